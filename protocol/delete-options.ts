@@ -1,0 +1,29 @@
+/** What a delete, deactivate or reactivate asks of the services that own messages, conversations and calls. */
+import Type, { type Static } from 'typebox';
+
+export const DeleteMode = Type.Union([Type.Literal('soft'), Type.Literal('pruning'), Type.Literal('hard')]);
+export type DeleteMode = Static<typeof DeleteMode>;
+
+const OwnedMode = Type.Union([Type.Literal('soft'), Type.Literal('hard')]);
+
+/** Validated here and carried on the event; rosterd itself owns no messages, conversations, calls or files. */
+export const DeleteOptions = Type.Object({
+  messages: Type.Optional(DeleteMode),
+  conversations: Type.Optional(OwnedMode),
+  calls: Type.Optional(OwnedMode),
+  files: Type.Optional(Type.Boolean()),
+  mark_messages_deleted: Type.Optional(Type.Boolean()),
+  delete_conversation_channels: Type.Optional(Type.Boolean()),
+  new_channel_owner_id: Type.Optional(Type.String()),
+  new_call_owner_id: Type.Optional(Type.String()),
+});
+export type DeleteOptions = Static<typeof DeleteOptions>;
+
+export const DeactivateOptions = Type.Object({
+  mark_messages_deleted: Type.Optional(Type.Boolean()),
+  mark_channels_deleted: Type.Optional(Type.Boolean()),
+  restore_messages: Type.Optional(Type.Boolean()),
+  restore_channels: Type.Optional(Type.Boolean()),
+  created_by_id: Type.Optional(Type.String()),
+});
+export type DeactivateOptions = Static<typeof DeactivateOptions>;

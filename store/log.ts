@@ -1,0 +1,96 @@
+/**
+ * The `Log` contract: how entries become durable, and in which order they are read.
+ * The rules have numbers; the contract suite (test/contract/) proves each against every adapter.
+ *
+ * - LG1  An entry is stored whole or not at all.
+ * - LG2  `append` resolves only when the entry is durable.
+ * - LG3  Sequence numbers count facts: an entry of n facts takes the n numbers after the head, without holes, within an epoch.
+ * - LG4  `append` names the head it decided on; if the head moved, the answer is `conflict` and nothing is written.
+ * - LG5  If the outcome is unknown, `append` rejects with `LogUnavailable` whose `outcome` is `unknown`; the caller reads
+ *        on to the head and looks for the entry's id. `outcome: 'not-written'` promises that nothing was and will be stored.
+ * - LG6  `read(after, signal)` yields every later entry once, in order, first stored, then live. An entry that
+ *        reaches beyond `after` is yielded whole, also when `after` lies inside it.
+ * - LG7  Reading from before the first kept entry fails with `LogTrimmed`; the reader starts from a snapshot.
+ * - LG8  The epoch changes exactly when history was lost or recreated.
+ * - LG9  After a crash, reopening yields every entry whose `append` resolved. A torn last record is dropped; damage
+ *        before it refuses to open, naming file and offset.
+ * - LG10 `close` finishes what is in flight, then rejects.
+ * - LG11 A snapshot is saved whole or not at all; loading returns the newest whole one (store/snapshot.ts).
+ */
+import type { Entry, EntryDraft } from '../protocol/entry.ts';
+import type { Position } from '../protocol/position.ts';
+
+export type AppendResult = { readonly status: 'appended'; readonly entry: Entry } | { readonly status: 'conflict'; readonly head: number };
+
+export interface Log {
+  /** Epoch and seq of the last durable fact; seq 0 when the log is empty and no snapshot gave it a start. */
+  readonly head: Position;
+  /** The smallest `after` that `read` accepts: everything later is kept. */
+  readonly tail: number;
+
+  /**
+   * Stores one entry after `after`, the seq of the head it was decided on. Several appends may be in flight, each naming the
+   * head that the one before it will leave; they become durable together and resolve in order.
+   * Rejects with LogUnavailable (LG5) or LogClosed (LG10).
+   */
+  append(after: number, draft: EntryDraft): Promise<AppendResult>;
+
+  /**
+   * Every entry later than `after`, then live ones as they become durable, until `signal` aborts (the iterator then ends) or
+   * the log closes (it ends after the last durable entry). Rejects with LogTrimmed (LG7).
+   * A slow consumer costs no memory: entries it is behind by are read from where they are stored.
+   */
+  read(after: number, signal: AbortSignal): AsyncIterable<Entry>;
+
+  /**
+   * Says that a snapshot at `seq` is durable, so that entries up to it are no longer needed for recovery.
+   * What retention (count, bytes, age) no longer asks for is removed, never anything after `seq`.
+   */
+  snapshotSaved(seq: number): Promise<void>;
+
+  /** Finishes what is in flight. Later calls of `append` reject with LogClosed. */
+  close(): Promise<void>;
+}
+
+/** LG5. `not-written`: nothing was stored, trying again is safe. `unknown`: read on and look for the entry's id. */
+export class LogUnavailable extends Error {
+  readonly outcome: 'not-written' | 'unknown';
+
+  constructor(outcome: 'not-written' | 'unknown', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LogUnavailable';
+    this.outcome = outcome;
+  }
+}
+
+/** LG7. `tail` is the smallest position that can still be read from. */
+export class LogTrimmed extends Error {
+  readonly tail: number;
+
+  constructor(after: number, tail: number) {
+    super(`entries after ${after} are no longer kept; the log starts after ${tail}`);
+    this.name = 'LogTrimmed';
+    this.tail = tail;
+  }
+}
+
+/** LG10. */
+export class LogClosed extends Error {
+  constructor() {
+    super('the log is closed');
+    this.name = 'LogClosed';
+  }
+}
+
+/** LG9. A record before the last one is damaged, or a file is missing: history cannot be trusted, the log does not open. */
+export class LogDamaged extends Error {
+  readonly file: string;
+  readonly offset: number;
+
+  constructor(file: string, offset: number, reason: string) {
+    super(`${file} is damaged at offset ${offset}: ${reason}`);
+    this.name = 'LogDamaged';
+    this.file = file;
+    this.offset = offset;
+  }
+}
