@@ -12,10 +12,9 @@ import { StoredUser } from './user.ts';
 
 export const ENTRY_VERSION = 1;
 
-const Id = Type.String();
 const Micros = Type.Integer({ minimum: 0 });
 
-/** The user is now exactly this. `event` is what subscribers are told; `created` says that the user is new. */
+/** The user is now exactly this. `event` is what subscribers are told; a `silent` fact is stored, but nobody is told. */
 export const UserFact = Type.Object({
   t: Type.Literal('user'),
   event: Type.Union([
@@ -23,29 +22,24 @@ export const UserFact = Type.Object({
     Type.Literal('updated'),
     Type.Literal('deactivated'),
     Type.Literal('reactivated'),
-    Type.Literal('restored'),
-    /** `last_active` and the like: stored, but nobody is told. */
-    Type.Literal('touched'),
+    Type.Literal('silent'),
   ]),
   user: StoredUser,
   options: Type.Optional(DeactivateOptions),
 });
 export type UserFact = Static<typeof UserFact>;
 
-/** The user was deleted. Soft and pruning keep the marked record, hard keeps only the id and the time. */
+/**
+ * The user was deleted. `user` is the marked record that stays (soft: all of it, pruning: without personal data).
+ * After a hard delete only the id and the time stay; `user` is then the pruned record, for the event alone.
+ */
 export const DeletedFact = Type.Object({
   t: Type.Literal('deleted'),
-  id: Id,
   mode: DeleteMode,
-  at: Micros,
-  user: Type.Optional(StoredUser),
+  user: StoredUser,
   options: DeleteOptions,
 });
 export type DeletedFact = Static<typeof DeletedFact>;
-
-/** What this user's last connect sent, as compact JSON: the memory of the stale-reconnect guard. */
-export const SentFact = Type.Object({ t: Type.Literal('sent'), id: Id, sent: Type.String() });
-export type SentFact = Static<typeof SentFact>;
 
 export const TaskStatus = Type.Union([
   Type.Literal('waiting'),
@@ -57,7 +51,7 @@ export const TaskStatus = Type.Union([
 export type TaskStatus = Static<typeof TaskStatus>;
 
 export const Task = Type.Object({
-  id: Id,
+  id: Type.String(),
   kind: Type.String(),
   status: TaskStatus,
   created_at: Micros,
@@ -80,11 +74,8 @@ export type AppSettings = Static<typeof AppSettings>;
 export const AppFact = Type.Object({ t: Type.Literal('app'), app: AppSettings });
 export type AppFact = Static<typeof AppFact>;
 
-export const RoleFact = Type.Object({ t: Type.Literal('role'), name: Type.String(), at: Micros, removed: Type.Optional(Type.Boolean()) });
-export type RoleFact = Static<typeof RoleFact>;
-
-export const Fact = Type.Union([UserFact, DeletedFact, SentFact, TaskFact, AppFact, RoleFact]);
-export type Fact = UserFact | DeletedFact | SentFact | TaskFact | AppFact | RoleFact;
+export const Fact = Type.Union([UserFact, DeletedFact, TaskFact, AppFact]);
+export type Fact = UserFact | DeletedFact | TaskFact | AppFact;
 
 /** What is appended: the log adds the position. `id` is random, so that a lost answer can be found out. */
 export const EntryDraft = Type.Object({

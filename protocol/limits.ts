@@ -29,6 +29,10 @@ export const LIMITS = {
   subIds: 1_000,
   /** Subscriptions of one connection. */
   subsPerConnection: 32,
+  /** Live sockets of one user; one more closes the oldest. */
+  socketsPerUser: 50,
+  /** Users in one page of a subscription's snapshot. */
+  snapshotPageUsers: 1_000,
 
   queryLimitDefault: 30,
   queryLimitMax: 100,

@@ -21,12 +21,11 @@ const Custom = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: t
 const Micros = Type.Integer({ minimum: 0 });
 const TeamsRole = Type.Record(Type.String(), Type.String());
 
-/**
- * The record as it lies in the log, in a snapshot and in memory. Times are microseconds. Absent means never set.
- * `rev` is the seq of the fact that last changed the user; it is set when the fact is applied, not by whoever wrote it.
- */
+/** The record as it lies in the log, in a snapshot and in memory. Times are microseconds. Absent means never set. */
 export const StoredUser = Type.Object({
   id: Type.String(),
+  /** Seq of the fact that last changed the user: grows with every change that anyone is told about. */
+  rev: Type.Integer({ minimum: 1 }),
   name: Type.Optional(Type.String()),
   image: Type.Optional(Type.String()),
   role: Type.String(),
@@ -44,11 +43,12 @@ export const StoredUser = Type.Object({
   /** How it was deleted. A hard delete leaves no record, only a tombstone. */
   deleted: Type.Optional(Type.Union([Type.Literal('soft'), Type.Literal('pruning')])),
   revoke_tokens_issued_before: Type.Optional(Micros),
+  /** What this user's connects last sent, as compact JSON: the memory of the stale-reconnect guard. Never shown. */
+  sent: Type.Optional(Type.String()),
 });
 export type StoredUser = Readonly<Static<typeof StoredUser>>;
 
-/** A record in the directory: what is stored plus its revision. */
-export type UserRecord = StoredUser & { readonly rev: number };
+export type UserRecord = StoredUser;
 
 /**
  * One user of a server's upsert, decoded from any dialect: custom data nested, reserved keys gone.

@@ -1,0 +1,160 @@
+/**
+ * Turns a filter into a function over users. It is built once and run over a
+ * million of them, so everything that depends on the filter alone is done before. Pure.
+ */
+import type { Comparison, FieldRef, Filter, Test } from './filter.ts';
+import { isObject, type Json, jsonEquals } from './json.ts';
+import { foldText, hasWordPrefix, wordsOf } from './names.ts';
+import type { StoredUser } from './user.ts';
+
+/** Whether a user matches; `online` says whether it has a visible live connection. */
+export type Predicate = (user: StoredUser, online: boolean) => boolean;
+
+export function compileFilter(filter: Filter): Predicate {
+  switch (filter.kind) {
+    case 'and': {
+      const parts = filter.parts.map(compileFilter);
+      return (user, online) => {
+        for (const part of parts) if (!part(user, online)) return false;
+        return true;
+      };
+    }
+    case 'or': {
+      const parts = filter.parts.map(compileFilter);
+      return (user, online) => {
+        for (const part of parts) if (part(user, online)) return true;
+        return false;
+      };
+    }
+    case 'not': {
+      const part = compileFilter(filter.part);
+      return (user, online) => !part(user, online);
+    }
+    case 'test':
+      return filter.field.kind === 'teams' ? compileTeams(filter.test) : compileValue(filter.field, filter.test);
+  }
+}
+
+/** `$eq: null` is "no team"; `$eq` and `$in` with a team mean "holds it". A list is to be equal as a whole. */
+function compileTeams(test: Test): Predicate {
+  switch (test.op) {
+    case '$eq': {
+      const { value } = test;
+      if (value === null) return ({ teams }) => teams.length === 0;
+      return Array.isArray(value) ? ({ teams }) => jsonEquals(teams, value) : ({ teams }) => teams.some((team) => team === value);
+    }
+    case '$in': {
+      const wanted = new Set<unknown>(test.values);
+      const orNone = wanted.has(null);
+      return ({ teams }) => (orNone && teams.length === 0) || teams.some((team) => wanted.has(team));
+    }
+    case '$contains': {
+      const { value } = test;
+      return ({ teams }) => teams.some((team) => team === value);
+    }
+    case '$exists':
+      return ({ teams }) => teams.length > 0 === test.value;
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+    case '$autocomplete':
+    case '$q':
+      throw new Error(`the parser lets no ${test.op} on teams through`);
+  }
+}
+
+/** Reads a field; undefined when it is absent. */
+export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: StoredUser, online: boolean) => Json | undefined {
+  switch (field.kind) {
+    case 'string':
+    case 'time': {
+      const { name } = field;
+      return (user) => user[name];
+    }
+    case 'boolean':
+      if (field.name === 'online') return (_, online) => online;
+      return field.name === 'invisible' ? (user) => user.invisible ?? false : () => false;
+    case 'custom': {
+      const { path } = field;
+      const [only] = path;
+      if (path.length === 1 && only !== undefined) return ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined);
+      return ({ custom }) => {
+        let value: Json | undefined = custom;
+        for (const key of path) value = value !== undefined && isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+        return value;
+      };
+    }
+  }
+}
+
+function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test): Predicate {
+  const read = reader(field);
+  switch (test.op) {
+    case '$eq': {
+      const { value } = test;
+      if (value === null) return (user, online) => (read(user, online) ?? null) === null;
+      if (typeof value !== 'object') return (user, online) => read(user, online) === value;
+      return (user, online) => jsonEquals(read(user, online), value);
+    }
+    case '$in': {
+      const scalars = new Set<unknown>(test.values.filter((value) => typeof value !== 'object' || value === null));
+      const objects = test.values.filter((value) => typeof value === 'object' && value !== null);
+      return (user, online) => {
+        const value = read(user, online) ?? null;
+        return scalars.has(value) || (objects.length > 0 && objects.some((wanted) => jsonEquals(wanted, value)));
+      };
+    }
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+      return compileComparison(read, test.op, test.value);
+    case '$exists':
+      return (user, online) => (read(user, online) !== undefined) === test.value;
+    case '$contains': {
+      const { value: wanted } = test;
+      return (user, online) => {
+        const value = read(user, online);
+        return Array.isArray(value) && value.some((item) => jsonEquals(item, wanted));
+      };
+    }
+    case '$autocomplete':
+    case '$q':
+      return compileText(field, read, test.op, test.text);
+  }
+}
+
+function compileComparison(read: ReturnType<typeof reader>, op: Comparison, wanted: string | number): Predicate {
+  const compare = (holds: (value: string | number) => boolean): Predicate => {
+    return (user, online) => {
+      const value = read(user, online);
+      return (typeof value === 'string' || typeof value === 'number') && typeof value === typeof wanted && holds(value);
+    };
+  };
+  switch (op) {
+    case '$gt':
+      return compare((value) => value > wanted);
+    case '$gte':
+      return compare((value) => value >= wanted);
+    case '$lt':
+      return compare((value) => value < wanted);
+    case '$lte':
+      return compare((value) => value <= wanted);
+  }
+}
+
+/** Prefix of any word, without regard to case and accents; of an id, its prefix too. `$q` asks for all words of the text, in any order. */
+function compileText(field: FieldRef, read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
+  const folded = foldText(text.trim());
+  const words = op === '$q' ? wordsOf(folded) : [folded];
+  const isId = field.kind === 'string' && field.name === 'id';
+  return (user, online) => {
+    const value = read(user, online);
+    if (typeof value !== 'string') return false;
+    const candidate = foldText(value);
+    if (isId && candidate.startsWith(folded)) return true;
+    for (const word of words) if (!hasWordPrefix(candidate, word)) return false;
+    return words.length > 0;
+  };
+}
