@@ -1,0 +1,272 @@
+/**
+ * The directory in memory: every user by id, with indexes by name and team,
+ * the settings, the tasks and the recent entry ids. It changes only in `apply`,
+ * which is fed from the log and holds no rules: the same entries give the same
+ * directory everywhere. Deterministic: no clock, no randomness, no I/O.
+ */
+import { type AppSettings, type DeletedFact, type Entry, type Fact, lastSeq, type Task, type UserFact } from '../../protocol/entry.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { nameKey } from '../../protocol/names.ts';
+import type { Position } from '../../protocol/position.ts';
+import { isAlive, type StoredUser } from '../../protocol/user.ts';
+import { IdIndex } from './id-index.ts';
+
+/** What a hard delete leaves: the id stays burned. */
+export interface Tombstone {
+  readonly id: string;
+  /** Time of the delete, microseconds. */
+  readonly gone_at: number;
+}
+
+export function isTombstone(record: StoredUser | Tombstone): record is Tombstone {
+  return 'gone_at' in record;
+}
+
+export function tombstoneOf(user: StoredUser): Tombstone {
+  return { id: user.id, gone_at: user.deleted_at ?? user.updated_at };
+}
+
+/** What one fact did to one user: the raw material of an event. */
+export interface UserChange {
+  readonly seq: number;
+  readonly fact: UserFact | DeletedFact;
+  /** The living user before, if there was one. */
+  readonly before: StoredUser | undefined;
+  /** The user after. After a delete it is the marked record; it is no longer alive. */
+  readonly after: StoredUser;
+}
+
+/** One line of a snapshot. Users and tombstones are most of it; the other kinds come first. */
+export type DirectoryLine =
+  | { readonly state: { readonly time: number; readonly app: AppSettings; readonly entries: readonly string[] } }
+  | { readonly task: Task }
+  | { readonly user: StoredUser }
+  | { readonly gone: Tombstone };
+
+export const DEFAULT_APP: AppSettings = { enforce_unique_usernames: 'no' };
+
+export class Directory {
+  /** Users and tombstones together: an id is never taken out, so a view can walk the map while it changes. */
+  readonly #records = new Map<string, StoredUser | Tombstone>();
+  readonly #names = new IdIndex();
+  readonly #teams = new IdIndex();
+  readonly #tasks = new Map<string, Task>();
+  readonly #entryIds = new Set<string>();
+  readonly #views = new Set<FrozenView>();
+  #app: AppSettings = DEFAULT_APP;
+  #epoch: string;
+  #seq: number;
+  #time = 0;
+  #alive = 0;
+
+  constructor(position: Position) {
+    this.#epoch = position.epoch;
+    this.#seq = position.seq;
+  }
+
+  get position(): Position {
+    return { epoch: this.#epoch, seq: this.#seq };
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Time of the last entry, microseconds. */
+  get time(): number {
+    return this.#time;
+  }
+
+  get app(): AppSettings {
+    return this.#app;
+  }
+
+  /** Users that are not deleted. */
+  get size(): number {
+    return this.#alive;
+  }
+
+  record(id: string): StoredUser | Tombstone | undefined {
+    return this.#records.get(id);
+  }
+
+  /** The living user with this id. */
+  user(id: string): StoredUser | undefined {
+    const record = this.#records.get(id);
+    return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
+  }
+
+  *users(): Iterable<StoredUser> {
+    for (const record of this.#records.values()) if (!isTombstone(record) && isAlive(record)) yield record;
+  }
+
+  /** Ids of living users whose name has this key (see `nameKey`). */
+  idsByName(key: string): Iterable<string> {
+    return this.#names.get(key);
+  }
+
+  idsByTeam(team: string): Iterable<string> {
+    return this.#teams.get(team);
+  }
+
+  task(id: string): Task | undefined {
+    return this.#tasks.get(id);
+  }
+
+  /** Whether an entry with this id was applied lately: how a lost answer of the log is found out (LG5). */
+  hasEntry(id: string): boolean {
+    return this.#entryIds.has(id);
+  }
+
+  /** Applies one entry and says what it did to users, in order. The only way the directory changes. */
+  apply(entry: Entry): UserChange[] {
+    if (entry.first !== this.#seq + 1) throw new Error(`entry ${entry.first} does not follow position ${this.#seq}`);
+    const changes: UserChange[] = [];
+    let seq = entry.first;
+    for (const fact of entry.facts) {
+      const change = this.#applyFact(seq, fact);
+      if (change !== undefined) changes.push(change);
+      seq++;
+    }
+    this.#seq = lastSeq(entry);
+    this.#time = entry.time;
+    this.#rememberEntry(entry.id);
+    return changes;
+  }
+
+  #applyFact(seq: number, fact: Fact): UserChange | undefined {
+    switch (fact.t) {
+      case 'user':
+      case 'deleted': {
+        const before = this.user(fact.user.id);
+        this.#put(fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(fact.user) : fact.user, before);
+        return { seq, fact, before, after: fact.user };
+      }
+      case 'task':
+        this.#putTask(fact.task);
+        return undefined;
+      case 'app':
+        this.#app = fact.app;
+        return undefined;
+    }
+  }
+
+  #put(record: StoredUser | Tombstone, before: StoredUser | undefined): void {
+    for (const view of this.#views) view.preserve(record.id, this.#records.get(record.id));
+    const after = isTombstone(record) || !isAlive(record) ? undefined : record;
+    this.#records.set(record.id, record);
+    this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    if (before?.name !== after?.name) {
+      if (before?.name !== undefined) this.#names.remove(nameKey(before.name), record.id);
+      if (after?.name !== undefined) this.#names.add(nameKey(after.name), record.id);
+    }
+    if (before?.teams !== after?.teams) {
+      for (const team of before?.teams ?? []) this.#teams.remove(team, record.id);
+      for (const team of after?.teams ?? []) this.#teams.add(team, record.id);
+    }
+  }
+
+  #putTask(task: Task): void {
+    this.#tasks.set(task.id, task);
+    if (this.#tasks.size <= LIMITS.tasksKept) return;
+    for (const old of this.#tasks.values()) {
+      if (old.status !== 'completed' && old.status !== 'failed') continue;
+      this.#tasks.delete(old.id);
+      return;
+    }
+  }
+
+  #rememberEntry(id: string): void {
+    this.#entryIds.add(id);
+    if (this.#entryIds.size <= LIMITS.requestIdsKept) return;
+    for (const oldest of this.#entryIds) {
+      this.#entryIds.delete(oldest);
+      return;
+    }
+  }
+
+  /**
+   * The directory as it is now, readable while it goes on changing: what changes later is kept in its old form for the
+   * view until `release`. Costs memory only for users that change while it is open.
+   */
+  freeze(): FrozenView {
+    const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, entries: [...this.#entryIds] } }];
+    for (const task of this.#tasks.values()) head.push({ task });
+    const view = new FrozenView(this.position, this.#alive, head, this.#records, () => this.#views.delete(view));
+    this.#views.add(view);
+    return view;
+  }
+
+  /** Puts one line of a snapshot back. Only for an empty directory on its way to the snapshot's position. */
+  load(line: DirectoryLine): void {
+    if ('user' in line) this.#put(line.user, undefined);
+    else if ('gone' in line) this.#put(line.gone, undefined);
+    else if ('task' in line) this.#tasks.set(line.task.id, line.task);
+    else {
+      this.#app = line.state.app;
+      this.#time = line.state.time;
+      for (const id of line.state.entries) this.#entryIds.add(id);
+    }
+  }
+}
+
+/** The directory at one position, while the directory itself moves on. */
+export class FrozenView {
+  readonly position: Position;
+  /** Living users at that position. */
+  readonly size: number;
+  readonly #head: readonly DirectoryLine[];
+  readonly #records: ReadonlyMap<string, StoredUser | Tombstone>;
+  /** Old forms of what changed since; undefined for an id that did not exist yet. */
+  readonly #preserved = new Map<string, StoredUser | Tombstone | undefined>();
+  readonly #onRelease: () => void;
+
+  constructor(
+    position: Position,
+    size: number,
+    head: readonly DirectoryLine[],
+    records: ReadonlyMap<string, StoredUser | Tombstone>,
+    onRelease: () => void,
+  ) {
+    this.position = position;
+    this.size = size;
+    this.#head = head;
+    this.#records = records;
+    this.#onRelease = onRelease;
+  }
+
+  /** Called by the directory before a record changes. The first old form is the one that counts. */
+  preserve(id: string, old: StoredUser | Tombstone | undefined): void {
+    if (!this.#preserved.has(id)) this.#preserved.set(id, old);
+  }
+
+  record(id: string): StoredUser | Tombstone | undefined {
+    return this.#preserved.has(id) ? this.#preserved.get(id) : this.#records.get(id);
+  }
+
+  user(id: string): StoredUser | undefined {
+    const record = this.record(id);
+    return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
+  }
+
+  *records(): Iterable<StoredUser | Tombstone> {
+    for (const [id, current] of this.#records) {
+      const record = this.#preserved.size > 0 && this.#preserved.has(id) ? this.#preserved.get(id) : current;
+      if (record !== undefined) yield record;
+    }
+  }
+
+  *users(): Iterable<StoredUser> {
+    for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
+  }
+
+  *lines(): Iterable<DirectoryLine> {
+    yield* this.#head;
+    for (const record of this.records()) yield isTombstone(record) ? { gone: record } : { user: record };
+  }
+
+  release(): void {
+    this.#preserved.clear();
+    this.#onRelease();
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What `decide` reads and writes: the directory as it will be after the facts
+ * decided so far. Within a batch a later command sees the effect of an earlier
+ * one. What a command adds is staged until `commit`; `discard` leaves no trace. Pure.
+ */
+import type { AppSettings, Fact } from '../../protocol/entry.ts';
+import { nameKey } from '../../protocol/names.ts';
+import { isAlive, type StoredUser } from '../../protocol/user.ts';
+import { type Directory, isTombstone, type Tombstone, tombstoneOf } from './directory.ts';
+
+type Records = Map<string, StoredUser | Tombstone>;
+
+export class Draft {
+  readonly #directory: Directory;
+  readonly #committed: Records = new Map();
+  readonly #staged: Records = new Map();
+  /** Ids that took a name since the draft began. Never undone: whoever left a name again is found by looking at its record. */
+  readonly #takers = new Map<string, string[]>();
+  readonly #stagedFacts: Fact[] = [];
+  /** Facts of the commands that were accepted, in order. */
+  readonly facts: Fact[] = [];
+  #app: AppSettings;
+
+  constructor(directory: Directory) {
+    this.#directory = directory;
+    this.#app = directory.app;
+  }
+
+  get app(): AppSettings {
+    return this.#app;
+  }
+
+  /** The seq that the next fact will have, if nobody else writes first. */
+  get nextSeq(): number {
+    return this.#directory.seq + this.facts.length + this.#stagedFacts.length + 1;
+  }
+
+  record(id: string): StoredUser | Tombstone | undefined {
+    return this.#staged.get(id) ?? this.#committed.get(id) ?? this.#directory.record(id);
+  }
+
+  /** Living users whose name has this key. */
+  *holders(key: string): Iterable<StoredUser> {
+    const ids = new Set([...(this.#takers.get(key) ?? []), ...this.#directory.idsByName(key)]);
+    for (const id of ids) {
+      const record = this.record(id);
+      if (record === undefined || isTombstone(record)) continue;
+      if (isAlive(record) && record.name !== undefined && nameKey(record.name) === key) yield record;
+    }
+  }
+
+  stage(fact: Fact): void {
+    this.#stagedFacts.push(fact);
+    if (fact.t !== 'user' && fact.t !== 'deleted') return;
+    const { user } = fact;
+    this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
+    if (user.name === undefined) return;
+    const key = nameKey(user.name);
+    const takers = this.#takers.get(key);
+    if (takers === undefined) this.#takers.set(key, [user.id]);
+    else takers.push(user.id);
+  }
+
+  commit(): void {
+    for (const [id, record] of this.#staged) this.#committed.set(id, record);
+    for (const fact of this.#stagedFacts) {
+      this.facts.push(fact);
+      if (fact.t === 'app') this.#app = fact.app;
+    }
+    this.discard();
+  }
+
+  discard(): void {
+    this.#staged.clear();
+    this.#stagedFacts.length = 0;
+  }
+}

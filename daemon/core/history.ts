@@ -1,0 +1,69 @@
+/**
+ * The recent past, kept in memory so that a subscriber who was away for a
+ * moment resumes without touching the disk. Bounded in bytes; the oldest goes
+ * first. Deterministic: no clock, no I/O.
+ */
+
+/** A stretch of positions, `first` to `last`, and what it costs to keep. */
+export interface Stretch {
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: number;
+}
+
+export class History<T extends Stretch> {
+  readonly #bytesMax: number;
+  #items: T[] = [];
+  /** Items before this index were dropped and wait for the next compaction. */
+  #start = 0;
+  #bytes = 0;
+  #tail: number;
+
+  /** `seq` is the position of the directory when recording begins. */
+  constructor(seq: number, bytesMax: number) {
+    this.#tail = seq;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** The smallest position whose successors are all here. */
+  get tail(): number {
+    return this.#tail;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#bytes += item.bytes;
+    while (this.#bytes > this.#bytesMax) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#items[this.#start];
+    if (oldest === undefined) return;
+    this.#start++;
+    this.#bytes -= oldest.bytes;
+    this.#tail = oldest.last;
+    if (this.#start * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#start);
+      this.#start = 0;
+    }
+  }
+
+  /** Items that reach beyond `after`, oldest first. Only meaningful for `after` >= `tail`, and for reading in one go. */
+  *since(after: number): Iterable<T> {
+    for (let at = this.#firstBeyond(after); at < this.#items.length; at++) {
+      const item = this.#items[at];
+      if (item !== undefined) yield item;
+    }
+  }
+
+  #firstBeyond(after: number): number {
+    let low = this.#start;
+    let high = this.#items.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#items[middle]?.last ?? 0) > after) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

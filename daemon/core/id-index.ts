@@ -1,0 +1,25 @@
+/**
+ * An index from a key (a name, a team) to ids. Most names belong to one user,
+ * so a lone id is kept as itself and becomes a set only with the second. Pure.
+ */
+export class IdIndex {
+  readonly #ids = new Map<string, string | Set<string>>();
+
+  add(key: string, id: string): void {
+    const held = this.#ids.get(key);
+    if (held === undefined || held === id) this.#ids.set(key, id);
+    else if (typeof held === 'string') this.#ids.set(key, new Set([held, id]));
+    else held.add(id);
+  }
+
+  remove(key: string, id: string): void {
+    const held = this.#ids.get(key);
+    if (held === id) this.#ids.delete(key);
+    else if (typeof held === 'object' && held.delete(id) && held.size === 0) this.#ids.delete(key);
+  }
+
+  get(key: string): Iterable<string> {
+    const held = this.#ids.get(key);
+    return held === undefined ? [] : typeof held === 'string' ? [held] : held;
+  }
+}

@@ -1,0 +1,102 @@
+/** Rules that every way of writing a user shares: does it exist, may its role, teams and name be these. Pure. */
+import { ERRORS, type ErrorKind, type FieldError, RosterError } from '../../protocol/errors.ts';
+import { isForbiddenName } from '../../protocol/ids.ts';
+import { jsonEquals, utf8Bytes } from '../../protocol/json.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { nameKey } from '../../protocol/names.ts';
+import { BUILT_IN_ROLES, isAlive, type StoredUser } from '../../protocol/user.ts';
+import type { Policy } from './decide.ts';
+import { isTombstone } from './directory.ts';
+import type { Draft } from './draft.ts';
+
+/** A problem of one user, with the kind of error it is alone. The first one of a batch gives the batch its kind. */
+export interface Problem extends FieldError {
+  readonly kind: ErrorKind;
+}
+
+export function problem(kind: ErrorKind, path: string, message: string): Problem {
+  return { kind, path, message, code: ERRORS[kind].code };
+}
+
+/** Refuses the batch with everything that is wrong with it: what decoding found first, then what the rules say. */
+export function refuseIfAny(decoding: readonly FieldError[], problems: readonly Problem[]): void {
+  const [first] = [...decoding, ...problems];
+  if (first === undefined) return;
+  const kind = decoding.length > 0 ? 'input' : (problems[0]?.kind ?? 'input');
+  const all = [...decoding.map((field) => ({ code: ERRORS.input.code, ...field })), ...problems.map(({ kind: _, ...field }) => field)];
+  // A problem that is about the user as a whole already names it; one about a field needs the path in front.
+  const reason = kind === 'input' ? `${first.path}: ${first.message}` : first.message;
+  throw new RosterError(kind, reason, all);
+}
+
+export type Found = { readonly kind: 'alive'; readonly user: StoredUser } | { readonly kind: 'deleted' } | { readonly kind: 'absent' };
+
+/** What an id stands for now. A burned id counts as deleted, unless the policy frees ids of hard-deleted users. */
+export function find(draft: Draft, id: string, policy?: Policy): Found {
+  const record = draft.record(id);
+  if (record === undefined) return { kind: 'absent' };
+  if (isTombstone(record)) return { kind: policy?.reuseHardDeleted === true ? 'absent' : 'deleted' };
+  return isAlive(record) ? { kind: 'alive', user: record } : { kind: 'deleted' };
+}
+
+/** Checks what needs the directory: the role exists, the teams are names, the name is free. */
+export function checkUser(draft: Draft, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
+  const problems: Problem[] = [];
+  if (after.role !== before?.role && !BUILT_IN_ROLES.has(after.role)) {
+    problems.push(problem('input', `${path}.role`, `role "${after.role}" does not exist`));
+  }
+  if (after.teams !== before?.teams) problems.push(...checkTeams(path, after.teams));
+  const taken = nameHolder(draft, before, after);
+  if (taken !== undefined) {
+    problems.push(problem('duplicate_username', `${path}.name`, `duplicate username: "${after.name}" is already taken`));
+  }
+  return problems;
+}
+
+function checkTeams(path: string, teams: readonly string[]): Problem[] {
+  const problems: Problem[] = [];
+  if (teams.length > LIMITS.teamsPerUser) {
+    problems.push(problem('input', `${path}.teams`, `must not hold more than ${LIMITS.teamsPerUser} teams`));
+  }
+  for (const [index, team] of teams.entries()) {
+    const at = `${path}.teams[${index}]`;
+    if (team === '') problems.push(problem('input', at, 'must not be empty'));
+    else if (isForbiddenName(team)) problems.push(problem('input', at, `"${team}" is a reserved name`));
+    else if (utf8Bytes(team) > LIMITS.teamBytes) problems.push(problem('input', at, `must not be longer than ${LIMITS.teamBytes} bytes`));
+  }
+  return problems;
+}
+
+/** Another living user that holds this name where names must be unique. Only new claims are checked. */
+function nameHolder(draft: Draft, before: StoredUser | undefined, after: StoredUser): StoredUser | undefined {
+  const scope = draft.app.enforce_unique_usernames;
+  if (scope === 'no' || after.name === undefined) return undefined;
+  const movedTeam = scope === 'team' && before?.teams !== after.teams;
+  if (before !== undefined && before.name === after.name && !movedTeam) return undefined;
+  const key = nameKey(after.name);
+  if (key === '') return undefined;
+  for (const holder of draft.holders(key)) {
+    if (holder.id === after.id) continue;
+    if (scope === 'app' || holder.teams.some((team) => after.teams.includes(team))) return holder;
+  }
+  return undefined;
+}
+
+/** A user may write only itself, and never its role or teams. */
+export function checkOwnRights(path: string, actorId: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
+  const refuse = (action: string, field: string): Problem => {
+    const role = before?.role ?? 'user';
+    const text = `User '${actorId}' with role '${role}' is not allowed to perform action ${action}`;
+    return problem('not_allowed', `${path}.${field}`, text);
+  };
+  const problems: Problem[] = [];
+  if (after.id !== actorId) return [refuse('UpdateUser', 'id')];
+  if (before?.deactivated_at !== undefined) problems.push(problem('not_allowed', `${path}.id`, `the user ${actorId} was deactivated`));
+  if (after.role !== (before?.role ?? 'user')) problems.push(refuse('UpdateUserRole', 'role'));
+  if (!jsonEquals(after.teams, before?.teams ?? [])) problems.push(refuse('UpdateUserTeams', 'teams'));
+  if (!jsonEquals(after.teams_role, before?.teams_role)) problems.push(refuse('UpdateUserTeams', 'teams_role'));
+  if (after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before) {
+    problems.push(refuse('RevokeTokens', 'revoke_tokens_issued_before'));
+  }
+  return problems;
+}
