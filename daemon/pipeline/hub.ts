@@ -1,0 +1,189 @@
+/**
+ * The hub: who receives what. It is told each entry after it is durable and
+ * applied, and hands every subscriber its events in order, once.
+ *
+ * - HB1 A receiver gets every event that concerns it, in order of seq, each once.
+ * - HB2 An event is encoded once; receivers that are told the same share the same bytes.
+ * - HB3 What one flush has for a socket goes out in one write.
+ * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for at most `gatherMs`.
+ * - HB5 A receiver whose queue is over its bound gets nothing more from memory: it is switched to reading the past
+ *       (catch-up.ts) and never holds the others up.
+ */
+
+import type { Interest } from './interest.ts';
+import { decoration } from './interest.ts';
+import type { EventBatch, LiveEvent } from './live-event.ts';
+import { Router } from './router.ts';
+import type { Subscriber } from './subscriber.ts';
+
+export interface HubOptions {
+  /** Position of the directory when the hub starts. */
+  readonly seq: number;
+  /** A socket with more than this queued is no longer fed from memory. */
+  readonly outboxBytesMax: number;
+  /** Longest time an event waits for others to share its write. */
+  readonly gatherMs: number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** Called for a subscriber that is behind; brings it up to date and calls `rejoin`. */
+  readonly catchUp: (subscriber: Subscriber) => void;
+}
+
+export interface HubStats {
+  subscribers: number;
+  /** Events handed to sockets. */
+  deliveries: number;
+  writes: number;
+  /** Times a subscriber was switched to reading the past because it was too slow. */
+  fellBehind: number;
+}
+
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #router = new Router();
+  readonly stats: HubStats = { subscribers: 0, deliveries: 0, writes: 0, fellBehind: 0 };
+  /** Batches that were published and not yet handed to sockets. */
+  #pending: EventBatch[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
+  #flushedSeq: number;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#flushedSeq = options.seq;
+  }
+
+  /** Everything up to here was handed to every live subscriber. */
+  get flushedSeq(): number {
+    return this.#flushedSeq;
+  }
+
+  publish(batch: EventBatch): void {
+    this.#pending.push(batch);
+    if (this.#timer !== undefined) return;
+    const waitMs = this.#flushedAtMs + this.#options.gatherMs - this.#options.nowMs();
+    if (waitMs <= 0) this.flush();
+    else this.#timer = setTimeout(() => this.flush(), waitMs);
+  }
+
+  /** Hands everything published so far to the sockets. Called before anything that must not overtake it. */
+  flush(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const batches = this.#pending;
+    const last = batches.at(-1);
+    if (last === undefined) return;
+    this.#pending = [];
+    const from = this.#flushedSeq;
+    this.#flushedSeq = last.last;
+    const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
+    if (events.length > 0) {
+      this.#flushGroups(events, from);
+      this.#flushOthers(events, from);
+    }
+    this.#flushedAtMs = this.#options.nowMs();
+  }
+
+  #flushGroups(events: readonly LiveEvent[], from: number): void {
+    for (const group of this.#router.groups) {
+      let bytes: Buffer | undefined;
+      for (const member of group.members) {
+        bytes ??= joined(events.map((event) => event.frame(member.dialect, group.decoration)));
+        this.#hand(member, bytes, events.length, from);
+      }
+    }
+  }
+
+  #flushOthers(events: readonly LiveEvent[], from: number): void {
+    const frames = new Map<Subscriber, Buffer[]>();
+    for (const event of events) {
+      for (const subscriber of this.#router.candidates(event)) {
+        const told = decoration(subscriber.interests.values(), event);
+        if (told === undefined) continue;
+        const frame = event.frame(subscriber.dialect, told);
+        const own = frames.get(subscriber);
+        if (own === undefined) frames.set(subscriber, [frame]);
+        else own.push(frame);
+      }
+    }
+    for (const [subscriber, own] of frames) this.#hand(subscriber, joined(own), own.length, from);
+  }
+
+  #hand(subscriber: Subscriber, bytes: Buffer, count: number, from: number): void {
+    if (subscriber.outlet.queuedBytes > this.#options.outboxBytesMax) {
+      this.stats.fellBehind++;
+      this.rewind(subscriber, from);
+      return;
+    }
+    subscriber.outlet.write(bytes);
+    this.stats.writes++;
+    this.stats.deliveries += count;
+  }
+
+  /** Takes in a subscriber that has everything up to now. */
+  join(subscriber: Subscriber): void {
+    this.flush();
+    this.stats.subscribers++;
+    subscriber.state = { kind: 'live' };
+    this.#router.add(subscriber);
+  }
+
+  /** Takes in a subscriber that has everything up to `position` only. */
+  joinFrom(subscriber: Subscriber, position: number, onCaughtUp: () => void): void {
+    this.stats.subscribers++;
+    subscriber.state = { kind: 'behind', position, onCaughtUp };
+    this.#options.catchUp(subscriber);
+  }
+
+  /** Changes what a subscriber wants, between two flushes. */
+  change(subscriber: Subscriber, edit: (interests: Map<string, Interest>) => void): void {
+    this.flush();
+    const isLive = subscriber.state.kind === 'live';
+    if (isLive) this.#router.remove(subscriber);
+    edit(subscriber.interests);
+    if (isLive) this.#router.add(subscriber);
+  }
+
+  /** Sends a subscriber back to `position`, to read everything after it again as far as its interests ask for it. */
+  rewind(subscriber: Subscriber, position: number, onCaughtUp?: () => void): void {
+    switch (subscriber.state.kind) {
+      case 'live':
+        this.#router.remove(subscriber);
+        subscriber.state = { kind: 'behind', position, onCaughtUp };
+        this.#options.catchUp(subscriber);
+        break;
+      case 'behind':
+        // A new state object: a chunk that is being read for the old one is thrown away, not sent twice.
+        subscriber.state = { ...subscriber.state, position: Math.min(subscriber.state.position, position) };
+        break;
+      case 'gone':
+        break;
+    }
+  }
+
+  /**
+   * Lets a subscriber that reached `position` become live again; false when there is more to read by now.
+   * Synchronous, so that nothing can be published in between.
+   */
+  rejoin(subscriber: Subscriber): boolean {
+    if (subscriber.state.kind !== 'behind') return true;
+    if (subscriber.state.position < this.#flushedSeq) return false;
+    const { onCaughtUp } = subscriber.state;
+    subscriber.state = { kind: 'live' };
+    this.#router.add(subscriber);
+    onCaughtUp?.();
+    return true;
+  }
+
+  leave(subscriber: Subscriber): void {
+    if (subscriber.state.kind === 'gone') return;
+    if (subscriber.state.kind === 'live') this.#router.remove(subscriber);
+    subscriber.state = { kind: 'gone' };
+    this.stats.subscribers--;
+  }
+}
+
+function joined(frames: readonly Buffer[]): Buffer {
+  const [only] = frames;
+  return frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
+}

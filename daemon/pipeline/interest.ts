@@ -1,0 +1,88 @@
+/**
+ * What a subscriber wants to hear about, and whether an event is one of those.
+ *
+ * Indexes in the router only propose receivers; this file alone decides, for
+ * live events and for those that are read back from the past.
+ */
+import type { Filter } from '../../protocol/filter.ts';
+import { compileFilter } from '../../protocol/filter-match.ts';
+import { isAlive, type StoredUser } from '../../protocol/user.ts';
+import type { LiveEvent } from './live-event.ts';
+
+export type Want =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'ids'; readonly ids: ReadonlySet<string> }
+  | { readonly kind: 'teams'; readonly teams: ReadonlySet<string> }
+  | { readonly kind: 'filter'; readonly filter: Filter };
+
+export type Match = 'enter' | 'stay' | 'leave';
+
+type Predicate = (user: StoredUser, online: boolean) => boolean;
+
+/** One named want of one subscriber. */
+export class Interest {
+  /** Name given by the client; empty for the interest in oneself, which is never named in events. */
+  readonly name: string;
+  readonly want: Want;
+  /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
+  since: number;
+  readonly #matches: Predicate | undefined;
+
+  constructor(name: string, want: Want, since: number) {
+    this.name = name;
+    this.want = want;
+    this.since = since;
+    this.#matches = predicate(want);
+  }
+
+  /** How the event concerns this interest: `enter`, `stay` or `leave` where membership can change, `true` where it cannot. */
+  concerns(event: LiveEvent): Match | boolean {
+    if (event.seq <= this.since) return false;
+    switch (this.want.kind) {
+      case 'all':
+        return true;
+      case 'ids':
+        return this.want.ids.has(event.id);
+      case 'teams':
+      case 'filter':
+        return this.#membership(event);
+    }
+  }
+
+  #membership({ after, before, knowsBefore, online }: LiveEvent): Match | false {
+    const matches = this.#matches ?? (() => false);
+    const isIn = isAlive(after) && matches(after, online);
+    // Read back from the log, the state before is not known. Telling a receiver that a user entered or left which it
+    // already knew, or never knew, changes nothing in its copy; not telling it would.
+    if (!knowsBefore) return isIn ? 'enter' : 'leave';
+    const wasIn = before !== undefined && matches(before, online);
+    if (isIn) return wasIn ? 'stay' : 'enter';
+    return wasIn ? 'leave' : false;
+  }
+}
+
+function predicate(want: Want): Predicate | undefined {
+  if (want.kind === 'filter') return compileFilter(want.filter);
+  if (want.kind === 'teams') return (user) => user.teams.some((team) => want.teams.has(team));
+  return undefined;
+}
+
+/**
+ * What a receiver with these interests is told about the event, as the JSON that is added to it
+ * (`,"sub":["a","b"],"match":"enter"`), or undefined when it is not told at all.
+ * Over several interests, the event enters if it was in none of them before, and leaves if it is in none after.
+ */
+export function decoration(interests: Iterable<Interest>, event: LiveEvent): string | undefined {
+  let names = '';
+  let concerned = false;
+  let match: Match | undefined;
+  for (const interest of interests) {
+    const result = interest.concerns(event);
+    if (result === false) continue;
+    concerned = true;
+    if (interest.name !== '') names += `${names === '' ? '' : ','}${JSON.stringify(interest.name)}`;
+    if (result !== true) match = match === undefined || match === result ? result : 'stay';
+  }
+  if (!concerned) return undefined;
+  return `${names === '' ? '' : `,"sub":[${names}]`}${match === undefined ? '' : `,"match":"${match}"`}`;
+}

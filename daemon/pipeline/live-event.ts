@@ -1,0 +1,95 @@
+/**
+ * An event on its way out. Its JSON is made once per dialect and its frame once
+ * per decoration (the subscription names a receiver is told), however many sockets it goes to.
+ */
+import { type Entry, lastSeq } from '../../protocol/entry.ts';
+import { type EventDialect, eventType, renderEvent, type UserEventType } from '../../protocol/event.ts';
+import type { Aside } from '../../protocol/render.ts';
+import type { Micros } from '../../protocol/time.ts';
+import type { StoredUser } from '../../protocol/user.ts';
+import type { UserChange } from '../core/directory.ts';
+import type { Stretch } from '../core/history.ts';
+import { textFrame } from './frame.ts';
+
+/** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
+const FRAMES_KEPT = 4;
+
+export class LiveEvent {
+  readonly seq: number;
+  readonly type: UserEventType;
+  readonly after: StoredUser;
+  /** The living user before; undefined when there was none. */
+  readonly before: StoredUser | undefined;
+  /** False for an event read back from the log, where the state before is not known. */
+  readonly knowsBefore: boolean;
+  readonly online: boolean;
+  readonly #fact: UserChange['fact'];
+  readonly #at: Micros;
+  readonly #bodies = new Map<EventDialect, string>();
+  readonly #frames = new Map<string, Buffer>();
+
+  constructor(change: UserChange, type: UserEventType, at: Micros, aside: Aside, knowsBefore: boolean) {
+    this.seq = change.seq;
+    this.type = type;
+    this.before = change.before;
+    this.after = change.after;
+    this.knowsBefore = knowsBefore;
+    this.online = aside.online;
+    this.#fact = change.fact;
+    this.#at = at;
+  }
+
+  get id(): string {
+    return this.after.id;
+  }
+
+  /** The frame for a receiver whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
+  frame(dialect: EventDialect, decoration: string): Buffer {
+    const key = `${dialect}${decoration}`;
+    const kept = this.#frames.get(key);
+    if (kept !== undefined) return kept;
+    const frame = textFrame(`${this.#body(dialect)}${decoration}}`);
+    if (this.#frames.size < FRAMES_KEPT) this.#frames.set(key, frame);
+    return frame;
+  }
+
+  /** The JSON of the event without its closing brace. */
+  #body(dialect: EventDialect): string {
+    const kept = this.#bodies.get(dialect);
+    if (kept !== undefined) return kept;
+    const body = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online: this.online }, dialect)).slice(0, -1);
+    this.#bodies.set(dialect, body);
+    return body;
+  }
+}
+
+/** The events of one entry. It covers the entry's positions also when nobody is told anything. */
+export interface EventBatch extends Stretch {
+  readonly events: readonly LiveEvent[];
+}
+
+/** What one event costs to keep for resume, on average: the record, its JSON and a frame. Measured, see store/README.md. */
+const EVENT_OVERHEAD_BYTES = 1_600;
+
+/** Events of an entry that was just applied. */
+export function batchOf(entry: Entry, changes: readonly UserChange[], online: (id: string) => boolean): EventBatch {
+  const events: LiveEvent[] = [];
+  for (const change of changes) {
+    const type = eventType(change.fact);
+    if (type !== undefined) events.push(new LiveEvent(change, type, entry.time, { online: online(change.after.id) }, true));
+  }
+  return { first: entry.first, last: lastSeq(entry), bytes: 200 + events.length * EVENT_OVERHEAD_BYTES, events };
+}
+
+/** Events of an entry read back from the log. */
+export function batchFromLog(entry: Entry, online: (id: string) => boolean): EventBatch {
+  const events: LiveEvent[] = [];
+  for (const [index, fact] of entry.facts.entries()) {
+    if (fact.t !== 'user' && fact.t !== 'deleted') continue;
+    const type = eventType(fact);
+    if (type === undefined) continue;
+    const change = { seq: entry.first + index, fact, before: undefined, after: fact.user };
+    events.push(new LiveEvent(change, type, entry.time, { online: online(fact.user.id) }, false));
+  }
+  return { first: entry.first, last: lastSeq(entry), bytes: 0, events };
+}

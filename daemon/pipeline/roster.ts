@@ -1,0 +1,188 @@
+/**
+ * The directory as a service: opens on a log and a snapshot store, takes
+ * commands, answers queries, feeds subscribers, and closes in reverse order.
+ * The only thing the edge talks to.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Command, Outcome } from '../../protocol/command.ts';
+import type { Entry } from '../../protocol/entry.ts';
+import type { Position } from '../../protocol/position.ts';
+import type { QuerySpec } from '../../protocol/query-spec.ts';
+import type { Micros } from '../../protocol/time.ts';
+import type { StoredUser } from '../../protocol/user.ts';
+import type { Log } from '../../store/log.ts';
+import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
+import type { Policy } from '../core/decide.ts';
+import { Directory, type DirectoryLine, type FrozenView, type UserChange } from '../core/directory.ts';
+import { History } from '../core/history.ts';
+import { runQuery, type Visibility } from '../core/query.ts';
+import { Applier } from './applier.ts';
+import { CatchUp } from './catch-up.ts';
+import { Hub } from './hub.ts';
+import { batchOf, type EventBatch, type LiveEvent } from './live-event.ts';
+import { Presence } from './presence.ts';
+import { type Lane, Sequencer } from './sequencer.ts';
+import { inSlices } from './slices.ts';
+import { Snapshotter } from './snapshotter.ts';
+
+export interface RosterLogger {
+  info(details: object, text: string): void;
+  error(details: object, text: string): void;
+}
+
+export interface RosterOptions {
+  readonly log: Log;
+  readonly snapshots: SnapshotStore;
+  readonly loaded: LoadedSnapshot | undefined;
+  readonly policy: Policy;
+  readonly logger: RosterLogger;
+  /** Facts between two snapshots. */
+  readonly snapshotEveryFacts: number;
+  /** Memory for the recent past, from which subscribers resume without touching the disk. */
+  readonly historyBytes: number;
+  /** A socket with more than this queued is no longer fed from memory. */
+  readonly outboxBytesMax: number;
+  /** Called once when the directory can no longer follow the log; the process should end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** `settingsChanged`: the application's settings changed in the same entry. */
+export type EventsListener = (events: readonly LiveEvent[], settingsChanged: boolean) => void;
+
+/** Longest time an event waits for others to share its write. */
+const GATHER_MS = 2;
+
+/** Wall clock in microseconds, from the millisecond clock and the fraction of the monotonic one. */
+function wallClock(): Micros {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+}
+
+export class Roster {
+  readonly directory: Directory;
+  readonly hub: Hub;
+  readonly presence = new Presence();
+  readonly #options: RosterOptions;
+  readonly #applier: Applier;
+  readonly #sequencer: Sequencer;
+  readonly #snapshotter: Snapshotter;
+  readonly #history: History<EventBatch>;
+  #ready = true;
+  #listener: EventsListener = () => {};
+
+  /** Loads the snapshot, replays the log up to its head, and is then ready to serve. */
+  static async open(options: RosterOptions): Promise<Roster> {
+    // The epoch is the log's: a snapshot whose log was lost goes on under a new one.
+    const directory = new Directory({ epoch: options.log.head.epoch, seq: options.loaded?.position.seq ?? 0 });
+    if (options.loaded !== undefined) {
+      for await (const lines of options.loaded.chunks()) for (const line of lines) directory.load(line as DirectoryLine);
+    }
+    const roster = new Roster(options, directory);
+    void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
+    await roster.#applier.reached(options.log.head.seq);
+    return roster;
+  }
+
+  private constructor(options: RosterOptions, directory: Directory) {
+    const { log, logger } = options;
+    this.#options = options;
+    this.directory = directory;
+    const online = this.online.bind(this);
+    const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
+    this.#history = new History<EventBatch>(directory.seq, options.historyBytes);
+    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, online, onError });
+    this.hub = new Hub({
+      seq: directory.seq,
+      outboxBytesMax: options.outboxBytesMax,
+      gatherMs: GATHER_MS,
+      nowMs: () => performance.now(),
+      catchUp: (subscriber) => catchUp.start(subscriber),
+    });
+    this.#snapshotter = new Snapshotter(
+      {
+        directory,
+        log,
+        store: options.snapshots,
+        everyFacts: options.snapshotEveryFacts,
+        onSaved: (info) => logger.info(info, 'snapshot saved'),
+        onError: (error) => logger.error({ err: error }, 'the snapshot could not be saved; the journal is kept until one is'),
+        nowMs: () => performance.now(),
+      },
+      options.loaded?.position.seq ?? 0,
+    );
+    this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
+    const { policy } = options;
+    this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now: wallClock, newId: randomUUID, onError });
+  }
+
+  #applied(entry: Entry, changes: readonly UserChange[]): void {
+    const batch = batchOf(entry, changes, (id) => this.online(id));
+    this.#history.push(batch);
+    // Sessions that an event makes impossible end before it, so that nothing follows their goodbye.
+    this.#listener(
+      batch.events,
+      entry.facts.some((fact) => fact.t === 'app'),
+    );
+    this.hub.publish(batch);
+    this.#snapshotter.applied();
+  }
+
+  /** Names the one listener that hears of events before any subscriber does. */
+  onEvents(listener: EventsListener): void {
+    this.#listener = listener;
+  }
+
+  #fail(error: unknown): void {
+    this.#ready = false;
+    this.#options.logger.error({ err: error }, 'the directory cannot follow its log');
+    this.#options.onFatal(error);
+  }
+
+  get position(): Position {
+    return this.directory.position;
+  }
+
+  /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Has a visible live connection. */
+  online(id: string): boolean {
+    return this.presence.isOnline(id) && this.directory.user(id)?.invisible !== true;
+  }
+
+  /** Rejects with RosterError. `live` is for what a person waits for; `bulk` for many users at once. */
+  submit(command: Command, lane: Lane): Promise<Outcome> {
+    return this.#sequencer.submit(command, lane);
+  }
+
+  query(query: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
+    return inSlices(runQuery(this.directory, query, (id) => this.online(id), visibility));
+  }
+
+  /** The directory at this very position, for a snapshot that a tail will follow. Call `release` when done. */
+  freeze(): FrozenView {
+    this.hub.flush();
+    return this.directory.freeze();
+  }
+
+  /** Whether everything after `position` can still be delivered. */
+  canResume({ epoch, seq }: Position): boolean {
+    const { head, tail } = this.#options.log;
+    return epoch === head.epoch && seq <= this.directory.seq && (seq >= this.#history.tail || seq >= tail);
+  }
+
+  /** Says that the daemon is about to stop; requests are still served. */
+  beginStopping(): void {
+    this.#ready = false;
+  }
+
+  /** Finishes the commands that wait, saves a last snapshot and closes the log. Every subscriber must have left. */
+  async close(): Promise<void> {
+    this.#ready = false;
+    await this.#sequencer.close();
+    await this.#snapshotter.finish().catch((error: unknown) => this.#options.logger.error({ err: error }, 'no snapshot at shutdown'));
+    await this.#applier.stop();
+    await this.#options.log.close();
+  }
+}

@@ -1,0 +1,14 @@
+/** Drives a generator that yields often, without holding the event loop for more than a few milliseconds at a time. */
+
+const SLICE_MS = 5;
+
+export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const endsMs = performance.now() + SLICE_MS;
+    do {
+      const step = work.next();
+      if (step.done === true) return step.value;
+    } while (performance.now() < endsMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

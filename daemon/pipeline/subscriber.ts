@@ -1,0 +1,52 @@
+/**
+ * One receiver of events. The states are a union: a subscriber is `live` (gets
+ * every batch as it is published), `behind` (reads the past until it has caught up) or `gone`.
+ */
+import type { CloseReason } from '../../protocol/close-codes.ts';
+import type { EventDialect } from '../../protocol/event.ts';
+import type { Interest } from './interest.ts';
+
+/** The socket, as the hub sees it. */
+export interface Outlet {
+  /** Bytes handed over that the kernel has not taken yet. */
+  readonly queuedBytes: number;
+  /** Queues prepared frames for writing, in order. */
+  write(frames: Buffer): void;
+  /**
+   * Resolves `true` when the queue is nearly empty, `false` when the socket closed.
+   * A peer that takes nothing for the outlet's stall time is closed as slow.
+   */
+  drained(): Promise<boolean>;
+  close(reason: CloseReason): void;
+}
+
+export type SubscriberState =
+  /** Everything up to the hub's flushed position was handed over. */
+  | { readonly kind: 'live' }
+  /** Everything up to `position` was handed over; a catch-up is on its way. `onCaughtUp` is told once it is live again. */
+  | { readonly kind: 'behind'; position: number; readonly onCaughtUp: (() => void) | undefined }
+  | { readonly kind: 'gone' };
+
+export class Subscriber {
+  readonly outlet: Outlet;
+  readonly dialect: EventDialect;
+  readonly interests = new Map<string, Interest>();
+  state: SubscriberState = { kind: 'live' };
+
+  constructor(outlet: Outlet, dialect: EventDialect) {
+    this.outlet = outlet;
+    this.dialect = dialect;
+  }
+
+  /** The only interest there is, when it is "everything": such subscribers share whole batches. */
+  get onlyAll(): Interest | undefined {
+    let named: Interest | undefined;
+    for (const interest of this.interests.values()) {
+      // Interest in oneself is part of everything and adds no name.
+      if (interest.name === '' && interest.want.kind === 'ids') continue;
+      if (named !== undefined || interest.want.kind !== 'all') return undefined;
+      named = interest;
+    }
+    return named;
+  }
+}
