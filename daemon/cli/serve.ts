@@ -1,0 +1,177 @@
+/**
+ * Runs the daemon: a straight list of things that start, and the same list in
+ * reverse, with a deadline, when it stops. Which log it runs on is decided by
+ * whoever hands it the store (main.ts).
+ */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { type Logger, pino } from 'pino';
+import type { DataDirectory } from '../../store/data-dir.ts';
+import type { OnStoreEvent, StoreEvent } from '../../store/events.ts';
+import { createAuthenticator } from '../edge/auth.ts';
+import { createHttp } from '../edge/http-server.ts';
+import { LiveServer } from '../edge/live/live-server.ts';
+import { SessionRegistry } from '../edge/live/session-registry.ts';
+import { Roster } from '../pipeline/roster.ts';
+import type { Config } from './config.ts';
+import type { Credentials } from './credentials.ts';
+import { type CommandIo, EXIT } from './io.ts';
+
+/** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
+const STALL_MS = 30_000;
+/** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no goodbye. */
+const SHUTDOWN_MS = 60_000;
+
+/** Opens what the directory lives on. Rejects when it cannot be used; nothing then stays open. */
+export type OpenStore = (config: Config, onEvent: OnStoreEvent) => Promise<DataDirectory>;
+
+export interface RunningDaemon {
+  /** `http://127.0.0.1:8800`, with the port that was chosen. */
+  readonly url: string;
+  readonly roster: Roster;
+  /** Drains live connections, finishes what was accepted, saves a snapshot, and gives the data directory back. */
+  stop(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly credentials: Credentials;
+  readonly openStore: OpenStore;
+  readonly logger: Logger;
+  /** Called once when the directory can no longer follow its log; the process should end. */
+  readonly onFatal: () => void;
+}
+
+/** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
+export async function startDaemon({ config, credentials, openStore, logger, onFatal }: DaemonOptions): Promise<RunningDaemon> {
+  const data = await openStore(config, (event) => logStoreEvent(logger, event));
+  try {
+    const roster = await Roster.open({
+      log: data.log,
+      snapshots: data.snapshots,
+      loaded: data.loaded,
+      policy: { connectRole: config.connectRole, connectGuard: config.connectGuard, reuseHardDeleted: config.idsReuseHardDeleted },
+      logger,
+      snapshotEveryFacts: config.snapshotChanges,
+      historyBytes: config.historyBytes,
+      outboxBytesMax: config.outboxBytesMax,
+      onFatal,
+    });
+    const edge = await startEdge(config, credentials, roster, logger);
+    return {
+      url: edge.url,
+      roster,
+      stop: async () => {
+        await edge.stop();
+        await roster.close();
+        await data.close();
+      },
+    };
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+async function startEdge(config: Config, { apiKey, apiSecret }: Credentials, roster: Roster, logger: Logger) {
+  const authenticator = createAuthenticator({ apiKey, apiSecret, directory: roster.directory, now: Date.now });
+  const sessions = new SessionRegistry({ nowMs: Date.now });
+  roster.onEvents((events, settingsChanged) => {
+    for (const event of events) sessions.onEvent(event);
+    if (settingsChanged) sessions.onSettings();
+  });
+  const tls =
+    config.tlsCert === undefined || config.tlsKey === undefined
+      ? undefined
+      : { cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) };
+  const http = createHttp({
+    backend: roster,
+    authenticator,
+    logger,
+    origins: config.origins,
+    rateLimits: { mode: config.rateLimits, overrides: config.rateLimitOverrides },
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const live = new LiveServer({
+    context: { roster, authenticator, apiKey, sessions, logger, nowMs: Date.now, retryMs: Math.max(1_000, config.drainMs) },
+    origins: config.origins,
+    connectionsMax: config.connectionsMax,
+    connectionsPerIpMax: config.connectionsPerIpMax === 0 ? Number.POSITIVE_INFINITY : config.connectionsPerIpMax,
+    stallMs: STALL_MS,
+  });
+  live.attach(http.server);
+  await http.listen({ host: config.listen.host, port: config.listen.port });
+  sessions.start();
+  const address = http.server.address() as AddressInfo;
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    stop: async () => {
+      roster.beginStopping();
+      live.stopAccepting();
+      await sessions.drain(config.drainMs);
+      sessions.stop();
+      await http.close();
+    },
+  };
+}
+
+/** What the store did by itself: most of it is routine, some of it an operator should hear of. */
+function logStoreEvent(logger: Logger, event: StoreEvent): void {
+  switch (event.type) {
+    case 'segment-removed':
+    case 'epoch-started':
+      logger.info(event, event.type);
+      break;
+    case 'torn-tail-dropped':
+    case 'append-rolled-back':
+    case 'clean-marker-failed':
+    case 'lock-taken-over':
+      logger.warn(event, event.type);
+      break;
+    case 'journal-failed':
+    case 'snapshot-damaged':
+    case 'lock-lost':
+      logger.error(event, event.type);
+      break;
+  }
+}
+
+/** `rosterd serve`: runs until it is interrupted. Resolves with the exit code. */
+export async function serve(config: Config, credentials: Credentials, openStore: OpenStore, io: CommandIo): Promise<number> {
+  const logger = pino({ level: config.logLevel }, pino.destination(2));
+  let finish: (code: number) => void = () => {};
+  const finished = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+  let interrupts = 0;
+  io.onInterrupt(() => {
+    // A second signal means that whoever sent it does not want to wait.
+    if (++interrupts > 1) process.exit(EXIT.interrupted);
+    finish(EXIT.ok);
+  });
+  const daemon = await startDaemon({ config, credentials, openStore, logger, onFatal: () => finish(EXIT.failed) });
+  io.stdout.write(greeting(daemon, config, credentials));
+  const code = await finished;
+  setTimeout(() => process.exit(EXIT.failed), config.drainMs + SHUTDOWN_MS).unref();
+  await daemon.stop();
+  return code;
+}
+
+/** At most six lines: where it is, where its data is, and what to do next. */
+function greeting({ url, roster }: RunningDaemon, config: Config, credentials: Credentials): string {
+  const live = url.replace(/^http/, 'ws');
+  const dataFlag = config.data === `${process.cwd()}/rosterd-data` ? '' : ` --data ${config.data}`;
+  return [
+    `rosterd listens on ${url} (live: ${live}/live, ${live}/connect)`,
+    `data directory: ${config.data}, ${roster.directory.size} users`,
+    `API key: ${credentials.apiKey} (secret: ${secretPlace(config, credentials)})`,
+    'next, in another terminal: see every change as it happens, and bring in users',
+    `  npx rosterd watch --url ${url}${dataFlag}`,
+    `  echo '{"id":"ann","name":"Ann"}' | npx rosterd sync - --url ${url}${dataFlag}`,
+    '',
+  ].join('\n');
+}
+
+function secretPlace(config: Config, { origin }: Credentials): string {
+  return origin === 'configured' ? 'as configured' : `in ${config.data}/credentials.json`;
+}

@@ -1,0 +1,134 @@
+/**
+ * One connection of `GET /connect`, the form that Stream's public material
+ * documents (PROTOCOL §10.2): everything is in the query, the first frame is a
+ * `health.check` with `me`, and the client then only listens. Events are in the
+ * chat v1 rendering and concern the user itself.
+ */
+import { randomUUID } from 'node:crypto';
+import type { CloseReason } from '../../../protocol/close-codes.ts';
+import { RosterError, renderChatError } from '../../../protocol/errors.ts';
+import { isObject } from '../../../protocol/json.ts';
+import { renderV1 } from '../../../protocol/render.ts';
+import { toRfc3339 } from '../../../protocol/time.ts';
+import { Interest } from '../../pipeline/interest.ts';
+import { Subscriber } from '../../pipeline/subscriber.ts';
+import type { Caller } from '../auth.ts';
+import { closeReasonOf, connectUser, type LiveContext, refusalOf } from './live-context.ts';
+import type { LiveSession } from './session-registry.ts';
+import type { SocketOutlet } from './socket-outlet.ts';
+
+export class ChatSession implements LiveSession {
+  readonly connectionId = randomUUID();
+  readonly #context: LiveContext;
+  readonly #outlet: SocketOutlet;
+  readonly #readBytes: () => number;
+  #open: { readonly caller: Extract<Caller, { kind: 'user' }>; readonly subscriber: Subscriber } | undefined;
+  #isClosed = false;
+
+  constructor(context: LiveContext, outlet: SocketOutlet, readBytes: () => number) {
+    this.#context = context;
+    this.#outlet = outlet;
+    this.#readBytes = readBytes;
+  }
+
+  get userId(): string | undefined {
+    return this.#open?.caller.id;
+  }
+
+  get tokenExp(): number | undefined {
+    return this.#open?.caller.exp;
+  }
+
+  get bytesRead(): number {
+    return this.#readBytes();
+  }
+
+  /** Opens the session from the query of the upgrade request. A refusal is told over the open socket, then it closes. */
+  async open(query: URLSearchParams): Promise<void> {
+    try {
+      await this.#connect(query);
+    } catch (error) {
+      if (!(error instanceof RosterError)) this.#context.logger.error({ err: error }, 'unexpected error in /connect');
+      const refusal = error instanceof RosterError ? error : new RosterError('internal');
+      this.end(refusal, closeReasonOf(refusal.kind));
+    }
+  }
+
+  async #connect(query: URLSearchParams): Promise<void> {
+    const { roster, authenticator, sessions } = this.#context;
+    const caller = authenticator.authenticate({
+      apiKey: query.get('api_key') ?? undefined,
+      token: query.get('authorization') ?? undefined,
+    });
+    const payload = parsePayload(query.get('json'));
+    const details = isObject(payload.user_details) ? payload.user_details : {};
+    const claimed = payload.user_id ?? details.id;
+    if (caller.kind !== 'user') throw new RosterError('auth', 'a user token is needed');
+    if (claimed !== undefined && claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
+    const { users } = await connectUser(roster, caller.id, { ...details, id: caller.id });
+    const me = users[0]?.user;
+    if (me === undefined || this.#isClosed) return;
+
+    const subscriber = new Subscriber(this.#outlet, 'v1');
+    this.#open = { caller, subscriber };
+    subscriber.interests.set('', new Interest('', { kind: 'ids', ids: new Set([caller.id]) }, roster.directory.seq));
+    roster.presence.arrived(caller.id);
+    sessions.add(this);
+    this.#outlet.send({ ...this.#health(), me: renderV1(me, { online: roster.online(me.id) }) });
+    roster.hub.join(subscriber);
+  }
+
+  heartbeat(): void {
+    this.#outlet.send(this.#health());
+    this.#outlet.ping();
+  }
+
+  #health(): object {
+    return { type: 'health.check', connection_id: this.connectionId, created_at: this.#now() };
+  }
+
+  #now(): string {
+    return toRfc3339(Math.round(this.#context.nowMs() * 1000));
+  }
+
+  /** Nothing in this form of the protocol can refresh a token; the end of the token is told when it comes. */
+  tokenExpiring(): void {}
+
+  recheck(): void {
+    if (this.#open === undefined) return;
+    const refusal = refusalOf(this.#context.authenticator, this.#open.caller);
+    if (refusal !== undefined) this.end(refusal, closeReasonOf(refusal.kind));
+  }
+
+  end(error: RosterError, reason: CloseReason): void {
+    if (this.#isClosed) return;
+    const body = renderChatError(error, 'Connect', '0ms');
+    this.#outlet.send({ type: 'connection.error', connection_id: this.connectionId, created_at: this.#now(), error: body });
+    this.close(reason);
+  }
+
+  close(reason: CloseReason): void {
+    if (this.#isClosed) return;
+    this.closed();
+    this.#outlet.close(reason);
+  }
+
+  closed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#context.sessions.remove(this);
+    if (this.#open === undefined) return;
+    this.#context.roster.hub.leave(this.#open.subscriber);
+    this.#context.roster.presence.left(this.#open.caller.id);
+  }
+}
+
+function parsePayload(text: string | null): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    if (isObject(value)) return value;
+  } catch {
+    // Falls through to the one refusal for everything that is not an object.
+  }
+  throw new RosterError('input', 'json: must be a JSON object with user_details', [{ path: 'json', message: 'must be a JSON object' }]);
+}

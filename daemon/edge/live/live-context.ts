@@ -1,0 +1,67 @@
+/** What every live session shares. */
+
+import type { CloseReason } from '../../../protocol/close-codes.ts';
+import type { ConnectDetails, Outcome } from '../../../protocol/command.ts';
+import { type ErrorKind, RosterError } from '../../../protocol/errors.ts';
+import { decodeConnect } from '../../../protocol/requests.ts';
+import type { Roster } from '../../pipeline/roster.ts';
+import type { Authenticator, Caller } from '../auth.ts';
+import type { EdgeLogger } from '../logger.ts';
+import type { SessionRegistry } from './session-registry.ts';
+
+export interface LiveContext {
+  readonly roster: Roster;
+  readonly authenticator: Authenticator;
+  readonly apiKey: string;
+  readonly sessions: SessionRegistry;
+  readonly logger: EdgeLogger;
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number;
+  /** What a client is told to wait before it comes back after a restart. */
+  readonly retryMs: number;
+}
+
+/** Creates or merges the caller's own user. `details` are as the client sent them. Rejects with RosterError. */
+export async function connectUser(roster: Roster, id: string, details: unknown): Promise<Outcome> {
+  const decoded: ConnectDetails = decodeConnect(id, details);
+  return await roster.submit({ kind: 'connect', id, details: decoded }, 'live');
+}
+
+/** Why a caller that was let in would not be let in again now; undefined when it still would. */
+export function refusalOf(authenticator: Authenticator, caller: Caller): RosterError | undefined {
+  try {
+    authenticator.recheck(caller);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RosterError) return error;
+    throw error;
+  }
+}
+
+/** How a connection ends when its caller is refused for this reason. */
+export function closeReasonOf(kind: ErrorKind): CloseReason {
+  switch (kind) {
+    case 'api_key':
+    case 'auth':
+    case 'token_expired':
+    case 'token_not_yet':
+    case 'token_iat':
+    case 'token_signature':
+      return 'auth';
+    case 'not_allowed':
+      return 'not_allowed';
+    case 'not_found':
+      return 'deleted';
+    case 'rate_limit':
+      return 'rate';
+    case 'unavailable':
+    case 'internal':
+    case 'timeout':
+      return 'overload';
+    case 'input':
+    case 'duplicate_username':
+    case 'too_big':
+    case 'headers_too_big':
+      return 'bad_frame';
+  }
+}

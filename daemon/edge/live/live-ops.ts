@@ -1,0 +1,163 @@
+/** The verbs of an open live connection: subscribing, paging through a snapshot, and writing. */
+import { randomUUID } from 'node:crypto';
+import type { Actor } from '../../../protocol/command.ts';
+import { RosterError } from '../../../protocol/errors.ts';
+import { parseFilter } from '../../../protocol/filter.ts';
+import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../protocol/frames.ts';
+import { LIMITS } from '../../../protocol/limits.ts';
+import { type DateStyle, renderLive } from '../../../protocol/render.ts';
+import { decodePatches, decodeUpsert } from '../../../protocol/requests.ts';
+import { Interest, type Want } from '../../pipeline/interest.ts';
+import type { Subscriber } from '../../pipeline/subscriber.ts';
+import type { Caller } from '../auth.ts';
+import type { LiveContext } from './live-context.ts';
+import { SnapshotPager } from './snapshot-pager.ts';
+import type { SocketOutlet } from './socket-outlet.ts';
+
+export interface LiveOpsOptions {
+  readonly context: LiveContext;
+  readonly outlet: SocketOutlet;
+  readonly subscriber: Subscriber;
+  readonly caller: Caller;
+  readonly dates: DateStyle;
+  /** Position that this connection resumed from. */
+  readonly resumedFrom: number | undefined;
+}
+
+export class LiveOps {
+  readonly #options: LiveOpsOptions;
+  /** Snapshots that are being paged through, by subscription. */
+  readonly #pagers = new Map<string, { readonly cursor: string; readonly pager: SnapshotPager }>();
+
+  constructor(options: LiveOpsOptions) {
+    this.#options = options;
+  }
+
+  /** Everything up to here was handed to this connection: where it may resume from. */
+  get deliveredSeq(): number {
+    const { subscriber, context } = this.#options;
+    context.roster.hub.flush();
+    return subscriber.state.kind === 'behind' ? subscriber.state.position : context.roster.hub.flushedSeq;
+  }
+
+  async sub(frame: SubFrame): Promise<void> {
+    const { context, subscriber, resumedFrom } = this.#options;
+    const want = this.#want(frame);
+    const { hub } = context.roster;
+    if (frame.snapshot === false) {
+      // On a resumed connection, what a subscription missed since then is delivered, also when it is named only now.
+      const since = resumedFrom ?? this.deliveredSeq;
+      const delivered = this.deliveredSeq;
+      hub.change(subscriber, (interests) => {
+        for (const other of interests.values()) other.since = Math.max(other.since, delivered);
+        interests.set(frame.sub, new Interest(frame.sub, want, since));
+      });
+      this.#dropPager(frame.sub);
+      this.#reply(frame.id, { sub: frame.sub, seq: since });
+      if (since < delivered) hub.rewind(subscriber, since);
+      return;
+    }
+    const view = context.roster.freeze();
+    hub.change(subscriber, (interests) => interests.set(frame.sub, new Interest(frame.sub, want, view.position.seq)));
+    this.#dropPager(frame.sub);
+    const pager = new SnapshotPager(view, want, frame.limit ?? LIMITS.snapshotPageUsers, (id) => context.roster.online(id));
+    await this.#replyPage(frame.id, frame.sub, pager);
+  }
+
+  /** A subscription named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
+  resumeSub(sub: Sub): void {
+    const { subscriber, resumedFrom } = this.#options;
+    subscriber.interests.set(sub.sub, new Interest(sub.sub, this.#want(sub), resumedFrom ?? 0));
+  }
+
+  async page(frame: PageFrame): Promise<void> {
+    const open = this.#pagers.get(frame.sub);
+    if (open === undefined || open.cursor !== frame.more) {
+      throw new RosterError('input', 'more: there is no such page; it was read already, or waited too long', [
+        { path: 'more', message: 'unknown or expired' },
+      ]);
+    }
+    await this.#replyPage(frame.id, frame.sub, open.pager);
+  }
+
+  async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
+    const { dates, context } = this.#options;
+    const { users, isLast } = await pager.next();
+    const cursor = randomUUID();
+    if (isLast) this.#dropPager(sub);
+    else this.#pagers.set(sub, { cursor, pager: pager.releaseAfterIdle(() => this.#dropPager(sub)) });
+    if (isLast) pager.release();
+    this.#reply(id, {
+      sub,
+      seq: pager.seq,
+      users: users.map((user) => renderLive(user, { online: context.roster.online(user.id) }, dates)),
+      ...(pager.total === undefined ? undefined : { total: pager.total }),
+      ...(isLast ? undefined : { more: cursor }),
+    });
+  }
+
+  #dropPager(sub: string): void {
+    this.#pagers.get(sub)?.pager.release();
+    this.#pagers.delete(sub);
+  }
+
+  unsub(frame: UnsubFrame): void {
+    const { context, subscriber } = this.#options;
+    if (!subscriber.interests.has(frame.sub)) {
+      throw new RosterError('input', `sub: there is no subscription "${frame.sub}"`, [{ path: 'sub', message: 'unknown' }]);
+    }
+    context.roster.hub.change(subscriber, (interests) => interests.delete(frame.sub));
+    this.#dropPager(frame.sub);
+    this.#reply(frame.id, {});
+  }
+
+  async update(frame: UpdateFrame): Promise<void> {
+    const { context, caller, dates } = this.#options;
+    // A server names the user it means; the wire reference also lets it do so by `id`, which is then the request id too.
+    const id = caller.kind === 'user' ? caller.id : (frame.user_id ?? frame.id);
+    const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
+    const { users, seq } = await context.roster.submit(decodePatches(body, this.#actor()), 'live');
+    const user = users[0]?.user;
+    if (user === undefined) throw new RosterError('internal');
+    this.#reply(frame.id, { user: renderLive(user, { online: context.roster.online(user.id) }, dates), seq });
+  }
+
+  async upsert(frame: UpsertFrame): Promise<void> {
+    const { context, caller, dates } = this.#options;
+    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
+    const { users, seq } = await context.roster.submit(decodeUpsert('v2', { users: frame.users }, this.#actor()), 'bulk');
+    const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: context.roster.online(user.id) }, dates)]));
+    this.#reply(frame.id, { users: Object.fromEntries(byId), seq });
+  }
+
+  #actor(): Actor {
+    const { caller } = this.#options;
+    if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous user cannot write');
+    return caller.kind === 'server' ? { kind: 'server' } : { kind: 'user', id: caller.id };
+  }
+
+  /** Events up to this answer go out first, so that a client never sees an answer before what led to it. */
+  #reply(id: string | number | undefined, body: object): void {
+    this.#options.context.roster.hub.flush();
+    this.#options.outlet.send({ re: id, ...body });
+  }
+
+  #want(sub: Sub): Want {
+    const { caller, subscriber } = this.#options;
+    const kinds = [sub.ids, sub.teams, sub.filter, sub.all].filter((part) => part !== undefined);
+    if (kinds.length !== 1) throw new RosterError('input', 'sub: exactly one of ids, teams, filter or all is needed');
+    if (!subscriber.interests.has(sub.sub) && subscriber.interests.size > LIMITS.subsPerConnection) {
+      throw new RosterError('input', `sub: at most ${LIMITS.subsPerConnection} subscriptions per connection`);
+    }
+    if (sub.ids !== undefined) return { kind: 'ids', ids: new Set(sub.ids) };
+    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'only a server token may subscribe to more than ids');
+    if (sub.teams !== undefined) return { kind: 'teams', teams: new Set(sub.teams) };
+    if (sub.filter !== undefined) return { kind: 'filter', filter: parseFilter(sub.filter) };
+    return { kind: 'all' };
+  }
+
+  /** Gives back the views that unfinished snapshots hold. */
+  release(): void {
+    for (const sub of [...this.#pagers.keys()]) this.#dropPager(sub);
+  }
+}

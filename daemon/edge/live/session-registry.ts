@@ -1,0 +1,165 @@
+/**
+ * All live sessions: the heartbeat, the end of tokens, and closing the sessions
+ * of users that were deleted, deactivated or had their tokens revoked.
+ */
+import type { CloseReason } from '../../../protocol/close-codes.ts';
+import { RosterError } from '../../../protocol/errors.ts';
+import { LIMITS } from '../../../protocol/limits.ts';
+import type { LiveEvent } from '../../pipeline/live-event.ts';
+
+/** What the registry needs of a session, whatever its transport and dialect. */
+export interface LiveSession {
+  /** Owner of the session; undefined for a server's. */
+  readonly userId: string | undefined;
+  /** End of the token in seconds since 1970, undefined when it never ends. */
+  readonly tokenExp: number | undefined;
+  /** Bytes read from the peer so far: any traffic is a sign of life. */
+  readonly bytesRead: number;
+  heartbeat(): void;
+  tokenExpiring(): void;
+  /** Ends the session when its token or its user no longer admits it. */
+  recheck(): void;
+  /** Tells the reason, then closes. */
+  end(error: RosterError, reason: CloseReason): void;
+  /** Goodbye without an error. */
+  close(reason: CloseReason): void;
+}
+
+const TICK_MS = 1_000;
+const TICKS_PER_HEARTBEAT = Math.round(LIMITS.heartbeatMs / TICK_MS);
+/** Heartbeats without a byte from the peer after which it is dead. */
+const SILENT_BEATS_MAX = 2;
+const EXPIRY_WARNING_S = 60;
+
+interface Held {
+  readonly slot: number;
+  readonly userId: string | undefined;
+  bytesRead: number;
+  silentBeats: number;
+  warned: boolean;
+}
+
+export interface RegistryOptions {
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number;
+}
+
+export class SessionRegistry {
+  readonly #options: RegistryOptions;
+  readonly #sessions = new Map<LiveSession, Held>();
+  readonly #byUser = new Map<string, Set<LiveSession>>();
+  /** Sessions by the tick of the heartbeat they get, so that ten thousand do not get it in the same instant. */
+  readonly #slots: readonly Set<LiveSession>[] = Array.from({ length: TICKS_PER_HEARTBEAT }, () => new Set());
+  /** Sessions whose token ends. */
+  readonly #mortal = new Set<LiveSession>();
+  #tick = 0;
+  #nextSlot = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#onTick(), TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  add(session: LiveSession): void {
+    const slot = this.#nextSlot++ % TICKS_PER_HEARTBEAT;
+    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warned: false });
+    this.#slots[slot]?.add(session);
+    this.tokenChanged(session);
+    if (session.userId === undefined) return;
+    const own = this.#byUser.get(session.userId);
+    if (own === undefined) this.#byUser.set(session.userId, new Set([session]));
+    else own.add(session);
+  }
+
+  remove(session: LiveSession): void {
+    const held = this.#sessions.get(session);
+    if (held === undefined) return;
+    this.#sessions.delete(session);
+    this.#slots[held.slot]?.delete(session);
+    this.#mortal.delete(session);
+    if (held.userId === undefined) return;
+    const own = this.#byUser.get(held.userId);
+    if (own?.delete(session) === true && own.size === 0) this.#byUser.delete(held.userId);
+  }
+
+  /** Closes the sessions of a user that were there first, until `max` are left. */
+  closeOldest(userId: string, max: number): void {
+    const own = [...(this.#byUser.get(userId) ?? [])];
+    for (const session of own.slice(0, Math.max(0, own.length - max))) session.close('replaced');
+  }
+
+  /** To be called when a session got a new token. */
+  tokenChanged(session: LiveSession): void {
+    const held = this.#sessions.get(session);
+    if (held !== undefined) held.warned = false;
+    if (session.tokenExp === undefined) this.#mortal.delete(session);
+    else this.#mortal.add(session);
+  }
+
+  #onTick(): void {
+    this.#tick = (this.#tick + 1) % TICKS_PER_HEARTBEAT;
+    for (const session of this.#slots[this.#tick] ?? []) this.#beat(session);
+    const nowS = this.#options.nowMs() / 1000;
+    for (const session of this.#mortal) this.#checkToken(session, nowS);
+  }
+
+  #beat(session: LiveSession): void {
+    const held = this.#sessions.get(session);
+    if (held === undefined) return;
+    held.silentBeats = session.bytesRead > held.bytesRead ? 0 : held.silentBeats + 1;
+    held.bytesRead = session.bytesRead;
+    if (held.silentBeats > SILENT_BEATS_MAX) session.close('silent');
+    else session.heartbeat();
+  }
+
+  #checkToken(session: LiveSession, nowS: number): void {
+    const { tokenExp } = session;
+    const held = this.#sessions.get(session);
+    if (tokenExp === undefined || held === undefined) return;
+    if (nowS >= tokenExp) session.end(new RosterError('token_expired'), 'auth');
+    else if (nowS >= tokenExp - EXPIRY_WARNING_S && !held.warned) {
+      held.warned = true;
+      session.tokenExpiring();
+    }
+  }
+
+  /** Ends the sessions that an event makes impossible. Called after the directory changed and before the event itself goes out. */
+  onEvent({ type, id, before, after }: LiveEvent): void {
+    const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
+    if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(this.#byUser.get(id) ?? []);
+  }
+
+  /** The application's settings changed, perhaps its revocation stamp: it concerns every user's token. */
+  onSettings(): void {
+    recheckAll(this.#sessions.keys());
+  }
+
+  /** Closes everyone, spread evenly over `windowMs`, so that not all of them reconnect in the same instant. */
+  async drain(windowMs: number): Promise<void> {
+    const sessions = [...this.#sessions.keys()];
+    const startedMs = this.#options.nowMs();
+    for (const [index, session] of sessions.entries()) {
+      const dueMs = startedMs + (windowMs * index) / sessions.length;
+      const waitMs = dueMs - this.#options.nowMs();
+      if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      session.close('restart');
+    }
+  }
+}
+
+function recheckAll(sessions: Iterable<LiveSession>): void {
+  for (const session of [...sessions]) session.recheck();
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+/**
+ * The process: hands the command line to the program and ends with its exit
+ * code. The one place that knows which log the daemon runs on. Nothing imports this file.
+ */
+import { openDataDirectory } from '../store/data-dir.ts';
+import { runCli } from './cli/commands.ts';
+import type { Config } from './cli/config.ts';
+import { processIo } from './cli/io.ts';
+import { type OpenStore, serve } from './cli/serve.ts';
+
+const openStore: OpenStore = (config, onEvent) => openDataDirectory(config.data, { journal: { retention: retentionOf(config) }, onEvent });
+
+function retentionOf({ retentionBytes, retentionAgeMs, retentionChanges }: Config) {
+  const bounded = (value: number) => (value === 0 ? Number.POSITIVE_INFINITY : value);
+  return { bytes: bounded(retentionBytes), ageMs: bounded(retentionAgeMs), facts: bounded(retentionChanges) };
+}
+
+const io = processIo();
+process.exitCode = await runCli(process.argv.slice(2), io, {
+  serve: (config, credentials) => serve(config, credentials, openStore, io),
+});

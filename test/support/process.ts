@@ -1,0 +1,62 @@
+/** rosterd as a process of its own, as an operator runs it: started from the sources, killed without mercy. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+
+const MAIN = resolve(import.meta.dirname, '../../daemon/main.ts');
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class RosterdProcess {
+  readonly child: ChildProcess;
+  #stdout = '';
+  #stderr = '';
+  readonly finished: Promise<Finished>;
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.finished = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout: this.#stdout, stderr: this.#stderr }));
+  }
+
+  static run(args: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> } = {}): RosterdProcess {
+    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    return new RosterdProcess(child);
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Resolves with the URL that the daemon's greeting names. */
+  async listening(): Promise<string> {
+    for (;;) {
+      const url = /https?:\/\/[^\s)]+/.exec(this.#stdout)?.[0];
+      if (url !== undefined && this.#stdout.split('\n').length > 2) return url;
+      const ended = await Promise.race([once(this.child.stdout ?? this.child, 'data').then(() => undefined), this.finished]);
+      if (ended !== undefined) throw new Error(`rosterd ended with ${ended.code} before it listened: ${ended.stderr}`);
+    }
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Finished> {
+    this.child.kill(signal);
+    return await this.finished;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The test world: one daemon with everything at its default, on a port of its
+ * own and in a directory of its own, that tears itself down. An option that a test sets means something.
+ */
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import { loadConfig } from '../../daemon/cli/config.ts';
+import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve.ts';
+import { encodeToken } from '../../protocol/tokens.ts';
+import { openDataDirectory } from '../../store/data-dir.ts';
+import { LiveClient } from './live-client.ts';
+
+export const API_KEY = 'test-key';
+export const API_SECRET = 'test-secret-that-is-long-enough-for-anything';
+
+const sign = (input: string): string => createHmac('sha256', API_SECRET).update(input).digest('base64url');
+
+export function serverToken(): string {
+  return encodeToken({ server: true }, sign);
+}
+
+export function userToken(id: string, claims: Record<string, unknown> = {}): string {
+  return encodeToken({ user_id: id, ...claims }, sign);
+}
+
+export interface WorldOptions {
+  /** Settings as flags, by their name without dashes. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** A directory that outlives the world; made and removed by the world when absent. */
+  readonly data?: string;
+  readonly openStore?: OpenStore;
+  /** Every log line, as one JSON text. */
+  readonly onLog?: (line: string) => void;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  // Tests look into answers of every shape; asserting on a wrong one fails the test all the same.
+  // biome-ignore lint/suspicious/noExplicitAny: the body of an answer is what the test is about
+  readonly body: any;
+}
+
+export class World {
+  readonly daemon: RunningDaemon;
+  readonly data: string;
+  readonly #clients: LiveClient[] = [];
+
+  private constructor(daemon: RunningDaemon, data: string) {
+    this.daemon = daemon;
+    this.data = data;
+  }
+
+  static async start(t: TestContext, options: WorldOptions = {}): Promise<World> {
+    const data = options.data ?? (await mkdtemp(join(tmpdir(), 'rosterd-')));
+    const flags = {
+      listen: '127.0.0.1:0',
+      data,
+      'drain-ms': '0',
+      'log-level': options.onLog === undefined ? 'silent' : 'debug',
+      ...options.flags,
+    };
+    const { config } = loadConfig({ flags, env: {}, cwd: data });
+    const daemon = await startDaemon({
+      config,
+      credentials: { apiKey: API_KEY, apiSecret: API_SECRET, origin: 'configured' },
+      openStore: options.openStore ?? ((_, onEvent) => openDataDirectory(data, { onEvent })),
+      logger: pino({ level: config.logLevel }, { write: (line: string) => options.onLog?.(line) }),
+      onFatal: () => {},
+    });
+    const world = new World(daemon, data);
+    t.after(async () => {
+      await world.stop();
+      if (options.data === undefined) await rm(data, { recursive: true, force: true });
+    });
+    return world;
+  }
+
+  #stopped: Promise<void> | undefined;
+
+  /** Stops the daemon; harmless when it is stopped already. */
+  stop(): Promise<void> {
+    for (const client of this.#clients) client.terminate();
+    this.#stopped ??= this.daemon.stop();
+    return this.#stopped;
+  }
+
+  get liveUrl(): string {
+    return this.daemon.url.replace(/^http/, 'ws');
+  }
+
+  /** A raw live connection that has sent nothing yet. */
+  async open(path = '/live'): Promise<LiveClient> {
+    const client = await LiveClient.open(`${this.liveUrl}${path}`);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A subscriber with a server token. */
+  async subscriber(connect: Record<string, unknown> = {}): Promise<LiveClient> {
+    const client = await this.open();
+    await client.request({ op: 'connect', api_key: API_KEY, token: serverToken(), ...connect });
+    return client;
+  }
+
+  /** A chat client connected as `id`. */
+  async chat(id: string, details: Record<string, unknown> = {}, connect: Record<string, unknown> = {}): Promise<LiveClient> {
+    const client = await this.open();
+    await client.request({ op: 'connect', api_key: API_KEY, token: userToken(id), user: { id, ...details }, ...connect });
+    return client;
+  }
+
+  /** A request with a server token, or with `token`. */
+  async http(method: string, path: string, body?: unknown, token: string = serverToken()): Promise<HttpAnswer> {
+    const url = new URL(path, this.daemon.url);
+    url.searchParams.set('api_key', API_KEY);
+    const response = await fetch(url, {
+      method,
+      headers: {
+        Authorization: token,
+        'Stream-Auth-Type': 'jwt',
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  }
+
+  /** Upserts users given as a list, in the v2 dialect. */
+  upsert(...users: readonly { readonly id: string; readonly [key: string]: unknown }[]): Promise<HttpAnswer> {
+    return this.http('POST', '/api/v2/users', { users: Object.fromEntries(users.map((user) => [user.id, user])) });
+  }
+}
