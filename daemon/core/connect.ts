@@ -11,11 +11,10 @@ import { RosterError } from '../../protocol/errors.ts';
 import { isObject, type Json, type JsonObject, jsonEquals } from '../../protocol/json.ts';
 import type { Micros } from '../../protocol/time.ts';
 import { DEFAULT_ROLE, type PrivacySettings, type StoredUser } from '../../protocol/user.ts';
-import { dataProblem } from '../../protocol/user-size.ts';
 import { deletedUser, type Policy } from './decide.ts';
 import type { Draft } from './draft.ts';
 import { settle } from './upsert.ts';
-import { checkUser, find, refuseIfAny } from './user-rules.ts';
+import { checkUser, find, refuseIfAny, sizeProblem } from './user-rules.ts';
 
 /** What one connect sent, key by key; custom keys live under `custom`. */
 interface Sent {
@@ -40,7 +39,7 @@ export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros
   const sent = remembered(details, policy.connectGuard === 'guard' ? memory : {});
   const after = merged(before, id, fresh, JSON.stringify(sent), now, draft.nextSeq);
 
-  const tooBig = dataProblem(after, 'user');
+  const tooBig = sizeProblem(before, after, 'user');
   if (tooBig !== undefined) throw new RosterError('input', `user: ${tooBig}`, [{ path: 'user', message: tooBig }]);
   refuseIfAny([], checkUser(draft, 'user', before, after));
   const settled = settle(draft, before, after);

@@ -4,10 +4,9 @@ import { jsonEquals } from '../../protocol/json.ts';
 import { applyPatch } from '../../protocol/patch.ts';
 import type { Micros } from '../../protocol/time.ts';
 import { DEFAULT_ROLE, type StoredUser, type UserInput } from '../../protocol/user.ts';
-import { dataProblem } from '../../protocol/user-size.ts';
 import type { Policy } from './decide.ts';
 import type { Draft } from './draft.ts';
-import { checkOwnRights, checkUser, find, type Problem, problem, refuseIfAny } from './user-rules.ts';
+import { checkOwnRights, checkUser, find, type Problem, problem, refuseIfAny, sizeProblem } from './user-rules.ts';
 
 type Settled = { readonly user: StoredUser; readonly change: Change };
 
@@ -55,7 +54,7 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros, _p
       continue;
     }
     const after = { ...patched, updated_at: now, rev: draft.nextSeq };
-    const tooBig = dataProblem(after, command.actor.kind);
+    const tooBig = sizeProblem(before, after, command.actor.kind);
     if (tooBig !== undefined) problems.push(problem('input', path, tooBig));
     problems.push(...checkUser(draft, path, before, after));
     if (command.actor.kind === 'user') problems.push(...checkOwnRights(path, command.actor.id, before, after));

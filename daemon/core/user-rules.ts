@@ -1,10 +1,12 @@
 /** Rules that every way of writing a user shares: does it exist, may its role, teams and name be these. Pure. */
+import type { Actor } from '../../protocol/command.ts';
 import { ERRORS, type ErrorKind, type FieldError, RosterError } from '../../protocol/errors.ts';
 import { isForbiddenName } from '../../protocol/ids.ts';
 import { jsonEquals, utf8Bytes } from '../../protocol/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { nameKey } from '../../protocol/names.ts';
 import { BUILT_IN_ROLES, isAlive, type StoredUser } from '../../protocol/user.ts';
+import { dataProblem } from '../../protocol/user-size.ts';
 import type { Policy } from './decide.ts';
 import { isTombstone } from './directory.ts';
 import type { Draft } from './draft.ts';
@@ -51,6 +53,15 @@ export function checkUser(draft: Draft, path: string, before: StoredUser | undef
     problems.push(problem('duplicate_username', `${path}.name`, `duplicate username: "${after.name}" is already taken`));
   }
   return problems;
+}
+
+/**
+ * Why the data is too big. A client cannot make a record larger than a client may store; a record that a server made larger
+ * than that stays usable for its client, up to the server's limit.
+ */
+export function sizeProblem(before: StoredUser | undefined, after: StoredUser, caller: Actor['kind']): string | undefined {
+  const isLarge = before !== undefined && dataProblem(before, 'user') !== undefined;
+  return dataProblem(after, isLarge ? 'server' : caller);
 }
 
 function checkTeams(path: string, teams: readonly string[]): Problem[] {

@@ -16,6 +16,9 @@ import type { EventBatch, LiveEvent } from './live-event.ts';
 import { Router } from './router.ts';
 import type { Subscriber } from './subscriber.ts';
 
+/** Batches gathered up to this size go out at once: what waits for a tick is bounded too. */
+const GATHERED_BYTES_MAX = 256 * 1024;
+
 export interface HubOptions {
   /** Position of the directory when the hub starts. */
   readonly seq: number;
@@ -44,6 +47,7 @@ export class Hub {
   readonly stats: HubStats = { subscribers: 0, deliveries: 0, writes: 0, fellBehind: 0 };
   /** Batches that were published and not yet handed to sockets. */
   #pending: EventBatch[] = [];
+  #pendingBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #flushedSeq: number;
@@ -60,7 +64,9 @@ export class Hub {
 
   publish(batch: EventBatch): void {
     this.#pending.push(batch);
-    if (this.#timer !== undefined) return;
+    this.#pendingBytes += batch.bytes;
+    if (this.#pendingBytes >= GATHERED_BYTES_MAX) this.flush();
+    if (this.#timer !== undefined || this.#pending.length === 0) return;
     const waitMs = this.#flushedAtMs + this.#options.gatherMs - this.#options.nowMs();
     if (waitMs <= 0) this.flush();
     else this.#timer = setTimeout(() => this.flush(), waitMs);
@@ -74,6 +80,7 @@ export class Hub {
     const last = batches.at(-1);
     if (last === undefined) return;
     this.#pending = [];
+    this.#pendingBytes = 0;
     const from = this.#flushedSeq;
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);

@@ -71,9 +71,9 @@ export class RosterSession implements LiveSession {
       await this.#dispatch(frame);
     } catch (error) {
       const refusal = this.#asRefusal(error);
-      const body = renderChatError(refusal, OPERATIONS[frame.op], '0ms');
-      if (frame.op === 'connect') this.#refuseConnect(frame, refusal);
-      else this.#outlet.send({ re: frame.id, error: body });
+      // Until the connection is open, every refusal ends it; afterwards it is an answer like any other.
+      if (this.#state.kind === 'opening') this.end(refusal, closeReasonOf(refusal.kind), frame.id);
+      else this.#outlet.send({ re: frame.id, error: renderChatError(refusal, OPERATIONS[frame.op], '0ms') });
     }
   }
 
@@ -153,6 +153,8 @@ export class RosterSession implements LiveSession {
       if (frame.user !== undefined) throw new RosterError('input', 'user: only a user token connects a user');
       return { me: undefined, warnings: [] };
     }
+    const claimed = frame.user?.id ?? caller.id;
+    if (claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
     const { users, warnings } = await connectUser(this.#context.roster, caller.id, frame.user ?? {});
     return { me: users[0]?.user, warnings };
   }
@@ -172,14 +174,6 @@ export class RosterSession implements LiveSession {
     if (error instanceof RosterError) return error;
     this.#context.logger.error({ err: error, connection_id: this.connectionId }, 'unexpected error in a live session');
     return new RosterError('internal');
-  }
-
-  #refuseConnect(frame: ConnectFrame, refusal: RosterError): void {
-    if (this.#state.kind === 'live') {
-      this.#outlet.send({ re: frame.id, error: renderChatError(refusal, 'Connect', '0ms') });
-      return;
-    }
-    this.end(refusal, closeReasonOf(refusal.kind), frame.id);
   }
 
   /** A frame that cannot be understood at all: told once, then the connection ends. */

@@ -1,0 +1,33 @@
+/**
+ * HS5: the shape of what crosses a wire or lies on a disk is pinned. A change to a schema changes its hash; whoever makes
+ * it raises the version, adds a line to the history here, and says in CHANGELOG.md what older data or clients meet.
+ */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { ENTRY_VERSION, EntryDraft } from '../../protocol/entry.ts';
+import { CLIENT_FRAMES, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts';
+
+const DISK: readonly { readonly version: number; readonly hash: string; readonly what: string }[] = [
+  { version: 1, hash: 'add3b1ffc13ddc57', what: 'first format' },
+];
+
+const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [
+  { version: 'roster.v1', hash: '0c5a836a817b6d86', what: 'first protocol' },
+];
+
+function hashOf(schema: object): string {
+  return createHash('sha256').update(JSON.stringify(schema)).digest('hex').slice(0, 16);
+}
+
+test('HS5 the durable format is the one its version names', () => {
+  const last = DISK.at(-1);
+  assert.equal(ENTRY_VERSION, last?.version);
+  assert.equal(hashOf(EntryDraft), last?.hash, 'the entry schema changed: raise ENTRY_VERSION and add a line to DISK');
+});
+
+test('HS5 the frames of the live protocol are those its name stands for', () => {
+  const last = WIRE.at(-1);
+  assert.equal(LIVE_SUBPROTOCOL, last?.version);
+  assert.equal(hashOf(CLIENT_FRAMES), last?.hash, 'a client frame changed: add a line to WIRE, and a new name if old clients break');
+});
