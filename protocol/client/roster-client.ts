@@ -82,6 +82,8 @@ export class RosterClient extends EventEmitter<ClientEvents> {
   /** Set until the first connection is open: a refusal then is the answer to `connect`, not a reason to come back. */
   #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #refusal: RosterRefusal | undefined;
+  /** The snapshots that follow a connect which could not resume are told as `resync`. */
+  #isResyncing = false;
 
   constructor(options: RosterClientOptions) {
     super();
@@ -150,39 +152,35 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     this.#socket = socket;
     // Events of a socket that was given up are no longer ours.
     const ours = () => this.#socket === socket;
-    socket.addEventListener('open', () => ours() && void this.#open(token));
+    socket.addEventListener('open', () => ours() && this.#introduce(token));
     socket.addEventListener('message', ({ data }) => ours() && this.#take(JSON.parse(String(data))));
     socket.addEventListener('close', ({ code, reason }) => ours() && this.#closed(code, reason, attempt));
     socket.addEventListener('error', () => {});
   }
 
-  async #open(token: string): Promise<void> {
-    const isReturn = this.#position !== undefined;
-    try {
-      const ok = await this.#request({
-        op: 'connect',
-        api_key: this.#options.apiKey,
-        token,
-        ...(this.#user === undefined ? {} : { user: this.#user }),
-        ...(this.#position === undefined ? {} : { resume: this.#position }),
-        subs: [...this.#subs.values()],
-      });
-      this.#position = { epoch: String(ok.epoch), seq: Number(ok.seq) };
-      this.#me = ok.me as LiveUser | undefined;
-      this.#become({ kind: 'open', connectionId: String(ok.connection_id) });
-      this.#opening?.resolve();
-      this.#opening = undefined;
-      this.#resynced = isReturn && ok.resumed !== true;
-    } catch (error) {
-      // The close that follows decides whether to come back; `connect` learns why it failed.
+  /** Sends the connect frame. What follows is in `#opened`, or in the close that comes after a refusal. */
+  #introduce(token: string): void {
+    const { apiKey } = this.#options;
+    const user = this.#user === undefined ? {} : { user: this.#user };
+    const resume = this.#position === undefined ? {} : { resume: this.#position };
+    const frame = { op: 'connect' as const, api_key: apiKey, token, ...user, ...resume, subs: [...this.#subs.values()] };
+    this.#request(frame).catch((error: unknown) => {
       if (error instanceof RosterRefusal) this.#refusal = error;
-    }
+    });
   }
 
-  /** The snapshots that follow a connect which could not resume are told as `resync`. */
-  #resynced = false;
+  /** Runs before the next frame is looked at: a snapshot may follow in the same packet. */
+  #opened(ok: Answer): void {
+    this.#isResyncing = this.#position !== undefined && ok.resumed !== true;
+    this.#position = { epoch: String(ok.epoch), seq: Number(ok.seq) };
+    this.#me = ok.me as LiveUser | undefined;
+    this.#become({ kind: 'open', connectionId: String(ok.connection_id) });
+    this.#opening?.resolve();
+    this.#opening = undefined;
+  }
 
   #take(answer: Answer): void {
+    if (answer.type === 'connection.ok') this.#opened(answer);
     if (typeof answer.re === 'string') {
       const pending = this.#pending.get(answer.re);
       this.#pending.delete(answer.re);
@@ -193,7 +191,7 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     if (answer.type === 'connection.error' && answer.error !== undefined) this.#refusal = new RosterRefusal(answer.error);
     else if (answer.type === 'health.check') this.#advance(answer.seq);
     else if (answer.type?.startsWith('user.') === true) this.#hand(answer as unknown as UserEvent);
-    else if (this.#resynced && typeof answer.sub === 'string' && Array.isArray(answer.users)) void this.#resync(answer.sub, answer);
+    else if (this.#isResyncing && typeof answer.sub === 'string' && Array.isArray(answer.users)) void this.#resync(answer.sub, answer);
   }
 
   #hand(event: UserEvent): void {
