@@ -41,17 +41,20 @@ function compileTeams(test: Test): Predicate {
     case '$eq': {
       const { value } = test;
       if (value === null) return ({ teams }) => teams.length === 0;
-      return Array.isArray(value) ? ({ teams }) => jsonEquals(teams, value) : ({ teams }) => teams.some((team) => team === value);
+      return Array.isArray(value) ? ({ teams }) => jsonEquals(teams, value) : holdsTeam(value);
     }
     case '$in': {
       const wanted = new Set<unknown>(test.values);
       const orNone = wanted.has(null);
-      return ({ teams }) => (orNone && teams.length === 0) || teams.some((team) => wanted.has(team));
+      const lists = test.values.filter((value) => Array.isArray(value));
+      return ({ teams }) => {
+        if (teams.length === 0 && orNone) return true;
+        for (const team of teams) if (wanted.has(team)) return true;
+        return lists.length > 0 && lists.some((list) => jsonEquals(teams, list));
+      };
     }
-    case '$contains': {
-      const { value } = test;
-      return ({ teams }) => teams.some((team) => team === value);
-    }
+    case '$contains':
+      return holdsTeam(test.value);
     case '$exists':
       return ({ teams }) => teams.length > 0 === test.value;
     case '$gt':
@@ -62,6 +65,13 @@ function compileTeams(test: Test): Predicate {
     case '$q':
       throw new Error(`the parser lets no ${test.op} on teams through`);
   }
+}
+
+function holdsTeam(wanted: Json): Predicate {
+  return ({ teams }) => {
+    for (const team of teams) if (team === wanted) return true;
+    return false;
+  };
 }
 
 /** Reads a field; undefined when it is absent. */
@@ -78,7 +88,12 @@ export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: Stor
     case 'custom': {
       const { path } = field;
       const [only] = path;
-      if (path.length === 1 && only !== undefined) return ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined);
+      if (path.length === 1 && only !== undefined) {
+        // Only a name that every object inherits could be read where it is not stored.
+        return only in Object.prototype
+          ? ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined)
+          : ({ custom }) => custom[only];
+      }
       return ({ custom }) => {
         let value: Json | undefined = custom;
         for (const key of path) value = value !== undefined && isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
@@ -121,7 +136,7 @@ function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test): 
     }
     case '$autocomplete':
     case '$q':
-      return compileText(field, read, test.op, test.text);
+      return compileText(read, test.op, test.text);
   }
 }
 
@@ -144,17 +159,18 @@ function compileComparison(read: ReturnType<typeof reader>, op: Comparison, want
   }
 }
 
-/** Prefix of any word, without regard to case and accents; of an id, its prefix too. `$q` asks for all words of the text, in any order. */
-function compileText(field: FieldRef, read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
+/**
+ * Prefix of any word, without regard to case and accents; the begin of an id is the begin of a word, too. `$q` asks for all words
+ * of the text, in any order; a text without a letter or digit is looked for as it is.
+ */
+function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
   const folded = foldText(text.trim());
-  const words = op === '$q' ? wordsOf(folded) : [folded];
-  const isId = field.kind === 'string' && field.name === 'id';
+  const apart = op === '$q' ? wordsOf(folded) : [];
+  const words = apart.length > 0 ? apart : [folded];
   return (user, online) => {
     const value = read(user, online);
     if (typeof value !== 'string') return false;
-    const candidate = foldText(value);
-    if (isId && candidate.startsWith(folded)) return true;
-    for (const word of words) if (!hasWordPrefix(candidate, word)) return false;
-    return words.length > 0;
+    for (const word of words) if (!hasWordPrefix(value, word)) return false;
+    return true;
   };
 }

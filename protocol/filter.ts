@@ -9,6 +9,7 @@ import { type FieldError, fieldErrors } from './errors.ts';
 import { isForbiddenName } from './ids.ts';
 import { isObject, type Json } from './json.ts';
 import { LIMITS } from './limits.ts';
+import { foldText } from './names.ts';
 import { parseTime } from './time.ts';
 
 const STRING_FIELDS = ['id', 'name', 'image', 'role', 'language'] as const;
@@ -100,7 +101,10 @@ class Parser {
     if (field.kind === 'teams' && isObject(value) && Object.keys(value).length === 0) return test({ op: '$exists', value: true });
     if (!isObject(value)) return this.#operator(field, name, '$eq', value, at);
     const operators = Object.keys(value);
-    if (operators.length === 0 || !operators.every((operator) => operator.startsWith('$'))) {
+    const plain = operators.filter((operator) => !operator.startsWith('$'));
+    // As a value this would match nobody, where an operator without its $ was meant.
+    if (plain.length > 0 && plain.length < operators.length) return this.#wrong(`${at}.${plain[0]}`, 'operators begin with $');
+    if (plain.length === operators.length) {
       // A bare object is a value to be equal to, which only custom data has.
       return field.kind === 'custom' ? test({ op: '$eq', value: value as Json }) : this.#wrong(at, `field "${name}" expects an operator`);
     }
@@ -131,6 +135,8 @@ class Parser {
         if (field.kind === 'boolean' || field.kind === 'teams') return unsupported();
         const value = this.#value(field, name, operand, at);
         if (typeof value === 'string' || typeof value === 'number') return test({ op: operator, value });
+        // A time that cannot be read has been named already.
+        if (field.kind === 'time' && operand !== null) return ALL;
         return this.#wrong(at, `field "${name}" expects a string or a number to compare with`);
       }
       case '$exists':
@@ -141,7 +147,7 @@ class Parser {
       case '$autocomplete':
       case '$q':
         if (field.kind !== 'string') return unsupported();
-        if (typeof operand !== 'string' || operand.trim() === '') return this.#wrong(at, 'expects a text that is not empty');
+        if (typeof operand !== 'string' || foldText(operand).trim() === '') return this.#wrong(at, 'expects a text that is not empty');
         return test({ op: operator, text: operand });
       default:
         return this.#wrong(at, `unknown operator ${operator}`);

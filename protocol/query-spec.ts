@@ -110,7 +110,8 @@ export function parseSort(json: unknown): readonly SortSpec[] | undefined {
 
 /**
  * Compares users in the order of `sort`. Missing values come last in both directions; values of different types are ordered
- * boolean, number, string, list, object; strings by code unit; the id decides last, so that the order is total.
+ * boolean, number, string, list, object; strings by code unit; lists are alike, and so are objects; the id decides last, so
+ * that the order is total.
  */
 export function compareUsers(sort: readonly SortSpec[]): (a: StoredUser, b: StoredUser) => number {
   const keys = sort.map(({ field, direction }) => ({
@@ -144,6 +145,7 @@ function rankOf(value: Exclude<Json, null>): number {
 
 function compareJson(a: Exclude<Json, null>, b: Exclude<Json, null>): number {
   const ranks = rankOf(a) - rankOf(b);
-  if (ranks !== 0) return ranks;
+  // Never `<` on an object: it would call what custom data holds under `toString`.
+  if (ranks !== 0 || typeof a === 'object' || typeof b === 'object') return ranks;
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,0 +1,132 @@
+/**
+ * Admission: who is it that asks, told from the api key and the token. Takes
+ * plain values, so HTTP requests and live connections are admitted by the same rules.
+ *
+ * The signature of a token is computed once and remembered; its times, its
+ * revocation and the state of its user are looked at every time, because they change.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { RosterError } from '../../protocol/errors.ts';
+import { isUserId } from '../../protocol/ids.ts';
+import { type Caller, callerOf, checkClaims, isRevoked, parseToken, type TokenClaims } from '../../protocol/tokens.ts';
+import type { DirectoryReader } from './backend.ts';
+
+export type { Caller };
+
+/** Verified tokens remembered. At a few hundred bytes each they cost some megabytes at most. */
+const TOKENS_KEPT = 10_000;
+
+/** A longer token is refused before anything is computed over it. */
+const TOKEN_CHARS_MAX = 8_192;
+
+export interface Credentials {
+  readonly apiKey: string | undefined;
+  /** With or without `Bearer ` before it. */
+  readonly token: string | undefined;
+  /** `Stream-Auth-Type`. Missing means `jwt`. */
+  readonly authType?: string | undefined;
+}
+
+export interface Authenticator {
+  /** Throws RosterError: api_key, auth, a token_… kind, not_allowed (deactivated) or not_found (deleted). */
+  authenticate(credentials: Credentials): Caller;
+  /** Whether a caller that was let in earlier still would be: its token not revoked, its user neither deactivated nor deleted. Throws as above. */
+  recheck(caller: Caller): void;
+}
+
+export interface AuthenticatorOptions {
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  readonly directory: Pick<DirectoryReader, 'user' | 'record' | 'app'>;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
+}
+
+export function createAuthenticator({ apiKey, apiSecret, directory, now }: AuthenticatorOptions): Authenticator {
+  const key = Buffer.from(apiKey);
+  const verified = new RecentlyUsed<TokenClaims>(TOKENS_KEPT);
+
+  function claimsOf(token: string): TokenClaims {
+    const known = verified.get(token);
+    if (known !== undefined) return known;
+    const claims = verify(token, apiSecret);
+    verified.set(token, claims);
+    return claims;
+  }
+
+  /** What a valid signature does not tell: whether the user may still act. */
+  function checkUser(id: string, iat: number | undefined): void {
+    const user = directory.user(id);
+    if (user === undefined && directory.record(id) !== undefined) throw new RosterError('not_found', `the user ${id} was deleted`);
+    if (user?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
+    if (isRevoked(iat, directory.app.revoke_tokens_issued_before) || isRevoked(iat, user?.revoke_tokens_issued_before)) {
+      throw new RosterError('token_expired', 'the token was revoked');
+    }
+  }
+
+  return {
+    recheck(caller) {
+      if (caller.kind === 'user') checkUser(caller.id, caller.iat);
+    },
+    authenticate({ apiKey: givenKey, token, authType }) {
+      if (givenKey === undefined || !sameBytes(Buffer.from(givenKey), key)) throw new RosterError('api_key');
+      // PROTOCOL §1.3 gives a missing type code 2. Leaving it out is harmless, since there is one type; naming another is not.
+      if (authType !== undefined && authType !== '' && authType.toLowerCase() !== 'jwt') {
+        throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
+      }
+      const claims = claimsOf(bare(token));
+      checkClaims(claims, now());
+      const caller = callerOf(claims);
+      if (caller.kind !== 'user') return caller;
+      if (!isUserId(caller.id)) throw new RosterError('auth', "the token's user_id is not a user id");
+      checkUser(caller.id, caller.iat);
+      return caller;
+    },
+  };
+}
+
+function bare(token: string | undefined): string {
+  const text = token?.trim().replace(/^bearer\s*/i, '');
+  if (text === undefined || text === '') throw new RosterError('auth', 'the token is missing');
+  if (text.length > TOKEN_CHARS_MAX) throw new RosterError('auth', `the token is longer than ${TOKEN_CHARS_MAX} characters`);
+  return text;
+}
+
+/** The claims of a token that was signed with the secret. The algorithm is pinned: what the header names is only compared. */
+function verify(token: string, secret: string): TokenClaims {
+  const { signed, signature, claims } = parseToken(token);
+  const expected = createHmac('sha256', secret).update(signed).digest('base64url');
+  if (!sameBytes(Buffer.from(signature), Buffer.from(expected))) throw new RosterError('token_signature');
+  return claims;
+}
+
+/** Compares without telling by its duration where the first difference is. The length is no secret. */
+function sameBytes(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** A map of bounded size: what was not used for the longest time goes first. */
+class RecentlyUsed<V> {
+  readonly #entries = new Map<string, V>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: string): V | undefined {
+    const value = this.#entries.get(key);
+    if (value === undefined) return undefined;
+    // Put at the end again: the map is in order of last use.
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    return value;
+  }
+
+  set(key: string, value: V): void {
+    this.#entries.set(key, value);
+    if (this.#entries.size <= this.#max) return;
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+}

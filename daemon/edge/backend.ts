@@ -1,0 +1,30 @@
+/**
+ * What the edge needs of the directory service, and nothing more. `Roster` in
+ * daemon/pipeline satisfies it; tests give a small one that keeps all in memory.
+ */
+import type { Command, Outcome } from '../../protocol/command.ts';
+import type { Position } from '../../protocol/position.ts';
+import type { QuerySpec } from '../../protocol/query-spec.ts';
+import type { StoredUser } from '../../protocol/user.ts';
+import type { Directory } from '../core/directory.ts';
+import type { Visibility } from '../core/query.ts';
+
+export type { Visibility };
+
+/** `live` is for what a person waits for; `bulk` for many users at once. */
+export type Lane = 'live' | 'bulk';
+
+/** The directory as the edge may see it: it looks things up and changes nothing. */
+export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'task' | 'app' | 'size'>;
+
+export interface Backend {
+  readonly directory: DirectoryReader;
+  readonly position: Position;
+  /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
+  readonly ready: boolean;
+  /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
+  submit(command: Command, lane: Lane): Promise<Outcome>;
+  query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
+  /** Has a live connection that others may know of. */
+  online(id: string): boolean;
+}

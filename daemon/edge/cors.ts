@@ -1,0 +1,28 @@
+/** Cross-origin requests: browsers let a page of another host read answers only when these headers allow it. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isAllowedOrigin } from './origins.ts';
+
+const METHODS = 'GET, POST, PATCH, DELETE';
+const REQUEST_HEADERS = 'authorization, content-type, content-encoding, stream-auth-type, x-stream-client';
+const ANSWER_HEADERS = 'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Rosterd-Position, X-Request-Id';
+const PREFLIGHT_AGE_S = 600;
+
+/** Adds the headers for an allowed origin. False when the request comes from a page that is not allowed. */
+export function allowOrigin({ headers }: FastifyRequest, reply: FastifyReply, origins: readonly string[]): boolean {
+  const { origin, host } = headers;
+  // Answers differ by origin, so a cache must not give one page the answer of another.
+  reply.header('Vary', 'Origin');
+  if (origin === undefined) return true;
+  if (!isAllowedOrigin(origin, host, origins)) return false;
+  reply.header('Access-Control-Allow-Origin', origin).header('Access-Control-Expose-Headers', ANSWER_HEADERS);
+  return true;
+}
+
+/** What a browser asks before a request that is not a simple one. */
+export function preflightHeaders(): Record<string, string> {
+  return {
+    'Access-Control-Allow-Methods': METHODS,
+    'Access-Control-Allow-Headers': REQUEST_HEADERS,
+    'Access-Control-Max-Age': String(PREFLIGHT_AGE_S),
+  };
+}

@@ -1,0 +1,61 @@
+/** What an HTTP endpoint is: one row of the route table, and what its handler gets and gives. */
+import type { Actor } from '../../protocol/command.ts';
+import type { Dialect } from '../../protocol/decode-user.ts';
+import { RosterError } from '../../protocol/errors.ts';
+import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
+import type { Caller } from './auth.ts';
+import type { Backend } from './backend.ts';
+import type { RateLimits } from './rate-limits.ts';
+
+export interface Call {
+  readonly backend: Backend;
+  readonly rateLimits: RateLimits;
+  readonly caller: Caller;
+  /** The id in the path; empty where the path has none. */
+  readonly id: string;
+  readonly query: QueryFields;
+  /** Reads and parses the body. Rejects with RosterError. */
+  readonly body: () => Promise<unknown>;
+}
+
+export interface Answer {
+  /** Default 200. */
+  readonly status?: 200 | 201;
+  /** Everything but `duration`. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Seq that the answer is at: everything the request did is at or before it. */
+  readonly seq?: number;
+}
+
+export interface Endpoint {
+  /** Name in errors, in rate limits and in the log. */
+  readonly operation: string;
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Pattern; its one parameter is `:id`. */
+  readonly path: string;
+  /** `server`: only with a server token. */
+  readonly access: 'server' | 'user';
+  handle(call: Call): Answer | Promise<Answer>;
+}
+
+/** Both dialects of an endpoint: v1 without a prefix, v2 under `/api/v2`. */
+export function inBothDialects(path: string, make: (path: string, dialect: Dialect) => Endpoint): readonly Endpoint[] {
+  return [make(path, 'v1'), make(`/api/v2${path}`, 'v2')];
+}
+
+/** Who the command is from. An anonymous caller has no record and writes nothing. */
+export function actorOf(caller: Caller): Actor {
+  switch (caller.kind) {
+    case 'server':
+      return { kind: 'server' };
+    case 'user':
+      return { kind: 'user', id: caller.id };
+    case 'anonymous':
+      throw new RosterError('not_allowed', 'an anonymous user cannot write');
+  }
+}
+
+/** What a single person waits for goes before bulk work. */
+export function laneOf(caller: Caller, users: number): 'live' | 'bulk' {
+  return caller.kind === 'server' && users > 1 ? 'bulk' : 'live';
+}

@@ -1,0 +1,271 @@
+/**
+ * The HTTP edge. Every request goes the same way: admitted, counted, read,
+ * decoded into a command, answered; every refusal is one of the closed list and
+ * is written by one renderer. Neither the query nor the body of a request is ever logged.
+ */
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { parse as parseQueryString } from 'node:querystring';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { RosterError } from '../../protocol/errors.ts';
+import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
+import { APP_ROUTES } from './app-routes.ts';
+import type { Authenticator, Caller } from './auth.ts';
+import type { Backend } from './backend.ts';
+import { allowOrigin, preflightHeaders } from './cors.ts';
+import type { Endpoint } from './endpoint.ts';
+import { readJsonBody } from './http-body.ts';
+import { answerClientError, asRosterError, errorText, REQUEST, type Trace, writeLog } from './http-errors.ts';
+import { LIFECYCLE_ROUTES } from './lifecycle-routes.ts';
+import type { EdgeLogger } from './logger.ts';
+import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, type Verdict } from './rate-limits.ts';
+import { USERS_ROUTES } from './users-routes.ts';
+
+export interface HttpOptions {
+  readonly backend: Backend;
+  readonly authenticator: Authenticator;
+  readonly logger: EdgeLogger;
+  /** Web pages that may call: see origins.ts. */
+  readonly origins: readonly string[];
+  readonly rateLimits: RateLimitOptions;
+  /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** Times against slow clients, milliseconds. */
+  readonly timeouts?: Partial<HttpTimeouts>;
+}
+
+export interface HttpTimeouts {
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** From the first byte of a request to its last. */
+  readonly requestMs: number;
+  /** A connection without a request is closed after this. Longer than load balancers keep theirs, so that they close first. */
+  readonly keepAliveMs: number;
+}
+
+const TIMEOUTS: HttpTimeouts = { headersMs: 10_000, requestMs: 60_000, keepAliveMs: 75_000 };
+/** How often Node looks for requests that took too long. */
+const TIMEOUT_CHECK_MS = 1_000;
+/** All headers together, the request line with its query included: a query payload of some kilobytes fits. */
+const HEADER_BYTES_MAX = 32 * 1024;
+/** Longer than any id, even when every byte of it is escaped. */
+const PARAM_CHARS_MAX = 4_096;
+/** Parameters beyond these are ignored. */
+const QUERY_KEYS_MAX = 100;
+
+const ROUTES: readonly Endpoint[] = [...USERS_ROUTES, ...LIFECYCLE_ROUTES, ...APP_ROUTES];
+
+type Query = { Querystring: QueryFields };
+type Request = FastifyRequest<Query>;
+/** As much of a request as a refusal needs: there is no more of it where the path could not even be read. */
+type Refusable = Pick<FastifyRequest, 'id' | 'method' | 'headers' | 'routeOptions'>;
+
+/** The server, not yet listening. Upgrades are nobody's business here: attach to `server`. */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { headersMs, requestMs, keepAliveMs } = { ...TIMEOUTS, ...options.timeouts };
+  const serverOptions = {
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersMs),
+    maxHeaderSize: HEADER_BYTES_MAX,
+  };
+  const edge = new HttpEdge(options);
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    routerOptions: {
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true,
+      maxParamLength: PARAM_CHARS_MAX,
+      querystringParser: flatQuery,
+    },
+    serverFactory: (handler) =>
+      options.tls === undefined ? createServer(serverOptions, handler) : createTlsServer({ ...options.tls, ...serverOptions }, handler),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.logger),
+    frameworkErrors: (_error, request, reply) => edge.badPath(request, reply),
+  });
+  // Handlers read the body themselves, after admission, so that nobody without a token has one read.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  for (const endpoint of ROUTES) {
+    app.route<Query>({
+      method: endpoint.method,
+      url: endpoint.path,
+      handler: (request, reply) => edge.serve(endpoint, request, reply),
+    });
+  }
+  app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, true));
+  app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, options.backend.ready));
+  app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
+  app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
+  app.setErrorHandler<Error>((error, request, reply) => {
+    const endpoint = ROUTES.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
+    return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST), request, reply, error);
+  });
+  return app;
+}
+
+/** One value per key: the first. */
+function flatQuery(text: string): Record<string, string> {
+  const flat = new Map<string, string>();
+  for (const [key, value] of Object.entries(parseQueryString(text, '&', '=', { maxKeys: QUERY_KEYS_MAX }))) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) flat.set(key, first);
+  }
+  return Object.fromEntries(flat);
+}
+
+function newTrace(request: Refusable, operation: string): Trace {
+  return {
+    operation,
+    id: request.id,
+    method: request.method,
+    // The pattern, not the path: whatever a caller puts into a path stays out of the log.
+    route: request.routeOptions.url ?? '(none)',
+    startedMs: performance.now(),
+    caller: 'none',
+  };
+}
+
+function duration({ startedMs }: Trace): string {
+  return `${(performance.now() - startedMs).toFixed(2)}ms`;
+}
+
+function header(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+class HttpEdge {
+  readonly #options: HttpOptions;
+  readonly #limits: RateLimits;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+    this.#limits = new RateLimits(options.rateLimits);
+  }
+
+  async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {
+    const { backend, origins } = this.#options;
+    const trace = newTrace(request, endpoint.operation);
+    try {
+      allowOrigin(request, reply, origins);
+      const caller = this.#authenticate(request);
+      trace.caller = caller.kind;
+      await this.#count(endpoint.operation, caller, request, reply);
+      if (endpoint.access === 'server' && caller.kind !== 'server') throw this.#serverOnly(endpoint.operation, caller);
+      if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
+      const { query, raw } = request;
+      const id = pathParameter(request.params);
+      const {
+        status = 200,
+        body,
+        seq,
+      } = await endpoint.handle({
+        backend,
+        caller,
+        id,
+        query,
+        rateLimits: this.#limits,
+        body: () => readJsonBody(raw),
+      });
+      if (seq !== undefined) reply.header('X-Rosterd-Position', `${backend.position.epoch}:${seq}`);
+      return this.#send(trace, reply, status, JSON.stringify({ ...body, duration: duration(trace) }));
+    } catch (error) {
+      return await this.refuse(trace, request, reply, error);
+    }
+  }
+
+  /** Writes the error down in the one form they all have. Whatever is not a RosterError is a mistake of ours. */
+  async refuse(trace: Trace, request: Refusable, reply: FastifyReply, thrown: unknown): Promise<FastifyReply> {
+    const error = asRosterError(thrown);
+    if (error.kind === 'internal') {
+      this.#options.logger.error({ err: thrown, id: trace.id, operation: trace.operation }, 'unexpected error');
+    }
+    if (error.spec.status >= 500) reply.header('X-Request-Id', trace.id);
+    await this.#showLimit(trace.operation, request, reply);
+    return this.#send(trace, reply, error.spec.status, errorText(error, trace.operation, duration(trace)), error);
+  }
+
+  badPath(request: Refusable, reply: FastifyReply): void {
+    const error = new RosterError('input', 'the path is not valid: a % is not followed by two hex digits, or a part is too long');
+    void this.refuse(newTrace(request, REQUEST), request, reply, error);
+  }
+
+  /** Unknown path, or a known one with another method. There is no 405 in the closed list; `Allow` says what there is. */
+  async notFound(request: Request, reply: FastifyReply): Promise<FastifyReply> {
+    allowOrigin(request, reply, this.#options.origins);
+    const methods = methodsOf(request.url);
+    if (methods.length > 0) reply.header('Allow', methods.join(', '));
+    const reason =
+      methods.length > 0
+        ? `${request.method} is not supported here; there are ${methods.join(', ')}`
+        : `there is no such endpoint for ${request.method}`;
+    return await this.refuse(newTrace(request, REQUEST), request, reply, new RosterError('not_found', reason));
+  }
+
+  async preflight(request: Request, reply: FastifyReply): Promise<FastifyReply> {
+    const trace = newTrace(request, 'Preflight');
+    if (!allowOrigin(request, reply, this.#options.origins)) {
+      return await this.refuse(trace, request, reply, new RosterError('not_allowed', 'this origin is not allowed'));
+    }
+    reply.headers(preflightHeaders());
+    await this.#showLimit(trace.operation, request, reply);
+    return this.#send(trace, reply, 204, '');
+  }
+
+  async health(request: Request, reply: FastifyReply, isWell: boolean): Promise<FastifyReply> {
+    await this.#showLimit('Health', request, reply);
+    const trace = { ...newTrace(request, 'Health'), isRoutine: true };
+    return this.#send(trace, reply, isWell ? 200 : 503, JSON.stringify({ status: isWell ? 'ok' : 'not ready' }));
+  }
+
+  #send(trace: Trace, reply: FastifyReply, status: number, text: string, error?: RosterError): FastifyReply {
+    writeLog(this.#options.logger, trace, status, error);
+    reply.code(status);
+    return text === '' ? reply.send() : reply.header('Content-Type', 'application/json; charset=utf-8').send(text);
+  }
+
+  #authenticate({ headers, query }: Request): Caller {
+    return this.#options.authenticator.authenticate({
+      apiKey: query.api_key,
+      token: headers.authorization ?? query.authorization,
+      authType: header(headers['stream-auth-type']) ?? query['stream-auth-type'],
+    });
+  }
+
+  async #count(operation: string, caller: Caller, request: Request, reply: FastifyReply): Promise<void> {
+    const platform = platformOf(header(request.headers['x-stream-client']), caller);
+    const verdict: Verdict = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined);
+    reply.headers(rateHeaders(verdict));
+    if (verdict.retryAfterS === undefined) return;
+    throw new RosterError('rate_limit', `too many requests, try again in ${verdict.retryAfterS} s`);
+  }
+
+  /** Every answer shows a limit, also one to a request that was refused before it was counted. */
+  async #showLimit(operation: string, request: Refusable, reply: FastifyReply): Promise<void> {
+    if (reply.hasHeader('X-RateLimit-Limit')) return;
+    const platform = platformOf(header(request.headers['x-stream-client']), undefined);
+    reply.headers(rateHeaders(await this.#limits.peek(operation, platform)));
+  }
+
+  #serverOnly(operation: string, caller: Exclude<Caller, { kind: 'server' }>): RosterError {
+    if (caller.kind === 'anonymous')
+      return new RosterError('not_allowed', `an anonymous user is not allowed to perform action ${operation}`);
+    const role = this.#options.backend.directory.user(caller.id)?.role ?? 'user';
+    return new RosterError('not_allowed', `User '${caller.id}' with role '${role}' is not allowed to perform action ${operation}`);
+  }
+}
+
+function pathParameter(params: unknown): string {
+  const id = typeof params === 'object' && params !== null && 'id' in params ? params.id : undefined;
+  return typeof id === 'string' ? id : '';
+}
+
+/** Methods of the endpoints whose pattern matches the path of `url`. */
+function methodsOf(url: string): string[] {
+  const path = (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  const matching = ROUTES.filter((route) => new RegExp(`^${route.path.replace(':id', '[^/]+')}$`).test(path));
+  return [...new Set(matching.map((route) => route.method))];
+}

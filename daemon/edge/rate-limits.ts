@@ -1,0 +1,176 @@
+/**
+ * Rate limits per endpoint and platform, and per user. Every answer carries the
+ * state of the limit that is nearest to being reached; a request over a limit is
+ * refused with code 9 and told when to come back.
+ *
+ * Who is limited is a mode; requests are counted for everyone, so that a caller
+ * without a limit still sees sensible numbers.
+ */
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Caller } from './auth.ts';
+
+/** Who is limited: nobody, callers with a user token, or server tokens as well. */
+export type RateLimitMode = 'off' | 'clients' | 'all';
+
+export const PLATFORMS = ['server_side', 'android', 'ios', 'web', 'unity'] as const;
+export type Platform = (typeof PLATFORMS)[number];
+
+/** Requests per minute, per application, endpoint and platform (PROTOCOL §9; what it does not name is marked [R]). */
+const PER_MINUTE = {
+  Connect: 10_000,
+  GetApp: 10_000,
+  QueryUsers: 1_000,
+  UpdateUsers: 300,
+  UpdateUsersPartial: 300,
+  UpdateApp: 60,
+  DeactivateUser: 60,
+  ReactivateUser: 60,
+  DeleteUser: 60,
+  /** [R] the bulk forms as their single ones; only delete is known to be lower. */
+  DeactivateUsers: 60,
+  ReactivateUsers: 60,
+  DeleteUsers: 6,
+  /** [R] polled by whoever waits for a task. */
+  GetTask: 1_000,
+  GetRateLimits: 1_000,
+} as const;
+
+/** Endpoints that rosterd lacks have a limit too, because clients ask for it. */
+const OTHER_PER_MINUTE = 1_000;
+
+/** Requests per minute of one user to one endpoint, on one platform. */
+const USER_PER_MINUTE = 60;
+
+/** Limit shown to callers that have none. Never enforced. */
+const UNLIMITED_PER_MINUTE = 1_000_000;
+
+const WINDOW_S = 60;
+
+/** One limit as the headers and `GET /rate_limits` show it. `reset` is in unix seconds. */
+export interface LimitState {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly reset: number;
+}
+
+/** The outcome of counting a request. `retryAfterS` is there when it is one too many. */
+export interface Verdict extends LimitState {
+  readonly retryAfterS?: number;
+}
+
+export interface RateLimitOptions {
+  readonly mode: RateLimitMode;
+  /** Requests per minute for single endpoints in place of the table above. */
+  readonly overrides?: Readonly<Record<string, number>>;
+}
+
+/**
+ * The platform a request counts for. A server token is a server whatever client library it uses. A user token never
+ * counts as a server, so that clients cannot use up what servers are allowed.
+ */
+export function platformOf(client: string | undefined, caller: Caller | undefined): Platform {
+  if (caller?.kind === 'server') return 'server_side';
+  const text = client?.toLowerCase() ?? '';
+  if (text.includes('android')) return 'android';
+  // “axios” is no iOS.
+  if (/swift|(?<![a-z])ios/.test(text)) return 'ios';
+  if (text.includes('unity') || text.includes('unreal')) return 'unity';
+  return caller === undefined && !/javascript|js|react|browser/.test(text) ? 'server_side' : 'web';
+}
+
+export class RateLimits {
+  readonly #mode: RateLimitMode;
+  readonly #overrides: ReadonlyMap<string, number>;
+  /** One counter per endpoint and platform. Endpoints come from the route table, never from a caller. */
+  readonly #app = new Map<string, RateLimiterAbstract>();
+  readonly #users = new RateLimiterMemory({ points: USER_PER_MINUTE, duration: WINDOW_S });
+
+  constructor({ mode, overrides = {} }: RateLimitOptions) {
+    this.#mode = mode;
+    this.#overrides = new Map(Object.entries(overrides));
+  }
+
+  /** Counts one request. `userId` is given for callers with a user token, who have a limit of their own as well. */
+  async take(endpoint: string, platform: Platform, userId?: string): Promise<Verdict> {
+    const isLimited = this.#isLimited(platform);
+    const app = this.#counter(endpoint, platform);
+    if (userId === undefined || !isLimited) return await consume(app, platform, isLimited);
+    const own = await consume(this.#users, `${endpoint} ${platform} ${userId}`, true);
+    // What one user sends beyond its own limit does not count against everyone.
+    if (own.retryAfterS !== undefined) return own;
+    const shared = await consume(app, platform, true);
+    return shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
+  }
+
+  /** The state of a limit without counting anything. */
+  async peek(endpoint: string, platform: Platform): Promise<LimitState> {
+    const points = this.#points(endpoint, platform);
+    const used = await this.#app.get(counterKey(endpoint, platform))?.get(platform);
+    return used === undefined || used === null
+      ? { limit: points, remaining: points, reset: unixSeconds(WINDOW_S * 1000) }
+      : state(points, used, !this.#isLimited(platform));
+  }
+
+  /** The states of the named endpoints, of all known ones when none is named. */
+  async report(platform: Platform, endpoints: readonly string[]): Promise<Record<string, LimitState>> {
+    const names = endpoints.length > 0 ? endpoints : [...new Set([...Object.keys(PER_MINUTE), ...this.#overrides.keys()])];
+    const states = await Promise.all(names.map(async (name) => [name, await this.peek(name, platform)] as const));
+    return Object.fromEntries(states);
+  }
+
+  #isLimited(platform: Platform): boolean {
+    return this.#mode === 'all' || (this.#mode === 'clients' && platform !== 'server_side');
+  }
+
+  #points(endpoint: string, platform: Platform): number {
+    if (!this.#isLimited(platform)) return UNLIMITED_PER_MINUTE;
+    return this.#overrides.get(endpoint) ?? (isListed(endpoint) ? PER_MINUTE[endpoint] : OTHER_PER_MINUTE);
+  }
+
+  #counter(endpoint: string, platform: Platform): RateLimiterAbstract {
+    const key = counterKey(endpoint, platform);
+    const known = this.#app.get(key);
+    if (known !== undefined) return known;
+    const counter = new RateLimiterMemory({ keyPrefix: '', points: this.#points(endpoint, platform), duration: WINDOW_S });
+    this.#app.set(key, counter);
+    return counter;
+  }
+}
+
+/** The headers of PROTOCOL §9. `Retry-After` only on a refusal. */
+export function rateHeaders({ limit, remaining, reset, retryAfterS }: Verdict): Record<string, string> {
+  return {
+    'X-RateLimit-Limit': String(limit),
+    'X-RateLimit-Remaining': String(remaining),
+    'X-RateLimit-Reset': String(reset),
+    ...(retryAfterS === undefined ? undefined : { 'Retry-After': String(retryAfterS) }),
+  };
+}
+
+function isListed(endpoint: string): endpoint is keyof typeof PER_MINUTE {
+  return Object.hasOwn(PER_MINUTE, endpoint);
+}
+
+function counterKey(endpoint: string, platform: Platform): string {
+  return `${endpoint} ${platform}`;
+}
+
+function unixSeconds(msFromNow: number): number {
+  return Math.ceil((Date.now() + Math.max(0, msFromNow)) / 1000);
+}
+
+/** A caller without a limit is always shown that something remains, since clients pace themselves by it. */
+function state(limit: number, used: RateLimiterRes, isUnlimited: boolean): LimitState {
+  const remaining = Math.max(limit - used.consumedPoints, isUnlimited ? 1 : 0);
+  return { limit, remaining, reset: unixSeconds(used.msBeforeNext) };
+}
+
+async function consume(counter: RateLimiterAbstract, key: string, isLimited: boolean): Promise<Verdict> {
+  try {
+    return state(counter.points, await counter.consume(key), !isLimited);
+  } catch (refused) {
+    if (!(refused instanceof RateLimiterRes)) throw refused;
+    const now = state(counter.points, refused, !isLimited);
+    return isLimited ? { ...now, retryAfterS: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)) } : now;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Puts into words what a schema found wrong: one error per place, with the path
+ * of the place (`users[ann].role`) and what stands there instead. Only called
+ * once a check has failed, so it may take its time. Pure.
+ */
+import type { TLocalizedValidationError } from 'typebox/error';
+import type { FieldError } from './errors.ts';
+import { isObject } from './json.ts';
+
+/** What `explain` needs of a compiled schema. */
+export interface Explainable {
+  Errors(value: unknown): TLocalizedValidationError[];
+}
+
+/** Longest part of a caller's own text that is repeated in an error. */
+const QUOTED_CHARS = 64;
+
+/** Text of a caller, cut where it would make an error unreadable. */
+export function clip(text: string): string {
+  return text.length <= QUOTED_CHARS ? text : `${text.slice(0, QUOTED_CHARS)}…`;
+}
+
+/** `users` + `ann` → `users[ann]`. */
+export function itemPath(path: string, item: string | number): string {
+  return `${path}[${clip(String(item))}]`;
+}
+
+/** `users[ann]` + `role` → `users[ann].role`. */
+export function fieldPath(path: string, field: string): string {
+  return path === '' ? clip(field) : `${path}.${clip(field)}`;
+}
+
+/** Name of the JSON type of a value. */
+export function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+/** Everything the schema finds wrong with `value`, which stands at `path`. Empty when nothing is. */
+export function explain(schema: Explainable, value: unknown, path: string): FieldError[] {
+  const places = new Map<string, TLocalizedValidationError[]>();
+  for (const error of schema.Errors(value)) {
+    const found = places.get(error.instancePath);
+    if (found === undefined) places.set(error.instancePath, [error]);
+    else found.push(error);
+  }
+  const problems: FieldError[] = [];
+  for (const [pointer, errors] of places) {
+    const place = follow(pointer, value, path);
+    // When the branch of a union that fits the value names a place inside it, the branches that do not fit are noise.
+    const isAnswered = [...places.keys()].some((other) => other.startsWith(`${pointer}/`));
+    problems.push(...describe(errors, place, isAnswered));
+  }
+  return problems;
+}
+
+interface Place {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+function follow(pointer: string, root: unknown, path: string): Place {
+  let place: Place = { path, value: root };
+  for (const part of pointer.split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    const { value } = place;
+    if (Array.isArray(value)) place = { path: itemPath(place.path, key), value: value[Number(key)] };
+    else place = { path: fieldPath(place.path, key), value: isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined };
+  }
+  return place;
+}
+
+function describe(errors: readonly TLocalizedValidationError[], { path, value }: Place, isAnswered: boolean): FieldError[] {
+  const types = new Set<string>();
+  const allowed: unknown[] = [];
+  const problems: FieldError[] = [];
+  for (const error of errors) {
+    if (error.keyword === 'type') for (const type of [error.params.type].flat()) types.add(type);
+    else if (error.keyword === 'const') allowed.push(error.params.allowedValue);
+    else if (error.keyword === 'required') {
+      for (const field of error.params.requiredProperties) problems.push({ path: fieldPath(path, field), message: 'is required' });
+    } else if (error.keyword !== 'anyOf') problems.push({ path, message: otherMessage(error, value) });
+  }
+  // That null is taken for "not sent" is a convenience, not something to advise.
+  if (types.size > 1) types.delete('null');
+  const wanted = allowed.length > 0 ? `one of ${allowed.map((item) => JSON.stringify(item)).join(', ')}` : [...types].join(' or ');
+  if (wanted === '' || isAnswered) return problems;
+  const got = allowed.length > 0 && typeof value === 'string' ? JSON.stringify(clip(value)) : typeName(value);
+  return [{ path, message: `must be ${wanted}, got ${got}` }, ...problems];
+}
+
+function otherMessage(error: TLocalizedValidationError, value: unknown): string {
+  switch (error.keyword) {
+    case 'maxLength':
+      return `must not be longer than ${error.params.limit} characters`;
+    case 'maxItems':
+      return `must not hold more than ${error.params.limit}, got ${Array.isArray(value) ? value.length : typeName(value)}`;
+    case 'minItems':
+    case 'minLength':
+      return 'must not be empty';
+    default:
+      return error.message;
+  }
+}

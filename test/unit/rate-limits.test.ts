@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { platformOf, RateLimits, rateHeaders } from '../../daemon/edge/rate-limits.ts';
+
+const SERVER = { kind: 'server' } as const;
+const ANN = { kind: 'user', id: 'ann' } as const;
+
+describe('platforms', () => {
+  it('RL1 the platform of a client comes from X-Stream-Client', () => {
+    const names = ['stream-android-4', 'stream-swift-2', 'stream-ios', 'stream-javascript', 'react-native', 'unity-sdk', 'unreal'];
+    assert.deepEqual(
+      names.map((name) => platformOf(name, ANN)),
+      ['android', 'ios', 'ios', 'web', 'web', 'unity', 'unity'],
+    );
+    assert.equal(platformOf('axios/1.0', ANN), 'web');
+  });
+
+  it('RL2 a server token is a server whatever it uses; a user token never is one', () => {
+    assert.equal(platformOf('stream-javascript-node', SERVER), 'server_side');
+    assert.equal(platformOf('stream-go-client-5', ANN), 'web');
+    assert.equal(platformOf(undefined, ANN), 'web');
+    assert.equal(platformOf('stream-go-client-5', undefined), 'server_side');
+  });
+});
+
+describe('limits', () => {
+  it('RL3 a limit of the table, counted down, then refused with the time to come back', async () => {
+    const limits = new RateLimits({ mode: 'all' });
+    for (let left = 5; left >= 0; left--) {
+      const verdict = await limits.take('DeleteUsers', 'server_side');
+      assert.equal(verdict.limit, 6);
+      assert.equal(verdict.remaining, left);
+      assert.equal(verdict.retryAfterS, undefined);
+    }
+    const refused = await limits.take('DeleteUsers', 'server_side');
+    assert.equal(refused.remaining, 0);
+    assert.ok(refused.retryAfterS !== undefined && refused.retryAfterS > 55 && refused.retryAfterS <= 60);
+    assert.ok(Math.abs(refused.reset - (Date.now() / 1000 + 60)) < 3);
+  });
+
+  it('RL4 endpoints and platforms do not share a limit', async () => {
+    const limits = new RateLimits({ mode: 'all' });
+    for (let i = 0; i < 7; i++) await limits.take('DeleteUsers', 'web');
+    assert.equal((await limits.take('DeleteUsers', 'android')).remaining, 5);
+    assert.equal((await limits.take('UpdateUsers', 'web')).remaining, 299);
+  });
+
+  it('RL5 a user has 60 requests per minute and endpoint; what is beyond does not count against everyone', async () => {
+    const limits = new RateLimits({ mode: 'clients' });
+    for (let i = 0; i < 60; i++) assert.equal((await limits.take('QueryUsers', 'web', 'ann')).retryAfterS, undefined);
+    for (let i = 0; i < 100; i++) assert.notEqual((await limits.take('QueryUsers', 'web', 'ann')).retryAfterS, undefined);
+    assert.equal((await limits.take('QueryUsers', 'web', 'bob')).remaining, 59);
+    assert.equal((await limits.peek('QueryUsers', 'web')).remaining, 1_000 - 61);
+  });
+
+  it('RL6 modes: off limits nobody, clients only clients, all everyone', async () => {
+    const isRefused = async (mode: 'off' | 'clients' | 'all', platform: 'server_side' | 'web') => {
+      const limits = new RateLimits({ mode, overrides: { UpdateUsers: 2 } });
+      for (let i = 0; i < 2; i++) await limits.take('UpdateUsers', platform);
+      return (await limits.take('UpdateUsers', platform)).retryAfterS !== undefined;
+    };
+    assert.deepEqual(await Promise.all([isRefused('off', 'web'), isRefused('off', 'server_side')]), [false, false]);
+    assert.deepEqual(await Promise.all([isRefused('clients', 'web'), isRefused('clients', 'server_side')]), [true, false]);
+    assert.deepEqual(await Promise.all([isRefused('all', 'web'), isRefused('all', 'server_side')]), [true, true]);
+  });
+
+  it('RL7 a caller without a limit still sees a limit, and always something left of it', async () => {
+    const limits = new RateLimits({ mode: 'off' });
+    const verdict = await limits.take('UpdateUsers', 'server_side');
+    assert.ok(verdict.limit > 100_000 && verdict.remaining === verdict.limit - 1);
+  });
+
+  it('RL8 a report names exactly the endpoints asked for, unknown ones too, and counts nothing', async () => {
+    const limits = new RateLimits({ mode: 'all', overrides: { QueryUsers: 7 } });
+    await limits.take('QueryUsers', 'ios');
+    const report = await limits.report('ios', ['QueryUsers', 'SendMessage']);
+    assert.deepEqual(Object.keys(report), ['QueryUsers', 'SendMessage']);
+    assert.deepEqual([report.QueryUsers?.limit, report.QueryUsers?.remaining], [7, 6]);
+    assert.ok(
+      report.SendMessage !== undefined && report.SendMessage.limit > 0 && report.SendMessage.remaining === report.SendMessage.limit,
+    );
+    assert.ok(Object.keys(await limits.report('ios', [])).includes('DeleteUsers'));
+    assert.deepEqual(await limits.report('ios', ['QueryUsers']), await limits.report('ios', ['QueryUsers']));
+  });
+
+  it('RL9 headers', () => {
+    assert.deepEqual(rateHeaders({ limit: 6, remaining: 0, reset: 99, retryAfterS: 3 }), {
+      'X-RateLimit-Limit': '6',
+      'X-RateLimit-Remaining': '0',
+      'X-RateLimit-Reset': '99',
+      'Retry-After': '3',
+    });
+    assert.equal('Retry-After' in rateHeaders({ limit: 6, remaining: 1, reset: 99 }), false);
+  });
+});
