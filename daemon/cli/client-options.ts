@@ -1,0 +1,55 @@
+/** What the commands that talk to a daemon have in common: its address, and flags that take durations and numbers. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Config, ConfigError } from './config.ts';
+import type { Credentials } from './credentials.ts';
+import { parseDuration } from './duration.ts';
+
+/** Settings and credentials of a command that talks to a daemon. */
+export interface ClientSettings {
+  readonly config: Config;
+  readonly credentials: Credentials;
+}
+
+/** Hands the settings to commands that are built in files of their own. */
+export interface ClientCommands {
+  /** Adds the flags of the settings that such a command needs. */
+  addSettings(command: Command): void;
+  /** Reads them. Throws ConfigError, CredentialsError. */
+  load(command: Command): ClientSettings;
+}
+
+/** Where the daemon of these settings can be reached from this machine. Throws ConfigError when that cannot be told. */
+export function daemonUrl({ listen, tlsCert }: Pick<Config, 'listen' | 'tlsCert'>): string {
+  if (listen.port === 0) throw new ConfigError(['the port that the daemon listens on is chosen at its start: give --url as it printed it']);
+  // An address that means "all of mine" can be listened on but not connected to.
+  const host = listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host === '::' ? '::1' : listen.host;
+  return `${tlsCert === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
+}
+
+export function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new InvalidArgumentError('It must be an address such as http://127.0.0.1:8800.');
+  if (url.username !== '' || url.search !== '' || url.hash !== '')
+    throw new InvalidArgumentError('It must have no user, query or fragment.');
+  return text;
+}
+
+/** Reads a duration of at least `minMs`, in milliseconds. */
+export function checkedDuration(minMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    // A timer of more than 2^31 ms fires at once.
+    if (ms === undefined || ms < minMs || ms > 2 ** 31 - 1)
+      throw new InvalidArgumentError('It must be a duration such as 500ms, 30s, 5m or 24h.');
+    return ms;
+  };
+}
+
+export function checkedCount(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}

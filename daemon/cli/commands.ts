@@ -1,0 +1,204 @@
+/**
+ * The command line of rosterd: which commands there are, what they take, and which exit code they end with.
+ *
+ * stdout is for results, stderr for talk. Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted.
+ * Nothing here touches the process: everything goes through CommandIo, so that tests run the very same program.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { userIdProblem } from '../../protocol/ids.ts';
+import type { ClientCommands, ClientSettings } from './client-options.ts';
+import { type Config, ConfigError, describeConfig, loadConfig, type Origins } from './config.ts';
+import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './credentials.ts';
+import { parseDuration } from './duration.ts';
+import { type CommandIo, EXIT } from './io.ts';
+import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './settings.ts';
+import { addSyncCommand } from './sync/command.ts';
+import { serverToken, userToken } from './token.ts';
+import { packageVersion } from './version.ts';
+import { addWatchCommand } from './watch-command.ts';
+
+/** What the commands need from the daemon. */
+export interface CommandHooks {
+  /** Runs the daemon until it has stopped. Resolves with the exit code. */
+  serve(config: Config, credentials: Credentials): Promise<number>;
+}
+
+/** What a command ends with is not thrown but set here; the program itself has no return value. */
+export interface Exit {
+  code: number;
+}
+
+const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
+
+/** Settings that the commands talking to a daemon take as flags. */
+const CLIENT_KEYS: ReadonlySet<string> = new Set(['data', 'api_key', 'api_secret']);
+
+/** Runs one command line (without node and script). Resolves with the exit code; never rejects. */
+export async function runCli(args: readonly string[], io: CommandIo, hooks: CommandHooks): Promise<number> {
+  const exit: Exit = { code: EXIT.ok };
+  try {
+    await buildProgram(io, hooks, exit).parseAsync([...args], { from: 'user' });
+    return exit.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof ConfigError || error instanceof CredentialsError) {
+      const problems = error instanceof ConfigError ? error.problems : [error.message];
+      for (const problem of problems) io.stderr.write(`rosterd: ${problem}\n`);
+      return EXIT.usage;
+    }
+    io.stderr.write(`rosterd: ${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT.failed;
+  }
+}
+
+/** The commander program. `exit.code` is what the process should end with after `parseAsync` resolved. */
+export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Command {
+  const program = new Command('rosterd');
+  program
+    .description('Self-hosted, real-time user directory.')
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => 120,
+      getErrHelpWidth: () => 120,
+    })
+    .showHelpAfterError('(rosterd <command> --help tells more)')
+    .addHelpText('after', PROGRAM_EXAMPLES);
+  addServe(program, io, hooks, exit);
+  addToken(program, io);
+  const client: ClientCommands = { addSettings: addClientOptions, load: (command) => loadClientSettings(command, io) };
+  addSyncCommand(program, io, exit, client);
+  addWatchCommand(program, io, exit, client);
+  addConfig(program, io);
+  return program;
+}
+
+const PROGRAM_EXAMPLES = `
+Settings come from flags, then ROSTERD_… variables, then the configuration file, then defaults.
+
+Examples:
+  $ rosterd serve                          start on 127.0.0.1:8800 with data in ./rosterd-data
+  $ rosterd token ann                      a token with which the client of ann connects
+  $ rosterd sync users.ndjson              bring in the users of a file, one JSON object per line
+  $ rosterd watch                          print every change as it happens
+  $ rosterd config print                   show every setting and where it came from
+
+Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted`;
+
+function addServe(program: Command, io: CommandIo, hooks: CommandHooks, exit: Exit): void {
+  const serve = program.command('serve').description('run the daemon');
+  addSettingOptions(serve, () => true);
+  serve.addHelpText(
+    'after',
+    `
+Examples:
+  $ rosterd serve --listen 127.0.0.1:0 --data /var/lib/rosterd
+  $ ROSTERD_LISTEN=0.0.0.0:8800 rosterd serve --config /etc/rosterd.json`,
+  );
+  serve.action(async () => {
+    const { config } = loadSettings(serve, io);
+    const credentials = resolveCredentials(config, (text) => io.stderr.write(`rosterd: ${text}\n`));
+    assertSafeToListen(config.listen.host, credentials);
+    exit.code = await hooks.serve(config, credentials);
+  });
+}
+
+function addToken(program: Command, io: CommandIo): void {
+  const token = program
+    .command('token')
+    .description('print a token on stdout')
+    .argument('[user]', 'id of the user the token is for', checkedUserId)
+    .option('--server', 'a server token, which may do everything, in place of a user token')
+    .addOption(
+      new Option('--exp <duration>', 'how long it is valid: 90s, 15m, 24h, 30d, or "never"')
+        .argParser(checkedLifetime)
+        .default(DEFAULT_LIFETIME_MS, '24h'),
+    );
+  addClientOptions(token);
+  token.addHelpText(
+    'after',
+    `
+Examples:
+  $ rosterd token ann
+  $ rosterd token ann --exp 30d
+  $ TOKEN=$(rosterd token --server --exp never)`,
+  );
+  token.action((user: string | undefined, { server, exp }: { server?: true; exp: number }) => {
+    if ((user === undefined) !== (server === true)) token.error('error: give either a user or --server', { exitCode: EXIT.usage });
+    const { credentials } = loadClientSettings(token, io);
+    const times = exp === Number.POSITIVE_INFINITY ? { nowMs: io.now() } : { nowMs: io.now(), lifetimeMs: exp };
+    io.stdout.write(`${user === undefined ? serverToken(credentials.apiSecret, times) : userToken(user, credentials.apiSecret, times)}\n`);
+    // Only a person at a terminal wants to know; a script that captures both streams wants nothing but the token.
+    if (io.stderr.isTTY)
+      io.stderr.write('lifetimeMs' in times ? `(expires ${new Date(io.now() + exp).toISOString()})\n` : '(never expires)\n');
+  });
+}
+
+function addConfig(program: Command, io: CommandIo): void {
+  const config = program.command('config').description('look at the settings');
+  const print = config
+    .command('print')
+    .description('show the value and the origin of every setting')
+    .option('--json', 'as one JSON object');
+  addSettingOptions(print, () => true);
+  print.action((options: { json?: true }) => {
+    const loaded = loadSettings(print, io);
+    const rows = describeConfig(loaded.config, loaded.origins);
+    if (options.json) {
+      io.stdout.write(`${JSON.stringify(Object.fromEntries(rows.map(({ key, value, origin }) => [key, { value, origin }])))}\n`);
+      return;
+    }
+    const keyWidth = Math.max(...rows.map(({ key }) => key.length));
+    const valueWidth = Math.max(...rows.map(({ value }) => value.length));
+    for (const { key, value, origin } of rows) io.stdout.write(`${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${origin}\n`);
+  });
+}
+
+/** One flag for every setting that `wanted` names, and `--config`. */
+function addSettingOptions(command: Command, wanted: (setting: Setting<unknown>) => boolean): void {
+  for (const [, setting] of ALL_SETTINGS) {
+    if (!wanted(setting)) continue;
+    const doc = `${setting.doc.replaceAll('`', '')} Default: ${fallbackText(setting)}`;
+    command.addOption(new Option(`--${flagName(setting)} ${setting.kind.placeholder}`, doc));
+  }
+  command.option('--config <path>', 'configuration file (JSON). Default: ./rosterd.json when it exists');
+}
+
+function addClientOptions(command: Command): void {
+  addSettingOptions(command, (setting) => CLIENT_KEYS.has(setting.key));
+}
+
+/** The settings as this command's flags, the environment and the file give them. Throws ConfigError. */
+function loadSettings(command: Command, io: CommandIo): { config: Config; origins: Origins } {
+  const names = new Set(['config', ...ALL_SETTINGS.map(([, setting]) => flagName(setting))]);
+  const flags: Record<string, string | true> = {};
+  for (const option of command.options) {
+    const name = option.name();
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (names.has(name) && (typeof value === 'string' || value === true)) flags[name] = value;
+  }
+  return loadConfig({ flags, env: io.env, cwd: io.cwd });
+}
+
+/** Throws ConfigError, CredentialsError. */
+function loadClientSettings(command: Command, io: CommandIo): ClientSettings {
+  const { config } = loadSettings(command, io);
+  return { config, credentials: findCredentials(config, (text) => io.stderr.write(`rosterd: ${text}\n`)) };
+}
+
+function checkedUserId(text: string): string {
+  const problem = userIdProblem(text);
+  if (problem !== undefined) throw new InvalidArgumentError(`A user id ${problem}.`);
+  return text;
+}
+
+/** Milliseconds; Infinity for "never". */
+function checkedLifetime(text: string): number {
+  if (text === 'never') return Number.POSITIVE_INFINITY;
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < 1_000)
+    throw new InvalidArgumentError('It must be a duration of at least 1s such as 90s, 15m, 24h or 30d, or "never".');
+  return ms;
+}

@@ -1,0 +1,68 @@
+/** What a command may touch of its process. Tests hand in their own; only `processIo` knows the real one. */
+import type { Readable } from 'node:stream';
+
+/** Exit codes of every command. */
+export const EXIT = {
+  ok: 0,
+  /** The command ran, but something failed: users that were refused, a daemon that could not start, a lost connection. */
+  failed: 1,
+  /** Wrong usage, settings or credentials; nothing was done. */
+  usage: 2,
+  /** Ended by Ctrl-C before it was finished. */
+  interrupted: 130,
+} as const;
+
+export interface Output {
+  /** False asks to wait for `drained` before writing more. */
+  write(text: string): boolean;
+  /** Resolves when what was written has left the process, or never will. */
+  drained(): Promise<void>;
+  readonly isTTY: boolean;
+  /** The terminal itself, for what moves the cursor. Only when `isTTY`. */
+  readonly terminal?: NodeJS.WriteStream;
+}
+
+export interface CommandIo {
+  readonly stdin: Readable;
+  /** Results, and nothing else. */
+  readonly stdout: Output;
+  /** Talk: progress, warnings, errors. */
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls `handler` at every SIGINT and SIGTERM in place of ending the process. Returns the way to undo it. */
+  onInterrupt(handler: () => void): () => void;
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  // A closed pipe (`rosterd watch | head -1`) is no fault, the reader has seen enough; a full disk is one.
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed));
+  return {
+    write: (text) => stream.write(text),
+    drained: () => (stream.writableNeedDrain ? new Promise((resolve) => stream.once('drain', resolve)) : Promise.resolve()),
+    isTTY: stream.isTTY === true,
+    ...(stream.isTTY === true ? { terminal: stream } : {}),
+  };
+}
+
+/** The process itself. Call it once. */
+export function processIo(): CommandIo {
+  return {
+    stdin: process.stdin,
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    env: process.env,
+    cwd: process.cwd(),
+    now: () => Date.now(),
+    onInterrupt: (handler) => {
+      process.on('SIGINT', handler);
+      process.on('SIGTERM', handler);
+      return () => {
+        process.off('SIGINT', handler);
+        process.off('SIGTERM', handler);
+      };
+    },
+  };
+}

@@ -1,0 +1,236 @@
+/**
+ * The one table of settings. File keys, environment variables, flags, help, parsing, `config print`
+ * and the table in the README are all made from it, so they cannot disagree.
+ */
+import {
+  address,
+  bytes,
+  choice,
+  count,
+  hours,
+  type Kind,
+  limitsPerMinute,
+  milliseconds,
+  originList,
+  path,
+  pattern,
+  toggle,
+} from './setting-kinds.ts';
+
+export interface Setting<T> {
+  /** Name in the configuration file; a dot is one level of nesting. */
+  readonly key: string;
+  readonly doc: string;
+  readonly kind: Kind<Exclude<T, undefined>>;
+  readonly fallback: T;
+  /** How the default reads in the documentation when the value alone would not say enough. */
+  readonly fallbackText?: string;
+  /** Never printed. */
+  readonly secret?: true;
+  /** A path: relative ones are resolved by the loader. */
+  readonly isPath?: true;
+}
+
+function setting<T>(spec: Setting<T>): Setting<T> {
+  return spec;
+}
+
+const GiB = 1024 ** 3;
+const MiB = 1024 ** 2;
+
+export const SETTINGS = {
+  listen: setting({
+    key: 'listen',
+    doc: 'Address and port to listen on. Port 0 takes any free port; the chosen one is printed.',
+    kind: address,
+    fallback: { host: '127.0.0.1', port: 8800 },
+  }),
+  data: setting({
+    key: 'data',
+    doc: 'Data directory: journal, snapshots, credentials, lock file. Made when missing.',
+    kind: path,
+    fallback: './rosterd-data',
+    isPath: true,
+  }),
+  apiKey: setting<string | undefined>({
+    key: 'api_key',
+    doc: 'Public key of the application, sent with every request. Give it together with `api_secret`.',
+    kind: pattern('1 to 128 letters, digits, _ or -', '<key>', /^[\w-]{1,128}$/),
+    fallback: undefined,
+    fallbackText: 'made on first start',
+  }),
+  apiSecret: setting<string | undefined>({
+    key: 'api_secret',
+    doc: 'Secret that signs tokens. Fewer than 32 characters, or a well-known sample, only works on loopback. Other users of the machine can read flags: prefer the variable or the file.',
+    kind: pattern('1 to 512 printable ASCII characters without spaces', '<secret>', /^[\x21-\x7e]{1,512}$/),
+    fallback: undefined,
+    fallbackText: 'made on first start',
+    secret: true,
+  }),
+  logLevel: setting<'debug' | 'info' | 'warn' | 'error' | 'silent'>({
+    key: 'log_level',
+    doc: 'The least important kind of log line that is still written.',
+    kind: choice(['debug', 'info', 'warn', 'error', 'silent']),
+    fallback: 'info',
+  }),
+  tlsCert: setting<string | undefined>({
+    key: 'tls_cert',
+    doc: 'File with the TLS certificate chain (PEM). Give it together with `tls_key`.',
+    kind: path,
+    fallback: undefined,
+    fallbackText: 'no TLS',
+    isPath: true,
+  }),
+  tlsKey: setting<string | undefined>({
+    key: 'tls_key',
+    doc: 'File with the private TLS key (PEM).',
+    kind: path,
+    fallback: undefined,
+    fallbackText: 'no TLS',
+    isPath: true,
+  }),
+  origins: setting<readonly string[]>({
+    key: 'origins',
+    doc: 'Browser origins that may connect. Empty: only pages of the same host, and callers that send no `Origin`. `*`: all.',
+    kind: originList,
+    fallback: [],
+    fallbackText: 'none',
+  }),
+  connectRole: setting<'refuse' | 'keep'>({
+    key: 'connect.role',
+    doc: 'A client connects with a role that differs from the stored one: `refuse` the connection, or `keep` the stored role and warn.',
+    kind: choice(['refuse', 'keep']),
+    fallback: 'refuse',
+  }),
+  connectGuard: setting<'guard' | 'merge'>({
+    key: 'connect.guard',
+    doc: 'User details sent on connect: `guard` writes only what differs from what the same user sent last time, so that a stale phone rolls nothing back; `merge` writes all.',
+    kind: choice(['guard', 'merge']),
+    fallback: 'guard',
+  }),
+  connectionsMax: setting({
+    key: 'connections_max',
+    doc: 'Live connections at the same time; more are turned away.',
+    kind: count(1, 10_000_000),
+    fallback: 100_000,
+  }),
+  connectionsPerIpMax: setting({
+    key: 'connections_per_ip_max',
+    doc: 'Live connections from one address. Leave 0 behind a proxy, where all clients share one address.',
+    kind: count(1, 10_000_000, 'no limit'),
+    fallback: 0,
+  }),
+  rateLimits: setting<'off' | 'clients' | 'all'>({
+    key: 'rate_limits',
+    doc: 'Who is rate-limited: nobody, callers with a user token, or server tokens as well.',
+    kind: choice(['off', 'clients', 'all']),
+    fallback: 'clients',
+  }),
+  rateLimitOverrides: setting<Readonly<Record<string, number>>>({
+    key: 'rate_limit',
+    doc: 'Requests per minute for single endpoints in place of the built-in limits. In the file: `{"UpdateUsers": 300}`.',
+    kind: limitsPerMinute,
+    fallback: {},
+    fallbackText: 'built-in limits',
+  }),
+  retentionBytes: setting({
+    key: 'retention_bytes',
+    doc: 'History kept in the journal for subscribers that resume, in bytes. What a restart needs is kept in any case.',
+    kind: bytes(MiB, 1024 * GiB, 'no limit'),
+    fallback: GiB,
+  }),
+  retentionAgeMs: setting({
+    key: 'retention_age_h',
+    doc: 'The same by age, in hours.',
+    kind: hours(0.01, 87_600, 'no limit'),
+    fallback: 7 * 24 * 3_600_000,
+  }),
+  retentionChanges: setting({
+    key: 'retention_changes',
+    doc: 'The same by number of changes.',
+    kind: count(1, 1_000_000_000, 'no limit'),
+    fallback: 0,
+  }),
+  snapshotChanges: setting({
+    key: 'snapshot_changes',
+    doc: 'A snapshot is written after so many changes, never fewer than there are users, and at every clean stop. Fewer make restarts faster.',
+    kind: count(100, 1_000_000_000),
+    fallback: 50_000,
+  }),
+  historyBytes: setting({
+    key: 'history_bytes',
+    doc: 'Memory for recent events: subscribers that resume within it are served without reading the disk.',
+    kind: bytes(64 * 1024, 64 * GiB),
+    fallback: 64 * MiB,
+  }),
+  outboxBytesMax: setting({
+    key: 'outbox_bytes_max',
+    doc: 'Bytes that may wait for one live connection. A slower reader is closed with 4013 and resumes.',
+    kind: bytes(64 * 1024, GiB),
+    fallback: MiB,
+  }),
+  drainMs: setting({
+    key: 'drain_ms',
+    doc: 'Time to say goodbye to live connections at a stop, in milliseconds; the closes are spread over it.',
+    kind: milliseconds(0, 600_000),
+    fallback: 5_000,
+  }),
+  idsReuseHardDeleted: setting({
+    key: 'ids.reuse_hard_deleted',
+    doc: 'A hard-deleted id may be created again. When false, it stays taken for good.',
+    kind: toggle,
+    fallback: false,
+  }),
+} as const;
+
+type Widened<T> = T extends boolean ? boolean : T;
+
+/**
+ * Everything `rosterd serve` can be told, checked. Times in milliseconds (`…Ms`), sizes in bytes (`…Bytes`), paths absolute.
+ * 0 in `connectionsPerIpMax` and the three retentions means "no limit". The table above says what each field does.
+ */
+export type Config = { readonly [Field in keyof typeof SETTINGS]: Widened<(typeof SETTINGS)[Field]['fallback']> };
+export type Field = keyof Config;
+
+/** The table with the value types forgotten, for code that treats all settings alike. In order of documentation. */
+export const ALL_SETTINGS: readonly (readonly [Field, Setting<unknown>])[] = Object.keys(SETTINGS).flatMap((name) =>
+  isField(name) ? [[name, SETTINGS[name]] as const] : [],
+);
+
+function isField(name: string): name is Field {
+  return Object.hasOwn(SETTINGS, name);
+}
+
+/** `connect.role` → `ROSTERD_CONNECT_ROLE`. */
+export function envName(setting: Setting<unknown>): string {
+  return `ROSTERD_${setting.key.replaceAll('.', '_').toUpperCase()}`;
+}
+
+/** `connect.role` → `connect-role`; on the command line with `--` before it. */
+export function flagName(setting: Setting<unknown>): string {
+  return setting.key.replaceAll(/[._]/g, '-');
+}
+
+/** The default as the documentation shows it. */
+export function fallbackText(setting: Setting<unknown>): string {
+  return setting.fallbackText ?? setting.kind.toText(setting.fallback);
+}
+
+/** The table of settings for the README, in Markdown. */
+export function renderSettingsMarkdown(): string {
+  const rows = ALL_SETTINGS.map(([, setting]) => {
+    const fallback = setting.fallbackText ?? `\`${fallbackText(setting)}\``;
+    const cells = [
+      `\`${setting.key}\``,
+      `\`${envName(setting)}\``,
+      `\`--${flagName(setting)}\``,
+      fallback,
+      setting.kind.allowed,
+      setting.doc,
+    ];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  });
+  return ['| File | Environment | Flag of `serve` | Default | Allowed | What it does |', '|---|---|---|---|---|---|', ...rows, ''].join(
+    '\n',
+  );
+}

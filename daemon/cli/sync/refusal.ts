@@ -1,0 +1,82 @@
+/** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
+import { isObject } from '../../../protocol/json.ts';
+import type { Answer } from './http-sender.ts';
+import type { SourceUser } from './source.ts';
+
+export interface Reason {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export type Refusal =
+  /** These users of the batch are refused; the others may be sent again. */
+  | { readonly kind: 'named'; readonly reasons: ReadonlyMap<string, Reason> }
+  /** Something in the batch is refused, and the answer does not say what. */
+  | { readonly kind: 'unnamed'; readonly reason: Reason }
+  /** No batch would fare better: wrong key, wrong address, not rosterd. */
+  | { readonly kind: 'fatal'; readonly reason: string };
+
+/** Codes that are about users: input, duplicate name, not found (deleted), payload too big. */
+const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
+const REASON_CHARS_MAX = 1_000;
+
+export function readRefusal(answer: Answer, batch: readonly SourceUser[]): Refusal {
+  const body = parse(answer.body);
+  const code = typeof body?.code === 'number' ? body.code : undefined;
+  const reasons = namedUsers(body, code ?? answer.status, batch);
+  if (reasons.size > 0) return { kind: 'named', reasons };
+  const text = messageOf(answer, body);
+  const isAboutUsers = code === undefined ? [400, 413, 422].includes(answer.status) : USER_CODES.has(code);
+  // A path that does not exist is answered with 404 by many servers; only rosterd's code makes it a missing user.
+  if (isAboutUsers) return { kind: 'unnamed', reason: { code: code ?? answer.status, reason: text } };
+  return { kind: 'fatal', reason: `the daemon answers ${answer.status}: ${text}` };
+}
+
+/** What the answer says in words, cut to a length that can be printed. */
+export function messageOf(answer: Answer, body = parse(answer.body)): string {
+  const text = typeof body?.message === 'string' ? body.message : answer.body.replaceAll(/\s+/g, ' ').trim() || 'no explanation';
+  return clip(text);
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isObject(body) ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
+function namedUsers(body: Record<string, unknown> | undefined, code: number, batch: readonly SourceUser[]): Map<string, Reason> {
+  const texts = new Map<string, { code: number; parts: string[] }>();
+  const add = (path: string, message: string, itsCode: number) => {
+    const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);
+    const id = match === null ? undefined : findUser(match[1] ?? '', batch);
+    if (id === undefined) return;
+    const known = texts.get(id) ?? { code: itsCode, parts: [] };
+    known.parts.push(match?.[2] ? `${match[2]}: ${message}` : message);
+    texts.set(id, known);
+  };
+  const errors: readonly unknown[] = Array.isArray(body?.errors) ? body.errors : [];
+  for (const error of errors) {
+    if (!isObject(error) || typeof error.path !== 'string') continue;
+    add(error.path, typeof error.message === 'string' ? error.message : 'refused', typeof error.code === 'number' ? error.code : code);
+  }
+  if (texts.size === 0 && isObject(body?.exception_fields)) {
+    for (const [path, message] of Object.entries(body.exception_fields)) add(path, String(message), code);
+  }
+  return new Map([...texts].map(([id, { code: itsCode, parts }]) => [id, { code: itsCode, reason: clip(parts.join('; ')) }]));
+}
+
+/** The user an error names. A long id is cut in the path; a cut that fits several users names none. */
+function findUser(name: string, batch: readonly SourceUser[]): string | undefined {
+  if (batch.some(({ id }) => id === name)) return name;
+  if (!name.endsWith('…')) return undefined;
+  const [first, ...others] = batch.filter(({ id }) => id.startsWith(name.slice(0, -1)));
+  return others.length === 0 ? first?.id : undefined;
+}
+
+function clip(text: string): string {
+  return text.length <= REASON_CHARS_MAX ? text : `${text.slice(0, REASON_CHARS_MAX)}…`;
+}

@@ -1,0 +1,205 @@
+/**
+ * The core of `rosterd sync`: source → checked batches → daemon, with everything of the outside world handed in.
+ *
+ * Memory is bounded by the read-ahead whatever the length of the source (ids seen excepted). Each user of the source ends
+ * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
+ */
+import pLimit from 'p-limit';
+import type { Clock } from '../clock.ts';
+import { Deliverer } from './deliverer.ts';
+import type { Send } from './http-sender.ts';
+import type { ReportSink } from './report.ts';
+import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch } from './source.ts';
+
+export interface SyncOptions {
+  /** Batches on their way at the same time. */
+  readonly concurrency: number;
+  /** Gives up after so long without a single batch getting through. */
+  readonly retryForMs: number;
+  readonly batch?: BatchLimits;
+}
+
+export interface SyncDeps {
+  readonly source: AsyncIterable<Buffer>;
+  readonly send: Send;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1; spreads retries. */
+  readonly random: () => number;
+  readonly report: ReportSink;
+  /** After every batch. */
+  readonly onProgress?: (progress: SyncProgress) => void;
+  /** Something a person should hear while it runs. */
+  readonly onTalk?: (text: string) => void;
+  /** Aborted by the first Ctrl-C: no more is read or sent, what is out may finish. */
+  readonly stop?: AbortSignal;
+  /** Aborted by the second: ends at once. */
+  readonly leave?: AbortSignal;
+}
+
+export interface SyncCounts {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  /** Accepted by a server that does not say what became of them. */
+  readonly sent: number;
+  readonly failed: number;
+  /** Read, but not brought to the daemon because the run ended. */
+  readonly notSent: number;
+}
+
+export interface SyncProgress extends SyncCounts {
+  /** Users that are done, one way or the other. */
+  readonly users: number;
+  /** Bytes of the source that are done. */
+  readonly bytes: number;
+}
+
+export interface SyncSummary extends SyncCounts {
+  /** `done`: to the end of the source. `interrupted`: by `stop`. `gave-up`: see `reason`. */
+  readonly status: 'done' | 'interrupted' | 'gave-up';
+  readonly reason?: string;
+  readonly elapsedMs: number;
+  readonly reportPath?: string;
+}
+
+/** Batches that may wait for a free place beside those on their way. */
+const READ_AHEAD = 4;
+
+/** Never rejects because of the source, the network, the daemon or the report; that is a `gave-up` with a reason. */
+export async function runSync(options: SyncOptions, deps: SyncDeps): Promise<SyncSummary> {
+  const run = new SyncRun(options, deps);
+  const startedMs = deps.clock.now();
+  await run.pump();
+  const end = await run.finish();
+  return { ...end, elapsedMs: deps.clock.now() - startedMs };
+}
+
+type Totals = { -readonly [Name in keyof SyncProgress]: SyncProgress[Name] };
+
+class SyncRun {
+  readonly #options: SyncOptions;
+  readonly #deps: SyncDeps;
+  readonly #deliverer: Deliverer;
+  /** Ends the run from inside; `#stopping` joins it with Ctrl-C. */
+  readonly #fatal = new AbortController();
+  readonly #stopping: AbortSignal;
+  #reason: string | undefined;
+  #nextLine = 1;
+  #isAtEnd = false;
+  readonly #totals: Totals = { created: 0, updated: 0, unchanged: 0, sent: 0, failed: 0, notSent: 0, users: 0, bytes: 0 };
+
+  constructor(options: SyncOptions, deps: SyncDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const never = new AbortController().signal;
+    this.#stopping = AbortSignal.any([this.#fatal.signal, deps.stop ?? never, deps.leave ?? never]);
+    this.#deliverer = new Deliverer({
+      send: deps.send,
+      clock: deps.clock,
+      random: deps.random,
+      retryForMs: options.retryForMs,
+      stopping: this.#stopping,
+      leaving: deps.leave ?? never,
+      onFatal: (reason) => this.#giveUp(reason),
+      onTalk: deps.onTalk ?? (() => {}),
+    });
+  }
+
+  /** Reads and sends until the end of the source or of the run. Resolves when nothing is out any more. */
+  async pump(): Promise<void> {
+    const limit = pLimit(this.#options.concurrency);
+    const out = new Set<Promise<void>>();
+    const batches = readBatches(this.#deps.source, this.#options.batch ?? BATCH_LIMITS);
+    for (;;) {
+      const batch = await this.#read(batches);
+      if (batch === undefined) break;
+      this.#nextLine = batch.lastLine + 1;
+      const job: Promise<void> = limit(() => this.#handle(batch))
+        .catch((error: unknown) => this.#giveUp(messageOf(error)))
+        .finally(() => out.delete(job));
+      out.add(job);
+      if (out.size >= this.#options.concurrency + READ_AHEAD) await Promise.race(out);
+    }
+    await Promise.all(out);
+  }
+
+  async finish(): Promise<Omit<SyncSummary, 'elapsedMs'>> {
+    const { users: _users, bytes: _bytes, ...counts } = this.#totals;
+    const isInterrupted = this.#reason === undefined && !this.#isAtEnd;
+    if (this.#reason !== undefined && !this.#isAtEnd) {
+      const rest = { from_line: this.#nextLine, code: 'not_read', reason: `from this line on nothing was read: ${this.#reason}` } as const;
+      await this.#addToReport([rest]);
+    }
+    const reportPath = await this.#deps.report.close().catch((error: unknown) => {
+      this.#reason ??= `the report cannot be written: ${messageOf(error)}`;
+      return undefined;
+    });
+    const status = this.#reason !== undefined ? 'gave-up' : isInterrupted || counts.notSent > 0 ? 'interrupted' : 'done';
+    return {
+      status,
+      ...counts,
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...(reportPath === undefined ? {} : { reportPath }),
+    };
+  }
+
+  /** The next batch; undefined at the end of the source, and as soon as the run stops, even while the source is silent. */
+  async #read(batches: AsyncGenerator<SourceBatch>): Promise<SourceBatch | undefined> {
+    const stopping = this.#stopping;
+    if (stopping.aborted) return undefined;
+    const next = batches.next();
+    try {
+      return await new Promise((resolve, reject) => {
+        const onStop = () => resolve(undefined);
+        stopping.addEventListener('abort', onStop, { once: true });
+        const done = () => stopping.removeEventListener('abort', onStop);
+        next.then(
+          (step) => {
+            done();
+            if (step.done === true) this.#isAtEnd = true;
+            resolve(step.done === true ? undefined : step.value);
+          },
+          (error: unknown) => {
+            done();
+            reject(error);
+          },
+        );
+      });
+    } catch (error) {
+      this.#giveUp(`the source cannot be read: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
+  async #handle({ users, failures, bytes }: SourceBatch): Promise<void> {
+    const { created, updated, unchanged, sent, failures: refused, notSent } = await this.#deliverer.deliver(users);
+    const totals = this.#totals;
+    totals.created += created;
+    totals.updated += updated;
+    totals.unchanged += unchanged;
+    totals.sent += sent;
+    totals.failed += failures.length + refused.length;
+    totals.notSent += notSent.length;
+    totals.users += users.length + failures.length - notSent.length;
+    totals.bytes += bytes;
+    // After Ctrl-C the job is simply run again; after giving up, the report tells what is missing.
+    const missing: Failure[] =
+      this.#reason === undefined ? [] : notSent.map(({ line, id }) => ({ line, id, code: 'not_sent', reason: 'the run ended before' }));
+    await this.#addToReport([...failures, ...refused, ...missing]);
+    this.#deps.onProgress?.(totals);
+  }
+
+  async #addToReport(entries: Parameters<ReportSink['add']>[0]): Promise<void> {
+    await this.#deps.report.add(entries).catch((error: unknown) => this.#giveUp(`the report cannot be written: ${messageOf(error)}`));
+  }
+
+  /** The first reason counts; what follows is mostly its consequence. */
+  #giveUp(reason: string): void {
+    this.#reason ??= reason;
+    this.#fatal.abort();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
