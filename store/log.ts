@@ -31,7 +31,8 @@ export interface Log {
   /**
    * Stores one entry after `after`, the seq of the head it was decided on. Several appends may be in flight, each naming the
    * head that the one before it will leave; they become durable together and resolve in order.
-   * Rejects with LogUnavailable (LG5) or LogClosed (LG10).
+   * Rejects with LogUnavailable (LG5) or LogClosed (LG10); with a TypeError or RangeError for an entry that no log could store
+   * (no facts, not JSON, longer than LIMITS.entryBytes).
    */
   append(after: number, draft: EntryDraft): Promise<AppendResult>;
 

@@ -38,13 +38,17 @@ export interface DaemonOptions {
   readonly credentials: Credentials;
   readonly openStore: OpenStore;
   readonly logger: Logger;
-  /** Called once when the directory can no longer follow its log; the process should end. */
+  /** The daemon cannot go on: its log failed, or cannot be followed. The process should end. */
   readonly onFatal: () => void;
 }
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon({ config, credentials, openStore, logger, onFatal }: DaemonOptions): Promise<RunningDaemon> {
-  const data = await openStore(config, (event) => logStoreEvent(logger, event));
+  const data = await openStore(config, (event) => {
+    logStoreEvent(logger, event);
+    // After a failed sync only a new process can find out what is on the disk; without the lock another one may be writing.
+    if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
+  });
   try {
     const roster = await Roster.open({
       log: data.log,

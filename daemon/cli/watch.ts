@@ -5,12 +5,13 @@
  * no longer possible it says so; it never goes on as if nothing were missing.
  */
 import { WebSocket } from 'ws';
+import { backoffMs } from '../../protocol/client/backoff.ts';
 import { CLOSE } from '../../protocol/close-codes.ts';
 import { LIVE_SUBPROTOCOL, type Sub } from '../../protocol/frames.ts';
 import { isObject } from '../../protocol/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
-import { backoffMs, type Clock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { plain } from './watch-format.ts';
 
 export type LiveEvent = Readonly<Record<string, unknown>>;

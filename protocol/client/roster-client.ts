@@ -66,6 +66,12 @@ interface Pending {
 }
 
 const EXPIRED = 40;
+/** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
+const NO_SIGN_OF_LIFE = 1006;
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_CAP_MS = 30_000;
+/** Silence of so many heartbeats means that the connection is dead. */
+const SILENT_HEARTBEATS = 2.5;
 
 export class RosterClient extends EventEmitter<ClientEvents> {
   readonly #options: RosterClientOptions;
@@ -84,6 +90,10 @@ export class RosterClient extends EventEmitter<ClientEvents> {
   #refusal: RosterRefusal | undefined;
   /** The snapshots that follow a connect which could not resume are told as `resync`. */
   #isResyncing = false;
+  #heartbeatMs = 0;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
+  /** What the daemon asked to wait before coming back. */
+  #drainMs = 0;
 
   constructor(options: RosterClientOptions) {
     super();
@@ -138,6 +148,7 @@ export class RosterClient extends EventEmitter<ClientEvents> {
   /** Closes for good. */
   disconnectUser(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#watchdog);
     const socket = this.#socket;
     this.#leave(CLOSE.normal.code, CLOSE.normal.reason);
     socket?.close(CLOSE.normal.code);
@@ -174,12 +185,15 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     this.#isResyncing = this.#position !== undefined && ok.resumed !== true;
     this.#position = { epoch: String(ok.epoch), seq: Number(ok.seq) };
     this.#me = ok.me as LiveUser | undefined;
+    this.#heartbeatMs = Number(ok.heartbeat_ms);
+    this.#expectMore();
     this.#become({ kind: 'open', connectionId: String(ok.connection_id) });
     this.#opening?.resolve();
     this.#opening = undefined;
   }
 
   #take(answer: Answer): void {
+    this.#expectMore();
     if (answer.type === 'connection.ok') this.#opened(answer);
     if (typeof answer.re === 'string') {
       const pending = this.#pending.get(answer.re);
@@ -190,6 +204,7 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     }
     if (answer.type === 'connection.error' && answer.error !== undefined) this.#refusal = new RosterRefusal(answer.error);
     else if (answer.type === 'health.check') this.#advance(answer.seq);
+    else if (answer.type === 'server.drain') this.#drainMs = Math.min(Number(answer.retry_ms) || 0, BACKOFF_CAP_MS);
     else if (answer.type?.startsWith('user.') === true) this.#hand(answer as unknown as UserEvent);
     else if (this.#isResyncing && typeof answer.sub === 'string' && Array.isArray(answer.users)) void this.#resync(answer.sub, answer);
   }
@@ -231,8 +246,22 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     });
   }
 
+  /** Any frame is a sign of life; without one for a few heartbeats the connection is given up and made anew. */
+  #expectMore(): void {
+    clearTimeout(this.#watchdog);
+    if (this.#heartbeatMs === 0) return;
+    const socket = this.#socket;
+    this.#watchdog = setTimeout(() => {
+      if (this.#socket !== socket) return;
+      socket?.close();
+      this.#closed(NO_SIGN_OF_LIFE, 'no sign of life', 0);
+    }, this.#heartbeatMs * SILENT_HEARTBEATS);
+  }
+
   #closed(code: number, reason: string, attempt: number): void {
     const wasOpen = this.#state.kind === 'open';
+    clearTimeout(this.#watchdog);
+    this.#socket = undefined;
     const refusal = this.#refusal;
     this.#refusal = undefined;
     const spec = Object.values(CLOSE).find((one) => one.code === code);
@@ -248,7 +277,8 @@ export class RosterClient extends EventEmitter<ClientEvents> {
   }
 
   #wait(attempt: number): void {
-    const delayMs = backoffMs(attempt, (this.#options.random ?? Math.random)());
+    const delayMs = this.#drainMs + backoffMs(attempt, this.#options.random ?? Math.random, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+    this.#drainMs = 0;
     this.#become({ kind: 'waiting', attempt, delayMs });
     this.#timer = setTimeout(() => void this.#attempt(attempt).catch(() => this.#wait(attempt + 1)), delayMs);
   }

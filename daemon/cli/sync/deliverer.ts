@@ -4,8 +4,10 @@
  * A request whose answer was lost is sent again. That is safe: an upsert that changes nothing is a no-op for the daemon.
  * Every user of a batch comes back exactly once: counted, as a failure, or as not sent.
  */
+
+import { backoffMs } from '../../../protocol/client/backoff.ts';
 import { isObject } from '../../../protocol/json.ts';
-import { backoffMs, type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { type Answer, type Send, TransportError } from './http-sender.ts';
 import { Pacer, retryAfterMs } from './pacer.ts';

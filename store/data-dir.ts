@@ -1,0 +1,99 @@
+/**
+ * A data directory opened as one thing: the lock, the newest whole snapshot, and the journal after it.
+ *
+ *   <data>/lock/      who has it open
+ *   <data>/snapshot/  the newest two snapshots
+ *   <data>/journal/   the segments
+ *
+ * Nothing is read before the lock is held, and the lock is the last thing given back.
+ */
+import { access, constants, mkdir, open } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { OnStoreEvent } from './events.ts';
+import { type FileSystem, hasCode, nodeFileSystem, toError } from './file-system.ts';
+import { Journal } from './journal.ts';
+import type { JournalOptions } from './journal-options.ts';
+import { acquireLock } from './lock.ts';
+import type { Log } from './log.ts';
+import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
+import { SnapshotFiles } from './snapshot-file.ts';
+
+export interface DataDirectoryOptions {
+  /** Sizes and retention of the journal; sensible without. */
+  readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'recentBytes' | 'blockBytes' | 'now'>;
+  readonly fileSystem?: FileSystem;
+  readonly onEvent?: OnStoreEvent;
+}
+
+export interface DataDirectory {
+  readonly log: Log;
+  readonly snapshots: SnapshotStore;
+  /** The newest whole snapshot. Its lines come first, then `log.read(loaded.position.seq, …)`; without one, `log.read(0, …)`. */
+  readonly loaded: LoadedSnapshot | undefined;
+  /** Closes the log, then gives the directory back. */
+  close(): Promise<void>;
+}
+
+/** The directory cannot be used, for a reason that lies outside of its content. */
+export class DataDirectoryUnusable extends Error {
+  readonly directory: string;
+
+  constructor(directory: string, reason: string, options?: ErrorOptions) {
+    super(`the data directory ${directory} cannot be used: ${reason}`, options);
+    this.name = 'DataDirectoryUnusable';
+    this.directory = directory;
+  }
+}
+
+/**
+ * Opens the directory, creating it with mode 0700 when it is missing. Rejects with DataDirectoryUnusable,
+ * DataDirectoryLocked, LogDamaged, SnapshotDamaged or StoreTooNew; in every case nothing stays locked.
+ */
+export async function openDataDirectory(path: string, options: DataDirectoryOptions = {}): Promise<DataDirectory> {
+  const directory = resolve(path);
+  const onEvent = options.onEvent ?? (() => {});
+  await makeUsable(directory);
+  const lock = await acquireLock(directory, onEvent);
+  try {
+    const opened = await openLocked(directory, options);
+    return { ...opened, close: () => opened.log.close().finally(() => lock.release()) };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Opens what is in a directory whose lock is held: first the snapshot, then the journal, which must go on where it ends. */
+export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<DataDirectory, 'close'>> {
+  const fileSystem = options.fileSystem ?? nodeFileSystem;
+  const onEvent = options.onEvent ?? (() => {});
+  const snapshots = await SnapshotFiles.open({ directory: join(directory, 'snapshot'), fileSystem, onEvent });
+  const loaded = await snapshots.load();
+  const place = join(directory, 'journal');
+  const log = await Journal.open({ ...options.journal, directory: place, fileSystem, snapshot: loaded?.position, onEvent });
+  // The names of the two directories must survive a power loss as surely as what is in them.
+  await fileSystem.syncDirectory('recovery-directory-sync', directory);
+  return { log, snapshots, loaded };
+}
+
+async function makeUsable(directory: string): Promise<void> {
+  try {
+    const created = await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (created !== undefined) await syncDirectory(dirname(created));
+  } catch (error) {
+    throw new DataDirectoryUnusable(directory, describe(error), { cause: error });
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+function describe(error: unknown): string {
+  if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM')) return `user ${process.getuid?.() ?? '?'} may not read and write it`;
+  if (hasCode(error, 'EROFS')) return 'it lies on a read-only file system';
+  if (hasCode(error, 'EEXIST') || hasCode(error, 'ENOTDIR')) return 'a part of its path is a file';
+  return toError(error).message;
+}

@@ -1,0 +1,25 @@
+/**
+ * What the store did by itself and an operator should hear of. The store never logs: whoever opens it
+ * passes `onEvent` and decides where the events go. An event never carries user data.
+ */
+export type StoreEvent =
+  /** LG9: bytes that no acknowledged append can have written (or the last group alone) were cut off after a crash. `copy` holds them. */
+  | { readonly type: 'torn-tail-dropped'; readonly file: string; readonly offset: number; readonly bytes: number; readonly copy: string }
+  /** LG8: a history begins. `after` is the snapshot's seq when there was a snapshot but no journal, otherwise 0. */
+  | { readonly type: 'epoch-started'; readonly epoch: string; readonly after: number }
+  /** An append was refused and rolled back; the journal keeps working. Usually the disk is full. */
+  | { readonly type: 'append-rolled-back'; readonly error: Error }
+  /** The journal accepts nothing until the process is restarted. */
+  | { readonly type: 'journal-failed'; readonly error: Error }
+  /** The journal was closed, but could not note that it was closed cleanly. Nothing is lost. */
+  | { readonly type: 'clean-marker-failed'; readonly error: Error }
+  /** Retention removed a segment; `tail` is the smallest position that can still be read from. */
+  | { readonly type: 'segment-removed'; readonly file: string; readonly tail: number }
+  /** A snapshot failed its checks at load and an older one is used if there is one. */
+  | { readonly type: 'snapshot-damaged'; readonly file: string; readonly reason: string }
+  /** The lock of a process that no longer lives was taken over. */
+  | { readonly type: 'lock-taken-over'; readonly pid: number }
+  /** The lock file of this process vanished: somebody removed it, or another process believes that this one is dead. */
+  | { readonly type: 'lock-lost'; readonly file: string };
+
+export type OnStoreEvent = (event: StoreEvent) => void;

@@ -1,0 +1,186 @@
+/**
+ * One process per data directory, without native modules and without a lock that outlives a `kill -9`.
+ *
+ * Each process that wants the directory puts a file of its own, with a random name, into `<data>/lock/`, and then looks at the
+ * files of the others. One with a living owner: it takes its own away again and refuses. Dead owners' files are removed. Whoever
+ * finds no living other holds the lock. Since everybody writes before looking, of two starters at least one sees the other; both
+ * may give way, and try again after a random time. A name is never used twice, so removing a dead owner's file never removes a lock.
+ *
+ * An owner is the same process only if boot id, process id and start time agree, so a reused pid is not taken for it. A process
+ * in another pid namespace (a container on the same volume) cannot be looked at: its heartbeat, the file's mtime, tells.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, readlink, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isObject } from '../protocol/json.ts';
+import type { OnStoreEvent } from './events.ts';
+import { hasCode, TEMPORARY_SUFFIX } from './file-system.ts';
+
+const HEARTBEAT_MS = 2_000;
+/** A foreign heartbeat that did not move for this long has stopped. */
+const SILENCE_MS = 3 * HEARTBEAT_MS;
+const ATTEMPTS = 4;
+
+/** Another process has the data directory open. */
+export class DataDirectoryLocked extends Error {
+  readonly pid: number;
+
+  constructor(directory: string, pid: number) {
+    const who = pid === process.pid ? 'this process' : `process ${pid}`;
+    super(`${directory} is in use by ${who}; only one rosterd may have a data directory open`);
+    this.name = 'DataDirectoryLocked';
+    this.pid = pid;
+  }
+}
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/** Who holds a lock, as written in its file. `boot`, `namespace` and `start` are empty where the system does not tell. */
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  readonly boot: string;
+  readonly namespace: string;
+  readonly start: string;
+}
+
+/** Takes the directory, which exists. Rejects with DataDirectoryLocked, or an error of the file system. */
+export async function acquireLock(directory: string, onEvent: OnStoreEvent = () => {}): Promise<Lock> {
+  const place = join(directory, 'lock');
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  const me = await identify();
+  for (let attempt = 1; ; attempt++) {
+    const file = await writeOwnFile(place, me);
+    let holder: Owner | undefined;
+    try {
+      holder = await findOther(place, file, me, onEvent);
+    } catch (error) {
+      await unlink(file);
+      throw error;
+    }
+    if (holder === undefined) return hold(file, onEvent);
+    await unlink(file);
+    if (attempt === ATTEMPTS) throw new DataDirectoryLocked(directory, holder.pid);
+    // The other one may be a starter that gives way at this moment, too.
+    await delay(5 + Math.random() * 40);
+  }
+}
+
+function hold(file: string, onEvent: OnStoreEvent): Lock {
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(file, now, now).catch((error: unknown) => {
+      if (!hasCode(error, 'ENOENT')) return;
+      clearInterval(beat);
+      onEvent({ type: 'lock-lost', file });
+    });
+  }, HEARTBEAT_MS);
+  beat.unref();
+  return {
+    async release() {
+      clearInterval(beat);
+      await unlink(file).catch(() => {});
+    },
+  };
+}
+
+/** The file gets its name only when it is whole, so that nobody reads half an owner. */
+async function writeOwnFile(place: string, me: Owner): Promise<string> {
+  const file = join(place, `${me.pid}-${randomBytes(8).toString('hex')}`);
+  await writeFile(file + TEMPORARY_SUFFIX, JSON.stringify(me), { flag: 'wx', mode: 0o600 });
+  await rename(file + TEMPORARY_SUFFIX, file);
+  return file;
+}
+
+/** The living owner of another lock file, if there is one. Files of the dead are removed. */
+async function findOther(place: string, own: string, me: Owner, onEvent: OnStoreEvent): Promise<Owner | undefined> {
+  for (const name of await readdir(place)) {
+    const file = join(place, name);
+    if (file === own) continue;
+    if (name.endsWith(TEMPORARY_SUFFIX)) {
+      if (!isRunning(pidInName(name))) await unlink(file).catch(() => {});
+      continue;
+    }
+    const owner = await readOwner(file);
+    if (owner === undefined) continue;
+    if (await isAlive(file, owner, me)) return owner;
+    await unlink(file).catch(() => {});
+    onEvent({ type: 'lock-taken-over', pid: owner.pid });
+  }
+  return undefined;
+}
+
+/** The owner in a lock file, or undefined when the file is gone. One that is damaged has only its name to tell. */
+async function readOwner(file: string): Promise<Owner | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const pid = pidInName(basename(file));
+  const unknown: Owner = { pid, host: '', boot: '', namespace: '', start: '' };
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value)) return unknown;
+    const word = (key: string): string => (typeof value[key] === 'string' ? value[key] : '');
+    return { pid, host: word('host'), boot: word('boot'), namespace: word('namespace'), start: word('start') };
+  } catch {
+    return unknown;
+  }
+}
+
+function pidInName(name: string): number {
+  return Number.parseInt(name, 10) || 0;
+}
+
+async function isAlive(file: string, owner: Owner, me: Owner): Promise<boolean> {
+  const sameKernel = owner.boot === me.boot && owner.namespace === me.namespace;
+  if (sameKernel) return isRunning(owner.pid) && (owner.start === '' || owner.start === (await startTime(owner.pid)));
+  // A machine that was started again runs none of its earlier processes.
+  if (owner.host === me.host && owner.boot !== '' && owner.boot !== me.boot) return false;
+  return heartbeatMoves(file);
+}
+
+function isRunning(pid: number): boolean {
+  // Signals to pid 0 and below go to groups.
+  if (pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return hasCode(error, 'EPERM');
+  }
+}
+
+async function heartbeatMoves(file: string): Promise<boolean> {
+  try {
+    const before = (await stat(file)).mtimeMs;
+    for (let waited = 0; waited < SILENCE_MS; waited += HEARTBEAT_MS / 4) {
+      await delay(HEARTBEAT_MS / 4);
+      if ((await stat(file)).mtimeMs !== before) return true;
+    }
+    return false;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+async function identify(): Promise<Owner> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+  return { pid: process.pid, host: hostname(), boot: boot.trim(), namespace, start: await startTime(process.pid) };
+}
+
+/** Field 22 of /proc/PID/stat: clock ticks between boot and the start of the process. Empty where there is no /proc. */
+async function startTime(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The second field, the command, may itself contain blanks and brackets; the fields after its last bracket do not.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
