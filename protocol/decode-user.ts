@@ -22,6 +22,9 @@ export type Dialect = 'v1' | 'v2';
 /** A longer language tag than any that is registered. */
 const LANGUAGE_CHARS_MAX = 35;
 
+/** Problems with custom data that one answer lists. */
+const PROBLEMS_MAX = 1_000;
+
 /** A user as it is sent. The id is checked apart, since it may also be the key of the map. */
 const UserRequest = Type.Object(UserRequestFields);
 type UserRequest = Static<typeof UserRequest>;
@@ -137,7 +140,8 @@ function isPlain(key: string, value: Json, path: string, problems: FieldError[])
   if (typeof value === 'string' && !isForbiddenName(key)) return true;
   const problem = isForbiddenName(key) ? { path: '', message: `"${key}" is a reserved name` } : jsonProblem(value, 2);
   if (problem === undefined) return true;
-  problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
+  // A hostile body can hold a hundred thousand bad keys; the answer need not repeat them all.
+  if (problems.length < PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
   return false;
 }
 
@@ -167,19 +171,25 @@ export function jsonProblem(value: Json, depth: number): FieldError | undefined 
 
 /** Limits of the fields that are not counted in the size of the user's data: of an upsert, and of a patch's `set`. Types are not its business. */
 export function checkOperationalFields(sent: JsonObject, path: string, problems: FieldError[]): void {
-  const { language, role, teams_role } = sent;
+  const { language, role, teams, teams_role } = sent;
   if (typeof language === 'string' && language.length > LANGUAGE_CHARS_MAX) {
     problems.push({ path: fieldPath(path, 'language'), message: `must not be longer than ${LANGUAGE_CHARS_MAX} characters` });
   }
   if (typeof role === 'string' && role.length > LIMITS.roleChars) {
     problems.push({ path: fieldPath(path, 'role'), message: `must not be longer than ${LIMITS.roleChars} characters` });
   }
+  if (Array.isArray(teams) && teams.length > LIMITS.teamsPerUser) {
+    problems.push({ path: fieldPath(path, 'teams'), message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
+  }
   if (isJsonObject(teams_role)) checkTeamsRole(teams_role, fieldPath(path, 'teams_role'), problems);
 }
 
 function checkTeamsRole(teamsRole: JsonObject, path: string, problems: FieldError[]): void {
   const entries = Object.entries(teamsRole);
-  if (entries.length > LIMITS.teamsPerUser) problems.push({ path, message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
+  if (entries.length > LIMITS.teamsPerUser) {
+    problems.push({ path, message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
+    return;
+  }
   for (const [team, role] of entries) {
     const at = itemPath(path, team);
     if (isForbiddenName(team)) problems.push({ path: at, message: `"${team}" is a reserved name` });

@@ -168,7 +168,8 @@ export function decodeSettings(body: unknown): SettingsCommand {
   const stamp = sent.revoke_tokens_issued_before;
   if (stamp === undefined || stamp === '') return { kind: 'settings', ...named };
   const time = stamp === null ? null : parseTime(stamp);
-  if (time === undefined) {
+  // Beyond the safe integers no dialect could write the time again.
+  if (time === undefined || (time !== null && (time < 0 || !Number.isSafeInteger(time)))) {
     throw fieldErrors('input', [{ path: 'revoke_tokens_issued_before', message: 'must be a time in RFC 3339, or null' }]);
   }
   return { kind: 'settings', ...named, revoke_tokens_issued_before: time };

@@ -40,7 +40,9 @@ async function writeSource(path: string): Promise<void> {
   await finished(file);
 }
 
-test('MJ1 100,000 users are reconciled over a SIGKILL of the daemon, and everyone ends up with the same', { timeout: 300_000 }, async (t) => {
+test('MJ1 100,000 users are reconciled over a SIGKILL of the daemon, and everyone ends up with the same', {
+  timeout: 300_000,
+}, async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'rosterd-main-job-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   const source = join(dir, 'users.ndjson');
@@ -86,7 +88,10 @@ test('MJ1 100,000 users are reconciled over a SIGKILL of the daemon, and everyon
   // Nothing acknowledged is missing: what the first run was told is stored was found unchanged by the second.
   assert.equal(second.created + second.updated + second.unchanged, USERS);
   assert.equal(second.failed, 0);
-  assert.ok(second.unchanged >= first.created + first.updated, `${second.unchanged} unchanged, ${first.created} + ${first.updated} acknowledged before`);
+  assert.ok(
+    second.unchanged >= first.created + first.updated,
+    `${second.unchanged} unchanged, ${first.created} + ${first.updated} acknowledged before`,
+  );
   for (const [id, rev] of seenBeforeKill) assert.ok((copy.users.get(id)?.rev ?? 0) >= rev, `${id} was announced and is gone`);
 
   // Every change came once and in order: one event for each user, and one more for the user that the chat client had made.
