@@ -93,6 +93,7 @@ async function startEdge(config: Config, { apiKey, apiSecret }: Credentials, ros
     authenticator,
     logger,
     origins: config.origins,
+    watchers: sessions,
     rateLimits: { mode: config.rateLimits, overrides: config.rateLimitOverrides },
     ...(tls === undefined ? {} : { tls }),
   });

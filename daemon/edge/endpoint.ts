@@ -7,9 +7,16 @@ import type { Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
 import type { RateLimits } from './rate-limits.ts';
 
+/** The live connections, as far as a request can have to do with them. */
+export interface Watchers {
+  /** Makes a live connection of the caller watch these users. Throws RosterError. */
+  watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
+}
+
 export interface Call {
   readonly backend: Backend;
   readonly rateLimits: RateLimits;
+  readonly watchers: Watchers;
   readonly caller: Caller;
   /** The id in the path; empty where the path has none. */
   readonly id: string;

@@ -13,7 +13,7 @@ import { APP_ROUTES } from './app-routes.ts';
 import type { Authenticator, Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, Watchers } from './endpoint.ts';
 import { readJsonBody } from './http-body.ts';
 import { answerClientError, asRosterError, errorText, REQUEST, type Trace, writeLog } from './http-errors.ts';
 import { LIFECYCLE_ROUTES } from './lifecycle-routes.ts';
@@ -28,6 +28,7 @@ export interface HttpOptions {
   /** Web pages that may call: see origins.ts. */
   readonly origins: readonly string[];
   readonly rateLimits: RateLimitOptions;
+  readonly watchers: Watchers;
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** Times against slow clients, milliseconds. */
@@ -168,6 +169,7 @@ class HttpEdge {
         id,
         query,
         rateLimits: this.#limits,
+        watchers: this.#options.watchers,
         body: () => readJsonBody(raw),
       });
       if (seq !== undefined) reply.header('X-Rosterd-Position', `${backend.position.epoch}:${seq}`);

@@ -39,10 +39,17 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     path,
     access: 'user',
     handle: async (call) => {
-      const { backend, query } = call;
+      const { backend, caller, query, watchers } = call;
       const visibility = visibilityOf(call);
       const spec = parseQuery(query.payload ? bodyObject(parseJson(query.payload, 'payload')) : {});
       const users = await backend.query(spec, visibility);
+      if (spec.presence && query.connection_id) {
+        watchers.watch(
+          query.connection_id,
+          caller,
+          users.map(({ id }) => id),
+        );
+      }
       return { body: { users: users.map((user) => renderUser(backend, user, dialect)) } };
     },
   })),

@@ -424,6 +424,22 @@ test('LV14 /connect: first frame is health.check with me, events are in the chat
   assert.equal(event.user.color, 'red');
   assert.equal(event.user.custom, undefined);
 
+  // A query with presence makes the connection watch what it found.
+  await world.upsert({ id: 'bob' });
+  const found = (connection: string) =>
+    world.http(
+      'GET',
+      `/users?payload=${encodeURIComponent('{"filter_conditions":{"id":"bob"},"presence":true}')}&connection_id=${connection}`,
+      undefined,
+      userToken('ann'),
+    );
+  assert.equal((await found('not-mine')).body.code, 4);
+  assert.equal((await found(hello.connection_id)).body.users.length, 1);
+  await world.upsert({ id: 'bob', name: 'Bob' }, { id: 'carl' });
+  const watched = await client.until(({ user }) => user?.id === 'bob');
+  assert.equal(watched.user.name, 'Bob');
+  assert.equal(client.events.length, 2);
+
   const refused = await world.open(query({ user_id: 'bob', user_details: { id: 'bob' } }, userToken('ann')));
   assert.equal((await refused.until(() => true)).error.code, 5);
   assert.equal((await refused.closed).code, 4401);

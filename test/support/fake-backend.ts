@@ -119,6 +119,7 @@ export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
     authenticator: createAuthenticator({ apiKey: API_KEY, apiSecret: API_SECRET, directory: backend.directory, now: () => NOW_MS }),
     logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     origins: [],
+    watchers: { watch: () => {} },
     rateLimits: { mode: 'clients' },
     ...options,
   });

@@ -2,7 +2,8 @@
  * One connection of `GET /connect`, the form that Stream's public material
  * documents (PROTOCOL §10.2): everything is in the query, the first frame is a
  * `health.check` with `me`, and the client then only listens. Events are in the
- * chat v1 rendering and concern the user itself.
+ * chat v1 rendering and concern the user itself and the users it found by a query
+ * with `presence: true` and this `connection_id`.
  */
 import { randomUUID } from 'node:crypto';
 import type { CloseReason } from '../../../protocol/close-codes.ts';
@@ -13,7 +14,7 @@ import { toRfc3339 } from '../../../protocol/time.ts';
 import { Interest } from '../../pipeline/interest.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { closeReasonOf, connectUser, type LiveContext, refusalOf } from './live-context.ts';
+import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
 import type { LiveSession } from './session-registry.ts';
 import type { SocketOutlet } from './socket-outlet.ts';
 
@@ -76,6 +77,10 @@ export class ChatSession implements LiveSession {
     sessions.add(this);
     this.#outlet.send({ ...this.#health(), me: renderV1(me, { online: roster.online(me.id) }) });
     roster.hub.join(subscriber);
+  }
+
+  watch(ids: readonly string[]): void {
+    if (this.#open !== undefined) watchUsers(this.#context.roster, this.#open.subscriber, ids);
   }
 
   heartbeat(): void {

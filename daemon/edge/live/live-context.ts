@@ -3,8 +3,11 @@
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import type { ConnectDetails, Outcome } from '../../../protocol/command.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/errors.ts';
+import { LIMITS } from '../../../protocol/limits.ts';
 import { decodeConnect } from '../../../protocol/requests.ts';
+import { Interest } from '../../pipeline/interest.ts';
 import type { Roster } from '../../pipeline/roster.ts';
+import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
 import type { EdgeLogger } from '../logger.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -25,6 +28,19 @@ export interface LiveContext {
 export async function connectUser(roster: Roster, id: string, details: unknown): Promise<Outcome> {
   const decoded: ConnectDetails = decodeConnect(id, details);
   return await roster.submit({ kind: 'connect', id, details: decoded }, 'live');
+}
+
+/** Key of the interest in users that were found by a query with `presence: true`. It has no name, so events do not show it. */
+const WATCHED = '(watched)';
+
+/** Adds users to what a connection watches; of more than `LIMITS.subIds` the first ones go. */
+export function watchUsers(roster: Roster, subscriber: Subscriber, ids: readonly string[]): void {
+  roster.hub.change(subscriber, (interests) => {
+    const before = interests.get(WATCHED);
+    const held = before?.want.kind === 'ids' ? before.want.ids : [];
+    const all = [...new Set([...held, ...ids])].slice(-LIMITS.subIds);
+    interests.set(WATCHED, new Interest('', { kind: 'ids', ids: new Set(all) }, before?.since ?? roster.directory.seq));
+  });
 }
 
 /** Why a caller that was let in would not be let in again now; undefined when it still would. */

@@ -16,7 +16,7 @@ import type { StoredUser } from '../../../protocol/user.ts';
 import { Interest } from '../../pipeline/interest.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { closeReasonOf, connectUser, type LiveContext, refusalOf } from './live-context.ts';
+import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
 import { LiveOps } from './live-ops.ts';
 import type { LiveSession } from './session-registry.ts';
 import type { SocketOutlet } from './socket-outlet.ts';
@@ -185,6 +185,10 @@ export class RosterSession implements LiveSession {
   invalidFrame(op: ClientFrame['op'], id: unknown, reason: string): void {
     if (this.#state.kind === 'opening') this.badFrame(reason);
     else this.#outlet.send({ re: id, error: renderChatError(new RosterError('input', reason), OPERATIONS[op], '0ms') });
+  }
+
+  watch(ids: readonly string[]): void {
+    if (this.#state.kind === 'live') watchUsers(this.#context.roster, this.#state.subscriber, ids);
   }
 
   heartbeat(): void {

@@ -3,18 +3,22 @@
  * of users that were deleted, deactivated or had their tokens revoked.
  */
 import type { CloseReason } from '../../../protocol/close-codes.ts';
-import { RosterError } from '../../../protocol/errors.ts';
+import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import type { LiveEvent } from '../../pipeline/live-event.ts';
+import type { Caller } from '../auth.ts';
 
 /** What the registry needs of a session, whatever its transport and dialect. */
 export interface LiveSession {
+  readonly connectionId: string;
   /** Owner of the session; undefined for a server's. */
   readonly userId: string | undefined;
   /** End of the token in seconds since 1970, undefined when it never ends. */
   readonly tokenExp: number | undefined;
   /** Bytes read from the peer so far: any traffic is a sign of life. */
   readonly bytesRead: number;
+  /** From now on also delivers events about these users. */
+  watch(ids: readonly string[]): void;
   heartbeat(): void;
   tokenExpiring(): void;
   /** Ends the session when its token or its user no longer admits it. */
@@ -48,6 +52,7 @@ export class SessionRegistry {
   readonly #options: RegistryOptions;
   readonly #sessions = new Map<LiveSession, Held>();
   readonly #byUser = new Map<string, Set<LiveSession>>();
+  readonly #byConnection = new Map<string, LiveSession>();
   /** Sessions by the tick of the heartbeat they get, so that ten thousand do not get it in the same instant. */
   readonly #slots: readonly Set<LiveSession>[] = Array.from({ length: TICKS_PER_HEARTBEAT }, () => new Set());
   /** Sessions whose token ends. */
@@ -76,6 +81,7 @@ export class SessionRegistry {
   add(session: LiveSession): void {
     const slot = this.#nextSlot++ % TICKS_PER_HEARTBEAT;
     this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warned: false });
+    this.#byConnection.set(session.connectionId, session);
     this.#slots[slot]?.add(session);
     this.tokenChanged(session);
     if (session.userId === undefined) return;
@@ -88,11 +94,24 @@ export class SessionRegistry {
     const held = this.#sessions.get(session);
     if (held === undefined) return;
     this.#sessions.delete(session);
+    this.#byConnection.delete(session.connectionId);
     this.#slots[held.slot]?.delete(session);
     this.#mortal.delete(session);
     if (held.userId === undefined) return;
     const own = this.#byUser.get(held.userId);
     if (own?.delete(session) === true && own.size === 0) this.#byUser.delete(held.userId);
+  }
+
+  /**
+   * A query with `presence: true` makes the caller's connection watch the users it found. A user may name only its own
+   * connection. Throws RosterError `input` for one that is not open.
+   */
+  watch(connectionId: string, caller: Caller, ids: readonly string[]): void {
+    const session = this.#byConnection.get(connectionId);
+    if (session === undefined || (caller.kind === 'user' && session.userId !== caller.id)) {
+      throw fieldErrors('input', [{ path: 'connection_id', message: 'you have no such live connection' }]);
+    }
+    session.watch(ids);
   }
 
   /** Closes the sessions of a user that were there first, until `max` are left. */
