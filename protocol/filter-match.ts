@@ -164,7 +164,7 @@ function compileComparison(read: ReturnType<typeof reader>, op: Comparison, want
  * of the text, in any order; a text without a letter or digit is looked for as it is.
  */
 function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
-  const folded = foldText(text.trim());
+  const folded = foldText(text).trim();
   const apart = op === '$q' ? wordsOf(folded) : [];
   const words = apart.length > 0 ? apart : [folded];
   return (user, online) => {

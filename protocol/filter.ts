@@ -90,25 +90,36 @@ class Parser {
       case '$not':
         return { kind: 'not', part: this.filter(value, at, depth + 1) };
       default:
-        return key.startsWith('$') ? this.#wrong(at, `unknown operator ${key}`) : this.#field(key, value, at);
+        return key.startsWith('$') ? this.#wrong(at, `unknown operator ${key}`) : this.#field(key, value, at, depth);
     }
   }
 
-  #field(name: string, value: unknown, at: string): Filter {
+  #field(name: string, value: unknown, at: string, depth: number): Filter {
     const field = fieldRef(name);
     if (typeof field === 'string') return this.#wrong(at, field);
-    const test = (one: Test): Filter => ({ kind: 'test', field, test: one });
-    if (field.kind === 'teams' && isObject(value) && Object.keys(value).length === 0) return test({ op: '$exists', value: true });
+    // Any team. PHP writes an empty map as `[]`.
+    if (field.kind === 'teams' && isEmpty(value)) return { kind: 'test', field, test: { op: '$exists', value: true } };
     if (!isObject(value)) return this.#operator(field, name, '$eq', value, at);
-    const operators = Object.keys(value);
-    const plain = operators.filter((operator) => !operator.startsWith('$'));
-    // As a value this would match nobody, where an operator without its $ was meant.
-    if (plain.length > 0 && plain.length < operators.length) return this.#wrong(`${at}.${plain[0]}`, 'operators begin with $');
-    if (plain.length === operators.length) {
+    const plain = Object.keys(value).filter((key) => !key.startsWith('$'));
+    if (plain.length === Object.keys(value).length) {
       // A bare object is a value to be equal to, which only custom data has.
-      return field.kind === 'custom' ? test({ op: '$eq', value: value as Json }) : this.#wrong(at, `field "${name}" expects an operator`);
+      if (field.kind !== 'custom') return this.#wrong(at, `field "${name}" expects an operator`);
+      return { kind: 'test', field, test: { op: '$eq', value: value as Json } };
     }
-    const parts = operators.map((operator) => this.#operator(field, name, operator, value[operator], `${at}.${operator}`));
+    return this.#operators(field, name, value, at, depth);
+  }
+
+  /** Operators on one field, all of which must hold. */
+  #operators(field: FieldRef, name: string, operators: Readonly<Record<string, unknown>>, at: string, depth: number): Filter {
+    if (depth > LIMITS.queryDepth) return this.#wrong(at, `is nested deeper than ${LIMITS.queryDepth} levels`);
+    const parts = Object.entries(operators).map(([operator, operand]): Filter => {
+      const where = `${at}.${operator}`;
+      // Taken as a value to be equal to, an operator without its $ would match nobody.
+      if (!operator.startsWith('$')) return this.#wrong(where, 'operators begin with $');
+      if (operator !== '$not') return this.#operator(field, name, operator, operand, where);
+      if (!isObject(operand) || isEmpty(operand)) return this.#wrong(where, 'expects an object of operators');
+      return { kind: 'not', part: this.#operators(field, name, operand, where, depth + 1) };
+    });
     const [only] = parts;
     return parts.length === 1 && only !== undefined ? only : { kind: 'and', parts };
   }
@@ -190,6 +201,10 @@ class Parser {
     this.#wrong(at, `field "${name}" expects type string`);
     return '';
   }
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 /** The field a name stands for: one of the record's own, or custom data by bare name, `custom.name` or a dotted path. */

@@ -4,19 +4,24 @@
  */
 
 const ASCII = /^[\x20-\x7e]*$/;
-const NOT_LETTER_OR_DIGIT = /[^\p{L}\p{N}]+/gu;
+/**
+ * What the key drops: all but letters, digits and the vowel signs that Indic and other scripts write as marks, without which
+ * many names would be one. Points that are written or left out at will are dropped, too.
+ */
+const NOT_OF_NAME =
+  /(?:[^\p{L}\p{N}\p{M}]|(?!\p{Alphabetic})\p{M}|(?=[\p{Script=Inherited}\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}])\p{M})+/gu;
 const ASCII_NOT_LETTER_OR_DIGIT = /[^a-z0-9]+/g;
 const MARKS = /\p{M}+/gu;
 
 /**
- * The key under which names are the same: NFKC, lower case, and only letters and digits, so that "John Doe", "john doe" and
+ * The key under which names are the same: NFKC, lower case, and only letters, digits and vowel signs, so that "John Doe", "john doe" and
  * "john.doe" are one name. Letters keep their accents ("José" is not "Jose", however it is composed), "ß" equals "ss" and a
  * final sigma equals any other. Empty when the name has no letter or digit: such names are not held to be unique.
  */
 export function nameKey(name: string): string {
   if (ASCII.test(name)) return name.toLowerCase().replace(ASCII_NOT_LETTER_OR_DIGIT, '');
   // The dot of a Turkish İ is a mark and is dropped.
-  return foldCase(name.normalize('NFKC')).normalize('NFKC').replace(NOT_LETTER_OR_DIGIT, '');
+  return foldCase(name.normalize('NFKC')).normalize('NFKC').replace(NOT_OF_NAME, '');
 }
 
 /** Lower case without accents: how `$autocomplete` and `$q` read both the name and what they look for. */
@@ -53,8 +58,10 @@ function isPrefixAt(at: number, prefix: string): boolean {
   return true;
 }
 
-/** The text last folded, in UTF-16 units. */
+/** The text last folded, in UTF-16 units, and how many they are: a search for several words asks for the same text again. */
 let scratch = new Uint16Array(256);
+let scratchText = '';
+let scratchLength = 0;
 
 /** What a UTF-16 unit folds to when that is one unit again, filled as units are met; 0 is not known yet, 1 anything else. */
 const foldedUnits = new Uint16Array(0x10000);
@@ -62,9 +69,9 @@ const OTHER = 1;
 
 /** Unit for unit the same as `foldText`: folding a text is folding each of its characters alone. Gives the length in `scratch`. */
 function foldInto(text: string): number {
+  if (text === scratchText) return scratchLength;
   let length = 0;
   for (let i = 0; i < text.length; i++) {
-    // The longest that one character folds to is 18 units (the ligature U+FDFA).
     if (length + FOLDED_UNITS_MAX > scratch.length) scratch = grown(scratch);
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
@@ -81,9 +88,12 @@ function foldInto(text: string): number {
     const several = foldText(character);
     for (let k = 0; k < several.length; k++) scratch[length++] = several.charCodeAt(k);
   }
+  scratchText = text;
+  scratchLength = length;
   return length;
 }
 
+/** The longest that one character folds to (the ligature U+FDFA). */
 const FOLDED_UNITS_MAX = 18;
 
 function foldedUnit(unit: number): number {

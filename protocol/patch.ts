@@ -23,7 +23,8 @@ type Step =
   /** A field with a place of its own; undefined removes it. */
   | { readonly kind: 'field'; readonly field: Field; readonly value: unknown }
   | { readonly kind: 'privacy'; readonly value: PrivacySettings | undefined }
-  | { readonly kind: 'custom'; readonly path: Path; readonly value: Json }
+  /** `text` is the path as it was sent. */
+  | { readonly kind: 'custom'; readonly path: Path; readonly text: string; readonly value: Json }
   | { readonly kind: 'remove'; readonly path: Path };
 
 const FIELDS = ['name', 'image', 'role', 'teams', 'teams_role', 'language', 'invisible', 'revoke_tokens_issued_before'] as const;
@@ -52,7 +53,7 @@ export function parsePatch(set: unknown, unset: unknown, at: string): Patch | Fi
     else if (made !== undefined) steps.push(made);
   };
 
-  for (const [text, value] of setEntries(set, at, problems)) take(text, `${at}.set.${text}`, (path) => setStep(path, value));
+  for (const [text, value] of setEntries(set, at, problems)) take(text, `${at}.set.${text}`, (path) => setStep(path, text, value));
   for (const text of unsetPaths(unset, at, problems)) take(text, `${at}.unset.${text}`, unsetStep);
   return problems.length > 0 ? problems : { steps };
 }
@@ -107,7 +108,7 @@ function overlap(touched: readonly { readonly path: Path; readonly label: string
 }
 
 /** A step, the reason there is none, or undefined for what is ignored. */
-function setStep(path: Path, value: unknown): Step | string | undefined {
+function setStep(path: Path, text: string, value: unknown): Step | string | undefined {
   const [first = '', ...rest] = path;
   if (first === 'id' || RESERVED_FIELDS.has(first)) return undefined;
   if (first === 'privacy_settings') return privacyStep(rest, value);
@@ -117,9 +118,14 @@ function setStep(path: Path, value: unknown): Step | string | undefined {
     return fieldStep(first, value);
   }
   if (!isJson(value)) return 'must be a JSON value without reserved names';
-  if (first === 'custom' && rest.length === 0 && !isObject(value) && !(Array.isArray(value) && value.length === 0))
-    return 'must be an object';
-  return { kind: 'custom', path: customPath(path), value: first === 'custom' && rest.length === 0 && Array.isArray(value) ? {} : value };
+  if (first !== 'custom' || rest.length > 0) return { kind: 'custom', path: customPath(path), text, value };
+  const all = emptyListAsObject(value);
+  return isJsonObject(all) ? { kind: 'custom', path: [], text, value: all } : 'must be an object';
+}
+
+/** PHP writes an empty map as `[]`. */
+function emptyListAsObject<T>(value: T): T | JsonObject {
+  return Array.isArray(value) && value.length === 0 ? {} : value;
 }
 
 /** `custom` alone is all of it: the empty path. A known name below `custom` is an ordinary custom key. */
@@ -141,28 +147,42 @@ function fieldStep(field: Field, value: unknown): Step | string {
       return Array.isArray(value) && value.every((team) => typeof team === 'string')
         ? { kind: 'field', field, value }
         : 'must be a list of strings';
-    case 'teams_role':
-      if (value === null || (Array.isArray(value) && value.length === 0)) return { kind: 'field', field, value: undefined };
-      if (!isObject(value) || !isJson(value)) return 'must be an object of strings';
-      return Object.values(value).every((role) => typeof role === 'string')
-        ? { kind: 'field', field, value }
+    case 'teams_role': {
+      if (value === null) return { kind: 'field', field, value: undefined };
+      const roles = emptyListAsObject(value);
+      return isObject(roles) && isJson(roles) && Object.values(roles).every((role) => typeof role === 'string')
+        ? { kind: 'field', field, value: roles }
         : 'must be an object of strings';
+    }
     case 'invisible':
       return typeof value === 'boolean' ? { kind: 'field', field, value } : 'must be a boolean';
     case 'revoke_tokens_issued_before': {
-      const stamp = value === null ? undefined : parseTime(value);
-      return value === null || stamp !== undefined ? { kind: 'field', field, value: stamp } : 'must be an RFC 3339 time or null';
+      if (value === null) return { kind: 'field', field, value: undefined };
+      const stamp = parseTime(value);
+      // Outside of this no dialect could write the stamp again.
+      return stamp !== undefined && stamp >= 0 && stamp <= Number.MAX_SAFE_INTEGER
+        ? { kind: 'field', field, value: stamp }
+        : 'must be an RFC 3339 time from 1970 to 2255, or null';
     }
   }
 }
 
-/** Settings merge: what is not named stays. */
+const PRIVACY = ['typing_indicators', 'read_receipts', 'delivery_receipts'] as const;
+
+/** Settings merge: what is not named stays. Of a whole object only the settings that exist are taken, so that nothing of any size hides in it. */
 function privacyStep(rest: Path, value: unknown): Step | string {
   if (rest.length === 0 && value === null) return { kind: 'privacy', value: undefined };
-  const whole = rest.reduceRight<unknown>((inner, segment) => ({ [segment]: inner }), value);
-  return privacyCheck.Check(whole)
-    ? { kind: 'privacy', value: whole }
-    : 'must be {typing_indicators, read_receipts, delivery_receipts: {enabled: boolean}}';
+  const whole = rest.reduceRight<unknown>((inner, segment) => ({ [segment]: inner }), rest.length === 0 ? emptyListAsObject(value) : value);
+  const [setting] = rest;
+  if (!privacyCheck.Check(whole) || (setting !== undefined && !PRIVACY.some((name) => name === setting))) {
+    return 'must be {typing_indicators, read_receipts, delivery_receipts: {enabled: boolean}}';
+  }
+  const known: PrivacySettings = {};
+  for (const name of PRIVACY) {
+    const toggle = whole[name];
+    if (toggle !== undefined) known[name] = { enabled: toggle.enabled };
+  }
+  return { kind: 'privacy', value: known };
 }
 
 function unsetStep(path: Path): Step | string {
@@ -196,14 +216,15 @@ export function applyPatch(user: StoredUser, patch: Patch, at: string): StoredUs
       case 'privacy':
         next = withField(next, 'privacy_settings', step.value === undefined ? undefined : mergedPrivacy(next.privacy_settings, step.value));
         break;
-      case 'custom':
-      case 'remove': {
-        const custom = step.kind === 'custom' ? put(next.custom, step.path, step.value) : removed(next.custom, step.path);
-        if (custom === undefined || !isJsonObject(custom)) {
-          problems.push({ path: `${at}.set.${step.path.join('.')}`, message: 'leads through a value that is not an object' });
-        } else next = { ...next, custom };
+      case 'custom': {
+        const custom = put(next.custom, step.path, step.value);
+        if (custom !== undefined && isJsonObject(custom)) next = { ...next, custom };
+        else problems.push({ path: `${at}.set.${step.text}`, message: 'leads through a value that is not an object' });
         break;
       }
+      case 'remove':
+        next = { ...next, custom: removed(next.custom, step.path) };
+        break;
     }
   }
   return problems.length > 0 ? problems : next;

@@ -38,6 +38,7 @@ export function parseTime(value: unknown): Micros | undefined {
   if (match === null) return undefined;
   const [, day, clock, fraction = '', zone = 'Z'] = match;
   const ms = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
-  if (Number.isNaN(ms)) return undefined;
+  // Some engines read 30 February as 2 March; a day that its month does not have is no time.
+  if (Number.isNaN(ms) || new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day) return undefined;
   return ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6));
 }

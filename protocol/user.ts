@@ -48,8 +48,6 @@ export const StoredUser = Type.Object({
 });
 export type StoredUser = Readonly<Static<typeof StoredUser>>;
 
-export type UserRecord = StoredUser;
-
 /**
  * One user of a server's upsert, decoded from any dialect: custom data nested, reserved keys gone.
  * Absent name, image and custom mean "remove"; the other absent fields mean "keep" (PROTOCOL, decision 3).

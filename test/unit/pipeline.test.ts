@@ -1,14 +1,18 @@
 /** The pipeline on the reference log: rules SQ1–SQ6 (sequencer) and what clients may rely on when the log fails. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '../../protocol/command.ts';
-import { RosterError } from '../../protocol/errors.ts';
 import { DEFAULT_POLICY } from '../../daemon/core/decide.ts';
 import { Roster } from '../../daemon/pipeline/roster.ts';
+import type { Command } from '../../protocol/command.ts';
+import { RosterError } from '../../protocol/errors.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { MemorySnapshots } from '../../store/memory-snapshot.ts';
 
-async function openRoster(log = new MemoryLog({ retentionFacts: 1_000_000 }), snapshots = new MemorySnapshots(), snapshotEveryFacts = 1_000_000) {
+async function openRoster(
+  log = new MemoryLog({ retentionFacts: 1_000_000 }),
+  snapshots = new MemorySnapshots(),
+  snapshotEveryFacts = 1_000_000,
+) {
   return await Roster.open({
     log,
     snapshots,
@@ -125,7 +129,10 @@ test('US1 times grow with positions, within a batch too', async () => {
   const roster = await openRoster();
   const outcomes = await Promise.all(Array.from({ length: 20 }, (_, n) => roster.submit(upsert({ id: `u${n}` }), 'live')));
   const times = outcomes.map(({ users }) => users[0]?.user.created_at ?? 0);
-  assert.deepEqual(times, [...times].sort((a, b) => a - b));
+  assert.deepEqual(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
   assert.equal(new Set(times).size, 20);
 });
 
@@ -138,7 +145,10 @@ test('SN1 a snapshot and the log after it give the same directory', async () => 
   await first.submit({ kind: 'delete', ids: ['u3'], mode: 'soft', options: {} }, 'bulk');
   await new Promise((resolve) => setImmediate(resolve));
   const loaded = await snapshots.load();
-  assert.ok(loaded !== undefined && loaded.position.seq > 0 && loaded.position.seq < first.directory.seq, 'the snapshot lies before the head');
+  assert.ok(
+    loaded !== undefined && loaded.position.seq > 0 && loaded.position.seq < first.directory.seq,
+    'the snapshot lies before the head',
+  );
   const second = await openRoster(log, snapshots);
   assert.deepEqual([...second.directory.freeze().lines()].map(sortable).sort(), [...first.directory.freeze().lines()].map(sortable).sort());
   assert.equal(second.directory.seq, first.directory.seq);
