@@ -1,0 +1,198 @@
+/**
+ * What it costs to tell everyone: CPU seconds of the server per million deliveries, for batches of 100 events, for single
+ * events at a walking pace with their latency, and for single events as fast as the server takes them.
+ */
+import { HttpLine, postAll } from './http-line.ts';
+import { Latencies } from './latencies.ts';
+import { type Contestant, startPeer, startRosterd } from './peers.ts';
+import type { Peer, Report, Row } from './report.ts';
+import { runWhenMain } from './rig.ts';
+import { isLarge, ROUNDS, scale } from './scale.ts';
+import { overRounds, sleep } from './stats.ts';
+import { Swarm } from './swarm.ts';
+import { smallUser, upsertBody } from './users.ts';
+
+const BATCH_USERS = 100;
+const USERS = 10_000;
+const PACE_MS = 20;
+const PACED_EVENTS = scale(200, 100);
+/** Requests in flight when single events come at full speed. */
+const IN_FLIGHT = 64;
+
+interface Sizes {
+  readonly batches: number;
+  /** Single events at full speed. */
+  readonly singles: number;
+}
+
+interface Round {
+  readonly batchCpu: number;
+  readonly pacedCpu: number;
+  readonly pacedP50Ms: number;
+  readonly pacedP99Ms: number;
+  readonly singleCpu: number;
+  readonly singlesPerSecond: number;
+  readonly bytesPerDelivery: number;
+}
+
+/** Servers that write per event get less to do: a million deliveries cost them ten seconds. */
+const CONTESTANTS: readonly { readonly start: () => Promise<Contestant>; readonly sizes: Sizes }[] = [
+  { start: () => startRosterd(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
+  { start: () => startPeer('ws-framed'), sizes: { batches: scale(100, 60), singles: scale(400, 200) } },
+  { start: () => startPeer('ws-loop'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
+  { start: () => startPeer('socket.io'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
+];
+
+class Measurement {
+  readonly #contestant: Contestant;
+  readonly #swarm: Swarm;
+  readonly #lines: readonly HttpLine[];
+  #told = 0;
+  #version = 0;
+
+  constructor(contestant: Contestant, swarm: Swarm, lines: readonly HttpLine[]) {
+    this.#contestant = contestant;
+    this.#swarm = swarm;
+    this.#lines = lines;
+  }
+
+  #body(users: number): Buffer {
+    const first = (this.#told * 7) % (USERS - users);
+    return upsertBody(first, users, ++this.#version, smallUser);
+  }
+
+  /** CPU seconds per million deliveries of what `work` made the server send. */
+  async #cpuPerMillion(work: () => Promise<void>): Promise<number> {
+    const before = this.#contestant.server.cpuSeconds();
+    const events = this.#swarm.events;
+    await work();
+    const deliveries = this.#swarm.events - events;
+    return ((this.#contestant.server.cpuSeconds() - before) * 1e6) / deliveries;
+  }
+
+  /** The next batch is sent when the last socket has the one before: no queue builds up anywhere. */
+  async batches(count: number): Promise<number> {
+    const [line] = this.#lines;
+    if (line === undefined) throw new Error('no HTTP connection');
+    return await this.#cpuPerMillion(async () => {
+      for (let batch = 0; batch < count; batch++) {
+        await line.post(this.#contestant.upsert, this.#body(BATCH_USERS));
+        this.#told += BATCH_USERS;
+        await this.#swarm.all(this.#told);
+      }
+    });
+  }
+
+  /** One event every 20 ms. The latency is from sending the request to the arrival at each socket. */
+  async paced(count: number): Promise<{ cpu: number; p50Ms: number; p99Ms: number }> {
+    const latencies = new Latencies(this.#swarm);
+    const cpu = await this.#cpuPerMillion(async () => {
+      const startMs = performance.now();
+      const answers: Promise<number>[] = [];
+      for (let event = 0; event < count; event++) {
+        await sleep(Math.max(0, startMs + event * PACE_MS - performance.now()));
+        const line = this.#lines[event % this.#lines.length];
+        const body = this.#body(1);
+        latencies.sent();
+        if (line !== undefined) answers.push(line.post(this.#contestant.upsert, body));
+        this.#told++;
+      }
+      await Promise.all(answers);
+      await this.#swarm.all(this.#told);
+    });
+    for (const socket of this.#swarm.sockets) socket.onEvents = undefined;
+    const [p50Ms = 0, p99Ms = 0] = latencies.take(0.5, 0.99);
+    return { cpu, p50Ms, p99Ms };
+  }
+
+  async fullSpeed(count: number): Promise<{ cpu: number; perSecond: number }> {
+    const bodies = Array.from({ length: count }, (_, index) => upsertBody(index % USERS, 1, ++this.#version, smallUser));
+    const startMs = performance.now();
+    const cpu = await this.#cpuPerMillion(async () => {
+      await postAll(this.#lines, this.#contestant.upsert, bodies);
+      this.#told += count;
+      await this.#swarm.all(this.#told);
+    });
+    return { cpu, perSecond: (count * 1000) / (performance.now() - startMs) };
+  }
+}
+
+async function round(start: () => Promise<Contestant>, sizes: Sizes, socketCount: number): Promise<Round> {
+  const contestant = await start();
+  try {
+    const swarm = await Swarm.open(contestant.server.port, socketCount, contestant.greeting);
+    // The peers have no answer that says a connection is ready; theirs is once the server has it.
+    await sleep(200);
+    const lines = await HttpLine.many(contestant.server.port, IN_FLIGHT);
+    const measured = new Measurement(contestant, swarm, lines);
+    await measured.batches(Math.max(1, Math.round(sizes.batches / 5)));
+    const bytes = swarm.bytes;
+    const events = swarm.events;
+    const batchCpu = await contestant.server.profiled(`fan-out-batch-${contestant.name}`, () => measured.batches(sizes.batches));
+    const bytesPerDelivery = (swarm.bytes - bytes) / (swarm.events - events);
+    const paced = await measured.paced(PACED_EVENTS);
+    await measured.fullSpeed(Math.round(sizes.singles / 10));
+    const full = await contestant.server.profiled(`fan-out-single-${contestant.name}`, () => measured.fullSpeed(sizes.singles));
+    swarm.cut();
+    for (const line of lines) line.close();
+    return {
+      batchCpu,
+      pacedCpu: paced.cpu,
+      pacedP50Ms: paced.p50Ms,
+      pacedP99Ms: paced.p99Ms,
+      singleCpu: full.cpu,
+      singlesPerSecond: full.perSecond,
+      bytesPerDelivery,
+    };
+  } finally {
+    await contestant.end();
+  }
+}
+
+/** All contestants in turn, `ROUNDS` times. */
+async function rounds(socketCount: number): Promise<Map<string, Round[]>> {
+  const results = new Map<string, Round[]>();
+  const names = ['rosterd', 'ws-framed', 'ws-loop', 'socket.io'];
+  for (let turn = 0; turn < ROUNDS; turn++) {
+    for (const [index, { start, sizes }] of CONTESTANTS.entries()) {
+      const name = names[index] ?? '';
+      results.set(name, [...(results.get(name) ?? []), await round(start, sizes, socketCount)]);
+    }
+  }
+  return results;
+}
+
+export async function fanOut(): Promise<Report> {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (const sockets of isLarge ? [1_000, 5_000] : [1_000]) {
+    const results = await rounds(sockets);
+    const row = (what: string, unit: string, pick: (round: Round) => number, target?: Row['target']): Row => {
+      const stat = overRounds((results.get('rosterd') ?? []).map(pick));
+      const peers = [...results]
+        .filter(([name]) => name !== 'rosterd')
+        .map(([name, all]): Peer => ({ name, stat: overRounds(all.map(pick)) }));
+      return { what, unit, stat, peers, ...(target === undefined ? {} : { target }) };
+    };
+    const to = `→ ${sockets.toLocaleString('en-US')} sockets`;
+    const cpuUnit = 'CPU s / M deliveries';
+    bytes = results.get('rosterd')?.[0]?.bytesPerDelivery ?? 0;
+    rows.push(
+      row(`batches of ${BATCH_USERS} ${to}`, cpuUnit, ({ batchCpu }) => batchCpu, { most: 0.15 }),
+      row(`single, 50/s ${to}`, cpuUnit, ({ pacedCpu }) => pacedCpu, { most: 9 }),
+      row(`single, 50/s ${to}, p50`, 'ms', ({ pacedP50Ms }) => pacedP50Ms),
+      row(`single, 50/s ${to}, p99`, 'ms', ({ pacedP99Ms }) => pacedP99Ms, sockets === 1_000 ? { most: 15 } : undefined),
+      row(`single, full speed ${to}`, cpuUnit, ({ singleCpu }) => singleCpu, { most: 0.4 }),
+      row(`single, full speed ${to}`, 'events/s', ({ singlesPerSecond }) => singlesPerSecond),
+    );
+  }
+  const notes = [
+    'rosterd: HTTP, token, rate limit, JSON, validation, comparison, journal with fdatasync, apply, render, request log, write; the answer holds the users. Peers: HTTP, JSON, Map, event, write; the answer is {}.',
+    `an event is ${Math.round(bytes)} bytes on the wire for all; the load is one process that reads every byte on the other core.`,
+    'ws-framed: one buffer per batch, one write per socket, through the raw socket. ws-loop: send() per event and client.',
+    `full speed: ${IN_FLIGHT} requests in flight, one user each.`,
+  ];
+  return { rig: 'fan-out', notes, rows };
+}
+
+await runWhenMain(import.meta.url, fanOut);

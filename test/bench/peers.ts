@@ -1,0 +1,30 @@
+/** Starts servers to measure, rosterd and its peers, behind one face: where to post users, how to subscribe, how to end. */
+import { resolve } from 'node:path';
+import type { HttpTarget } from './http-line.ts';
+import { Rosterd, UPSERT } from './rosterd.ts';
+import { ServerProcess } from './server-process.ts';
+import { type Greeting, PLAIN, ROSTER_ALL, SOCKET_IO } from './swarm.ts';
+
+const PEER_SERVER = resolve(import.meta.dirname, 'peer-server.ts');
+const LISTENING = /listens on (http:\S+)/;
+
+export interface Contestant {
+  readonly name: string;
+  readonly server: ServerProcess;
+  readonly upsert: HttpTarget;
+  readonly greeting: Greeting;
+  end(): Promise<void>;
+}
+
+export type PeerMode = 'ws-loop' | 'ws-framed' | 'socket.io' | 'sends';
+
+export async function startPeer(mode: PeerMode): Promise<Contestant> {
+  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), PEER_SERVER, mode], listening: LISTENING });
+  const greeting = mode === 'socket.io' ? SOCKET_IO : PLAIN;
+  return { name: mode, server, upsert: { path: '/users' }, greeting, end: () => server.stop('SIGKILL') };
+}
+
+export async function startRosterd(flags: readonly string[] = []): Promise<Contestant> {
+  const rosterd = await Rosterd.start(flags);
+  return { name: 'rosterd', server: rosterd.server, upsert: UPSERT, greeting: ROSTER_ALL, end: () => rosterd.end() };
+}

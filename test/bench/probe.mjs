@@ -1,0 +1,43 @@
+/**
+ * Loaded into a server before its own code (`node --import`), so that the rig can ask the process about itself over the
+ * IPC channel: event-loop delay, a collection before memory is read, a CPU profile of the measured part alone.
+ * Plain JavaScript, because the servers that are measured run without a loader.
+ */
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+const RESOLUTION_MS = 2;
+const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+const session = new Session();
+
+const answers = {
+  'delay-start': () => {
+    delay.reset();
+    delay.enable();
+  },
+  'delay-read': () => {
+    delay.disable();
+    // The timer that samples is late by its own period even when the loop is idle.
+    const beyond = (ns) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
+    return { p99Ms: beyond(delay.percentile(99)), maxMs: beyond(delay.max) };
+  },
+  collect: () => globalThis.gc?.(),
+  memory: () => process.memoryUsage(),
+  'profile-start': () => {
+    session.connect();
+    session.post('Profiler.enable');
+    session.post('Profiler.setSamplingInterval', { interval: 200 });
+    session.post('Profiler.start');
+  },
+  'profile-write': (path) => {
+    session.post('Profiler.stop', (error, result) => {
+      if (error === null) writeFileSync(path, JSON.stringify(result.profile));
+    });
+    session.disconnect();
+  },
+};
+
+process.on('message', ({ id, ask, argument }) => process.send?.({ id, answer: answers[ask]?.(argument) ?? null }));
+// The channel alone must not keep a server alive that has stopped.
+process.channel?.unref();

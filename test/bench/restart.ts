@@ -1,0 +1,161 @@
+/**
+ * How soon a daemon with many users is ready, what a user costs in memory, and what loading and saving them does to everyone
+ * else. Filled by POST, stopped cleanly, started again; and once killed, with nothing but its journal.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HttpLine, postAll } from './http-line.ts';
+import { Pinger } from './pinger.ts';
+import type { Report, Row } from './report.ts';
+import { runWhenMain } from './rig.ts';
+import { Rosterd, UPSERT } from './rosterd.ts';
+import { isQuick, ROUNDS } from './scale.ts';
+import { type Delay, onServerCore } from './server-process.ts';
+import { overRounds, sleep } from './stats.ts';
+import { rosterGreeting } from './swarm.ts';
+import { upsertBodies } from './users.ts';
+
+/** So many changes never come: only the clean stop writes a snapshot. */
+const NO_SNAPSHOTS = ['--snapshot-changes', '1000000000'];
+const NOTHING = rosterGreeting(() => ({ ids: [] }));
+
+interface Start {
+  readonly readySeconds: number;
+  readonly rssPerUser: number;
+  readonly settledPerUser: number;
+}
+
+async function fill(rosterd: Rosterd, users: number): Promise<void> {
+  const lines = await HttpLine.many(rosterd.server.port, 8);
+  await postAll(lines, UPSERT, upsertBodies(users, 0));
+  for (const line of lines) line.close();
+}
+
+/** From starting the process until it answers /readyz with 200. */
+async function start(data: string, users: number, flags: readonly string[] = []): Promise<{ rosterd: Rosterd; start: Start }> {
+  const startMs = performance.now();
+  const rosterd = await Rosterd.start(flags, data);
+  for (;;) {
+    const { status } = await fetch(`${rosterd.server.url}/readyz`);
+    if (status === 200) break;
+    await sleep(5);
+  }
+  const readySeconds = (performance.now() - startMs) / 1000;
+  const rss = rosterd.server.rssBytes();
+  const settled = await rosterd.server.settledRssBytes();
+  return { rosterd, start: { readySeconds, rssPerUser: rss / users, settledPerUser: settled / users } };
+}
+
+/** The same lines into a Map, by a program that does nothing else: the least that reading them can cost in Node. */
+function plainLoad(data: string): number {
+  const directory = join(data, 'snapshot');
+  const [name = ''] = readdirSync(directory).sort().reverse();
+  const program = `
+    const { createReadStream } = require('node:fs');
+    const lines = require('node:readline').createInterface({ input: createReadStream(process.argv[1]) });
+    const users = new Map();
+    lines.on('line', (line) => { const { user } = JSON.parse(line); if (user) users.set(user.id, user); });
+  `;
+  const command = onServerCore(['-e', program, join(directory, name)]);
+  const startMs = performance.now();
+  spawnSync(command.program, command.args);
+  return (performance.now() - startMs) / 1000;
+}
+
+async function cleanRestart(users: number, rounds: number): Promise<Row[]> {
+  const first = await Rosterd.start(NO_SNAPSHOTS);
+  const { data } = first;
+  await fill(first, users);
+  await first.server.stop();
+  const [saved] = await first.logged('snapshot saved');
+  const starts: Start[] = [];
+  const plain: number[] = [];
+  for (let turn = 0; turn < rounds; turn++) {
+    const { rosterd, start: measured } = await start(data, users);
+    await rosterd.server.stop();
+    starts.push(measured);
+    plain.push(plainLoad(data));
+  }
+  await rm(data, { recursive: true, force: true });
+  const name = users.toLocaleString('en-US');
+  const isMillion = users === 1_000_000;
+  const pick = (field: keyof Start) => overRounds(starts.map((one) => one[field]));
+  return [
+    {
+      what: `ready with ${name} users`,
+      unit: 's',
+      stat: pick('readySeconds'),
+      ...(isMillion ? { target: { most: 5 } } : {}),
+      peers: [{ name: 'lines into a Map', stat: overRounds(plain) }],
+    },
+    { what: '  RSS per user when ready', unit: 'bytes', stat: pick('rssPerUser'), ...(isMillion ? { target: { most: 1_200 } } : {}) },
+    { what: '  the same after a full collection', unit: 'bytes', stat: pick('settledPerUser') },
+    { what: '  snapshot at the clean stop', unit: 's', stat: overRounds([Number(saved?.ms ?? 0) / 1000]) },
+  ];
+}
+
+async function afterKill(users: number): Promise<Row> {
+  const seconds: number[] = [];
+  const first = await Rosterd.start(NO_SNAPSHOTS);
+  await fill(first, users);
+  await first.server.stop('SIGKILL');
+  for (let turn = 0; turn < ROUNDS; turn++) {
+    const { rosterd, start: measured } = await start(first.data, users, NO_SNAPSHOTS);
+    await rosterd.server.stop('SIGKILL');
+    seconds.push(measured.readySeconds);
+  }
+  await rm(first.data, { recursive: true, force: true });
+  return { what: `ready with ${users.toLocaleString('en-US')} users after SIGKILL, journal only`, unit: 's', stat: overRounds(seconds) };
+}
+
+/** Fills a daemon until its first snapshot begins with the last user, and watches the event loop while it is written. */
+async function backgroundSnapshot(users: number): Promise<Row[]> {
+  const rosterd = await Rosterd.start(['--snapshot-changes', String(users)]);
+  let delay: Delay;
+  let ping: ReturnType<Pinger['stop']>;
+  let saved: Record<string, unknown> | undefined;
+  try {
+    const { server } = rosterd;
+    await fill(rosterd, users - 100);
+    const pinger = await Pinger.open(server.port, NOTHING);
+    await server.startDelay();
+    const line = await HttpLine.open(server.port);
+    // Writing goes on meanwhile, at a walking pace.
+    for (let version = 1; saved === undefined; version++) {
+      for (const body of upsertBodies(100, version)) await line.post(UPSERT, body);
+      await sleep(10);
+      [saved] = await rosterd.logged('snapshot saved');
+    }
+    delay = await server.delay();
+    ping = pinger.stop();
+    line.close();
+  } finally {
+    await rosterd.end();
+  }
+  const name = users.toLocaleString('en-US');
+  return [
+    { what: `snapshot of ${name} users in the background`, unit: 's', stat: overRounds([Number(saved.ms) / 1000]), target: { most: 10 } },
+    { what: '  event-loop delay, p99', unit: 'ms', stat: overRounds([delay.p99Ms]), target: { most: 20 } },
+    { what: '  event-loop delay, max', unit: 'ms', stat: overRounds([delay.maxMs]), target: { most: 100 } },
+    { what: '  ping, p99', unit: 'ms', stat: overRounds([ping.p99Ms]) },
+    { what: '  ping, max', unit: 'ms', stat: overRounds([ping.maxMs]) },
+  ];
+}
+
+export async function restart(): Promise<Report> {
+  const rows = [...(await cleanRestart(100_000, ROUNDS)), await afterKill(100_000)];
+  // A million takes a minute to bring in; a look does without.
+  if (!isQuick) rows.push(...(await cleanRestart(1_000_000, ROUNDS)), ...(await backgroundSnapshot(1_000_000)));
+  return {
+    rig: 'restart',
+    notes: [
+      'users of 400 bytes, brought in by POST /api/v2/users; ready: from starting the process to the first 200 of /readyz.',
+      'lines into a Map: a program that only reads the same snapshot, line by line, JSON.parse, Map.set.',
+    ],
+    rows,
+  };
+}
+
+await runWhenMain(import.meta.url, restart);
