@@ -6,18 +6,20 @@
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export type Micros = number;
 
-let lastSecond = -1;
-let lastPrefix = '';
+/** The second and its text of the last two distinct seconds: bulk work writes many times of the same ones, mostly created and updated. */
+const recent = { second: -1, prefix: '', otherSecond: -1, otherPrefix: '' };
 
 /** `2026-05-17T14:35:23.313097Z`: RFC 3339 in UTC with microseconds. */
 export function toRfc3339(time: Micros): string {
   const second = Math.floor(time / 1_000_000);
-  // Bulk work writes many times of the same second; the calendar is computed once for them.
-  if (second !== lastSecond) {
-    lastPrefix = new Date(second * 1000).toISOString().slice(0, 20);
-    lastSecond = second;
+  if (second !== recent.second) {
+    const prefix = second === recent.otherSecond ? recent.otherPrefix : new Date(second * 1000).toISOString().slice(0, 20);
+    recent.otherSecond = recent.second;
+    recent.otherPrefix = recent.prefix;
+    recent.second = second;
+    recent.prefix = prefix;
   }
-  return `${lastPrefix}${String(time - second * 1_000_000).padStart(6, '0')}Z`;
+  return `${recent.prefix}${String(time - second * 1_000_000).padStart(6, '0')}Z`;
 }
 
 /**

@@ -155,7 +155,7 @@ export const SETTINGS = {
     key: 'snapshot_changes',
     doc: 'A snapshot is written after so many changes, never fewer than there are users, and at every clean stop. Fewer make restarts faster.',
     kind: count(100, 1_000_000_000),
-    fallback: 50_000,
+    fallback: 250_000,
   }),
   historyBytes: setting({
     key: 'history_bytes',

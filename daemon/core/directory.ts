@@ -43,11 +43,17 @@ export type DirectoryLine =
   | { readonly user: StoredUser }
   | { readonly gone: Tombstone };
 
+/** Users indexed between two looks at the clock. */
+const INDEXED_PER_STEP = 256;
+
 export const DEFAULT_APP: AppSettings = { enforce_unique_usernames: 'no' };
 
 export class Directory {
   /** Users and tombstones together: an id is never taken out, so a view can walk the map while it changes. */
   readonly #records = new Map<string, StoredUser | Tombstone>();
+  /** Filled by `indexStep` after a snapshot was loaded, so that the daemon serves before a million names are indexed. */
+  #unindexed: Iterator<StoredUser | Tombstone> | undefined;
+  #isLoading = false;
   readonly #names = new IdIndex();
   readonly #teams = new IdIndex();
   readonly #tasks = new Map<string, Task>();
@@ -102,10 +108,12 @@ export class Directory {
 
   /** Ids of living users whose name has this key (see `nameKey`). */
   idsByName(key: string): Iterable<string> {
+    while (this.indexStep());
     return this.#names.get(key);
   }
 
   idsByTeam(team: string): Iterable<string> {
+    while (this.indexStep());
     return this.#teams.get(team);
   }
 
@@ -156,6 +164,7 @@ export class Directory {
     const after = isTombstone(record) || !isAlive(record) ? undefined : record;
     this.#records.set(record.id, record);
     this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    if (this.#isLoading) return;
     if (before?.name !== after?.name) {
       if (before?.name !== undefined) this.#names.remove(nameKey(before.name), record.id);
       if (after?.name !== undefined) this.#names.add(nameKey(after.name), record.id);
@@ -197,8 +206,39 @@ export class Directory {
     return view;
   }
 
-  /** Puts one line of a snapshot back. Only for an empty directory on its way to the snapshot's position. */
-  load(line: DirectoryLine): void {
+  /** Puts lines of a snapshot back. Only for an empty directory on its way to the snapshot's position. */
+  load(lines: Iterable<DirectoryLine>): void {
+    this.#isLoading = true;
+    for (const line of lines) this.#loadLine(line);
+    this.#isLoading = false;
+    this.#unindexed = this.#records.values();
+  }
+
+  /** Whether the indexes by name and team hold everyone. Until then, asking them finishes them first. */
+  get isIndexed(): boolean {
+    return this.#unindexed === undefined;
+  }
+
+  /** Indexes some of the users that were loaded; false when all are. What changes meanwhile is indexed as it changes. */
+  indexStep(): boolean {
+    if (this.#unindexed === undefined) return false;
+    for (let count = 0; count < INDEXED_PER_STEP; count++) {
+      const next = this.#unindexed.next();
+      if (next.done === true) {
+        this.#unindexed = undefined;
+        return false;
+      }
+      if (!isTombstone(next.value) && isAlive(next.value)) this.#index(next.value);
+    }
+    return true;
+  }
+
+  #index({ id, name, teams }: StoredUser): void {
+    if (name !== undefined) this.#names.add(nameKey(name), id);
+    for (const team of teams) this.#teams.add(team, id);
+  }
+
+  #loadLine(line: DirectoryLine): void {
     if ('user' in line) this.#put(line.user, undefined);
     else if ('gone' in line) this.#put(line.gone, undefined);
     else if ('task' in line) this.#tasks.set(line.task.id, line.task);

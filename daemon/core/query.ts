@@ -49,6 +49,7 @@ export function* runQuery(
 function* candidates(directory: Directory, query: QuerySpec): Iterable<StoredUser> {
   const hints = filterHints(query.filter);
   if (hints.ids !== undefined) yield* known(directory, hints.ids);
+  else if (!directory.isIndexed) yield* directory.users();
   else if (hints.names !== undefined)
     yield* known(
       directory,

@@ -25,6 +25,8 @@ export interface Credentials {
   readonly token: string | undefined;
   /** `Stream-Auth-Type`. Missing means `jwt`. */
   readonly authType?: string | undefined;
+  /** The token is shown only once, as by a live connection: not worth remembering. */
+  readonly isOnce?: boolean;
 }
 
 export interface Authenticator {
@@ -68,13 +70,13 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now }: Authe
     recheck(caller) {
       if (caller.kind === 'user') checkUser(caller.id, caller.iat);
     },
-    authenticate({ apiKey: givenKey, token, authType }) {
+    authenticate({ apiKey: givenKey, token, authType, isOnce = false }) {
       if (givenKey === undefined || !sameBytes(Buffer.from(givenKey), key)) throw new RosterError('api_key');
       // PROTOCOL §1.3 gives a missing type code 2. Leaving it out is harmless, since there is one type; naming another is not.
       if (authType !== undefined && authType !== '' && authType.toLowerCase() !== 'jwt') {
         throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
       }
-      const claims = claimsOf(bare(token));
+      const claims = isOnce ? verify(bare(token), apiSecret) : claimsOf(bare(token));
       checkClaims(claims, now());
       const caller = callerOf(claims);
       if (caller.kind !== 'user') return caller;

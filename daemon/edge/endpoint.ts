@@ -21,6 +21,8 @@ export interface Call {
   /** The id in the path; empty where the path has none. */
   readonly id: string;
   readonly query: QueryFields;
+  /** `Prefer: return=minimal` (RFC 7240 §4.2): the answer names the users by id and leaves them out. */
+  readonly isMinimal: boolean;
   /** Reads and parses the body. Rejects with RosterError. */
   readonly body: () => Promise<unknown>;
 }

@@ -170,6 +170,7 @@ class HttpEdge {
         query,
         rateLimits: this.#limits,
         watchers: this.#options.watchers,
+        isMinimal: header(request.headers.prefer)?.includes('return=minimal') === true,
         body: () => readJsonBody(raw),
       });
       if (seq !== undefined) reply.header('X-Rosterd-Position', `${backend.position.epoch}:${seq}`);

@@ -16,11 +16,11 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'POST',
     path,
     access: 'user',
-    handle: async ({ backend, caller, body }) => {
+    handle: async ({ backend, caller, body, isMinimal }) => {
       const command = decodeUpsert(dialect, await body(), actorOf(caller));
       const outcome = await backend.submit(command, laneOf(caller, command.users.length));
       const isCreated = outcome.users.some(({ change }) => change === 'created');
-      return { ...changedUsers(backend, outcome, dialect), status: isCreated ? 201 : 200 };
+      return { ...changedUsers(backend, outcome, dialect, isMinimal), status: isCreated ? 201 : 200 };
     },
   })),
   ...inBothDialects('/users', (path, dialect) => ({
@@ -28,9 +28,9 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'PATCH',
     path,
     access: 'user',
-    handle: async ({ backend, caller, body }) => {
+    handle: async ({ backend, caller, body, isMinimal }) => {
       const command = decodePatches(await body(), actorOf(caller));
-      return changedUsers(backend, await backend.submit(command, laneOf(caller, command.patches.length)), dialect);
+      return changedUsers(backend, await backend.submit(command, laneOf(caller, command.patches.length)), dialect, isMinimal);
     },
   })),
   ...inBothDialects('/users', (path, dialect) => ({
@@ -61,11 +61,11 @@ export function renderUser(backend: Backend, user: StoredUser, dialect: Dialect)
 }
 
 /** The users by id as they are now, and beside them which of them changed: `rosterd sync` counts by it. */
-function changedUsers(backend: Backend, outcome: Outcome, dialect: Dialect): Answer {
+function changedUsers(backend: Backend, outcome: Outcome, dialect: Dialect, isMinimal: boolean): Answer {
   const users: Record<string, unknown> = {};
   const ids: Record<Change, string[]> = { created: [], updated: [], unchanged: [] };
   for (const { user, change } of outcome.users) {
-    users[user.id] = renderUser(backend, user, dialect);
+    if (!isMinimal) users[user.id] = renderUser(backend, user, dialect);
     ids[change].push(user.id);
   }
   const membership = dialect === 'v2' ? { membership_deletion_task_id: '' } : undefined;

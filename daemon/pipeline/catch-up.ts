@@ -1,23 +1,43 @@
 /**
- * Brings a subscriber from a past position to the present: from memory where
- * the recent history reaches back that far, else from the log. It takes the past
+ * Brings subscribers from a past position to the present: from memory where
+ * the recent history reaches back that far, else from the log. The past is taken
  * in chunks, only as fast as the socket drains, so a subscriber that is ten
- * thousand events behind costs a chunk, not ten thousand events.
+ * thousand events behind costs a chunk, not ten thousand events. Subscribers
+ * that want everything share their chunks, which end at round positions so that
+ * those who start at different ones soon read the same.
  */
 import pLimit from 'p-limit';
 import { type Log, LogClosed, LogTrimmed } from '../../store/log.ts';
 import type { History } from '../core/history.ts';
 import type { Hub } from './hub.ts';
 import { decoration } from './interest.ts';
-import { batchFromLog, type EventBatch } from './live-event.ts';
-import type { Subscriber, SubscriberState } from './subscriber.ts';
+import { batchFromLog, type EventBatch, type LiveEvent } from './live-event.ts';
+import { allDecoration } from './router.ts';
+import type { Subscriber } from './subscriber.ts';
+import { Turns } from './turns.ts';
 
 /** Frames handed to a socket before it must have drained them. */
 const CHUNK_BYTES = 128 * 1024;
-/** Events looked at in one go, also when none concerns the subscriber: keeps a turn of the event loop short. */
-const CHUNK_EVENTS = 1_000;
+/** Positions after which a shared chunk ends: about as many events as make a full chunk. */
+const SHARED_SEQS = 256;
+/** Events looked at for one subscriber in one go, also when none concerns it. */
+const OWN_EVENTS = 1_000;
+/** Shared chunks kept. */
+const CHUNKS_KEPT = 32;
 /** Subscribers that read the log at the same time. Each holds one chunk. */
 const LOG_READERS = 4;
+
+/** Frames of the past, and the position after them. */
+interface Chunk {
+  readonly bytes: Buffer | undefined;
+  readonly position: number;
+}
+
+/** What is wanted of the past: how an event is told (undefined: not at all), and where to stop. */
+interface Wanted {
+  readonly tell: (event: LiveEvent) => Buffer | undefined;
+  readonly isEnd: (event: LiveEvent, bytes: number, events: number) => boolean;
+}
 
 interface Sources {
   readonly log: Log;
@@ -30,6 +50,8 @@ interface Sources {
 export class CatchUp {
   readonly #sources: Sources;
   readonly #readers = pLimit(LOG_READERS);
+  readonly #turns = new Turns();
+  readonly #shared = new Map<string, Promise<Chunk>>();
 
   constructor(sources: Sources) {
     this.#sources = sources;
@@ -47,75 +69,107 @@ export class CatchUp {
 
   async #run(subscriber: Subscriber): Promise<void> {
     while (await subscriber.outlet.drained()) {
+      await this.#turns.next();
       if (this.#sources.hub().rejoin(subscriber)) return;
       const { state } = subscriber;
       if (state.kind !== 'behind') return;
-      const chunk = new Chunk(subscriber, state);
-      if (state.position >= this.#sources.history.tail) this.#fill(chunk, state.position);
-      else await this.#readers(() => this.#fillFromLog(chunk, state.position));
-      chunk.send();
+      const chunk = await this.#chunkFor(subscriber, state.position);
+      // Nothing counts that was read for a state which is no more: the subscriber left, or was sent further back meanwhile.
+      if (subscriber.state !== state) continue;
+      state.position = chunk.position;
+      if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes);
     }
+  }
+
+  #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
+    const { dialect, interests } = subscriber;
+    const all = subscriber.onlyAll;
+    if (all !== undefined && all.since <= position) {
+      const told = allDecoration(all.name);
+      const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
+      const wanted: Wanted = { tell: (event) => event.frame(dialect, told), isEnd: ({ seq }) => seq >= end };
+      return this.#sharedChunk(`${dialect} ${position} ${told}`, position, end, wanted);
+    }
+    return this.#read(position, {
+      tell: (event) => {
+        const told = decoration(interests.values(), event);
+        return told === undefined ? undefined : event.frame(dialect, told);
+      },
+      isEnd: (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS,
+    });
+  }
+
+  #sharedChunk(key: string, position: number, end: number, wanted: Wanted): Promise<Chunk> {
+    const kept = this.#shared.get(key);
+    if (kept !== undefined) return kept;
+    const made = this.#read(position, wanted);
+    this.#shared.set(key, made);
+    const [oldest] = this.#shared.keys();
+    if (this.#shared.size > CHUNKS_KEPT && oldest !== undefined) this.#shared.delete(oldest);
+    const forget = (): boolean => this.#shared.get(key) === made && this.#shared.delete(key);
+    // A chunk that ends where the present began will be longer the next time.
+    made.then((chunk) => chunk.position >= end || forget(), forget);
+    return made;
+  }
+
+  async #read(position: number, wanted: Wanted): Promise<Chunk> {
+    if (position >= this.#sources.history.tail) return this.#fromHistory(position, wanted);
+    return await this.#readers(() => this.#fromLog(position, wanted));
   }
 
   /** Batches that were published but not flushed yet are in the history too; they are left for the flush. */
-  #fill(chunk: Chunk, position: number): void {
+  #fromHistory(position: number, wanted: Wanted): Chunk {
     const limit = this.#sources.hub().flushedSeq;
+    const filling = new Filling(position, wanted);
     for (const batch of this.#sources.history.since(position)) {
-      if (batch.first > limit || !chunk.take(batch)) return;
+      if (batch.first > limit || !filling.take(batch)) break;
     }
+    return filling.chunk;
   }
 
-  async #fillFromLog(chunk: Chunk, position: number): Promise<void> {
+  async #fromLog(position: number, wanted: Wanted): Promise<Chunk> {
     const limit = this.#sources.hub().flushedSeq;
+    const filling = new Filling(position, wanted);
     const stop = new AbortController();
     for await (const entry of this.#sources.log.read(position, stop.signal)) {
       const batch = batchFromLog(entry, this.#sources.online);
-      if (batch.first > limit || !chunk.take(batch) || batch.last >= limit) break;
+      if (batch.first > limit || !filling.take(batch) || batch.last >= limit) break;
     }
     stop.abort();
+    return filling.chunk;
   }
 }
 
-/**
- * Frames of the past for one subscriber, up to the bounds above; exact to the event. Nothing counts until `send`: a
- * subscriber that was sent further back meanwhile, or left, gets none of it and is read for again.
- */
-class Chunk {
-  readonly #subscriber: Subscriber;
-  readonly #startedIn: SubscriberState;
+/** A chunk that is being filled; exact to the event. */
+class Filling {
+  readonly #wanted: Wanted;
   readonly #frames: Buffer[] = [];
   #position: number;
   #bytes = 0;
   #events = 0;
 
-  constructor(subscriber: Subscriber, state: SubscriberState & { readonly kind: 'behind' }) {
-    this.#subscriber = subscriber;
-    this.#startedIn = state;
-    this.#position = state.position;
+  constructor(position: number, wanted: Wanted) {
+    this.#position = position;
+    this.#wanted = wanted;
   }
 
   /** False when the chunk is full. */
   take(batch: EventBatch): boolean {
-    const { interests, dialect } = this.#subscriber;
     for (const event of batch.events) {
       if (event.seq <= this.#position) continue;
-      const told = decoration(interests.values(), event);
-      if (told !== undefined) {
-        const frame = event.frame(dialect, told);
+      const frame = this.#wanted.tell(event);
+      if (frame !== undefined) {
         this.#frames.push(frame);
         this.#bytes += frame.length;
       }
       this.#position = event.seq;
-      if (this.#bytes >= CHUNK_BYTES || ++this.#events >= CHUNK_EVENTS) return false;
+      if (this.#wanted.isEnd(event, this.#bytes, ++this.#events)) return false;
     }
     this.#position = Math.max(this.#position, batch.last);
     return true;
   }
 
-  send(): void {
-    const { state, outlet } = this.#subscriber;
-    if (state !== this.#startedIn || state.kind !== 'behind') return;
-    state.position = this.#position;
-    if (this.#frames.length > 0) outlet.write(Buffer.concat(this.#frames));
+  get chunk(): Chunk {
+    return { bytes: this.#frames.length === 0 ? undefined : Buffer.concat(this.#frames), position: this.#position };
   }
 }

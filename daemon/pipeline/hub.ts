@@ -5,7 +5,8 @@
  * - HB1 A receiver gets every event that concerns it, in order of seq, each once.
  * - HB2 An event is encoded once; receivers that are told the same share the same bytes.
  * - HB3 What one flush has for a socket goes out in one write.
- * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for at most `gatherMs`.
+ * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for `gatherMs`, or,
+ *       when handing them out takes longer than that, for as long as it took: never more than half of the time goes into writing.
  * - HB5 A receiver whose queue is over its bound gets nothing more from memory: it is switched to reading the past
  *       (catch-up.ts) and never holds the others up.
  */
@@ -19,12 +20,15 @@ import type { Subscriber } from './subscriber.ts';
 /** Batches gathered up to this size go out at once: what waits for a tick is bounded too. */
 const GATHERED_BYTES_MAX = 256 * 1024;
 
+/** However long a flush takes, events wait no longer than this for others. */
+const GATHER_MS_MAX = 20;
+
 export interface HubOptions {
   /** Position of the directory when the hub starts. */
   readonly seq: number;
   /** A socket with more than this queued is no longer fed from memory. */
   readonly outboxBytesMax: number;
-  /** Longest time an event waits for others to share its write. */
+  /** How long events that follow one another closely wait for others to share their write. */
   readonly gatherMs: number;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
@@ -50,6 +54,7 @@ export class Hub {
   #pendingBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
+  #flushTookMs = 0;
   #flushedSeq: number;
 
   constructor(options: HubOptions) {
@@ -67,7 +72,8 @@ export class Hub {
     this.#pendingBytes += batch.bytes;
     if (this.#pendingBytes >= GATHERED_BYTES_MAX) this.flush();
     if (this.#timer !== undefined || this.#pending.length === 0) return;
-    const waitMs = this.#flushedAtMs + this.#options.gatherMs - this.#options.nowMs();
+    const gatherMs = Math.max(this.#options.gatherMs, Math.min(this.#flushTookMs, GATHER_MS_MAX));
+    const waitMs = this.#flushedAtMs + gatherMs - this.#options.nowMs();
     if (waitMs <= 0) this.flush();
     else this.#timer = setTimeout(() => this.flush(), waitMs);
   }
@@ -79,6 +85,7 @@ export class Hub {
     const batches = this.#pending;
     const last = batches.at(-1);
     if (last === undefined) return;
+    const startedMs = this.#options.nowMs();
     this.#pending = [];
     this.#pendingBytes = 0;
     const from = this.#flushedSeq;
@@ -89,6 +96,7 @@ export class Hub {
       this.#flushOthers(events, from);
     }
     this.#flushedAtMs = this.#options.nowMs();
+    this.#flushTookMs = this.#flushedAtMs - startedMs;
   }
 
   #flushGroups(events: readonly LiveEvent[], from: number): void {

@@ -26,10 +26,13 @@ export class Interest {
   readonly want: Want;
   /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
   since: number;
+  /** The name as JSON; empty when there is none. */
+  readonly label: string;
   readonly #matches: Predicate | undefined;
 
   constructor(name: string, want: Want, since: number) {
     this.name = name;
+    this.label = name === '' ? '' : JSON.stringify(name);
     this.want = want;
     this.since = since;
     this.#matches = predicate(want);
@@ -80,7 +83,7 @@ export function decoration(interests: Iterable<Interest>, event: LiveEvent): str
     const result = interest.concerns(event);
     if (result === false) continue;
     concerned = true;
-    if (interest.name !== '') names += `${names === '' ? '' : ','}${JSON.stringify(interest.name)}`;
+    if (interest.label !== '') names += `${names === '' ? '' : ','}${interest.label}`;
     if (result !== true) match = match === undefined || match === result ? result : 'stay';
   }
   if (!concerned) return undefined;

@@ -74,11 +74,13 @@ export class Roster {
     // The epoch is the log's: a snapshot whose log was lost goes on under a new one.
     const directory = new Directory({ epoch: options.log.head.epoch, seq: options.loaded?.position.seq ?? 0 });
     if (options.loaded !== undefined) {
-      for await (const lines of options.loaded.chunks()) for (const line of lines) directory.load(line as DirectoryLine);
+      // What lies in a snapshot is what `FrozenView.lines` gave: the store keeps lines whole or not at all.
+      for await (const lines of options.loaded.chunks()) directory.load(lines as DirectoryLine[]);
     }
     const roster = new Roster(options, directory);
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
+    roster.#indexInBackground();
     return roster;
   }
 
@@ -112,6 +114,15 @@ export class Roster {
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
     const { policy } = options;
     this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now: wallClock, newId: randomUUID, onError });
+  }
+
+  /** After a start with many users. Whoever needs an index before it is complete waits for the rest of it. */
+  #indexInBackground(): void {
+    const { directory } = this;
+    const work = (function* () {
+      while (directory.indexStep()) yield;
+    })();
+    void inSlices(work);
   }
 
   #applied(entry: Entry, changes: readonly UserChange[]): void {

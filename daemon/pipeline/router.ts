@@ -13,6 +13,13 @@ export interface Group {
   readonly members: Set<Subscriber>;
 }
 
+/** What every event tells a subscriber whose only interest is "everything" under this name. */
+export function allDecoration(name: string): string {
+  return `,"sub":[${JSON.stringify(name)}]`;
+}
+
+const NOBODY: ReadonlySet<Subscriber> = new Set();
+
 export class Router {
   readonly #byId = new Map<string, Set<Subscriber>>();
   readonly #byTeam = new Map<string, Set<Subscriber>>();
@@ -47,9 +54,11 @@ export class Router {
   }
 
   /** Subscribers outside the groups that may be concerned by the event. */
-  candidates(event: LiveEvent): Set<Subscriber> {
+  candidates(event: LiveEvent): ReadonlySet<Subscriber> {
+    const byId = this.#byId.get(event.id);
+    if (this.#always.size === 0 && this.#byTeam.size === 0) return byId ?? NOBODY;
     const found = new Set<Subscriber>(this.#always);
-    collect(found, this.#byId.get(event.id));
+    collect(found, byId);
     if (this.#byTeam.size > 0) {
       for (const team of event.after.teams) collect(found, this.#byTeam.get(team));
       for (const team of event.before?.teams ?? []) collect(found, this.#byTeam.get(team));
@@ -58,7 +67,7 @@ export class Router {
   }
 
   #join(subscriber: Subscriber, all: Interest): void {
-    const decoration = `,"sub":[${JSON.stringify(all.name)}]`;
+    const decoration = allDecoration(all.name);
     const key = `${subscriber.dialect}${decoration}`;
     const group = this.#groups.get(key) ?? { key, decoration, members: new Set() };
     this.#groups.set(key, group);

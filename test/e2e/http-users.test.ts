@@ -67,6 +67,17 @@ describe('upsert', () => {
     }
   });
 
+  it('HT5 with Prefer: return=minimal the users are left out of the answer, not of the directory', async () => {
+    const { send, backend } = httpWorld();
+    for (const method of ['POST', 'PATCH']) {
+      const users = method === 'POST' ? { ann: { name: 'Ann' } } : [{ id: 'ann', set: { name: 'Anna' } }];
+      const { body } = await send(method, '/users', { headers: { prefer: 'return=minimal' }, body: { users } });
+      assert.deepEqual(body.users, {});
+      assert.deepEqual([...body.created, ...body.updated], ['ann']);
+    }
+    assert.equal(backend.directory.user('ann')?.name, 'Anna');
+  });
+
   it('HT6 a client writes itself in the live lane, not its role and not others', async () => {
     const { send, backend } = httpWorld();
     const token = userToken('ann');

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_POLICY } from '../../daemon/core/decide.ts';
+import { Directory } from '../../daemon/core/directory.ts';
 import { Roster } from '../../daemon/pipeline/roster.ts';
 import type { Command } from '../../protocol/command.ts';
 import { RosterError } from '../../protocol/errors.ts';
+import { nameKey } from '../../protocol/names.ts';
+import type { StoredUser } from '../../protocol/user.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { MemorySnapshots } from '../../store/memory-snapshot.ts';
 
@@ -157,3 +160,37 @@ test('SN1 a snapshot and the log after it give the same directory', async () => 
 function sortable(line: object): string {
   return JSON.stringify(line);
 }
+
+test('SN2 the indexes that are filled after a load hold what was loaded and what changed meanwhile', () => {
+  const user = (id: string, name: string, rev = 1): StoredUser => ({
+    id,
+    rev,
+    name,
+    role: 'user',
+    teams: ['red'],
+    custom: {},
+    created_at: 1,
+    updated_at: 1,
+  });
+  const directory = new Directory({ epoch: 'e', seq: 1_000 });
+  directory.load(Array.from({ length: 1_000 }, (_, n) => ({ user: user(`u${n}`, `name ${n}`) })));
+  assert.equal(directory.isIndexed, false);
+  assert.equal(directory.indexStep(), true);
+  const facts = ['u0', 'u999'].map((id, n) => ({
+    t: 'user' as const,
+    event: 'updated' as const,
+    user: user(id, `renamed ${id}`, 1_001 + n),
+  }));
+  directory.apply({ id: 'e1', time: 2, first: 1_001, facts });
+  for (const [name, ids] of [
+    ['name 0', []],
+    ['name 999', []],
+    ['renamed u0', ['u0']],
+    ['renamed u999', ['u999']],
+    ['name 500', ['u500']],
+  ] as const) {
+    assert.deepEqual([...directory.idsByName(nameKey(name))], ids, name);
+  }
+  assert.equal(directory.isIndexed, true);
+  assert.equal([...directory.idsByTeam('red')].length, 1_000);
+});

@@ -58,6 +58,8 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
     'Stream-Auth-Type': 'jwt',
     'X-Stream-Client': options.client,
     'Content-Type': 'application/json',
+    // Only what changed is of interest here; a daemon that does not know this sends the users too.
+    Prefer: 'return=minimal',
   };
   const send: Send = (text, signal) => {
     const body = Buffer.from(text);

@@ -107,7 +107,7 @@ export class RosterSession implements LiveSession {
 
   async #connect(frame: ConnectFrame): Promise<void> {
     const { authenticator, roster } = this.#context;
-    const caller = authenticator.authenticate({ apiKey: frame.api_key, token: frame.token });
+    const caller = authenticator.authenticate({ apiKey: frame.api_key, token: frame.token, isOnce: true });
     const { me, warnings } = await this.#ownUser(caller, frame);
     if (this.#state.kind !== 'opening') return;
     clearTimeout(this.#state.timer);
@@ -162,7 +162,7 @@ export class RosterSession implements LiveSession {
   #refresh(id: string | number | undefined, token: string): void {
     if (this.#state.kind !== 'live') return;
     const { authenticator, apiKey, sessions } = this.#context;
-    const caller = authenticator.authenticate({ apiKey, token });
+    const caller = authenticator.authenticate({ apiKey, token, isOnce: true });
     const isSame = caller.kind === this.#state.caller.kind && (caller.kind !== 'user' || caller.id === this.userId);
     if (!isSame) throw new RosterError('auth', 'the token belongs to another user');
     this.#state.caller = caller;

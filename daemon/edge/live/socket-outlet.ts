@@ -50,8 +50,6 @@ export class SocketOutlet implements Outlet {
   }
 
   async drained(): Promise<boolean> {
-    // A turn of the event loop at least, so that a fast peer reading the past does not keep others from theirs.
-    await new Promise((resolve) => setImmediate(resolve));
     while (this.#open && this.#socket.writableLength > NEARLY_EMPTY_BYTES) {
       const waiting = this.#socket.writableLength;
       if ((await this.#drainOrStall()) === 'stalled' && this.#socket.writableLength >= waiting) this.close('slow');
