@@ -69,7 +69,7 @@ describe('upsert', () => {
 
   it('HT5 with Prefer: return=minimal the users are left out of the answer, not of the directory', async () => {
     const { send, backend } = httpWorld();
-    for (const method of ['POST', 'PATCH']) {
+    for (const method of ['POST', 'PATCH'] as const) {
       const users = method === 'POST' ? { ann: { name: 'Ann' } } : [{ id: 'ann', set: { name: 'Anna' } }];
       const { body } = await send(method, '/users', { headers: { prefer: 'return=minimal' }, body: { users } });
       assert.deepEqual(body.users, {});
