@@ -1,5 +1,6 @@
 /** Starts servers to measure, rosterd and its peers, behind one face: where to post users, how to subscribe, how to end. */
 import { resolve } from 'node:path';
+import { io } from 'socket.io-client';
 import type { HttpTarget } from './http-line.ts';
 import { Rosterd, UPSERT } from './rosterd.ts';
 import { ServerProcess } from './server-process.ts';
@@ -20,8 +21,19 @@ export type PeerMode = 'ws-loop' | 'ws-framed' | 'socket.io' | 'sends';
 
 export async function startPeer(mode: PeerMode): Promise<Contestant> {
   const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), PEER_SERVER, mode], listening: LISTENING });
+  if (mode === 'socket.io') await greetedBySocketIo(server.url);
   const greeting = mode === 'socket.io' ? SOCKET_IO : PLAIN;
   return { name: mode, server, upsert: { path: '/users' }, greeting, end: () => server.stop('SIGKILL') };
+}
+
+/** The load speaks the protocol by hand, to be cheap; that the peer is a Socket.IO server is shown by the real client. */
+async function greetedBySocketIo(url: string): Promise<void> {
+  const socket = io(url, { transports: ['websocket'], reconnection: false });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  socket.disconnect();
 }
 
 export async function startRosterd(flags: readonly string[] = []): Promise<Contestant> {
