@@ -17,8 +17,8 @@ import type { EventBatch, LiveEvent } from './live-event.ts';
 import { Router } from './router.ts';
 import type { Subscriber } from './subscriber.ts';
 
-/** Batches gathered up to this size go out at once: what waits for a tick is bounded too. */
-const GATHERED_BYTES_MAX = 256 * 1024;
+/** Batches that cost as much as this in memory go out at once: what waits for a tick is bounded too. On the wire it is about a quarter. */
+const GATHERED_BYTES_MAX = 1024 * 1024;
 
 /** However long a flush takes, events wait no longer than this for others. */
 const GATHER_MS_MAX = 20;

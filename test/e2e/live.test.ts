@@ -459,3 +459,35 @@ test('LV16 connections beyond the limit are turned away', async (t) => {
   await world.open();
   await assert.rejects(world.open(), /503/);
 });
+
+test('LV18 one socket more than a user may have closes the oldest with 4409', async (t) => {
+  const world = await World.start(t);
+  const first = await world.chat('ann');
+  const others = [];
+  for (let n = 0; n < LIMITS.socketsPerUser; n++) others.push(await world.chat('ann'));
+  assert.equal((await first.closed).code, 4409);
+  await Promise.all(others.map((client) => client.request({ op: 'ping' })));
+});
+
+test('LV19 a daemon that stops says so: readyz 503, server.drain, 1012, spread over the drain time', async (t) => {
+  const world = await World.start(t, { flags: { 'drain-ms': '400' } });
+  const clients = [];
+  for (let n = 0; n < 4; n++) clients.push(await world.subscriber());
+  const startedMs = performance.now();
+  const stopped = world.daemon.stop();
+  assert.equal((await fetch(`${world.daemon.url}/readyz`)).status, 503);
+  assert.equal((await fetch(`${world.daemon.url}/healthz`)).status, 200);
+  const closes = await Promise.all(
+    clients.map(async (client) => {
+      const { code } = await client.closed;
+      return { code, ms: performance.now() - startedMs, drain: client.frames.find(({ type }) => type === 'server.drain') };
+    }),
+  );
+  await stopped;
+  for (const { code, drain } of closes) {
+    assert.equal(code, 1012);
+    assert.ok(drain.retry_ms > 0);
+  }
+  const times = closes.map(({ ms }) => ms).sort((a, b) => a - b);
+  assert.ok((times.at(-1) ?? 0) - (times[0] ?? 0) > 200, `closed after ${times.map(Math.round).join(', ')} ms`);
+});
