@@ -270,6 +270,17 @@ test('LV8 resume goes on over a restart of the daemon, from the journal', async 
   );
 });
 
+test('LV8 a connect with a subscription that is refused is refused as a whole, resumed or not', async (t) => {
+  const world = await World.start(t);
+  const { epoch } = world.daemon.roster.position;
+  for (const resume of [undefined, { epoch, seq: 0 }]) {
+    const client = await world.open();
+    client.send({ op: 'connect', id: 1, api_key: API_KEY, token: userToken('ann'), resume, subs: [{ sub: 'all', all: true }] });
+    assert.equal((await client.until(({ type }) => type === 'connection.error')).error.code, 17);
+    assert.equal((await client.closed).code, 4403);
+  }
+});
+
 test('LV9 a position of another epoch, or from the future, is answered with resumed: false and a snapshot', async (t) => {
   const world = await World.start(t);
   await world.upsert({ id: 'ann' });

@@ -75,6 +75,9 @@ export class ChatSession implements LiveSession {
     subscriber.interests.set('', new Interest('', { kind: 'ids', ids: new Set([caller.id]) }, roster.directory.seq));
     roster.presence.arrived(caller.id);
     sessions.add(this);
+    // The user may have been deleted or deactivated while the connect was on its way to the disk.
+    this.recheck();
+    if (this.#isClosed) return;
     this.#outlet.send({ ...this.#health(), me: renderV1(me, { online: roster.online(me.id) }) });
     roster.hub.join(subscriber);
   }

@@ -64,6 +64,11 @@ export class LiveOps {
     await this.#replyPage(frame.id, frame.sub, pager);
   }
 
+  /** Throws RosterError for a subscription that would be refused. */
+  check(sub: Sub): void {
+    this.#want(sub);
+  }
+
   /** A subscription named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
   resumeSub(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;

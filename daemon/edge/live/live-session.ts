@@ -116,14 +116,14 @@ export class RosterSession implements LiveSession {
     const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? 'live-ns' : 'live');
     const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
     const since = resume?.seq ?? roster.directory.seq;
-    if (caller.kind === 'user') {
-      subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since));
-      roster.presence.arrived(caller.id);
-    }
+    if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since));
     const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
+    for (const sub of frame.subs ?? []) ops.check(sub);
     this.#state = { kind: 'live', caller, subscriber, ops, dates };
-    this.#context.sessions.add(this);
-    if (caller.kind === 'user') this.#context.sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
+    this.#enter(caller);
+    // The user may have been deleted or deactivated while the connect was on its way to the disk.
+    this.recheck();
+    if (this.#isClosed) return;
 
     // A resumed client counts from where it was, until events have brought it further.
     roster.hub.flush();
@@ -146,6 +146,18 @@ export class RosterSession implements LiveSession {
     }
     for (const sub of frame.subs ?? []) ops.resumeSub(sub);
     roster.hub.joinFrom(subscriber, resume.seq, () => this.#outlet.send(this.#health(true)));
+  }
+
+  get #isClosed(): boolean {
+    return this.#state.kind === 'closed';
+  }
+
+  #enter(caller: Caller): void {
+    const { roster, sessions } = this.#context;
+    sessions.add(this);
+    if (caller.kind !== 'user') return;
+    roster.presence.arrived(caller.id);
+    sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
   }
 
   async #ownUser(caller: Caller, frame: ConnectFrame): Promise<{ me: StoredUser | undefined; warnings: readonly string[] }> {
