@@ -47,7 +47,7 @@ export function renderEvent(type: UserEventType, fact: Announced, seq: number, a
   };
 }
 
-/** What was asked of the services that own messages, conversations and calls; always all of it (PROTOCOL §8.1). */
+/** What was asked of the services that own messages, conversations and calls; always all of it, as the published webhook model has it. */
 function deleteFields({ mode, options }: DeletedFact): object {
   return {
     delete_user: mode,

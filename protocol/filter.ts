@@ -1,5 +1,5 @@
 /**
- * The filter language of user queries (PROTOCOL §5): what a filter may say and
+ * The filter language of user queries (FL1–FL20): what a filter may say and
  * what it then is. Pure. Matching is in filter-match.ts, whole queries in query-spec.ts.
  *
  * Absent values: a comparison, `$in` or `$eq` with a value never matches them; `$ne`, `$nin`, `$not` and `$nor` do.

@@ -1,4 +1,4 @@
-/** A whole user query: filter, order, page (PROTOCOL §5 and decision 4). Pure. */
+/** A whole user query: filter, order, page (protocol/README.md, FL and QY). Pure. */
 import { type FieldError, fieldErrors, RosterError } from './errors.ts';
 import { type FieldRef, type Filter, fieldRef, parseFilter } from './filter.ts';
 import { reader } from './filter-match.ts';

@@ -54,7 +54,7 @@ function spreadCustom(custom: JsonObject, into: Rendered): void {
   }
 }
 
-/** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, the fields of PROTOCOL §2.2 always there. */
+/** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, the published always-present fields always there. */
 export function renderV2(user: StoredUser, { online }: Aside): Rendered {
   const out: Rendered = {
     id: user.id,

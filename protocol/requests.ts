@@ -160,7 +160,7 @@ export function decodeConnect(id: string, details: unknown): ConnectDetails {
   return sent;
 }
 
-/** `PATCH /app`: the settings of PROTOCOL §2.5 that rosterd has. An explicit null clears the revocation. */
+/** `PATCH /app`: those of the published app settings that rosterd has. An explicit null clears the revocation. */
 export function decodeSettings(body: unknown): SettingsCommand {
   const sent = bodyObject(body);
   const { enforce_unique_usernames: unique } = checked(settingsCheck, presentFields(sent));

@@ -1,4 +1,4 @@
-/** The size rule: name + image + custom as compact UTF-8 JSON (PROTOCOL, decision 10). Pure. */
+/** The size rule: name + image + custom as compact UTF-8 JSON (US12). Pure. */
 import { utf8Bytes } from './json.ts';
 import { LIMITS } from './limits.ts';
 import type { StoredUser } from './user.ts';

@@ -50,7 +50,7 @@ export type StoredUser = Readonly<Static<typeof StoredUser>>;
 
 /**
  * One user of a server's upsert, decoded from any dialect: custom data nested, reserved keys gone.
- * Absent name, image and custom mean "remove"; the other absent fields mean "keep" (PROTOCOL, decision 3).
+ * Absent name, image and custom mean "remove"; the other absent fields mean "keep" (US1).
  */
 export interface UserInput {
   readonly id: string;

@@ -1,4 +1,4 @@
-/** Makes the tokens of `rosterd token`, `sync` and `watch`: HS256, signed with the API secret (PROTOCOL §1.2). */
+/** Makes the tokens of `rosterd token`, `sync` and `watch`: HS256, signed with the API secret. */
 import { createHmac } from 'node:crypto';
 import { encodeToken } from '../../protocol/tokens.ts';
 

@@ -12,7 +12,7 @@ type Settled = { readonly user: StoredUser; readonly change: Change };
 
 /**
  * Replaces name, image and custom data; the operational fields (role, teams, teams_role, language, invisible,
- * privacy_settings) stay when they are not sent (PROTOCOL, decision 3). All or nothing; every problem is listed.
+ * privacy_settings) stay when they are not sent (US1). All or nothing; every problem is listed.
  */
 export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, policy: Policy): Outcome {
   const problems: Problem[] = [];

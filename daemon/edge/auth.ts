@@ -72,7 +72,7 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now }: Authe
     },
     authenticate({ apiKey: givenKey, token, authType, isOnce = false }) {
       if (givenKey === undefined || !sameBytes(Buffer.from(givenKey), key)) throw new RosterError('api_key');
-      // PROTOCOL §1.3 gives a missing type code 2. Leaving it out is harmless, since there is one type; naming another is not.
+      // The published errors give a missing type code 2. Leaving it out is harmless, since there is one type; naming another is not.
       if (authType !== undefined && authType !== '' && authType.toLowerCase() !== 'jwt') {
         throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
       }

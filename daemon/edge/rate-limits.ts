@@ -15,7 +15,7 @@ export type RateLimitMode = 'off' | 'clients' | 'all';
 export const PLATFORMS = ['server_side', 'android', 'ios', 'web', 'unity'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
-/** Requests per minute, per application, endpoint and platform (PROTOCOL §9; what it does not name is marked [R]). */
+/** Requests per minute, per application, endpoint and platform (the published limits; what they do not name is our own and marked so). */
 const PER_MINUTE = {
   Connect: 10_000,
   GetApp: 10_000,
@@ -26,11 +26,11 @@ const PER_MINUTE = {
   DeactivateUser: 60,
   ReactivateUser: 60,
   DeleteUser: 60,
-  /** [R] the bulk forms as their single ones; only delete is known to be lower. */
+  /** Our own: the bulk forms as their single ones; only delete is known to be lower. */
   DeactivateUsers: 60,
   ReactivateUsers: 60,
   DeleteUsers: 6,
-  /** [R] polled by whoever waits for a task. */
+  /** Our own: polled by whoever waits for a task. */
   GetTask: 1_000,
   GetRateLimits: 1_000,
 } as const;
@@ -137,7 +137,7 @@ export class RateLimits {
   }
 }
 
-/** The headers of PROTOCOL §9. `Retry-After` only on a refusal. */
+/** The published rate-limit headers. `Retry-After` only on a refusal. */
 export function rateHeaders({ limit, remaining, reset, retryAfterS }: Verdict): Record<string, string> {
   return {
     'X-RateLimit-Limit': String(limit),

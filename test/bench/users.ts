@@ -17,7 +17,7 @@ export const benchUser: MakeUser = (index, version) => ({
   custom: { birthland: 'Corellia', score: index % 1000, version, tags: ['alpha', 'beta'], bio: 'x'.repeat(170) },
 });
 
-/** About 140 bytes: small enough that the event about it has the 400 bytes of the fan-out figures in PERFORMANCE.md. */
+/** About 140 bytes: small enough that the event about it has the 400 bytes of the fan-out targets. */
 export const smallUser: MakeUser = (index, version) => ({
   id: `user-${index}`,
   name: `Some Name ${index}`,

@@ -1,4 +1,4 @@
-/** The rules for users (DESIGN §4), on the pure core: US1–US12. */
+/** The rules for users, on the pure core: US1–US12. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_POLICY, decide, type Policy } from '../../daemon/core/decide.ts';

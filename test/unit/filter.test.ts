@@ -1,4 +1,4 @@
-/** Filters, order and pages of user queries (PROTOCOL §5 and decision 4): FL1–FL13, FL17–FL19. */
+/** Filters, order and pages of user queries (protocol/README.md, FL and QY): FL1–FL13, FL17–FL19. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RosterError } from '../../protocol/errors.ts';

@@ -1,4 +1,4 @@
-/** The key of unique names and the folding of searches (PROTOCOL §7 and decision 4): NM1–NM6. */
+/** The key of unique names and the folding of searches: NM1–NM6. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { foldText, hasWordPrefix, nameKey, wordsOf } from '../../protocol/names.ts';

@@ -1,4 +1,4 @@
-/** The language of partial updates (PROTOCOL §2.3 and §6.1): PT1–PT12. */
+/** The language of partial updates: PT1–PT12. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FieldError } from '../../protocol/errors.ts';

@@ -1,4 +1,4 @@
-/** Whole queries over a directory (PROTOCOL §5 and decision 4): QY1–QY10. */
+/** Whole queries over a directory (protocol/README.md, FL and QY): QY1–QY10. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../../daemon/core/directory.ts';

@@ -1,4 +1,4 @@
-/** Tokens (PROTOCOL §1.2): TK1–TK8. The signature is computed here with node:crypto, as the edge does. */
+/** Tokens: TK1–TK8. The signature is computed here with node:crypto, as the edge does. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';

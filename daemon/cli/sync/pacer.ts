@@ -11,7 +11,7 @@ import type { Answer } from './http-sender.ts';
 const RESET_SLACK_MS = 100;
 /** No limit of rosterd has a longer window; a server that names a later reset has a wrong clock. */
 const WINDOW_MS_MAX = 5 * 60_000;
-/** A server may also limit the requests of one second, to a thirtieth of those of a minute (PROTOCOL §9). */
+/** A server may also limit the requests of one second, to a thirtieth of those of a minute. */
 const SECOND_OF_MINUTE = 30;
 /** The reset of one window may be told a second earlier or later, depending on how the server rounds. */
 const RESET_WOBBLE_S = 2;

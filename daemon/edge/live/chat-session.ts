@@ -1,6 +1,6 @@
 /**
  * One connection of `GET /connect`, the form that Stream's public material
- * documents (PROTOCOL §10.2): everything is in the query, the first frame is a
+ * documents: everything is in the query, the first frame is a
  * `health.check` with `me`, and the client then only listens. Events are in the
  * chat v1 rendering and concern the user itself and the users it found by a query
  * with `presence: true` and this `connection_id`.
