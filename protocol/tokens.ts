@@ -21,7 +21,7 @@ export type TokenClaims = Static<typeof TokenClaims>;
 
 /** Who a token speaks for. Times in seconds since 1970. */
 export type Caller =
-  | { readonly kind: 'server' }
+  | { readonly kind: 'server'; readonly exp?: number }
   | { readonly kind: 'user'; readonly id: string; readonly iat?: number; readonly exp?: number }
   | { readonly kind: 'anonymous' };
 
@@ -78,7 +78,7 @@ export function checkClaims({ exp, nbf, iat }: TokenClaims, nowMs: number): void
 
 /** Throws RosterError `auth` when the token speaks for nobody. PHP writes the server claim as a string. */
 export function callerOf({ user_id: id, server, iat, exp }: TokenClaims): Caller {
-  if (server === true || server === 'true') return { kind: 'server' };
+  if (server === true || server === 'true') return { kind: 'server', ...(exp === undefined ? undefined : { exp }) };
   if (id === ANONYMOUS) return { kind: 'anonymous' };
   if (id === undefined || id === '') throw new RosterError('auth', 'the token has neither a user_id nor a server claim');
   return { kind: 'user', id, ...(iat === undefined ? undefined : { iat }), ...(exp === undefined ? undefined : { exp }) };

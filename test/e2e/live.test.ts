@@ -368,10 +368,16 @@ test('LV12 refresh replaces the token in place; another user’s token is refuse
 
 test('LV12 a token that ends closes the connection with code 40 and 4401', async (t) => {
   const world = await World.start(t);
-  const client = await world.chat('ann', {}, { token: userToken('ann', { exp: Math.floor(Date.now() / 1000) + 2 }) });
-  await client.until(({ type }) => type === 'token.expiring');
-  assert.equal((await client.closed).code, 4401);
-  assert.equal(client.frames.at(-1).error.code, 40);
+  const exp = Math.floor(Date.now() / 1000) + 2;
+  const clients = [
+    await world.chat('ann', {}, { token: userToken('ann', { exp }) }),
+    await world.subscriber({ token: serverToken({ exp }) }),
+  ];
+  for (const client of clients) {
+    await client.until(({ type }) => type === 'token.expiring');
+    assert.equal((await client.closed).code, 4401);
+    assert.equal(client.frames.at(-1).error.code, 40);
+  }
 });
 
 test('LV13 update changes the own user, upsert needs a server token', async (t) => {

@@ -19,8 +19,8 @@ export const API_SECRET = 'test-secret-that-is-long-enough-for-anything';
 
 const sign = (input: string): string => createHmac('sha256', API_SECRET).update(input).digest('base64url');
 
-export function serverToken(): string {
-  return encodeToken({ server: true }, sign);
+export function serverToken(claims: Record<string, unknown> = {}): string {
+  return encodeToken({ server: true, ...claims }, sign);
 }
 
 export function userToken(id: string, claims: Record<string, unknown> = {}): string {

@@ -58,7 +58,7 @@ export class RosterSession implements LiveSession {
   }
 
   get tokenExp(): number | undefined {
-    return this.#state.kind === 'live' && this.#state.caller.kind === 'user' ? this.#state.caller.exp : undefined;
+    return this.#state.kind === 'live' && this.#state.caller.kind !== 'anonymous' ? this.#state.caller.exp : undefined;
   }
 
   get bytesRead(): number {
