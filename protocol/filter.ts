@@ -1,5 +1,5 @@
 /**
- * The filter language of user queries (FL1–FL20): what a filter may say and
+ * The filter language of user queries (FL1–FL21): what a filter may say and
  * what it then is. Pure. Matching is in filter-match.ts, whole queries in query-spec.ts.
  *
  * Absent values: a comparison, `$in` or `$eq` with a value never matches them; `$ne`, `$nin`, `$not` and `$nor` do.
@@ -11,6 +11,7 @@ import { isObject, type Json } from './json.ts';
 import { LIMITS } from './limits.ts';
 import { foldText } from './names.ts';
 import { parseTime } from './time.ts';
+import { KNOWN_FIELDS, RESERVED_FIELDS } from './user.ts';
 
 const STRING_FIELDS = ['id', 'name', 'image', 'role', 'language'] as const;
 const TIME_FIELDS = ['created_at', 'updated_at', 'last_active', 'deactivated_at'] as const;
@@ -216,6 +217,9 @@ export function fieldRef(name: string): FieldRef | string {
   const boolean = BOOLEAN_FIELDS.find((field) => field === name);
   if (boolean !== undefined) return { kind: 'boolean', name: boolean };
   if (name === 'teams') return { kind: 'teams' };
+  const [head = ''] = name.split('.');
+  // Read as custom data, such a name would be absent for everyone, and the answer silently wrong.
+  if (name === 'custom' || (head !== 'custom' && (KNOWN_FIELDS.has(head) || RESERVED_FIELDS.has(head)))) return 'cannot be used here';
   const path = (name.startsWith('custom.') ? name.slice('custom.'.length) : name).split('.');
   if (path.some((segment) => segment === '')) return 'a path must not have empty segments';
   if (path.some(isForbiddenName)) return 'the path holds a reserved name';

@@ -78,7 +78,13 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
 }
 
 async function startEdge(config: Config, { apiKey, apiSecret }: Credentials, roster: Roster, logger: Logger) {
-  const authenticator = createAuthenticator({ apiKey, apiSecret, directory: roster.directory, now: Date.now });
+  const authenticator = createAuthenticator({
+    apiKey,
+    apiSecret,
+    directory: roster.directory,
+    now: Date.now,
+    reuseHardDeleted: config.idsReuseHardDeleted,
+  });
   const sessions = new SessionRegistry({ nowMs: Date.now });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);

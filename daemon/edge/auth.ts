@@ -9,6 +9,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../protocol/errors.ts';
 import { isUserId } from '../../protocol/ids.ts';
 import { type Caller, callerOf, checkClaims, isRevoked, parseToken, type TokenClaims } from '../../protocol/tokens.ts';
+import { isTombstone } from '../core/directory.ts';
 import type { DirectoryReader } from './backend.ts';
 
 export type { Caller };
@@ -42,9 +43,11 @@ export interface AuthenticatorOptions {
   readonly directory: Pick<DirectoryReader, 'user' | 'record' | 'app'>;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
+  /** Whether the id of a hard-deleted user is free again; default false. */
+  readonly reuseHardDeleted?: boolean;
 }
 
-export function createAuthenticator({ apiKey, apiSecret, directory, now }: AuthenticatorOptions): Authenticator {
+export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHardDeleted = false }: AuthenticatorOptions): Authenticator {
   const key = Buffer.from(apiKey);
   const verified = new RecentlyUsed<TokenClaims>(TOKENS_KEPT);
 
@@ -59,7 +62,9 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now }: Authe
   /** What a valid signature does not tell: whether the user may still act. */
   function checkUser(id: string, iat: number | undefined): void {
     const user = directory.user(id);
-    if (user === undefined && directory.record(id) !== undefined) throw new RosterError('not_found', `the user ${id} was deleted`);
+    const record = directory.record(id);
+    const isFree = record === undefined || (reuseHardDeleted && isTombstone(record));
+    if (user === undefined && !isFree) throw new RosterError('not_found', `the user ${id} was deleted`);
     if (user?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
     if (isRevoked(iat, directory.app.revoke_tokens_issued_before) || isRevoked(iat, user?.revoke_tokens_issued_before)) {
       throw new RosterError('token_expired', 'the token was revoked');

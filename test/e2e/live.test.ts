@@ -326,6 +326,21 @@ test('LV10 deactivate, delete and revocation end live connections with their rea
   }
 });
 
+test('LV10 with ids.reuse_hard_deleted the id of a hard-deleted user can connect again, as a new user', async (t) => {
+  for (const [reuse, closeCode] of [
+    ['true', undefined],
+    ['false', 4404],
+  ] as const) {
+    const world = await World.start(t, { flags: { 'ids-reuse-hard-deleted': reuse } });
+    await world.upsert({ id: 'ann', name: 'Ann' });
+    await world.http('DELETE', '/users/ann?hard_delete=true');
+    const client = await world.open();
+    client.send({ op: 'connect', id: 1, api_key: API_KEY, token: userToken('ann'), user: { id: 'ann' } });
+    if (closeCode === undefined) assert.equal((await client.until(({ type }) => type === 'connection.ok')).me.name, undefined);
+    else assert.equal((await client.closed).code, closeCode);
+  }
+});
+
 test('LV11 bad tokens are refused with their code and 4401', async (t) => {
   const world = await World.start(t);
   const nowS = Math.floor(Date.now() / 1000);

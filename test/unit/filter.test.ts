@@ -1,4 +1,4 @@
-/** Filters, order and pages of user queries (protocol/README.md, FL and QY): FL1–FL13, FL17–FL19. */
+/** Filters, order and pages of user queries (protocol/README.md, FL and QY): FL1–FL13, FL17–FL19, FL21. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RosterError } from '../../protocol/errors.ts';
@@ -423,4 +423,15 @@ test('FL19 a symbol without a letter or digit is looked for as it is', () => {
   for (const operator of ['$autocomplete', '$q']) assert.deepEqual(look({ name: { [operator]: '🎉' } }), ['a', 'b'], operator);
   assert.deepEqual(look({ id: { $q: '@' } }), ['@d']);
   assert.deepEqual(look({ name: { $q: 'party 🎉' } }), ['a', 'b', 'c']);
+});
+
+test('FL21 a field of the user that cannot be queried is refused, not read as custom data', () => {
+  for (const name of ['deleted_at', 'devices', 'privacy_settings', 'privacy_settings.read_receipts', 'name.first', 'custom', 'rev']) {
+    assert.throws(
+      () => parseFilter({ [name]: null }),
+      (error) => error instanceof RosterError && error.fields[0]?.message === 'cannot be used here',
+      name,
+    );
+  }
+  assert.deepEqual(parseFilter({ 'custom.devices': 1 }), parseFilter({ 'custom.devices': { $eq: 1 } }));
 });
