@@ -9,6 +9,16 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The JSON object that `text` is, or undefined when it is anything else. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Deep equality of JSON values. The order of keys does not matter; `undefined` equals only `undefined`. */
 export function jsonEquals(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -9,7 +9,7 @@
  * trailer is its last line and agrees with everything before it. The trailer stays as it is in all versions.
  */
 import { crc32 } from 'node:zlib';
-import { isObject } from '../protocol/json.ts';
+import { parseObject } from '../protocol/json.ts';
 import type { Position } from '../protocol/position.ts';
 import { type OpenFile, readFully } from './file-system.ts';
 import { StoreTooNew } from './record.ts';
@@ -125,15 +125,6 @@ async function crcOf(file: OpenFile, bytes: number): Promise<number> {
     at += count;
   }
   return crc;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function parseHeader(text: string, path: string): Position {

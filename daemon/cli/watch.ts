@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import { backoffMs } from '../../protocol/client/backoff.ts';
 import { CLOSE } from '../../protocol/close-codes.ts';
 import { LIVE_SUBPROTOCOL, type Sub } from '../../protocol/frames.ts';
-import { isObject } from '../../protocol/json.ts';
+import { isObject, parseObject } from '../../protocol/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Clock } from './clock.ts';
@@ -151,7 +151,7 @@ class Connection {
 
   #receive(text: string): void {
     this.#sign();
-    const frame = parse(text);
+    const frame = parseObject(text);
     if (frame === undefined) {
       this.#fail('the daemon sent something that is not a frame of roster.v1');
       return;
@@ -249,13 +249,4 @@ function isFinalClose(code: number, errorCode: unknown): boolean {
   // A daemon that says a plain goodbye (1000) to a watcher is going away, whatever it means by it.
   if (known !== undefined && known !== CLOSE.normal) return !known.reconnect;
   return code >= 4400 && code < 4500;
-}
-
-function parse(text: string): LiveEvent | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -6,7 +6,7 @@
  */
 
 import { backoffMs } from '../../../protocol/client/backoff.ts';
-import { isObject } from '../../../protocol/json.ts';
+import { isObject, parseObject } from '../../../protocol/json.ts';
 import type { Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { type Answer, type Send, TransportError } from './http-sender.ts';
@@ -168,13 +168,4 @@ export class Deliverer {
 
 function fail(delivery: Delivery, { line, id }: SourceUser, why: Reason | undefined): void {
   if (why !== undefined) delivery.failures.push({ line, id, ...why });
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 /** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
-import { isObject } from '../../../protocol/json.ts';
+import { isObject, parseObject } from '../../../protocol/json.ts';
 import type { Answer } from './http-sender.ts';
 import type { SourceUser } from './source.ts';
 
@@ -21,7 +21,7 @@ const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
 const REASON_CHARS_MAX = 1_000;
 
 export function readRefusal(answer: Answer, batch: readonly SourceUser[]): Refusal {
-  const body = parse(answer.body);
+  const body = parseObject(answer.body);
   const code = typeof body?.code === 'number' ? body.code : undefined;
   const reasons = namedUsers(body, code ?? answer.status, batch);
   if (reasons.size > 0) return { kind: 'named', reasons };
@@ -33,18 +33,9 @@ export function readRefusal(answer: Answer, batch: readonly SourceUser[]): Refus
 }
 
 /** What the answer says in words, cut to a length that can be printed. */
-export function messageOf(answer: Answer, body = parse(answer.body)): string {
+export function messageOf(answer: Answer, body = parseObject(answer.body)): string {
   const text = typeof body?.message === 'string' ? body.message : answer.body.replaceAll(/\s+/g, ' ').trim() || 'no explanation';
   return clip(text);
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isObject(body) ? body : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
