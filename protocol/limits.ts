@@ -16,8 +16,6 @@ export const LIMITS = {
   customDepth: 32,
   teamsPerUser: 250,
   teamBytes: 100,
-  /** Custom roles an application may define. */
-  customRoles: 25,
   /** Length of a role name. */
   roleChars: 255,
 
@@ -54,7 +52,7 @@ export const LIMITS = {
   /** A live socket must send its connect frame within this time. */
   connectTimeoutMs: 10_000,
   heartbeatMs: 25_000,
-  /** A socket without any traffic for this long is dead. */
+  /** How long a peer may leave heartbeats unanswered; counted in whole heartbeats. */
   idleTimeoutMs: 60_000,
   /** Leeway for iat, nbf and exp. */
   tokenLeewayS: 5,

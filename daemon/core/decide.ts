@@ -46,7 +46,7 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'upsert':
       return decideUpsert(draft, command, now, policy);
     case 'patch':
-      return decidePatch(draft, command, now, policy);
+      return decidePatch(draft, command, now);
     case 'connect':
       return decideConnect(draft, command, now, policy);
     case 'delete':

@@ -1,5 +1,5 @@
 /** The rules of upsert (replaces what it names) and of partial update. Pure. */
-import type { Change, Outcome, PatchCommand, UpsertCommand } from '../../protocol/command.ts';
+import type { Actor, Change, Outcome, PatchCommand, UpsertCommand } from '../../protocol/command.ts';
 import { jsonEquals } from '../../protocol/json.ts';
 import { applyPatch } from '../../protocol/patch.ts';
 import type { Micros } from '../../protocol/time.ts';
@@ -26,9 +26,7 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
     }
     const before = found.kind === 'alive' ? found.user : undefined;
     const after = replaced(before, input, now, draft.nextSeq);
-    const found2 = checkUser(draft, path, before, after);
-    if (command.actor.kind === 'user') found2.push(...checkOwnRights(path, command.actor.id, before, after));
-    problems.push(...found2);
+    problems.push(...checkWrite(draft, command.actor, path, before, after));
     users.push(settle(draft, before, after));
   }
   refuseIfAny(command.problems, problems);
@@ -36,7 +34,7 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
 }
 
 /** Changes the named fields only. Users must exist. All or nothing; every problem is listed. */
-export function decidePatch(draft: Draft, command: PatchCommand, now: Micros, _policy: Policy): Outcome {
+export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): Outcome {
   const problems: Problem[] = [];
   const users: Settled[] = [];
   for (const { id, patch } of command.patches) {
@@ -56,12 +54,18 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros, _p
     const after = { ...patched, updated_at: now, rev: draft.nextSeq };
     const tooBig = sizeProblem(before, after, command.actor.kind);
     if (tooBig !== undefined) problems.push(problem('input', path, tooBig));
-    problems.push(...checkUser(draft, path, before, after));
-    if (command.actor.kind === 'user') problems.push(...checkOwnRights(path, command.actor.id, before, after));
+    problems.push(...checkWrite(draft, command.actor, path, before, after));
     users.push(settle(draft, before, after));
   }
   refuseIfAny(command.problems, problems);
   return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** What the rules say of the record, and whether the caller may write it. */
+function checkWrite(draft: Draft, actor: Actor, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
+  const problems = checkUser(draft, path, before, after);
+  if (actor.kind === 'user') problems.push(...checkOwnRights(path, actor.id, before, after));
+  return problems;
 }
 
 /** Stages the record unless nothing in it would change. */

@@ -4,8 +4,7 @@
  * directory, also not for entries that this process wrote.
  */
 
-import type { Entry } from '../../protocol/entry.ts';
-import { lastSeq } from '../../protocol/entry.ts';
+import { type Entry, lastSeq } from '../../protocol/entry.ts';
 import type { Log } from '../../store/log.ts';
 import type { Directory, UserChange } from '../core/directory.ts';
 

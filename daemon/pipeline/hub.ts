@@ -11,8 +11,7 @@
  *       (catch-up.ts) and never holds the others up.
  */
 
-import type { Interest } from './interest.ts';
-import { decoration } from './interest.ts';
+import { decoration, type Interest } from './interest.ts';
 import type { EventBatch, LiveEvent } from './live-event.ts';
 import { Router } from './router.ts';
 import type { Subscriber } from './subscriber.ts';

@@ -5,11 +5,11 @@ import { DEFAULT_POLICY, decide, type Policy } from '../../daemon/core/decide.ts
 import { Directory } from '../../daemon/core/directory.ts';
 import { Draft } from '../../daemon/core/draft.ts';
 import type { Actor, Command, ConnectDetails, Outcome } from '../../protocol/command.ts';
-import { RosterError } from '../../protocol/errors.ts';
 import type { JsonObject } from '../../protocol/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { parsePatch } from '../../protocol/patch.ts';
 import type { StoredUser, UserInput } from '../../protocol/user.ts';
+import { refusal } from '../support/refusal.ts';
 
 /** A directory that decides and applies one command at a time, at times of its own. */
 class Bench {
@@ -50,16 +50,6 @@ class Bench {
     assert.ok(user, `${id} does not exist`);
     return user;
   }
-}
-
-function refusal(act: () => unknown): RosterError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof RosterError) return error;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: 'it was not refused' });
 }
 
 test('US1 upsert replaces name, image and custom, and keeps role, teams, language, privacy when they are not sent', () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type FieldError, RosterError } from '../../protocol/errors.ts';
 import {
   decodeDeactivateUser,
   decodeDeleteUser,
@@ -10,19 +9,9 @@ import {
   queryFlag,
 } from '../../protocol/lifecycle-requests.ts';
 import { decodeConnect, decodePatches, decodeSettings } from '../../protocol/requests.ts';
+import { refusedFields } from '../support/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;
-
-function refusal(act: () => unknown): readonly FieldError[] {
-  try {
-    act();
-  } catch (error) {
-    assert.ok(error instanceof RosterError, String(error));
-    assert.equal(error.kind, 'input');
-    return error.fields;
-  }
-  return assert.fail('nothing was refused');
-}
 
 describe('partial updates', () => {
   const paths = (body: unknown) => decodePatches(body, SERVER).problems.map(({ path }) => path);
@@ -55,16 +44,16 @@ describe('partial updates', () => {
 
   it('RQ22 items: 1 to 100, each with an id, none twice, of the right types', () => {
     assert.deepEqual(
-      refusal(() => decodePatches({ users: [] }, SERVER)),
+      refusedFields(() => decodePatches({ users: [] }, SERVER)),
       [{ path: 'users', message: 'must not be empty' }],
     );
     const many = Array.from({ length: 101 }, (_, i) => ({ id: `u${i}` }));
     assert.deepEqual(
-      refusal(() => decodePatches({ users: many }, SERVER)),
+      refusedFields(() => decodePatches({ users: many }, SERVER)),
       [{ path: 'users', message: 'must not hold more than 100, got 101' }],
     );
     assert.deepEqual(
-      refusal(() => decodePatches({ users: { ann: {} } }, SERVER)),
+      refusedFields(() => decodePatches({ users: { ann: {} } }, SERVER)),
       [{ path: 'users', message: 'must be array, got object' }],
     );
     const body = {
@@ -104,7 +93,7 @@ describe('lifecycle', () => {
   });
 
   it('RQ31 delete many: what is wrong is named', () => {
-    const fields = (body: unknown) => refusal(() => decodeDeleteUsers(body, 't'));
+    const fields = (body: unknown) => refusedFields(() => decodeDeleteUsers(body, 't'));
     assert.deepEqual(fields({}), [{ path: 'user_ids', message: 'is required' }]);
     assert.deepEqual(fields({ user_ids: [] }), [{ path: 'user_ids', message: 'must not be empty' }]);
     assert.equal(fields({ user_ids: Array.from({ length: 101 }, (_, i) => `u${i}`) })[0]?.path, 'user_ids');
@@ -134,11 +123,11 @@ describe('lifecycle', () => {
     });
     for (const on of ['true', '1', 'True']) assert.equal(decodeDeleteUser('ann', { hard_delete: on, user: 'hard' }).mode, 'hard');
     assert.deepEqual(
-      refusal(() => queryFlag({ hard_delete: 'maybe' }, 'hard_delete')),
+      refusedFields(() => queryFlag({ hard_delete: 'maybe' }, 'hard_delete')),
       [{ path: 'hard_delete', message: 'must be true or false' }],
     );
     assert.deepEqual(
-      refusal(() => decodeDeleteUser('a+b', {})).map(({ path }) => path),
+      refusedFields(() => decodeDeleteUser('a+b', {})).map(({ path }) => path),
       ['user_id'],
     );
   });
@@ -159,11 +148,11 @@ describe('lifecycle', () => {
     assert.deepEqual(decodeReactivateUser('ann', []), { kind: 'reactivate', ids: ['ann'], options: {} });
     assert.equal(decodeReactivateUsers({ user_ids: ['a'] }, 't').task, 't');
     assert.deepEqual(
-      refusal(() => decodeDeactivateUser('ann', { created_by_id: 'x'.repeat(300) })).map(({ path }) => path),
+      refusedFields(() => decodeDeactivateUser('ann', { created_by_id: 'x'.repeat(300) })).map(({ path }) => path),
       ['created_by_id'],
     );
     assert.deepEqual(
-      refusal(() => decodeReactivateUser('ann', { name: 'x'.repeat(11_000) })).map(({ path }) => path),
+      refusedFields(() => decodeReactivateUser('ann', { name: 'x'.repeat(11_000) })).map(({ path }) => path),
       ['name'],
     );
   });
@@ -180,12 +169,12 @@ describe('settings and connect', () => {
     const stamp = decodeSettings({ revoke_tokens_issued_before: '1970-01-01T00:00:01.5Z' }).revoke_tokens_issued_before;
     assert.equal(stamp, 1_500_000);
     assert.deepEqual(
-      refusal(() => decodeSettings({ enforce_unique_usernames: 'yes' })),
+      refusedFields(() => decodeSettings({ enforce_unique_usernames: 'yes' })),
       [{ path: 'enforce_unique_usernames', message: 'must be one of "no", "app", "team", got "yes"' }],
     );
     for (const never of ['soon', '1969-01-01T00:00:00Z', 1e300, true]) {
       assert.deepEqual(
-        refusal(() => decodeSettings({ revoke_tokens_issued_before: never })).map(({ path }) => path),
+        refusedFields(() => decodeSettings({ revoke_tokens_issued_before: never })).map(({ path }) => path),
         ['revoke_tokens_issued_before'],
       );
     }
@@ -199,15 +188,15 @@ describe('settings and connect', () => {
     });
     assert.deepEqual(decodeConnect('ann', []), { custom: {} });
     assert.deepEqual(
-      refusal(() => decodeConnect('ann', { id: 'bob' })).map(({ path }) => path),
+      refusedFields(() => decodeConnect('ann', { id: 'bob' })).map(({ path }) => path),
       ['user.id'],
     );
     assert.deepEqual(
-      refusal(() => decodeConnect('ann', { name: 'x'.repeat(6_000) })).map(({ path }) => path),
+      refusedFields(() => decodeConnect('ann', { name: 'x'.repeat(6_000) })).map(({ path }) => path),
       ['user'],
     );
     assert.deepEqual(
-      refusal(() => decodeConnect('ann', null)).map(({ path }) => path),
+      refusedFields(() => decodeConnect('ann', null)).map(({ path }) => path),
       ['user'],
     );
   });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Dialect } from '../../protocol/decode-user.ts';
-import { type FieldError, RosterError } from '../../protocol/errors.ts';
 import { decodePatches, decodeUpsert } from '../../protocol/requests.ts';
+import { refusedFields } from '../support/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;
 
@@ -21,17 +21,6 @@ function problemsOf(dialect: Dialect, user: string, key = 'ann'): Record<string,
   const { users, problems } = upsert(dialect, user, key);
   assert.deepEqual(users, []);
   return Object.fromEntries(problems.map(({ path, message }) => [path, message]));
-}
-
-function refusal(act: () => unknown): readonly FieldError[] {
-  try {
-    act();
-  } catch (error) {
-    assert.ok(error instanceof RosterError, String(error));
-    assert.equal(error.kind, 'input');
-    return error.fields;
-  }
-  return assert.fail('nothing was refused');
 }
 
 describe('upsert bodies', () => {
@@ -173,26 +162,26 @@ describe('upsert bodies', () => {
     const many = (count: number) => ({ users: Object.fromEntries(Array.from({ length: count }, (_, i) => [`u${i}`, {}])) });
     assert.equal(decodeUpsert('v1', many(100), SERVER).users.length, 100);
     assert.deepEqual(
-      refusal(() => decodeUpsert('v1', many(101), SERVER)),
+      refusedFields(() => decodeUpsert('v1', many(101), SERVER)),
       [{ path: 'users', message: 'must not hold more than 100, got 101' }],
     );
     for (const empty of [{ users: {} }, { users: [] }]) {
       assert.deepEqual(
-        refusal(() => decodeUpsert('v1', empty, SERVER)),
+        refusedFields(() => decodeUpsert('v1', empty, SERVER)),
         [{ path: 'users', message: 'must not be empty' }],
       );
     }
     for (const none of [{}, [], undefined])
       assert.deepEqual(
-        refusal(() => decodeUpsert('v1', none, SERVER)),
+        refusedFields(() => decodeUpsert('v1', none, SERVER)),
         [{ path: 'users', message: 'is required' }],
       );
     assert.deepEqual(
-      refusal(() => decodeUpsert('v1', { users: 5 }, SERVER)),
+      refusedFields(() => decodeUpsert('v1', { users: 5 }, SERVER)),
       [{ path: 'users', message: 'must be object or array, got number' }],
     );
     assert.deepEqual(
-      refusal(() => decodeUpsert('v1', 'x', SERVER)),
+      refusedFields(() => decodeUpsert('v1', 'x', SERVER)),
       [{ path: 'body', message: 'must be object, got string' }],
     );
   });

@@ -32,7 +32,7 @@ export interface LiveSession {
 const TICK_MS = 1_000;
 const TICKS_PER_HEARTBEAT = Math.round(LIMITS.heartbeatMs / TICK_MS);
 /** Heartbeats without a byte from the peer after which it is dead. */
-const SILENT_BEATS_MAX = 2;
+const SILENT_BEATS_MAX = Math.floor(LIMITS.idleTimeoutMs / LIMITS.heartbeatMs);
 const EXPIRY_WARNING_S = 60;
 
 interface Held {
