@@ -3,12 +3,13 @@
  * needs the directory to be judged (does the user exist, is the name free) is
  * judged by `decide` in daemon/core.
  */
+import type { AppSettings } from './app-settings.ts';
 import type { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
-import type { AppSettings } from './entry.ts';
+import type { DocChange } from './docs.ts';
 import type { FieldError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { Patch } from './patch.ts';
-import type { PrivacySettings, StoredUser, UserInput } from './user.ts';
+import type { Device, PrivacySettings, PushPreferences, StoredUser, UserInput } from './user.ts';
 
 /** Who asks. A server may act for anyone; a user only for itself. */
 export type Actor = { readonly kind: 'server' } | { readonly kind: 'user'; readonly id: string };
@@ -19,6 +20,14 @@ export interface UpsertCommand {
   readonly users: readonly UserInput[];
   /** What decoding found wrong with other users of the same batch: it fails as a whole, and every error is listed. */
   readonly problems: readonly FieldError[];
+  /** What to do with a user that exists: replace it (default), refuse it (`conflict`), or keep it as it is. */
+  readonly existing?: 'replace' | 'refuse' | 'keep';
+  /** What to do with a user that does not: create it (default), or refuse it (`not_found`). */
+  readonly missing?: 'create' | 'refuse';
+  /** Custom data that is not sent stays. */
+  readonly mergeCustom?: boolean;
+  /** The id of a deleted user may be created anew. */
+  readonly reuseDeleted?: boolean;
 }
 
 export interface PatchCommand {
@@ -72,11 +81,163 @@ export interface ReactivateCommand {
   readonly task?: string;
 }
 
+/** All or nothing: one that cannot be restored refuses the command. */
+export interface RestoreCommand {
+  readonly kind: 'restore';
+  readonly ids: readonly string[];
+}
+
+/** Creates a guest. `fallbackId` is used when `input.id` is taken. */
+export interface GuestCommand {
+  readonly kind: 'guest';
+  readonly input: UserInput;
+  readonly fallbackId?: string;
+}
+
+/** An event of the application's own to the clients of a user. */
+export interface CustomEventCommand {
+  readonly kind: 'custom-event';
+  readonly id: string;
+  readonly type: string;
+  readonly custom: JsonObject;
+}
+
+export interface BanCommand {
+  readonly kind: 'ban';
+  readonly actor: Actor;
+  readonly target: string;
+  readonly by?: string;
+  readonly reason?: string;
+  /** Absent: until it is lifted. */
+  readonly minutes?: number;
+  readonly shadow?: boolean;
+  readonly cid?: string;
+  readonly future?: boolean;
+  readonly ip?: boolean;
+}
+
+export interface UnbanCommand {
+  readonly kind: 'unban';
+  readonly actor: Actor;
+  readonly target: string;
+  readonly by?: string;
+  readonly cid?: string;
+}
+
+/** The outcome names targets that do not exist in `missing`; when none exists, the command is refused. */
+export interface MuteCommand {
+  readonly kind: 'mute' | 'unmute';
+  readonly actor: Actor;
+  /** Who does not want to hear. */
+  readonly by: string;
+  readonly targets: readonly string[];
+  readonly minutes?: number;
+}
+
+export interface FlagCommand {
+  readonly kind: 'flag';
+  readonly actor: Actor;
+  readonly target: string;
+  readonly by?: string;
+  readonly reason?: string;
+  readonly custom?: JsonObject;
+  /** Id of the report, made by the caller of decide. */
+  readonly itemId: string;
+}
+
+export interface UnflagCommand {
+  readonly kind: 'unflag';
+  readonly actor: Actor;
+  readonly target: string;
+  readonly by?: string;
+}
+
+export interface BypassCommand {
+  readonly kind: 'bypass';
+  readonly target: string;
+  readonly enabled: boolean;
+}
+
+export interface BlockCommand {
+  readonly kind: 'block' | 'unblock';
+  readonly by: string;
+  readonly target: string;
+}
+
+/** Ends bans and mutes whose time is over, and drops tasks that were kept long enough. Sent by the daemon itself. */
+export interface ExpireCommand {
+  readonly kind: 'expire';
+}
+
+export interface DeviceCommand {
+  readonly kind: 'device-add';
+  readonly by: string;
+  readonly device: Omit<Device, 'created_at'>;
+}
+
+export interface DeviceRemoveCommand {
+  readonly kind: 'device-remove';
+  readonly by: string;
+  readonly deviceId: string;
+}
+
+/** `set` replaces the named preferences; null clears one. */
+export interface PushCommand {
+  readonly kind: 'push';
+  readonly changes: readonly {
+    readonly id: string;
+    readonly cid?: string;
+    readonly set: { readonly [Name in keyof PushPreferences]?: PushPreferences[Name] | null };
+  }[];
+}
+
+export interface RoleCommand {
+  readonly kind: 'role-create' | 'role-delete';
+  readonly name: string;
+}
+
+export interface GroupCreateCommand {
+  readonly kind: 'group-create';
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly team_id?: string;
+  readonly created_by?: string;
+  readonly memberIds: readonly string[];
+}
+
+export interface GroupUpdateCommand {
+  readonly kind: 'group-update';
+  readonly id: string;
+  readonly name?: string;
+  readonly description?: string;
+  readonly team_id?: string;
+}
+
+export interface GroupDeleteCommand {
+  readonly kind: 'group-delete';
+  readonly id: string;
+  readonly team_id?: string;
+}
+
+export interface GroupMembersCommand {
+  readonly kind: 'group-add' | 'group-remove';
+  readonly id: string;
+  readonly team_id?: string;
+  readonly memberIds: readonly string[];
+  readonly asAdmin?: boolean;
+}
+
+/** Absent: left alone. null: back to the default. */
 export interface SettingsCommand {
   readonly kind: 'settings';
-  readonly enforce_unique_usernames?: AppSettings['enforce_unique_usernames'];
-  /** null clears the stamp. */
-  readonly revoke_tokens_issued_before?: number | null;
+  readonly set: { readonly [Name in keyof AppSettings]?: AppSettings[Name] | null };
+}
+
+/** Writes documents as they are. For what has no rules of its own: the progress of tasks, and the feeds room. */
+export interface DocsCommand {
+  readonly kind: 'docs';
+  readonly changes: readonly DocChange[];
 }
 
 export type Command =
@@ -86,7 +247,27 @@ export type Command =
   | DeleteCommand
   | DeactivateCommand
   | ReactivateCommand
-  | SettingsCommand;
+  | RestoreCommand
+  | GuestCommand
+  | CustomEventCommand
+  | BanCommand
+  | UnbanCommand
+  | MuteCommand
+  | FlagCommand
+  | UnflagCommand
+  | BypassCommand
+  | BlockCommand
+  | ExpireCommand
+  | DeviceCommand
+  | DeviceRemoveCommand
+  | PushCommand
+  | RoleCommand
+  | GroupCreateCommand
+  | GroupUpdateCommand
+  | GroupDeleteCommand
+  | GroupMembersCommand
+  | SettingsCommand
+  | DocsCommand;
 
 /** What became of each user of a command. */
 export type Change = 'created' | 'updated' | 'unchanged';
@@ -95,6 +276,10 @@ export type Change = 'created' | 'updated' | 'unchanged';
 export interface Outcome {
   readonly users: readonly { readonly user: StoredUser; readonly change: Change }[];
   readonly warnings: readonly string[];
+  /** Ids that the command named and that do not exist, where that is no error. */
+  readonly missing?: readonly string[];
+  /** Documents as they are now. */
+  readonly docs?: readonly DocChange[];
   /** Everything this command did is at or before this position. */
   readonly seq: number;
 }

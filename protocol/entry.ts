@@ -7,12 +7,29 @@
  * here changes the format on disk: the tripwire test asks for a new version.
  */
 import Type, { type Static } from 'typebox';
+import { AppSettings } from './app-settings.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
+import { DocFact } from './docs.ts';
 import { StoredUser } from './user.ts';
 
-export const ENTRY_VERSION = 1;
+export const ENTRY_VERSION = 2;
 
 const Micros = Type.Integer({ minimum: 0 });
+
+/** What an event about a ban, a mute or a flag says beside the user. */
+export const ModerationDetails = Type.Object({
+  /** Who did it; absent when it ended by itself. */
+  by: Type.Optional(Type.String()),
+  /** The other users: who is muted, or no longer. */
+  targets: Type.Optional(Type.Array(Type.String())),
+  reason: Type.Optional(Type.String()),
+  expires: Type.Optional(Micros),
+  shadow: Type.Optional(Type.Boolean()),
+  cid: Type.Optional(Type.String()),
+  /** Flags of the user, this one included. */
+  total_flags: Type.Optional(Type.Integer()),
+});
+export type ModerationDetails = Static<typeof ModerationDetails>;
 
 /** The user is now exactly this. `event` is what subscribers are told; a `silent` fact is stored, but nobody is told. */
 export const UserFact = Type.Object({
@@ -22,10 +39,18 @@ export const UserFact = Type.Object({
     Type.Literal('updated'),
     Type.Literal('deactivated'),
     Type.Literal('reactivated'),
+    Type.Literal('restored'),
+    Type.Literal('banned'),
+    Type.Literal('unbanned'),
+    Type.Literal('muted'),
+    Type.Literal('unmuted'),
+    Type.Literal('flagged'),
+    Type.Literal('unflagged'),
     Type.Literal('silent'),
   ]),
   user: StoredUser,
   options: Type.Optional(DeactivateOptions),
+  about: Type.Optional(ModerationDetails),
 });
 export type UserFact = Static<typeof UserFact>;
 
@@ -41,41 +66,21 @@ export const DeletedFact = Type.Object({
 });
 export type DeletedFact = Static<typeof DeletedFact>;
 
-export const TaskStatus = Type.Union([
-  Type.Literal('waiting'),
-  Type.Literal('pending'),
-  Type.Literal('running'),
-  Type.Literal('completed'),
-  Type.Literal('failed'),
-]);
-export type TaskStatus = Static<typeof TaskStatus>;
-
-export const Task = Type.Object({
-  id: Type.String(),
-  kind: Type.String(),
-  status: TaskStatus,
-  created_at: Micros,
-  updated_at: Micros,
-  result: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
+/** An event of the application's own about a user: it changes nothing, but is in the log so that whoever resumes gets it too. */
+export const CustomFact = Type.Object({
+  t: Type.Literal('custom'),
+  /** The user as it was. */
+  user: StoredUser,
+  type: Type.String(),
+  custom: Type.Record(Type.String(), Type.Unknown()),
 });
-export type Task = Static<typeof Task>;
-
-export const TaskFact = Type.Object({ t: Type.Literal('task'), task: Task });
-export type TaskFact = Static<typeof TaskFact>;
-
-/** Settings of the application that change how commands are decided. */
-export const AppSettings = Type.Object({
-  enforce_unique_usernames: Type.Union([Type.Literal('no'), Type.Literal('app'), Type.Literal('team')]),
-  revoke_tokens_issued_before: Type.Optional(Micros),
-});
-export type AppSettings = Static<typeof AppSettings>;
+export type CustomFact = Static<typeof CustomFact>;
 
 export const AppFact = Type.Object({ t: Type.Literal('app'), app: AppSettings });
 export type AppFact = Static<typeof AppFact>;
 
-export const Fact = Type.Union([UserFact, DeletedFact, TaskFact, AppFact]);
-export type Fact = UserFact | DeletedFact | TaskFact | AppFact;
+export const Fact = Type.Union([UserFact, DeletedFact, CustomFact, AppFact, DocFact]);
+export type Fact = UserFact | DeletedFact | CustomFact | AppFact | DocFact;
 
 /** What is appended: the log adds the position. `id` is random, so that a lost answer can be found out. */
 export const EntryDraft = Type.Object({

@@ -1,49 +1,98 @@
 /** Events: what subscribers are told about a fact. Pure. */
-import type { DeletedFact, UserFact } from './entry.ts';
+import type { CustomFact, DeletedFact, ModerationDetails, UserFact } from './entry.ts';
 import { type Aside, type DateStyle, renderLive, renderV1 } from './render.ts';
 import { type Micros, toNanos, toRfc3339 } from './time.ts';
 
 /** How a connection wants its events: the live protocol with either style of dates, or chat v1 for `/connect`. */
 export type EventDialect = 'live' | 'live-ns' | 'v1';
 
-export type UserEventType = 'user.updated' | 'user.deactivated' | 'user.reactivated' | 'user.deleted';
+export type UserEventType =
+  | 'user.updated'
+  | 'user.deactivated'
+  | 'user.reactivated'
+  | 'user.deleted'
+  | 'user.banned'
+  | 'user.unbanned'
+  | 'user.muted'
+  | 'user.unmuted'
+  | 'user.flagged'
+  | 'user.unflagged';
 
-type Announced = UserFact | DeletedFact;
+type Announced = UserFact | DeletedFact | CustomFact;
+
+/** Who may hear of an event: whoever watches the user, only the user itself, or only servers. Servers hear of all. */
+export type Audience = 'all' | 'self' | 'server';
 
 /** The event a fact is announced with; a silent fact has none. A new user is a `user.updated` with `created: true`. */
-export function eventType(fact: Announced): UserEventType | undefined {
+export function eventType(fact: Announced): UserEventType | (string & {}) | undefined {
   if (fact.t === 'deleted') return 'user.deleted';
+  if (fact.t === 'custom') return fact.type;
   switch (fact.event) {
     case 'created':
     case 'updated':
+    case 'restored':
       return 'user.updated';
     case 'deactivated':
-      return 'user.deactivated';
     case 'reactivated':
-      return 'user.reactivated';
+    case 'banned':
+    case 'unbanned':
+    case 'muted':
+    case 'unmuted':
+    case 'flagged':
+    case 'unflagged':
+      return `user.${fact.event}`;
     case 'silent':
       return undefined;
   }
 }
 
+/** Who is muted is the user's own business, who is flagged the moderators'; a shadow ban is never told to the one it is for. */
+export function audienceOf(fact: Announced): Audience {
+  if (fact.t === 'custom') return 'self';
+  if (fact.t === 'deleted') return 'all';
+  switch (fact.event) {
+    case 'muted':
+    case 'unmuted':
+      return 'self';
+    case 'flagged':
+    case 'unflagged':
+      return 'server';
+    case 'banned':
+    case 'unbanned':
+      return fact.about?.shadow === true ? 'server' : 'all';
+    default:
+      return 'all';
+  }
+}
+
 /** Body of the event, without the subscription names that differ per receiver. */
-export function renderEvent(type: UserEventType, fact: Announced, seq: number, at: Micros, aside: Aside, dialect: EventDialect): object {
+export function renderEvent(type: string, fact: Announced, seq: number, at: Micros, aside: Aside, dialect: EventDialect): object {
   const dates: DateStyle = dialect === 'live-ns' ? 'ns' : 'rfc3339';
+  const time = dates === 'ns' ? toNanos : toRfc3339;
   const event = {
     type,
     seq,
-    created_at: dates === 'ns' ? toNanos(at) : toRfc3339(at),
+    created_at: time(at),
     user: dialect === 'v1' ? renderV1(fact.user, aside) : renderLive(fact.user, aside, dates),
   };
   if (fact.t === 'deleted') return { ...event, ...deleteFields(fact) };
+  if (fact.t === 'custom') return { ...(dialect === 'v1' ? fact.custom : { custom: fact.custom }), ...event };
   return {
     ...event,
     ...(fact.event === 'created' ? { created: true } : undefined),
-    ...(fact.options?.created_by_id === undefined ? undefined : { created_by_id: fact.options.created_by_id }),
-    ...(fact.options?.mark_messages_deleted === undefined ? undefined : { mark_messages_deleted: fact.options.mark_messages_deleted }),
-    ...(fact.options?.mark_channels_deleted === undefined ? undefined : { mark_channels_deleted: fact.options.mark_channels_deleted }),
-    ...(fact.options?.restore_messages === undefined ? undefined : { restore_messages: fact.options.restore_messages }),
-    ...(fact.options?.restore_channels === undefined ? undefined : { restore_channels: fact.options.restore_channels }),
+    ...(fact.event === 'restored' ? { restored: true } : undefined),
+    ...(fact.about === undefined ? undefined : aboutFields(fact.about, time)),
+    ...fact.options,
+  };
+}
+
+function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetails, time: (at: Micros) => string | number): object {
+  return {
+    ...(by === undefined ? undefined : { created_by_id: by }),
+    ...(targets === undefined ? undefined : { target_ids: targets }),
+    ...(reason === undefined ? undefined : { reason }),
+    ...(expires === undefined ? undefined : { expiration: time(expires) }),
+    ...rest,
   };
 }
 

@@ -8,9 +8,9 @@
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { AppSettings } from './app-settings.ts';
 import type { Actor, ConnectDetails, PatchCommand, SettingsCommand, UpsertCommand } from './command.ts';
 import { checkOperationalFields, type Dialect, decodeUser, isEmptyList, isJsonObject, jsonProblem, type UserPlace } from './decode-user.ts';
-import { AppSettings } from './entry.ts';
 import { type FieldError, fieldErrors } from './errors.ts';
 import { clip, type Explainable, explain, itemPath, typeName } from './explain.ts';
 import { userIdProblem } from './ids.ts';
@@ -166,13 +166,13 @@ export function decodeSettings(body: unknown): SettingsCommand {
   const { enforce_unique_usernames: unique } = checked(settingsCheck, presentFields(sent));
   const named = unique === undefined ? {} : { enforce_unique_usernames: unique };
   const stamp = sent.revoke_tokens_issued_before;
-  if (stamp === undefined || stamp === '') return { kind: 'settings', ...named };
+  if (stamp === undefined || stamp === '') return { kind: 'settings', set: named };
   const time = stamp === null ? null : parseTime(stamp);
   // Beyond the safe integers no dialect could write the time again.
   if (time === undefined || (time !== null && (time < 0 || !Number.isSafeInteger(time)))) {
     throw fieldErrors('input', [{ path: 'revoke_tokens_issued_before', message: 'must be a time in RFC 3339, or null' }]);
   }
-  return { kind: 'settings', ...named, revoke_tokens_issued_before: time };
+  return { kind: 'settings', set: { ...named, revoke_tokens_issued_before: time } };
 }
 
 function checkCount(path: string, count: number): void {

@@ -16,12 +16,24 @@ export const TokenClaims = Type.Object({
   exp: Type.Optional(Type.Number()),
   iat: Type.Optional(Type.Number()),
   nbf: Type.Optional(Type.Number()),
+  /** Feeds: what a server's token is good for; `*` is everything. */
+  resource: Type.Optional(Type.String()),
+  action: Type.Optional(Type.String()),
+  feed_id: Type.Optional(Type.String()),
 });
 export type TokenClaims = Static<typeof TokenClaims>;
 
+/** What a feeds token of a server is good for. `*` matches everything. */
+export interface Scope {
+  readonly resource: string;
+  readonly action: string;
+  /** Slug and id of the feed without anything between them. */
+  readonly feedId: string;
+}
+
 /** Who a token speaks for. Times in seconds since 1970. */
 export type Caller =
-  | { readonly kind: 'server'; readonly exp?: number }
+  | { readonly kind: 'server'; readonly exp?: number; readonly scope?: Scope }
   | { readonly kind: 'user'; readonly id: string; readonly iat?: number; readonly exp?: number }
   | { readonly kind: 'anonymous' };
 
@@ -77,8 +89,9 @@ export function checkClaims({ exp, nbf, iat }: TokenClaims, nowMs: number): void
 }
 
 /** Throws RosterError `auth` when the token speaks for nobody. PHP writes the server claim as a string. */
-export function callerOf({ user_id: id, server, iat, exp }: TokenClaims): Caller {
+export function callerOf({ user_id: id, server, iat, exp, resource, action = '*', feed_id: feedId = '*' }: TokenClaims): Caller {
   if (server === true || server === 'true') return { kind: 'server', ...(exp === undefined ? undefined : { exp }) };
+  if (resource !== undefined) return { kind: 'server', scope: { resource, action, feedId }, ...(exp === undefined ? undefined : { exp }) };
   if (id === ANONYMOUS) return { kind: 'anonymous' };
   if (id === undefined || id === '') throw new RosterError('auth', 'the token has neither a user_id nor a server claim');
   return { kind: 'user', id, ...(iat === undefined ? undefined : { iat }), ...(exp === undefined ? undefined : { exp }) };

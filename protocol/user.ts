@@ -21,6 +21,61 @@ const Custom = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: t
 const Micros = Type.Integer({ minimum: 0 });
 const TeamsRole = Type.Record(Type.String(), Type.String());
 
+/** One ban. Without `cid` it is for the whole application. What has expired is taken out by an entry of its own, so that no rendering needs a clock. */
+export const Ban = Type.Object({
+  cid: Type.Optional(Type.String()),
+  by: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  created_at: Micros,
+  expires: Type.Optional(Micros),
+  /** The user is not told, and appears not to be banned. */
+  shadow: Type.Optional(Type.Boolean()),
+  /** Also for channels that do not exist yet; kept for the service that owns channels. */
+  future: Type.Optional(Type.Boolean()),
+  ip: Type.Optional(Type.Boolean()),
+});
+export type Ban = Static<typeof Ban>;
+
+/** A user that this user does not want to hear. */
+export const Mute = Type.Object({ id: Type.String(), created_at: Micros, updated_at: Micros, expires: Type.Optional(Micros) });
+export type Mute = Static<typeof Mute>;
+
+export const Block = Type.Object({ id: Type.String(), created_at: Micros });
+export type Block = Static<typeof Block>;
+
+/** A report about this user, at most one from each reporter. */
+export const Flag = Type.Object({
+  item_id: Type.String(),
+  by: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  custom: Type.Optional(Custom),
+  created_at: Micros,
+});
+export type Flag = Static<typeof Flag>;
+
+export const Device = Type.Object({
+  id: Type.String(),
+  push_provider: Type.String(),
+  push_provider_name: Type.Optional(Type.String()),
+  hardware_id: Type.Optional(Type.String()),
+  voip: Type.Optional(Type.Boolean()),
+  created_at: Micros,
+});
+export type Device = Static<typeof Device>;
+
+/** Stored for the service that sends notifications; rosterd sends none. */
+export const PushPreferences = Type.Object({
+  chat_level: Type.Optional(Type.String()),
+  call_level: Type.Optional(Type.String()),
+  feeds_level: Type.Optional(Type.String()),
+  disabled_until: Type.Optional(Micros),
+  chat_preferences: Type.Optional(Custom),
+  feeds_preferences: Type.Optional(Custom),
+  /** Preferences for single channels, by cid. */
+  channels: Type.Optional(Type.Record(Type.String(), Custom)),
+});
+export type PushPreferences = Static<typeof PushPreferences>;
+
 /** The record as it lies in the log, in a snapshot and in memory. Times are microseconds. Absent means never set. */
 export const StoredUser = Type.Object({
   id: Type.String(),
@@ -43,6 +98,13 @@ export const StoredUser = Type.Object({
   /** How it was deleted. A hard delete leaves no record, only a tombstone. */
   deleted: Type.Optional(Type.Union([Type.Literal('soft'), Type.Literal('pruning')])),
   revoke_tokens_issued_before: Type.Optional(Micros),
+  bans: Type.Optional(Type.Array(Ban)),
+  mutes: Type.Optional(Type.Array(Mute)),
+  blocks: Type.Optional(Type.Array(Block)),
+  flags: Type.Optional(Type.Array(Flag)),
+  bypass_moderation: Type.Optional(Type.Boolean()),
+  devices: Type.Optional(Type.Array(Device)),
+  push: Type.Optional(PushPreferences),
   /** What this user's connects last sent, as compact JSON: the memory of the stale-reconnect guard. Never shown. */
   sent: Type.Optional(Type.String()),
 });
@@ -135,6 +197,26 @@ export const BUILT_IN_ROLES: ReadonlySet<string> = new Set([
 ]);
 
 export const DEFAULT_ROLE = 'user';
+
+/** Fields of the record that an upsert keeps as they are: they are written by operations of their own. */
+export const SERVER_FIELDS = [
+  'last_active',
+  'deactivated_at',
+  'revoke_tokens_issued_before',
+  'bans',
+  'mutes',
+  'blocks',
+  'flags',
+  'bypass_moderation',
+  'devices',
+  'push',
+  'sent',
+] as const satisfies readonly (keyof StoredUser)[];
+
+/** The ban for the whole application that is in force, shadow bans included. */
+export function appBan(user: StoredUser): Ban | undefined {
+  return user.bans?.find(({ cid }) => cid === undefined);
+}
 
 /** True when the user may be shown and used: not deleted. */
 export function isAlive(user: StoredUser): boolean {

@@ -12,6 +12,10 @@ import { createAuthenticator } from '../edge/auth.ts';
 import { createHttp } from '../edge/http-server.ts';
 import { LiveServer } from '../edge/live/live-server.ts';
 import { SessionRegistry } from '../edge/live/session-registry.ts';
+import { signToken } from '../edge/sign-token.ts';
+import { createUrlSigner } from '../edge/signed-urls.ts';
+import { Files } from '../jobs/files.ts';
+import { startJobs } from '../jobs/jobs.ts';
 import { Roster } from '../pipeline/roster.ts';
 import type { Config } from './config.ts';
 import type { Credentials } from './credentials.ts';
@@ -54,19 +58,27 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
       log: data.log,
       snapshots: data.snapshots,
       loaded: data.loaded,
-      policy: { connectRole: config.connectRole, connectGuard: config.connectGuard, reuseHardDeleted: config.idsReuseHardDeleted },
+      policy: {
+        connectRole: config.connectRole,
+        connectGuard: config.connectGuard,
+        reuseHardDeleted: config.idsReuseHardDeleted,
+        tasksKeptMicros: config.tasksKeptMs * 1_000,
+      },
       logger,
       snapshotEveryFacts: config.snapshotChanges,
       historyBytes: config.historyBytes,
       outboxBytesMax: config.outboxBytesMax,
       onFatal,
     });
-    const edge = await startEdge(config, credentials, roster, logger);
+    const files = await Files.open(config.data);
+    const jobs = startJobs({ roster, files, logger, nowMs: Date.now });
+    const edge = await startEdge({ config, credentials, roster, files, logger });
     return {
       url: edge.url,
       roster,
       stop: async () => {
         await edge.stop();
+        await jobs.stop();
         await roster.close();
         await data.close();
       },
@@ -77,7 +89,15 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
   }
 }
 
-async function startEdge(config: Config, { apiKey, apiSecret }: Credentials, roster: Roster, logger: Logger) {
+interface EdgeParts {
+  readonly config: Config;
+  readonly credentials: Credentials;
+  readonly roster: Roster;
+  readonly files: Files;
+  readonly logger: Logger;
+}
+
+async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, files, logger }: EdgeParts) {
   const authenticator = createAuthenticator({
     apiKey,
     apiSecret,
@@ -94,8 +114,18 @@ async function startEdge(config: Config, { apiKey, apiSecret }: Credentials, ros
     config.tlsCert === undefined || config.tlsKey === undefined
       ? undefined
       : { cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) };
+  let url = '';
+  const urls = createUrlSigner({ secret: apiSecret, baseUrl: () => config.publicUrl ?? url, now: Date.now });
   const http = createHttp({
     backend: roster,
+    urls,
+    services: {
+      files,
+      issueToken: (claims) => signToken(claims, apiSecret),
+      signUrl: urls.sign,
+      nowMs: Date.now,
+      compatStubs: config.compatStubs,
+    },
     authenticator,
     logger,
     origins: config.origins,
@@ -114,8 +144,9 @@ async function startEdge(config: Config, { apiKey, apiSecret }: Credentials, ros
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();
   const address = http.server.address() as AddressInfo;
+  url = `${tls === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   return {
-    url: `${tls === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    url,
     stop: async () => {
       roster.beginStopping();
       live.stopAccepting();

@@ -181,6 +181,25 @@ export const SETTINGS = {
     kind: toggle,
     fallback: false,
   }),
+  publicUrl: setting<string | undefined>({
+    key: 'public_url',
+    doc: 'Where clients reach the daemon, when it stands behind a proxy: links to exports and uploads begin with it.',
+    kind: pattern('an http or https URL without a slash at the end', '<url>', /^https?:\/\/[^\s?#]*[^\s?#/]$/),
+    fallback: undefined,
+    fallbackText: 'the address listened on',
+  }),
+  tasksKeptMs: setting({
+    key: 'tasks.keep_h',
+    doc: 'How long a finished task can still be asked for, in hours.',
+    kind: hours(0.01, 87_600),
+    fallback: 7 * 24 * 3_600_000,
+  }),
+  compatStubs: setting({
+    key: 'compat.stubs',
+    doc: 'Serves empty stand-ins for a few channel endpoints, marked with `X-Rosterd-Stub: 1`: some client test suites cannot start without them.',
+    kind: toggle,
+    fallback: false,
+  }),
 } as const;
 
 type Widened<T> = T extends boolean ? boolean : T;

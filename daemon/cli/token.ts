@@ -1,10 +1,5 @@
 /** Makes the tokens of `rosterd token`, `sync` and `watch`: HS256, signed with the API secret. */
-import { createHmac } from 'node:crypto';
-import { encodeToken } from '../../protocol/tokens.ts';
-
-function sign(claims: Readonly<Record<string, unknown>>, secret: string): string {
-  return encodeToken(claims, (signed) => createHmac('sha256', secret).update(signed).digest('base64url'));
-}
+import { signToken } from '../edge/sign-token.ts';
 
 export interface TokenTimes {
   /** Milliseconds since 1970; becomes `iat`. */
@@ -20,10 +15,10 @@ function times({ nowMs, lifetimeMs }: TokenTimes): { iat: number; exp?: number }
 
 /** A token with which a client connects as `userId`. It has an `iat`, so that it can be revoked. */
 export function userToken(userId: string, secret: string, at: TokenTimes): string {
-  return sign({ user_id: userId, ...times(at) }, secret);
+  return signToken({ user_id: userId, ...times(at) }, secret);
 }
 
 /** A token that may do everything. Without `at` it carries no times, so that a wrong clock cannot spoil it. */
 export function serverToken(secret: string, at?: TokenTimes): string {
-  return sign({ server: true, ...(at === undefined ? {} : times(at)) }, secret);
+  return signToken({ server: true, ...(at === undefined ? {} : times(at)) }, secret);
 }

@@ -3,15 +3,20 @@
  * nothing. Pure: the same directory, command, time and policy give the same
  * answer, so that a batch can be decided again when another node wrote first.
  *
- * Reading order: here for what a command is; upsert.ts, connect.ts and
- * lifecycle.ts for the rules.
+ * Reading order: here for what a command is; the other files of the folder hold the rules.
  */
-import type { Command, Outcome, SettingsCommand } from '../../protocol/command.ts';
+import type { Command, DocsCommand, Outcome } from '../../protocol/command.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import type { Micros } from '../../protocol/time.ts';
 import { decideConnect } from './connect.ts';
+import { decideDeviceAdd, decideDeviceRemove, decidePush } from './devices.ts';
 import type { Draft } from './draft.ts';
-import { decideDeactivate, decideDelete, decideReactivate } from './lifecycle.ts';
+import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './groups.ts';
+import { decideCustomEvent, decideGuest } from './guest.ts';
+import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './lifecycle.ts';
+import { decideBan, decideBlock, decideBypass, decideExpire, decideFlag, decideMute, decideUnban, decideUnflag } from './moderation.ts';
+import { decideRole } from './roles.ts';
+import { decideSettings } from './settings.ts';
 import { decidePatch, decideUpsert } from './upsert.ts';
 
 /** Rules that an operator sets in the configuration. Every node of a cluster must have the same. */
@@ -22,9 +27,16 @@ export interface Policy {
   readonly connectGuard: 'guard' | 'merge';
   /** Whether the id of a hard-deleted user may be used again. */
   readonly reuseHardDeleted: boolean;
+  /** How long a finished task is kept, in microseconds. */
+  readonly tasksKeptMicros: number;
 }
 
-export const DEFAULT_POLICY: Policy = { connectRole: 'refuse', connectGuard: 'guard', reuseHardDeleted: false };
+export const DEFAULT_POLICY: Policy = {
+  connectRole: 'refuse',
+  connectGuard: 'guard',
+  reuseHardDeleted: false,
+  tasksKeptMicros: 7 * 24 * 3_600_000_000,
+};
 
 /**
  * Stages what `command` does and returns the answer to give once it is durable.
@@ -55,23 +67,58 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
       return decideDeactivate(draft, command, now);
     case 'reactivate':
       return decideReactivate(draft, command, now);
+    case 'restore':
+      return decideRestore(draft, command, now);
+    case 'guest':
+      return decideGuest(draft, command, now, policy);
+    case 'custom-event':
+      return decideCustomEvent(draft, command);
     case 'settings':
-      return decideSettings(draft, command);
+      return decideSettings(draft, command, now);
+    case 'docs':
+      return decideDocs(draft, command);
+    case 'ban':
+      return decideBan(draft, command, now);
+    case 'unban':
+      return decideUnban(draft, command);
+    case 'mute':
+    case 'unmute':
+      return decideMute(draft, command, now);
+    case 'flag':
+      return decideFlag(draft, command, now);
+    case 'unflag':
+      return decideUnflag(draft, command);
+    case 'bypass':
+      return decideBypass(draft, command);
+    case 'block':
+    case 'unblock':
+      return decideBlock(draft, command, now);
+    case 'expire':
+      return decideExpire(draft, now, policy);
+    case 'device-add':
+      return decideDeviceAdd(draft, command, now);
+    case 'device-remove':
+      return decideDeviceRemove(draft, command);
+    case 'push':
+      return decidePush(draft, command);
+    case 'role-create':
+    case 'role-delete':
+      return decideRole(draft, command, now);
+    case 'group-create':
+      return decideGroupCreate(draft, command, now);
+    case 'group-update':
+      return decideGroupUpdate(draft, command, now);
+    case 'group-delete':
+      return decideGroupDelete(draft, command);
+    case 'group-add':
+    case 'group-remove':
+      return decideGroupMembers(draft, command, now);
   }
 }
 
-function decideSettings(draft: Draft, command: SettingsCommand): Outcome {
-  const { revoke_tokens_issued_before: stamp, enforce_unique_usernames: unique } = command;
-  const { revoke_tokens_issued_before: stored, ...rest } = draft.app;
-  const keptStamp = stamp === undefined ? stored : (stamp ?? undefined);
-  const app = {
-    ...rest,
-    ...(unique === undefined ? {} : { enforce_unique_usernames: unique }),
-    ...(keptStamp === undefined ? {} : { revoke_tokens_issued_before: keptStamp }),
-  };
-  const same = app.enforce_unique_usernames === draft.app.enforce_unique_usernames && keptStamp === stored;
-  if (!same) draft.stage({ t: 'app', app });
-  return { users: [], warnings: [], seq: draft.nextSeq - 1 };
+function decideDocs(draft: Draft, { changes }: DocsCommand): Outcome {
+  for (const change of changes) draft.stage({ t: 'doc', ...change });
+  return { users: [], warnings: [], docs: changes, seq: draft.nextSeq - 1 };
 }
 
 /** The error for a user that a command cannot act on. */

@@ -4,12 +4,18 @@
  * which is fed from the log and holds no rules: the same entries give the same
  * directory everywhere. Deterministic: no clock, no randomness, no I/O.
  */
-import { type AppSettings, type DeletedFact, type Entry, type Fact, lastSeq, type Task, type UserFact } from '../../protocol/entry.ts';
+import type { AppSettings } from '../../protocol/app-settings.ts';
+import type { DocChange } from '../../protocol/docs.ts';
+import { type CustomFact, type DeletedFact, type Entry, type Fact, lastSeq, type UserFact } from '../../protocol/entry.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { nameKey } from '../../protocol/names.ts';
 import type { Position } from '../../protocol/position.ts';
 import { isAlive, type StoredUser } from '../../protocol/user.ts';
+import { type DocReader, Docs } from './docs.ts';
+import { Expiry } from './expiry.ts';
 import { IdIndex } from './id-index.ts';
+import { RoleCounts } from './role-counts.ts';
+import { Usage, type UsagePeriod } from './usage.ts';
 
 /** What a hard delete leaves: the id stays burned. */
 export interface Tombstone {
@@ -29,7 +35,7 @@ export function tombstoneOf(user: StoredUser): Tombstone {
 /** What one fact did to one user: the raw material of an event. */
 export interface UserChange {
   readonly seq: number;
-  readonly fact: UserFact | DeletedFact;
+  readonly fact: UserFact | DeletedFact | CustomFact;
   /** The living user before, if there was one. */
   readonly before: StoredUser | undefined;
   /** The user after. After a delete it is the marked record; it is no longer alive. */
@@ -39,7 +45,8 @@ export interface UserChange {
 /** One line of a snapshot. Users and tombstones are most of it; the other kinds come first. */
 export type DirectoryLine =
   | { readonly state: { readonly time: number; readonly app: AppSettings; readonly entries: readonly string[] } }
-  | { readonly task: Task }
+  | { readonly doc: DocChange }
+  | { readonly usage: UsagePeriod }
   | { readonly user: StoredUser }
   | { readonly gone: Tombstone };
 
@@ -56,7 +63,11 @@ export class Directory {
   #isLoading = false;
   readonly #names = new IdIndex();
   readonly #teams = new IdIndex();
-  readonly #tasks = new Map<string, Task>();
+  readonly #docs = new Docs();
+  /** Users by role; kept up while loading too. */
+  readonly roles = new RoleCounts();
+  readonly expiry = new Expiry();
+  readonly usage = new Usage();
   readonly #entryIds = new Set<string>();
   readonly #views = new Set<FrozenView>();
   #app: AppSettings = DEFAULT_APP;
@@ -117,8 +128,8 @@ export class Directory {
     return this.#teams.get(team);
   }
 
-  task(id: string): Task | undefined {
-    return this.#tasks.get(id);
+  get docs(): DocReader {
+    return this.#docs;
   }
 
   /** Whether an entry with this id was applied lately: how a lost answer of the log is found out (LG5). */
@@ -150,8 +161,10 @@ export class Directory {
         this.#put(fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(fact.user) : fact.user, before);
         return { seq, fact, before, after: fact.user };
       }
-      case 'task':
-        this.#putTask(fact.task);
+      case 'custom':
+        return { seq, fact, before: fact.user, after: fact.user };
+      case 'doc':
+        this.#putDoc(fact);
         return undefined;
       case 'app':
         this.#app = fact.app;
@@ -164,7 +177,10 @@ export class Directory {
     const after = isTombstone(record) || !isAlive(record) ? undefined : record;
     this.#records.set(record.id, record);
     this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    this.roles.changed(before, after);
+    this.expiry.changed(before, after);
     if (this.#isLoading) return;
+    this.usage.changed(before, after);
     if (before?.name !== after?.name) {
       if (before?.name !== undefined) this.#names.remove(nameKey(before.name), record.id);
       if (after?.name !== undefined) this.#names.add(nameKey(after.name), record.id);
@@ -175,12 +191,13 @@ export class Directory {
     }
   }
 
-  #putTask(task: Task): void {
-    this.#tasks.set(task.id, task);
-    if (this.#tasks.size <= LIMITS.tasksKept) return;
-    for (const old of this.#tasks.values()) {
+  #putDoc({ kind, id, doc }: DocChange): void {
+    const before = this.#docs.put({ kind, id, doc } as DocChange);
+    for (const view of this.#views) view.preserveDoc(before);
+    if (kind !== 'task' || this.#docs.count('task') <= LIMITS.tasksKept) return;
+    for (const old of this.#docs.all('task')) {
       if (old.status !== 'completed' && old.status !== 'failed') continue;
-      this.#tasks.delete(old.id);
+      this.#putDoc({ kind: 'task', id: old.id, doc: null });
       return;
     }
   }
@@ -200,8 +217,8 @@ export class Directory {
    */
   freeze(): FrozenView {
     const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, entries: [...this.#entryIds] } }];
-    for (const task of this.#tasks.values()) head.push({ task });
-    const view = new FrozenView(this.position, this.#alive, head, this.#records, () => this.#views.delete(view));
+    for (const usage of this.usage.lines()) head.push({ usage });
+    const view = new FrozenView(this.position, this.#alive, head, this.#records, this.#docs, () => this.#views.delete(view));
     this.#views.add(view);
     return view;
   }
@@ -241,7 +258,8 @@ export class Directory {
   #loadLine(line: DirectoryLine): void {
     if ('user' in line) this.#put(line.user, undefined);
     else if ('gone' in line) this.#put(line.gone, undefined);
-    else if ('task' in line) this.#tasks.set(line.task.id, line.task);
+    else if ('doc' in line) this.#docs.put(line.doc);
+    else if ('usage' in line) this.usage.load(line.usage);
     else {
       this.#app = line.state.app;
       this.#time = line.state.time;
@@ -259,6 +277,9 @@ export class FrozenView {
   readonly #records: ReadonlyMap<string, StoredUser | Tombstone>;
   /** Old forms of what changed since; undefined for an id that did not exist yet. */
   readonly #preserved = new Map<string, StoredUser | Tombstone | undefined>();
+  readonly #docs: Docs;
+  /** Old forms of documents that changed since, by kind and id. */
+  readonly #oldDocs = new Map<string, DocChange>();
   readonly #onRelease: () => void;
 
   constructor(
@@ -266,18 +287,26 @@ export class FrozenView {
     size: number,
     head: readonly DirectoryLine[],
     records: ReadonlyMap<string, StoredUser | Tombstone>,
+    docs: Docs,
     onRelease: () => void,
   ) {
     this.position = position;
     this.size = size;
     this.#head = head;
     this.#records = records;
+    this.#docs = docs;
     this.#onRelease = onRelease;
   }
 
   /** Called by the directory before a record changes. The first old form is the one that counts. */
   preserve(id: string, old: StoredUser | Tombstone | undefined): void {
     if (!this.#preserved.has(id)) this.#preserved.set(id, old);
+  }
+
+  /** The same for a document. */
+  preserveDoc(old: DocChange): void {
+    const key = `${old.kind} ${old.id}`;
+    if (!this.#oldDocs.has(key)) this.#oldDocs.set(key, old);
   }
 
   record(id: string): StoredUser | Tombstone | undefined {
@@ -300,13 +329,21 @@ export class FrozenView {
     for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
 
+  /** A document that is removed while this runs may come twice: once as it stood, once as what was preserved; both are the same. */
+  *#docLines(): Iterable<DirectoryLine> {
+    for (const doc of this.#docs.changes()) if (!this.#oldDocs.has(`${doc.kind} ${doc.id}`)) yield { doc };
+    for (const doc of this.#oldDocs.values()) if (doc.doc !== null) yield { doc };
+  }
+
   *lines(): Iterable<DirectoryLine> {
     yield* this.#head;
+    yield* this.#docLines();
     for (const record of this.records()) yield isTombstone(record) ? { gone: record } : { user: record };
   }
 
   release(): void {
     this.#preserved.clear();
+    this.#oldDocs.clear();
     this.#onRelease();
   }
 }

@@ -3,10 +3,15 @@
  * decided so far. Within a batch a later command sees the effect of an earlier
  * one. What a command adds is staged until `commit`; `discard` leaves no trace. Pure.
  */
-import type { AppSettings, Fact } from '../../protocol/entry.ts';
+import type { AppSettings } from '../../protocol/app-settings.ts';
+import type { Fact } from '../../protocol/entry.ts';
 import { nameKey } from '../../protocol/names.ts';
+import type { Micros } from '../../protocol/time.ts';
 import { isAlive, type StoredUser } from '../../protocol/user.ts';
 import { type Directory, isTombstone, type Tombstone, tombstoneOf } from './directory.ts';
+import type { DocReader } from './docs.ts';
+import { DraftDocs } from './docs.ts';
+import { RoleCounts } from './role-counts.ts';
 
 type Records = Map<string, StoredUser | Tombstone>;
 
@@ -16,6 +21,10 @@ export class Draft {
   readonly #staged: Records = new Map();
   /** Ids that took a name since the draft began. Never undone: whoever left a name again is found by looking at its record. */
   readonly #takers = new Map<string, string[]>();
+  readonly #committedDocs: DraftDocs;
+  readonly #stagedDocs: DraftDocs;
+  /** Users by role, beyond what the directory counts. */
+  readonly #committedRoles = new RoleCounts();
   readonly #stagedFacts: Fact[] = [];
   /** Facts of the commands that were accepted, in order. */
   readonly facts: Fact[] = [];
@@ -24,6 +33,22 @@ export class Draft {
   constructor(directory: Directory) {
     this.#directory = directory;
     this.#app = directory.app;
+    this.#committedDocs = new DraftDocs(directory.docs);
+    this.#stagedDocs = new DraftDocs(this.#committedDocs);
+  }
+
+  get docs(): DocReader {
+    return this.#stagedDocs;
+  }
+
+  /** Users of whom a ban or a mute has ended by `now`, at most `max`. What this draft already decided does not count yet. */
+  dueBy(now: Micros, max: number): readonly string[] {
+    return this.#directory.expiry.dueBy(now, max);
+  }
+
+  /** Living users with this role, as far as commands were accepted. */
+  usersWithRole(role: string): number {
+    return this.#directory.roles.get(role) + this.#committedRoles.get(role);
   }
 
   get app(): AppSettings {
@@ -51,6 +76,7 @@ export class Draft {
 
   stage(fact: Fact): void {
     this.#stagedFacts.push(fact);
+    if (fact.t === 'doc') this.#stagedDocs.put(fact);
     if (fact.t !== 'user' && fact.t !== 'deleted') return;
     const { user } = fact;
     this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
@@ -62,16 +88,25 @@ export class Draft {
   }
 
   commit(): void {
-    for (const [id, record] of this.#staged) this.#committed.set(id, record);
+    for (const [id, record] of this.#staged) {
+      this.#committedRoles.changed(alive(this.#committed.get(id) ?? this.#directory.record(id)), alive(record));
+      this.#committed.set(id, record);
+    }
     for (const fact of this.#stagedFacts) {
       this.facts.push(fact);
       if (fact.t === 'app') this.#app = fact.app;
+      else if (fact.t === 'doc') this.#committedDocs.put(fact);
     }
     this.discard();
   }
 
   discard(): void {
     this.#staged.clear();
+    this.#stagedDocs.clear();
     this.#stagedFacts.length = 0;
   }
+}
+
+function alive(record: StoredUser | Tombstone | undefined): StoredUser | undefined {
+  return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
 }

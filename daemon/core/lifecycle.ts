@@ -1,5 +1,5 @@
 /** The rules of delete, deactivate and reactivate, for one user and as tasks for many. Pure. */
-import type { Change, DeactivateCommand, DeleteCommand, Outcome, ReactivateCommand } from '../../protocol/command.ts';
+import type { Change, DeactivateCommand, DeleteCommand, Outcome, ReactivateCommand, RestoreCommand } from '../../protocol/command.ts';
 import type { DeleteMode } from '../../protocol/delete-options.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import type { Micros } from '../../protocol/time.ts';
@@ -7,7 +7,7 @@ import { isAlive, type StoredUser } from '../../protocol/user.ts';
 import { deletedUser, unknownUser } from './decide.ts';
 import { isTombstone } from './directory.ts';
 import type { Draft } from './draft.ts';
-import { checkUser, find } from './user-rules.ts';
+import { checkUser, find, type Problem, problem, refuseIfAny } from './user-rules.ts';
 
 /** A mode may follow a weaker one: what was marked can still be emptied, what was emptied can still be removed. */
 const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, hard: 3 };
@@ -56,6 +56,37 @@ export function decideReactivate(draft: Draft, command: ReactivateCommand, now: 
   });
 }
 
+/** Only soft-deleted users can be restored, with all their data. All or nothing. */
+export function decideRestore(draft: Draft, command: RestoreCommand, now: Micros): Outcome {
+  const problems: Problem[] = [];
+  const users: Outcome['users'][number][] = [];
+  for (const id of command.ids) {
+    const path = `user_ids[${id}]`;
+    const record = draft.record(id);
+    const why =
+      record === undefined
+        ? 'it does not exist'
+        : isTombstone(record)
+          ? 'hard deleted'
+          : record.deleted === undefined
+            ? 'not deleted'
+            : record.deleted === 'pruning'
+              ? 'pruned'
+              : undefined;
+    if (record === undefined || isTombstone(record) || why !== undefined) {
+      problems.push(problem('input', path, `user ${id} cannot be restored: ${why}`));
+      continue;
+    }
+    const { deleted_at: _at, deleted: _mode, ...rest } = record;
+    const user = { ...rest, rev: draft.nextSeq, updated_at: now };
+    problems.push(...checkUser(draft, `users[${id}]`, undefined, user));
+    draft.stage({ t: 'user', event: 'restored', user });
+    users.push({ user, change: 'updated' });
+  }
+  refuseIfAny([], problems);
+  return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
 function living(draft: Draft, id: string): StoredUser {
   const found = find(draft, id);
   if (found.kind === 'absent') throw unknownUser(id);
@@ -89,7 +120,7 @@ function forEach(
   }
   if (command.task !== undefined) {
     const task = { id: command.task, kind, status: 'completed' as const, created_at: now, updated_at: now };
-    draft.stage({ t: 'task', task: { ...task, result: Object.fromEntries(result) } });
+    draft.stage({ t: 'doc', kind: 'task', id: task.id, doc: { ...task, result: Object.fromEntries(result) } });
   }
   return { users, warnings: [], seq: draft.nextSeq - 1 };
 }

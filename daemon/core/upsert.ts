@@ -3,7 +3,7 @@ import type { Actor, Change, Outcome, PatchCommand, UpsertCommand } from '../../
 import { jsonEquals } from '../../protocol/json.ts';
 import { applyPatch } from '../../protocol/patch.ts';
 import type { Micros } from '../../protocol/time.ts';
-import { DEFAULT_ROLE, type StoredUser, type UserInput } from '../../protocol/user.ts';
+import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../protocol/user.ts';
 import type { Policy } from './decide.ts';
 import type { Draft } from './draft.ts';
 import { checkOwnRights, checkUser, find, type Problem, problem, refuseIfAny, sizeProblem } from './user-rules.ts';
@@ -119,16 +119,14 @@ function replaced(before: StoredUser | undefined, input: UserInput, now: Micros,
 /** All users without a team share one empty list. */
 const NO_TEAMS: string[] = [];
 
-/** What no upsert touches. */
+/** What no upsert touches. Most users have none of it. */
 function serverFields(user: StoredUser): Partial<StoredUser> | undefined {
-  const { last_active, deactivated_at, revoke_tokens_issued_before, sent } = user;
-  if (last_active === undefined && deactivated_at === undefined && revoke_tokens_issued_before === undefined && sent === undefined) {
-    return undefined;
+  let kept: Record<string, unknown> | undefined;
+  for (const field of SERVER_FIELDS) {
+    const value = user[field];
+    if (value === undefined) continue;
+    kept ??= {};
+    kept[field] = value;
   }
-  return {
-    ...(last_active === undefined ? undefined : { last_active }),
-    ...(deactivated_at === undefined ? undefined : { deactivated_at }),
-    ...(revoke_tokens_issued_before === undefined ? undefined : { revoke_tokens_issued_before }),
-    ...(sent === undefined ? undefined : { sent }),
-  };
+  return kept;
 }

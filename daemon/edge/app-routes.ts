@@ -1,48 +1,70 @@
 /** Endpoints about the application itself: settings, tasks, rate limits. */
+import Type from 'typebox';
+import { Nothing, timeIn as timeSchema } from '../../protocol/answers.ts';
+import type { AppSettings } from '../../protocol/app-settings.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
-import type { AppSettings, Task } from '../../protocol/entry.ts';
+import { type Task, TaskStatus } from '../../protocol/docs.ts';
 import { fieldErrors, RosterError } from '../../protocol/errors.ts';
 import { clip } from '../../protocol/explain.ts';
 import { type QueryFields, queryFlag } from '../../protocol/lifecycle-requests.ts';
-import { decodeSettings } from '../../protocol/requests.ts';
+import { decodeSettings, SettingsBody } from '../../protocol/requests.ts';
 import { type Micros, toNanos, toRfc3339 } from '../../protocol/time.ts';
 import { type Endpoint, inBothDialects } from './endpoint.ts';
 import { PLATFORMS, type Platform } from './rate-limits.ts';
 
 export const APP_ROUTES: readonly Endpoint[] = [
-  ...inBothDialects('/app', (path, dialect) => ({
+  ...inBothDialects('/app', (dialect) => ({
     operation: 'GetApp',
     method: 'GET',
-    path,
     access: 'server',
+    summary: 'The settings of the application',
+    answer: Type.Object({ app: Type.Object({}, { additionalProperties: true }) }),
     handle: ({ backend }) => ({ body: { app: renderApp(backend.directory.app, dialect) } }),
   })),
-  ...inBothDialects('/app', (path) => ({
+  ...inBothDialects('/app', () => ({
     operation: 'UpdateApp',
     method: 'PATCH',
-    path,
     access: 'server',
+    summary: 'Changes settings of the application',
+    body: SettingsBody,
+    answer: Nothing,
     handle: async ({ backend, body }) => {
       const { seq } = await backend.submit(decodeSettings(await body()), 'live');
       return { body: {}, seq };
     },
   })),
-  ...inBothDialects('/tasks/:id', (path, dialect) => ({
+  ...inBothDialects('/tasks/:id', (dialect) => ({
     operation: 'GetTask',
     method: 'GET',
-    path,
     access: 'server',
+    summary: 'How far a task is',
+    answer: Type.Object({
+      task_id: Type.String(),
+      status: TaskStatus,
+      created_at: timeSchema(dialect),
+      updated_at: timeSchema(dialect),
+      result: Type.Optional(Type.Object({}, { additionalProperties: true })),
+      error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
+    }),
     handle: ({ backend, id }) => {
-      const task = backend.directory.task(id);
+      const task = backend.directory.docs.get('task', id);
       if (task === undefined) throw new RosterError('not_found', `the task ${clip(id)} does not exist`);
       return { body: renderTask(task, dialect) };
     },
   })),
-  ...inBothDialects('/rate_limits', (path) => ({
+  ...inBothDialects('/rate_limits', () => ({
     operation: 'GetRateLimits',
     method: 'GET',
-    path,
     access: 'user',
+    summary: 'Limits of endpoints and what remains of them',
+    query: Type.Object({
+      ...Object.fromEntries(PLATFORMS.map((platform) => [platform, Type.Optional(Type.Boolean())])),
+      endpoints: Type.Optional(Type.String()),
+    }),
+    answer: Type.Record(
+      Type.String(),
+      Type.Record(Type.String(), Type.Object({ limit: Type.Integer(), remaining: Type.Integer(), reset: Type.Integer() })),
+    ),
     handle: async ({ rateLimits, query }) => {
       const endpoints = endpointNames(query.endpoints);
       const wanted = wantedPlatforms(query);

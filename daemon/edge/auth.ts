@@ -26,6 +26,10 @@ export interface Credentials {
   readonly token: string | undefined;
   /** `Stream-Auth-Type`. Missing means `jwt`. */
   readonly authType?: string | undefined;
+  /** Whether somebody without a user may ask: no token, or the anonymous one. */
+  readonly mayBeAnonymous?: boolean;
+  /** Whether a server's token that is good for some feeds resources only is let in; what it may do is for the caller to check. */
+  readonly mayBeScoped?: boolean;
   /** The token is shown only once, as by a live connection: not worth remembering. */
   readonly isOnce?: boolean;
 }
@@ -75,15 +79,18 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     recheck(caller) {
       if (caller.kind === 'user') checkUser(caller.id, caller.iat);
     },
-    authenticate({ apiKey: givenKey, token, authType, isOnce = false }) {
+    authenticate({ apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false }) {
       if (givenKey === undefined || !sameBytes(Buffer.from(givenKey), key)) throw new RosterError('api_key');
       // The published errors give a missing type code 2. Leaving it out is harmless, since there is one type; naming another is not.
-      if (authType !== undefined && authType !== '' && authType.toLowerCase() !== 'jwt') {
-        throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
-      }
+      const type = authType === undefined || authType === '' ? 'jwt' : authType.toLowerCase();
+      if (mayBeAnonymous && (type === 'anonymous' || token === undefined || token === '')) return { kind: 'anonymous' };
+      if (type !== 'jwt') throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
       const claims = isOnce ? verify(bare(token), apiSecret) : claimsOf(bare(token));
       checkClaims(claims, now());
       const caller = callerOf(claims);
+      if (caller.kind === 'server' && caller.scope !== undefined && !mayBeScoped) {
+        throw new RosterError('not_allowed', 'a feeds token is not good for this');
+      }
       if (caller.kind !== 'user') return caller;
       if (!isUserId(caller.id)) throw new RosterError('auth', "the token's user_id is not a user id");
       checkUser(caller.id, caller.iat);

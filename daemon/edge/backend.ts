@@ -15,7 +15,7 @@ export type { Visibility };
 export type Lane = 'live' | 'bulk';
 
 /** The directory as the edge may see it: it looks things up and changes nothing. */
-export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'task' | 'app' | 'size'>;
+export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users'>;
 
 export interface Backend {
   readonly directory: DirectoryReader;

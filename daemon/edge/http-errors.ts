@@ -3,6 +3,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldErrors, RosterError, renderChatError } from '../../protocol/errors.ts';
+import { renderFeedsError } from '../../protocol/feeds/feeds-errors.ts';
+import type { RouteDialect } from './endpoint.ts';
 import type { EdgeLogger } from './logger.ts';
 
 /** Operation of a request that is none of ours. */
@@ -11,6 +13,7 @@ export const REQUEST = 'Request';
 /** What is written about a request: never its query, its token or its body. */
 export interface Trace {
   readonly operation: string;
+  readonly dialect: RouteDialect;
   readonly id: string;
   readonly method: string;
   readonly route: string;
@@ -20,8 +23,13 @@ export interface Trace {
   readonly isRoutine?: boolean;
 }
 
-export function errorText(error: RosterError, operation: string, duration: string): string {
-  return JSON.stringify(renderChatError(error, operation, duration));
+/** Status and body of the refusal, in the dialect of the request. */
+export function errorAnswer(error: RosterError, { operation, dialect }: Pick<Trace, 'operation' | 'dialect'>, duration: string) {
+  if (dialect === 'feeds') {
+    const body = renderFeedsError(error, duration);
+    return { status: body.status_code, text: JSON.stringify(body) };
+  }
+  return { status: error.spec.status, text: JSON.stringify(renderChatError(error, operation, duration)) };
 }
 
 /** One line per request; its level is that of the error, when there was one. */
@@ -64,7 +72,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
   const refusal = refusalOf(error.code);
   const { status, level } = refusal.spec;
   logger[level]({ error: refusal.kind, cause: error.code }, 'connection refused');
-  const body = errorText(refusal, REQUEST, '0.00ms');
+  const body = errorAnswer(refusal, { operation: REQUEST, dialect: 'v1' }, '0.00ms').text;
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json; charset=utf-8',

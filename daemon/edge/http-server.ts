@@ -9,17 +9,16 @@ import { parse as parseQueryString } from 'node:querystring';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { RosterError } from '../../protocol/errors.ts';
 import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
-import { APP_ROUTES } from './app-routes.ts';
 import type { Authenticator, Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
-import type { Endpoint, Watchers } from './endpoint.ts';
+import type { Answer, Call, Endpoint, RouteDialect, Services, Watchers } from './endpoint.ts';
 import { readJsonBody } from './http-body.ts';
-import { answerClientError, asRosterError, errorText, REQUEST, type Trace, writeLog } from './http-errors.ts';
-import { LIFECYCLE_ROUTES } from './lifecycle-routes.ts';
+import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, writeLog } from './http-errors.ts';
 import type { EdgeLogger } from './logger.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, type Verdict } from './rate-limits.ts';
-import { USERS_ROUTES } from './users-routes.ts';
+import { ROUTES } from './routes.ts';
+import type { UrlSigner } from './signed-urls.ts';
 
 export interface HttpOptions {
   readonly backend: Backend;
@@ -29,6 +28,8 @@ export interface HttpOptions {
   readonly origins: readonly string[];
   readonly rateLimits: RateLimitOptions;
   readonly watchers: Watchers;
+  readonly services: Services;
+  readonly urls: UrlSigner;
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** Times against slow clients, milliseconds. */
@@ -53,8 +54,6 @@ const HEADER_BYTES_MAX = 32 * 1024;
 const PARAM_CHARS_MAX = 4_096;
 /** Parameters beyond these are ignored. */
 const QUERY_KEYS_MAX = 100;
-
-const ROUTES: readonly Endpoint[] = [...USERS_ROUTES, ...LIFECYCLE_ROUTES, ...APP_ROUTES];
 
 type Query = { Querystring: QueryFields };
 type Request = FastifyRequest<Query>;
@@ -103,7 +102,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
   app.setErrorHandler<Error>((error, request, reply) => {
     const endpoint = ROUTES.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
-    return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST), request, reply, error);
+    return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST, dialectOfPath(request.url)), request, reply, error);
   });
   return app;
 }
@@ -118,9 +117,10 @@ function flatQuery(text: string): Record<string, string> {
   return Object.fromEntries(flat);
 }
 
-function newTrace(request: Refusable, operation: string): Trace {
+function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
   return {
     operation,
+    dialect,
     id: request.id,
     method: request.method,
     // The pattern, not the path: whatever a caller puts into a path stays out of the log.
@@ -148,47 +148,66 @@ class HttpEdge {
   }
 
   async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-    const { backend, origins } = this.#options;
-    const trace = newTrace(request, endpoint.operation);
+    const trace = newTrace(request, endpoint.operation, endpoint.dialect);
     try {
-      allowOrigin(request, reply, origins);
-      const caller = this.#authenticate(request);
+      allowOrigin(request, reply, this.#options.origins);
+      const caller = this.#admit(endpoint, request);
       trace.caller = caller.kind;
       await this.#count(endpoint.operation, caller, request, reply);
       if (endpoint.access === 'server' && caller.kind !== 'server') throw this.#serverOnly(endpoint.operation, caller);
-      if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
-      const { query, raw } = request;
-      const id = pathParameter(request.params);
-      const {
-        status = 200,
-        body,
-        seq,
-      } = await endpoint.handle({
-        backend,
-        caller,
-        id,
-        query,
-        rateLimits: this.#limits,
-        watchers: this.#options.watchers,
-        isMinimal: header(request.headers.prefer)?.includes('return=minimal') === true,
-        body: () => readJsonBody(raw),
-      });
-      if (seq !== undefined) reply.header('X-Rosterd-Position', `${backend.position.epoch}:${seq}`);
-      return this.#send(trace, reply, status, JSON.stringify({ ...body, duration: duration(trace) }));
+      if (!this.#options.backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
+      return this.#answer(trace, reply, await endpoint.handle(this.#call(caller, request)));
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
   }
 
-  /** Writes the error down in the one form they all have. Whatever is not a RosterError is a mistake of ours. */
+  #call(caller: Caller, { query, raw, params, headers }: Request): Call {
+    const { backend, services, watchers } = this.#options;
+    const named = textParameters(params);
+    return {
+      backend,
+      services,
+      caller,
+      id: named.id ?? '',
+      params: named,
+      query,
+      client: header(headers['x-stream-client']),
+      rateLimits: this.#limits,
+      watchers,
+      isMinimal: header(headers.prefer)?.includes('return=minimal') === true,
+      body: () => readJsonBody(raw),
+      rawBody: raw,
+    };
+  }
+
+  #answer(trace: Trace, reply: FastifyReply, { status = 200, body, seq, headers = {}, file, isPlain }: Answer): FastifyReply {
+    reply.headers(headers);
+    if (seq !== undefined) reply.header('X-Rosterd-Position', `${this.#options.backend.position.epoch}:${seq}`);
+    if (file === undefined) {
+      return this.#send(trace, reply, status, JSON.stringify(isPlain === true ? body : { ...body, duration: duration(trace) }));
+    }
+    writeLog(this.#options.logger, trace, status, undefined);
+    return reply
+      .code(status)
+      .headers({
+        'Content-Type': file.type,
+        'Content-Length': String(file.bytes),
+        'Content-Disposition': `attachment; filename="${file.name}"`,
+      })
+      .send(file.stream);
+  }
+
+  /** Writes the error down in the form of the dialect. Whatever is not a RosterError is a mistake of ours. */
   async refuse(trace: Trace, request: Refusable, reply: FastifyReply, thrown: unknown): Promise<FastifyReply> {
     const error = asRosterError(thrown);
     if (error.kind === 'internal') {
       this.#options.logger.error({ err: thrown, id: trace.id, operation: trace.operation }, 'unexpected error');
     }
-    if (error.spec.status >= 500) reply.header('X-Request-Id', trace.id);
+    const { status, text } = errorAnswer(error, trace, duration(trace));
+    if (status >= 500) reply.header('X-Request-Id', trace.id);
     await this.#showLimit(trace.operation, request, reply);
-    return this.#send(trace, reply, error.spec.status, errorText(error, trace.operation, duration(trace)), error);
+    return this.#send(trace, reply, status, text, error);
   }
 
   badPath(request: Refusable, reply: FastifyReply): void {
@@ -205,7 +224,7 @@ class HttpEdge {
       methods.length > 0
         ? `${request.method} is not supported here; there are ${methods.join(', ')}`
         : `there is no such endpoint for ${request.method}`;
-    return await this.refuse(newTrace(request, REQUEST), request, reply, new RosterError('not_found', reason));
+    return await this.refuse(newTrace(request, REQUEST, dialectOfPath(request.url)), request, reply, new RosterError('not_found', reason));
   }
 
   async preflight(request: Request, reply: FastifyReply): Promise<FastifyReply> {
@@ -230,11 +249,20 @@ class HttpEdge {
     return text === '' ? reply.send() : reply.header('Content-Type', 'application/json; charset=utf-8').send(text);
   }
 
-  #authenticate({ headers, query }: Request): Caller {
-    return this.#options.authenticator.authenticate({
+  /** Who asks. Where a URL speaks for itself, whoever has it counts as anonymous. */
+  #admit({ access, dialect }: Endpoint, { method, headers, query, url }: Request): Caller {
+    const { authenticator, urls } = this.#options;
+    if (access === 'open') return { kind: 'anonymous' };
+    if (access === 'signed') {
+      urls.check(method, url.split('?')[0] ?? '', query);
+      return { kind: 'anonymous' };
+    }
+    return authenticator.authenticate({
       apiKey: query.api_key,
       token: headers.authorization ?? query.authorization,
       authType: header(headers['stream-auth-type']) ?? query['stream-auth-type'],
+      mayBeAnonymous: access === 'guest',
+      mayBeScoped: dialect === 'feeds',
     });
   }
 
@@ -261,14 +289,22 @@ class HttpEdge {
   }
 }
 
-function pathParameter(params: unknown): string {
-  const id = typeof params === 'object' && params !== null && 'id' in params ? params.id : undefined;
-  return typeof id === 'string' ? id : '';
+function textParameters(params: unknown): Readonly<Record<string, string>> {
+  if (typeof params !== 'object' || params === null) return {};
+  return Object.fromEntries(Object.entries(params).filter(([, value]) => typeof value === 'string'));
+}
+
+/** Paths below this prefix are of the feeds dialect, also where there is no endpoint. */
+function dialectOfPath(url: string): RouteDialect {
+  if (/^\/+api\/+v1\.0(\/|\?|$)/.test(url)) return 'feeds';
+  return /^\/+api\/+v2(\/|\?|$)/.test(url) ? 'v2' : 'v1';
 }
 
 /** Methods of the endpoints whose pattern matches the path of `url`. */
 function methodsOf(url: string): string[] {
   const path = (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-  const matching = ROUTES.filter((route) => new RegExp(`^${route.path.replace(':id', '[^/]+')}$`).test(path));
+  const matching = ROUTES.filter((route) =>
+    new RegExp(`^${route.path.replaceAll('.', '\\.').replaceAll(/:[a-z_]+/g, '[^/]+')}$`).test(path),
+  );
   return [...new Set(matching.map((route) => route.method))];
 }

@@ -3,62 +3,89 @@
  * is the user. Many: the answer is a task, which is finished by the time it can be asked for.
  */
 import { randomUUID } from 'node:crypto';
+import Type, { type TSchema } from 'typebox';
+import { TaskStarted, userIn } from '../../protocol/answers.ts';
 import type { Command } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import {
+  DeactivateUserBody,
+  DeactivateUsersBody,
+  DeleteUsersBody,
   decodeDeactivateUser,
   decodeDeactivateUsers,
   decodeDeleteUser,
   decodeDeleteUsers,
   decodeReactivateUser,
   decodeReactivateUsers,
+  ReactivateUserBody,
 } from '../../protocol/lifecycle-requests.ts';
 import { renderV1, renderV2 } from '../../protocol/render.ts';
-import { type Answer, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { type Answer, asideOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
 
 export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
   {
     operation: 'DeleteUser',
     method: 'DELETE',
     path: '/users/:id',
+    dialect: 'v1',
     access: 'server',
+    summary: 'Deletes one user, at once',
+    query: Type.Object({
+      mark_messages_deleted: Type.Optional(Type.Boolean()),
+      hard_delete: Type.Optional(Type.Boolean()),
+      delete_conversation_channels: Type.Optional(Type.Boolean()),
+    }),
+    answer: Type.Object({ user: userIn('v1') }),
     handle: (call) => forOne(call, decodeDeleteUser(call.id, call.query), 'v1'),
   },
-  ...inBothDialects('/users/:id/deactivate', (path, dialect) => ({
+  ...inBothDialects('/users/:id/deactivate', (dialect) => ({
     operation: 'DeactivateUser',
     method: 'POST',
-    path,
     access: 'server',
+    summary: 'Deactivates one user: its data stays, its connections end',
+    body: DeactivateUserBody,
+    answer: Type.Object({ user: userIn(dialect) }),
     handle: async (call) => forOne(call, decodeDeactivateUser(call.id, await call.body()), dialect),
   })),
-  ...inBothDialects('/users/:id/reactivate', (path, dialect) => ({
+  ...inBothDialects('/users/:id/reactivate', (dialect) => ({
     operation: 'ReactivateUser',
     method: 'POST',
-    path,
     access: 'server',
+    summary: 'Reactivates one user',
+    body: ReactivateUserBody,
+    answer: Type.Object({ user: userIn(dialect) }),
     handle: async (call) => forOne(call, decodeReactivateUser(call.id, await call.body()), dialect),
   })),
-  ...forMany('/users/delete', 'DeleteUsers', decodeDeleteUsers),
-  ...forMany('/users/deactivate', 'DeactivateUsers', decodeDeactivateUsers),
-  ...forMany('/users/reactivate', 'ReactivateUsers', decodeReactivateUsers),
+  ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, decodeDeleteUsers),
+  ...forMany('/users/deactivate', 'DeactivateUsers', 'Deactivates up to 100 users as a task', DeactivateUsersBody, decodeDeactivateUsers),
+  ...forMany('/users/reactivate', 'ReactivateUsers', 'Reactivates up to 100 users as a task', DeactivateUsersBody, decodeReactivateUsers),
 ];
 
-async function forOne({ backend }: Call, command: Command, dialect: Dialect): Promise<Answer> {
-  const { users, seq } = await backend.submit(command, 'live');
+async function forOne(call: Call, command: Command, dialect: Dialect): Promise<Answer> {
+  const { users, seq } = await call.backend.submit(command, 'live');
   const user = users[0]?.user;
   if (user === undefined) throw new RosterError('internal', 'the command named no user');
+  const aside = asideOf(call, user.id);
   // After a delete nobody is online any more, whatever sockets are still being closed.
-  const aside = { online: user.deleted_at === undefined && backend.online(user.id) };
-  return { body: { user: dialect === 'v1' ? renderV1(user, aside) : renderV2(user, aside) }, seq };
+  const shown = { ...aside, online: user.deleted_at === undefined && aside.online };
+  return { body: { user: dialect === 'v1' ? renderV1(user, shown) : renderV2(user, shown) }, seq };
 }
 
-function forMany(path: string, operation: string, decode: (body: unknown, task: string) => Command): readonly Endpoint[] {
-  return inBothDialects(path, (dialectPath) => ({
+function forMany(
+  path: string,
+  operation: string,
+  summary: string,
+  schema: TSchema,
+  decode: (body: unknown, task: string) => Command,
+): readonly Endpoint[] {
+  return inBothDialects(path, () => ({
     operation,
     method: 'POST',
-    path: dialectPath,
     access: 'server',
+    summary,
+    body: schema,
+    answer: TaskStarted,
     handle: async ({ backend, body }) => {
       const task = randomUUID();
       const { seq } = await backend.submit(decode(await body(), task), 'bulk');

@@ -1,43 +1,53 @@
 /** Endpoints that write and find users: upsert, partial update, query. */
+import Type, { type TSchema } from 'typebox';
+import { fullUserIn } from '../../protocol/answers.ts';
 import type { Change, Outcome } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import { parseQuery } from '../../protocol/query-spec.ts';
 import { renderV1, renderV2Full } from '../../protocol/render.ts';
-import { bodyObject, decodePatches, decodeUpsert } from '../../protocol/requests.ts';
+import { bodyObject, decodePatches, decodeUpsert, PatchBody, UpsertBody } from '../../protocol/requests.ts';
 import type { StoredUser } from '../../protocol/user.ts';
-import type { Backend, Visibility } from './backend.ts';
-import { type Answer, actorOf, type Call, type Endpoint, inBothDialects, laneOf } from './endpoint.ts';
+import type { Visibility } from './backend.ts';
+import { type Answer, actorOf, asideOf, type Call, type Endpoint, inBothDialects, laneOf } from './endpoint.ts';
 import { parseJson } from './http-body.ts';
 
 export const USERS_ROUTES: readonly Endpoint[] = [
-  ...inBothDialects('/users', (path, dialect) => ({
+  ...inBothDialects('/users', (dialect) => ({
     operation: 'UpdateUsers',
     method: 'POST',
-    path,
     access: 'user',
-    handle: async ({ backend, caller, body, isMinimal }) => {
+    summary: 'Creates users, or replaces name, image and custom data of those that exist',
+    body: UpsertBody,
+    answer: changedUsersIn(dialect),
+    handle: async (call) => {
+      const { backend, caller, body } = call;
       const command = decodeUpsert(dialect, await body(), actorOf(caller));
       const outcome = await backend.submit(command, laneOf(caller, command.users.length));
       const isCreated = outcome.users.some(({ change }) => change === 'created');
-      return { ...changedUsers(backend, outcome, dialect, isMinimal), status: isCreated ? 201 : 200 };
+      return { ...changedUsers(call, outcome, dialect), status: isCreated ? 201 : 200 };
     },
   })),
-  ...inBothDialects('/users', (path, dialect) => ({
+  ...inBothDialects('/users', (dialect) => ({
     operation: 'UpdateUsersPartial',
     method: 'PATCH',
-    path,
     access: 'user',
-    handle: async ({ backend, caller, body, isMinimal }) => {
+    summary: 'Sets and removes single fields of users',
+    body: PatchBody,
+    answer: changedUsersIn(dialect),
+    handle: async (call) => {
+      const { backend, caller, body } = call;
       const command = decodePatches(await body(), actorOf(caller));
-      return changedUsers(backend, await backend.submit(command, laneOf(caller, command.patches.length)), dialect, isMinimal);
+      return changedUsers(call, await backend.submit(command, laneOf(caller, command.patches.length)), dialect);
     },
   })),
-  ...inBothDialects('/users', (path, dialect) => ({
+  ...inBothDialects('/users', (dialect) => ({
     operation: 'QueryUsers',
     method: 'GET',
-    path,
     access: 'user',
+    summary: 'Finds users',
+    query: Type.Object({ payload: Type.Optional(Type.String()), connection_id: Type.Optional(Type.String()) }),
+    answer: Type.Object({ users: Type.Array(fullUserIn(dialect)) }),
     handle: async (call) => {
       const { backend, caller, query, watchers } = call;
       const visibility = visibilityOf(call);
@@ -50,22 +60,28 @@ export const USERS_ROUTES: readonly Endpoint[] = [
           users.map(({ id }) => id),
         );
       }
-      return { body: { users: users.map((user) => renderUser(backend, user, dialect)) } };
+      return { body: { users: users.map((user) => renderUser(call, user, dialect)) } };
     },
   })),
 ];
 
-export function renderUser(backend: Backend, user: StoredUser, dialect: Dialect): Record<string, unknown> {
-  const aside = { online: backend.online(user.id) };
+function changedUsersIn(dialect: Dialect): TSchema {
+  const ids = Type.Array(Type.String());
+  const fields = { users: Type.Record(Type.String(), fullUserIn(dialect)), created: ids, updated: ids, unchanged: ids };
+  return dialect === 'v1' ? Type.Object(fields) : Type.Object({ ...fields, membership_deletion_task_id: Type.String() });
+}
+
+export function renderUser(call: Pick<Call, 'backend' | 'caller'>, user: StoredUser, dialect: Dialect): Record<string, unknown> {
+  const aside = asideOf(call, user.id);
   return dialect === 'v1' ? renderV1(user, aside) : renderV2Full(user, aside);
 }
 
 /** The users by id as they are now, and beside them which of them changed: `rosterd sync` counts by it. */
-function changedUsers(backend: Backend, outcome: Outcome, dialect: Dialect, isMinimal: boolean): Answer {
+function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): Answer {
   const users: Record<string, unknown> = {};
   const ids: Record<Change, string[]> = { created: [], updated: [], unchanged: [] };
   for (const { user, change } of outcome.users) {
-    if (!isMinimal) users[user.id] = renderUser(backend, user, dialect);
+    if (!call.isMinimal) users[user.id] = renderUser(call, user, dialect);
     ids[change].push(user.id);
   }
   const membership = dialect === 'v2' ? { membership_deletion_task_id: '' } : undefined;

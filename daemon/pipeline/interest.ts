@@ -17,6 +17,9 @@ export type Want =
 
 export type Match = 'enter' | 'stay' | 'leave';
 
+/** Whose eyes the interest sees with: a server hears of everything, a user of itself, others only of what all may hear. */
+export type Reach = 'server' | 'self' | 'others';
+
 type Predicate = (user: StoredUser, online: boolean) => boolean;
 
 /** One named want of one subscriber. */
@@ -24,23 +27,25 @@ export class Interest {
   /** Name given by the client; empty for the interest in oneself, which is never named in events. */
   readonly name: string;
   readonly want: Want;
+  readonly reach: Reach;
   /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
   since: number;
   /** The name as JSON; empty when there is none. */
   readonly label: string;
   readonly #matches: Predicate | undefined;
 
-  constructor(name: string, want: Want, since: number) {
+  constructor(name: string, want: Want, since: number, reach: Reach) {
     this.name = name;
     this.label = name === '' ? '' : JSON.stringify(name);
     this.want = want;
     this.since = since;
+    this.reach = reach;
     this.#matches = predicate(want);
   }
 
   /** How the event concerns this interest: `enter`, `stay` or `leave` where membership can change, `true` where it cannot. */
   concerns(event: LiveEvent): Match | boolean {
-    if (event.seq <= this.since) return false;
+    if (event.seq <= this.since || !this.#mayHear(event)) return false;
     switch (this.want.kind) {
       case 'all':
         return true;
@@ -50,6 +55,10 @@ export class Interest {
       case 'filter':
         return this.#membership(event);
     }
+  }
+
+  #mayHear({ audience }: LiveEvent): boolean {
+    return audience === 'all' || this.reach === 'server' || (audience === 'self' && this.reach === 'self');
   }
 
   #membership({ after, before, knowsBefore, online }: LiveEvent): Match | false {

@@ -3,7 +3,7 @@
  * per decoration (the subscription names a receiver is told), however many sockets it goes to.
  */
 import { type Entry, lastSeq } from '../../protocol/entry.ts';
-import { type EventDialect, eventType, renderEvent, type UserEventType } from '../../protocol/event.ts';
+import { type Audience, audienceOf, type EventDialect, eventType, renderEvent } from '../../protocol/event.ts';
 import type { Aside } from '../../protocol/render.ts';
 import type { Micros } from '../../protocol/time.ts';
 import type { StoredUser } from '../../protocol/user.ts';
@@ -17,7 +17,8 @@ const FRAMES_KEPT = 4;
 
 export class LiveEvent {
   readonly seq: number;
-  readonly type: UserEventType;
+  readonly type: string;
+  readonly audience: Audience;
   readonly after: StoredUser;
   /** The living user before; undefined when there was none. */
   readonly before: StoredUser | undefined;
@@ -29,9 +30,10 @@ export class LiveEvent {
   readonly #bodies = new Map<EventDialect, string>();
   readonly #frames = new Map<string, Buffer>();
 
-  constructor(change: UserChange, type: UserEventType, at: Micros, aside: Aside, knowsBefore: boolean) {
+  constructor(change: UserChange, type: string, at: Micros, aside: Aside, knowsBefore: boolean) {
     this.seq = change.seq;
     this.type = type;
+    this.audience = audienceOf(change.fact);
     this.before = change.before;
     this.after = change.after;
     this.knowsBefore = knowsBefore;
@@ -90,7 +92,7 @@ export function batchOf(entry: Entry, changes: readonly UserChange[], online: (i
 export function batchFromLog(entry: Entry, online: (id: string) => boolean): EventBatch {
   const events: LiveEvent[] = [];
   for (const [index, fact] of entry.facts.entries()) {
-    if (fact.t !== 'user' && fact.t !== 'deleted') continue;
+    if (fact.t === 'app' || fact.t === 'doc') continue;
     const type = eventType(fact);
     if (type === undefined) continue;
     const change = { seq: entry.first + index, fact, before: undefined, after: fact.user };

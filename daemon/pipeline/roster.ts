@@ -68,6 +68,7 @@ export class Roster {
   readonly #history: History<EventBatch>;
   #ready = true;
   #listener: EventsListener = () => {};
+  readonly #appliedListeners: ((entry: Entry) => void)[] = [];
 
   /** Loads the snapshot, replays the log up to its head, and is then ready to serve. */
   static async open(options: RosterOptions): Promise<Roster> {
@@ -135,6 +136,12 @@ export class Roster {
     );
     this.hub.publish(batch);
     this.#snapshotter.applied();
+    for (const listener of this.#appliedListeners) listener(entry);
+  }
+
+  /** Adds a listener that hears of every applied entry, after the directory changed. It must not throw and must not take long. */
+  onApplied(listener: (entry: Entry) => void): void {
+    this.#appliedListeners.push(listener);
   }
 
   /** Names the one listener that hears of events before any subscriber does. */

@@ -187,9 +187,14 @@ function weightOf(command: Command): number {
     case 'delete':
     case 'deactivate':
     case 'reactivate':
+    case 'restore':
       return command.ids.length + 1;
-    case 'connect':
-    case 'settings':
+    case 'docs':
+    case 'push':
+      return command.changes.length;
+    case 'expire':
+      return LIMITS.batchUsers;
+    default:
       return 1;
   }
 }

@@ -44,7 +44,7 @@ export class Subscriber {
     for (const interest of this.interests.values()) {
       // Interest in oneself is part of everything and adds no name.
       if (interest.name === '' && interest.want.kind === 'ids') continue;
-      if (named !== undefined || interest.want.kind !== 'all') return undefined;
+      if (named !== undefined || interest.want.kind !== 'all' || interest.reach !== 'server') return undefined;
       named = interest;
     }
     return named;

@@ -48,6 +48,12 @@ interface ClientEvents {
   'user.deleted': (event: UserEvent) => void;
   'user.deactivated': (event: UserEvent) => void;
   'user.reactivated': (event: UserEvent) => void;
+  'user.banned': (event: UserEvent) => void;
+  'user.unbanned': (event: UserEvent) => void;
+  'user.muted': (event: UserEvent) => void;
+  'user.unmuted': (event: UserEvent) => void;
+  'user.flagged': (event: UserEvent) => void;
+  'user.unflagged': (event: UserEvent) => void;
   state: (state: ConnectionState) => void;
   /** The daemon could not go on from the last position: events may have been missed, these are the users of the subscription now. */
   resync: (sub: string, users: readonly LiveUser[]) => void;

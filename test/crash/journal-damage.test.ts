@@ -403,8 +403,8 @@ test('LG5 an entry that cannot be encoded is refused for good, and costs nothing
   circular.self = circular;
   const one = draft('a');
   const [fact] = one.facts;
-  assert.ok(fact?.t === 'task', 'drafts hold tasks');
-  const bad = { ...one, facts: [{ ...fact, task: { ...fact.task, result: { circular } } }] };
+  assert.ok(fact?.t === 'doc' && fact.kind === 'task' && fact.doc !== null, 'drafts hold tasks');
+  const bad = { ...one, facts: [{ ...fact, doc: { ...fact.doc, result: { circular } } }] };
   await assert.rejects(log.append(0, bad), TypeError);
   await appendOne(log, draft('b'));
   assert.deepEqual(

@@ -27,7 +27,7 @@ const RULES: readonly { readonly folder: string; readonly may: readonly (string 
       'rate-limiter-flexible',
     ],
   },
-  { folder: 'daemon/jobs/', may: [/^daemon\/pipeline\//, /^protocol\//, /^node:/] },
+  { folder: 'daemon/jobs/', may: [/^daemon\/pipeline\//, /^protocol\//, /^node:/, 'p-limit'] },
   { folder: 'daemon/cli/', may: [/./] },
   { folder: 'daemon/main.ts', may: [/./] },
 ];

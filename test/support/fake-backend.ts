@@ -8,7 +8,9 @@ import { Draft } from '../../daemon/core/draft.ts';
 import { runQuery, type Visibility } from '../../daemon/core/query.ts';
 import { createAuthenticator } from '../../daemon/edge/auth.ts';
 import type { Backend, Lane } from '../../daemon/edge/backend.ts';
+import type { Services } from '../../daemon/edge/endpoint.ts';
 import { createHttp, type HttpOptions } from '../../daemon/edge/http-server.ts';
+import { createUrlSigner } from '../../daemon/edge/signed-urls.ts';
 import type { Command, Outcome } from '../../protocol/command.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
 import type { StoredUser } from '../../protocol/user.ts';
@@ -109,6 +111,17 @@ export interface HttpWorld {
   readonly send: Send;
 }
 
+/** Services without files. */
+export function fakeServices(): Services {
+  return {
+    files: { saveUpload: async () => ({ bytes: 0 }), hasUpload: async () => false, openExport: async () => undefined },
+    issueToken: (claims) => signed(claims),
+    signUrl: (path, untilS) => `http://roster.test${path}?exp=${untilS}`,
+    nowMs: () => NOW_MS,
+    compatStubs: false,
+  };
+}
+
 /** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have. */
 export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
   const backend = new FakeBackend();
@@ -121,6 +134,8 @@ export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
     origins: [],
     watchers: { watch: () => {} },
     rateLimits: { mode: 'clients' },
+    urls: createUrlSigner({ secret: API_SECRET, baseUrl: () => 'http://roster.test', now: () => NOW_MS }),
+    services: fakeServices(),
     ...options,
   });
   const send: Send = async (method, path, { token = SERVER_TOKEN, body, payload, headers = {}, query = {} } = {}) => {

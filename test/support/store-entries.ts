@@ -7,7 +7,8 @@ export function draft(id: string, options: { facts?: number; bytes?: number; tim
   const { facts = 1, bytes = 20, time = 1_700_000_000_000_000 } = options;
   const list = Array.from({ length: facts }, (_, index): Fact => {
     const result = { text: `é${'x'.repeat(bytes)}` };
-    return { t: 'task', task: { id: `${id}-${index}`, kind: 'test', status: 'waiting', created_at: 0, updated_at: 0, result } };
+    const doc = { id: `${id}-${index}`, kind: 'test', status: 'waiting', created_at: 0, updated_at: 0, result } as const;
+    return { t: 'doc', kind: 'task', id: doc.id, doc };
   });
   return { id, time, facts: list };
 }

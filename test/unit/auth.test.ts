@@ -110,7 +110,7 @@ describe('authenticate', () => {
     const after = userToken('ann', { iat: NOW_S });
     await backend.submit({ kind: 'upsert', actor: SERVER, users: [{ id: 'ann', custom: {} }], problems: [] }, 'live');
     admit(before);
-    await backend.submit({ kind: 'settings', revoke_tokens_issued_before: NOW_MS * 1000 }, 'live');
+    await backend.submit({ kind: 'settings', set: { revoke_tokens_issued_before: NOW_MS * 1000 } }, 'live');
     refused('token_expired', () => admit(before), /revoked/);
     refused('token_expired', () => admit(userToken('unknown')), /revoked/);
     admit(after);
@@ -120,7 +120,7 @@ describe('authenticate', () => {
     refused('token_expired', () => authenticator.recheck({ kind: 'user', id: 'ann' }), /revoked/);
     authenticator.recheck({ kind: 'user', id: 'ann', iat: NOW_S });
     authenticator.recheck(SERVER);
-    await backend.submit({ kind: 'settings', revoke_tokens_issued_before: null }, 'live');
+    await backend.submit({ kind: 'settings', set: { revoke_tokens_issued_before: null } }, 'live');
     admit(before);
   });
 

@@ -208,7 +208,7 @@ test('US8 unique names: within the app, within common teams, within a batch, and
     { id: 'old1', name: 'Same' },
     { id: 'old2', name: 'same' },
   ]);
-  app.run({ kind: 'settings', enforce_unique_usernames: 'app' });
+  app.run({ kind: 'settings', set: { enforce_unique_usernames: 'app' } });
   app.upsert([{ id: 'old1', name: 'Same', custom: { a: 1 } }]);
   app.upsert([{ id: 'ann', name: 'John Doe' }]);
   for (const name of ['john.doe', 'JOHN  DOE', 'Ｊohn Doe']) assert.equal(refusal(() => app.connect('bob', { name })).spec.code, 6, name);
@@ -228,7 +228,7 @@ test('US8 unique names: within the app, within common teams, within a batch, and
   app.connect('bob', { name: 'John Doe' });
 
   const team = new Bench();
-  team.run({ kind: 'settings', enforce_unique_usernames: 'team' });
+  team.run({ kind: 'settings', set: { enforce_unique_usernames: 'team' } });
   team.upsert([
     { id: 'a', name: 'Ann', teams: ['red'] },
     { id: 'b', name: 'Ann', teams: ['blue'] },
@@ -284,12 +284,12 @@ test('US11 with a task each user succeeds or fails alone, and the finished task 
   const bench = new Bench();
   bench.upsert([{ id: 'ann' }, { id: 'bob' }]);
   bench.run({ kind: 'delete', ids: ['ann', 'nobody', 'bob'], mode: 'soft', options: {}, task: 't1' });
-  assert.deepEqual(bench.directory.task('t1')?.result, {
+  assert.deepEqual(bench.directory.docs.get('task', 't1')?.result, {
     ann: { status: 'ok' },
     nobody: { status: 'error', error: 'the user nobody does not exist' },
     bob: { status: 'ok' },
   });
-  assert.equal(bench.directory.task('t1')?.status, 'completed');
+  assert.equal(bench.directory.docs.get('task', 't1')?.status, 'completed');
   assert.equal(bench.directory.size, 0);
 });
 

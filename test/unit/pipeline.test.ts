@@ -75,7 +75,7 @@ test('SQ2 live commands pass waiting bulk commands, and bulk ones are not starve
 
 test('SQ3 a refused command leaves no trace, and later commands of the batch see earlier ones', async () => {
   const roster = await openRoster();
-  await roster.submit({ kind: 'settings', enforce_unique_usernames: 'app' }, 'live');
+  await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
   const [first, second, third] = await Promise.allSettled([
     roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live'),
     roster.submit(upsert({ id: 'bob' }, { id: 'ann2', name: 'ANN' }), 'live'),

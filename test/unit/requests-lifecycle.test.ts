@@ -160,13 +160,12 @@ describe('lifecycle', () => {
 
 describe('settings and connect', () => {
   it('RQ40 settings: only the two that exist; an explicit null clears the stamp', () => {
-    assert.deepEqual(decodeSettings({ name: '', policies: null, enforce_unique_usernames: '' }), { kind: 'settings' });
+    assert.deepEqual(decodeSettings({ name: '', policies: null, enforce_unique_usernames: '' }), { kind: 'settings', set: {} });
     assert.deepEqual(decodeSettings({ enforce_unique_usernames: 'team', revoke_tokens_issued_before: null }), {
       kind: 'settings',
-      enforce_unique_usernames: 'team',
-      revoke_tokens_issued_before: null,
+      set: { enforce_unique_usernames: 'team', revoke_tokens_issued_before: null },
     });
-    const stamp = decodeSettings({ revoke_tokens_issued_before: '1970-01-01T00:00:01.5Z' }).revoke_tokens_issued_before;
+    const stamp = decodeSettings({ revoke_tokens_issued_before: '1970-01-01T00:00:01.5Z' }).set.revoke_tokens_issued_before;
     assert.equal(stamp, 1_500_000);
     assert.deepEqual(
       refusedFields(() => decodeSettings({ enforce_unique_usernames: 'yes' })),

@@ -72,7 +72,7 @@ export class ChatSession implements LiveSession {
 
     const subscriber = new Subscriber(this.#outlet, 'v1');
     this.#open = { caller, subscriber };
-    subscriber.interests.set('', new Interest('', { kind: 'ids', ids: new Set([caller.id]) }, roster.directory.seq));
+    subscriber.interests.set('', new Interest('', { kind: 'ids', ids: new Set([caller.id]) }, roster.directory.seq, 'self'));
     roster.presence.arrived(caller.id);
     sessions.add(this);
     // The user may have been deleted or deactivated while the connect was on its way to the disk.

@@ -39,7 +39,7 @@ export function watchUsers(roster: Roster, subscriber: Subscriber, ids: readonly
     const before = interests.get(WATCHED);
     const held = before?.want.kind === 'ids' ? before.want.ids : [];
     const all = [...new Set([...held, ...ids])].slice(-LIMITS.subIds);
-    interests.set(WATCHED, new Interest('', { kind: 'ids', ids: new Set(all) }, before?.since ?? roster.directory.seq));
+    interests.set(WATCHED, new Interest('', { kind: 'ids', ids: new Set(all) }, before?.since ?? roster.directory.seq, 'others'));
   });
 }
 
@@ -76,6 +76,7 @@ export function closeReasonOf(kind: ErrorKind): CloseReason {
       return 'overload';
     case 'input':
     case 'duplicate_username':
+    case 'conflict':
     case 'too_big':
     case 'headers_too_big':
       return 'bad_frame';

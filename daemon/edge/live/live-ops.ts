@@ -7,7 +7,7 @@ import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } f
 import { LIMITS } from '../../../protocol/limits.ts';
 import { type DateStyle, renderLive } from '../../../protocol/render.ts';
 import { decodePatches, decodeUpsert } from '../../../protocol/requests.ts';
-import { Interest, type Want } from '../../pipeline/interest.ts';
+import { Interest, type Reach, type Want } from '../../pipeline/interest.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import type { LiveContext } from './live-context.ts';
@@ -50,7 +50,7 @@ export class LiveOps {
       const delivered = this.deliveredSeq;
       hub.change(subscriber, (interests) => {
         for (const other of interests.values()) other.since = Math.max(other.since, delivered);
-        interests.set(frame.sub, new Interest(frame.sub, want, since));
+        interests.set(frame.sub, new Interest(frame.sub, want, since, this.#reach));
       });
       this.#dropPager(frame.sub);
       this.#reply(frame.id, { sub: frame.sub, seq: since });
@@ -58,7 +58,7 @@ export class LiveOps {
       return;
     }
     const view = context.roster.freeze();
-    hub.change(subscriber, (interests) => interests.set(frame.sub, new Interest(frame.sub, want, view.position.seq)));
+    hub.change(subscriber, (interests) => interests.set(frame.sub, new Interest(frame.sub, want, view.position.seq, this.#reach)));
     this.#dropPager(frame.sub);
     const pager = new SnapshotPager(view, want, frame.limit ?? LIMITS.snapshotPageUsers, (id) => context.roster.online(id));
     await this.#replyPage(frame.id, frame.sub, pager);
@@ -72,7 +72,7 @@ export class LiveOps {
   /** A subscription named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
   resumeSub(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
-    subscriber.interests.set(sub.sub, new Interest(sub.sub, this.#want(sub), resumedFrom ?? 0));
+    subscriber.interests.set(sub.sub, new Interest(sub.sub, this.#want(sub), resumedFrom ?? 0, this.#reach));
   }
 
   async page(frame: PageFrame): Promise<void> {
@@ -133,6 +133,10 @@ export class LiveOps {
     const { users, seq } = await context.roster.submit(decodeUpsert('v2', { users: frame.users }, this.#actor()), 'bulk');
     const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: context.roster.online(user.id) }, dates)]));
     this.#reply(frame.id, { users: Object.fromEntries(byId), seq });
+  }
+
+  get #reach(): Reach {
+    return this.#options.caller.kind === 'server' ? 'server' : 'others';
   }
 
   #actor(): Actor {

@@ -116,7 +116,7 @@ export class RosterSession implements LiveSession {
     const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? 'live-ns' : 'live');
     const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
     const since = resume?.seq ?? roster.directory.seq;
-    if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since));
+    if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since, 'self'));
     const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
     for (const sub of frame.subs ?? []) ops.check(sub);
     this.#state = { kind: 'live', caller, subscriber, ops, dates };

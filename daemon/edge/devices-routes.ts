@@ -1,0 +1,4 @@
+/** Devices and push preferences. */
+import type { Endpoint } from './endpoint.ts';
+
+export const DEVICES_ROUTES: readonly Endpoint[] = [];

@@ -1,0 +1,4 @@
+/** The feeds dialect. */
+import type { Endpoint } from '../endpoint.ts';
+
+export const FEEDS_ROUTES: readonly Endpoint[] = [];

@@ -1,0 +1,4 @@
+/** Roles and permissions. */
+import type { Endpoint } from './endpoint.ts';
+
+export const ROLES_ROUTES: readonly Endpoint[] = [];

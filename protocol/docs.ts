@@ -1,0 +1,132 @@
+/**
+ * Documents: the small things that are kept beside users (tasks, roles, user
+ * groups, imports, the feeds room). Each kind has a schema; one fact writes them
+ * all, and the directory keeps them in one place. Part of the durable format.
+ */
+import Type, { type Static, type TSchema } from 'typebox';
+import type { JsonObject } from './json.ts';
+
+const Micros = Type.Integer({ minimum: 0 });
+const AnyObject = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
+
+export const TaskStatus = Type.Union([
+  Type.Literal('waiting'),
+  Type.Literal('pending'),
+  Type.Literal('running'),
+  Type.Literal('completed'),
+  Type.Literal('failed'),
+]);
+export type TaskStatus = Static<typeof TaskStatus>;
+
+/** Work that outlives its request. What it needs to go on after a restart is in `input`. */
+export const Task = Type.Object({
+  id: Type.String(),
+  kind: Type.String(),
+  status: TaskStatus,
+  created_at: Micros,
+  updated_at: Micros,
+  input: Type.Optional(AnyObject),
+  progress: Type.Optional(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
+  result: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
+});
+export type Task = Static<typeof Task>;
+
+/** A role that was created; the built-in ones are in user.ts. Its id is its name. */
+export const Role = Type.Object({ name: Type.String(), created_at: Micros, updated_at: Micros });
+export type Role = Static<typeof Role>;
+
+export const GroupMember = Type.Object({ user_id: Type.String(), is_admin: Type.Boolean(), created_at: Micros });
+export type GroupMember = Static<typeof GroupMember>;
+
+export const UserGroup = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  description: Type.Optional(Type.String()),
+  team_id: Type.Optional(Type.String()),
+  created_by: Type.Optional(Type.String()),
+  created_at: Micros,
+  updated_at: Micros,
+  members: Type.Array(GroupMember),
+});
+export type UserGroup = Static<typeof UserGroup>;
+
+/** A bulk import from an uploaded file, run inside the daemon. */
+export const ImportTask = Type.Object({
+  id: Type.String(),
+  path: Type.String(),
+  mode: Type.Union([Type.Literal('insert'), Type.Literal('upsert')]),
+  merge_custom: Type.Optional(Type.Boolean()),
+  state: Type.String(),
+  history: Type.Array(Type.Object({ prev_state: Type.String(), next_state: Type.String(), created_at: Micros })),
+  size: Type.Optional(Type.Integer()),
+  result: Type.Optional(AnyObject),
+  created_at: Micros,
+  updated_at: Micros,
+});
+export type ImportTask = Static<typeof ImportTask>;
+
+/** An activity of the feeds room. `feeds` are all it is in: where it was added and its targets, as `slug:id`. */
+export const Activity = Type.Object({
+  id: Type.String(),
+  feeds: Type.Array(Type.String()),
+  origin: Type.String(),
+  foreign_id: Type.Optional(Type.String()),
+  time: Micros,
+  /** actor, verb, object and everything else, in the order it was sent. */
+  data: AnyObject,
+});
+export type Activity = Static<typeof Activity>;
+
+/** One feed follows another. Its id is `source>target`. */
+export const Follow = Type.Object({ source: Type.String(), target: Type.String(), created_at: Micros });
+export type Follow = Static<typeof Follow>;
+
+export const DOCS = {
+  task: Task,
+  role: Role,
+  group: UserGroup,
+  import: ImportTask,
+  activity: Activity,
+  follow: Follow,
+} as const satisfies Record<string, TSchema>;
+
+export type DocKind = keyof typeof DOCS;
+export type Doc<Kind extends DocKind = DocKind> = Static<(typeof DOCS)[Kind]>;
+export const DOC_KINDS = ['task', 'role', 'group', 'import', 'activity', 'follow'] as const satisfies readonly DocKind[];
+
+/** The document is now exactly this; null: it is gone. */
+export type DocChange = {
+  readonly [Kind in DocKind]: { readonly kind: Kind; readonly id: string; readonly doc: Doc<Kind> | null };
+}[DocKind];
+
+function docFact<Kind extends DocKind>(kind: Kind) {
+  return Type.Object({ t: Type.Literal('doc'), kind: Type.Literal(kind), id: Type.String(), doc: Type.Union([DOCS[kind], Type.Null()]) });
+}
+
+export const DocFact = Type.Union([
+  docFact('task'),
+  docFact('role'),
+  docFact('group'),
+  docFact('import'),
+  docFact('activity'),
+  docFact('follow'),
+]);
+export type DocFact = DocChange & { readonly t: 'doc' };
+
+/** Names under which a document can be found beside its id. Derived: they are stored nowhere. */
+export function docKeys({ kind, doc }: DocChange): readonly string[] {
+  if (doc === null) return [];
+  switch (kind) {
+    case 'activity':
+      return doc.feeds;
+    case 'follow':
+      return [`from ${doc.source}`, `to ${doc.target}`];
+    case 'group':
+      return doc.members.map(({ user_id }) => user_id);
+    case 'task':
+    case 'role':
+    case 'import':
+      return [];
+  }
+}
