@@ -68,6 +68,7 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
       snapshotEveryFacts: config.snapshotChanges,
       historyBytes: config.historyBytes,
       outboxBytesMax: config.outboxBytesMax,
+      presenceGraceMs: config.presenceGraceMs,
       onFatal,
     });
     const files = await Files.open(config.data);

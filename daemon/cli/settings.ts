@@ -175,6 +175,12 @@ export const SETTINGS = {
     kind: milliseconds(0, 600_000),
     fallback: 5_000,
   }),
+  presenceGraceMs: setting({
+    key: 'presence.grace_ms',
+    doc: 'How long a user whose last connection ended still counts as online, in milliseconds: a reconnect in between is not told.',
+    kind: milliseconds(0, 600_000),
+    fallback: 10_000,
+  }),
   idsReuseHardDeleted: setting({
     key: 'ids.reuse_hard_deleted',
     doc: 'A hard-deleted id may be created again. When false, it stays taken for good.',

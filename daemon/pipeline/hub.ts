@@ -11,8 +11,9 @@
  *       (catch-up.ts) and never holds the others up.
  */
 
-import { decoration, type Interest } from './interest.ts';
+import { decoration, type Interest, presenceDecoration } from './interest.ts';
 import type { EventBatch, LiveEvent } from './live-event.ts';
+import type { PresenceChange } from './presence-change.ts';
 import { Router } from './router.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -51,6 +52,8 @@ export class Hub {
   /** Batches that were published and not yet handed to sockets. */
   #pending: EventBatch[] = [];
   #pendingBytes = 0;
+  /** Subscribers that read the past. */
+  readonly #behind = new Set<Subscriber>();
   #timer: NodeJS.Timeout | undefined;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #flushTookMs = 0;
@@ -123,10 +126,31 @@ export class Hub {
     for (const [subscriber, own] of frames) this.#hand(subscriber, joined(own), own.length, from);
   }
 
+  /** Tells who came or went. Not part of the log: a subscriber that is behind is told the state when it has caught up. */
+  publishPresence(changes: readonly PresenceChange[]): void {
+    this.flush();
+    for (const group of this.#router.groups) {
+      if (!group.wantsPresence) continue;
+      let bytes: Buffer | undefined;
+      for (const member of group.members) {
+        bytes ??= joined(changes.map((change) => change.frame(member.dialect, group.decoration)));
+        this.#hand(member, bytes, changes.length, this.#flushedSeq);
+      }
+    }
+    for (const change of changes) {
+      for (const subscriber of this.#router.candidates(change)) {
+        const told = presenceDecoration(subscriber.interests.values(), change.after, change.online);
+        if (told !== undefined) this.#hand(subscriber, change.frame(subscriber.dialect, told), 1, this.#flushedSeq);
+      }
+    }
+    for (const subscriber of this.#behind) subscriber.missedPresence = true;
+  }
+
   #hand(subscriber: Subscriber, bytes: Buffer, count: number, from: number): void {
     if (subscriber.outlet.queuedBytes > this.#options.outboxBytesMax) {
       this.stats.fellBehind++;
       this.rewind(subscriber, from);
+      subscriber.missedPresence = true;
       return;
     }
     subscriber.outlet.write(bytes);
@@ -146,6 +170,8 @@ export class Hub {
   joinFrom(subscriber: Subscriber, position: number, onCaughtUp: () => void): void {
     this.stats.subscribers++;
     subscriber.state = { kind: 'behind', position, onCaughtUp };
+    subscriber.missedPresence = true;
+    this.#behind.add(subscriber);
     this.#options.catchUp(subscriber);
   }
 
@@ -164,6 +190,7 @@ export class Hub {
       case 'live':
         this.#router.remove(subscriber);
         subscriber.state = { kind: 'behind', position, onCaughtUp };
+        this.#behind.add(subscriber);
         this.#options.catchUp(subscriber);
         break;
       case 'behind':
@@ -184,14 +211,18 @@ export class Hub {
     if (subscriber.state.position < this.#flushedSeq) return false;
     const { onCaughtUp } = subscriber.state;
     subscriber.state = { kind: 'live' };
+    this.#behind.delete(subscriber);
     this.#router.add(subscriber);
     onCaughtUp?.();
+    if (subscriber.missedPresence) subscriber.tellPresence();
+    subscriber.missedPresence = false;
     return true;
   }
 
   leave(subscriber: Subscriber): void {
     if (subscriber.state.kind === 'gone') return;
     if (subscriber.state.kind === 'live') this.#router.remove(subscriber);
+    this.#behind.delete(subscriber);
     subscriber.state = { kind: 'gone' };
     this.stats.subscribers--;
   }

@@ -28,18 +28,21 @@ export class Interest {
   readonly name: string;
   readonly want: Want;
   readonly reach: Reach;
+  /** Whether coming and going of its users is told too. */
+  readonly wantsPresence: boolean;
   /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
   since: number;
   /** The name as JSON; empty when there is none. */
   readonly label: string;
   readonly #matches: Predicate | undefined;
 
-  constructor(name: string, want: Want, since: number, reach: Reach) {
+  constructor(name: string, want: Want, since: number, reach: Reach, wantsPresence = false) {
     this.name = name;
     this.label = name === '' ? '' : JSON.stringify(name);
     this.want = want;
     this.since = since;
     this.reach = reach;
+    this.wantsPresence = wantsPresence;
     this.#matches = predicate(want);
   }
 
@@ -57,8 +60,39 @@ export class Interest {
     }
   }
 
+  /** Whether the user is one of those it asks for. */
+  holds(user: StoredUser, isOnline: boolean): boolean {
+    switch (this.want.kind) {
+      case 'all':
+        return true;
+      case 'ids':
+        return this.want.ids.has(user.id);
+      case 'teams':
+      case 'filter':
+        return this.#matches?.(user, isOnline) === true;
+    }
+  }
+
   #mayHear({ audience }: LiveEvent): boolean {
     return audience === 'all' || this.reach === 'server' || (audience === 'self' && this.reach === 'self');
+  }
+
+  /** How it concerns this interest that a user came or went. A filter may ask for who is online: then it enters or leaves by that. */
+  concernsPresence(user: StoredUser, isOnline: boolean): Match | boolean {
+    switch (this.want.kind) {
+      case 'all':
+        return this.wantsPresence;
+      case 'ids':
+        return this.wantsPresence && this.want.ids.has(user.id);
+      case 'teams':
+      case 'filter': {
+        const matches = this.#matches ?? (() => false);
+        const isIn = matches(user, isOnline);
+        const wasIn = matches(user, !isOnline);
+        if (isIn !== wasIn) return isIn ? 'enter' : 'leave';
+        return isIn && this.wantsPresence ? 'stay' : false;
+      }
+    }
   }
 
   #membership({ after, before, knowsBefore, online }: LiveEvent): Match | false {
@@ -85,11 +119,20 @@ function predicate(want: Want): Predicate | undefined {
  * Over several interests, the event enters if it was in none of them before, and leaves if it is in none after.
  */
 export function decoration(interests: Iterable<Interest>, event: LiveEvent): string | undefined {
+  return joined(interests, (interest) => interest.concerns(event));
+}
+
+/** The same for a user that came or went. */
+export function presenceDecoration(interests: Iterable<Interest>, user: StoredUser, isOnline: boolean): string | undefined {
+  return joined(interests, (interest) => interest.concernsPresence(user, isOnline));
+}
+
+function joined(interests: Iterable<Interest>, concerns: (interest: Interest) => Match | boolean): string | undefined {
   let names = '';
   let concerned = false;
   let match: Match | undefined;
   for (const interest of interests) {
-    const result = interest.concerns(event);
+    const result = concerns(interest);
     if (result === false) continue;
     concerned = true;
     if (interest.label !== '') names += `${names === '' ? '' : ','}${interest.label}`;

@@ -21,6 +21,7 @@ import { CatchUp } from './catch-up.ts';
 import { Hub } from './hub.ts';
 import { batchOf, type EventBatch, type LiveEvent } from './live-event.ts';
 import { Presence } from './presence.ts';
+import { PresenceChange } from './presence-change.ts';
 import { type Lane, Sequencer } from './sequencer.ts';
 import { inSlices } from './slices.ts';
 import { Snapshotter } from './snapshotter.ts';
@@ -42,6 +43,8 @@ export interface RosterOptions {
   readonly historyBytes: number;
   /** A socket with more than this queued is no longer fed from memory. */
   readonly outboxBytesMax: number;
+  /** How long a user whose last connection ended still counts as online. */
+  readonly presenceGraceMs: number;
   /** Called once when the directory can no longer follow the log; the process should end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -52,6 +55,14 @@ export type EventsListener = (events: readonly LiveEvent[], settingsChanged: boo
 /** Longest time an event waits for others to share its write. */
 const GATHER_MS = 2;
 
+/** How long comings and goings are gathered. */
+const PRESENCE_GATHER_MS = 50;
+
+/** Others may know of somebody who is there and has not asked to be invisible. */
+function isVisible(user: StoredUser | undefined): boolean {
+  return user !== undefined && user.invisible !== true && user.deactivated_at === undefined;
+}
+
 /** Wall clock in microseconds, from the millisecond clock and the fraction of the monotonic one. */
 function wallClock(): Micros {
   return Math.round((performance.timeOrigin + performance.now()) * 1000);
@@ -60,7 +71,7 @@ function wallClock(): Micros {
 export class Roster {
   readonly directory: Directory;
   readonly hub: Hub;
-  readonly presence = new Presence();
+  readonly presence: Presence;
   readonly #options: RosterOptions;
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
@@ -89,6 +100,13 @@ export class Roster {
     const { log, logger } = options;
     this.#options = options;
     this.directory = directory;
+    this.presence = new Presence({
+      graceMs: options.presenceGraceMs,
+      gatherMs: PRESENCE_GATHER_MS,
+      nowMs: () => performance.now(),
+      isVisible: (id) => isVisible(directory.user(id)),
+      onChange: (changes) => this.#presenceChanged(changes),
+    });
     const online = this.online.bind(this);
     const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
     this.#history = new History<EventBatch>(directory.seq, options.historyBytes);
@@ -127,6 +145,7 @@ export class Roster {
   }
 
   #applied(entry: Entry, changes: readonly UserChange[]): void {
+    for (const change of changes) this.#followPresence(change);
     const batch = batchOf(entry, changes, (id) => this.online(id));
     this.#history.push(batch);
     // Sessions that an event makes impossible end before it, so that nothing follows their goodbye.
@@ -137,6 +156,23 @@ export class Roster {
     this.hub.publish(batch);
     this.#snapshotter.applied();
     for (const listener of this.#appliedListeners) listener(entry);
+  }
+
+  #presenceChanged(changes: ReadonlyMap<string, boolean>): void {
+    const at = wallClock();
+    const told: PresenceChange[] = [];
+    for (const [id, isOnline] of changes) {
+      const user = this.directory.user(id);
+      if (user !== undefined) told.push(new PresenceChange(user, isOnline, at, this.directory.seq));
+    }
+    if (told.length > 0) this.hub.publishPresence(told);
+  }
+
+  /** A change of the record can change whether others see its user as online. */
+  #followPresence({ before, after }: UserChange): void {
+    if (after.deleted_at !== undefined) this.presence.forget(after.id, false);
+    else if (after.deactivated_at !== undefined) this.presence.forget(after.id, true);
+    else if (before?.invisible !== after.invisible && this.presence.isOnline(after.id)) this.presence.touch(after.id);
   }
 
   /** Adds a listener that hears of every applied entry, after the directory changed. It must not throw and must not take long. */
@@ -166,7 +202,7 @@ export class Roster {
 
   /** Has a visible live connection. */
   online(id: string): boolean {
-    return this.presence.isOnline(id) && this.directory.user(id)?.invisible !== true;
+    return this.presence.isOnline(id) && isVisible(this.directory.user(id));
   }
 
   /** Rejects with RosterError. `live` is for what a person waits for; `bulk` for many users at once. */
@@ -199,6 +235,7 @@ export class Roster {
   async close(): Promise<void> {
     this.#ready = false;
     await this.#sequencer.close();
+    this.presence.stop();
     await this.#snapshotter.finish().catch((error: unknown) => this.#options.logger.error({ err: error }, 'no snapshot at shutdown'));
     await this.#applier.stop();
     await this.#options.log.close();

@@ -2,14 +2,23 @@
  * Who may be interested in an event: indexes by id, team and "everything".
  * Proposes receivers; `decoration` in interest.ts decides.
  */
+
+import type { StoredUser } from '../../protocol/user.ts';
 import type { Interest } from './interest.ts';
-import type { LiveEvent } from './live-event.ts';
 import type { Subscriber } from './subscriber.ts';
+
+/** Whom something is about: an event, or someone who came or went. */
+export interface Concerned {
+  readonly id: string;
+  readonly after: StoredUser;
+  readonly before: StoredUser | undefined;
+}
 
 /** Subscribers that want everything and are told the same: they get the same bytes. */
 export interface Group {
   readonly key: string;
   readonly decoration: string;
+  readonly wantsPresence: boolean;
   readonly members: Set<Subscriber>;
 }
 
@@ -54,7 +63,7 @@ export class Router {
   }
 
   /** Subscribers outside the groups that may be concerned by the event. */
-  candidates(event: LiveEvent): ReadonlySet<Subscriber> {
+  candidates(event: Concerned): ReadonlySet<Subscriber> {
     const byId = this.#byId.get(event.id);
     if (this.#always.size === 0 && this.#byTeam.size === 0) return byId ?? NOBODY;
     const found = new Set<Subscriber>(this.#always);
@@ -68,8 +77,9 @@ export class Router {
 
   #join(subscriber: Subscriber, all: Interest): void {
     const decoration = allDecoration(all.name);
-    const key = `${subscriber.dialect}${decoration}`;
-    const group = this.#groups.get(key) ?? { key, decoration, members: new Set() };
+    const { wantsPresence } = all;
+    const key = `${wantsPresence} ${subscriber.dialect}${decoration}`;
+    const group = this.#groups.get(key) ?? { key, decoration, wantsPresence, members: new Set() };
     this.#groups.set(key, group);
     group.members.add(subscriber);
     this.#grouped.set(subscriber, group);

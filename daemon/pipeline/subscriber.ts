@@ -32,6 +32,10 @@ export class Subscriber {
   readonly dialect: EventDialect;
   readonly interests = new Map<string, Interest>();
   state: SubscriberState = { kind: 'live' };
+  /** Set while it is behind and someone came or went: presence has no past to read, so its state is told anew afterwards. */
+  missedPresence = false;
+  /** Tells the peer who of its subscriptions is online now. */
+  tellPresence: () => void = () => {};
 
   constructor(outlet: Outlet, dialect: EventDialect) {
     this.outlet = outlet;

@@ -80,6 +80,7 @@ async function openRoster(historyBytes = 1 << 20) {
     snapshotEveryFacts: 1_000_000,
     historyBytes,
     outboxBytesMax: OUTBOX_BYTES_MAX,
+    presenceGraceMs: 0,
     onFatal: (error) => {
       throw error;
     },

@@ -25,6 +25,7 @@ async function openRoster(
     snapshotEveryFacts,
     historyBytes: 1 << 20,
     outboxBytesMax: 1 << 20,
+    presenceGraceMs: 0,
     onFatal: (error) => {
       throw error;
     },

@@ -39,7 +39,7 @@ export function watchUsers(roster: Roster, subscriber: Subscriber, ids: readonly
     const before = interests.get(WATCHED);
     const held = before?.want.kind === 'ids' ? before.want.ids : [];
     const all = [...new Set([...held, ...ids])].slice(-LIMITS.subIds);
-    interests.set(WATCHED, new Interest('', { kind: 'ids', ids: new Set(all) }, before?.since ?? roster.directory.seq, 'others'));
+    interests.set(WATCHED, new Interest('', { kind: 'ids', ids: new Set(all) }, before?.since ?? roster.directory.seq, 'others', true));
   });
 }
 

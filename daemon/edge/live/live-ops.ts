@@ -50,7 +50,7 @@ export class LiveOps {
       const delivered = this.deliveredSeq;
       hub.change(subscriber, (interests) => {
         for (const other of interests.values()) other.since = Math.max(other.since, delivered);
-        interests.set(frame.sub, new Interest(frame.sub, want, since, this.#reach));
+        interests.set(frame.sub, new Interest(frame.sub, want, since, this.#reach, frame.presence));
       });
       this.#dropPager(frame.sub);
       this.#reply(frame.id, { sub: frame.sub, seq: since });
@@ -58,7 +58,9 @@ export class LiveOps {
       return;
     }
     const view = context.roster.freeze();
-    hub.change(subscriber, (interests) => interests.set(frame.sub, new Interest(frame.sub, want, view.position.seq, this.#reach)));
+    hub.change(subscriber, (interests) =>
+      interests.set(frame.sub, new Interest(frame.sub, want, view.position.seq, this.#reach, frame.presence)),
+    );
     this.#dropPager(frame.sub);
     const pager = new SnapshotPager(view, want, frame.limit ?? LIMITS.snapshotPageUsers, (id) => context.roster.online(id));
     await this.#replyPage(frame.id, frame.sub, pager);
@@ -72,7 +74,7 @@ export class LiveOps {
   /** A subscription named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
   resumeSub(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
-    subscriber.interests.set(sub.sub, new Interest(sub.sub, this.#want(sub), resumedFrom ?? 0, this.#reach));
+    subscriber.interests.set(sub.sub, new Interest(sub.sub, this.#want(sub), resumedFrom ?? 0, this.#reach, sub.presence));
   }
 
   async page(frame: PageFrame): Promise<void> {
@@ -163,6 +165,28 @@ export class LiveOps {
     if (sub.teams !== undefined) return { kind: 'teams', teams: new Set(sub.teams) };
     if (sub.filter !== undefined) return { kind: 'filter', filter: parseFilter(sub.filter) };
     return { kind: 'all' };
+  }
+
+  /**
+   * Who is online now, for each subscription that wants to know: what a client needs after it missed comings and goings.
+   * The first frame of a subscription has `reset: true`; whoever none of its frames names is offline.
+   */
+  tellPresence(): void {
+    const { context, outlet, subscriber } = this.#options;
+    const { presence, directory } = context.roster;
+    for (const interest of subscriber.interests.values()) {
+      if (!interest.wantsPresence || interest.name === '') continue;
+      const online: string[] = [];
+      const candidates = interest.want.kind === 'ids' ? interest.want.ids : presence.visible;
+      for (const id of candidates) {
+        const user = directory.user(id);
+        if (user !== undefined && presence.visible.has(id) && interest.holds(user, true)) online.push(id);
+      }
+      for (let at = 0; at === 0 || at < online.length; at += LIMITS.subIds) {
+        const names = online.slice(at, at + LIMITS.subIds);
+        outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
+      }
+    }
   }
 
   /** Gives back the views that unfinished snapshots hold. */

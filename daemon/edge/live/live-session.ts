@@ -118,6 +118,7 @@ export class RosterSession implements LiveSession {
     const since = resume?.seq ?? roster.directory.seq;
     if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since, 'self'));
     const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
+    subscriber.tellPresence = () => ops.tellPresence();
     for (const sub of frame.subs ?? []) ops.check(sub);
     this.#state = { kind: 'live', caller, subscriber, ops, dates };
     this.#enter(caller);
