@@ -10,8 +10,10 @@ import type { DataDirectory } from '../../store/data-dir.ts';
 import type { OnStoreEvent, StoreEvent } from '../../store/events.ts';
 import { createAuthenticator } from '../edge/auth.ts';
 import { createHttp } from '../edge/http-server.ts';
+import { Admission } from '../edge/live/admission.ts';
 import { LiveServer } from '../edge/live/live-server.ts';
 import { SessionRegistry } from '../edge/live/session-registry.ts';
+import { SocketIoServer } from '../edge/live/socket-io-server.ts';
 import { signToken } from '../edge/sign-token.ts';
 import { createUrlSigner } from '../edge/signed-urls.ts';
 import { Files } from '../jobs/files.ts';
@@ -72,7 +74,15 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
       onFatal,
     });
     const files = await Files.open(config.data);
-    const jobs = startJobs({ roster, files, logger, nowMs: Date.now });
+    const jobs = startJobs({
+      roster,
+      files,
+      logger,
+      nowMs: Date.now,
+      exportsKeptMs: config.exportsKeptMs,
+      tasksKeptMs: config.tasksKeptMs,
+      reuseHardDeleted: config.idsReuseHardDeleted,
+    });
     const edge = await startEdge({ config, credentials, roster, files, logger });
     return {
       url: edge.url,
@@ -134,14 +144,16 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     rateLimits: { mode: config.rateLimits, overrides: config.rateLimitOverrides },
     ...(tls === undefined ? {} : { tls }),
   });
-  const live = new LiveServer({
-    context: { roster, authenticator, apiKey, sessions, logger, nowMs: Date.now, retryMs: Math.max(1_000, config.drainMs) },
+  const context = { roster, authenticator, apiKey, sessions, logger, nowMs: Date.now, retryMs: Math.max(1_000, config.drainMs) };
+  const admission = new Admission({
     origins: config.origins,
     connectionsMax: config.connectionsMax,
     connectionsPerIpMax: config.connectionsPerIpMax === 0 ? Number.POSITIVE_INFINITY : config.connectionsPerIpMax,
-    stallMs: STALL_MS,
   });
+  const live = new LiveServer({ context, admission, stallMs: STALL_MS });
   live.attach(http.server);
+  const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS });
+  socketIo.attach(http.server);
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();
   const address = http.server.address() as AddressInfo;
@@ -150,9 +162,10 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     url,
     stop: async () => {
       roster.beginStopping();
-      live.stopAccepting();
+      admission.stop();
       await sessions.drain(config.drainMs);
       sessions.stop();
+      await socketIo.close();
       await http.close();
     },
   };

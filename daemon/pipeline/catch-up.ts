@@ -82,18 +82,18 @@ export class CatchUp {
   }
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
-    const { dialect, interests } = subscriber;
+    const { form, interests } = subscriber;
     const all = subscriber.onlyAll;
     if (all !== undefined && all.since <= position) {
       const told = allDecoration(all.name);
       const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
-      const wanted: Wanted = { tell: (event) => event.frame(dialect, told), isEnd: ({ seq }) => seq >= end };
-      return this.#sharedChunk(`${dialect} ${position} ${told}`, position, end, wanted);
+      const wanted: Wanted = { tell: (event) => event.frame(form, told), isEnd: ({ seq }) => seq >= end };
+      return this.#sharedChunk(`${form} ${position} ${told}`, position, end, wanted);
     }
     return this.#read(position, {
       tell: (event) => {
         const told = decoration(interests.values(), event);
-        return told === undefined ? undefined : event.frame(dialect, told);
+        return told === undefined ? undefined : event.frame(form, told);
       },
       isEnd: (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS,
     });

@@ -24,3 +24,14 @@ export function textFrame(text: string): Buffer {
   frame.write(text, header, 'utf8');
   return frame;
 }
+
+/** The texts of frames that `textFrame` made, one after the other. */
+export function* eachText(frames: Buffer): Iterable<string> {
+  for (let at = 0; at < frames.length; ) {
+    const short = frames[at + 1] ?? 0;
+    const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length = header === 2 ? short : header === 4 ? frames.readUInt16BE(at + 2) : frames.readUInt32BE(at + 6);
+    at += header + length;
+    yield frames.toString('utf8', at - length, at);
+  }
+}

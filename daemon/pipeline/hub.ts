@@ -105,7 +105,7 @@ export class Hub {
     for (const group of this.#router.groups) {
       let bytes: Buffer | undefined;
       for (const member of group.members) {
-        bytes ??= joined(events.map((event) => event.frame(member.dialect, group.decoration)));
+        bytes ??= joined(events.map((event) => event.frame(member.form, group.decoration)));
         this.#hand(member, bytes, events.length, from);
       }
     }
@@ -117,7 +117,7 @@ export class Hub {
       for (const subscriber of this.#router.candidates(event)) {
         const told = decoration(subscriber.interests.values(), event);
         if (told === undefined) continue;
-        const frame = event.frame(subscriber.dialect, told);
+        const frame = event.frame(subscriber.form, told);
         const own = frames.get(subscriber);
         if (own === undefined) frames.set(subscriber, [frame]);
         else own.push(frame);
@@ -133,14 +133,14 @@ export class Hub {
       if (!group.wantsPresence) continue;
       let bytes: Buffer | undefined;
       for (const member of group.members) {
-        bytes ??= joined(changes.map((change) => change.frame(member.dialect, group.decoration)));
+        bytes ??= joined(changes.map((change) => change.frame(member.form, group.decoration)));
         this.#hand(member, bytes, changes.length, this.#flushedSeq);
       }
     }
     for (const change of changes) {
       for (const subscriber of this.#router.candidates(change)) {
         const told = presenceDecoration(subscriber.interests.values(), change.after, change.online);
-        if (told !== undefined) this.#hand(subscriber, change.frame(subscriber.dialect, told), 1, this.#flushedSeq);
+        if (told !== undefined) this.#hand(subscriber, change.frame(subscriber.form, told), 1, this.#flushedSeq);
       }
     }
     for (const subscriber of this.#behind) subscriber.missedPresence = true;

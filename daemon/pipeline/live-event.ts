@@ -10,7 +10,7 @@ import type { StoredUser } from '../../protocol/user.ts';
 import { roughDataBytes } from '../../protocol/user-size.ts';
 import type { UserChange } from '../core/directory.ts';
 import type { Stretch } from '../core/history.ts';
-import { textFrame } from './frame.ts';
+import { dialectOf, type EventForm, framed } from './event-form.ts';
 
 /** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
 const FRAMES_KEPT = 4;
@@ -47,11 +47,11 @@ export class LiveEvent {
   }
 
   /** The frame for a receiver whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
-  frame(dialect: EventDialect, decoration: string): Buffer {
-    const key = `${dialect}${decoration}`;
+  frame(form: EventForm, decoration: string): Buffer {
+    const key = `${form}${decoration}`;
     const kept = this.#frames.get(key);
     if (kept !== undefined) return kept;
-    const frame = textFrame(`${this.#body(dialect)}${decoration}}`);
+    const frame = framed(form, `${this.#body(dialectOf(form))}${decoration}}`);
     if (this.#frames.size < FRAMES_KEPT) this.#frames.set(key, frame);
     return frame;
   }

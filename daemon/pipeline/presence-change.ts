@@ -3,7 +3,7 @@ import type { EventDialect } from '../../protocol/event.ts';
 import { renderLive, renderV1 } from '../../protocol/render.ts';
 import { type Micros, toNanos, toRfc3339 } from '../../protocol/time.ts';
 import type { StoredUser } from '../../protocol/user.ts';
-import { textFrame } from './frame.ts';
+import { dialectOf, type EventForm, framed } from './event-form.ts';
 import type { Concerned } from './router.ts';
 
 export class PresenceChange implements Concerned {
@@ -30,13 +30,14 @@ export class PresenceChange implements Concerned {
   }
 
   /** The frame for a receiver with this decoration: see `LiveEvent.frame`. */
-  frame(dialect: EventDialect, decoration: string): Buffer {
+  frame(form: EventForm, decoration: string): Buffer {
+    const dialect = dialectOf(form);
     let body = this.#bodies.get(dialect);
     if (body === undefined) {
       body = this.#body(dialect);
       this.#bodies.set(dialect, body);
     }
-    return textFrame(`${body}${decoration}}`);
+    return framed(form, `${body}${decoration}}`);
   }
 
   #body(dialect: EventDialect): string {

@@ -9,13 +9,16 @@ import type { Entry } from '../../protocol/entry.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
 import type { Micros } from '../../protocol/time.ts';
+import type { TeamUsageQuestion } from '../../protocol/usage-requests.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import type { Policy } from '../core/decide.ts';
 import { Directory, type DirectoryLine, type FrozenView, type UserChange } from '../core/directory.ts';
 import { History } from '../core/history.ts';
+import { type NameCollisions, nameCollisions } from '../core/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/query.ts';
+import { type TeamUsagePage, teamUsage } from '../core/team-usage.ts';
 import { Applier } from './applier.ts';
 import { CatchUp } from './catch-up.ts';
 import { Hub } from './hub.ts';
@@ -145,7 +148,6 @@ export class Roster {
   }
 
   #applied(entry: Entry, changes: readonly UserChange[]): void {
-    for (const change of changes) this.#followPresence(change);
     const batch = batchOf(entry, changes, (id) => this.online(id));
     this.#history.push(batch);
     // Sessions that an event makes impossible end before it, so that nothing follows their goodbye.
@@ -153,6 +155,8 @@ export class Roster {
       batch.events,
       entry.facts.some((fact) => fact.t === 'app'),
     );
+    // After the sessions that had to end, so that a user who was sent away has no grace.
+    for (const change of changes) this.#followPresence(change);
     this.hub.publish(batch);
     this.#snapshotter.applied();
     for (const listener of this.#appliedListeners) listener(entry);
@@ -212,6 +216,16 @@ export class Roster {
 
   query(query: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
     return inSlices(runQuery(this.directory, query, (id) => this.online(id), visibility));
+  }
+
+  /** Names that users share now, though names are to be unique in this scope. Gives way to everything else while it looks. */
+  nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions> {
+    return inSlices(nameCollisions(this.directory, scope));
+  }
+
+  /** A page of teams and how much they use the application. Gives way to everything else while it counts. */
+  teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage> {
+    return inSlices(teamUsage(this.directory, question, wallClock(), (id) => this.online(id)));
   }
 
   /** The directory at this very position, for a snapshot that a tail will follow. Call `release` when done. */

@@ -78,7 +78,7 @@ export class Router {
   #join(subscriber: Subscriber, all: Interest): void {
     const decoration = allDecoration(all.name);
     const { wantsPresence } = all;
-    const key = `${wantsPresence} ${subscriber.dialect}${decoration}`;
+    const key = `${wantsPresence} ${subscriber.form}${decoration}`;
     const group = this.#groups.get(key) ?? { key, decoration, wantsPresence, members: new Set() };
     this.#groups.set(key, group);
     group.members.add(subscriber);

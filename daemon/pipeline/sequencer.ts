@@ -189,11 +189,17 @@ function weightOf(command: Command): number {
     case 'reactivate':
     case 'restore':
       return command.ids.length + 1;
+    case 'activity-add':
+      return command.activities.length;
+    case 'activity-remove':
+      return LIMITS.activitiesPerRequest;
     case 'docs':
     case 'push':
       return command.changes.length;
     case 'expire':
       return LIMITS.batchUsers;
+    case 'ban':
+      return 2;
     default:
       return 1;
   }

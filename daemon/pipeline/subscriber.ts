@@ -3,7 +3,7 @@
  * every batch as it is published), `behind` (reads the past until it has caught up) or `gone`.
  */
 import type { CloseReason } from '../../protocol/close-codes.ts';
-import type { EventDialect } from '../../protocol/event.ts';
+import type { EventForm } from './event-form.ts';
 import type { Interest } from './interest.ts';
 
 /** The socket, as the hub sees it. */
@@ -29,7 +29,7 @@ export type SubscriberState =
 
 export class Subscriber {
   readonly outlet: Outlet;
-  readonly dialect: EventDialect;
+  readonly form: EventForm;
   readonly interests = new Map<string, Interest>();
   state: SubscriberState = { kind: 'live' };
   /** Set while it is behind and someone came or went: presence has no past to read, so its state is told anew afterwards. */
@@ -37,9 +37,9 @@ export class Subscriber {
   /** Tells the peer who of its subscriptions is online now. */
   tellPresence: () => void = () => {};
 
-  constructor(outlet: Outlet, dialect: EventDialect) {
+  constructor(outlet: Outlet, form: EventForm) {
     this.outlet = outlet;
-    this.dialect = dialect;
+    this.form = form;
   }
 
   /** The only interest there is, when it is "everything": such subscribers share whole batches. */

@@ -23,6 +23,7 @@ const RULES: readonly { readonly folder: string; readonly may: readonly (string 
       /^typebox(\/|$)/,
       'fastify',
       'ws',
+      'socket.io',
       'pino',
       'rate-limiter-flexible',
     ],

@@ -15,18 +15,18 @@ import { Interest } from '../../pipeline/interest.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
+import type { SessionOutlet } from './session-outlet.ts';
 import type { LiveSession } from './session-registry.ts';
-import type { SocketOutlet } from './socket-outlet.ts';
 
 export class ChatSession implements LiveSession {
   readonly connectionId = randomUUID();
   readonly #context: LiveContext;
-  readonly #outlet: SocketOutlet;
+  readonly #outlet: SessionOutlet;
   readonly #readBytes: () => number;
   #open: { readonly caller: Extract<Caller, { kind: 'user' }>; readonly subscriber: Subscriber } | undefined;
   #isClosed = false;
 
-  constructor(context: LiveContext, outlet: SocketOutlet, readBytes: () => number) {
+  constructor(context: LiveContext, outlet: SessionOutlet, readBytes: () => number) {
     this.#context = context;
     this.#outlet = outlet;
     this.#readBytes = readBytes;

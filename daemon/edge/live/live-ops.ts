@@ -11,12 +11,12 @@ import { Interest, type Reach, type Want } from '../../pipeline/interest.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import type { LiveContext } from './live-context.ts';
+import type { SessionOutlet } from './session-outlet.ts';
 import { SnapshotPager } from './snapshot-pager.ts';
-import type { SocketOutlet } from './socket-outlet.ts';
 
 export interface LiveOpsOptions {
   readonly context: LiveContext;
-  readonly outlet: SocketOutlet;
+  readonly outlet: SessionOutlet;
   readonly subscriber: Subscriber;
   readonly caller: Caller;
   readonly dates: DateStyle;

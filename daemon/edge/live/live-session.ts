@@ -18,8 +18,8 @@ import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
 import { LiveOps } from './live-ops.ts';
+import type { SessionOutlet } from './session-outlet.ts';
 import type { LiveSession } from './session-registry.ts';
-import type { SocketOutlet } from './socket-outlet.ts';
 
 /** Name of the interest that a user's session has in the user itself. It is never told. */
 const OWN = '';
@@ -38,14 +38,17 @@ type State =
 export class RosterSession implements LiveSession {
   readonly connectionId: string;
   readonly #context: LiveContext;
-  readonly #outlet: SocketOutlet;
+  readonly #outlet: SessionOutlet;
   readonly #readBytes: () => number;
+  readonly #envelope: '' | 'io ';
   #state: State;
 
-  constructor(context: LiveContext, outlet: SocketOutlet, connectionId: string, readBytes: () => number) {
+  /** `envelope`: what events are wrapped in for this transport. */
+  constructor(context: LiveContext, outlet: SessionOutlet, connectionId: string, readBytes: () => number, envelope: '' | 'io ' = '') {
     this.#context = context;
     this.#outlet = outlet;
     this.#readBytes = readBytes;
+    this.#envelope = envelope;
     this.connectionId = connectionId;
     const timer = setTimeout(() => this.close('silent'), LIMITS.connectTimeoutMs);
     this.#state = { kind: 'opening', timer };
@@ -113,7 +116,7 @@ export class RosterSession implements LiveSession {
     clearTimeout(this.#state.timer);
 
     const dates = frame.dates ?? 'rfc3339';
-    const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? 'live-ns' : 'live');
+    const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
     const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
     const since = resume?.seq ?? roster.directory.seq;
     if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since, 'self'));
@@ -147,6 +150,11 @@ export class RosterSession implements LiveSession {
     }
     for (const sub of frame.subs ?? []) ops.resumeSub(sub);
     roster.hub.joinFrom(subscriber, resume.seq, () => this.#outlet.send(this.#health(true)));
+  }
+
+  /** Whether the connect was accepted and nothing has ended it. */
+  get isOpen(): boolean {
+    return this.#state.kind === 'live';
   }
 
   get #isClosed(): boolean {

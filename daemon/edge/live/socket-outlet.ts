@@ -9,14 +9,14 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { CLOSE, type CloseReason } from '../../../protocol/close-codes.ts';
 import { textFrame } from '../../pipeline/frame.ts';
-import type { Outlet } from '../../pipeline/subscriber.ts';
+import type { SessionOutlet } from './session-outlet.ts';
 
 /** A queue below this counts as drained. */
-const NEARLY_EMPTY_BYTES = 32 * 1024;
+export const NEARLY_EMPTY_BYTES = 32 * 1024;
 /** A closed peer that does not answer the close frame is cut off after this. */
 const CLOSE_GRACE_MS = 3_000;
 
-export class SocketOutlet implements Outlet {
+export class SocketOutlet implements SessionOutlet {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #stallMs: number;
@@ -44,7 +44,6 @@ export class SocketOutlet implements Outlet {
     this.write(textFrame(JSON.stringify(message)));
   }
 
-  /** Asks the peer for a sign of life. */
   ping(): void {
     if (this.#open) this.#ws.ping();
   }

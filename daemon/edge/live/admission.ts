@@ -1,0 +1,53 @@
+/** Who may open a live connection at all, whatever the transport: the origin of the page, and how many there are already. */
+import type { IncomingMessage } from 'node:http';
+import { isAllowedOrigin } from '../origins.ts';
+
+export interface AdmissionOptions {
+  /** Web pages that may connect: see origins.ts. */
+  readonly origins: readonly string[];
+  readonly connectionsMax: number;
+  readonly connectionsPerIpMax: number;
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #perIp = new Map<string, number>();
+  #connections = 0;
+  #isDraining = false;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** New connections are turned away from now on. */
+  stop(): void {
+    this.#isDraining = true;
+  }
+
+  /** The HTTP status that turns this request for a connection away, or undefined when it is welcome. */
+  refusal({ headers, socket }: IncomingMessage): string | undefined {
+    const { origins, connectionsMax, connectionsPerIpMax } = this.#options;
+    if (!isAllowedOrigin(headers.origin, headers.host, origins)) return '403 Forbidden';
+    if (this.#isDraining || this.#connections >= connectionsMax) return '503 Service Unavailable';
+    if ((this.#perIp.get(socket.remoteAddress ?? '') ?? 0) >= connectionsPerIpMax) return '429 Too Many Requests';
+    return undefined;
+  }
+
+  /** Counts a connection; what is returned ends it, once. */
+  enter({ socket }: IncomingMessage): () => void {
+    const ip = socket.remoteAddress ?? '';
+    this.#count(ip, 1);
+    let isIn = true;
+    return () => {
+      if (isIn) this.#count(ip, -1);
+      isIn = false;
+    };
+  }
+
+  #count(ip: string, change: 1 | -1): void {
+    this.#connections += change;
+    const left = (this.#perIp.get(ip) ?? 0) + change;
+    if (left === 0) this.#perIp.delete(ip);
+    else this.#perIp.set(ip, left);
+  }
+}

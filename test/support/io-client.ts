@@ -1,0 +1,67 @@
+/** A live connection over Socket.IO as a test drives it. */
+import { io, type Socket } from 'socket.io-client';
+import type { Frame } from './live-client.ts';
+
+const PATIENCE_MS = 10_000;
+
+export interface IoOptions {
+  readonly transports?: readonly ('websocket' | 'polling')[];
+}
+
+export class IoClient {
+  readonly socket: Socket;
+  /** Every `event`, in order. */
+  readonly frames: Frame[] = [];
+  #waiters: { readonly wanted: (frame: Frame) => boolean; readonly resolve: (frame: Frame) => void }[] = [];
+
+  constructor(url: string, auth: object, { transports = ['websocket'] }: IoOptions = {}) {
+    this.socket = io(url, { auth, transports: [...transports], reconnection: false, forceNew: true });
+    this.socket.on('event', (frame: Frame) => {
+      this.frames.push(frame);
+      const due = this.#waiters.filter(({ wanted }) => wanted(frame));
+      this.#waiters = this.#waiters.filter((waiter) => !due.includes(waiter));
+      for (const { resolve } of due) resolve(frame);
+    });
+  }
+
+  /** Resolves with `connection.ok`; rejects with what `connect_error` carries. */
+  opened(): Promise<Frame> {
+    return new Promise((resolve, reject) => {
+      this.socket.once('connect_error', reject);
+      this.until(({ type }) => type === 'connection.ok').then(resolve, reject);
+    });
+  }
+
+  /** The first frame, past or future, that is `wanted`. */
+  until(wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
+    const past = this.frames.find(wanted);
+    if (past !== undefined) return Promise.resolve(past);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${what} did not come within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+      const settle = (frame: Frame): void => {
+        clearTimeout(timer);
+        resolve(frame);
+      };
+      this.#waiters.push({ wanted, resolve: settle });
+    });
+  }
+
+  /** Sends a verb and gives the answer, also when it is an error. */
+  request(op: string, argument: object = {}): Promise<Frame> {
+    return this.socket.timeout(PATIENCE_MS).emitWithAck(op, argument);
+  }
+
+  get events(): Frame[] {
+    return this.frames.filter(({ type, seq }) => typeof type === 'string' && type.startsWith('user.') && seq !== undefined);
+  }
+
+  /** Resolves with the reason when the connection ends. */
+  get ended(): Promise<string> {
+    if (this.socket.disconnected) return Promise.resolve('before');
+    return new Promise((resolve) => this.socket.once('disconnect', (reason) => resolve(reason)));
+  }
+
+  close(): void {
+    this.socket.disconnect();
+  }
+}
