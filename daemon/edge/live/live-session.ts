@@ -6,7 +6,7 @@
  * Frames are handled one after the other: the next one waits for the answer to
  * the one before, and the socket is not read meanwhile.
  */
-import { CLOSE, type CloseReason } from '../../../protocol/close-codes.ts';
+import type { CloseReason } from '../../../protocol/close-codes.ts';
 import { RosterError, renderChatError } from '../../../protocol/errors.ts';
 import type { ClientFrame, ConnectFrame } from '../../../protocol/frames.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
@@ -18,22 +18,29 @@ import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
 import { LiveOps } from './live-ops.ts';
+import { type Refusals, type SessionEffect, type SessionInput, type SessionState, step } from './session-machine.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import type { LiveSession } from './session-registry.ts';
 
 /** Name of the interest that a user's session has in the user itself. It is never told. */
 const OWN = '';
 
-type State =
-  | { readonly kind: 'opening'; readonly timer: NodeJS.Timeout }
-  | {
-      readonly kind: 'live';
-      caller: Caller;
-      readonly subscriber: Subscriber;
-      readonly ops: LiveOps;
-      readonly dates: 'rfc3339' | 'ns';
-    }
-  | { readonly kind: 'closed' };
+/** What an open session has. */
+interface Live {
+  caller: Caller;
+  readonly me: StoredUser | undefined;
+  readonly warnings: readonly string[];
+  readonly subscriber: Subscriber;
+  readonly ops: LiveOps;
+  /** Position that the events begin after. */
+  readonly since: number;
+  readonly isResumed: boolean;
+}
+
+const REFUSALS: Refusals = {
+  notFirst: (op) => new RosterError('input', `the first frame must be connect, not ${op}`),
+  alreadyOpen: () => new RosterError('input', 'the connection is already open'),
+};
 
 export class RosterSession implements LiveSession {
   readonly connectionId: string;
@@ -41,7 +48,10 @@ export class RosterSession implements LiveSession {
   readonly #outlet: SessionOutlet;
   readonly #readBytes: () => number;
   readonly #envelope: '' | 'io ';
-  #state: State;
+  readonly #openingTimer: NodeJS.Timeout;
+  #state: SessionState<Live> = { kind: 'opening' };
+  /** How the client wants its times; known from its connect frame, also for the goodbye. */
+  #dates: 'rfc3339' | 'ns' = 'rfc3339';
 
   /** `envelope`: what events are wrapped in for this transport. */
   constructor(context: LiveContext, outlet: SessionOutlet, connectionId: string, readBytes: () => number, envelope: '' | 'io ' = '') {
@@ -50,47 +60,157 @@ export class RosterSession implements LiveSession {
     this.#readBytes = readBytes;
     this.#envelope = envelope;
     this.connectionId = connectionId;
-    const timer = setTimeout(() => this.close('silent'), LIMITS.connectTimeoutMs);
-    this.#state = { kind: 'opening', timer };
+    this.#openingTimer = setTimeout(() => this.close('silent'), LIMITS.connectTimeoutMs);
+  }
+
+  get #live(): Live | undefined {
+    return this.#state.kind === 'live' ? this.#state.live : undefined;
+  }
+
+  /** Runs the machine. Effects that take time are returned, so that the next frame waits for them. */
+  #input(input: SessionInput<Live>): Promise<void> | undefined {
+    const next = step(this.#state, input, REFUSALS);
+    this.#state = next.state;
+    if (next.state.kind !== 'opening') clearTimeout(this.#openingTimer);
+    let work: Promise<void> | undefined;
+    for (const effect of next.effects) work = this.#act(effect) ?? work;
+    return work;
+  }
+
+  #act(effect: SessionEffect<Live>): Promise<void> | undefined {
+    switch (effect.kind) {
+      case 'decide':
+        return this.#decide(effect.frame);
+      case 'enter':
+        return this.#enter(effect.live, effect.frame);
+      case 'perform':
+        return this.#perform(effect.live, effect.frame);
+      case 'answer error':
+        this.#outlet.send({ re: effect.id, error: renderChatError(effect.error, OPERATIONS[effect.op], '0ms') });
+        return undefined;
+      case 'warn of expiry':
+        this.#outlet.send({ type: 'token.expiring', created_at: this.#now(), exp: this.tokenExp });
+        return undefined;
+      case 'tell error':
+        this.#outlet.send({
+          type: 'connection.error',
+          re: effect.id,
+          connection_id: this.connectionId,
+          created_at: this.#now(),
+          error: renderChatError(effect.error, 'Connect', '0ms'),
+        });
+        return undefined;
+      case 'announce drain':
+        this.#outlet.send({ type: 'server.drain', created_at: this.#now(), retry_ms: this.#context.retryMs });
+        return undefined;
+      case 'leave':
+        this.#leave(effect.live);
+        return undefined;
+      case 'close':
+        this.#outlet.close(effect.reason);
+        return undefined;
+    }
   }
 
   get userId(): string | undefined {
-    if (this.#state.kind !== 'live') return undefined;
-    const { caller } = this.#state;
-    return caller.kind === 'user' ? caller.id : undefined;
+    const caller = this.#live?.caller;
+    return caller?.kind === 'user' ? caller.id : undefined;
   }
 
   get tokenExp(): number | undefined {
-    return this.#state.kind === 'live' && this.#state.caller.kind !== 'anonymous' ? this.#state.caller.exp : undefined;
+    const caller = this.#live?.caller;
+    return caller === undefined || caller.kind === 'anonymous' ? undefined : caller.exp;
   }
 
   get bytesRead(): number {
     return this.#readBytes();
   }
 
+  /** Whether the connect was accepted and nothing has ended it. */
+  get isOpen(): boolean {
+    return this.#state.kind === 'live';
+  }
+
   /** Handles one frame; resolves when it is answered. Never rejects. */
   async handle(frame: ClientFrame): Promise<void> {
+    await this.#input({ kind: 'frame', frame });
+  }
+
+  async #decide(frame: ConnectFrame): Promise<void> {
     try {
-      await this.#dispatch(frame);
+      await this.#input({ kind: 'accepted', live: await this.#admit(frame) });
     } catch (error) {
       const refusal = this.#asRefusal(error);
-      // Until the connection is open, every refusal ends it; afterwards it is an answer like any other.
-      if (this.#state.kind === 'opening') this.end(refusal, closeReasonOf(refusal.kind), frame.id);
-      else this.#outlet.send({ re: frame.id, error: renderChatError(refusal, OPERATIONS[frame.op], '0ms') });
+      // What fails after the connection is open does not end it, whatever it was.
+      if (this.isOpen) this.#outlet.send({ re: frame.id, error: renderChatError(refusal, OPERATIONS.connect, '0ms') });
+      else this.#input({ kind: 'refused', error: refusal, reason: closeReasonOf(refusal.kind) });
     }
   }
 
-  async #dispatch(frame: ClientFrame): Promise<void> {
-    if (this.#state.kind === 'closed') return;
-    if (this.#state.kind === 'opening') {
-      if (frame.op !== 'connect') throw new RosterError('input', `the first frame must be connect, not ${frame.op}`);
-      await this.#connect(frame);
+  async #admit(frame: ConnectFrame): Promise<Live> {
+    const { authenticator, roster } = this.#context;
+    const caller = authenticator.authenticate({ apiKey: frame.api_key, token: frame.token, isOnce: true });
+    const { me, warnings } = await this.#ownUser(caller, frame);
+    const dates = frame.dates ?? 'rfc3339';
+    this.#dates = dates;
+    const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
+    const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
+    const since = resume?.seq ?? roster.directory.seq;
+    if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since, 'self'));
+    const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
+    subscriber.tellPresence = () => ops.tellPresence();
+    for (const sub of frame.subs ?? []) ops.check(sub);
+    return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined };
+  }
+
+  async #enter(live: Live, frame: ConnectFrame): Promise<void> {
+    const { roster, sessions } = this.#context;
+    const { caller, me, warnings, subscriber, ops, since, isResumed } = live;
+    sessions.add(this);
+    if (caller.kind === 'user') {
+      roster.presence.arrived(caller.id);
+      sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
+    }
+    // The user may have been deleted or deactivated while the connect was on its way to the disk.
+    this.recheck();
+    if (!this.isOpen) return;
+
+    // A resumed client counts from where it was, until events have brought it further.
+    roster.hub.flush();
+    this.#outlet.send({
+      re: frame.id,
+      type: 'connection.ok',
+      connection_id: this.connectionId,
+      epoch: roster.position.epoch,
+      seq: since,
+      ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id) }, this.#dates) }),
+      heartbeat_ms: LIMITS.heartbeatMs,
+      ...(this.tokenExp === undefined ? undefined : { token_exp: this.tokenExp }),
+      resumed: isResumed,
+      ...(warnings.length === 0 ? undefined : { warnings }),
+    });
+    if (!isResumed) {
+      roster.hub.join(subscriber);
+      for (const sub of frame.subs ?? []) await ops.sub({ op: 'sub', ...sub });
       return;
     }
-    const { ops } = this.#state;
+    for (const sub of frame.subs ?? []) ops.resumeSub(sub);
+    roster.hub.joinFrom(subscriber, since, () => this.#outlet.send(this.#health(true)));
+  }
+
+  /** A refusal is an answer like any other. */
+  async #perform({ ops }: Live, frame: ClientFrame): Promise<void> {
+    try {
+      await this.#request(ops, frame);
+    } catch (error) {
+      this.#outlet.send({ re: frame.id, error: renderChatError(this.#asRefusal(error), OPERATIONS[frame.op], '0ms') });
+    }
+  }
+
+  async #request(ops: LiveOps, frame: ClientFrame): Promise<void> {
     switch (frame.op) {
       case 'connect':
-        throw new RosterError('input', 'the connection is already open');
+        throw REFUSALS.alreadyOpen();
       case 'sub':
         return ops.sub(frame);
       case 'page':
@@ -108,67 +228,6 @@ export class RosterSession implements LiveSession {
     }
   }
 
-  async #connect(frame: ConnectFrame): Promise<void> {
-    const { authenticator, roster } = this.#context;
-    const caller = authenticator.authenticate({ apiKey: frame.api_key, token: frame.token, isOnce: true });
-    const { me, warnings } = await this.#ownUser(caller, frame);
-    if (this.#state.kind !== 'opening') return;
-    clearTimeout(this.#state.timer);
-
-    const dates = frame.dates ?? 'rfc3339';
-    const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
-    const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
-    const since = resume?.seq ?? roster.directory.seq;
-    if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since, 'self'));
-    const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
-    subscriber.tellPresence = () => ops.tellPresence();
-    for (const sub of frame.subs ?? []) ops.check(sub);
-    this.#state = { kind: 'live', caller, subscriber, ops, dates };
-    this.#enter(caller);
-    // The user may have been deleted or deactivated while the connect was on its way to the disk.
-    this.recheck();
-    if (this.#isClosed) return;
-
-    // A resumed client counts from where it was, until events have brought it further.
-    roster.hub.flush();
-    this.#outlet.send({
-      re: frame.id,
-      type: 'connection.ok',
-      connection_id: this.connectionId,
-      epoch: roster.position.epoch,
-      seq: since,
-      ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id) }, dates) }),
-      heartbeat_ms: LIMITS.heartbeatMs,
-      ...(this.tokenExp === undefined ? undefined : { token_exp: this.tokenExp }),
-      resumed: resume !== undefined,
-      ...(warnings.length === 0 ? undefined : { warnings }),
-    });
-    if (resume === undefined) {
-      roster.hub.join(subscriber);
-      for (const sub of frame.subs ?? []) await ops.sub({ op: 'sub', ...sub });
-      return;
-    }
-    for (const sub of frame.subs ?? []) ops.resumeSub(sub);
-    roster.hub.joinFrom(subscriber, resume.seq, () => this.#outlet.send(this.#health(true)));
-  }
-
-  /** Whether the connect was accepted and nothing has ended it. */
-  get isOpen(): boolean {
-    return this.#state.kind === 'live';
-  }
-
-  get #isClosed(): boolean {
-    return this.#state.kind === 'closed';
-  }
-
-  #enter(caller: Caller): void {
-    const { roster, sessions } = this.#context;
-    sessions.add(this);
-    if (caller.kind !== 'user') return;
-    roster.presence.arrived(caller.id);
-    sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
-  }
-
   async #ownUser(caller: Caller, frame: ConnectFrame): Promise<{ me: StoredUser | undefined; warnings: readonly string[] }> {
     if (caller.kind !== 'user') {
       if (frame.user !== undefined) throw new RosterError('input', 'user: only a user token connects a user');
@@ -181,12 +240,13 @@ export class RosterSession implements LiveSession {
   }
 
   #refresh(id: string | number | undefined, token: string): void {
-    if (this.#state.kind !== 'live') return;
+    const live = this.#live;
+    if (live === undefined) return;
     const { authenticator, apiKey, sessions } = this.#context;
     const caller = authenticator.authenticate({ apiKey, token, isOnce: true });
-    const isSame = caller.kind === this.#state.caller.kind && (caller.kind !== 'user' || caller.id === this.userId);
+    const isSame = caller.kind === live.caller.kind && (caller.kind !== 'user' || caller.id === this.userId);
     if (!isSame) throw new RosterError('auth', 'the token belongs to another user');
-    this.#state.caller = caller;
+    live.caller = caller;
     sessions.tokenChanged(this);
     this.#outlet.send({ re: id, ...(this.tokenExp === undefined ? undefined : { token_exp: this.tokenExp }) });
   }
@@ -199,27 +259,28 @@ export class RosterSession implements LiveSession {
 
   /** A frame that cannot be understood at all: told once, then the connection ends. */
   badFrame(reason: string): void {
-    this.end(new RosterError('input', reason), 'bad_frame');
+    this.#input({ kind: 'garbled', error: new RosterError('input', reason) });
   }
 
   /** A frame of the protocol with a wrong field: answered with an error. As the first frame, it ends the connection. */
   invalidFrame(op: ClientFrame['op'], id: unknown, reason: string): void {
-    if (this.#state.kind === 'opening') this.badFrame(reason);
-    else this.#outlet.send({ re: id, error: renderChatError(new RosterError('input', reason), OPERATIONS[op], '0ms') });
+    const named = typeof id === 'string' || typeof id === 'number' ? id : undefined;
+    this.#input({ kind: 'invalid', op, id: named, error: new RosterError('input', reason) });
   }
 
   watch(ids: readonly string[]): void {
-    if (this.#state.kind === 'live') watchUsers(this.#context.roster, this.#state.subscriber, ids);
+    const live = this.#live;
+    if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, ids);
   }
 
   heartbeat(): void {
-    if (this.#state.kind !== 'live') return;
+    if (!this.isOpen) return;
     this.#outlet.send(this.#health(false));
     this.#outlet.ping();
   }
 
   #health(caughtUp: boolean): object {
-    const seq = this.#state.kind === 'live' ? this.#state.ops.deliveredSeq : 0;
+    const seq = this.#live?.ops.deliveredSeq ?? 0;
     return {
       type: 'health.check',
       connection_id: this.connectionId,
@@ -231,46 +292,39 @@ export class RosterSession implements LiveSession {
 
   #now(): string | number {
     const micros = Math.round(this.#context.nowMs() * 1000);
-    return this.#state.kind === 'live' && this.#state.dates === 'ns' ? toNanos(micros) : toRfc3339(micros);
+    return this.#dates === 'ns' ? toNanos(micros) : toRfc3339(micros);
   }
 
   tokenExpiring(): void {
-    this.#outlet.send({ type: 'token.expiring', created_at: this.#now(), exp: this.tokenExp });
+    this.#input({ kind: 'expiring' });
   }
 
   recheck(): void {
-    if (this.#state.kind !== 'live') return;
-    const refusal = refusalOf(this.#context.authenticator, this.#state.caller);
+    const live = this.#live;
+    if (live === undefined) return;
+    const refusal = refusalOf(this.#context.authenticator, live.caller);
     if (refusal !== undefined) this.end(refusal, closeReasonOf(refusal.kind));
   }
 
-  end(error: RosterError, reason: CloseReason, re?: string | number): void {
-    if (this.#state.kind === 'closed') return;
-    const body = renderChatError(error, 'Connect', '0ms');
-    this.#outlet.send({ type: 'connection.error', re, connection_id: this.connectionId, created_at: this.#now(), error: body });
-    this.close(reason);
+  end(error: RosterError, reason: CloseReason): void {
+    this.#input({ kind: 'dismissed', reason, error });
   }
 
   close(reason: CloseReason): void {
-    if (this.#state.kind === 'closed') return;
-    if (CLOSE[reason].reconnect && this.#state.kind === 'live' && reason === 'restart') {
-      this.#outlet.send({ type: 'server.drain', created_at: this.#now(), retry_ms: this.#context.retryMs });
-    }
-    this.closed();
-    this.#outlet.close(reason);
+    this.#input({ kind: 'dismissed', reason });
   }
 
-  /** The socket is gone, or about to be. */
+  /** The socket is gone. */
   closed(): void {
-    const state = this.#state;
-    this.#state = { kind: 'closed' };
-    if (state.kind === 'opening') clearTimeout(state.timer);
-    if (state.kind !== 'live') return;
-    state.ops.release();
-    this.#context.roster.hub.leave(state.subscriber);
-    this.#context.sessions.remove(this);
-    const { caller } = state;
-    if (caller.kind === 'user') this.#context.roster.presence.left(caller.id);
+    this.#input({ kind: 'gone' });
+  }
+
+  #leave({ ops, subscriber, caller }: Live): void {
+    const { roster, sessions } = this.#context;
+    ops.release();
+    roster.hub.leave(subscriber);
+    sessions.remove(this);
+    if (caller.kind === 'user') roster.presence.left(caller.id);
   }
 }
 
