@@ -65,6 +65,7 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
         connectGuard: config.connectGuard,
         reuseHardDeleted: config.idsReuseHardDeleted,
         tasksKeptMicros: config.tasksKeptMs * 1_000,
+        exportsKeptMicros: config.exportsKeptMs * 1_000,
       },
       logger,
       snapshotEveryFacts: config.snapshotChanges,
@@ -116,10 +117,10 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     now: Date.now,
     reuseHardDeleted: config.idsReuseHardDeleted,
   });
-  const sessions = new SessionRegistry({ nowMs: Date.now });
+  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);
-    if (settingsChanged) sessions.onSettings();
+    if (settingsChanged) sessions.onSettings(roster.directory.app);
   });
   const tls =
     config.tlsCert === undefined || config.tlsKey === undefined

@@ -20,35 +20,62 @@ export type Match = 'enter' | 'stay' | 'leave';
 /** Whose eyes the interest sees with: a server hears of everything, a user of itself, others only of what all may hear. */
 export type Reach = 'server' | 'self' | 'others';
 
+/** Whether its owner may know of a user. Looks at the directory as it is at that moment. */
+export type Sight = (user: StoredUser) => boolean;
+
 type Predicate = (user: StoredUser, online: boolean) => boolean;
 
-/** One named want of one subscriber. */
-export class Interest {
+export interface InterestOptions {
   /** Name given by the client; empty for the interest in oneself, which is never named in events. */
   readonly name: string;
   readonly want: Want;
+  /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
+  readonly since: number;
   readonly reach: Reach;
   /** Whether coming and going of its users is told too. */
+  readonly wantsPresence?: boolean | undefined;
+  /** Absent: everyone is in sight. */
+  readonly sight?: Sight | undefined;
+}
+
+/** `hidden`: the user went out of sight; it is named, and nothing of it is shown. */
+export type Concern = Match | boolean | 'hidden';
+
+/** One named want of one subscriber. */
+export class Interest {
+  readonly name: string;
+  readonly want: Want;
+  readonly reach: Reach;
   readonly wantsPresence: boolean;
-  /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
   since: number;
   /** The name as JSON; empty when there is none. */
   readonly label: string;
+  readonly #sight: Sight | undefined;
   readonly #matches: Predicate | undefined;
 
-  constructor(name: string, want: Want, since: number, reach: Reach, wantsPresence = false) {
+  constructor({ name, want, since, reach, wantsPresence = false, sight }: InterestOptions) {
     this.name = name;
     this.label = name === '' ? '' : JSON.stringify(name);
     this.want = want;
     this.since = since;
     this.reach = reach;
     this.wantsPresence = wantsPresence;
+    this.#sight = sight;
     this.#matches = predicate(want);
   }
 
   /** How the event concerns this interest: `enter`, `stay` or `leave` where membership can change, `true` where it cannot. */
-  concerns(event: LiveEvent): Match | boolean {
+  concerns(event: LiveEvent): Concern {
     if (event.seq <= this.since || !this.#mayHear(event)) return false;
+    const concern = this.#concern(event);
+    // A deleted user is judged by what it was: of the teams of a pruned one nothing is left.
+    const judged = isAlive(event.after) ? event.after : (event.before ?? event.after);
+    if (concern === false || this.#sight === undefined || this.#sight(judged)) return concern;
+    // Who was in sight before must be taken out of the receiver's copy; read back from the log, that is not known.
+    return !event.knowsBefore || (event.before !== undefined && this.#sight(event.before)) ? 'hidden' : false;
+  }
+
+  #concern(event: LiveEvent): Match | boolean {
     switch (this.want.kind) {
       case 'all':
         return true;
@@ -60,8 +87,25 @@ export class Interest {
     }
   }
 
+  /** Why the event is told under this interest or not, in words; for an operator who asks. */
+  explain(event: LiveEvent): string {
+    if (event.seq <= this.since) return `not told: the subscription begins after position ${this.since}`;
+    if (!this.#mayHear(event))
+      return `not told: ${event.audience === 'server' ? 'only servers' : 'only the user itself and servers'} hear of ${event.type}`;
+    const concern = this.#concern(event);
+    if (concern === false) {
+      if (this.want.kind === 'ids') return 'not told: the id is not among the ids asked for';
+      return `not told: the user ${this.want.kind === 'teams' ? 'is and was in none of the teams' : 'does and did not match the filter'}`;
+    }
+    const final = this.concerns(event);
+    if (final === 'hidden') return 'told as user.hidden: the user went out of sight of this caller (teams)';
+    if (final === false) return 'not told: the user is out of sight of this caller (teams)';
+    return concern === true ? 'told' : `told with match ${concern}`;
+  }
+
   /** Whether the user is one of those it asks for. */
   holds(user: StoredUser, isOnline: boolean): boolean {
+    if (this.#sight?.(user) === false) return false;
     switch (this.want.kind) {
       case 'all':
         return true;
@@ -79,6 +123,7 @@ export class Interest {
 
   /** How it concerns this interest that a user came or went. A filter may ask for who is online: then it enters or leaves by that. */
   concernsPresence(user: StoredUser, isOnline: boolean): Match | boolean {
+    if (this.#sight?.(user) === false) return false;
     switch (this.want.kind) {
       case 'all':
         return this.wantsPresence;
@@ -113,6 +158,9 @@ function predicate(want: Want): Predicate | undefined {
   return undefined;
 }
 
+/** What a receiver is told of an event that takes a user out of its sight, in place of the event. */
+export const HIDDEN = 'hidden';
+
 /**
  * What a receiver with these interests is told about the event, as the JSON that is added to it
  * (`,"sub":["a","b"],"match":"enter"`), or undefined when it is not told at all.
@@ -127,17 +175,22 @@ export function presenceDecoration(interests: Iterable<Interest>, user: StoredUs
   return joined(interests, (interest) => interest.concernsPresence(user, isOnline));
 }
 
-function joined(interests: Iterable<Interest>, concerns: (interest: Interest) => Match | boolean): string | undefined {
+function joined(interests: Iterable<Interest>, concerns: (interest: Interest) => Concern): string | undefined {
   let names = '';
   let concerned = false;
+  let isHidden = false;
   let match: Match | undefined;
   for (const interest of interests) {
     const result = concerns(interest);
     if (result === false) continue;
+    if (result === 'hidden') {
+      isHidden = true;
+      continue;
+    }
     concerned = true;
     if (interest.label !== '') names += `${names === '' ? '' : ','}${interest.label}`;
     if (result !== true) match = match === undefined || match === result ? result : 'stay';
   }
-  if (!concerned) return undefined;
+  if (!concerned) return isHidden ? HIDDEN : undefined;
   return `${names === '' ? '' : `,"sub":[${names}]`}${match === undefined ? '' : `,"match":"${match}"`}`;
 }

@@ -5,12 +5,13 @@
 import { type Entry, lastSeq } from '../../protocol/entry.ts';
 import { type Audience, audienceOf, type EventDialect, eventType, renderEvent } from '../../protocol/event.ts';
 import type { Aside } from '../../protocol/render.ts';
-import type { Micros } from '../../protocol/time.ts';
+import { type Micros, toNanos, toRfc3339 } from '../../protocol/time.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import { roughDataBytes } from '../../protocol/user-size.ts';
 import type { UserChange } from '../core/directory.ts';
 import type { Stretch } from '../core/history.ts';
 import { dialectOf, type EventForm, framed } from './event-form.ts';
+import { HIDDEN } from './interest.ts';
 
 /** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
 const FRAMES_KEPT = 4;
@@ -51,9 +52,16 @@ export class LiveEvent {
     const key = `${form}${decoration}`;
     const kept = this.#frames.get(key);
     if (kept !== undefined) return kept;
-    const frame = framed(form, `${this.#body(dialectOf(form))}${decoration}}`);
+    const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
+    const frame = framed(form, `${body}}`);
     if (this.#frames.size < FRAMES_KEPT) this.#frames.set(key, frame);
     return frame;
+  }
+
+  /** The user is named and nothing else of it is told. */
+  #hiddenBody(dialect: EventDialect): string {
+    const created_at = dialect === 'live-ns' ? toNanos(this.#at) : toRfc3339(this.#at);
+    return JSON.stringify({ type: 'user.hidden', seq: this.seq, created_at, user: { id: this.id } }).slice(0, -1);
   }
 
   /** The JSON of the event without its closing brace. */

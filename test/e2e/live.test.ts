@@ -138,8 +138,9 @@ test('LV4 connect.guard merge writes everything that is sent', async (t) => {
   assert.equal((await world.chat('ann', { name: 'Old name' })).frames[0].me.name, 'Old name');
 });
 
-test('LV5 a chat client hears of itself and of the users it watches, and may subscribe to nothing else', async (t) => {
+test('LV5 a chat client hears of itself and of the users it watches; more is for those who may search', async (t) => {
   const world = await World.start(t);
+  await world.http('PATCH', '/app', { grants: { user: ['update-user-owner'] } });
   const ann = await world.chat('ann');
   await ann.request({ op: 'sub', sub: 'friends', ids: ['bob'] });
   for (const want of [{ all: true }, { teams: ['red'] }, { filter: { role: 'user' } }]) {
@@ -272,6 +273,7 @@ test('LV8 resume goes on over a restart of the daemon, from the journal', async 
 
 test('LV8 a connect with a subscription that is refused is refused as a whole, resumed or not', async (t) => {
   const world = await World.start(t);
+  await world.http('PATCH', '/app', { grants: { user: ['update-user-owner'] } });
   const { epoch } = world.daemon.roster.position;
   for (const resume of [undefined, { epoch, seq: 0 }]) {
     const client = await world.open();

@@ -95,7 +95,7 @@ function upsert(roster: Roster, ids: readonly string[], note = '') {
 function subscribe(roster: Roster, name: string, want: Want): { outlet: FakeOutlet; subscriber: Subscriber } {
   const outlet = new FakeOutlet();
   const subscriber = new Subscriber(outlet, 'live');
-  subscriber.interests.set(name, new Interest(name, want, roster.directory.seq, 'server'));
+  subscriber.interests.set(name, new Interest({ name, want, since: roster.directory.seq, reach: 'server' }));
   roster.hub.join(subscriber);
   return { outlet, subscriber };
 }

@@ -35,6 +35,10 @@ class FakeSession implements LiveSession {
     this.told.push(`watch ${ids.join()}`);
   }
 
+  sightChanged(): void {
+    this.told.push('sight');
+  }
+
   recheck(): void {
     this.told.push('recheck');
   }
@@ -53,7 +57,7 @@ class FakeSession implements LiveSession {
 /** A started registry and a clock that passes in steps of a second. */
 function start(t: TestContext): { registry: SessionRegistry; pass: (seconds: number, each?: () => void) => void } {
   t.mock.timers.enable({ apis: ['setInterval', 'setTimeout', 'Date'], now: 1_000_000 });
-  const registry = new SessionRegistry({ nowMs: Date.now });
+  const registry = new SessionRegistry({ nowMs: Date.now, app: { enforce_unique_usernames: 'no' } });
   registry.start();
   t.after(() => registry.stop());
   const pass = (seconds: number, each: () => void = () => {}): void => {

@@ -11,10 +11,9 @@ import { RosterError, renderChatError } from '../../../protocol/errors.ts';
 import { isObject } from '../../../protocol/json.ts';
 import { renderV1 } from '../../../protocol/render.ts';
 import { toRfc3339 } from '../../../protocol/time.ts';
-import { Interest } from '../../pipeline/interest.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
+import { closeReasonOf, connectUser, type LiveContext, OWN, ownInterest, refusalOf, WATCHED, watchUsers } from './live-context.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import type { LiveSession } from './session-registry.ts';
 
@@ -72,7 +71,7 @@ export class ChatSession implements LiveSession {
 
     const subscriber = new Subscriber(this.#outlet, 'v1');
     this.#open = { caller, subscriber };
-    subscriber.interests.set('', new Interest('', { kind: 'ids', ids: new Set([caller.id]) }, roster.directory.seq, 'self'));
+    subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
     roster.presence.arrived(caller.id);
     sessions.add(this);
     // The user may have been deleted or deactivated while the connect was on its way to the disk.
@@ -83,7 +82,13 @@ export class ChatSession implements LiveSession {
   }
 
   watch(ids: readonly string[]): void {
-    if (this.#open !== undefined) watchUsers(this.#context.roster, this.#open.subscriber, ids);
+    if (this.#open !== undefined) watchUsers(this.#context.roster, this.#open.subscriber, this.#open.caller, ids);
+  }
+
+  /** What was watched may be out of sight now; the next query watches anew. */
+  sightChanged(): void {
+    if (this.#open === undefined) return;
+    this.#context.roster.hub.change(this.#open.subscriber, (interests) => interests.delete(WATCHED));
   }
 
   heartbeat(): void {

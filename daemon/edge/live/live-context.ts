@@ -5,7 +5,8 @@ import type { ConnectDetails, Outcome } from '../../../protocol/command.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { decodeConnect } from '../../../protocol/requests.ts';
-import { Interest } from '../../pipeline/interest.ts';
+import { isInSight, isMultiTenant } from '../../../protocol/tenancy.ts';
+import { Interest, type Sight } from '../../pipeline/interest.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
@@ -30,16 +31,38 @@ export async function connectUser(roster: Roster, id: string, details: unknown):
   return await roster.submit({ kind: 'connect', id, details: decoded }, 'live');
 }
 
+/** Name of the interest that a user's session has in the user itself. It is never told. */
+export const OWN = '';
+
+export function ownInterest(id: string, since: number): Interest {
+  return new Interest({ name: OWN, want: { kind: 'ids', ids: new Set([id]) }, since, reach: 'self' });
+}
+
+/**
+ * Whom a client may know of where teams are walls (multi-tenancy); undefined where they are not. It asks the directory each
+ * time, so it follows the teams of both.
+ */
+export function sightOf(roster: Roster, caller: Caller): Sight | undefined {
+  if (caller.kind !== 'user' || !isMultiTenant(roster.directory.app)) return undefined;
+  return (other) => {
+    const viewer = roster.directory.user(caller.id);
+    return viewer !== undefined && isInSight(roster.directory.app, viewer, other);
+  };
+}
+
 /** Key of the interest in users that were found by a query with `presence: true`. It has no name, so events do not show it. */
-const WATCHED = '(watched)';
+export const WATCHED = '(watched)';
 
 /** Adds users to what a connection watches; of more than `LIMITS.subIds` the first ones go. */
-export function watchUsers(roster: Roster, subscriber: Subscriber, ids: readonly string[]): void {
+export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Caller, ids: readonly string[]): void {
   roster.hub.change(subscriber, (interests) => {
     const before = interests.get(WATCHED);
     const held = before?.want.kind === 'ids' ? before.want.ids : [];
     const all = [...new Set([...held, ...ids])].slice(-LIMITS.subIds);
-    interests.set(WATCHED, new Interest('', { kind: 'ids', ids: new Set(all) }, before?.since ?? roster.directory.seq, 'others', true));
+    const since = before?.since ?? roster.directory.seq;
+    const want = { kind: 'ids' as const, ids: new Set(all) };
+    const reach = caller.kind === 'server' ? 'server' : 'others';
+    interests.set(WATCHED, new Interest({ name: '', want, since, reach, wantsPresence: true, sight: sightOf(roster, caller) }));
   });
 }
 

@@ -7,10 +7,11 @@ import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } f
 import { LIMITS } from '../../../protocol/limits.ts';
 import { type DateStyle, renderLive } from '../../../protocol/render.ts';
 import { decodePatches, decodeUpsert } from '../../../protocol/requests.ts';
-import { Interest, type Reach, type Want } from '../../pipeline/interest.ts';
+import { reachOf } from '../../../protocol/tenancy.ts';
+import { Interest, type Want } from '../../pipeline/interest.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import type { LiveContext } from './live-context.ts';
+import { type LiveContext, sightOf, WATCHED } from './live-context.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import { SnapshotPager } from './snapshot-pager.ts';
 
@@ -41,7 +42,7 @@ export class LiveOps {
   }
 
   async sub(frame: SubFrame): Promise<void> {
-    const { context, subscriber, resumedFrom } = this.#options;
+    const { context, subscriber, resumedFrom, caller } = this.#options;
     const want = this.#want(frame);
     const { hub } = context.roster;
     if (frame.snapshot === false) {
@@ -50,7 +51,7 @@ export class LiveOps {
       const delivered = this.deliveredSeq;
       hub.change(subscriber, (interests) => {
         for (const other of interests.values()) other.since = Math.max(other.since, delivered);
-        interests.set(frame.sub, new Interest(frame.sub, want, since, this.#reach, frame.presence));
+        interests.set(frame.sub, this.#interest(frame, want, since));
       });
       this.#dropPager(frame.sub);
       this.#reply(frame.id, { sub: frame.sub, seq: since });
@@ -58,11 +59,16 @@ export class LiveOps {
       return;
     }
     const view = context.roster.freeze();
-    hub.change(subscriber, (interests) =>
-      interests.set(frame.sub, new Interest(frame.sub, want, view.position.seq, this.#reach, frame.presence)),
-    );
+    hub.change(subscriber, (interests) => interests.set(frame.sub, this.#interest(frame, want, view.position.seq)));
     this.#dropPager(frame.sub);
-    const pager = new SnapshotPager(view, want, frame.limit ?? LIMITS.snapshotPageUsers, (id) => context.roster.online(id));
+    const limit = frame.limit ?? LIMITS.snapshotPageUsers;
+    const pager = new SnapshotPager({
+      view,
+      want,
+      limit,
+      online: (id) => context.roster.online(id),
+      sight: sightOf(context.roster, caller),
+    });
     await this.#replyPage(frame.id, frame.sub, pager);
   }
 
@@ -74,7 +80,7 @@ export class LiveOps {
   /** A subscription named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
   resumeSub(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
-    subscriber.interests.set(sub.sub, new Interest(sub.sub, this.#want(sub), resumedFrom ?? 0, this.#reach, sub.presence));
+    subscriber.interests.set(sub.sub, this.#interest(sub, this.#want(sub), resumedFrom ?? 0));
   }
 
   async page(frame: PageFrame): Promise<void> {
@@ -137,8 +143,10 @@ export class LiveOps {
     this.#reply(frame.id, { users: Object.fromEntries(byId), seq });
   }
 
-  get #reach(): Reach {
-    return this.#options.caller.kind === 'server' ? 'server' : 'others';
+  #interest({ sub: name, presence: wantsPresence }: Sub, want: Want, since: number): Interest {
+    const { caller, context } = this.#options;
+    const reach = caller.kind === 'server' ? 'server' : 'others';
+    return new Interest({ name, want, since, reach, wantsPresence, sight: sightOf(context.roster, caller) });
   }
 
   #actor(): Actor {
@@ -161,7 +169,7 @@ export class LiveOps {
       throw new RosterError('input', `sub: at most ${LIMITS.subsPerConnection} subscriptions per connection`);
     }
     if (sub.ids !== undefined) return { kind: 'ids', ids: new Set(sub.ids) };
-    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'only a server token may subscribe to more than ids');
+    this.#mustSearch(caller);
     if (sub.teams !== undefined) return { kind: 'teams', teams: new Set(sub.teams) };
     if (sub.filter !== undefined) return { kind: 'filter', filter: parseFilter(sub.filter) };
     return { kind: 'all' };
@@ -186,6 +194,33 @@ export class LiveOps {
         const names = online.slice(at, at + LIMITS.subIds);
         outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
       }
+    }
+  }
+
+  /** More than ids is for servers, and for clients that may search for users; what they see of it is confined to their sight. */
+  #mustSearch(caller: Caller): void {
+    if (caller.kind === 'server') return;
+    if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous caller may subscribe to nothing but ids');
+    const { directory } = this.#options.context.roster;
+    const user = directory.user(caller.id);
+    if (user !== undefined && reachOf(directory.app, user, 'search-user') !== 'nowhere') return;
+    throw new RosterError('not_allowed', `User '${caller.id}' with role '${user?.role ?? ''}' is not allowed to perform action SearchUser`);
+  }
+
+  /**
+   * The caller's sight changed: its teams, or whether teams are walls. What it was shown may be too much or too little, so
+   * every subscription ends with `sub.reset`, after which the client subscribes anew.
+   */
+  sightChanged(): void {
+    const { context, subscriber, outlet } = this.#options;
+    const named = [...subscriber.interests.values()].filter(({ name }) => name !== '').map(({ name }) => name);
+    context.roster.hub.change(subscriber, (interests) => {
+      interests.delete(WATCHED);
+      for (const name of named) interests.delete(name);
+    });
+    for (const name of named) {
+      this.#dropPager(name);
+      outlet.send({ type: 'sub.reset', sub: name });
     }
   }
 

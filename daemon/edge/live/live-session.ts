@@ -13,17 +13,13 @@ import { LIMITS } from '../../../protocol/limits.ts';
 import { renderLive } from '../../../protocol/render.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/time.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
-import { Interest } from '../../pipeline/interest.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { closeReasonOf, connectUser, type LiveContext, refusalOf, watchUsers } from './live-context.ts';
+import { closeReasonOf, connectUser, type LiveContext, OWN, ownInterest, refusalOf, watchUsers } from './live-context.ts';
 import { LiveOps } from './live-ops.ts';
 import { type Refusals, type SessionEffect, type SessionInput, type SessionState, step } from './session-machine.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import type { LiveSession } from './session-registry.ts';
-
-/** Name of the interest that a user's session has in the user itself. It is never told. */
-const OWN = '';
 
 /** What an open session has. */
 interface Live {
@@ -156,7 +152,7 @@ export class RosterSession implements LiveSession {
     const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
     const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
     const since = resume?.seq ?? roster.directory.seq;
-    if (caller.kind === 'user') subscriber.interests.set(OWN, new Interest(OWN, { kind: 'ids', ids: new Set([caller.id]) }, since, 'self'));
+    if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
     const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
     subscriber.tellPresence = () => ops.tellPresence();
     for (const sub of frame.subs ?? []) ops.check(sub);
@@ -270,7 +266,11 @@ export class RosterSession implements LiveSession {
 
   watch(ids: readonly string[]): void {
     const live = this.#live;
-    if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, ids);
+    if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, live.caller, ids);
+  }
+
+  sightChanged(): void {
+    this.#live?.ops.sightChanged();
   }
 
   heartbeat(): void {

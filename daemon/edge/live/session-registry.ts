@@ -2,9 +2,12 @@
  * All live sessions: the heartbeat, the end of tokens, and closing the sessions
  * of users that were deleted, deactivated or had their tokens revoked.
  */
+
+import type { AppSettings } from '../../../protocol/app-settings.ts';
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
+import { isMultiTenant } from '../../../protocol/tenancy.ts';
 import type { LiveEvent } from '../../pipeline/live-event.ts';
 import type { Caller } from '../auth.ts';
 
@@ -19,6 +22,8 @@ export interface LiveSession {
   readonly bytesRead: number;
   /** From now on also delivers events about these users. */
   watch(ids: readonly string[]): void;
+  /** Whom the caller may see changed. */
+  sightChanged(): void;
   heartbeat(): void;
   tokenExpiring(): void;
   /** Ends the session when its token or its user no longer admits it. */
@@ -46,6 +51,8 @@ interface Held {
 export interface RegistryOptions {
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number;
+  /** Settings at the start; later ones come through `onSettings`. */
+  readonly app: AppSettings;
 }
 
 export class SessionRegistry {
@@ -57,12 +64,14 @@ export class SessionRegistry {
   readonly #slots: readonly Set<LiveSession>[] = Array.from({ length: TICKS_PER_HEARTBEAT }, () => new Set());
   /** Sessions whose token ends. */
   readonly #mortal = new Set<LiveSession>();
+  #isMultiTenant: boolean;
   #tick = 0;
   #nextSlot = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#isMultiTenant = isMultiTenant(options.app);
   }
 
   get size(): number {
@@ -158,12 +167,18 @@ export class SessionRegistry {
   /** Ends the sessions that an event makes impossible. Called after the directory changed and before the event itself goes out. */
   onEvent({ type, id, before, after }: LiveEvent): void {
     const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
-    if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(this.#byUser.get(id) ?? []);
+    const own = this.#byUser.get(id) ?? [];
+    if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(own);
+    if (this.#isMultiTenant && before !== undefined && !sameTeams(before.teams, after.teams))
+      for (const session of [...own]) session.sightChanged();
   }
 
   /** The application's settings changed, perhaps its revocation stamp: it concerns every user's token. */
-  onSettings(): void {
+  onSettings(app: AppSettings): void {
     recheckAll(this.#sessions.keys());
+    if (this.#isMultiTenant === isMultiTenant(app)) return;
+    this.#isMultiTenant = isMultiTenant(app);
+    for (const session of [...this.#sessions.keys()]) if (session.userId !== undefined) session.sightChanged();
   }
 
   /** Closes everyone, spread evenly over `windowMs`, so that not all of them reconnect in the same instant. */
@@ -181,4 +196,8 @@ export class SessionRegistry {
 
 function recheckAll(sessions: Iterable<LiveSession>): void {
   for (const session of [...sessions]) session.recheck();
+}
+
+function sameTeams(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((team) => b.includes(team)));
 }

@@ -5,7 +5,7 @@
 import { compileFilter } from '../../../protocol/filter-match.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
 import type { FrozenView } from '../../core/directory.ts';
-import type { Want } from '../../pipeline/interest.ts';
+import type { Sight, Want } from '../../pipeline/interest.ts';
 import { inSlices } from '../../pipeline/slices.ts';
 
 /** A client that does not ask for the next page for so long has lost its snapshot. */
@@ -18,6 +18,16 @@ export interface SnapshotPage {
   readonly isLast: boolean;
 }
 
+export interface SnapshotPagerOptions {
+  readonly view: FrozenView;
+  readonly want: Want;
+  /** Users in one page. */
+  readonly limit: number;
+  readonly online: (id: string) => boolean;
+  /** Absent: everyone is in sight. */
+  readonly sight: Sight | undefined;
+}
+
 export class SnapshotPager {
   readonly #view: FrozenView;
   readonly #users: Iterator<StoredUser>;
@@ -27,13 +37,14 @@ export class SnapshotPager {
   #next: IteratorResult<StoredUser>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(view: FrozenView, want: Want, limit: number, online: (id: string) => boolean) {
+  constructor({ view, want, limit, online, sight }: SnapshotPagerOptions) {
     this.#view = view;
     this.#limit = limit;
-    this.#matches = matcher(want, online);
+    const matches = matcher(want, online);
+    this.#matches = sight === undefined ? matches : (user) => sight(user) && matches(user);
     this.#users = (want.kind === 'ids' ? known(view, want.ids) : view.users())[Symbol.iterator]();
     this.#next = this.#users.next();
-    this.total = want.kind === 'all' ? view.size : undefined;
+    this.total = want.kind === 'all' && sight === undefined ? view.size : undefined;
   }
 
   /** Position of every page. */
