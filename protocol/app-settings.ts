@@ -13,6 +13,10 @@ export const EventHook = Type.Object({
   /** Empty: all. */
   event_types: Names,
   webhook_url: Type.Optional(Type.String()),
+  /** Absent: all. */
+  product: Type.Optional(Type.String()),
+  /** Time for one delivery; absent: the default. */
+  timeout_ms: Type.Optional(Type.Integer({ minimum: 1 })),
   /** How the body is written. */
   dialect: Type.Union([Type.Literal('v1'), Type.Literal('v2')]),
   created_at: Micros,
@@ -21,6 +25,9 @@ export const EventHook = Type.Object({
   rest: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }))),
 });
 export type EventHook = Static<typeof EventHook>;
+
+/** A hook as a caller sets it. Its times are given when it is stored; without a dialect it has that of the request. */
+export type HookInput = Omit<EventHook, 'created_at' | 'updated_at' | 'dialect'> & Partial<Pick<EventHook, 'dialect'>>;
 
 /** Absent means never set: the default of the published API holds. */
 export const AppSettings = Type.Object({
@@ -31,7 +38,7 @@ export const AppSettings = Type.Object({
   /** Clients see only users of their own teams, those without a team only each other. */
   multi_tenant_enabled: Type.Optional(Type.Boolean()),
   guest_user_creation_disabled: Type.Optional(Type.Boolean()),
-  /** Tokens of users are let in without a signature. For development only. */
+  /** Users are let in with development tokens, which nobody signed. */
   disable_auth_checks: Type.Optional(Type.Boolean()),
   /** Clients may do what their role does not grant. They still never change a role. */
   disable_permissions_checks: Type.Optional(Type.Boolean()),

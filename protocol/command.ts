@@ -3,9 +3,9 @@
  * needs the directory to be judged (does the user exist, is the name free) is
  * judged by `decide` in daemon/core.
  */
-import type { AppSettings } from './app-settings.ts';
+import type { AppSettings, EventHook, HookInput } from './app-settings.ts';
 import type { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
-import type { DocChange } from './docs.ts';
+import type { Activity, DocChange } from './docs.ts';
 import type { FieldError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { Patch } from './patch.ts';
@@ -55,6 +55,12 @@ export interface ConnectCommand {
   readonly kind: 'connect';
   readonly id: string;
   readonly details: ConnectDetails;
+}
+
+/** Users whose live connections are still open. Who is no living user is passed over. Sent by the daemon itself. */
+export interface ActiveCommand {
+  readonly kind: 'active';
+  readonly ids: readonly string[];
 }
 
 /** With `task`, each user succeeds or fails alone and the task carries the results; without, the first problem is the answer. */
@@ -112,16 +118,25 @@ export interface BanCommand {
   readonly minutes?: number;
   readonly shadow?: boolean;
   readonly cid?: string;
+  /** Beside it, a ban from the channels that `by` will create. Needs `by`. */
   readonly future?: boolean;
   readonly ip?: boolean;
+  /** Carried on the event for the service that owns messages. */
+  readonly deleteMessages?: DeleteMode;
 }
 
 export interface UnbanCommand {
   readonly kind: 'unban';
   readonly actor: Actor;
   readonly target: string;
+  /** Who lifts it. Need not exist. */
   readonly by?: string;
   readonly cid?: string;
+  /** Only a shadow ban is lifted. */
+  readonly shadow?: boolean;
+  /** Beside it, bans from future channels are lifted: those that `futureOf` made, or all. */
+  readonly future?: boolean;
+  readonly futureOf?: string;
 }
 
 /** The outcome names targets that do not exist in `missing`; when none exists, the command is refused. */
@@ -160,6 +175,7 @@ export interface BypassCommand {
 
 export interface BlockCommand {
   readonly kind: 'block' | 'unblock';
+  readonly actor: Actor;
   readonly by: string;
   readonly target: string;
 }
@@ -228,13 +244,37 @@ export interface GroupMembersCommand {
   readonly asAdmin?: boolean;
 }
 
-/** Absent: left alone. null: back to the default. */
+/** Absent: left alone. null: back to the default. `event_hooks` replaces all hooks; `grants` and `other` change what they name. */
 export interface SettingsCommand {
   readonly kind: 'settings';
-  readonly set: { readonly [Name in keyof AppSettings]?: AppSettings[Name] | null };
+  readonly set: {
+    readonly [Name in Exclude<keyof AppSettings, 'event_hooks' | 'grants'>]?: AppSettings[Name] | null;
+  } & {
+    readonly event_hooks?: readonly HookInput[] | null;
+    /** A role with null has its built-in permissions again. */
+    readonly grants?: Readonly<Record<string, readonly string[] | null>> | null;
+  };
+  /** Of the request: hooks that do not say how their body is written have it. */
+  readonly dialect?: EventHook['dialect'];
 }
 
-/** Writes documents as they are. For what has no rules of its own: the progress of tasks, and the feeds room. */
+/** Adds activities to the feeds they name; one whose id is there already is replaced, and is in the feeds of both. */
+export interface ActivityAddCommand {
+  readonly kind: 'activity-add';
+  readonly activities: readonly Activity[];
+  /** A client's own reference: it replaces activities of no other actor. */
+  readonly actor?: string;
+}
+
+/** Takes activities out of a feed; out of the feed that one was added to first, it is gone. None there is no error. */
+export interface ActivityRemoveCommand {
+  readonly kind: 'activity-remove';
+  readonly feed: string;
+  /** One id, or a foreign id that any number of activities may have: at most `LIMITS.activitiesPerRequest` go at once. */
+  readonly by: { readonly id: string } | { readonly foreignId: string };
+}
+
+/** Writes documents as they are. For what has no rules of its own: the progress of tasks, and who follows whom. */
 export interface DocsCommand {
   readonly kind: 'docs';
   readonly changes: readonly DocChange[];
@@ -244,6 +284,7 @@ export type Command =
   | UpsertCommand
   | PatchCommand
   | ConnectCommand
+  | ActiveCommand
   | DeleteCommand
   | DeactivateCommand
   | ReactivateCommand
@@ -267,6 +308,8 @@ export type Command =
   | GroupDeleteCommand
   | GroupMembersCommand
   | SettingsCommand
+  | ActivityAddCommand
+  | ActivityRemoveCommand
   | DocsCommand;
 
 /** What became of each user of a command. */

@@ -5,6 +5,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox';
 import type { JsonObject } from './json.ts';
+import type { Micros as Time } from './time.ts';
 
 const Micros = Type.Integer({ minimum: 0 });
 const AnyObject = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
@@ -82,6 +83,16 @@ export type Activity = Static<typeof Activity>;
 export const Follow = Type.Object({ source: Type.String(), target: Type.String(), created_at: Micros });
 export type Follow = Static<typeof Follow>;
 
+/** A durable consumer of events: where it is, acknowledged by itself. Its id is its name. */
+export const Consumer = Type.Object({
+  name: Type.String(),
+  epoch: Type.String(),
+  seq: Type.Integer({ minimum: 0 }),
+  created_at: Micros,
+  updated_at: Micros,
+});
+export type Consumer = Static<typeof Consumer>;
+
 export const DOCS = {
   task: Task,
   role: Role,
@@ -89,11 +100,12 @@ export const DOCS = {
   import: ImportTask,
   activity: Activity,
   follow: Follow,
+  consumer: Consumer,
 } as const satisfies Record<string, TSchema>;
 
 export type DocKind = keyof typeof DOCS;
 export type Doc<Kind extends DocKind = DocKind> = Static<(typeof DOCS)[Kind]>;
-export const DOC_KINDS = ['task', 'role', 'group', 'import', 'activity', 'follow'] as const satisfies readonly DocKind[];
+export const DOC_KINDS = ['task', 'role', 'group', 'import', 'activity', 'follow', 'consumer'] as const satisfies readonly DocKind[];
 
 /** The document is now exactly this; null: it is gone. */
 export type DocChange = {
@@ -111,15 +123,26 @@ export const DocFact = Type.Union([
   docFact('import'),
   docFact('activity'),
   docFact('follow'),
+  docFact('consumer'),
 ]);
 export type DocFact = DocChange & { readonly t: 'doc' };
+
+/** Where the activities of a feed with one foreign id are found. The name of a feed has no space. */
+export function foreignKey(feed: string, foreignId: string): string {
+  return `${feed} ${foreignId}`;
+}
+
+/** Time by which documents of a kind are kept in order; undefined for those in the order in which they came. */
+export function docTime({ doc, kind }: DocChange): Time | undefined {
+  return kind === 'activity' ? doc?.time : undefined;
+}
 
 /** Names under which a document can be found beside its id. Derived: they are stored nowhere. */
 export function docKeys({ kind, doc }: DocChange): readonly string[] {
   if (doc === null) return [];
   switch (kind) {
     case 'activity':
-      return doc.feeds;
+      return doc.foreign_id === undefined ? doc.feeds : [...doc.feeds, ...doc.feeds.map((feed) => foreignKey(feed, doc.foreign_id ?? ''))];
     case 'follow':
       return [`from ${doc.source}`, `to ${doc.target}`];
     case 'group':
@@ -127,6 +150,7 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'task':
     case 'role':
     case 'import':
+    case 'consumer':
       return [];
   }
 }

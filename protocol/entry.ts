@@ -26,6 +26,11 @@ export const ModerationDetails = Type.Object({
   expires: Type.Optional(Micros),
   shadow: Type.Optional(Type.Boolean()),
   cid: Type.Optional(Type.String()),
+  /** Also, or only, for the channels that `by` will create. */
+  future_channels: Type.Optional(Type.Boolean()),
+  ip_ban: Type.Optional(Type.Boolean()),
+  /** What is asked of the service that owns messages. */
+  delete_messages: Type.Optional(DeleteMode),
   /** Flags of the user, this one included. */
   total_flags: Type.Optional(Type.Integer()),
 });

@@ -4,8 +4,13 @@
  * once a check has failed, so it may take its time. Pure.
  */
 import type { TLocalizedValidationError } from 'typebox/error';
+import { Settings } from 'typebox/system';
 import type { FieldError } from './errors.ts';
 import { isObject } from './json.ts';
+
+/** The library stops after 8 findings, and one wrong field of a union makes several: others would be cut off. A hostile body is still cut. */
+const FINDINGS_MAX = 1_000;
+Settings.Set({ maxErrors: FINDINGS_MAX });
 
 /** What `explain` needs of a compiled schema. */
 export interface Explainable {

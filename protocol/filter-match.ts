@@ -5,7 +5,7 @@
 import type { Comparison, FieldRef, Filter, Test } from './filter.ts';
 import { isObject, type Json, jsonEquals } from './json.ts';
 import { foldText, hasWordPrefix, wordsOf } from './names.ts';
-import type { StoredUser } from './user.ts';
+import { appBan, type StoredUser } from './user.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate = (user: StoredUser, online: boolean) => boolean;
@@ -74,6 +74,11 @@ function holdsTeam(wanted: Json): Predicate {
   };
 }
 
+function hasBan(user: StoredUser, isShadow: boolean): boolean {
+  const ban = appBan(user);
+  return ban !== undefined && (ban.shadow === true) === isShadow;
+}
+
 /** Reads a field; undefined when it is absent. */
 export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: StoredUser, online: boolean) => Json | undefined {
   switch (field.kind) {
@@ -84,7 +89,9 @@ export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: Stor
     }
     case 'boolean':
       if (field.name === 'online') return (_, online) => online;
-      return field.name === 'invisible' ? (user) => user.invisible ?? false : () => false;
+      if (field.name === 'invisible') return (user) => user.invisible ?? false;
+      // A ban for the whole application: seen by all, or by servers only.
+      return field.name === 'banned' ? (user) => hasBan(user, false) : (user) => hasBan(user, true);
     case 'custom': {
       const { path } = field;
       const [only] = path;

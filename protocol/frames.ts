@@ -38,6 +38,8 @@ export const ConnectFrame = Type.Object({
   /** The last position the client has seen; everything later follows, or the answer says `resumed: false`. */
   resume: Type.Optional(Position),
   subs: Type.Optional(Type.Array(Sub, { maxItems: LIMITS.subsPerConnection })),
+  /** Server token only: the daemon keeps the position that this consumer acknowledged, and goes on from there. */
+  durable: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,64}$' })),
   dates: Type.Optional(Type.Union([Type.Literal('rfc3339'), Type.Literal('ns')])),
 });
 export type ConnectFrame = Static<typeof ConnectFrame>;
@@ -70,6 +72,10 @@ export type UpsertFrame = Static<typeof UpsertFrame>;
 export const RefreshFrame = Type.Object({ op: Type.Literal('refresh'), id: RequestId, token: Type.String() });
 export type RefreshFrame = Static<typeof RefreshFrame>;
 
+/** Everything up to this position was taken care of; for durable consumers. Not answered. */
+export const AckFrame = Type.Object({ op: Type.Literal('ack'), id: RequestId, seq: Type.Integer({ minimum: 0 }) });
+export type AckFrame = Static<typeof AckFrame>;
+
 export const PingFrame = Type.Object({ op: Type.Literal('ping'), id: RequestId });
 export type PingFrame = Static<typeof PingFrame>;
 
@@ -82,7 +88,8 @@ export const CLIENT_FRAMES = {
   update: UpdateFrame,
   upsert: UpsertFrame,
   refresh: RefreshFrame,
+  ack: AckFrame,
   ping: PingFrame,
 } as const;
 
-export type ClientFrame = ConnectFrame | SubFrame | PageFrame | UnsubFrame | UpdateFrame | UpsertFrame | RefreshFrame | PingFrame;
+export type ClientFrame = ConnectFrame | SubFrame | PageFrame | UnsubFrame | UpdateFrame | UpsertFrame | RefreshFrame | AckFrame | PingFrame;

@@ -1,10 +1,10 @@
 /**
- * Reads requests that delete, deactivate and reactivate users, one at once or
+ * Reads requests that delete, restore, deactivate and reactivate users, one at once or
  * up to 100 as a task. The same bodies in both dialects. Pure; throws RosterError `input`.
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { DeactivateCommand, DeleteCommand, ReactivateCommand } from './command.ts';
+import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from './command.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
 import { type FieldError, fieldErrors } from './errors.ts';
 import { itemPath } from './explain.ts';
@@ -26,10 +26,13 @@ export const DeactivateUserBody = Type.Object(DeactivateOptions.properties, CLOS
 
 export const ReactivateUserBody = Type.Object({ ...DeactivateOptions.properties, name: Type.Optional(Type.String()) }, CLOSED);
 
+export const RestoreUsersBody = Type.Object({ user_ids: UserIds }, CLOSED);
+
 const deleteUsersCheck = Compile(DeleteUsersBody);
 const deactivateUsersCheck = Compile(DeactivateUsersBody);
 const deactivateUserCheck = Compile(DeactivateUserBody);
 const reactivateUserCheck = Compile(ReactivateUserBody);
+const restoreUsersCheck = Compile(RestoreUsersBody);
 
 /** The parameters of a query string. */
 export type QueryFields = Readonly<Record<string, string | undefined>>;
@@ -76,6 +79,11 @@ export function decodeReactivateUser(id: string, body: unknown): ReactivateComma
   const tooBig = name === undefined ? undefined : dataProblem({ name, custom: {} }, 'server');
   if (tooBig !== undefined) throw fieldErrors('input', [{ path: 'name', message: tooBig }]);
   return { kind: 'reactivate', ids: [pathId(id)], options, ...(name === undefined ? undefined : { name }) };
+}
+
+export function decodeRestoreUsers(body: unknown): RestoreCommand {
+  const { user_ids } = checked(restoreUsersCheck, cleaned(restoreUsersCheck, body));
+  return { kind: 'restore', ids: userIds(user_ids) };
 }
 
 /** The id in a path, checked. `+` is how getstream-go writes a space there, and wrong in an id either way. */

@@ -6,6 +6,15 @@
 export const LIMITS = {
   /** Users in one upsert, partial update, delete, deactivate, reactivate or restore request. */
   batchUsers: 100,
+  /** Users in one export. */
+  exportUsers: 25,
+  /** A file uploaded for an import. */
+  importBytes: 300 * 1024 * 1024,
+  /** Errors that an import lists; all are counted. */
+  importErrorsKept: 100,
+  /** How long the link to an export works, and an upload may begin. */
+  signedUrlS: 24 * 3_600,
+
   /** Length of a user id. */
   idChars: 255,
   /** name + image + custom as compact UTF-8 JSON, sent by a server. */
@@ -18,6 +27,60 @@ export const LIMITS = {
   teamBytes: 100,
   /** Length of a role name. */
   roleChars: 255,
+  /** Length of the name of a role that is created. */
+  customRoleChars: 64,
+  /** Roles that can be created beside the built-in ones. */
+  customRoles: 25,
+
+  groups: 10_000,
+  membersPerGroup: 1_000,
+  /** Members in one request to create a group, or to add or remove members. */
+  membersPerRequest: 100,
+  groupNameChars: 255,
+  groupDescriptionChars: 1_024,
+
+  /** One more drops the oldest. */
+  devicesPerUser: 25,
+  /** Length of a device id: the push token that a provider gave out. */
+  deviceIdChars: 1_024,
+  /** Length of the names that come with a device. */
+  deviceTextChars: 255,
+  /** Preferences in one request. */
+  pushPerRequest: 100,
+  /** Channels for which one user has preferences of its own. */
+  pushChannelsPerUser: 100,
+  /** chat_preferences or feeds_preferences as compact UTF-8 JSON. */
+  pushPreferenceBytes: 1_024,
+  /** Length of a channel's cid. */
+  cidChars: 320,
+
+  /** Bans of one user: one for the application, one for each channel, one for the future channels of each moderator. */
+  bansPerUser: 250,
+  /** Users that one user mutes. Each is shown with its record wherever the muter is. */
+  mutesPerUser: 500,
+  blocksPerUser: 1_000,
+  /** Reports kept of one user; the oldest goes first. */
+  flagsPerUser: 100,
+  /** Reason of a ban or a report. */
+  reasonChars: 500,
+  /** Custom data of a report, as compact UTF-8 JSON. */
+  flagCustomBytes: 2_048,
+  /** Longest ban or mute that ends: 100 years. */
+  timeoutMinutes: 52_560_000,
+
+  /** `data` of a user in the feeds dialect as compact UTF-8 JSON, whoever sends it. */
+  feedsDataBytes: 10_240,
+  /** One activity, without id, time and feeds, as compact UTF-8 JSON. */
+  activityBytes: 10_240,
+  activitiesPerRequest: 100,
+  /** References to users, objects, activities and reactions in one activity: each is replaced by a record when it is read enriched. */
+  referencesPerActivity: 20,
+  /** Feeds that one request adds an activity to beside its own. */
+  targetsPerActivity: 100,
+  /** Feeds that one activity can be in. */
+  feedsPerActivity: 500,
+  activityPageDefault: 25,
+  activityPageMax: 100,
 
   /** Body of an HTTP request, after decompression. */
   bodyBytes: 2 * 1024 * 1024,
@@ -25,6 +88,8 @@ export const LIMITS = {
   frameBytes: 64 * 1024,
   /** Ids in one live subscription. */
   subIds: 1_000,
+  /** Durable consumers of the application. */
+  consumers: 1_000,
   /** Subscriptions of one connection. */
   subsPerConnection: 32,
   /** Live sockets of one user; one more closes the oldest. */
@@ -46,6 +111,20 @@ export const LIMITS = {
 
   /** Tasks kept by the directory; the oldest finished one goes first. */
   tasksKept: 10_000,
+  /** Days and months for which active users are kept. */
+  usageDaysKept: 400,
+  usageMonthsKept: 36,
+  /** Days in one question about the usage of teams. */
+  usageRangeDays: 366,
+  /** Teams in one page of team usage. */
+  usageTeams: 30,
+  /** A user that connects again within this time, and on the same day, is not written for it. */
+  activityStepMs: 15 * 60_000,
+  /** Data of one custom event, as compact UTF-8 JSON. */
+  eventBytes: 5_120,
+  /** Length of the type of a custom event. */
+  eventTypeChars: 255,
+
   /** Entry and request ids remembered, to find out what became of an append whose answer was lost. */
   requestIdsKept: 10_000,
 
@@ -63,8 +142,18 @@ function assertLimits(): void {
     [LIMITS.clientUserBytes <= LIMITS.serverUserBytes, 'clientUserBytes must not exceed serverUserBytes'],
     [LIMITS.batchUsers * LIMITS.serverUserBytes < LIMITS.bodyBytes, 'a full batch of the largest users must fit into a request body'],
     [LIMITS.clientUserBytes < LIMITS.frameBytes, 'the largest client user must fit into a frame'],
+    [LIMITS.eventBytes < LIMITS.bodyBytes, 'the largest custom event must fit into a request body'],
+    [LIMITS.usageRangeDays <= LIMITS.usageDaysKept, 'a range of usage must lie within what is kept'],
     [LIMITS.batchUsers < LIMITS.entryFacts, 'one command must fit into an entry'],
+    [LIMITS.activitiesPerRequest < LIMITS.entryFacts, 'the activities of one request must fit into an entry'],
+    [
+      LIMITS.activitiesPerRequest * LIMITS.activityBytes < LIMITS.bodyBytes,
+      'a full request of the largest activities must fit into a body',
+    ],
     [LIMITS.heartbeatMs * 2 < LIMITS.idleTimeoutMs, 'a peer must be able to miss one heartbeat'],
+    [LIMITS.pushPerRequest < LIMITS.entryFacts, 'push preferences of one request must fit into an entry'],
+    [LIMITS.membersPerRequest <= LIMITS.membersPerGroup, 'a full request of members must fit into a group'],
+    [LIMITS.customRoleChars <= LIMITS.roleChars, 'a role that can be created must be one that a user can have'],
     [LIMITS.queryLimitDefault <= LIMITS.queryLimitMax, 'the default page must be allowed'],
   ];
   for (const [holds, text] of relations) if (!holds) throw new Error(`limits: ${text}`);

@@ -89,6 +89,19 @@ function parseRange(json: Record<string, unknown>, problems: FieldError[]): Quer
   return range;
 }
 
+/** Refuses a client's query by what only servers are shown: what it finds would tell. Throws RosterError `input`. */
+export function refuseHiddenFields({ filter, sort }: QuerySpec): void {
+  if (![...fieldsOf(filter), ...sort.map(({ field }) => field)].some((field) => field.kind === 'boolean' && field.name === 'shadow_banned'))
+    return;
+  throw fieldErrors('input', [{ path: 'shadow_banned', message: 'cannot be used by a client' }]);
+}
+
+function* fieldsOf(filter: Filter): Iterable<FieldRef> {
+  if (filter.kind === 'test') yield filter.field;
+  else if (filter.kind === 'not') yield* fieldsOf(filter.part);
+  else for (const part of filter.parts) yield* fieldsOf(part);
+}
+
 /** The order asked for, or undefined when none is. Throws RosterError `input`. */
 export function parseSort(json: unknown): readonly SortSpec[] | undefined {
   if (json === undefined || json === null || (Array.isArray(json) && json.length === 0)) return undefined;

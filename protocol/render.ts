@@ -10,6 +10,8 @@ import { appBan, type Device, KNOWN_FIELDS, type Mute, RESERVED_FIELDS, type Sto
 export interface Viewer {
   readonly isServer: boolean;
   user(id: string): StoredUser | undefined;
+  /** Has a live connection that others may know of. Absent: that is not asked. */
+  readonly online?: (id: string) => boolean;
 }
 
 /** What is known of a user beside its record. */
@@ -50,8 +52,10 @@ function banFields(user: StoredUser, viewer: Viewer | undefined, time: Time): Re
   };
 }
 
+/** Users that were deleted meanwhile are not shown, as in the list of blocks. */
 function blockedIds(user: StoredUser, viewer: Viewer | undefined): string[] {
-  return viewer === undefined ? [] : (user.blocks ?? []).map(({ id }) => id);
+  if (viewer === undefined || user.blocks === undefined) return [];
+  return user.blocks.flatMap(({ id }) => (viewer.user(id) === undefined ? [] : [id]));
 }
 
 function deviceList(user: StoredUser, viewer: Viewer | undefined, time: Time): Rendered[] {
@@ -67,19 +71,21 @@ type Render = (user: StoredUser, aside: Aside) => Rendered;
 /** Mutes of users that were deleted meanwhile are not shown: there is nobody to show. */
 function muteList(user: StoredUser, viewer: Viewer | undefined, time: Time, render: Render): Rendered[] {
   if (viewer === undefined || user.mutes === undefined) return [];
+  const own = render(user, { online: viewer.online?.(user.id) ?? false });
   return user.mutes.flatMap((mute) => {
     const target = viewer.user(mute.id);
-    return target === undefined ? [] : [renderMute(mute, user, target, time, render)];
+    return target === undefined ? [] : [renderMute(mute, own, render(target, { online: viewer.online?.(target.id) ?? false }), time)];
   });
 }
 
-export function renderMute(mute: Mute, user: StoredUser, target: StoredUser, time: Time, render: Render): Rendered {
+/** A mute with both of its users, as the dialect shows them to others. */
+export function renderMute({ created_at, updated_at, expires }: Mute, user: Rendered, target: Rendered, time: Time): Rendered {
   return {
-    user: render(user, { online: false }),
-    target: render(target, { online: false }),
-    created_at: time(mute.created_at),
-    updated_at: time(mute.updated_at),
-    ...(mute.expires === undefined ? undefined : { expires: time(mute.expires) }),
+    user,
+    target,
+    created_at: time(created_at),
+    updated_at: time(updated_at),
+    ...(expires === undefined ? undefined : { expires: time(expires) }),
   };
 }
 
@@ -147,6 +153,8 @@ export type DateStyle = 'rfc3339' | 'ns';
 /** The live protocol: the full public record with custom nested and its revision. */
 export function renderLive(user: StoredUser, { online }: Aside, dates: DateStyle = 'rfc3339'): Rendered {
   const time = dates === 'ns' ? toNanos : toRfc3339;
+  const ban = appBan(user);
+  const isBanned = ban !== undefined && ban.shadow !== true;
   const out: Rendered = {
     id: user.id,
     rev: user.rev,
@@ -156,10 +164,11 @@ export function renderLive(user: StoredUser, { online }: Aside, dates: DateStyle
     created_at: time(user.created_at),
     updated_at: time(user.updated_at),
     online,
-    banned: appBan(user)?.shadow !== true && appBan(user) !== undefined,
+    banned: isBanned,
     invisible: user.invisible ?? false,
   };
   if (user.language !== undefined) out.language = user.language;
+  if (isBanned && ban.expires !== undefined) out.ban_expires = time(ban.expires);
   optionalFields(user, out, time);
   return out;
 }

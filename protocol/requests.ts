@@ -1,5 +1,5 @@
 /**
- * Reads the bodies of requests that write users or settings into commands.
+ * Reads the bodies of requests that write users into commands.
  * What is wrong with the form of single users travels in the command, so that
  * one answer lists it together with what the rules find; a body that is wrong
  * as a whole is refused here. Pure.
@@ -8,8 +8,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { AppSettings } from './app-settings.ts';
-import type { Actor, ConnectDetails, PatchCommand, SettingsCommand, UpsertCommand } from './command.ts';
+import type { Actor, ConnectDetails, PatchCommand, UpsertCommand } from './command.ts';
 import { checkOperationalFields, type Dialect, decodeUser, isEmptyList, isJsonObject, jsonProblem, type UserPlace } from './decode-user.ts';
 import { type FieldError, fieldErrors } from './errors.ts';
 import { clip, type Explainable, explain, itemPath, typeName } from './explain.ts';
@@ -17,7 +16,6 @@ import { userIdProblem } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
 import { type Patch, parsePatch } from './patch.ts';
-import { parseTime } from './time.ts';
 import type { UserInput } from './user.ts';
 
 /** The users of an upsert: by id as the dialects say, or as a list. Single users are checked one by one. */
@@ -29,13 +27,6 @@ export const PatchBody = Type.Object({
 
 export const PatchItem = Type.Object({ id: Type.String(), set: Type.Optional(Type.Unknown()), unset: Type.Optional(Type.Unknown()) });
 
-/** The settings that rosterd has. A client may send any others (many send the whole app back): they are ignored. */
-export const SettingsBody = Type.Object({
-  enforce_unique_usernames: Type.Optional(AppSettings.properties.enforce_unique_usernames),
-  /** RFC 3339, integer nanoseconds, or null to clear. */
-  revoke_tokens_issued_before: Type.Optional(Type.Unknown()),
-});
-
 type PatchItem = Static<typeof PatchItem>;
 
 /** Paths in `set` and `unset` of one user together. */
@@ -45,7 +36,6 @@ const PATH_CHARS_MAX = 1_024;
 const upsertCheck = Compile(UpsertBody);
 const patchCheck = Compile(PatchBody);
 const patchItemCheck = Compile(PatchItem);
-const settingsCheck = Compile(SettingsBody);
 
 interface Checker<T> extends Explainable {
   Check(value: unknown): value is T;
@@ -57,11 +47,11 @@ export function checked<T>(checker: Checker<T>, value: unknown, path = ''): T {
   throw fieldErrors('input', explain(checker, value, path));
 }
 
-/** A body is an object. None at all is an empty one, and so is `[]`: PHP writes an empty map that way. */
-export function bodyObject(body: unknown): JsonObject {
+/** A body is an object. None at all is an empty one, and so is `[]`: PHP writes an empty map that way. `path` names it in the error. */
+export function bodyObject(body: unknown, path = 'body'): JsonObject {
   if (body === undefined || isEmptyList(body)) return {};
   if (isJsonObject(body)) return body;
-  throw fieldErrors('input', [{ path: 'body', message: `must be object, got ${typeName(body)}` }]);
+  throw fieldErrors('input', [{ path, message: `must be object, got ${typeName(body)}` }]);
 }
 
 /** A copy without what counts as not sent: null, and the empty texts that Go sends. */
@@ -158,21 +148,6 @@ export function decodeConnect(id: string, details: unknown): ConnectDetails {
   if (user === undefined) throw fieldErrors('input', problems);
   const { id: _, ...sent } = user;
   return sent;
-}
-
-/** `PATCH /app`: those of the published app settings that rosterd has. An explicit null clears the revocation. */
-export function decodeSettings(body: unknown): SettingsCommand {
-  const sent = bodyObject(body);
-  const { enforce_unique_usernames: unique } = checked(settingsCheck, presentFields(sent));
-  const named = unique === undefined ? {} : { enforce_unique_usernames: unique };
-  const stamp = sent.revoke_tokens_issued_before;
-  if (stamp === undefined || stamp === '') return { kind: 'settings', set: named };
-  const time = stamp === null ? null : parseTime(stamp);
-  // Beyond the safe integers no dialect could write the time again.
-  if (time === undefined || (time !== null && (time < 0 || !Number.isSafeInteger(time)))) {
-    throw fieldErrors('input', [{ path: 'revoke_tokens_issued_before', message: 'must be a time in RFC 3339, or null' }]);
-  }
-  return { kind: 'settings', set: { ...named, revoke_tokens_issued_before: time } };
 }
 
 function checkCount(path: string, count: number): void {

@@ -29,7 +29,7 @@ export function reachOf(app: AppSettings, user: StoredUser, action: string): rea
 }
 
 /** Whether a client may know of another user. Everyone knows of itself. */
-export function isInSight(app: AppSettings, viewer: StoredUser, other: Pick<StoredUser, 'id' | 'teams'>): boolean {
+export function isInSight(app: AppSettings, viewer: Pick<StoredUser, 'id' | 'teams'>, other: Pick<StoredUser, 'id' | 'teams'>): boolean {
   if (!isMultiTenant(app) || viewer.id === other.id) return true;
   return viewer.teams.length === 0 ? other.teams.length === 0 : other.teams.some((team) => viewer.teams.includes(team));
 }

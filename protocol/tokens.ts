@@ -34,7 +34,14 @@ export interface Scope {
 /** Who a token speaks for. Times in seconds since 1970. */
 export type Caller =
   | { readonly kind: 'server'; readonly exp?: number; readonly scope?: Scope }
-  | { readonly kind: 'user'; readonly id: string; readonly iat?: number; readonly exp?: number }
+  | {
+      readonly kind: 'user';
+      readonly id: string;
+      readonly iat?: number;
+      readonly exp?: number;
+      /** The token is one for development: nobody signed it. */
+      readonly isDev?: true;
+    }
   | { readonly kind: 'anonymous' };
 
 export interface ParsedToken {
@@ -46,6 +53,8 @@ export interface ParsedToken {
 }
 
 const ANONYMOUS = '!anon';
+/** What stands in place of the signature of a token for development, as the published clients make it. */
+const DEV_SIGNATURE = 'devtoken';
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 const claimsCheck = Compile(TokenClaims);
 
@@ -65,6 +74,18 @@ export function parseToken(token: string): ParsedToken {
     throw new RosterError('auth', `the token's claim ${first?.instancePath.slice(1) ?? ''} ${first?.message ?? 'is not valid'}`);
   }
   return { claims, signed: `${header}.${payload}`, signature };
+}
+
+/** Whether this is a token for development. It is worth nothing unless the application lets such tokens in. */
+export function isDevToken({ signature }: ParsedToken): boolean {
+  return signature === DEV_SIGNATURE;
+}
+
+/** Throws RosterError `token_signature` when the token speaks for anyone but a single user: a token that nobody signed makes no server. */
+export function devCallerOf(claims: TokenClaims): Caller {
+  const caller = callerOf(claims);
+  if (caller.kind === 'server') throw new RosterError('token_signature', 'a development token is good for users only');
+  return caller.kind === 'user' ? { ...caller, isDev: true } : caller;
 }
 
 function decodePart(part: string): Record<string, unknown> {

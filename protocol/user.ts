@@ -21,7 +21,10 @@ const Custom = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: t
 const Micros = Type.Integer({ minimum: 0 });
 const TeamsRole = Type.Record(Type.String(), Type.String());
 
-/** One ban. Without `cid` it is for the whole application. What has expired is taken out by an entry of its own, so that no rendering needs a clock. */
+/**
+ * One ban: for the application, for one channel (`cid`), or for the future channels of whoever made it (`future`).
+ * What has expired is taken out by an entry of its own, so that no rendering needs a clock.
+ */
 export const Ban = Type.Object({
   cid: Type.Optional(Type.String()),
   by: Type.Optional(Type.String()),
@@ -30,7 +33,7 @@ export const Ban = Type.Object({
   expires: Type.Optional(Micros),
   /** The user is not told, and appears not to be banned. */
   shadow: Type.Optional(Type.Boolean()),
-  /** Also for channels that do not exist yet; kept for the service that owns channels. */
+  /** For the channels that `by` will create, and nothing else; kept for the service that owns channels. */
   future: Type.Optional(Type.Boolean()),
   ip: Type.Optional(Type.Boolean()),
 });
@@ -215,7 +218,7 @@ export const SERVER_FIELDS = [
 
 /** The ban for the whole application that is in force, shadow bans included. */
 export function appBan(user: StoredUser): Ban | undefined {
-  return user.bans?.find(({ cid }) => cid === undefined);
+  return user.bans?.find(({ cid, future }) => cid === undefined && future !== true);
 }
 
 /** True when the user may be shown and used: not deleted. */

@@ -6,10 +6,10 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { userIdProblem } from '../../protocol/ids.ts';
+import { parseDuration } from '../jobs/duration.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
 import { type Config, ConfigError, describeConfig, loadConfig, type Origins } from './config.ts';
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './credentials.ts';
-import { parseDuration } from './duration.ts';
 import { type CommandIo, EXIT } from './io.ts';
 import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './settings.ts';
 import { addSyncCommand } from './sync/command.ts';

@@ -11,6 +11,8 @@ import type { OnStoreEvent, StoreEvent } from '../../store/events.ts';
 import { createAuthenticator } from '../edge/auth.ts';
 import { createHttp } from '../edge/http-server.ts';
 import { Admission } from '../edge/live/admission.ts';
+import { Consumers } from '../edge/live/consumers.ts';
+import { LiveConnections } from '../edge/live/live-control.ts';
 import { LiveServer } from '../edge/live/live-server.ts';
 import { SessionRegistry } from '../edge/live/session-registry.ts';
 import { SocketIoServer } from '../edge/live/socket-io-server.ts';
@@ -118,6 +120,8 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     reuseHardDeleted: config.idsReuseHardDeleted,
   });
   const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app });
+  const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
+  const consumers = new Consumers({ roster, nowMs: Date.now, onError });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);
     if (settingsChanged) sessions.onSettings(roster.directory.app);
@@ -141,11 +145,12 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     authenticator,
     logger,
     origins: config.origins,
-    watchers: sessions,
+    live: new LiveConnections({ roster, sessions, consumers }),
     rateLimits: { mode: config.rateLimits, overrides: config.rateLimitOverrides },
     ...(tls === undefined ? {} : { tls }),
   });
-  const context = { roster, authenticator, apiKey, sessions, logger, nowMs: Date.now, retryMs: Math.max(1_000, config.drainMs) };
+  const retryMs = Math.max(1_000, config.drainMs);
+  const context = { roster, authenticator, apiKey, sessions, consumers, logger, nowMs: Date.now, retryMs };
   const admission = new Admission({
     origins: config.origins,
     connectionsMax: config.connectionsMax,
@@ -168,6 +173,7 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
       sessions.stop();
       await socketIo.close();
       await http.close();
+      await consumers.stop();
     },
   };
 }

@@ -200,6 +200,12 @@ export const SETTINGS = {
     kind: hours(0.01, 87_600),
     fallback: 7 * 24 * 3_600_000,
   }),
+  exportsKeptMs: setting({
+    key: 'exports.keep_h',
+    doc: 'How long the file of an export, and its task, are kept, in hours.',
+    kind: hours(0.01, 87_600),
+    fallback: 60 * 24 * 3_600_000,
+  }),
   compatStubs: setting({
     key: 'compat.stubs',
     doc: 'Serves empty stand-ins for a few channel endpoints, marked with `X-Rosterd-Stub: 1`: some client test suites cannot start without them.',

@@ -11,7 +11,7 @@ import { LIVE_SUBPROTOCOL, type Sub } from '../../protocol/frames.ts';
 import { isObject, parseObject } from '../../protocol/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../jobs/clock.ts';
 import { plain } from './watch-format.ts';
 
 export type LiveEvent = Readonly<Record<string, unknown>>;

@@ -8,13 +8,18 @@
 import type { Command, DocsCommand, Outcome } from '../../protocol/command.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import type { Micros } from '../../protocol/time.ts';
-import { decideConnect } from './connect.ts';
+import { decideBan, decideUnban } from './bans.ts';
+import { decideBlock } from './blocks.ts';
+import { decideActive, decideConnect } from './connect.ts';
 import { decideDeviceAdd, decideDeviceRemove, decidePush } from './devices.ts';
 import type { Draft } from './draft.ts';
+import { decideExpire } from './expire.ts';
+import { decideActivityAdd, decideActivityRemove } from './feeds.ts';
+import { decideBypass, decideFlag, decideUnflag } from './flags.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './groups.ts';
 import { decideCustomEvent, decideGuest } from './guest.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './lifecycle.ts';
-import { decideBan, decideBlock, decideBypass, decideExpire, decideFlag, decideMute, decideUnban, decideUnflag } from './moderation.ts';
+import { decideMute } from './mutes.ts';
 import { decideRole } from './roles.ts';
 import { decideSettings } from './settings.ts';
 import { decidePatch, decideUpsert } from './upsert.ts';
@@ -29,6 +34,8 @@ export interface Policy {
   readonly reuseHardDeleted: boolean;
   /** How long a finished task is kept, in microseconds. */
   readonly tasksKeptMicros: number;
+  /** The same for exports, whose task makes the link to their file; never shorter than the other. */
+  readonly exportsKeptMicros: number;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -36,6 +43,7 @@ export const DEFAULT_POLICY: Policy = {
   connectGuard: 'guard',
   reuseHardDeleted: false,
   tasksKeptMicros: 7 * 24 * 3_600_000_000,
+  exportsKeptMicros: 60 * 24 * 3_600_000_000,
 };
 
 /**
@@ -61,6 +69,8 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
       return decidePatch(draft, command, now);
     case 'connect':
       return decideConnect(draft, command, now, policy);
+    case 'active':
+      return decideActive(draft, command, now);
     case 'delete':
       return decideDelete(draft, command, now);
     case 'deactivate':
@@ -77,6 +87,10 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
       return decideSettings(draft, command, now);
     case 'docs':
       return decideDocs(draft, command);
+    case 'activity-add':
+      return decideActivityAdd(draft, command);
+    case 'activity-remove':
+      return decideActivityRemove(draft, command);
     case 'ban':
       return decideBan(draft, command, now);
     case 'unban':
@@ -100,7 +114,7 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'device-remove':
       return decideDeviceRemove(draft, command);
     case 'push':
-      return decidePush(draft, command);
+      return decidePush(draft, command, now);
     case 'role-create':
     case 'role-delete':
       return decideRole(draft, command, now);

@@ -11,7 +11,9 @@ import { LIMITS } from '../../protocol/limits.ts';
 import { nameKey } from '../../protocol/names.ts';
 import type { Position } from '../../protocol/position.ts';
 import { isAlive, type StoredUser } from '../../protocol/user.ts';
-import { type DocReader, Docs } from './docs.ts';
+import { BanIndex } from './ban-index.ts';
+import { DeviceIndex } from './device-index.ts';
+import { type DocLibrary, Docs } from './docs.ts';
 import { Expiry } from './expiry.ts';
 import { IdIndex } from './id-index.ts';
 import { RoleCounts } from './role-counts.ts';
@@ -67,6 +69,8 @@ export class Directory {
   /** Users by role; kept up while loading too. */
   readonly roles = new RoleCounts();
   readonly expiry = new Expiry();
+  readonly bans = new BanIndex();
+  readonly devices = new DeviceIndex();
   readonly usage = new Usage();
   readonly #entryIds = new Set<string>();
   readonly #views = new Set<FrozenView>();
@@ -123,12 +127,31 @@ export class Directory {
     return this.#names.get(key);
   }
 
+  /** Keys of names with the id of the living user of that name, or the ids where they are several. Only what is indexed. */
+  names(): Iterable<readonly [string, string | ReadonlySet<string>]> {
+    return this.#names.entries();
+  }
+
+  /** The ids of living users of this name, and those of the members of these teams: whichever are fewer. */
+  idsByNameOrTeams(key: string, teams: readonly string[]): Iterable<string> {
+    while (this.indexStep());
+    const members = teams.reduce((sum, team) => sum + this.#teams.count(team), 0);
+    if (members >= this.#names.count(key)) return this.#names.get(key);
+    return teams.flatMap((team) => [...this.#teams.get(team)]);
+  }
+
   idsByTeam(team: string): Iterable<string> {
     while (this.indexStep());
     return this.#teams.get(team);
   }
 
-  get docs(): DocReader {
+  /** Every team that has a living user, in no order. */
+  teams(): Iterable<string> {
+    while (this.indexStep());
+    return this.#teams.keys();
+  }
+
+  get docs(): DocLibrary {
     return this.#docs;
   }
 
@@ -173,20 +196,24 @@ export class Directory {
   }
 
   #put(record: StoredUser | Tombstone, before: StoredUser | undefined): void {
-    for (const view of this.#views) view.preserve(record.id, this.#records.get(record.id));
+    const held = this.#records.get(record.id);
+    for (const view of this.#views) view.preserve(record.id, held);
     const after = isTombstone(record) || !isAlive(record) ? undefined : record;
     this.#records.set(record.id, record);
     this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     this.roles.changed(before, after);
     this.expiry.changed(before, after);
+    this.devices.changed(before, after);
+    this.bans.changed(before, after);
     if (this.#isLoading) return;
-    this.usage.changed(before, after);
+    this.usage.changed(held === undefined || isTombstone(held) ? undefined : held, after);
     if (before?.name !== after?.name) {
       if (before?.name !== undefined) this.#names.remove(nameKey(before.name), record.id);
       if (after?.name !== undefined) this.#names.add(nameKey(after.name), record.id);
     }
     if (before?.teams !== after?.teams) {
-      for (const team of before?.teams ?? []) this.#teams.remove(team, record.id);
+      // A team that stays keeps its place: whoever walks over a team meanwhile must not meet the user twice.
+      for (const team of before?.teams ?? []) if (after?.teams.includes(team) !== true) this.#teams.remove(team, record.id);
       for (const team of after?.teams ?? []) this.#teams.add(team, record.id);
     }
   }

@@ -2,7 +2,8 @@
  * The documents of the directory, by kind and id, and by the names they can be
  * found under. Pure; iteration is in the order in which they were first put.
  */
-import { DOC_KINDS, type Doc, type DocChange, type DocKind, docKeys } from '../../protocol/docs.ts';
+import { DOC_KINDS, type Doc, type DocChange, type DocKind, docKeys, docTime } from '../../protocol/docs.ts';
+import { type Stretch, Timeline } from './timeline.ts';
 
 /** Reading side: what a draft overlays and what the edge sees. */
 export interface DocReader {
@@ -13,12 +14,20 @@ export interface DocReader {
   under<Kind extends DocKind>(kind: Kind, key: string): Iterable<Doc<Kind>>;
 }
 
-class Shelf {
-  readonly docs = new Map<string, DocChange>();
-  readonly keys = new Map<string, Set<string>>();
+/** The documents of the directory itself, which can also be counted and leafed through. */
+export interface DocLibrary extends DocReader {
+  countUnder(kind: DocKind, key: string): number;
+  /** Of documents that have a time: those of a stretch, newest first. */
+  newest<Kind extends DocKind>(kind: Kind, key: string, stretch: Stretch): Doc<Kind>[];
 }
 
-export class Docs implements DocReader {
+class Shelf {
+  readonly docs = new Map<string, DocChange>();
+  /** Ids by name; those of documents with a time in their order. */
+  readonly keys = new Map<string, Set<string> | Timeline>();
+}
+
+export class Docs implements DocLibrary {
   readonly #shelves: Readonly<Record<DocKind, Shelf>> = {
     task: new Shelf(),
     role: new Shelf(),
@@ -26,6 +35,7 @@ export class Docs implements DocReader {
     import: new Shelf(),
     activity: new Shelf(),
     follow: new Shelf(),
+    consumer: new Shelf(),
   };
 
   get<Kind extends DocKind>(kind: Kind, id: string): Doc<Kind> | undefined {
@@ -50,22 +60,47 @@ export class Docs implements DocReader {
     }
   }
 
+  countUnder(kind: DocKind, key: string): number {
+    return this.#shelves[kind].keys.get(key)?.size ?? 0;
+  }
+
+  newest<Kind extends DocKind>(kind: Kind, key: string, stretch: Stretch): Doc<Kind>[] {
+    const ids = this.#shelves[kind].keys.get(key);
+    if (!(ids instanceof Timeline)) return [];
+    return ids.newest(stretch).flatMap((id) => this.get(kind, id) ?? []);
+  }
+
   /** What there was before, as the change that would bring it back. */
   put(change: DocChange): DocChange {
-    const { docs, keys } = this.#shelves[change.kind];
+    const { docs } = this.#shelves[change.kind];
     const before = docs.get(change.id);
-    for (const key of before === undefined ? [] : docKeys(before)) {
-      const ids = keys.get(key);
-      if (ids?.delete(change.id) === true && ids.size === 0) keys.delete(key);
-    }
+    if (before !== undefined) this.#unlist(before);
     if (change.doc === null) docs.delete(change.id);
     else docs.set(change.id, change);
+    this.#list(change);
+    return before ?? ({ ...change, doc: null } as DocChange);
+  }
+
+  #list(change: DocChange): void {
+    const { keys } = this.#shelves[change.kind];
+    const time = docTime(change);
+    for (const key of docKeys(change)) {
+      const ids = keys.get(key) ?? (time === undefined ? new Set<string>() : new Timeline());
+      keys.set(key, ids);
+      if (ids instanceof Set) ids.add(change.id);
+      else if (time !== undefined) ids.add({ time, id: change.id });
+    }
+  }
+
+  #unlist(change: DocChange): void {
+    const { keys } = this.#shelves[change.kind];
+    const time = docTime(change);
     for (const key of docKeys(change)) {
       const ids = keys.get(key);
-      if (ids === undefined) keys.set(key, new Set([change.id]));
-      else ids.add(change.id);
+      if (ids instanceof Set) ids.delete(change.id);
+      else if (time !== undefined) ids?.remove({ time, id: change.id });
+      if (ids?.size === 0) keys.delete(key);
     }
-    return before ?? ({ ...change, doc: null } as DocChange);
   }
 
   *changes(): Iterable<DocChange> {

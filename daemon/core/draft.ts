@@ -21,6 +21,8 @@ export class Draft {
   readonly #staged: Records = new Map();
   /** Ids that took a name since the draft began. Never undone: whoever left a name again is found by looking at its record. */
   readonly #takers = new Map<string, string[]>();
+  /** The same for devices. */
+  readonly #deviceTakers = new Map<string, string[]>();
   readonly #committedDocs: DraftDocs;
   readonly #stagedDocs: DraftDocs;
   /** Users by role, beyond what the directory counts. */
@@ -64,13 +66,27 @@ export class Draft {
     return this.#staged.get(id) ?? this.#committed.get(id) ?? this.#directory.record(id);
   }
 
-  /** Living users whose name has this key. */
-  *holders(key: string): Iterable<StoredUser> {
-    const ids = new Set([...(this.#takers.get(key) ?? []), ...this.#directory.idsByName(key)]);
+  /** Living users whose name has this key; with `teams`, those of them in these teams for certain, others perhaps. */
+  *holders(key: string, teams?: readonly string[]): Iterable<StoredUser> {
+    const takers = new Set(this.#takers.get(key));
+    yield* this.#named(key, takers);
+    const ids = teams === undefined ? this.#directory.idsByName(key) : this.#directory.idsByNameOrTeams(key, teams);
+    for (const id of ids) if (!takers.has(id)) yield* this.#named(key, [id]);
+  }
+
+  *#named(key: string, ids: Iterable<string>): Iterable<StoredUser> {
     for (const id of ids) {
-      const record = this.record(id);
-      if (record === undefined || isTombstone(record)) continue;
-      if (isAlive(record) && record.name !== undefined && nameKey(record.name) === key) yield record;
+      const record = alive(this.record(id));
+      if (record?.name !== undefined && nameKey(record.name) === key) yield record;
+    }
+  }
+
+  /** Living users that have this device. */
+  *deviceHolders(deviceId: string): Iterable<StoredUser> {
+    const ids = new Set([...(this.#deviceTakers.get(deviceId) ?? []), ...this.#directory.devices.holders(deviceId)]);
+    for (const id of ids) {
+      const user = alive(this.record(id));
+      if (user?.devices?.some((device) => device.id === deviceId)) yield user;
     }
   }
 
@@ -80,11 +96,8 @@ export class Draft {
     if (fact.t !== 'user' && fact.t !== 'deleted') return;
     const { user } = fact;
     this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
-    if (user.name === undefined) return;
-    const key = nameKey(user.name);
-    const takers = this.#takers.get(key);
-    if (takers === undefined) this.#takers.set(key, [user.id]);
-    else takers.push(user.id);
+    if (user.name !== undefined) remember(this.#takers, nameKey(user.name), user.id);
+    for (const device of user.devices ?? []) remember(this.#deviceTakers, device.id, user.id);
   }
 
   commit(): void {
@@ -109,4 +122,10 @@ export class Draft {
 
 function alive(record: StoredUser | Tombstone | undefined): StoredUser | undefined {
   return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
+}
+
+function remember(takers: Map<string, string[]>, key: string, id: string): void {
+  const ids = takers.get(key);
+  if (ids === undefined) takers.set(key, [id]);
+  else ids.push(id);
 }

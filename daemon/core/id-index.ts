@@ -18,6 +18,22 @@ export class IdIndex {
     else if (typeof held === 'object' && held.delete(id) && held.size === 0) this.#ids.delete(key);
   }
 
+  /** Every key that has an id. */
+  keys(): Iterable<string> {
+    return this.#ids.keys();
+  }
+
+  /** Every key with its id, or with its ids where they are several. */
+  entries(): Iterable<readonly [string, string | ReadonlySet<string>]> {
+    return this.#ids;
+  }
+
+  /** How many ids a key has. */
+  count(key: string): number {
+    const held = this.#ids.get(key);
+    return typeof held === 'object' ? held.size : held === undefined ? 0 : 1;
+  }
+
   get(key: string): Iterable<string> {
     const held = this.#ids.get(key);
     return held === undefined ? [] : typeof held === 'string' ? [held] : held;

@@ -5,7 +5,8 @@ import { RosterError } from '../../protocol/errors.ts';
 import type { Micros } from '../../protocol/time.ts';
 import { isAlive, type StoredUser } from '../../protocol/user.ts';
 import { deletedUser, unknownUser } from './decide.ts';
-import { isTombstone } from './directory.ts';
+import { withOwnDevices } from './devices.ts';
+import { isTombstone, type Tombstone } from './directory.ts';
 import type { Draft } from './draft.ts';
 import { checkUser, find, type Problem, problem, refuseIfAny } from './user-rules.ts';
 
@@ -56,35 +57,32 @@ export function decideReactivate(draft: Draft, command: ReactivateCommand, now: 
   });
 }
 
-/** Only soft-deleted users can be restored, with all their data. All or nothing. */
+/** Only soft-deleted users can be restored, with all their data. All or nothing, and every problem is listed. */
 export function decideRestore(draft: Draft, command: RestoreCommand, now: Micros): Outcome {
   const problems: Problem[] = [];
   const users: Outcome['users'][number][] = [];
   for (const id of command.ids) {
     const path = `user_ids[${id}]`;
     const record = draft.record(id);
-    const why =
-      record === undefined
-        ? 'it does not exist'
-        : isTombstone(record)
-          ? 'hard deleted'
-          : record.deleted === undefined
-            ? 'not deleted'
-            : record.deleted === 'pruning'
-              ? 'pruned'
-              : undefined;
-    if (record === undefined || isTombstone(record) || why !== undefined) {
-      problems.push(problem('input', path, `user ${id} cannot be restored: ${why}`));
+    if (record === undefined || isTombstone(record) || record.deleted !== 'soft') {
+      problems.push(problem('input', path, `user ${id} cannot be restored: ${whyNotRestorable(record)}`));
       continue;
     }
     const { deleted_at: _at, deleted: _mode, ...rest } = record;
-    const user = { ...rest, rev: draft.nextSeq, updated_at: now };
+    const user = withOwnDevices(draft, { ...rest, rev: draft.nextSeq, updated_at: now });
+    // Its name may have been given to somebody else, and its role removed, while it was deleted.
     problems.push(...checkUser(draft, `users[${id}]`, undefined, user));
     draft.stage({ t: 'user', event: 'restored', user });
     users.push({ user, change: 'updated' });
   }
   refuseIfAny([], problems);
   return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+function whyNotRestorable(record: StoredUser | Tombstone | undefined): string {
+  if (record === undefined) return 'does not exist';
+  if (isTombstone(record)) return 'hard deleted';
+  return record.deleted === 'pruning' ? 'pruned' : 'not deleted';
 }
 
 function living(draft: Draft, id: string): StoredUser {

@@ -22,7 +22,8 @@ export class RoleCounts {
   }
 }
 
-function rolesOf(user: StoredUser | undefined): readonly string[] {
+/** Each role once, so that a count is a number of users. */
+function rolesOf(user: StoredUser | undefined): Iterable<string> {
   if (user === undefined) return [];
-  return user.teams_role === undefined ? [user.role] : [user.role, ...Object.values(user.teams_role)];
+  return user.teams_role === undefined ? [user.role] : new Set([user.role, ...Object.values(user.teams_role)]);
 }

@@ -6,36 +6,82 @@ import type { Micros } from '../../protocol/time.ts';
 import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../protocol/user.ts';
 import type { Policy } from './decide.ts';
 import type { Draft } from './draft.ts';
-import { checkOwnRights, checkUser, find, type Problem, problem, refuseIfAny, sizeProblem } from './user-rules.ts';
+import { checkNames, type NameClaim } from './name-claims.ts';
+import { checkFields, checkOwnRights, type Found, find, type Problem, problem, refuseIfAny, sizeProblem } from './user-rules.ts';
 
 type Settled = { readonly user: StoredUser; readonly change: Change };
 
 /**
  * Replaces name, image and custom data; the operational fields (role, teams, teams_role, language, invisible,
- * privacy_settings) stay when they are not sent (US1). All or nothing; every problem is listed.
+ * privacy_settings) stay when they are not sent (US1). All or nothing; every problem is listed. What the command says of
+ * users that exist, do not, or were deleted decides which of them are written at all (UP1–UP5).
  */
 export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, policy: Policy): Outcome {
   const problems: Problem[] = [];
+  const claims: NameClaim[] = [];
   const users: Settled[] = [];
   for (const input of command.users) {
     const path = `users[${input.id}]`;
-    const found = find(draft, input.id, policy);
-    if (found.kind === 'deleted') {
-      problems.push(problem('not_found', path, `the user ${input.id} was deleted`));
+    const found = foundFor(draft, command, input.id, policy);
+    const before = found.kind === 'alive' ? found.user : undefined;
+    const refused = refusalOf(draft, command, path, input.id, found);
+    if (refused.length > 0) {
+      problems.push(...refused);
       continue;
     }
-    const before = found.kind === 'alive' ? found.user : undefined;
-    const after = replaced(before, input, now, draft.nextSeq);
+    if (before !== undefined && command.existing === 'keep') {
+      users.push({ user: before, change: 'unchanged' });
+      continue;
+    }
+    const after = recordOf(before, merged(before, input, command), now, draft.nextSeq);
+    if (command.mergeCustom === true) {
+      // Each part was of a size that may be sent; together they may not be of one that may be kept.
+      const tooBig = sizeProblem(before, after, command.actor.kind);
+      if (tooBig !== undefined) problems.push(problem('input', path, tooBig));
+    }
     problems.push(...checkWrite(draft, command.actor, path, before, after));
+    claims.push({ path, before, after });
     users.push(settle(draft, before, after));
   }
+  problems.push(...checkNames(draft, claims));
   refuseIfAny(command.problems, problems);
   return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** An id that may be used again counts as one that never was: nothing of the deleted user comes back with it. */
+function foundFor(draft: Draft, { reuseDeleted }: UpsertCommand, id: string, policy: Policy): Found {
+  const found = find(draft, id, policy);
+  return found.kind === 'deleted' && reuseDeleted === true ? { kind: 'absent' } : found;
+}
+
+/** Why the user cannot be written whatever is sent for it. A client is told first that a user is not its own. */
+function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: string, found: Found): Problem[] {
+  const { actor, existing, missing } = command;
+  switch (found.kind) {
+    case 'deleted':
+      return [problem('not_found', path, `the user ${id} was deleted`)];
+    case 'absent':
+      // A client that names somebody else is refused for that, by the rules of every write.
+      if (missing !== 'refuse' || (actor.kind === 'user' && actor.id !== id)) return [];
+      return [problem('not_found', path, `the user ${id} does not exist`)];
+    case 'alive': {
+      if (existing !== 'refuse' && existing !== 'keep') return [];
+      const foreign = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, found.user, found.user) : [];
+      if (foreign.length > 0 || existing === 'keep') return foreign;
+      return [problem('conflict', path, `the user ${id} exists already`)];
+    }
+  }
+}
+
+function merged(before: StoredUser | undefined, input: UserInput, { mergeCustom }: UpsertCommand): UserInput {
+  if (mergeCustom !== true || before === undefined) return input;
+  return { ...input, custom: { ...before.custom, ...input.custom } };
 }
 
 /** Changes the named fields only. Users must exist. All or nothing; every problem is listed. */
 export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): Outcome {
   const problems: Problem[] = [];
+  const claims: NameClaim[] = [];
   const users: Settled[] = [];
   for (const { id, patch } of command.patches) {
     const path = `users[${id}]`;
@@ -55,16 +101,18 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
     const tooBig = sizeProblem(before, after, command.actor.kind);
     if (tooBig !== undefined) problems.push(problem('input', path, tooBig));
     problems.push(...checkWrite(draft, command.actor, path, before, after));
+    claims.push({ path, before, after });
     users.push(settle(draft, before, after));
   }
+  problems.push(...checkNames(draft, claims));
   refuseIfAny(command.problems, problems);
   return { users, warnings: [], seq: draft.nextSeq - 1 };
 }
 
-/** What the rules say of the record, and whether the caller may write it. */
+/** What the rules say of the record without its name, and whether the caller may write it. */
 function checkWrite(draft: Draft, actor: Actor, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
-  const problems = checkUser(draft, path, before, after);
-  if (actor.kind === 'user') problems.push(...checkOwnRights(path, actor.id, before, after));
+  const problems = checkFields(draft, path, before, after);
+  if (actor.kind === 'user') problems.push(...checkOwnRights(draft.app, path, actor.id, before, after));
   return problems;
 }
 
@@ -76,7 +124,7 @@ export function settle(draft: Draft, before: StoredUser | undefined, after: Stor
 }
 
 /** Equality of everything a caller can write. Order of custom keys does not matter. */
-function sameData(a: StoredUser, b: StoredUser): boolean {
+export function sameData(a: StoredUser, b: StoredUser): boolean {
   return (
     a.name === b.name &&
     a.image === b.image &&
@@ -91,8 +139,8 @@ function sameData(a: StoredUser, b: StoredUser): boolean {
   );
 }
 
-/** Keys in one fixed order and absent ones left out, so that records share few shapes and lie compact in memory. */
-function replaced(before: StoredUser | undefined, input: UserInput, now: Micros, rev: number): StoredUser {
+/** The user after `input` replaced what it names. Keys in one fixed order and absent ones left out, so that records share few shapes and lie compact in memory. */
+export function recordOf(before: StoredUser | undefined, input: UserInput, now: Micros, rev: number): StoredUser {
   const teamsRole = input.teams_role ?? before?.teams_role;
   const language = input.language ?? before?.language;
   const invisible = input.invisible ?? before?.invisible;

@@ -1,15 +1,19 @@
 /** Rules that every way of writing a user shares: does it exist, may its role, teams and name be these. Pure. */
+import type { AppSettings } from '../../protocol/app-settings.ts';
 import type { Actor } from '../../protocol/command.ts';
 import { ERRORS, type ErrorKind, type FieldError, RosterError } from '../../protocol/errors.ts';
+import { itemPath } from '../../protocol/explain.ts';
 import { isForbiddenName } from '../../protocol/ids.ts';
 import { jsonEquals, utf8Bytes } from '../../protocol/json.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import { nameKey } from '../../protocol/names.ts';
-import { BUILT_IN_ROLES, isAlive, type StoredUser } from '../../protocol/user.ts';
+import { isGranted } from '../../protocol/permissions.ts';
+import { DEFAULT_ROLE, isAlive, type StoredUser } from '../../protocol/user.ts';
 import { dataProblem } from '../../protocol/user-size.ts';
 import type { Policy } from './decide.ts';
 import { isTombstone } from './directory.ts';
 import type { Draft } from './draft.ts';
+import { checkNames } from './name-claims.ts';
+import { roleExists } from './roles.ts';
 
 /** A problem of one user, with the kind of error it is alone. The first one of a batch gives the batch its kind. */
 export interface Problem extends FieldError {
@@ -41,17 +45,22 @@ export function find(draft: Draft, id: string, policy?: Policy): Found {
   return isAlive(record) ? { kind: 'alive', user: record } : { kind: 'deleted' };
 }
 
-/** Checks what needs the directory: the role exists, the teams are names, the name is free. */
+/** Checks what needs the directory: the role exists, the teams are names, the name is free. For a user that is written alone. */
 export function checkUser(draft: Draft, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
+  return [...checkFields(draft, path, before, after), ...checkNames(draft, [{ path, before, after }])];
+}
+
+/** The same without the name: in a batch names are judged when all of it is staged (see name-claims.ts). */
+export function checkFields(draft: Draft, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
   const problems: Problem[] = [];
-  if (after.role !== before?.role && !BUILT_IN_ROLES.has(after.role)) {
+  if (after.role !== before?.role && !roleExists(draft, after.role)) {
     problems.push(problem('input', `${path}.role`, `role "${after.role}" does not exist`));
   }
-  if (after.teams !== before?.teams) problems.push(...checkTeams(path, after.teams));
-  const taken = nameHolder(draft, before, after);
-  if (taken !== undefined) {
-    problems.push(problem('duplicate_username', `${path}.name`, `duplicate username: "${after.name}" is already taken`));
+  for (const [team, role] of after.teams_role === before?.teams_role ? [] : Object.entries(after.teams_role ?? {})) {
+    if (before?.teams_role?.[team] === role || roleExists(draft, role)) continue;
+    problems.push(problem('input', itemPath(`${path}.teams_role`, team), `role "${role}" does not exist`));
   }
+  if (after.teams !== before?.teams) problems.push(...checkTeams(path, after.teams));
   return problems;
 }
 
@@ -78,36 +87,35 @@ function checkTeams(path: string, teams: readonly string[]): Problem[] {
   return problems;
 }
 
-/** Another living user that holds this name where names must be unique. Only new claims are checked. */
-function nameHolder(draft: Draft, before: StoredUser | undefined, after: StoredUser): StoredUser | undefined {
-  const scope = draft.app.enforce_unique_usernames;
-  if (scope === 'no' || after.name === undefined) return undefined;
-  const movedTeam = scope === 'team' && before?.teams !== after.teams;
-  if (before !== undefined && before.name === after.name && !movedTeam) return undefined;
-  const key = nameKey(after.name);
-  if (key === '') return undefined;
-  for (const holder of draft.holders(key)) {
-    if (holder.id === after.id) continue;
-    if (scope === 'app' || holder.teams.some((team) => after.teams.includes(team))) return holder;
-  }
-  return undefined;
-}
-
-/** A user may write only itself, and never its role or teams. */
-export function checkOwnRights(path: string, actorId: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
-  const refuse = (action: string, field: string): Problem => {
-    const role = before?.role ?? 'user';
-    const text = `User '${actorId}' with role '${role}' is not allowed to perform action ${action}`;
-    return problem('not_allowed', `${path}.${field}`, text);
-  };
+/**
+ * What a client may write: only itself, only where its role is granted that, its teams only where that is granted, too, and
+ * never its role, in the application or in a team.
+ */
+export function checkOwnRights(
+  app: AppSettings,
+  path: string,
+  actorId: string,
+  before: StoredUser | undefined,
+  after: StoredUser,
+): Problem[] {
+  const role = before?.role ?? DEFAULT_ROLE;
+  const refuse = (action: string, field: string) => problem('not_allowed', `${path}.${field}`, notAllowed(actorId, role, action));
   const problems: Problem[] = [];
   if (after.id !== actorId) return [refuse('UpdateUser', 'id')];
   if (before?.deactivated_at !== undefined) problems.push(problem('not_allowed', `${path}.id`, `the user ${actorId} was deactivated`));
-  if (after.role !== (before?.role ?? 'user')) problems.push(refuse('UpdateUserRole', 'role'));
-  if (!jsonEquals(after.teams, before?.teams ?? [])) problems.push(refuse('UpdateUserTeams', 'teams'));
-  if (!jsonEquals(after.teams_role, before?.teams_role)) problems.push(refuse('UpdateUserTeams', 'teams_role'));
+  if (after !== before && !isGranted(app, role, 'update-user-owner')) problems.push(refuse('UpdateUser', 'id'));
+  if (after.role !== role) problems.push(refuse('UpdateUserRole', 'role'));
+  if (!jsonEquals(after.teams, before?.teams ?? []) && !isGranted(app, role, 'update-user-teams')) {
+    problems.push(refuse('UpdateUserTeams', 'teams'));
+  }
+  if (!jsonEquals(after.teams_role, before?.teams_role)) problems.push(refuse('UpdateUserRole', 'teams_role'));
   if (after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before) {
     problems.push(refuse('RevokeTokens', 'revoke_tokens_issued_before'));
   }
   return problems;
+}
+
+/** The published text for a user that may not do something. */
+export function notAllowed(id: string, role: string, action: string): string {
+  return `User '${id}' with role '${role}' is not allowed to perform action ${action}`;
 }

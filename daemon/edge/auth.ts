@@ -8,7 +8,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../protocol/errors.ts';
 import { isUserId } from '../../protocol/ids.ts';
-import { type Caller, callerOf, checkClaims, isRevoked, parseToken, type TokenClaims } from '../../protocol/tokens.ts';
+import {
+  type Caller,
+  callerOf,
+  checkClaims,
+  devCallerOf,
+  isDevToken,
+  isRevoked,
+  parseToken,
+  type TokenClaims,
+} from '../../protocol/tokens.ts';
 import { isTombstone } from '../core/directory.ts';
 import type { DirectoryReader } from './backend.ts';
 
@@ -53,14 +62,20 @@ export interface AuthenticatorOptions {
 
 export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHardDeleted = false }: AuthenticatorOptions): Authenticator {
   const key = Buffer.from(apiKey);
-  const verified = new RecentlyUsed<TokenClaims>(TOKENS_KEPT);
+  const verified = new RecentlyUsed<Verified>(TOKENS_KEPT);
 
-  function claimsOf(token: string): TokenClaims {
-    const known = verified.get(token);
+  function verifiedOf(token: string, isOnce: boolean): Verified {
+    const known = isOnce ? undefined : verified.get(token);
     if (known !== undefined) return known;
-    const claims = verify(token, apiSecret);
-    verified.set(token, claims);
-    return claims;
+    const found = verify(token, apiSecret);
+    // A token that anyone can make is not worth remembering: it would push out those that cost a computation.
+    if (!isOnce && !found.isDev) verified.set(token, found);
+    return found;
+  }
+
+  /** Tokens that nobody signed are let in only while the application says so. */
+  function checkDev(isDev: boolean | undefined): void {
+    if (isDev === true && directory.app.disable_auth_checks !== true) throw new RosterError('token_signature');
   }
 
   /** What a valid signature does not tell: whether the user may still act. */
@@ -77,7 +92,9 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
 
   return {
     recheck(caller) {
-      if (caller.kind === 'user') checkUser(caller.id, caller.iat);
+      if (caller.kind !== 'user') return;
+      checkDev(caller.isDev);
+      checkUser(caller.id, caller.iat);
     },
     authenticate({ apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false }) {
       if (givenKey === undefined || !sameBytes(Buffer.from(givenKey), key)) throw new RosterError('api_key');
@@ -85,9 +102,10 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
       const type = authType === undefined || authType === '' ? 'jwt' : authType.toLowerCase();
       if (mayBeAnonymous && (type === 'anonymous' || token === undefined || token === '')) return { kind: 'anonymous' };
       if (type !== 'jwt') throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
-      const claims = isOnce ? verify(bare(token), apiSecret) : claimsOf(bare(token));
+      const { claims, isDev } = verifiedOf(bare(token), isOnce);
+      checkDev(isDev);
       checkClaims(claims, now());
-      const caller = callerOf(claims);
+      const caller = isDev ? devCallerOf(claims) : callerOf(claims);
       if (caller.kind === 'server' && caller.scope !== undefined && !mayBeScoped) {
         throw new RosterError('not_allowed', 'a feeds token is not good for this');
       }
@@ -106,12 +124,23 @@ function bare(token: string | undefined): string {
   return text;
 }
 
-/** The claims of a token that was signed with the secret. The algorithm is pinned: what the header names is only compared. */
-function verify(token: string, secret: string): TokenClaims {
-  const { signed, signature, claims } = parseToken(token);
+interface Verified {
+  readonly claims: TokenClaims;
+  /** Not signed, but made for development. */
+  readonly isDev: boolean;
+}
+
+/**
+ * The claims of a token that was signed with the secret, or made for development. The algorithm is pinned: what the header
+ * names is only compared.
+ */
+function verify(token: string, secret: string): Verified {
+  const parsed = parseToken(token);
+  const { signed, signature, claims } = parsed;
+  if (isDevToken(parsed)) return { claims, isDev: true };
   const expected = createHmac('sha256', secret).update(signed).digest('base64url');
   if (!sameBytes(Buffer.from(signature), Buffer.from(expected))) throw new RosterError('token_signature');
-  return claims;
+  return { claims, isDev: false };
 }
 
 /** Compares without telling by its duration where the first difference is. The length is no secret. */

@@ -5,9 +5,12 @@
 import type { Command, Outcome } from '../../protocol/command.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
+import type { TeamUsageQuestion } from '../../protocol/usage-requests.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import type { Directory } from '../core/directory.ts';
+import type { NameCollisions } from '../core/name-collisions.ts';
 import type { Visibility } from '../core/query.ts';
+import type { TeamUsagePage } from '../core/team-usage.ts';
 
 export type { Visibility };
 
@@ -15,7 +18,7 @@ export type { Visibility };
 export type Lane = 'live' | 'bulk';
 
 /** The directory as the edge may see it: it looks things up and changes nothing. */
-export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users'>;
+export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;
 
 export interface Backend {
   readonly directory: DirectoryReader;
@@ -25,6 +28,10 @@ export interface Backend {
   /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
   submit(command: Command, lane: Lane): Promise<Outcome>;
   query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
+  /** Names that users share now, though names are to be unique in this scope. */
+  nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;
+  /** A page of teams, and how much they use the application. */
+  teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage>;
   /** Has a live connection that others may know of. */
   online(id: string): boolean;
 }

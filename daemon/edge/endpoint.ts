@@ -10,10 +10,21 @@ import type { Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
 import type { RateLimits } from './rate-limits.ts';
 
+/** Why a live connection was told of an event, or was not. */
+export interface Why {
+  readonly event: { readonly seq: number; readonly type: string; readonly user_id: string; readonly audience: string };
+  readonly connection: { readonly connection_id: string; readonly user_id: string | null };
+  readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
+}
+
 /** The live connections, as far as a request can have to do with them. */
-export interface Watchers {
+export interface LiveControl {
   /** Makes a live connection of the caller watch these users. Throws RosterError. */
   watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
+  /** Rejects with RosterError: `input` for a connection that is not open, `not_found` for a position without an event. */
+  why(connectionId: string, seq: number): Promise<Why>;
+  /** Forgets a durable consumer. Rejects with RosterError `not_found`. Resolves with the position of the change. */
+  removeConsumer(name: string): Promise<number>;
 }
 
 /** Files that requests bring or fetch: uploads for imports, and finished exports. Names are made by the daemon, never by a caller. */
@@ -42,7 +53,9 @@ export interface Call {
   readonly backend: Backend;
   readonly services: Services;
   readonly rateLimits: RateLimits;
-  readonly watchers: Watchers;
+  /** Every endpoint that this daemon serves. */
+  readonly endpoints: readonly Endpoint[];
+  readonly live: LiveControl;
   readonly caller: Caller;
   /** The parameter `:id` of the path; empty where the path has none. */
   readonly id: string;
@@ -69,8 +82,6 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent in place of `body`. */
   readonly file?: { readonly stream: Readable; readonly bytes: number; readonly type: string; readonly name: string };
-  /** Leaves `duration` out, where the body has a form of its own (an OpenAPI document). */
-  readonly isPlain?: boolean;
 }
 
 /** How errors are written and what a path looks like: chat v1 and v2, and feeds under `/api/v1.0`. */
@@ -100,6 +111,10 @@ export interface Endpoint {
   readonly answer: TSchema;
   /** A body that is not JSON (uploads) or an answer that is none (files). */
   readonly isBinary?: true;
+  /** The answer has a form of its own, without `duration` (an OpenAPI document). */
+  readonly isPlain?: true;
+  /** A stand-in for something that rosterd does not have: served only when asked for. */
+  readonly isStub?: true;
   handle(call: Call): Answer | Promise<Answer>;
 }
 
@@ -161,6 +176,8 @@ export function laneOf(caller: Caller, users: number): 'live' | 'bulk' {
 export function asideOf({ backend, caller }: Pick<Call, 'backend' | 'caller'>, id: string): Aside {
   const isServer = caller.kind === 'server';
   const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);
-  const viewer = isPrivy ? { isServer, user: (other: string) => backend.directory.user(other) } : undefined;
+  const viewer = isPrivy
+    ? { isServer, user: (other: string) => backend.directory.user(other), online: (other: string) => backend.online(other) }
+    : undefined;
   return { online: backend.online(id), viewer };
 }

@@ -12,10 +12,11 @@ import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
 import type { Authenticator, Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
-import type { Answer, Call, Endpoint, RouteDialect, Services, Watchers } from './endpoint.ts';
+import type { Access, Answer, Call, Endpoint, LiveControl, RouteDialect, Services } from './endpoint.ts';
 import { readJsonBody } from './http-body.ts';
 import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, writeLog } from './http-errors.ts';
 import type { EdgeLogger } from './logger.ts';
+import { LongUploads } from './long-uploads.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, type Verdict } from './rate-limits.ts';
 import { ROUTES } from './routes.ts';
 import type { UrlSigner } from './signed-urls.ts';
@@ -27,7 +28,7 @@ export interface HttpOptions {
   /** Web pages that may call: see origins.ts. */
   readonly origins: readonly string[];
   readonly rateLimits: RateLimitOptions;
-  readonly watchers: Watchers;
+  readonly live: LiveControl;
   readonly services: Services;
   readonly urls: UrlSigner;
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
@@ -70,7 +71,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersMs),
     maxHeaderSize: HEADER_BYTES_MAX,
   };
-  const edge = new HttpEdge(options);
+  const endpoints = ROUTES.filter(({ isStub }) => isStub !== true || options.services.compatStubs);
+  const edge = new HttpEdge(options, endpoints);
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
@@ -83,13 +85,15 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     },
     serverFactory: (handler) =>
       options.tls === undefined ? createServer(serverOptions, handler) : createTlsServer({ ...options.tls, ...serverOptions }, handler),
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.logger),
+    clientErrorHandler: (error, socket) => {
+      if (!edge.uploads.excuses(error, socket)) answerClientError(error, socket, options.logger);
+    },
     frameworkErrors: (_error, request, reply) => edge.badPath(request, reply),
   });
   // Handlers read the body themselves, after admission, so that nobody without a token has one read.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
-  for (const endpoint of ROUTES) {
+  for (const endpoint of endpoints) {
     app.route<Query>({
       method: endpoint.method,
       url: endpoint.path,
@@ -101,7 +105,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
   app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
   app.setErrorHandler<Error>((error, request, reply) => {
-    const endpoint = ROUTES.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
+    const endpoint = endpoints.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
     return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST, dialectOfPath(request.url)), request, reply, error);
   });
   return app;
@@ -139,11 +143,14 @@ function header(value: string | string[] | undefined): string | undefined {
 }
 
 class HttpEdge {
+  readonly uploads = new LongUploads();
   readonly #options: HttpOptions;
   readonly #limits: RateLimits;
+  readonly #endpoints: readonly Endpoint[];
 
-  constructor(options: HttpOptions) {
+  constructor(options: HttpOptions, endpoints: readonly Endpoint[]) {
     this.#options = options;
+    this.#endpoints = endpoints;
     this.#limits = new RateLimits(options.rateLimits);
   }
 
@@ -154,16 +161,17 @@ class HttpEdge {
       const caller = this.#admit(endpoint, request);
       trace.caller = caller.kind;
       await this.#count(endpoint.operation, caller, request, reply);
-      if (endpoint.access === 'server' && caller.kind !== 'server') throw this.#serverOnly(endpoint.operation, caller);
+      if (caller.kind !== 'server' && !mayCall(endpoint.access, caller)) throw this.#forbidden(endpoint.operation, caller);
       if (!this.#options.backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
-      return this.#answer(trace, reply, await endpoint.handle(this.#call(caller, request)));
+      if (endpoint.isBinary === true) this.uploads.expect(request.raw);
+      return this.#answer(trace, reply, await endpoint.handle(this.#call(caller, request)), endpoint.isPlain === true);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
   }
 
   #call(caller: Caller, { query, raw, params, headers }: Request): Call {
-    const { backend, services, watchers } = this.#options;
+    const { backend, services, live } = this.#options;
     const named = textParameters(params);
     return {
       backend,
@@ -174,18 +182,20 @@ class HttpEdge {
       query,
       client: header(headers['x-stream-client']),
       rateLimits: this.#limits,
-      watchers,
+      endpoints: this.#endpoints,
+      live,
       isMinimal: header(headers.prefer)?.includes('return=minimal') === true,
       body: () => readJsonBody(raw),
       rawBody: raw,
     };
   }
 
-  #answer(trace: Trace, reply: FastifyReply, { status = 200, body, seq, headers = {}, file, isPlain }: Answer): FastifyReply {
+  #answer(trace: Trace, reply: FastifyReply, answer: Answer, isPlain: boolean): FastifyReply {
+    const { status = 200, body, seq, headers = {}, file } = answer;
     reply.headers(headers);
     if (seq !== undefined) reply.header('X-Rosterd-Position', `${this.#options.backend.position.epoch}:${seq}`);
     if (file === undefined) {
-      return this.#send(trace, reply, status, JSON.stringify(isPlain === true ? body : { ...body, duration: duration(trace) }));
+      return this.#send(trace, reply, status, JSON.stringify(isPlain ? body : { ...body, duration: duration(trace) }));
     }
     writeLog(this.#options.logger, trace, status, undefined);
     return reply
@@ -210,21 +220,29 @@ class HttpEdge {
     return this.#send(trace, reply, status, text, error);
   }
 
-  badPath(request: Refusable, reply: FastifyReply): void {
+  badPath(request: Refusable & Pick<FastifyRequest, 'url'>, reply: FastifyReply): void {
     const error = new RosterError('input', 'the path is not valid: a % is not followed by two hex digits, or a part is too long');
-    void this.refuse(newTrace(request, REQUEST), request, reply, error);
+    void this.refuse(newTrace(request, REQUEST, dialectOfPath(request.url)), request, reply, error);
   }
 
-  /** Unknown path, or a known one with another method. There is no 405 in the closed list; `Allow` says what there is. */
+  /**
+   * Unknown path, or a known one with another method. There is no 405 in the closed list; `Allow` says what there is. The feeds
+   * dialect has many endpoints that are not here: who asks for one is admitted first, so that a wrong key is told as such.
+   */
   async notFound(request: Request, reply: FastifyReply): Promise<FastifyReply> {
-    allowOrigin(request, reply, this.#options.origins);
-    const methods = methodsOf(request.url);
+    const dialect = dialectOfPath(request.url);
+    const trace = newTrace(request, REQUEST, dialect);
+    try {
+      allowOrigin(request, reply, this.#options.origins);
+      if (dialect === 'feeds') trace.caller = this.#admit({ access: 'user', dialect }, request).kind;
+    } catch (error) {
+      return await this.refuse(trace, request, reply, error);
+    }
+    const methods = methodsOf(this.#endpoints, request.url);
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
-    const reason =
-      methods.length > 0
-        ? `${request.method} is not supported here; there are ${methods.join(', ')}`
-        : `there is no such endpoint for ${request.method}`;
-    return await this.refuse(newTrace(request, REQUEST, dialectOfPath(request.url)), request, reply, new RosterError('not_found', reason));
+    const absent = dialect === 'feeds' ? 'this endpoint is not supported by rosterd' : `there is no such endpoint for ${request.method}`;
+    const reason = methods.length > 0 ? `${request.method} is not supported here; there are ${methods.join(', ')}` : absent;
+    return await this.refuse(trace, request, reply, new RosterError('not_found', reason));
   }
 
   async preflight(request: Request, reply: FastifyReply): Promise<FastifyReply> {
@@ -250,18 +268,20 @@ class HttpEdge {
   }
 
   /** Who asks. Where a URL speaks for itself, whoever has it counts as anonymous. */
-  #admit({ access, dialect }: Endpoint, { method, headers, query, url }: Request): Caller {
+  #admit({ access, dialect }: Pick<Endpoint, 'access' | 'dialect'>, { method, headers, query, url }: Request): Caller {
     const { authenticator, urls } = this.#options;
     if (access === 'open') return { kind: 'anonymous' };
     if (access === 'signed') {
       urls.check(method, url.split('?')[0] ?? '', query);
       return { kind: 'anonymous' };
     }
+    const authType = header(headers['stream-auth-type']) ?? query['stream-auth-type'];
     return authenticator.authenticate({
       apiKey: query.api_key,
       token: headers.authorization ?? query.authorization,
-      authType: header(headers['stream-auth-type']) ?? query['stream-auth-type'],
-      mayBeAnonymous: access === 'guest',
+      authType,
+      // Who says that it is anonymous is believed, and then told what it may not do.
+      mayBeAnonymous: access === 'guest' || authType?.toLowerCase() === 'anonymous',
       mayBeScoped: dialect === 'feeds',
     });
   }
@@ -281,12 +301,17 @@ class HttpEdge {
     reply.headers(rateHeaders(await this.#limits.peek(operation, platform)));
   }
 
-  #serverOnly(operation: string, caller: Exclude<Caller, { kind: 'server' }>): RosterError {
+  #forbidden(operation: string, caller: Exclude<Caller, { kind: 'server' }>): RosterError {
     if (caller.kind === 'anonymous')
       return new RosterError('not_allowed', `an anonymous user is not allowed to perform action ${operation}`);
     const role = this.#options.backend.directory.user(caller.id)?.role ?? 'user';
     return new RosterError('not_allowed', `User '${caller.id}' with role '${role}' is not allowed to perform action ${operation}`);
   }
+}
+
+/** Whether a caller that is no server may call at all; what it may do there is for the handler to say. */
+function mayCall(access: Access, { kind }: Caller): boolean {
+  return access !== 'server' && (access !== 'user' || kind !== 'anonymous');
 }
 
 function textParameters(params: unknown): Readonly<Record<string, string>> {
@@ -301,9 +326,9 @@ function dialectOfPath(url: string): RouteDialect {
 }
 
 /** Methods of the endpoints whose pattern matches the path of `url`. */
-function methodsOf(url: string): string[] {
+function methodsOf(endpoints: readonly Endpoint[], url: string): string[] {
   const path = (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-  const matching = ROUTES.filter((route) =>
+  const matching = endpoints.filter((route) =>
     new RegExp(`^${route.path.replaceAll('.', '\\.').replaceAll(/:[a-z_]+/g, '[^/]+')}$`).test(path),
   );
   return [...new Set(matching.map((route) => route.method))];

@@ -1,11 +1,11 @@
 /**
- * Endpoints that delete, deactivate and reactivate users. One user: the answer
+ * Endpoints that delete, restore, deactivate and reactivate users. One user: the answer
  * is the user. Many: the answer is a task, which is finished by the time it can be asked for.
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import Type, { type TSchema } from 'typebox';
-import { TaskStarted, userIn } from '../../protocol/answers.ts';
-import type { Command } from '../../protocol/command.ts';
+import { Nothing, TaskStarted, userIn } from '../../protocol/answers.ts';
+import type { Command, DeleteCommand } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import {
@@ -18,7 +18,9 @@ import {
   decodeDeleteUsers,
   decodeReactivateUser,
   decodeReactivateUsers,
+  decodeRestoreUsers,
   ReactivateUserBody,
+  RestoreUsersBody,
 } from '../../protocol/lifecycle-requests.ts';
 import { renderV1, renderV2 } from '../../protocol/render.ts';
 import { type Answer, asideOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
@@ -57,10 +59,32 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ user: userIn(dialect) }),
     handle: async (call) => forOne(call, decodeReactivateUser(call.id, await call.body()), dialect),
   })),
-  ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, decodeDeleteUsers),
+  ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, deleteUsers),
   ...forMany('/users/deactivate', 'DeactivateUsers', 'Deactivates up to 100 users as a task', DeactivateUsersBody, decodeDeactivateUsers),
   ...forMany('/users/reactivate', 'ReactivateUsers', 'Reactivates up to 100 users as a task', DeactivateUsersBody, decodeReactivateUsers),
+  ...inBothDialects('/users/restore', () => ({
+    operation: 'RestoreUsers',
+    method: 'POST',
+    access: 'server',
+    summary: 'Restores up to 100 soft-deleted users, all of them or none',
+    body: RestoreUsersBody,
+    answer: Nothing,
+    handle: async ({ backend, body }) => {
+      const { seq } = await backend.submit(decodeRestoreUsers(await body()), 'bulk');
+      return { body: {}, seq };
+    },
+  })),
 ];
+
+/** Bytes of randomness in the id that channels are handed to. */
+const OWNER_BYTES = 16;
+
+/** Channels of deleted users go to somebody: to who is named, else to an id that nobody has, made for this delete. */
+function deleteUsers(body: unknown, task: string): DeleteCommand {
+  const command = decodeDeleteUsers(body, task);
+  const owner = command.options.new_channel_owner_id ?? `delete-user-${randomBytes(OWNER_BYTES).toString('hex')}`;
+  return { ...command, options: { ...command.options, new_channel_owner_id: owner } };
+}
 
 async function forOne(call: Call, command: Command, dialect: Dialect): Promise<Answer> {
   const { users, seq } = await call.backend.submit(command, 'live');

@@ -1,4 +1,33 @@
 /** The description of the API. */
+import Type from 'typebox';
 import type { Endpoint } from './endpoint.ts';
+import { describeApi, type JsonSchema } from './openapi.ts';
 
-export const OPENAPI_ROUTES: readonly Endpoint[] = [];
+/** Made when it is first asked for; the endpoints of a daemon never change. */
+const made = new WeakMap<readonly Endpoint[], JsonSchema>();
+
+const AnyObject = Type.Object({}, { additionalProperties: true });
+
+export const OPENAPI_ROUTES: readonly Endpoint[] = [
+  {
+    operation: 'GetOpenApi',
+    method: 'GET',
+    path: '/openapi.json',
+    dialect: 'v1',
+    access: 'open',
+    summary: 'This description',
+    isPlain: true,
+    answer: Type.Object({
+      openapi: Type.String(),
+      info: AnyObject,
+      tags: Type.Array(AnyObject),
+      paths: AnyObject,
+      components: AnyObject,
+    }),
+    handle: ({ endpoints }) => {
+      const document = made.get(endpoints) ?? describeApi(endpoints);
+      made.set(endpoints, document);
+      return { body: document };
+    },
+  },
+];

@@ -1,7 +1,7 @@
 /**
- * Rate limits per endpoint and platform, and per user. Every answer carries the
- * state of the limit that is nearest to being reached; a request over a limit is
- * refused with code 9 and told when to come back.
+ * Rate limits per endpoint and platform, in a minute and in a second, and per
+ * user. Every answer carries the state of the limit of a minute that is nearest to
+ * being reached; a request over a limit is refused with code 9, shown that limit and told when to come back.
  *
  * Who is limited is a mode; requests are counted for everyone, so that a caller
  * without a limit still sees sensible numbers.
@@ -15,27 +15,35 @@ export type RateLimitMode = 'off' | 'clients' | 'all';
 export const PLATFORMS = ['server_side', 'android', 'ios', 'web', 'unity'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
-/** Requests per minute, per application, endpoint and platform (the published limits; what they do not name is our own and marked so). */
-const PER_MINUTE = {
+/** Requests per minute, per application, endpoint and platform, as published. */
+const PUBLISHED = {
   Connect: 10_000,
   GetApp: 10_000,
   QueryUsers: 1_000,
-  UpdateUsers: 300,
-  UpdateUsersPartial: 300,
-  UpdateApp: 60,
-  DeactivateUser: 60,
-  ReactivateUser: 60,
-  DeleteUser: 60,
-  /** Our own: the bulk forms as their single ones; only delete is known to be lower. */
-  DeactivateUsers: 60,
-  ReactivateUsers: 60,
+  CreateGuest: 1_000,
+  ...eachOf(300, ['UpdateUsers', 'UpdateUsersPartial', 'Ban', 'Unban', 'Mute', 'Unmute', 'Flag', 'Unflag', 'CreateDevice']),
+  ...eachOf(60, ['UpdateApp', 'DeactivateUser', 'ReactivateUser', 'DeleteUser', 'ExportUser', 'ListDevices', 'DeleteDevice']),
   DeleteUsers: 6,
-  /** Our own: polled by whoever waits for a task. */
-  GetTask: 1_000,
-  GetRateLimits: 1_000,
-} as const;
+};
 
-/** Endpoints that rosterd lacks have a limit too, because clients ask for it. */
+/** Our own: bulk forms as their single ones, what changes a user's own lists as a ban, what only reads as a query. */
+const OWN = {
+  ...eachOf(60, ['DeactivateUsers', 'ReactivateUsers', 'RestoreUsers', 'ExportUsers', 'CreateImportURL', 'CreateImport']),
+  ...eachOf(60, ['CreateRole', 'DeleteRole', 'CreateUserGroup', 'UpdateUserGroup', 'DeleteUserGroup']),
+  ...eachOf(300, ['AddUserGroupMembers', 'RemoveUserGroupMembers', 'BlockUsers', 'UnblockUsers']),
+  ...eachOf(300, ['SendUserCustomEvent', 'BypassModeration', 'UpdatePushNotificationPreferences']),
+  ...eachOf(1_000, ['GetTask', 'GetRateLimits', 'GetBlockedUsers', 'QueryBannedUsers', 'QueryFutureChannelBans', 'GetFlagCount']),
+  ...eachOf(1_000, ['ListRoles', 'SearchRoles', 'ListPermissions', 'GetPermission', 'GetUserGroup', 'ListUserGroups', 'SearchUserGroups']),
+  ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage']),
+};
+
+const PER_MINUTE: ReadonlyMap<string, number> = new Map([...Object.entries(PUBLISHED), ...Object.entries(OWN)]);
+
+function eachOf(limit: number, names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, limit]));
+}
+
+/** Endpoints that are not in the tables, and those that rosterd lacks, have a limit too, because clients ask for it. */
 const OTHER_PER_MINUTE = 1_000;
 
 /** Requests per minute of one user to one endpoint, on one platform. */
@@ -45,6 +53,9 @@ const USER_PER_MINUTE = 60;
 const UNLIMITED_PER_MINUTE = 1_000_000;
 
 const WINDOW_S = 60;
+
+/** The published limit of one second is this part of that of a minute. At least one request is. */
+const SECONDS_OF_BURST = 30;
 
 /** One limit as the headers and `GET /rate_limits` show it. `reset` is in unix seconds. */
 export interface LimitState {
@@ -83,6 +94,8 @@ export class RateLimits {
   readonly #overrides: ReadonlyMap<string, number>;
   /** One counter per endpoint and platform. Endpoints come from the route table, never from a caller. */
   readonly #app = new Map<string, RateLimiterAbstract>();
+  /** The same for the last second. */
+  readonly #bursts = new Map<string, RateLimiterAbstract>();
   readonly #users = new RateLimiterMemory({ points: USER_PER_MINUTE, duration: WINDOW_S });
 
   constructor({ mode, overrides = {} }: RateLimitOptions) {
@@ -93,13 +106,15 @@ export class RateLimits {
   /** Counts one request. `userId` is given for callers with a user token, who have a limit of their own as well. */
   async take(endpoint: string, platform: Platform, userId?: string): Promise<Verdict> {
     const isLimited = this.#isLimited(platform);
-    const app = this.#counter(endpoint, platform);
-    if (userId === undefined || !isLimited) return await consume(app, platform, isLimited);
-    const own = await consume(this.#users, `${endpoint} ${platform} ${userId}`, true);
+    const app = this.#counter(this.#app, endpoint, platform, WINDOW_S);
+    if (!isLimited) return await consume(app, platform, false);
     // What one user sends beyond its own limit does not count against everyone.
-    if (own.retryAfterS !== undefined) return own;
+    const own = userId === undefined ? undefined : await consume(this.#users, `${endpoint} ${platform} ${userId}`, true);
+    if (own?.retryAfterS !== undefined) return own;
+    const burst = await consume(this.#counter(this.#bursts, endpoint, platform, 1), platform, true);
+    if (burst.retryAfterS !== undefined) return burst;
     const shared = await consume(app, platform, true);
-    return shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
+    return own === undefined || shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
   }
 
   /** The state of a limit without counting anything. */
@@ -113,7 +128,7 @@ export class RateLimits {
 
   /** The states of the named endpoints, of all known ones when none is named. */
   async report(platform: Platform, endpoints: readonly string[]): Promise<Record<string, LimitState>> {
-    const names = endpoints.length > 0 ? endpoints : [...new Set([...Object.keys(PER_MINUTE), ...this.#overrides.keys()])];
+    const names = endpoints.length > 0 ? endpoints : [...new Set([...PER_MINUTE.keys(), ...this.#overrides.keys()])];
     const states = await Promise.all(names.map(async (name) => [name, await this.peek(name, platform)] as const));
     return Object.fromEntries(states);
   }
@@ -124,15 +139,17 @@ export class RateLimits {
 
   #points(endpoint: string, platform: Platform): number {
     if (!this.#isLimited(platform)) return UNLIMITED_PER_MINUTE;
-    return this.#overrides.get(endpoint) ?? (isListed(endpoint) ? PER_MINUTE[endpoint] : OTHER_PER_MINUTE);
+    return this.#overrides.get(endpoint) ?? PER_MINUTE.get(endpoint) ?? OTHER_PER_MINUTE;
   }
 
-  #counter(endpoint: string, platform: Platform): RateLimiterAbstract {
+  #counter(counters: Map<string, RateLimiterAbstract>, endpoint: string, platform: Platform, windowS: number): RateLimiterAbstract {
     const key = counterKey(endpoint, platform);
-    const known = this.#app.get(key);
+    const known = counters.get(key);
     if (known !== undefined) return known;
-    const counter = new RateLimiterMemory({ keyPrefix: '', points: this.#points(endpoint, platform), duration: WINDOW_S });
-    this.#app.set(key, counter);
+    const perMinute = this.#points(endpoint, platform);
+    const points = windowS === WINDOW_S ? perMinute : Math.max(1, Math.floor(perMinute / SECONDS_OF_BURST));
+    const counter = new RateLimiterMemory({ keyPrefix: '', points, duration: windowS });
+    counters.set(key, counter);
     return counter;
   }
 }
@@ -145,10 +162,6 @@ export function rateHeaders({ limit, remaining, reset, retryAfterS }: Verdict): 
     'X-RateLimit-Reset': String(reset),
     ...(retryAfterS === undefined ? undefined : { 'Retry-After': String(retryAfterS) }),
   };
-}
-
-function isListed(endpoint: string): endpoint is keyof typeof PER_MINUTE {
-  return Object.hasOwn(PER_MINUTE, endpoint);
 }
 
 function counterKey(endpoint: string, platform: Platform): string {

@@ -1,5 +1,6 @@
 /** Every endpoint there is, in the order in which the API description lists them. */
 import { APP_ROUTES } from './app-routes.ts';
+import { DEBUG_ROUTES } from './debug-routes.ts';
 import { DEVICES_ROUTES } from './devices-routes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EXPORT_ROUTES } from './export-routes.ts';
@@ -27,6 +28,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...APP_ROUTES,
   ...USAGE_ROUTES,
   ...IMPORT_ROUTES,
+  ...DEBUG_ROUTES,
   ...FEEDS_ROUTES,
   ...STUB_ROUTES,
   ...OPENAPI_ROUTES,

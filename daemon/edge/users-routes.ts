@@ -4,10 +4,13 @@ import { fullUserIn } from '../../protocol/answers.ts';
 import type { Change, Outcome } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
-import { parseQuery } from '../../protocol/query-spec.ts';
+import { parseQuery, refuseHiddenFields } from '../../protocol/query-spec.ts';
 import { renderV1, renderV2Full } from '../../protocol/render.ts';
-import { bodyObject, decodePatches, decodeUpsert, PatchBody, UpsertBody } from '../../protocol/requests.ts';
+import { PatchRequest, QueryPayload, UpsertRequest } from '../../protocol/request-shapes.ts';
+import { bodyObject, decodePatches, decodeUpsert } from '../../protocol/requests.ts';
+import { reachOf } from '../../protocol/tenancy.ts';
 import type { StoredUser } from '../../protocol/user.ts';
+import { notAllowed } from '../core/user-rules.ts';
 import type { Visibility } from './backend.ts';
 import { type Answer, actorOf, asideOf, type Call, type Endpoint, inBothDialects, laneOf } from './endpoint.ts';
 import { parseJson } from './http-body.ts';
@@ -18,7 +21,7 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'POST',
     access: 'user',
     summary: 'Creates users, or replaces name, image and custom data of those that exist',
-    body: UpsertBody,
+    body: UpsertRequest,
     answer: changedUsersIn(dialect),
     handle: async (call) => {
       const { backend, caller, body } = call;
@@ -33,7 +36,7 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'PATCH',
     access: 'user',
     summary: 'Sets and removes single fields of users',
-    body: PatchBody,
+    body: PatchRequest,
     answer: changedUsersIn(dialect),
     handle: async (call) => {
       const { backend, caller, body } = call;
@@ -46,15 +49,16 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'user',
     summary: 'Finds users',
-    query: Type.Object({ payload: Type.Optional(Type.String()), connection_id: Type.Optional(Type.String()) }),
+    query: Type.Object({ payload: Type.Optional(QueryPayload), connection_id: Type.Optional(Type.String()) }),
     answer: Type.Object({ users: Type.Array(fullUserIn(dialect)) }),
     handle: async (call) => {
-      const { backend, caller, query, watchers } = call;
+      const { backend, caller, query, live } = call;
       const visibility = visibilityOf(call);
-      const spec = parseQuery(query.payload ? bodyObject(parseJson(query.payload, 'payload')) : {});
+      const spec = parseQuery(query.payload ? bodyObject(parseJson(query.payload, 'payload'), 'payload') : {});
+      if (caller.kind !== 'server') refuseHiddenFields(spec);
       const users = await backend.query(spec, visibility);
       if (spec.presence && query.connection_id) {
-        watchers.watch(
+        live.watch(
           query.connection_id,
           caller,
           users.map(({ id }) => id),
@@ -88,17 +92,27 @@ function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): Answer {
   return { body: { users, ...ids, ...membership }, seq: outcome.seq };
 }
 
-/** A client sees the users of its own teams; one without teams sees everyone. It must exist itself. */
-function visibilityOf({ backend, caller }: Call): Visibility {
+/**
+ * Whom the caller finds. A server finds everyone. A client must exist and be granted to search; it does not find roles that the
+ * application hides, and where the application is multi-tenant only users of its own teams, whatever it asks for.
+ */
+export function visibilityOf({ backend, caller }: Pick<Call, 'backend' | 'caller'>): Visibility {
   switch (caller.kind) {
     case 'server':
       return {};
     case 'anonymous':
       throw new RosterError('not_allowed', 'an anonymous user cannot search for users');
     case 'user': {
+      const { app } = backend.directory;
       const user = backend.directory.user(caller.id);
       if (user === undefined) throw new RosterError('not_found', `the user ${caller.id} does not exist`);
-      return user.teams.length === 0 ? {} : { teams: user.teams };
+      const teams = reachOf(app, user, 'search-user');
+      if (teams === 'nowhere') throw new RosterError('not_allowed', notAllowed(user.id, user.role, 'SearchUser'));
+      const hidden = app.user_search_disallowed_roles ?? [];
+      return {
+        ...(teams === undefined ? undefined : { teams }),
+        ...(hidden.length === 0 ? undefined : { hiddenRoles: new Set(hidden) }),
+      };
     }
   }
 }

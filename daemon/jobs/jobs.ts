@@ -1,6 +1,11 @@
 /** Long work beside the directory: exports, imports, and the end of what has an end. */
 import type { Roster, RosterLogger } from '../pipeline/roster.ts';
+import { systemClock } from './clock.ts';
+import { taskWork } from './export-job.ts';
 import type { Files } from './files.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { importWork } from './import-job.ts';
+import { Runner } from './runner.ts';
 
 export interface JobsOptions {
   readonly roster: Roster;
@@ -8,6 +13,10 @@ export interface JobsOptions {
   readonly logger: RosterLogger;
   /** Wall clock, milliseconds. */
   readonly nowMs: () => number;
+  readonly exportsKeptMs: number;
+  readonly tasksKeptMs: number;
+  /** Whether the id of a hard-deleted user may be used again. */
+  readonly reuseHardDeleted: boolean;
 }
 
 export interface Jobs {
@@ -15,6 +24,24 @@ export interface Jobs {
   stop(): Promise<void>;
 }
 
-export function startJobs(_options: JobsOptions): Jobs {
-  return { stop: async () => {} };
+/** Takes up what an earlier daemon left unfinished, and from now on whatever is asked for. */
+export function startJobs({ roster, files, logger, nowMs, exportsKeptMs, tasksKeptMs, reuseHardDeleted }: JobsOptions): Jobs {
+  const clock = { ...systemClock, now: nowMs };
+  const runner = new Runner({
+    works: [taskWork({ roster, files, nowMs }), importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted })],
+    onApplied: (listener) => roster.onApplied(listener),
+    clock,
+    random: Math.random,
+    logger,
+  });
+  // The sequencer's clock: after a step of the system's clock the two differ, and what is due by one is not by the other.
+  const sequencerMs = () => performance.timeOrigin + performance.now();
+  const housekeeping = new Housekeeping({ roster, files, logger, nowMs: sequencerMs, exportsKeptMs, tasksKeptMs });
+  runner.start();
+  housekeeping.start();
+  return {
+    stop: async () => {
+      await Promise.all([runner.stop(), housekeeping.stop()]);
+    },
+  };
 }

@@ -19,10 +19,11 @@ import { History } from '../core/history.ts';
 import { type NameCollisions, nameCollisions } from '../core/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/query.ts';
 import { type TeamUsagePage, teamUsage } from '../core/team-usage.ts';
+import { Activity } from './activity.ts';
 import { Applier } from './applier.ts';
 import { CatchUp } from './catch-up.ts';
 import { Hub } from './hub.ts';
-import { batchOf, type EventBatch, type LiveEvent } from './live-event.ts';
+import { batchFromLog, batchOf, type EventBatch, type LiveEvent } from './live-event.ts';
 import { Presence } from './presence.ts';
 import { PresenceChange } from './presence-change.ts';
 import { type Lane, Sequencer } from './sequencer.ts';
@@ -78,6 +79,7 @@ export class Roster {
   readonly #options: RosterOptions;
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
+  readonly #activity: Activity;
   readonly #snapshotter: Snapshotter;
   readonly #history: History<EventBatch>;
   #ready = true;
@@ -96,6 +98,7 @@ export class Roster {
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
     roster.#indexInBackground();
+    roster.#activity.start();
     return roster;
   }
 
@@ -136,6 +139,13 @@ export class Roster {
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
     const { policy } = options;
     this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now: wallClock, newId: randomUUID, onError });
+    this.#activity = new Activity({
+      connected: () => this.presence.connected,
+      lastActive: (id) => directory.user(id)?.last_active,
+      submit: (command) => this.submit(command, 'bulk'),
+      now: wallClock,
+      onError: (error) => logger.error({ err: error }, 'the activity of connected users could not be stored; it is tried again'),
+    });
   }
 
   /** After a start with many users. Whoever needs an index before it is complete waits for the rest of it. */
@@ -234,6 +244,22 @@ export class Roster {
     return this.directory.freeze();
   }
 
+  /** The event at a position; undefined where nobody was told anything, or when it is no longer kept. */
+  async eventAt(seq: number): Promise<LiveEvent | undefined> {
+    const { log } = this.#options;
+    if (seq > this.directory.seq) return undefined;
+    if (seq > this.#history.tail) {
+      for (const { events } of this.#history.since(seq - 1)) return events.find((event) => event.seq === seq);
+    }
+    if (seq <= log.tail) return undefined;
+    const stop = new AbortController();
+    for await (const entry of log.read(seq - 1, stop.signal)) {
+      stop.abort();
+      return batchFromLog(entry, (id) => this.online(id)).events.find((event) => event.seq === seq);
+    }
+    return undefined;
+  }
+
   /** Whether everything after `position` can still be delivered. */
   canResume({ epoch, seq }: Position): boolean {
     const { head, tail } = this.#options.log;
@@ -248,6 +274,7 @@ export class Roster {
   /** Finishes the commands that wait, saves a last snapshot and closes the log. Every subscriber must have left. */
   async close(): Promise<void> {
     this.#ready = false;
+    this.#activity.stop();
     await this.#sequencer.close();
     this.presence.stop();
     await this.#snapshotter.finish().catch((error: unknown) => this.#options.logger.error({ err: error }, 'no snapshot at shutdown'));

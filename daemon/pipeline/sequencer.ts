@@ -188,6 +188,7 @@ function weightOf(command: Command): number {
     case 'deactivate':
     case 'reactivate':
     case 'restore':
+    case 'active':
       return command.ids.length + 1;
     case 'activity-add':
       return command.activities.length;

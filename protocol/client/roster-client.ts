@@ -42,7 +42,10 @@ type TokenSource = string | (() => Promise<string>);
 export type Subscription = Sub;
 
 interface ClientEvents {
-  /** Every event about a user, in order. Each is also emitted under its own type. */
+  /**
+   * Every event about a user, in order. Each is also emitted under its own type; a custom event whose type is a name in this
+   * list is only emitted here (see `onCustom`).
+   */
   event: (event: UserEvent) => void;
   'user.updated': (event: UserEvent) => void;
   'user.deleted': (event: UserEvent) => void;
@@ -54,6 +57,8 @@ interface ClientEvents {
   'user.unmuted': (event: UserEvent) => void;
   'user.flagged': (event: UserEvent) => void;
   'user.unflagged': (event: UserEvent) => void;
+  /** A user came or went. It is told as it happens, and not made up for after a cut. */
+  'user.presence.changed': (event: UserEvent) => void;
   state: (state: ConnectionState) => void;
   /** The daemon could not go on from the last position: events may have been missed, these are the users of the subscription now. */
   resync: (sub: string, users: readonly LiveUser[]) => void;
@@ -71,6 +76,8 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** Names of the client's own that no event of the daemon is emitted under. */
+const OWN_NAMES: ReadonlySet<string> = new Set(['event', 'state', 'resync']);
 const EXPIRED = 40;
 /** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
 const NO_SIGN_OF_LIFE = 1006;
@@ -151,6 +158,15 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     return user as LiveUser;
   }
 
+  /** Listens to custom events of one type. Returns what ends that. */
+  onCustom(type: string, listener: (event: UserEvent) => void): () => void {
+    const filtered = (event: UserEvent): void => {
+      if (event.type === type) listener(event);
+    };
+    this.on('event', filtered);
+    return () => void this.off('event', filtered);
+  }
+
   /** Closes for good. */
   disconnectUser(): void {
     clearTimeout(this.#timer);
@@ -211,7 +227,8 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     if (answer.type === 'connection.error' && answer.error !== undefined) this.#refusal = new RosterRefusal(answer.error);
     else if (answer.type === 'health.check') this.#advance(answer.seq);
     else if (answer.type === 'server.drain') this.#drainMs = Math.min(Number(answer.retry_ms) || 0, BACKOFF_CAP_MS);
-    else if (answer.type?.startsWith('user.') === true) this.#hand(answer as unknown as UserEvent);
+    else if (answer.type === 'user.presence.changed') this.#tell(answer as unknown as UserEvent);
+    else if (answer.type !== undefined && typeof answer.seq === 'number') this.#hand(answer as unknown as UserEvent);
     else if (this.#isResyncing && typeof answer.sub === 'string' && Array.isArray(answer.users)) void this.#resync(answer.sub, answer);
   }
 
@@ -219,8 +236,13 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     // At least once after a resume becomes exactly once here.
     if (this.#position !== undefined && event.seq <= this.#position.seq) return;
     this.#advance(event.seq);
+    this.#tell(event);
+  }
+
+  #tell(event: UserEvent): void {
     this.emit('event', event);
-    this.emit(event.type, event);
+    // Names of custom events are the application's: the list of typed ones cannot hold them.
+    if (!OWN_NAMES.has(event.type)) (this as unknown as EventEmitter<string>).emit(event.type, event);
   }
 
   #advance(seq: unknown): void {

@@ -20,7 +20,8 @@ export interface LiveUser {
 }
 
 export interface UserEvent {
-  readonly type: UserEventType;
+  /** One of the built-in types, all of which have a dot, or the type of a custom event. */
+  readonly type: UserEventType | 'user.presence.changed' | (string & {});
   readonly seq: number;
   readonly created_at: string | number;
   readonly user: LiveUser;
@@ -28,6 +29,8 @@ export interface UserEvent {
   /** Names of the subscriptions that the event is for; absent for the own user. */
   readonly sub?: readonly string[];
   readonly match?: 'enter' | 'stay' | 'leave';
+  /** Data of a custom event. */
+  readonly custom?: JsonObject;
 }
 
 export type ConnectionState =

@@ -7,6 +7,11 @@ interface FeedsError {
   readonly exception: string;
 }
 
+/**
+ * Codes 2, 4, 9, 16, 17, 18 and 22 are published with these statuses. A token that is missing, expired, revoked or wrongly signed
+ * is 17, as the published clients' own checks expect of a wrong secret; a name that is taken is bad input, since 6 means
+ * something else here. What has no published code has -1, which is that of a mistake of the server, with its HTTP status.
+ */
 const FEEDS_ERRORS: Readonly<Record<ErrorKind, FeedsError>> = {
   input: { code: 4, status: 400, exception: 'InputException' },
   api_key: { code: 2, status: 401, exception: 'ApiKeyException' },
@@ -16,7 +21,7 @@ const FEEDS_ERRORS: Readonly<Record<ErrorKind, FeedsError>> = {
   not_found: { code: 16, status: 404, exception: 'DoesNotExistException' },
   not_allowed: { code: 17, status: 403, exception: 'NotAllowedException' },
   conflict: { code: 22, status: 409, exception: 'ConflictException' },
-  too_big: { code: 18, status: 413, exception: 'InputException' },
+  too_big: { code: 18, status: 413, exception: 'PayloadTooBigException' },
   timeout: { code: -1, status: 408, exception: 'InputException' },
   headers_too_big: { code: -1, status: 431, exception: 'InputException' },
   token_expired: { code: 17, status: 403, exception: 'NotAllowedException' },

@@ -13,5 +13,6 @@ export interface Client {
 export const CLIENTS: readonly Client[] = [
   { name: 'go-v2', client: 'getstream-go', dialect: 'v2' },
   { name: 'go-v1', client: 'stream-chat-go', dialect: 'v1' },
+  { name: 'java-feeds', client: 'stream-java', dialect: 'feeds' },
   { name: 'python-feeds', client: 'stream-python', dialect: 'feeds' },
 ];

@@ -1,5 +1,5 @@
 /**
- * Makes a program ready to run, with the toolchain that its folder asks for: `go.mod` or `requirements.txt`. What is
+ * Makes a program ready to run, with the toolchain that its folder asks for: `go.mod`, `pom.xml` or `requirements.txt`. What is
  * fetched or built lies in the user's cache under a name made from its contents, so a second run starts at once and
  * nothing is written into the tree.
  */
@@ -24,6 +24,7 @@ export type Prepared =
 
 export async function prepare(folder: string): Promise<Prepared> {
   if (existsSync(join(folder, 'go.mod'))) return await withTool('go', ['version'], () => goCommand(folder));
+  if (existsSync(join(folder, 'pom.xml'))) return await javaProgram(folder);
   return await withTool('python3', ['--version'], (version) => pythonCommand(folder, version));
 }
 
@@ -50,35 +51,59 @@ function reasonOf(error: unknown): string {
 
 async function goCommand(folder: string): Promise<Command> {
   await mkdir(cache, { recursive: true });
-  const file = join(cache, `go-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`);
+  const file = join(cache, `go-${keyOf(folder)}`);
   await run('go', ['build', '-mod=readonly', '-o', file, '.'], { cwd: folder, timeout: PREPARE_MS_MAX });
   return { file, args: [] };
 }
 
+/** Two tools: Maven fetches the client, Java runs the program from its source. */
+async function javaProgram(folder: string): Promise<Prepared> {
+  const java = await withTool('java', ['--version'], async () => ({ file: 'java', args: [] }));
+  return java.kind === 'ready' ? await withTool('mvn', ['--version'], () => javaCommand(folder)) : java;
+}
+
+async function javaCommand(folder: string): Promise<Command> {
+  const pom = join(folder, 'pom.xml');
+  const ready = join(cache, `jars-${keyOf(await readFile(pom))}`);
+  if (!existsSync(ready)) {
+    await makeOnce(ready, async (own) => {
+      const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies';
+      await run('mvn', ['-q', '-B', '-f', pom, goal, `-DoutputDirectory=${own}`], { timeout: PREPARE_MS_MAX });
+    });
+  }
+  return { file: 'java', args: ['-cp', join(ready, '*'), join(folder, 'Program.java')] };
+}
+
 async function pythonCommand(folder: string, version: string): Promise<Command> {
   const requirements = join(folder, 'requirements.txt');
-  const key = createHash('sha256')
-    .update(version)
-    .update(await readFile(requirements))
-    .digest('hex')
-    .slice(0, 16);
-  const ready = join(cache, `venv-${key}`);
-  if (!existsSync(join(ready, 'bin', 'python'))) await makeVenv(ready, requirements);
+  const ready = join(cache, `venv-${keyOf(version, await readFile(requirements))}`);
+  if (!existsSync(join(ready, 'bin', 'python'))) await makeOnce(ready, (own) => makeVenv(own, requirements));
   return { file: join(ready, 'bin', 'python'), args: [join(folder, 'run.py')] };
 }
 
-/** Built under a name of its own and then linked to, so that two runs at once, or one cut short, leave no half-made environment. */
-async function makeVenv(ready: string, requirements: string): Promise<void> {
+async function makeVenv(own: string, requirements: string): Promise<void> {
+  await run('python3', ['-m', 'venv', own], { timeout: PREPARE_MS_MAX });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '-r', requirements];
+  await run(join(own, 'bin', 'python'), pip, { timeout: PREPARE_MS_MAX });
+}
+
+/** Made under a name of its own and then linked to, so that two runs at once, or one cut short, leave nothing half-made. */
+async function makeOnce(ready: string, make: (own: string) => Promise<void>): Promise<void> {
   const own = `${ready}-${randomUUID()}`;
   await mkdir(cache, { recursive: true });
   try {
-    await run('python3', ['-m', 'venv', own], { timeout: PREPARE_MS_MAX });
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '-r', requirements];
-    await run(join(own, 'bin', 'python'), pip, { timeout: PREPARE_MS_MAX });
+    await make(own);
     await symlink(own, `${own}.link`);
     await rename(`${own}.link`, ready);
   } catch (error) {
     await rm(own, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** What names something made from these. */
+function keyOf(...parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex').slice(0, 16);
 }

@@ -102,3 +102,26 @@ test('CL5 when the history was replaced, the client is told so with the users as
     [],
   );
 });
+
+test('CL6 coming and going of watched users is handed out, though it has no position of its own', { timeout: 30_000 }, async (t) => {
+  const world = await World.start(t, { flags: { 'presence-grace-ms': '0' } });
+  await world.upsert({ id: 'bob' });
+  const ann = client(t, world);
+  await ann.connectUser({ id: 'ann' }, userToken('ann'));
+  await ann.subscribe({ sub: 'friends', ids: ['bob'], presence: true });
+  const seen: boolean[] = [];
+  const gone = new Promise<void>((resolve) => {
+    ann.on('user.presence.changed', ({ user }) => {
+      seen.push(user.online);
+      if (!user.online) resolve();
+    });
+  });
+  const came = new Promise((resolve) => ann.once('user.presence.changed', resolve));
+  const bob = await world.chat('bob');
+  await came;
+  const { position } = ann;
+  bob.terminate();
+  await gone;
+  assert.deepEqual(seen, [true, false]);
+  assert.deepEqual(ann.position, position);
+});

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { assertRefused, httpWorld, type Send, userToken } from '../support/fake-backend.ts';
+import { API_KEY, serverToken, userToken as tokenOf, World } from '../support/world.ts';
 
 async function create(send: Send, ...ids: string[]): Promise<void> {
   const { status } = await send('POST', '/users', { body: { users: Object.fromEntries(ids.map((id) => [id, { id, name: id }])) } });
@@ -8,7 +12,7 @@ async function create(send: Send, ...ids: string[]): Promise<void> {
 }
 
 describe('app, rate limits, health', () => {
-  it('HT40 settings: PATCH tolerates a whole app sent back, GET shows the two that exist', async () => {
+  it('HT40 settings: PATCH tolerates a whole app sent back, GET shows what was set', async () => {
     const { send } = httpWorld();
     const before = await send('GET', '/app');
     assert.equal(before.body.app.name, 'rosterd');
@@ -53,7 +57,7 @@ describe('app, rate limits, health', () => {
   });
 
   it('HT42 a client over its limit gets 429, code 9, Retry-After; nothing is applied', async () => {
-    const { send, backend } = httpWorld();
+    const { send, backend } = httpWorld({ rateLimits: { mode: 'clients', overrides: { UpdateUsersPartial: 6_000 } } });
     await create(send, 'ann');
     const write = (i: number) => send('PATCH', '/users', { token: userToken('ann'), body: { users: [{ id: 'ann', set: { i } }] } });
     for (let i = 0; i < 60; i++) assert.equal((await write(i)).status, 200);
@@ -65,7 +69,7 @@ describe('app, rate limits, health', () => {
   });
 
   it('HT43 servers are limited too where the operator says so', async () => {
-    const { send } = httpWorld({ rateLimits: { mode: 'all', overrides: { GetApp: 2 } } });
+    const { send } = httpWorld({ rateLimits: { mode: 'all', overrides: { GetApp: 60 } } });
     for (let i = 0; i < 2; i++) assert.equal((await send('GET', '/app')).status, 200);
     assertRefused(await send('GET', '/app'), 429, 9);
   });
@@ -88,7 +92,9 @@ describe('app, rate limits, health', () => {
     const good = await send('OPTIONS', '/api/v2/users', { ...from('https://app.example'), token: null });
     assert.equal(good.status, 204);
     assert.equal(good.headers['access-control-allow-origin'], 'https://app.example');
-    assert.match(good.headers['access-control-allow-methods'] ?? '', /PATCH/);
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+      assert.ok(good.headers['access-control-allow-methods']?.split(', ').includes(method), method);
+    }
     assert.match(good.headers['access-control-allow-headers'] ?? '', /authorization/);
     assert.equal((await send('OPTIONS', '/users', { ...from('https://evil.example'), token: null })).status, 403);
     const refused = await send('GET', '/users', { ...from('https://app.example'), token: 'x' });
@@ -129,5 +135,98 @@ describe('app, rate limits, health', () => {
     const { method, route, operation, status, caller, error } = logs[0]?.details ?? {};
     assert.deepEqual([method, route, operation, status, caller, error], ['GET', '/users', 'QueryUsers', 404, 'user', 'not_found']);
     assert.doesNotMatch(JSON.stringify(logs), /private.words|forged|secretive|payload|api_key/);
+  });
+});
+
+describe('settings of a real daemon', () => {
+  it('AS9 settings outlive a restart; a client may neither read nor change them; secrets are shown and never logged', async (t) => {
+    const data = await mkdtemp(join(tmpdir(), 'rosterd-'));
+    t.after(() => rm(data, { recursive: true, force: true }));
+    const lines: string[] = [];
+    const first = await World.start(t, { data, onLog: (line) => lines.push(line) });
+    const hook = { hook_type: 'sqs', sqs_secret: 'queue-secret-words', enabled: true };
+    const set = {
+      name: 'Clinic',
+      sqs_secret: 'app-secret-words',
+      sns_secret: 'sns-secret-words',
+      event_hooks: [hook],
+      grants: { guest: [] },
+    };
+    const patched = await first.http('PATCH', '/api/v2/app', set);
+    assert.equal(patched.status, 200);
+    assert.deepEqual(Object.keys(patched.body), ['duration']);
+    assert.equal((await first.http('PATCH', '/app', { sqs_secret: ['app-secret-words'] })).status, 400);
+    for (const method of ['GET', 'PATCH']) {
+      const refused = await first.http(method, '/app', method === 'GET' ? undefined : { name: 'x' }, tokenOf('ann'));
+      assert.deepEqual([refused.status, refused.body.code], [403, 17]);
+    }
+    const before = (await first.http('GET', '/api/v2/app')).body.app;
+    assert.equal(before.sqs_secret, 'app-secret-words');
+    assert.equal(before.event_hooks[0].sqs_secret, 'queue-secret-words');
+    await first.stop();
+    const second = await World.start(t, { data, onLog: (line) => lines.push(line) });
+    assert.deepEqual((await second.http('GET', '/api/v2/app')).body.app, before);
+    assert.ok(lines.length > 5);
+    assert.doesNotMatch(lines.join('\n'), /secret-words/);
+  });
+
+  it('AU11 revocation of a user and of all, in both dialects: sockets close within a second, servers stay, null undoes it', async (t) => {
+    const world = await World.start(t);
+    const nowS = Math.floor(Date.now() / 1000);
+    const stamp = new Date((nowS - 10) * 1000).toISOString();
+    const ofUser = (to: string | null) => ['/users', { users: [{ id: 'ann', set: { revoke_tokens_issued_before: to } }] }] as const;
+    const ofApp = (to: string | null) => ['/app', { revoke_tokens_issued_before: to }] as const;
+    await world.upsert({ id: 'ann' }, { id: 'bob' });
+    for (const base of ['', '/api/v2']) {
+      for (const revoke of [ofUser, ofApp]) {
+        const [path, body] = revoke(stamp);
+        const open = async (id: string, claims: object) => {
+          const client = await world.open();
+          await client.request({ op: 'connect', api_key: API_KEY, token: tokenOf(id, { ...claims }), user: { id } });
+          return client;
+        };
+        const [old, undated, fresh, bob] = await Promise.all([
+          open('ann', { iat: nowS - 20 }),
+          open('ann', {}),
+          open('ann', { iat: nowS }),
+          open('bob', {}),
+        ]);
+        const server = await world.subscriber();
+        const startedMs = performance.now();
+        assert.equal((await world.http('PATCH', `${base}${path}`, body)).status, 200);
+        for (const client of revoke === ofApp ? [old, undated, bob] : [old, undated]) {
+          assert.equal((await client.closed).code, 4401);
+          assert.equal(client.frames.at(-1).error.code, 40);
+        }
+        assert.ok(performance.now() - startedMs < 1_000);
+        for (const client of revoke === ofApp ? [fresh, server] : [fresh, server, bob])
+          assert.equal((await client.request({ op: 'ping' })).error, undefined);
+        const ask = async (claims: object) => (await world.http('GET', '/users', undefined, tokenOf('ann', { ...claims }))).body.code;
+        assert.deepEqual([await ask({}), await ask({ iat: nowS - 20 }), await ask({ iat: nowS })], [40, 40, undefined]);
+        assert.equal((await world.http('GET', '/app', undefined, serverToken({ iat: 5 }))).status, 200);
+        const shown = (await world.http('GET', '/app')).body.app.revoke_tokens_issued_before;
+        assert.equal(shown === undefined, revoke === ofUser);
+        const [undoPath, undo] = revoke(null);
+        assert.equal((await world.http('PATCH', `${base}${undoPath}`, undo)).status, 200);
+        assert.deepEqual([await ask({}), await ask({ iat: nowS - 20 })], [undefined, undefined]);
+      }
+    }
+  });
+
+  it('AU12 a connection with a development token ends when the application no longer lets them in', async (t) => {
+    const world = await World.start(t);
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ user_id: 'ann' })}.devtoken`;
+    const refused = await world.open();
+    refused.send({ op: 'connect', api_key: API_KEY, token, user: { id: 'ann' } });
+    assert.equal((await refused.closed).code, 4401);
+    await world.http('PATCH', '/api/v2/app', { disable_auth_checks: true });
+    const client = await world.open();
+    assert.equal((await client.request({ op: 'connect', api_key: API_KEY, token, user: { id: 'ann' } })).type, 'connection.ok');
+    assert.equal((await world.http('GET', '/users', undefined, token)).status, 200);
+    assert.equal((await world.http('GET', '/app', undefined, token)).body.code, 17);
+    await world.http('PATCH', '/api/v2/app', { disable_auth_checks: false });
+    assert.equal((await client.closed).code, 4401);
+    assert.equal((await world.http('GET', '/users', undefined, token)).body.code, 43);
   });
 });

@@ -5,7 +5,9 @@ import { createHmac } from 'node:crypto';
 import { DEFAULT_POLICY, decide } from '../../daemon/core/decide.ts';
 import { Directory } from '../../daemon/core/directory.ts';
 import { Draft } from '../../daemon/core/draft.ts';
+import { type NameCollisions, nameCollisions } from '../../daemon/core/name-collisions.ts';
 import { runQuery, type Visibility } from '../../daemon/core/query.ts';
+import { type TeamUsagePage, teamUsage } from '../../daemon/core/team-usage.ts';
 import { createAuthenticator } from '../../daemon/edge/auth.ts';
 import type { Backend, Lane } from '../../daemon/edge/backend.ts';
 import type { Services } from '../../daemon/edge/endpoint.ts';
@@ -13,7 +15,9 @@ import { createHttp, type HttpOptions } from '../../daemon/edge/http-server.ts';
 import { createUrlSigner } from '../../daemon/edge/signed-urls.ts';
 import type { Command, Outcome } from '../../protocol/command.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
+import type { TeamUsageQuestion } from '../../protocol/usage-requests.ts';
 import type { StoredUser } from '../../protocol/user.ts';
+import { checkAnswer } from './answer-check.ts';
 
 /** 2026-03-04T05:06:07.000000Z, and one millisecond later with every command. */
 const START = 1_772_600_767_000_000;
@@ -45,15 +49,26 @@ export class FakeBackend implements Backend {
   }
 
   async query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
-    const steps = runQuery(this.directory, spec, (id) => this.online(id), visibility);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    }
+    return finished(runQuery(this.directory, spec, (id) => this.online(id), visibility));
+  }
+
+  async nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions> {
+    return finished(nameCollisions(this.directory, scope));
+  }
+
+  async teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage> {
+    return finished(teamUsage(this.directory, question, this.#now, (id) => this.online(id)));
   }
 
   online(id: string): boolean {
     return this.onlineIds.has(id);
+  }
+}
+
+function finished<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
   }
 }
 
@@ -122,7 +137,7 @@ export function fakeServices(): Services {
   };
 }
 
-/** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have. */
+/** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have, and against its description. */
 export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
   const backend = new FakeBackend();
   const logs: LogLine[] = [];
@@ -132,7 +147,11 @@ export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
     authenticator: createAuthenticator({ apiKey: API_KEY, apiSecret: API_SECRET, directory: backend.directory, now: () => NOW_MS }),
     logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     origins: [],
-    watchers: { watch: () => {} },
+    live: {
+      watch: () => {},
+      why: () => Promise.reject(new Error('no live connections here')),
+      removeConsumer: () => Promise.reject(new Error('no consumers here')),
+    },
     rateLimits: { mode: 'clients' },
     urls: createUrlSigner({ secret: API_SECRET, baseUrl: () => 'http://roster.test', now: () => NOW_MS }),
     services: fakeServices(),
@@ -156,7 +175,11 @@ export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
     for (const [name, value] of Object.entries(response.headers)) received[name] = value === undefined ? undefined : String(value);
     checkRateHeaders(received);
     const text = response.payload;
-    return { status: response.statusCode, headers: received, body: text === '' ? undefined : JSON.parse(text), text };
+    const isJson = received['content-type']?.startsWith('application/json') === true;
+    const answer = isJson && text !== '' ? JSON.parse(text) : undefined;
+    // What watches the process asks for these; they have a form of their own.
+    if (isJson && !/^\/(healthz|readyz)$/.test(path)) checkAnswer(method, path, response.statusCode, answer);
+    return { status: response.statusCode, headers: received, body: answer, text };
   };
   return { backend, app, logs, send };
 }

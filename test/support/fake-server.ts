@@ -6,8 +6,8 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import type { Clock } from '../../daemon/cli/clock.ts';
 import type { CommandIo, Output } from '../../daemon/cli/io.ts';
+import type { Clock } from '../../daemon/jobs/clock.ts';
 
 type Users = Readonly<Record<string, Record<string, unknown>>>;
 

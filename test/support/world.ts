@@ -12,6 +12,7 @@ import { loadConfig } from '../../daemon/cli/config.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve.ts';
 import { encodeToken } from '../../protocol/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
+import { checkAnswer } from './answer-check.ts';
 import { LiveClient } from './live-client.ts';
 
 export const API_KEY = 'test-key';
@@ -114,7 +115,7 @@ export class World {
     return client;
   }
 
-  /** A request with a server token, or with `token`. */
+  /** A request with a server token, or with `token`. The answer is held against its description. */
   async http(method: string, path: string, body?: unknown, token: string = serverToken()): Promise<HttpAnswer> {
     const url = new URL(path, this.daemon.url);
     url.searchParams.set('api_key', API_KEY);
@@ -127,7 +128,9 @@ export class World {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, headers: response.headers, body: await response.json() };
+    const answer = await response.json();
+    if (!/^\/(healthz|readyz)$/.test(url.pathname)) checkAnswer(method, url.pathname, response.status, answer);
+    return { status: response.status, headers: response.headers, body: answer };
   }
 
   /** Upserts users given as a list, in the v2 dialect. */

@@ -135,4 +135,34 @@ describe('authenticate', () => {
     refused('not_found', () => admit(userToken('bob')), /^the user bob was deleted$/);
     refused('not_found', () => admit(userToken('cem')), /^the user cem was deleted$/);
   });
+
+  it('AU10 development tokens: users only, and only while the application lets them in; their times and revocation count', async () => {
+    const { admit, authenticator, backend } = world();
+    const dev = (claims: object, header: object = { alg: 'HS256', typ: 'JWT' }) =>
+      `${[header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.devtoken`;
+    const turn = (isOn: boolean) => backend.submit({ kind: 'settings', set: { disable_auth_checks: isOn } }, 'live');
+    const ann = dev({ user_id: 'ann' });
+    refused('token_signature', () => admit(ann));
+    await turn(true);
+    const caller = admit(ann);
+    assert.deepEqual(caller, { kind: 'user', id: 'ann', isDev: true });
+    authenticator.recheck(caller);
+    for (const claims of [{ server: true }, { server: 'true', user_id: 'ann' }, { resource: '*', action: '*', feed_id: '*' }]) {
+      refused('token_signature', () => admit(dev(claims), { mayBeScoped: true }), /users only/);
+    }
+    refused('auth', () => admit(dev({})));
+    refused('auth', () => admit(dev({ user_id: 'a b' })));
+    refused('token_signature', () => admit(dev({ user_id: 'ann' }, { alg: 'none' })));
+    // Only the very word is one: nothing else that is not signed is let in, and a token is still needed.
+    for (const word of ['devtoke', 'devtokens', 'DEVTOKEN', 'x']) refused('token_signature', () => admit(`${ann.slice(0, -8)}${word}`));
+    refused('token_signature', () => admit(signed({ user_id: 'ann' }, { secret: 'wrong' })));
+    refused('auth', () => admit(undefined), /missing/);
+    refused('token_expired', () => admit(dev({ user_id: 'ann', exp: NOW_S - 60 })));
+    await turn(false);
+    refused('token_signature', () => admit(ann));
+    refused('token_signature', () => authenticator.recheck(caller));
+    await turn(true);
+    await backend.submit({ kind: 'settings', set: { revoke_tokens_issued_before: NOW_MS * 1000 } }, 'live');
+    refused('token_expired', () => admit(ann), /revoked/);
+  });
 });

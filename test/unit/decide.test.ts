@@ -62,7 +62,7 @@ test('US1 upsert replaces name, image and custom, and keeps role, teams, languag
       image: 'i',
       role: 'admin',
       teams: ['red'],
-      teams_role: { red: 'x' },
+      teams_role: { red: 'moderator' },
       language: 'en',
       invisible: true,
       privacy_settings: privacy,
@@ -74,7 +74,7 @@ test('US1 upsert replaces name, image and custom, and keeps role, teams, languag
   assert.deepEqual({ name, image, custom }, { name: undefined, image: undefined, custom: { book: 'dune' } });
   assert.deepEqual(
     { role, teams, teams_role, language, invisible, privacy_settings },
-    { role: 'admin', teams: ['red'], teams_role: { red: 'x' }, language: 'en', invisible: true, privacy_settings: privacy },
+    { role: 'admin', teams: ['red'], teams_role: { red: 'moderator' }, language: 'en', invisible: true, privacy_settings: privacy },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { platformOf, RateLimits, rateHeaders } from '../../daemon/edge/rate-limits.ts';
+import { ROUTES } from '../../daemon/edge/routes.ts';
 
 const SERVER = { kind: 'server' } as const;
 const ANN = { kind: 'user', id: 'ann' } as const;
@@ -24,18 +25,24 @@ describe('platforms', () => {
 });
 
 describe('limits', () => {
-  it('RL3 a limit of the table, counted down, then refused with the time to come back', async () => {
+  it('RL3 a limit of the table, counted down, then refused with the time to come back', async (t) => {
+    t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.now() });
     const limits = new RateLimits({ mode: 'all' });
     for (let left = 5; left >= 0; left--) {
+      t.mock.timers.tick(1_000);
       const verdict = await limits.take('DeleteUsers', 'server_side');
       assert.equal(verdict.limit, 6);
       assert.equal(verdict.remaining, left);
       assert.equal(verdict.retryAfterS, undefined);
     }
+    t.mock.timers.tick(1_000);
     const refused = await limits.take('DeleteUsers', 'server_side');
+    assert.equal(refused.limit, 6);
     assert.equal(refused.remaining, 0);
-    assert.ok(refused.retryAfterS !== undefined && refused.retryAfterS > 55 && refused.retryAfterS <= 60);
-    assert.ok(Math.abs(refused.reset - (Date.now() / 1000 + 60)) < 3);
+    assert.equal(refused.retryAfterS, 54);
+    assert.ok(Math.abs(refused.reset - (Date.now() / 1000 + 54)) <= 1);
+    t.mock.timers.tick(54_000);
+    assert.equal((await limits.take('DeleteUsers', 'server_side')).remaining, 5);
   });
 
   it('RL4 endpoints and platforms do not share a limit', async () => {
@@ -46,11 +53,11 @@ describe('limits', () => {
   });
 
   it('RL5 a user has 60 requests per minute and endpoint; what is beyond does not count against everyone', async () => {
-    const limits = new RateLimits({ mode: 'clients' });
+    const limits = new RateLimits({ mode: 'clients', overrides: { QueryUsers: 6_000 } });
     for (let i = 0; i < 60; i++) assert.equal((await limits.take('QueryUsers', 'web', 'ann')).retryAfterS, undefined);
     for (let i = 0; i < 100; i++) assert.notEqual((await limits.take('QueryUsers', 'web', 'ann')).retryAfterS, undefined);
     assert.equal((await limits.take('QueryUsers', 'web', 'bob')).remaining, 59);
-    assert.equal((await limits.peek('QueryUsers', 'web')).remaining, 1_000 - 61);
+    assert.equal((await limits.peek('QueryUsers', 'web')).remaining, 6_000 - 61);
   });
 
   it('RL6 modes: off limits nobody, clients only clients, all everyone', async () => {
@@ -81,6 +88,34 @@ describe('limits', () => {
     );
     assert.ok(Object.keys(await limits.report('ios', [])).includes('DeleteUsers'));
     assert.deepEqual(await limits.report('ios', ['QueryUsers']), await limits.report('ios', ['QueryUsers']));
+  });
+
+  it('RL10 a second has a thirtieth of a minute; what is beyond is told to come back in a second and is not counted', async (t) => {
+    t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.now() });
+    const limits = new RateLimits({ mode: 'all', overrides: { UpdateApp: 90 } });
+    for (let i = 0; i < 3; i++) assert.equal((await limits.take('UpdateApp', 'web')).limit, 90);
+    const refused = await limits.take('UpdateApp', 'web');
+    assert.deepEqual([refused.limit, refused.remaining, refused.retryAfterS], [3, 0, 1]);
+    assert.equal((await limits.take('UpdateApp', 'ios')).retryAfterS, undefined);
+    assert.equal((await limits.peek('UpdateApp', 'web')).remaining, 87);
+    t.mock.timers.tick(1_000);
+    assert.equal((await limits.take('UpdateApp', 'web')).remaining, 86);
+    const unlimited = new RateLimits({ mode: 'clients' });
+    for (let i = 0; i < 100; i++) assert.equal((await unlimited.take('DeleteUsers', 'server_side')).retryAfterS, undefined);
+  });
+
+  it('RL11 the published limits, and one for every endpoint there is', async () => {
+    const limits = new RateLimits({ mode: 'all' });
+    const report = await limits.report('server_side', []);
+    const expected = { Connect: 10_000, QueryUsers: 1_000, CreateGuest: 1_000, Ban: 300, Unflag: 300, ListDevices: 60, DeleteUsers: 6 };
+    for (const [name, limit] of Object.entries(expected)) assert.equal(report[name]?.limit, limit, name);
+    // Stand-ins and documents of our own are not worth a limit of their own.
+    const listed = ROUTES.filter(
+      ({ isStub, access, dialect }) => isStub !== true && access !== 'open' && access !== 'signed' && dialect !== 'feeds',
+    );
+    const missing = listed.map(({ operation }) => operation).filter((operation) => report[operation] === undefined);
+    assert.deepEqual([...new Set(missing)], []);
+    assert.ok(listed.length > 20);
   });
 
   it('RL9 headers', () => {

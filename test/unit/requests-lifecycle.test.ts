@@ -8,7 +8,8 @@ import {
   decodeReactivateUsers,
   queryFlag,
 } from '../../protocol/lifecycle-requests.ts';
-import { decodeConnect, decodePatches, decodeSettings } from '../../protocol/requests.ts';
+import { decodeConnect, decodePatches } from '../../protocol/requests.ts';
+import { decodeSettings as decodeWith } from '../../protocol/settings-request.ts';
 import { refusedFields } from '../support/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;
@@ -159,7 +160,9 @@ describe('lifecycle', () => {
 });
 
 describe('settings and connect', () => {
-  it('RQ40 settings: only the two that exist; an explicit null clears the stamp', () => {
+  const decodeSettings = (body: unknown) => decodeWith(body, { dialect: 'v1', newId: () => 'new' });
+
+  it('RQ40 settings: what Go writes for a field that was not set is left alone; an explicit null clears the stamp', () => {
     assert.deepEqual(decodeSettings({ name: '', policies: null, enforce_unique_usernames: '' }), { kind: 'settings', set: {} });
     assert.deepEqual(decodeSettings({ enforce_unique_usernames: 'team', revoke_tokens_issued_before: null }), {
       kind: 'settings',

@@ -35,6 +35,10 @@ class FakeSession implements LiveSession {
     this.told.push(`watch ${ids.join()}`);
   }
 
+  explain(): [] {
+    return [];
+  }
+
   sightChanged(): void {
     this.told.push('sight');
   }

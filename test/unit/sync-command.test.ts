@@ -8,8 +8,8 @@ import { type TestContext, test } from 'node:test';
 import { daemonUrl } from '../../daemon/cli/client-options.ts';
 import { runCli } from '../../daemon/cli/commands.ts';
 import { ConfigError, loadConfig } from '../../daemon/cli/config.ts';
-import { formatDuration, parseDuration } from '../../daemon/cli/duration.ts';
 import { createProgressView } from '../../daemon/cli/sync/progress.ts';
+import { formatDuration, parseDuration } from '../../daemon/jobs/duration.ts';
 import { type FakeIo, FakeServer, fakeIo } from '../support/fake-server.ts';
 
 const env = { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' };

@@ -1,8 +1,8 @@
 /** SP: never more requests than the server allows. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Answer } from '../../daemon/cli/sync/http-sender.ts';
-import { Pacer, retryAfterMs } from '../../daemon/cli/sync/pacer.ts';
+import { Pacer, retryAfterMs } from '../../daemon/jobs/sync/pacer.ts';
+import type { Answer } from '../../daemon/jobs/sync/transport.ts';
 import { FakeClock } from '../support/fake-server.ts';
 
 const signal = new AbortController().signal;

@@ -4,9 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createHttpSender, type Send, TransportError } from '../../daemon/cli/sync/http-sender.ts';
+import { createHttpSender } from '../../daemon/cli/sync/http-sender.ts';
 import { ReportFile } from '../../daemon/cli/sync/report.ts';
-import { runSync, type SyncDeps, type SyncOptions, type SyncSummary } from '../../daemon/cli/sync/run-sync.ts';
+import { runSync, type SyncDeps, type SyncOptions, type SyncSummary } from '../../daemon/jobs/sync/run-sync.ts';
+import { type Send, TransportError } from '../../daemon/jobs/sync/transport.ts';
 import { FakeClock, FakeServer } from '../support/fake-server.ts';
 
 interface Ran extends SyncSummary {

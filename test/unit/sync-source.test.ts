@@ -1,9 +1,9 @@
 /** SS: from bytes to users that may be sent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LINE_BYTES_MAX, LineSplitter } from '../../daemon/cli/sync/line-reader.ts';
-import { SeenIds } from '../../daemon/cli/sync/seen-ids.ts';
-import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch } from '../../daemon/cli/sync/source.ts';
+import { LINE_BYTES_MAX, LineSplitter } from '../../daemon/jobs/sync/line-reader.ts';
+import { SeenIds } from '../../daemon/jobs/sync/seen-ids.ts';
+import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch } from '../../daemon/jobs/sync/source.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 
 async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {

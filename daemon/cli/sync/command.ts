@@ -4,17 +4,17 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
+import { systemClock } from '../../jobs/clock.ts';
+import { formatDuration } from '../../jobs/duration.ts';
+import { runSync, type SyncSummary } from '../../jobs/sync/run-sync.ts';
 import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
-import { systemClock } from '../clock.ts';
 import { ConfigError } from '../config.ts';
-import { formatDuration } from '../duration.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { packageVersion } from '../version.ts';
 import { createHttpSender } from './http-sender.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
 import { ReportFile } from './report.ts';
-import { runSync, type SyncSummary } from './run-sync.ts';
 
 interface SyncFlags {
   readonly url?: string;

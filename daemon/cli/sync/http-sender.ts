@@ -5,24 +5,7 @@
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-
-export interface Answer {
-  readonly status: number;
-  /** By lower-case name. */
-  header(name: string): string | undefined;
-  readonly body: string;
-}
-
-/** Rejects with TransportError, or with the reason of `signal` once it aborts. */
-export type Send = (body: string, signal: AbortSignal) => Promise<Answer>;
-
-/** No answer: refused, cut, timed out. The request may have been carried out all the same. */
-export class TransportError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'TransportError';
-  }
-}
+import { type Answer, type Send, TransportError } from '../../jobs/sync/transport.ts';
 
 /** An answer for 100 users of the largest size is below 3 MiB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;

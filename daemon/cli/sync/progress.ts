@@ -2,12 +2,14 @@
  * Shows on stderr how far a sync is: a bar on a terminal, a plain line every few seconds elsewhere, nothing when asked to be quiet.
  */
 import { SingleBar } from 'cli-progress';
-import { formatDuration } from '../duration.ts';
+import { formatDuration } from '../../jobs/duration.ts';
+import type { SyncProgress } from '../../jobs/sync/run-sync.ts';
 import type { Output } from '../io.ts';
-import type { SyncProgress } from './run-sync.ts';
+
+type Shown = Omit<SyncProgress, 'line'>;
 
 export interface ProgressView {
-  update(progress: SyncProgress): void;
+  update(progress: Shown): void;
   /** One sentence that stays, above the bar. */
   talk(text: string): void;
   /** Leaves the last state on the screen. */
@@ -71,7 +73,7 @@ class Lines implements ProgressView {
     this.#nextMs = options.now() + LINE_EVERY_MS;
   }
 
-  update(progress: SyncProgress): void {
+  update(progress: Shown): void {
     if (this.#now() < this.#nextMs) return;
     this.#nextMs = this.#now() + LINE_EVERY_MS;
     const { users, rate, left } = this.#rate.describe(progress);
@@ -110,7 +112,7 @@ class Bar implements ProgressView {
     this.#bar.start(Math.max(1, this.#totalBytes ?? 1), 0, this.#rate.describe({ users: 0, bytes: 0, failed: 0 }));
   }
 
-  update(progress: SyncProgress): void {
+  update(progress: Shown): void {
     this.#bar.update(Math.min(progress.bytes, this.#totalBytes ?? 1), this.#rate.describe(progress));
   }
 

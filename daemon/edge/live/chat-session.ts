@@ -11,9 +11,22 @@ import { RosterError, renderChatError } from '../../../protocol/errors.ts';
 import { isObject } from '../../../protocol/json.ts';
 import { renderV1 } from '../../../protocol/render.ts';
 import { toRfc3339 } from '../../../protocol/time.ts';
+import type { Interest } from '../../pipeline/interest.ts';
+import type { LiveEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { closeReasonOf, connectUser, type LiveContext, OWN, ownInterest, refusalOf, WATCHED, watchUsers } from './live-context.ts';
+import {
+  closeReasonOf,
+  connectUser,
+  type Explanation,
+  explain,
+  type LiveContext,
+  OWN,
+  ownInterest,
+  refusalOf,
+  WATCHED,
+  watchUsers,
+} from './live-context.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import type { LiveSession } from './session-registry.ts';
 
@@ -83,6 +96,10 @@ export class ChatSession implements LiveSession {
 
   watch(ids: readonly string[]): void {
     if (this.#open !== undefined) watchUsers(this.#context.roster, this.#open.subscriber, this.#open.caller, ids);
+  }
+
+  explain(event: LiveEvent): readonly Explanation[] {
+    return explain(this.#open?.subscriber.interests ?? new Map<string, Interest>(), event, undefined);
   }
 
   /** What was watched may be out of sight now; the next query watches anew. */

@@ -11,6 +11,7 @@ const CHECKS = {
   update: Compile(CLIENT_FRAMES.update),
   upsert: Compile(CLIENT_FRAMES.upsert),
   refresh: Compile(CLIENT_FRAMES.refresh),
+  ack: Compile(CLIENT_FRAMES.ack),
   ping: Compile(CLIENT_FRAMES.ping),
 };
 

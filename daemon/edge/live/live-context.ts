@@ -7,10 +7,12 @@ import { LIMITS } from '../../../protocol/limits.ts';
 import { decodeConnect } from '../../../protocol/requests.ts';
 import { isInSight, isMultiTenant } from '../../../protocol/tenancy.ts';
 import { Interest, type Sight } from '../../pipeline/interest.ts';
+import type { LiveEvent } from '../../pipeline/live-event.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
 import type { EdgeLogger } from '../logger.ts';
+import type { Consumers } from './consumers.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 export interface LiveContext {
@@ -18,6 +20,7 @@ export interface LiveContext {
   readonly authenticator: Authenticator;
   readonly apiKey: string;
   readonly sessions: SessionRegistry;
+  readonly consumers: Consumers;
   readonly logger: EdgeLogger;
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number;
@@ -64,6 +67,26 @@ export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Calle
     const reach = caller.kind === 'server' ? 'server' : 'others';
     interests.set(WATCHED, new Interest({ name: '', want, since, reach, wantsPresence: true, sight: sightOf(roster, caller) }));
   });
+}
+
+/** Why one subscription of a connection was told of an event, or was not. */
+export interface Explanation {
+  /** `(self)`: the interest in the own user. `(watched)`: users found by a query with presence. */
+  readonly sub: string;
+  readonly want: Interest['want']['kind'];
+  readonly result: string;
+}
+
+/** `position`: how far a connection that is behind has got. */
+export function explain(interests: ReadonlyMap<string, Interest>, event: LiveEvent, position: number | undefined): readonly Explanation[] {
+  return [...interests].map(([key, interest]) => ({
+    sub: key === OWN ? '(self)' : key,
+    want: interest.want.kind,
+    result:
+      position !== undefined && event.seq > position
+        ? `not yet: the connection is behind, at position ${position}`
+        : interest.explain(event),
+  }));
 }
 
 /** Why a caller that was let in would not be let in again now; undefined when it still would. */

@@ -8,14 +8,27 @@
  */
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import { RosterError, renderChatError } from '../../../protocol/errors.ts';
-import type { ClientFrame, ConnectFrame } from '../../../protocol/frames.ts';
+import type { AckFrame, ClientFrame, ConnectFrame } from '../../../protocol/frames.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
+import type { Position } from '../../../protocol/position.ts';
 import { renderLive } from '../../../protocol/render.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/time.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
+import type { Interest } from '../../pipeline/interest.ts';
+import type { LiveEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { closeReasonOf, connectUser, type LiveContext, OWN, ownInterest, refusalOf, watchUsers } from './live-context.ts';
+import {
+  closeReasonOf,
+  connectUser,
+  type Explanation,
+  explain,
+  type LiveContext,
+  OWN,
+  ownInterest,
+  refusalOf,
+  watchUsers,
+} from './live-context.ts';
 import { LiveOps } from './live-ops.ts';
 import { type Refusals, type SessionEffect, type SessionInput, type SessionState, step } from './session-machine.ts';
 import type { SessionOutlet } from './session-outlet.ts';
@@ -31,6 +44,8 @@ interface Live {
   /** Position that the events begin after. */
   readonly since: number;
   readonly isResumed: boolean;
+  /** Name of the durable consumer that this session speaks for. */
+  readonly durable: string | undefined;
 }
 
 const REFUSALS: Refusals = {
@@ -150,13 +165,15 @@ export class RosterSession implements LiveSession {
     const dates = frame.dates ?? 'rfc3339';
     this.#dates = dates;
     const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
-    const resume = frame.resume !== undefined && roster.canResume(frame.resume) ? frame.resume : undefined;
+    const { durable } = frame;
+    const from = await this.#startOf(frame, caller);
+    const resume = from !== undefined && roster.canResume(from) ? from : undefined;
     const since = resume?.seq ?? roster.directory.seq;
     if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
     const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
     subscriber.tellPresence = () => ops.tellPresence();
     for (const sub of frame.subs ?? []) ops.check(sub);
-    return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined };
+    return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined, durable };
   }
 
   async #enter(live: Live, frame: ConnectFrame): Promise<void> {
@@ -195,15 +212,24 @@ export class RosterSession implements LiveSession {
   }
 
   /** A refusal is an answer like any other. */
-  async #perform({ ops }: Live, frame: ClientFrame): Promise<void> {
+  async #perform({ ops, durable }: Live, frame: ClientFrame): Promise<void> {
     try {
-      await this.#request(ops, frame);
+      if (frame.op === 'ack') this.#acknowledge(ops, durable, frame.seq);
+      else await this.#request(ops, frame);
     } catch (error) {
       this.#outlet.send({ re: frame.id, error: renderChatError(this.#asRefusal(error), OPERATIONS[frame.op], '0ms') });
     }
   }
 
-  async #request(ops: LiveOps, frame: ClientFrame): Promise<void> {
+  /** What was not delivered cannot have been taken care of. */
+  #acknowledge(ops: LiveOps, durable: string | undefined, seq: number): void {
+    const refuse = (message: string): RosterError => new RosterError('input', `seq: ${message}`, [{ path: 'seq', message }]);
+    if (durable === undefined) throw refuse('only a durable consumer acknowledges: name it in the connect');
+    if (seq > ops.deliveredSeq) throw refuse(`nothing beyond ${ops.deliveredSeq} was delivered`);
+    this.#context.consumers.acknowledge(durable, seq);
+  }
+
+  async #request(ops: LiveOps, frame: Exclude<ClientFrame, AckFrame>): Promise<void> {
     switch (frame.op) {
       case 'connect':
         throw REFUSALS.alreadyOpen();
@@ -222,6 +248,15 @@ export class RosterSession implements LiveSession {
       case 'ping':
         this.#outlet.send({ re: frame.id, seq: ops.deliveredSeq });
     }
+  }
+
+  /** Where the events go on: where the client says, else where its durable consumer was. */
+  async #startOf({ resume, durable }: ConnectFrame, caller: Caller): Promise<Position | undefined> {
+    if (durable === undefined) return resume;
+    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'durable: only a server token may speak for a consumer');
+    const isNew = this.#context.roster.directory.docs.get('consumer', durable) === undefined;
+    const position = await this.#context.consumers.open(durable, this);
+    return resume ?? (isNew ? undefined : position);
   }
 
   async #ownUser(caller: Caller, frame: ConnectFrame): Promise<{ me: StoredUser | undefined; warnings: readonly string[] }> {
@@ -267,6 +302,12 @@ export class RosterSession implements LiveSession {
   watch(ids: readonly string[]): void {
     const live = this.#live;
     if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, live.caller, ids);
+  }
+
+  explain(event: LiveEvent): readonly Explanation[] {
+    const { interests, state } = this.#live?.subscriber ?? { interests: new Map<string, Interest>(), state: { kind: 'gone' as const } };
+    const position = state.kind === 'behind' ? state.position : undefined;
+    return explain(interests, event, position);
   }
 
   sightChanged(): void {
@@ -319,8 +360,9 @@ export class RosterSession implements LiveSession {
     this.#input({ kind: 'gone' });
   }
 
-  #leave({ ops, subscriber, caller }: Live): void {
-    const { roster, sessions } = this.#context;
+  #leave({ ops, subscriber, caller, durable }: Live): void {
+    const { roster, sessions, consumers } = this.#context;
+    if (durable !== undefined) consumers.leave(durable, this);
     ops.release();
     roster.hub.leave(subscriber);
     sessions.remove(this);
@@ -336,5 +378,6 @@ const OPERATIONS: Readonly<Record<ClientFrame['op'], string>> = {
   update: 'UpdateUsersPartial',
   upsert: 'UpdateUsers',
   refresh: 'RefreshToken',
+  ack: 'Acknowledge',
   ping: 'Ping',
 };

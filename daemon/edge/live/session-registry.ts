@@ -10,6 +10,7 @@ import { LIMITS } from '../../../protocol/limits.ts';
 import { isMultiTenant } from '../../../protocol/tenancy.ts';
 import type { LiveEvent } from '../../pipeline/live-event.ts';
 import type { Caller } from '../auth.ts';
+import type { Explanation } from './live-context.ts';
 
 /** What the registry needs of a session, whatever its transport and dialect. */
 export interface LiveSession {
@@ -22,6 +23,8 @@ export interface LiveSession {
   readonly bytesRead: number;
   /** From now on also delivers events about these users. */
   watch(ids: readonly string[]): void;
+  /** Why each of its subscriptions was told of the event, or was not. */
+  explain(event: LiveEvent): readonly Explanation[];
   /** Whom the caller may see changed. */
   sightChanged(): void;
   heartbeat(): void;
@@ -121,6 +124,11 @@ export class SessionRegistry {
       throw fieldErrors('input', [{ path: 'connection_id', message: 'you have no such live connection' }]);
     }
     session.watch(ids);
+  }
+
+  /** The session with this connection id. */
+  find(connectionId: string): LiveSession | undefined {
+    return this.#byConnection.get(connectionId);
   }
 
   /** Closes the sessions of a user that were there first, until `max` are left. */

@@ -5,7 +5,7 @@
  * only ones the server may have counted since. So nothing is ever started on a budget that may be used up.
  */
 import type { Clock } from '../clock.ts';
-import type { Answer } from './http-sender.ts';
+import type { Answer } from './transport.ts';
 
 /** The reset is told in whole seconds; a little more keeps out of the last moments of the old window. */
 const RESET_SLACK_MS = 100;

@@ -9,10 +9,10 @@ import { backoffMs } from '../../../protocol/client/backoff.ts';
 import { isObject, parseObject } from '../../../protocol/json.ts';
 import type { Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
-import { type Answer, type Send, TransportError } from './http-sender.ts';
 import { Pacer, retryAfterMs } from './pacer.ts';
 import { messageOf, type Reason, readRefusal } from './refusal.ts';
 import type { Failure, SourceUser } from './source.ts';
+import { type Answer, type Send, TransportError } from './transport.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 20_000;

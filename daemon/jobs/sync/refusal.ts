@@ -1,7 +1,7 @@
 /** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
 import { isObject, parseObject } from '../../../protocol/json.ts';
-import type { Answer } from './http-sender.ts';
 import type { SourceUser } from './source.ts';
+import type { Answer } from './transport.ts';
 
 export interface Reason {
   readonly code: number;

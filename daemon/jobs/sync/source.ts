@@ -4,14 +4,14 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../protocol/limits.ts';
-import { checkUser } from './check-user.ts';
+import { type CheckedUser, checkUser } from './check-user.ts';
 import { LINE_BYTES_MAX, type RawLine, readLines } from './line-reader.ts';
 import { SeenIds } from './seen-ids.ts';
 
 export interface SourceUser {
   readonly line: number;
   readonly id: string;
-  /** The line as it stands in the source: it is sent as it is, which saves writing it anew. */
+  /** The user as JSON. Where a line is nothing but the user it is the line as it stands, which saves writing it anew. */
   readonly json: string;
   /** Length of `json` in UTF-8. */
   readonly bytes: number;
@@ -41,6 +41,19 @@ export interface BatchLimits {
   readonly failures: number;
 }
 
+/** What the source looks like. */
+export interface SourceFormat {
+  /** Cuts the source into lines that hold one user each. */
+  readonly split: (source: AsyncIterable<Buffer>) => AsyncIterable<readonly RawLine[]>;
+  /** Finds the user in the value of a line. */
+  readonly check: (value: unknown) => CheckedUser;
+  /** Lines up to this one are passed over: an earlier run brought them. */
+  readonly afterLine?: number;
+}
+
+/** One user per line. */
+export const USER_LINES: SourceFormat = { split: readLines, check: checkUser };
+
 /** What a request adds to the lines: the ids as keys, and punctuation. */
 const FRAME_BYTES = LIMITS.batchUsers * (LIMITS.idChars + 4) + 64;
 
@@ -51,12 +64,16 @@ export const BATCH_LIMITS: BatchLimits = {
 };
 
 /** Reads on only when the batch before was taken, so whoever is slow holds back the source. Rejects when the source does. */
-export async function* readBatches(source: AsyncIterable<Buffer>, limits: BatchLimits = BATCH_LIMITS): AsyncGenerator<SourceBatch> {
+export async function* readBatches(
+  source: AsyncIterable<Buffer>,
+  limits: BatchLimits = BATCH_LIMITS,
+  { split, check, afterLine = 0 }: SourceFormat = USER_LINES,
+): AsyncGenerator<SourceBatch> {
   const seen = new SeenIds();
   let batch = emptyBatch();
-  for await (const lines of readLines(source)) {
+  for await (const lines of split(source)) {
     for (const line of lines) {
-      addLine(batch, line, seen);
+      addLine(batch, line, line.line <= afterLine ? undefined : readUser(line, check), seen);
       if (batch.users.length < limits.users && batch.jsonBytes < limits.bytes && batch.failures.length < limits.failures) continue;
       yield batch;
       batch = emptyBatch();
@@ -77,10 +94,9 @@ function emptyBatch(): OpenBatch {
   return { users: [], failures: [], jsonBytes: 0, bytes: 0, lastLine: 0 };
 }
 
-function addLine(batch: OpenBatch, raw: RawLine, seen: SeenIds): void {
+function addLine(batch: OpenBatch, raw: RawLine, read: SourceUser | Failure | undefined, seen: SeenIds): void {
   batch.bytes += raw.bytes;
   batch.lastLine = raw.line;
-  const read = readUser(raw);
   if (read === undefined) return;
   if ('code' in read) {
     batch.failures.push(read);
@@ -97,7 +113,7 @@ function addLine(batch: OpenBatch, raw: RawLine, seen: SeenIds): void {
 }
 
 /** The user of a line, what is wrong with it, or undefined for a blank line. */
-function readUser({ line, content }: RawLine): SourceUser | Failure | undefined {
+function readUser({ line, content }: RawLine, check: SourceFormat['check']): SourceUser | Failure | undefined {
   if (content === undefined) return { line, code: 'line_too_long', reason: `the line is longer than ${LINE_BYTES_MAX} bytes` };
   if (!isUtf8(content)) return { line, code: 'invalid_utf8', reason: 'the line is not valid UTF-8' };
   const json = content.toString('utf8');
@@ -108,8 +124,11 @@ function readUser({ line, content }: RawLine): SourceUser | Failure | undefined 
   } catch (error) {
     return { line, code: 'invalid_json', reason: error instanceof Error ? error.message : 'not JSON' };
   }
-  const checked = checkUser(value);
-  if (!('problems' in checked)) return { line, id: checked.id, json, bytes: content.length };
+  const checked = check(value);
+  if (!('problems' in checked)) {
+    const { id, json: own } = checked;
+    return own === undefined ? { line, id, json, bytes: content.length } : { line, id, json: own, bytes: Buffer.byteLength(own) };
+  }
   const named = checked.id === undefined ? {} : { id: checked.id };
   return { line, ...named, code: 'invalid_user', reason: checked.problems.join('; ') };
 }

@@ -7,9 +7,9 @@
 import pLimit from 'p-limit';
 import type { Clock } from '../clock.ts';
 import { Deliverer } from './deliverer.ts';
-import type { Send } from './http-sender.ts';
-import type { ReportSink } from './report.ts';
-import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch } from './source.ts';
+import type { ReportSink } from './report-sink.ts';
+import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch, type SourceFormat } from './source.ts';
+import type { Send } from './transport.ts';
 
 export interface SyncOptions {
   /** Batches on their way at the same time. */
@@ -17,6 +17,8 @@ export interface SyncOptions {
   /** Gives up after so long without a single batch getting through. */
   readonly retryForMs: number;
   readonly batch?: BatchLimits;
+  /** Default: one user per line. */
+  readonly format?: SourceFormat;
 }
 
 export interface SyncDeps {
@@ -52,6 +54,8 @@ export interface SyncProgress extends SyncCounts {
   readonly users: number;
   /** Bytes of the source that are done. */
   readonly bytes: number;
+  /** The last line that is done. With one batch at a time everything before it is done, too. */
+  readonly line: number;
 }
 
 export interface SyncSummary extends SyncCounts {
@@ -86,7 +90,7 @@ class SyncRun {
   #reason: string | undefined;
   #nextLine = 1;
   #isAtEnd = false;
-  readonly #totals: Totals = { created: 0, updated: 0, unchanged: 0, sent: 0, failed: 0, notSent: 0, users: 0, bytes: 0 };
+  readonly #totals: Totals = { created: 0, updated: 0, unchanged: 0, sent: 0, failed: 0, notSent: 0, users: 0, bytes: 0, line: 0 };
 
   constructor(options: SyncOptions, deps: SyncDeps) {
     this.#options = options;
@@ -109,7 +113,7 @@ class SyncRun {
   async pump(): Promise<void> {
     const limit = pLimit(this.#options.concurrency);
     const out = new Set<Promise<void>>();
-    const batches = readBatches(this.#deps.source, this.#options.batch ?? BATCH_LIMITS);
+    const batches = readBatches(this.#deps.source, this.#options.batch ?? BATCH_LIMITS, this.#options.format);
     for (;;) {
       const batch = await this.#read(batches);
       if (batch === undefined) break;
@@ -124,7 +128,7 @@ class SyncRun {
   }
 
   async finish(): Promise<Omit<SyncSummary, 'elapsedMs'>> {
-    const { users: _users, bytes: _bytes, ...counts } = this.#totals;
+    const { users: _users, bytes: _bytes, line: _line, ...counts } = this.#totals;
     const isInterrupted = this.#reason === undefined && !this.#isAtEnd;
     if (this.#reason !== undefined && !this.#isAtEnd) {
       const rest = { from_line: this.#nextLine, code: 'not_read', reason: `from this line on nothing was read: ${this.#reason}` } as const;
@@ -171,7 +175,7 @@ class SyncRun {
     }
   }
 
-  async #handle({ users, failures, bytes }: SourceBatch): Promise<void> {
+  async #handle({ users, failures, bytes, lastLine }: SourceBatch): Promise<void> {
     const { created, updated, unchanged, sent, failures: refused, notSent } = await this.#deliverer.deliver(users);
     const totals = this.#totals;
     totals.created += created;
@@ -182,6 +186,7 @@ class SyncRun {
     totals.notSent += notSent.length;
     totals.users += users.length + failures.length - notSent.length;
     totals.bytes += bytes;
+    if (notSent.length === 0) totals.line = Math.max(totals.line, lastLine);
     // After Ctrl-C the job is simply run again; after giving up, the report tells what is missing.
     const missing: Failure[] =
       this.#reason === undefined ? [] : notSent.map(({ line, id }) => ({ line, id, code: 'not_sent', reason: 'the run ended before' }));

@@ -4,7 +4,8 @@ import type { FieldError } from '../../../protocol/errors.ts';
 import { isUserId } from '../../../protocol/ids.ts';
 import { isObject } from '../../../protocol/json.ts';
 
-export type CheckedUser = { readonly id: string } | { readonly id?: string; readonly problems: readonly string[] };
+/** `json` is the user where the line is more than that. */
+export type CheckedUser = { readonly id: string; readonly json?: string } | { readonly id?: string; readonly problems: readonly string[] };
 
 /**
  * The id, or everything that is wrong with the form of the user (`role: must be string, got number`). What only the directory

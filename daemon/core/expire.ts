@@ -1,0 +1,69 @@
+/** Ends what is over: bans and mutes as facts of their own, and tasks that were kept long enough. Pure. */
+import type { Outcome } from '../../protocol/command.ts';
+import type { DocChange } from '../../protocol/docs.ts';
+import { EXPORT_TASK } from '../../protocol/export-requests.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import type { Micros } from '../../protocol/time.ts';
+import type { StoredUser } from '../../protocol/user.ts';
+import { aboutLifted } from './bans.ts';
+import type { Policy } from './decide.ts';
+import type { Draft } from './draft.ts';
+import { withBans, withMutes } from './moderation.ts';
+import { find } from './user-rules.ts';
+
+/** Facts of one command. Whoever sends it sends it again until the outcome is empty. */
+const FACTS_MAX = LIMITS.batchUsers;
+
+/** The outcome has the users of whom something ended, and the tasks that went. Empty: nothing is over. */
+export function decideExpire(draft: Draft, now: Micros, policy: Policy): Outcome {
+  const last = draft.nextSeq + FACTS_MAX;
+  const users: Outcome['users'][number][] = [];
+  for (const id of draft.dueBy(now, FACTS_MAX)) {
+    // An earlier command of the same batch may have lifted the ban, or deleted the user.
+    const found = find(draft, id);
+    if (found.kind !== 'alive') continue;
+    const user = endMutes(draft, endBans(draft, found.user, now, last), now, last);
+    if (user !== found.user) users.push({ user, change: 'updated' });
+  }
+  const docs = dropTasks(draft, now, policy, last);
+  return { users, docs, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+function isOver({ expires }: { readonly expires?: Micros }, now: Micros): boolean {
+  return expires !== undefined && expires <= now;
+}
+
+/** A fact for each ban: each is about another channel, or told to others. */
+function endBans(draft: Draft, before: StoredUser, now: Micros, last: number): StoredUser {
+  let user = before;
+  for (const ban of before.bans ?? []) {
+    if (!isOver(ban, now) || draft.nextSeq >= last) continue;
+    const kept = (user.bans ?? []).filter((other) => other !== ban);
+    user = withBans(user, kept, draft.nextSeq);
+    draft.stage({ t: 'user', event: 'unbanned', user, about: aboutLifted([ban], undefined) });
+  }
+  return user;
+}
+
+function endMutes(draft: Draft, before: StoredUser, now: Micros, last: number): StoredUser {
+  const over = (before.mutes ?? []).filter((mute) => isOver(mute, now));
+  if (over.length === 0 || draft.nextSeq >= last) return before;
+  const kept = (before.mutes ?? []).filter((mute) => !over.includes(mute));
+  const user = withMutes(before, kept, draft.nextSeq);
+  draft.stage({ t: 'user', event: 'unmuted', user, about: { targets: over.map(({ id }) => id) } });
+  return user;
+}
+
+/** Tasks are in the order in which they came, so that those too young to go end the search. */
+function dropTasks(draft: Draft, now: Micros, { tasksKeptMicros, exportsKeptMicros }: Policy, last: number): readonly DocChange[] {
+  const dropped: DocChange[] = [];
+  const room = last - draft.nextSeq;
+  for (const { id, kind, status, created_at, updated_at } of draft.docs.all('task')) {
+    if (created_at > now - tasksKeptMicros || dropped.length >= room) break;
+    const keptMicros = kind === EXPORT_TASK ? Math.max(tasksKeptMicros, exportsKeptMicros) : tasksKeptMicros;
+    const isFinished = status === 'completed' || status === 'failed';
+    if (isFinished && updated_at <= now - keptMicros) dropped.push({ kind: 'task', id, doc: null });
+  }
+  for (const change of dropped) draft.stage({ t: 'doc', ...change });
+  return dropped;
+}

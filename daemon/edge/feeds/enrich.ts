@@ -1,0 +1,30 @@
+/** Puts users and activities in the place of references to them, as they are at the moment of reading. */
+import { type Replace, renderActivity } from '../../../protocol/feeds/feeds-activities.ts';
+import { renderFeedsUser } from '../../../protocol/feeds/feeds-users.ts';
+import { missingReference, type Reference, replaceReferences } from '../../../protocol/feeds/references.ts';
+import type { JsonObject } from '../../../protocol/json.ts';
+import type { Call } from '../endpoint.ts';
+import { isFeedInSight, userInSight } from './feeds-access.ts';
+
+type Reader = Pick<Call, 'backend' | 'caller'>;
+
+/** For one answer: whatever is referred to more than once in it is rendered once. What the reader may not know of is missing. */
+export function enricher(reader: Reader): Replace {
+  const known = new Map<string, JsonObject>();
+  const resolve = (reference: Reference): JsonObject => {
+    const found = known.get(reference.text) ?? lookUp(reader, reference) ?? missingReference(reference);
+    known.set(reference.text, found);
+    return found;
+  };
+  return (value) => replaceReferences(value, resolve);
+}
+
+/** There are no collections and no reactions here. */
+function lookUp(reader: Reader, { type, id }: Reference): JsonObject | undefined {
+  if (type === 'user') {
+    const user = userInSight(reader, id);
+    return user === undefined ? undefined : { ...renderFeedsUser(user) };
+  }
+  const activity = type === 'activity' ? reader.backend.directory.docs.get('activity', id) : undefined;
+  return activity === undefined || !isFeedInSight(reader, activity.origin) ? undefined : renderActivity(activity, activity.origin);
+}

@@ -1,0 +1,143 @@
+/**
+ * Cuts a source of items into single items, whatever its length: one item per line (JSON Lines), or one JSON list of them.
+ * Which of the two it is shows at its first character. Only one item is ever held back; whether it is JSON is for
+ * whoever parses it to find out.
+ */
+import { LINE_BYTES_MAX, LineSplitter, type RawLine } from './line-reader.ts';
+
+/** The source is not a list from its beginning to its end. */
+export class BrokenList extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'BrokenList';
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const LIST_START = 0x5b;
+const LIST_END = 0x5d;
+const OBJECT_START = 0x7b;
+const OBJECT_END = 0x7d;
+const BOM = [0xef, 0xbb, 0xbf];
+/** White space and byte order mark before the first item; more than this is no list. */
+const LEAD_BYTES_MAX = 64 * 1024;
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+}
+
+/** Items of a list; `line` of each is its number, from 1. Throws BrokenList. */
+export class ListSplitter {
+  readonly #maxBytes: number;
+  #state: 'before' | 'items' | 'after' = 'before';
+  #count = 0;
+  #depth = 0;
+  #isText = false;
+  #isEscaped = false;
+  /** Parts of the item whose end has not come yet; emptied as soon as it is too long to be of use. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #isBlank = true;
+
+  constructor(maxBytes = LINE_BYTES_MAX) {
+    this.#maxBytes = maxBytes;
+  }
+
+  push(chunk: Buffer): RawLine[] {
+    const items: RawLine[] = [];
+    let start = 0;
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at] ?? 0;
+      if (this.#state !== 'items') {
+        if (this.#outside(byte)) start = at + 1;
+      } else if (this.#endsItem(byte)) {
+        this.#hold(chunk.subarray(start, at));
+        this.#end(items, byte);
+        start = at + 1;
+      }
+    }
+    if (this.#state === 'items') this.#hold(chunk.subarray(start));
+    return items;
+  }
+
+  /** There is no item without an end. Throws BrokenList when the list was not closed. */
+  end(): RawLine[] {
+    if (this.#state !== 'after') throw new BrokenList(`the list is not closed; it breaks off in item ${this.#count + 1}`);
+    return [];
+  }
+
+  /** Before and after the list there may be white space only. True when the list begins with this byte. */
+  #outside(byte: number): boolean {
+    if (this.#state === 'before' && byte === LIST_START) {
+      this.#state = 'items';
+      return true;
+    }
+    if (isSpace(byte) || (this.#state === 'before' && BOM.includes(byte))) return false;
+    throw new BrokenList(this.#state === 'after' ? 'something follows the end of the list' : 'the source does not begin with a list');
+  }
+
+  /** Follows texts and brackets; true for the comma or bracket that ends an item of the list. */
+  #endsItem(byte: number): boolean {
+    if (this.#isText) {
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (byte === BACKSLASH) this.#isEscaped = true;
+      else if (byte === QUOTE) this.#isText = false;
+      return false;
+    }
+    if (this.#depth === 0 && (byte === COMMA || byte === LIST_END)) return true;
+    if (this.#isBlank && !isSpace(byte)) this.#isBlank = false;
+    if (byte === QUOTE) this.#isText = true;
+    else if (byte === OBJECT_START || byte === LIST_START) this.#depth++;
+    else if ((byte === OBJECT_END || byte === LIST_END) && this.#depth > 0) this.#depth--;
+    return false;
+  }
+
+  #hold(part: Buffer): void {
+    if (part.length === 0) return;
+    this.#heldBytes += part.length;
+    if (this.#heldBytes > this.#maxBytes) this.#held = [];
+    else this.#held.push(part);
+  }
+
+  #end(items: RawLine[], byte: number): void {
+    const isEmptyList = byte === LIST_END && this.#isBlank && this.#count === 0;
+    if (this.#isBlank && !isEmptyList) throw new BrokenList(`there is nothing where item ${this.#count + 1} of the list should be`);
+    if (!isEmptyList) {
+      this.#count++;
+      const content = this.#heldBytes > this.#maxBytes ? undefined : joined(this.#held);
+      items.push({ line: this.#count, bytes: this.#heldBytes + 1, content });
+    }
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#isBlank = true;
+    if (byte === LIST_END) this.#state = 'after';
+  }
+}
+
+function joined(parts: readonly Buffer[]): Buffer {
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
+}
+
+/** Items as they come, those of one chunk together. Rejects with BrokenList, and when the source does. */
+export async function* readItems(source: AsyncIterable<Buffer>): AsyncGenerator<readonly RawLine[]> {
+  let lead: Buffer[] = [];
+  let leadBytes = 0;
+  let splitter: LineSplitter | ListSplitter | undefined;
+  for await (const chunk of source) {
+    if (splitter !== undefined) {
+      yield splitter.push(chunk);
+      continue;
+    }
+    lead.push(chunk);
+    leadBytes += chunk.length;
+    const first = chunk.find((byte) => !isSpace(byte) && !BOM.includes(byte));
+    if (first === undefined && leadBytes < LEAD_BYTES_MAX) continue;
+    splitter = first === LIST_START ? new ListSplitter() : new LineSplitter();
+    yield splitter.push(Buffer.concat(lead));
+    lead = [];
+  }
+  if (splitter !== undefined) yield splitter.end();
+}

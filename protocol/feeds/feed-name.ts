@@ -1,0 +1,27 @@
+/** The name of a feed: a slug, which says what kind of feed it is, and the id of whose it is. Pure. */
+import { fieldErrors } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { feedsId } from './feeds-users.ts';
+
+export interface FeedName {
+  readonly slug: string;
+  readonly id: string;
+  /** `user:ann`: what it is called everywhere but in tokens. */
+  readonly text: string;
+}
+
+const SLUG = new RegExp(`^\\w{1,${LIMITS.idChars}}$`);
+
+/** Throws RosterError `input`. */
+export function feedName(slug: string, id: string, path = 'feed'): FeedName {
+  if (!SLUG.test(slug)) throw fieldErrors('input', [{ path: `${path}.slug`, message: 'may contain only letters, digits and _' }]);
+  return { slug, id: feedsId(id, `${path}.id`), text: `${slug}:${id}` };
+}
+
+/** Reads `user:ann`; what clients that sign write behind it, after a space, means nothing any more. Throws RosterError `input`. */
+export function parseFeedName(text: string, path: string): FeedName {
+  const [name = ''] = text.split(' ');
+  const [slug = '', id, ...rest] = name.split(':');
+  if (id === undefined || rest.length > 0) throw fieldErrors('input', [{ path, message: 'must be slug:id' }]);
+  return feedName(slug, id, path);
+}
