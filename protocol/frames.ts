@@ -92,4 +92,13 @@ export const CLIENT_FRAMES = {
   ping: PingFrame,
 } as const;
 
-export type ClientFrame = ConnectFrame | SubFrame | PageFrame | UnsubFrame | UpdateFrame | UpsertFrame | RefreshFrame | AckFrame | PingFrame;
+export type ClientFrame =
+  | ConnectFrame
+  | SubFrame
+  | PageFrame
+  | UnsubFrame
+  | UpdateFrame
+  | UpsertFrame
+  | RefreshFrame
+  | AckFrame
+  | PingFrame;
