@@ -47,7 +47,7 @@ export class DataDirectoryUnusable extends Error {
 
 /**
  * Opens the directory, creating it with mode 0700 when it is missing. Rejects with DataDirectoryUnusable,
- * DataDirectoryLocked, LogDamaged, SnapshotDamaged or StoreTooNew; in every case nothing stays locked.
+ * DataDirectoryLocked, LogDamaged, SnapshotDamaged or StoreVersionMismatch; in every case nothing stays locked.
  */
 export async function openDataDirectory(path: string, options: DataDirectoryOptions = {}): Promise<DataDirectory> {
   const directory = resolve(path);

@@ -64,7 +64,7 @@ export class Journal implements Log {
   /** The last two snapshots. Entries after the older one stay, so that it can stand in when the newer one is damaged. */
   #snapshots: readonly [older: number, newer: number];
 
-  /** Opens or begins the journal. Throws LogDamaged (LG9), StoreTooNew, or an error of the file system. */
+  /** Opens or begins the journal. Throws LogDamaged (LG9), StoreVersionMismatch, or an error of the file system. */
   static async open(options: JournalOptions): Promise<Journal> {
     const fs = options.fileSystem ?? nodeFileSystem;
     await fs.makeDirectory(options.directory);

@@ -45,13 +45,13 @@ export interface RecordHeader {
   readonly payloadCrc: number;
 }
 
-/** The data directory was written by a later version of rosterd. It is not damaged, and must not be treated as if it were. */
-export class StoreTooNew extends Error {
+/** The data directory was written by a version of rosterd with another format. It is not damaged, and must not be treated as if it were. */
+export class StoreVersionMismatch extends Error {
   readonly file: string;
 
   constructor(file: string, found: number, known: number) {
     super(`${file} has format version ${found}, this rosterd knows ${known}: start the version that wrote it`);
-    this.name = 'StoreTooNew';
+    this.name = 'StoreVersionMismatch';
     this.file = file;
   }
 }

@@ -47,7 +47,7 @@ export interface Recovered {
   readonly clean: boolean;
 }
 
-/** Opens the journal in `directory`, or begins one. Throws LogDamaged, StoreTooNew, or what the file system throws. */
+/** Opens the journal in `directory`, or begins one. Throws LogDamaged, StoreVersionMismatch, or what the file system throws. */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { fs, directory, snapshot, blockBytes } = options;
   const names = await listWithoutLeftovers(fs, directory);

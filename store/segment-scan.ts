@@ -16,7 +16,7 @@ import {
   type RecordHeader,
   readRecordHeader,
   SEGMENT_VERSION,
-  StoreTooNew,
+  StoreVersionMismatch,
   segmentSeed,
 } from './record.ts';
 import { parseHistory, Segment, segmentFirst } from './segment.ts';
@@ -64,7 +64,7 @@ async function readHeaderRecord(window: Window, path: string, size: number, bloc
   // A segment gets its name only when its header is durable, so a bad header is never a torn one.
   const header = readRecordHeader(await window.at(0, RECORD_HEADER_BYTES), 0, segmentSeed(first));
   if (header === undefined || header.kind !== KIND_SEGMENT) throw new LogDamaged(path, 0, 'the segment header is not whole');
-  if (header.version > SEGMENT_VERSION) throw new StoreTooNew(path, header.version, SEGMENT_VERSION);
+  if (header.version > SEGMENT_VERSION) throw new StoreVersionMismatch(path, header.version, SEGMENT_VERSION);
   const end = RECORD_HEADER_BYTES + header.payloadBytes;
   if (end > size) throw new LogDamaged(path, 0, 'the segment header is cut off');
   const payload = (await window.at(RECORD_HEADER_BYTES, header.payloadBytes)).subarray(0, header.payloadBytes);
@@ -84,7 +84,7 @@ function headerFault(header: RecordHeader | undefined, segment: Segment, size: n
   return undefined;
 }
 
-/** Throws LogDamaged for a bad segment header, StoreTooNew for a format this version does not know. */
+/** Throws LogDamaged for a bad segment header, StoreVersionMismatch for another format than this version's. */
 export async function scanSegment(file: OpenFile, path: string, blockBytes: number): Promise<Scan> {
   const size = await file.size();
   const window = new Window(file);
@@ -93,7 +93,7 @@ export async function scanSegment(file: OpenFile, path: string, blockBytes: numb
     const header = readRecordHeader(await window.at(segment.end, RECORD_HEADER_BYTES), 0, segment.seed);
     const fault = headerFault(header, segment, size);
     if (header === undefined || fault !== undefined) return { segment, size, bad: { offset: segment.end, reason: fault ?? 'no record' } };
-    if (header.version > ENTRY_VERSION) throw new StoreTooNew(path, header.version, ENTRY_VERSION);
+    if (header.version !== ENTRY_VERSION) throw new StoreVersionMismatch(path, header.version, ENTRY_VERSION);
     const bytes = RECORD_HEADER_BYTES + header.payloadBytes;
     const record = await window.at(segment.end, bytes);
     if (crc32(record.subarray(RECORD_HEADER_BYTES, bytes)) !== header.payloadCrc) {

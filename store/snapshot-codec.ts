@@ -1,7 +1,7 @@
 /**
  * The format of a snapshot file: newline-delimited JSON.
  *
- *   {"format":"rosterd-snapshot","version":1,"epoch":"…","seq":500}    header
+ *   {"format":"rosterd-snapshot","version":2,"epoch":"…","seq":500}    header
  *   {…}                                                                one line per saved object
  *   {"lines":2,"bytes":210,"crc32":3735928559}                         trailer; the CRC-32 and the bytes are those before it
  *
@@ -12,11 +12,11 @@ import { crc32 } from 'node:zlib';
 import { parseObject } from '../protocol/json.ts';
 import type { Position } from '../protocol/position.ts';
 import { type OpenFile, readFully } from './file-system.ts';
-import { StoreTooNew } from './record.ts';
+import { StoreVersionMismatch } from './record.ts';
 import type { SnapshotLine } from './snapshot.ts';
 
 const FORMAT = 'rosterd-snapshot';
-const VERSION = 1;
+const VERSION = 2;
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 /** Longer than any header or trailer. */
@@ -56,7 +56,7 @@ export function encodeTrailer(lines: number, bytes: number, crc: number): string
   return `${JSON.stringify({ lines, bytes, crc32: crc })}\n`;
 }
 
-/** Reads the whole file once. Throws SnapshotDamaged, or StoreTooNew. */
+/** Reads the whole file once. Throws SnapshotDamaged, or StoreVersionMismatch. */
 export async function checkFile(file: OpenFile, path: string): Promise<CheckedFile> {
   const size = await file.size();
   const edge = Math.max(0, size - EDGE_BYTES);
@@ -130,7 +130,7 @@ async function crcOf(file: OpenFile, bytes: number): Promise<number> {
 function parseHeader(text: string, path: string): Position {
   const { format, version, epoch, seq } = parseObject(text) ?? {};
   if (format !== FORMAT || typeof version !== 'number') throw new SnapshotDamaged(path, 'it has no header');
-  if (version > VERSION) throw new StoreTooNew(path, version, VERSION);
+  if (version !== VERSION) throw new StoreVersionMismatch(path, version, VERSION);
   if (typeof epoch !== 'string' || typeof seq !== 'number') throw new SnapshotDamaged(path, 'its header names no position');
   return { epoch, seq };
 }

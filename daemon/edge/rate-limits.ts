@@ -34,7 +34,8 @@ const OWN = {
   ...eachOf(300, ['SendUserCustomEvent', 'BypassModeration', 'UpdatePushNotificationPreferences']),
   ...eachOf(1_000, ['GetTask', 'GetRateLimits', 'GetBlockedUsers', 'QueryBannedUsers', 'QueryFutureChannelBans', 'GetFlagCount']),
   ...eachOf(1_000, ['ListRoles', 'SearchRoles', 'ListPermissions', 'GetPermission', 'GetUserGroup', 'ListUserGroups', 'SearchUserGroups']),
-  ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage']),
+  ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'DebugWhy', 'ListConsumers']),
+  ...eachOf(60, ['DeleteConsumer']),
 };
 
 const PER_MINUTE: ReadonlyMap<string, number> = new Map([...Object.entries(PUBLISHED), ...Object.entries(OWN)]);

@@ -8,7 +8,16 @@ import type { DataDirectory } from '../../store/data-dir.ts';
 import { openDataDirectory, openLocked } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import { Journal } from '../../store/journal.ts';
-import { encodeRecord, KIND_SEGMENT, RECORD_HEADER_BYTES, SEGMENT_VERSION, StoreTooNew, segmentSeed } from '../../store/record.ts';
+import {
+  encodeRecord,
+  KIND_SEGMENT,
+  RECORD_HEADER_BYTES,
+  readRecordHeader,
+  SEGMENT_VERSION,
+  StoreVersionMismatch,
+  segmentSeed,
+  writeRecordHeader,
+} from '../../store/record.ts';
 import { appendOne, draft, readToHead } from '../support/store-entries.ts';
 import { Random } from '../support/store-random.ts';
 import { SimDisk } from '../support/store-sim-disk.ts';
@@ -90,19 +99,19 @@ test('LG9 the bytes of a record are those the README describes; a change needs a
   const [content = assert.fail()] = disk.files().values();
   const at = content.readUInt32LE(8) + RECORD_HEADER_BYTES;
   const record = content.subarray(at);
-  assert.deepEqual([SEGMENT_VERSION, ENTRY_VERSION], [1, 1]);
+  assert.deepEqual([SEGMENT_VERSION, ENTRY_VERSION], [1, 2]);
   assert.equal(
     record.subarray(0, RECORD_HEADER_BYTES).toString('hex'),
     [
       'ff525354', // magic
-      '02010000', // kind, version
+      '02020000', // kind, version
       '60000000', // payload length
       '01000000', // facts
       '0100000000000000', // first seq
       '6c00000000000000', // synced
       '01401e18240a0600', // time
       'df42b06d', // CRC-32 of the payload
-      'e9256a16', // CRC-32 of the header
+      '1239f1c5', // CRC-32 of the header
     ].join(''),
   );
   assert.equal(
@@ -111,11 +120,27 @@ test('LG9 the bytes of a record are those the README describes; a change needs a
   );
 });
 
+test('LG9 an entry of another version is refused as such, not as damaged', async () => {
+  for (const version of [ENTRY_VERSION - 1, ENTRY_VERSION + 1]) {
+    const disk = new SimDisk(new Random(1));
+    await appendOne(await Journal.open({ directory: '/j', fileSystem: disk }), draft('e'));
+    const [[name, content] = assert.fail()] = [...disk.files()];
+    const at = content.readUInt32LE(8) + RECORD_HEADER_BYTES;
+    const header = readRecordHeader(content, at, segmentSeed(1));
+    assert.ok(header !== undefined);
+    writeRecordHeader(content, at, { ...header, version }, segmentSeed(1));
+    await assert.rejects(
+      Journal.open({ directory: '/j', fileSystem: SimDisk.holding(new Map([[name, content]]), new Random(1)) }),
+      (error) => error instanceof StoreVersionMismatch && error.message.includes(`has format version ${version}`),
+    );
+  }
+});
+
 test('LG9 a journal of a later version is refused as too new, not as damaged', async () => {
   const name = '/j/0000000000000001.journal';
   const future = encodeRecord(KIND_SEGMENT, SEGMENT_VERSION + 1, 1, '{}', segmentSeed(1));
   await assert.rejects(
     Journal.open({ directory: '/j', fileSystem: SimDisk.holding(new Map([[name, future]]), new Random(1)) }),
-    StoreTooNew,
+    StoreVersionMismatch,
   );
 });

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { renderSettingsMarkdown } from '../../daemon/cli/settings.ts';
+import type { RouteDialect } from '../../daemon/edge/endpoint.ts';
+import { ROUTES } from '../../daemon/edge/routes.ts';
 import { CLOSE } from '../../protocol/close-codes.ts';
 import { ERRORS } from '../../protocol/errors.ts';
 import { CLIENT_FRAMES } from '../../protocol/frames.ts';
@@ -47,6 +49,20 @@ test('HS6 every close code is documented, and every documented one exists', () =
   const documented = tableUnder('### Close codes').map(([code, name, reconnect]) => [code, name, reconnect]);
   const actual = Object.entries(CLOSE).map(([name, spec]) => [String(spec.code), name, spec.reconnect ? 'yes' : 'no']);
   assert.deepEqual(documented, actual);
+});
+
+test('HS6 every operation is documented with its paths, and every documented one exists', () => {
+  const paths = new Map<string, Record<RouteDialect, string[]>>();
+  for (const { operation, dialect, method, path } of ROUTES) {
+    const row = paths.get(operation) ?? { v1: [], v2: [], feeds: [] };
+    row[dialect].push(`${method} ${path.replaceAll(/:([a-z_]+)/g, '{$1}')}`);
+    paths.set(operation, row);
+  }
+  const actual = [...paths].map(([operation, { v1, v2, feeds }]) => [operation, v1.join(', '), v2.join(', '), feeds.join(', ')]);
+  assert.deepEqual(
+    tableUnder('## HTTP').map((cells) => cells.slice(0, 4)),
+    actual,
+  );
 });
 
 test('HS6 every client frame is documented, and every documented one exists', () => {

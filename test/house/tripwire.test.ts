@@ -10,11 +10,12 @@ import { CLIENT_FRAMES, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts';
 
 const DISK: readonly { readonly version: number; readonly hash: string; readonly what: string }[] = [
   { version: 1, hash: 'add3b1ffc13ddc57', what: 'first format' },
-  { version: 2, hash: 'x', what: 'documents in place of tasks; bans, mutes, blocks, flags and devices; custom events; more settings' },
+  { version: 2, hash: '7c0e8ac0f804d0a7', what: 'documents in place of tasks; bans, mutes, blocks, flags and devices; custom events; more settings. Data of version 1 is refused' },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [
   { version: 'roster.v1', hash: '0c5a836a817b6d86', what: 'first protocol' },
+  { version: 'roster.v1', hash: '77640b46dcbadb2a', what: 'durable consumers: durable in connect, ack; nothing breaks for older clients' },
 ];
 
 function hashOf(schema: object): string {
