@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { type Entry, type EntryDraft, lastSeq } from '../protocol/entry.ts';
 import type { Position } from '../protocol/position.ts';
 import { type AppendResult, type Log, LogClosed, LogTrimmed, LogUnavailable } from './log.ts';
+import { encodePayload } from './record.ts';
 import { Waiter, Wakeups } from './wakeups.ts';
 
 /**
@@ -86,6 +87,11 @@ export class MemoryLog implements Log {
     if (this.#closing) return Promise.reject(new LogClosed());
     if (after !== this.#promised) return Promise.resolve({ status: 'conflict', head: this.#promised });
     if (draft.facts.length === 0) return Promise.reject(new TypeError('an entry has at least one fact'));
+    try {
+      encodePayload(draft);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#promised = after + draft.facts.length;
     return new Promise((resolve, reject) => {
       this.#queue.push({ after, draft, resolve, reject });

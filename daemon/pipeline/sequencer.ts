@@ -9,6 +9,7 @@
  * - SQ4 When another writer was first (LG4), the batch is decided again on the new head.
  * - SQ5 When the outcome of an append is unknown (LG5), the log is read on to its head and the entry looked for.
  * - SQ6 The queue is bounded; over the bound a command is refused as `unavailable`, never parked.
+ * - SQ7 A batch whose entry would be longer than an entry may be is taken apart; a single command that is too long is refused.
  */
 import type { Command, Outcome } from '../../protocol/command.ts';
 import { lastSeq } from '../../protocol/entry.ts';
@@ -111,6 +112,12 @@ export class Sequencer {
         if (decision.draft.facts.length === 0 || (await this.#append(decision))) return decision.settle();
       }
     } catch (error) {
+      // SQ7: what is too long together may not be so apart.
+      if (error instanceof RangeError && jobs.length > 1) {
+        const middle = Math.ceil(jobs.length / 2);
+        await this.#runBatch(jobs.slice(0, middle));
+        return await this.#runBatch(jobs.slice(middle));
+      }
       const refusal = this.#explain(error);
       for (const job of jobs) job.reject(refusal);
     }
@@ -163,6 +170,7 @@ export class Sequencer {
 
   #explain(error: unknown): RosterError {
     if (error instanceof RosterError) return error;
+    if (error instanceof RangeError) return new RosterError('too_big', `the change is longer than an entry may be: ${error.message}`);
     if (error instanceof LogClosed) return new RosterError('unavailable', 'the daemon is shutting down');
     this.#options.onError(error);
     if (!(error instanceof LogUnavailable)) return new RosterError('unavailable');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { type Entry, lastSeq } from '../../protocol/entry.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import { Journal } from '../../store/journal.ts';
 import { type Log, LogClosed, LogTrimmed, LogUnavailable } from '../../store/log.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
@@ -171,6 +172,16 @@ function appendRules(open: Open): void {
 }
 
 function readRules(open: Open): void {
+  test('LG1 an entry longer than an entry may be is refused, and the next one follows', async () => {
+    const log = await open();
+    await assert.rejects(log.append(0, draft('long', { bytes: LIMITS.entryBytes })), RangeError);
+    await appendOne(log, draft('short'));
+    assert.deepEqual(
+      (await readToHead(log)).map(({ id }) => id),
+      ['short'],
+    );
+  });
+
   test('LG6 reading yields stored entries once and in order, then live ones', async () => {
     const log = await open();
     for (let i = 0; i < 30; i++) await appendOne(log, draft(`s${i}`, { facts: 1 + (i % 3), bytes: 100 }));

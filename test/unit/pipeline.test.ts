@@ -195,3 +195,31 @@ test('SN2 the indexes that are filled after a load hold what was loaded and what
   assert.equal(directory.isIndexed, true);
   assert.equal([...directory.idsByTeam('red')].length, 1_000);
 });
+
+test('SQ7 a batch too long for one entry is taken apart; a single command that is too long is refused and nothing else', async () => {
+  const roster = await openRoster();
+  const task = (id: string, megabytes: number): Command => ({
+    kind: 'docs',
+    changes: [
+      {
+        kind: 'task',
+        id,
+        doc: { id, kind: 'test', status: 'completed', created_at: 0, updated_at: 0, result: { text: 'x'.repeat(megabytes * 1024 * 1024) } },
+      },
+    ],
+  });
+  const answers = await Promise.allSettled([
+    roster.submit(task('a', 40), 'bulk'),
+    roster.submit(task('b', 65), 'bulk'),
+    roster.submit(task('c', 40), 'bulk'),
+  ]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  await assert.rejects(roster.submit(task('b', 65), 'bulk'), refusedAs('too_big'));
+  assert.deepEqual(
+    [...roster.directory.docs.all('task')].map(({ id }) => id),
+    ['a', 'c'],
+  );
+});
