@@ -137,6 +137,8 @@ export function compareUsers(sort: readonly SortSpec[]): (a: StoredUser, b: Stor
       const left = read(a, false);
       const right = read(b, false);
       if (left === right) continue;
+      // Times and numbers are most of what is sorted by; two of them need no look at their types.
+      if (typeof left === 'number' && typeof right === 'number') return left < right ? -direction : direction;
       if (left === undefined || left === null) {
         if (right === undefined || right === null) continue;
         return 1;

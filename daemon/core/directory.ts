@@ -46,7 +46,7 @@ export interface UserChange {
 
 /** One line of a snapshot. Users and tombstones are most of it; the other kinds come first. */
 export type DirectoryLine =
-  | { readonly state: { readonly time: number; readonly app: AppSettings; readonly entries: readonly string[] } }
+  | { readonly state: { readonly time: number; readonly app: AppSettings; readonly app_seq?: number; readonly entries: readonly string[] } }
   | { readonly doc: DocChange }
   | { readonly usage: UsagePeriod }
   | { readonly user: StoredUser }
@@ -75,6 +75,7 @@ export class Directory {
   readonly #entryIds = new Set<string>();
   readonly #views = new Set<FrozenView>();
   #app: AppSettings = DEFAULT_APP;
+  #appSeq = 0;
   #epoch: string;
   #seq: number;
   #time = 0;
@@ -100,6 +101,11 @@ export class Directory {
 
   get app(): AppSettings {
     return this.#app;
+  }
+
+  /** Position of the last change of the settings; 0 when they never changed. */
+  get appSeq(): number {
+    return this.#appSeq;
   }
 
   /** Users that are not deleted. */
@@ -143,6 +149,11 @@ export class Directory {
   idsByTeam(team: string): Iterable<string> {
     while (this.indexStep());
     return this.#teams.get(team);
+  }
+
+  countInTeam(team: string): number {
+    while (this.indexStep());
+    return this.#teams.count(team);
   }
 
   /** Every team that has a living user, in no order. */
@@ -191,6 +202,7 @@ export class Directory {
         return undefined;
       case 'app':
         this.#app = fact.app;
+        this.#appSeq = seq;
         return undefined;
     }
   }
@@ -243,7 +255,9 @@ export class Directory {
    * view until `release`. Costs memory only for users that change while it is open.
    */
   freeze(): FrozenView {
-    const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, entries: [...this.#entryIds] } }];
+    const head: DirectoryLine[] = [
+      { state: { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries: [...this.#entryIds] } },
+    ];
     for (const usage of this.usage.lines()) head.push({ usage });
     const view = new FrozenView(this.position, this.#alive, head, this.#records, this.#docs, () => this.#views.delete(view));
     this.#views.add(view);
@@ -289,6 +303,8 @@ export class Directory {
     else if ('usage' in line) this.usage.load(line.usage);
     else {
       this.#app = line.state.app;
+      // A snapshot that does not say when they changed may be from just after it.
+      this.#appSeq = line.state.app_seq ?? this.#seq;
       this.#time = line.state.time;
       for (const id of line.state.entries) this.#entryIds.add(id);
     }
