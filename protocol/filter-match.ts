@@ -101,9 +101,19 @@ export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: Stor
           ? ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined)
           : ({ custom }) => custom[only];
       }
+      if (path.some((key) => key in Object.prototype)) {
+        return ({ custom }) => {
+          let value: Json | undefined = custom;
+          for (const key of path) value = value !== undefined && isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+          return value;
+        };
+      }
       return ({ custom }) => {
         let value: Json | undefined = custom;
-        for (const key of path) value = value !== undefined && isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+        for (let i = 0; i < path.length; i++) {
+          if (value === undefined || !isObject(value)) return undefined;
+          value = value[path[i] ?? ''];
+        }
         return value;
       };
     }

@@ -123,6 +123,11 @@ export class Directory {
     return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
   }
 
+  /** Everyone there is or was, deleted users and tombstones too. */
+  records(): Iterable<StoredUser | Tombstone> {
+    return this.#records.values();
+  }
+
   *users(): Iterable<StoredUser> {
     for (const record of this.#records.values()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
@@ -255,9 +260,7 @@ export class Directory {
    * view until `release`. Costs memory only for users that change while it is open.
    */
   freeze(): FrozenView {
-    const head: DirectoryLine[] = [
-      { state: { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries: [...this.#entryIds] } },
-    ];
+    const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries: [...this.#entryIds] } }];
     for (const usage of this.usage.lines()) head.push({ usage });
     const view = new FrozenView(this.position, this.#alive, head, this.#records, this.#docs, () => this.#views.delete(view));
     this.#views.add(view);
