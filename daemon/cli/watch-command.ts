@@ -8,12 +8,14 @@ import { type ClientCommands, type ClientSettings, checkedUrl, daemonUrl } from 
 import { type CommandIo, EXIT } from './io.ts';
 import { serverToken } from './token.ts';
 import { type WatchOptions, watch } from './watch.ts';
-import { formatEvent } from './watch-format.ts';
+import { formatEvent, formatPresenceState } from './watch-format.ts';
+import type { HandOn } from './watch-outflow.ts';
 
 interface WatchFlags {
   readonly url?: string;
   readonly ids?: string[];
   readonly filter?: Record<string, unknown>;
+  readonly presence?: true;
   readonly json?: true;
 }
 
@@ -24,17 +26,19 @@ export function addWatchCommand(program: Command, io: CommandIo, exit: { code: n
     .addOption(new Option('--url <url>', 'address of the daemon. Default: http://<listen>').argParser(checkedUrl))
     .addOption(new Option('--ids <ids>', 'only these users, comma-separated').argParser(checkedIds))
     .addOption(new Option('--filter <json>', 'only users that match, as in a query').argParser(checkedFilter).conflicts('ids'))
+    .option('--presence', 'print who comes online and goes offline, too')
     .option('--json', 'print the events as they come, one JSON object per line');
   addSettings(command);
   command.addHelpText(
     'after',
     `
-It stays connected until Ctrl-C, and after a cut resumes behind the last event, so that none is missing or printed twice.
+It stays connected over Socket.IO until Ctrl-C, and after a cut resumes behind the last event, so that none is missing or
+printed twice. Who comes and goes while it is not connected is not told; it is told who is online once it is connected again.
 What it has to say besides events (connected, resync, …) goes to stderr.
 
 Examples:
   $ rosterd watch
-  $ rosterd watch --ids ann,bob
+  $ rosterd watch --ids ann,bob --presence
   $ rosterd watch --filter '{"role":"admin"}' --json | jq .user.id`,
   );
   command.action(async (flags: WatchFlags) => {
@@ -50,18 +54,31 @@ async function watchAndPrint(flags: WatchFlags, { config, credentials }: ClientS
     apiKey: credentials.apiKey,
     token: () => serverToken(credentials.apiSecret),
     interest: interestOf(flags),
+    presence: flags.presence === true,
   };
+  const onTalk = (text: string): void => void io.stderr.write(`rosterd: ${text}\n`);
   const end = await watch(options, {
     clock: systemClock,
     random: Math.random,
-    onEvent: (event) => (io.stdout.write(`${flags.json ? JSON.stringify(event) : formatEvent(event)}\n`) ? undefined : io.stdout.drained()),
-    onTalk: (text) => io.stderr.write(`rosterd: ${text}\n`),
+    onEvent: printer(flags, io, onTalk),
+    onTalk,
     stop: stop.signal,
   });
   undo();
   if (end.kind === 'stopped') return EXIT.interrupted;
   io.stderr.write(`rosterd: ${end.reason}\n`);
   return EXIT.failed;
+}
+
+/** Without --json, who is online after a cut is talk: nobody came or went. */
+function printer({ json }: WatchFlags, { stdout }: CommandIo, onTalk: (text: string) => void): HandOn {
+  return (event) => {
+    if (!json && event.type === 'presence.state') {
+      onTalk(formatPresenceState(event));
+      return undefined;
+    }
+    return stdout.write(`${json ? JSON.stringify(event) : formatEvent(event)}\n`) ? undefined : stdout.drained();
+  };
 }
 
 function interestOf({ ids, filter }: WatchFlags): WatchOptions['interest'] {

@@ -4,9 +4,19 @@ import { isObject } from '../../protocol/json.ts';
 const SHOWN_CHARS = 200;
 const TYPE_WIDTH = 'user.reactivated'.length;
 
-/** `2026-05-17 14:35:23.313  #1234  user.updated  ann  created  "Ann"  role=admin  custom={"plan":"pro"}` */
+/**
+ * `2026-05-17 14:35:23.313  #1234  user.updated  ann  created  "Ann"  role=admin  custom={"plan":"pro"}`, or of someone who
+ * came or went: `2026-05-17 14:35:23.313  online   ann`
+ */
 export function formatEvent(event: Readonly<Record<string, unknown>>): string {
   const user = isObject(event.user) ? event.user : {};
+  if (event.type === 'user.presence.changed') {
+    return [
+      time(event.created_at),
+      (user.online === true ? 'online' : 'offline').padEnd('offline'.length),
+      plain(String(user.id ?? '-')),
+    ].join('  ');
+  }
   const parts = [
     time(event.created_at),
     `#${String(event.seq ?? '?')}`,
@@ -15,6 +25,12 @@ export function formatEvent(event: Readonly<Record<string, unknown>>): string {
   ];
   parts.push(...(event.type === 'user.deleted' ? deletion(event) : description(event, user)));
   return parts.join('  ');
+}
+
+/** `online now: ann, bob`, from a `presence.state`. */
+export function formatPresenceState({ reset, online }: Readonly<Record<string, unknown>>): string {
+  const ids = Array.isArray(online) ? online.map(String) : [];
+  return `${reset === true ? 'online now' : 'online, too'}: ${ids.length === 0 ? 'nobody' : plain(ids.join(', '))}`;
 }
 
 function time(value: unknown): string {
@@ -32,7 +48,6 @@ function description(event: Readonly<Record<string, unknown>>, user: Readonly<Re
   if (typeof user.name === 'string') parts.push(quoted(user.name));
   if (typeof user.role === 'string' && user.role !== 'user') parts.push(`role=${plain(user.role)}`);
   if (Array.isArray(user.teams) && user.teams.length > 0) parts.push(`teams=${plain(user.teams.join(','))}`);
-  if (event.type === 'user.presence.changed') parts.push(user.online === true ? 'online' : 'offline');
   if (isObject(user.custom) && Object.keys(user.custom).length > 0) parts.push(`custom=${quoted(user.custom)}`);
   return parts;
 }
