@@ -38,6 +38,8 @@ export const ConnectFrame = Type.Object({
   /** The last position the client has seen; everything later follows, or the answer says `resumed: false`. */
   resume: Type.Optional(Position),
   subs: Type.Optional(Type.Array(Sub, { maxItems: LIMITS.subsPerConnection })),
+  /** Of what was missed, only the newest state of each user is wanted: see the wire reference. Default: every event. */
+  conflate: Type.Optional(Type.Boolean()),
   /** Server token only: the daemon keeps the position that this consumer acknowledged, and goes on from there. */
   durable: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,64}$' })),
   dates: Type.Optional(Type.Union([Type.Literal('rfc3339'), Type.Literal('ns')])),

@@ -11,11 +11,13 @@ import type { OnStoreEvent, StoreEvent } from '../../store/events.ts';
 import { createAuthenticator } from '../edge/auth.ts';
 import { createHttp } from '../edge/http-server.ts';
 import { Admission } from '../edge/live/admission.ts';
+import { ConnectGate } from '../edge/live/connect-gate.ts';
 import { Consumers } from '../edge/live/consumers.ts';
 import { LiveConnections } from '../edge/live/live-control.ts';
 import { LiveServer } from '../edge/live/live-server.ts';
-import { SessionRegistry } from '../edge/live/session-registry.ts';
+import { HEARTBEAT, type Heartbeat, SessionRegistry } from '../edge/live/session-registry.ts';
 import { SocketIoServer } from '../edge/live/socket-io-server.ts';
+import { RateLimits } from '../edge/rate-limits.ts';
 import { signToken } from '../edge/sign-token.ts';
 import { createUrlSigner } from '../edge/signed-urls.ts';
 import { Files } from '../jobs/files.ts';
@@ -48,10 +50,19 @@ export interface DaemonOptions {
   readonly logger: Logger;
   /** The daemon cannot go on: its log failed, or cannot be followed. The process should end. */
   readonly onFatal: () => void;
+  /** Of live connections. Default: that of the protocol. */
+  readonly heartbeat?: Heartbeat;
 }
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
-export async function startDaemon({ config, credentials, openStore, logger, onFatal }: DaemonOptions): Promise<RunningDaemon> {
+export async function startDaemon({
+  config,
+  credentials,
+  openStore,
+  logger,
+  onFatal,
+  heartbeat = HEARTBEAT,
+}: DaemonOptions): Promise<RunningDaemon> {
   const data = await openStore(config, (event) => {
     logStoreEvent(logger, event);
     // After a failed sync only a new process can find out what is on the disk; without the lock another one may be writing.
@@ -86,7 +97,7 @@ export async function startDaemon({ config, credentials, openStore, logger, onFa
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
     });
-    const edge = await startEdge({ config, credentials, roster, files, logger });
+    const edge = await startEdge({ config, credentials, roster, files, logger, heartbeat });
     return {
       url: edge.url,
       roster,
@@ -109,9 +120,10 @@ interface EdgeParts {
   readonly roster: Roster;
   readonly files: Files;
   readonly logger: Logger;
+  readonly heartbeat: Heartbeat;
 }
 
-async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, files, logger }: EdgeParts) {
+async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, files, logger, heartbeat }: EdgeParts) {
   const authenticator = createAuthenticator({
     apiKey,
     apiSecret,
@@ -119,7 +131,7 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     now: Date.now,
     reuseHardDeleted: config.idsReuseHardDeleted,
   });
-  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app });
+  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat });
   const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
   const consumers = new Consumers({ roster, nowMs: Date.now, onError });
   roster.onEvents((events, settingsChanged) => {
@@ -130,6 +142,7 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     config.tlsCert === undefined || config.tlsKey === undefined
       ? undefined
       : { cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) };
+  const rateLimits = new RateLimits({ mode: config.rateLimits, overrides: config.rateLimitOverrides });
   let url = '';
   const urls = createUrlSigner({ secret: apiSecret, baseUrl: () => config.publicUrl ?? url, now: Date.now });
   const http = createHttp({
@@ -146,11 +159,12 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
     logger,
     origins: config.origins,
     live: new LiveConnections({ roster, sessions, consumers }),
-    rateLimits: { mode: config.rateLimits, overrides: config.rateLimitOverrides },
+    rateLimits,
     ...(tls === undefined ? {} : { tls }),
   });
   const retryMs = Math.max(1_000, config.drainMs);
-  const context = { roster, authenticator, apiKey, sessions, consumers, logger, nowMs: Date.now, retryMs };
+  const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, random: Math.random });
+  const context = { roster, authenticator, apiKey, sessions, consumers, gate, rateLimits, logger, nowMs: Date.now, retryMs };
   const admission = new Admission({
     origins: config.origins,
     connectionsMax: config.connectionsMax,
@@ -158,7 +172,7 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
   });
   const live = new LiveServer({ context, admission, stallMs: STALL_MS });
   live.attach(http.server);
-  const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS });
+  const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();

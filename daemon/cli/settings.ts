@@ -120,6 +120,12 @@ export const SETTINGS = {
     kind: count(1, 10_000_000, 'no limit'),
     fallback: 0,
   }),
+  connectsWaitingMax: setting({
+    key: 'connects_waiting_max',
+    doc: 'Connects that may wait for their turn when many clients come back at once; more are told to come back a little later.',
+    kind: count(0, 1_000_000),
+    fallback: 2_000,
+  }),
   rateLimits: setting<'off' | 'clients' | 'all'>({
     key: 'rate_limits',
     doc: 'Who is rate-limited: nobody, callers with a user token, or server tokens as well.',

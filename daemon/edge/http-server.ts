@@ -27,7 +27,8 @@ export interface HttpOptions {
   readonly logger: EdgeLogger;
   /** Web pages that may call: see origins.ts. */
   readonly origins: readonly string[];
-  readonly rateLimits: RateLimitOptions;
+  /** Counters that are shared with others, or what to make own ones from. */
+  readonly rateLimits: RateLimits | RateLimitOptions;
   readonly live: LiveControl;
   readonly services: Services;
   readonly urls: UrlSigner;
@@ -151,7 +152,7 @@ class HttpEdge {
   constructor(options: HttpOptions, endpoints: readonly Endpoint[]) {
     this.#options = options;
     this.#endpoints = endpoints;
-    this.#limits = new RateLimits(options.rateLimits);
+    this.#limits = options.rateLimits instanceof RateLimits ? options.rateLimits : new RateLimits(options.rateLimits);
   }
 
   async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {

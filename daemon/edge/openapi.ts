@@ -177,7 +177,7 @@ function mapsMended(schema: unknown): unknown {
 }
 
 /** Puts every schema with a title into `schemas`, and a reference in its place. Throws when a title stands for two different ones. */
-function hoist(schema: JsonSchema, schemas: Map<string, JsonSchema>): JsonSchema {
+export function hoist(schema: JsonSchema, schemas: Map<string, JsonSchema>): JsonSchema {
   const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, hoistInside(value, schemas)]));
   const { title } = inner;
   if (typeof title !== 'string') return inner;

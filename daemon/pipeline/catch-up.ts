@@ -4,11 +4,14 @@
  * in chunks, only as fast as the socket drains, so a subscriber that is ten
  * thousand events behind costs a chunk, not ten thousand events. Subscribers
  * that want everything share their chunks, which end at round positions so that
- * those who start at different ones soon read the same.
+ * those who start at different ones soon read the same. A subscriber that asked for it gets of each chunk only the newest
+ * state of each user.
  */
 import pLimit from 'p-limit';
 import { type Log, LogClosed, LogTrimmed } from '../../store/log.ts';
 import type { History } from '../core/history.ts';
+import { Conflation } from './conflation.ts';
+import type { EventForm } from './event-form.ts';
 import type { Hub } from './hub.ts';
 import { decoration } from './interest.ts';
 import { batchFromLog, type EventBatch, type LiveEvent } from './live-event.ts';
@@ -33,11 +36,21 @@ interface Chunk {
   readonly position: number;
 }
 
-/** What is wanted of the past: how an event is told (undefined: not at all), and where to stop. */
+/** What is wanted of the past: a stretch that takes events and makes frames of them, and where to stop. */
 interface Wanted {
-  readonly tell: (event: LiveEvent) => Buffer | undefined;
+  readonly stretch: Stretch;
   readonly isEnd: (event: LiveEvent, bytes: number, events: number) => boolean;
 }
+
+/** Events on their way into one chunk. */
+interface Stretch {
+  take(event: LiveEvent): void;
+  readonly bytes: number;
+  readonly frames: readonly Buffer[];
+}
+
+/** How an event is told; undefined: not at all. */
+type Tell = (event: LiveEvent) => Buffer | undefined;
 
 interface Sources {
   readonly log: Log;
@@ -82,27 +95,27 @@ export class CatchUp {
   }
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
-    const { form, interests } = subscriber;
+    const { form, interests, conflates } = subscriber;
+    const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS;
+    if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), form), isEnd });
     const all = subscriber.onlyAll;
     if (all !== undefined && all.since <= position) {
       const told = allDecoration(all.name);
       const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
-      const wanted: Wanted = { tell: (event) => event.frame(form, told), isEnd: ({ seq }) => seq >= end };
-      return this.#sharedChunk(`${form} ${position} ${told}`, position, end, wanted);
+      const tell: Tell = (event) => event.frame(form, told);
+      return this.#sharedChunk(`${form} ${position} ${told}`, position, end, tell);
     }
-    return this.#read(position, {
-      tell: (event) => {
-        const told = decoration(interests.values(), event);
-        return told === undefined ? undefined : event.frame(form, told);
-      },
-      isEnd: (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS,
-    });
+    const tell: Tell = (event) => {
+      const told = decoration(interests.values(), event);
+      return told === undefined ? undefined : event.frame(form, told);
+    };
+    return this.#read(position, { stretch: new EachOf(tell), isEnd });
   }
 
-  #sharedChunk(key: string, position: number, end: number, wanted: Wanted): Promise<Chunk> {
+  #sharedChunk(key: string, position: number, end: number, tell: Tell): Promise<Chunk> {
     const kept = this.#shared.get(key);
     if (kept !== undefined) return kept;
-    const made = this.#read(position, wanted);
+    const made = this.#read(position, { stretch: new EachOf(tell), isEnd: ({ seq }) => seq >= end });
     this.#shared.set(key, made);
     const [oldest] = this.#shared.keys();
     if (this.#shared.size > CHUNKS_KEPT && oldest !== undefined) this.#shared.delete(oldest);
@@ -143,9 +156,7 @@ export class CatchUp {
 /** A chunk that is being filled; exact to the event. */
 class Filling {
   readonly #wanted: Wanted;
-  readonly #frames: Buffer[] = [];
   #position: number;
-  #bytes = 0;
   #events = 0;
 
   constructor(position: number, wanted: Wanted) {
@@ -155,21 +166,50 @@ class Filling {
 
   /** False when the chunk is full. */
   take(batch: EventBatch): boolean {
+    const { stretch, isEnd } = this.#wanted;
     for (const event of batch.events) {
       if (event.seq <= this.#position) continue;
-      const frame = this.#wanted.tell(event);
-      if (frame !== undefined) {
-        this.#frames.push(frame);
-        this.#bytes += frame.length;
-      }
+      stretch.take(event);
       this.#position = event.seq;
-      if (this.#wanted.isEnd(event, this.#bytes, ++this.#events)) return false;
+      if (isEnd(event, stretch.bytes, ++this.#events)) return false;
     }
     this.#position = Math.max(this.#position, batch.last);
     return true;
   }
 
   get chunk(): Chunk {
-    return { bytes: this.#frames.length === 0 ? undefined : Buffer.concat(this.#frames), position: this.#position };
+    const { frames } = this.#wanted.stretch;
+    return { bytes: frames.length === 0 ? undefined : Buffer.concat(frames), position: this.#position };
   }
+}
+
+/** Every event is told. */
+class EachOf implements Stretch {
+  readonly frames: Buffer[] = [];
+  readonly #tell: Tell;
+  bytes = 0;
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  take(event: LiveEvent): void {
+    const frame = this.#tell(event);
+    if (frame === undefined) return;
+    this.frames.push(frame);
+    this.bytes += frame.length;
+  }
+}
+
+/** Of each user, the newest state is told. */
+function newestOf(conflation: Conflation, form: EventForm): Stretch {
+  return {
+    take: (event) => conflation.take(event),
+    get bytes() {
+      return conflation.bytes;
+    },
+    get frames() {
+      return conflation.frames(form);
+    },
+  };
 }

@@ -182,6 +182,8 @@ export class Hub {
     if (isLive) this.#router.remove(subscriber);
     edit(subscriber.interests);
     if (isLive) this.#router.add(subscriber);
+    // A new state object: a chunk that is being read for what it wanted before is thrown away.
+    else if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
   }
 
   /** Sends a subscriber back to `position`, to read everything after it again as far as its interests ask for it. */

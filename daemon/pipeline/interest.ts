@@ -38,6 +38,9 @@ export interface InterestOptions {
   readonly sight?: Sight | undefined;
 }
 
+/** Of an event, what decides who is told of it. */
+export type Told = Pick<LiveEvent, 'seq' | 'type' | 'id' | 'audience' | 'before' | 'after' | 'knowsBefore' | 'online'>;
+
 /** `hidden`: the user went out of sight; it is named, and nothing of it is shown. */
 export type Concern = Match | boolean | 'hidden';
 
@@ -65,7 +68,7 @@ export class Interest {
   }
 
   /** How the event concerns this interest: `enter`, `stay` or `leave` where membership can change, `true` where it cannot. */
-  concerns(event: LiveEvent): Concern {
+  concerns(event: Told): Concern {
     if (event.seq <= this.since || !this.#mayHear(event)) return false;
     const concern = this.#concern(event);
     // A deleted user is judged by what it was: of the teams of a pruned one nothing is left.
@@ -75,7 +78,7 @@ export class Interest {
     return !event.knowsBefore || (event.before !== undefined && this.#sight(event.before)) ? 'hidden' : false;
   }
 
-  #concern(event: LiveEvent): Match | boolean {
+  #concern(event: Told): Match | boolean {
     switch (this.want.kind) {
       case 'all':
         return true;
@@ -88,7 +91,7 @@ export class Interest {
   }
 
   /** Why the event is told under this interest or not, in words; for an operator who asks. */
-  explain(event: LiveEvent): string {
+  explain(event: Told): string {
     if (event.seq <= this.since) return `not told: the subscription begins after position ${this.since}`;
     if (!this.#mayHear(event))
       return `not told: ${event.audience === 'server' ? 'only servers' : 'only the user itself and servers'} hear of ${event.type}`;
@@ -117,7 +120,7 @@ export class Interest {
     }
   }
 
-  #mayHear({ audience }: LiveEvent): boolean {
+  #mayHear({ audience }: Told): boolean {
     return audience === 'all' || this.reach === 'server' || (audience === 'self' && this.reach === 'self');
   }
 
@@ -140,7 +143,7 @@ export class Interest {
     }
   }
 
-  #membership({ after, before, knowsBefore, online }: LiveEvent): Match | false {
+  #membership({ after, before, knowsBefore, online }: Told): Match | false {
     const matches = this.#matches ?? (() => false);
     const isIn = isAlive(after) && matches(after, online);
     // Read back from the log, the state before is not known. Telling a receiver that a user entered or left which it
@@ -166,7 +169,7 @@ export const HIDDEN = 'hidden';
  * (`,"sub":["a","b"],"match":"enter"`), or undefined when it is not told at all.
  * Over several interests, the event enters if it was in none of them before, and leaves if it is in none after.
  */
-export function decoration(interests: Iterable<Interest>, event: LiveEvent): string | undefined {
+export function decoration(interests: Iterable<Interest>, event: Told): string | undefined {
   return joined(interests, (interest) => interest.concerns(event));
 }
 

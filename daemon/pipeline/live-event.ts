@@ -16,6 +16,8 @@ import { HIDDEN } from './interest.ts';
 /** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
 const FRAMES_KEPT = 4;
 
+const STATES: ReadonlySet<string> = new Set(['user.updated', 'user.deactivated', 'user.reactivated', 'user.deleted']);
+
 export class LiveEvent {
   readonly seq: number;
   readonly type: string;
@@ -45,6 +47,17 @@ export class LiveEvent {
 
   get id(): string {
     return this.after.id;
+  }
+
+  /** Whether it says nothing but how the user is now: a later one of the kind then says all that there is to say. */
+  get isState(): boolean {
+    return STATES.has(this.type) && this.audience === 'all';
+  }
+
+  /** The user is there from this event on: new, or given back. */
+  get arrival(): 'created' | 'restored' | undefined {
+    const event = this.#fact.t === 'user' ? this.#fact.event : undefined;
+    return event === 'created' || event === 'restored' ? event : undefined;
   }
 
   /** The frame for a receiver whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */

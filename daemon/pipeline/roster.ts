@@ -113,7 +113,7 @@ export class Roster {
       isVisible: (id) => isVisible(directory.user(id)),
       onChange: (changes) => this.#presenceChanged(changes),
     });
-    const online = this.online.bind(this);
+    const online = this.toldOnline.bind(this);
     const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
     this.#history = new History<EventBatch>(directory.seq, options.historyBytes);
     const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, online, onError });
@@ -158,7 +158,7 @@ export class Roster {
   }
 
   #applied(entry: Entry, changes: readonly UserChange[]): void {
-    const batch = batchOf(entry, changes, (id) => this.online(id));
+    const batch = batchOf(entry, changes, (id) => this.toldOnline(id));
     this.#history.push(batch);
     // Sessions that an event makes impossible end before it, so that nothing follows their goodbye.
     this.#listener(
@@ -219,6 +219,14 @@ export class Roster {
     return this.presence.isOnline(id) && isVisible(this.directory.user(id));
   }
 
+  /**
+   * Has a visible live connection, as far as subscribers were told. What they are told of a user must lead on from that: of
+   * somebody who comes and is deleted at once, or goes at once, they hear neither the one nor the other.
+   */
+  toldOnline(id: string): boolean {
+    return this.presence.visible.has(id);
+  }
+
   /** Rejects with RosterError. `live` is for what a person waits for; `bulk` for many users at once. */
   submit(command: Command, lane: Lane): Promise<Outcome> {
     return this.#sequencer.submit(command, lane);
@@ -255,7 +263,7 @@ export class Roster {
     const stop = new AbortController();
     for await (const entry of log.read(seq - 1, stop.signal)) {
       stop.abort();
-      return batchFromLog(entry, (id) => this.online(id)).events.find((event) => event.seq === seq);
+      return batchFromLog(entry, (id) => this.toldOnline(id)).events.find((event) => event.seq === seq);
     }
     return undefined;
   }

@@ -32,6 +32,8 @@ export class Subscriber {
   readonly form: EventForm;
   readonly interests = new Map<string, Interest>();
   state: SubscriberState = { kind: 'live' };
+  /** While it is behind, the newest state of each user is enough for it. */
+  conflates = false;
   /** Set while it is behind and someone came or went: presence has no past to read, so its state is told anew afterwards. */
   missedPresence = false;
   /** Tells the peer who of its subscriptions is online now. */

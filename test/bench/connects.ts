@@ -55,7 +55,7 @@ async function plainRound(mode: 'ws-framed' | 'socket.io'): Promise<Rate> {
 }
 
 async function rosterRound(): Promise<{ create: Rate; merge: Rate }> {
-  const rosterd = await startRosterd();
+  const rosterd = await startRosterd(['--rate-limits', 'off']);
   try {
     (await Swarm.open(rosterd.server.port, WARM_UP, userGreeting('early', WARM_UP))).cut();
     const greeting = userGreeting('user', CONNECTS);

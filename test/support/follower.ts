@@ -21,6 +21,8 @@ export interface FollowerOptions {
   /** The subscription, without its name. */
   readonly want: Record<string, unknown>;
   readonly presence?: boolean;
+  /** Sees everyone all the time, so that it can always go on where it was. */
+  readonly isServer: boolean;
 }
 
 /** One connection, whatever its transport. */
@@ -56,6 +58,7 @@ export class Follower {
   #position: { epoch: string; seq: number } | undefined;
   #isComplete = false;
   #isPaused = false;
+  #connecting: Promise<boolean> | undefined;
   #snapshots: Promise<void> = Promise.resolve();
 
   constructor(options: FollowerOptions) {
@@ -82,21 +85,25 @@ export class Follower {
   }
 
   /** Connects, or connects again. False when it was refused. */
-  async connect(): Promise<boolean> {
+  connect(): Promise<boolean> {
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<boolean> {
     if (this.#wire !== undefined) return true;
-    const { want, presence, connect, name } = this.options;
+    const { want, presence, connect, name, isServer } = this.options;
     // A snapshot that was cut off is no position to go on from.
     const resume = this.#isComplete ? this.#position : undefined;
     const subs = [{ sub: SUB, ...want, ...(presence === true ? { presence } : {}) }];
     const frame = { ...connect(), subs, ...(resume === undefined ? {} : { resume }) };
     const opened = this.options.transport === 'ws' ? await this.#openWs(frame) : await this.#openIo(frame);
     if (opened === undefined) return false;
-    if (opened.resumed !== (resume !== undefined) && !this.mayResync) this.breaches.push(`${name}: not resumed from ${resume?.seq}`);
+    if (opened.resumed !== (resume !== undefined) && isServer) this.breaches.push(`${name}: not resumed from ${resume?.seq}`);
     return true;
   }
-
-  /** Whether a resume may be answered with a snapshot. */
-  mayResync = true;
 
   async #openWs(frame: Record<string, unknown>): Promise<Frame | undefined> {
     let client: LiveClient;
@@ -232,7 +239,10 @@ export class Follower {
   #event(frame: Frame): void {
     const { type, seq, user, sub, match, custom } = frame;
     const last = Math.max(this.seqs.at(-1) ?? 0, this.since);
-    if (seq <= last) this.breaches.push(`${this.options.name}: event ${seq} came after ${last}`);
+    if (seq <= last) {
+      const during = `${type} ${user.id} rev ${user.rev}, since ${this.since}, at ${this.#position?.seq}`;
+      this.breaches.push(`${this.options.name}: event ${seq} came after ${last} (${during})`);
+    }
     this.seqs.push(seq);
     this.#moveTo(seq);
     if (sub?.includes(SUB) !== true && type !== 'user.hidden') return;
@@ -292,4 +302,3 @@ export class Follower {
     }
   }
 }
-

@@ -10,6 +10,7 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { loadConfig } from '../../daemon/cli/config.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve.ts';
+import type { Heartbeat } from '../../daemon/edge/live/session-registry.ts';
 import { encodeToken } from '../../protocol/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { checkAnswer } from './answer-check.ts';
@@ -36,6 +37,7 @@ export interface WorldOptions {
   readonly openStore?: OpenStore;
   /** Every log line, as one JSON text. */
   readonly onLog?: (line: string) => void;
+  readonly heartbeat?: Heartbeat;
 }
 
 export interface HttpAnswer {
@@ -72,6 +74,7 @@ export class World {
       openStore: options.openStore ?? ((_, onEvent) => openDataDirectory(data, { onEvent })),
       logger: pino({ level: config.logLevel }, { write: (line: string) => options.onLog?.(line) }),
       onFatal: () => {},
+      ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
     });
     const world = new World(daemon, data);
     t.after(async () => {

@@ -18,12 +18,14 @@ import type { Caller } from '../auth.ts';
 import {
   closeReasonOf,
   connectUser,
+  countConnect,
   type Explanation,
   explain,
   type LiveContext,
   OWN,
   ownInterest,
   refusalOf,
+  retryHint,
   WATCHED,
   watchUsers,
 } from './live-context.ts';
@@ -58,12 +60,16 @@ export class ChatSession implements LiveSession {
 
   /** Opens the session from the query of the upgrade request. A refusal is told over the open socket, then it closes. */
   async open(query: URLSearchParams): Promise<void> {
+    let leave = (): void => {};
     try {
-      await this.#connect(query);
+      leave = await this.#context.gate.enter(query.toString().length);
+      if (!this.#isClosed) await this.#connect(query);
     } catch (error) {
       if (!(error instanceof RosterError)) this.#context.logger.error({ err: error }, 'unexpected error in /connect');
       const refusal = error instanceof RosterError ? error : new RosterError('internal');
       this.end(refusal, closeReasonOf(refusal.kind));
+    } finally {
+      leave();
     }
   }
 
@@ -78,6 +84,7 @@ export class ChatSession implements LiveSession {
     const claimed = payload.user_id ?? details.id;
     if (caller.kind !== 'user') throw new RosterError('auth', 'a user token is needed');
     if (claimed !== undefined && claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
+    await countConnect(this.#context, caller, query.get('X-Stream-Client') ?? undefined);
     const { users } = await connectUser(roster, caller.id, { ...details, id: caller.id });
     const me = users[0]?.user;
     if (me === undefined || this.#isClosed) return;
@@ -132,8 +139,14 @@ export class ChatSession implements LiveSession {
 
   end(error: RosterError, reason: CloseReason): void {
     if (this.#isClosed) return;
-    const body = renderChatError(error, 'Connect', '0ms');
-    this.#outlet.send({ type: 'connection.error', connection_id: this.connectionId, created_at: this.#now(), error: body });
+    const body = renderChatError(error, 'Connect', '0.00ms');
+    this.#outlet.send({
+      type: 'connection.error',
+      connection_id: this.connectionId,
+      created_at: this.#now(),
+      error: body,
+      ...retryHint(error),
+    });
     this.close(reason);
   }
 

@@ -6,12 +6,16 @@ import { type ErrorKind, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { decodeConnect } from '../../../protocol/requests.ts';
 import { isInSight, isMultiTenant } from '../../../protocol/tenancy.ts';
+import type { StoredUser } from '../../../protocol/user.ts';
 import { Interest, type Sight } from '../../pipeline/interest.ts';
 import type { LiveEvent } from '../../pipeline/live-event.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
 import type { EdgeLogger } from '../logger.ts';
+import type { RateLimits } from '../rate-limits.ts';
+import { platformOf } from '../rate-limits.ts';
+import { type ConnectGate, RetryLater } from './connect-gate.ts';
 import type { Consumers } from './consumers.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
@@ -21,11 +25,29 @@ export interface LiveContext {
   readonly apiKey: string;
   readonly sessions: SessionRegistry;
   readonly consumers: Consumers;
+  readonly gate: ConnectGate;
+  readonly rateLimits: RateLimits;
   readonly logger: EdgeLogger;
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number;
   /** What a client is told to wait before it comes back after a restart. */
   readonly retryMs: number;
+}
+
+/** Counts a connect of a client against the limits of connecting. `client`: what it calls itself. Rejects with RetryLater. */
+export async function countConnect({ rateLimits, nowMs }: LiveContext, caller: Caller, client?: string): Promise<void> {
+  if (caller.kind === 'server') return;
+  const userId = caller.kind === 'user' ? caller.id : undefined;
+  const { retryAfterS } = await rateLimits.take('Connect', platformOf(client, caller), userId);
+  if (retryAfterS === undefined) return;
+  // Who was sent away in the same second does not come back in the same one.
+  const retryMs = retryAfterS * 1_000 + Math.floor(nowMs() % 1_000);
+  throw new RetryLater('rate_limit', `too many connects; come back in ${retryAfterS} s`, retryMs);
+}
+
+/** When coming back can help, for a refusal that says so. */
+export function retryHint(error: RosterError): { readonly retry_ms: number } | undefined {
+  return error instanceof RetryLater ? { retry_ms: error.retryMs } : undefined;
 }
 
 /** Creates or merges the caller's own user. `details` are as the client sent them. Rejects with RosterError. */
@@ -46,11 +68,30 @@ export function ownInterest(id: string, since: number): Interest {
  * time, so it follows the teams of both.
  */
 export function sightOf(roster: Roster, caller: Caller): Sight | undefined {
-  if (caller.kind !== 'user' || !isMultiTenant(roster.directory.app)) return undefined;
+  if (caller.kind === 'server' || !isMultiTenant(roster.directory.app)) return undefined;
   return (other) => {
-    const viewer = roster.directory.user(caller.id);
+    const viewer = caller.kind === 'user' ? roster.directory.user(caller.id) : NOBODY;
     return viewer !== undefined && isInSight(roster.directory.app, viewer, other);
   };
+}
+
+/** An anonymous caller is in no team. No user has the empty id. */
+const NOBODY = { id: '', teams: [] };
+
+/**
+ * Whether what a caller may know of others is certainly the same as it was at `seq`: otherwise its copy may hold users that it
+ * must not see any more, and lack others, and no event says so. `before`: its own record before it connected.
+ */
+export function isSightUnchanged({ directory }: Roster, caller: Caller, before: StoredUser | undefined, seq: number): boolean {
+  if (caller.kind === 'server') return true;
+  if (directory.appSeq > seq) return false;
+  if (caller.kind === 'anonymous' || !isMultiTenant(directory.app)) return true;
+  const now = directory.user(caller.id);
+  return before !== undefined && before.rev <= seq && now !== undefined && sameTeams(before.teams, now.teams);
+}
+
+export function sameTeams(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((team) => b.includes(team)));
 }
 
 /** Key of the interest in users that were found by a query with `presence: true`. It has no name, so events do not show it. */

@@ -41,7 +41,8 @@ export class LiveOps {
     return subscriber.state.kind === 'behind' ? subscriber.state.position : context.roster.hub.flushedSeq;
   }
 
-  async sub(frame: SubFrame): Promise<void> {
+  /** `goneSince`: position of a copy that the caller could not go on from. Rejects with RosterError. */
+  async sub(frame: SubFrame, goneSince?: number): Promise<void> {
     const { context, subscriber, resumedFrom, caller } = this.#options;
     const want = this.#want(frame);
     const { hub } = context.roster;
@@ -66,8 +67,9 @@ export class LiveOps {
       view,
       want,
       limit,
-      online: (id) => context.roster.online(id),
+      online: (id) => context.roster.toldOnline(id),
       sight: sightOf(context.roster, caller),
+      goneSince,
     });
     await this.#replyPage(frame.id, frame.sub, pager);
   }
@@ -94,8 +96,12 @@ export class LiveOps {
   }
 
   async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
-    const { dates, context } = this.#options;
-    const { users, isLast } = await pager.next();
+    const { dates, context, subscriber } = this.#options;
+    const { presence } = context.roster;
+    // Where coming and going is told too, as it was told: the changes that follow lead on from that.
+    const isTold = subscriber.interests.get(sub)?.wantsPresence === true;
+    const online = (one: string): boolean => (isTold ? presence.visible.has(one) : context.roster.online(one));
+    const { users, isLast, gone } = await pager.next();
     const cursor = randomUUID();
     if (isLast) this.#dropPager(sub);
     else this.#pagers.set(sub, { cursor, pager: pager.releaseAfterIdle(() => this.#dropPager(sub)) });
@@ -103,9 +109,10 @@ export class LiveOps {
     this.#reply(id, {
       sub,
       seq: pager.seq,
-      users: users.map((user) => renderLive(user, { online: context.roster.online(user.id) }, dates)),
+      users: users.map((user) => renderLive(user, { online: online(user.id) }, dates)),
       ...(pager.total === undefined ? undefined : { total: pager.total }),
       ...(isLast ? undefined : { more: cursor }),
+      ...(gone === undefined ? undefined : { gone }),
     });
   }
 

@@ -21,12 +21,15 @@ import type { Caller } from '../auth.ts';
 import {
   closeReasonOf,
   connectUser,
+  countConnect,
   type Explanation,
   explain,
+  isSightUnchanged,
   type LiveContext,
   OWN,
   ownInterest,
   refusalOf,
+  retryHint,
   watchUsers,
 } from './live-context.ts';
 import { LiveOps } from './live-ops.ts';
@@ -97,7 +100,7 @@ export class RosterSession implements LiveSession {
       case 'perform':
         return this.#perform(effect.live, effect.frame);
       case 'answer error':
-        this.#outlet.send({ re: effect.id, error: renderChatError(effect.error, OPERATIONS[effect.op], '0ms') });
+        this.#outlet.send({ re: effect.id, error: renderChatError(effect.error, OPERATIONS[effect.op], '0.00ms') });
         return undefined;
       case 'warn of expiry':
         this.#outlet.send({ type: 'token.expiring', created_at: this.#now(), exp: this.tokenExp });
@@ -108,7 +111,8 @@ export class RosterSession implements LiveSession {
           re: effect.id,
           connection_id: this.connectionId,
           created_at: this.#now(),
-          error: renderChatError(effect.error, 'Connect', '0ms'),
+          error: renderChatError(effect.error, 'Connect', '0.00ms'),
+          ...retryHint(effect.error),
         });
         return undefined;
       case 'announce drain':
@@ -148,26 +152,42 @@ export class RosterSession implements LiveSession {
   }
 
   async #decide(frame: ConnectFrame): Promise<void> {
+    let leave = (): void => {};
     try {
-      await this.#input({ kind: 'accepted', live: await this.#admit(frame) });
+      leave = await this.#context.gate.enter(this.#weightOf(frame));
+      // Whoever is gone by the time of its turn costs no work.
+      if (this.#state.kind === 'connecting') await this.#input({ kind: 'accepted', live: await this.#admit(frame) });
     } catch (error) {
       const refusal = this.#asRefusal(error);
       // What fails after the connection is open does not end it, whatever it was.
-      if (this.isOpen) this.#outlet.send({ re: frame.id, error: renderChatError(refusal, OPERATIONS.connect, '0ms') });
+      if (this.isOpen) this.#outlet.send({ re: frame.id, error: renderChatError(refusal, OPERATIONS.connect, '0.00ms') });
       else this.#input({ kind: 'refused', error: refusal, reason: closeReasonOf(refusal.kind) });
+    } finally {
+      leave();
+      // A connect that came to nothing speaks for no consumer.
+      if (!this.isOpen && frame.durable !== undefined) this.#context.consumers.leave(frame.durable, this);
     }
+  }
+
+  /** Bytes of a connect frame that waits. Socket.IO counts packets, not bytes. */
+  #weightOf(frame: ConnectFrame): number {
+    return this.#envelope === '' ? this.#readBytes() : JSON.stringify(frame).length;
   }
 
   async #admit(frame: ConnectFrame): Promise<Live> {
     const { authenticator, roster } = this.#context;
     const caller = authenticator.authenticate({ apiKey: frame.api_key, token: frame.token, isOnce: true });
+    await countConnect(this.#context, caller);
+    const before = caller.kind === 'user' ? roster.directory.user(caller.id) : undefined;
     const { me, warnings } = await this.#ownUser(caller, frame);
     const dates = frame.dates ?? 'rfc3339';
     this.#dates = dates;
     const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
+    subscriber.conflates = frame.conflate === true;
     const { durable } = frame;
     const from = await this.#startOf(frame, caller);
-    const resume = from !== undefined && roster.canResume(from) ? from : undefined;
+    const canResume = from !== undefined && roster.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
+    const resume = canResume ? from : undefined;
     const since = resume?.seq ?? roster.directory.seq;
     if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
     const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
@@ -197,14 +217,16 @@ export class RosterSession implements LiveSession {
       epoch: roster.position.epoch,
       seq: since,
       ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id) }, this.#dates) }),
-      heartbeat_ms: LIMITS.heartbeatMs,
+      heartbeat_ms: sessions.heartbeatMs,
       ...(this.tokenExp === undefined ? undefined : { token_exp: this.tokenExp }),
       resumed: isResumed,
       ...(warnings.length === 0 ? undefined : { warnings }),
     });
     if (!isResumed) {
       roster.hub.join(subscriber);
-      for (const sub of frame.subs ?? []) await ops.sub({ op: 'sub', ...sub });
+      const { epoch, seq } = roster.position;
+      const lost = frame.resume?.epoch === epoch && frame.resume.seq <= seq ? frame.resume.seq : undefined;
+      for (const sub of frame.subs ?? []) await ops.sub({ op: 'sub', ...sub }, lost);
       return;
     }
     for (const sub of frame.subs ?? []) ops.resumeSub(sub);
@@ -217,7 +239,7 @@ export class RosterSession implements LiveSession {
       if (frame.op === 'ack') this.#acknowledge(ops, durable, frame.seq);
       else await this.#request(ops, frame);
     } catch (error) {
-      this.#outlet.send({ re: frame.id, error: renderChatError(this.#asRefusal(error), OPERATIONS[frame.op], '0ms') });
+      this.#outlet.send({ re: frame.id, error: renderChatError(this.#asRefusal(error), OPERATIONS[frame.op], '0.00ms') });
     }
   }
 

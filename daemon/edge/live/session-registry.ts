@@ -10,7 +10,7 @@ import { LIMITS } from '../../../protocol/limits.ts';
 import { isMultiTenant } from '../../../protocol/tenancy.ts';
 import type { LiveEvent } from '../../pipeline/live-event.ts';
 import type { Caller } from '../auth.ts';
-import type { Explanation } from './live-context.ts';
+import { type Explanation, sameTeams } from './live-context.ts';
 
 /** What the registry needs of a session, whatever its transport and dialect. */
 export interface LiveSession {
@@ -38,9 +38,6 @@ export interface LiveSession {
 }
 
 const TICK_MS = 1_000;
-const TICKS_PER_HEARTBEAT = Math.round(LIMITS.heartbeatMs / TICK_MS);
-/** Heartbeats without a byte from the peer after which it is dead. */
-const SILENT_BEATS_MAX = Math.floor(LIMITS.idleTimeoutMs / LIMITS.heartbeatMs);
 const EXPIRY_WARNING_S = 60;
 
 interface Held {
@@ -56,7 +53,19 @@ export interface RegistryOptions {
   readonly nowMs: () => number;
   /** Settings at the start; later ones come through `onSettings`. */
   readonly app: AppSettings;
+  /** Default: that of the protocol. */
+  readonly heartbeat?: Heartbeat;
 }
+
+/** How often the peers of live connections are asked for a sign of life, and how long they may give none. */
+export interface Heartbeat {
+  /** Whole seconds, in milliseconds. */
+  readonly everyMs: number;
+  /** Counted in whole heartbeats. */
+  readonly idleMs: number;
+}
+
+export const HEARTBEAT: Heartbeat = { everyMs: LIMITS.heartbeatMs, idleMs: LIMITS.idleTimeoutMs };
 
 export class SessionRegistry {
   readonly #options: RegistryOptions;
@@ -64,17 +73,25 @@ export class SessionRegistry {
   readonly #byUser = new Map<string, Set<LiveSession>>();
   readonly #byConnection = new Map<string, LiveSession>();
   /** Sessions by the tick of the heartbeat they get, so that ten thousand do not get it in the same instant. */
-  readonly #slots: readonly Set<LiveSession>[] = Array.from({ length: TICKS_PER_HEARTBEAT }, () => new Set());
+  readonly #slots: readonly Set<LiveSession>[];
+  /** Heartbeats without a byte from the peer after which it is dead. */
+  readonly #silentBeatsMax: number;
+  readonly heartbeatMs: number;
   /** Sessions whose token ends. */
   readonly #mortal = new Set<LiveSession>();
   #isMultiTenant: boolean;
   #tick = 0;
   #nextSlot = 0;
+  #isDraining = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#isMultiTenant = isMultiTenant(options.app);
+    const { everyMs, idleMs } = options.heartbeat ?? HEARTBEAT;
+    this.heartbeatMs = everyMs;
+    this.#silentBeatsMax = Math.floor(idleMs / everyMs);
+    this.#slots = Array.from({ length: Math.max(1, Math.round(everyMs / TICK_MS)) }, () => new Set());
   }
 
   get size(): number {
@@ -91,7 +108,12 @@ export class SessionRegistry {
   }
 
   add(session: LiveSession): void {
-    const slot = this.#nextSlot++ % TICKS_PER_HEARTBEAT;
+    // Its connect was on its way when the goodbyes began: nobody else would say goodbye to it.
+    if (this.#isDraining) {
+      session.close('restart');
+      return;
+    }
+    const slot = this.#nextSlot++ % this.#slots.length;
     this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warned: false });
     this.#byConnection.set(session.connectionId, session);
     this.#slots[slot]?.add(session);
@@ -146,7 +168,7 @@ export class SessionRegistry {
   }
 
   #onTick(): void {
-    this.#tick = (this.#tick + 1) % TICKS_PER_HEARTBEAT;
+    this.#tick = (this.#tick + 1) % this.#slots.length;
     for (const session of this.#slots[this.#tick] ?? []) this.#beat(session);
     const nowS = this.#options.nowMs() / 1000;
     for (const session of this.#mortal) this.#checkToken(session, nowS);
@@ -157,7 +179,7 @@ export class SessionRegistry {
     if (held === undefined) return;
     held.silentBeats = session.bytesRead > held.bytesRead ? 0 : held.silentBeats + 1;
     held.bytesRead = session.bytesRead;
-    if (held.silentBeats > SILENT_BEATS_MAX) session.close('silent');
+    if (held.silentBeats > this.#silentBeatsMax) session.close('silent');
     else session.heartbeat();
   }
 
@@ -191,6 +213,7 @@ export class SessionRegistry {
 
   /** Closes everyone, spread evenly over `windowMs`, so that not all of them reconnect in the same instant. */
   async drain(windowMs: number): Promise<void> {
+    this.#isDraining = true;
     const sessions = [...this.#sessions.keys()];
     const startedMs = this.#options.nowMs();
     for (const [index, session] of sessions.entries()) {
@@ -204,8 +227,4 @@ export class SessionRegistry {
 
 function recheckAll(sessions: Iterable<LiveSession>): void {
   for (const session of [...sessions]) session.recheck();
-}
-
-function sameTeams(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || (a.length === b.length && a.every((team) => b.includes(team)));
 }

@@ -3,8 +3,9 @@
  * the directory moves on. An abandoned pager gives its view back after a while.
  */
 import { compileFilter } from '../../../protocol/filter-match.ts';
-import type { StoredUser } from '../../../protocol/user.ts';
-import type { FrozenView } from '../../core/directory.ts';
+import { LIMITS } from '../../../protocol/limits.ts';
+import { isAlive, type StoredUser } from '../../../protocol/user.ts';
+import { type FrozenView, isTombstone, type Tombstone } from '../../core/directory.ts';
 import type { Sight, Want } from '../../pipeline/interest.ts';
 import { inSlices } from '../../pipeline/slices.ts';
 
@@ -16,6 +17,14 @@ const STEP_USERS = 256;
 export interface SnapshotPage {
   readonly users: StoredUser[];
   readonly isLast: boolean;
+  /** On the last page, when it was asked for and is not too much to list: users that were deleted. */
+  readonly gone: readonly string[] | undefined;
+}
+
+/** What the directory has under an id; undefined when it never had anything. */
+interface Place {
+  readonly id: string;
+  readonly record: StoredUser | Tombstone | undefined;
 }
 
 export interface SnapshotPagerOptions {
@@ -26,24 +35,32 @@ export interface SnapshotPagerOptions {
   readonly online: (id: string) => boolean;
   /** Absent: everyone is in sight. */
   readonly sight: Sight | undefined;
+  /** Position that the receiver's copy is from: it is told who was deleted since. Absent: it has none. */
+  readonly goneSince?: number | undefined;
 }
 
 export class SnapshotPager {
   readonly #view: FrozenView;
-  readonly #users: Iterator<StoredUser>;
+  readonly #places: Iterator<Place>;
+  readonly #sight: Sight | undefined;
+  readonly #goneSince: number | undefined;
+  /** Undefined when they are too many to list. */
+  #gone: string[] | undefined = [];
   readonly #matches: (user: StoredUser) => boolean;
   readonly #limit: number;
   readonly total: number | undefined;
-  #next: IteratorResult<StoredUser>;
+  #next: IteratorResult<Place>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ view, want, limit, online, sight }: SnapshotPagerOptions) {
+  constructor({ view, want, limit, online, sight, goneSince }: SnapshotPagerOptions) {
     this.#view = view;
+    this.#sight = sight;
+    this.#goneSince = goneSince;
     this.#limit = limit;
     const matches = matcher(want, online);
     this.#matches = sight === undefined ? matches : (user) => sight(user) && matches(user);
-    this.#users = (want.kind === 'ids' ? known(view, want.ids) : view.users())[Symbol.iterator]();
-    this.#next = this.#users.next();
+    this.#places = (want.kind === 'ids' ? named(view, want.ids) : everywhere(view))[Symbol.iterator]();
+    this.#next = this.#places.next();
     this.total = want.kind === 'all' && sight === undefined ? view.size : undefined;
   }
 
@@ -60,12 +77,28 @@ export class SnapshotPager {
   *#fill(): Generator<void, SnapshotPage> {
     const users: StoredUser[] = [];
     for (let looked = 1; this.#next.done !== true && users.length < this.#limit; looked++) {
-      const user = this.#next.value;
-      if (this.#matches(user)) users.push(user);
-      this.#next = this.#users.next();
+      const { id, record } = this.#next.value;
+      if (record === undefined || isTombstone(record) || !isAlive(record)) this.#noteGone(id, record);
+      else if (this.#matches(record)) users.push(record);
+      this.#next = this.#places.next();
       if (looked % STEP_USERS === 0) yield;
     }
-    return { users, isLast: this.#next.done === true };
+    const isLast = this.#next.done === true;
+    return { users, isLast, gone: isLast && this.#goneSince !== undefined ? this.#gone : undefined };
+  }
+
+  /**
+   * Of a hard-deleted user only the id is left, and so neither when it went in the order of the log, nor of which team it was:
+   * it is always named, but not to those who may know of some users only.
+   */
+  #noteGone(id: string, record: StoredUser | Tombstone | undefined): void {
+    if (this.#goneSince === undefined || record === undefined) return;
+    const isKnownRecord = !isTombstone(record);
+    if (isKnownRecord && record.rev <= this.#goneSince) return;
+    const isInSight = this.#sight === undefined || (isKnownRecord && record.deleted === 'soft' && this.#sight(record));
+    if (!isInSight) return;
+    this.#gone?.push(id);
+    if ((this.#gone?.length ?? 0) > LIMITS.snapshotPageUsers) this.#gone = undefined;
   }
 
   /** Arms the end of an abandoned snapshot. */
@@ -82,11 +115,12 @@ export class SnapshotPager {
   }
 }
 
-function* known(view: FrozenView, ids: Iterable<string>): Iterable<StoredUser> {
-  for (const id of ids) {
-    const user = view.user(id);
-    if (user !== undefined) yield user;
-  }
+function* named(view: FrozenView, ids: Iterable<string>): Iterable<Place> {
+  for (const id of ids) yield { id, record: view.record(id) };
+}
+
+function* everywhere(view: FrozenView): Iterable<Place> {
+  for (const record of view.records()) yield { id: record.id, record };
 }
 
 function matcher(want: Want, online: (id: string) => boolean): (user: StoredUser) => boolean {

@@ -83,10 +83,10 @@ export class SocketIoOutlet implements SessionOutlet {
   }
 
   send(message: object): void {
-    const { re, ...body } = message as { re?: unknown };
+    const { re, ...body } = message as { re?: unknown; retry_ms?: unknown };
     const reply = typeof re === 'string' ? this.#replies.get(re) : undefined;
     if (this.#waiting !== undefined && 'error' in body) {
-      this.#refuse(body.error);
+      this.#refuse(body.retry_ms === undefined ? body.error : { ...Object(body.error), retry_ms: body.retry_ms });
       return;
     }
     this.#whenOpen(() => {

@@ -14,6 +14,7 @@ import { checkFrame, isOp } from './frame-decoder.ts';
 import { Inbox } from './inbox.ts';
 import type { LiveContext } from './live-context.ts';
 import { RosterSession } from './live-session.ts';
+import type { Heartbeat } from './session-registry.ts';
 import { SocketIoOutlet } from './socket-io-outlet.ts';
 
 export const SOCKET_IO_PATH = '/socket.io';
@@ -29,6 +30,7 @@ export interface SocketIoServerOptions {
   readonly admission: Admission;
   /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
+  readonly heartbeat: Heartbeat;
 }
 
 /** Answers a request; absent when the client asked for no acknowledgement. */
@@ -48,13 +50,13 @@ export class SocketIoServer {
 
   constructor(options: SocketIoServerOptions) {
     this.#options = options;
-    const { admission } = options;
+    const { admission, heartbeat } = options;
     this.#io = new Server({
       path: SOCKET_IO_PATH,
       serveClient: false,
       connectTimeout: LIMITS.connectTimeoutMs,
-      pingInterval: LIMITS.heartbeatMs,
-      pingTimeout: LIMITS.idleTimeoutMs - LIMITS.heartbeatMs,
+      pingInterval: heartbeat.everyMs,
+      pingTimeout: heartbeat.idleMs - heartbeat.everyMs,
       maxHttpBufferSize: LIMITS.frameBytes,
       // Upgrades to other paths belong to other servers.
       destroyUpgrade: false,
