@@ -16,7 +16,7 @@ import { type Directory, isTombstone, type Tombstone } from './directory.ts';
 const STEP_USERS = 256;
 
 /** Users gathered beyond two pages before they are sorted: a sort costs the same per user, so few big ones are as good as many small ones. */
-const GATHERED_MIN = 4_096;
+const GATHERED_MIN = 1_024;
 
 /** Ids that may be gathered from an index at once: a few milliseconds. */
 const GATHERED_IDS = 10_000;
