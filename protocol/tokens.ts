@@ -8,6 +8,7 @@ import { RosterError } from './errors.ts';
 import { isObject } from './json.ts';
 import { LIMITS } from './limits.ts';
 import type { Micros } from './time.ts';
+import { signingInput } from './token-form.ts';
 
 /** The claims that mean something here; all others are ignored. */
 export const TokenClaims = Type.Object({
@@ -125,12 +126,6 @@ export function isRevoked(iat: number | undefined, stamp: Micros | undefined): b
 
 /** Makes a token. `sign` gives the HMAC-SHA256 of its argument under the API secret, as base64url. */
 export function encodeToken(claims: Readonly<Record<string, unknown>>, sign: (signed: string) => string): string {
-  const signed = `${encodePart({ alg: 'HS256', typ: 'JWT' })}.${encodePart(claims)}`;
+  const signed = signingInput(claims);
   return `${signed}.${sign(signed)}`;
-}
-
-function encodePart(value: object): string {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }

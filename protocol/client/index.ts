@@ -1,5 +1,25 @@
-/** `rosterd/client`: a live connection that comes back by itself and misses nothing. Runs in a browser and in Node. */
+/** `rosterd/client`: users over HTTP, and a live connection that comes back by itself and misses nothing. Runs in a browser and in Node. */
 
-export { RosterRefusal } from './refusal.ts';
-export { RosterClient, type RosterClientOptions, type Subscription } from './roster-client.ts';
-export type { ConnectionState, LiveUser, UserEvent } from './types.ts';
+export type { BanOptions } from './admin-api.ts';
+export { RosterClientError } from './client-error.ts';
+export { digest } from './digest.ts';
+export { connect, FeedsClient, type FeedsUser, type FeedsUserData } from './feeds.ts';
+export type { RosterClientOptions } from './options.ts';
+export { RosterClient } from './roster-client.ts';
+export { type ApiSecret, apiSecret } from './secret.ts';
+export type { TokenSource } from './token-keeper.ts';
+export type {
+  AppUser,
+  ClientEvents,
+  ConnectedUser,
+  ConnectionState,
+  Filter,
+  LiveUser,
+  QueryOptions,
+  SortField,
+  Subscription,
+  UserData,
+  UserEvent,
+  UserPatch,
+} from './types.ts';
+export type { TaskAnswer, TaskStarted, UserAnswer, UsersAnswer } from './users-api.ts';

@@ -1,120 +1,70 @@
 /**
- * A live connection of `roster.v1`. It keeps the position of the last event it
- * handed on; after a cut it comes back with that position and its subscriptions,
- * so every event arrives once and in order. When the daemon cannot go on from
- * there, `resync` says so and carries the users as they are now.
+ * The client. A live connection of `roster.v1` that comes back by itself: it keeps the position of the last event it handed on and
+ * comes back with it, so every event arrives once and in order. When the daemon cannot go on from there, `resync` says so, and the
+ * local copy is that of a fresh snapshot. Beside it, the calls of the HTTP API (users-api.ts, admin-api.ts).
  */
-import { EventEmitter } from 'eventemitter3';
-import { CLOSE } from '../close-codes.ts';
-import type { ChatErrorBody } from '../errors.ts';
-import { type ClientFrame, LIVE_SUBPROTOCOL, type Sub } from '../frames.ts';
+import type { EventEmitter } from 'eventemitter3';
 import type { Position } from '../position.ts';
-import { backoffMs } from './backoff.ts';
-import { RosterRefusal } from './refusal.ts';
-import type { ConnectionState, LiveUser, UserEvent } from './types.ts';
-
-/** The part of the browser's WebSocket that is used; the one of the `ws` package has it too. */
-interface SocketLike {
-  send(text: string): void;
-  close(code?: number, reason?: string): void;
-  addEventListener(type: 'open' | 'error', listener: () => void): void;
-  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
-  addEventListener(type: 'close', listener: (event: { code: number; reason: string }) => void): void;
-}
-
-export interface RosterClientOptions {
-  /** `ws://host:8800` or `wss://…`, without a path. */
-  readonly url: string;
-  readonly apiKey: string;
-  /** Needed where there is no global WebSocket, such as Node 20: the class of the `ws` package. */
-  readonly webSocket?: new (
-    url: string,
-    protocols: string[],
-  ) => SocketLike;
-  /** In [0, 1); replaced in tests. */
-  readonly random?: () => number;
-}
-
-/** Gives a token; asked again when the old one has expired. */
-type TokenSource = string | (() => Promise<string>);
-
-/** A subscription as asked for: exactly one of ids, teams, filter or all. */
-export type Subscription = Sub;
-
-interface ClientEvents {
-  /**
-   * Every event about a user, in order. Each is also emitted under its own type; a custom event whose type is a name in this
-   * list is only emitted here (see `onCustom`).
-   */
-  event: (event: UserEvent) => void;
-  'user.updated': (event: UserEvent) => void;
-  'user.deleted': (event: UserEvent) => void;
-  'user.deactivated': (event: UserEvent) => void;
-  'user.reactivated': (event: UserEvent) => void;
-  'user.banned': (event: UserEvent) => void;
-  'user.unbanned': (event: UserEvent) => void;
-  'user.muted': (event: UserEvent) => void;
-  'user.unmuted': (event: UserEvent) => void;
-  'user.flagged': (event: UserEvent) => void;
-  'user.unflagged': (event: UserEvent) => void;
-  /** A user came or went. It is told as it happens, and not made up for after a cut. */
-  'user.presence.changed': (event: UserEvent) => void;
-  state: (state: ConnectionState) => void;
-  /** The daemon could not go on from the last position: events may have been missed, these are the users of the subscription now. */
-  resync: (sub: string, users: readonly LiveUser[]) => void;
-}
-
-interface Answer {
-  readonly re?: string;
-  readonly error?: ChatErrorBody;
-  readonly type?: string;
-  readonly [key: string]: unknown;
-}
-
-interface Pending {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
-}
+import { AdminApi } from './admin-api.ts';
+import { unanswered } from './client-error.ts';
+import { digest } from './digest.ts';
+import { HttpCaller } from './http-caller.ts';
+import { type Frame, Link, type LinkOwner } from './link.ts';
+import type { RosterClientOptions } from './options.ts';
+import { FRAME_BYTES } from './socket.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { TokenKeeper, type TokenSource } from './token-keeper.ts';
+import type {
+  AppUser,
+  ConnectedUser,
+  ConnectionState,
+  Filter,
+  LiveUser,
+  QueryOptions,
+  SortField,
+  Subscription,
+  UserEvent,
+} from './types.ts';
+import type { Answered } from './users-api.ts';
 
 /** Names of the client's own that no event of the daemon is emitted under. */
 const OWN_NAMES: ReadonlySet<string> = new Set(['event', 'state', 'resync']);
-const EXPIRED = 40;
-/** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
-const NO_SIGN_OF_LIFE = 1006;
-const BACKOFF_BASE_MS = 500;
-const BACKOFF_CAP_MS = 30_000;
-/** Silence of so many heartbeats means that the connection is dead. */
-const SILENT_HEARTBEATS = 2.5;
-
-export class RosterClient extends EventEmitter<ClientEvents> {
+/** Room that a connect frame keeps for everything but its subscriptions. */
+const HELLO_BYTES = FRAME_BYTES / 2;
+export class RosterClient extends AdminApi {
   readonly #options: RosterClientOptions;
-  readonly #subs = new Map<string, Sub>();
-  readonly #pending = new Map<string, Pending>();
-  #state: ConnectionState = { kind: 'idle' };
-  #socket: SocketLike | undefined;
-  #token: TokenSource = '';
-  #user: Record<string, unknown> | undefined;
-  #position: Position | undefined;
+  readonly #http: HttpCaller;
+  readonly #link: Link;
+  readonly #subs: Subscriptions;
+  /** Whose token the calls are made with. */
+  #tokens: TokenKeeper | undefined;
+  readonly #server: TokenKeeper | undefined;
+  /** Whom the connection is for; undefined before the first one. */
+  #who: string | undefined;
+  #user: ConnectedUser | undefined;
   #me: LiveUser | undefined;
-  #nextId = 1;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Set until the first connection is open: a refusal then is the answer to `connect`, not a reason to come back. */
-  #opening: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
-  #refusal: RosterRefusal | undefined;
-  /** The snapshots that follow a connect which could not resume are told as `resync`. */
-  #isResyncing = false;
-  #heartbeatMs = 0;
-  #watchdog: ReturnType<typeof setTimeout> | undefined;
-  /** What the daemon asked to wait before coming back. */
-  #drainMs = 0;
+  #position: Position | undefined;
+  /** Events about the own user at or before this were handed on. */
+  #ownSince = 0;
 
   constructor(options: RosterClientOptions) {
-    super();
+    const { secret, url, apiKey, webSocket, random = Math.random } = options;
+    const http = new HttpCaller(options, () => this.#server ?? this.#tokens);
+    super(http);
+    this.#http = http;
     this.#options = options;
+    this.#server = secret === undefined ? undefined : new TokenKeeper(() => secret.sign({ server: true }));
+    this.#link = new Link({ url, apiKey, webSocket, random }, this.#owner());
+    this.#subs = new Subscriptions(this.#link, {
+      changed: (ids) => this.emit('users.changed', ids),
+      resynced: (sub, users, gone) => this.emit('resync', sub, users, gone),
+      refused: (sub, error) => this.emit('sub.refused', sub, error),
+      rewound: (seq, sub) => this.#rewind(seq, sub),
+    });
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#link.state;
   }
 
   /** The last position handed on; a new client that is given the same subscriptions could go on from it. */
@@ -122,40 +72,111 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     return this.#position;
   }
 
-  /** Creates or merges the token's own user and opens the connection. Rejects with RosterRefusal. */
-  async connectUser(user: { readonly id: string; readonly [key: string]: unknown }, token: TokenSource): Promise<LiveUser> {
-    this.#user = user;
-    await this.connect(token);
-    if (this.#me === undefined) throw new Error('the daemon did not say who we are');
+  /** The own user as it is now; undefined without one. */
+  get me(): LiveUser | undefined {
     return this.#me;
   }
 
-  /** Opens the connection with a server token, without a user of its own. Rejects with RosterRefusal. */
-  connect(token: TokenSource): Promise<void> {
-    if (this.#state.kind !== 'idle' && this.#state.kind !== 'closed') return Promise.reject(new Error('already connected'));
-    this.#token = token;
-    return new Promise((resolve, reject) => {
-      this.#opening = { resolve, reject };
-      void this.#attempt(0);
-    });
+  /** The local copy: every user that a subscription holds, by id, as new as the daemon has told. */
+  get users(): ReadonlyMap<string, LiveUser> {
+    return this.#subs.copy.users;
   }
 
-  /** Starts a subscription, which lasts over reconnects; resolves with the users as they are now (none with `snapshot: false`). */
-  async subscribe(sub: Subscription): Promise<LiveUser[]> {
-    this.#subs.set(sub.sub, sub);
-    const first = await this.#request({ op: 'sub', ...sub });
-    return await this.#pages(sub.sub, first);
+  /** Digest of the local copy: two copies of the same users in the same revisions have the same (digest.ts). */
+  digest(): string {
+    return digest(this.users.values());
+  }
+
+  /** Creates or merges the token's own user and opens the connection. */
+  async connectUser(user: ConnectedUser, token: TokenSource): Promise<LiveUser> {
+    await this.#open(`user ${user.id}`, new TokenKeeper(token), user);
+    if (this.#me === undefined) throw unanswered('the daemon did not say who we are');
+    return this.#me;
+  }
+
+  /**
+   * An anonymous user, who is not counted. With a token of the user `!anon` (one is made with a `secret`) it has a live connection
+   * and may subscribe by ids; without one it has none, and its calls say that they are nobody's.
+   */
+  async connectAnonymousUser(token?: TokenSource): Promise<void> {
+    const { secret } = this.#options;
+    const source = token ?? (secret === undefined ? undefined : () => secret.sign({ user_id: '!anon' }));
+    if (source === undefined) this.#become('anonymous', undefined, undefined);
+    else await this.#open('anonymous', new TokenKeeper(source));
+  }
+
+  /** Creates a guest and connects as it. The daemon may give it another id, which contains the one asked for. */
+  async setGuestUser(user: ConnectedUser): Promise<LiveUser> {
+    const answer = await this.#http.call<{ user: AppUser; access_token: string }>('POST', '/guest', { body: { user } });
+    return await this.connectUser({ id: answer.user.id }, answer.access_token);
+  }
+
+  /** Opens the connection with a server token, without a user of its own; with a `secret`, the token is made here. */
+  async connect(token?: TokenSource): Promise<void> {
+    const tokens = token === undefined ? this.#server : new TokenKeeper(token);
+    if (tokens === undefined) throw unanswered('connect needs a token, or a client with a secret');
+    await this.#open('server', tokens);
+  }
+
+  /** Closes for good. When the same user connects again, it goes on where it was; for anybody else everything is forgotten. */
+  disconnectUser(): Promise<void> {
+    this.#link.close();
+    this.#tokens = undefined;
+    return Promise.resolve();
+  }
+
+  /** A new token that the application came by itself, for the calls and the connection from now on. */
+  async refreshToken(token: string): Promise<void> {
+    this.#tokens?.replace(token);
+    if (this.state.kind === 'open') await this.#link.request({ op: 'refresh', token });
+  }
+
+  /**
+   * Starts a subscription, which lasts over reconnects; one of the same name is replaced. Resolves with the users as they are now
+   * (none with `snapshot: false`), as soon as there is a connection.
+   */
+  subscribe(sub: Subscription): Promise<readonly LiveUser[]> {
+    return this.#subs.add(sub);
   }
 
   async unsubscribe(sub: string): Promise<void> {
-    this.#subs.delete(sub);
-    await this.#request({ op: 'unsub', sub });
+    await this.#subs.remove(sub);
   }
 
-  /** Partial update of the own user. */
-  async update(change: { readonly set?: Record<string, unknown>; readonly unset?: readonly string[] }): Promise<LiveUser> {
-    const { user } = await this.#request({ op: 'update', ...change });
-    return user as LiveUser;
+  /** Finds users. With `presence: true` this connection also hears of them from now on. */
+  override async queryUsers(
+    filter: Filter = {},
+    sort: SortField | readonly SortField[] = [],
+    options: QueryOptions = {},
+  ): Promise<Answered & { readonly users: readonly AppUser[] }> {
+    const answer = await super.queryUsers(filter, sort, options);
+    if (options.presence === true && this.state.kind === 'open' && answer.users.length > 0) {
+      await this.#subs.watch(answer.users.map(({ id }) => id));
+    }
+    return answer;
+  }
+
+  /** Partial update of the own user over the live connection; with a server token, of `user_id`. */
+  async update(change: {
+    readonly user_id?: string;
+    readonly set?: Readonly<Record<string, unknown>>;
+    readonly unset?: readonly string[];
+  }): Promise<LiveUser> {
+    const answer = await this.#link.request({ op: 'update', ...change });
+    const user = answer.user as LiveUser;
+    if (user.id === this.#user?.id) this.#becomeMe(user);
+    return user;
+  }
+
+  /** Durable consumers: everything up to `seq` was taken care of. Without one, everything that was handed on. */
+  ack(seq: number | undefined = this.#position?.seq): void {
+    if (seq !== undefined) this.#link.tell({ op: 'ack', seq });
+  }
+
+  /** A token of a user; `exp` and `iat` in seconds since 1970. Needs the `secret`. */
+  async createToken(userId: string, exp?: number, iat: number = Math.floor(Date.now() / 1_000)): Promise<string> {
+    if (this.#options.secret === undefined) throw unanswered('createToken needs a client with a secret');
+    return await this.#options.secret.sign({ user_id: userId, iat, ...(exp === undefined ? undefined : { exp }) });
   }
 
   /** Listens to custom events of one type. Returns what ends that. */
@@ -167,76 +188,102 @@ export class RosterClient extends EventEmitter<ClientEvents> {
     return () => void this.off('event', filtered);
   }
 
-  /** Closes for good. */
-  disconnectUser(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#watchdog);
-    const socket = this.#socket;
-    this.#leave(CLOSE.normal.code, CLOSE.normal.reason);
-    socket?.close(CLOSE.normal.code);
+  async #open(who: string, tokens: TokenKeeper, user?: ConnectedUser): Promise<void> {
+    this.#become(who, tokens, user);
+    await this.#link.open(tokens);
   }
 
-  async #attempt(attempt: number): Promise<void> {
-    this.#become({ kind: 'connecting', attempt });
-    const WebSocketClass = this.#options.webSocket ?? (globalThis as { WebSocket?: RosterClientOptions['webSocket'] }).WebSocket;
-    if (WebSocketClass === undefined) throw new Error('there is no WebSocket here: give the option webSocket');
-    const token = typeof this.#token === 'string' ? this.#token : await this.#token();
-    const socket = new WebSocketClass(`${this.#options.url}/live`, [LIVE_SUBPROTOCOL]);
-    this.#socket = socket;
-    // Events of a socket that was given up are no longer ours.
-    const ours = () => this.#socket === socket;
-    socket.addEventListener('open', () => ours() && this.#introduce(token));
-    socket.addEventListener('message', ({ data }) => ours() && this.#take(JSON.parse(String(data))));
-    socket.addEventListener('close', ({ code, reason }) => ours() && this.#closed(code, reason, attempt));
-    socket.addEventListener('error', () => {});
-  }
-
-  /** Sends the connect frame. What follows is in `#opened`, or in the close that comes after a refusal. */
-  #introduce(token: string): void {
-    const { apiKey } = this.#options;
-    const user = this.#user === undefined ? {} : { user: this.#user };
-    const resume = this.#position === undefined ? {} : { resume: this.#position };
-    const frame = { op: 'connect' as const, api_key: apiKey, token, ...user, ...resume, subs: [...this.#subs.values()] };
-    this.#request(frame).catch((error: unknown) => {
-      if (error instanceof RosterRefusal) this.#refusal = error;
-    });
-  }
-
-  /** Runs before the next frame is looked at: a snapshot may follow in the same packet. */
-  #opened(ok: Answer): void {
-    this.#isResyncing = this.#position !== undefined && ok.resumed !== true;
-    this.#position = { epoch: String(ok.epoch), seq: Number(ok.seq) };
-    this.#me = ok.me as LiveUser | undefined;
-    this.#heartbeatMs = Number(ok.heartbeat_ms);
-    this.#expectMore();
-    this.#become({ kind: 'open', connectionId: String(ok.connection_id) });
-    this.#opening?.resolve();
-    this.#opening = undefined;
-  }
-
-  #take(answer: Answer): void {
-    this.#expectMore();
-    if (answer.type === 'connection.ok') this.#opened(answer);
-    if (typeof answer.re === 'string') {
-      const pending = this.#pending.get(answer.re);
-      this.#pending.delete(answer.re);
-      if (answer.error === undefined) pending?.resolve(answer);
-      else pending?.reject(new RosterRefusal(answer.error));
-      return;
+  /** What was there for somebody else is forgotten; whoever comes back goes on where it was. Throws while there is a connection. */
+  #become(who: string, tokens: TokenKeeper | undefined, user: ConnectedUser | undefined): void {
+    this.#link.mustBeClosed();
+    if (this.#who !== undefined && this.#who !== who) {
+      this.#subs.clear();
+      this.#position = undefined;
+      this.#ownSince = 0;
+      this.#me = undefined;
     }
-    if (answer.type === 'connection.error' && answer.error !== undefined) this.#refusal = new RosterRefusal(answer.error);
-    else if (answer.type === 'health.check') this.#advance(answer.seq);
-    else if (answer.type === 'server.drain') this.#drainMs = Math.min(Number(answer.retry_ms) || 0, BACKOFF_CAP_MS);
-    else if (answer.type === 'user.presence.changed') this.#tell(answer as unknown as UserEvent);
-    else if (answer.type !== undefined && typeof answer.seq === 'number') this.#hand(answer as unknown as UserEvent);
-    else if (this.#isResyncing && typeof answer.sub === 'string' && Array.isArray(answer.users)) void this.#resync(answer.sub, answer);
+    this.#who = who;
+    this.#user = user;
+    this.#tokens = tokens;
   }
 
+  #owner(): LinkOwner {
+    return {
+      hello: () => {
+        const { durable, conflate } = this.#options;
+        return {
+          ...(this.#user === undefined ? undefined : { user: this.#user }),
+          ...(this.#position === undefined ? undefined : { resume: this.#position }),
+          ...(durable === undefined ? undefined : { durable }),
+          ...(conflate === undefined ? undefined : { conflate }),
+          subs: this.#subs.hello(this.#position !== undefined, HELLO_BYTES),
+        };
+      },
+      opened: (ok) => this.#opened(ok),
+      took: (frame) => this.#took(frame),
+      became: (state) => {
+        if (state.kind === 'closed') this.#subs.disconnected(state.error ?? unanswered(`the connection is closed (${state.code})`));
+        this.emit('state', state);
+      },
+    };
+  }
+
+  #opened(ok: Frame): void {
+    const isNewHistory = this.#position !== undefined && this.#position.epoch !== ok.epoch;
+    this.#position = { epoch: String(ok.epoch), seq: Number(ok.seq) };
+    if (isNewHistory) this.#me = undefined;
+    if (ok.resumed !== true) this.#ownSince = 0;
+    if (ok.me !== undefined) this.#becomeMe(ok.me as LiveUser);
+    this.#subs.connected({ isResumed: ok.resumed === true, isNewHistory, seq: this.#position.seq });
+  }
+
+  #took(frame: Frame): void {
+    switch (frame.type) {
+      case 'health.check':
+        this.#advance(frame.seq);
+        return;
+      case 'token.expiring':
+        this.emit('token.expiring', Number(frame.exp));
+        return;
+      case 'presence.state':
+        this.#subs.presenceState(frame.sub as string[], frame.online as string[], frame.reset === true);
+        return;
+      case 'sub.reset':
+        this.#subs.reset(String(frame.sub));
+        return;
+      case 'user.presence.changed':
+        this.#heardPresence(frame as unknown as UserEvent);
+        return;
+      case undefined:
+        if (typeof frame.sub === 'string') this.#subs.told(frame.sub, frame);
+        return;
+      default:
+        if (typeof frame.seq === 'number') this.#hand(frame as unknown as UserEvent);
+    }
+  }
+
+  /** At least once after a resume becomes exactly once here. */
   #hand(event: UserEvent): void {
-    // At least once after a resume becomes exactly once here.
-    if (this.#position !== undefined && event.seq <= this.#position.seq) return;
+    if (this.#position === undefined || event.seq <= this.#position.seq) return;
     this.#advance(event.seq);
+    const names = this.#subs.copy.concerned(event);
+    const isOwn = (event.sub === undefined || event.user.id === this.#user?.id) && event.seq > this.#ownSince;
+    if (names.length === 0 && !isOwn) return;
+    if (event.user.id === this.#user?.id && event.type !== 'user.hidden') this.#becomeMe(event.user);
+    this.#subs.copy.apply(event, names);
     this.#tell(event);
+  }
+
+  /** Coming and going has no position of its own: it is news whenever it comes. */
+  #heardPresence(event: UserEvent): void {
+    if (event.user.id === this.#user?.id) this.#becomeMe(event.user);
+    this.#subs.copy.presence(event);
+    if (event.match === 'leave') this.#subs.settleDoubts();
+    this.#tell(event);
+  }
+
+  #becomeMe(user: LiveUser): void {
+    if (this.#me === undefined || user.rev >= this.#me.rev) this.#me = user;
   }
 
   #tell(event: UserEvent): void {
@@ -246,85 +293,16 @@ export class RosterClient extends EventEmitter<ClientEvents> {
   }
 
   #advance(seq: unknown): void {
-    if (this.#position !== undefined && typeof seq === 'number') this.#position = { ...this.#position, seq };
+    const position = this.#position;
+    if (position !== undefined && typeof seq === 'number' && seq > position.seq) this.#position = { ...position, seq };
   }
 
-  async #resync(sub: string, first: Answer): Promise<void> {
-    this.emit('resync', sub, await this.#pages(sub, first));
-  }
-
-  async #pages(sub: string, first: Answer): Promise<LiveUser[]> {
-    const users: LiveUser[] = [];
-    for (let page = first; ; page = await this.#request({ op: 'page', sub, more: String(page.more) })) {
-      users.push(...((page.users ?? []) as LiveUser[]));
-      if (page.more === undefined) return users;
-    }
-  }
-
-  #request(frame: ClientFrame): Promise<Answer> {
-    const id = String(this.#nextId++);
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      try {
-        this.#socket?.send(JSON.stringify({ ...frame, id }));
-      } catch (error) {
-        this.#pending.delete(id);
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
-  }
-
-  /** Any frame is a sign of life; without one for a few heartbeats the connection is given up and made anew. */
-  #expectMore(): void {
-    clearTimeout(this.#watchdog);
-    if (this.#heartbeatMs === 0) return;
-    const socket = this.#socket;
-    this.#watchdog = setTimeout(() => {
-      if (this.#socket !== socket) return;
-      socket?.close();
-      this.#closed(NO_SIGN_OF_LIFE, 'no sign of life', 0);
-    }, this.#heartbeatMs * SILENT_HEARTBEATS);
-  }
-
-  #closed(code: number, reason: string, attempt: number): void {
-    const wasOpen = this.#state.kind === 'open';
-    clearTimeout(this.#watchdog);
-    this.#socket = undefined;
-    const refusal = this.#refusal;
-    this.#refusal = undefined;
-    const spec = Object.values(CLOSE).find((one) => one.code === code);
-    const canRefresh = refusal?.code === EXPIRED && typeof this.#token !== 'string';
-    // A code that is not on the list is the network's doing.
-    if (canRefresh || (spec === undefined ? this.#opening === undefined : spec.reconnect)) {
-      this.#failPending(new Error(`the connection was cut (${code})`));
-      this.#wait(wasOpen ? 0 : attempt + 1);
-      return;
-    }
-    this.#opening?.reject(refusal ?? new Error(`the connection closed with ${code} ${reason}`));
-    this.#leave(code, reason);
-  }
-
-  #wait(attempt: number): void {
-    const delayMs = this.#drainMs + backoffMs(attempt, this.#options.random ?? Math.random, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
-    this.#drainMs = 0;
-    this.#become({ kind: 'waiting', attempt, delayMs });
-    this.#timer = setTimeout(() => void this.#attempt(attempt).catch(() => this.#wait(attempt + 1)), delayMs);
-  }
-
-  #leave(code: number, reason: string): void {
-    this.#socket = undefined;
-    this.#opening = undefined;
-    this.#failPending(new Error(`the connection is closed (${code})`));
-    this.#become({ kind: 'closed', code, reason });
-  }
-
-  #failPending(error: Error): void {
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-  }
-
-  #become(state: ConnectionState): void {
-    this.#state = state;
-    this.emit('state', state);
+  /** The daemon goes back for a subscription that was named late; all others have what is after `seq`. */
+  #rewind(seq: number, sub: string): void {
+    const position = this.#position;
+    if (position === undefined || seq >= position.seq) return;
+    this.#subs.copy.holdBack(position.seq, sub);
+    this.#ownSince = Math.max(this.#ownSince, position.seq);
+    this.#position = { ...position, seq };
   }
 }

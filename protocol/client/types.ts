@@ -1,8 +1,10 @@
-/** What a client of the live protocol sees. */
+/** What users of the client see. */
 import type { UserEventType } from '../event.ts';
+import type { Sub } from '../frames.ts';
 import type { JsonObject } from '../json.ts';
+import type { RosterClientError } from './client-error.ts';
 
-/** A user as the live protocol shows it (protocol/render.ts, `renderLive`). */
+/** A user as the live protocol shows it (protocol/render.ts, `renderLive`): custom data nested. */
 export interface LiveUser {
   readonly id: string;
   /** Grows with every change: a record is newer exactly when its revision is higher. */
@@ -13,17 +15,23 @@ export interface LiveUser {
   readonly created_at: string | number;
   readonly updated_at: string | number;
   readonly online: boolean;
+  readonly banned: boolean;
+  readonly invisible: boolean;
   readonly name?: string;
   readonly image?: string;
+  readonly language?: string;
+  readonly last_active?: string | number;
+  readonly ban_expires?: string | number;
   readonly deleted_at?: string | number;
   readonly deactivated_at?: string | number;
 }
 
 export interface UserEvent {
   /** One of the built-in types, all of which have a dot, or the type of a custom event. */
-  readonly type: UserEventType | 'user.presence.changed' | (string & {});
+  readonly type: UserEventType | 'user.presence.changed' | 'user.hidden' | (string & {});
   readonly seq: number;
   readonly created_at: string | number;
+  /** Of `user.hidden` only the id is there. */
   readonly user: LiveUser;
   readonly created?: boolean;
   /** Names of the subscriptions that the event is for; absent for the own user. */
@@ -39,4 +47,97 @@ export type ConnectionState =
   | { readonly kind: 'open'; readonly connectionId: string }
   /** Comes back by itself after `delayMs`. */
   | { readonly kind: 'waiting'; readonly attempt: number; readonly delayMs: number }
-  | { readonly kind: 'closed'; readonly code: number; readonly reason: string };
+  /** Does not come back. `error`: why the daemon ended it. */
+  | { readonly kind: 'closed'; readonly code: number; readonly reason: string; readonly error?: RosterClientError };
+
+export interface ClientEvents {
+  /**
+   * Every event about a user, in order. Each is also emitted under its own type; a custom event whose type is a name in this
+   * list is only emitted here (see `onCustom`).
+   */
+  event: (event: UserEvent) => void;
+  'user.updated': (event: UserEvent) => void;
+  'user.deleted': (event: UserEvent) => void;
+  'user.deactivated': (event: UserEvent) => void;
+  'user.reactivated': (event: UserEvent) => void;
+  'user.banned': (event: UserEvent) => void;
+  'user.unbanned': (event: UserEvent) => void;
+  'user.muted': (event: UserEvent) => void;
+  'user.unmuted': (event: UserEvent) => void;
+  'user.flagged': (event: UserEvent) => void;
+  'user.unflagged': (event: UserEvent) => void;
+  /** The user went out of sight: nothing but its id is told, and it is no longer in the local copy. */
+  'user.hidden': (event: UserEvent) => void;
+  /** A user came or went. It is told as it happens, and not made up for after a cut. */
+  'user.presence.changed': (event: UserEvent) => void;
+  /** These users of the local copy are others than before: changed, come, gone, online or offline. */
+  'users.changed': (ids: readonly string[]) => void;
+  state: (state: ConnectionState) => void;
+  /**
+   * The daemon could not go on from the last position, or the subscription began anew: events may have been missed. These are
+   * the users of the subscription now, and the ids that are gone from it. Both are empty where it was asked for without a snapshot.
+   */
+  resync: (sub: string, users: readonly LiveUser[], gone: readonly string[]) => void;
+  /** A subscription that had to begin anew was refused, and has ended. */
+  'sub.refused': (sub: string, error: RosterClientError) => void;
+  /** The token ends at `exp` (seconds since 1970). A token provider is asked by itself; otherwise see `refreshToken`. */
+  'token.expiring': (exp: number) => void;
+}
+
+/** A user as HTTP answers show it, in the chat v1 rendering: custom data at the top level, times in RFC 3339. */
+export interface AppUser {
+  readonly id: string;
+  readonly role: string;
+  readonly teams: readonly string[];
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly online: boolean;
+  readonly banned: boolean;
+  readonly name?: string;
+  readonly image?: string;
+  readonly [key: string]: unknown;
+}
+
+/** A user to be written. Custom data lies beside the fields, or in `custom`, or both: the nested value counts. */
+export interface UserData {
+  readonly id: string;
+  readonly name?: string;
+  readonly image?: string;
+  readonly role?: string;
+  readonly teams?: readonly string[];
+  readonly custom?: Readonly<Record<string, unknown>>;
+  readonly [key: string]: unknown;
+}
+
+/** A partial update: keys may be paths with dots. */
+export interface UserPatch {
+  readonly id: string;
+  readonly set?: Readonly<Record<string, unknown>>;
+  readonly unset?: readonly string[];
+}
+
+/** The own user as it connects. Custom data lies beside the fields or in `custom`; what is left out stays as it is. */
+export interface ConnectedUser {
+  readonly id: string;
+  readonly [key: string]: unknown;
+}
+
+/** A subscription as asked for: exactly one of ids, teams, filter or all. */
+export type Subscription = Sub;
+
+export type Filter = Readonly<Record<string, unknown>>;
+
+/** One field and its direction, such as `{ name: 1 }`, or the form of the wire. */
+export type SortField = Readonly<Record<string, 1 | -1>> | { readonly field: string; readonly direction?: 1 | -1 };
+
+export interface QueryOptions {
+  readonly limit?: number;
+  readonly offset?: number;
+  readonly id_gt?: string;
+  readonly id_gte?: string;
+  readonly id_lt?: string;
+  readonly id_lte?: string;
+  readonly include_deactivated_users?: boolean;
+  /** Also hear of the users that are found, and of their coming and going, from now on; they join the local copy. */
+  readonly presence?: boolean;
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { RosterRefusal } from '../../protocol/client/refusal.ts';
+import { RosterClientError } from '../../protocol/client/client-error.ts';
 import { RosterClient } from '../../protocol/client/roster-client.ts';
 import type { ConnectionState, UserEvent } from '../../protocol/client/types.ts';
 import { API_KEY, serverToken, userToken, World } from '../support/world.ts';
@@ -46,7 +46,7 @@ test('CL2 a refusal rejects with its code and does not come back', async (t) => 
   const ann = client(t, world);
   await assert.rejects(
     ann.connectUser({ id: 'ann', role: 'admin' }, userToken('ann')),
-    (error) => error instanceof RosterRefusal && error.code === 17,
+    (error) => error instanceof RosterClientError && error.code === 17,
   );
   assert.equal(ann.state.kind, 'closed');
 });

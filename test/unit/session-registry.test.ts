@@ -147,3 +147,11 @@ test('SR5 only the owner’s connection can be made to watch', (t) => {
   }
   assert.deepEqual(session.told, ['watch bob', 'watch carl']);
 });
+
+test('SR6 a stop says goodbye to everybody, also to who comes while it does', async (t) => {
+  const { registry } = start(t);
+  const first = new FakeSession(registry, 'first');
+  await registry.drain(0);
+  const late = new FakeSession(registry, 'late');
+  assert.deepEqual([first.told, late.told, registry.size], [['restart'], ['restart'], 0]);
+});
