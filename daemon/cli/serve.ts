@@ -17,6 +17,7 @@ import { LiveConnections } from '../edge/live/live-control.ts';
 import { LiveServer } from '../edge/live/live-server.ts';
 import { HEARTBEAT, type Heartbeat, SessionRegistry } from '../edge/live/session-registry.ts';
 import { SocketIoServer } from '../edge/live/socket-io-server.ts';
+import { OpenRequests } from '../edge/open-requests.ts';
 import { RateLimits } from '../edge/rate-limits.ts';
 import { signToken } from '../edge/sign-token.ts';
 import { createUrlSigner } from '../edge/signed-urls.ts';
@@ -29,6 +30,8 @@ import { type CommandIo, EXIT } from './io.ts';
 
 /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
+/** Requests that are being answered at a stop have so long to end. */
+const LAST_ANSWERS_MS = 10_000;
 /** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no goodbye. */
 const SHUTDOWN_MS = 60_000;
 
@@ -174,6 +177,7 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
   live.attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
+  const requests = new OpenRequests(http.server);
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();
   const address = http.server.address() as AddressInfo;
@@ -186,7 +190,10 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
       await sessions.drain(config.drainMs);
       sessions.stop();
       await socketIo.close();
-      await http.close();
+      const closed = http.close();
+      await requests.done(LAST_ANSWERS_MS);
+      http.server.closeAllConnections();
+      await closed;
       await consumers.stop();
     },
   };
