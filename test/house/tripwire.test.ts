@@ -10,7 +10,11 @@ import { CLIENT_FRAMES, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts';
 
 const DISK: readonly { readonly version: number; readonly hash: string; readonly what: string }[] = [
   { version: 1, hash: 'add3b1ffc13ddc57', what: 'first format' },
-  { version: 2, hash: '7c0e8ac0f804d0a7', what: 'documents in place of tasks; bans, mutes, blocks, flags and devices; custom events; more settings. Data of version 1 is refused' },
+  {
+    version: 2,
+    hash: '7c0e8ac0f804d0a7',
+    what: 'documents in place of tasks; bans, mutes, blocks, flags and devices; custom events; more settings. Data of version 1 is refused',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [
