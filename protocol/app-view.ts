@@ -3,7 +3,8 @@ import Type, { type TSchema } from 'typebox';
 import { timeIn } from './answers.ts';
 import type { AppSettings, EventHook } from './app-settings.ts';
 import type { Dialect } from './decode-user.ts';
-import { type Micros, toNanos, toRfc3339 } from './time.ts';
+import { timeOf } from './render.ts';
+import type { Micros } from './time.ts';
 
 export const UPLOAD_CONFIG = {
   allowed_file_extensions: [],
@@ -113,7 +114,7 @@ function schemaOf(value: unknown): TSchema {
 
 export function renderApp(app: AppSettings, dialect: Dialect): Record<string, unknown> {
   const { other, event_hooks: hooks = [], revoke_tokens_issued_before: stamp, ...named } = app;
-  const time = dialect === 'v1' ? toRfc3339 : toNanos;
+  const time = timeOf(dialect);
   return {
     ...APP_DEFAULTS,
     ...other,

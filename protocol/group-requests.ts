@@ -11,9 +11,9 @@ import { utf8Bytes } from './json.ts';
 import type { QueryFields } from './lifecycle-requests.ts';
 import { LIMITS } from './limits.ts';
 import { compareTexts, pageOf, queryLimit, queryText, queryTime } from './page-requests.ts';
-import type { Rendered } from './render.ts';
+import { type Rendered, timeOf } from './render.ts';
 import { bodyObject, checked, presentFields } from './requests.ts';
-import { type Micros, toNanos, toRfc3339 } from './time.ts';
+import type { Micros } from './time.ts';
 import type { StoredUser } from './user.ts';
 
 const MemberIds = Type.Array(Type.String(), { maxItems: LIMITS.membersPerRequest });
@@ -212,13 +212,13 @@ export function isMember(user: Pick<StoredUser, 'created_at'>, member: GroupMemb
 
 /** A group as lists show it: without its members. */
 export function renderGroup({ members: _, created_at, updated_at, ...group }: UserGroup, dialect: Dialect): Rendered {
-  const time = dialect === 'v1' ? toRfc3339 : toNanos;
+  const time = timeOf(dialect);
   return { ...group, created_at: time(created_at), updated_at: time(updated_at) };
 }
 
 /** A group with its members, as far as they exist now. */
 export function renderWholeGroup(group: UserGroup, dialect: Dialect, user: (id: string) => StoredUser | undefined): Rendered {
-  const time = dialect === 'v1' ? toRfc3339 : toNanos;
+  const time = timeOf(dialect);
   const members = group.members.flatMap((member) => {
     const held = user(member.user_id);
     if (held === undefined || !isMember(held, member)) return [];

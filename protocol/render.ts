@@ -2,6 +2,7 @@
  * One stored record, several renderings. Each function here is pure and gives
  * the JSON value that a dialect shows; which endpoint uses which is decided at the edge.
  */
+import type { Dialect } from './decode-user.ts';
 import type { JsonObject } from './json.ts';
 import { type Micros, toNanos, toRfc3339 } from './time.ts';
 import { appBan, type Device, KNOWN_FIELDS, type Mute, RESERVED_FIELDS, type StoredUser } from './user.ts';
@@ -25,6 +26,11 @@ export interface Aside {
 export type Rendered = Record<string, unknown>;
 /** How a dialect writes a time. */
 export type Time = (at: Micros) => string | number;
+
+/** How a chat dialect writes times. */
+export function timeOf(dialect: Dialect): Time {
+  return dialect === 'v1' ? toRfc3339 : toNanos;
+}
 
 /** Optional fields of the record that every dialect shows under their own name. */
 function optionalFields(user: StoredUser, into: Rendered, time: Time): void {
@@ -133,6 +139,11 @@ export function renderV2(user: StoredUser, { online, viewer }: Aside): Rendered 
   };
   optionalFields(user, out, toNanos);
   return out;
+}
+
+/** A user as most endpoints of a chat dialect show it. */
+export function renderUserIn(dialect: Dialect, user: StoredUser, aside: Aside): Rendered {
+  return dialect === 'v1' ? renderV1(user, aside) : renderV2(user, aside);
 }
 
 /** `/api/v2` FullUserResponse: a UserResponse with devices, mutes and the counters, which a users-only server has at zero. */

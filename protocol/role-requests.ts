@@ -11,9 +11,8 @@ import { type QueryFields, queryFlag } from './lifecycle-requests.ts';
 import { LIMITS } from './limits.ts';
 import { compareTexts, pageOf, queryLimit, queryText } from './page-requests.ts';
 import { isGranted, PERMISSIONS, type Permission } from './permissions.ts';
-import type { Rendered } from './render.ts';
+import { type Rendered, timeOf } from './render.ts';
 import { bodyObject, checked, presentFields } from './requests.ts';
-import { toNanos, toRfc3339 } from './time.ts';
 import { BUILT_IN_ROLES } from './user.ts';
 
 export const CreateRoleBody = Type.Object({ name: Type.String() });
@@ -105,7 +104,7 @@ const APP_SCOPE = '.app';
 
 /** v1 clients read `scoped`, v2 clients `scopes`: v1 answers have both. */
 export function renderRole({ name, created_at, updated_at, isCustom }: ListedRole, app: AppSettings, dialect: Dialect): Rendered {
-  const time = dialect === 'v1' ? toRfc3339 : toNanos;
+  const time = timeOf(dialect);
   const scopes = [...PERMISSIONS.keys()].some((id) => isGranted(app, name, id)) ? [APP_SCOPE] : [];
   return {
     name,

@@ -30,6 +30,11 @@ export function isTombstone(record: StoredUser | Tombstone): record is Tombstone
   return 'gone_at' in record;
 }
 
+/** The record, when it is that of a user that is not deleted. */
+export function living(record: StoredUser | Tombstone | undefined): StoredUser | undefined {
+  return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
+}
+
 export function tombstoneOf(user: StoredUser): Tombstone {
   return { id: user.id, gone_at: user.deleted_at ?? user.updated_at };
 }
@@ -119,8 +124,7 @@ export class Directory {
 
   /** The living user with this id. */
   user(id: string): StoredUser | undefined {
-    const record = this.#records.get(id);
-    return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
+    return living(this.#records.get(id));
   }
 
   /** Everyone there is or was, deleted users and tombstones too. */
@@ -215,7 +219,7 @@ export class Directory {
   #put(record: StoredUser | Tombstone, before: StoredUser | undefined): void {
     const held = this.#records.get(record.id);
     for (const view of this.#views) view.preserve(record.id, held);
-    const after = isTombstone(record) || !isAlive(record) ? undefined : record;
+    const after = living(record);
     this.#records.set(record.id, record);
     this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     this.roles.changed(before, after);
@@ -360,8 +364,7 @@ export class FrozenView {
   }
 
   user(id: string): StoredUser | undefined {
-    const record = this.record(id);
-    return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
+    return living(this.record(id));
   }
 
   *records(): Iterable<StoredUser | Tombstone> {

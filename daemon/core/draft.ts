@@ -7,8 +7,8 @@ import type { AppSettings } from '../../protocol/app-settings.ts';
 import type { Fact } from '../../protocol/entry.ts';
 import { nameKey } from '../../protocol/names.ts';
 import type { Micros } from '../../protocol/time.ts';
-import { isAlive, type StoredUser } from '../../protocol/user.ts';
-import { type Directory, isTombstone, type Tombstone, tombstoneOf } from './directory.ts';
+import type { StoredUser } from '../../protocol/user.ts';
+import { type Directory, living, type Tombstone, tombstoneOf } from './directory.ts';
 import type { DocReader } from './docs.ts';
 import { DraftDocs } from './docs.ts';
 import { RoleCounts } from './role-counts.ts';
@@ -76,7 +76,7 @@ export class Draft {
 
   *#named(key: string, ids: Iterable<string>): Iterable<StoredUser> {
     for (const id of ids) {
-      const record = alive(this.record(id));
+      const record = living(this.record(id));
       if (record?.name !== undefined && nameKey(record.name) === key) yield record;
     }
   }
@@ -85,7 +85,7 @@ export class Draft {
   *deviceHolders(deviceId: string): Iterable<StoredUser> {
     const ids = new Set([...(this.#deviceTakers.get(deviceId) ?? []), ...this.#directory.devices.holders(deviceId)]);
     for (const id of ids) {
-      const user = alive(this.record(id));
+      const user = living(this.record(id));
       if (user?.devices?.some((device) => device.id === deviceId)) yield user;
     }
   }
@@ -102,7 +102,7 @@ export class Draft {
 
   commit(): void {
     for (const [id, record] of this.#staged) {
-      this.#committedRoles.changed(alive(this.#committed.get(id) ?? this.#directory.record(id)), alive(record));
+      this.#committedRoles.changed(living(this.#committed.get(id) ?? this.#directory.record(id)), living(record));
       this.#committed.set(id, record);
     }
     for (const fact of this.#stagedFacts) {
@@ -118,10 +118,6 @@ export class Draft {
     this.#stagedDocs.clear();
     this.#stagedFacts.length = 0;
   }
-}
-
-function alive(record: StoredUser | Tombstone | undefined): StoredUser | undefined {
-  return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
 }
 
 function remember(takers: Map<string, string[]>, key: string, id: string): void {

@@ -1,16 +1,16 @@
 /** Endpoints about the application itself: settings, tasks, rate limits. */
 import { randomUUID } from 'node:crypto';
 import Type from 'typebox';
-import { timeIn as timeSchema } from '../../protocol/answers.ts';
+import { timeIn } from '../../protocol/answers.ts';
 import { appIn, renderApp } from '../../protocol/app-view.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { type Task, TaskStatus } from '../../protocol/docs.ts';
 import { fieldErrors, RosterError } from '../../protocol/errors.ts';
 import { clip } from '../../protocol/explain.ts';
 import { type QueryFields, queryFlag } from '../../protocol/lifecycle-requests.ts';
+import { timeOf } from '../../protocol/render.ts';
 import { SettingsBody } from '../../protocol/settings-body.ts';
 import { decodeSettings } from '../../protocol/settings-request.ts';
-import { type Micros, toNanos, toRfc3339 } from '../../protocol/time.ts';
 import { type Endpoint, inBothDialects } from './endpoint.ts';
 import { taskResult } from './export-routes.ts';
 import { PLATFORMS, type Platform } from './rate-limits.ts';
@@ -61,8 +61,8 @@ export const APP_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({
       task_id: Type.String(),
       status: TaskStatus,
-      created_at: timeSchema(dialect),
-      updated_at: timeSchema(dialect),
+      created_at: timeIn(dialect),
+      updated_at: timeIn(dialect),
       result: Type.Optional(Type.Object({}, { additionalProperties: true })),
       error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
     }),
@@ -95,12 +95,8 @@ export const APP_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-function timeIn(dialect: Dialect): (time: Micros) => string | number {
-  return dialect === 'v1' ? toRfc3339 : toNanos;
-}
-
 function renderTask({ id, status, created_at, updated_at, result, error }: Task, dialect: Dialect): Record<string, unknown> {
-  const time = timeIn(dialect);
+  const time = timeOf(dialect);
   return {
     task_id: id,
     status,

@@ -14,13 +14,13 @@ import {
   UnbanQueryV1,
   UnbanQueryV2,
 } from '../../protocol/moderation-requests.ts';
-import type { Rendered } from '../../protocol/render.ts';
+import { type Rendered, timeOf } from '../../protocol/render.ts';
 import { reachOf } from '../../protocol/tenancy.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import { runBanQuery } from '../core/ban-query.ts';
 import { isAmong } from '../core/moderation.ts';
 import { inSlices } from '../pipeline/slices.ts';
-import { namedActor, renderBrief, submitNamed, timeOf } from './brief-user.ts';
+import { namedActor, renderBrief, submitNamed } from './brief-user.ts';
 import { type Answer, actingUser, actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
 import { parseJson } from './http-body.ts';
 

@@ -5,7 +5,8 @@ import type { BlockCommand } from '../../protocol/command.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import { pathId } from '../../protocol/lifecycle-requests.ts';
 import { BlockBody, BlocksQuery, decodeBlock } from '../../protocol/moderation-requests.ts';
-import { renderBrief, timeOf } from './brief-user.ts';
+import { timeOf } from '../../protocol/render.ts';
+import { renderBrief } from './brief-user.ts';
 import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
 
 export const BLOCKS_ROUTES: readonly Endpoint[] = [

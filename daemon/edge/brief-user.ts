@@ -2,8 +2,7 @@
 import type { Command, Outcome } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { fieldErrors, RosterError } from '../../protocol/errors.ts';
-import { type Rendered, renderV1, renderV2, type Time } from '../../protocol/render.ts';
-import { toNanos, toRfc3339 } from '../../protocol/time.ts';
+import { type Rendered, renderUserIn } from '../../protocol/render.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import { actingUser, asideOf, type Call } from './endpoint.ts';
 
@@ -12,11 +11,7 @@ export function renderBrief({ backend, caller }: Pick<Call, 'backend' | 'caller'
   const aside = asideOf({ backend, caller: caller.kind === 'server' ? caller : { kind: 'anonymous' } }, user.id);
   // The mutes of a user inside of a mute would hold users inside of mutes again.
   const { mutes: _mutes, devices: _devices, ...shown } = user;
-  return dialect === 'v1' ? renderV1(shown, aside) : renderV2(shown, aside);
-}
-
-export function timeOf(dialect: Dialect): Time {
-  return dialect === 'v1' ? toRfc3339 : toNanos;
+  return renderUserIn(dialect, shown, aside);
 }
 
 /** Who acts, where a server need not say: a client is itself, and may not name another. */

@@ -1,8 +1,8 @@
 /** Questions of operators: why a live connection was told of something or not, and which durable consumers there are. */
 import Type from 'typebox';
-import { Nothing, timeIn as timeSchema } from '../../protocol/answers.ts';
+import { Nothing, timeIn } from '../../protocol/answers.ts';
 import { fieldErrors } from '../../protocol/errors.ts';
-import { toNanos, toRfc3339 } from '../../protocol/time.ts';
+import { timeOf } from '../../protocol/render.ts';
 import { type Endpoint, inBothDialects } from './endpoint.ts';
 
 export const DEBUG_ROUTES: readonly Endpoint[] = [
@@ -30,13 +30,13 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
           name: Type.String(),
           epoch: Type.String(),
           seq: Type.Integer(),
-          created_at: timeSchema(dialect),
-          updated_at: timeSchema(dialect),
+          created_at: timeIn(dialect),
+          updated_at: timeIn(dialect),
         }),
       ),
     }),
     handle: ({ backend }) => {
-      const time = dialect === 'v1' ? toRfc3339 : toNanos;
+      const time = timeOf(dialect);
       const consumers = [...backend.directory.docs.all('consumer')].map((one) => ({
         ...one,
         created_at: time(one.created_at),

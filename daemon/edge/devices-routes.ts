@@ -15,8 +15,7 @@ import {
   renderPush,
 } from '../../protocol/device-requests.ts';
 import { pathId } from '../../protocol/lifecycle-requests.ts';
-import { type Rendered, renderDevice } from '../../protocol/render.ts';
-import { toNanos, toRfc3339 } from '../../protocol/time.ts';
+import { type Rendered, renderDevice, timeOf } from '../../protocol/render.ts';
 import { deletedUser, unknownUser } from '../core/decide.ts';
 import { actingUser, actorOf, type Endpoint, inBothDialects } from './endpoint.ts';
 
@@ -46,7 +45,7 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
       const id = pathId(actingUser(caller, query.user_id));
       const user = directory.user(id);
       if (user === undefined) throw directory.record(id) === undefined ? unknownUser(id) : deletedUser(id);
-      const time = dialect === 'v1' ? toRfc3339 : toNanos;
+      const time = timeOf(dialect);
       return { body: { devices: (user.devices ?? []).map((device) => renderDevice(device, id, time)) } };
     },
   })),

@@ -8,7 +8,7 @@ import { clip } from '../../protocol/explain.ts';
 import { decodeExportUsers, EXPORT_FILE, EXPORT_TASK, ExportUsersBody } from '../../protocol/export-requests.ts';
 import { pathId } from '../../protocol/lifecycle-requests.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import { renderV1, renderV2 } from '../../protocol/render.ts';
+import { renderUserIn } from '../../protocol/render.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import type { Backend } from './backend.ts';
 import { asideOf, type Endpoint, inBothDialects, type Services } from './endpoint.ts';
@@ -24,7 +24,7 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
       const user = living(call.backend, pathId(call.id));
       if (user instanceof RosterError) throw user;
       const aside = asideOf(call, user.id);
-      return { body: { user: dialect === 'v1' ? renderV1(user, aside) : renderV2(user, aside), messages: [], reactions: [] } };
+      return { body: { user: renderUserIn(dialect, user, aside), messages: [], reactions: [] } };
     },
   })),
   ...inBothDialects('/export/users', () => ({

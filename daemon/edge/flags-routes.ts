@@ -12,9 +12,9 @@ import {
   FlagBodyV2,
   FlagCountBody,
 } from '../../protocol/moderation-requests.ts';
-import type { Rendered } from '../../protocol/render.ts';
+import { type Rendered, timeOf } from '../../protocol/render.ts';
 import type { Flag, StoredUser } from '../../protocol/user.ts';
-import { namedActor, renderBrief, submitNamed, timeOf } from './brief-user.ts';
+import { namedActor, renderBrief, submitNamed } from './brief-user.ts';
 import { actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
 
 /** A report as v1 shows it. rosterd reports nobody by itself, and reviews nothing. */

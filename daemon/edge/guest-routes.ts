@@ -4,7 +4,7 @@ import Type from 'typebox';
 import { Nothing, userIn } from '../../protocol/answers.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import { CustomEventBody, decodeCustomEvent, decodeGuest, GuestBody } from '../../protocol/guest-requests.ts';
-import { renderV1, renderV2 } from '../../protocol/render.ts';
+import { renderUserIn } from '../../protocol/render.ts';
 import { asideOf, type Endpoint, inBothDialects } from './endpoint.ts';
 
 export const GUEST_ROUTES: readonly Endpoint[] = [
@@ -28,7 +28,7 @@ export const GUEST_ROUTES: readonly Endpoint[] = [
       return {
         status: 201,
         body: {
-          user: dialect === 'v1' ? renderV1(user, aside) : renderV2(user, aside),
+          user: renderUserIn(dialect, user, aside),
           access_token: services.issueToken({ user_id: user.id, iat: issuedS }),
         },
         seq,

@@ -17,7 +17,7 @@ import {
   uploadPath,
 } from '../../protocol/import-requests.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import { toNanos, toRfc3339 } from '../../protocol/time.ts';
+import { timeOf } from '../../protocol/render.ts';
 import { type Endpoint, inBothDialects } from './endpoint.ts';
 
 export const IMPORT_ROUTES: readonly Endpoint[] = [
@@ -116,7 +116,7 @@ function importIn(dialect: Dialect): TSchema {
 }
 
 function renderImport({ history, created_at, updated_at, ...task }: ImportTask, dialect: Dialect): Record<string, unknown> {
-  const time = dialect === 'v1' ? toRfc3339 : toNanos;
+  const time = timeOf(dialect);
   return {
     ...task,
     history: history.map((step) => ({ ...step, created_at: time(step.created_at) })),

@@ -22,7 +22,7 @@ import {
   ReactivateUserBody,
   RestoreUsersBody,
 } from '../../protocol/lifecycle-requests.ts';
-import { renderV1, renderV2 } from '../../protocol/render.ts';
+import { renderUserIn } from '../../protocol/render.ts';
 import { type Answer, asideOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
 
 export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
@@ -93,7 +93,7 @@ async function forOne(call: Call, command: Command, dialect: Dialect): Promise<A
   const aside = asideOf(call, user.id);
   // After a delete nobody is online any more, whatever sockets are still being closed.
   const shown = { ...aside, online: user.deleted_at === undefined && aside.online };
-  return { body: { user: dialect === 'v1' ? renderV1(user, shown) : renderV2(user, shown) }, seq };
+  return { body: { user: renderUserIn(dialect, user, shown) }, seq };
 }
 
 function forMany(

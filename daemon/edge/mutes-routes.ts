@@ -5,8 +5,8 @@ import type { MuteCommand, Outcome } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import { decodeMute, MuteBodyV1, MuteBodyV2, UnmuteBodyV1, UnmuteBodyV2 } from '../../protocol/moderation-requests.ts';
-import { type Rendered, renderMute } from '../../protocol/render.ts';
-import { renderBrief, submitNamed, timeOf } from './brief-user.ts';
+import { type Rendered, renderMute, timeOf } from '../../protocol/render.ts';
+import { renderBrief, submitNamed } from './brief-user.ts';
 import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
 import { renderUser } from './users-routes.ts';
 
