@@ -14,6 +14,12 @@ import type { Device, PrivacySettings, PushPreferences, StoredUser, UserInput } 
 /** Who asks. A server may act for anyone; a user only for itself. */
 export type Actor = { readonly kind: 'server' } | { readonly kind: 'user'; readonly id: string };
 
+/**
+ * Revisions that users must have for the command to change them; 0: there must be no such user. Who has another one is a
+ * problem of kind `precondition`. A user that would not change anyway is none: what was asked for is already so.
+ */
+export type Conditions = ReadonlyMap<string, number>;
+
 export interface UpsertCommand {
   readonly kind: 'upsert';
   readonly actor: Actor;
@@ -28,6 +34,7 @@ export interface UpsertCommand {
   readonly mergeCustom?: boolean;
   /** The id of a deleted user may be created anew. */
   readonly reuseDeleted?: boolean;
+  readonly ifRev?: Conditions;
 }
 
 export interface PatchCommand {
@@ -35,6 +42,7 @@ export interface PatchCommand {
   readonly actor: Actor;
   readonly patches: readonly { readonly id: string; readonly patch: Patch }[];
   readonly problems: readonly FieldError[];
+  readonly ifRev?: Conditions;
 }
 
 /** The keys a client sent with its connect; absent keys are left alone. */
@@ -70,6 +78,7 @@ export interface DeleteCommand {
   readonly mode: DeleteMode;
   readonly options: DeleteOptions;
   readonly task?: string;
+  readonly ifRev?: Conditions;
 }
 
 export interface DeactivateCommand {
@@ -77,6 +86,7 @@ export interface DeactivateCommand {
   readonly ids: readonly string[];
   readonly options: DeactivateOptions;
   readonly task?: string;
+  readonly ifRev?: Conditions;
 }
 
 export interface ReactivateCommand {
@@ -85,6 +95,7 @@ export interface ReactivateCommand {
   readonly name?: string;
   readonly options: DeactivateOptions;
   readonly task?: string;
+  readonly ifRev?: Conditions;
 }
 
 /** All or nothing: one that cannot be restored refuses the command. */
@@ -280,7 +291,19 @@ export interface DocsCommand {
   readonly changes: readonly DocChange[];
 }
 
+/**
+ * A command that is carried out once, whatever number of times it is sent: the receipt of the first time lies in the entry
+ * of its effects. The same key with another fingerprint is refused as `key_reused`.
+ */
+export interface OnceCommand {
+  readonly kind: 'once';
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly command: Exclude<Command, OnceCommand>;
+}
+
 export type Command =
+  | OnceCommand
   | UpsertCommand
   | PatchCommand
   | ConnectCommand
@@ -325,4 +348,6 @@ export interface Outcome {
   readonly docs?: readonly DocChange[];
   /** Everything this command did is at or before this position. */
   readonly seq: number;
+  /** It was carried out before; nothing was done now. */
+  readonly isReplay?: true;
 }

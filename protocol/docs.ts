@@ -93,6 +93,32 @@ export const Consumer = Type.Object({
 });
 export type Consumer = Static<typeof Consumer>;
 
+/** Where a webhook is: every event up to here was delivered, or put aside where it is not forgotten. Its id is that of the hook. */
+export const Outbox = Type.Object({
+  id: Type.String(),
+  epoch: Type.String(),
+  seq: Type.Integer({ minimum: 0 }),
+  updated_at: Micros,
+});
+export type Outbox = Static<typeof Outbox>;
+
+/**
+ * What a request with an `Idempotency-Key` did, so that repeating it does nothing and gives the same answer. Its id is the
+ * key with whose it is. Written in the same entry as the effects.
+ */
+export const Receipt = Type.Object({
+  id: Type.String(),
+  /** Of the request: the same key with another request is refused. */
+  fingerprint: Type.String(),
+  seq: Type.Integer({ minimum: 0 }),
+  users: Type.Array(Type.Tuple([Type.String(), Type.Union([Type.Literal('created'), Type.Literal('updated'), Type.Literal('unchanged')])])),
+  docs: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), id: Type.String() }))),
+  missing: Type.Optional(Type.Array(Type.String())),
+  warnings: Type.Optional(Type.Array(Type.String())),
+  created_at: Micros,
+});
+export type Receipt = Static<typeof Receipt>;
+
 export const DOCS = {
   task: Task,
   role: Role,
@@ -101,11 +127,23 @@ export const DOCS = {
   activity: Activity,
   follow: Follow,
   consumer: Consumer,
+  outbox: Outbox,
+  receipt: Receipt,
 } as const satisfies Record<string, TSchema>;
 
 export type DocKind = keyof typeof DOCS;
 export type Doc<Kind extends DocKind = DocKind> = Static<(typeof DOCS)[Kind]>;
-export const DOC_KINDS = ['task', 'role', 'group', 'import', 'activity', 'follow', 'consumer'] as const satisfies readonly DocKind[];
+export const DOC_KINDS = [
+  'task',
+  'role',
+  'group',
+  'import',
+  'activity',
+  'follow',
+  'consumer',
+  'outbox',
+  'receipt',
+] as const satisfies readonly DocKind[];
 
 /** The document is now exactly this; null: it is gone. */
 export type DocChange = {
@@ -124,6 +162,8 @@ export const DocFact = Type.Union([
   docFact('activity'),
   docFact('follow'),
   docFact('consumer'),
+  docFact('outbox'),
+  docFact('receipt'),
 ]);
 export type DocFact = DocChange & { readonly t: 'doc' };
 
@@ -151,6 +191,8 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'role':
     case 'import':
     case 'consumer':
+    case 'outbox':
+    case 'receipt':
       return [];
   }
 }

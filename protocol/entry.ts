@@ -12,9 +12,28 @@ import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.t
 import { DocFact } from './docs.ts';
 import { StoredUser } from './user.ts';
 
-export const ENTRY_VERSION = 2;
+export const ENTRY_VERSION = 3;
 
 const Micros = Type.Integer({ minimum: 0 });
+
+/** Where a change came from: what the history of a user tells beside the change. */
+export const Origin = Type.Object({
+  /** A request with a server token or a client's, a live connection, an import, or the daemon by itself. */
+  source: Type.Union([
+    Type.Literal('server'),
+    Type.Literal('client'),
+    Type.Literal('live'),
+    Type.Literal('import'),
+    Type.Literal('daemon'),
+  ]),
+  /** The user who did it, where it was one. */
+  by: Type.Optional(Type.String()),
+  /** What the caller says it is (`X-Stream-Client`), at most `LIMITS.clientNameChars`. */
+  client: Type.Optional(Type.String()),
+  /** The import. */
+  job: Type.Optional(Type.String()),
+});
+export type Origin = Readonly<Static<typeof Origin>>;
 
 /** What an event about a ban, a mute or a flag says beside the user. */
 export const ModerationDetails = Type.Object({
@@ -56,6 +75,9 @@ export const UserFact = Type.Object({
   user: StoredUser,
   options: Type.Optional(DeactivateOptions),
   about: Type.Optional(ModerationDetails),
+  from: Type.Optional(Origin),
+  /** What differs from the record before, custom data by its keys (`custom.book`). Absent for a new user and a silent fact. */
+  fields: Type.Optional(Type.Array(Type.String())),
 });
 export type UserFact = Static<typeof UserFact>;
 
@@ -68,6 +90,7 @@ export const DeletedFact = Type.Object({
   mode: DeleteMode,
   user: StoredUser,
   options: DeleteOptions,
+  from: Type.Optional(Origin),
 });
 export type DeletedFact = Static<typeof DeletedFact>;
 

@@ -27,6 +27,8 @@ export const ERRORS = {
   not_found: { code: 16, status: 404, text: 'does not exist', retry: 'no', level: 'info' },
   not_allowed: { code: 17, status: 403, text: 'not allowed', retry: 'no', level: 'info' },
   conflict: { code: 4, status: 409, text: 'exists already', retry: 'no', level: 'info' },
+  precondition: { code: 4, status: 412, text: 'the user has another revision', retry: 'no', level: 'info' },
+  key_reused: { code: 4, status: 422, text: 'the idempotency key was used for another request', retry: 'no', level: 'warn' },
   too_big: { code: 22, status: 413, text: 'the payload is too big', retry: 'no', level: 'warn' },
   timeout: { code: 23, status: 408, text: 'the request took too long to arrive', retry: 'later', level: 'warn' },
   headers_too_big: { code: 24, status: 431, text: 'the request headers are too big', retry: 'no', level: 'warn' },

@@ -5,7 +5,7 @@
  *
  * Reading order: here for what a command is; the other files of the folder hold the rules.
  */
-import type { Command, DocsCommand, Outcome } from '../../protocol/command.ts';
+import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/command.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import type { Micros } from '../../protocol/time.ts';
 import { decideBan, decideUnban } from './bans.ts';
@@ -20,6 +20,7 @@ import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUp
 import { decideCustomEvent, decideGuest } from './guest.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './lifecycle.ts';
 import { decideMute } from './mutes.ts';
+import { receiptOf, replayed } from './receipts.ts';
 import { decideRole } from './roles.ts';
 import { decideSettings } from './settings.ts';
 import { decidePatch, decideUpsert } from './upsert.ts';
@@ -63,6 +64,8 @@ export function decide(draft: Draft, command: Command, now: Micros, policy: Poli
 
 function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): Outcome {
   switch (command.kind) {
+    case 'once':
+      return decideOnce(draft, command, now, policy);
     case 'upsert':
       return decideUpsert(draft, command, now, policy);
     case 'patch':
@@ -128,6 +131,18 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'group-remove':
       return decideGroupMembers(draft, command, now);
   }
+}
+
+/**
+ * The same key again gives the answer of the first time and does nothing. What is refused leaves no receipt: it did nothing,
+ * and may be sent again. Throws RosterError `key_reused` for a key that came with another request.
+ */
+function decideOnce(draft: Draft, { key, fingerprint, command }: OnceCommand, now: Micros, policy: Policy): Outcome {
+  const kept = draft.docs.get('receipt', key);
+  if (kept !== undefined) return replayed(draft, kept, fingerprint);
+  const outcome = dispatch(draft, command, now, policy);
+  draft.stage({ t: 'doc', kind: 'receipt', id: key, doc: receiptOf(outcome, key, fingerprint, now) });
+  return { ...outcome, seq: draft.nextSeq - 1 };
 }
 
 function decideDocs(draft: Draft, { changes }: DocsCommand): Outcome {

@@ -36,6 +36,8 @@ export class Docs implements DocLibrary {
     activity: new Shelf(),
     follow: new Shelf(),
     consumer: new Shelf(),
+    outbox: new Shelf(),
+    receipt: new Shelf(),
   };
 
   get<Kind extends DocKind>(kind: Kind, id: string): Doc<Kind> | undefined {

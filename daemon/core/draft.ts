@@ -4,10 +4,11 @@
  * one. What a command adds is staged until `commit`; `discard` leaves no trace. Pure.
  */
 import type { AppSettings } from '../../protocol/app-settings.ts';
-import type { Fact } from '../../protocol/entry.ts';
+import type { DeletedFact, Fact, Origin, UserFact } from '../../protocol/entry.ts';
 import { nameKey } from '../../protocol/names.ts';
 import type { Micros } from '../../protocol/time.ts';
 import type { StoredUser } from '../../protocol/user.ts';
+import { changedFields } from './changed-fields.ts';
 import { type Directory, living, type Tombstone, tombstoneOf } from './directory.ts';
 import type { DocReader } from './docs.ts';
 import { DraftDocs } from './docs.ts';
@@ -31,6 +32,7 @@ export class Draft {
   /** Facts of the commands that were accepted, in order. */
   readonly facts: Fact[] = [];
   #app: AppSettings;
+  #origin: Origin | undefined;
 
   constructor(directory: Directory) {
     this.#directory = directory;
@@ -90,14 +92,31 @@ export class Draft {
     }
   }
 
+  /** Whose command is decided next: the facts about users that it leads to say so. */
+  begin(origin: Origin): void {
+    this.#origin = origin;
+  }
+
   stage(fact: Fact): void {
-    this.#stagedFacts.push(fact);
     if (fact.t === 'doc') this.#stagedDocs.put(fact);
-    if (fact.t !== 'user' && fact.t !== 'deleted') return;
+    if (fact.t !== 'user' && fact.t !== 'deleted') {
+      this.#stagedFacts.push(fact);
+      return;
+    }
+    this.#stagedFacts.push(this.#told(fact));
     const { user } = fact;
     this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
     if (user.name !== undefined) remember(this.#takers, nameKey(user.name), user.id);
     for (const device of user.devices ?? []) remember(this.#deviceTakers, device.id, user.id);
+  }
+
+  /** The fact with where it came from and what it touched. What nobody is told about has neither. */
+  #told(fact: UserFact | DeletedFact): Fact {
+    if (fact.t === 'user' && fact.event === 'silent') return fact;
+    const from = this.#origin;
+    const before = fact.t === 'user' && fact.event !== 'created' ? living(this.record(fact.user.id)) : undefined;
+    const fields = before === undefined ? undefined : changedFields(before, fact.user);
+    return { ...fact, ...(from === undefined ? undefined : { from }), ...(fields === undefined ? undefined : { fields }) };
   }
 
   commit(): void {

@@ -3,6 +3,7 @@
  * daemon/pipeline satisfies it; tests give a small one that keeps all in memory.
  */
 import type { Command, Outcome } from '../../protocol/command.ts';
+import type { Origin } from '../../protocol/entry.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
 import type { TeamUsageQuestion } from '../../protocol/usage-requests.ts';
@@ -26,7 +27,9 @@ export interface Backend {
   /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
   readonly ready: boolean;
   /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
-  submit(command: Command, lane: Lane): Promise<Outcome>;
+  submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
+  /** What the command would do now; nothing is stored. Throws RosterError. */
+  preview(command: Command): Outcome;
   query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
   /** Names that users share now, though names are to be unique in this scope. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;

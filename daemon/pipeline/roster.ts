@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Command, Outcome } from '../../protocol/command.ts';
-import type { Entry } from '../../protocol/entry.ts';
+import type { Entry, Origin } from '../../protocol/entry.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
 import type { Micros } from '../../protocol/time.ts';
@@ -13,8 +13,9 @@ import type { TeamUsageQuestion } from '../../protocol/usage-requests.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
-import type { Policy } from '../core/decide.ts';
+import { decide, type Policy } from '../core/decide.ts';
 import { Directory, type DirectoryLine, type FrozenView, type UserChange } from '../core/directory.ts';
+import { Draft } from '../core/draft.ts';
 import { History } from '../core/history.ts';
 import { type NameCollisions, nameCollisions } from '../core/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/query.ts';
@@ -61,6 +62,9 @@ const GATHER_MS = 2;
 
 /** How long comings and goings are gathered. */
 const PRESENCE_GATHER_MS = 50;
+
+/** What the daemon does without being asked. */
+const BY_ITSELF: Origin = { source: 'daemon' };
 
 /** Others may know of somebody who is there and has not asked to be invisible. */
 function isVisible(user: StoredUser | undefined): boolean {
@@ -228,8 +232,16 @@ export class Roster {
   }
 
   /** Rejects with RosterError. `live` is for what a person waits for; `bulk` for many users at once. */
-  submit(command: Command, lane: Lane): Promise<Outcome> {
-    return this.#sequencer.submit(command, lane);
+  submit(command: Command, lane: Lane, origin: Origin = BY_ITSELF): Promise<Outcome> {
+    return this.#sequencer.submit(command, lane, origin);
+  }
+
+  /**
+   * What the command would do if it were carried out now, decided by the very rules that would decide it; nothing is stored.
+   * Throws RosterError as `submit` rejects.
+   */
+  preview(command: Command): Outcome {
+    return decide(new Draft(this.directory), command, wallClock(), this.#options.policy);
   }
 
   query(query: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {

@@ -12,7 +12,7 @@
  * - SQ7 A batch whose entry would be longer than an entry may be is taken apart; a single command that is too long is refused.
  */
 import type { Command, Outcome } from '../../protocol/command.ts';
-import { lastSeq } from '../../protocol/entry.ts';
+import { lastSeq, type Origin } from '../../protocol/entry.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Micros } from '../../protocol/time.ts';
@@ -45,6 +45,7 @@ const UNKNOWN_WAIT_MS = 5_000;
 
 interface Job {
   readonly command: Command;
+  readonly origin: Origin;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
 }
@@ -71,11 +72,11 @@ export class Sequencer {
   }
 
   /** Rejects with RosterError: the reason the command is refused, or `unavailable`. */
-  submit(command: Command, lane: Lane): Promise<Outcome> {
+  submit(command: Command, lane: Lane, origin: Origin): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new RosterError('unavailable', 'the daemon is shutting down'));
     if (this.queued >= QUEUED_MAX) return Promise.reject(new RosterError('unavailable', `more than ${QUEUED_MAX} commands are waiting`));
     return new Promise((resolve, reject) => {
-      this.#queues[lane].push({ command, resolve, reject });
+      this.#queues[lane].push({ command, origin, resolve, reject });
       this.#working ??= this.#work();
     });
   }
@@ -131,6 +132,7 @@ export class Sequencer {
     let time = Math.max(this.#options.now(), directory.time + 1);
     for (const job of jobs) {
       try {
+        draft.begin(job.origin);
         const outcome = decide(draft, job.command, time++, policy);
         answers.push(() => job.resolve(outcome));
       } catch (error) {
@@ -188,6 +190,8 @@ export class Sequencer {
 /** How many facts a command may add at most. */
 function weightOf(command: Command): number {
   switch (command.kind) {
+    case 'once':
+      return weightOf(command.command) + 1;
     case 'upsert':
       return command.users.length;
     case 'patch':

@@ -21,6 +21,8 @@ const FEEDS_ERRORS: Readonly<Record<ErrorKind, FeedsError>> = {
   not_found: { code: 16, status: 404, exception: 'DoesNotExistException' },
   not_allowed: { code: 17, status: 403, exception: 'NotAllowedException' },
   conflict: { code: 22, status: 409, exception: 'ConflictException' },
+  precondition: { code: 22, status: 412, exception: 'ConflictException' },
+  key_reused: { code: 4, status: 422, exception: 'InputException' },
   too_big: { code: 18, status: 413, exception: 'PayloadTooBigException' },
   timeout: { code: -1, status: 408, exception: 'InputException' },
   headers_too_big: { code: -1, status: 431, exception: 'InputException' },

@@ -99,19 +99,19 @@ test('LG9 the bytes of a record are those the README describes; a change needs a
   const [content = assert.fail()] = disk.files().values();
   const at = content.readUInt32LE(8) + RECORD_HEADER_BYTES;
   const record = content.subarray(at);
-  assert.deepEqual([SEGMENT_VERSION, ENTRY_VERSION], [1, 2]);
+  assert.deepEqual([SEGMENT_VERSION, ENTRY_VERSION], [1, 3]);
   assert.equal(
     record.subarray(0, RECORD_HEADER_BYTES).toString('hex'),
     [
       'ff525354', // magic
-      '02020000', // kind, version
+      '02030000', // kind, version
       '60000000', // payload length
       '01000000', // facts
       '0100000000000000', // first seq
       '6c00000000000000', // synced
       '01401e18240a0600', // time
       'df42b06d', // CRC-32 of the payload
-      '1239f1c5', // CRC-32 of the header
+      'bb32788b', // CRC-32 of the header
     ].join(''),
   );
   assert.equal(

@@ -15,6 +15,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: '7c0e8ac0f804d0a7',
     what: 'documents in place of tasks; bans, mutes, blocks, flags and devices; custom events; more settings. Data of version 1 is refused',
   },
+  {
+    version: 3,
+    hash: '86bca36d37d72302',
+    what: 'where a change came from and which fields it touched; webhook positions; receipts of idempotent requests. Data of version 2 is refused',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

@@ -48,6 +48,10 @@ export class FakeBackend implements Backend {
     return outcome;
   }
 
+  preview(command: Command): Outcome {
+    return decide(new Draft(this.directory), command, this.#now, DEFAULT_POLICY);
+  }
+
   async query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
     return finished(runQuery(this.directory, spec, (id) => this.online(id), visibility));
   }

@@ -164,6 +164,8 @@ export function closeReasonOf(kind: ErrorKind): CloseReason {
     case 'input':
     case 'duplicate_username':
     case 'conflict':
+    case 'precondition':
+    case 'key_reused':
     case 'too_big':
     case 'headers_too_big':
       return 'bad_frame';
