@@ -1,11 +1,15 @@
-/** SC1: tokens and the secret appear in no log line, whatever its level, and in nothing that is answered. */
+/**
+ * SC1: tokens and the secret appear in no log line, whatever its level, and in nothing that is answered.
+ * SC2: the same is watched over everything that any test with a daemon does (test/support/secrecy.ts).
+ */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { encodeToken } from '../../protocol/tokens.ts';
 import { IoClient } from '../support/io-client.ts';
 import type { Frame } from '../support/live-client.ts';
-import { API_KEY, API_SECRET, World } from '../support/world.ts';
+import { leakIn } from '../support/secrecy.ts';
+import { API_KEY, API_SECRET, serverToken, userToken, World } from '../support/world.ts';
 
 /** Part of every token here, in the clear and as it stands in a token. */
 const MARK = 'marked-so-that-it-is-found';
@@ -87,4 +91,12 @@ test('SC1 tokens and the secret are in no log line and in no answer', async (t) 
     assert.ok(!lines.includes(needle), `in the log: ${log.find((line) => line.includes(needle))}`);
     assert.ok(!answers.includes(needle), `in an answer: ${told.find((text) => text.includes(needle))?.slice(0, 500)}`);
   }
+});
+
+test('SC2 the watch over all tests finds tokens, their parts, and the secret', () => {
+  const [header = '', claims = '', signature = ''] = userToken('ann').split('.');
+  for (const text of [serverToken(), header, claims, signature, API_SECRET]) {
+    assert.notEqual(leakIn(`{"level":30,"msg":"a request with ${text}"}`), undefined, text);
+  }
+  assert.equal(leakIn(`{"level":30,"id":"req-1","user":"ann","digest":"${'a'.repeat(43)}"}`), undefined);
 });

@@ -1,5 +1,6 @@
 /** A live connection as a test drives it: every frame is kept, and a test waits for frames instead of for time. */
 import { WebSocket } from 'ws';
+import { assertNoSecret } from './secrecy.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: frames of every shape; asserting on a wrong one fails the test all the same
 export type Frame = any;
@@ -23,7 +24,7 @@ export class LiveClient {
 
   private constructor(ws: WebSocket) {
     this.ws = ws;
-    ws.on('message', (data) => this.#take(JSON.parse(data.toString())));
+    ws.on('message', (data) => this.#read(data.toString()));
     ws.on('error', () => {});
     this.closed = new Promise((resolve) => {
       ws.on('close', (code, reason) => {
@@ -40,6 +41,12 @@ export class LiveClient {
       client.ws.once('open', () => resolve(client));
       client.ws.once('error', reject);
     });
+  }
+
+  #read(text: string): void {
+    const frame = JSON.parse(text);
+    if (frame.error !== undefined || frame.type === 'connection.error') assertNoSecret(text, 'an error');
+    this.#take(frame);
   }
 
   #take(frame: Frame): void {

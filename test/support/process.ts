@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { assertNoSecret } from './secrecy.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../daemon/main.ts');
 
@@ -25,7 +26,10 @@ export class RosterdProcess {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
-    this.finished = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout: this.#stdout, stderr: this.#stderr }));
+    this.finished = once(child, 'close').then(([code]) => {
+      assertNoSecret(this.#stderr, 'what a process said');
+      return { code: code as number | null, stdout: this.#stdout, stderr: this.#stderr };
+    });
   }
 
   static run(args: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> } = {}): RosterdProcess {

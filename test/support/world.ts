@@ -2,6 +2,7 @@
  * The test world: one daemon with everything at its default, on a port of its
  * own and in a directory of its own, that tears itself down. An option that a test sets means something.
  */
+import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,18 +16,19 @@ import { encodeToken } from '../../protocol/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { checkAnswer } from './answer-check.ts';
 import { LiveClient } from './live-client.ts';
+import { assertNoSecret, leakIn, markToken, SECRET } from './secrecy.ts';
 
 export const API_KEY = 'test-key';
-export const API_SECRET = 'test-secret-that-is-long-enough-for-anything';
+export const API_SECRET = SECRET;
 
 const sign = (input: string): string => createHmac('sha256', API_SECRET).update(input).digest('base64url');
 
 export function serverToken(claims: Record<string, unknown> = {}): string {
-  return encodeToken({ server: true, ...claims }, sign);
+  return markToken(encodeToken({ server: true, ...claims }, sign));
 }
 
 export function userToken(id: string, claims: Record<string, unknown> = {}): string {
-  return encodeToken({ user_id: id, ...claims }, sign);
+  return markToken(encodeToken({ user_id: id, ...claims }, sign));
 }
 
 export interface WorldOptions {
@@ -64,15 +66,21 @@ export class World {
       listen: '127.0.0.1:0',
       data,
       'drain-ms': '0',
-      'log-level': options.onLog === undefined ? 'silent' : 'debug',
+      'log-level': 'debug',
       ...options.flags,
     };
     const { config } = loadConfig({ flags, env: {}, cwd: data });
+    const leaks: string[] = [];
+    const onLog = (line: string): void => {
+      const leak = leakIn(line);
+      if (leak !== undefined) leaks.push(`${leak}: ${line}`);
+      options.onLog?.(line);
+    };
     const daemon = await startDaemon({
       config,
       credentials: { apiKey: API_KEY, apiSecret: API_SECRET, origin: 'configured' },
       openStore: options.openStore ?? ((_, onEvent) => openDataDirectory(data, { onEvent })),
-      logger: pino({ level: config.logLevel }, { write: (line: string) => options.onLog?.(line) }),
+      logger: pino({ level: config.logLevel }, { write: onLog }),
       onFatal: () => {},
       ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
     });
@@ -80,6 +88,7 @@ export class World {
     t.after(async () => {
       await world.stop();
       if (options.data === undefined) await rm(data, { recursive: true, force: true });
+      assert.deepEqual(leaks, [], 'SC2 no token and no secret in the log');
     });
     return world;
   }
@@ -131,7 +140,9 @@ export class World {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = await response.json();
+    const text = await response.text();
+    if (response.status >= 400) assertNoSecret(text, 'an error');
+    const answer = JSON.parse(text);
     if (!/^\/(healthz|readyz)$/.test(url.pathname)) checkAnswer(method, url.pathname, response.status, answer);
     return { status: response.status, headers: response.headers, body: answer };
   }
