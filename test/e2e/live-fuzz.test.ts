@@ -283,12 +283,19 @@ class Run {
 
   /** Brings everyone back, waits until each has heard of everything, and compares. */
   async #settle(): Promise<void> {
-    const deadlineMs = performance.now() + PATIENCE_MS;
+    const startedMs = performance.now();
+    let heard = -1;
+    let lastMs = startedMs;
     for (;;) {
+      const nowHeard = this.#subjects.reduce((sum, { follower }) => sum + follower.heard, 0);
+      if (nowHeard > heard) lastMs = performance.now();
+      heard = nowHeard;
       const seq = this.#running.daemon.roster.position.seq;
       const reached = await Promise.all(this.#subjects.map((subject) => this.#bringUp(subject, seq)));
       if (reached.every((done) => done) && this.#running.daemon.roster.position.seq === seq) break;
-      assert.ok(performance.now() < deadlineMs, `not all came up to ${seq}: ${reached}`);
+      // A busy machine is slow, which is no fault as long as it gets on.
+      const isHopeless = performance.now() - lastMs > PATIENCE_MS || performance.now() - startedMs > 10 * PATIENCE_MS;
+      assert.ok(!isHopeless, `not all came up to ${seq}: ${reached}`);
     }
     for (const subject of this.#subjects) await this.#check(subject);
   }

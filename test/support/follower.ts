@@ -44,6 +44,8 @@ export class Follower {
   readonly online = new Set<string>();
   /** Seq of every event since the last snapshot began, own events included. */
   seqs: number[] = [];
+  /** Events and pages that came, over the whole life: it grows as long as there is something to catch up with. */
+  heard = 0;
   /** Position after which `seqs` begins. */
   since = 0;
   /** What must never happen. */
@@ -221,6 +223,7 @@ export class Follower {
   }
 
   #page({ users, more, seq, gone }: Frame): void {
+    this.heard++;
     if (gone !== undefined) this.gone++;
     for (const user of users) {
       const known = this.#known.get(user.id);
@@ -238,6 +241,7 @@ export class Follower {
 
   #event(frame: Frame): void {
     const { type, seq, user, sub, match, custom } = frame;
+    this.heard++;
     const last = Math.max(this.seqs.at(-1) ?? 0, this.since);
     if (seq <= last) {
       const during = `${type} ${user.id} rev ${user.rev}, since ${this.since}, at ${this.#position?.seq}`;
