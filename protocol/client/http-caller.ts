@@ -22,6 +22,8 @@ export interface HttpOptions {
 export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
+  /** What is sent again under the same key is not carried out again. Visible ASCII, at most 255 characters. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -61,7 +63,7 @@ export class HttpCaller {
   }
 
   /** The answer, or the refusal as a value, since it may be tried again. */
-  async #once(method: Method, path: string, { query = {}, body }: Call, token: string | undefined): Promise<unknown> {
+  async #once(method: Method, path: string, { query = {}, body, idempotencyKey }: Call, token: string | undefined): Promise<unknown> {
     const { url, apiKey } = this.#options;
     const parameters = new URLSearchParams({ api_key: apiKey });
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
@@ -74,6 +76,7 @@ export class HttpCaller {
           'x-stream-client': CLIENT_NAME,
           ...(token === undefined ? undefined : { authorization: token }),
           ...(body === undefined ? undefined : { 'content-type': 'application/json' }),
+          ...(idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }),
         },
         ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
       });

@@ -13,13 +13,16 @@ export type {
   ClientEvents,
   ConnectedUser,
   ConnectionState,
+  ExportEvent,
   Filter,
+  ImportEvent,
   LiveUser,
   QueryOptions,
   SortField,
   Subscription,
   UserData,
   UserEvent,
+  UserGroupEvent,
   UserPatch,
 } from './types.ts';
-export type { TaskAnswer, TaskStarted, UserAnswer, UsersAnswer } from './users-api.ts';
+export type { TaskAnswer, TaskStarted, UserAnswer, UsersAnswer, WriteOptions } from './users-api.ts';

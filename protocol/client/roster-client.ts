@@ -18,6 +18,7 @@ import type {
   AppUser,
   ConnectedUser,
   ConnectionState,
+  DocumentEvent,
   Filter,
   LiveUser,
   QueryOptions,
@@ -29,6 +30,7 @@ import type { Answered } from './users-api.ts';
 
 /** Names of the client's own that no event of the daemon is emitted under. */
 const OWN_NAMES: ReadonlySet<string> = new Set(['event', 'state', 'resync']);
+
 /** Room that a connect frame keeps for everything but its subscriptions. */
 const HELLO_BYTES = FRAME_BYTES / 2;
 export class RosterClient extends AdminApi {
@@ -258,19 +260,25 @@ export class RosterClient extends AdminApi {
         if (typeof frame.sub === 'string') this.#subs.told(frame.sub, frame);
         return;
       default:
-        if (typeof frame.seq === 'number') this.#hand(frame as unknown as UserEvent);
+        if (typeof frame.seq === 'number') this.#hand(frame as unknown as UserEvent | DocumentEvent);
     }
   }
 
   /** At least once after a resume becomes exactly once here. */
-  #hand(event: UserEvent): void {
+  #hand(event: UserEvent | DocumentEvent): void {
     if (this.#position === undefined || event.seq <= this.#position.seq) return;
     this.#advance(event.seq);
     const names = this.#subs.copy.concerned(event);
+    // About a user group, an export or an import: no user changes, and `event` is for those that are about one.
+    if (event.user === undefined) {
+      if (names.length > 0) this.#emitNamed(event);
+      return;
+    }
     const isOwn = (event.sub === undefined || event.user.id === this.#user?.id) && event.seq > this.#ownSince;
     if (names.length === 0 && !isOwn) return;
     if (event.user.id === this.#user?.id && event.type !== 'user.hidden') this.#becomeMe(event.user);
     this.#subs.copy.apply(event, names);
+    this.#settleDoubtsAfter(event);
     this.#tell(event);
   }
 
@@ -278,8 +286,13 @@ export class RosterClient extends AdminApi {
   #heardPresence(event: UserEvent): void {
     if (event.user.id === this.#user?.id) this.#becomeMe(event.user);
     this.#subs.copy.presence(event);
-    if (event.match === 'leave') this.#subs.settleDoubts();
+    this.#settleDoubtsAfter(event);
     this.#tell(event);
+  }
+
+  /** Someone left a subscription, or was told of under one that was ended here meanwhile: is there another that holds it? */
+  #settleDoubtsAfter({ match, sub = [] }: UserEvent): void {
+    if (match === 'leave' || sub.some((name) => !this.#subs.copy.has(name))) this.#subs.settleDoubts();
   }
 
   #becomeMe(user: LiveUser): void {
@@ -288,8 +301,12 @@ export class RosterClient extends AdminApi {
 
   #tell(event: UserEvent): void {
     this.emit('event', event);
-    // Names of custom events are the application's: the list of typed ones cannot hold them.
-    if (!OWN_NAMES.has(event.type)) (this as unknown as EventEmitter<string>).emit(event.type, event);
+    if (!OWN_NAMES.has(event.type)) this.#emitNamed(event);
+  }
+
+  /** Names of custom events are the application's: the list of typed ones cannot hold them. */
+  #emitNamed(event: { readonly type: string }): void {
+    (this as unknown as EventEmitter<string>).emit(event.type, event);
   }
 
   #advance(seq: unknown): void {

@@ -41,6 +41,50 @@ export interface UserEvent {
   readonly custom?: JsonObject;
 }
 
+/** What every event about a user group, an export or an import has. Told to servers that subscribed to everything. */
+interface AboutNoUser {
+  readonly user?: undefined;
+  readonly seq: number;
+  readonly created_at: string | number;
+  readonly sub: readonly string[];
+}
+
+export interface UserGroupEvent extends AboutNoUser {
+  readonly type: `user_group.${string}`;
+  /** As it is now; of a deleted one, as it was last. */
+  readonly user_group: {
+    readonly id: string;
+    readonly name: string;
+    readonly description?: string;
+    readonly team_id?: string;
+    readonly created_by?: string;
+    readonly created_at: string | number;
+    readonly updated_at: string | number;
+    readonly members: readonly { readonly user_id: string; readonly is_admin: boolean; readonly created_at: string | number }[];
+  };
+  /** Who came, or went. */
+  readonly members?: readonly string[];
+}
+
+export interface ExportEvent extends AboutNoUser {
+  readonly type: 'export.users.success' | 'export.users.error';
+  readonly task_id: string;
+  /** Where the file is, for a day. */
+  readonly url?: string;
+  readonly error?: string;
+  readonly started_at: string | number;
+  readonly finished_at: string | number;
+}
+
+export interface ImportEvent extends AboutNoUser {
+  readonly type: 'import.updated';
+  readonly import_task: { readonly id: string; readonly state: string; readonly result?: JsonObject };
+  /** Users; absent until the file was analysed. */
+  readonly progress?: { readonly done: number; readonly total: number };
+}
+
+export type DocumentEvent = UserGroupEvent | ExportEvent | ImportEvent;
+
 export type ConnectionState =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly attempt: number }
@@ -70,6 +114,15 @@ export interface ClientEvents {
   'user.hidden': (event: UserEvent) => void;
   /** A user came or went. It is told as it happens, and not made up for after a cut. */
   'user.presence.changed': (event: UserEvent) => void;
+  'user_group.created': (event: UserGroupEvent) => void;
+  'user_group.updated': (event: UserGroupEvent) => void;
+  'user_group.deleted': (event: UserGroupEvent) => void;
+  'user_group.member_added': (event: UserGroupEvent) => void;
+  'user_group.member_removed': (event: UserGroupEvent) => void;
+  'export.users.success': (event: ExportEvent) => void;
+  'export.users.error': (event: ExportEvent) => void;
+  /** An import is in another state, or further on. */
+  'import.updated': (event: ImportEvent) => void;
   /** These users of the local copy are others than before: changed, come, gone, online or offline. */
   'users.changed': (ids: readonly string[]) => void;
   state: (state: ConnectionState) => void;

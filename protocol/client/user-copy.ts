@@ -4,10 +4,11 @@
  *
  * An event names the subscriptions it is for and has one `match` over all of them. So: a subscription by filter or team that is
  * not named does not hold the user; `enter` means that every named one does, `leave` that none does, and `stay` over several
- * that at least one does. Which one is then not known, and those are asked again when it matters (`doubtful`).
+ * that at least one does, maybe one that was ended here while the event was on its way. Which one is then not known, and those
+ * are asked again when it matters (`doubtful`).
  */
 import type { Sub } from '../frames.ts';
-import type { LiveUser, UserEvent } from './types.ts';
+import type { DocumentEvent, LiveUser, UserEvent } from './types.ts';
 
 interface Held {
   readonly spec: Sub;
@@ -165,7 +166,7 @@ export class UserCopy {
   }
 
   /** The subscriptions that an event is news for. */
-  concerned({ sub = [], seq }: UserEvent): readonly string[] {
+  concerned({ sub = [], seq }: UserEvent | DocumentEvent): readonly string[] {
     return sub.filter((name) => (this.#subs.get(name)?.since ?? Number.POSITIVE_INFINITY) < seq);
   }
 
@@ -178,7 +179,7 @@ export class UserCopy {
       const isNamed = names.includes(name);
       if (isNamed || isGone) held.loading?.touched.set(user.id, seq);
       if (isGone) held.members.delete(user.id);
-      else if (MOVES.has(type)) this.#move(held, isNamed, event, names);
+      else if (MOVES.has(type)) this.#move(held, isNamed, event);
     }
     this.#settle(user, seq, isGone);
   }
@@ -192,7 +193,7 @@ export class UserCopy {
       if (held === undefined || match === undefined) continue;
       // Coming and going has no position: it may be newer than a page that is on its way, whatever the position of the page.
       if (match !== 'stay') held.loading?.touched.set(user.id, held.loading.isNew ? event.seq : Number.POSITIVE_INFINITY);
-      this.#move(held, true, event, names);
+      this.#move(held, true, event);
     }
     this.#settle(user, user.rev, false);
   }
@@ -224,20 +225,21 @@ export class UserCopy {
     return [...unsettled].filter(({ isLoaded }) => isLoaded).map(({ spec }) => spec);
   }
 
-  #move({ spec, members }: Held, isNamed: boolean, { user, match }: UserEvent, names: readonly string[]): void {
+  #move({ spec, members }: Held, isNamed: boolean, { user, match, sub = [] }: UserEvent): void {
     const canLeave = spec.filter !== undefined || spec.teams !== undefined;
     if (!canLeave) {
       if (isNamed) members.set(user.id, true);
     } else if (isNamed && match !== 'leave') {
-      const isShared = match === 'stay' && names.some((name) => name !== spec.sub && this.#canLeave(name));
+      const isShared = match === 'stay' && sub.some((name) => name !== spec.sub && this.#canLeave(name));
       members.set(user.id, !isShared);
       if (isShared) this.#doubts.add(user.id);
     } else members.delete(user.id);
   }
 
+  /** What was ended meanwhile may have been of any kind. */
   #canLeave(name: string): boolean {
     const spec = this.#subs.get(name)?.spec;
-    return spec !== undefined && (spec.filter !== undefined || spec.teams !== undefined);
+    return spec === undefined || spec.filter !== undefined || spec.teams !== undefined;
   }
 
   /** After an event: the record is kept if some subscription holds it. */

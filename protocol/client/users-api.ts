@@ -37,6 +37,16 @@ export interface AppAnswer extends Answered {
   readonly app: Readonly<Record<string, unknown>>;
 }
 
+export interface WriteOptions {
+  /**
+   * Revisions that users must have to be changed, by id; 0: there must be no such user. Users of a local copy have theirs in
+   * `rev`. The call rejects with status 412 when one has another, and changes none.
+   */
+  readonly ifRev?: Readonly<Record<string, number>>;
+  /** A call that is repeated with the same key is not carried out again. */
+  readonly idempotencyKey?: string;
+}
+
 /** Ids alone, or in the form of the wire with the options beside them. */
 type Ids<Options> = readonly string[] | ({ readonly user_ids: readonly string[] } & Options);
 type DeleteUsersOptions = { readonly user?: DeleteMode } & DeleteOptions;
@@ -70,23 +80,23 @@ export class UsersApi extends EventEmitter<ClientEvents> {
   }
 
   /** Creates the user, or replaces its name, image and custom data. */
-  upsertUser(user: UserData): Promise<UsersAnswer> {
-    return this.upsertUsers([user]);
+  upsertUser(user: UserData, options?: WriteOptions): Promise<UsersAnswer> {
+    return this.upsertUsers([user], options);
   }
 
   /** The same for up to 100 users, all or none. */
-  upsertUsers(users: readonly UserData[]): Promise<UsersAnswer> {
-    return this.#http.call('POST', '/users', { body: { users } });
+  upsertUsers(users: readonly UserData[], { ifRev, idempotencyKey }: WriteOptions = {}): Promise<UsersAnswer> {
+    return this.#http.call('POST', '/users', { body: { users, if_rev: ifRev }, idempotencyKey });
   }
 
   /** Changes what is named and nothing else. */
-  partialUpdateUser(patch: UserPatch): Promise<UsersAnswer> {
-    return this.partialUpdateUsers([patch]);
+  partialUpdateUser(patch: UserPatch, options?: WriteOptions): Promise<UsersAnswer> {
+    return this.partialUpdateUsers([patch], options);
   }
 
   /** The same for up to 100 users, all or none. */
-  partialUpdateUsers(patches: readonly UserPatch[]): Promise<UsersAnswer> {
-    return this.#http.call('PATCH', '/users', { body: { users: patches } });
+  partialUpdateUsers(patches: readonly UserPatch[], { ifRev, idempotencyKey }: WriteOptions = {}): Promise<UsersAnswer> {
+    return this.#http.call('PATCH', '/users', { body: { users: patches, if_rev: ifRev }, idempotencyKey });
   }
 
   updateUsersPartial(request: { readonly users: readonly UserPatch[] }): Promise<UsersAnswer> {

@@ -255,3 +255,20 @@ test('CL38 what a late subscription missed is told to it and not again to the ot
   assert.deepEqual(concerned(15), ['late']);
   assert.deepEqual(concerned(21), ['all', 'late']);
 });
+
+test('CL36 an event that also names a filter that was ended meanwhile says nothing certain about the others', () => {
+  const { copy, tell } = copyWith({ sub: 'a', filter: { x: 1 } }, { sub: 'b', filter: { y: 1 } });
+  for (const sub of ['a', 'b']) {
+    copy.page(sub, 10, [user('ann', 5)]);
+    copy.end(sub);
+  }
+  copy.remove('b');
+  tell(11, 'ann', ['a', 'b'], { match: 'stay' });
+  assert.deepEqual(
+    copy.doubtful.map(({ sub }) => sub),
+    ['a'],
+  );
+  copy.begin({ sub: 'a', filter: { x: 1 } });
+  copy.page('a', 12, []);
+  assert.deepEqual(copy.end('a').gone, ['ann']);
+});
