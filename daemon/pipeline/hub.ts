@@ -7,14 +7,17 @@
  * - HB3 What one flush has for a socket goes out in one write.
  * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for `gatherMs`, or,
  *       when handing them out takes longer than that, for as long as it took: never more than half of the time goes into writing.
- * - HB5 A receiver whose queue is over its bound gets nothing more from memory: it is switched to reading the past
+ * - HB5 A receiver whose queue would go over its bound gets nothing more from memory: it is switched to reading the past
  *       (catch-up.ts) and never holds the others up.
+ * - HB8 Handing out gives way to everything else every few milliseconds (hand-out.ts).
  */
 
+import type { EventForm } from './event-form.ts';
+import { type Handing, HandOut } from './hand-out.ts';
 import { decoration, type Interest, presenceDecoration } from './interest.ts';
-import type { EventBatch, LiveEvent } from './live-event.ts';
+import type { EventBatch } from './live-event.ts';
 import type { PresenceChange } from './presence-change.ts';
-import { Router } from './router.ts';
+import { type Concerned, type Group, Router } from './router.ts';
 import type { Subscriber } from './subscriber.ts';
 
 /** Batches that cost as much as this in memory go out at once: what waits for a tick is bounded too. On the wire it is about a quarter. */
@@ -26,7 +29,7 @@ const GATHER_MS_MAX = 20;
 export interface HubOptions {
   /** Position of the directory when the hub starts. */
   readonly seq: number;
-  /** A socket with more than this queued is no longer fed from memory. */
+  /** What may be queued for a socket; beyond that it is no longer fed from memory. */
   readonly outboxBytesMax: number;
   /** How long events that follow one another closely wait for others to share their write. */
   readonly gatherMs: number;
@@ -45,6 +48,14 @@ export interface HubStats {
   fellBehind: number;
 }
 
+/** An event, or someone who came or went. */
+interface Tellable extends Concerned {
+  frame(form: EventForm, decoration: string): Buffer;
+}
+
+/** What a subscriber is told beside the event itself; undefined: it is not told. */
+type Decorate<T> = (subscriber: Subscriber, one: T) => string | undefined;
+
 export class Hub {
   readonly #options: HubOptions;
   readonly #router = new Router();
@@ -58,13 +69,19 @@ export class Hub {
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #flushTookMs = 0;
   #flushedSeq: number;
+  readonly #handOut: HandOut;
 
   constructor(options: HubOptions) {
     this.#options = options;
     this.#flushedSeq = options.seq;
+    this.#handOut = new HandOut({
+      nowMs: options.nowMs,
+      hand: (handing, from) => this.#hand(handing, from),
+      onIdle: (tookMs) => this.#onIdle(tookMs),
+    });
   }
 
-  /** Everything up to here was handed to every live subscriber. */
+  /** Everything up to here was handed to every live subscriber, or is on its way to it. */
   get flushedSeq(): number {
     return this.#flushedSeq;
   }
@@ -73,81 +90,90 @@ export class Hub {
     this.#pending.push(batch);
     this.#pendingBytes += batch.bytes;
     if (this.#pendingBytes >= GATHERED_BYTES_MAX) this.flush();
-    if (this.#timer !== undefined || this.#pending.length === 0) return;
+    this.#gather();
+  }
+
+  /** Sees to it that what was published goes out, at once or with what follows it. While something is on its way, it waits for that. */
+  #gather(): void {
+    if (this.#timer !== undefined || this.#pending.length === 0 || this.#handOut.isBusy) return;
     const gatherMs = Math.max(this.#options.gatherMs, Math.min(this.#flushTookMs, GATHER_MS_MAX));
     const waitMs = this.#flushedAtMs + gatherMs - this.#options.nowMs();
     if (waitMs <= 0) this.flush();
     else this.#timer = setTimeout(() => this.flush(), waitMs);
   }
 
-  /** Hands everything published so far to the sockets. Called before anything that must not overtake it. */
+  /**
+   * Puts everything published so far on its way to the receivers there are now. Called before anything that decides who they
+   * are, or what they are told.
+   */
   flush(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     const batches = this.#pending;
     const last = batches.at(-1);
     if (last === undefined) return;
-    const startedMs = this.#options.nowMs();
     this.#pending = [];
     this.#pendingBytes = 0;
     const from = this.#flushedSeq;
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
-    if (events.length > 0) {
-      this.#flushGroups(events, from);
-      this.#flushOthers(events, from);
-    }
-    this.#flushedAtMs = this.#options.nowMs();
-    this.#flushTookMs = this.#flushedAtMs - startedMs;
+    this.#handOut.start(
+      from,
+      this.#route(events, this.#router.groups, (subscriber, event) => decoration(subscriber.interests.values(), event)),
+    );
   }
 
-  #flushGroups(events: readonly LiveEvent[], from: number): void {
-    for (const group of this.#router.groups) {
+  /** Hands everything published so far to this receiver. Called before anything is written to it that must not overtake that. */
+  settle(subscriber: Subscriber): void {
+    this.flush();
+    this.#handOut.settle(subscriber);
+  }
+
+  #onIdle(tookMs: number): void {
+    this.#flushedAtMs = this.#options.nowMs();
+    this.#flushTookMs = tookMs;
+    this.#gather();
+  }
+
+  /** What each receiver is told, in one write. `decorate` decides for those outside the groups. */
+  *#route<T extends Tellable>(told: readonly T[], groups: Iterable<Group>, decorate: Decorate<T>): Generator<Handing, void> {
+    if (told.length === 0) return;
+    for (const group of groups) {
       let bytes: Buffer | undefined;
-      for (const member of group.members) {
-        bytes ??= joined(events.map((event) => event.frame(member.form, group.decoration)));
-        this.#hand(member, bytes, events.length, from);
+      for (const subscriber of group.members) {
+        bytes ??= joined(told.map((one) => one.frame(subscriber.form, group.decoration)));
+        yield { subscriber, bytes, count: told.length };
       }
     }
-  }
-
-  #flushOthers(events: readonly LiveEvent[], from: number): void {
     const frames = new Map<Subscriber, Buffer[]>();
-    for (const event of events) {
-      for (const subscriber of this.#router.candidates(event)) {
-        const told = decoration(subscriber.interests.values(), event);
-        if (told === undefined) continue;
-        const frame = event.frame(subscriber.form, told);
+    for (const one of told) {
+      for (const subscriber of this.#router.candidates(one)) {
+        const added = decorate(subscriber, one);
+        if (added === undefined) continue;
+        const frame = one.frame(subscriber.form, added);
         const own = frames.get(subscriber);
         if (own === undefined) frames.set(subscriber, [frame]);
         else own.push(frame);
       }
     }
-    for (const [subscriber, own] of frames) this.#hand(subscriber, joined(own), own.length, from);
+    for (const [subscriber, own] of frames) yield { subscriber, bytes: joined(own), count: own.length };
   }
 
   /** Tells who came or went. Not part of the log: a subscriber that is behind is told the state when it has caught up. */
   publishPresence(changes: readonly PresenceChange[]): void {
     this.flush();
-    for (const group of this.#router.groups) {
-      if (!group.wantsPresence) continue;
-      let bytes: Buffer | undefined;
-      for (const member of group.members) {
-        bytes ??= joined(changes.map((change) => change.frame(member.form, group.decoration)));
-        this.#hand(member, bytes, changes.length, this.#flushedSeq);
-      }
-    }
-    for (const change of changes) {
-      for (const subscriber of this.#router.candidates(change)) {
-        const told = presenceDecoration(subscriber.interests.values(), change.after, change.online);
-        if (told !== undefined) this.#hand(subscriber, change.frame(subscriber.form, told), 1, this.#flushedSeq);
-      }
-    }
+    const groups = [...this.#router.groups].filter(({ wantsPresence }) => wantsPresence);
+    this.#handOut.start(
+      this.#flushedSeq,
+      this.#route(changes, groups, (subscriber, { after, online }) => presenceDecoration(subscriber.interests.values(), after, online)),
+    );
     for (const subscriber of this.#behind) subscriber.missedPresence = true;
   }
 
-  #hand(subscriber: Subscriber, bytes: Buffer, count: number, from: number): void {
-    if (subscriber.outlet.queuedBytes > this.#options.outboxBytesMax) {
+  #hand({ subscriber, bytes, count }: Handing, from: number): void {
+    const { queuedBytes } = subscriber.outlet;
+    // One write may be as long as it is when nothing waits before it; else nobody could be told of it.
+    if (queuedBytes > 0 && queuedBytes + bytes.length > this.#options.outboxBytesMax) {
       this.stats.fellBehind++;
       this.rewind(subscriber, from);
       subscriber.missedPresence = true;
@@ -177,7 +203,8 @@ export class Hub {
 
   /** Changes what a subscriber wants, between two flushes. */
   change(subscriber: Subscriber, edit: (interests: Map<string, Interest>) => void): void {
-    this.flush();
+    // What was found for it by its old interests is not to follow what is said about the new ones.
+    this.settle(subscriber);
     const isLive = subscriber.state.kind === 'live';
     if (isLive) this.#router.remove(subscriber);
     edit(subscriber.interests);
@@ -223,6 +250,7 @@ export class Hub {
 
   leave(subscriber: Subscriber): void {
     if (subscriber.state.kind === 'gone') return;
+    this.#handOut.settle(subscriber);
     if (subscriber.state.kind === 'live') this.#router.remove(subscriber);
     this.#behind.delete(subscriber);
     subscriber.state = { kind: 'gone' };

@@ -4,7 +4,7 @@
  */
 import { HttpLine, postAll } from './http-line.ts';
 import { Latencies } from './latencies.ts';
-import { type Contestant, startPeer, startRosterd } from './peers.ts';
+import { type Contestant, startPeer, startRosterd, startRosterdIo } from './peers.ts';
 import type { Peer, Report, Row } from './report.ts';
 import { runWhenMain } from './rig.ts';
 import { isLarge, ROUNDS, scale } from './scale.ts';
@@ -35,25 +35,40 @@ interface Round {
   readonly bytesPerDelivery: number;
 }
 
+const OURS = 'rosterd';
+const OURS_IO = 'rosterd over Socket.IO';
+const IO = 'socket.io';
+
 /** Servers that write per event get less to do: a million deliveries cost them ten seconds. */
-const CONTESTANTS: readonly { readonly start: () => Promise<Contestant>; readonly sizes: Sizes }[] = [
-  { start: () => startRosterd(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
-  { start: () => startPeer('ws-framed'), sizes: { batches: scale(100, 60), singles: scale(400, 200) } },
-  { start: () => startPeer('ws-loop'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
-  { start: () => startPeer('socket.io'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
+const CONTESTANTS: readonly { readonly name: string; readonly start: () => Promise<Contestant>; readonly sizes: Sizes }[] = [
+  { name: OURS, start: () => startRosterd(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
+  { name: OURS_IO, start: () => startRosterdIo(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
+  { name: 'ws-framed', start: () => startPeer('ws-framed'), sizes: { batches: scale(100, 60), singles: scale(400, 200) } },
+  { name: 'ws-loop', start: () => startPeer('ws-loop'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
+  { name: IO, start: () => startPeer(IO), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
 ];
 
 class Measurement {
   readonly #contestant: Contestant;
   readonly #swarm: Swarm;
-  readonly #lines: readonly HttpLine[];
+  readonly #line: HttpLine;
+  /** For single events. Opened when they are needed: a server ends connections that ask for nothing. */
+  #lines: readonly HttpLine[] = [];
   #told = 0;
   #version = 0;
 
-  constructor(contestant: Contestant, swarm: Swarm, lines: readonly HttpLine[]) {
+  constructor(contestant: Contestant, swarm: Swarm, line: HttpLine) {
     this.#contestant = contestant;
     this.#swarm = swarm;
-    this.#lines = lines;
+    this.#line = line;
+  }
+
+  async openLines(): Promise<void> {
+    this.#lines = await HttpLine.many(this.#contestant.server.port, IN_FLIGHT);
+  }
+
+  close(): void {
+    for (const line of [this.#line, ...this.#lines]) line.close();
   }
 
   #body(users: number): Buffer {
@@ -72,11 +87,9 @@ class Measurement {
 
   /** The next batch is sent when the last socket has the one before: no queue builds up anywhere. */
   async batches(count: number): Promise<number> {
-    const [line] = this.#lines;
-    if (line === undefined) throw new Error('no HTTP connection');
     return await this.#cpuPerMillion(async () => {
       for (let batch = 0; batch < count; batch++) {
-        await line.post(this.#contestant.upsert, this.#body(BATCH_USERS));
+        await this.#line.post(this.#contestant.upsert, this.#body(BATCH_USERS));
         this.#told += BATCH_USERS;
         await this.#swarm.all(this.#told);
       }
@@ -123,18 +136,18 @@ async function round(start: () => Promise<Contestant>, sizes: Sizes, socketCount
     const swarm = await Swarm.open(contestant.server.port, socketCount, contestant.greeting);
     // The peers have no answer that says a connection is ready; theirs is once the server has it.
     await sleep(200);
-    const lines = await HttpLine.many(contestant.server.port, IN_FLIGHT);
-    const measured = new Measurement(contestant, swarm, lines);
+    const measured = new Measurement(contestant, swarm, await HttpLine.open(contestant.server.port));
     await measured.batches(Math.max(1, Math.round(sizes.batches / 5)));
     const bytes = swarm.bytes;
     const events = swarm.events;
     const batchCpu = await contestant.server.profiled(`fan-out-batch-${contestant.name}`, () => measured.batches(sizes.batches));
     const bytesPerDelivery = (swarm.bytes - bytes) / (swarm.events - events);
+    await measured.openLines();
     const paced = await measured.paced(PACED_EVENTS);
     await measured.fullSpeed(Math.round(sizes.singles / 10));
     const full = await contestant.server.profiled(`fan-out-single-${contestant.name}`, () => measured.fullSpeed(sizes.singles));
     swarm.cut();
-    for (const line of lines) line.close();
+    measured.close();
     return {
       batchCpu,
       pacedCpu: paced.cpu,
@@ -149,13 +162,13 @@ async function round(start: () => Promise<Contestant>, sizes: Sizes, socketCount
   }
 }
 
+type Pick = (round: Round) => number;
+
 /** All contestants in turn, `ROUNDS` times. */
 async function rounds(socketCount: number): Promise<Map<string, Round[]>> {
   const results = new Map<string, Round[]>();
-  const names = ['rosterd', 'ws-framed', 'ws-loop', 'socket.io'];
   for (let turn = 0; turn < ROUNDS; turn++) {
-    for (const [index, { start, sizes }] of CONTESTANTS.entries()) {
-      const name = names[index] ?? '';
+    for (const { name, start, sizes } of CONTESTANTS) {
       results.set(name, [...(results.get(name) ?? []), await round(start, sizes, socketCount)]);
     }
   }
@@ -167,28 +180,37 @@ export async function fanOut(): Promise<Report> {
   let bytes = 0;
   for (const sockets of isLarge ? [1_000, 5_000] : [1_000]) {
     const results = await rounds(sockets);
-    const row = (what: string, unit: string, pick: (round: Round) => number, target?: Row['target']): Row => {
-      const stat = overRounds((results.get('rosterd') ?? []).map(pick));
-      const peers = [...results]
-        .filter(([name]) => name !== 'rosterd')
-        .map(([name, all]): Peer => ({ name, stat: overRounds(all.map(pick)) }));
-      return { what, unit, stat, peers, ...(target === undefined ? {} : { target }) };
+    const statOf = (name: string, pick: Pick) => overRounds((results.get(name) ?? []).map(pick));
+    const row = (what: string, unit: string, pick: Pick, target?: Row['target']): Row => {
+      const peers = [...results.keys()]
+        .filter((name) => name !== OURS && name !== OURS_IO)
+        .map((name): Peer => ({ name, stat: statOf(name, pick) }));
+      return { what, unit, stat: statOf(OURS, pick), peers, ...(target === undefined ? {} : { target }) };
+    };
+    const ioRow = (what: string, unit: string, pick: Pick): Row => {
+      const peers = [OURS, IO].map((name): Peer => ({ name, stat: statOf(name, pick) }));
+      return { what: `  ${what}, over Socket.IO`, unit, stat: statOf(OURS_IO, pick), peers };
     };
     const to = `→ ${sockets.toLocaleString('en-US')} sockets`;
     const cpuUnit = 'CPU s / M deliveries';
-    bytes = results.get('rosterd')?.[0]?.bytesPerDelivery ?? 0;
+    bytes = results.get(OURS)?.[0]?.bytesPerDelivery ?? 0;
     rows.push(
       row(`batches of ${BATCH_USERS} ${to}`, cpuUnit, ({ batchCpu }) => batchCpu, { most: 0.15 }),
+      ioRow('the same', cpuUnit, ({ batchCpu }) => batchCpu),
       row(`single, 50/s ${to}`, cpuUnit, ({ pacedCpu }) => pacedCpu, { most: 9 }),
+      ioRow('the same', cpuUnit, ({ pacedCpu }) => pacedCpu),
       row(`single, 50/s ${to}, p50`, 'ms', ({ pacedP50Ms }) => pacedP50Ms),
       row(`single, 50/s ${to}, p99`, 'ms', ({ pacedP99Ms }) => pacedP99Ms, sockets === 1_000 ? { most: 15 } : undefined),
+      ioRow('the same', 'ms', ({ pacedP99Ms }) => pacedP99Ms),
       row(`single, full speed ${to}`, cpuUnit, ({ singleCpu }) => singleCpu, { most: 0.4 }),
+      ioRow('the same', cpuUnit, ({ singleCpu }) => singleCpu),
       row(`single, full speed ${to}`, 'events/s', ({ singlesPerSecond }) => singlesPerSecond),
     );
   }
   const notes = [
     'rosterd: HTTP, token, rate limit, JSON, validation, comparison, journal with fdatasync, apply, render, request log, write; the answer holds the users. Peers: HTTP, JSON, Map, event, write; the answer is {}.',
     `an event is ${Math.round(bytes)} bytes on the wire for all; the load is one process that reads every byte on the other core.`,
+    'over Socket.IO: the same daemon; its own Socket.IO transport, WebSocket, one event per user as for socket.io.',
     'ws-framed: one buffer per batch, one write per socket, through the raw socket. ws-loop: send() per event and client.',
     `full speed: ${IN_FLIGHT} requests in flight, one user each.`,
   ];

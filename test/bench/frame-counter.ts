@@ -1,12 +1,17 @@
 /**
  * Takes a stream of WebSocket frames apart as far as a load client must: finds the boundaries, counts the events, and
- * hands over the text of everything that is not one. Reads the headers and ten bytes of each payload, no more.
+ * hands over the text of everything that is not one. Reads the headers and 21 bytes of each payload, no more.
  */
 
 /** Longest unmasked header, and the bytes of a payload that tell an event from the rest. */
-const PEEK_BYTES = 20;
-const PAYLOAD_PEEK_BYTES = 10;
+const PEEK_BYTES = 31;
+const PAYLOAD_PEEK_BYTES = 21;
 const TEXT = 1;
+/** Characters that tell an event from the rest: `4`, `2`, `t`, `u`. */
+const MESSAGE = 0x34;
+const EVENT = 0x32;
+const T = 0x74;
+const U = 0x75;
 
 export interface FrameSink {
   /** `count` events arrived in one piece of the stream. */
@@ -99,8 +104,11 @@ export class FrameCounter {
   }
 }
 
-/** `{"type":"user.…` of rosterd and the plain peers, `42[…` of socket.io. */
+/** `{"type":"user.…` of rosterd and the plain peers, `42["user",…` of socket.io, `42["event",{"type":"user.…` of rosterd over Socket.IO. */
 function isEventText(chunk: Buffer, at: number, payload: number): boolean {
-  if (chunk[at] === 0x34) return chunk[at + 1] === 0x32;
-  return payload > 9 && chunk[at + 2] === 0x74 && chunk[at + 9] === 0x75;
+  if (chunk[at] === MESSAGE) {
+    const isNamed = chunk[at + 1] === EVENT && payload > 20;
+    return isNamed && (chunk[at + 4] === U || (chunk[at + 13] === T && chunk[at + 20] === U));
+  }
+  return payload > 9 && chunk[at + 2] === T && chunk[at + 9] === U;
 }

@@ -11,7 +11,10 @@ export interface HttpTarget {
 }
 
 export class HttpLine {
-  readonly #socket: Socket;
+  readonly #port: number;
+  #socket: Socket;
+  /** Settled when the last request that was asked for has its answer. */
+  #before: Promise<unknown> = Promise.resolve();
   #waiting: { readonly resolve: (status: number) => void; readonly reject: (error: Error) => void } | undefined;
   /** The beginning of an answer, until its headers are whole. */
   #head: Buffer = Buffer.alloc(0);
@@ -19,29 +22,42 @@ export class HttpLine {
   /** Bytes of the body still to come; negative while the headers are. */
   #left = -1;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setNoDelay(true);
+  private constructor(port: number) {
+    this.#port = port;
+    this.#socket = this.#connect();
+  }
+
+  #connect(): Socket {
+    const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
     socket.on('data', (chunk) => this.#take(chunk));
     socket.on('error', (error) => this.#waiting?.reject(error));
     socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
+    return socket;
   }
 
   static async open(port: number): Promise<HttpLine> {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    return new HttpLine(socket);
+    const line = new HttpLine(port);
+    await once(line.#socket, 'connect');
+    return line;
   }
 
   static many(port: number, count: number): Promise<HttpLine[]> {
     return Promise.all(Array.from({ length: count }, () => HttpLine.open(port)));
   }
 
-  /** Resolves with the status when the answer is whole; rejects when it is not a success. */
-  post({ path, headers = {} }: HttpTarget, body: Buffer): Promise<number> {
+  /** Resolves with the status when the answer is whole; rejects when it is not a success. Waits for the request before it. */
+  post(target: HttpTarget, body: Buffer): Promise<number> {
+    const answer = this.#before.then(() => this.#send(target, body));
+    this.#before = answer.catch(() => {});
+    return answer;
+  }
+
+  #send({ path, headers = {} }: HttpTarget, body: Buffer): Promise<number> {
     const extra = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = `POST ${path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${extra.join('')}\r\n`;
     return new Promise<number>((resolve, reject) => {
+      // Servers close connections that rest for long; a write to one would fail without a word.
+      if (this.#socket.destroyed) this.#socket = this.#connect();
       this.#waiting = { resolve, reject };
       this.#socket.cork();
       this.#socket.write(head);

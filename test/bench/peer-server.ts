@@ -98,6 +98,9 @@ server.on('request', async (request, response) => {
   else takeUsers(body);
   response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 2 }).end('{}');
 });
+// Connections of the load rest while others are measured; one that is closed just when it is used again would end the run.
+server.keepAliveTimeout = 0;
+server.headersTimeout = 0;
 server.listen(0, '127.0.0.1', () => {
   console.log(`listens on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });

@@ -4,7 +4,7 @@ import { io } from 'socket.io-client';
 import type { HttpTarget } from './http-line.ts';
 import { Rosterd, UPSERT } from './rosterd.ts';
 import { ServerProcess } from './server-process.ts';
-import { type Greeting, PLAIN, ROSTER_ALL, SOCKET_IO } from './swarm.ts';
+import { type Greeting, PLAIN, ROSTER_ALL, ROSTER_IO, ROSTER_IO_AUTH, SOCKET_IO } from './swarm.ts';
 
 const PEER_SERVER = resolve(import.meta.dirname, 'peer-server.ts');
 const LISTENING = /listens on (http:\S+)/;
@@ -26,9 +26,9 @@ export async function startPeer(mode: PeerMode): Promise<Contestant> {
   return { name: mode, server, upsert: { path: '/users' }, greeting, end: () => server.stop('SIGKILL') };
 }
 
-/** The load speaks the protocol by hand, to be cheap; that the peer is a Socket.IO server is shown by the real client. */
-async function greetedBySocketIo(url: string): Promise<void> {
-  const socket = io(url, { transports: ['websocket'], reconnection: false });
+/** The load speaks the protocol by hand, to be cheap; that the server speaks Socket.IO is shown by the real client. */
+async function greetedBySocketIo(url: string, auth: object = {}): Promise<void> {
+  const socket = io(url, { auth, transports: ['websocket'], reconnection: false, forceNew: true });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('connect_error', reject);
@@ -39,4 +39,11 @@ async function greetedBySocketIo(url: string): Promise<void> {
 export async function startRosterd(flags: readonly string[] = []): Promise<Contestant> {
   const rosterd = await Rosterd.start(flags);
   return { name: 'rosterd', server: rosterd.server, upsert: UPSERT, greeting: ROSTER_ALL, end: () => rosterd.end() };
+}
+
+/** The same daemon with subscribers that speak Socket.IO. */
+export async function startRosterdIo(flags: readonly string[] = []): Promise<Contestant> {
+  const rosterd = await Rosterd.start(flags);
+  await greetedBySocketIo(rosterd.server.url, ROSTER_IO_AUTH);
+  return { name: 'rosterd-io', server: rosterd.server, upsert: UPSERT, greeting: ROSTER_IO, end: () => rosterd.end() };
 }

@@ -24,6 +24,8 @@ const answers = {
   },
   collect: () => globalThis.gc?.(),
   memory: () => process.memoryUsage(),
+  // Bytes that wait for the slowest of all sockets.
+  queued: () => process._getActiveHandles().reduce((most, { writableLength = 0 }) => Math.max(most, writableLength), 0),
   'profile-start': () => {
     session.connect();
     session.post('Profiler.enable');

@@ -8,9 +8,9 @@ import { encodeToken } from '../../protocol/tokens.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** ROSTERD_BENCH_MAIN names another build, to compare it with. */
-const MAIN = process.env.ROSTERD_BENCH_MAIN ?? resolve(import.meta.dirname, '../../dist/daemon/main.js');
+export const MAIN = process.env.ROSTERD_BENCH_MAIN ?? resolve(import.meta.dirname, '../../dist/daemon/main.js');
 export const API_KEY = 'bench-key';
-const API_SECRET = 'bench-secret-that-is-long-enough-for-anything';
+export const API_SECRET = 'bench-secret-that-is-long-enough-for-anything';
 
 const sign = (input: string): string => createHmac('sha256', API_SECRET).update(input).digest('base64url');
 

@@ -9,7 +9,19 @@ import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { isMet, type Report } from './report.ts';
 
-const RIGS = ['fan-out', 'interests', 'upserts', 'connects', 'idle-memory', 'restart', 'slow-reader', 'resume', 'query', 'journal-report'];
+const RIGS = [
+  'fan-out',
+  'interests',
+  'upserts',
+  'connects',
+  'idle-memory',
+  'restart',
+  'slow-reader',
+  'resume',
+  'crowd',
+  'query',
+  'journal-report',
+];
 
 function build(): void {
   console.log('building rosterd …');

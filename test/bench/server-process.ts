@@ -37,6 +37,11 @@ export interface Delay {
   readonly maxMs: number;
 }
 
+export interface Memory {
+  readonly rssBytes: number;
+  readonly usedBytes: number;
+}
+
 export interface SpawnOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -105,6 +110,18 @@ export class ServerProcess {
     await this.#ask('collect');
     await this.#ask('collect');
     return this.rssBytes();
+  }
+
+  /** Resident memory, and memory in use (heap and what buffers hold outside of it), after a full collection. */
+  async settledMemory(): Promise<Memory> {
+    const rssBytes = await this.settledRssBytes();
+    const { heapUsed, external } = (await this.#ask('memory')) as NodeJS.MemoryUsage;
+    return { rssBytes, usedBytes: heapUsed + external };
+  }
+
+  /** Bytes that wait in the process for the socket that has the most of them. */
+  async queuedBytes(): Promise<number> {
+    return Number(await this.#ask('queued'));
   }
 
   async startDelay(): Promise<void> {

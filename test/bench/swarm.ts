@@ -24,6 +24,29 @@ export const SOCKET_IO: Greeting = {
   },
 };
 
+const EVERYTHING = { sub: 's', all: true, snapshot: false };
+
+/** What a Socket.IO client of rosterd sends as `auth` to hear of everything. */
+export const ROSTER_IO_AUTH = { api_key: API_KEY, token: SERVER_TOKEN, subs: [EVERYTHING] };
+
+/** rosterd over Socket.IO: the `auth` holds the subscription; its answer is an `event` like any other. */
+export const ROSTER_IO: Greeting = {
+  path: SOCKET_IO.path,
+  ready: async (socket) => {
+    const answer = socket.text((text) => text.startsWith('42["event",{"sub":'));
+    socket.send(`40${JSON.stringify(ROSTER_IO_AUTH)}`);
+    await answer;
+    answerPings(socket);
+  },
+};
+
+/** Engine.IO asks for a sign of life now and then. */
+function answerPings(socket: RawSocket): void {
+  socket.onText = (text) => {
+    if (text === '2') socket.send('3');
+  };
+}
+
 /** A roster.v1 connection with a server token and one subscription; `sub` is its want. */
 export function rosterGreeting(sub: (index: number) => object): Greeting {
   return {

@@ -5,7 +5,7 @@
 import { compileFilter } from '../../../protocol/filter-match.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { isAlive, type StoredUser } from '../../../protocol/user.ts';
-import { type FrozenView, isTombstone, type Tombstone } from '../../core/directory.ts';
+import { isTombstone, type RecordsView, type Tombstone } from '../../core/directory.ts';
 import type { Sight, Want } from '../../pipeline/interest.ts';
 import { inSlices } from '../../pipeline/slices.ts';
 
@@ -28,7 +28,7 @@ interface Place {
 }
 
 export interface SnapshotPagerOptions {
-  readonly view: FrozenView;
+  readonly view: RecordsView;
   readonly want: Want;
   /** Users in one page. */
   readonly limit: number;
@@ -40,7 +40,7 @@ export interface SnapshotPagerOptions {
 }
 
 export class SnapshotPager {
-  readonly #view: FrozenView;
+  readonly #view: RecordsView;
   readonly #places: Iterator<Place>;
   readonly #sight: Sight | undefined;
   readonly #goneSince: number | undefined;
@@ -115,11 +115,11 @@ export class SnapshotPager {
   }
 }
 
-function* named(view: FrozenView, ids: Iterable<string>): Iterable<Place> {
+function* named(view: RecordsView, ids: Iterable<string>): Iterable<Place> {
   for (const id of ids) yield { id, record: view.record(id) };
 }
 
-function* everywhere(view: FrozenView): Iterable<Place> {
+function* everywhere(view: RecordsView): Iterable<Place> {
   for (const record of view.records()) yield { id: record.id, record };
 }
 
