@@ -6,6 +6,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import type { JsonObject } from './json.ts';
 import type { Micros as Time } from './time.ts';
+import { StoredUser } from './user.ts';
 
 const Micros = Type.Integer({ minimum: 0 });
 const AnyObject = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
@@ -26,6 +27,8 @@ export const Task = Type.Object({
   status: TaskStatus,
   created_at: Micros,
   updated_at: Micros,
+  /** When it began to run, the last time it did. */
+  started_at: Type.Optional(Micros),
   input: Type.Optional(AnyObject),
   progress: Type.Optional(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
   result: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
@@ -115,6 +118,8 @@ export const Receipt = Type.Object({
   docs: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), id: Type.String() }))),
   missing: Type.Optional(Type.Array(Type.String())),
   warnings: Type.Optional(Type.Array(Type.String())),
+  /** Users that it hard-deleted, as it answered with them: without personal data. */
+  pruned: Type.Optional(Type.Array(StoredUser)),
   created_at: Micros,
 });
 export type Receipt = Static<typeof Receipt>;
@@ -150,8 +155,38 @@ export type DocChange = {
   readonly [Kind in DocKind]: { readonly kind: Kind; readonly id: string; readonly doc: Doc<Kind> | null };
 }[DocKind];
 
+export const DocEventType = Type.Union([
+  Type.Literal('user_group.created'),
+  Type.Literal('user_group.updated'),
+  Type.Literal('user_group.deleted'),
+  Type.Literal('user_group.member_added'),
+  Type.Literal('user_group.member_removed'),
+  Type.Literal('export.users.success'),
+  Type.Literal('export.users.error'),
+  Type.Literal('import.updated'),
+]);
+export type DocEventType = Static<typeof DocEventType>;
+
+/** What is told of a change to a document, where anybody is: with the document itself, all that the event is made from. */
+export const DocEvent = Type.Object({
+  type: DocEventType,
+  /** Of a user group: who came, or went. */
+  members: Type.Optional(Type.Array(Type.String())),
+  /** The user group as it was last, when it is gone. */
+  was: Type.Optional(UserGroup),
+  /** The user who did it, where it is known. */
+  by: Type.Optional(Type.String()),
+});
+export type DocEvent = Static<typeof DocEvent>;
+
 function docFact<Kind extends DocKind>(kind: Kind) {
-  return Type.Object({ t: Type.Literal('doc'), kind: Type.Literal(kind), id: Type.String(), doc: Type.Union([DOCS[kind], Type.Null()]) });
+  return Type.Object({
+    t: Type.Literal('doc'),
+    kind: Type.Literal(kind),
+    id: Type.String(),
+    doc: Type.Union([DOCS[kind], Type.Null()]),
+    event: Type.Optional(DocEvent),
+  });
 }
 
 export const DocFact = Type.Union([
@@ -165,7 +200,8 @@ export const DocFact = Type.Union([
   docFact('outbox'),
   docFact('receipt'),
 ]);
-export type DocFact = DocChange & { readonly t: 'doc' };
+/** Without `event` it is stored, and nobody is told. */
+export type DocFact = DocChange & { readonly t: 'doc'; readonly event?: DocEvent };
 
 /** Where the activities of a feed with one foreign id are found. The name of a feed has no space. */
 export function foreignKey(feed: string, foreignId: string): string {

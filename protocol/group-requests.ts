@@ -228,4 +228,4 @@ export function renderWholeGroup(group: UserGroup, dialect: Dialect, user: (id: 
 }
 
 /** There is one application, so its number tells nobody anything. */
-const APP_PK = 0;
+export const APP_PK = 0;

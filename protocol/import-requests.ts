@@ -1,9 +1,12 @@
-/** Reads requests for imports, and says what their files are called. The same in both chat dialects. Pure; throws RosterError `input`. */
-import Type from 'typebox';
+/** Reads requests for imports, says what their files are called, and writes imports down. The same in both chat dialects. Pure; throws RosterError `input`. */
+import Type, { type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { timeIn } from './answers.ts';
+import type { Dialect } from './decode-user.ts';
 import type { ImportTask } from './docs.ts';
 import { fieldErrors, type RosterError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { type Rendered, timeOf } from './render.ts';
 import { bodyObject, checked, presentFields } from './requests.ts';
 
 /** Letters of a file name that are kept in the path of an upload. */
@@ -80,4 +83,32 @@ export function isUploadPath(path: string): boolean {
 /** States in which an import has ended. */
 export function isImportOver({ state }: Pick<ImportTask, 'state'>): boolean {
   return state === 'completed' || state === 'analyze_failed' || state === 'import_failed';
+}
+
+/** The shape of an import in an answer. */
+export function importIn(dialect: Dialect): TSchema {
+  const time = timeIn(dialect);
+  return Type.Object({
+    id: Type.String(),
+    path: Type.String(),
+    mode: Type.String(),
+    merge_custom: Type.Optional(Type.Boolean()),
+    state: Type.String(),
+    history: Type.Array(Type.Object({ prev_state: Type.String(), next_state: Type.String(), created_at: time })),
+    size: Type.Optional(Type.Integer()),
+    result: Type.Optional(Type.Object({}, { additionalProperties: true })),
+    created_at: time,
+    updated_at: time,
+  });
+}
+
+/** An import, with its times as the dialect writes them. */
+export function renderImport({ history, created_at, updated_at, ...task }: ImportTask, dialect: Dialect): Rendered {
+  const time = timeOf(dialect);
+  return {
+    ...task,
+    history: history.map((step) => ({ ...step, created_at: time(step.created_at) })),
+    created_at: time(created_at),
+    updated_at: time(updated_at),
+  };
 }

@@ -68,6 +68,39 @@ const MODERATION = {
   total_flags: Optional(Integer()),
 } as const;
 
+/** A user group with its members, as far as they exist now. */
+const LiveUserGroup = Obj(
+  {
+    app_pk: Integer(),
+    id: Text(),
+    name: Text(),
+    description: Optional(Text()),
+    team_id: Optional(Text()),
+    created_by: Optional(Text()),
+    created_at: Time,
+    updated_at: Time,
+    members: List(Obj({ app_pk: Integer(), group_id: Text(), user_id: Text(), is_admin: Bool(), created_at: Time })),
+  },
+  { title: 'LiveUserGroup' },
+);
+
+/** As the answer about the import has it. */
+const LiveImport = Obj(
+  {
+    id: Text(),
+    path: Text(),
+    mode: Text(),
+    merge_custom: Optional(Bool()),
+    state: Text(),
+    history: List(Obj({ prev_state: Text(), next_state: Text(), created_at: Time })),
+    size: Optional(Integer()),
+    result: Optional(AnyObject),
+    created_at: Time,
+    updated_at: Time,
+  },
+  { title: 'LiveImport' },
+);
+
 function event(type: string, fields: TProperties): TSchema {
   return Obj({ type: Literal(type), ...fields });
 }
@@ -75,6 +108,18 @@ function event(type: string, fields: TProperties): TSchema {
 function aboutUser(type: string, fields: TProperties = {}): TSchema {
   return event(type, { ...ABOUT_USER, ...fields });
 }
+
+/** What is about no user is told to servers that want everything. */
+function aboutDocument(type: string, fields: TProperties): TSchema {
+  return event(type, { seq: Seq, created_at: Time, ...fields, sub: ABOUT_USER.sub });
+}
+
+function aboutGroup(change: string, fields: TProperties = {}): TSchema {
+  return aboutDocument(`user_group.${change}`, { user_group: LiveUserGroup, ...fields });
+}
+
+const MemberIds = List(Text(), { description: 'who came, or went' });
+const ENDED_TASK = { task_id: Text(), started_at: Time, finished_at: Time } as const;
 
 /** Every event by its `type`; custom ones have a type of the application's own. */
 export const SERVER_EVENTS: Readonly<Record<string, TSchema>> = {
@@ -99,6 +144,17 @@ export const SERVER_EVENTS: Readonly<Record<string, TSchema>> = {
   'user.unmuted': aboutUser('user.unmuted', MODERATION),
   'user.flagged': aboutUser('user.flagged', MODERATION),
   'user.unflagged': aboutUser('user.unflagged', MODERATION),
+  'user_group.created': aboutGroup('created'),
+  'user_group.updated': aboutGroup('updated'),
+  'user_group.deleted': aboutGroup('deleted'),
+  'user_group.member_added': aboutGroup('member_added', { members: MemberIds }),
+  'user_group.member_removed': aboutGroup('member_removed', { members: MemberIds }),
+  'export.users.success': aboutDocument('export.users.success', { ...ENDED_TASK, url: Text({ description: 'good for a day' }) }),
+  'export.users.error': aboutDocument('export.users.error', { ...ENDED_TASK, error: Text() }),
+  'import.updated': aboutDocument('import.updated', {
+    import_task: LiveImport,
+    progress: Optional(Obj({ done: Integer(), total: Integer() }, { description: 'users; absent until the file was analysed' })),
+  }),
   'user.presence.changed': aboutUser('user.presence.changed'),
   'user.hidden': event('user.hidden', { seq: Seq, created_at: Time, user: Obj({ id: Text() }) }),
   'presence.state': event('presence.state', { sub: List(Text()), reset: Optional(Literal(true)), online: List(Text()) }),

@@ -6,7 +6,7 @@
  * was given the id of a deleted one is not: it is younger than the membership.
  */
 import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand, Outcome } from '../../protocol/command.ts';
-import type { DocChange, GroupMember, UserGroup } from '../../protocol/docs.ts';
+import type { DocChange, DocEvent, GroupMember, UserGroup } from '../../protocol/docs.ts';
 import { fieldErrors, RosterError } from '../../protocol/errors.ts';
 import { clip, itemPath } from '../../protocol/explain.ts';
 import { isMember } from '../../protocol/group-requests.ts';
@@ -27,7 +27,7 @@ export function decideGroupCreate(draft: Draft, command: GroupCreateCommand, now
   const problems = absentUsers(draft, memberIds);
   if (created_by !== undefined) problems.push(...absentUser(draft, created_by, 'created_by_id'));
   refuseIfAny([], problems);
-  return put(draft, {
+  const group = {
     id,
     name,
     ...(description === undefined ? undefined : { description }),
@@ -36,7 +36,8 @@ export function decideGroupCreate(draft: Draft, command: GroupCreateCommand, now
     created_at: now,
     updated_at: now,
     members: memberIds.map((user_id) => ({ user_id, is_admin: false, created_at: now })),
-  });
+  };
+  return put(draft, group, { type: 'user_group.created', ...(created_by === undefined ? undefined : { by: created_by }) });
 }
 
 export function decideGroupUpdate(draft: Draft, command: GroupUpdateCommand, now: Micros): Outcome {
@@ -51,9 +52,10 @@ export function decideGroupUpdate(draft: Draft, command: GroupUpdateCommand, now
 }
 
 export function decideGroupDelete(draft: Draft, { id, team_id }: GroupDeleteCommand): Outcome {
-  checkTeam(existing(draft, id), team_id);
+  const was = existing(draft, id);
+  checkTeam(was, team_id);
   const change: DocChange = { kind: 'group', id, doc: null };
-  draft.stage({ t: 'doc', ...change });
+  draft.stage({ t: 'doc', ...change, event: { type: 'user_group.deleted', was } });
   return { users: [], warnings: [], docs: [change], seq: draft.nextSeq - 1 };
 }
 
@@ -114,12 +116,26 @@ function absentUser(draft: Draft, id: string, path: string): Problem[] {
 
 /** A group that would not change is no fact. */
 function replace(draft: Draft, before: UserGroup, after: UserGroup, now: Micros): Outcome {
-  if (!jsonEquals(before, after)) return put(draft, { ...after, updated_at: now });
+  if (!jsonEquals(before, after)) return put(draft, { ...after, updated_at: now }, changeEvent(before, after));
   return { users: [], warnings: [], docs: [{ kind: 'group', id: before.id, doc: before }], seq: draft.nextSeq - 1 };
 }
 
-function put(draft: Draft, doc: UserGroup): Outcome {
+/** One change has one event: who came, else who went, else that something is other than before (such as who is an admin). */
+function changeEvent(before: UserGroup, after: UserGroup): DocEvent {
+  const added = lacking(after, before);
+  if (added.length > 0) return { type: 'user_group.member_added', members: added };
+  const removed = lacking(before, after);
+  return removed.length > 0 ? { type: 'user_group.member_removed', members: removed } : { type: 'user_group.updated' };
+}
+
+/** Members of a group who are none of another. One who became a member anew is another one than before. */
+function lacking({ members }: UserGroup, other: UserGroup): string[] {
+  const ids = new Set(other.members.map(({ user_id, created_at }) => `${created_at} ${user_id}`));
+  return members.filter(({ user_id, created_at }) => !ids.has(`${created_at} ${user_id}`)).map(({ user_id }) => user_id);
+}
+
+function put(draft: Draft, doc: UserGroup, event: DocEvent): Outcome {
   const change: DocChange = { kind: 'group', id: doc.id, doc };
-  draft.stage({ t: 'doc', ...change });
+  draft.stage({ t: 'doc', ...change, event });
   return { users: [], warnings: [], docs: [change], seq: draft.nextSeq - 1 };
 }

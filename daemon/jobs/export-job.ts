@@ -45,7 +45,7 @@ export function taskWork({ roster, files, nowMs }: ExportOptions): Work {
         });
       }
       const ids = userIds(task.input);
-      await tasks.change(id, { status: 'running', progress: { done: 0, total: ids.length } });
+      await tasks.change(id, { status: 'running', started_at: tasks.now(), progress: { done: 0, total: ids.length } });
       const { lines, missing } = exportLines(roster, ids);
       await files.writeExport(id, lines);
       await tasks.change(id, {

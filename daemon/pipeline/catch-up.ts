@@ -8,13 +8,14 @@
  * state of each user.
  */
 import pLimit from 'p-limit';
+import type { DocLookups } from '../../protocol/doc-event.ts';
 import { type Log, LogClosed, LogTrimmed } from '../../store/log.ts';
 import type { History } from '../core/history.ts';
 import { Conflation } from './conflation.ts';
 import type { EventForm } from './event-form.ts';
 import type { Hub } from './hub.ts';
 import { decoration } from './interest.ts';
-import { batchFromLog, type EventBatch, type LiveEvent } from './live-event.ts';
+import { type AnyEvent, batchFromLog, type EventBatch } from './live-event.ts';
 import { allDecoration } from './router.ts';
 import type { Subscriber } from './subscriber.ts';
 import { Turns } from './turns.ts';
@@ -39,24 +40,24 @@ interface Chunk {
 /** What is wanted of the past: a stretch that takes events and makes frames of them, and where to stop. */
 interface Wanted {
   readonly stretch: Stretch;
-  readonly isEnd: (event: LiveEvent, bytes: number, events: number) => boolean;
+  readonly isEnd: (event: AnyEvent, bytes: number, events: number) => boolean;
 }
 
 /** Events on their way into one chunk. */
 interface Stretch {
-  take(event: LiveEvent): void;
+  take(event: AnyEvent): void;
   readonly bytes: number;
   readonly frames: readonly Buffer[];
 }
 
 /** How an event is told; undefined: not at all. */
-type Tell = (event: LiveEvent) => Buffer | undefined;
+type Tell = (event: AnyEvent) => Buffer | undefined;
 
 interface Sources {
   readonly log: Log;
   readonly history: History<EventBatch>;
   readonly hub: () => Hub;
-  readonly online: (id: string) => boolean;
+  readonly lookups: DocLookups;
   readonly onError: (error: unknown) => void;
 }
 
@@ -145,7 +146,7 @@ export class CatchUp {
     const filling = new Filling(position, wanted);
     const stop = new AbortController();
     for await (const entry of this.#sources.log.read(position, stop.signal)) {
-      const batch = batchFromLog(entry, this.#sources.online);
+      const batch = batchFromLog(entry, this.#sources.lookups);
       if (batch.first > limit || !filling.take(batch) || batch.last >= limit) break;
     }
     stop.abort();
@@ -193,7 +194,7 @@ class EachOf implements Stretch {
     this.#tell = tell;
   }
 
-  take(event: LiveEvent): void {
+  take(event: AnyEvent): void {
     const frame = this.#tell(event);
     if (frame === undefined) return;
     this.frames.push(frame);

@@ -1,11 +1,13 @@
 /**
  * A stretch of the past for a subscriber that wants the newest state of each user: of the events that follow one another
  * about a user and say nothing but how it is now, only the last one is told, where it stands, as if it had done all that
- * they did. Moderation and custom events are told each, and no state is taken past them.
+ * they did. Moderation and custom events are told each, and no state is taken past them. Events about documents are told each.
  */
 import { roughDataBytes } from '../../protocol/user-size.ts';
-import { decoration, HIDDEN, type Interest, type Told } from './interest.ts';
-import type { LiveEvent } from './live-event.ts';
+import { DocEvent } from './doc-event.ts';
+import type { EventForm } from './event-form.ts';
+import { decoration, HIDDEN, type Interest, type ToldOfUser } from './interest.ts';
+import { type AnyEvent, isAboutUser, type LiveEvent } from './live-event.ts';
 
 /** Events of one user that become one: the last of them, and what was there before the first. */
 interface Kept {
@@ -20,7 +22,7 @@ const FRAME_OVERHEAD_BYTES = 400;
 
 export class Conflation {
   /** In order of their last event. */
-  readonly #kept = new Set<Kept>();
+  readonly #kept = new Set<Kept | DocEvent>();
   /** The one of each user that later states may still replace. */
   readonly #open = new Map<string, Kept>();
   readonly #interests: readonly Interest[];
@@ -38,7 +40,12 @@ export class Conflation {
     return this.#bytes;
   }
 
-  take(event: LiveEvent): void {
+  take(event: AnyEvent): void {
+    if (!isAboutUser(event)) {
+      this.#kept.add(event);
+      this.#bytes += event.bytes;
+      return;
+    }
     const before = this.#open.get(event.id);
     const mayMerge = event.isState && event.seq > this.#since;
     if (before !== undefined && mayMerge) {
@@ -61,21 +68,31 @@ export class Conflation {
     this.#bytes += roughCost(kept.last);
   }
 
-  /** What each of them is told as; `frame` makes the bytes. */
-  frames(form: Parameters<LiveEvent['frame']>[0]): Buffer[] {
+  /** What each of them is told as. */
+  frames(form: EventForm): Buffer[] {
     const frames: Buffer[] = [];
-    for (const { first, last, arrival } of this.#kept) {
-      const told = decoration(this.#interests, first === last ? last : merged(first, last));
-      if (told === undefined) continue;
-      const mark = arrival === undefined || arrival === last.arrival || told === HIDDEN ? '' : `,"${arrival}":true`;
-      frames.push(last.frame(form, told + mark));
+    for (const kept of this.#kept) {
+      const frame = kept instanceof DocEvent ? this.#single(kept, form) : this.#newest(kept, form);
+      if (frame !== undefined) frames.push(frame);
     }
     return frames;
+  }
+
+  #single(event: DocEvent, form: EventForm): Buffer | undefined {
+    const told = decoration(this.#interests, event);
+    return told === undefined ? undefined : event.frame(form, told);
+  }
+
+  #newest({ first, last, arrival }: Kept, form: EventForm): Buffer | undefined {
+    const told = decoration(this.#interests, first === last ? last : merged(first, last));
+    if (told === undefined) return undefined;
+    const mark = arrival === undefined || arrival === last.arrival || told === HIDDEN ? '' : `,"${arrival}":true`;
+    return last.frame(form, told + mark);
   }
 }
 
 /** The last event, as it would be had nothing happened in between. */
-function merged(first: LiveEvent, last: LiveEvent): Told {
+function merged(first: LiveEvent, last: LiveEvent): ToldOfUser {
   const { seq, type, id, audience, after, online } = last;
   return { seq, type, id, audience, after, online, before: first.before, knowsBefore: first.knowsBefore };
 }

@@ -38,8 +38,18 @@ export interface InterestOptions {
   readonly sight?: Sight | undefined;
 }
 
-/** Of an event, what decides who is told of it. */
-export type Told = Pick<LiveEvent, 'seq' | 'type' | 'id' | 'audience' | 'before' | 'after' | 'knowsBefore' | 'online'>;
+/** Of an event about a user, what decides who is told of it. */
+export type ToldOfUser = Pick<LiveEvent, 'seq' | 'type' | 'id' | 'audience' | 'before' | 'after' | 'knowsBefore' | 'online'>;
+
+/** The same of an event that is about no user: servers are told of it that want everything. */
+export interface Notice {
+  readonly seq: number;
+  readonly type: string;
+  readonly audience: 'server';
+  readonly after: undefined;
+}
+
+export type Told = ToldOfUser | Notice;
 
 /** `hidden`: the user went out of sight; it is named, and nothing of it is shown. */
 export type Concern = Match | boolean | 'hidden';
@@ -70,6 +80,7 @@ export class Interest {
   /** How the event concerns this interest: `enter`, `stay` or `leave` where membership can change, `true` where it cannot. */
   concerns(event: Told): Concern {
     if (event.seq <= this.since || !this.#mayHear(event)) return false;
+    if (event.after === undefined) return this.want.kind === 'all';
     const concern = this.#concern(event);
     // A deleted user is judged by what it was: of the teams of a pruned one nothing is left.
     const judged = isAlive(event.after) ? event.after : (event.before ?? event.after);
@@ -78,7 +89,7 @@ export class Interest {
     return !event.knowsBefore || (event.before !== undefined && this.#sight(event.before)) ? 'hidden' : false;
   }
 
-  #concern(event: Told): Match | boolean {
+  #concern(event: ToldOfUser): Match | boolean {
     switch (this.want.kind) {
       case 'all':
         return true;
@@ -95,6 +106,8 @@ export class Interest {
     if (event.seq <= this.since) return `not told: the subscription begins after position ${this.since}`;
     if (!this.#mayHear(event))
       return `not told: ${event.audience === 'server' ? 'only servers' : 'only the user itself and servers'} hear of ${event.type}`;
+    if (event.after === undefined)
+      return this.want.kind === 'all' ? 'told' : `not told: ${event.type} is about no user, and told to subscriptions to everything`;
     const concern = this.#concern(event);
     if (concern === false) {
       if (this.want.kind === 'ids') return 'not told: the id is not among the ids asked for';
@@ -143,7 +156,7 @@ export class Interest {
     }
   }
 
-  #membership({ after, before, knowsBefore, online }: Told): Match | false {
+  #membership({ after, before, knowsBefore, online }: ToldOfUser): Match | false {
     const matches = this.#matches ?? (() => false);
     const isIn = isAlive(after) && matches(after, online);
     // Read back from the log, the state before is not known. Telling a receiver that a user entered or left which it

@@ -2,6 +2,7 @@
  * An event on its way out. Its JSON is made once per dialect and its frame once
  * per decoration (the subscription names a receiver is told), however many sockets it goes to.
  */
+import type { DocLookups } from '../../protocol/doc-event.ts';
 import { type Entry, lastSeq } from '../../protocol/entry.ts';
 import { type Audience, audienceOf, type EventDialect, eventType, renderEvent } from '../../protocol/event.ts';
 import type { Aside } from '../../protocol/render.ts';
@@ -10,6 +11,7 @@ import type { StoredUser } from '../../protocol/user.ts';
 import { roughDataBytes } from '../../protocol/user-size.ts';
 import type { UserChange } from '../core/directory.ts';
 import type { Stretch } from '../core/history.ts';
+import { type DocEvent, docEventsOf } from './doc-event.ts';
 import { dialectOf, type EventForm, framed } from './event-form.ts';
 import { HIDDEN } from './interest.ts';
 
@@ -87,9 +89,16 @@ export class LiveEvent {
   }
 }
 
-/** The events of one entry. It covers the entry's positions also when nobody is told anything. */
+/** Whatever has a position and is told. */
+export type AnyEvent = LiveEvent | DocEvent;
+
+export function isAboutUser(event: AnyEvent): event is LiveEvent {
+  return event.after !== undefined;
+}
+
+/** The events of one entry, in order. It covers the entry's positions also when nobody is told anything. */
 export interface EventBatch extends Stretch {
-  readonly events: readonly LiveEvent[];
+  readonly events: readonly AnyEvent[];
 }
 
 /**
@@ -99,25 +108,31 @@ export interface EventBatch extends Stretch {
 const EVENT_OVERHEAD_BYTES = 700;
 
 /** Events of an entry that was just applied. */
-export function batchOf(entry: Entry, changes: readonly UserChange[], online: (id: string) => boolean): EventBatch {
+export function batchOf(entry: Entry, changes: readonly UserChange[], lookups: DocLookups): EventBatch {
   const events: LiveEvent[] = [];
   for (const change of changes) {
     const type = eventType(change.fact);
-    if (type !== undefined) events.push(new LiveEvent(change, type, entry.time, { online: online(change.after.id) }, true));
+    if (type !== undefined) events.push(new LiveEvent(change, type, entry.time, { online: lookups.online(change.after.id) }, true));
   }
+  const docs = docEventsOf(entry, lookups);
   const bytes = events.reduce((sum, { after }) => sum + EVENT_OVERHEAD_BYTES + roughDataBytes(after), 200);
-  return { first: entry.first, last: lastSeq(entry), bytes, events };
+  const docBytes = docs.reduce((sum, event) => sum + event.bytes, 0);
+  return { first: entry.first, last: lastSeq(entry), bytes: bytes + docBytes, events: inOrder(events, docs) };
 }
 
 /** Events of an entry read back from the log. */
-export function batchFromLog(entry: Entry, online: (id: string) => boolean): EventBatch {
+export function batchFromLog(entry: Entry, lookups: DocLookups): EventBatch {
   const events: LiveEvent[] = [];
   for (const [index, fact] of entry.facts.entries()) {
     if (fact.t === 'app' || fact.t === 'doc') continue;
     const type = eventType(fact);
     if (type === undefined) continue;
     const change = { seq: entry.first + index, fact, before: undefined, after: fact.user };
-    events.push(new LiveEvent(change, type, entry.time, { online: online(fact.user.id) }, false));
+    events.push(new LiveEvent(change, type, entry.time, { online: lookups.online(fact.user.id) }, false));
   }
-  return { first: entry.first, last: lastSeq(entry), bytes: 0, events };
+  return { first: entry.first, last: lastSeq(entry), bytes: 0, events: inOrder(events, docEventsOf(entry, lookups)) };
+}
+
+function inOrder(events: readonly LiveEvent[], docs: readonly DocEvent[]): readonly AnyEvent[] {
+  return docs.length === 0 ? events : [...events, ...docs].sort((a, b) => a.seq - b.seq);
 }

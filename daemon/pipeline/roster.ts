@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Command, Outcome } from '../../protocol/command.ts';
+import type { DocLookups } from '../../protocol/doc-event.ts';
 import type { Entry, Origin } from '../../protocol/entry.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
@@ -14,7 +15,7 @@ import type { StoredUser } from '../../protocol/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import { decide, type Policy } from '../core/decide.ts';
-import { Directory, type DirectoryLine, type FrozenView, type UserChange } from '../core/directory.ts';
+import { Directory, type DirectoryLine, type RecordsView, type UserChange } from '../core/directory.ts';
 import { Draft } from '../core/draft.ts';
 import { History } from '../core/history.ts';
 import { type NameCollisions, nameCollisions } from '../core/name-collisions.ts';
@@ -24,7 +25,8 @@ import { Activity } from './activity.ts';
 import { Applier } from './applier.ts';
 import { CatchUp } from './catch-up.ts';
 import { Hub } from './hub.ts';
-import { batchFromLog, batchOf, type EventBatch, type LiveEvent } from './live-event.ts';
+import { type AnyEvent, batchFromLog, batchOf, type EventBatch, isAboutUser, type LiveEvent } from './live-event.ts';
+import { holdOutbox, holdOutboxes } from './outbox-holds.ts';
 import { Presence } from './presence.ts';
 import { PresenceChange } from './presence-change.ts';
 import { type Lane, Sequencer } from './sequencer.ts';
@@ -50,11 +52,13 @@ export interface RosterOptions {
   readonly outboxBytesMax: number;
   /** How long a user whose last connection ended still counts as online. */
   readonly presenceGraceMs: number;
+  /** A link to the file of a finished export, which the event about it carries. Absent: it carries none. */
+  readonly exportUrl?: (taskId: string) => string;
   /** Called once when the directory can no longer follow the log; the process should end. */
   readonly onFatal: (error: unknown) => void;
 }
 
-/** `settingsChanged`: the application's settings changed in the same entry. */
+/** Of what is told, the events about users. `settingsChanged`: the application's settings changed in the same entry. */
 export type EventsListener = (events: readonly LiveEvent[], settingsChanged: boolean) => void;
 
 /** Longest time an event waits for others to share its write. */
@@ -86,6 +90,7 @@ export class Roster {
   readonly #activity: Activity;
   readonly #snapshotter: Snapshotter;
   readonly #history: History<EventBatch>;
+  readonly #lookups: DocLookups;
   #ready = true;
   #listener: EventsListener = () => {};
   readonly #appliedListeners: ((entry: Entry) => void)[] = [];
@@ -110,6 +115,7 @@ export class Roster {
     const { log, logger } = options;
     this.#options = options;
     this.directory = directory;
+    for (const doc of directory.docs.all('outbox')) holdOutbox(log, { kind: 'outbox', id: doc.id, doc });
     this.presence = new Presence({
       graceMs: options.presenceGraceMs,
       gatherMs: PRESENCE_GATHER_MS,
@@ -117,10 +123,14 @@ export class Roster {
       isVisible: (id) => isVisible(directory.user(id)),
       onChange: (changes) => this.#presenceChanged(changes),
     });
-    const online = this.toldOnline.bind(this);
+    this.#lookups = {
+      user: (id) => directory.user(id),
+      online: (id) => this.toldOnline(id),
+      exportUrl: (taskId) => options.exportUrl?.(taskId),
+    };
     const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
     this.#history = new History<EventBatch>(directory.seq, options.historyBytes);
-    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, online, onError });
+    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, lookups: this.#lookups, onError });
     this.hub = new Hub({
       seq: directory.seq,
       outboxBytesMax: options.outboxBytesMax,
@@ -162,16 +172,17 @@ export class Roster {
   }
 
   #applied(entry: Entry, changes: readonly UserChange[]): void {
-    const batch = batchOf(entry, changes, (id) => this.toldOnline(id));
+    const batch = batchOf(entry, changes, this.#lookups);
     this.#history.push(batch);
     // Sessions that an event makes impossible end before it, so that nothing follows their goodbye.
     this.#listener(
-      batch.events,
+      batch.events.filter(isAboutUser),
       entry.facts.some((fact) => fact.t === 'app'),
     );
     // After the sessions that had to end, so that a user who was sent away has no grace.
     for (const change of changes) this.#followPresence(change);
     this.hub.publish(batch);
+    holdOutboxes(this.#options.log, entry.facts);
     this.#snapshotter.applied();
     for (const listener of this.#appliedListeners) listener(entry);
   }
@@ -259,13 +270,13 @@ export class Roster {
   }
 
   /** The directory at this very position, for a snapshot that a tail will follow. Call `release` when done. */
-  freeze(): FrozenView {
+  freeze(): RecordsView {
     this.hub.flush();
-    return this.directory.freeze();
+    return this.directory.freezeRecords();
   }
 
   /** The event at a position; undefined where nobody was told anything, or when it is no longer kept. */
-  async eventAt(seq: number): Promise<LiveEvent | undefined> {
+  async eventAt(seq: number): Promise<AnyEvent | undefined> {
     const { log } = this.#options;
     if (seq > this.directory.seq) return undefined;
     if (seq > this.#history.tail) {
@@ -275,9 +286,22 @@ export class Roster {
     const stop = new AbortController();
     for await (const entry of log.read(seq - 1, stop.signal)) {
       stop.abort();
-      return batchFromLog(entry, (id) => this.toldOnline(id)).events.find((event) => event.seq === seq);
+      return batchFromLog(entry, this.#lookups).events.find((event) => event.seq === seq);
     }
     return undefined;
+  }
+
+  /**
+   * Every durable entry later than `after`, then those to come, until `signal` aborts. Rejects when they are no longer kept: then
+   * `keptAfter` is larger than `after`. An entry may be seen here before the directory has applied it.
+   */
+  follow(after: number, signal: AbortSignal): AsyncIterable<Entry> {
+    return this.#options.log.read(after, signal);
+  }
+
+  /** The smallest position that can be followed from. */
+  get keptAfter(): number {
+    return this.#options.log.tail;
   }
 
   /** Whether everything after `position` can still be delivered. */

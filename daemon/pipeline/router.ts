@@ -7,10 +7,10 @@ import type { StoredUser } from '../../protocol/user.ts';
 import type { Interest } from './interest.ts';
 import type { Subscriber } from './subscriber.ts';
 
-/** Whom something is about: an event, or someone who came or went. */
+/** Whom something is about: an event, or someone who came or went. Without `after`, it is about no user. */
 export interface Concerned {
   readonly id: string;
-  readonly after: StoredUser;
+  readonly after: StoredUser | undefined;
   readonly before: StoredUser | undefined;
 }
 
@@ -64,12 +64,14 @@ export class Router {
 
   /** Subscribers outside the groups that may be concerned by the event. */
   candidates(event: Concerned): ReadonlySet<Subscriber> {
+    const { after } = event;
+    if (after === undefined) return this.#always;
     const byId = this.#byId.get(event.id);
     if (this.#always.size === 0 && this.#byTeam.size === 0) return byId ?? NOBODY;
     const found = new Set<Subscriber>(this.#always);
     collect(found, byId);
     if (this.#byTeam.size > 0) {
-      for (const team of event.after.teams) collect(found, this.#byTeam.get(team));
+      for (const team of after.teams) collect(found, this.#byTeam.get(team));
       for (const team of event.before?.teams ?? []) collect(found, this.#byTeam.get(team));
     }
     return found;

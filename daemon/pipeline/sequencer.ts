@@ -20,6 +20,7 @@ import { type Log, LogClosed, LogUnavailable } from '../../store/log.ts';
 import { decide, type Policy } from '../core/decide.ts';
 import type { Directory } from '../core/directory.ts';
 import { Draft } from '../core/draft.ts';
+import { RECEIPTS_DROPPED } from '../core/receipts.ts';
 import type { Applier } from './applier.ts';
 
 export type Lane = 'live' | 'bulk';
@@ -191,7 +192,7 @@ export class Sequencer {
 function weightOf(command: Command): number {
   switch (command.kind) {
     case 'once':
-      return weightOf(command.command) + 1;
+      return weightOf(command.command) + 1 + RECEIPTS_DROPPED;
     case 'upsert':
       return command.users.length;
     case 'patch':

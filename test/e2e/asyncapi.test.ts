@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Compile, type Validator } from 'typebox/compile';
 import { describeLive, messageName } from '../../daemon/edge/asyncapi.ts';
+import { EXPORT_TASK } from '../../protocol/export-requests.ts';
 import { CLIENT_FRAMES } from '../../protocol/frames.ts';
 import { isObject } from '../../protocol/json.ts';
 import { ANSWERS, SERVER_EVENTS } from '../../protocol/server-frames.ts';
@@ -178,6 +179,28 @@ async function letHappen(world: World): Promise<void> {
   await post('/api/v2/users/delete', { user_ids: ['u4'], user: 'hard', messages: 'hard', conversations: 'hard' });
 }
 
+/** Everything that is told of what is no user. */
+async function letEndTasks(world: World, { client }: Watched): Promise<void> {
+  const ok = async (method: string, path: string, body?: object): Promise<Frame> => {
+    const answer = await world.http(method, path, body);
+    assert.ok(answer.status < 300, JSON.stringify(answer.body));
+    return answer.body;
+  };
+  await ok('POST', '/usergroups', { id: 'g', name: 'Crew', description: 'all', team_id: 'red', member_ids: ['u0'], created_by_id: 'u0' });
+  await ok('POST', '/usergroups/g/members', { member_ids: ['u1'], as_admin: true });
+  await ok('PUT', '/usergroups/g', { name: 'Staff' });
+  await ok('POST', '/usergroups/g/members/delete', { member_ids: ['u0'] });
+  await ok('DELETE', '/usergroups/g');
+  await ok('POST', '/export/users', { user_ids: ['u0'] });
+  const broken = { id: 'broken', kind: EXPORT_TASK, status: 'failed', created_at: 1, updated_at: 2 } as const;
+  await world.daemon.roster.submit({ kind: 'docs', changes: [{ kind: 'task', id: 'broken', doc: broken }] }, 'bulk');
+  const { path, upload_url } = await ok('POST', '/import_urls', { filename: 'users.jsonl' });
+  await fetch(upload_url, { method: 'PUT', body: '{"type":"user","item":{"id":"u0"}}\n{"type":"user","item":{"id":"u1"}}\n' });
+  await ok('POST', '/imports', { path, merge_custom: true });
+  await client.until(({ import_task }) => import_task?.state === 'completed');
+  await client.until(({ type }) => type === 'export.users.success');
+}
+
 /** Clients within their teams: who goes out of sight, and what happens when the own teams change. */
 async function moveTeams(world: World, checker: Checker): Promise<Watched> {
   await world.http('PATCH', '/app', { multi_tenant_enabled: true });
@@ -215,6 +238,7 @@ test('AA4 everything that is sent and received is in the document as it is, and 
   const two = await watched(world, checker, { token: userToken('u0') });
   await online;
   await letHappen(world);
+  await letEndTasks(world, server);
   await server.client.until(({ type, user }) => type === 'user.deleted' && user.id === 'u4');
 
   const { epoch } = server.ok;

@@ -17,8 +17,8 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
   },
   {
     version: 3,
-    hash: '86bca36d37d72302',
-    what: 'where a change came from and which fields it touched; webhook positions; receipts of idempotent requests. Data of version 2 is refused',
+    hash: '8ff5e0d005be1c27',
+    what: 'where a change came from and which fields it touched; webhook positions; receipts of idempotent requests; events about documents. Data of version 2 is refused',
   },
 ];
 
