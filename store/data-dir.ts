@@ -15,12 +15,13 @@ import { Journal } from './journal.ts';
 import type { JournalOptions } from './journal-options.ts';
 import { acquireLock } from './lock.ts';
 import type { Log } from './log.ts';
+import { RESTORING } from './restore.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
 import { SnapshotFiles } from './snapshot-file.ts';
 
 export interface DataDirectoryOptions {
   /** Sizes and retention of the journal; sensible without. */
-  readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'recentBytes' | 'blockBytes' | 'now'>;
+  readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'heldBytes' | 'recentBytes' | 'blockBytes' | 'now'>;
   readonly fileSystem?: FileSystem;
   readonly onEvent?: OnStoreEvent;
 }
@@ -67,6 +68,9 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
 export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<DataDirectory, 'close'>> {
   const fileSystem = options.fileSystem ?? nodeFileSystem;
   const onEvent = options.onEvent ?? (() => {});
+  if ((await fileSystem.list(directory)).includes(RESTORING)) {
+    throw new DataDirectoryUnusable(directory, 'a restore was begun in it and not finished; run "rosterd restore" again');
+  }
   const snapshots = await SnapshotFiles.open({ directory: join(directory, 'snapshot'), fileSystem, onEvent });
   const loaded = await snapshots.load();
   const place = join(directory, 'journal');

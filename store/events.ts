@@ -15,6 +15,8 @@ export type StoreEvent =
   | { readonly type: 'clean-marker-failed'; readonly error: Error }
   /** Retention removed a segment; `tail` is the smallest position that can still be read from. */
   | { readonly type: 'segment-removed'; readonly file: string; readonly tail: number }
+  /** LG12: it was removed though somebody still needs what it held, because more is held than may be. `names` lose what they had not read. */
+  | { readonly type: 'held-segment-removed'; readonly file: string; readonly tail: number; readonly names: readonly string[] }
   /** A snapshot failed its checks at load and an older one is used if there is one. */
   | { readonly type: 'snapshot-damaged'; readonly file: string; readonly reason: string }
   /** The lock of a process that no longer lives was taken over. */

@@ -11,7 +11,19 @@ import { join } from 'node:path';
 /** Files that appear under their name only when they are whole: temporary file, sync, rename, directory sync. */
 export type WholeFile = 'segment' | 'clean' | 'torn-copy' | 'snapshot';
 
-export type CrashPoint =
+/** What is written only by an operator's command, while no daemon has the directory: a backup, and the marker of a restore. */
+export type OperatorPoint =
+  | `${'backup' | 'restoring'}-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`
+  | 'backup-remove'
+  /** What an interrupted restore left goes before the next one begins. */
+  | 'restore-clear'
+  | 'restore-clear-sync'
+  | 'restore-directory-sync'
+  | 'restoring-remove'
+  | 'restoring-remove-sync';
+
+/** What the store itself does. */
+export type StorePoint =
   | `${WholeFile}-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`
   /** A group of records is appended to the active segment. */
   | 'group-write'
@@ -30,6 +42,8 @@ export type CrashPoint =
   | 'retention-remove'
   | 'retention-directory-sync'
   | 'snapshot-remove';
+
+export type CrashPoint = StorePoint | OperatorPoint;
 
 /** An open file. Positions and lengths are bytes. */
 export interface OpenFile {
@@ -140,7 +154,7 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, length: numb
  */
 export async function createWhole(
   fs: FileSystem,
-  what: WholeFile,
+  what: WholeFile | 'restoring',
   directory: string,
   name: string,
   content: Uint8Array,
@@ -159,7 +173,13 @@ export async function createWhole(
 }
 
 /** The second half of `createWhole`, for a file that was written piece by piece under its temporary name. */
-export async function publishWhole(fs: FileSystem, what: WholeFile, file: OpenFile, directory: string, name: string): Promise<void> {
+export async function publishWhole(
+  fs: FileSystem,
+  what: WholeFile | 'restoring',
+  file: OpenFile,
+  directory: string,
+  name: string,
+): Promise<void> {
   await file.datasync(`${what}-sync`);
   await fs.rename(`${what}-rename`, join(directory, name + TEMPORARY_SUFFIX), join(directory, name));
   await fs.syncDirectory(`${what}-directory-sync`, directory);

@@ -14,6 +14,8 @@ export interface JournalOptions {
   /** A segment is closed when the next group would make it longer. */
   readonly segmentBytes?: number;
   readonly retention?: Partial<Retention>;
+  /** Segments that are held (LG12) are kept up to this many bytes of all. */
+  readonly heldBytes?: number;
   /** One write takes at most this many bytes, unless a single entry is longer. */
   readonly groupBytes?: number;
   /** Appends beyond this many waiting bytes are refused as `not-written`. */
@@ -31,6 +33,7 @@ export interface JournalOptions {
 
 export const JOURNAL_DEFAULTS = {
   segmentBytes: 64 * 1024 * 1024,
+  heldBytes: 4 * 1024 ** 3,
   groupBytes: 4 * 1024 * 1024,
   pendingBytes: 2 * LIMITS.entryBytes,
   recentBytes: 8 * 1024 * 1024,

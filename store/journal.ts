@@ -1,5 +1,5 @@
 /**
- * The journal: the `Log` on a local disk. It promises LG1–LG10 (store/log.ts) with one fdatasync per group of appends.
+ * The journal: the `Log` on a local disk. It promises LG1–LG10 and LG12 (store/log.ts) with one fdatasync per group of appends.
  *
  * Appends are encoded when they arrive and gathered into a group; while one group is on its way to the disk the next one
  * forms. Nothing is served, counted in `head` or answered before its group is durable. Readers that keep up get the
@@ -39,6 +39,8 @@ export class Journal implements Log {
   readonly #groupBytes: number;
   readonly #pendingBytesMax: number;
   readonly #retention: Retention;
+  readonly #heldBytes: number;
+  readonly #holds = new Map<string, number>();
   readonly #now: () => number;
   readonly #onEvent: OnStoreEvent;
   readonly #epoch: string;
@@ -84,7 +86,8 @@ export class Journal implements Log {
     if (active === undefined) throw new Error('a journal has at least one segment');
     this.#fs = fs;
     this.#directory = options.directory;
-    const { segmentBytes, groupBytes, pendingBytes, recentBytes, blockBytes, cacheBytes } = { ...JOURNAL_DEFAULTS, ...options };
+    const { segmentBytes, heldBytes, groupBytes, pendingBytes, recentBytes, blockBytes, cacheBytes } = { ...JOURNAL_DEFAULTS, ...options };
+    this.#heldBytes = heldBytes;
     this.#groupBytes = groupBytes;
     this.#pendingBytesMax = pendingBytes;
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
@@ -170,6 +173,11 @@ export class Journal implements Log {
     this.#snapshots = [this.#snapshots[1], seq];
     this.#trimming = this.#trimming.catch(() => {}).then(() => this.#trim());
     return this.#trimming;
+  }
+
+  keepAfter(name: string, after: number | undefined): void {
+    if (after === undefined) this.#holds.delete(name);
+    else this.#holds.set(name, after);
   }
 
   close(): Promise<void> {
@@ -258,7 +266,8 @@ export class Journal implements Log {
 
   /** Oldest first, each removal durable before the next: a crash never leaves a hole between segments. */
   async #trim(): Promise<void> {
-    let count = removableSegments(this.#segments, Math.min(...this.#snapshots), this.#now(), this.#retention);
+    const held = { after: Math.min(...this.#holds.values()), bytesMax: this.#heldBytes };
+    let count = removableSegments(this.#segments, Math.min(...this.#snapshots), this.#now(), this.#retention, held);
     for (; count > 0; count--) {
       const segment = this.#segments[0];
       if (segment === undefined) return;
@@ -267,6 +276,8 @@ export class Journal implements Log {
       await this.#fs.syncDirectory('retention-directory-sync', this.#directory);
       this.#segments.shift();
       this.#onEvent({ type: 'segment-removed', file: segment.path, tail: this.#tail });
+      const names = [...this.#holds].flatMap(([name, after]) => (after < segment.last ? [name] : []));
+      if (names.length > 0) this.#onEvent({ type: 'held-segment-removed', file: segment.path, tail: this.#tail, names });
     }
   }
 

@@ -16,6 +16,8 @@
  *        before it refuses to open, naming file and offset.
  * - LG10 `close` finishes what is in flight, then rejects.
  * - LG11 A snapshot is saved whole or not at all; loading returns the newest whole one (store/snapshot.ts).
+ * - LG12 Entries later than the smallest position that `keepAfter` was given are not trimmed, up to a bound; beyond the bound
+ *        they are, and that is told.
  */
 import type { Entry, EntryDraft } from '../protocol/entry.ts';
 import type { Position } from '../protocol/position.ts';
@@ -45,9 +47,15 @@ export interface Log {
 
   /**
    * Says that a snapshot at `seq` is durable, so that entries up to it are no longer needed for recovery.
-   * What retention (count, bytes, age) no longer asks for is removed, never anything after `seq`.
+   * What retention (count, bytes, age) no longer asks for is removed, never anything after `seq`, nor what is held (LG12).
    */
   snapshotSaved(seq: number): Promise<void>;
+
+  /**
+   * Holds everything later than `after` for whoever has this name; `undefined` lets go. Holds last as long as the log is open,
+   * so they are set anew after each start, before the first snapshot is saved. A hold beyond the head, or before the tail, is fine.
+   */
+  keepAfter(name: string, after: number | undefined): void;
 
   /** Finishes what is in flight. Later calls of `append` reject with LogClosed. */
   close(): Promise<void>;
@@ -87,10 +95,12 @@ export class LogClosed extends Error {
 export class LogDamaged extends Error {
   readonly file: string;
   readonly offset: number;
+  readonly reason: string;
 
   constructor(file: string, offset: number, reason: string) {
     super(`${file} is damaged at offset ${offset}: ${reason}`);
     this.name = 'LogDamaged';
+    this.reason = reason;
     this.file = file;
     this.offset = offset;
   }

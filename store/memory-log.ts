@@ -1,5 +1,5 @@
 /**
- * The reference `Log`: in memory, with faults that a test asks for. It promises LG1–LG10 as far as a process that lives can,
+ * The reference `Log`: in memory, with faults that a test asks for. It promises LG1–LG10 and LG12 as far as a process that lives can,
  * and is the plainest reading of the contract; where another adapter differs from it, one of them is wrong.
  */
 import { randomBytes } from 'node:crypto';
@@ -28,6 +28,8 @@ export interface MemoryLogOptions {
   readonly start?: number;
   /** Facts kept before a saved snapshot. */
   readonly retentionFacts?: number;
+  /** The newest facts that a hold can keep (LG12). Default: all. */
+  readonly heldFacts?: number;
 }
 
 interface Waiting {
@@ -40,6 +42,8 @@ interface Waiting {
 export class MemoryLog implements Log {
   readonly #epoch: string;
   readonly #retentionFacts: number;
+  readonly #heldFacts: number;
+  readonly #holds = new Map<string, number>();
   readonly #wakeups = new Wakeups();
   readonly #faults: MemoryFault[] = [];
   #entries: Entry[] = [];
@@ -56,6 +60,7 @@ export class MemoryLog implements Log {
   constructor(options: MemoryLogOptions = {}) {
     this.#epoch = options.epoch ?? randomBytes(12).toString('hex');
     this.#retentionFacts = options.retentionFacts ?? 0;
+    this.#heldFacts = options.heldFacts ?? Number.POSITIVE_INFINITY;
     this.#seq = options.start ?? 0;
     this.#tail = this.#seq;
     this.#promised = this.#seq;
@@ -119,12 +124,18 @@ export class MemoryLog implements Log {
 
   async snapshotSaved(seq: number): Promise<void> {
     if (seq > this.#seq) throw new RangeError(`a snapshot at ${seq} is ahead of the log, which ends with ${this.#seq}`);
-    const keepAfter = Math.min(seq, this.#seq - this.#retentionFacts);
+    const held = Math.max(Math.min(...this.#holds.values()), this.#seq - this.#heldFacts);
+    const keepAfter = Math.min(seq, this.#seq - this.#retentionFacts, held);
     const kept = this.#entries.findIndex((entry) => lastSeq(entry) > keepAfter);
     const gone = kept === -1 ? this.#entries : this.#entries.slice(0, kept);
     const newest = gone.at(-1);
     if (newest !== undefined) this.#tail = lastSeq(newest);
     this.#entries = this.#entries.slice(gone.length);
+  }
+
+  keepAfter(name: string, after: number | undefined): void {
+    if (after === undefined) this.#holds.delete(name);
+    else this.#holds.set(name, after);
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,8 @@ import { StoreVersionMismatch } from './record.ts';
 import type { SnapshotLine } from './snapshot.ts';
 
 const FORMAT = 'rosterd-snapshot';
-const VERSION = 2;
+/** Of the header and of the lines. */
+export const SNAPSHOT_VERSION = 2;
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 /** Longer than any header or trailer. */
@@ -49,7 +50,7 @@ export interface CheckedFile {
 }
 
 export function encodeHeader({ epoch, seq }: Position): string {
-  return `${JSON.stringify({ format: FORMAT, version: VERSION, epoch, seq })}\n`;
+  return `${JSON.stringify({ format: FORMAT, version: SNAPSHOT_VERSION, epoch, seq })}\n`;
 }
 
 export function encodeTrailer(lines: number, bytes: number, crc: number): string {
@@ -130,7 +131,7 @@ async function crcOf(file: OpenFile, bytes: number): Promise<number> {
 function parseHeader(text: string, path: string): Position {
   const { format, version, epoch, seq } = parseObject(text) ?? {};
   if (format !== FORMAT || typeof version !== 'number') throw new SnapshotDamaged(path, 'it has no header');
-  if (version !== VERSION) throw new StoreVersionMismatch(path, version, VERSION);
+  if (version !== SNAPSHOT_VERSION) throw new StoreVersionMismatch(path, version, SNAPSHOT_VERSION);
   if (typeof epoch !== 'string' || typeof seq !== 'number') throw new SnapshotDamaged(path, 'its header names no position');
   return { epoch, seq };
 }

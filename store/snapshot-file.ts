@@ -32,6 +32,15 @@ const LINES_PER_LOOK = 32;
 /** Synced every so often, so that the journal's small syncs never wait behind one big one. */
 const SYNC_BYTES = 16 * 1024 * 1024;
 
+/** Generations grow: the newest snapshot has the highest one. */
+export function snapshotName(generation: number, seq: number): string {
+  return `${String(generation).padStart(12, '0')}-${String(seq).padStart(16, '0')}.ndjson`;
+}
+
+export function isSnapshotName(name: string): boolean {
+  return NAME.test(name);
+}
+
 export interface SnapshotStoreOptions {
   /** Holds the snapshots and nothing else. Created when missing. */
   readonly directory: string;
@@ -128,7 +137,7 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
     if (document.state !== 'to-save') return;
     const before = await this.#names();
     const generation = Number(before[0]?.slice(0, 12) ?? 0) + 1;
-    const name = `${String(generation).padStart(12, '0')}-${String(document.source.position.seq).padStart(16, '0')}.ndjson`;
+    const name = snapshotName(generation, document.source.position.seq);
     const temporary = join(this.#directory, name + TEMPORARY_SUFFIX);
     const file = await this.#fs.create('snapshot-create', temporary);
     try {

@@ -4,6 +4,7 @@ import { afterEach, describe, test } from 'node:test';
 import { type Entry, lastSeq } from '../../protocol/entry.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { Journal } from '../../store/journal.ts';
+import type { JournalOptions } from '../../store/journal-options.ts';
 import { type Log, LogClosed, LogTrimmed, LogUnavailable } from '../../store/log.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { appendAll, appendOne, draft, entryOf, readCount, readToHead } from '../support/store-entries.ts';
@@ -15,6 +16,8 @@ interface Adapter {
   readonly name: string;
   /** An empty log that trims eagerly: what a snapshot covers goes, as far as the adapter can. */
   open(): Promise<Log>;
+  /** The same, where what is held is bounded: of the entries of `filled`, to less than half. */
+  openHolding(): Promise<Log>;
   /** Makes the next append fail as a fault of the outside world would. */
   fail(log: Log, outcome: 'not-written' | 'unknown'): void;
   /** Appends begun now answer only after the returned function was called. */
@@ -27,6 +30,7 @@ const retention = { bytes: 0 };
 const memory: Adapter = {
   name: 'memory',
   open: async () => new MemoryLog(),
+  openHolding: async () => new MemoryLog({ heldFacts: 40 }),
   fail(log, outcome) {
     assert(log instanceof MemoryLog, 'of this adapter');
     log.failNext({ type: outcome === 'unknown' ? 'unknown-lost' : 'not-written' });
@@ -37,22 +41,20 @@ const memory: Adapter = {
   },
 };
 
+const HELD_BYTES = 11_000;
+
+async function openSimulated(more: Pick<JournalOptions, 'heldBytes'> = {}): Promise<Log> {
+  const disk = new SimDisk(new Random(1));
+  const sizes = { segmentBytes: 2_000, recentBytes: 0, blockBytes: 700, cacheBytes: 2_000 };
+  const log = await Journal.open({ directory: '/j', fileSystem: disk, ...sizes, retention, ...more });
+  disks.set(log, disk);
+  return log;
+}
+
 const simulated: Adapter = {
   name: 'journal on a simulated disk, read from files',
-  async open() {
-    const disk = new SimDisk(new Random(1));
-    const log = await Journal.open({
-      directory: '/j',
-      fileSystem: disk,
-      segmentBytes: 2_000,
-      recentBytes: 0,
-      blockBytes: 700,
-      cacheBytes: 2_000,
-      retention,
-    });
-    disks.set(log, disk);
-    return log;
-  },
+  open: () => openSimulated(),
+  openHolding: () => openSimulated({ heldBytes: HELD_BYTES }),
   fail(log, outcome) {
     const disk = disks.get(log);
     assert(disk, 'of this adapter');
@@ -72,6 +74,10 @@ const real: Adapter = {
   async open() {
     return Journal.open({ directory: await temporaryDirectory(), segmentBytes: 2_000, blockBytes: 700, retention });
   },
+  async openHolding() {
+    const directory = await temporaryDirectory();
+    return Journal.open({ directory, segmentBytes: 2_000, blockBytes: 700, retention, heldBytes: HELD_BYTES });
+  },
 };
 
 for (const adapter of [memory, simulated, real]) describe(adapter.name, () => suite(adapter));
@@ -89,6 +95,11 @@ function suite(adapter: Adapter): void {
   appendRules(open);
   readRules(open);
   trimRules(open);
+  holdRules(open, async () => {
+    const log = await adapter.openHolding();
+    opened.push(log);
+    return log;
+  });
   closeRules(open, adapter);
   if (adapter !== real) faultRules(open, adapter);
 }
@@ -269,12 +280,64 @@ function readRules(open: Open): void {
   });
 }
 
+async function fill(log: Log): Promise<Log> {
+  for (let i = 0; i < 60; i++) await appendOne(log, draft(`e${i}`, { facts: 2, bytes: 100 }));
+  return log;
+}
+
+/** Two snapshots at the same place: nothing up to there is needed for recovery. */
+async function trim(log: Log, seq = log.head.seq): Promise<void> {
+  await log.snapshotSaved(seq);
+  await log.snapshotSaved(seq);
+}
+
+function holdRules(open: Open, openHolding: Open): void {
+  test('LG12 what is later than the smallest held position is not trimmed', async () => {
+    const log = await fill(await open());
+    log.keepAfter('a', 80);
+    log.keepAfter('b', 31);
+    await trim(log);
+    assert(log.tail <= 31, `tail ${log.tail}`);
+    assertContiguous(await readToHead(log, 31), 30);
+    log.keepAfter('b', 90);
+    await trim(log);
+    assert(log.tail > 31 && log.tail <= 80, `tail ${log.tail}`);
+    assertContiguous(await readToHead(log, 80), 80);
+  });
+
+  test('LG12 what is let go is trimmed like everything else', async () => {
+    const log = await fill(await open());
+    log.keepAfter('a', 0);
+    await trim(log);
+    assert.equal(log.tail, 0);
+    log.keepAfter('a', undefined);
+    await trim(log);
+    assert(log.tail > 100, `tail ${log.tail}`);
+  });
+
+  test('LG12 a hold beyond the head, or of what is gone already, changes nothing', async () => {
+    const log = await fill(await open());
+    log.keepAfter('a', 1_000);
+    await trim(log);
+    const { tail } = log;
+    assert(tail > 100, `tail ${tail}`);
+    log.keepAfter('a', 3);
+    await trim(log);
+    assert.equal(log.tail, tail);
+  });
+
+  test('LG12 beyond the bound it is trimmed all the same, and its reader is told', async () => {
+    const log = await fill(await openHolding());
+    log.keepAfter('a', 10);
+    await trim(log);
+    assert(log.tail > 60 && log.tail < 110, `tail ${log.tail}`);
+    const reading = log.read(10, new AbortController().signal)[Symbol.asyncIterator]();
+    await assert.rejects(reading.next(), (error) => error instanceof LogTrimmed && error.tail === log.tail);
+  });
+}
+
 function trimRules(open: Open): void {
-  const filled = async (): Promise<Log> => {
-    const log = await open();
-    for (let i = 0; i < 60; i++) await appendOne(log, draft(`e${i}`, { facts: 2, bytes: 100 }));
-    return log;
-  };
+  const filled = async (): Promise<Log> => fill(await open());
 
   test('LG7 reading from before the first kept entry is refused, from the tail on it works', async () => {
     const log = await filled();

@@ -5,13 +5,13 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CrashPoint } from '../../store/file-system.ts';
+import type { CrashPoint, StorePoint } from '../../store/file-system.ts';
 import { Random } from '../support/store-random.ts';
 import { type Fault, SimDisk } from '../support/store-sim-disk.ts';
 import { SimWorld } from '../support/store-world.ts';
 
 /** The compiler keeps this list complete. */
-const POINTS: Record<CrashPoint, true> = {
+const POINTS: Record<StorePoint, true> = {
   'segment-create': true,
   'segment-write': true,
   'segment-sync': true,
@@ -46,7 +46,7 @@ const POINTS: Record<CrashPoint, true> = {
   'retention-directory-sync': true,
   'snapshot-remove': true,
 };
-const points = Object.keys(POINTS) as CrashPoint[];
+const points = Object.keys(POINTS) as StorePoint[];
 
 /** Crashes that leave something to do for the next life; undefined is a life without a crash, which mostly ends with a clean close. */
 const PREPARING: readonly (CrashPoint | undefined)[] = [undefined, 'group-write', 'group-sync', 'snapshot-write', 'segment-write'];

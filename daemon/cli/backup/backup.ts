@@ -1,0 +1,107 @@
+/** `rosterd backup`: from a running daemon, or from the data directory of one that is stopped, into a file or to stdout. */
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { pipeline, Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { createGzip } from 'node:zlib';
+import { type BackupSummary, encodeBackup } from '../../../store/backup-codec.ts';
+import { BackupExists, checkBackup, writeBackup } from '../../../store/backup-file.ts';
+import { type ClientSettings, daemonUrl } from '../client-options.ts';
+import { type Config, ConfigError } from '../config.ts';
+import { type CommandIo, EXIT } from '../io.ts';
+import { serverToken } from '../token.ts';
+import { download } from './download.ts';
+import { backupFacts, factsText } from './facts-text.ts';
+import { replay, whileLocked } from './offline.ts';
+
+export interface BackupFlags {
+  readonly url?: string;
+  readonly timeout: number;
+  readonly offline?: true;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+const STDOUT = '-';
+
+/** Resolves with the exit code. Rejects with ConfigError for what is wrong before anything was done. */
+export async function backUp(file: string, flags: BackupFlags, source: ClientSettings | Config, io: CommandIo): Promise<number> {
+  const path = file === STDOUT ? undefined : resolve(io.cwd, file);
+  if (path !== undefined) await checkTarget(path, flags.force === true);
+  const stop = new AbortController();
+  const undo = io.onInterrupt(() => stop.abort(new Error('interrupted')));
+  const isCompressed = path?.endsWith('.gz') === true;
+  const write = (chunks: AsyncIterable<Uint8Array>) => writeTo(path, until(chunks, stop.signal), flags, io);
+  try {
+    if ('credentials' in source) await write(fromDaemon(source, flags, isCompressed, stop.signal));
+    else {
+      if (flags.url !== undefined) throw new ConfigError(['--offline reads the data directory: leave out --url']);
+      await whileLocked(source.data, async () => write(await fromDirectory(source.data, isCompressed, io)));
+    }
+    return EXIT.ok;
+  } catch (error) {
+    if (stop.signal.aborted) io.stderr.write('rosterd: interrupted; there is no backup\n');
+    else if (error instanceof ConfigError || error instanceof BackupExists) throw error;
+    else io.stderr.write(`rosterd: there is no backup: ${error instanceof Error ? error.message : String(error)}\n`);
+    return stop.signal.aborted ? EXIT.interrupted : EXIT.failed;
+  } finally {
+    undo();
+  }
+}
+
+/** Throws ConfigError. */
+async function checkTarget(path: string, force: boolean): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) throw new ConfigError([`${path} is a directory`]);
+  if (found !== undefined && !force) throw new ConfigError([new BackupExists(path).message]);
+  const place = await stat(dirname(path)).catch(() => undefined);
+  if (place?.isDirectory() !== true) throw new ConfigError([`${path} cannot be written: there is no directory ${dirname(path)}`]);
+}
+
+function fromDaemon({ config, credentials }: ClientSettings, flags: BackupFlags, isCompressed: boolean, signal: AbortSignal) {
+  return download({
+    url: flags.url ?? daemonUrl(config),
+    apiKey: credentials.apiKey,
+    token: serverToken(credentials.apiSecret),
+    isCompressed,
+    silenceMs: flags.timeout,
+    signal,
+  });
+}
+
+async function fromDirectory(data: string, isCompressed: boolean, io: CommandIo): Promise<AsyncIterable<Uint8Array>> {
+  const { directory } = await replay(data);
+  const plain = encodeBackup(directory.freeze(), new Date(io.now()).toISOString());
+  if (!isCompressed) return plain;
+  // Its errors come out where it is read.
+  return pipeline(Readable.from(plain, { objectMode: false }), createGzip(), () => {});
+}
+
+async function* until(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    signal.throwIfAborted();
+    yield chunk;
+  }
+}
+
+async function writeTo(path: string | undefined, chunks: AsyncIterable<Uint8Array>, flags: BackupFlags, io: CommandIo): Promise<void> {
+  const json = flags.json === true;
+  if (path === undefined) {
+    // stdout has the backup itself.
+    io.stderr.write(factsText(backupFacts(await writeToStdout(chunks, io)), json));
+    return;
+  }
+  const written = await writeBackup(path, chunks, { force: flags.force === true });
+  io.stdout.write(factsText([['file', path], ['file_bytes', written.fileBytes], ...backupFacts(written)], json));
+}
+
+async function writeToStdout(chunks: AsyncIterable<Uint8Array>, { stdout }: CommandIo): Promise<BackupSummary> {
+  const decoder = new StringDecoder('utf8');
+  const told = (async function* () {
+    for await (const chunk of chunks) {
+      if (!stdout.write(decoder.write(Buffer.from(chunk)))) await stdout.drained();
+      yield chunk;
+    }
+  })();
+  return await checkBackup(told, 'what the daemon sent');
+}

@@ -1,0 +1,108 @@
+/** `rosterd backup`, `rosterd restore` and `rosterd verify`: their flags. */
+import { type Command, Option } from 'commander';
+import { type ClientCommands, checkedDuration, checkedUrl } from '../client-options.ts';
+import { type CommandIo, EXIT } from '../io.ts';
+import { type BackupFlags, backUp } from './backup.ts';
+import { restore } from './restore.ts';
+import { type VerifyFlags, verify } from './verify.ts';
+
+interface Exit {
+  code: number;
+}
+
+export function addBackupCommands(program: Command, io: CommandIo, exit: Exit, client: ClientCommands): void {
+  addBackup(program, io, exit, client);
+  addRestore(program, io, exit, client);
+  addVerify(program, io, exit, client);
+}
+
+function addUrl(command: Command): void {
+  command
+    .addOption(new Option('--url <url>', 'address of the daemon. Default: http://<listen>').argParser(checkedUrl))
+    .addOption(new Option('--timeout <duration>', 'longest time without a byte').argParser(checkedDuration(1)).default(60_000, '1m'));
+}
+
+function addBackup(program: Command, io: CommandIo, exit: Exit, { addSettings, load, settings }: ClientCommands): void {
+  const command = program
+    .command('backup')
+    .description('write the whole directory, as it is at one moment, into one file; the daemon goes on serving meanwhile')
+    .argument('<file>', 'file to write, compressed when its name ends in .gz; - for stdout')
+    .option('--offline', 'read the data directory itself, while no daemon runs')
+    .option('--force', 'replace the file if there is one')
+    .option('--json', 'print what was written as one JSON object');
+  addUrl(command);
+  addSettings(command);
+  command.addHelpText(
+    'after',
+    `
+The file appears under its name only when it is whole, checked and on the disk; until then it is <file>.part.
+It holds users, deleted ids, settings, roles, groups, tasks, activities and usage. It does not hold the API key and secret
+(credentials.json: keep a copy of it), files of exports and imports, and the history of events.
+
+Examples:
+  $ rosterd backup roster-$(date +%F).ndjson.gz
+  $ rosterd backup - --url https://roster.example.com | gzip | ssh vault 'cat > roster.ndjson.gz'
+  $ rosterd backup roster.ndjson.gz --offline --data /var/lib/rosterd
+
+Exit codes: 0 the backup is there, 1 it is not, 2 wrong usage or settings, 130 interrupted`,
+  );
+  command.action(async (file: string, flags: BackupFlags) => {
+    const source = flags.offline ? settings(command) : load(command);
+    exit.code = await backUp(file, flags, source, io);
+  });
+}
+
+function addRestore(program: Command, io: CommandIo, exit: Exit, { addSettings, settings }: ClientCommands): void {
+  const command = program
+    .command('restore')
+    .description('put a backup into an empty data directory')
+    .argument('<file>', 'the backup, compressed or not')
+    .option('--json', 'print what was restored as one JSON object');
+  addSettings(command);
+  command.addHelpText(
+    'after',
+    `
+The whole file is checked first. A directory that holds data is never touched; credentials.json may be in it, and is kept.
+A new history begins: subscribers and durable consumers with earlier positions are told to start over.
+
+Examples:
+  $ rosterd restore roster.ndjson.gz --data /var/lib/rosterd
+  $ rosterd serve --data /var/lib/rosterd
+
+Exit codes: 0 restored, 1 not restored and nothing changed, 2 wrong usage or settings`,
+  );
+  command.action(async (file: string, { json }: { json?: true }) => {
+    exit.code = await restore(file, settings(command).data, json === true, io);
+  });
+}
+
+function addVerify(program: Command, io: CommandIo, exit: Exit, { addSettings, load, settings }: ClientCommands): void {
+  const command = program
+    .command('verify')
+    .description('check a backup, a data directory (--data), or the directory of a running daemon (--url), and say what it holds')
+    .argument('[file]', 'a backup, compressed or not; - for stdin')
+    .option('--json', 'print what was found as one JSON object');
+  addUrl(command);
+  addSettings(command);
+  command.addHelpText(
+    'after',
+    `
+Two directories whose users are the same have the same "content", whatever their history; with the same history they also
+have the same "revisions", which is also what digest() of the client library gives.
+
+Examples:
+  $ rosterd verify roster.ndjson.gz
+  $ rosterd verify --data /var/lib/rosterd         while no daemon runs
+  $ rosterd verify --url https://roster.example.com --data .
+
+Exit codes: 0 all is well, 1 something is damaged or cannot be reached, 2 wrong usage or settings`,
+  );
+  command.action(async (file: string | undefined, flags: VerifyFlags) => {
+    const named = [file, flags.url].filter((one) => one !== undefined).length;
+    if (named > 1) command.error('error: give either a file or --url', { exitCode: EXIT.usage });
+    if (named === 0 && flags.data === undefined) command.error('error: give a file, --data or --url', { exitCode: EXIT.usage });
+    if (flags.url !== undefined) exit.code = await verify({ kind: 'daemon', url: flags.url, settings: load(command) }, flags, io);
+    else if (file !== undefined) exit.code = await verify({ kind: 'file', file }, flags, io);
+    else exit.code = await verify({ kind: 'data', data: settings(command).data }, flags, io);
+  });
+}

@@ -1,0 +1,32 @@
+/** What the commands say about a directory or a backup: one line for each fact, or one JSON object. */
+import type { BackupSummary } from '../../../store/backup-codec.ts';
+import type { PlacedFacts } from '../../../store/backup-facts.ts';
+import type { CommandIo } from '../io.ts';
+
+type Fact = readonly [name: string, value: string | number];
+
+export function factsOf({ position, users, deleted, documents, content, revisions }: PlacedFacts): readonly Fact[] {
+  return [
+    ['position', `${position.epoch}:${position.seq}`],
+    ['users', users],
+    ['deleted', deleted],
+    ['documents', documents],
+    ['content', content],
+    ['revisions', revisions],
+  ];
+}
+
+export function backupFacts(summary: BackupSummary): readonly Fact[] {
+  return [['created', summary.createdAt], ...factsOf(summary), ['bytes', summary.bytes], ['sha256', summary.sha256]];
+}
+
+/** `--json`: numbers as they are. */
+export function factsText(facts: readonly Fact[], json: boolean): string {
+  if (json) return `${JSON.stringify(Object.fromEntries(facts))}\n`;
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${value.toLocaleString('en-US')}\n`).join('');
+}
+
+export function printFacts(io: CommandIo, facts: readonly Fact[], json: boolean): void {
+  io.stdout.write(factsText(facts, json));
+}

@@ -1,0 +1,69 @@
+/**
+ * Backups of the running directory. Each is read from a frozen view while the directory goes on changing, only as fast as its
+ * reader takes it, and lets go of the view when it ends, when its reader goes away, or takes nothing for too long.
+ */
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
+import { RosterError } from '../../../protocol/errors.ts';
+import { encodeBackup } from '../../../store/backup-codec.ts';
+import type { FrozenView } from '../../core/directory.ts';
+import type { OpenBackup } from '../../edge/endpoint.ts';
+
+/** Each holds old forms of what changes meanwhile, and takes its share of the event loop. */
+const AT_ONCE = 2;
+/** A reader that takes nothing for so long is given up. */
+const STALL_MS = 60_000;
+
+export interface LiveBackupsOptions {
+  /** The directory as it is now. */
+  readonly freeze: () => FrozenView;
+  /** Wall clock, milliseconds. */
+  readonly nowMs: () => number;
+  /** Default: 60 s. */
+  readonly stallMs?: number;
+}
+
+export class LiveBackups {
+  readonly #options: LiveBackupsOptions;
+  #open = 0;
+
+  constructor(options: LiveBackupsOptions) {
+    this.#options = options;
+  }
+
+  /** Backups that are being read. */
+  get count(): number {
+    return this.#open;
+  }
+
+  /** Throws RosterError `rate_limit` while two others are under way. */
+  open(isCompressed: boolean): OpenBackup {
+    if (this.#open >= AT_ONCE)
+      throw new RosterError('rate_limit', `${AT_ONCE} backups are under way; try again when one of them has ended`);
+    const { freeze, nowMs, stallMs = STALL_MS } = this.#options;
+    const view = freeze();
+    this.#open++;
+    const timer = setTimeout(() => stream.destroy(new Error(`nobody read the backup for ${stallMs} ms`)), stallMs);
+    const plain = Readable.from(
+      watched(encodeBackup(view, new Date(nowMs()).toISOString()), () => timer.refresh()),
+      { objectMode: false },
+    );
+    // Fast and small enough: a higher level takes twice the time for a tenth less.
+    const stream = isCompressed ? pipeline(plain, createGzip({ level: constants.Z_BEST_SPEED }), () => {}) : plain;
+    stream.once('close', () => {
+      clearTimeout(timer);
+      view.release();
+      this.#open--;
+    });
+    // Whoever sends it notices; here it only must not go unheard.
+    stream.on('error', () => {});
+    return { stream, position: view.position };
+  }
+}
+
+async function* watched(chunks: AsyncIterable<Buffer>, onTaken: () => void): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of chunks) {
+    onTaken();
+    yield chunk;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * A data directory that no daemon has open, read as a daemon would read it at its start: the newest whole snapshot, and the journal
+ * behind it. Nothing in it is changed but the lock that is held meanwhile.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openLocked } from '../../../store/data-dir.ts';
+import type { StoreEvent } from '../../../store/events.ts';
+import { hasCode } from '../../../store/file-system.ts';
+import { acquireLock } from '../../../store/lock.ts';
+import { readOnly } from '../../../store/read-only-fs.ts';
+import { segmentFirst } from '../../../store/segment.ts';
+import { isSnapshotName } from '../../../store/snapshot-file.ts';
+import { Directory, type DirectoryLine } from '../../core/directory.ts';
+import { ConfigError } from '../config.ts';
+
+export interface Replayed {
+  readonly directory: Directory;
+  /** What the store had to overlook: a torn write at the end, a damaged newest snapshot. */
+  readonly events: readonly StoreEvent[];
+}
+
+/**
+ * Holds the lock of a data directory while `work` runs. Rejects with ConfigError when there is no directory in it, with
+ * DataDirectoryLocked when somebody has it open.
+ */
+export async function whileLocked<T>(data: string, work: () => Promise<T>): Promise<T> {
+  const [segments, snapshots] = await filesOf(data);
+  if (segments + snapshots === 0) throw new ConfigError([`${data} holds no directory: there is neither a journal nor a snapshot`]);
+  const lock = await acquireLock(data);
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** How many segments and snapshots there are. */
+async function filesOf(data: string): Promise<readonly [number, number]> {
+  const [journal, snapshot] = await Promise.all([namesIn(join(data, 'journal')), namesIn(join(data, 'snapshot'))]);
+  return [journal.filter((name) => segmentFirst(name) !== undefined).length, snapshot.filter(isSnapshotName).length];
+}
+
+async function namesIn(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+/** The directory at its last position. Its lock is held. Rejects as opening does: LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
+export async function replay(data: string): Promise<Replayed> {
+  const events: StoreEvent[] = [];
+  const { log, loaded } = await openLocked(data, { fileSystem: readOnly(), onEvent: (event) => events.push(event) });
+  try {
+    // Where there is no journal yet, the epoch that a start would begin is not there either.
+    const [segments] = await filesOf(data);
+    const epoch = segments === 0 && loaded !== undefined ? loaded.position.epoch : log.head.epoch;
+    const directory = new Directory({ epoch, seq: loaded?.position.seq ?? 0 });
+    // What lies in a snapshot is what `FrozenView.lines` gave: the store keeps lines whole or not at all.
+    if (loaded !== undefined) for await (const lines of loaded.chunks()) directory.load(lines as DirectoryLine[]);
+    if (directory.seq < log.head.seq) {
+      const stop = new AbortController();
+      for await (const entry of log.read(directory.seq, stop.signal)) {
+        directory.apply(entry);
+        if (directory.seq >= log.head.seq) stop.abort();
+      }
+    }
+    return { directory, events };
+  } finally {
+    await log.close();
+  }
+}
