@@ -1,0 +1,82 @@
+/** Whether anything gets through to a receiver, and when to look again if not (WH13). Pure. */
+
+/** So many failures in a row, of whatever events, and the hook is down. */
+const DOWN_FAILURES = 5;
+/** A success so short a time ago says that the receiver lives. */
+const ALIVE_MS = 60_000;
+const PROBE_BASE_MS = 1_000;
+const PROBE_CAP_MS = 300_000;
+
+export interface LastError {
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+export class Health {
+  readonly #random: () => number;
+  #failures = 0;
+  #probes = 0;
+  #probeAtMs = Number.POSITIVE_INFINITY;
+  #lastSuccessMs: number | undefined;
+  #lastError: LastError | undefined;
+  /** A probe is under way: there is one at a time. */
+  isProbing = false;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  get isDown(): boolean {
+    return this.#failures >= DOWN_FAILURES;
+  }
+
+  /** When the next probe is due, if there is anything to probe with; infinite while all is well. */
+  get probeAtMs(): number {
+    return this.isProbing ? Number.POSITIVE_INFINITY : this.#probeAtMs;
+  }
+
+  get lastSuccessMs(): number | undefined {
+    return this.#lastSuccessMs;
+  }
+
+  get lastError(): LastError | undefined {
+    return this.#lastError;
+  }
+
+  /** Whether something got through a short time ago. */
+  wasAlive(nowMs: number): boolean {
+    return this.#lastSuccessMs !== undefined && nowMs - this.#lastSuccessMs <= ALIVE_MS;
+  }
+
+  succeeded(nowMs: number): void {
+    this.#lastSuccessMs = nowMs;
+    this.#failures = 0;
+    this.#probes = 0;
+    this.#probeAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  failed(nowMs: number, reason: string, isProbe: boolean): void {
+    this.#failures++;
+    this.note(nowMs, reason);
+    if (isProbe) this.#probes++;
+    if (isProbe || this.#probeAtMs === Number.POSITIVE_INFINITY) this.#probeAtMs = nowMs + this.#pauseMs();
+  }
+
+  /** Something that is wrong on this side. */
+  note(nowMs: number, reason: string): void {
+    this.#lastError = { reason, atMs: nowMs };
+  }
+
+  /** What failed so far no longer says anything. */
+  lookAgain(nowMs: number): void {
+    if (this.#failures === 0) return;
+    this.#probes = 0;
+    this.#probeAtMs = nowMs;
+  }
+
+  /** From half to the whole of 1 s, doubling up to 5 min. */
+  #pauseMs(): number {
+    return Math.min(PROBE_CAP_MS, PROBE_BASE_MS * 2 ** Math.min(this.#probes, 20)) * (0.5 + this.#random() / 2);
+  }
+}
