@@ -8,11 +8,15 @@ import { systemClock } from '../../jobs/clock.ts';
 import { formatDuration } from '../../jobs/duration.ts';
 import { runSync, type SyncSummary } from '../../jobs/sync/run-sync.ts';
 import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
+import type { Exit } from '../commands.ts';
 import { ConfigError } from '../config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { packageVersion } from '../version.ts';
+import { addApplyCommand } from './apply-command.ts';
 import { createHttpSender } from './http-sender.ts';
+import { addPlanCommand } from './plan-command.ts';
+import { PLAN_EXIT } from './plan-summary.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
 import { ReportFile } from './report.ts';
 
@@ -26,7 +30,8 @@ interface SyncFlags {
   readonly quiet?: true;
 }
 
-export function addSyncCommand(program: Command, io: CommandIo, exit: { code: number }, { addSettings, load }: ClientCommands): void {
+export function addSyncCommand(program: Command, io: CommandIo, exit: Exit, client: ClientCommands): void {
+  const { addSettings, load } = client;
   const sync = program
     .command('sync')
     .description('bring users into the directory: one JSON object per line, each replaces the user of that id')
@@ -45,12 +50,17 @@ export function addSyncCommand(program: Command, io: CommandIo, exit: { code: nu
     .option('--json', 'print the counts as one JSON object')
     .option('--quiet', 'show no progress');
   addSettings(sync);
+  // What stands behind the name of a command below this one is that command's.
+  program.enablePositionalOptions();
+  sync.enablePositionalOptions();
   sync.addHelpText(
     'after',
     `
 Users are written as the chat API shows them: id, name, image, role, teams, …, and custom data beside them.
 Name, image and custom data that are not given are removed; role, teams and the like stay as they are.
 Running it again is always safe: users that would not change are left alone.
+
+To see first what would change, and for CSV, PostgreSQL and users who are to be removed: rosterd sync plan, rosterd sync apply.
 
 Examples:
   $ rosterd sync users.ndjson
@@ -61,6 +71,15 @@ Exit codes: 0 all users are in, 1 some failed or it gave up, 2 wrong usage or se
   );
   sync.action(async (file: string, flags: SyncFlags) => {
     exit.code = await syncFile(file, flags, load(sync), io);
+  });
+  addPlanCommand(sync, io, exit, client);
+  addApplyCommand(sync, io, exit, client);
+  sync.hook('preSubcommand', (_, subcommand) => {
+    // It would be read, and then have no effect: on the wrong directory, without a word.
+    const lost = sync.options.filter((option) => sync.getOptionValueSource(option.attributeName()) === 'cli').map(({ long }) => long);
+    if (lost.length === 0) return;
+    if (subcommand.name() === 'plan') exit.usage = PLAN_EXIT.wrong;
+    throw new ConfigError([`${lost.join(' and ')} must stand behind ${subcommand.name()}`]);
   });
 }
 

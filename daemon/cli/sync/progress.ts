@@ -6,7 +6,7 @@ import { formatDuration } from '../../jobs/duration.ts';
 import type { SyncProgress } from '../../jobs/sync/run-sync.ts';
 import type { Output } from '../io.ts';
 
-type Shown = Omit<SyncProgress, 'line'>;
+type Shown = Pick<SyncProgress, 'users' | 'bytes' | 'failed'> & Partial<SyncProgress>;
 
 export interface ProgressView {
   update(progress: Shown): void;

@@ -15,6 +15,26 @@ const WINDOW_MS_MAX = 5 * 60_000;
 const SECOND_OF_MINUTE = 30;
 /** The reset of one window may be told a second earlier or later, depending on how the server rounds. */
 const RESET_WOBBLE_S = 2;
+/** Of what a second allows, two thirds are used: requests do not arrive as evenly as they start. Of a minute that is still more than all. */
+const CAREFUL_SHARE = 2 / 3;
+/** Less than this is not worth a timer. */
+const SLEEP_MS_MIN = 1;
+const SECOND_MS = 1_000;
+
+export interface PacerOptions {
+  /**
+   * Never finds out by a refusal: only one request is out until the limit is known, and a limit per second is taken for granted.
+   * Without it, whoever has no limit per second is not slowed down in short runs.
+   */
+  readonly isCareful?: boolean;
+}
+
+/** A limit as `GET /rate_limits` tells it. `reset` in unix seconds. */
+export interface KnownLimit {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly reset: number;
+}
 
 interface Window {
   /** As the server wrote it: tells windows apart. */
@@ -27,6 +47,8 @@ interface Window {
 
 export class Pacer {
   readonly #clock: Clock;
+  readonly #isCareful: boolean;
+  #isAnswered = false;
   #window: Window | undefined;
   #inFlight = 0;
   #notBeforeMs = 0;
@@ -34,8 +56,17 @@ export class Pacer {
   /** Replaced and resolved whenever an answer came. */
   #answered = new AbortController();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { isCareful = false }: PacerOptions = {}) {
     this.#clock = clock;
+    this.#isCareful = isCareful;
+  }
+
+  /** Starts with what is known of the limit, so that not even the first request is one too many. */
+  begin({ limit, remaining, reset }: KnownLimit, answer: Answer): void {
+    const now = this.#clock.now();
+    this.#meet(windowOf(limit, remaining, reset, answer, now));
+    // Somebody used it, maybe just now: the second that counts the requests may still be running.
+    if (this.#spacingMs >= SLEEP_MS_MIN && remaining < limit) this.#notBeforeMs = Math.max(this.#notBeforeMs, now + SECOND_MS);
   }
 
   /** Resolves with true when a request may start; `release` must follow. False: `signal` aborted before. */
@@ -46,7 +77,7 @@ export class Pacer {
       const waitMs = this.#waitMs(now);
       if (waitMs <= 0) {
         this.#inFlight++;
-        this.#notBeforeMs = Math.max(this.#notBeforeMs, now + this.#spacingMs);
+        this.#notBeforeMs = Math.max(this.#notBeforeMs, now) + this.#spacingMs;
         return true;
       }
       await this.#clock.sleep(waitMs, AbortSignal.any([signal, this.#answered.signal]));
@@ -62,9 +93,9 @@ export class Pacer {
   }
 
   #waitMs(now: number): number {
-    if (now < this.#notBeforeMs) return this.#notBeforeMs - now;
+    if (this.#notBeforeMs - now >= SLEEP_MS_MIN) return this.#notBeforeMs - now;
     const window = this.#window;
-    if (window === undefined) return 0;
+    if (window === undefined) return this.#isCareful && !this.#isAnswered && this.#inFlight > 0 ? WINDOW_MS_MAX : 0;
     // After the reset the budget is full again, but nobody has confirmed it yet.
     const budget = now >= window.endsAtMs ? Math.max(1, window.limit) : window.remaining;
     if (budget - this.#inFlight > 0) return 0;
@@ -74,17 +105,25 @@ export class Pacer {
   #learn(answer: Answer): void {
     const now = this.#clock.now();
     const hadBudget = (this.#window?.remaining ?? 0) > 0;
+    this.#isAnswered = true;
     const told = readWindow(answer, now);
-    if (told !== undefined) {
-      const current = this.#window;
-      if (current === undefined || told.reset > current.reset + RESET_WOBBLE_S) this.#window = told;
-      else if (told.reset >= current.reset - RESET_WOBBLE_S) current.remaining = Math.min(current.remaining, told.remaining);
-    }
+    if (told !== undefined) this.#meet(told);
     if (answer.status !== 429) return;
     this.#notBeforeMs = Math.max(this.#notBeforeMs, now + (retryAfterMs(answer, now) ?? 0));
     // Refused although the minute had room: there is a limit per second as well, and only going slower stays below it.
     const limit = this.#window?.limit ?? 0;
-    if (hadBudget && limit > 0) this.#spacingMs = Math.ceil((1_000 * SECOND_OF_MINUTE) / limit);
+    if (hadBudget && limit > 0) this.#spacingMs = Math.max(this.#spacingMs, Math.ceil((SECOND_MS * SECOND_OF_MINUTE) / limit));
+  }
+
+  #meet(told: Window): void {
+    const current = this.#window;
+    if (current === undefined || told.reset > current.reset + RESET_WOBBLE_S) this.#window = told;
+    else if (told.reset >= current.reset - RESET_WOBBLE_S) current.remaining = Math.min(current.remaining, told.remaining);
+    if (!this.#isCareful) return;
+    const isFirst = this.#spacingMs === 0;
+    this.#spacingMs = SECOND_MS / (CAREFUL_SHARE * Math.max(1, Math.floor(told.limit / SECOND_OF_MINUTE)));
+    // The request that told the limit was one of its second.
+    if (isFirst) this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#clock.now() + this.#spacingMs);
   }
 }
 
@@ -100,6 +139,10 @@ export function retryAfterMs(answer: Answer, nowMs: number): number | undefined 
 function readWindow(answer: Answer, nowMs: number): Window | undefined {
   const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) => wholeNumber(answer.header(`x-ratelimit-${name}`)));
   if (limit === undefined || remaining === undefined || reset === undefined) return undefined;
+  return windowOf(limit, remaining, reset, answer, nowMs);
+}
+
+function windowOf(limit: number, remaining: number, reset: number, answer: Answer, nowMs: number): Window {
   const leftMs = Math.min(WINDOW_MS_MAX, Math.max(0, reset * 1_000 - serverNow(answer, nowMs)));
   return { reset, endsAtMs: nowMs + leftMs + RESET_SLACK_MS, limit, remaining };
 }

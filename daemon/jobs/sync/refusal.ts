@@ -1,11 +1,14 @@
 /** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
 import { isObject, parseObject } from '../../../protocol/json.ts';
-import type { SourceUser } from './source.ts';
 import type { Answer } from './transport.ts';
+
+type Batch = readonly { readonly id: string }[];
 
 export interface Reason {
   readonly code: number;
   readonly reason: string;
+  /** Only because the user has another revision than the request names. */
+  readonly isPrecondition?: true;
 }
 
 export type Refusal =
@@ -20,7 +23,7 @@ export type Refusal =
 const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
 const REASON_CHARS_MAX = 1_000;
 
-export function readRefusal(answer: Answer, batch: readonly SourceUser[]): Refusal {
+export function readRefusal(answer: Answer, batch: Batch): Refusal {
   const body = parseObject(answer.body);
   const code = typeof body?.code === 'number' ? body.code : undefined;
   const reasons = namedUsers(body, code ?? answer.status, batch);
@@ -39,14 +42,15 @@ export function messageOf(answer: Answer, body = parseObject(answer.body)): stri
 }
 
 /** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
-function namedUsers(body: Record<string, unknown> | undefined, code: number, batch: readonly SourceUser[]): Map<string, Reason> {
-  const texts = new Map<string, { code: number; parts: string[] }>();
+function namedUsers(body: Record<string, unknown> | undefined, code: number, batch: Batch): Map<string, Reason> {
+  const texts = new Map<string, { code: number; parts: string[]; isPrecondition: boolean }>();
   const add = (path: string, message: string, itsCode: number) => {
     const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);
     const id = match === null ? undefined : findUser(match[1] ?? '', batch);
     if (id === undefined) return;
-    const known = texts.get(id) ?? { code: itsCode, parts: [] };
+    const known = texts.get(id) ?? { code: itsCode, parts: [], isPrecondition: true };
     known.parts.push(match?.[2] ? `${match[2]}: ${message}` : message);
+    if (match?.[2] || !isPrecondition(message)) known.isPrecondition = false;
     texts.set(id, known);
   };
   const errors: readonly unknown[] = Array.isArray(body?.errors) ? body.errors : [];
@@ -57,11 +61,24 @@ function namedUsers(body: Record<string, unknown> | undefined, code: number, bat
   if (texts.size === 0 && isObject(body?.exception_fields)) {
     for (const [path, message] of Object.entries(body.exception_fields)) add(path, String(message), code);
   }
-  return new Map([...texts].map(([id, { code: itsCode, parts }]) => [id, { code: itsCode, reason: clip(parts.join('; ')) }]));
+  return new Map(
+    [...texts].map(([id, { code: itsCode, parts, isPrecondition: isNewer }]) => [
+      id,
+      { code: itsCode, reason: clip(parts.join('; ')), ...(isNewer ? { isPrecondition: true as const } : undefined) },
+    ]),
+  );
+}
+
+/**
+ * True for what the daemon says of a user whose revision is not the one that the request named. The status does not tell: a
+ * batch can be refused for several reasons, and the code is that of any bad input.
+ */
+export function isPrecondition(message: string): boolean {
+  return /^the user \S+ (has revision \d+, not \d+|does not exist|exists already \(revision \d+\))$/.test(message);
 }
 
 /** The user an error names. A long id is cut in the path; a cut that fits several users names none. */
-function findUser(name: string, batch: readonly SourceUser[]): string | undefined {
+function findUser(name: string, batch: Batch): string | undefined {
   if (batch.some(({ id }) => id === name)) return name;
   if (!name.endsWith('…')) return undefined;
   const [first, ...others] = batch.filter(({ id }) => id.startsWith(name.slice(0, -1)));

@@ -4,9 +4,9 @@
  * Memory is bounded by the read-ahead whatever the length of the source (ids seen excepted). Each user of the source ends
  * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
  */
-import pLimit from 'p-limit';
 import type { Clock } from '../clock.ts';
-import { Deliverer } from './deliverer.ts';
+import { Deliverer, type Delivery } from './deliverer.ts';
+import { inOrder } from './in-order.ts';
 import type { ReportSink } from './report-sink.ts';
 import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch, type SourceFormat } from './source.ts';
 import type { Send } from './transport.ts';
@@ -54,7 +54,7 @@ export interface SyncProgress extends SyncCounts {
   readonly users: number;
   /** Bytes of the source that are done. */
   readonly bytes: number;
-  /** The last line that is done. With one batch at a time everything before it is done, too. */
+  /** Everything up to this line is done. */
   readonly line: number;
 }
 
@@ -65,9 +65,6 @@ export interface SyncSummary extends SyncCounts {
   readonly elapsedMs: number;
   readonly reportPath?: string;
 }
-
-/** Batches that may wait for a free place beside those on their way. */
-const READ_AHEAD = 4;
 
 /** Never rejects because of the source, the network, the daemon or the report; that is a `gave-up` with a reason. */
 export async function runSync(options: SyncOptions, deps: SyncDeps): Promise<SyncSummary> {
@@ -111,20 +108,21 @@ class SyncRun {
 
   /** Reads and sends until the end of the source or of the run. Resolves when nothing is out any more. */
   async pump(): Promise<void> {
-    const limit = pLimit(this.#options.concurrency);
-    const out = new Set<Promise<void>>();
-    const batches = readBatches(this.#deps.source, this.#options.batch ?? BATCH_LIMITS, this.#options.format);
-    for (;;) {
-      const batch = await this.#read(batches);
-      if (batch === undefined) break;
+    this.#isAtEnd = await inOrder({
+      batches: this.#batches(),
+      concurrency: this.#options.concurrency,
+      work: ({ users }) => this.#deliverer.deliver(users),
+      settle: (batch, delivery) => this.#settle(batch, delivery),
+      stopping: this.#stopping,
+      onError: (part, error) => this.#giveUp(part === 'source' ? `the source cannot be read: ${messageOf(error)}` : messageOf(error)),
+    });
+  }
+
+  async *#batches(): AsyncGenerator<SourceBatch> {
+    for await (const batch of readBatches(this.#deps.source, this.#options.batch ?? BATCH_LIMITS, this.#options.format)) {
       this.#nextLine = batch.lastLine + 1;
-      const job: Promise<void> = limit(() => this.#handle(batch))
-        .catch((error: unknown) => this.#giveUp(messageOf(error)))
-        .finally(() => out.delete(job));
-      out.add(job);
-      if (out.size >= this.#options.concurrency + READ_AHEAD) await Promise.race(out);
+      yield batch;
     }
-    await Promise.all(out);
   }
 
   async finish(): Promise<Omit<SyncSummary, 'elapsedMs'>> {
@@ -147,51 +145,25 @@ class SyncRun {
     };
   }
 
-  /** The next batch; undefined at the end of the source, and as soon as the run stops, even while the source is silent. */
-  async #read(batches: AsyncGenerator<SourceBatch>): Promise<SourceBatch | undefined> {
-    const stopping = this.#stopping;
-    if (stopping.aborted) return undefined;
-    const next = batches.next();
-    try {
-      return await new Promise((resolve, reject) => {
-        const onStop = () => resolve(undefined);
-        stopping.addEventListener('abort', onStop, { once: true });
-        const done = () => stopping.removeEventListener('abort', onStop);
-        next.then(
-          (step) => {
-            done();
-            if (step.done === true) this.#isAtEnd = true;
-            resolve(step.done === true ? undefined : step.value);
-          },
-          (error: unknown) => {
-            done();
-            reject(error);
-          },
-        );
-      });
-    } catch (error) {
-      this.#giveUp(`the source cannot be read: ${messageOf(error)}`);
-      return undefined;
-    }
-  }
-
-  async #handle({ users, failures, bytes, lastLine }: SourceBatch): Promise<void> {
-    const { created, updated, unchanged, sent, failures: refused, notSent } = await this.#deliverer.deliver(users);
+  /** Batches settle in the order of the source, so the first that was not sent is where `line` ends. */
+  async #settle({ users, failures, bytes, lastLine }: SourceBatch, delivery: Delivery): Promise<boolean> {
+    const { created, updated, unchanged, sent, failures: refused, notSent } = delivery;
     const totals = this.#totals;
-    totals.created += created;
-    totals.updated += updated;
-    totals.unchanged += unchanged;
-    totals.sent += sent;
+    totals.created += created.length;
+    totals.updated += updated.length;
+    totals.unchanged += unchanged.length;
+    totals.sent += sent.length;
     totals.failed += failures.length + refused.length;
-    totals.notSent += notSent.length;
     totals.users += users.length + failures.length - notSent.length;
     totals.bytes += bytes;
-    if (notSent.length === 0) totals.line = Math.max(totals.line, lastLine);
+    if (notSent.length === 0 && totals.notSent === 0) totals.line = lastLine;
+    totals.notSent += notSent.length;
     // After Ctrl-C the job is simply run again; after giving up, the report tells what is missing.
     const missing: Failure[] =
       this.#reason === undefined ? [] : notSent.map(({ line, id }) => ({ line, id, code: 'not_sent', reason: 'the run ended before' }));
     await this.#addToReport([...failures, ...refused, ...missing]);
     this.#deps.onProgress?.(totals);
+    return true;
   }
 
   async #addToReport(entries: Parameters<ReportSink['add']>[0]): Promise<void> {

@@ -15,6 +15,8 @@ export interface SourceUser {
   readonly json: string;
   /** Length of `json` in UTF-8. */
   readonly bytes: number;
+  /** The revision that it must have to be written; 0: it must not exist. */
+  readonly rev?: number;
 }
 
 /** Why a user was not taken over. One line of the report. */
@@ -24,6 +26,8 @@ export interface Failure {
   /** The code of the daemon's error, or a word for what was found before sending. */
   readonly code: number | 'line_too_long' | 'invalid_utf8' | 'invalid_json' | 'invalid_user' | 'duplicate_id' | 'not_sent' | 'not_read';
   readonly reason: string;
+  /** Refused only because the user has another revision than was named. */
+  readonly isPrecondition?: true;
 }
 
 export interface SourceBatch {

@@ -1,0 +1,69 @@
+/**
+ * The report of `sync apply`: one line of JSON for each user that is not as it was, or only for those that were not applied.
+ * A run that goes on cuts it to what its checkpoint knows, so that nobody is in it twice.
+ */
+import { constants } from 'node:fs';
+import { access, type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { ApplyReport, ReportEntry } from '../../jobs/sync/apply/apply-types.ts';
+
+export interface ApplyReportOptions {
+  readonly path: string;
+  /** Every user that is not as it was, and a file even when there is none. Else only those that were not applied. */
+  readonly isFull: boolean;
+  /** Of the report that an earlier run began; absent: a new one. */
+  readonly keepBytes?: number;
+}
+
+const NOT_APPLIED: ReadonlySet<string> = new Set(['failed', 'changed_meanwhile', 'error', 'not_applied', 'held_back']);
+
+export class ApplyReportFile implements ApplyReport {
+  readonly #options: ApplyReportOptions;
+  #file: FileHandle | undefined;
+  #bytes = 0;
+  #isSynced = true;
+
+  private constructor(options: ApplyReportOptions) {
+    this.#options = options;
+  }
+
+  /** Finds out before anything is sent that the report could not be written. Rejects with the system's error. */
+  static async open(options: ApplyReportOptions): Promise<ApplyReportFile> {
+    await access(dirname(options.path), constants.W_OK);
+    const report = new ApplyReportFile(options);
+    if (options.isFull || (options.keepBytes ?? 0) > 0) await report.#begin();
+    return report;
+  }
+
+  async add(entries: readonly ReportEntry[]): Promise<void> {
+    const { isFull } = this.#options;
+    const lines = entries.flatMap((entry) => (isFull || NOT_APPLIED.has(entry.result) ? [`${JSON.stringify(entry)}\n`] : []));
+    if (lines.length === 0) return;
+    const bytes = Buffer.from(lines.join(''));
+    const file = this.#file ?? (await this.#begin());
+    this.#isSynced = false;
+    await file.write(bytes, 0, bytes.length, this.#bytes);
+    this.#bytes += bytes.length;
+  }
+
+  async sync(): Promise<number> {
+    if (!this.#isSynced) await this.#file?.datasync();
+    this.#isSynced = true;
+    return this.#bytes;
+  }
+
+  /** Where the report is, when there is one. */
+  async close(): Promise<string | undefined> {
+    await this.#file?.close();
+    return this.#file === undefined ? undefined : this.#options.path;
+  }
+
+  async #begin(): Promise<FileHandle> {
+    const { path, keepBytes = 0 } = this.#options;
+    this.#file = await open(path, keepBytes > 0 ? 'r+' : 'w');
+    const { size } = await this.#file.stat();
+    this.#bytes = Math.min(size, keepBytes);
+    await this.#file.truncate(this.#bytes);
+    return this.#file;
+  }
+}

@@ -1,0 +1,270 @@
+/** The files and the signals around `applyPlan`: which plan, from where, and what stays behind. */
+import { open, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { systemClock } from '../../jobs/clock.ts';
+import { applyPlan } from '../../jobs/sync/apply/apply-plan.ts';
+import type { ApplySummary } from '../../jobs/sync/apply/apply-types.ts';
+import type { Checkpoint } from '../../jobs/sync/apply/checkpoint.ts';
+import { looksLikePlan, PlanFile, PlanFileError } from '../../jobs/sync/plan/plan-file.ts';
+import { type ClientSettings, daemonUrl } from '../client-options.ts';
+import { ConfigError } from '../config.ts';
+import { type CommandIo, EXIT } from '../io.ts';
+import { serverToken } from '../token.ts';
+import { packageVersion } from '../version.ts';
+import { ApplyReportFile } from './apply-report.ts';
+import { exitCode, printFinished, printSummary } from './apply-summary.ts';
+import { CheckpointFile, readCheckpoint } from './checkpoint-file.ts';
+import { createHttpClient } from './http-client.ts';
+import { planSource, type SourceFlags } from './plan-source.ts';
+import { createProgressView } from './progress.ts';
+
+export interface ApplyFlags extends SourceFlags {
+  readonly url?: string;
+  readonly resume?: true;
+  readonly ifUnchanged?: true;
+  /** Users per second. */
+  readonly rate?: number;
+  readonly concurrency: number;
+  readonly report?: string;
+  readonly checkpoint?: string;
+  readonly retryFor: number;
+  readonly timeout: number;
+  readonly json?: true;
+  readonly quiet?: true;
+}
+
+interface Context {
+  readonly flags: ApplyFlags;
+  readonly settings: ClientSettings;
+  readonly io: CommandIo;
+  readonly url: string;
+  readonly stop: AbortController;
+  readonly leave: AbortController;
+  readonly paths: Paths;
+  /** Where a sentence goes: above the bar as soon as there is one. */
+  talk: (text: string) => void;
+}
+
+interface Paths {
+  readonly checkpoint: string;
+  readonly report: string;
+  /** Where the plan of a source lies while it is applied. */
+  readonly madePlan: string;
+}
+
+/** The plan to apply, or the exit code where there is nothing to apply. */
+type Found = { readonly plan: PlanFile; readonly isTemporary: boolean; readonly resume?: Checkpoint } | { readonly code: number };
+
+/** Bytes of a file that tell whether it is a plan. */
+const PEEK_BYTES = 64;
+
+/** Resolves with the exit code. Throws ConfigError for flags and files that cannot work. */
+export async function applyFile(file: string | undefined, flags: ApplyFlags, settings: ClientSettings, io: CommandIo): Promise<number> {
+  if (file === undefined && flags.from === undefined) throw new ConfigError(['name a plan or a source, or give --from']);
+  const paths = pathsOf(file, flags, io);
+  const url = flags.url ?? daemonUrl(settings.config);
+  const context: Context = {
+    flags,
+    settings,
+    io,
+    url,
+    stop: new AbortController(),
+    leave: new AbortController(),
+    paths,
+    talk: (text) => io.stderr.write(`rosterd: ${text}\n`),
+  };
+  const undo = io.onInterrupt(() => onInterrupt(context));
+  try {
+    const found = await findPlan(file, context);
+    return 'code' in found ? found.code : await apply(found, context);
+  } catch (error) {
+    if (!(error instanceof PlanFileError)) throw error;
+    io.stderr.write(`rosterd: ${error.message}\n`);
+    return EXIT.failed;
+  } finally {
+    undo();
+  }
+}
+
+function onInterrupt({ stop, leave, talk }: Context): void {
+  if (stop.signal.aborted) leave.abort(new Error('left'));
+  else {
+    talk('stopping; what is on its way may finish. Ctrl-C again leaves at once');
+    stop.abort();
+  }
+}
+
+function pathsOf(file: string | undefined, { checkpoint, report }: ApplyFlags, { cwd }: CommandIo): Paths {
+  const base = resolve(cwd, file === undefined || file === '-' ? 'rosterd-sync' : file);
+  const paths = {
+    checkpoint: resolve(cwd, checkpoint ?? `${base}.progress.json`),
+    report: resolve(cwd, report ?? `${base}.report.ndjson`),
+  };
+  const madePlan = `${paths.checkpoint.replace(/\.json$/, '')}.plan.ndjson`;
+  const all = [base, paths.checkpoint, paths.report, madePlan];
+  if (new Set(all).size < all.length) throw new ConfigError(['plan or source, checkpoint and report must be different files']);
+  return { ...paths, madePlan };
+}
+
+async function findPlan(file: string | undefined, context: Context): Promise<Found> {
+  const { flags, paths, io } = context;
+  const before = await readCheckpoint(paths.checkpoint).catch((error: unknown) => {
+    throw new ConfigError([`the checkpoint ${paths.checkpoint} cannot be read: ${messageOf(error)}`]);
+  });
+  if (before === 'foreign') throw new ConfigError([`${paths.checkpoint} is no checkpoint of rosterd; name another file with --checkpoint`]);
+  const planPath = await planPathOf(file, context);
+  if (planPath !== undefined) refuseSourceFlags(flags);
+  if (flags.resume) return await resumed(before, planPath, context);
+  if (planPath === undefined) return await planned(file, context);
+  const plan = await openPlan(planPath);
+  if (before !== 'none' && !before.finished && before.plan === plan.trailer.sha256)
+    io.stderr.write(`rosterd: an earlier run of this plan ended at line ${before.at}; --resume would go on there. Starting anew\n`);
+  return { plan, isTemporary: false };
+}
+
+/** They would change nothing any more, and whoever gives them expects otherwise. Throws ConfigError. */
+function refuseSourceFlags({ map, format, from, query, scope, missing, maxMissingCount }: SourceFlags): void {
+  const given = {
+    map,
+    format,
+    from,
+    query,
+    scope,
+    missing: missing === 'ignore' ? undefined : missing,
+    'max-missing-count': maxMissingCount,
+  };
+  const names = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
+  if (names.length > 0) throw new ConfigError([`${names.join(', ')}: the plan was made already; this is for sources`]);
+}
+
+/** Undefined for a source. */
+async function planPathOf(file: string | undefined, { io, flags }: Context): Promise<string | undefined> {
+  if (file === undefined || file === '-') return undefined;
+  const path = resolve(io.cwd, file);
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    // Of a source that is gone the plan may still be there.
+    if (flags.resume) return undefined;
+    throw new ConfigError([`${path} cannot be read: ${messageOf(error)}`]);
+  });
+  if (handle === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(PEEK_BYTES), 0, PEEK_BYTES, 0);
+    return looksLikePlan(buffer.subarray(0, bytesRead)) ? path : undefined;
+  } catch (error) {
+    throw new ConfigError([`${path} cannot be read: ${messageOf(error)}`]);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openPlan(path: string): Promise<PlanFile> {
+  try {
+    return await PlanFile.open(path);
+  } catch (error) {
+    if (error instanceof PlanFileError) throw error;
+    throw new ConfigError([`the plan ${path} cannot be read: ${messageOf(error)}`]);
+  }
+}
+
+async function resumed(before: Checkpoint | 'none', planPath: string | undefined, { paths, io, flags }: Context): Promise<Found> {
+  if (before === 'none') throw new ConfigError([`there is nothing to resume: there is no checkpoint ${paths.checkpoint}`]);
+  if (planPath === undefined && !before.is_plan_temporary)
+    throw new ConfigError([`the checkpoint ${paths.checkpoint} is of the plan ${before.plan_path}; name that`]);
+  const plan = await openPlan(planPath ?? before.plan_path);
+  if (plan.trailer.sha256 !== before.plan) {
+    await plan.close();
+    throw new ConfigError([`the checkpoint ${paths.checkpoint} is of another plan (${before.plan_path}); run it without --resume`]);
+  }
+  if (!before.finished) return { plan, isTemporary: before.is_plan_temporary, resume: before };
+  const code = printFinished(before, plan.trailer.counts.errors, flags, io);
+  await plan.close();
+  return { code };
+}
+
+/** A source becomes a plan beside the checkpoint, so that its brakes are judged before anything is written. */
+async function planned(file: string | undefined, { flags, settings, io, url, stop, paths }: Context): Promise<Found> {
+  const { status, problems, notes } = await planSource(file, flags, {
+    url,
+    credentials: settings.credentials,
+    io,
+    concurrency: flags.concurrency,
+    retryForMs: flags.retryFor,
+    timeoutMs: flags.timeout,
+    quiet: flags.quiet === true,
+    out: paths.madePlan,
+    stop: stop.signal,
+  });
+  for (const note of notes) io.stderr.write(`rosterd: ${note}\n`);
+  if (status === 'planned') return { plan: await openPlan(paths.madePlan), isTemporary: true };
+  for (const problem of problems) io.stderr.write(`rosterd: ${problem}\n`);
+  io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted while it was planned' : 'there is no plan'}; nothing was written\n`);
+  return { code: status === 'interrupted' ? EXIT.interrupted : EXIT.failed };
+}
+
+async function apply(found: Exclude<Found, { readonly code: number }>, context: Context): Promise<number> {
+  const { plan, isTemporary, resume } = found;
+  const { flags, settings, io, url, paths } = context;
+  const report = await openReport(resume, context);
+  const server = createHttpClient({
+    url,
+    apiKey: settings.credentials.apiKey,
+    token: serverToken(settings.credentials.apiSecret),
+    client: `rosterd-sync/${packageVersion()}`,
+    sockets: flags.concurrency,
+    timeoutMs: flags.timeout,
+  });
+  const view = createProgressView({ stderr: io.stderr, totalBytes: usersLeft(plan, resume), quiet: flags.quiet === true, now: io.now });
+  context.talk = (text) => view.talk(text);
+  const options = {
+    concurrency: flags.concurrency,
+    retryForMs: flags.retryFor,
+    ifUnchanged: flags.ifUnchanged === true,
+    ...(flags.rate === undefined ? undefined : { usersPerSecond: flags.rate }),
+    ...(resume === undefined ? undefined : { resume }),
+  };
+  const identity = { plan: plan.trailer.sha256, plan_path: plan.path, is_plan_temporary: isTemporary };
+  const summary = await applyPlan(options, {
+    plan,
+    server,
+    clock: systemClock,
+    random: Math.random,
+    report,
+    checkpoints: new CheckpointFile(paths.checkpoint, { ...identity, reportPath: paths.report, now: io.now }),
+    // The bar counts users: how many there are is known.
+    onProgress: ({ users, failed }) => view.update({ users, failed, bytes: users }),
+    onTalk: (text) => view.talk(text),
+    stop: context.stop.signal,
+    leave: context.leave.signal,
+  });
+  view.end();
+  server.close();
+  await plan.close();
+  const reportPath = await report.close();
+  if (isTemporary && isOver(summary, resume)) for (const path of [plan.path, paths.checkpoint]) await rm(path, { force: true });
+  printSummary(summary, { reportPath, checkpointPath: paths.checkpoint, isTemporary }, flags, io);
+  return exitCode(summary, flags);
+}
+
+/** There is nothing that another run could go on with. */
+function isOver({ status }: ApplySummary, resume: Checkpoint | undefined): boolean {
+  return status === 'done' || (status === 'refused' && resume === undefined);
+}
+
+async function openReport(resume: Checkpoint | undefined, { flags, paths }: Context): Promise<ApplyReportFile> {
+  const keepBytes = resume?.report.path === paths.report ? resume.report.bytes : 0;
+  try {
+    return await ApplyReportFile.open({ path: paths.report, isFull: flags.report !== undefined, keepBytes });
+  } catch (error) {
+    throw new ConfigError([`the report cannot be written to ${paths.report}: ${messageOf(error)}`]);
+  }
+}
+
+function usersLeft({ trailer }: PlanFile, resume: Checkpoint | undefined): number {
+  const { create, update, deactivate, soft_delete, hard_delete } = trailer.counts;
+  const done = Object.values(resume?.counts ?? {}).reduce((sum: number, count: number) => sum + count, 0);
+  return create + update + deactivate + soft_delete + hard_delete - done;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,232 @@
+/** Plans a source: the flags that `sync plan` and `sync apply` share, and the way from them to `makePlan`. */
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { utf8Bytes } from '../../../protocol/json.ts';
+import { LIMITS } from '../../../protocol/limits.ts';
+import { systemClock } from '../../jobs/clock.ts';
+import { makePlan } from '../../jobs/sync/plan/make-plan.ts';
+import { type CompiledMapping, compileMapping, MappingError } from '../../jobs/sync/plan/mapping.ts';
+import { looksLikePlan, PlanWriter } from '../../jobs/sync/plan/plan-file.ts';
+import { type PlanSettings, REMOVALS } from '../../jobs/sync/plan/plan-lines.ts';
+import type { PlanOptions, PlanSummary } from '../../jobs/sync/plan/plan-types.ts';
+import { BrokenSource, type SourceChunk } from '../../jobs/sync/plan/source-rows.ts';
+import { checkedCount } from '../client-options.ts';
+import { ConfigError } from '../config.ts';
+import type { Credentials } from '../credentials.ts';
+import type { CommandIo } from '../io.ts';
+import { serverToken } from '../token.ts';
+import { packageVersion } from '../version.ts';
+import { createHttpClient } from './http-client.ts';
+import { createPlanProgress } from './plan-progress.ts';
+import { openFileSource } from './sources/open-source.ts';
+import { FORMATS, type Format, type OpenedSource } from './sources/opened-source.ts';
+import { openPostgres } from './sources/postgres-source.ts';
+
+const MAX_MISSING_COUNT = 500;
+
+/** Values of the flags of `addSourceOptions`. */
+export interface SourceFlags {
+  readonly map?: string;
+  readonly format?: Format;
+  readonly from?: string;
+  readonly query?: string;
+  readonly missing: PlanSettings['missing'];
+  /** 0 to 1. */
+  readonly maxMissing: number;
+  /** Undefined when it was not given. */
+  readonly maxMissingCount?: number;
+  /** 0 to 1. */
+  readonly maxErrors: number;
+  /** The team. */
+  readonly scope?: string;
+}
+
+export interface PlanContext {
+  readonly url: string;
+  readonly credentials: Credentials;
+  readonly io: CommandIo;
+  readonly concurrency: number;
+  readonly retryForMs: number;
+  readonly timeoutMs: number;
+  readonly quiet: boolean;
+  /** Absolute path of the plan file; without it the plan is only counted. */
+  readonly out?: string;
+  /** Aborted by the first Ctrl-C. */
+  readonly stop: AbortSignal;
+}
+
+/** Adds --map, --format, --from, --query, --missing, --max-missing, --max-missing-count, --max-errors and --scope. */
+export function addSourceOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--format <format>', 'of the source. Default: by its name, else by its first character').choices(FORMATS))
+    .option('--map <map.json>', 'which column fills which field: {"id": "employee_no", "name": "full_name", "custom.dept": "department"}')
+    .addOption(new Option('--from <url>', 'read a PostgreSQL database, postgres://user@host/database').argParser(checkedDatabase))
+    .option('--query <sql>', 'the SELECT that gives the users; the names of its columns are those of the fields')
+    .addOption(
+      new Option('--missing <what>', 'what becomes of users of the directory who are not in the source')
+        .choices(['ignore', ...REMOVALS])
+        .default('ignore'),
+    )
+    .addOption(
+      new Option('--max-missing <percent>', 'refuse to plan when more of the users in scope are missing')
+        .argParser(checkedShare)
+        .default(0.1, '10%'),
+    )
+    .addOption(
+      new Option(
+        '--max-missing-count <number>',
+        `the same as a number. Default: ${MAX_MISSING_COUNT}; must be given for hard-delete`,
+      ).argParser(checkedCount(0, 999_999_999)),
+    )
+    .addOption(
+      new Option('--max-errors <percent>', 'refuse to plan when more of the rows are wrong').argParser(checkedShare).default(0.1, '10%'),
+    )
+    .addOption(new Option('--scope <team=…>', 'only users of this team, in the source and in the directory').argParser(checkedScope));
+}
+
+/**
+ * Plans `source` (a path, `-` for stdin, undefined with `--from`). Throws ConfigError for flags and files that cannot work;
+ * everything else is told by the summary. The plan file is there only when the status is `planned`.
+ */
+export async function planSource(source: string | undefined, flags: SourceFlags, context: PlanContext): Promise<PlanSummary> {
+  const { io, out } = context;
+  checkFlags(source, flags);
+  if (out !== undefined) await checkOut(out, source, io);
+  const map = flags.map === undefined ? undefined : await readMap(resolve(io.cwd, flags.map));
+  const opened = await openSource(source, flags, context);
+  try {
+    const mapping = mappingOf(opened, map);
+    const summary = await planOpened(opened, mapping, flags, context);
+    return { ...summary, notes: [...mapping.notes, ...summary.notes] };
+  } finally {
+    await opened.close();
+  }
+}
+
+async function planOpened(opened: OpenedSource, mapping: CompiledMapping, flags: SourceFlags, context: PlanContext): Promise<PlanSummary> {
+  const { url, credentials, io, concurrency, timeoutMs, quiet, out, stop } = context;
+  const client = createHttpClient({
+    url,
+    apiKey: credentials.apiKey,
+    token: serverToken(credentials.apiSecret),
+    client: `rosterd-sync/${packageVersion()}`,
+    sockets: concurrency,
+    timeoutMs,
+  });
+  const view = createPlanProgress({ stderr: io.stderr, quiet, now: io.now, totalBytes: opened.totalBytes });
+  const spoolDirectory = await mkdtemp(join(tmpdir(), 'rosterd-plan-'));
+  try {
+    return await makePlan(planOptions(opened.name, flags, context), {
+      rows: opened.chunks,
+      mapping,
+      server: client,
+      ...(out === undefined ? {} : { openSink: (header) => PlanWriter.create(out, header) }),
+      spoolDirectory,
+      clock: systemClock,
+      random: Math.random,
+      onProgress: (progress) => view.update(progress),
+      onTalk: (text) => view.talk(text),
+      stop,
+    });
+  } finally {
+    view.end();
+    client.close();
+    await rm(spoolDirectory, { recursive: true, force: true });
+  }
+}
+
+function planOptions(source: string, flags: SourceFlags, { url, concurrency, retryForMs }: PlanContext): PlanOptions {
+  const { missing, maxMissing, maxMissingCount = MAX_MISSING_COUNT, maxErrors, scope } = flags;
+  const team = scope === undefined ? {} : { team: scope };
+  return { url, source, missing, maxMissing, maxMissingCount, maxErrors, concurrency, retryForMs, ...team };
+}
+
+/** Throws ConfigError for flags that contradict each other. */
+function checkFlags(source: string | undefined, { from, query, format, missing, maxMissingCount }: SourceFlags): void {
+  const problems: string[] = [];
+  if ((source === undefined) === (from === undefined)) problems.push('give either a file (- for stdin) or --from');
+  if ((from === undefined) !== (query === undefined)) problems.push('--from and --query belong together');
+  if (from !== undefined && format !== undefined) problems.push('--format is for files, not for --from');
+  if (missing === 'hard-delete' && maxMissingCount === undefined) {
+    problems.push('--missing hard-delete cannot be undone: say with --max-missing-count how many users it may delete at most');
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** A plan may take the place of a plan, and of nothing else. */
+async function checkOut(out: string, source: string | undefined, io: CommandIo): Promise<void> {
+  if (source !== undefined && source !== '-' && resolve(io.cwd, source) === out)
+    throw new ConfigError([`the plan would overwrite the source ${out}`]);
+  const file = await open(out, 'r').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new ConfigError([`the plan cannot be written to ${out}: ${messageOf(error)}`]);
+  });
+  if (file === undefined) return;
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(256), 0, 256, 0).catch((error: unknown) => {
+      throw new ConfigError([`the plan cannot be written to ${out}: ${messageOf(error)}`]);
+    });
+    if (bytesRead > 0 && !looksLikePlan(buffer)) throw new ConfigError([`${out} is there already and is no plan; it is not overwritten`]);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readMap(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new ConfigError([`the map ${path} cannot be used: ${messageOf(error)}`]);
+  }
+}
+
+/**
+ * A source that is broken from its beginning, or that was waited for when Ctrl-C came, is read all the same: whoever reads it
+ * says what follows from that.
+ */
+async function openSource(source: string | undefined, flags: SourceFlags, { io, stop }: PlanContext): Promise<OpenedSource> {
+  const { from, query = '', format } = flags;
+  const file = source ?? '-';
+  try {
+    return from === undefined ? await openFileSource(file, format, io, stop) : await openPostgres({ url: from, query, stop });
+  } catch (error) {
+    if (!(error instanceof BrokenSource) && !stop.aborted) throw error;
+    return { name: file === '-' ? 'stdin' : file, chunks: brokenChunks(error), close: async () => {} };
+  }
+}
+
+// biome-ignore lint/correctness/useYield: it breaks before its first chunk
+async function* brokenChunks(error: unknown): AsyncGenerator<SourceChunk> {
+  throw error;
+}
+
+function mappingOf({ columns }: OpenedSource, map: unknown): CompiledMapping {
+  try {
+    return compileMapping({ ...(columns === undefined ? {} : { columns }), ...(map === undefined ? {} : { map }) });
+  } catch (error) {
+    throw error instanceof MappingError ? new ConfigError(error.problems) : error;
+  }
+}
+
+function checkedShare(text: string): number {
+  const percent = /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(text)?.[1];
+  if (percent === undefined || Number(percent) > 100) throw new InvalidArgumentError('It must be a percentage such as 10% or 0.5%.');
+  return Number(percent) / 100;
+}
+
+function checkedScope(text: string): string {
+  const team = /^team=(.+)$/.exec(text)?.[1];
+  if (team === undefined || utf8Bytes(team) > LIMITS.teamBytes) throw new InvalidArgumentError('It must name a team: team=red.');
+  return team;
+}
+
+function checkedDatabase(text: string): string {
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('It must be an address such as postgres://user@host/database.');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

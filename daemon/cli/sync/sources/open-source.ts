@@ -1,0 +1,109 @@
+/** Opens a file, stdin or a query as a source, and finds out what it holds. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { BrokenSource } from '../../../jobs/sync/plan/source-rows.ts';
+import { ConfigError } from '../../config.ts';
+import type { CommandIo } from '../../io.ts';
+import { openCsv } from './csv-source.ts';
+import { jsonLines, jsonList } from './json-source.ts';
+import type { Format, OpenedSource } from './opened-source.ts';
+
+const READ_BYTES = 256 * 1024;
+const LEAD_BYTES_MAX = 64 * 1024;
+const LIST_START = 0x5b;
+const OBJECT_START = 0x7b;
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+const GZIP = Buffer.from([0x1f, 0x8b]);
+const UTF16 = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+const EXTENSIONS: ReadonlyMap<string, Format> = new Map([
+  ['csv', 'csv'],
+  ['json', 'json'],
+  ['ndjson', 'ndjson'],
+  ['jsonl', 'ndjson'],
+]);
+
+/**
+ * `-` is stdin. Throws ConfigError for what cannot be read, BrokenSource for what cannot be a source, and whatever the stream
+ * says when `stop` aborts while the first bytes are waited for.
+ */
+export async function openFileSource(file: string, format: Format | undefined, io: CommandIo, stop: AbortSignal): Promise<OpenedSource> {
+  const { stream, totalBytes } = await openBytes(file, io);
+  const onStop = () => stream.destroy();
+  stop.addEventListener('abort', onStop, { once: true });
+  try {
+    const { first, bytes } = await lookAhead(stream);
+    const chosen = format ?? formatOf(file, first);
+    const table = chosen === 'csv' ? await openCsv(bytes) : undefined;
+    const chunks = table?.chunks ?? (chosen === 'json' ? jsonList(bytes) : jsonLines(bytes));
+    return {
+      name: file === '-' ? 'stdin' : file,
+      chunks,
+      close: async () => void stream.destroy(),
+      ...(table === undefined ? {} : { columns: table.columns }),
+      ...(totalBytes === undefined ? {} : { totalBytes }),
+    };
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  } finally {
+    stop.removeEventListener('abort', onStop);
+  }
+}
+
+/** By the extension; a file without one that tells, and stdin, by the first character. `.json` files often hold one object per line. */
+function formatOf(file: string, first: number | undefined): Format {
+  const extension = EXTENSIONS.get(/\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '');
+  if (extension === 'csv') return extension;
+  if (first === LIST_START) return 'json';
+  return first === OBJECT_START || first === undefined ? (extension ?? 'ndjson') : (extension ?? 'csv');
+}
+
+async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readable; totalBytes: number | undefined }> {
+  if (file === '-') return { stream: io.stdin, totalBytes: undefined };
+  const path = resolve(io.cwd, file);
+  try {
+    const info = await stat(path);
+    if (info.isDirectory()) throw new Error('it is a directory');
+    return { stream: createReadStream(path, { highWaterMark: READ_BYTES }), totalBytes: info.isFile() ? info.size : undefined };
+  } catch (error) {
+    throw new ConfigError([`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+}
+
+interface Ahead {
+  /** The first byte that is no white space. */
+  readonly first: number | undefined;
+  /** All bytes, those that were looked at included. */
+  readonly bytes: AsyncGenerator<Buffer>;
+}
+
+/** Throws BrokenSource for what is no text. */
+async function lookAhead(stream: Readable): Promise<Ahead> {
+  const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
+  const lead: Buffer[] = [];
+  let first: number | undefined;
+  for (let bytes = 0; first === undefined && bytes < LEAD_BYTES_MAX; ) {
+    const step = await chunks.next();
+    if (step.done === true) break;
+    const chunk = Buffer.from(step.value);
+    lead.push(chunk);
+    bytes += chunk.length;
+    const start = Buffer.concat(lead);
+    if (start.subarray(0, 2).equals(GZIP))
+      throw new BrokenSource('it is compressed: unpack it first, such as zcat users.csv.gz | rosterd sync plan -');
+    if (UTF16.some((mark) => start.subarray(0, 2).equals(mark))) throw new BrokenSource('it is UTF-16: save it as UTF-8');
+    first = start.subarray(start.subarray(0, 3).equals(BOM) ? 3 : 0).find((byte) => byte > 0x20);
+  }
+  return { first, bytes: allBytes(lead, chunks) };
+}
+
+async function* allBytes(lead: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* lead;
+  for (;;) {
+    const step = await rest.next();
+    if (step.done === true) return;
+    yield Buffer.from(step.value);
+  }
+}

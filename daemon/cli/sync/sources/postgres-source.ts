@@ -1,0 +1,140 @@
+/**
+ * The rows of a query against PostgreSQL: read with a cursor in a transaction that can only read, so that memory is bounded and
+ * nothing there is changed. The line of a row is its number.
+ *
+ * No message holds the password. What goes wrong before the first row is a ConfigError, what goes wrong later breaks the source.
+ */
+import pg from 'pg';
+import Cursor from 'pg-cursor';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../../../jobs/sync/plan/source-rows.ts';
+import { ConfigError } from '../../config.ts';
+import type { OpenedSource } from './opened-source.ts';
+
+const ROWS_PER_READ = 1_000;
+const CONNECT_MS = 15_000;
+
+/** Types as PostgreSQL numbers them (`select oid, typname from pg_type`). */
+const INT8 = 20;
+/** bytea, interval, and lists of times: the driver would make objects of its own of them. */
+const AS_TEXT: ReadonlySet<number> = new Set([17, 1186, 1115, 1182, 1185]);
+const DATE = 1082;
+const TIMESTAMP = 1114;
+const TIMESTAMPTZ = 1184;
+
+export interface PostgresOptions {
+  /** `postgres://user@host/database`; what it does not say comes from PGHOST, PGPASSWORD, ~/.pgpass and the like. */
+  readonly url: string;
+  readonly query: string;
+  /** Aborted: the connection is closed, whatever it waits for. */
+  readonly stop: AbortSignal;
+}
+
+/** Connects, begins, and reads the first rows. Rejects with ConfigError. */
+export async function openPostgres({ url, query, stop }: PostgresOptions): Promise<OpenedSource> {
+  const name = withoutPassword(url);
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'rosterd-sync',
+    connectionTimeoutMillis: CONNECT_MS,
+    types: { getTypeParser: parserFor },
+  });
+  let lost: Error | undefined;
+  client.on('error', (error) => {
+    lost ??= error;
+  });
+  const close = async () => {
+    stop.removeEventListener('abort', close);
+    await client.end().catch(() => {});
+  };
+  stop.addEventListener('abort', close, { once: true });
+  const fail = async (what: string, error: unknown): Promise<never> => {
+    await close();
+    throw new ConfigError([`${name}: ${what}: ${plainMessage(error, url)}`]);
+  };
+  await client.connect().catch((error: unknown) => fail('cannot connect', error));
+  // Times are written the same way whatever the server is set to.
+  await client
+    .query("SET datestyle = 'ISO'; SET timezone = 'UTC'; SET intervalstyle = 'iso_8601'; BEGIN READ ONLY")
+    .catch((error: unknown) => fail('cannot begin', error));
+  const cursor = client.query(new Cursor<readonly unknown[]>(query, [], { rowMode: 'array' }));
+  const first = await read(cursor).catch((error: unknown) => fail('the query failed', error));
+  if (first.columns.length === 0) return await fail('the query failed', new Error('it gives no columns; it must be one SELECT'));
+  return { name, columns: first.columns, chunks: chunksOf(cursor, first.rows, () => lost, url), close };
+}
+
+interface Read {
+  readonly rows: readonly (readonly unknown[])[];
+  readonly columns: readonly string[];
+}
+
+function read(cursor: Cursor<readonly unknown[]>): Promise<Read> {
+  return new Promise((resolve, reject) => {
+    cursor.read(ROWS_PER_READ, (error, rows, result) => {
+      // The driver gives null where nothing failed.
+      if (error) reject(error);
+      else resolve({ rows, columns: (result?.fields ?? []).map(({ name }) => name) });
+    });
+  });
+}
+
+async function* chunksOf(
+  cursor: Cursor<readonly unknown[]>,
+  first: Read['rows'],
+  lost: () => Error | undefined,
+  url: string,
+): AsyncGenerator<SourceChunk> {
+  let line = 0;
+  for (let rows = first; rows.length > 0; ) {
+    const found: SourceRow[] = [];
+    for (const value of rows) found.push({ line: ++line, value });
+    yield { rows: found, bytes: 0 };
+    try {
+      rows = (await read(cursor)).rows;
+    } catch (error) {
+      throw new BrokenSource(`it broke off after row ${line}: ${plainMessage(lost() ?? error, url)}`, { cause: error });
+    }
+    const error = lost();
+    if (error !== undefined) throw new BrokenSource(`it broke off after row ${line}: ${plainMessage(error, url)}`, { cause: error });
+  }
+}
+
+/** Numbers, booleans, JSON and lists as the driver reads them; times as RFC 3339; everything else as PostgreSQL writes it. */
+function parserFor(type: number): (text: string) => unknown {
+  switch (type) {
+    case INT8:
+      // An id beyond what a number holds stays a text.
+      return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text);
+    case DATE:
+      return (text) => text;
+    case TIMESTAMP:
+      return (text) => text.replace(' ', 'T');
+    case TIMESTAMPTZ:
+      return (text) => text.replace(' ', 'T').replace(/\+00$/, 'Z');
+    default:
+      return AS_TEXT.has(type) ? (text) => text : pg.types.getTypeParser(type);
+  }
+}
+
+function withoutPassword(url: string): string {
+  const at = new URL(url);
+  at.password = '';
+  at.search = '';
+  return at.href;
+}
+
+/** What the driver says, without the password if it should repeat it. */
+function plainMessage(error: unknown, url: string): string {
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  const text = first instanceof Error ? first.message || first.name : String(first);
+  const { password, searchParams } = new URL(url);
+  const secrets = [password, decoded(password), searchParams.get('password') ?? ''].filter((secret) => secret !== '');
+  return secrets.reduce((hidden, secret) => hidden.replaceAll(secret, '***'), text);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,91 @@
+/** A PostgreSQL of its own in a temporary directory: no network, no password, gone afterwards. */
+import { execFile } from 'node:child_process';
+import { chown, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const DEBIAN = '/usr/lib/postgresql';
+
+/** Where initdb and pg_ctl are; undefined where there is no PostgreSQL. */
+export async function findPostgres(): Promise<string | undefined> {
+  const versions = await readdir(DEBIAN).catch(() => []);
+  const places = [
+    ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin')),
+    ...(process.env.PATH ?? '').split(':'),
+  ];
+  for (const place of places) {
+    const found = await stat(join(place, 'initdb')).catch(() => undefined);
+    if (found?.isFile()) return place;
+  }
+  return undefined;
+}
+
+export interface Postgres {
+  readonly port: number;
+  /** `postgres://user@127.0.0.1:port/postgres`, of a user with a password. */
+  readonly url: string;
+  /** Runs SQL as the owner of everything. */
+  sql(text: string): Promise<string>;
+  /** Ends it and removes everything. */
+  stop(): Promise<void>;
+}
+
+export const PG_USER = 'reader';
+export const PG_PASSWORD = 'p@ss w:rd';
+
+/** It must not run as root, so as root it runs as the user postgres. */
+export async function startPostgres(bin: string): Promise<Postgres> {
+  const isRoot = process.getuid?.() === 0;
+  const directory = await mkdtemp(join(tmpdir(), 'rosterd-pg-'));
+  if (isRoot) await chown(directory, ...(await idsOf('postgres')));
+  const as = async (command: string, args: readonly string[]): Promise<string> => {
+    const [file, all] = isRoot
+      ? (['runuser', ['-u', 'postgres', '--', join(bin, command), ...args]] as const)
+      : ([join(bin, command), args] as const);
+    return (await run(file, [...all], { cwd: directory })).stdout;
+  };
+  const port = await freePort();
+  const data = join(directory, 'data');
+  await as('initdb', [
+    '-D',
+    data,
+    '-U',
+    'owner',
+    '--auth-local=trust',
+    '--auth-host=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+  ]);
+  const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=${directory} -c fsync=off`;
+  // The server keeps what it inherits: with a pipe for its output, nobody would see the end of the command that started it.
+  await as('pg_ctl', ['-D', data, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
+  const stop = async () => {
+    await as('pg_ctl', ['-D', data, '-m', 'immediate', 'stop']);
+    await rm(directory, { recursive: true, force: true });
+  };
+  const sql = (text: string) =>
+    as('psql', ['-h', directory, '-p', String(port), '-U', 'owner', '-d', 'postgres', '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text]);
+  await sql(`create role ${PG_USER} login password '${PG_PASSWORD}'`);
+  await sql(`grant all on schema public to ${PG_USER}`);
+  return { port, url: `postgres://${PG_USER}@127.0.0.1:${port}/postgres`, sql, stop };
+}
+
+async function idsOf(user: string): Promise<[number, number]> {
+  const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run('id', [flag, user])).stdout)));
+  return [uid ?? 0, gid ?? 0];
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
+    });
+  });
+}
