@@ -9,7 +9,8 @@ import type { Config } from './cli/config.ts';
 import { processIo } from './cli/io.ts';
 import { type OpenStore, serve } from './cli/serve.ts';
 
-const openStore: OpenStore = (config, onEvent) => openDataDirectory(config.data, { journal: { retention: retentionOf(config) }, onEvent });
+const openStore: OpenStore = (config, onEvent) =>
+  openDataDirectory(config.data, { journal: { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax }, onEvent });
 
 function retentionOf({ retentionBytes, retentionAgeMs, retentionChanges }: Config) {
   const bounded = (value: number) => (value === 0 ? Number.POSITIVE_INFINITY : value);

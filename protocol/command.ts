@@ -15,10 +15,10 @@ import type { Device, PrivacySettings, PushPreferences, StoredUser, UserInput } 
 export type Actor = { readonly kind: 'server' } | { readonly kind: 'user'; readonly id: string };
 
 /**
- * Revisions that users must have for the command to change them; 0: there must be no such user. Who has another one is a
- * problem of kind `precondition`. A user that would not change anyway is none: what was asked for is already so.
+ * Revisions that users must have for the command to change them; 0: there must be no such user; `*`: there must be one. Who has
+ * another one is a problem of kind `precondition`. A user that would not change anyway is none: what was asked for is already so.
  */
-export type Conditions = ReadonlyMap<string, number>;
+export type Conditions = ReadonlyMap<string, number | '*'>;
 
 export interface UpsertCommand {
   readonly kind: 'upsert';
@@ -79,6 +79,8 @@ export interface DeleteCommand {
   readonly options: DeleteOptions;
   readonly task?: string;
   readonly ifRev?: Conditions;
+  /** Users that are not there, or not any more, are passed over. */
+  readonly skipsGone?: boolean;
 }
 
 export interface DeactivateCommand {
@@ -191,7 +193,7 @@ export interface BlockCommand {
   readonly target: string;
 }
 
-/** Ends bans and mutes whose time is over, and drops tasks that were kept long enough. Sent by the daemon itself. */
+/** Ends bans and mutes whose time is over, and drops tasks and receipts that were kept long enough. Sent by the daemon itself. */
 export interface ExpireCommand {
   readonly kind: 'expire';
 }
@@ -348,6 +350,8 @@ export interface Outcome {
   readonly docs?: readonly DocChange[];
   /** Everything this command did is at or before this position. */
   readonly seq: number;
-  /** It was carried out before; nothing was done now. */
+  /** It was carried out before; nothing was done now. Users and documents are as they are now. */
   readonly isReplay?: true;
+  /** Of a replay: users that were hard-deleted since, or by it. They are not in `users`. */
+  readonly gone?: readonly string[];
 }

@@ -97,7 +97,7 @@ function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetail
 }
 
 /** What was asked of the services that own messages, conversations and calls; always all of it, as the published webhook model has it. */
-function deleteFields({ mode, options }: DeletedFact): object {
+export function deleteFields({ mode, options }: DeletedFact): object {
   return {
     delete_user: mode,
     delete_messages: options.messages ?? '',

@@ -5,6 +5,8 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from './command.ts';
+import { IfRev, readIfRev } from './conditions.ts';
+import { isEmptyList } from './decode-user.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
 import { type FieldError, fieldErrors } from './errors.ts';
 import { itemPath } from './explain.ts';
@@ -18,9 +20,14 @@ const UserIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.batchU
 /** Keys that are not named are dropped by `Clean`, so that an event carries only options that exist. */
 const CLOSED = { additionalProperties: false } as const;
 
-export const DeleteUsersBody = Type.Object({ user_ids: UserIds, user: Type.Optional(DeleteMode), ...DeleteOptions.properties }, CLOSED);
+const Conditional = { if_rev: Type.Optional(IfRev) };
 
-export const DeactivateUsersBody = Type.Object({ user_ids: UserIds, ...DeactivateOptions.properties }, CLOSED);
+export const DeleteUsersBody = Type.Object(
+  { user_ids: UserIds, user: Type.Optional(DeleteMode), ...DeleteOptions.properties, ...Conditional },
+  CLOSED,
+);
+
+export const DeactivateUsersBody = Type.Object({ user_ids: UserIds, ...DeactivateOptions.properties, ...Conditional }, CLOSED);
 
 export const DeactivateUserBody = Type.Object(DeactivateOptions.properties, CLOSED);
 
@@ -39,9 +46,9 @@ export type QueryFields = Readonly<Record<string, string | undefined>>;
 
 /** `POST /users/delete`. Without `user` the delete is soft. */
 export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
-  const { user_ids, user = 'soft', ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
+  const { user_ids, user = 'soft', if_rev, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'delete', ids: userIds(user_ids), mode: user, options, task };
+  return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task };
 }
 
 /** `DELETE /users/{id}`, v1 only: everything is in the query. */
@@ -56,9 +63,9 @@ export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand 
 }
 
 export function decodeDeactivateUsers(body: unknown, task: string): DeactivateCommand {
-  const { user_ids, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  const { user_ids, if_rev, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'deactivate', ids: userIds(user_ids), options, task };
+  return { kind: 'deactivate', ...conditional(user_ids, if_rev), options, task };
 }
 
 export function decodeDeactivateUser(id: string, body: unknown): DeactivateCommand {
@@ -68,9 +75,9 @@ export function decodeDeactivateUser(id: string, body: unknown): DeactivateComma
 }
 
 export function decodeReactivateUsers(body: unknown, task: string): ReactivateCommand {
-  const { user_ids, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  const { user_ids, if_rev, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'reactivate', ids: userIds(user_ids), options, task };
+  return { kind: 'reactivate', ...conditional(user_ids, if_rev), options, task };
 }
 
 export function decodeReactivateUser(id: string, body: unknown): ReactivateCommand {
@@ -103,7 +110,8 @@ export function queryFlag(query: QueryFields, name: string): boolean | undefined
 }
 
 function cleaned(check: { Clean(value: unknown): unknown }, body: unknown): unknown {
-  return check.Clean(presentFields(bodyObject(body)));
+  const { if_rev, ...fields } = presentFields(bodyObject(body));
+  return check.Clean(if_rev === undefined || isEmptyList(if_rev) ? fields : { ...fields, if_rev });
 }
 
 /** An id that is given twice is acted on once. */
@@ -115,6 +123,15 @@ function userIds(ids: readonly string[]): string[] {
   }
   if (problems.length > 0) throw fieldErrors('input', problems);
   return [...new Set(ids)];
+}
+
+/** The users, and the revisions that they must have. */
+function conditional(user_ids: readonly string[], if_rev: unknown) {
+  const ids = userIds(user_ids);
+  const problems: FieldError[] = [];
+  const condition = readIfRev(if_rev, new Set(ids), problems);
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  return { ids, ...condition };
 }
 
 /** Users that options name need not exist, since they are carried for other services; but they must be ids. */

@@ -111,6 +111,12 @@ export const LIMITS = {
 
   /** Tasks kept by the directory; the oldest finished one goes first. */
   tasksKept: 10_000,
+  /** Receipts of requests with an `Idempotency-Key` kept by the directory; the oldest go first. */
+  receiptsKept: 100_000,
+  /** Length of an `Idempotency-Key`. */
+  idempotencyKeyChars: 255,
+  /** As much of what a caller says it is (`X-Stream-Client`) as the history of a user shows. */
+  clientNameChars: 64,
   /** Days and months for which active users are kept. */
   usageDaysKept: 400,
   usageMonthsKept: 36,

@@ -3,6 +3,7 @@
  * are read this way is proved by the test of every endpoint, which sends values of wrong types at every place named here.
  */
 import Type from 'typebox';
+import { IfRev } from './conditions.ts';
 import { LIMITS } from './limits.ts';
 import { UserRequestFields } from './user.ts';
 
@@ -20,6 +21,7 @@ export const UpsertRequest = Type.Object({
     Type.Record(Type.String(), UserRequest, { minProperties: 1, maxProperties: LIMITS.batchUsers }),
     Type.Array(UserRequest, { minItems: 1, maxItems: LIMITS.batchUsers }),
   ]),
+  if_rev: Type.Optional(IfRev),
 });
 
 export const PatchRequest = Type.Object({
@@ -31,6 +33,7 @@ export const PatchRequest = Type.Object({
     }),
     { minItems: 1, maxItems: LIMITS.batchUsers },
   ),
+  if_rev: Type.Optional(IfRev),
 });
 
 const Sort = Type.Object({

@@ -9,6 +9,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor, ConnectDetails, PatchCommand, UpsertCommand } from './command.ts';
+import { readIfRev } from './conditions.ts';
 import { checkOperationalFields, type Dialect, decodeUser, isEmptyList, isJsonObject, jsonProblem, type UserPlace } from './decode-user.ts';
 import { type FieldError, fieldErrors } from './errors.ts';
 import { clip, type Explainable, explain, itemPath, typeName } from './explain.ts';
@@ -19,10 +20,14 @@ import { type Patch, parsePatch } from './patch.ts';
 import type { UserInput } from './user.ts';
 
 /** The users of an upsert: by id as the dialects say, or as a list. Single users are checked one by one. */
-export const UpsertBody = Type.Object({ users: Type.Union([Type.Object({}), Type.Array(Type.Unknown())]) });
+export const UpsertBody = Type.Object({
+  users: Type.Union([Type.Object({}), Type.Array(Type.Unknown())]),
+  if_rev: Type.Optional(Type.Unknown()),
+});
 
 export const PatchBody = Type.Object({
   users: Type.Array(Type.Unknown(), { minItems: 1, maxItems: LIMITS.batchUsers }),
+  if_rev: Type.Optional(Type.Unknown()),
 });
 
 export const PatchItem = Type.Object({ id: Type.String(), set: Type.Optional(Type.Unknown()), unset: Type.Optional(Type.Unknown()) });
@@ -61,7 +66,7 @@ export function presentFields(body: JsonObject): JsonObject {
 
 /** `POST /users`. A user given twice is refused: which of the two should count? */
 export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): UpsertCommand {
-  const { users: sent } = checked(upsertCheck, bodyObject(body));
+  const { users: sent, if_rev } = checked(upsertCheck, bodyObject(body));
   const count = Array.isArray(sent) ? sent.length : Object.keys(sent).length;
   checkCount('users', count);
   const users: UserInput[] = [];
@@ -71,8 +76,8 @@ export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): Ups
     const user = decodeUser(value, place, problems);
     if (user !== undefined) users.push(user);
   };
+  const seen = new Set<string>(Array.isArray(sent) ? [] : Object.keys(sent));
   if (Array.isArray(sent)) {
-    const seen = new Set<string>();
     for (const [index, value] of sent.entries()) {
       const id = isJsonObject(value) && typeof value.id === 'string' ? value.id : undefined;
       if (id !== undefined && seen.has(id)) problems.push(twice(index, id));
@@ -82,12 +87,12 @@ export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): Ups
   } else if (isJsonObject(sent)) {
     for (const key of Object.keys(sent)) add(sent[key], itemPath('users', key), key);
   }
-  return { kind: 'upsert', actor, users, problems };
+  return { kind: 'upsert', actor, users, problems, ...readIfRev(if_rev, seen, problems) };
 }
 
 /** `PATCH /users`, the same in both dialects. */
 export function decodePatches(body: unknown, actor: Actor): PatchCommand {
-  const { users } = checked(patchCheck, bodyObject(body));
+  const { users, if_rev } = checked(patchCheck, bodyObject(body));
   const patches: PatchCommand['patches'][number][] = [];
   const problems: FieldError[] = [];
   const seen = new Set<string>();
@@ -106,7 +111,7 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
     }
     seen.add(item.id);
   }
-  return { kind: 'patch', actor, patches, problems };
+  return { kind: 'patch', actor, patches, problems, ...readIfRev(if_rev, seen, problems) };
 }
 
 /** Bounds of what a patch may hold are checked before its language is: reading it costs time for every pair of paths. */

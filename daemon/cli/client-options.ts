@@ -16,6 +16,8 @@ export interface ClientCommands {
   addSettings(command: Command): void;
   /** Reads them. Throws ConfigError, CredentialsError. */
   load(command: Command): ClientSettings;
+  /** Without credentials, for what happens on this machine alone. Throws ConfigError. */
+  settings(command: Command): Config;
 }
 
 /** Where the daemon of these settings can be reached from this machine. Throws ConfigError when that cannot be told. */

@@ -7,6 +7,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { userIdProblem } from '../../protocol/ids.ts';
 import { parseDuration } from '../jobs/duration.ts';
+import { addBackupCommands } from './backup/commands.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
 import { type Config, ConfigError, describeConfig, loadConfig, type Origins } from './config.ts';
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './credentials.ts';
@@ -26,6 +27,8 @@ export interface CommandHooks {
 /** What a command ends with is not thrown but set here; the program itself has no return value. */
 export interface Exit {
   code: number;
+  /** What wrong usage, settings or credentials end with. Set by a command that has another meaning for 2. */
+  usage?: number;
 }
 
 const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
@@ -40,11 +43,12 @@ export async function runCli(args: readonly string[], io: CommandIo, hooks: Comm
     await buildProgram(io, hooks, exit).parseAsync([...args], { from: 'user' });
     return exit.code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const usage = exit.usage ?? EXIT.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : usage;
     if (error instanceof ConfigError || error instanceof CredentialsError) {
       const problems = error instanceof ConfigError ? error.problems : [error.message];
       for (const problem of problems) io.stderr.write(`rosterd: ${problem}\n`);
-      return EXIT.usage;
+      return usage;
     }
     io.stderr.write(`rosterd: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT.failed;
@@ -68,9 +72,14 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
     .addHelpText('after', PROGRAM_EXAMPLES);
   addServe(program, io, hooks, exit);
   addToken(program, io);
-  const client: ClientCommands = { addSettings: addClientOptions, load: (command) => loadClientSettings(command, io) };
+  const client: ClientCommands = {
+    addSettings: addClientOptions,
+    load: (command) => loadClientSettings(command, io),
+    settings: (command) => loadSettings(command, io).config,
+  };
   addSyncCommand(program, io, exit, client);
   addWatchCommand(program, io, exit, client);
+  addBackupCommands(program, io, exit, client);
   addConfig(program, io);
   return program;
 }
@@ -83,6 +92,7 @@ Examples:
   $ rosterd token ann                      a token with which the client of ann connects
   $ rosterd sync users.ndjson              bring in the users of a file, one JSON object per line
   $ rosterd watch                          print every change as it happens
+  $ rosterd backup roster.ndjson.gz        back up the directory while the daemon runs
   $ rosterd config print                   show every setting and where it came from
 
 Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted`;

@@ -5,10 +5,13 @@
  */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { DataDirectory } from '../../store/data-dir.ts';
 import type { OnStoreEvent, StoreEvent } from '../../store/events.ts';
 import { createAuthenticator } from '../edge/auth.ts';
+import type { UserHistory } from '../edge/endpoint.ts';
+import { exportUrl } from '../edge/export-routes.ts';
 import { createHttp } from '../edge/http-server.ts';
 import { Admission } from '../edge/live/admission.ts';
 import { ConnectGate } from '../edge/live/connect-gate.ts';
@@ -20,13 +23,16 @@ import { SocketIoServer } from '../edge/live/socket-io-server.ts';
 import { OpenRequests } from '../edge/open-requests.ts';
 import { RateLimits } from '../edge/rate-limits.ts';
 import { signToken } from '../edge/sign-token.ts';
-import { createUrlSigner } from '../edge/signed-urls.ts';
+import { createUrlSigner, type UrlSigner } from '../edge/signed-urls.ts';
 import { Files } from '../jobs/files.ts';
 import { startJobs } from '../jobs/jobs.ts';
+import { type RunningWebhooks, startWebhooks } from '../jobs/webhooks/start.ts';
 import { Roster } from '../pipeline/roster.ts';
+import { LiveBackups } from './backup/live-backups.ts';
 import type { Config } from './config.ts';
 import type { Credentials } from './credentials.ts';
 import { type CommandIo, EXIT } from './io.ts';
+import { packageVersion } from './version.ts';
 
 /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
@@ -71,6 +77,9 @@ export async function startDaemon({
     // After a failed sync only a new process can find out what is on the disk; without the lock another one may be writing.
     if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
   });
+  // Where it listens is known last, and asked for each time a link is made.
+  const place = { url: '' };
+  const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
   try {
     const roster = await Roster.open({
       log: data.log,
@@ -82,12 +91,14 @@ export async function startDaemon({
         reuseHardDeleted: config.idsReuseHardDeleted,
         tasksKeptMicros: config.tasksKeptMs * 1_000,
         exportsKeptMicros: config.exportsKeptMs * 1_000,
+        receiptsKeptMicros: config.receiptsKeptMs * 1_000,
       },
       logger,
       snapshotEveryFacts: config.snapshotChanges,
       historyBytes: config.historyBytes,
       outboxBytesMax: config.outboxBytesMax,
       presenceGraceMs: config.presenceGraceMs,
+      exportUrl: (taskId) => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now }),
       onFatal,
     });
     const files = await Files.open(config.data);
@@ -99,14 +110,29 @@ export async function startDaemon({
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
+      history: { folder: join(config.data, 'history'), keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax },
     });
-    const edge = await startEdge({ config, credentials, roster, files, logger, heartbeat });
+    const hooks = await startWebhooks({
+      roster,
+      dataDirectory: config.data,
+      ...credentials,
+      version: packageVersion(),
+      allowPrivate: config.webhooksAllowPrivate,
+      concurrency: config.webhooksConcurrency,
+      retryMs: config.webhooksRetryMs,
+      deadKeptMs: config.webhooksDeadKeptMs,
+      exportUrl: (taskId) => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now }),
+      logger,
+    });
+    const { history } = jobs;
+    const edge = await startEdge({ config, credentials, roster, files, history, hooks, urls, place, logger, heartbeat });
     return {
       url: edge.url,
       roster,
       stop: async () => {
         await edge.stop();
         await jobs.stop();
+        await hooks.stop();
         await roster.close();
         await data.close();
       },
@@ -122,11 +148,18 @@ interface EdgeParts {
   readonly credentials: Credentials;
   readonly roster: Roster;
   readonly files: Files;
+  readonly history: UserHistory;
+  readonly hooks: RunningWebhooks;
+  readonly urls: UrlSigner;
+  /** Told where the daemon listens. */
+  readonly place: { url: string };
   readonly logger: Logger;
   readonly heartbeat: Heartbeat;
 }
 
-async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, files, logger, heartbeat }: EdgeParts) {
+async function startEdge(parts: EdgeParts) {
+  const { config, credentials, roster, files, history, hooks, urls, place, logger, heartbeat } = parts;
+  const { apiKey, apiSecret } = credentials;
   const authenticator = createAuthenticator({
     apiKey,
     apiSecret,
@@ -146,16 +179,18 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
       ? undefined
       : { cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) };
   const rateLimits = new RateLimits({ mode: config.rateLimits, overrides: config.rateLimitOverrides });
-  let url = '';
-  const urls = createUrlSigner({ secret: apiSecret, baseUrl: () => config.publicUrl ?? url, now: Date.now });
+  const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: Date.now });
   const http = createHttp({
     backend: roster,
     urls,
     services: {
       files,
+      history,
+      hooks,
       issueToken: (claims) => signToken(claims, apiSecret),
       signUrl: urls.sign,
       nowMs: Date.now,
+      openBackup: (isCompressed) => backups.open(isCompressed),
       compatStubs: config.compatStubs,
     },
     authenticator,
@@ -181,9 +216,9 @@ async function startEdge({ config, credentials: { apiKey, apiSecret }, roster, f
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();
   const address = http.server.address() as AddressInfo;
-  url = `${tls === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  place.url = `${tls === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   return {
-    url,
+    url: place.url,
     stop: async () => {
       roster.beginStopping();
       admission.stop();
@@ -215,6 +250,7 @@ function logStoreEvent(logger: Logger, event: StoreEvent): void {
     case 'journal-failed':
     case 'snapshot-damaged':
     case 'lock-lost':
+    case 'held-segment-removed':
       logger.error(event, event.type);
       break;
   }

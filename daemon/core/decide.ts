@@ -12,6 +12,7 @@ import { decideBan, decideUnban } from './bans.ts';
 import { decideBlock } from './blocks.ts';
 import { decideActive, decideConnect } from './connect.ts';
 import { decideDeviceAdd, decideDeviceRemove, decidePush } from './devices.ts';
+import { docEvent } from './doc-events.ts';
 import type { Draft } from './draft.ts';
 import { decideExpire } from './expire.ts';
 import { decideActivityAdd, decideActivityRemove } from './feeds.ts';
@@ -20,7 +21,8 @@ import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUp
 import { decideCustomEvent, decideGuest } from './guest.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './lifecycle.ts';
 import { decideMute } from './mutes.ts';
-import { receiptOf, replayed } from './receipts.ts';
+import { isLateOutbox } from './outboxes.ts';
+import { makeRoom, receiptOf, replayed } from './receipts.ts';
 import { decideRole } from './roles.ts';
 import { decideSettings } from './settings.ts';
 import { decidePatch, decideUpsert } from './upsert.ts';
@@ -37,6 +39,8 @@ export interface Policy {
   readonly tasksKeptMicros: number;
   /** The same for exports, whose task makes the link to their file; never shorter than the other. */
   readonly exportsKeptMicros: number;
+  /** How long a request with an `Idempotency-Key` can be repeated, in microseconds. */
+  readonly receiptsKeptMicros: number;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -45,6 +49,7 @@ export const DEFAULT_POLICY: Policy = {
   reuseHardDeleted: false,
   tasksKeptMicros: 7 * 24 * 3_600_000_000,
   exportsKeptMicros: 60 * 24 * 3_600_000_000,
+  receiptsKeptMicros: 24 * 3_600_000_000,
 };
 
 /**
@@ -141,12 +146,17 @@ function decideOnce(draft: Draft, { key, fingerprint, command }: OnceCommand, no
   const kept = draft.docs.get('receipt', key);
   if (kept !== undefined) return replayed(draft, kept, fingerprint);
   const outcome = dispatch(draft, command, now, policy);
-  draft.stage({ t: 'doc', kind: 'receipt', id: key, doc: receiptOf(outcome, key, fingerprint, now) });
-  return { ...outcome, seq: draft.nextSeq - 1 };
+  makeRoom(draft);
+  draft.stage({ t: 'doc', kind: 'receipt', id: key, doc: receiptOf(draft, outcome, key, fingerprint, now) });
+  return outcome;
 }
 
 function decideDocs(draft: Draft, { changes }: DocsCommand): Outcome {
-  for (const change of changes) draft.stage({ t: 'doc', ...change });
+  for (const change of changes) {
+    if (isLateOutbox(draft, change)) continue;
+    const event = docEvent(draft.docs, change);
+    draft.stage({ t: 'doc', ...change, ...(event === undefined ? undefined : { event }) });
+  }
   return { users: [], warnings: [], docs: changes, seq: draft.nextSeq - 1 };
 }
 

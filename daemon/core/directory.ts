@@ -266,6 +266,15 @@ export class Directory {
   freeze(): FrozenView {
     const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries: [...this.#entryIds] } }];
     for (const usage of this.usage.lines()) head.push({ usage });
+    return this.#view(head);
+  }
+
+  /** The same for who reads records and saves nothing: it does not copy what only a snapshot needs, such as the latest entry ids. */
+  freezeRecords(): RecordsView {
+    return this.#view([]);
+  }
+
+  #view(head: readonly DirectoryLine[]): FrozenView {
     const view = new FrozenView(this.position, this.#alive, head, this.#records, this.#docs, () => this.#views.delete(view));
     this.#views.add(view);
     return view;
@@ -317,6 +326,9 @@ export class Directory {
     }
   }
 }
+
+/** A view for reading records; it has no lines to save. */
+export type RecordsView = Pick<FrozenView, 'position' | 'size' | 'record' | 'user' | 'records' | 'users' | 'release'>;
 
 /** The directory at one position, while the directory itself moves on. */
 export class FrozenView {
@@ -378,10 +390,16 @@ export class FrozenView {
     for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
 
-  /** A document that is removed while this runs may come twice: once as it stood, once as what was preserved; both are the same. */
+  /** Each document once, also when it changes while this runs. */
   *#docLines(): Iterable<DirectoryLine> {
-    for (const doc of this.#docs.changes()) if (!this.#oldDocs.has(`${doc.kind} ${doc.id}`)) yield { doc };
-    for (const doc of this.#oldDocs.values()) if (doc.doc !== null) yield { doc };
+    const told = new Set<string>();
+    for (const doc of this.#docs.changes()) {
+      const key = `${doc.kind} ${doc.id}`;
+      if (this.#oldDocs.has(key)) continue;
+      told.add(key);
+      yield { doc };
+    }
+    for (const [key, doc] of this.#oldDocs) if (doc.doc !== null && !told.has(key)) yield { doc };
   }
 
   *lines(): Iterable<DirectoryLine> {

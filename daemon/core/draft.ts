@@ -59,6 +59,11 @@ export class Draft {
     return this.#app;
   }
 
+  /** Of the history that the facts become part of. */
+  get epoch(): string {
+    return this.#directory.position.epoch;
+  }
+
   /** The seq that the next fact will have, if nobody else writes first. */
   get nextSeq(): number {
     return this.#directory.seq + this.facts.length + this.#stagedFacts.length + 1;

@@ -1,4 +1,4 @@
-/** Ends what is over: bans and mutes as facts of their own, and tasks that were kept long enough. Pure. */
+/** Ends what is over: bans and mutes as facts of their own, and tasks and receipts that were kept long enough. Pure. */
 import type { Outcome } from '../../protocol/command.ts';
 import type { DocChange } from '../../protocol/docs.ts';
 import { EXPORT_TASK } from '../../protocol/export-requests.ts';
@@ -9,12 +9,13 @@ import { aboutLifted } from './bans.ts';
 import type { Policy } from './decide.ts';
 import type { Draft } from './draft.ts';
 import { withBans, withMutes } from './moderation.ts';
+import { dropReceipts } from './receipts.ts';
 import { find } from './user-rules.ts';
 
 /** Facts of one command. Whoever sends it sends it again until the outcome is empty. */
 const FACTS_MAX = LIMITS.batchUsers;
 
-/** The outcome has the users of whom something ended, and the tasks that went. Empty: nothing is over. */
+/** The outcome has the users of whom something ended, and the tasks and receipts that went. Empty: nothing is over. */
 export function decideExpire(draft: Draft, now: Micros, policy: Policy): Outcome {
   const last = draft.nextSeq + FACTS_MAX;
   const users: Outcome['users'][number][] = [];
@@ -25,8 +26,9 @@ export function decideExpire(draft: Draft, now: Micros, policy: Policy): Outcome
     const user = endMutes(draft, endBans(draft, found.user, now, last), now, last);
     if (user !== found.user) users.push({ user, change: 'updated' });
   }
-  const docs = dropTasks(draft, now, policy, last);
-  return { users, docs, warnings: [], seq: draft.nextSeq - 1 };
+  const tasks = dropTasks(draft, now, policy, last);
+  const receipts = dropReceipts(draft, now - policy.receiptsKeptMicros, last - draft.nextSeq);
+  return { users, docs: [...tasks, ...receipts], warnings: [], seq: draft.nextSeq - 1 };
 }
 
 function isOver({ expires }: { readonly expires?: Micros }, now: Micros): boolean {

@@ -9,6 +9,7 @@ import { clip } from '../../protocol/explain.ts';
 import { type Json, type JsonObject, jsonEquals, utf8Bytes } from '../../protocol/json.ts';
 import type { Micros } from '../../protocol/time.ts';
 import type { Draft } from './draft.ts';
+import { stageOutboxes } from './outboxes.ts';
 import { roleExists } from './roles.ts';
 import { type Problem, problem, refuseIfAny } from './user-rules.ts';
 
@@ -32,7 +33,10 @@ export function decideSettings(draft: Draft, command: SettingsCommand, now: Micr
   refuseIfAny([], problems);
   // Only names and values of settings were taken over; the one that must be there cannot be cleared to nothing.
   const after = { enforce_unique_usernames: 'no', ...Object.fromEntries(next) } as AppSettings;
-  if (!jsonEquals(after, app)) draft.stage({ t: 'app', app: after });
+  if (!jsonEquals(after, app)) {
+    draft.stage({ t: 'app', app: after });
+    stageOutboxes(draft, app, after, now);
+  }
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
 }
 

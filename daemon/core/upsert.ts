@@ -4,6 +4,7 @@ import { jsonEquals } from '../../protocol/json.ts';
 import { applyPatch } from '../../protocol/patch.ts';
 import type { Micros } from '../../protocol/time.ts';
 import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../protocol/user.ts';
+import { brokenCondition } from './conditions.ts';
 import type { Policy } from './decide.ts';
 import type { Draft } from './draft.ts';
 import { checkNames, type NameClaim } from './name-claims.ts';
@@ -34,13 +35,9 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
       continue;
     }
     const after = recordOf(before, merged(before, input, command), now, draft.nextSeq);
-    if (command.mergeCustom === true) {
-      // Each part was of a size that may be sent; together they may not be of one that may be kept.
-      const tooBig = sizeProblem(before, after, command.actor.kind);
-      if (tooBig !== undefined) problems.push(problem('input', path, tooBig));
-    }
-    problems.push(...checkWrite(draft, command.actor, path, before, after));
-    claims.push({ path, before, after });
+    const broken = brokenBy(command, before, after);
+    problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
+    if (broken === undefined) claims.push({ path, before, after });
     users.push(settle(draft, before, after));
   }
   problems.push(...checkNames(draft, claims));
@@ -56,14 +53,14 @@ function foundFor(draft: Draft, { reuseDeleted }: UpsertCommand, id: string, pol
 
 /** Why the user cannot be written whatever is sent for it. A client is told first that a user is not its own. */
 function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: string, found: Found): Problem[] {
-  const { actor, existing, missing } = command;
+  const { actor, existing, missing, ifRev } = command;
   switch (found.kind) {
     case 'deleted':
-      return [problem('not_found', path, `the user ${id} was deleted`)];
+      return [brokenCondition(ifRev, id, undefined) ?? problem('not_found', path, `the user ${id} was deleted`)];
     case 'absent':
       // A client that names somebody else is refused for that, by the rules of every write.
-      if (missing !== 'refuse' || (actor.kind === 'user' && actor.id !== id)) return [];
-      return [problem('not_found', path, `the user ${id} does not exist`)];
+      if (missing !== 'refuse' || isForeign(actor, id)) return [];
+      return [brokenCondition(ifRev, id, undefined) ?? problem('not_found', path, `the user ${id} does not exist`)];
     case 'alive': {
       if (existing !== 'refuse' && existing !== 'keep') return [];
       const foreign = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, found.user, found.user) : [];
@@ -88,20 +85,21 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
     const found = find(draft, id);
     if (found.kind !== 'alive') {
       const text = found.kind === 'deleted' ? `the user ${id} was deleted` : `the user ${id} does not exist`;
-      problems.push(problem('not_found', path, text));
+      problems.push(brokenCondition(command.ifRev, id, undefined) ?? problem('not_found', path, text));
       continue;
     }
     const before = found.user;
     const patched = applyPatch(before, patch, path);
     if (Array.isArray(patched)) {
-      problems.push(...patched.map((wrong) => problem('input', wrong.path, wrong.message)));
+      // What fits another revision may well not fit this one.
+      const broken = isForeign(command.actor, id) ? undefined : brokenCondition(command.ifRev, id, before);
+      problems.push(...(broken === undefined ? patched.map((wrong) => problem('input', wrong.path, wrong.message)) : [broken]));
       continue;
     }
     const after = { ...patched, updated_at: now, rev: draft.nextSeq };
-    const tooBig = sizeProblem(before, after, command.actor.kind);
-    if (tooBig !== undefined) problems.push(problem('input', path, tooBig));
-    problems.push(...checkWrite(draft, command.actor, path, before, after));
-    claims.push({ path, before, after });
+    const broken = brokenBy(command, before, after);
+    problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
+    if (broken === undefined) claims.push({ path, before, after });
     users.push(settle(draft, before, after));
   }
   problems.push(...checkNames(draft, claims));
@@ -109,9 +107,33 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
   return { users, warnings: [], seq: draft.nextSeq - 1 };
 }
 
+function isForeign(actor: Actor, id: string): boolean {
+  return actor.kind === 'user' && actor.id !== id;
+}
+
+/**
+ * A record that would change and has not the revision that was named is refused for that alone: what else is wrong with it may be
+ * so because it is another one. A client hears nothing of the revisions of others.
+ */
+function brokenBy({ ifRev, actor }: UpsertCommand | PatchCommand, before: StoredUser | undefined, after: StoredUser): Problem | undefined {
+  if (ifRev?.has(after.id) !== true || isForeign(actor, after.id)) return undefined;
+  return before !== undefined && sameData(before, after) ? undefined : brokenCondition(ifRev, after.id, before);
+}
+
 /** What the rules say of the record without its name, and whether the caller may write it. */
-function checkWrite(draft: Draft, actor: Actor, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
-  const problems = checkFields(draft, path, before, after);
+function checkWrite(
+  draft: Draft,
+  command: UpsertCommand | PatchCommand,
+  path: string,
+  before: StoredUser | undefined,
+  after: StoredUser,
+): Problem[] {
+  const { actor } = command;
+  // Each part was of a size that may be sent; together with what was there they may not be of one that may be kept.
+  const isPart = command.kind === 'patch' || command.mergeCustom === true;
+  const tooBig = isPart ? sizeProblem(before, after, actor.kind) : undefined;
+  const problems = tooBig === undefined ? [] : [problem('input', path, tooBig)];
+  problems.push(...checkFields(draft, path, before, after));
   if (actor.kind === 'user') problems.push(...checkOwnRights(draft.app, path, actor.id, before, after));
   return problems;
 }

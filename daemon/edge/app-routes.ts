@@ -1,5 +1,4 @@
 /** Endpoints about the application itself: settings, tasks, rate limits. */
-import { randomUUID } from 'node:crypto';
 import Type from 'typebox';
 import { timeIn } from '../../protocol/answers.ts';
 import { appIn, renderApp } from '../../protocol/app-view.ts';
@@ -7,6 +6,7 @@ import type { Dialect } from '../../protocol/decode-user.ts';
 import { type Task, TaskStatus } from '../../protocol/docs.ts';
 import { fieldErrors, RosterError } from '../../protocol/errors.ts';
 import { clip } from '../../protocol/explain.ts';
+import { checkHooks } from '../../protocol/hook-requests.ts';
 import { type QueryFields, queryFlag } from '../../protocol/lifecycle-requests.ts';
 import { timeOf } from '../../protocol/render.ts';
 import { SettingsBody } from '../../protocol/settings-body.ts';
@@ -43,13 +43,15 @@ export const APP_ROUTES: readonly Endpoint[] = [
     summary: 'Changes settings of the application',
     body: SettingsBody,
     answer: Type.Object({ collisions: Type.Optional(Collisions) }),
-    handle: async ({ backend, body }) => {
+    handle: async ({ backend, services, body, newId }) => {
       const { enforce_unique_usernames: before } = backend.directory.app;
-      const command = decodeSettings(await body(), { dialect, newId: randomUUID });
-      const { seq } = await backend.submit(command, 'live');
+      const command = decodeSettings(await body(), { dialect, newId });
+      checkHooks(command, backend.directory.app, services.hooks.allowPrivate);
+      const { seq, isReplay } = await backend.submit(command, 'live');
       const { enforce_unique_usernames: scope = before } = command.set;
+      const isNew = scope !== before || (isReplay === true && command.set.enforce_unique_usernames !== undefined);
       // Whoever makes names unique learns where they are not; from here on no new collision can arise.
-      if (scope === null || scope === 'no' || scope === before) return { body: {}, seq };
+      if (scope === null || scope === 'no' || !isNew) return { body: {}, seq };
       return { body: { collisions: await backend.nameCollisions(scope) }, seq };
     },
   })),

@@ -9,7 +9,7 @@ import { ANSWERS, CustomEvent, Refused, SERVER_EVENTS } from '../../protocol/ser
 import { hoist, type JsonSchema, plainSchema } from './openapi.ts';
 
 /** Of what is described, not of the program: its first number changes when a client would have to. */
-const VERSION = '1.0.0';
+const VERSION = '1.1.0';
 
 const REQUESTS: Readonly<Record<ClientFrame['op'], string>> = {
   connect: 'The first frame: who the client is, where it goes on, and what it wants to hear of',
@@ -34,6 +34,14 @@ const EVENTS: Readonly<Record<string, string>> = {
   'user.unmuted': 'The user no longer mutes others; told to itself and servers',
   'user.flagged': 'The user was reported; told to servers',
   'user.unflagged': 'A report was taken back; told to servers',
+  'user_group.created': 'A user group was made; this and all that follow about documents are told to servers that want everything',
+  'user_group.updated': 'Its name, its description, or who is an admin',
+  'user_group.deleted': 'The user group is gone; it is shown as it was last',
+  'user_group.member_added': 'Users became members',
+  'user_group.member_removed': 'Users are members no longer',
+  'export.users.success': 'An export is complete; the link is new with each time it is told',
+  'export.users.error': 'An export failed',
+  'import.updated': 'An import is in another state, or further on; at most once a second while it runs',
   'user.presence.changed': 'The user came or went',
   'user.hidden': 'The user went out of sight of this client: nothing more is told of it',
   'presence.state': 'Who is online now; after `reset`, whoever is not named is offline',

@@ -8,7 +8,7 @@ import type { Position } from '../../protocol/position.ts';
 import type { QuerySpec } from '../../protocol/query-spec.ts';
 import type { TeamUsageQuestion } from '../../protocol/usage-requests.ts';
 import type { StoredUser } from '../../protocol/user.ts';
-import type { Directory } from '../core/directory.ts';
+import type { Directory, RecordsView } from '../core/directory.ts';
 import type { NameCollisions } from '../core/name-collisions.ts';
 import type { Visibility } from '../core/query.ts';
 import type { TeamUsagePage } from '../core/team-usage.ts';
@@ -30,6 +30,8 @@ export interface Backend {
   submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
   /** What the command would do now; nothing is stored. Throws RosterError. */
   preview(command: Command): Outcome;
+  /** The records at this very position, while the directory moves on. Call `release` when done. */
+  freeze(): RecordsView;
   query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
   /** Names that users share now, though names are to be unique in this scope. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;

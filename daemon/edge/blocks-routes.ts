@@ -8,6 +8,7 @@ import { BlockBody, BlocksQuery, decodeBlock } from '../../protocol/moderation-r
 import { timeOf } from '../../protocol/render.ts';
 import { renderBrief } from './brief-user.ts';
 import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { lost, onlyUser } from './request-backend.ts';
 
 export const BLOCKS_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users/block', (dialect) => ({
@@ -19,11 +20,11 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ blocked_by_user_id: Type.String(), blocked_user_id: Type.String(), created_at: timeIn(dialect) }),
     handle: async (call) => {
       const command = await blockCommand(call, 'block');
-      const { users, seq } = await call.backend.submit(command, 'live');
-      const block = users[0]?.user.blocks?.find(({ id }) => id === command.target);
-      if (block === undefined) throw new RosterError('internal', 'there is no block');
+      const outcome = await call.backend.submit(command, 'live');
+      const block = onlyUser(outcome).blocks?.find(({ id }) => id === command.target);
+      if (block === undefined) throw lost(outcome, 'there is no block');
       const body = { blocked_by_user_id: command.by, blocked_user_id: command.target, created_at: timeOf(dialect)(block.created_at) };
-      return { status: 201, body, seq };
+      return { status: 201, body, seq: outcome.seq };
     },
   })),
   ...inBothDialects('/users/unblock', () => ({

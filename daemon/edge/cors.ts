@@ -3,8 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isAllowedOrigin } from './origins.ts';
 
 const METHODS = 'GET, POST, PUT, PATCH, DELETE';
-const REQUEST_HEADERS = 'authorization, content-type, content-encoding, stream-auth-type, x-stream-client';
-const ANSWER_HEADERS = 'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Rosterd-Position, X-Request-Id';
+const REQUEST_HEADERS = [
+  'authorization, content-type, content-encoding, stream-auth-type, x-stream-client',
+  'idempotency-key, if-match, if-none-match, prefer',
+].join(', ');
+const ANSWER_HEADERS = [
+  'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Rosterd-Position, X-Request-Id',
+  'ETag, Idempotency-Replayed',
+].join(', ');
 const PREFLIGHT_AGE_S = 600;
 
 /** Adds the headers for an allowed origin. False when the request comes from a page that is not allowed. */

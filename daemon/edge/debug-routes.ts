@@ -13,7 +13,12 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     summary: 'Why a live connection was told of an event, or was not',
     query: Type.Object({ event: Type.Integer({ minimum: 1 }), connection: Type.String({ minLength: 1 }) }),
     answer: Type.Object({
-      event: Type.Object({ seq: Type.Integer(), type: Type.String(), user_id: Type.String(), audience: Type.String() }),
+      event: Type.Object({
+        seq: Type.Integer(),
+        type: Type.String(),
+        user_id: Type.Union([Type.String(), Type.Null()]),
+        audience: Type.String(),
+      }),
       connection: Type.Object({ connection_id: Type.String(), user_id: Type.Union([Type.String(), Type.Null()]) }),
       subscriptions: Type.Array(Type.Object({ sub: Type.String(), want: Type.String(), result: Type.String() })),
     }),
@@ -51,7 +56,7 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'Forgets a durable consumer',
     answer: Nothing,
-    handle: async ({ live, id }) => ({ body: {}, seq: await live.removeConsumer(id) }),
+    handle: async (call) => ({ body: {}, seq: await call.live.removeConsumer(call.id, call) }),
   })),
 ];
 

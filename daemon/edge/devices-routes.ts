@@ -18,6 +18,7 @@ import { pathId } from '../../protocol/lifecycle-requests.ts';
 import { type Rendered, renderDevice, timeOf } from '../../protocol/render.ts';
 import { deletedUser, unknownUser } from '../core/decide.ts';
 import { actingUser, actorOf, type Endpoint, inBothDialects } from './endpoint.ts';
+import { refuseGone } from './request-backend.ts';
 
 export const DEVICES_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/devices', () => ({
@@ -72,6 +73,7 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     handle: async ({ backend, caller, body }) => {
       const command = decodePush(await body(), actorOf(caller));
       const outcome = await backend.submit(command, 'live');
+      refuseGone(outcome);
       return { body: pushAnswer(command, outcome, dialect), seq: outcome.seq };
     },
   })),

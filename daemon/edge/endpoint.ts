@@ -2,17 +2,21 @@
 import type { Readable } from 'node:stream';
 import type { TSchema } from 'typebox';
 import type { Actor } from '../../protocol/command.ts';
+import type { ConditionHeaders } from '../../protocol/conditions.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
+import type { Position } from '../../protocol/position.ts';
 import type { Aside } from '../../protocol/render.ts';
+import type { Micros } from '../../protocol/time.ts';
 import type { Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
+import type { HookControl } from './hooks-routes.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 /** Why a live connection was told of an event, or was not. */
 export interface Why {
-  readonly event: { readonly seq: number; readonly type: string; readonly user_id: string; readonly audience: string };
+  readonly event: { readonly seq: number; readonly type: string; readonly user_id: string | null; readonly audience: string };
   readonly connection: { readonly connection_id: string; readonly user_id: string | null };
   readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
 }
@@ -23,8 +27,11 @@ export interface LiveControl {
   watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
   /** Rejects with RosterError: `input` for a connection that is not open, `not_found` for a position without an event. */
   why(connectionId: string, seq: number): Promise<Why>;
-  /** Forgets a durable consumer. Rejects with RosterError `not_found`. Resolves with the position of the change. */
-  removeConsumer(name: string): Promise<number>;
+  /**
+   * Forgets a durable consumer by a command of `call`. Rejects with RosterError `not_found`. Resolves with the position of the
+   * change.
+   */
+  removeConsumer(name: string, call: Pick<Call, 'backend' | 'isRepeat'>): Promise<number>;
 }
 
 /** Files that requests bring or fetch: uploads for imports, and finished exports. Names are made by the daemon, never by a caller. */
@@ -36,15 +43,52 @@ export interface FileStore {
   openExport(taskId: string, name: string): Promise<{ readonly stream: Readable; readonly bytes: number } | undefined>;
 }
 
+/** A backup that is being read. It ends, and lets go of what it holds, with its stream. */
+export interface OpenBackup {
+  readonly stream: Readable;
+  /** What it is the state at. */
+  readonly position: Position;
+}
+
+/** One change in the history of a user. */
+export interface HistoryItem {
+  readonly seq: number;
+  readonly at: Micros;
+  readonly event: string;
+  readonly source?: string;
+  readonly by?: string;
+  readonly client?: string;
+  readonly job?: string;
+  readonly fields?: readonly string[];
+}
+
+/** What happened to users. */
+export interface UserHistory {
+  /**
+   * A page, newest first. `next` is `before` of the page after it, where there is one; from the time `from` on nothing is
+   * missing. Rejects with RosterError: `not_found` when no history is kept, `unavailable` while not all of it can be told.
+   */
+  page(question: {
+    readonly id: string;
+    readonly limit: number;
+    /** Only changes with a smaller seq. */
+    readonly before?: number;
+  }): Promise<{ readonly items: readonly HistoryItem[]; readonly next?: number; readonly from: Micros }>;
+}
+
 /** What handlers can use beside the directory. */
 export interface Services {
   readonly files: FileStore;
+  readonly history: UserHistory;
+  readonly hooks: HookControl;
   /** A token signed with the API secret. */
   issueToken(claims: Readonly<Record<string, unknown>>): string;
   /** An absolute URL to a path of this daemon that works without a token until `untilS` (unix seconds). */
   signUrl(path: string, untilS: number): string;
   /** Wall clock, milliseconds. */
   nowMs(): number;
+  /** A backup of the directory as it is now. Throws RosterError `rate_limit` while too many are under way. */
+  openBackup(isCompressed: boolean): OpenBackup;
   /** Whether the opt-in stand-ins for channels are served. */
   readonly compatStubs: boolean;
 }
@@ -66,6 +110,12 @@ export interface Call {
   readonly client: string | undefined;
   /** `Prefer: return=minimal` (RFC 7240 §4.2): the answer names the users by id and leaves them out. */
   readonly isMinimal: boolean;
+  /** `If-Match` and `If-None-Match`, as they came. */
+  readonly conditions: ConditionHeaders;
+  /** An id that nobody else makes; the same one again when the request is repeated under its `Idempotency-Key`. Read the body first. */
+  readonly newId: () => string;
+  /** Whether what is submitted next was carried out before, so that nothing must be checked beforehand. Read the body first. */
+  readonly isRepeat: () => boolean;
   /** Reads and parses the body. Rejects with RosterError. */
   readonly body: () => Promise<unknown>;
   /** The body as it comes, for uploads. */
@@ -80,8 +130,8 @@ export interface Answer {
   /** Seq that the answer is at: everything the request did is at or before it. */
   readonly seq?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent in place of `body`. */
-  readonly file?: { readonly stream: Readable; readonly bytes: number; readonly type: string; readonly name: string };
+  /** Sent in place of `body`. Without `bytes` its length is not known beforehand, and it is sent in chunks. */
+  readonly file?: { readonly stream: Readable; readonly bytes?: number; readonly type: string; readonly name: string };
 }
 
 /** How errors are written and what a path looks like: chat v1 and v2, and feeds under `/api/v1.0`. */
@@ -113,6 +163,8 @@ export interface Endpoint {
   readonly isBinary?: true;
   /** The answer has a form of its own, without `duration` (an OpenAPI document). */
   readonly isPlain?: true;
+  /** It looks at `If-Match` and `If-None-Match`. Elsewhere they are refused, since a condition must not be passed over. */
+  readonly isConditional?: true;
   /** A stand-in for something that rosterd does not have: served only when asked for. */
   readonly isStub?: true;
   handle(call: Call): Answer | Promise<Answer>;

@@ -1,5 +1,4 @@
 /** Exports of users, and the files they end in. */
-import { randomUUID } from 'node:crypto';
 import Type from 'typebox';
 import { Nothing, TaskStarted, userIn } from '../../protocol/answers.ts';
 import type { Task } from '../../protocol/docs.ts';
@@ -12,6 +11,7 @@ import { renderUserIn } from '../../protocol/render.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import type { Backend } from './backend.ts';
 import { asideOf, type Endpoint, inBothDialects, type Services } from './endpoint.ts';
+import { etag } from './request-backend.ts';
 
 export const EXPORT_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users/:id/export', (dialect) => ({
@@ -24,7 +24,7 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
       const user = living(call.backend, pathId(call.id));
       if (user instanceof RosterError) throw user;
       const aside = asideOf(call, user.id);
-      return { body: { user: renderUserIn(dialect, user, aside), messages: [], reactions: [] } };
+      return { body: { user: renderUserIn(dialect, user, aside), messages: [], reactions: [] }, headers: { ETag: etag(user) } };
     },
   })),
   ...inBothDialects('/export/users', () => ({
@@ -34,12 +34,12 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
     summary: 'Exports up to 25 users into a file, as a task',
     body: ExportUsersBody,
     answer: TaskStarted,
-    handle: async ({ backend, services, body }) => {
+    handle: async ({ backend, services, body, newId, isRepeat }) => {
       const ids = decodeExportUsers(await body());
-      refuseUnknown(backend, ids);
+      if (!isRepeat()) refuseUnknown(backend, ids);
       const now = Math.round(services.nowMs() * 1_000);
       const task: Task = {
-        id: randomUUID(),
+        id: newId(),
         kind: EXPORT_TASK,
         status: 'waiting',
         created_at: now,
@@ -70,8 +70,12 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
 /** What a task has to show. The link to the file of an export is made anew each time it is asked for, and works for a day. */
 export function taskResult({ id, kind, status, result }: Task, services: Pick<Services, 'signUrl' | 'nowMs'>): Task['result'] {
   if (kind !== EXPORT_TASK || status !== 'completed') return result;
-  const untilS = Math.floor(services.nowMs() / 1_000) + LIMITS.signedUrlS;
-  return { ...result, url: services.signUrl(`/exports/users/${id}/${EXPORT_FILE}`, untilS) };
+  return { ...result, url: exportUrl(id, services) };
+}
+
+/** A link to the file of a finished export, good for a day from now on. */
+export function exportUrl(taskId: string, { nowMs, signUrl }: Pick<Services, 'signUrl' | 'nowMs'>): string {
+  return signUrl(`/exports/users/${taskId}/${EXPORT_FILE}`, Math.floor(nowMs() / 1_000) + LIMITS.signedUrlS);
 }
 
 /** The living user, or why there is none. */

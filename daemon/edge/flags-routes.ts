@@ -1,5 +1,4 @@
 /** Endpoints that report users, and count reports. */
-import { randomUUID } from 'node:crypto';
 import Type from 'typebox';
 import { Nothing, timeIn, userIn } from '../../protocol/answers.ts';
 import { RosterError } from '../../protocol/errors.ts';
@@ -16,6 +15,7 @@ import { type Rendered, timeOf } from '../../protocol/render.ts';
 import type { Flag, StoredUser } from '../../protocol/user.ts';
 import { namedActor, renderBrief, submitNamed } from './brief-user.ts';
 import { actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { lost, onlyUser } from './request-backend.ts';
 
 /** A report as v1 shows it. rosterd reports nobody by itself, and reviews nothing. */
 const FlagV1 = Type.Object({
@@ -67,7 +67,8 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ flag: Type.Optional(FlagV1) }),
     handle: async (call) => {
       const { by, target } = await flagRequest(call, 'v1');
-      const held = call.backend.directory.user(target)?.flags?.find((flag) => flag.by === by);
+      // Whoever repeats the request is not shown a report that was made since; the one that it took back is gone.
+      const held = call.isRepeat() ? undefined : call.backend.directory.user(target)?.flags?.find((flag) => flag.by === by);
       const outcome = await call.backend.submit(
         { kind: 'unflag', actor: actorOf(call.caller), target, ...(by === undefined ? {} : { by }) },
         'live',
@@ -119,12 +120,12 @@ interface Flagged {
 
 async function flagUser(call: Call, dialect: 'v1' | 'v2'): Promise<Flagged> {
   const said = await flagRequest(call, dialect);
-  const command = { kind: 'flag', actor: actorOf(call.caller), itemId: randomUUID(), ...said } as const;
-  const { users, seq } = await submitNamed(call, command, dialect === 'v2' ? { target_user_id: 'entity_id' } : {});
-  const user = users[0]?.user;
-  const flag = user?.flags?.find(({ by }) => by === said.by);
-  if (user === undefined || flag === undefined) throw new RosterError('internal', 'there is no report');
-  return { user, flag, seq };
+  const command = { kind: 'flag', actor: actorOf(call.caller), itemId: call.newId(), ...said } as const;
+  const outcome = await submitNamed(call, command, dialect === 'v2' ? { target_user_id: 'entity_id' } : {});
+  const user = onlyUser(outcome);
+  const flag = user.flags?.find(({ by }) => by === said.by);
+  if (flag === undefined) throw lost(outcome, 'there is no report');
+  return { user, flag, seq: outcome.seq };
 }
 
 function renderFlag(call: Call, target: StoredUser, { item_id, by, reason, custom, created_at }: Flag): Rendered {

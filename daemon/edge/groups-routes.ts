@@ -3,7 +3,6 @@ import Type, { type TSchema } from 'typebox';
 import { Nothing, timeIn } from '../../protocol/answers.ts';
 import type { Command } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
-import { RosterError } from '../../protocol/errors.ts';
 import {
   AddMembersBody,
   CreateGroupBody,
@@ -27,6 +26,7 @@ import {
 import { queryText } from '../../protocol/page-requests.ts';
 import { checkTeam, unknownGroup } from '../core/groups.ts';
 import { type Answer, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { lost } from './request-backend.ts';
 import { uuidV7 } from './uuid-v7.ts';
 
 export const GROUPS_ROUTES: readonly Endpoint[] = [
@@ -116,10 +116,10 @@ export const GROUPS_ROUTES: readonly Endpoint[] = [
 ];
 
 async function changedGroup({ backend }: Call, command: Command, dialect: Dialect): Promise<Answer> {
-  const { docs, seq } = await backend.submit(command, 'live');
-  const [changed] = docs ?? [];
-  if (changed?.kind !== 'group' || changed.doc === null) throw new RosterError('internal', 'no user group came of it');
-  return { body: { user_group: renderWholeGroup(changed.doc, dialect, (id) => backend.directory.user(id)) }, seq };
+  const outcome = await backend.submit(command, 'live');
+  const [changed] = outcome.docs ?? [];
+  if (changed?.kind !== 'group' || changed.doc === null) throw lost(outcome, 'no user group came of it');
+  return { body: { user_group: renderWholeGroup(changed.doc, dialect, (id) => backend.directory.user(id)) }, seq: outcome.seq };
 }
 
 function groupsAnswer({ backend }: Call, page: GroupPage, dialect: Dialect): Answer {

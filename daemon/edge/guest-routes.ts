@@ -1,11 +1,10 @@
 /** Endpoints for guests, and for events of the application's own. */
-import { randomUUID } from 'node:crypto';
 import Type from 'typebox';
 import { Nothing, userIn } from '../../protocol/answers.ts';
-import { RosterError } from '../../protocol/errors.ts';
 import { CustomEventBody, decodeCustomEvent, decodeGuest, GuestBody } from '../../protocol/guest-requests.ts';
 import { renderUserIn } from '../../protocol/render.ts';
 import { asideOf, type Endpoint, inBothDialects } from './endpoint.ts';
+import { onlyUser } from './request-backend.ts';
 
 export const GUEST_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/guest', (dialect) => ({
@@ -19,19 +18,19 @@ export const GUEST_ROUTES: readonly Endpoint[] = [
       const { backend, caller, services } = call;
       // Whoever is not a server is a client, with or without a token of its own.
       const actor = caller.kind === 'server' ? 'server' : 'user';
-      const command = decodeGuest(dialect, await call.body(), actor, `guest-${randomUUID()}`);
-      const { users, seq } = await backend.submit(command, 'live');
-      const user = users[0]?.user;
-      if (user === undefined) throw new RosterError('internal', 'there is no guest');
+      const sent = await call.body();
+      const outcome = await backend.submit(decodeGuest(dialect, sent, actor, `guest-${call.newId()}`), 'live');
+      const user = onlyUser(outcome);
       const aside = asideOf({ backend, caller: { kind: 'user', id: user.id } }, user.id);
-      const issuedS = Math.floor(services.nowMs() / 1000);
+      // The same token again for a request that is repeated: one that was revoked since stays so.
+      const issuedS = Math.floor(Math.min(services.nowMs() * 1_000, user.created_at) / 1_000_000);
       return {
         status: 201,
         body: {
           user: renderUserIn(dialect, user, aside),
           access_token: services.issueToken({ user_id: user.id, iat: issuedS }),
         },
-        seq,
+        seq: outcome.seq,
       };
     },
   })),

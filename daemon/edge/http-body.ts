@@ -17,10 +17,10 @@ import { describeJsonError } from './json-error.ts';
 const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
 
 /**
- * The parsed body; undefined when there is none. Throws RosterError: `input` for a content type that is not JSON (there is
+ * The parsed body; undefined when there is none. `onBytes` is told what is parsed. Throws RosterError: `input` for a content type that is not JSON (there is
  * no 415 in the closed list), an unknown encoding, bytes that are not UTF-8 and text that is not JSON; `too_big` beyond the limit.
  */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+export async function readJsonBody(request: IncomingMessage, onBytes: (bytes: Buffer) => void = () => {}): Promise<unknown> {
   const { headers } = request;
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return undefined;
   checkContentType(headers['content-type']);
@@ -28,6 +28,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   if (Number(headers['content-length']) > LIMITS.bodyBytes) throw tooBig('the body');
   const sent = await collect(request);
   const bytes = encoding === 'identity' ? sent : await decompress(sent, encoding);
+  onBytes(bytes);
   return bytes.length === 0 ? undefined : parse(bytes);
 }
 

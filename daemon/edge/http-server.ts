@@ -7,7 +7,8 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { parse as parseQueryString } from 'node:querystring';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { RosterError } from '../../protocol/errors.ts';
+import type { ConditionHeaders } from '../../protocol/conditions.ts';
+import { fieldErrors, RosterError } from '../../protocol/errors.ts';
 import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
 import type { Authenticator, Caller } from './auth.ts';
 import type { Backend } from './backend.ts';
@@ -15,9 +16,11 @@ import { allowOrigin, preflightHeaders } from './cors.ts';
 import type { Access, Answer, Call, Endpoint, LiveControl, RouteDialect, Services } from './endpoint.ts';
 import { readJsonBody } from './http-body.ts';
 import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, writeLog } from './http-errors.ts';
+import { Writes } from './idempotency.ts';
 import type { EdgeLogger } from './logger.ts';
 import { LongUploads } from './long-uploads.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, type Verdict } from './rate-limits.ts';
+import { originOf, RequestBackend } from './request-backend.ts';
 import { ROUTES } from './routes.ts';
 import type { UrlSigner } from './signed-urls.ts';
 
@@ -165,28 +168,33 @@ class HttpEdge {
       if (caller.kind !== 'server' && !mayCall(endpoint.access, caller)) throw this.#forbidden(endpoint.operation, caller);
       if (!this.#options.backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
       if (endpoint.isBinary === true) this.uploads.expect(request.raw);
-      return this.#answer(trace, reply, await endpoint.handle(this.#call(caller, request)), endpoint.isPlain === true);
+      return this.#answer(trace, reply, await endpoint.handle(this.#call(endpoint, caller, request, reply)), endpoint.isPlain === true);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
   }
 
-  #call(caller: Caller, { query, raw, params, headers }: Request): Call {
+  #call(endpoint: Endpoint, caller: Caller, { query, raw, params, headers }: Request, reply: FastifyReply): Call {
     const { backend, services, live } = this.#options;
     const named = textParameters(params);
+    const client = header(headers['x-stream-client']);
+    const writes = new Writes({ endpoint, params: named, query, caller, key: header(headers['idempotency-key']) });
     return {
-      backend,
+      backend: new RequestBackend(backend, originOf(caller, client), writes, () => reply.header('Idempotency-Replayed', 'true')),
       services,
       caller,
       id: named.id ?? '',
       params: named,
       query,
-      client: header(headers['x-stream-client']),
+      client,
       rateLimits: this.#limits,
       endpoints: this.#endpoints,
       live,
       isMinimal: header(headers.prefer)?.includes('return=minimal') === true,
-      body: () => readJsonBody(raw),
+      conditions: conditionsOf(endpoint, headers),
+      newId: () => writes.newId(),
+      isRepeat: () => writes.isRepeat(backend.directory),
+      body: () => readJsonBody(raw, (bytes) => writes.noteBody(bytes)),
       rawBody: raw,
     };
   }
@@ -203,7 +211,7 @@ class HttpEdge {
       .code(status)
       .headers({
         'Content-Type': file.type,
-        'Content-Length': String(file.bytes),
+        ...(file.bytes === undefined ? undefined : { 'Content-Length': String(file.bytes) }),
         'Content-Disposition': `attachment; filename="${file.name}"`,
       })
       .send(file.stream);
@@ -308,6 +316,17 @@ class HttpEdge {
     const role = this.#options.backend.directory.user(caller.id)?.role ?? 'user';
     return new RosterError('not_allowed', `User '${caller.id}' with role '${role}' is not allowed to perform action ${operation}`);
   }
+}
+
+/** Who puts a condition on a write that looks at none would take it for kept. Throws RosterError `input`. */
+function conditionsOf({ method, isConditional }: Endpoint, headers: FastifyRequest['headers']): ConditionHeaders {
+  if (method === 'GET') return {};
+  const [ifMatch, ifNoneMatch] = [header(headers['if-match']), header(headers['if-none-match'])];
+  const path = ifMatch !== undefined ? 'if-match' : 'if-none-match';
+  if (isConditional !== true && (ifMatch !== undefined || ifNoneMatch !== undefined)) {
+    throw fieldErrors('input', [{ path, message: 'is not supported here' }]);
+  }
+  return { ifMatch, ifNoneMatch };
 }
 
 /** Whether a caller that is no server may call at all; what it may do there is for the handler to say. */

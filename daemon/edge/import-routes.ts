@@ -1,8 +1,5 @@
 /** Imports from uploaded files: a place to upload to, the upload itself, and the import that reads it. */
-import { randomUUID } from 'node:crypto';
-import Type, { type TSchema } from 'typebox';
-import { timeIn } from '../../protocol/answers.ts';
-import type { Dialect } from '../../protocol/decode-user.ts';
+import Type from 'typebox';
 import type { ImportTask } from '../../protocol/docs.ts';
 import { RosterError } from '../../protocol/errors.ts';
 import { clip } from '../../protocol/explain.ts';
@@ -13,12 +10,14 @@ import {
   ImportBody,
   ImportsQuery,
   ImportUrlBody,
+  importIn,
   neverUploaded,
+  renderImport,
   uploadPath,
 } from '../../protocol/import-requests.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import { timeOf } from '../../protocol/render.ts';
 import { type Endpoint, inBothDialects } from './endpoint.ts';
+import { lost } from './request-backend.ts';
 
 export const IMPORT_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/import_urls', () => ({
@@ -28,8 +27,9 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
     summary: 'A URL to upload a file to, and the path to import it from',
     body: ImportUrlBody,
     answer: Type.Object({ path: Type.String(), upload_url: Type.String() }),
-    handle: async ({ services, body }) => {
-      const path = uploadPath(randomUUID(), decodeImportUrl(await body()));
+    handle: async ({ services, body, newId }) => {
+      const file = decodeImportUrl(await body());
+      const path = uploadPath(newId(), file);
       const untilS = Math.floor(services.nowMs() / 1_000) + LIMITS.signedUrlS;
       return { status: 201, body: { path, upload_url: services.signUrl(`/imports/uploads/${path}`, untilS) } };
     },
@@ -55,20 +55,22 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
     summary: 'Imports the users of an uploaded file',
     body: ImportBody,
     answer: Type.Object({ import_task: importIn(dialect) }),
-    handle: async ({ backend, services, body }) => {
+    handle: async ({ backend, services, body, newId, isRepeat }) => {
       const request = decodeImport(await body());
-      if (!(await services.files.hasUpload(request.path))) throw neverUploaded();
+      if (!isRepeat() && !(await services.files.hasUpload(request.path))) throw neverUploaded();
       const now = Math.round(services.nowMs() * 1_000);
       const task: ImportTask = {
-        id: randomUUID(),
+        id: newId(),
         ...request,
         state: 'uploaded',
         history: [{ prev_state: '', next_state: 'uploaded', created_at: now }],
         created_at: now,
         updated_at: now,
       };
-      const { seq } = await backend.submit({ kind: 'docs', changes: [{ kind: 'import', id: task.id, doc: task }] }, 'bulk');
-      return { status: 201, body: { import_task: renderImport(task, dialect) }, seq };
+      const outcome = await backend.submit({ kind: 'docs', changes: [{ kind: 'import', id: task.id, doc: task }] }, 'bulk');
+      const [made] = outcome.docs ?? [];
+      if (made?.kind !== 'import' || made.doc === null) throw lost(outcome, 'no import came of it');
+      return { status: 201, body: { import_task: renderImport(made.doc, dialect) }, seq: outcome.seq };
     },
   })),
   ...inBothDialects('/imports', (dialect) => ({
@@ -98,29 +100,3 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
     },
   })),
 ];
-
-function importIn(dialect: Dialect): TSchema {
-  const time = timeIn(dialect);
-  return Type.Object({
-    id: Type.String(),
-    path: Type.String(),
-    mode: Type.String(),
-    merge_custom: Type.Optional(Type.Boolean()),
-    state: Type.String(),
-    history: Type.Array(Type.Object({ prev_state: Type.String(), next_state: Type.String(), created_at: time })),
-    size: Type.Optional(Type.Integer()),
-    result: Type.Optional(Type.Object({}, { additionalProperties: true })),
-    created_at: time,
-    updated_at: time,
-  });
-}
-
-function renderImport({ history, created_at, updated_at, ...task }: ImportTask, dialect: Dialect): Record<string, unknown> {
-  const time = timeOf(dialect);
-  return {
-    ...task,
-    history: history.map((step) => ({ ...step, created_at: time(step.created_at) })),
-    created_at: time(created_at),
-    updated_at: time(updated_at),
-  };
-}

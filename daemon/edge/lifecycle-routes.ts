@@ -2,12 +2,12 @@
  * Endpoints that delete, restore, deactivate and reactivate users. One user: the answer
  * is the user. Many: the answer is a task, which is finished by the time it can be asked for.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import Type, { type TSchema } from 'typebox';
 import { Nothing, TaskStarted, userIn } from '../../protocol/answers.ts';
-import type { Command, DeleteCommand } from '../../protocol/command.ts';
+import type { DeactivateCommand, DeleteCommand, ReactivateCommand } from '../../protocol/command.ts';
+import { withHeaders } from '../../protocol/conditions.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
-import { RosterError } from '../../protocol/errors.ts';
 import {
   DeactivateUserBody,
   DeactivateUsersBody,
@@ -24,6 +24,7 @@ import {
 } from '../../protocol/lifecycle-requests.ts';
 import { renderUserIn } from '../../protocol/render.ts';
 import { type Answer, asideOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { onlyUser, tagOf } from './request-backend.ts';
 
 export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
   {
@@ -39,6 +40,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
       delete_conversation_channels: Type.Optional(Type.Boolean()),
     }),
     answer: Type.Object({ user: userIn('v1') }),
+    isConditional: true,
     handle: (call) => forOne(call, decodeDeleteUser(call.id, call.query), 'v1'),
   },
   ...inBothDialects('/users/:id/deactivate', (dialect) => ({
@@ -48,6 +50,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     summary: 'Deactivates one user: its data stays, its connections end',
     body: DeactivateUserBody,
     answer: Type.Object({ user: userIn(dialect) }),
+    isConditional: true,
     handle: async (call) => forOne(call, decodeDeactivateUser(call.id, await call.body()), dialect),
   })),
   ...inBothDialects('/users/:id/reactivate', (dialect) => ({
@@ -57,6 +60,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     summary: 'Reactivates one user',
     body: ReactivateUserBody,
     answer: Type.Object({ user: userIn(dialect) }),
+    isConditional: true,
     handle: async (call) => forOne(call, decodeReactivateUser(call.id, await call.body()), dialect),
   })),
   ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, deleteUsers),
@@ -86,14 +90,14 @@ function deleteUsers(body: unknown, task: string): DeleteCommand {
   return { ...command, options: { ...command.options, new_channel_owner_id: owner } };
 }
 
-async function forOne(call: Call, command: Command, dialect: Dialect): Promise<Answer> {
-  const { users, seq } = await call.backend.submit(command, 'live');
-  const user = users[0]?.user;
-  if (user === undefined) throw new RosterError('internal', 'the command named no user');
+async function forOne(call: Call, decoded: DeleteCommand | DeactivateCommand | ReactivateCommand, dialect: Dialect): Promise<Answer> {
+  const command = withHeaders(decoded, decoded.ids, call.conditions);
+  const outcome = await call.backend.submit(command, 'live');
+  const user = onlyUser(outcome);
   const aside = asideOf(call, user.id);
   // After a delete nobody is online any more, whatever sockets are still being closed.
   const shown = { ...aside, online: user.deleted_at === undefined && aside.online };
-  return { body: { user: renderUserIn(dialect, user, shown) }, seq };
+  return { body: { user: renderUserIn(dialect, user, shown) }, seq: outcome.seq, headers: tagOf(outcome) };
 }
 
 function forMany(
@@ -101,7 +105,7 @@ function forMany(
   operation: string,
   summary: string,
   schema: TSchema,
-  decode: (body: unknown, task: string) => Command,
+  decode: (body: unknown, task: string) => DeleteCommand | DeactivateCommand | ReactivateCommand,
 ): readonly Endpoint[] {
   return inBothDialects(path, () => ({
     operation,
@@ -110,9 +114,12 @@ function forMany(
     summary,
     body: schema,
     answer: TaskStarted,
-    handle: async ({ backend, body }) => {
-      const task = randomUUID();
-      const { seq } = await backend.submit(decode(await body(), task), 'bulk');
+    isConditional: true,
+    handle: async ({ backend, body, conditions, newId }) => {
+      const sent = await body();
+      const task = newId();
+      const decoded = decode(sent, task);
+      const { seq } = await backend.submit(withHeaders(decoded, decoded.ids, conditions), 'bulk');
       return { status: 201, body: { task_id: task }, seq };
     },
   }));

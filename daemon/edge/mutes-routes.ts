@@ -3,11 +3,11 @@ import Type, { type TSchema } from 'typebox';
 import { fullUserIn, muteIn } from '../../protocol/answers.ts';
 import type { MuteCommand, Outcome } from '../../protocol/command.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
-import { RosterError } from '../../protocol/errors.ts';
 import { decodeMute, MuteBodyV1, MuteBodyV2, UnmuteBodyV1, UnmuteBodyV2 } from '../../protocol/moderation-requests.ts';
 import { type Rendered, renderMute, timeOf } from '../../protocol/render.ts';
 import { renderBrief, submitNamed } from './brief-user.ts';
 import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { onlyUser } from './request-backend.ts';
 import { renderUser } from './users-routes.ts';
 
 const MissingUsers = Type.Optional(Type.Array(Type.String(), { description: 'ids among the targets that do not exist' }));
@@ -58,8 +58,7 @@ function missingUsers({ missing = [] }: Outcome): Rendered {
 
 /** The mutes that were asked for, in that order. */
 function mutedAnswer(call: Call, { targets }: MuteCommand, outcome: Outcome, dialect: Dialect): Rendered {
-  const own = outcome.users[0]?.user;
-  if (own === undefined) throw new RosterError('internal', 'nobody mutes');
+  const own = onlyUser(outcome);
   const user = renderBrief(call, own, dialect);
   const held = new Map(own.mutes?.map((mute) => [mute.id, mute]));
   const mutes = [...new Set(targets)].flatMap((id) => {

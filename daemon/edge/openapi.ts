@@ -83,7 +83,7 @@ function operation(endpoint: Endpoint, operationId: string, schemas: Map<string,
     tags: [TAGS[dialect].name],
     summary,
     description: ACCESS[access],
-    parameters: [...pathParameters(endpoint.path), ...queryParameters(endpoint)],
+    parameters: [...pathParameters(endpoint.path), ...queryParameters(endpoint), ...headerParameters(endpoint)],
     ...(hasBinaryBody ? { requestBody: { required: true, content: { [BINARY_TYPE]: {} } } } : undefined),
     ...(body !== undefined && !hasBinaryBody
       ? {
@@ -124,6 +124,26 @@ function queryParameters({ query }: Endpoint): JsonSchema[] {
   }));
 }
 
+/** Whether a repeated request can be told from a new one. */
+function isKeyed({ method, access }: Endpoint): boolean {
+  return method !== 'GET' && access !== 'signed';
+}
+
+function headerParameters(endpoint: Endpoint): JsonSchema[] {
+  const given = [
+    ...(isKeyed(endpoint)
+      ? [['Idempotency-Key', 'A request that is sent again with the same key is not carried out again, and answered as before.']]
+      : []),
+    ...(endpoint.isConditional === true
+      ? [
+          ['If-Match', 'The revision that the one user of the request must have: `"12"`; `*`: there must be such a user.'],
+          ['If-None-Match', '`*`: there must be no such user.'],
+        ]
+      : []),
+  ];
+  return given.map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
+}
+
 /** Statuses that a success may have: what creates answers 201, where it did create something. */
 export function successStatuses({ method, isPlain, isBinary }: Endpoint): readonly number[] {
   const mayCreate = method === 'POST' || method === 'PUT';
@@ -132,7 +152,14 @@ export function successStatuses({ method, isPlain, isBinary }: Endpoint): readon
 
 function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSchema): JsonSchema {
   const isFile = endpoint.isBinary === true && endpoint.method === 'GET';
-  const names = ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', ...(endpoint.method === 'GET' ? [] : [POSITION])];
+  const names = [
+    'X-RateLimit-Limit',
+    'X-RateLimit-Remaining',
+    'X-RateLimit-Reset',
+    ...(endpoint.method === 'GET' ? [] : [POSITION]),
+    ...(isKeyed(endpoint) ? [REPLAYED] : []),
+    ...(endpoint.isConditional === true ? [TAG] : []),
+  ];
   const response = {
     description: endpoint.summary,
     headers: headerRefs(names),
@@ -194,12 +221,16 @@ function hoistInside(value: unknown, schemas: Map<string, JsonSchema>): unknown 
 
 const POSITION = 'X-Rosterd-Position';
 const RETRY = 'Retry-After';
+const REPLAYED = 'Idempotency-Replayed';
+const TAG = 'ETag';
 
 const HEADERS: Readonly<Record<string, JsonSchema>> = {
   'X-RateLimit-Limit': { description: 'Requests allowed in a minute.', schema: { type: 'integer' } },
   'X-RateLimit-Remaining': { description: 'Requests that remain of them.', schema: { type: 'integer' } },
   'X-RateLimit-Reset': { description: 'When the minute is over, unix seconds.', schema: { type: 'integer' } },
   [RETRY]: { description: 'Seconds to wait.', schema: { type: 'integer' } },
+  [REPLAYED]: { description: '`true` where the request was carried out before, and not now.', schema: { type: 'string' } },
+  [TAG]: { description: 'Revision of the user, where the answer is about one: `"12"`.', schema: { type: 'string' } },
   [POSITION]: { description: 'Where in the log the change is: `<epoch>:<seq>`.', schema: { type: 'string' } },
 };
 
@@ -239,12 +270,15 @@ const ACCESS: Readonly<Record<Access, string>> = {
 const EVERYWHERE = ['input', 'not_found', 'rate_limit', 'headers_too_big', 'timeout', 'unavailable', 'internal'] as const;
 const OF_TOKENS = ['api_key', 'auth', 'token_expired', 'token_not_yet', 'token_iat', 'token_signature', 'not_allowed'] as const;
 
-function kindsOf({ access, method, body, isBinary }: Endpoint): readonly ErrorKind[] {
+function kindsOf(endpoint: Endpoint): readonly ErrorKind[] {
+  const { access, method, body, isBinary, isConditional } = endpoint;
   return [
     ...EVERYWHERE,
     ...(access === 'open' ? [] : access === 'signed' ? (['not_allowed'] as const) : OF_TOKENS),
     ...(body !== undefined || isBinary === true ? (['too_big'] as const) : []),
     ...(method === 'POST' ? (['conflict', 'duplicate_username'] as const) : []),
+    ...(isConditional === true ? (['precondition'] as const) : []),
+    ...(isKeyed(endpoint) ? (['key_reused'] as const) : []),
   ];
 }
 
@@ -267,6 +301,8 @@ function errorResponses(): JsonSchema {
   for (const family of ['chat', 'feeds'] as const) {
     // The keys of a literal are its kinds, and nothing else.
     for (const kind of Object.keys(ERRORS) as ErrorKind[]) {
+      // No operation of that dialect takes a condition.
+      if (kind === 'precondition' && family === 'feeds') continue;
       const { code, status } = specOf(kind, family);
       const name = `${family}_${status}`;
       const known = byName.get(name) ?? { family, status, lines: [] };

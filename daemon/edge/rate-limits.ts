@@ -34,8 +34,11 @@ const OWN = {
   ...eachOf(300, ['SendUserCustomEvent', 'BypassModeration', 'UpdatePushNotificationPreferences']),
   ...eachOf(1_000, ['GetTask', 'GetRateLimits', 'GetBlockedUsers', 'QueryBannedUsers', 'QueryFutureChannelBans', 'GetFlagCount']),
   ...eachOf(1_000, ['ListRoles', 'SearchRoles', 'ListPermissions', 'GetPermission', 'GetUserGroup', 'ListUserGroups', 'SearchUserGroups']),
-  ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'DebugWhy', 'ListConsumers']),
-  ...eachOf(60, ['DeleteConsumer']),
+  ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'GetUserHistory', 'DebugWhy', 'ListConsumers']),
+  ...eachOf(60, ['Backup', 'DeleteConsumer', 'ListUserRevisions']),
+  ...eachOf(1_000, ['GetPosition']),
+  ...eachOf(1_000, ['ListHooks', 'ListDeadLetters']),
+  ...eachOf(60, ['ReplayDeadLetters', 'CheckSQS', 'CheckSNS']),
 };
 
 const PER_MINUTE: ReadonlyMap<string, number> = new Map([...Object.entries(PUBLISHED), ...Object.entries(OWN)]);

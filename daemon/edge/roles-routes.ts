@@ -18,6 +18,7 @@ import {
   searchRoles,
 } from '../../protocol/role-requests.ts';
 import { type Answer, type Call, type Endpoint, inBothDialects } from './endpoint.ts';
+import { lost } from './request-backend.ts';
 
 const PERMISSION: TSchema = Type.Object(
   {
@@ -52,10 +53,14 @@ export const ROLES_ROUTES: readonly Endpoint[] = [
     body: CreateRoleBody,
     answer: Type.Object({ role: roleIn(dialect) }),
     handle: async ({ backend, body }) => {
-      const { docs, seq } = await backend.submit(decodeRoleCreate(await body()), 'live');
-      const [created] = docs ?? [];
-      if (created?.kind !== 'role' || created.doc === null) throw new RosterError('internal', 'no role came of it');
-      return { status: 201, body: { role: renderRole({ ...created.doc, isCustom: true }, backend.directory.app, dialect) }, seq };
+      const outcome = await backend.submit(decodeRoleCreate(await body()), 'live');
+      const [created] = outcome.docs ?? [];
+      if (created?.kind !== 'role' || created.doc === null) throw lost(outcome, 'no role came of it');
+      return {
+        status: 201,
+        body: { role: renderRole({ ...created.doc, isCustom: true }, backend.directory.app, dialect) },
+        seq: outcome.seq,
+      };
     },
   })),
   ...inBothDialects('/roles/search', (dialect) => ({

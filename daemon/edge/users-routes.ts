@@ -2,8 +2,9 @@
 import Type, { type TSchema } from 'typebox';
 import { fullUserIn } from '../../protocol/answers.ts';
 import type { Change, Outcome } from '../../protocol/command.ts';
+import { withHeaders } from '../../protocol/conditions.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
-import { RosterError } from '../../protocol/errors.ts';
+import { type FieldError, RosterError } from '../../protocol/errors.ts';
 import { parseQuery, refuseHiddenFields } from '../../protocol/query-spec.ts';
 import { renderV1, renderV2Full } from '../../protocol/render.ts';
 import { PatchRequest, QueryPayload, UpsertRequest } from '../../protocol/request-shapes.ts';
@@ -12,8 +13,14 @@ import { reachOf } from '../../protocol/tenancy.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 import { notAllowed } from '../core/user-rules.ts';
 import type { Visibility } from './backend.ts';
+import { type DryRun, dryRun, isDryRun } from './dry-run.ts';
 import { type Answer, actorOf, asideOf, type Call, type Endpoint, inBothDialects, laneOf } from './endpoint.ts';
 import { parseJson } from './http-body.ts';
+import { refuseGone, tagOf } from './request-backend.ts';
+
+const DryRunQuery = Type.Object({
+  dry_run: Type.Optional(Type.Boolean({ description: 'says what would be done to each user, and does nothing; needs a server token' })),
+});
 
 export const USERS_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users', (dialect) => ({
@@ -21,11 +28,16 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'POST',
     access: 'user',
     summary: 'Creates users, or replaces name, image and custom data of those that exist',
+    query: DryRunQuery,
     body: UpsertRequest,
     answer: changedUsersIn(dialect),
+    isConditional: true,
     handle: async (call) => {
-      const { backend, caller, body } = call;
-      const command = decodeUpsert(dialect, await body(), actorOf(caller));
+      const { backend, caller, body, conditions } = call;
+      const isDry = isDryRun(call.query, caller);
+      const decoded = decodeUpsert(dialect, await body(), actorOf(caller));
+      const command = withHeaders(decoded, idsIn(decoded.users, decoded.problems), conditions);
+      if (isDry) return dryAnswer(call, await dryRun(backend, command, dialect), dialect);
       const outcome = await backend.submit(command, laneOf(caller, command.users.length));
       const isCreated = outcome.users.some(({ change }) => change === 'created');
       return { ...changedUsers(call, outcome, dialect), status: isCreated ? 201 : 200 };
@@ -36,11 +48,16 @@ export const USERS_ROUTES: readonly Endpoint[] = [
     method: 'PATCH',
     access: 'user',
     summary: 'Sets and removes single fields of users',
+    query: DryRunQuery,
     body: PatchRequest,
     answer: changedUsersIn(dialect),
+    isConditional: true,
     handle: async (call) => {
-      const { backend, caller, body } = call;
-      const command = decodePatches(await body(), actorOf(caller));
+      const { backend, caller, body, conditions } = call;
+      const isDry = isDryRun(call.query, caller);
+      const decoded = decodePatches(await body(), actorOf(caller));
+      const command = withHeaders(decoded, idsIn(decoded.patches, decoded.problems), conditions);
+      if (isDry) return dryAnswer(call, await dryRun(backend, command, dialect), dialect);
       return changedUsers(call, await backend.submit(command, laneOf(caller, command.patches.length)), dialect);
     },
   })),
@@ -71,7 +88,23 @@ export const USERS_ROUTES: readonly Endpoint[] = [
 
 function changedUsersIn(dialect: Dialect): TSchema {
   const ids = Type.Array(Type.String());
-  const fields = { users: Type.Record(Type.String(), fullUserIn(dialect)), created: ids, updated: ids, unchanged: ids };
+  const fields = {
+    users: Type.Record(Type.String(), fullUserIn(dialect)),
+    created: ids,
+    updated: ids,
+    unchanged: ids,
+    revs: Type.Optional(Type.Record(Type.String(), Type.Integer(), { description: 'of a dry run: revisions now, 0 for no user' })),
+    changes: Type.Optional(
+      Type.Record(Type.String(), Type.Record(Type.String(), Type.Array(Type.Unknown(), { minItems: 2, maxItems: 2 })), {
+        description: 'of a dry run: by user and field, what it is and what it would be',
+      }),
+    ),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), code: Type.Integer(), message: Type.String() }), {
+        description: 'of a dry run: what is wrong with single users',
+      }),
+    ),
+  };
   return dialect === 'v1' ? Type.Object(fields) : Type.Object({ ...fields, membership_deletion_task_id: Type.String() });
 }
 
@@ -80,8 +113,20 @@ export function renderUser(call: Pick<Call, 'backend' | 'caller'>, user: StoredU
   return dialect === 'v1' ? renderV1(user, aside) : renderV2Full(user, aside);
 }
 
+/** The users that the headers can be about: those that could be read, and those that could not, as far as they can be told. */
+function idsIn(read: readonly { readonly id: string }[], problems: readonly FieldError[]): readonly string[] {
+  const unread = problems.map(({ path }) => path.split(']')[0] ?? '').filter((path) => path.startsWith('users['));
+  return [...read.map(({ id }) => id), ...new Set(unread)];
+}
+
+function dryAnswer(call: Call, { outcome, ...found }: DryRun, dialect: Dialect): Answer {
+  const { body } = changedUsers(call, outcome, dialect);
+  return { body: { ...body, ...found }, seq: call.backend.position.seq };
+}
+
 /** The users by id as they are now, and beside them which of them changed: `rosterd sync` counts by it. */
 function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): Answer {
+  refuseGone(outcome);
   const users: Record<string, unknown> = {};
   const ids: Record<Change, string[]> = { created: [], updated: [], unchanged: [] };
   for (const { user, change } of outcome.users) {
@@ -89,7 +134,7 @@ function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): Answer {
     ids[change].push(user.id);
   }
   const membership = dialect === 'v2' ? { membership_deletion_task_id: '' } : undefined;
-  return { body: { users, ...ids, ...membership }, seq: outcome.seq };
+  return { body: { users, ...ids, ...membership }, seq: outcome.seq, headers: tagOf(outcome) };
 }
 
 /**

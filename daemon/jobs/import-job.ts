@@ -170,6 +170,7 @@ class ImportJob {
         send: createInsideSender(
           roster,
           mode === 'insert' ? { existing: 'keep' } : { existing: 'replace', mergeCustom: merge_custom ?? false },
+          id,
         ),
         clock,
         random,

@@ -7,12 +7,12 @@ import type { Answer, Send } from './sync/transport.ts';
 
 type Change = Pick<UpsertCommand, 'existing' | 'mergeCustom'>;
 
-/** Refusals come back as answers, like those of the daemon to `rosterd sync`. Rejects for mistakes only. */
-export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Change): Send {
+/** Refusals come back as answers, like those of the daemon to `rosterd sync`. `job`: the import. Rejects for mistakes only. */
+export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Change, job: string): Send {
   return async (text) => {
     try {
       const command = { ...decodeUpsert('v1', JSON.parse(text), { kind: 'server' }), ...change };
-      const { users } = await roster.submit(command, 'bulk');
+      const { users } = await roster.submit(command, 'bulk', { source: 'import', job });
       const ids = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
       for (const { user, change: what } of users) ids[what].push(user.id);
       return answer(200, { users: {}, ...ids });

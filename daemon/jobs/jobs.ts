@@ -3,6 +3,7 @@ import type { Roster, RosterLogger } from '../pipeline/roster.ts';
 import { systemClock } from './clock.ts';
 import { taskWork } from './export-job.ts';
 import type { Files } from './files.ts';
+import { HistoryJob } from './history/history-job.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { importWork } from './import-job.ts';
 import { Runner } from './runner.ts';
@@ -17,15 +18,19 @@ export interface JobsOptions {
   readonly tasksKeptMs: number;
   /** Whether the id of a hard-deleted user may be used again. */
   readonly reuseHardDeleted: boolean;
+  /** The history of users: its folder, how long a change is kept (0: nothing is), and how many bytes. */
+  readonly history: { readonly folder: string; readonly keepMs: number; readonly bytesMax: number };
 }
 
 export interface Jobs {
+  readonly history: Pick<HistoryJob, 'page'>;
   /** Stops what is under way; it goes on with the next start. */
   stop(): Promise<void>;
 }
 
 /** Takes up what an earlier daemon left unfinished, and from now on whatever is asked for. */
-export function startJobs({ roster, files, logger, nowMs, exportsKeptMs, tasksKeptMs, reuseHardDeleted }: JobsOptions): Jobs {
+export function startJobs(options: JobsOptions): Jobs {
+  const { roster, files, logger, nowMs, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
   const clock = { ...systemClock, now: nowMs };
   const runner = new Runner({
     works: [taskWork({ roster, files, nowMs }), importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted })],
@@ -37,11 +42,16 @@ export function startJobs({ roster, files, logger, nowMs, exportsKeptMs, tasksKe
   // The sequencer's clock: after a step of the system's clock the two differ, and what is due by one is not by the other.
   const sequencerMs = () => performance.timeOrigin + performance.now();
   const housekeeping = new Housekeeping({ roster, files, logger, nowMs: sequencerMs, exportsKeptMs, tasksKeptMs });
+  const history = new HistoryJob({ roster, logger, clock, ...options.history });
   runner.start();
   housekeeping.start();
+  history.start();
   return {
+    history,
     stop: async () => {
       await Promise.all([runner.stop(), housekeeping.stop()]);
+      // Last, so that it has what the others wrote.
+      await history.stop();
     },
   };
 }

@@ -35,6 +35,9 @@ const ANY_NAME: Readonly<Record<string, string>> = {
   FeedsRemoveActivity: 'what is not there need not be removed',
 };
 
+/** Endpoints that answer for users who were deleted, and why. */
+const EVEN_DELETED: Readonly<Record<string, string>> = { GetUserHistory: 'what happened to a user includes its end' };
+
 /** The one place in a path that takes every text. */
 const ANY_TEXT = ':activity_id';
 
@@ -160,7 +163,9 @@ class Trial {
       if (Object.hasOwn(ANY_NAME, operation)) continue;
       await this.#refused('EV8 what does not exist', this.#at(at, 'ev-nobody'), this.#as, { status: [404], code: [16] });
       if (!isUser) continue;
-      await this.#refused('EV8 a user that was deleted', this.#at(at, 'ev-gone'), this.#as, { status: [400, 404], code: [4, 16] });
+      if (!Object.hasOwn(EVEN_DELETED, operation)) {
+        await this.#refused('EV8 a user that was deleted', this.#at(at, 'ev-gone'), this.#as, { status: [400, 404], code: [4, 16] });
+      }
       const asleep = `ev-asleep-${operation.toLowerCase()}-${this.#row.dialect}`;
       await deactivated(this.#world, asleep);
       const received = await this.#send(this.#at(at, asleep), this.#as);

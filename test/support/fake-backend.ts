@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 
 import { DEFAULT_POLICY, decide } from '../../daemon/core/decide.ts';
-import { Directory } from '../../daemon/core/directory.ts';
+import { Directory, type RecordsView } from '../../daemon/core/directory.ts';
 import { Draft } from '../../daemon/core/draft.ts';
 import { type NameCollisions, nameCollisions } from '../../daemon/core/name-collisions.ts';
 import { runQuery, type Visibility } from '../../daemon/core/query.ts';
@@ -50,6 +50,10 @@ export class FakeBackend implements Backend {
 
   preview(command: Command): Outcome {
     return decide(new Draft(this.directory), command, this.#now, DEFAULT_POLICY);
+  }
+
+  freeze(): RecordsView {
+    return this.directory.freezeRecords();
   }
 
   async query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
@@ -134,9 +138,19 @@ export interface HttpWorld {
 export function fakeServices(): Services {
   return {
     files: { saveUpload: async () => ({ bytes: 0 }), hasUpload: async () => false, openExport: async () => undefined },
+    history: { page: async () => ({ items: [], from: 0 }) },
+    hooks: {
+      allowPrivate: false,
+      status: () => [],
+      deadLetters: () => [],
+      replay: async () => ({ replaying: 0, remaining: 0 }),
+    },
     issueToken: (claims) => signed(claims),
     signUrl: (path, untilS) => `http://roster.test${path}?exp=${untilS}`,
     nowMs: () => NOW_MS,
+    openBackup: () => {
+      throw new Error('there is no backup here');
+    },
     compatStubs: false,
   };
 }

@@ -242,9 +242,11 @@ class Mask {
     if (typeof value === 'object' && value !== null) {
       return Object.fromEntries(Object.entries(value).map(([name, item]) => [this.text(name), this.value(item, name)]));
     }
+    if (key === 'crc32' || key === 'sha256') return `<${key}>`;
     if (typeof value === 'string') return key === 'duration' || key === 'epoch' ? `<${key}>` : this.text(value);
     if (typeof value !== 'number') return value;
     if (key === 'reset') return '<unix seconds>';
+    if (value > 1e15 && Math.abs(value / 1e3 - Date.now()) < NEAR_MS) return '<microseconds>';
     return value > 1e18 && Math.abs(value / 1e6 - Date.now()) < NEAR_MS ? '<nanoseconds>' : value;
   }
 

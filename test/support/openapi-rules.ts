@@ -170,7 +170,7 @@ class Reader {
       const parameter = this.#object(value, [...place, at], ['name', 'in', 'required', 'description', 'schema', 'content']);
       const key = `${parameter.in} ${parameter.name}`;
       this.#must(isText(parameter.name) && parameter.name !== '', [...place, at], 'must have a name');
-      this.#must(parameter.in === 'path' || parameter.in === 'query', [...place, at], 'must be in path or query');
+      this.#must(['path', 'query', 'header'].includes(String(parameter.in)), [...place, at], 'must be in path, query or header');
       this.#must(!seen.has(key), [...place, at], `${key} is there twice`);
       seen.add(key);
       if (parameter.in === 'path') inPath.add(parameter.name);

@@ -15,6 +15,7 @@ import { queryFlag } from '../../../protocol/lifecycle-requests.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import type { Answer, Call, Endpoint, Services } from '../endpoint.ts';
 import { laneOf } from '../endpoint.ts';
+import { lost } from '../request-backend.ts';
 import { ActivityIds, foreignActivityId } from './activity-ids.ts';
 import { enricher } from './enrich.ts';
 import { allow, isFeedInSight } from './feeds-access.ts';
@@ -93,9 +94,12 @@ async function addActivities(call: Call): Promise<Answer> {
   const ids = activityIds(services);
   const activities = inputs.map((input) => newActivity(input, feed.text, ids, services.nowMs()));
   const command = { kind: 'activity-add' as const, activities, ...(actor === undefined ? undefined : { actor }) };
-  const { docs = [], seq } = await backend.submit(command, laneOf(caller, activities.length));
-  const added = docs.flatMap(({ kind, doc }) => (kind === 'activity' && doc !== null ? [renderActivity(doc, feed.text)] : []));
-  return { status: 201, body: isMany ? { activities: added } : { ...added[0] }, seq };
+  const outcome = await backend.submit(command, laneOf(caller, activities.length));
+  const added = (outcome.docs ?? []).map(({ kind, doc }) => {
+    if (kind === 'activity' && doc !== null) return renderActivity(doc, feed.text);
+    throw lost(outcome, 'an activity was not added');
+  });
+  return { status: 201, body: isMany ? { activities: added } : { ...added[0] }, seq: outcome.seq };
 }
 
 function newActivity({ foreignId, time: sentTime, to, data }: ActivityInput, feed: string, ids: ActivityIds, nowMs: number): Activity {

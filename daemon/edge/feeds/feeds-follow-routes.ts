@@ -44,9 +44,9 @@ async function follow(call: Call): Promise<Answer> {
   const target = parseFeedName(checked(bodyCheck, bodyObject(await call.body())).target, 'target');
   if (target.text === source.text) throw fieldErrors('input', [{ path: 'target', message: 'a feed cannot follow itself' }]);
   const id = `${source.text}>${target.text}`;
-  if (call.backend.directory.docs.get('follow', id) !== undefined) return { status: 201, body: {} };
+  if (call.backend.directory.docs.get('follow', id) !== undefined) return await write(call, [], 201);
   const created_at = Math.floor(call.services.nowMs() * 1000);
-  return await write(call, { kind: 'follow', id, doc: { source: source.text, target: target.text, created_at } }, 201);
+  return await write(call, [{ kind: 'follow', id, doc: { source: source.text, target: target.text, created_at } }], 201);
 }
 
 async function unfollow(call: Call): Promise<Answer> {
@@ -54,11 +54,12 @@ async function unfollow(call: Call): Promise<Answer> {
   allow(call.caller, { resource: 'follower', action: 'delete', feed: source, owner: source.id });
   const target = parseFeedName(call.params.target ?? '', 'target');
   const id = `${source.text}>${target.text}`;
-  if (call.backend.directory.docs.get('follow', id) === undefined) return { body: {} };
-  return await write(call, { kind: 'follow', id, doc: null }, 200);
+  const isFollowed = call.backend.directory.docs.get('follow', id) !== undefined;
+  return await write(call, isFollowed ? [{ kind: 'follow', id, doc: null }] : [], 200);
 }
 
-async function write({ backend }: Call, change: DocChange, status: 200 | 201): Promise<Answer> {
-  const { seq } = await backend.submit({ kind: 'docs', changes: [change] }, 'live');
+/** No change is submitted, too: a request that is repeated does nothing the second time, whatever happened in between. */
+async function write({ backend }: Call, changes: readonly DocChange[], status: 200 | 201): Promise<Answer> {
+  const { seq } = await backend.submit({ kind: 'docs', changes }, 'live');
   return { status, body: {}, seq };
 }

@@ -1,6 +1,6 @@
 /** Users of the feeds dialect, one and many: the same records as in the chat dialects, under other rules for their ids. */
 import Type from 'typebox';
-import type { UpsertCommand } from '../../../protocol/command.ts';
+import type { Outcome, UpsertCommand } from '../../../protocol/command.ts';
 import { RosterError } from '../../../protocol/errors.ts';
 import {
   decodeFeedsUser,
@@ -19,6 +19,7 @@ import {
 import { queryFlag } from '../../../protocol/lifecycle-requests.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
 import { type Answer, actorOf, type Call, type Endpoint, laneOf } from '../endpoint.ts';
+import { onlyUser, refuseGone } from '../request-backend.ts';
 import { allow, userInSight } from './feeds-access.ts';
 
 const IdsQuery = Type.Object({ ids: Type.String({ description: 'up to 100 ids with commas between them' }) });
@@ -82,7 +83,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({}),
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete', owner: feedsId(call.id, 'id') });
-      existing(call, call.id);
+      if (!call.isRepeat()) existing(call, call.id);
       const { seq } = await call.backend.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: {} }, 'live');
       return { body: {}, seq };
     },
@@ -100,6 +101,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
       allow(call.caller, { resource: 'users', action: 'write' });
       const { users, override } = decodeFeedsUsers(await call.body());
       const outcome = await upsert(call, { users, existing: override ? 'replace' : 'keep', reuseDeleted: true });
+      refuseGone(outcome);
       return { status: 201, body: { created_users: outcome.users.map(({ user }) => renderFeedsUser(user)) }, seq: outcome.seq };
     },
   },
@@ -130,8 +132,8 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete' });
       const ids = decodeIds(call.query);
-      const seq = await deleteLiving(call, ids);
-      return { body: { deleted_user_ids: ids }, ...(seq === undefined ? undefined : { seq }) };
+      const { seq } = await call.backend.submit({ kind: 'delete', ids, mode: 'hard', options: {}, skipsGone: true }, 'bulk');
+      return { body: { deleted_user_ids: ids }, seq };
     },
   },
 ];
@@ -149,10 +151,8 @@ function mayReuse({ caller }: Call): boolean {
 }
 
 /** Whatever was written is answered with 201, a user that was kept as it is too. */
-function oneUser({ users, seq }: { readonly users: readonly { readonly user: StoredUser }[]; readonly seq: number }): Answer {
-  const [first] = users;
-  if (first === undefined) throw new RosterError('internal', 'an upsert of one user answered none');
-  return { status: 201, body: { ...renderFeedsUser(first.user) }, seq };
+function oneUser(outcome: Outcome): Answer {
+  return { status: 201, body: { ...renderFeedsUser(onlyUser(outcome)) }, seq: outcome.seq };
 }
 
 function existing(call: Call, id: string): StoredUser {
@@ -168,17 +168,4 @@ function followCounts({ backend }: Call, id: string): Readonly<Record<string, nu
     followers_count: docs.countUnder('follow', `to user:${id}`),
     following_count: docs.countUnder('follow', `from timeline:${id}`),
   };
-}
-
-/** Somebody else may delete some of them meanwhile; then the rest is tried again. */
-async function deleteLiving({ backend }: Call, ids: readonly string[]): Promise<number | undefined> {
-  for (;;) {
-    const living = ids.filter((id) => backend.directory.user(id) !== undefined);
-    if (living.length === 0) return undefined;
-    try {
-      return (await backend.submit({ kind: 'delete', ids: living, mode: 'hard', options: {} }, 'bulk')).seq;
-    } catch (error) {
-      if (!(error instanceof RosterError) || error.kind !== 'not_found') throw error;
-    }
-  }
 }

@@ -12,7 +12,7 @@ import { isObject } from '../../../protocol/json.ts';
 import { renderV1 } from '../../../protocol/render.ts';
 import { toRfc3339 } from '../../../protocol/time.ts';
 import type { Interest } from '../../pipeline/interest.ts';
-import type { LiveEvent } from '../../pipeline/live-event.ts';
+import type { AnyEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import {
@@ -105,7 +105,7 @@ export class ChatSession implements LiveSession {
     if (this.#open !== undefined) watchUsers(this.#context.roster, this.#open.subscriber, this.#open.caller, ids);
   }
 
-  explain(event: LiveEvent): readonly Explanation[] {
+  explain(event: AnyEvent): readonly Explanation[] {
     return explain(this.#open?.subscriber.interests ?? new Map<string, Interest>(), event, undefined);
   }
 

@@ -9,6 +9,7 @@ import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import type { Position } from '../../../protocol/position.ts';
 import type { Roster } from '../../pipeline/roster.ts';
+import type { Call } from '../endpoint.ts';
 
 const WRITE_EVERY_MS = 1_000;
 
@@ -67,14 +68,16 @@ export class Consumers {
     this.#timer ??= setTimeout(() => void this.#write(), WRITE_EVERY_MS);
   }
 
-  /** Forgets a consumer; one that is connected is closed. Rejects with RosterError `not_found`. */
-  async remove(name: string): Promise<number> {
-    if (this.#options.roster.directory.docs.get('consumer', name) === undefined) {
-      throw new RosterError('not_found', `the consumer ${name} does not exist`);
+  /** Forgets a consumer; one that is connected is closed. Rejects with RosterError `not_found`. `call`: the request that asks for it. */
+  async remove(name: string, { backend, isRepeat }: Pick<Call, 'backend' | 'isRepeat'>): Promise<number> {
+    if (!isRepeat()) {
+      if (backend.directory.docs.get('consumer', name) === undefined) {
+        throw new RosterError('not_found', `the consumer ${name} does not exist`);
+      }
+      this.#holders.get(name)?.close('replaced');
+      this.#acknowledged.delete(name);
     }
-    this.#holders.get(name)?.close('replaced');
-    this.#acknowledged.delete(name);
-    return await this.#submit([{ kind: 'consumer', id: name, doc: null }]);
+    return (await backend.submit({ kind: 'docs', changes: [{ kind: 'consumer', id: name, doc: null }] }, 'live')).seq;
   }
 
   /** Writes what was acknowledged and not written yet. */

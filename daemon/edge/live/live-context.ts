@@ -2,13 +2,14 @@
 
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import type { ConnectDetails, Outcome } from '../../../protocol/command.ts';
+import type { Origin } from '../../../protocol/entry.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { decodeConnect } from '../../../protocol/requests.ts';
 import { isInSight, isMultiTenant } from '../../../protocol/tenancy.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
 import { Interest, type Sight } from '../../pipeline/interest.ts';
-import type { LiveEvent } from '../../pipeline/live-event.ts';
+import type { AnyEvent } from '../../pipeline/live-event.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
@@ -53,7 +54,12 @@ export function retryHint(error: RosterError): { readonly retry_ms: number } | u
 /** Creates or merges the caller's own user. `details` are as the client sent them. Rejects with RosterError. */
 export async function connectUser(roster: Roster, id: string, details: unknown): Promise<Outcome> {
   const decoded: ConnectDetails = decodeConnect(id, details);
-  return await roster.submit({ kind: 'connect', id, details: decoded }, 'live');
+  return await roster.submit({ kind: 'connect', id, details: decoded }, 'live', liveOrigin({ kind: 'user', id }));
+}
+
+/** Where the changes of a live connection come from. */
+export function liveOrigin(caller: Caller): Origin {
+  return { source: 'live', ...(caller.kind === 'user' ? { by: caller.id } : undefined) };
 }
 
 /** Name of the interest that a user's session has in the user itself. It is never told. */
@@ -119,7 +125,7 @@ export interface Explanation {
 }
 
 /** `position`: how far a connection that is behind has got. */
-export function explain(interests: ReadonlyMap<string, Interest>, event: LiveEvent, position: number | undefined): readonly Explanation[] {
+export function explain(interests: ReadonlyMap<string, Interest>, event: AnyEvent, position: number | undefined): readonly Explanation[] {
   return [...interests].map(([key, interest]) => ({
     sub: key === OWN ? '(self)' : key,
     want: interest.want.kind,

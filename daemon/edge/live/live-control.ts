@@ -1,7 +1,7 @@
 /** What HTTP requests can have to do with live connections: watching, asking why, and forgetting durable consumers. */
 import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import type { Caller } from '../auth.ts';
-import type { LiveControl, Why } from '../endpoint.ts';
+import type { Call, LiveControl, Why } from '../endpoint.ts';
 import type { Explanation, LiveContext } from './live-context.ts';
 
 export class LiveConnections implements LiveControl {
@@ -23,7 +23,7 @@ export class LiveConnections implements LiveControl {
       throw new RosterError('not_found', `there is no event at position ${seq}: nobody was told of that change, or it is no longer kept`);
     }
     return {
-      event: { seq, type: event.type, user_id: event.id, audience: event.audience },
+      event: { seq, type: event.type, user_id: event.after?.id ?? null, audience: event.audience },
       connection: { connection_id: connectionId, user_id: session.userId ?? null },
       subscriptions: this.#explain(session.explain(event)),
     };
@@ -34,7 +34,7 @@ export class LiveConnections implements LiveControl {
     return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not told: the connection has no subscription' }];
   }
 
-  removeConsumer(name: string): Promise<number> {
-    return this.#context.consumers.remove(name);
+  removeConsumer(name: string, call: Pick<Call, 'backend' | 'isRepeat'>): Promise<number> {
+    return this.#context.consumers.remove(name, call);
   }
 }

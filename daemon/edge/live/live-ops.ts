@@ -11,7 +11,7 @@ import { reachOf } from '../../../protocol/tenancy.ts';
 import { Interest, type Want } from '../../pipeline/interest.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { type LiveContext, sightOf, WATCHED } from './live-context.ts';
+import { type LiveContext, liveOrigin, sightOf, WATCHED } from './live-context.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import { SnapshotPager } from './snapshot-pager.ts';
 
@@ -37,7 +37,7 @@ export class LiveOps {
   /** Everything up to here was handed to this connection: where it may resume from. */
   get deliveredSeq(): number {
     const { subscriber, context } = this.#options;
-    context.roster.hub.flush();
+    context.roster.hub.settle(subscriber);
     return subscriber.state.kind === 'behind' ? subscriber.state.position : context.roster.hub.flushedSeq;
   }
 
@@ -136,7 +136,7 @@ export class LiveOps {
     // A server names the user it means; the wire reference also lets it do so by `id`, which is then the request id too.
     const id = caller.kind === 'user' ? caller.id : (frame.user_id ?? frame.id);
     const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
-    const { users, seq } = await context.roster.submit(decodePatches(body, this.#actor()), 'live');
+    const { users, seq } = await context.roster.submit(decodePatches(body, this.#actor()), 'live', liveOrigin(caller));
     const user = users[0]?.user;
     if (user === undefined) throw new RosterError('internal');
     this.#reply(frame.id, { user: renderLive(user, { online: context.roster.online(user.id) }, dates), seq });
@@ -145,7 +145,8 @@ export class LiveOps {
   async upsert(frame: UpsertFrame): Promise<void> {
     const { context, caller, dates } = this.#options;
     if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
-    const { users, seq } = await context.roster.submit(decodeUpsert('v2', { users: frame.users }, this.#actor()), 'bulk');
+    const command = decodeUpsert('v2', { users: frame.users }, this.#actor());
+    const { users, seq } = await context.roster.submit(command, 'bulk', liveOrigin(caller));
     const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: context.roster.online(user.id) }, dates)]));
     this.#reply(frame.id, { users: Object.fromEntries(byId), seq });
   }
@@ -164,8 +165,9 @@ export class LiveOps {
 
   /** Events up to this answer go out first, so that a client never sees an answer before what led to it. */
   #reply(id: string | number | undefined, body: object): void {
-    this.#options.context.roster.hub.flush();
-    this.#options.outlet.send({ re: id, ...body });
+    const { context, subscriber, outlet } = this.#options;
+    context.roster.hub.settle(subscriber);
+    outlet.send({ re: id, ...body });
   }
 
   #want(sub: Sub): Want {

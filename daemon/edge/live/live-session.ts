@@ -15,7 +15,7 @@ import { renderLive } from '../../../protocol/render.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/time.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
 import type { Interest } from '../../pipeline/interest.ts';
-import type { LiveEvent } from '../../pipeline/live-event.ts';
+import type { AnyEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import {
@@ -326,7 +326,7 @@ export class RosterSession implements LiveSession {
     if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, live.caller, ids);
   }
 
-  explain(event: LiveEvent): readonly Explanation[] {
+  explain(event: AnyEvent): readonly Explanation[] {
     const { interests, state } = this.#live?.subscriber ?? { interests: new Map<string, Interest>(), state: { kind: 'gone' as const } };
     const position = state.kind === 'behind' ? state.position : undefined;
     return explain(interests, event, position);

@@ -8,7 +8,7 @@ import type { CloseReason } from '../../../protocol/close-codes.ts';
 import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { isMultiTenant } from '../../../protocol/tenancy.ts';
-import type { LiveEvent } from '../../pipeline/live-event.ts';
+import type { AnyEvent, LiveEvent } from '../../pipeline/live-event.ts';
 import type { Caller } from '../auth.ts';
 import { type Explanation, sameTeams } from './live-context.ts';
 
@@ -24,7 +24,7 @@ export interface LiveSession {
   /** From now on also delivers events about these users. */
   watch(ids: readonly string[]): void;
   /** Why each of its subscriptions was told of the event, or was not. */
-  explain(event: LiveEvent): readonly Explanation[];
+  explain(event: AnyEvent): readonly Explanation[];
   /** Whom the caller may see changed. */
   sightChanged(): void;
   heartbeat(): void;
