@@ -101,3 +101,8 @@ export function renderChatError(error: RosterError, operation: string, duration:
   const named = new Map(error.fields.map((field) => [field.path, field.message]));
   return { ...body, exception_fields: Object.fromEntries(named), errors: error.fields.map((field) => ({ code, ...field })) };
 }
+
+/** What was thrown, in words. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -2,6 +2,7 @@
 import { fieldErrors } from './errors.ts';
 import type { QueryFields } from './lifecycle-requests.ts';
 import { LIMITS } from './limits.ts';
+import type { Micros } from './time.ts';
 
 /** Items of a page that names no limit. */
 const LIMIT_DEFAULT = 25;
@@ -28,4 +29,17 @@ export function decodeHistoryQuery({ limit, before }: QueryFields): HistoryPageQ
 
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** One change in the history of a user. */
+export interface HistoryItem {
+  readonly seq: number;
+  readonly at: Micros;
+  /** That of the fact; `deleted:soft`, `deleted:pruning`, `deleted:hard`; `gap` where changes are missing. */
+  readonly event: string;
+  readonly source?: string;
+  readonly by?: string;
+  readonly client?: string;
+  readonly job?: string;
+  readonly fields?: readonly string[];
 }

@@ -22,6 +22,7 @@ import {
 } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
+import { errorText } from '../../protocol/errors.ts';
 import { isObject } from '../../protocol/json.ts';
 import type { Config } from './config.ts';
 
@@ -141,7 +142,7 @@ function stored(data: string, warn: (text: string) => void): Credentials | undef
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     if (error instanceof CredentialsError) throw error;
-    throw new CredentialsError(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new CredentialsError(`${file} cannot be read: ${errorText(error)}`, { cause: error });
   }
   const pair = parse(content);
   if (pair === undefined) {
@@ -199,7 +200,7 @@ function generate(data: string, warn: (text: string) => void): Credentials {
     rmSync(temporary, { force: true });
     // Another process was faster; its pair is the one that counts.
     if (hasCode(error, 'EEXIST')) return stored(data, warn) ?? generate(data, warn);
-    throw new CredentialsError(`the API key and secret cannot be stored in ${data}: ${messageOf(error)}`, { cause: error });
+    throw new CredentialsError(`the API key and secret cannot be stored in ${data}: ${errorText(error)}`, { cause: error });
   }
   return { apiKey: pair.api_key, apiSecret: pair.api_secret, origin: 'generated' };
 }
@@ -228,8 +229,4 @@ function syncDirectory(directory: string): void {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

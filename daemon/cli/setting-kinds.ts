@@ -2,6 +2,7 @@
  * How the value of a setting is read and written. Each kind reads text (environment variable, flag)
  * and JSON (configuration file), says in words what it allows, and writes a value back. Pure.
  */
+import { grouped } from '../jobs/grouped.ts';
 
 /** `undefined` from a reader means: refused, the answer is `allowed`. */
 export interface Kind<T> {
@@ -67,10 +68,6 @@ export const toggle: Kind<boolean> = {
   fromJson: (value) => (typeof value === 'boolean' ? value : undefined),
   toText: String,
 };
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
-}
 
 /** A number of the given unit from `min` to `max`, stored multiplied by `scale`; `whole` forbids fractions. */
 function numeric(unit: string, min: number, max: number, zero: string | undefined, scale: number, whole: boolean): Kind<number> {

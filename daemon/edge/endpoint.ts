@@ -5,6 +5,7 @@ import type { Actor } from '../../protocol/command.ts';
 import type { ConditionHeaders } from '../../protocol/conditions.ts';
 import type { Dialect } from '../../protocol/decode-user.ts';
 import { RosterError } from '../../protocol/errors.ts';
+import type { HistoryItem } from '../../protocol/history-requests.ts';
 import type { QueryFields } from '../../protocol/lifecycle-requests.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Aside } from '../../protocol/render.ts';
@@ -48,18 +49,6 @@ export interface OpenBackup {
   readonly stream: Readable;
   /** What it is the state at. */
   readonly position: Position;
-}
-
-/** One change in the history of a user. */
-export interface HistoryItem {
-  readonly seq: number;
-  readonly at: Micros;
-  readonly event: string;
-  readonly source?: string;
-  readonly by?: string;
-  readonly client?: string;
-  readonly job?: string;
-  readonly fields?: readonly string[];
 }
 
 /** What happened to users. */

@@ -1,6 +1,7 @@
 /** `rosterd verify`: is it whole, and what does it hold? Of a backup, a data directory, or a running daemon. */
 import { resolve } from 'node:path';
 import { kindOfLine } from '../../../protocol/directory-line.ts';
+import { errorText } from '../../../protocol/errors.ts';
 import { type DirectoryFacts, FactCounter } from '../../../store/backup-facts.ts';
 import { checkBackup, fileChunks } from '../../../store/backup-file.ts';
 import type { StoreEvent } from '../../../store/events.ts';
@@ -37,7 +38,7 @@ export async function verify(target: VerifyTarget, { json, timeout }: VerifyFlag
     return EXIT.ok;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    io.stderr.write(`rosterd: ${messageOf(error)}\n`);
+    io.stderr.write(`rosterd: ${errorText(error)}\n`);
     return EXIT.failed;
   }
 }
@@ -104,8 +105,4 @@ function countedFacts(directory: Directory): DirectoryFacts {
   }
   view.release();
   return counter.facts;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /** The files and the signals around `applyPlan`: which plan, from where, and what stays behind. */
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { errorText } from '../../../protocol/errors.ts';
 import { systemClock } from '../../jobs/clock.ts';
 import { applyPlan } from '../../jobs/sync/apply/apply-plan.ts';
 import type { ApplySummary } from '../../jobs/sync/apply/apply-types.ts';
@@ -109,7 +110,7 @@ function pathsOf(file: string | undefined, { checkpoint, report }: ApplyFlags, {
 async function findPlan(file: string | undefined, context: Context): Promise<Found> {
   const { flags, paths, io } = context;
   const before = await readCheckpoint(paths.checkpoint).catch((error: unknown) => {
-    throw new ConfigError([`the checkpoint ${paths.checkpoint} cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError([`the checkpoint ${paths.checkpoint} cannot be read: ${errorText(error)}`]);
   });
   if (before === 'foreign') throw new ConfigError([`${paths.checkpoint} is no checkpoint of rosterd; name another file with --checkpoint`]);
   const planPath = await planPathOf(file, context);
@@ -144,14 +145,14 @@ async function planPathOf(file: string | undefined, { io, flags }: Context): Pro
   const handle = await open(path, 'r').catch((error: unknown) => {
     // Of a source that is gone the plan may still be there.
     if (flags.resume) return undefined;
-    throw new ConfigError([`${path} cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
   });
   if (handle === undefined) return undefined;
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(PEEK_BYTES), 0, PEEK_BYTES, 0);
     return looksLikePlan(buffer.subarray(0, bytesRead)) ? path : undefined;
   } catch (error) {
-    throw new ConfigError([`${path} cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
   } finally {
     await handle.close();
   }
@@ -162,7 +163,7 @@ async function openPlan(path: string): Promise<PlanFile> {
     return await PlanFile.open(path);
   } catch (error) {
     if (error instanceof PlanFileError) throw error;
-    throw new ConfigError([`the plan ${path} cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError([`the plan ${path} cannot be read: ${errorText(error)}`]);
   }
 }
 
@@ -255,7 +256,7 @@ async function openReport(resume: Checkpoint | undefined, { flags, paths }: Cont
   try {
     return await ApplyReportFile.open({ path: paths.report, isFull: flags.report !== undefined, keepBytes });
   } catch (error) {
-    throw new ConfigError([`the report cannot be written to ${paths.report}: ${messageOf(error)}`]);
+    throw new ConfigError([`the report cannot be written to ${paths.report}: ${errorText(error)}`]);
   }
 }
 
@@ -263,8 +264,4 @@ function usersLeft({ trailer }: PlanFile, resume: Checkpoint | undefined): numbe
   const { create, update, deactivate, soft_delete, hard_delete } = trailer.counts;
   const done = Object.values(resume?.counts ?? {}).reduce((sum: number, count: number) => sum + count, 0);
   return create + update + deactivate + soft_delete + hard_delete - done;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 /** What `sync apply` says at its end, and the exit code that goes with it. */
 import { formatDuration } from '../../jobs/duration.ts';
+import { grouped } from '../../jobs/grouped.ts';
 import type { ApplyCounts, ApplySummary } from '../../jobs/sync/apply/apply-types.ts';
 import type { Checkpoint } from '../../jobs/sync/apply/checkpoint.ts';
 import { type CommandIo, EXIT } from '../io.ts';
@@ -86,8 +87,4 @@ export function printFinished({ counts, updated_at }: Checkpoint, errors: number
   io.stderr.write(`rosterd: there is nothing to resume: the plan was finished at ${updated_at}\n`);
   if (flags.json) io.stdout.write(`${JSON.stringify({ status: 'finished', ...counts })}\n`);
   return isComplete({ counts, heldBack: 0, errors }, flags) ? EXIT.ok : EXIT.failed;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
+import { errorText } from '../../../protocol/errors.ts';
 import { systemClock } from '../../jobs/clock.ts';
 import { formatDuration } from '../../jobs/duration.ts';
 import { runSync, type SyncSummary } from '../../jobs/sync/run-sync.ts';
@@ -89,7 +90,7 @@ async function syncFile(file: string, flags: SyncFlags, { config, credentials }:
   const { stream, totalBytes } = await openSource(file, reportPath, io);
   const report = new ReportFile(reportPath);
   await report.check().catch((error: unknown) => {
-    throw new ConfigError([`the report cannot be written to ${reportPath}: ${messageOf(error)}`]);
+    throw new ConfigError([`the report cannot be written to ${reportPath}: ${errorText(error)}`]);
   });
   const sender = createHttpSender({
     url,
@@ -143,7 +144,7 @@ async function openSource(file: string, reportPath: string, io: CommandIo): Prom
     if (info.isDirectory()) throw new Error('it is a directory');
     return { stream: createReadStream(path, { highWaterMark: 256 * 1024 }), totalBytes: info.isFile() ? info.size : undefined };
   } catch (error) {
-    throw new ConfigError([`${path} cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
   }
 }
 
@@ -180,8 +181,4 @@ function printSummary(summary: SyncSummary, { json, quiet }: SyncFlags, io: Comm
 function exitCode({ status, failed }: SyncSummary): number {
   if (status === 'interrupted') return EXIT.interrupted;
   return status === 'gave-up' || failed > 0 ? EXIT.failed : EXIT.ok;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { errorText } from '../../../protocol/errors.ts';
 import { utf8Bytes } from '../../../protocol/json.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { systemClock } from '../../jobs/clock.ts';
@@ -161,12 +162,12 @@ async function checkOut(out: string, source: string | undefined, io: CommandIo):
     throw new ConfigError([`the plan would overwrite the source ${out}`]);
   const file = await open(out, 'r').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new ConfigError([`the plan cannot be written to ${out}: ${messageOf(error)}`]);
+    throw new ConfigError([`the plan cannot be written to ${out}: ${errorText(error)}`]);
   });
   if (file === undefined) return;
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(256), 0, 256, 0).catch((error: unknown) => {
-      throw new ConfigError([`the plan cannot be written to ${out}: ${messageOf(error)}`]);
+      throw new ConfigError([`the plan cannot be written to ${out}: ${errorText(error)}`]);
     });
     if (bytesRead > 0 && !looksLikePlan(buffer)) throw new ConfigError([`${out} is there already and is no plan; it is not overwritten`]);
   } finally {
@@ -178,7 +179,7 @@ async function readMap(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new ConfigError([`the map ${path} cannot be used: ${messageOf(error)}`]);
+    throw new ConfigError([`the map ${path} cannot be used: ${errorText(error)}`]);
   }
 }
 
@@ -225,8 +226,4 @@ function checkedScope(text: string): string {
 function checkedDatabase(text: string): string {
   if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
   throw new InvalidArgumentError('It must be an address such as postgres://user@host/database.');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,6 @@
 /** A plan in words, and as one JSON object. Pure. */
+
+import { grouped } from '../../jobs/grouped.ts';
 import { type PlanWrite, REMOVALS } from '../../jobs/sync/plan/plan-lines.ts';
 import type { ErrorGroup, FieldCount, PlanSummary } from '../../jobs/sync/plan/plan-types.ts';
 import { EXIT } from '../io.ts';
@@ -82,8 +84,4 @@ function placeOf({ id, line }: PlanWrite): string {
 
 function more(shown: readonly string[], count: number): string {
   return count > shown.length ? [...shown, '…'].join(', ') : shown.join(', ');
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -3,6 +3,7 @@
  */
 import { SingleBar } from 'cli-progress';
 import { formatDuration } from '../../jobs/duration.ts';
+import { grouped } from '../../jobs/grouped.ts';
 import type { SyncProgress } from '../../jobs/sync/run-sync.ts';
 import type { Output } from '../io.ts';
 
@@ -125,8 +126,4 @@ class Bar implements ProgressView {
   end(): void {
     this.#bar.stop();
   }
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }

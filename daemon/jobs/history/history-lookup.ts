@@ -5,8 +5,9 @@
  * the changes on both sides, and by the time from which nothing is missing. Where it goes on before that (the log lost its
  * end, or began anew from a snapshot), what was undone is left out.
  */
+import type { HistoryItem } from '../../../protocol/history-requests.ts';
 import type { Micros } from '../../../protocol/time.ts';
-import { decodeLine, type HistoryItem, type HistoryRecord, hashOf, LINE_BYTES_MAX } from './history-record.ts';
+import { decodeLine, type HistoryRecord, hashOf, LINE_BYTES_MAX } from './history-record.ts';
 import { HistoryDamaged, type Segment } from './history-segment.ts';
 
 export interface HistoryQuestion {

@@ -8,21 +8,9 @@
  * (history-segment.ts).
  */
 import type { Fact, Origin } from '../../../protocol/entry.ts';
+import type { HistoryItem } from '../../../protocol/history-requests.ts';
 import { isObject, parseObject } from '../../../protocol/json.ts';
 import type { Micros } from '../../../protocol/time.ts';
-
-/** What is told of a change. */
-export interface HistoryItem {
-  readonly seq: number;
-  readonly at: Micros;
-  /** That of the fact; `deleted:soft`, `deleted:pruning`, `deleted:hard`; `gap` where changes are missing. */
-  readonly event: string;
-  readonly source?: string;
-  readonly by?: string;
-  readonly client?: string;
-  readonly job?: string;
-  readonly fields?: readonly string[];
-}
 
 /** A change as it is written down. */
 export interface HistoryChange {

@@ -4,6 +4,8 @@
  * Memory is bounded by the read-ahead whatever the length of the source (ids seen excepted). Each user of the source ends
  * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
  */
+
+import { errorText } from '../../../protocol/errors.ts';
 import type { Clock } from '../clock.ts';
 import { Deliverer, type Delivery } from './deliverer.ts';
 import { inOrder } from './in-order.ts';
@@ -114,7 +116,7 @@ class SyncRun {
       work: ({ users }) => this.#deliverer.deliver(users),
       settle: (batch, delivery) => this.#settle(batch, delivery),
       stopping: this.#stopping,
-      onError: (part, error) => this.#giveUp(part === 'source' ? `the source cannot be read: ${messageOf(error)}` : messageOf(error)),
+      onError: (part, error) => this.#giveUp(part === 'source' ? `the source cannot be read: ${errorText(error)}` : errorText(error)),
     });
   }
 
@@ -133,7 +135,7 @@ class SyncRun {
       await this.#addToReport([rest]);
     }
     const reportPath = await this.#deps.report.close().catch((error: unknown) => {
-      this.#reason ??= `the report cannot be written: ${messageOf(error)}`;
+      this.#reason ??= `the report cannot be written: ${errorText(error)}`;
       return undefined;
     });
     const status = this.#reason !== undefined ? 'gave-up' : isInterrupted || counts.notSent > 0 ? 'interrupted' : 'done';
@@ -167,7 +169,7 @@ class SyncRun {
   }
 
   async #addToReport(entries: Parameters<ReportSink['add']>[0]): Promise<void> {
-    await this.#deps.report.add(entries).catch((error: unknown) => this.#giveUp(`the report cannot be written: ${messageOf(error)}`));
+    await this.#deps.report.add(entries).catch((error: unknown) => this.#giveUp(`the report cannot be written: ${errorText(error)}`));
   }
 
   /** The first reason counts; what follows is mostly its consequence. */
@@ -175,8 +177,4 @@ class SyncRun {
     this.#reason ??= reason;
     this.#fatal.abort();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -8,6 +8,7 @@
  *   killed and went on.
  */
 import { setMaxListeners } from 'node:events';
+import { errorText } from '../../../../protocol/errors.ts';
 import { Deliverer } from '../deliverer.ts';
 import { Exchanger, type ExchangerOptions } from '../exchanger.ts';
 import { inOrder } from '../in-order.ts';
@@ -38,8 +39,8 @@ const BATCH_USERS = 100;
 export async function applyPlan(options: ApplyOptions, deps: ApplyDeps): Promise<ApplySummary> {
   const startedMs = deps.clock.now();
   const run = new ApplyRun(options, deps);
-  await run.run().catch((error: unknown) => run.giveUp(messageOf(error)));
-  await run.close().catch((error: unknown) => run.giveUp(messageOf(error)));
+  await run.run().catch((error: unknown) => run.giveUp(errorText(error)));
+  await run.close().catch((error: unknown) => run.giveUp(errorText(error)));
   return { ...run.summary(), elapsedMs: deps.clock.now() - startedMs };
 }
 
@@ -258,12 +259,8 @@ class ApplyRun {
         return true;
       },
       stopping: this.#stopping,
-      onError: (_, error) => this.giveUp(messageOf(error)),
+      onError: (_, error) => this.giveUp(errorText(error)),
     });
     return isAtEnd && !isGap && this.#problems.length === 0;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

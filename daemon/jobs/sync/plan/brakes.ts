@@ -4,6 +4,8 @@
  * A wrong source costs a directory most through whom it does not name. So whatever leaves open who is in the source
  * is no plan at all as long as someone is to be removed for not being in it.
  */
+
+import { grouped } from '../../grouped.ts';
 import type { ErrorGroup, PlanOptions } from './plan-types.ts';
 
 const NOTHING = 'Nothing was planned.';
@@ -104,8 +106,4 @@ function percentAtLeast(part: number, whole: number): string {
 
 function rowsOf(count: number): string {
   return `${grouped(count)} row${count === 1 ? ' has' : 's have'}`;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US');
 }
