@@ -2,17 +2,25 @@
 import { jsonEquals } from '../../protocol/json.ts';
 import type { StoredUser } from '../../protocol/user.ts';
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** Every change moves these, and the memory of the stale-reconnect guard is nobody's business. */
 const NOT_TOLD: ReadonlySet<string> = new Set(['id', 'rev', 'updated_at', 'sent', 'custom']);
+const NONE: ReadonlySet<string> = new Set();
 
 /** Names of the fields that differ, custom data by its keys (`custom.book`), in the order of the record. */
 export function changedFields(before: StoredUser, after: StoredUser): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof StoredUser>;
-  const fields: string[] = [];
-  for (const name of names) if (!NOT_TOLD.has(name) && !jsonEquals(before[name], after[name])) fields.push(name);
+  const fields = differing(before as Fields, after as Fields, NOT_TOLD);
   if (before.custom === after.custom) return fields;
-  for (const key of new Set([...Object.keys(before.custom), ...Object.keys(after.custom)])) {
-    if (!jsonEquals(before.custom[key], after.custom[key])) fields.push(`custom.${key}`);
-  }
+  for (const key of differing(before.custom, after.custom, NONE)) fields.push(`custom.${key}`);
   return fields;
+}
+
+function differing(before: Fields, after: Fields, ignored: ReadonlySet<string>): string[] {
+  const names: string[] = [];
+  for (const name of Object.keys(before)) if (!ignored.has(name) && !jsonEquals(before[name], after[name])) names.push(name);
+  for (const name of Object.keys(after)) {
+    if (!ignored.has(name) && !Object.hasOwn(before, name) && after[name] !== undefined) names.push(name);
+  }
+  return names;
 }

@@ -20,10 +20,6 @@ export interface Handing {
   readonly bytes: Buffer;
   /** Events in it. */
   readonly count: number;
-}
-
-interface Due {
-  readonly handing: Handing;
   /** The state it was routed in. Who has left, or reads the past by now, does not get it from here. */
   readonly state: SubscriberState;
 }
@@ -31,7 +27,7 @@ interface Due {
 interface Round {
   /** Position before everything in it. */
   readonly from: number;
-  readonly due: Map<Subscriber, Due>;
+  readonly due: Map<Subscriber, Handing>;
 }
 
 export interface HandOutOptions {
@@ -65,13 +61,13 @@ export class HandOut {
     const startedMs = this.#options.nowMs();
     if (this.#rounds.length >= ROUNDS_MAX) this.#finishOldest();
     const wasBusy = this.isBusy;
-    const due = new Map<Subscriber, Due>();
+    const due = new Map<Subscriber, Handing>();
     let writes = 1;
     let isOver = false;
     for (const handing of handings) {
       const { subscriber } = handing;
       isOver ||= this.#isOver(startedMs, writes++);
-      if (isOver || this.#awaits(subscriber)) due.set(subscriber, { handing, state: subscriber.state });
+      if (isOver || (wasBusy && this.#awaits(subscriber))) due.set(subscriber, handing);
       else this.#options.hand(handing, from);
     }
     if (due.size > 0) this.#rounds.push({ from, due });
@@ -86,20 +82,23 @@ export class HandOut {
 
   /** Hands out what is on its way to one receiver. */
   settle(subscriber: Subscriber): void {
-    for (const round of this.#rounds) this.#give(round, subscriber);
+    for (const round of this.#rounds) {
+      const handing = round.due.get(subscriber);
+      if (handing !== undefined) this.#give(round, handing);
+    }
   }
 
   #slice(): void {
     const startedMs = this.#options.nowMs();
     let writes = 1;
     for (let [round] = this.#rounds; round !== undefined; [round] = this.#rounds) {
-      for (const subscriber of round.due.keys()) {
+      for (const handing of round.due.values()) {
         if (this.#isOver(startedMs, writes++)) {
           this.#tookMs += this.#options.nowMs() - startedMs;
           setImmediate(() => this.#slice());
           return;
         }
-        this.#give(round, subscriber);
+        this.#give(round, handing);
       }
       this.#rounds.shift();
     }
@@ -114,14 +113,13 @@ export class HandOut {
   #finishOldest(): void {
     const [oldest] = this.#rounds;
     if (oldest === undefined) return;
-    for (const subscriber of oldest.due.keys()) this.#give(oldest, subscriber);
+    for (const handing of oldest.due.values()) this.#give(oldest, handing);
     this.#rounds.shift();
   }
 
-  #give({ from, due }: Round, subscriber: Subscriber): void {
-    const found = due.get(subscriber);
-    due.delete(subscriber);
-    if (found !== undefined && found.state === subscriber.state) this.#options.hand(found.handing, from);
+  #give({ from, due }: Round, handing: Handing): void {
+    due.delete(handing.subscriber);
+    if (handing.state === handing.subscriber.state) this.#options.hand(handing, from);
   }
 
   #idle(): void {

@@ -5,8 +5,9 @@
  * - HB1 A receiver gets every event that concerns it, in order of seq, each once.
  * - HB2 An event is encoded once; receivers that are told the same share the same bytes.
  * - HB3 What one flush has for a socket goes out in one write.
- * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for `gatherMs`, or,
- *       when handing them out takes longer than that, for as long as it took: never more than half of the time goes into writing.
+ * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for `gatherMs`. When
+ *       they come faster than they can be handed out one by one, they are gathered for as long as that took: then no more than
+ *       half of the time goes into writing.
  * - HB5 A receiver whose queue would go over its bound gets nothing more from memory: it is switched to reading the past
  *       (catch-up.ts) and never holds the others up.
  * - HB8 Handing out gives way to everything else every few milliseconds (hand-out.ts).
@@ -67,7 +68,7 @@ export class Hub {
   readonly #behind = new Set<Subscriber>();
   #timer: NodeJS.Timeout | undefined;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
-  #flushTookMs = 0;
+  #gatherMs = 0;
   #flushedSeq: number;
   readonly #handOut: HandOut;
 
@@ -96,8 +97,7 @@ export class Hub {
   /** Sees to it that what was published goes out, at once or with what follows it. While something is on its way, it waits for that. */
   #gather(): void {
     if (this.#timer !== undefined || this.#pending.length === 0 || this.#handOut.isBusy) return;
-    const gatherMs = Math.max(this.#options.gatherMs, Math.min(this.#flushTookMs, GATHER_MS_MAX));
-    const waitMs = this.#flushedAtMs + gatherMs - this.#options.nowMs();
+    const waitMs = this.#flushedAtMs + this.#gatherMs - this.#options.nowMs();
     if (waitMs <= 0) this.flush();
     else this.#timer = setTimeout(() => this.flush(), waitMs);
   }
@@ -131,7 +131,9 @@ export class Hub {
 
   #onIdle(tookMs: number): void {
     this.#flushedAtMs = this.#options.nowMs();
-    this.#flushTookMs = tookMs;
+    // Where no more than one entry came meanwhile, waiting for others would save little.
+    const isPressed = this.#pending.length > 1;
+    this.#gatherMs = isPressed ? Math.max(this.#options.gatherMs, Math.min(tookMs, GATHER_MS_MAX)) : this.#options.gatherMs;
     this.#gather();
   }
 
@@ -142,7 +144,7 @@ export class Hub {
       let bytes: Buffer | undefined;
       for (const subscriber of group.members) {
         bytes ??= joined(told.map((one) => one.frame(subscriber.form, group.decoration)));
-        yield { subscriber, bytes, count: told.length };
+        yield { subscriber, bytes, count: told.length, state: subscriber.state };
       }
     }
     const frames = new Map<Subscriber, Buffer[]>();
@@ -156,7 +158,7 @@ export class Hub {
         else own.push(frame);
       }
     }
-    for (const [subscriber, own] of frames) yield { subscriber, bytes: joined(own), count: own.length };
+    for (const [subscriber, own] of frames) yield { subscriber, bytes: joined(own), count: own.length, state: subscriber.state };
   }
 
   /** Tells who came or went. Not part of the log: a subscriber that is behind is told the state when it has caught up. */

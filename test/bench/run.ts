@@ -20,8 +20,10 @@ const RIGS = [
   'resume',
   'crowd',
   'query',
+  'reconcile',
   'journal-report',
 ];
+const FLAGS = ['--quick', '--large'];
 
 function build(): void {
   console.log('building rosterd …');
@@ -59,8 +61,11 @@ const QUICK_RIGS = RIGS.filter((rig) => rig !== 'journal-report');
 const args = process.argv.slice(2);
 const flags = args.filter((arg) => arg.startsWith('--'));
 const named = args.filter((arg) => !arg.startsWith('--'));
-const unknown = named.filter((name) => !RIGS.includes(name));
-if (unknown.length > 0) throw new Error(`no such rig: ${unknown.join(', ')}; there are ${RIGS.join(', ')}`);
+const unknown = [...named.filter((name) => !RIGS.includes(name)), ...flags.filter((flag) => !FLAGS.includes(flag))];
+if (unknown.length > 0) {
+  console.error(`${unknown.join(' ')}: there is no such rig or flag. Rigs: ${RIGS.join(', ')}; flags: ${FLAGS.join(', ')}`);
+  process.exit(2);
+}
 build();
 const reports: Report[] = [];
 const startMs = performance.now();

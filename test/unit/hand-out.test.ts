@@ -40,7 +40,7 @@ function bench(count: number) {
 }
 
 function* handings(receivers: readonly Subscriber[], text: string): Generator<Handing, void> {
-  for (const subscriber of receivers) yield { subscriber, bytes: Buffer.from(text), count: 1 };
+  for (const subscriber of receivers) yield { subscriber, bytes: Buffer.from(text), count: 1, state: subscriber.state };
 }
 
 test('HB8 many receivers are served in slices between which others have their turn', async () => {
