@@ -20,6 +20,20 @@ const FRAMES_KEPT = 4;
 
 const STATES: ReadonlySet<string> = new Set(['user.updated', 'user.deactivated', 'user.reactivated', 'user.deleted']);
 
+interface Body {
+  readonly dialect: EventDialect;
+  readonly json: string;
+}
+
+interface Framed {
+  readonly form: EventForm;
+  readonly decoration: string;
+  readonly frame: Buffer;
+}
+
+/** Most events are told in one form only: a map for each of them would be most of what they weigh. */
+const NOTHING: readonly never[] = [];
+
 export class LiveEvent {
   readonly seq: number;
   readonly type: string;
@@ -32,8 +46,8 @@ export class LiveEvent {
   readonly online: boolean;
   readonly #fact: UserChange['fact'];
   readonly #at: Micros;
-  readonly #bodies = new Map<EventDialect, string>();
-  readonly #frames = new Map<string, Buffer>();
+  #bodies: readonly Body[] = NOTHING;
+  #frames: readonly Framed[] = NOTHING;
 
   constructor(change: UserChange, type: string, at: Micros, aside: Aside, knowsBefore: boolean) {
     this.seq = change.seq;
@@ -64,12 +78,10 @@ export class LiveEvent {
 
   /** The frame for a receiver whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
   frame(form: EventForm, decoration: string): Buffer {
-    const key = `${form}${decoration}`;
-    const kept = this.#frames.get(key);
-    if (kept !== undefined) return kept;
+    for (const kept of this.#frames) if (kept.form === form && kept.decoration === decoration) return kept.frame;
     const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
     const frame = framed(form, `${body}}`);
-    if (this.#frames.size < FRAMES_KEPT) this.#frames.set(key, frame);
+    if (this.#frames.length < FRAMES_KEPT) this.#frames = [...this.#frames, { form, decoration, frame }];
     return frame;
   }
 
@@ -81,11 +93,10 @@ export class LiveEvent {
 
   /** The JSON of the event without its closing brace. */
   #body(dialect: EventDialect): string {
-    const kept = this.#bodies.get(dialect);
-    if (kept !== undefined) return kept;
-    const body = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online: this.online }, dialect)).slice(0, -1);
-    this.#bodies.set(dialect, body);
-    return body;
+    for (const kept of this.#bodies) if (kept.dialect === dialect) return kept.json;
+    const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online: this.online }, dialect)).slice(0, -1);
+    this.#bodies = [...this.#bodies, { dialect, json }];
+    return json;
   }
 }
 

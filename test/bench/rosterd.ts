@@ -12,6 +12,9 @@ export const MAIN = process.env.ROSTERD_BENCH_MAIN ?? resolve(import.meta.dirnam
 export const API_KEY = 'bench-key';
 export const API_SECRET = 'bench-secret-that-is-long-enough-for-anything';
 
+/** As `npm start` gives it to Node. */
+const NODE_FLAGS = ['--max-semi-space-size=32'];
+
 const sign = (input: string): string => createHmac('sha256', API_SECRET).update(input).digest('base64url');
 
 export const SERVER_TOKEN = encodeToken({ server: true }, sign);
@@ -37,7 +40,7 @@ export class Rosterd {
     if (!existsSync(MAIN)) throw new Error('rosterd is not built: npm run build');
     const directory = data ?? (await mkdtemp(join(process.env.ROSTERD_BENCH_DIR ?? tmpdir(), 'rosterd-bench-')));
     const server = await ServerProcess.spawn({
-      args: [MAIN, 'serve', '--listen', '127.0.0.1:0', '--data', directory, '--drain-ms', '0', ...flags],
+      args: [...NODE_FLAGS, MAIN, 'serve', '--listen', '127.0.0.1:0', '--data', directory, '--drain-ms', '0', ...flags],
       env: { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET },
       // To a file, as an operator would: what is logged by default is part of the cost.
       errorLog: join(directory, 'log.ndjson'),

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openDataDirectory } from '../../store/data-dir.ts';
+import { command } from '../support/backup-kit.ts';
 import { HookReceiver } from '../support/hook-receiver.ts';
 import { RosterdProcess } from '../support/process.ts';
 import { seeded, testOption } from '../support/random.ts';
@@ -292,6 +293,45 @@ test('WH15 LG12 beyond the bound the log is trimmed all the same, and the loss i
   );
   assert.ok(levels.includes('held-segment-removed'));
   to.checkOrder();
+});
+
+test('WH18 BK8 restored from a backup, a webhook begins with the new history: what it had not been sent is told as lost', async (t) => {
+  const cwd = await temporaryDirectory();
+  const to = await receiver(t);
+  const first = await start(t);
+  await setHook(first, to.url);
+  await first.upsert({ id: 'sent' });
+  await to.until(() => to.taken.length === 1);
+  await hookUntil(first, ({ lag }) => lag <= 1);
+  await to.die();
+  await first.upsert({ id: 'unsent-1' }, { id: 'unsent-2' });
+  const made = await command(cwd, ['backup', 'a.ndjson.gz', '--url', first.daemon.url]);
+  assert.equal(made.code, 0, made.err);
+  await first.stop();
+  const restored = await command(cwd, ['restore', 'a.ndjson.gz', '--data', 'new']);
+  assert.equal(restored.code, 0, restored.err);
+
+  await to.live();
+  const lines: string[] = [];
+  const second = await start(t, { data: join(cwd, 'new'), onLog: (line) => lines.push(line) });
+  const told = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes('the history began anew'));
+  assert.deepEqual(
+    told.map(({ hook, level }) => [hook, level]),
+    [['main', 50]],
+  );
+  const lost = (await hooks(second))[0].lost;
+  assert.ok(lost >= 2, `${lost} are lost`);
+  await second.upsert({ id: 'after' });
+  await to.until(() => to.taken.some(({ user }) => user === 'after'));
+  assert.deepEqual(
+    to.taken.map(({ user }) => user),
+    ['sent', 'after'],
+  );
+  // Told once: a second start goes on where the first one was.
+  await hookUntil(second, ({ lag }) => lag <= 1);
+  await second.stop();
+  const third = await start(t, { data: join(cwd, 'new') });
+  assert.equal((await hooks(third))[0].lost, lost);
 });
 
 test('WH21 no secret, token, address or body is in any log line', async (t) => {
