@@ -146,7 +146,7 @@ export class BackupReader {
     const all = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     const end = all.lastIndexOf(NEWLINE);
     const lastLine = end < 1 ? 0 : all.lastIndexOf(NEWLINE, end - 1) + 1;
-    if (this.#sums.bytes === 0 && lastLine === 0 && all.length > HEADER_BYTES_MAX) throw this.#damaged(NO_HEADER, 0);
+    if (this.#sums.bytes === 0 && !startsWithin(all, HEADER_BYTES_MAX)) throw this.#damaged(NO_HEADER, 0);
     if (all.length - lastLine > LINE_BYTES_MAX) throw this.#damaged('a line is too long', this.#sums.bytes + lastLine);
     // A copy: whoever handed the chunk over may fill it again.
     this.#held = Buffer.from(all.subarray(lastLine));
@@ -228,6 +228,11 @@ export class BackupReader {
   #damaged(reason: string, offset?: number): BackupDamaged {
     return new BackupDamaged(this.#file, reason, offset);
   }
+}
+
+/** Whether the first line ends within so many bytes, or may still do. */
+function startsWithin(bytes: Buffer, max: number): boolean {
+  return bytes.length <= max || bytes.subarray(0, max).includes(NEWLINE);
 }
 
 function parseList(text: string): readonly unknown[] | undefined {

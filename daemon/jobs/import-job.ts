@@ -7,6 +7,7 @@
  *       user in exactly one count. A user that the directory refuses does not keep the others out.
  * - IM3 `insert` leaves users that exist as they are; `upsert` replaces them, or adds to their custom data (`merge_custom`).
  * - IM4 An import that was interrupted goes on where it was; what was brought meanwhile is brought again, which changes nothing.
+ * - IM12 Live connects do not wait for an import: after every batch it leaves the directory to others for as long as that took.
  * - IM5 Errors are all counted, and the first 100 listed in `result.errors` with their place in the file.
  */
 
@@ -26,6 +27,7 @@ import { BrokenList, readItems } from './sync/item-reader.ts';
 import type { Remainder, ReportSink } from './sync/report-sink.ts';
 import { runSync, type SyncProgress, type SyncSummary } from './sync/run-sync.ts';
 import { BATCH_LIMITS, type Failure, readBatches, type SourceFormat } from './sync/source.ts';
+import type { Send } from './sync/transport.ts';
 
 export interface ImportOptions {
   readonly roster: Pick<Roster, 'directory' | 'submit'>;
@@ -163,15 +165,12 @@ class ImportJob {
       saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
     };
     let line = before.done ?? 0;
+    const change = mode === 'insert' ? { existing: 'keep' as const } : { existing: 'replace' as const, mergeCustom: merge_custom ?? false };
     const summary = await runSync(
       { concurrency: 1, retryForMs: PATIENCE_MS, format: this.#format(before.done) },
       {
         source: upload.stream,
-        send: createInsideSender(
-          roster,
-          mode === 'insert' ? { existing: 'keep' } : { existing: 'replace', mergeCustom: merge_custom ?? false },
-          id,
-        ),
+        send: givingWay(createInsideSender(roster, change, id), clock),
         clock,
         random,
         report: errors,
@@ -209,6 +208,16 @@ class ImportJob {
     };
     return { split: readItems, check: (value) => checkItem(value, rules), afterLine };
   }
+}
+
+/** IM12. When others make its batches take longer, the pauses grow with them. */
+function givingWay(send: Send, clock: Clock): Send {
+  return async (text, signal) => {
+    const startMs = clock.now();
+    const answer = await send(text, signal);
+    await clock.sleep(clock.now() - startMs, signal);
+    return answer;
+  };
 }
 
 /** The first errors of an import, and how many there are. */

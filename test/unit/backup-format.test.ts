@@ -62,6 +62,13 @@ test('BK3 the lines between header and trailer come out as they went in', async 
   assert.equal(Buffer.concat(seen).toString(), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 });
 
+test('BK3 the first line may be long: a daemon that has worked remembers many entries', async () => {
+  const [, ...others] = someLines();
+  const entries = Array.from({ length: 4_096 }, (_, index) => `entry-${index}-0123456789abcdef0123456789abcdef`);
+  const bytes = await backupOf([{ state: { time: 1, app: {}, app_seq: 0, entries } }, ...others]);
+  for (const size of [4_097, 16 * 1024, 64 * 1024, bytes.length]) assert.equal((await check(bytes, size)).users, 3, `in pieces of ${size}`);
+});
+
 test('BK3 a directory without users has a backup too', async () => {
   const { users, content, revisions } = await check(await backupOf(someLines(0).slice(0, 1)));
   assert.deepEqual([users, content, revisions], [0, `0-${'0'.repeat(64)}`, `0-${'0'.repeat(16)}`]);
