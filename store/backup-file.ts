@@ -1,14 +1,14 @@
 /**
- * Backups as files. A backup is there under its name only when it is whole and durable: it is written to `<file>.part`, checked
- * while it is written, synced, renamed, and the directory is synced. Reading checks the same, compressed or not.
+ * Backups as files. A backup is there under its name only when it is whole and durable: it is written to `<file>.<pid>.part`,
+ * checked while it is written, synced, renamed, and the directory is synced. Reading checks the same, compressed or not.
  */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { BackupDamaged, BackupReader, type BackupSummary } from './backup-codec.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile, removeIfThere, toError, writeFully } from './file-system.ts';
+import { isRunning } from './lock.ts';
 
-const PART_SUFFIX = '.part';
 const READ_BYTES = 256 * 1024;
 /** Synced every so often, so that the end does not wait for everything. */
 const SYNC_BYTES = 32 * 1024 * 1024;
@@ -37,7 +37,9 @@ export async function writeBackup(
 ): Promise<WrittenBackup> {
   const directory = dirname(path);
   await refuseExisting(fileSystem, path, force);
-  const part = path + PART_SUFFIX;
+  // Two at once, such as one that began before the last had ended, do not write into each other.
+  const part = `${path}.${process.pid}.part`;
+  await removeLeftovers(fileSystem, path);
   const file = await fileSystem.create('backup-create', part);
   let isOpen = true;
   try {
@@ -61,6 +63,15 @@ export async function writeBackup(
 async function refuseExisting(fileSystem: FileSystem, path: string, force: boolean): Promise<void> {
   if (force) return;
   if ((await fileSystem.list(dirname(path))).includes(basename(path))) throw new BackupExists(path);
+}
+
+/** Parts of processes that were killed. */
+async function removeLeftovers(fileSystem: FileSystem, path: string): Promise<void> {
+  const start = `${basename(path)}.`;
+  for (const name of await fileSystem.list(dirname(path))) {
+    const pid = name.startsWith(start) ? /^(\d+)\.part$/.exec(name.slice(start.length))?.[1] : undefined;
+    if (pid !== undefined && !isRunning(Number(pid))) await removeIfThere(fileSystem, 'backup-remove', join(dirname(path), name));
+  }
 }
 
 class WrittenFile {

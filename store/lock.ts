@@ -147,7 +147,8 @@ async function isAlive(file: string, owner: Owner, me: Owner): Promise<boolean> 
   return heartbeatMoves(file);
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process of this machine has that id. */
+export function isRunning(pid: number): boolean {
   // Signals to pid 0 and below go to groups.
   if (pid <= 0) return false;
   try {

@@ -18,6 +18,9 @@ import { command } from '../support/backup-kit.ts';
 import { temporaryDirectory } from '../support/store-temp.ts';
 import { API_KEY, serverToken, World } from '../support/world.ts';
 
+/** More than any system gives to a process. */
+const NO_PID = 2 ** 22 + 1;
+
 interface Facts {
   readonly [name: string]: string | number;
 }
@@ -332,7 +335,7 @@ test('BK3 BK8 a damaged backup is named, and nothing of it is restored', async (
   }
 });
 
-test('BK6 BK8 wrong use and wrong input are told, and harm nothing', async (t) => {
+test('BK5 BK6 BK8 wrong use and wrong input are told, and harm nothing', async (t) => {
   const cwd = await temporaryDirectory();
   const data = join(cwd, 'data');
   const world = await World.start(t, { data });
@@ -397,7 +400,13 @@ test('BK6 BK8 wrong use and wrong input are told, and harm nothing', async (t) =
     [],
   );
   assert.equal((await stat(join(cwd, 'a.ndjson'))).mode & 0o077, 0, 'only its owner may read a backup');
+  // Of two at once, none writes into the part of the other; what one that was killed left is removed.
+  for (const pid of [process.ppid, NO_PID]) await writeFile(join(cwd, `a.ndjson.${pid}.part`), 'half');
   await facts(cwd, 'backup', 'a.ndjson', '--force', '--url', url);
+  assert.deepEqual(
+    (await readdir(cwd)).filter((name) => name.endsWith('.part')),
+    [`a.ndjson.${process.ppid}.part`],
+  );
 
   // A daemon does not start where a restore was not finished; restoring again finishes it.
   await assert.rejects(openDataDirectory(join(cwd, 'half')), /a restore was begun in it and not finished; run "rosterd restore" again/);

@@ -35,7 +35,7 @@ function addBackup(program: Command, io: CommandIo, exit: Exit, { addSettings, l
   command.addHelpText(
     'after',
     `
-The file appears under its name only when it is whole, checked and on the disk; until then it is <file>.part.
+The file appears under its name only when it is whole, checked and on the disk; until then it is <file>.<pid>.part.
 It holds users, deleted ids, settings, roles, groups, tasks, activities and usage. It does not hold the API key and secret
 (credentials.json: keep a copy of it), files of exports and imports, and the history of events.
 
