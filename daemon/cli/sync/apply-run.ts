@@ -168,7 +168,10 @@ async function openPlan(path: string): Promise<PlanFile> {
 }
 
 async function resumed(before: Checkpoint | 'none', planPath: string | undefined, { paths, io, flags }: Context): Promise<Found> {
-  if (before === 'none') throw new ConfigError([`there is nothing to resume: there is no checkpoint ${paths.checkpoint}, so nothing was written yet; leave out --resume`]);
+  if (before === 'none')
+    throw new ConfigError([
+      `there is nothing to resume: there is no checkpoint ${paths.checkpoint}; a run that ended before its first one wrote nothing, so leave out --resume`,
+    ]);
   if (planPath === undefined && !before.is_plan_temporary)
     throw new ConfigError([`the checkpoint ${paths.checkpoint} is of the plan ${before.plan_path}; name that`]);
   const plan = await openPlan(planPath ?? before.plan_path);
