@@ -7,8 +7,8 @@
  *       user in exactly one count. A user that the directory refuses does not keep the others out.
  * - IM3 `insert` leaves users that exist as they are; `upsert` replaces them, or adds to their custom data (`merge_custom`).
  * - IM4 An import that was interrupted goes on where it was; what was brought meanwhile is brought again, which changes nothing.
- * - IM12 Live connects do not wait for an import: after every batch it leaves the directory to others for as long as that took.
  * - IM5 Errors are all counted, and the first 100 listed in `result.errors` with their place in the file.
+ * - IM12 Live connects do not wait for an import: after every batch it leaves the directory to others for as long as that took.
  */
 
 import type { ImportTask } from '../../protocol/docs.ts';
@@ -45,6 +45,8 @@ const PROGRESS_MS = 1_000;
 /** An import waits so long for a directory that cannot store anything. */
 const PATIENCE_MS = 24 * 3_600_000;
 const REASON_CHARS_MAX = 300;
+/** However long a batch took, and whatever the clock was set to meanwhile. */
+const PAUSE_MS_MAX = 1_000;
 
 /** What an import tells of itself in `result`. */
 interface Report {
@@ -215,7 +217,7 @@ function givingWay(send: Send, clock: Clock): Send {
   return async (text, signal) => {
     const startMs = clock.now();
     const answer = await send(text, signal);
-    await clock.sleep(clock.now() - startMs, signal);
+    await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), signal);
     return answer;
   };
 }
