@@ -222,7 +222,7 @@ export class Follower {
     );
   }
 
-  #page({ users, more, seq, gone }: Frame): void {
+  #page({ users, more, gone }: Frame): void {
     this.heard++;
     if (gone !== undefined) this.gone++;
     for (const user of users) {
@@ -236,7 +236,7 @@ export class Follower {
       return;
     }
     this.#isComplete = true;
-    this.#moveTo(seq);
+    // The position stays: on a resumed connection, what came before the snapshot may still be on its way.
   }
 
   #event(frame: Frame): void {
