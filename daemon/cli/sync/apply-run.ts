@@ -4,9 +4,10 @@ import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/errors.ts';
 import { systemClock } from '../../jobs/clock.ts';
 import { applyPlan } from '../../jobs/sync/apply/apply-plan.ts';
-import type { ApplySummary } from '../../jobs/sync/apply/apply-types.ts';
+import { type ApplySummary, sumOf } from '../../jobs/sync/apply/apply-types.ts';
 import type { Checkpoint } from '../../jobs/sync/apply/checkpoint.ts';
 import { looksLikePlan, PlanFile, PlanFileError } from '../../jobs/sync/plan/plan-file.ts';
+import { changesOf } from '../../jobs/sync/plan/plan-lines.ts';
 import { type ClientSettings, daemonUrl } from '../client-options.ts';
 import { ConfigError } from '../config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
@@ -264,7 +265,5 @@ async function openReport(resume: Checkpoint | undefined, { flags, paths }: Cont
 }
 
 function usersLeft({ trailer }: PlanFile, resume: Checkpoint | undefined): number {
-  const { create, update, deactivate, soft_delete, hard_delete } = trailer.counts;
-  const done = Object.values(resume?.counts ?? {}).reduce((sum: number, count: number) => sum + count, 0);
-  return create + update + deactivate + soft_delete + hard_delete - done;
+  return changesOf(trailer.counts) - (resume === undefined ? 0 : sumOf(resume.counts));
 }

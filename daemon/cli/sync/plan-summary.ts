@@ -1,7 +1,7 @@
 /** A plan in words, and as one JSON object. Pure. */
 
 import { grouped } from '../../jobs/grouped.ts';
-import { type PlanWrite, REMOVALS } from '../../jobs/sync/plan/plan-lines.ts';
+import { changesOf, type PlanWrite, REMOVALS } from '../../jobs/sync/plan/plan-lines.ts';
 import type { ErrorGroup, FieldCount, PlanSummary } from '../../jobs/sync/plan/plan-types.ts';
 import { EXIT } from '../io.ts';
 
@@ -16,10 +16,6 @@ export function planExitCode({ status, counts }: PlanSummary): number {
   if (status === 'interrupted') return PLAN_EXIT.interrupted;
   if (status !== 'planned' || counts.errors > 0) return PLAN_EXIT.wrong;
   return changesOf(counts) > 0 ? PLAN_EXIT.changes : PLAN_EXIT.nothing;
-}
-
-function changesOf({ create, update, deactivate, soft_delete, hard_delete }: PlanSummary['counts']): number {
-  return create + update + deactivate + soft_delete + hard_delete;
 }
 
 /** Lines for people, each with its end. */

@@ -13,14 +13,15 @@ import { Deliverer } from '../deliverer.ts';
 import { Exchanger, type ExchangerOptions } from '../exchanger.ts';
 import { inOrder } from '../in-order.ts';
 import { Pacer } from '../pacer.ts';
+import { changesOf, removalsOf } from '../plan/plan-lines.ts';
 import type { AskRequest } from '../plan/plan-types.ts';
 import { Throttle } from '../throttle.ts';
 import type { Answer } from '../transport.ts';
 import {
-  type ApplyCounts,
   type ApplyDeps,
   type ApplyOptions,
   type ApplySummary,
+  type ApplyTotals,
   NO_RESULTS,
   type ReportEntry,
   type StaleUser,
@@ -44,8 +45,6 @@ export async function applyPlan(options: ApplyOptions, deps: ApplyDeps): Promise
   return { ...run.summary(), elapsedMs: deps.clock.now() - startedMs };
 }
 
-type Counts = { -readonly [Name in keyof ApplyCounts]: number };
-
 class ApplyRun {
   readonly #options: ApplyOptions;
   readonly #deps: ApplyDeps;
@@ -59,7 +58,7 @@ class ApplyRun {
   readonly #stopping: AbortSignal;
   readonly #throttle: Throttle | undefined;
   readonly #batchUsers: number;
-  readonly #counts: Counts;
+  readonly #counts: ApplyTotals;
   readonly #total: number;
   readonly #before: number;
   #at: number;
@@ -90,8 +89,7 @@ class ApplyRun {
     this.#batchUsers = Math.max(1, Math.min(BATCH_USERS, Math.floor(usersPerSecond ?? BATCH_USERS)));
     this.#counts = { ...(options.resume?.counts ?? NO_RESULTS) };
     this.#at = options.resume?.at ?? 1;
-    const { create, update, deactivate, soft_delete, hard_delete } = plan.trailer.counts;
-    this.#total = create + update + deactivate + soft_delete + hard_delete;
+    this.#total = changesOf(plan.trailer.counts);
     this.#before = sumOf(this.#counts);
   }
 
@@ -147,8 +145,7 @@ class ApplyRun {
   }
 
   #removals(): number {
-    const { deactivate, soft_delete, hard_delete } = this.#deps.plan.trailer.counts;
-    return deactivate + soft_delete + hard_delete;
+    return removalsOf(this.#deps.plan.trailer.counts);
   }
 
   /** Whether the plan may be applied. */
@@ -237,7 +234,7 @@ class ApplyRun {
     readonly batches: AsyncGenerator<Batch>;
     readonly work: (batch: Batch) => Promise<Result>;
     /** The lines of the report; adds to the counts. */
-    readonly entries: (batch: Batch, result: Result, counts: Counts) => readonly ReportEntry[];
+    readonly entries: (batch: Batch, result: Result, counts: ApplyTotals) => readonly ReportEntry[];
   }): Promise<boolean> {
     let isGap = false;
     const isAtEnd = await inOrder({

@@ -18,6 +18,9 @@ export interface ApplyCounts {
   readonly failed: number;
 }
 
+/** Counts that grow. */
+export type ApplyTotals = { -readonly [Name in keyof ApplyCounts]: number };
+
 export const NO_RESULTS: ApplyCounts = {
   created: 0,
   updated: 0,

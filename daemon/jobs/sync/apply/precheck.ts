@@ -9,7 +9,7 @@ import type { Exchanger } from '../exchanger.ts';
 import { inOrder } from '../in-order.ts';
 import type { Pacer } from '../pacer.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
-import type { PlanWrite, Removal } from '../plan/plan-lines.ts';
+import { type PlanWrite, type Removal, removalsOf } from '../plan/plan-lines.ts';
 import type { PlanServer } from '../plan/plan-types.ts';
 import { isPrecondition, messageOf } from '../refusal.ts';
 import type { SourceUser } from '../source.ts';
@@ -73,8 +73,7 @@ export async function precheck(options: PrecheckOptions): Promise<Prechecked> {
   // Nothing was written at all since: no user can have changed.
   if (found.seq === base.seq) return FINE;
   // Writes tell who is as the plan wants them already, removals do not.
-  const { deactivate, soft_delete, hard_delete } = plan.trailer.counts;
-  if (ifUnchanged && deactivate + soft_delete + hard_delete === 0) return FINE;
+  if (ifUnchanged && removalsOf(plan.trailer.counts) === 0) return FINE;
   return await checkUsers(options);
 }
 

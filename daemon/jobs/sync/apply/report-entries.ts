@@ -2,11 +2,9 @@
 import type { Delivery } from '../deliverer.ts';
 import type { Removal } from '../plan/plan-lines.ts';
 import type { Failure } from '../source.ts';
-import type { ApplyCounts, ReportEntry } from './apply-types.ts';
+import type { ApplyTotals, ReportEntry } from './apply-types.ts';
 import type { RemovalBatch, WriteBatch } from './plan-batches.ts';
 import type { Removed } from './remover.ts';
-
-type Counts = { -readonly [Name in keyof ApplyCounts]: number };
 
 const REMOVED: Readonly<Record<Removal, 'deactivated' | 'soft_deleted' | 'hard_deleted'>> = {
   deactivate: 'deactivated',
@@ -18,7 +16,7 @@ const REMOVED: Readonly<Record<Removal, 'deactivated' | 'soft_deleted' | 'hard_d
 const NOT_FOUND = 16;
 
 /** Adds to `counts`. */
-export function writeEntries({ users, fields, errors }: WriteBatch, delivery: Delivery, counts: Counts): ReportEntry[] {
+export function writeEntries({ users, fields, errors }: WriteBatch, delivery: Delivery, counts: ApplyTotals): ReportEntry[] {
   const results = new Map<string, 'created' | 'updated' | 'unchanged' | 'sent'>();
   for (const result of ['created', 'updated', 'unchanged', 'sent'] as const) for (const id of delivery[result]) results.set(id, result);
   const refused = new Map(delivery.failures.map((failure) => [failure.id, failure]));
@@ -40,7 +38,7 @@ export function writeEntries({ users, fields, errors }: WriteBatch, delivery: De
 }
 
 /** Adds to `counts`. */
-export function removalEntries({ removal, users }: RemovalBatch, removed: Removed, counts: Counts): ReportEntry[] {
+export function removalEntries({ removal, users }: RemovalBatch, removed: Removed, counts: ApplyTotals): ReportEntry[] {
   const [done, sent] = [new Set(removed.done), new Set(removed.sent)];
   const refused = new Map(removed.failures.map((failure) => [failure.id, failure]));
   const entries: ReportEntry[] = [];
@@ -56,7 +54,7 @@ export function removalEntries({ removal, users }: RemovalBatch, removed: Remove
   return entries;
 }
 
-function refusedEntry(id: string, { line, code, reason }: Failure, isKept: boolean, counts: Counts): ReportEntry {
+function refusedEntry(id: string, { line, code, reason }: Failure, isKept: boolean, counts: ApplyTotals): ReportEntry {
   counts[isKept ? 'changed_meanwhile' : 'failed']++;
   return isKept ? { id, result: 'changed_meanwhile', line, reason } : { id, result: 'failed', line, code, reason };
 }

@@ -18,6 +18,7 @@ import {
   type PlanCounts,
   type PlanHeader,
   type PlanLine,
+  type PlanTotals,
   type PlanTrailer,
 } from './plan-lines.ts';
 
@@ -39,7 +40,7 @@ export class PlanWriter {
   readonly #partPath: string;
   readonly #file: FileHandle;
   readonly #hash: Hash = createHash('sha256');
-  readonly #counts: { -readonly [Name in keyof PlanCounts]: number } = { ...NO_COUNTS };
+  readonly #counts: PlanTotals = { ...NO_COUNTS };
   #waiting: string[] = [];
   #waitingChars = 0;
 
@@ -160,7 +161,7 @@ export function looksLikePlan(firstBytes: Buffer): boolean {
 
 async function verify(path: string, file: FileHandle): Promise<{ header: PlanHeader; trailer: PlanTrailer }> {
   const hash = createHash('sha256');
-  const counts: Record<keyof PlanCounts, number> = { ...NO_COUNTS };
+  const counts: PlanTotals = { ...NO_COUNTS };
   let header: PlanHeader | undefined;
   let trailer: PlanTrailer | undefined;
   for await (const raws of rawLines(file)) {

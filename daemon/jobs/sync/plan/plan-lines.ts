@@ -114,6 +114,19 @@ export const COUNT_NAMES = [
   'errors',
 ] as const;
 
+/** Users to whom something would happen. */
+export function changesOf(counts: PlanCounts): number {
+  return counts.create + counts.update + removalsOf(counts);
+}
+
+/** Those of them who would be removed. */
+export function removalsOf({ deactivate, soft_delete, hard_delete }: PlanCounts): number {
+  return deactivate + soft_delete + hard_delete;
+}
+
+/** Counts that grow. */
+export type PlanTotals = { -readonly [Name in keyof PlanCounts]: number };
+
 /** The count that a line adds one to. */
 export function countOf(
   line: PlanError | Pick<PlanWrite | PlanRemoval, 'do'>,

@@ -1,5 +1,5 @@
 /** What a person is told of a plan: counts, the most frequent errors and fields, and the first examples. Bounded, whatever its length. Pure. */
-import { countOf, NO_COUNTS, type PlanCounts, type PlanError, type PlanWrite, type Removal } from './plan-lines.ts';
+import { countOf, NO_COUNTS, type PlanError, type PlanTotals, type PlanWrite, type Removal } from './plan-lines.ts';
 import type { ErrorGroup, FieldCount, PlanSummary } from './plan-types.ts';
 
 const EXAMPLES = 3;
@@ -9,8 +9,6 @@ const GROUPS_SHOWN = 10;
 const KINDS_MAX = 1_000;
 const OTHERS = 'others';
 
-type Counts = { -readonly [Name in keyof PlanCounts]: number };
-
 interface Group {
   readonly reason: string;
   count: number;
@@ -18,7 +16,7 @@ interface Group {
 }
 
 export class Tally {
-  readonly counts: Counts = { ...NO_COUNTS };
+  readonly counts: PlanTotals = { ...NO_COUNTS };
   readonly #groups = new Map<string, Group>();
   readonly #fields = new Map<string, { changed: number; removed: number }>();
   readonly #create: PlanWrite[] = [];
