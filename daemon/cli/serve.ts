@@ -32,10 +32,12 @@ import { LiveBackups } from './backup/live-backups.ts';
 import type { Config } from './config.ts';
 import type { Credentials } from './credentials.ts';
 import { type CommandIo, EXIT } from './io.ts';
+import { LogDestination } from './log-destination.ts';
 import { packageVersion } from './version.ts';
 
 /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
+const STDERR = 2;
 /** Requests that are being answered at a stop have so long to end. */
 const LAST_ANSWERS_MS = 10_000;
 /** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no goodbye. */
@@ -258,7 +260,9 @@ function logStoreEvent(logger: Logger, event: StoreEvent): void {
 
 /** `rosterd serve`: runs until it is interrupted. Resolves with the exit code. */
 export async function serve(config: Config, credentials: Credentials, openStore: OpenStore, io: CommandIo): Promise<number> {
-  const logger = pino({ level: config.logLevel }, pino.destination(2));
+  const log = new LogDestination(STDERR);
+  process.once('exit', () => log.flushNow());
+  const logger = pino({ level: config.logLevel }, log);
   let finish: (code: number) => void = () => {};
   const finished = new Promise<number>((resolve) => {
     finish = resolve;

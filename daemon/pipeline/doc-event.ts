@@ -7,7 +7,8 @@ import { type DocLookups, renderDocEvent } from '../../protocol/doc-event.ts';
 import type { DocEventType, DocFact } from '../../protocol/docs.ts';
 import type { Entry } from '../../protocol/entry.ts';
 import type { Micros } from '../../protocol/time.ts';
-import { dialectOf, type EventForm, framed } from './event-form.ts';
+import { dialectOf, type EventForm, wrapped } from './event-form.ts';
+import { textFrame } from './frame.ts';
 import type { Notice } from './interest.ts';
 import type { Concerned } from './router.ts';
 
@@ -46,15 +47,24 @@ export class DocEvent implements Notice, Concerned {
     return OVERHEAD_BYTES + 2 * JSON.stringify(this.#fact).length;
   }
 
-  /** See `LiveEvent.frame`. */
+  /** See `LiveEvent.text`. */
+  text(form: EventForm, decoration: string): string {
+    const json = JSON.stringify(renderDocEvent(this.#fact, this.seq, this.#at, dialectOf(form), this.#lookups));
+    return wrapped(form, `${json.slice(0, -1)}${decoration}}`);
+  }
+
   frame(form: EventForm, decoration: string): Buffer {
     const key = `${form}${decoration}`;
     const kept = this.#frames.get(key);
     if (kept !== undefined) return kept;
-    const json = JSON.stringify(renderDocEvent(this.#fact, this.seq, this.#at, dialectOf(form), this.#lookups));
-    const frame = framed(form, `${json.slice(0, -1)}${decoration}}`);
+    const frame = textFrame(this.text(form, decoration));
     if (this.type !== 'export.users.success' && this.#frames.size < FRAMES_KEPT) this.#frames.set(key, frame);
     return frame;
+  }
+
+  /** See `LiveEvent.release`. */
+  release(): void {
+    this.#frames.clear();
   }
 }
 

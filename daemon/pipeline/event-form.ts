@@ -3,8 +3,6 @@
  * wrapped in. A WebSocket takes it as it is, Socket.IO inside an event packet of its protocol; both inside a text frame.
  */
 import type { EventDialect } from '../../protocol/event.ts';
-import { textFrame } from './frame.ts';
-
 export type EventForm = EventDialect | `io ${EventDialect}`;
 
 const DIALECTS: Readonly<Record<EventForm, EventDialect>> = {
@@ -20,7 +18,7 @@ export function dialectOf(form: EventForm): EventDialect {
   return DIALECTS[form];
 }
 
-/** One frame holding the JSON. `42` is an Engine.IO message with a Socket.IO event in the main namespace. */
-export function framed(form: EventForm, json: string): Buffer {
-  return textFrame(form.startsWith('io ') ? `42["event",${json}]` : json);
+/** What a frame holds for this JSON. `42` is an Engine.IO message with a Socket.IO event in the main namespace. */
+export function wrapped(form: EventForm, json: string): string {
+  return form.startsWith('io ') ? `42["event",${json}]` : json;
 }

@@ -9,20 +9,39 @@ const FINAL_TEXT = 0x81;
 /** One text frame holding `text`. */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
-  const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(header + length);
-  frame[0] = FINAL_TEXT;
-  if (header === 2) frame[1] = length;
-  else if (header === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeUInt32BE(0, 2);
-    frame.writeUInt32BE(length, 6);
-  }
-  frame.write(text, header, 'utf8');
+  const frame = Buffer.allocUnsafe(headerBytes(length) + length);
+  writeFrame(frame, 0, text, length);
   return frame;
+}
+
+/** Text frames one after the other, in one buffer. */
+export function textFrames(texts: readonly string[]): Buffer {
+  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const frames = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + headerBytes(length) + length, 0));
+  let at = 0;
+  for (const [index, text] of texts.entries()) at = writeFrame(frames, at, text, lengths[index] ?? 0);
+  return frames;
+}
+
+function headerBytes(length: number): 2 | 4 | 10 {
+  return length < 126 ? 2 : length < 65_536 ? 4 : 10;
+}
+
+/** Where the frame ends. `length`: of the text in UTF-8. */
+function writeFrame(into: Buffer, at: number, text: string, length: number): number {
+  const header = headerBytes(length);
+  into[at] = FINAL_TEXT;
+  if (header === 2) into[at + 1] = length;
+  else if (header === 4) {
+    into[at + 1] = 126;
+    into.writeUInt16BE(length, at + 2);
+  } else {
+    into[at + 1] = 127;
+    into.writeUInt32BE(0, at + 2);
+    into.writeUInt32BE(length, at + 6);
+  }
+  into.write(text, at + header, length, 'utf8');
+  return at + header + length;
 }
 
 /** The texts of frames that `textFrame` made, one after the other. */

@@ -5,7 +5,7 @@
  * - HB8 Handing out gives way to everything else every few milliseconds. Who must not be overtaken by something that is written
  *       to it directly is settled first: it gets what is on its way to it at once, ahead of its turn.
  */
-import type { Subscriber, SubscriberState } from './subscriber.ts';
+import type { Subscriber } from './subscriber.ts';
 
 /** Handing out goes on for no longer than this at a time. */
 const SLICE_MS = 8;
@@ -14,27 +14,33 @@ const WRITES_PER_LOOK = 16;
 /** Rounds that may wait: beyond that the oldest is handed out at once, so that what waits is bounded. */
 const ROUNDS_MAX = 32;
 
-/** What one receiver gets of a round, in one write. */
-export interface Handing {
-  readonly subscriber: Subscriber;
+/** What some receivers get of a round: the same bytes, in one write each. */
+export interface Share {
+  readonly receivers: Iterable<Subscriber>;
   readonly bytes: Buffer;
   /** Events in it. */
   readonly count: number;
-  /** The state it was routed in. Who has left, or reads the past by now, does not get it from here. */
-  readonly state: SubscriberState;
+  /** Position before everything in the round. */
+  readonly from: number;
 }
 
+/** Receivers of a round that wait for their turn, and how far it has come. */
 interface Round {
-  /** Position before everything in it. */
-  readonly from: number;
-  readonly due: Map<Subscriber, Handing>;
+  readonly receivers: Subscriber[];
+  next: number;
+}
+
+/** What waits for one receiver, oldest first. Kept with the receiver, so that it is found at once and costs nothing to who awaits nothing. */
+export interface Due {
+  readonly share: Share;
+  readonly round: Round;
+  next: Due | undefined;
 }
 
 export interface HandOutOptions {
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  /** `from`: position before everything in the round. */
-  readonly hand: (handing: Handing, from: number) => void;
+  readonly hand: (receiver: Subscriber, share: Share) => void;
   /** Nothing is on its way any more; handing it out took so long, without the pauses. */
   readonly onIdle: (tookMs: number) => void;
 }
@@ -54,51 +60,51 @@ export class HandOut {
   }
 
   /**
-   * Takes a round: at most one handing for each receiver, made one at a time. Those that do not fit into this slice, or for
+   * Takes a round: at most one share for each receiver, made one at a time. Those that do not fit into this slice, or for
    * whom something older is on its way, wait.
    */
-  start(from: number, handings: Iterable<Handing>): void {
-    const startedMs = this.#options.nowMs();
+  start(shares: Iterable<Share>): void {
+    const { nowMs, hand } = this.#options;
+    const startedMs = nowMs();
     if (this.#rounds.length >= ROUNDS_MAX) this.#finishOldest();
     const wasBusy = this.isBusy;
-    const due = new Map<Subscriber, Handing>();
+    const round: Round = { receivers: [], next: 0 };
     let writes = 1;
     let isOver = false;
-    for (const handing of handings) {
-      const { subscriber } = handing;
-      isOver ||= this.#isOver(startedMs, writes++);
-      if (isOver || (wasBusy && this.#awaits(subscriber))) due.set(subscriber, handing);
-      else this.#options.hand(handing, from);
+    for (const share of shares) {
+      for (const receiver of share.receivers) {
+        isOver ||= this.#isOver(startedMs, writes++);
+        if (isOver || receiver.due !== undefined) postpone(receiver, share, round);
+        else hand(receiver, share);
+      }
     }
-    if (due.size > 0) this.#rounds.push({ from, due });
-    this.#tookMs += this.#options.nowMs() - startedMs;
+    if (round.receivers.length > 0) this.#rounds.push(round);
+    this.#tookMs += nowMs() - startedMs;
     if (!this.isBusy) this.#idle();
     else if (!wasBusy) setImmediate(() => this.#slice());
   }
 
-  #awaits(subscriber: Subscriber): boolean {
-    return this.#rounds.some(({ due }) => due.has(subscriber));
+  /** Hands out what is on its way to one receiver. */
+  settle(receiver: Subscriber): void {
+    while (receiver.due !== undefined) this.#give(receiver, receiver.due);
   }
 
-  /** Hands out what is on its way to one receiver. */
-  settle(subscriber: Subscriber): void {
-    for (const round of this.#rounds) {
-      const handing = round.due.get(subscriber);
-      if (handing !== undefined) this.#give(round, handing);
-    }
+  /** What is on its way to this receiver is not handed out any more. */
+  drop(receiver: Subscriber): void {
+    receiver.due = undefined;
   }
 
   #slice(): void {
     const startedMs = this.#options.nowMs();
     let writes = 1;
     for (let [round] = this.#rounds; round !== undefined; [round] = this.#rounds) {
-      for (const handing of round.due.values()) {
+      while (round.next < round.receivers.length) {
         if (this.#isOver(startedMs, writes++)) {
           this.#tookMs += this.#options.nowMs() - startedMs;
           setImmediate(() => this.#slice());
           return;
         }
-        this.#give(round, handing);
+        this.#giveNext(round);
       }
       this.#rounds.shift();
     }
@@ -113,13 +119,19 @@ export class HandOut {
   #finishOldest(): void {
     const [oldest] = this.#rounds;
     if (oldest === undefined) return;
-    for (const handing of oldest.due.values()) this.#give(oldest, handing);
+    while (oldest.next < oldest.receivers.length) this.#giveNext(oldest);
     this.#rounds.shift();
   }
 
-  #give({ from, due }: Round, handing: Handing): void {
-    due.delete(handing.subscriber);
-    if (handing.state === handing.subscriber.state) this.#options.hand(handing, from);
+  /** Who was settled or dropped meanwhile awaits nothing of this round. */
+  #giveNext(round: Round): void {
+    const receiver = round.receivers[round.next++];
+    if (receiver?.due?.round === round) this.#give(receiver, receiver.due);
+  }
+
+  #give(receiver: Subscriber, { share, next }: Due): void {
+    receiver.due = next;
+    this.#options.hand(receiver, share);
   }
 
   #idle(): void {
@@ -127,4 +139,16 @@ export class HandOut {
     this.#tookMs = 0;
     this.#options.onIdle(tookMs);
   }
+}
+
+function postpone(receiver: Subscriber, share: Share, round: Round): void {
+  round.receivers.push(receiver);
+  const due: Due = { share, round, next: undefined };
+  if (receiver.due === undefined) {
+    receiver.due = due;
+    return;
+  }
+  let last = receiver.due;
+  while (last.next !== undefined) last = last.next;
+  last.next = due;
 }

@@ -14,7 +14,8 @@
  */
 
 import type { EventForm } from './event-form.ts';
-import { type Handing, HandOut } from './hand-out.ts';
+import { textFrames } from './frame.ts';
+import { HandOut, type Share } from './hand-out.ts';
 import { decoration, type Interest, presenceDecoration } from './interest.ts';
 import type { EventBatch } from './live-event.ts';
 import type { PresenceChange } from './presence-change.ts';
@@ -51,6 +52,7 @@ export interface HubStats {
 
 /** An event, or someone who came or went. */
 interface Tellable extends Concerned {
+  text(form: EventForm, decoration: string): string;
   frame(form: EventForm, decoration: string): Buffer;
 }
 
@@ -77,7 +79,7 @@ export class Hub {
     this.#flushedSeq = options.seq;
     this.#handOut = new HandOut({
       nowMs: options.nowMs,
-      hand: (handing, from) => this.#hand(handing, from),
+      hand: (receiver, share) => this.#hand(receiver, share),
       onIdle: (tookMs) => this.#onIdle(tookMs),
     });
   }
@@ -118,9 +120,9 @@ export class Hub {
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
     this.#handOut.start(
-      from,
-      this.#route(events, this.#router.groups, (subscriber, event) => decoration(subscriber.interests.values(), event)),
+      this.#route(from, events, this.#router.groups, (subscriber, event) => decoration(subscriber.interests.values(), event)),
     );
+    for (const event of events) event.release();
   }
 
   /** Hands everything published so far to this receiver. Called before anything is written to it that must not overtake that. */
@@ -138,14 +140,10 @@ export class Hub {
   }
 
   /** What each receiver is told, in one write. `decorate` decides for those outside the groups. */
-  *#route<T extends Tellable>(told: readonly T[], groups: Iterable<Group>, decorate: Decorate<T>): Generator<Handing, void> {
+  *#route<T extends Tellable>(from: number, told: readonly T[], groups: Iterable<Group>, decorate: Decorate<T>): Generator<Share, void> {
     if (told.length === 0) return;
-    for (const group of groups) {
-      let bytes: Buffer | undefined;
-      for (const subscriber of group.members) {
-        bytes ??= joined(told.map((one) => one.frame(subscriber.form, group.decoration)));
-        yield { subscriber, bytes, count: told.length, state: subscriber.state };
-      }
+    for (const { members, form, decoration } of groups) {
+      yield { receivers: members, bytes: textFrames(told.map((one) => one.text(form, decoration))), count: told.length, from };
     }
     const frames = new Map<Subscriber, Buffer[]>();
     for (const one of told) {
@@ -158,7 +156,7 @@ export class Hub {
         else own.push(frame);
       }
     }
-    for (const [subscriber, own] of frames) yield { subscriber, bytes: joined(own), count: own.length, state: subscriber.state };
+    for (const [subscriber, own] of frames) yield { receivers: [subscriber], bytes: joined(own), count: own.length, from };
   }
 
   /** Tells who came or went. Not part of the log: a subscriber that is behind is told the state when it has caught up. */
@@ -166,14 +164,16 @@ export class Hub {
     this.flush();
     const groups = [...this.#router.groups].filter(({ wantsPresence }) => wantsPresence);
     this.#handOut.start(
-      this.#flushedSeq,
-      this.#route(changes, groups, (subscriber, { after, online }) => presenceDecoration(subscriber.interests.values(), after, online)),
+      this.#route(this.#flushedSeq, changes, groups, (subscriber, { after, online }) =>
+        presenceDecoration(subscriber.interests.values(), after, online),
+      ),
     );
     for (const subscriber of this.#behind) subscriber.missedPresence = true;
   }
 
-  #hand({ subscriber, bytes, count }: Handing, from: number): void {
-    const { queuedBytes } = subscriber.outlet;
+  #hand(subscriber: Subscriber, { bytes, count, from }: Share): void {
+    const { outlet } = subscriber;
+    const { queuedBytes } = outlet;
     // One write may be as long as it is when nothing waits before it; else nobody could be told of it.
     if (queuedBytes > 0 && queuedBytes + bytes.length > this.#options.outboxBytesMax) {
       this.stats.fellBehind++;
@@ -181,7 +181,7 @@ export class Hub {
       subscriber.missedPresence = true;
       return;
     }
-    subscriber.outlet.write(bytes);
+    outlet.write(bytes);
     this.stats.writes++;
     this.stats.deliveries += count;
   }
@@ -220,6 +220,8 @@ export class Hub {
     switch (subscriber.state.kind) {
       case 'live':
         this.#router.remove(subscriber);
+        // It will read that too.
+        this.#handOut.drop(subscriber);
         subscriber.state = { kind: 'behind', position, onCaughtUp };
         this.#behind.add(subscriber);
         this.#options.catchUp(subscriber);

@@ -12,7 +12,8 @@ import { roughDataBytes } from '../../protocol/user-size.ts';
 import type { UserChange } from '../core/directory.ts';
 import type { Stretch } from '../core/history.ts';
 import { type DocEvent, docEventsOf } from './doc-event.ts';
-import { dialectOf, type EventForm, framed } from './event-form.ts';
+import { dialectOf, type EventForm, wrapped } from './event-form.ts';
+import { textFrame } from './frame.ts';
 import { HIDDEN } from './interest.ts';
 
 /** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
@@ -76,13 +77,24 @@ export class LiveEvent {
     return event === 'created' || event === 'restored' ? event : undefined;
   }
 
-  /** The frame for a receiver whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
+  /** What a receiver is told whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
+  text(form: EventForm, decoration: string): string {
+    const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
+    return wrapped(form, `${body}}`);
+  }
+
+  /** The same in a frame, which several receivers share. */
   frame(form: EventForm, decoration: string): Buffer {
     for (const kept of this.#frames) if (kept.form === form && kept.decoration === decoration) return kept.frame;
-    const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
-    const frame = framed(form, `${body}}`);
+    const frame = textFrame(this.text(form, decoration));
     if (this.#frames.length < FRAMES_KEPT) this.#frames = [...this.#frames, { form, decoration, frame }];
     return frame;
+  }
+
+  /** Everyone who is live was told. Who reads it later has it made again: few do, and then it is kept for those who follow. */
+  release(): void {
+    this.#bodies = NOTHING;
+    this.#frames = NOTHING;
   }
 
   /** The user is named and nothing else of it is told. */

@@ -3,7 +3,8 @@ import type { EventDialect } from '../../protocol/event.ts';
 import { renderLive, renderV1 } from '../../protocol/render.ts';
 import { type Micros, toNanos, toRfc3339 } from '../../protocol/time.ts';
 import type { StoredUser } from '../../protocol/user.ts';
-import { dialectOf, type EventForm, framed } from './event-form.ts';
+import { dialectOf, type EventForm, wrapped } from './event-form.ts';
+import { textFrame } from './frame.ts';
 import type { Concerned } from './router.ts';
 
 export class PresenceChange implements Concerned {
@@ -29,15 +30,19 @@ export class PresenceChange implements Concerned {
     return this.after;
   }
 
-  /** The frame for a receiver with this decoration: see `LiveEvent.frame`. */
   frame(form: EventForm, decoration: string): Buffer {
+    return textFrame(this.text(form, decoration));
+  }
+
+  /** See `LiveEvent.text`. */
+  text(form: EventForm, decoration: string): string {
     const dialect = dialectOf(form);
     let body = this.#bodies.get(dialect);
     if (body === undefined) {
       body = this.#body(dialect);
       this.#bodies.set(dialect, body);
     }
-    return framed(form, `${body}${decoration}}`);
+    return wrapped(form, `${body}${decoration}}`);
   }
 
   #body(dialect: EventDialect): string {

@@ -4,6 +4,7 @@
  */
 
 import type { StoredUser } from '../../protocol/user.ts';
+import type { EventForm } from './event-form.ts';
 import type { Interest } from './interest.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -17,6 +18,7 @@ export interface Concerned {
 /** Subscribers that want everything and are told the same: they get the same bytes. */
 export interface Group {
   readonly key: string;
+  readonly form: EventForm;
   readonly decoration: string;
   readonly wantsPresence: boolean;
   readonly members: Set<Subscriber>;
@@ -80,8 +82,9 @@ export class Router {
   #join(subscriber: Subscriber, all: Interest): void {
     const decoration = allDecoration(all.name);
     const { wantsPresence } = all;
-    const key = `${wantsPresence} ${subscriber.form}${decoration}`;
-    const group = this.#groups.get(key) ?? { key, decoration, wantsPresence, members: new Set() };
+    const { form } = subscriber;
+    const key = `${wantsPresence} ${form}${decoration}`;
+    const group = this.#groups.get(key) ?? { key, form, decoration, wantsPresence, members: new Set() };
     this.#groups.set(key, group);
     group.members.add(subscriber);
     this.#grouped.set(subscriber, group);

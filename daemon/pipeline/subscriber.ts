@@ -4,6 +4,7 @@
  */
 import type { CloseReason } from '../../protocol/close-codes.ts';
 import type { EventForm } from './event-form.ts';
+import type { Due } from './hand-out.ts';
 import type { Interest } from './interest.ts';
 
 /** The socket, as the hub sees it. */
@@ -32,6 +33,8 @@ export class Subscriber {
   readonly form: EventForm;
   readonly interests = new Map<string, Interest>();
   state: SubscriberState = { kind: 'live' };
+  /** What the hand-out holds for it, while there is something on its way to it. */
+  due: Due | undefined = undefined;
   /** While it is behind, the newest state of each user is enough for it. */
   conflates = false;
   /** Set while it is behind and someone came or went: presence has no past to read, so its state is told anew afterwards. */
