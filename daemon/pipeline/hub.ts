@@ -6,8 +6,8 @@
  * - HB2 An event is encoded once; receivers that are told the same share the same bytes.
  * - HB3 What one flush has for a socket goes out in one write.
  * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for `gatherMs`. When
- *       they come faster than they can be handed out one by one, they are gathered for as long as that took: then no more than
- *       half of the time goes into writing.
+ *       several came while others were handed out, they are gathered for twice as long as that took: then no more than a third
+ *       of the time goes into writing. What is long by itself is not held up for that.
  * - HB5 A receiver whose queue would go over its bound gets nothing more from memory: it is switched to reading the past
  *       (catch-up.ts) and never holds the others up.
  * - HB8 Handing out gives way to everything else every few milliseconds (hand-out.ts).
@@ -25,8 +25,14 @@ import type { Subscriber } from './subscriber.ts';
 /** Batches that cost as much as this in memory go out at once: what waits for a tick is bounded too. On the wire it is about a quarter. */
 const GATHERED_BYTES_MAX = 1024 * 1024;
 
+/**
+ * A write costs about as much as the copying of 30 kB. What is much longer on the wire, as a bulk request of 100 users is, saves
+ * little by waiting for more. In memory, as above.
+ */
+const LONG_BYTES = 256 * 1024;
+
 /** However long a flush takes, events wait no longer than this for others. */
-const GATHER_MS_MAX = 20;
+const GATHER_MS_MAX = 30;
 
 export interface HubOptions {
   /** Position of the directory when the hub starts. */
@@ -66,6 +72,7 @@ export class Hub {
   /** Batches that were published and not yet handed to sockets. */
   #pending: EventBatch[] = [];
   #pendingBytes = 0;
+  #pendingEvents = 0;
   /** Subscribers that read the past. */
   readonly #behind = new Set<Subscriber>();
   #timer: NodeJS.Timeout | undefined;
@@ -92,7 +99,9 @@ export class Hub {
   publish(batch: EventBatch): void {
     this.#pending.push(batch);
     this.#pendingBytes += batch.bytes;
-    if (this.#pendingBytes >= GATHERED_BYTES_MAX) this.flush();
+    this.#pendingEvents += batch.events.length;
+    const isWaiting = this.#timer !== undefined;
+    if (this.#pendingBytes >= (isWaiting ? LONG_BYTES : GATHERED_BYTES_MAX)) this.flush();
     this.#gather();
   }
 
@@ -116,6 +125,7 @@ export class Hub {
     if (last === undefined) return;
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#pendingEvents = 0;
     const from = this.#flushedSeq;
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
@@ -133,9 +143,9 @@ export class Hub {
 
   #onIdle(tookMs: number): void {
     this.#flushedAtMs = this.#options.nowMs();
-    // Where no more than one entry came meanwhile, waiting for others would save little.
-    const isPressed = this.#pending.length > 1;
-    this.#gatherMs = isPressed ? Math.max(this.#options.gatherMs, Math.min(tookMs, GATHER_MS_MAX)) : this.#options.gatherMs;
+    // A single event alone would share its write with nobody.
+    const isPressed = this.#pendingEvents > 1 && this.#pendingBytes < LONG_BYTES;
+    this.#gatherMs = isPressed ? Math.max(this.#options.gatherMs, Math.min(2 * tookMs, GATHER_MS_MAX)) : this.#options.gatherMs;
     this.#gather();
   }
 
