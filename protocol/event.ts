@@ -1,6 +1,6 @@
 /** Events: what subscribers are told about a fact. Pure. */
 import type { CustomFact, DeletedFact, ModerationDetails, UserFact } from './entry.ts';
-import { type Aside, type DateStyle, renderLive, renderV1 } from './render.ts';
+import { type Aside, type DateStyle, type Rendered, renderLive, renderV1 } from './render.ts';
 import { type Micros, toNanos, toRfc3339 } from './time.ts';
 
 /** How a connection wants its events: the live protocol with either style of dates, or chat v1 for `/connect`. */
@@ -69,7 +69,7 @@ export function audienceOf(fact: Announced): Audience {
 export function renderEvent(type: string, fact: Announced, seq: number, at: Micros, aside: Aside, dialect: EventDialect): object {
   const dates: DateStyle = dialect === 'live-ns' ? 'ns' : 'rfc3339';
   const time = dates === 'ns' ? toNanos : toRfc3339;
-  const event = {
+  const event: Rendered = {
     type,
     seq,
     created_at: time(at),
@@ -77,13 +77,10 @@ export function renderEvent(type: string, fact: Announced, seq: number, at: Micr
   };
   if (fact.t === 'deleted') return { ...event, ...deleteFields(fact) };
   if (fact.t === 'custom') return { ...(dialect === 'v1' ? fact.custom : { custom: fact.custom }), ...event };
-  return {
-    ...event,
-    ...(fact.event === 'created' ? { created: true } : undefined),
-    ...(fact.event === 'restored' ? { restored: true } : undefined),
-    ...(fact.about === undefined ? undefined : aboutFields(fact.about, time)),
-    ...fact.options,
-  };
+  if (fact.event === 'created') event.created = true;
+  if (fact.event === 'restored') event.restored = true;
+  if (fact.about === undefined && fact.options === undefined) return event;
+  return { ...event, ...(fact.about === undefined ? undefined : aboutFields(fact.about, time)), ...fact.options };
 }
 
 function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetails, time: (at: Micros) => string | number): object {

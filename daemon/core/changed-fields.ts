@@ -18,9 +18,13 @@ export function changedFields(before: StoredUser, after: StoredUser): string[] {
 
 function differing(before: Fields, after: Fields, ignored: ReadonlySet<string>): string[] {
   const names: string[] = [];
-  for (const name of Object.keys(before)) if (!ignored.has(name) && !jsonEquals(before[name], after[name])) names.push(name);
+  for (const name of Object.keys(before)) {
+    const [was, is] = [before[name], after[name]];
+    if (was !== is && !ignored.has(name) && !jsonEquals(was, is)) names.push(name);
+  }
   for (const name of Object.keys(after)) {
-    if (!ignored.has(name) && !Object.hasOwn(before, name) && after[name] !== undefined) names.push(name);
+    // What is the same needs no second look; most of it is.
+    if (before[name] !== after[name] && !ignored.has(name) && !Object.hasOwn(before, name)) names.push(name);
   }
   return names;
 }

@@ -117,11 +117,14 @@ export class Draft {
 
   /** The fact with where it came from and what it touched. What nobody is told about has neither. */
   #told(fact: UserFact | DeletedFact): Fact {
-    if (fact.t === 'user' && fact.event === 'silent') return fact;
     const from = this.#origin;
-    const before = fact.t === 'user' && fact.event !== 'created' ? living(this.record(fact.user.id)) : undefined;
-    const fields = before === undefined ? undefined : changedFields(before, fact.user);
-    return { ...fact, ...(from === undefined ? undefined : { from }), ...(fields === undefined ? undefined : { fields }) };
+    if (fact.t === 'deleted') return from === undefined ? fact : { ...fact, from };
+    if (fact.event === 'silent') return fact;
+    const told = { ...fact };
+    if (from !== undefined) told.from = from;
+    const before = fact.event === 'created' ? undefined : living(this.record(fact.user.id));
+    if (before !== undefined) told.fields = changedFields(before, fact.user);
+    return told;
   }
 
   commit(): void {
