@@ -7,16 +7,21 @@ import { batchOf, type EventBatch } from '../../daemon/pipeline/live-event.ts';
 import { Subscriber } from '../../daemon/pipeline/subscriber.ts';
 import type { UserFact } from '../../protocol/entry.ts';
 
-const WRITE_MS = 1;
+const WRITE_MS = 0.625;
 const GATHER_MS = 2;
-/** So many that handing out takes more than one slice. */
-const RECEIVERS = 18;
+/** So many that handing out takes more than one slice, and twice as long as that is still shorter than events ever wait. */
+const RECEIVERS = 20;
 const NO_LOOKUPS = { user: () => undefined, online: () => false, exportUrl: () => undefined };
 
-function batchAt(seq: number): EventBatch {
-  const user = { id: `u${seq}`, rev: seq, role: 'user', teams: [], custom: {}, created_at: seq, updated_at: seq };
-  const fact: UserFact = { t: 'user', event: 'updated', user };
-  return batchOf({ id: `e${seq}`, first: seq, time: seq, facts: [fact] }, [{ seq, fact, before: user, after: user }], NO_LOOKUPS);
+/** An entry of `count` users from `first` on; each has `note` in its data. */
+function batchAt(first: number, count: number, note: string): EventBatch {
+  const changes = Array.from({ length: count }, (_, index) => {
+    const seq = first + index;
+    const user = { id: `u${seq}`, rev: seq, role: 'user', teams: [], custom: { note }, created_at: seq, updated_at: seq };
+    const fact: UserFact = { t: 'user', event: 'updated', user };
+    return { seq, fact, before: user, after: user };
+  });
+  return batchOf({ id: `e${first}`, first, time: first, facts: changes.map(({ fact }) => fact) }, changes, NO_LOOKUPS);
 }
 
 /** A hub with `count` receivers of everything. */
@@ -34,7 +39,10 @@ function bench(count: number) {
     hub.join(subscriber);
   }
   let seq = 0;
-  const publish = (): void => hub.publish(batchAt(++seq));
+  const publish = (users = 1, note = ''): void => {
+    hub.publish(batchAt(seq + 1, users, note));
+    seq += users;
+  };
   /** Until so many rounds have reached the last receiver. */
   const reached = async (rounds: number): Promise<void> => {
     while (writes.length < rounds) await new Promise((resolve) => setImmediate(resolve));
@@ -56,16 +64,46 @@ test('HB4 events that come no faster than they are handed out wait for one tick,
   assert.equal(writes.length, 2);
 });
 
-test('HB4 events that come faster than they are handed out are gathered for as long as that takes', async (t) => {
+test('HB4 events that come faster than they are handed out are gathered for twice as long as that takes', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { hub, writes, publish, reached } = bench(RECEIVERS);
   for (let n = 0; n < 4; n++) publish();
   await reached(1);
-  t.mock.timers.tick(GATHER_MS);
+  t.mock.timers.tick(2 * RECEIVERS * WRITE_MS - 1);
   publish();
-  assert.equal(hub.flushedSeq, 1, 'one tick has passed, and they still wait');
-  t.mock.timers.tick(RECEIVERS * WRITE_MS - GATHER_MS);
+  assert.equal(hub.flushedSeq, 1, 'they still wait');
+  t.mock.timers.tick(1);
   assert.equal(hub.flushedSeq, 5);
   await reached(2);
   assert.equal(writes.length, 2, 'and share one write');
+});
+
+test('HB4 many changes in one entry are many events, too', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { hub, publish, reached } = bench(RECEIVERS);
+  publish();
+  publish(4);
+  await reached(1);
+  t.mock.timers.tick(GATHER_MS);
+  assert.equal(hub.flushedSeq, 1);
+  t.mock.timers.tick(2 * RECEIVERS * WRITE_MS - GATHER_MS);
+  assert.equal(hub.flushedSeq, 5);
+});
+
+test('HB4 what is long by itself waits for one tick only, and what becomes long while it waits leaves at once', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { hub, publish, reached } = bench(RECEIVERS);
+  const note = 'x'.repeat(400);
+  publish();
+  publish(100, note);
+  await reached(1);
+  t.mock.timers.tick(GATHER_MS);
+  assert.equal(hub.flushedSeq, 101);
+  publish();
+  publish();
+  await reached(2);
+  t.mock.timers.tick(GATHER_MS);
+  assert.equal(hub.flushedSeq, 101);
+  publish(100, note);
+  assert.equal(hub.flushedSeq, 203);
 });
