@@ -5,9 +5,12 @@
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const SUITES = ['house', 'unit', 'contract', 'property', 'crash', 'e2e'];
+/** Files at the same time. Many wait for disks, sockets and other processes most of the time, so two share even a single core well. */
+const FILES_AT_ONCE = Math.max(2, availableParallelism() - 1);
 const root = import.meta.dirname;
 
 const words = process.argv.slice(2);
@@ -30,7 +33,8 @@ const files = (suites.length === 0 ? SUITES : suites).flatMap((suite) => {
   return found.sort().map((name) => join(root, suite, name));
 });
 
-const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=spec', ...files], {
+const runner = ['--import', 'tsx', '--test', `--test-concurrency=${FILES_AT_ONCE}`, '--test-reporter=spec'];
+const child = spawn(process.execPath, [...runner, ...files], {
   stdio: 'inherit',
   env: { ...process.env, ROSTERD_TEST_ARGS: options.join(' ') },
 });

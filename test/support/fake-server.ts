@@ -204,12 +204,18 @@ class Recorder implements Output {
 export interface FakeIo extends CommandIo {
   readonly stdout: Recorder;
   readonly stderr: Recorder;
-  /** Presses Ctrl-C. */
+  /** Presses Ctrl-C. Before the command `listens` for it, nothing happens. */
   interrupt(): void;
+  /** Resolves when the command listens for Ctrl-C. */
+  readonly listens: Promise<void>;
 }
 
 export function fakeIo(options: { cwd: string; env?: Record<string, string>; stdin?: Readable; nowMs?: number }): FakeIo {
   const handlers = new Set<() => void>();
+  let nowListens = (): void => {};
+  const listens = new Promise<void>((resolve) => {
+    nowListens = resolve;
+  });
   return {
     stdin: options.stdin ?? Readable.from([]),
     stdout: new Recorder(),
@@ -219,8 +225,10 @@ export function fakeIo(options: { cwd: string; env?: Record<string, string>; std
     now: () => options.nowMs ?? Date.now(),
     onInterrupt: (handler) => {
       handlers.add(handler);
+      nowListens();
       return () => handlers.delete(handler);
     },
+    listens,
     interrupt: () => {
       for (const handler of handlers) handler();
     },
