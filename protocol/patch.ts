@@ -14,7 +14,14 @@ import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVE
 
 type Path = readonly string[];
 
-/** A checked partial update. Steps touch different places, so their order does not matter. */
+/** A place that a patch names, and what errors call it. */
+interface Touched {
+  readonly path: Path;
+  readonly label: string;
+  readonly isUnset: boolean;
+}
+
+/** A checked partial update. Steps touch different places, except that a part of a value that is set may be taken out of it afterwards. */
 export interface Patch {
   readonly steps: readonly Step[];
 }
@@ -39,22 +46,23 @@ const privacyCheck = Compile(PrivacySettingsSchema);
 export function parsePatch(set: unknown, unset: unknown, at: string): Patch | FieldError[] {
   const problems: FieldError[] = [];
   const steps: Step[] = [];
-  const touched: { readonly path: Path; readonly label: string }[] = [];
-  const take = (text: string, label: string, step: (path: Path) => Step | string | undefined): void => {
+  const touched: Touched[] = [];
+  const take = (text: string, isUnset: boolean, step: (path: Path) => Step | string | undefined): void => {
+    const label = `${at}.${isUnset ? 'unset' : 'set'}.${text}`;
     const path = parsePath(text);
-    const wrong = typeof path === 'string' ? path : overlap(touched, path);
+    const wrong = typeof path === 'string' ? path : overlap(touched, { path, label, isUnset });
     if (typeof path === 'string' || wrong !== undefined) {
       problems.push({ path: label, message: wrong ?? '' });
       return;
     }
-    touched.push({ path, label });
+    touched.push({ path, label, isUnset });
     const made = step(path);
     if (typeof made === 'string') problems.push({ path: label, message: made });
     else if (made !== undefined) steps.push(made);
   };
 
-  for (const [text, value] of setEntries(set, at, problems)) take(text, `${at}.set.${text}`, (path) => setStep(path, text, value));
-  for (const text of unsetPaths(unset, at, problems)) take(text, `${at}.unset.${text}`, unsetStep);
+  for (const [text, value] of setEntries(set, at, problems)) take(text, false, (path) => setStep(path, text, value));
+  for (const text of unsetPaths(unset, at, problems)) take(text, true, unsetStep);
   return problems.length > 0 ? problems : { steps };
 }
 
@@ -92,8 +100,15 @@ function isField(name: string): name is Field {
   return FIELDS.some((field) => field === name);
 }
 
-function overlap(touched: readonly { readonly path: Path; readonly label: string }[], path: Path): string | undefined {
+/** The published sample sets `field` and unsets `field.unset` in one call: what was set is then stored without that. */
+function isTrim({ path, isUnset }: Touched, other: Touched): boolean {
+  return isUnset && !other.isUnset && path.length > other.path.length && !isKnown(other.path[0] ?? '');
+}
+
+function overlap(touched: readonly Touched[], one: Touched): string | undefined {
+  const { path } = one;
   for (const other of touched) {
+    if (isTrim(one, other)) continue;
     const shared = Math.min(path.length, other.path.length);
     const isCustomAll = (one: Path, two: Path): boolean => one[0] === 'custom' && one.length === 1 && !isKnown(two[0] ?? '');
     if (

@@ -79,7 +79,8 @@ test('CL12 partialUpdateUser, partialUpdateUsers and updateUsersPartial set and 
   await server.upsertUser({ id: 'ann', field: { unset: 1 }, field2: { other: 1 } });
   await server.partialUpdateUser({
     id: 'ann',
-    set: { role: 'admin', field: { text: 'value' }, 'field2.subfield': 'test' },
+    set: { role: 'admin', field: { text: 'value', unset: 2 }, 'field2.subfield': 'test' },
+    unset: ['field.unset'],
   });
   assert.deepEqual(await one(server, 'ann'), {
     id: 'ann',
@@ -101,7 +102,7 @@ test('CL12 partialUpdateUser, partialUpdateUsers and updateUsersPartial set and 
   await assert.rejects(server.partialUpdateUser({ id: 'nobody', set: { a: 1 } }), refused(16, 404));
 });
 
-test('CL12 the sample sets a field and removes a part of another one in one call', async (t) => {
+test('CL12 a call sets a field and removes a part of another one', async (t) => {
   const { server } = await start(t);
   await server.upsertUser({ id: 'ann', other: { unset: 1, rest: 2 } });
   const set = { role: 'admin', field: { text: 'value' }, 'field2.subfield': 'test' };

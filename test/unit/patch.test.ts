@@ -108,8 +108,9 @@ test('PT8 a path makes the objects it lacks and never replaces a value that is n
 test('PT9 overlapping paths are refused, naming both', () => {
   const cases: readonly [unknown, unknown, string][] = [
     [{ 'a.b': 1, a: 1 }, undefined, 'a.b'],
-    [{ a: 1 }, ['a.b'], 'a'],
     [{ 'a.b': 1 }, ['a'], 'a.b'],
+    [{ a: 1, 'b.c': 1 }, ['a.b', 'a.b.c'], 'a.b'],
+    [{ privacy_settings: {} }, ['privacy_settings.typing_indicators'], 'privacy_settings'],
     [undefined, ['a.b.c', 'a.b'], 'a.b.c'],
     [{ 'custom.a': 1 }, ['a'], 'custom.a'],
     [{ custom: {} }, ['a'], 'custom'],
@@ -120,6 +121,17 @@ test('PT9 overlapping paths are refused, naming both', () => {
     assert.ok(error?.message.includes(`.${other}`), `${JSON.stringify([set, unset])}: ${error?.path} ${error?.message}`);
   }
   assert.deepEqual(customOf({}, { 'a.b': 1, 'a.bc': 2, ab: 3 }, ['a.c']), { a: { b: 1, bc: 2 }, ab: 3 });
+});
+
+test('PT20 a part of what is set may be unset with it, and is not stored; what was sent stays as it was', () => {
+  const sent = { a: { b: 1, c: { d: 2, e: 3 } }, 'f.g': { h: 4 } };
+  const before = structuredClone(sent);
+  assert.deepEqual(customOf({ a: { b: 9, z: 9 }, f: { z: 9 } }, sent, ['a.b', 'a.c.d', 'a.nothing', 'f.g.h']), {
+    a: { c: { e: 3 } },
+    f: { z: 9, g: {} },
+  });
+  assert.deepEqual(sent, before);
+  assert.deepEqual(customOf({}, { a: 1 }, ['a.b']), { a: 1 });
 });
 
 test('PT10 forbidden names, empty segments and spaces are refused, and only own properties are walked', () => {
