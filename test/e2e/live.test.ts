@@ -1,6 +1,7 @@
 /** The live protocol against a real daemon: rules LV1–LV14 of protocol/README.md. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../protocol/limits.ts';
 import { LiveClient } from '../support/live-client.ts';
 import { API_KEY, serverToken, userToken, World } from '../support/world.ts';
@@ -383,6 +384,19 @@ test('LV12 refresh replaces the token in place; another user’s token is refuse
   await client.request({ op: 'ping' });
 });
 
+test('LV12 who is told that its token ends soon is told once for each end', async (t) => {
+  const world = await World.start(t);
+  const exp = Math.floor(Date.now() / 1000) + 50;
+  const client = await world.chat('ann', {}, { token: userToken('ann', { exp }) });
+  const warnings = () => client.frames.filter(({ type }) => type === 'token.expiring').map((frame) => frame.exp);
+  await client.until(({ type }) => type === 'token.expiring');
+  await client.request({ op: 'refresh', token: userToken('ann', { exp }) });
+  await sleep(2_500);
+  assert.deepEqual(warnings(), [exp], 'the same token once more is nothing new');
+  await client.request({ op: 'refresh', token: userToken('ann', { exp: exp + 5 }) });
+  await client.until((frame) => frame.type === 'token.expiring' && frame.exp === exp + 5);
+});
+
 test('LV12 a token that ends closes the connection with code 40 and 4401', async (t) => {
   const world = await World.start(t);
   const exp = Math.floor(Date.now() / 1000) + 2;
@@ -417,6 +431,13 @@ test('LV13 update changes the own user, upsert needs a server token', async (t) 
   assert.equal(upserted.users.bob.role, 'admin');
   const updated = await server.request({ op: 'update', user_id: 'bob', set: { name: 'Bob' } });
   assert.equal(updated.user.name, 'Bob');
+  await server.request({ op: 'upsert', users: { '1': { id: '1', name: 'One' } } });
+  // The request id is no user.
+  await assert.rejects(
+    server.request({ op: 'update', id: '1', set: { name: 'Another' } }),
+    (error: { body: { code: number; message: string } }) => error.body.code === 4 && error.body.message.includes('user_id'),
+  );
+  assert.equal(world.daemon.roster.directory.user('1')?.name, 'One');
 });
 
 test('LV13 invalid fields are answered and the connection stays open', async (t) => {

@@ -1,7 +1,7 @@
 /** The verbs of an open live connection: subscribing, paging through a snapshot, and writing. */
 import { randomUUID } from 'node:crypto';
 import type { Actor } from '../../../protocol/command.ts';
-import { RosterError } from '../../../protocol/errors.ts';
+import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { parseFilter } from '../../../protocol/filter.ts';
 import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../protocol/frames.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
@@ -133,8 +133,9 @@ export class LiveOps {
 
   async update(frame: UpdateFrame): Promise<void> {
     const { context, caller, dates } = this.#options;
-    // A server names the user it means; the wire reference also lets it do so by `id`, which is then the request id too.
-    const id = caller.kind === 'user' ? caller.id : (frame.user_id ?? frame.id);
+    // Never the request id: a server that forgot to name a user would change the one whose id is that number.
+    const id = caller.kind === 'user' ? caller.id : frame.user_id;
+    if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
     const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
     const { users, seq } = await context.roster.submit(decodePatches(body, this.#actor()), 'live', liveOrigin(caller));
     const user = users[0]?.user;

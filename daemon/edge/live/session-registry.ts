@@ -45,7 +45,8 @@ interface Held {
   readonly userId: string | undefined;
   bytesRead: number;
   silentBeats: number;
-  warned: boolean;
+  /** The end of its token that it was told of. */
+  warnedOfExp: number | undefined;
 }
 
 export interface RegistryOptions {
@@ -114,7 +115,7 @@ export class SessionRegistry {
       return;
     }
     const slot = this.#nextSlot++ % this.#slots.length;
-    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warned: false });
+    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warnedOfExp: undefined });
     this.#byConnection.set(session.connectionId, session);
     this.#slots[slot]?.add(session);
     this.tokenChanged(session);
@@ -161,8 +162,6 @@ export class SessionRegistry {
 
   /** To be called when a session got a new token. */
   tokenChanged(session: LiveSession): void {
-    const held = this.#sessions.get(session);
-    if (held !== undefined) held.warned = false;
     if (session.tokenExp === undefined) this.#mortal.delete(session);
     else this.#mortal.add(session);
   }
@@ -188,8 +187,8 @@ export class SessionRegistry {
     const held = this.#sessions.get(session);
     if (tokenExp === undefined || held === undefined) return;
     if (nowS >= tokenExp) session.end(new RosterError('token_expired'), 'auth');
-    else if (nowS >= tokenExp - EXPIRY_WARNING_S && !held.warned) {
-      held.warned = true;
+    else if (nowS >= tokenExp - EXPIRY_WARNING_S && held.warnedOfExp !== tokenExp) {
+      held.warnedOfExp = tokenExp;
       session.tokenExpiring();
     }
   }
