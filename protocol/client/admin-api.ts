@@ -1,20 +1,19 @@
 /** Moderation, devices, roles, groups and figures over HTTP. With a user token, what a client may do for itself. */
 import { type HttpCaller, part } from './http-caller.ts';
-import type { AppUser, Filter, SortField } from './types.ts';
-import { type Answered, UsersApi } from './users-api.ts';
+import type { AppUser, Filter, Open, SortField } from './types.ts';
+import { type Answered, sortOf, UsersApi } from './users-api.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Listed<Name extends string> = Answered & { readonly [N in Name]: readonly Fields[] };
 
-export interface BanOptions {
+export type BanOptions = Open<{
   /** Who bans; needed with a server's token. */
   readonly banned_by_id?: string;
   readonly reason?: string;
   /** Minutes; without it the ban lasts until it is lifted. */
   readonly timeout?: number;
   readonly shadow?: boolean;
-  readonly [key: string]: unknown;
-}
+}>;
 
 /** Whom a server acts for; a client acts for itself. */
 function by(userId: string | undefined): { readonly user_id?: string } {
@@ -42,8 +41,8 @@ export class AdminApi extends UsersApi {
     return this.#http.call('DELETE', '/moderation/ban', { query: { ...options, target_user_id: id } });
   }
 
-  queryBannedUsers(filter: Filter = {}, sort: readonly SortField[] = [], options: Fields = {}): Promise<Listed<'bans'>> {
-    const payload = JSON.stringify({ filter_conditions: filter, sort, ...options });
+  queryBannedUsers(filter: Filter = {}, sort: SortField | readonly SortField[] = [], options: object = {}): Promise<Listed<'bans'>> {
+    const payload = JSON.stringify({ filter_conditions: filter, sort: sortOf(sort), ...options });
     return this.#http.call('GET', '/query_banned_users', { query: { payload } });
   }
 
@@ -55,7 +54,7 @@ export class AdminApi extends UsersApi {
     return this.#http.call('POST', '/moderation/unmute', { body: { ...by(userId), target_id: id } });
   }
 
-  flagUser(id: string, options: { readonly user_id?: string; readonly reason?: string; readonly custom?: Fields } = {}): Promise<Fields> {
+  flagUser(id: string, options: { readonly user_id?: string; readonly reason?: string; readonly custom?: object } = {}): Promise<Fields> {
     return this.#http.call('POST', '/moderation/flag', { body: { ...options, target_user_id: id } });
   }
 
@@ -88,12 +87,12 @@ export class AdminApi extends UsersApi {
     return this.#http.call('DELETE', '/devices', { query: { id, ...by(userId) } });
   }
 
-  setPushPreferences(preferences: readonly Fields[]): Promise<Answered & { readonly user_preferences: Fields }> {
+  setPushPreferences(preferences: readonly object[]): Promise<Answered & { readonly user_preferences: Fields }> {
     return this.#http.call('POST', '/push_preferences', { body: { preferences } });
   }
 
   /** An event of the application's own, to the clients of the user. */
-  sendUserCustomEvent(userId: string, event: { readonly type: string; readonly [key: string]: unknown }): Promise<Answered> {
+  sendUserCustomEvent(userId: string, event: Open<{ readonly type: string }>): Promise<Answered> {
     return this.#http.call('POST', `/users/${part(userId)}/event`, { body: { event } });
   }
 
@@ -113,7 +112,7 @@ export class AdminApi extends UsersApi {
     return this.#http.call('GET', '/permissions');
   }
 
-  createUserGroup(group: Fields & { readonly name: string }): Promise<Answered & { readonly user_group: Fields }> {
+  createUserGroup(group: Open<{ readonly name: string }>): Promise<Answered & { readonly user_group: Fields }> {
     return this.#http.call('POST', '/usergroups', { body: group });
   }
 

@@ -49,21 +49,21 @@ export class FeedsClient {
       /** How activities refer to the user: read with enrichment, it is replaced by the user. */
       ref: `SU:${id}`,
       /** Refused with 409 for a user that exists, unless `get_or_create` is set. */
-      create: (data: FeedsUserData = {}, options: { readonly get_or_create?: boolean } = {}): Promise<FeedsUser> =>
+      create: (data: object = {}, options: { readonly get_or_create?: boolean } = {}): Promise<FeedsUser> =>
         http.call('POST', `${BASE}/user/`, { query: options, body: { id, data } }),
       /** The user as it is; `data` counts only for a new one. */
-      getOrCreate: (data: FeedsUserData = {}): Promise<FeedsUser> =>
+      getOrCreate: (data: object = {}): Promise<FeedsUser> =>
         http.call('POST', `${BASE}/user/`, { query: { get_or_create: true }, body: { id, data } }),
       get: (options: { readonly with_follow_counts?: boolean } = {}): Promise<FeedsUser> => http.call('GET', path, { query: options }),
       /** Replaces the data. */
-      update: (data: FeedsUserData = {}): Promise<FeedsUser> => http.call('PUT', path, { body: { data } }),
+      update: (data: object = {}): Promise<FeedsUser> => http.call('PUT', path, { body: { data } }),
       /** For good; references to the user read as missing. */
       delete: (): Promise<Answered> => http.call('DELETE', path),
     };
   }
 
   /** Get-or-create of the token's own user. */
-  async setUser(data: FeedsUserData = {}): Promise<FeedsUser> {
+  async setUser(data: object = {}): Promise<FeedsUser> {
     return await this.user(userIdOf(await this.#tokens.current())).getOrCreate(data);
   }
 
@@ -71,8 +71,8 @@ export class FeedsClient {
     const http = this.#http;
     const path = `feed/${part(slug)}/${part(id)}/`;
     return {
-      addActivity: (activity: Activity): Promise<Activity> => http.call('POST', `${BASE}/${path}`, { body: activity }),
-      addActivities: (activities: readonly Activity[]): Promise<Answered & { readonly activities: readonly Activity[] }> =>
+      addActivity: (activity: object): Promise<Activity> => http.call('POST', `${BASE}/${path}`, { body: activity }),
+      addActivities: (activities: readonly object[]): Promise<Answered & { readonly activities: readonly Activity[] }> =>
         http.call('POST', `${BASE}/${path}`, { body: { activities } }),
       /** Newest first. With `enrich`, users stand in place of references to them. */
       get: ({

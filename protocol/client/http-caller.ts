@@ -49,11 +49,12 @@ export class HttpCaller {
     let isRenewed = false;
     for (let attempt = 0; ; attempt++) {
       const tokens = this.#tokens();
-      const answer = await this.#once(method, path, call, await tokens?.current());
+      const token = await tokens?.current();
+      const answer = await this.#once(method, path, call, token);
       if (!(answer instanceof RosterClientError)) return answer as T;
       if (answer.retry === 'new-token' && tokens?.canRenew === true && !isRenewed) {
         isRenewed = true;
-        await tokens.renew();
+        await tokens.renew(token);
         continue;
       }
       const waitMs = answer.retryAfterMs ?? 1_000;

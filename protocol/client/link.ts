@@ -3,15 +3,17 @@
  * more. What the frames mean is not its business.
  */
 import { CLOSE } from '../close-codes.ts';
-import type { ChatErrorBody } from '../errors.ts';
-import type { ClientFrame, ConnectFrame } from '../frames.ts';
-import { utf8Bytes } from '../json.ts';
+import { parseObject } from '../json.ts';
 import { backoffMs } from './backoff.ts';
 import { RosterClientError, refusal, unanswered } from './client-error.ts';
+import { outside } from './emit.ts';
 import { liveUrl } from './http-caller.ts';
-import { FRAME_BYTES, type SocketClass, type SocketLike, SUBPROTOCOL } from './socket.ts';
-import type { TokenKeeper } from './token-keeper.ts';
+import { type Frame, type Hello, type Request, Requests } from './requests.ts';
+import { type SocketClass, type SocketLike, SUBPROTOCOL } from './socket.ts';
+import { Renewal, type TokenKeeper } from './token-keeper.ts';
 import type { ConnectionState } from './types.ts';
+
+export type { Frame } from './requests.ts';
 
 export interface LinkOptions {
   readonly url: string;
@@ -21,17 +23,10 @@ export interface LinkOptions {
   readonly random: () => number;
 }
 
-/** Anything the daemon sends. */
-export interface Frame {
-  readonly re?: string;
-  readonly error?: ChatErrorBody;
-  readonly type?: string;
-  readonly [key: string]: unknown;
-}
-
 export interface LinkOwner {
-  /** What the connect frame says beside key and token. */
-  hello(): Omit<ConnectFrame, 'op' | 'api_key' | 'token'>;
+  hello(): Hello;
+  /** A connect was refused. True: another one, which differs from it, is worth trying at once. */
+  retries?(refused: RosterClientError): boolean;
   /** `connection.ok`. Runs before the next frame is looked at: a snapshot may follow in the same packet. */
   opened(ok: Frame): void;
   /** A frame that is no answer. */
@@ -39,14 +34,7 @@ export interface LinkOwner {
   became(state: ConnectionState): void;
 }
 
-interface Pending {
-  readonly taken: (answer: Frame) => void;
-  readonly resolve: (answer: Frame) => void;
-  readonly reject: (error: Error) => void;
-}
-
 const EXPIRED = 40;
-const TOO_BIG = { code: 22, status: 413 };
 /** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
 const NO_SIGN_OF_LIFE = 1006;
 const BACKOFF_BASE_MS = 500;
@@ -63,12 +51,14 @@ type Timer = ReturnType<typeof setTimeout>;
 export class Link {
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
-  readonly #pending = new Map<string, Pending>();
+  readonly #requests = new Requests();
+  readonly #renewal = new Renewal(() => this.#refresh());
   #state: ConnectionState = { kind: 'idle' };
   #tokens: TokenKeeper | undefined;
   #mustRenew = false;
+  /** The token that the daemon has of us. */
+  #given: string | undefined;
   #socket: SocketLike | undefined;
-  #nextId = 1;
   /** Counts attempts: one that was overtaken while it waited for a token gives up. */
   #run = 0;
   #timer: Timer | undefined;
@@ -108,40 +98,36 @@ export class Link {
    * Sends a frame and gives its answer. Rejects when there is no connection, when it is cut, and when the daemon refuses.
    * `taken` gets the answer before the next frame is looked at: frames that came in one packet do not wait for promises.
    */
-  request(frame: ClientFrame, taken: (answer: Frame) => void = () => {}): Promise<Frame> {
-    if (this.#socket === undefined || (this.#state.kind !== 'open' && frame.op !== 'connect')) {
-      return Promise.reject(unanswered('there is no connection'));
-    }
-    const id = String(this.#nextId++);
-    const text = JSON.stringify({ ...frame, id });
-    if (utf8Bytes(text) > FRAME_BYTES) {
-      return Promise.reject(new RosterClientError(`${frame.op} is bigger than a frame may be (${FRAME_BYTES} bytes)`, TOO_BIG));
-    }
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { taken, resolve, reject });
-      this.#send(text, id);
-    });
+  request(frame: Request, taken: (answer: Frame) => void = () => {}): Promise<Frame> {
+    const socket = this.#socket;
+    if (socket === undefined || this.#state.kind !== 'open') return Promise.reject(unanswered('there is no connection'));
+    return this.#requests.make(
+      frame,
+      (text) => socket.send(text),
+      (answer) => {
+        if (frame.op === 'refresh') this.#given = frame.token;
+        taken(answer);
+      },
+    );
   }
 
   /** Sends a frame that is not answered; nowhere, when there is no connection. */
-  tell(frame: ClientFrame): void {
-    if (this.#state.kind === 'open') this.#send(JSON.stringify(frame));
-  }
-
-  #send(text: string, id = ''): void {
+  tell(frame: Request): void {
+    if (this.#state.kind !== 'open') return;
     try {
-      this.#socket?.send(text);
-    } catch (error) {
-      this.#pending.get(id)?.reject(unanswered('the frame could not be sent', error));
-      this.#pending.delete(id);
+      this.#socket?.send(JSON.stringify(frame));
+    } catch {
+      // A socket that takes nothing any more is about to close, and nobody waits for an answer.
     }
   }
 
-  /** Asks the provider for a token and gives it to the daemon, so that the connection outlives the old one. */
-  async refresh(): Promise<void> {
-    if (this.#tokens?.canRenew !== true) return;
-    const token = await this.#tokens.renew();
+  /** Gives the daemon a new token, so that the connection outlives the old one. Resolves with whether there was a new one. */
+  async #refresh(): Promise<boolean> {
+    const socket = this.#socket;
+    const token = await this.#tokens?.renew(this.#given);
+    if (token === undefined || token === this.#given || this.#socket !== socket) return false;
     await this.request({ op: 'refresh', token });
+    return true;
   }
 
   /** Closes for good. */
@@ -155,7 +141,7 @@ export class Link {
     const run = ++this.#run;
     this.#become({ kind: 'connecting', attempt });
     try {
-      const token = await (this.#mustRenew ? this.#tokens?.renew() : this.#tokens?.current());
+      const token = await (this.#mustRenew ? this.#tokens?.renew(this.#given) : this.#tokens?.current());
       if (run !== this.#run) return;
       this.#mustRenew = false;
       this.#connect(token ?? '', attempt);
@@ -169,42 +155,51 @@ export class Link {
   #connect(token: string, attempt: number): void {
     const WebSocketClass = this.#options.webSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
     if (WebSocketClass === undefined) throw unanswered('there is no WebSocket here: give the option webSocket');
-    const socket = new WebSocketClass(liveUrl(this.#options.url), [SUBPROTOCOL]);
+    const socket = socketTo(WebSocketClass, liveUrl(this.#options.url));
     this.#socket = socket;
+    this.#given = token;
     this.#silenceMs = OPENING_MS;
     this.#expectMore();
     // Events of a socket that was given up are no longer ours.
     const ours = () => this.#socket === socket;
-    socket.addEventListener('open', () => ours() && this.#introduce(token));
-    socket.addEventListener('message', ({ data }) => ours() && this.#take(JSON.parse(String(data))));
+    socket.addEventListener('open', () => ours() && this.#introduce(socket, token));
+    socket.addEventListener('message', ({ data }) => ours() && this.#take(socket, parseObject(String(data))));
     socket.addEventListener('close', ({ code, reason }) => ours() && this.#closed(code, reason, attempt));
     socket.addEventListener('error', () => {});
   }
 
   /** What follows is in `#take`, or in the close that comes after a refusal. */
-  #introduce(token: string): void {
-    this.request({ ...this.#owner.hello(), op: 'connect', api_key: this.#options.apiKey, token }).catch((error: unknown) => {
-      if (error instanceof RosterClientError && error.status !== 0) this.#refusal = error;
-    });
+  #introduce(socket: SocketLike, token: string): void {
+    const frame = { ...this.#owner.hello(), op: 'connect', api_key: this.#options.apiKey, token } as const;
+    this.#requests
+      .make(frame, (text) => socket.send(text))
+      .catch((error: unknown) => {
+        const isOver = this.#socket !== socket || this.#refusal !== undefined;
+        if (isOver || !(error instanceof RosterClientError) || error.status === 0) return;
+        // It was refused here and never sent: the daemon would wait for it until it took us for silent, and let us come back.
+        socket.close(CLOSE.normal.code);
+        this.#fail(error, CLOSE.bad_frame.code, CLOSE.bad_frame.reason, error);
+      });
   }
 
-  #take(frame: Frame): void {
-    if (frame.type === 'connection.ok') this.#opened(frame);
+  /** `frame`: undefined when it is no JSON object. */
+  #take(socket: SocketLike, frame: Frame | undefined): void {
+    if (frame === undefined) {
+      this.#cut('a frame is not JSON');
+      return;
+    }
+    if (frame.type === 'connection.ok') this.#opened(socket, frame);
+    // A listener may have closed the connection as soon as it was open.
+    if (this.#socket !== socket) return;
     this.#expectMore();
     if (typeof frame.re === 'string') {
-      const pending = this.#pending.get(frame.re);
-      this.#pending.delete(frame.re);
-      if (frame.error === undefined) {
-        pending?.taken(frame);
-        pending?.resolve(frame);
-      } else pending?.reject(this.#noted(frame));
+      this.#requests.answer(frame.re, frame, frame.error === undefined ? undefined : this.#noted(frame));
       return;
     }
     if (frame.type === 'connection.error') this.#noted(frame);
     else if (frame.type === 'server.drain') this.#comeBackIn(frame.retry_ms);
     else {
-      // A provider that fails now is asked again when the token has ended and the daemon says so.
-      if (frame.type === 'token.expiring') this.refresh().catch(() => {});
+      if (frame.type === 'token.expiring' && this.#tokens?.canRenew === true) this.#renewal.warned();
       this.#owner.took(frame);
     }
   }
@@ -212,7 +207,7 @@ export class Link {
   /** The refusal; when it is why the connection ends, it is kept for the close that follows. */
   #noted({ type, error, retry_ms: retryMs }: Frame): RosterClientError {
     const refused = refusal(error);
-    if (type === 'connection.error') this.#refusal = refused;
+    if (type === 'connection.error' || this.#state.kind === 'connecting') this.#refusal = refused;
     if (retryMs !== undefined) this.#comeBackIn(retryMs);
     return refused;
   }
@@ -221,28 +216,33 @@ export class Link {
     this.#drainMs = Math.min(Number(retryMs) || 0, RETRY_CAP_MS);
   }
 
-  #opened(ok: Frame): void {
+  #opened(socket: SocketLike, ok: Frame): void {
     this.#silenceMs = Number(ok.heartbeat_ms) * SILENT_HEARTBEATS;
     this.#become({ kind: 'open', connectionId: String(ok.connection_id) });
-    this.#owner.opened(ok);
+    if (this.#socket !== socket) return;
     this.#opening?.resolve();
     this.#opening = undefined;
+    this.#owner.opened(ok);
   }
 
   /** Any frame is a sign of life; without one for a while the connection is given up and made anew. */
   #expectMore(): void {
     clearTimeout(this.#watchdog);
     const socket = this.#socket;
-    this.#watchdog = setTimeout(() => {
-      if (this.#socket !== socket) return;
-      socket?.close();
-      this.#closed(NO_SIGN_OF_LIFE, 'no sign of life', this.#state.kind === 'connecting' ? this.#state.attempt : 0);
-    }, this.#silenceMs);
+    if (socket === undefined) return;
+    this.#watchdog = setTimeout(() => this.#socket === socket && this.#cut('no sign of life'), this.#silenceMs);
+  }
+
+  /** The connection is no good: it is closed here, and taken as one that the network has cut. */
+  #cut(reason: string): void {
+    this.#socket?.close();
+    this.#closed(NO_SIGN_OF_LIFE, reason, this.#state.kind === 'connecting' ? this.#state.attempt : 0);
   }
 
   #closed(code: number, reason: string, attempt: number): void {
     const wasOpen = this.#state.kind === 'open';
     clearTimeout(this.#watchdog);
+    this.#renewal.cut();
     this.#socket = undefined;
     const refused = this.#refusal;
     this.#refusal = undefined;
@@ -253,8 +253,13 @@ export class Link {
     // A code that is not on the list is the network's doing.
     if (mayRenew || (spec === undefined ? this.#opening === undefined : spec.reconnect)) {
       this.#mustRenew = isExpired;
-      this.#failPending(`the connection was cut (${code})`);
+      this.#requests.fail(`the connection was cut (${code})`);
       this.#wait(wasOpen ? 0 : attempt + 1);
+      return;
+    }
+    if (!wasOpen && refused !== undefined && this.#owner.retries?.(refused) === true) {
+      this.#requests.fail(refused.message);
+      void this.#attempt(attempt);
       return;
     }
     this.#fail(refused ?? unanswered(`the connection closed with ${code} ${reason}`), code, reason, refused);
@@ -276,21 +281,27 @@ export class Link {
     this.#run++;
     clearTimeout(this.#timer);
     clearTimeout(this.#watchdog);
+    this.#renewal.stop();
     this.#socket = undefined;
+    this.#refusal = undefined;
     this.#opening?.reject(unanswered(`the connection is closed (${code})`));
     this.#opening = undefined;
-    this.#failPending(`the connection is closed (${code})`);
+    this.#requests.fail(`the connection is closed (${code})`);
     this.#become({ kind: 'closed', code, reason, ...(error === undefined ? undefined : { error }) });
   }
 
-  #failPending(message: string): void {
-    const waiting = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { reject } of waiting) reject(unanswered(message));
-  }
-
+  /** A listener that throws is the application's to look at: the connection goes on. */
   #become(state: ConnectionState): void {
     this.#state = state;
-    this.#owner.became(state);
+    outside(() => this.#owner.became(state));
+  }
+}
+
+/** Throws RosterClientError for an address that is none. */
+function socketTo(WebSocketClass: SocketClass, url: string): SocketLike {
+  try {
+    return new WebSocketClass(url, [SUBPROTOCOL]);
+  } catch (error) {
+    throw unanswered(`no connection can be made to ${url}`, error);
   }
 }

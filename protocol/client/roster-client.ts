@@ -6,19 +6,22 @@
 import type { EventEmitter } from 'eventemitter3';
 import type { Position } from '../position.ts';
 import { AdminApi } from './admin-api.ts';
-import { unanswered } from './client-error.ts';
+import { RosterClientError, unanswered } from './client-error.ts';
 import { digest } from './digest.ts';
+import { outside } from './emit.ts';
 import { HttpCaller } from './http-caller.ts';
-import { type Frame, Link, type LinkOwner } from './link.ts';
+import { Intake } from './intake.ts';
+import { Link, type LinkOwner } from './link.ts';
 import type { RosterClientOptions } from './options.ts';
+import { Progress } from './progress.ts';
 import { FRAME_BYTES } from './socket.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TokenKeeper, type TokenSource } from './token-keeper.ts';
 import type {
   AppUser,
+  ClientEvents,
   ConnectedUser,
   ConnectionState,
-  DocumentEvent,
   Filter,
   LiveUser,
   QueryOptions,
@@ -28,26 +31,25 @@ import type {
 } from './types.ts';
 import type { Answered } from './users-api.ts';
 
-/** Names of the client's own that no event of the daemon is emitted under. */
-const OWN_NAMES: ReadonlySet<string> = new Set(['event', 'state', 'resync']);
-
 /** Room that a connect frame keeps for everything but its subscriptions. */
 const HELLO_BYTES = FRAME_BYTES / 2;
+
 export class RosterClient extends AdminApi {
   readonly #options: RosterClientOptions;
   readonly #http: HttpCaller;
   readonly #link: Link;
   readonly #subs: Subscriptions;
+  readonly #progress: Progress;
+  readonly #intake: Intake;
   /** Whose token the calls are made with. */
   #tokens: TokenKeeper | undefined;
   readonly #server: TokenKeeper | undefined;
   /** Whom the connection is for; undefined before the first one. */
   #who: string | undefined;
+  /** What the next connect frame says of the own user. */
   #user: ConnectedUser | undefined;
-  #me: LiveUser | undefined;
-  #position: Position | undefined;
-  /** Events about the own user at or before this were handed on. */
-  #ownSince = 0;
+  /** Nobody in particular, whom no connection is for. */
+  #isNobody = false;
 
   constructor(options: RosterClientOptions) {
     const { secret, url, apiKey, webSocket, random = Math.random } = options;
@@ -58,10 +60,15 @@ export class RosterClient extends AdminApi {
     this.#server = secret === undefined ? undefined : new TokenKeeper(() => secret.sign({ server: true }));
     this.#link = new Link({ url, apiKey, webSocket, random }, this.#owner());
     this.#subs = new Subscriptions(this.#link, {
-      changed: (ids) => this.emit('users.changed', ids),
-      resynced: (sub, users, gone) => this.emit('resync', sub, users, gone),
-      refused: (sub, error) => this.emit('sub.refused', sub, error),
-      rewound: (seq, sub) => this.#rewind(seq, sub),
+      changed: (ids) => this.#emit('users.changed', ids),
+      resynced: (sub, users, gone) => this.#emit('resync', sub, users, gone),
+      refused: (sub, error) => this.#emit('sub.refused', sub, error),
+      rewound: (seq, sub) => this.#progress.rewind(seq, sub),
+    });
+    this.#progress = new Progress(this.#subs.copy, (seq) => this.#link.tell({ op: 'ack', seq }));
+    this.#intake = new Intake(this.#subs, this.#progress, {
+      emit: (name, ...args) => this.#emit(name, ...args),
+      emitNamed: (event) => outside(() => (this as unknown as EventEmitter<string>).emit(event.type, event)),
     });
   }
 
@@ -69,14 +76,14 @@ export class RosterClient extends AdminApi {
     return this.#link.state;
   }
 
-  /** The last position handed on; a new client that is given the same subscriptions could go on from it. */
+  /** Everything up to it was handed on; a new client that is given the same subscriptions could go on from it. */
   get position(): Position | undefined {
-    return this.#position;
+    return this.#progress.position;
   }
 
   /** The own user as it is now; undefined without one. */
   get me(): LiveUser | undefined {
-    return this.#me;
+    return this.#intake.me;
   }
 
   /** The local copy: every user that a subscription holds, by id, as new as the daemon has told. */
@@ -92,8 +99,8 @@ export class RosterClient extends AdminApi {
   /** Creates or merges the token's own user and opens the connection. */
   async connectUser(user: ConnectedUser, token: TokenSource): Promise<LiveUser> {
     await this.#open(`user ${user.id}`, new TokenKeeper(token), user);
-    if (this.#me === undefined) throw unanswered('the daemon did not say who we are');
-    return this.#me;
+    if (this.me === undefined) throw unanswered('the daemon did not say who we are');
+    return this.me;
   }
 
   /**
@@ -103,12 +110,17 @@ export class RosterClient extends AdminApi {
   async connectAnonymousUser(token?: TokenSource): Promise<void> {
     const { secret } = this.#options;
     const source = token ?? (secret === undefined ? undefined : () => secret.sign({ user_id: '!anon' }));
-    if (source === undefined) this.#become('anonymous', undefined, undefined);
-    else await this.#open('anonymous', new TokenKeeper(source));
+    if (source === undefined) {
+      this.#become('anonymous', undefined, undefined);
+      this.#isNobody = true;
+      this.#subs.disconnected(noConnection());
+    } else await this.#open('anonymous', new TokenKeeper(source));
   }
 
   /** Creates a guest and connects as it. The daemon may give it another id, which contains the one asked for. */
   async setGuestUser(user: ConnectedUser): Promise<LiveUser> {
+    // Before the guest is made, who would be there and counted otherwise.
+    this.#link.mustBeClosed();
     const answer = await this.#http.call<{ user: AppUser; access_token: string }>('POST', '/guest', { body: { user } });
     return await this.connectUser({ id: answer.user.id }, answer.access_token);
   }
@@ -124,6 +136,7 @@ export class RosterClient extends AdminApi {
   disconnectUser(): Promise<void> {
     this.#link.close();
     this.#tokens = undefined;
+    this.#isNobody = false;
     return Promise.resolve();
   }
 
@@ -135,10 +148,13 @@ export class RosterClient extends AdminApi {
 
   /**
    * Starts a subscription, which lasts over reconnects; one of the same name is replaced. Resolves with the users as they are now
-   * (none with `snapshot: false`), as soon as there is a connection.
+   * (none with `snapshot: false`), as soon as there is a connection. A rejection that nobody awaits ends no process.
    */
   subscribe(sub: Subscription): Promise<readonly LiveUser[]> {
-    return this.#subs.add(sub);
+    if (!this.#isNobody) return this.#subs.add(sub);
+    const refused = Promise.reject(noConnection());
+    refused.catch(() => {});
+    return refused;
   }
 
   async unsubscribe(sub: string): Promise<void> {
@@ -152,27 +168,33 @@ export class RosterClient extends AdminApi {
     options: QueryOptions = {},
   ): Promise<Answered & { readonly users: readonly AppUser[] }> {
     const answer = await super.queryUsers(filter, sort, options);
-    if (options.presence === true && this.state.kind === 'open' && answer.users.length > 0) {
-      await this.#subs.watch(answer.users.map(({ id }) => id));
-    }
+    const { kind } = this.state;
+    if (options.presence !== true || kind === 'idle' || kind === 'closed' || answer.users.length === 0) return answer;
+    const watching = this.#subs.watch(answer.users.map(({ id }) => id));
+    // Without a connection at the moment, it begins with the next one; the answer does not wait for that.
+    if (kind === 'open') await watching;
     return answer;
   }
 
   /** Partial update of the own user over the live connection; with a server token, of `user_id`. */
-  async update(change: {
-    readonly user_id?: string;
-    readonly set?: Readonly<Record<string, unknown>>;
-    readonly unset?: readonly string[];
-  }): Promise<LiveUser> {
+  async update(change: { readonly user_id?: string; readonly set?: object; readonly unset?: readonly string[] }): Promise<LiveUser> {
+    // The daemon would take the number of the request for the id of the user.
+    if (this.state.kind === 'open' && (change.user_id ?? this.#user?.id) === undefined) {
+      const errors = [{ path: 'user_id', message: 'is required: the connection has no user of its own' }];
+      throw new RosterClientError('update needs user_id', { code: 4, status: 400, errors });
+    }
     const answer = await this.#link.request({ op: 'update', ...change });
     const user = answer.user as LiveUser;
-    if (user.id === this.#user?.id) this.#becomeMe(user);
+    this.#intake.becomeMe(user);
     return user;
   }
 
-  /** Durable consumers: everything up to `seq` was taken care of. Without one, everything that was handed on. */
-  ack(seq: number | undefined = this.#position?.seq): void {
-    if (seq !== undefined) this.#link.tell({ op: 'ack', seq });
+  /**
+   * Durable consumers: everything up to `seq` was taken care of. Without one, everything that was handed on. Without a connection
+   * at the moment, it is told with the next one.
+   */
+  ack(seq?: number): void {
+    this.#progress.acknowledge(seq);
   }
 
   /** A token of a user; `exp` and `iat` in seconds since 1970. Needs the `secret`. */
@@ -200,126 +222,50 @@ export class RosterClient extends AdminApi {
     this.#link.mustBeClosed();
     if (this.#who !== undefined && this.#who !== who) {
       this.#subs.clear();
-      this.#position = undefined;
-      this.#ownSince = 0;
-      this.#me = undefined;
+      this.#progress.clear();
+      this.#intake.me = undefined;
     }
     this.#who = who;
     this.#user = user;
+    this.#intake.ownId = user?.id;
     this.#tokens = tokens;
+    this.#isNobody = false;
   }
 
   #owner(): LinkOwner {
     return {
       hello: () => {
         const { durable, conflate } = this.#options;
+        const resume = this.#progress.resume();
         return {
           ...(this.#user === undefined ? undefined : { user: this.#user }),
-          ...(this.#position === undefined ? undefined : { resume: this.#position }),
+          ...(resume === undefined ? undefined : { resume }),
           ...(durable === undefined ? undefined : { durable }),
           ...(conflate === undefined ? undefined : { conflate }),
-          subs: this.#subs.hello(this.#position !== undefined, HELLO_BYTES),
+          subs: this.#subs.hello(resume !== undefined, HELLO_BYTES),
         };
       },
-      opened: (ok) => this.#opened(ok),
-      took: (frame) => this.#took(frame),
+      opened: (ok) => {
+        // Its details were taken: told again by a device that comes back, they would undo what was changed elsewhere meanwhile.
+        if (this.#user !== undefined) this.#user = { id: this.#user.id };
+        this.#intake.opened(ok);
+      },
+      took: (frame) => this.#intake.took(frame),
+      retries: (refused) => this.#subs.retries(refused),
       became: (state) => {
+        if (state.kind !== 'open') this.#subs.cut();
         if (state.kind === 'closed') this.#subs.disconnected(state.error ?? unanswered(`the connection is closed (${state.code})`));
-        this.emit('state', state);
+        this.#emit('state', state);
       },
     };
   }
 
-  #opened(ok: Frame): void {
-    const isNewHistory = this.#position !== undefined && this.#position.epoch !== ok.epoch;
-    this.#position = { epoch: String(ok.epoch), seq: Number(ok.seq) };
-    if (isNewHistory) this.#me = undefined;
-    if (ok.resumed !== true) this.#ownSince = 0;
-    if (ok.me !== undefined) this.#becomeMe(ok.me as LiveUser);
-    this.#subs.connected({ isResumed: ok.resumed === true, isNewHistory, seq: this.#position.seq });
+  /** What a listener throws does not keep the client from its work. */
+  #emit<Name extends keyof ClientEvents>(name: Name, ...args: Parameters<ClientEvents[Name]>): void {
+    outside(() => (this as unknown as EventEmitter<string>).emit(name, ...args));
   }
+}
 
-  #took(frame: Frame): void {
-    switch (frame.type) {
-      case 'health.check':
-        this.#advance(frame.seq);
-        return;
-      case 'token.expiring':
-        this.emit('token.expiring', Number(frame.exp));
-        return;
-      case 'presence.state':
-        this.#subs.presenceState(frame.sub as string[], frame.online as string[], frame.reset === true);
-        return;
-      case 'sub.reset':
-        this.#subs.reset(String(frame.sub));
-        return;
-      case 'user.presence.changed':
-        this.#heardPresence(frame as unknown as UserEvent);
-        return;
-      case undefined:
-        if (typeof frame.sub === 'string') this.#subs.told(frame.sub, frame);
-        return;
-      default:
-        if (typeof frame.seq === 'number') this.#hand(frame as unknown as UserEvent | DocumentEvent);
-    }
-  }
-
-  /** At least once after a resume becomes exactly once here. */
-  #hand(event: UserEvent | DocumentEvent): void {
-    if (this.#position === undefined || event.seq <= this.#position.seq) return;
-    this.#advance(event.seq);
-    const names = this.#subs.copy.concerned(event);
-    // About a user group, an export or an import: no user changes, and `event` is for those that are about one.
-    if (event.user === undefined) {
-      if (names.length > 0) this.#emitNamed(event);
-      return;
-    }
-    const isOwn = (event.sub === undefined || event.user.id === this.#user?.id) && event.seq > this.#ownSince;
-    if (names.length === 0 && !isOwn) return;
-    if (event.user.id === this.#user?.id && event.type !== 'user.hidden') this.#becomeMe(event.user);
-    this.#subs.copy.apply(event, names);
-    this.#settleDoubtsAfter(event);
-    this.#tell(event);
-  }
-
-  /** Coming and going has no position of its own: it is news whenever it comes. */
-  #heardPresence(event: UserEvent): void {
-    if (event.user.id === this.#user?.id) this.#becomeMe(event.user);
-    this.#subs.copy.presence(event);
-    this.#settleDoubtsAfter(event);
-    this.#tell(event);
-  }
-
-  /** Someone left a subscription, or was told of under one that was ended here meanwhile: is there another that holds it? */
-  #settleDoubtsAfter({ match, sub = [] }: UserEvent): void {
-    if (match === 'leave' || sub.some((name) => !this.#subs.copy.has(name))) this.#subs.settleDoubts();
-  }
-
-  #becomeMe(user: LiveUser): void {
-    if (this.#me === undefined || user.rev >= this.#me.rev) this.#me = user;
-  }
-
-  #tell(event: UserEvent): void {
-    this.emit('event', event);
-    if (!OWN_NAMES.has(event.type)) this.#emitNamed(event);
-  }
-
-  /** Names of custom events are the application's: the list of typed ones cannot hold them. */
-  #emitNamed(event: { readonly type: string }): void {
-    (this as unknown as EventEmitter<string>).emit(event.type, event);
-  }
-
-  #advance(seq: unknown): void {
-    const position = this.#position;
-    if (position !== undefined && typeof seq === 'number' && seq > position.seq) this.#position = { ...position, seq };
-  }
-
-  /** The daemon goes back for a subscription that was named late; all others have what is after `seq`. */
-  #rewind(seq: number, sub: string): void {
-    const position = this.#position;
-    if (position === undefined || seq >= position.seq) return;
-    this.#subs.copy.holdBack(position.seq, sub);
-    this.#ownSince = Math.max(this.#ownSince, position.seq);
-    this.#position = { ...position, seq };
-  }
+function noConnection(): RosterClientError {
+  return unanswered('without a token, an anonymous user has no live connection');
 }

@@ -1,8 +1,9 @@
 /** The subscriptions of a client over the life of its connections: named again, completed, begun anew, and waited for. */
-import type { Sub } from '../frames.ts';
+import { utf8Bytes } from '../json.ts';
 import { RosterClientError, unanswered } from './client-error.ts';
 import type { Frame, Link } from './link.ts';
-import type { LiveUser } from './types.ts';
+import { FRAME_BYTES } from './socket.ts';
+import type { LiveUser, Subscription } from './types.ts';
 import { UserCopy } from './user-copy.ts';
 
 export interface SubscriptionsOwner {
@@ -22,6 +23,11 @@ export interface Connected {
 /** The subscription that queries with `presence` add to. The newest ids stay when there are too many. */
 const QUERIED = 'queryUsers';
 const QUERIED_IDS = 1_000;
+/** Room that a frame keeps for everything but the subscription, or but its ids. */
+const ENVELOPE_BYTES = 256;
+
+/** Codes of refusals that may be for a subscription: wrong input, and not allowed. */
+const MAY_BE_A_SUB: ReadonlySet<number> = new Set([4, 17]);
 
 interface Waiter {
   readonly resolve: (users: readonly LiveUser[]) => void;
@@ -37,8 +43,13 @@ export class Subscriptions {
   readonly #runs = new Map<string, object>();
   /** Subscriptions that were complete once: what comes for them now is told as `resync`. */
   readonly #known = new Set<string>();
-  /** Named in the connect frame that is on its way. */
-  #greeted: readonly string[] = [];
+  /** As they were named in the last connect frame. */
+  readonly #greeted = new Map<string, Subscription>();
+  /** Whether that frame named a position. Where it did not, one that resumes is a durable consumer's. */
+  #resumes = false;
+  #isOpen = false;
+  /** The last connect was refused, maybe for a subscription: the next one names none. */
+  #namesNone = false;
 
   constructor(link: Link, owner: SubscriptionsOwner) {
     this.#link = link;
@@ -46,21 +57,26 @@ export class Subscriptions {
     this.copy = new UserCopy((ids) => owner.changed(ids));
   }
 
-  add(asked: Sub): Promise<readonly LiveUser[]> {
-    // Who is told of coming and going is also told when some of it was missed.
-    const spec = dependsOnPresence(asked) ? { ...asked, presence: true } : asked;
-    return new Promise((resolve, reject) => {
-      this.#known.delete(spec.sub);
-      this.#waiters.set(spec.sub, [...(this.#waiters.get(spec.sub) ?? []), { resolve, reject }]);
-      this.copy.begin(spec);
-      if (this.#link.state.kind === 'open') void this.#ask(spec);
+  /** Whoever awaits it is told of its failure; nobody has to. */
+  add(asked: Subscription): Promise<readonly LiveUser[]> {
+    const added = new Promise<readonly LiveUser[]>((resolve, reject) => {
+      mustFit(asked);
+      // Who is told of coming and going is also told when some of it was missed.
+      const wanted = dependsOnPresence(asked) ? { ...asked, presence: true } : asked;
+      this.#known.delete(wanted.sub);
+      this.#waiters.set(wanted.sub, [...(this.#waiters.get(wanted.sub) ?? []), { resolve, reject }]);
+      const spec = this.copy.begin(wanted);
+      if (this.#isOpen) void this.#ask(spec);
     });
+    added.catch(() => {});
+    return added;
   }
 
   /** Adds users to those that queries asked to hear of. */
-  async watch(ids: readonly string[]): Promise<void> {
-    const before = this.copy.specs.find(({ sub }) => sub === QUERIED)?.ids ?? [];
-    await this.add({ sub: QUERIED, ids: [...new Set([...before, ...ids])].slice(-QUERIED_IDS), presence: true });
+  watch(ids: readonly string[]): Promise<unknown> {
+    const found = new Set(ids);
+    const before = this.copy.spec(QUERIED)?.ids ?? [];
+    return this.add({ sub: QUERIED, ids: newest([...before.filter((id) => !found.has(id)), ...found]), presence: true });
   }
 
   async remove(name: string): Promise<void> {
@@ -70,43 +86,69 @@ export class Subscriptions {
     this.#known.delete(name);
     this.copy.remove(name);
     this.settleDoubts();
-    if (this.#link.state.kind === 'open') await this.#link.request({ op: 'unsub', sub: name });
+    if (this.#isOpen) await this.#end(name);
   }
 
   /** What the connect frame names: all that fit, and of a connection that resumes only those whose snapshot is complete. */
-  hello(resumes: boolean, bytesMax: number): Sub[] {
+  hello(resumes: boolean, bytesMax: number): Subscription[] {
     let bytes = 0;
-    const specs = (resumes ? this.copy.loaded : this.copy.specs).filter((spec) => {
+    const candidates = this.#namesNone ? [] : resumes ? this.copy.loaded : this.copy.specs;
+    const specs = candidates.filter((spec) => {
       // Ids are ASCII; names and filters may not be, and are small.
-      bytes += 3 * JSON.stringify({ ...spec, ids: undefined }).length + JSON.stringify(spec.ids ?? []).length;
-      return bytes <= bytesMax;
+      const size = 3 * JSON.stringify({ ...spec, ids: undefined }).length + JSON.stringify(spec.ids ?? []).length;
+      if (bytes + size > bytesMax) return false;
+      bytes += size;
+      return true;
     });
-    this.#greeted = specs.map(({ sub }) => sub);
+    this.#resumes = resumes;
+    this.#greeted.clear();
+    for (const spec of specs) this.#greeted.set(spec.sub, spec);
     return specs;
+  }
+
+  /** A connect was refused. True when it is worth trying without subscriptions, so that the one at fault is refused alone. */
+  retries({ code }: RosterClientError): boolean {
+    this.#namesNone = this.#greeted.size > 0 && MAY_BE_A_SUB.has(code);
+    return this.#namesNone;
   }
 
   /** Runs before any frame of the new connection is looked at. */
   connected({ isResumed, isNewHistory, seq }: Connected): void {
     this.#runs.clear();
+    this.#isOpen = true;
+    this.#namesNone = false;
     if (isNewHistory) this.copy.forgetHistory();
-    const greeted = new Set(this.#greeted);
     for (const spec of this.copy.specs) {
-      if (!greeted.has(spec.sub)) {
-        const canFollow = isResumed && this.copy.isLoaded(spec.sub);
-        if (canFollow) this.copy.await(spec.sub);
-        else this.copy.begin(spec);
-        void this.#ask(canFollow ? { ...spec, snapshot: false } : spec, canFollow);
-      } else if (!isResumed) this.copy.begin(spec);
-      else if (!this.copy.isLoaded(spec.sub)) {
+      const { sub } = spec;
+      if (this.#greeted.get(sub) !== spec) this.#nameLate(spec, isResumed);
+      else if (!isResumed) this.#greeted.set(sub, this.copy.begin(spec));
+      else if (this.copy.isLoaded(sub)) this.copy.wait(sub, false);
+      else {
         // A durable consumer goes on where it was, without a snapshot.
-        this.copy.follow(spec.sub, seq);
-        this.#completed(spec.sub, [], []);
+        this.copy.follow(sub, seq);
+        this.#completed(sub, [], []);
       }
     }
+    for (const name of this.#greeted.keys()) if (!this.copy.has(name)) this.#end(name).catch(() => {});
+  }
+
+  /**
+   * One that the connect frame did not name as it is now. On a connection that resumed the daemon goes back for it, unless it needs
+   * a snapshot anyway.
+   */
+  #nameLate(spec: Subscription, isResumed: boolean): void {
+    const isFollowing = isResumed && this.copy.isLoaded(spec.sub);
+    const held = isFollowing ? spec : this.copy.begin(spec, this.#greeted.has(spec.sub));
+    const isFed = isFollowing || (isResumed && (spec.snapshot === false || !this.#resumes));
+    this.copy.wait(spec.sub, isFed);
+    void this.#ask(isFed ? { ...held, snapshot: false } : held, isFollowing);
   }
 
   /** A snapshot that nobody asked for: it follows a connect that could not resume. */
   told(name: string, first: Frame): void {
+    const spec = this.copy.spec(name);
+    // It is of one that was replaced or ended meanwhile.
+    if (spec === undefined || spec !== this.#greeted.get(name)) return;
     if (first.users === undefined) {
       this.copy.follow(name, Number(first.seq));
       this.#completed(name, [], []);
@@ -115,10 +157,8 @@ export class Subscriptions {
 
   /** The daemon ended a subscription, because what its owner may see has changed: it begins anew. */
   reset(name: string): void {
-    const spec = this.copy.specs.find(({ sub }) => sub === name);
-    if (spec === undefined) return;
-    this.copy.begin(spec);
-    void this.#ask(spec);
+    const spec = this.copy.spec(name);
+    if (spec !== undefined) void this.#ask(this.copy.begin(spec));
   }
 
   /** Who is online now, after some coming and going was missed: with it, who is in a subscription that asks for that. */
@@ -131,8 +171,14 @@ export class Subscriptions {
     for (const { sub } of this.copy.doubtful) this.reset(sub);
   }
 
+  /** What is asked for from now on waits for the next connection. */
+  cut(): void {
+    this.#isOpen = false;
+  }
+
   /** Nobody needs to wait any longer: the connection does not come back. */
   disconnected(error: unknown): void {
+    this.#namesNone = false;
     for (const name of [...this.#waiters.keys()]) this.#settle(name, error);
   }
 
@@ -143,13 +189,14 @@ export class Subscriptions {
     this.copy.clear();
   }
 
-  async #ask(spec: Sub, isFollowing = false): Promise<void> {
+  async #ask(spec: Subscription, isFollowing = false): Promise<void> {
     const run = {};
     this.#runs.set(spec.sub, run);
     try {
       const first = await this.#link.request({ op: 'sub', ...spec }, (answer) => {
         if (this.#runs.get(spec.sub) !== run || answer.users !== undefined) return;
-        if (!isFollowing) this.copy.follow(spec.sub, Number(answer.seq));
+        if (isFollowing) this.copy.wait(spec.sub, false);
+        else this.copy.follow(spec.sub, Number(answer.seq));
         this.#owner.rewound(Number(answer.seq), spec.sub);
       });
       if (this.#runs.get(spec.sub) !== run || isFollowing) return;
@@ -184,11 +231,19 @@ export class Subscriptions {
   #failed(name: string, run: object, error: unknown): void {
     if (this.#runs.get(name) !== run) return;
     this.#runs.delete(name);
-    if (!(error instanceof RosterClientError) || error.status === 0) return;
+    if (isUnanswered(error)) return;
+    const refused = error instanceof RosterClientError ? error : unanswered(`the subscription ${name} could not be read`, error);
     const isKnown = this.#known.delete(name);
     this.copy.remove(name);
-    this.#settle(name, error);
-    if (isKnown) this.#owner.refused(name, error);
+    this.#settle(name, refused);
+    if (isKnown) this.#owner.refused(name, refused);
+  }
+
+  /** A cut ends it as well. */
+  async #end(name: string): Promise<void> {
+    await this.#link.request({ op: 'unsub', sub: name }).catch((error: unknown) => {
+      if (!isUnanswered(error)) throw error;
+    });
   }
 
   #completed(name: string, users: readonly LiveUser[], gone: readonly string[]): void {
@@ -209,6 +264,34 @@ export class Subscriptions {
 }
 
 /** Who is in such a subscription changes without the log, so what was missed cannot be read there. */
-function dependsOnPresence({ filter }: Sub): boolean {
+function dependsOnPresence({ filter }: Subscription): boolean {
   return filter !== undefined && JSON.stringify(filter).includes('"online"');
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof RosterClientError && error.status === 0;
+}
+
+/** Throws RosterClientError. Nothing is begun that could not be asked for, so what it would have replaced stays. */
+function mustFit(spec: Subscription): void {
+  let text: string;
+  try {
+    text = JSON.stringify(spec);
+  } catch (cause) {
+    throw new RosterClientError('sub cannot be written as JSON', { code: 4, status: 400, cause });
+  }
+  if (utf8Bytes(text) + ENVELOPE_BYTES <= FRAME_BYTES) return;
+  throw new RosterClientError(`sub is bigger than a frame may be (${FRAME_BYTES} bytes)`, { code: 22, status: 413 });
+}
+
+/** The last ids of a list, as many as one subscription may have. Ids are ASCII. */
+function newest(ids: readonly string[]): string[] {
+  let bytes = 2 * ENVELOPE_BYTES;
+  let from = ids.length;
+  for (const id of ids.slice(-QUERIED_IDS).reverse()) {
+    bytes += JSON.stringify(id).length + 1;
+    if (bytes > FRAME_BYTES) break;
+    from--;
+  }
+  return ids.slice(from);
 }

@@ -151,34 +151,41 @@ export interface AppUser {
   readonly [key: string]: unknown;
 }
 
+/**
+ * What may have more than its own fields: a literal with custom data in it, and anything that has a type of its own, such as an
+ * interface of the application, or a user as this library hands it out.
+ */
+export type Open<Known extends object> = Known | (Known & Readonly<Record<string, unknown>>);
+
 /** A user to be written. Custom data lies beside the fields, or in `custom`, or both: the nested value counts. */
-export interface UserData {
+export type UserData = Open<{
   readonly id: string;
   readonly name?: string;
   readonly image?: string;
   readonly role?: string;
   readonly teams?: readonly string[];
-  readonly custom?: Readonly<Record<string, unknown>>;
-  readonly [key: string]: unknown;
-}
+  readonly custom?: object;
+}>;
 
 /** A partial update: keys may be paths with dots. */
 export interface UserPatch {
   readonly id: string;
-  readonly set?: Readonly<Record<string, unknown>>;
+  readonly set?: object;
   readonly unset?: readonly string[];
 }
 
 /** The own user as it connects. Custom data lies beside the fields or in `custom`; what is left out stays as it is. */
-export interface ConnectedUser {
-  readonly id: string;
-  readonly [key: string]: unknown;
-}
+export type ConnectedUser = Open<{ readonly id: string }>;
 
 /** A subscription as asked for: exactly one of ids, teams, filter or all. */
-export type Subscription = Sub;
+export type Subscription = Omit<Sub, 'ids' | 'teams' | 'filter'> & {
+  readonly ids?: readonly string[];
+  readonly teams?: readonly string[];
+  readonly filter?: Filter;
+};
 
-export type Filter = Readonly<Record<string, unknown>>;
+/** Conditions by field, as the HTTP API has them. */
+export type Filter = object;
 
 /** One field and its direction, such as `{ name: 1 }`, or the form of the wire. */
 export type SortField = Readonly<Record<string, 1 | -1>> | { readonly field: string; readonly direction?: 1 | -1 };

@@ -7,11 +7,10 @@
  * that at least one does, maybe one that was ended here while the event was on its way. Which one is then not known, and those
  * are asked again when it matters (`doubtful`).
  */
-import type { Sub } from '../frames.ts';
-import type { DocumentEvent, LiveUser, UserEvent } from './types.ts';
+import type { DocumentEvent, LiveUser, Subscription, UserEvent } from './types.ts';
 
 interface Held {
-  readonly spec: Sub;
+  readonly spec: Subscription;
   /** Events at or before this position are in its snapshot, or were handed on already. */
   since: number;
   /** Who is in it; false: perhaps. */
@@ -55,11 +54,11 @@ export class UserCopy {
     this.#changed = changed;
   }
 
-  get specs(): readonly Sub[] {
+  get specs(): readonly Subscription[] {
     return [...this.#subs.values()].map(({ spec }) => spec);
   }
 
-  get loaded(): readonly Sub[] {
+  get loaded(): readonly Subscription[] {
     return [...this.#subs.values()].filter(({ isLoaded }) => isLoaded).map(({ spec }) => spec);
   }
 
@@ -67,23 +66,36 @@ export class UserCopy {
     return this.#subs.has(sub);
   }
 
+  spec(sub: string): Subscription | undefined {
+    return this.#subs.get(sub)?.spec;
+  }
+
   isLoaded(sub: string): boolean {
     return this.#subs.get(sub)?.isLoaded === true;
   }
 
-  /** Begins a subscription, or begins it anew: who is in it stays until the snapshot says otherwise. */
-  begin(spec: Sub): void {
-    const before = this.#subs.get(spec.sub);
-    const isNew = before !== undefined && JSON.stringify(before.spec) !== JSON.stringify(spec);
-    const loading = { seen: new Set<string>(), touched: new Map<string, number>(), isNew };
+  /** Whether a subscription lacks what others were handed already. */
+  get isWaiting(): boolean {
+    return [...this.#subs.values()].some((held) => held.isWaiting);
+  }
+
+  /**
+   * Begins a subscription, or begins it anew: who is in it stays until the snapshot says otherwise. What it gives is another object
+   * each time, so that it names this beginning. `isReplacing`: the daemon was told of another one under this name.
+   */
+  begin(asked: Subscription, isReplacing = false): Subscription {
+    const before = this.#subs.get(asked.sub);
+    const isNew = isReplacing || (before !== undefined && JSON.stringify(before.spec) !== JSON.stringify(asked));
+    const spec = { ...asked };
     this.#subs.set(spec.sub, {
       spec,
       since: before?.since ?? 0,
       members: before?.members ?? new Map(),
-      loading,
+      loading: { seen: new Set(), touched: new Map(), isNew },
       isLoaded: false,
       isWaiting: false,
     });
+    return spec;
   }
 
   /** The first page says at which position the snapshot is. */
@@ -125,20 +137,18 @@ export class UserCopy {
     held.since = seq;
     held.loading = undefined;
     held.isLoaded = true;
+    held.isWaiting = false;
   }
 
-  /** What subscriptions were handed up to `seq` is not handed to them again, when the daemon goes back for the sake of another one. */
-  holdBack(seq: number, except: string): void {
-    for (const [name, held] of this.#subs) {
-      if (name === except) held.isWaiting = false;
-      else if (!held.isWaiting) held.since = Math.max(held.since, seq);
-    }
+  /** What subscriptions were handed up to `seq` is not handed to them again, when the daemon goes back for the sake of others. */
+  holdBack(seq: number, except?: string): void {
+    for (const [name, held] of this.#subs) if (name !== except && !held.isWaiting) held.since = Math.max(held.since, seq);
   }
 
-  /** The daemon will be asked to go back for this subscription. */
-  await(sub: string): void {
+  /** Whether the daemon has yet to go back for this subscription. */
+  wait(sub: string, isWaiting: boolean): void {
     const held = this.#subs.get(sub);
-    if (held !== undefined) held.isWaiting = true;
+    if (held !== undefined) held.isWaiting = isWaiting;
   }
 
   /** Ends a subscription; its users go unless another one holds them. */
@@ -215,7 +225,7 @@ export class UserCopy {
   }
 
   /** Subscriptions that must be asked again: only they may hold a user, and none of them certainly does. */
-  get doubtful(): readonly Sub[] {
+  get doubtful(): readonly Subscription[] {
     const unsettled = new Set<Held>();
     for (const id of this.#doubts) {
       const holders = [...this.#subs.values()].filter(({ members }) => members.has(id));

@@ -62,7 +62,8 @@ function oneOf<Options extends object>(user: string | ({ readonly user_id: strin
   return { id, body: { ...rest, ...options } };
 }
 
-function sortOf(sort: SortField | readonly SortField[]): object[] {
+/** The form of the wire. */
+export function sortOf(sort: SortField | readonly SortField[]): object[] {
   const fields: readonly SortField[] = [sort].flat();
   return fields.flatMap((one): object[] => {
     if (typeof one.field === 'string') return [one];
@@ -172,7 +173,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('GET', '/app');
   }
 
-  updateAppSettings(settings: Readonly<Record<string, unknown>>): Promise<Answered> {
+  updateAppSettings(settings: object): Promise<Answered> {
     return this.#http.call('PATCH', '/app', { body: settings });
   }
 

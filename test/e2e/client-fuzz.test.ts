@@ -34,6 +34,15 @@ const WANTS: Readonly<Record<string, { readonly spec: Record<string, unknown>; r
   },
 };
 
+/** Enough ids of nobody that of two such subscriptions only one fits into a connect frame: what the other missed comes late. */
+const far = (name: string, ids: readonly string[]): Record<string, { readonly spec: Record<string, unknown>; readonly holds: Wanted }> => ({
+  [name]: {
+    spec: { ids: [...ids, ...Array.from({ length: 950 }, (_, n) => `${name}-nobody-at-all-${n}`)] },
+    holds: ({ id }) => ids.includes(id),
+  },
+});
+const FAR = { ...far('near', IDS.slice(0, 7)), ...far('far', IDS.slice(7)) };
+
 interface Subject extends Cuttable {
   readonly name: string;
   readonly subs: Set<string>;
@@ -82,7 +91,8 @@ class Run {
     made.client.on('event', ({ type, seq }) => {
       if (type === 'user.presence.changed') return;
       const last = subject.seqs.at(-1) ?? 0;
-      assert.ok(seq > last, `seed ${this.#seed}: ${name} was handed event ${seq} after event ${last}`);
+      // What comes late is from before what came already.
+      assert.ok(seq > last || name === 'late', `seed ${this.#seed}: ${name} was handed event ${seq} after event ${last}`);
       subject.seqs.push(seq);
     });
     made.client.on('resync', () => subject.resyncs++);
@@ -104,12 +114,18 @@ class Run {
     for (const name of ['steady', 'cut']) await this.#subscribe(this.#named(name), 'all');
     for (const name of ['gold', 'red', 'goldOnline']) await this.#subscribe(this.#named('sets'), name);
     await this.#subscribe(this.#named('ann'), 'some');
+    const late = serverClient(this.#t, url);
+    await this.#add('late', late).connect();
+    for (const name of Object.keys(FAR)) await this.#subscribe(this.#named('late'), name);
+    late.client.on('state', ({ kind }) => {
+      if (kind === 'open' && late.sockets.length % 3 !== 0) late.sockets.at(-1)?.on('message', (data) => cutWhenCaughtUp(late, data));
+    });
     for (let step = 0; step < STEPS; step++) await this.#step();
     await this.#judge();
   }
 
   async #subscribe(subject: Subject, name: string): Promise<void> {
-    const want = WANTS[name];
+    const want = WANTS[name] ?? FAR[name];
     assert.ok(want !== undefined);
     subject.subs.add(name);
     await subject.client.subscribe({ sub: name, ...want.spec });
@@ -161,7 +177,7 @@ class Run {
 
   /** Now and then nobody waits for the answer, so that a cut comes in between. */
   async #changeWants(): Promise<void> {
-    const subject = this.#pick(this.#subjects.slice(2));
+    const subject = this.#pick(this.#subjects.slice(2, 4));
     const name = this.#pick(subject.name === 'ann' ? ['some', 'notGrey', 'online', 'gold'] : Object.keys(WANTS));
     const work = subject.subs.delete(name)
       ? subject.client.unsubscribe(name).catch(() => {})
@@ -171,7 +187,7 @@ class Run {
 
   #expected({ subs }: Subject): StoredUser[] {
     const { roster } = this.#host.world.daemon;
-    const wants = [...subs].flatMap((name) => WANTS[name] ?? []);
+    const wants = [...subs].flatMap((name) => WANTS[name] ?? FAR[name] ?? []);
     return [...roster.directory.users()].filter((user) => wants.some(({ holds }) => holds(user, roster.online(user.id))));
   }
 
@@ -195,6 +211,11 @@ class Run {
     assert.equal(steady.resyncs + cut.resyncs, 0, `seed ${this.#seed}: nothing was lost that asks for a resync`);
     for (const { client } of this.#subjects) await client.disconnectUser();
   }
+}
+
+/** Before the answer to the subscription that was named late. */
+function cutWhenCaughtUp({ cut }: Cuttable, data: unknown): void {
+  if (String(data).includes('caught_up')) cut();
 }
 
 function ids(users: Iterable<{ readonly id: string; readonly rev: number }>): string {
