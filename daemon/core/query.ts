@@ -5,10 +5,12 @@
  * Ids and names are answered from indexes; any other filter walks the users and
  * keeps only the page it needs, so a query over a million users holds a page.
  */
+import type { AppSettings } from '../../protocol/app-settings.ts';
 import { filterHints } from '../../protocol/filter.ts';
 import { compileFilter } from '../../protocol/filter-match.ts';
 import { nameKey } from '../../protocol/names.ts';
 import { compareUsers, type QuerySpec } from '../../protocol/query-spec.ts';
+import { reachOf } from '../../protocol/tenancy.ts';
 import { isAlive, type StoredUser } from '../../protocol/user.ts';
 import { type Directory, isTombstone, type Tombstone } from './directory.ts';
 
@@ -100,7 +102,21 @@ function inRange({ range }: QuerySpec, id: string): boolean {
   );
 }
 
-function isVisible({ teams, hiddenRoles }: Visibility, user: StoredUser): boolean {
+/**
+ * What a client finds: no roles that the application hides, and where it is multi-tenant only users of the teams in which it is
+ * granted to search. `nowhere`: it is granted that in none, and may not search at all.
+ */
+export function visibilityFor(app: AppSettings, searcher: StoredUser): Visibility | 'nowhere' {
+  const teams = reachOf(app, searcher, 'search-user');
+  if (teams === 'nowhere') return 'nowhere';
+  const hidden = app.user_search_disallowed_roles ?? [];
+  return {
+    ...(teams === undefined ? undefined : { teams }),
+    ...(hidden.length === 0 ? undefined : { hiddenRoles: new Set(hidden) }),
+  };
+}
+
+export function isVisible({ teams, hiddenRoles }: Visibility, user: StoredUser): boolean {
   if (hiddenRoles?.has(user.role) === true) return false;
   if (teams === undefined) return true;
   return teams.length === 0 ? user.teams.length === 0 : user.teams.some((team) => teams.includes(team));

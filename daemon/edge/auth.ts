@@ -78,10 +78,10 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
   }
 
   /** What a valid signature does not tell: whether the user may still act. */
-  function checkUser(id: string, iat: number | undefined): void {
+  function checkUser(id: string, iat: number | undefined, mayBeNew: boolean): void {
     const user = directory.user(id);
     const record = directory.record(id);
-    const isFree = record === undefined || (reuseHardDeleted && isTombstone(record));
+    const isFree = mayBeNew && (record === undefined || (reuseHardDeleted && isTombstone(record)));
     if (user === undefined && !isFree) throw new RosterError('not_found', `the user ${id} was deleted`);
     if (user?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
     if (isRevoked(iat, directory.app.revoke_tokens_issued_before) || isRevoked(iat, user?.revoke_tokens_issued_before)) {
@@ -93,7 +93,8 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     recheck(caller) {
       if (caller.kind !== 'user') return;
       checkDev(caller.isDev);
-      checkUser(caller.id, caller.iat);
+      // Whoever was let in had a user, so its id is not free, also where hard-deleted ones may be used again.
+      checkUser(caller.id, caller.iat, false);
     },
     authenticate({ apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false }) {
       if (givenKey !== apiKey) throw new RosterError('api_key');
@@ -110,7 +111,7 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
       }
       if (caller.kind !== 'user') return caller;
       if (!isUserId(caller.id)) throw new RosterError('auth', "the token's user_id is not a user id");
-      checkUser(caller.id, caller.iat);
+      checkUser(caller.id, caller.iat, true);
       return caller;
     },
   };

@@ -9,8 +9,8 @@ import { parseQuery, refuseHiddenFields } from '../../protocol/query-spec.ts';
 import { renderV1, renderV2Full } from '../../protocol/render.ts';
 import { PatchRequest, QueryPayload, UpsertRequest } from '../../protocol/request-shapes.ts';
 import { bodyObject, decodePatches, decodeUpsert } from '../../protocol/requests.ts';
-import { reachOf } from '../../protocol/tenancy.ts';
 import type { StoredUser } from '../../protocol/user.ts';
+import { visibilityFor } from '../core/query.ts';
 import { notAllowed } from '../core/user-rules.ts';
 import type { Visibility } from './backend.ts';
 import { type DryRun, dryRun, isDryRun } from './dry-run.ts';
@@ -137,10 +137,7 @@ function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): Answer {
   return { body: { users, ...ids, ...membership }, seq: outcome.seq, headers: tagOf(outcome) };
 }
 
-/**
- * Whom the caller finds. A server finds everyone. A client must exist and be granted to search; it does not find roles that the
- * application hides, and where the application is multi-tenant only users of its own teams, whatever it asks for.
- */
+/** Whom the caller finds, whatever it asks for. A server finds everyone; a client must exist and be granted to search. */
 export function visibilityOf({ backend, caller }: Pick<Call, 'backend' | 'caller'>): Visibility {
   switch (caller.kind) {
     case 'server':
@@ -151,13 +148,9 @@ export function visibilityOf({ backend, caller }: Pick<Call, 'backend' | 'caller
       const { app } = backend.directory;
       const user = backend.directory.user(caller.id);
       if (user === undefined) throw new RosterError('not_found', `the user ${caller.id} does not exist`);
-      const teams = reachOf(app, user, 'search-user');
-      if (teams === 'nowhere') throw new RosterError('not_allowed', notAllowed(user.id, user.role, 'SearchUser'));
-      const hidden = app.user_search_disallowed_roles ?? [];
-      return {
-        ...(teams === undefined ? undefined : { teams }),
-        ...(hidden.length === 0 ? undefined : { hiddenRoles: new Set(hidden) }),
-      };
+      const found = visibilityFor(app, user);
+      if (found === 'nowhere') throw new RosterError('not_allowed', notAllowed(user.id, user.role, 'SearchUser'));
+      return found;
     }
   }
 }

@@ -87,6 +87,11 @@ export class CatchUp {
       if (this.#sources.hub().rejoin(subscriber)) return;
       const { state } = subscriber;
       if (state.kind !== 'behind') return;
+      if (state.position < this.#sources.history.tail && subscriber.isConfined) {
+        // It comes back and is told that it cannot resume.
+        subscriber.outlet.close('slow');
+        return;
+      }
       const chunk = await this.#chunkFor(subscriber, state.position);
       // Nothing counts that was read for a state which is no more: the subscriber left, or was sent further back meanwhile.
       if (subscriber.state !== state) continue;

@@ -20,7 +20,7 @@ export type Match = 'enter' | 'stay' | 'leave';
 /** Whose eyes the interest sees with: a server hears of everything, a user of itself, others only of what all may hear. */
 export type Reach = 'server' | 'self' | 'others';
 
-/** Whether its owner may know of a user. Looks at the directory as it is at that moment. */
+/** Whether its owner may know of a user. */
 export type Sight = (user: StoredUser) => boolean;
 
 type Predicate = (user: StoredUser, online: boolean) => boolean;
@@ -36,6 +36,8 @@ export interface InterestOptions {
   readonly wantsPresence?: boolean | undefined;
   /** Absent: everyone is in sight. */
   readonly sight?: Sight | undefined;
+  /** What decided the sight, as a text: when that is another one, the interest shows too much or too little. */
+  readonly basis?: string;
 }
 
 /** Of an event about a user, what decides who is told of it. */
@@ -63,18 +65,25 @@ export class Interest {
   since: number;
   /** The name as JSON; empty when there is none. */
   readonly label: string;
+  readonly basis: string;
   readonly #sight: Sight | undefined;
   readonly #matches: Predicate | undefined;
 
-  constructor({ name, want, since, reach, wantsPresence = false, sight }: InterestOptions) {
+  constructor({ name, want, since, reach, wantsPresence = false, sight, basis = '' }: InterestOptions) {
     this.name = name;
     this.label = name === '' ? '' : JSON.stringify(name);
     this.want = want;
     this.since = since;
     this.reach = reach;
     this.wantsPresence = wantsPresence;
+    this.basis = basis;
     this.#sight = sight;
     this.#matches = predicate(want);
+  }
+
+  /** Not everyone is in sight. Then only events will do that say how their user was before: see `concerns`. */
+  get isConfined(): boolean {
+    return this.#sight !== undefined;
   }
 
   /** How the event concerns this interest: `enter`, `stay` or `leave` where membership can change, `true` where it cannot. */
@@ -85,8 +94,9 @@ export class Interest {
     // A deleted user is judged by what it was: of the teams of a pruned one nothing is left.
     const judged = isAlive(event.after) ? event.after : (event.before ?? event.after);
     if (concern === false || this.#sight === undefined || this.#sight(judged)) return concern;
-    // Who was in sight before must be taken out of the receiver's copy; read back from the log, that is not known.
-    return !event.knowsBefore || (event.before !== undefined && this.#sight(event.before)) ? 'hidden' : false;
+    // Who was in sight before must be taken out of the receiver's copy. Of an event that is read back from the log that is not
+    // known, and nobody is named who may never have been in sight: whoever has a sight is not fed from the log (catch-up.ts).
+    return event.knowsBefore && event.before !== undefined && this.#sight(event.before) ? 'hidden' : false;
   }
 
   #concern(event: ToldOfUser): Match | boolean {
@@ -114,8 +124,8 @@ export class Interest {
       return `not told: the user ${this.want.kind === 'teams' ? 'is and was in none of the teams' : 'does and did not match the filter'}`;
     }
     const final = this.concerns(event);
-    if (final === 'hidden') return 'told as user.hidden: the user went out of sight of this caller (teams)';
-    if (final === false) return 'not told: the user is out of sight of this caller (teams)';
+    if (final === 'hidden') return 'told as user.hidden: the user went out of sight of this caller (teams, hidden roles)';
+    if (final === false) return 'not told: the user is out of sight of this caller (teams, hidden roles)';
     return concern === true ? 'told' : `told with match ${concern}`;
   }
 

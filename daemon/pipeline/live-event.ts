@@ -15,6 +15,7 @@ import { type DocEvent, docEventsOf } from './doc-event.ts';
 import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
 import { HIDDEN } from './interest.ts';
+import { isVisible } from './presence.ts';
 
 /** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
 const FRAMES_KEPT = 4;
@@ -106,7 +107,9 @@ export class LiveEvent {
   /** The JSON of the event without its closing brace. */
   #body(dialect: EventDialect): string {
     for (const kept of this.#bodies) if (kept.dialect === dialect) return kept.json;
-    const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online: this.online }, dialect)).slice(0, -1);
+    // Who becomes invisible by this very event, or is gone by it, is not shown as there; who is told of it is judged by what was told before.
+    const online = this.online && isVisible(this.after);
+    const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online }, dialect)).slice(0, -1);
     this.#bodies = [...this.#bodies, { dialect, json }];
     return json;
   }

@@ -7,6 +7,13 @@
  * - PR2 Changes are gathered for `gatherMs`; who ends up as told before is not told.
  * - PR3 Who is invisible is offline to everyone else; becoming visible or invisible is a change like coming and going.
  */
+import { isAlive, type StoredUser } from '../../protocol/user.ts';
+
+/** Others may know of somebody who is there and has not asked to be invisible. */
+export function isVisible(user: StoredUser | undefined): boolean {
+  return user !== undefined && isAlive(user) && user.invisible !== true && user.deactivated_at === undefined;
+}
+
 export interface PresenceOptions {
   readonly graceMs: number;
   readonly gatherMs: number;

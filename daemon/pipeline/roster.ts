@@ -27,7 +27,7 @@ import { CatchUp } from './catch-up.ts';
 import { Hub } from './hub.ts';
 import { type AnyEvent, batchFromLog, batchOf, type EventBatch, isAboutUser, type LiveEvent } from './live-event.ts';
 import { holdOutbox, holdOutboxes } from './outbox-holds.ts';
-import { Presence } from './presence.ts';
+import { isVisible, Presence } from './presence.ts';
 import { PresenceChange } from './presence-change.ts';
 import { type Lane, Sequencer } from './sequencer.ts';
 import { inSlices } from './slices.ts';
@@ -70,14 +70,17 @@ const PRESENCE_GATHER_MS = 50;
 /** What the daemon does without being asked. */
 const BY_ITSELF: Origin = { source: 'daemon' };
 
-/** Others may know of somebody who is there and has not asked to be invisible. */
-function isVisible(user: StoredUser | undefined): boolean {
-  return user !== undefined && user.invisible !== true && user.deactivated_at === undefined;
-}
+/** Clocks that differ by more than this are set, not just read a little apart. */
+const CLOCK_STEP_MS = 100;
+/** What the wall clock was put forward, or back, since the process began. */
+let clockStepMs = 0;
 
-/** Wall clock in microseconds, from the millisecond clock and the fraction of the monotonic one. */
+/** Wall clock in microseconds: the monotonic clock has the fractions, the wall clock is right, also after it was set. */
 function wallClock(): Micros {
-  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+  const monotonicMs = performance.timeOrigin + performance.now();
+  const stepMs = Date.now() - monotonicMs;
+  if (Math.abs(stepMs - clockStepMs) > CLOCK_STEP_MS) clockStepMs = stepMs;
+  return Math.round((monotonicMs + clockStepMs) * 1000);
 }
 
 export class Roster {
@@ -308,6 +311,11 @@ export class Roster {
   canResume({ epoch, seq }: Position): boolean {
     const { head, tail } = this.#options.log;
     return epoch === head.epoch && seq <= this.directory.seq && (seq >= this.#history.tail || seq >= tail);
+  }
+
+  /** The smallest position after which every event still says how its user was before. */
+  get remembersAfter(): number {
+    return this.#history.tail;
   }
 
   /** Says that the daemon is about to stop; requests are still served. */

@@ -47,12 +47,18 @@ export class Subscriber {
     this.form = form;
   }
 
+  /** Whether it may know of some users only. The log does not say whom it knew of before, so it is fed from memory alone. */
+  get isConfined(): boolean {
+    for (const interest of this.interests.values()) if (interest.isConfined) return true;
+    return false;
+  }
+
   /** The only interest there is, when it is "everything": such subscribers share whole batches. */
   get onlyAll(): Interest | undefined {
     let named: Interest | undefined;
     for (const interest of this.interests.values()) {
-      // Interest in oneself is part of everything and adds no name.
-      if (interest.name === '' && interest.want.kind === 'ids') continue;
+      // Interest in oneself is part of everything and adds no name. What is watched adds who comes and goes.
+      if (interest.name === '' && interest.want.kind === 'ids' && !interest.wantsPresence) continue;
       if (named !== undefined || interest.want.kind !== 'all' || interest.reach !== 'server') return undefined;
       named = interest;
     }

@@ -25,12 +25,18 @@ export class Admission {
   }
 
   /** The HTTP status that turns this request for a connection away, or undefined when it is welcome. */
-  refusal({ headers, socket }: IncomingMessage): string | undefined {
-    const { origins, connectionsMax, connectionsPerIpMax } = this.#options;
-    if (!isAllowedOrigin(headers.origin, headers.host, origins)) return '403 Forbidden';
+  refusal(request: IncomingMessage): string | undefined {
+    const { connectionsMax, connectionsPerIpMax } = this.#options;
+    const { socket } = request;
+    if (!this.isAllowedOrigin(request)) return '403 Forbidden';
     if (this.#isDraining || this.#connections >= connectionsMax) return '503 Service Unavailable';
     if ((this.#perIp.get(socket.remoteAddress ?? '') ?? 0) >= connectionsPerIpMax) return '429 Too Many Requests';
     return undefined;
+  }
+
+  /** Whether the page that the request comes from, if it comes from one, may connect. */
+  isAllowedOrigin({ headers }: IncomingMessage): boolean {
+    return isAllowedOrigin(headers.origin, headers.host, this.#options.origins);
   }
 
   /** Counts a connection; what is returned ends it, once. */

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import { RosterError, renderChatError } from '../../../protocol/errors.ts';
 import { isObject } from '../../../protocol/json.ts';
+import { LIMITS } from '../../../protocol/limits.ts';
 import { renderV1 } from '../../../protocol/render.ts';
 import { toRfc3339 } from '../../../protocol/time.ts';
 import type { Interest } from '../../pipeline/interest.ts';
@@ -20,13 +21,14 @@ import {
   connectUser,
   countConnect,
   type Explanation,
+  endOutdated,
   explain,
   type LiveContext,
   OWN,
   ownInterest,
   refusalOf,
   retryHint,
-  WATCHED,
+  tellWatched,
   watchUsers,
 } from './live-context.ts';
 import type { SessionOutlet } from './session-outlet.ts';
@@ -91,9 +93,11 @@ export class ChatSession implements LiveSession {
 
     const subscriber = new Subscriber(this.#outlet, 'v1');
     this.#open = { caller, subscriber };
+    subscriber.tellPresence = () => tellWatched(this.#context, subscriber);
     subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
     roster.presence.arrived(caller.id);
     sessions.add(this);
+    sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
     // The user may have been deleted or deactivated while the connect was on its way to the disk.
     this.recheck();
     if (this.#isClosed) return;
@@ -112,7 +116,7 @@ export class ChatSession implements LiveSession {
   /** What was watched may be out of sight now; the next query watches anew. */
   sightChanged(): void {
     if (this.#open === undefined) return;
-    this.#context.roster.hub.change(this.#open.subscriber, (interests) => interests.delete(WATCHED));
+    endOutdated(this.#context.roster, this.#open.subscriber, this.#open.caller);
   }
 
   heartbeat(): void {

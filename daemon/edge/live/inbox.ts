@@ -1,7 +1,10 @@
-/** Frames of one connection, handled in order: the next one waits for the answer to the one before, and the peer is not read meanwhile. */
-import type { ClientFrame } from '../../../protocol/frames.ts';
+/**
+ * Frames of one connection, handled in order: the next one waits for the answer to the one before, and the peer is not read
+ * meanwhile. Who does not take its answers is not given more of them: it is waited for, and closed when it takes nothing.
+ */
 import type { Decoded } from './frame-decoder.ts';
 import type { RosterSession } from './live-session.ts';
+import type { SessionOutlet } from './session-outlet.ts';
 
 /** The reading side of a connection. */
 export interface Source {
@@ -9,15 +12,23 @@ export interface Source {
   resume(): void;
 }
 
+/** Answers are made while no more than this waits for the peer. The longest one is a page of a snapshot. */
+export const ANSWERS_BYTES_MAX = 1024 * 1024;
+
+/** What is answered. */
+type Answerable = Exclude<Decoded, { readonly kind: 'bad' }>;
+
 export class Inbox {
   readonly #source: Source;
   readonly #session: RosterSession;
-  readonly #waiting: ClientFrame[] = [];
+  readonly #outlet: Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
+  readonly #waiting: Answerable[] = [];
   #isBusy = false;
 
-  constructor(source: Source, session: RosterSession) {
+  constructor(source: Source, session: RosterSession, outlet: Pick<SessionOutlet, 'queuedBytes' | 'drained'>) {
     this.#source = source;
     this.#session = session;
+    this.#outlet = outlet;
   }
 
   /** Frames that wait for their turn. */
@@ -26,23 +37,22 @@ export class Inbox {
   }
 
   take(decoded: Decoded): void {
-    switch (decoded.kind) {
-      case 'bad':
-        this.#session.badFrame(decoded.reason);
-        break;
-      case 'invalid':
-        this.#session.invalidFrame(decoded.op, decoded.id, decoded.reason);
-        break;
-      case 'frame':
-        this.#waiting.push(decoded.frame);
-        if (!this.#isBusy) void this.#run();
+    if (decoded.kind === 'bad') {
+      this.#session.badFrame(decoded.reason);
+      return;
     }
+    this.#waiting.push(decoded);
+    if (!this.#isBusy) void this.#run();
   }
 
   async #run(): Promise<void> {
     this.#isBusy = true;
     this.#source.pause();
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await this.#session.handle(next);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.kind === 'frame') await this.#session.handle(next.frame);
+      else this.#session.invalidFrame(next.op, next.id, next.reason);
+      if (this.#outlet.queuedBytes > ANSWERS_BYTES_MAX) await this.#outlet.drained();
+    }
     this.#isBusy = false;
     this.#source.resume();
   }

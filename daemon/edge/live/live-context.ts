@@ -1,5 +1,6 @@
 /** What every live session shares. */
 
+import type { AppSettings } from '../../../protocol/app-settings.ts';
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import type { ConnectDetails, Outcome } from '../../../protocol/command.ts';
 import type { Origin } from '../../../protocol/entry.ts';
@@ -8,8 +9,10 @@ import { LIMITS } from '../../../protocol/limits.ts';
 import { decodeConnect } from '../../../protocol/requests.ts';
 import { isInSight, isMultiTenant } from '../../../protocol/tenancy.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
-import { Interest, type Sight } from '../../pipeline/interest.ts';
+import { isVisible, visibilityFor } from '../../core/query.ts';
+import { Interest, type InterestOptions, presenceDecoration, type Want } from '../../pipeline/interest.ts';
 import type { AnyEvent } from '../../pipeline/live-event.ts';
+import { PresenceChange } from '../../pipeline/presence-change.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
@@ -69,28 +72,90 @@ export function ownInterest(id: string, since: number): Interest {
   return new Interest({ name: OWN, want: { kind: 'ids', ids: new Set([id]) }, since, reach: 'self' });
 }
 
-/**
- * Whom a client may know of where teams are walls (multi-tenancy); undefined where they are not. It asks the directory each
- * time, so it follows the teams of both.
- */
-export function sightOf(roster: Roster, caller: Caller): Sight | undefined {
-  if (caller.kind === 'server' || !isMultiTenant(roster.directory.app)) return undefined;
-  return (other) => {
-    const viewer = caller.kind === 'user' ? roster.directory.user(caller.id) : NOBODY;
-    return viewer !== undefined && isInSight(roster.directory.app, viewer, other);
-  };
-}
+/** Whom the owner of an interest may know of, and what that was decided by. */
+export type SightBasis = Required<Pick<InterestOptions, 'sight' | 'basis'>>;
+
+const EVERYONE: SightBasis = { sight: undefined, basis: '' };
+const NO_ONE: SightBasis = { sight: () => false, basis: 'nowhere' };
 
 /** An anonymous caller is in no team. No user has the empty id. */
 const NOBODY = { id: '', teams: [] };
 
 /**
- * Whether what a caller may know of others is certainly the same as it was at `seq`: otherwise its copy may hold users that it
- * must not see any more, and lack others, and no event says so. `before`: its own record before it connected.
+ * Whom a caller may know of. A server of everyone. Users that a client names by id stand behind the walls of teams, where there
+ * are walls; whoever it asks for in any other way it must be able to find, by the rules of a query.
  */
-export function isSightUnchanged({ directory }: Roster, caller: Caller, before: StoredUser | undefined, seq: number): boolean {
+export function sightOf(roster: Roster, caller: Caller, kind: Want['kind']): SightBasis {
+  if (caller.kind === 'server') return EVERYONE;
+  return kind === 'ids' ? sightOfNamed(roster, caller) : sightOfFound(roster, caller);
+}
+
+/** It asks the directory each time, so it follows the teams of both. */
+function sightOfNamed({ directory }: Roster, caller: Caller): SightBasis {
+  if (!isMultiTenant(directory.app)) return EVERYONE;
+  const viewer = () => (caller.kind === 'user' ? directory.user(caller.id) : NOBODY);
+  const sight = (other: StoredUser): boolean => {
+    const now = viewer();
+    return now !== undefined && isInSight(directory.app, now, other);
+  };
+  return { sight, basis: JSON.stringify([...(viewer()?.teams ?? [])].sort()) };
+}
+
+function sightOfFound({ directory }: Roster, caller: Caller): SightBasis {
+  const user = caller.kind === 'user' ? directory.user(caller.id) : undefined;
+  const visibility = user === undefined ? 'nowhere' : visibilityFor(directory.app, user);
+  if (visibility === 'nowhere') return NO_ONE;
+  const { teams, hiddenRoles } = visibility;
+  if (teams === undefined && hiddenRoles === undefined) return EVERYONE;
+  const basis = JSON.stringify([teams === undefined ? 'all' : [...teams].sort(), [...(hiddenRoles ?? [])].sort()]);
+  return { sight: (other) => isVisible(visibility, other), basis };
+}
+
+/** Users that were found by a query, maybe one of a server: they stay in sight like named ones, until a query may find others. */
+function sightOfWatched(roster: Roster, caller: Caller): SightBasis {
+  const { sight, basis } = sightOf(roster, caller, 'ids');
+  return { sight, basis: `${basis} ${sightOf(roster, caller, 'all').basis}` };
+}
+
+/** The settings that decide whom clients may know of, as a text: while it is the same, they decide the same. */
+export function sightRules(app: AppSettings): string {
+  const { grants, disable_permissions_checks: isUnchecked, user_search_disallowed_roles: hidden } = app;
+  return JSON.stringify([isMultiTenant(app), isUnchecked === true, grants ?? {}, hidden ?? []]);
+}
+
+/**
+ * Ends every interest whose owner may know of others now than when it began: what was shown may be too much or too little.
+ * Gives the names of those that have one.
+ */
+export function endOutdated(roster: Roster, subscriber: Subscriber, caller: Caller): readonly string[] {
+  const outdated = [...subscriber.interests].filter(([key, { name, want, basis }]) => {
+    if (key === OWN) return false;
+    const now = name === '' ? sightOfWatched(roster, caller) : sightOf(roster, caller, want.kind);
+    return now.basis !== basis;
+  });
+  if (outdated.length === 0) return [];
+  roster.hub.change(subscriber, (interests) => {
+    for (const [key] of outdated) interests.delete(key);
+  });
+  return outdated.map(([, { name }]) => name).filter((name) => name !== '');
+}
+
+/**
+ * Whether what a caller may know of others is certainly the same as it was at `seq`, and who left its sight since can be told:
+ * otherwise its copy may hold users that it must not see any more, and lack others, and no event says so. `before`: its own
+ * record before it connected.
+ */
+export function isSightUnchanged(
+  { directory, remembersAfter }: Roster,
+  caller: Caller,
+  before: StoredUser | undefined,
+  seq: number,
+): boolean {
   if (caller.kind === 'server') return true;
   if (directory.appSeq > seq) return false;
+  // Whoever may know of some users only is told of those that leave its sight, and the log does not say who was in it.
+  const { user_search_disallowed_roles: hidden = [] } = directory.app;
+  if ((isMultiTenant(directory.app) || hidden.length > 0) && seq < remembersAfter) return false;
   if (caller.kind === 'anonymous' || !isMultiTenant(directory.app)) return true;
   const now = directory.user(caller.id);
   return before !== undefined && before.rev <= seq && now !== undefined && sameTeams(before.teams, now.teams);
@@ -112,8 +177,27 @@ export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Calle
     const since = before?.since ?? roster.directory.seq;
     const want = { kind: 'ids' as const, ids: new Set(all) };
     const reach = caller.kind === 'server' ? 'server' : 'others';
-    interests.set(WATCHED, new Interest({ name: '', want, since, reach, wantsPresence: true, sight: sightOf(roster, caller) }));
+    interests.set(WATCHED, new Interest({ name: '', want, since, reach, wantsPresence: true, ...sightOfWatched(roster, caller) }));
   });
+}
+
+/**
+ * For a connection that missed some coming and going: whether each user that it watches is there. What is watched has no name
+ * under which a state could be told, so each is told as one who came or went.
+ */
+export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscriber): void {
+  const watched = subscriber.interests.get(WATCHED);
+  if (watched === undefined || watched.want.kind !== 'ids') return;
+  const frames: Buffer[] = [];
+  for (const id of watched.want.ids) {
+    const user = roster.directory.user(id);
+    if (user === undefined) continue;
+    const isOnline = roster.toldOnline(id);
+    const told = presenceDecoration([watched], user, isOnline);
+    const change = new PresenceChange(user, isOnline, Math.round(nowMs() * 1000), roster.hub.flushedSeq);
+    if (told !== undefined) frames.push(change.frame(subscriber.form, told));
+  }
+  if (frames.length > 0) subscriber.outlet.write(Buffer.concat(frames));
 }
 
 /** Why one subscription of a connection was told of an event, or was not. */

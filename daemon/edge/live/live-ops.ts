@@ -5,13 +5,14 @@ import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { parseFilter } from '../../../protocol/filter.ts';
 import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../protocol/frames.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
+import { refuseHiddenFields } from '../../../protocol/query-spec.ts';
 import { type DateStyle, renderLive } from '../../../protocol/render.ts';
 import { decodePatches, decodeUpsert } from '../../../protocol/requests.ts';
-import { reachOf } from '../../../protocol/tenancy.ts';
+import { visibilityFor } from '../../core/query.ts';
 import { Interest, type Want } from '../../pipeline/interest.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { type LiveContext, liveOrigin, sightOf, WATCHED } from './live-context.ts';
+import { endOutdated, type LiveContext, liveOrigin, sightOf, tellWatched } from './live-context.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import { SnapshotPager } from './snapshot-pager.ts';
 
@@ -29,6 +30,8 @@ export class LiveOps {
   readonly #options: LiveOpsOptions;
   /** Snapshots that are being paged through, by subscription. */
   readonly #pagers = new Map<string, { readonly cursor: string; readonly pager: SnapshotPager }>();
+  /** Where the connection was when it was last sent back. */
+  #leftSeq = 0;
 
   constructor(options: LiveOpsOptions) {
     this.#options = options;
@@ -41,26 +44,21 @@ export class LiveOps {
     return subscriber.state.kind === 'behind' ? subscriber.state.position : context.roster.hub.flushedSeq;
   }
 
+  /** The furthest that this connection ever was: it may have been sent back for a subscription that was named late. */
+  get furthestSeq(): number {
+    return Math.max(this.#leftSeq, this.deliveredSeq);
+  }
+
   /** `goneSince`: position of a copy that the caller could not go on from. Rejects with RosterError. */
   async sub(frame: SubFrame, goneSince?: number): Promise<void> {
-    const { context, subscriber, resumedFrom, caller } = this.#options;
+    const { context, subscriber, caller } = this.#options;
     const want = this.#want(frame);
-    const { hub } = context.roster;
     if (frame.snapshot === false) {
-      // On a resumed connection, what a subscription missed since then is delivered, also when it is named only now.
-      const since = resumedFrom ?? this.deliveredSeq;
-      const delivered = this.deliveredSeq;
-      hub.change(subscriber, (interests) => {
-        for (const other of interests.values()) other.since = Math.max(other.since, delivered);
-        interests.set(frame.sub, this.#interest(frame, want, since));
-      });
-      this.#dropPager(frame.sub);
-      this.#reply(frame.id, { sub: frame.sub, seq: since });
-      if (since < delivered) hub.rewind(subscriber, since);
+      this.#follow(frame, want);
       return;
     }
     const view = context.roster.freeze();
-    hub.change(subscriber, (interests) => interests.set(frame.sub, this.#interest(frame, want, view.position.seq)));
+    context.roster.hub.change(subscriber, (interests) => interests.set(frame.sub, this.#interest(frame, want, view.position.seq)));
     this.#dropPager(frame.sub);
     const limit = frame.limit ?? LIMITS.snapshotPageUsers;
     const pager = new SnapshotPager({
@@ -68,10 +66,36 @@ export class LiveOps {
       want,
       limit,
       online: (id) => context.roster.toldOnline(id),
-      sight: sightOf(context.roster, caller),
+      sight: sightOf(context.roster, caller, want.kind).sight,
       goneSince,
     });
     await this.#replyPage(frame.id, frame.sub, pager);
+  }
+
+  /**
+   * A subscription without a snapshot. On a resumed connection, what it missed since then is delivered, also when it is named
+   * only now. One that is named again missed nothing: it goes on from here.
+   */
+  #follow(frame: SubFrame, want: Want): void {
+    const { context, subscriber, resumedFrom } = this.#options;
+    const { hub } = context.roster;
+    const delivered = this.deliveredSeq;
+    const before = subscriber.interests.get(frame.sub);
+    const since = before === undefined ? (resumedFrom ?? delivered) : Math.max(before.since, delivered);
+    hub.change(subscriber, (interests) => {
+      for (const other of interests.values()) other.since = Math.max(other.since, delivered);
+      interests.set(frame.sub, this.#interest(frame, want, since));
+    });
+    this.#dropPager(frame.sub);
+    this.#reply(frame.id, { sub: frame.sub, seq: since });
+    if (since < delivered) {
+      this.#leftSeq = this.furthestSeq;
+      hub.rewind(subscriber, since);
+    }
+    if (resumedFrom === undefined || frame.presence !== true) return;
+    // Who comes and goes has no past to be delivered: whoever resumed is told who is there, once it has the rest.
+    if (subscriber.state.kind === 'behind') subscriber.missedPresence = true;
+    else this.#tellPresenceOf(frame.sub);
   }
 
   /** Throws RosterError for a subscription that would be refused. */
@@ -98,10 +122,16 @@ export class LiveOps {
   async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
     const { dates, context, subscriber } = this.#options;
     const { presence } = context.roster;
+    const interest = subscriber.interests.get(sub);
     // Where coming and going is told too, as it was told: the changes that follow lead on from that.
-    const isTold = subscriber.interests.get(sub)?.wantsPresence === true;
+    const isTold = interest?.wantsPresence === true;
     const online = (one: string): boolean => (isTold ? presence.visible.has(one) : context.roster.online(one));
     const { users, isLast, gone } = await pager.next();
+    if (subscriber.interests.get(sub) !== interest) {
+      pager.release();
+      this.#endedMeanwhile(id);
+      return;
+    }
     const cursor = randomUUID();
     if (isLast) this.#dropPager(sub);
     else this.#pagers.set(sub, { cursor, pager: pager.releaseAfterIdle(() => this.#dropPager(sub)) });
@@ -114,6 +144,12 @@ export class LiveOps {
       ...(isLast ? undefined : { more: cursor }),
       ...(gone === undefined ? undefined : { gone }),
     });
+  }
+
+  /** What its owner may see changed while the page was made: it was told so, and is not shown what it saw before. */
+  #endedMeanwhile(id: string | number | undefined): void {
+    // Nobody awaits an answer to what was named in the connect.
+    if (id !== undefined) throw new RosterError('input', 'sub: the subscription was ended with sub.reset; subscribe anew');
   }
 
   #dropPager(sub: string): void {
@@ -155,7 +191,7 @@ export class LiveOps {
   #interest({ sub: name, presence: wantsPresence }: Sub, want: Want, since: number): Interest {
     const { caller, context } = this.#options;
     const reach = caller.kind === 'server' ? 'server' : 'others';
-    return new Interest({ name, want, since, reach, wantsPresence, sight: sightOf(context.roster, caller) });
+    return new Interest({ name, want, since, reach, wantsPresence, ...sightOf(context.roster, caller, want.kind) });
   }
 
   #actor(): Actor {
@@ -175,13 +211,18 @@ export class LiveOps {
     const { caller, subscriber } = this.#options;
     const kinds = [sub.ids, sub.teams, sub.filter, sub.all].filter((part) => part !== undefined);
     if (kinds.length !== 1) throw new RosterError('input', 'sub: exactly one of ids, teams, filter or all is needed');
-    if (!subscriber.interests.has(sub.sub) && subscriber.interests.size > LIMITS.subsPerConnection) {
+    const others = [...subscriber.interests.values()].filter(({ name }) => name !== '' && name !== sub.sub);
+    if (others.length >= LIMITS.subsPerConnection) {
       throw new RosterError('input', `sub: at most ${LIMITS.subsPerConnection} subscriptions per connection`);
     }
     if (sub.ids !== undefined) return { kind: 'ids', ids: new Set(sub.ids) };
     this.#mustSearch(caller);
     if (sub.teams !== undefined) return { kind: 'teams', teams: new Set(sub.teams) };
-    if (sub.filter !== undefined) return { kind: 'filter', filter: parseFilter(sub.filter) };
+    if (sub.filter !== undefined) {
+      const filter = parseFilter(sub.filter);
+      if (caller.kind !== 'server') refuseHiddenFields({ filter, sort: [] });
+      return { kind: 'filter', filter };
+    }
     return { kind: 'all' };
   }
 
@@ -190,45 +231,45 @@ export class LiveOps {
    * The first frame of a subscription has `reset: true`; whoever none of its frames names is offline.
    */
   tellPresence(): void {
+    const { context, subscriber } = this.#options;
+    for (const key of subscriber.interests.keys()) this.#tellPresenceOf(key);
+    tellWatched(context, subscriber);
+  }
+
+  #tellPresenceOf(key: string): void {
     const { context, outlet, subscriber } = this.#options;
     const { presence, directory } = context.roster;
-    for (const interest of subscriber.interests.values()) {
-      if (!interest.wantsPresence || interest.name === '') continue;
-      const online: string[] = [];
-      const candidates = interest.want.kind === 'ids' ? interest.want.ids : presence.visible;
-      for (const id of candidates) {
-        const user = directory.user(id);
-        if (user !== undefined && presence.visible.has(id) && interest.holds(user, true)) online.push(id);
-      }
-      for (let at = 0; at === 0 || at < online.length; at += LIMITS.subIds) {
-        const names = online.slice(at, at + LIMITS.subIds);
-        outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
-      }
+    const interest = subscriber.interests.get(key);
+    if (interest?.wantsPresence !== true || interest.name === '') return;
+    const online: string[] = [];
+    const candidates = interest.want.kind === 'ids' ? interest.want.ids : presence.visible;
+    for (const id of candidates) {
+      const user = directory.user(id);
+      if (user !== undefined && presence.visible.has(id) && interest.holds(user, true)) online.push(id);
+    }
+    for (let at = 0; at === 0 || at < online.length; at += LIMITS.subIds) {
+      const names = online.slice(at, at + LIMITS.subIds);
+      outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
     }
   }
 
-  /** More than ids is for servers, and for clients that may search for users; what they see of it is confined to their sight. */
+  /** More than ids is for servers, and for clients that may search for users; what they see of it is what they could find. */
   #mustSearch(caller: Caller): void {
     if (caller.kind === 'server') return;
     if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous caller may subscribe to nothing but ids');
     const { directory } = this.#options.context.roster;
     const user = directory.user(caller.id);
-    if (user !== undefined && reachOf(directory.app, user, 'search-user') !== 'nowhere') return;
+    if (user !== undefined && visibilityFor(directory.app, user) !== 'nowhere') return;
     throw new RosterError('not_allowed', `User '${caller.id}' with role '${user?.role ?? ''}' is not allowed to perform action SearchUser`);
   }
 
   /**
-   * The caller's sight changed: its teams, or whether teams are walls. What it was shown may be too much or too little, so
-   * every subscription ends with `sub.reset`, after which the client subscribes anew.
+   * The caller's sight may have changed with its teams or its role, or with the settings. Where it did, what was shown may be too
+   * much or too little, so the subscription ends with `sub.reset`. The client subscribes anew, and is refused what it may not.
    */
   sightChanged(): void {
-    const { context, subscriber, outlet } = this.#options;
-    const named = [...subscriber.interests.values()].filter(({ name }) => name !== '').map(({ name }) => name);
-    context.roster.hub.change(subscriber, (interests) => {
-      interests.delete(WATCHED);
-      for (const name of named) interests.delete(name);
-    });
-    for (const name of named) {
+    const { context, subscriber, outlet, caller } = this.#options;
+    for (const name of endOutdated(context.roster, subscriber, caller)) {
       this.#dropPager(name);
       outlet.send({ type: 'sub.reset', sub: name });
     }

@@ -1,7 +1,7 @@
 /**
  * Takes WebSocket upgrades: `/live` (roster.v1) and `/connect`. Checks origin
  * and connection limits before the handshake, reads frames one at a time, and
- * hands them to the session.
+ * hands them to the session. Whatever else asks for an upgrade is answered here, too: nobody else would.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
@@ -16,6 +16,7 @@ import { type Decoded, decodeFrame } from './frame-decoder.ts';
 import { Inbox } from './inbox.ts';
 import type { LiveContext } from './live-context.ts';
 import { RosterSession } from './live-session.ts';
+import { serveWithoutUpgrade } from './plain-request.ts';
 import { SOCKET_IO_PATH } from './socket-io-server.ts';
 import { SocketOutlet } from './socket-outlet.ts';
 
@@ -45,15 +46,19 @@ export class LiveServer {
   }
 
   attach(server: Server): void {
-    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => {
+      // Before anything else: a reset without a listener would end the process.
+      socket.on('error', () => socket.destroy());
+      // Socket.IO takes its own: those whose target begins like this, and no other.
+      if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) === true) return;
+      if (request.headers.upgrade?.toLowerCase() === 'websocket') this.#upgrade(request, socket, head);
+      else serveWithoutUpgrade(server, request, socket, head);
+    });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const path = url.pathname.replace(/\/+$/, '');
-    // Socket.IO takes its own upgrades.
-    if (path === SOCKET_IO_PATH) return;
-    socket.on('error', () => socket.destroy());
+    const [before, query] = split(request.url ?? '', '?');
+    const path = before.replace(/\/+$/, '');
     const isOurs = path === '/live' || path === '/connect';
     const refusal = isOurs ? this.#options.admission.refusal(request) : '404 Not Found';
     if (refusal !== undefined) {
@@ -63,7 +68,7 @@ export class LiveServer {
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       ws.once('close', this.#options.admission.enter(request));
       if (path === '/live') this.#openRoster(ws, socket);
-      else this.#openChat(ws, socket, url.searchParams);
+      else this.#openChat(ws, socket, new URLSearchParams(query));
     });
   }
 
@@ -71,7 +76,7 @@ export class LiveServer {
     const { context, stallMs } = this.#options;
     const outlet = new SocketOutlet(ws, socket, stallMs);
     const session = new RosterSession(context, outlet, randomUUID(), () => bytesRead(socket));
-    const inbox = new Inbox(ws, session);
+    const inbox = new Inbox(ws, session, outlet);
     ws.on('message', (data, isBinary) => inbox.take(isBinary ? BINARY : decodeFrame(data.toString())));
     // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
     ws.on('error', () => session.closed());
@@ -91,6 +96,14 @@ function bytesRead(socket: Duplex): number {
   return socket instanceof Socket ? socket.bytesRead : 0;
 }
 
+/** What stands before the first `separator`, and what behind it. */
+function split(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** The peer may keep its side open as long as it likes; ours ends with the answer. */
 function refuse(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${status.startsWith('404') ? '' : 'Retry-After: 5\r\n'}\r\n`);
 }

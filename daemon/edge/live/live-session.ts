@@ -18,6 +18,8 @@ import type { Interest } from '../../pipeline/interest.ts';
 import type { AnyEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
+import { countWrite } from './count-writes.ts';
+import { ANSWERS_BYTES_MAX } from './inbox.ts';
 import {
   closeReasonOf,
   connectUser,
@@ -75,6 +77,7 @@ export class RosterSession implements LiveSession {
     this.#envelope = envelope;
     this.connectionId = connectionId;
     this.#openingTimer = setTimeout(() => this.close('silent'), LIMITS.connectTimeoutMs);
+    context.sessions.expect(this);
   }
 
   get #live(): Live | undefined {
@@ -86,6 +89,7 @@ export class RosterSession implements LiveSession {
     const next = step(this.#state, input, REFUSALS);
     this.#state = next.state;
     if (next.state.kind !== 'opening') clearTimeout(this.#openingTimer);
+    if (next.state.kind === 'closed') this.#context.sessions.remove(this);
     let work: Promise<void> | undefined;
     for (const effect of next.effects) work = this.#act(effect) ?? work;
     return work;
@@ -200,6 +204,8 @@ export class RosterSession implements LiveSession {
     const { roster, sessions } = this.#context;
     const { caller, me, warnings, subscriber, ops, since, isResumed } = live;
     sessions.add(this);
+    // Its connect was on its way when the daemon began to stop.
+    if (!this.isOpen) return;
     if (caller.kind === 'user') {
       roster.presence.arrived(caller.id);
       sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
@@ -226,7 +232,10 @@ export class RosterSession implements LiveSession {
       roster.hub.join(subscriber);
       const { epoch, seq } = roster.position;
       const lost = frame.resume?.epoch === epoch && frame.resume.seq <= seq ? frame.resume.seq : undefined;
-      for (const sub of frame.subs ?? []) await ops.sub({ op: 'sub', ...sub }, lost);
+      for (const sub of frame.subs ?? []) {
+        await ops.sub({ op: 'sub', ...sub }, lost);
+        if (this.#outlet.queuedBytes > ANSWERS_BYTES_MAX && !(await this.#outlet.drained())) return;
+      }
       return;
     }
     for (const sub of frame.subs ?? []) ops.resumeSub(sub);
@@ -234,10 +243,10 @@ export class RosterSession implements LiveSession {
   }
 
   /** A refusal is an answer like any other. */
-  async #perform({ ops, durable }: Live, frame: ClientFrame): Promise<void> {
+  async #perform({ ops, durable, caller }: Live, frame: ClientFrame): Promise<void> {
     try {
       if (frame.op === 'ack') this.#acknowledge(ops, durable, frame.seq);
-      else await this.#request(ops, frame);
+      else await this.#request(ops, frame, caller);
     } catch (error) {
       this.#outlet.send({ re: frame.id, error: renderChatError(this.#asRefusal(error), OPERATIONS[frame.op], '0.00ms') });
     }
@@ -247,11 +256,11 @@ export class RosterSession implements LiveSession {
   #acknowledge(ops: LiveOps, durable: string | undefined, seq: number): void {
     const refuse = (message: string): RosterError => new RosterError('input', `seq: ${message}`, [{ path: 'seq', message }]);
     if (durable === undefined) throw refuse('only a durable consumer acknowledges: name it in the connect');
-    if (seq > ops.deliveredSeq) throw refuse(`nothing beyond ${ops.deliveredSeq} was delivered`);
+    if (seq > ops.furthestSeq) throw refuse(`nothing beyond ${ops.furthestSeq} was delivered`);
     this.#context.consumers.acknowledge(durable, seq);
   }
 
-  async #request(ops: LiveOps, frame: Exclude<ClientFrame, AckFrame>): Promise<void> {
+  async #request(ops: LiveOps, frame: Exclude<ClientFrame, AckFrame>, caller: Caller): Promise<void> {
     switch (frame.op) {
       case 'connect':
         throw REFUSALS.alreadyOpen();
@@ -262,8 +271,10 @@ export class RosterSession implements LiveSession {
       case 'unsub':
         return ops.unsub(frame);
       case 'update':
+        await countWrite(this.#context.rateLimits, OPERATIONS[frame.op], caller);
         return ops.update(frame);
       case 'upsert':
+        await countWrite(this.#context.rateLimits, OPERATIONS[frame.op], caller);
         return ops.upsert(frame);
       case 'refresh':
         return this.#refresh(frame.id, frame.token);

@@ -7,10 +7,9 @@ import type { AppSettings } from '../../../protocol/app-settings.ts';
 import type { CloseReason } from '../../../protocol/close-codes.ts';
 import { fieldErrors, RosterError } from '../../../protocol/errors.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
-import { isMultiTenant } from '../../../protocol/tenancy.ts';
 import type { AnyEvent, LiveEvent } from '../../pipeline/live-event.ts';
 import type { Caller } from '../auth.ts';
-import { type Explanation, sameTeams } from './live-context.ts';
+import { type Explanation, sameTeams, sightRules } from './live-context.ts';
 
 /** What the registry needs of a session, whatever its transport and dialect. */
 export interface LiveSession {
@@ -25,7 +24,7 @@ export interface LiveSession {
   watch(ids: readonly string[]): void;
   /** Why each of its subscriptions was told of the event, or was not. */
   explain(event: AnyEvent): readonly Explanation[];
-  /** Whom the caller may see changed. */
+  /** Whom the caller may see has perhaps changed. */
   sightChanged(): void;
   heartbeat(): void;
   tokenExpiring(): void;
@@ -78,9 +77,11 @@ export class SessionRegistry {
   /** Heartbeats without a byte from the peer after which it is dead. */
   readonly #silentBeatsMax: number;
   readonly heartbeatMs: number;
+  /** Connections that have not been let in yet. */
+  readonly #expected = new Set<LiveSession>();
   /** Sessions whose token ends. */
   readonly #mortal = new Set<LiveSession>();
-  #isMultiTenant: boolean;
+  #sightRules: string;
   #tick = 0;
   #nextSlot = 0;
   #isDraining = false;
@@ -88,7 +89,7 @@ export class SessionRegistry {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#isMultiTenant = isMultiTenant(options.app);
+    this.#sightRules = sightRules(options.app);
     const { everyMs, idleMs } = options.heartbeat ?? HEARTBEAT;
     this.heartbeatMs = everyMs;
     this.#silentBeatsMax = Math.floor(idleMs / everyMs);
@@ -108,7 +109,14 @@ export class SessionRegistry {
     this.#timer = undefined;
   }
 
+  /** A connection that has yet to say who it is: a stop says goodbye to it, too. */
+  expect(session: LiveSession): void {
+    if (this.#isDraining) session.close('restart');
+    else this.#expected.add(session);
+  }
+
   add(session: LiveSession): void {
+    this.#expected.delete(session);
     // Its connect was on its way when the goodbyes began: nobody else would say goodbye to it.
     if (this.#isDraining) {
       session.close('restart');
@@ -126,6 +134,7 @@ export class SessionRegistry {
   }
 
   remove(session: LiveSession): void {
+    this.#expected.delete(session);
     const held = this.#sessions.get(session);
     if (held === undefined) return;
     this.#sessions.delete(session);
@@ -198,26 +207,30 @@ export class SessionRegistry {
     const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
     const own = this.#byUser.get(id) ?? [];
     if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(own);
-    if (this.#isMultiTenant && before !== undefined && !sameTeams(before.teams, after.teams))
-      for (const session of [...own]) session.sightChanged();
+    if (before === undefined) return;
+    const isSame = before.role === after.role && before.teams_role === after.teams_role && sameTeams(before.teams, after.teams);
+    if (!isSame) for (const session of [...own]) session.sightChanged();
   }
 
   /** The application's settings changed, perhaps its revocation stamp: it concerns every user's token. */
   onSettings(app: AppSettings): void {
     recheckAll(this.#sessions.keys());
-    if (this.#isMultiTenant === isMultiTenant(app)) return;
-    this.#isMultiTenant = isMultiTenant(app);
-    for (const session of [...this.#sessions.keys()]) if (session.userId !== undefined) session.sightChanged();
+    const rules = sightRules(app);
+    if (rules === this.#sightRules) return;
+    this.#sightRules = rules;
+    for (const session of [...this.#sessions.keys()]) session.sightChanged();
   }
 
   /** Closes everyone, spread evenly over `windowMs`, so that not all of them reconnect in the same instant. */
   async drain(windowMs: number): Promise<void> {
     this.#isDraining = true;
+    for (const session of [...this.#expected]) session.close('restart');
     const sessions = [...this.#sessions.keys()];
-    const startedMs = this.#options.nowMs();
+    // Not the wall clock: one that is set in the middle would make it endless.
+    const startedMs = performance.now();
     for (const [index, session] of sessions.entries()) {
       const dueMs = startedMs + (windowMs * index) / sessions.length;
-      const waitMs = dueMs - this.#options.nowMs();
+      const waitMs = dueMs - performance.now();
       if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
       session.close('restart');
     }

@@ -4,47 +4,82 @@
  * Engine.IO's queue, so that it keeps its order with everything else; over long
  * polling the same frames are taken apart into packets.
  *
- * Until the connection is open for the client, what is to be sent waits here.
+ * The first message decides the connect: `connection.ok` opens the connection for
+ * the client, an error refuses it. Until the client was told, what else is to be sent waits here.
  */
 import type { Socket } from 'socket.io';
 import { CLOSE, type CloseReason } from '../../../protocol/close-codes.ts';
 import { eachText } from '../../pipeline/frame.ts';
+import { ANSWERS_BYTES_MAX } from './inbox.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 import { NEARLY_EMPTY_BYTES } from './socket-outlet.ts';
 
-/** How a refused connect is told; only the first call counts. */
-export type Refuse = (error: unknown) => void;
+/** How the connect ended, told once: refused with this error, or accepted when there is none. */
+export type Decided = (error?: unknown) => void;
 
 type Reply = (answer: object) => void;
+
+/** The part of an Engine.IO packet that counts. */
+interface EnginePacket {
+  readonly data?: string | Buffer;
+  readonly options?: { readonly wsPreEncodedFrame?: readonly Buffer[] };
+}
+
+/** A slow peer that does not take the goodbye either is cut off after this. */
+const CLOSE_GRACE_MS = 3_000;
 
 export class SocketIoOutlet implements SessionOutlet {
   readonly #socket: Socket;
   readonly #stallMs: number;
+  readonly #decided: Decided;
   readonly #replies = new Map<string, Reply>();
   /** Called whenever something was taken by the transport, and at the end. */
   readonly #waiters = new Set<() => void>();
+  #connect: 'undecided' | 'accepted' | 'refused' = 'undecided';
+  /** What waits for the client to be told that it is connected; undefined from then on. */
   #waiting: (() => void)[] | undefined = [];
-  #onRefused: Refuse | undefined;
-  #queued = 0;
+  /** Bytes in Engine.IO's queue, and bytes that the transport has not handed to the kernel. */
+  #inQueue = 0;
+  #inTransport = 0;
+  #isWatched = false;
   #nextReply = 1;
   #open = true;
 
   /** `stallMs`: a peer that takes nothing for so long while bytes wait for it is closed as slow. */
-  constructor(socket: Socket, stallMs: number, onRefused: Refuse) {
+  constructor(socket: Socket, stallMs: number, decided: Decided) {
     this.#socket = socket;
     this.#stallMs = stallMs;
-    this.#onRefused = onRefused;
+    this.#decided = decided;
+    socket.conn.on('packetCreate', this.#packetCreated);
+    socket.conn.on('flush', this.#flushed);
   }
 
+  /** Everything that waits on this connection: events, answers, and what Socket.IO says by itself. */
   get queuedBytes(): number {
-    return this.#queued;
+    return this.#inQueue + this.#inTransport;
   }
+
+  readonly #packetCreated = ({ data, options }: EnginePacket): void => {
+    for (const frames of options?.wsPreEncodedFrame ?? []) this.#inQueue += frames.length;
+    if (data !== undefined) this.#inQueue += Buffer.byteLength(data);
+    if (this.queuedBytes > ANSWERS_BYTES_MAX) void this.#watch();
+  };
+
+  /** The whole queue goes to the transport, which has room for one batch and says when it is taken. */
+  readonly #flushed = (): void => {
+    const bytes = this.#inQueue;
+    this.#inQueue = 0;
+    this.#inTransport += bytes;
+    this.#socket.conn.transport.once('drain', () => {
+      this.#inTransport -= bytes;
+      for (const wake of this.#waiters) wake();
+    });
+  };
 
   /** The client was told that the connection is open: what waited follows. */
   opened(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    this.#onRefused = undefined;
     for (const send of waiting) send();
   }
 
@@ -52,6 +87,8 @@ export class SocketIoOutlet implements SessionOutlet {
   gone(): void {
     this.#open = false;
     this.#replies.clear();
+    this.#socket.conn.off('packetCreate', this.#packetCreated);
+    this.#socket.conn.off('flush', this.#flushed);
     for (const wake of this.#waiters) wake();
   }
 
@@ -63,32 +100,32 @@ export class SocketIoOutlet implements SessionOutlet {
     return id;
   }
 
+  /** Answers a request that has been dealt with and has no answer of its own. */
+  settle(id: string): void {
+    if (this.#replies.has(id)) this.send({ re: id });
+  }
+
   write(frames: Buffer): void {
     this.#whenOpen(() => {
-      this.#queued += frames.length;
-      const taken = (): void => {
-        this.#queued -= frames.length;
-        for (const wake of this.#waiters) wake();
-      };
       const { conn } = this.#socket;
       if (conn.transport.name === 'websocket') {
         const options = { compress: false, wsPreEncodedFrame: [frames] };
         // The text only matters where the frame cannot be used, which the transport's name has ruled out.
-        conn.write('', options, taken);
+        conn.write('', options);
         return;
       }
-      const packets = [...eachText(frames)];
-      for (const [index, packet] of packets.entries()) conn.write(packet.slice(1), {}, index === packets.length - 1 ? taken : undefined);
+      for (const packet of eachText(frames)) conn.write(packet.slice(1), {});
     });
   }
 
   send(message: object): void {
-    const { re, ...body } = message as { re?: unknown; retry_ms?: unknown };
-    const reply = typeof re === 'string' ? this.#replies.get(re) : undefined;
-    if (this.#waiting !== undefined && 'error' in body) {
-      this.#refuse(body.retry_ms === undefined ? body.error : { ...Object(body.error), retry_ms: body.retry_ms });
-      return;
+    const { re, ...body } = message as { re?: unknown; type?: unknown; error?: unknown; retry_ms?: unknown };
+    if (this.#connect === 'undecided') {
+      if (body.error !== undefined)
+        this.#refuse(body.retry_ms === undefined ? body.error : { ...Object(body.error), retry_ms: body.retry_ms });
+      else if (body.type === 'connection.ok') this.#accept();
     }
+    const reply = typeof re === 'string' ? this.#replies.get(re) : undefined;
     this.#whenOpen(() => {
       if (typeof re !== 'string' || reply === undefined) {
         this.#socket.emit('event', body);
@@ -105,32 +142,44 @@ export class SocketIoOutlet implements SessionOutlet {
   #whenOpen(send: () => void): void {
     if (!this.#open) return;
     if (this.#waiting === undefined) send();
-    else this.#waiting.push(send);
+    else if (this.#connect === 'accepted') this.#waiting.push(send);
+  }
+
+  #accept(): void {
+    this.#connect = 'accepted';
+    this.#decided();
   }
 
   #refuse(error: unknown): void {
-    this.#onRefused?.(error);
-    this.#onRefused = undefined;
+    this.#connect = 'refused';
+    this.#decided(error);
   }
 
   async drained(): Promise<boolean> {
-    while (this.#open && this.#queued > NEARLY_EMPTY_BYTES) {
-      const queued = this.#queued;
-      await this.#movedOrStalled();
-      if (this.#open && this.#queued >= queued) this.close('slow');
+    while (this.#open && this.queuedBytes > NEARLY_EMPTY_BYTES) {
+      if ((await this.#movedOrStalled()) === 'stalled') this.close('slow');
     }
     return this.#open;
   }
 
-  #movedOrStalled(): Promise<void> {
+  /** Not everything that is said is waited for by whoever said it, so the connection looks after itself. */
+  async #watch(): Promise<void> {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    await this.drained();
+    this.#isWatched = false;
+  }
+
+  #movedOrStalled(): Promise<'moved' | 'stalled'> {
     return new Promise((resolve) => {
-      const done = (): void => {
+      const done = (result: 'moved' | 'stalled'): void => {
         clearTimeout(timer);
-        this.#waiters.delete(done);
-        resolve();
+        this.#waiters.delete(moved);
+        resolve(result);
       };
-      const timer = setTimeout(done, this.#stallMs);
-      this.#waiters.add(done);
+      const moved = (): void => done('moved');
+      const timer = setTimeout(() => done('stalled'), this.#stallMs);
+      this.#waiters.add(moved);
     });
   }
 
@@ -138,11 +187,16 @@ export class SocketIoOutlet implements SessionOutlet {
   close(reason: CloseReason): void {
     if (!this.#open) return;
     const { code, reason: text, reconnect } = CLOSE[reason];
-    const isOpening = this.#waiting !== undefined;
-    if (isOpening) this.#refuse({ code: -1, message: text, StatusCode: 503 });
-    else this.#socket.emit('event', { type: 'connection.closed', code, reason: text, reconnect });
-    this.gone();
     // A refused connection is left to the client, which would otherwise not get to see the refusal; if it stays, a timeout ends it.
-    if (!isOpening) this.#socket.disconnect(true);
+    if (this.#connect === 'undecided') this.#refuse({ code: -1, message: text, StatusCode: 503 });
+    else if (this.#connect === 'accepted') {
+      this.#whenOpen(() => {
+        this.#socket.emit('event', { type: 'connection.closed', code, reason: text, reconnect });
+        this.#socket.disconnect(true);
+      });
+    }
+    this.gone();
+    // Engine.IO would wait for its queue to empty, which this peer does not do.
+    if (reason === 'slow') setTimeout(() => this.#socket.conn.close(true), CLOSE_GRACE_MS).unref();
   }
 }

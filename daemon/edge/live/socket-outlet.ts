@@ -11,7 +11,7 @@ import { CLOSE, type CloseReason } from '../../../protocol/close-codes.ts';
 import { textFrame } from '../../pipeline/frame.ts';
 import type { SessionOutlet } from './session-outlet.ts';
 
-/** A queue below this counts as drained. */
+/** A queue below this counts as drained; below the stream's own mark it does, too, since the stream then says nothing more. */
 export const NEARLY_EMPTY_BYTES = 32 * 1024;
 /** A closed peer that does not answer the close frame is cut off after this. */
 const CLOSE_GRACE_MS = 3_000;
@@ -20,6 +20,7 @@ export class SocketOutlet implements SessionOutlet {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #stallMs: number;
+  readonly #nearlyEmptyBytes: number;
   #open = true;
 
   /** `stallMs`: a peer that takes nothing for so long while bytes wait for it is closed as slow. */
@@ -27,6 +28,7 @@ export class SocketOutlet implements SessionOutlet {
     this.#ws = ws;
     this.#socket = socket;
     this.#stallMs = stallMs;
+    this.#nearlyEmptyBytes = Math.max(NEARLY_EMPTY_BYTES, socket.writableHighWaterMark);
     socket.once('close', () => {
       this.#open = false;
     });
@@ -49,7 +51,7 @@ export class SocketOutlet implements SessionOutlet {
   }
 
   async drained(): Promise<boolean> {
-    while (this.#open && this.#socket.writableLength > NEARLY_EMPTY_BYTES) {
+    while (this.#open && this.#socket.writableLength > this.#nearlyEmptyBytes) {
       const waiting = this.#socket.writableLength;
       if ((await this.#drainOrStall()) === 'stalled' && this.#socket.writableLength >= waiting) this.close('slow');
     }
