@@ -78,10 +78,10 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
   }
 
   /** What a valid signature does not tell: whether the user may still act. */
-  function checkUser(id: string, iat: number | undefined, mayBeNew: boolean): void {
+  function checkUser(id: string, iat: number | undefined, mayReuse: boolean): void {
     const user = directory.user(id);
     const record = directory.record(id);
-    const isFree = mayBeNew && (record === undefined || (reuseHardDeleted && isTombstone(record)));
+    const isFree = record === undefined || (mayReuse && isTombstone(record));
     if (user === undefined && !isFree) throw new RosterError('not_found', `the user ${id} was deleted`);
     if (user?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
     if (isRevoked(iat, directory.app.revoke_tokens_issued_before) || isRevoked(iat, user?.revoke_tokens_issued_before)) {
@@ -93,7 +93,7 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     recheck(caller) {
       if (caller.kind !== 'user') return;
       checkDev(caller.isDev);
-      // Whoever was let in had a user, so its id is not free, also where hard-deleted ones may be used again.
+      // Whose user was hard-deleted is not the one who uses the id again.
       checkUser(caller.id, caller.iat, false);
     },
     authenticate({ apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false }) {
@@ -111,7 +111,7 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
       }
       if (caller.kind !== 'user') return caller;
       if (!isUserId(caller.id)) throw new RosterError('auth', "the token's user_id is not a user id");
-      checkUser(caller.id, caller.iat, true);
+      checkUser(caller.id, caller.iat, reuseHardDeleted);
       return caller;
     },
   };
