@@ -19,7 +19,7 @@ import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, wri
 import { Writes } from './idempotency.ts';
 import type { EdgeLogger } from './logger.ts';
 import { LongUploads } from './long-uploads.ts';
-import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, type Verdict } from './rate-limits.ts';
+import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver, type Verdict } from './rate-limits.ts';
 import { originOf, RequestBackend } from './request-backend.ts';
 import { ROUTES } from './routes.ts';
 import type { UrlSigner } from './signed-urls.ts';
@@ -310,8 +310,7 @@ class HttpEdge {
     const platform = platformOf(header(request.headers['x-stream-client']), caller);
     const verdict: Verdict = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined);
     reply.headers(rateHeaders(verdict));
-    if (verdict.retryAfterS === undefined) return;
-    throw new RosterError('rate_limit', `too many requests, try again in ${verdict.retryAfterS} s`);
+    refuseOver(verdict);
   }
 
   /** Every answer shows a limit, also one to a request that was refused before it was counted. */

@@ -7,6 +7,7 @@
  * without a limit still sees sensible numbers.
  */
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RosterError } from '../../protocol/errors.ts';
 import type { Caller } from './auth.ts';
 
 /** Who is limited: nobody, callers with a user token, or server tokens as well. */
@@ -156,6 +157,11 @@ export class RateLimits {
     counters.set(key, counter);
     return counter;
   }
+}
+
+/** Throws RosterError `rate_limit` when the request was one too many. */
+export function refuseOver({ retryAfterS }: Verdict): void {
+  if (retryAfterS !== undefined) throw new RosterError('rate_limit', `too many requests, try again in ${retryAfterS} s`);
 }
 
 /** The published rate-limit headers. `Retry-After` only on a refusal. */

@@ -72,7 +72,6 @@ export class Hub {
   /** Batches that were published and not yet handed to sockets. */
   #pending: EventBatch[] = [];
   #pendingBytes = 0;
-  #pendingEvents = 0;
   /** Subscribers that read the past. */
   readonly #behind = new Set<Subscriber>();
   #timer: NodeJS.Timeout | undefined;
@@ -99,7 +98,6 @@ export class Hub {
   publish(batch: EventBatch): void {
     this.#pending.push(batch);
     this.#pendingBytes += batch.bytes;
-    this.#pendingEvents += batch.events.length;
     const isWaiting = this.#timer !== undefined;
     if (this.#pendingBytes >= (isWaiting ? LONG_BYTES : GATHERED_BYTES_MAX)) this.flush();
     this.#gather();
@@ -125,7 +123,6 @@ export class Hub {
     if (last === undefined) return;
     this.#pending = [];
     this.#pendingBytes = 0;
-    this.#pendingEvents = 0;
     const from = this.#flushedSeq;
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
@@ -144,7 +141,8 @@ export class Hub {
   #onIdle(tookMs: number): void {
     this.#flushedAtMs = this.#options.nowMs();
     // A single event alone would share its write with nobody.
-    const isPressed = this.#pendingEvents > 1 && this.#pendingBytes < LONG_BYTES;
+    const events = this.#pending.reduce((sum, batch) => sum + batch.events.length, 0);
+    const isPressed = events > 1 && this.#pendingBytes < LONG_BYTES;
     this.#gatherMs = isPressed ? Math.max(this.#options.gatherMs, Math.min(2 * tookMs, GATHER_MS_MAX)) : this.#options.gatherMs;
     this.#gather();
   }

@@ -26,7 +26,7 @@ export interface LinkOptions {
 export interface LinkOwner {
   hello(): Hello;
   /** A connect was refused. True: another one, which differs from it, is worth trying at once. */
-  retries?(refused: RosterClientError): boolean;
+  retries(refused: RosterClientError): boolean;
   /** `connection.ok`. Runs before the next frame is looked at: a snapshot may follow in the same packet. */
   opened(ok: Frame): void;
   /** A frame that is no answer. */
@@ -257,7 +257,7 @@ export class Link {
       this.#wait(wasOpen ? 0 : attempt + 1);
       return;
     }
-    if (!wasOpen && refused !== undefined && this.#owner.retries?.(refused) === true) {
+    if (!wasOpen && refused !== undefined && this.#owner.retries(refused)) {
       this.#requests.fail(refused.message);
       void this.#attempt(attempt);
       return;

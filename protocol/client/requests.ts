@@ -45,7 +45,7 @@ export class Requests {
    */
   async make(frame: Request, send: (text: string) => void, taken: (answer: Frame) => void = () => {}): Promise<Frame> {
     const id = String(this.#nextId++);
-    const text = written(frame, id);
+    const text = frameText(frame.op, { ...frame, id });
     return await new Promise((resolve, reject) => {
       this.#pending.set(id, { taken, resolve, reject });
       try {
@@ -76,13 +76,14 @@ export class Requests {
   }
 }
 
-function written(frame: Request, id: string): string {
+/** The text of `content`, which may be no longer than a frame less `roomBytes`. Throws RosterClientError, as the daemon would refuse it. */
+export function frameText(op: string, content: object, roomBytes = 0): string {
   let text: string;
   try {
-    text = JSON.stringify({ ...frame, id });
+    text = JSON.stringify(content);
   } catch (cause) {
-    throw new RosterClientError(`${frame.op} cannot be written as JSON`, { ...BAD_INPUT, cause });
+    throw new RosterClientError(`${op} cannot be written as JSON`, { ...BAD_INPUT, cause });
   }
-  if (utf8Bytes(text) <= FRAME_BYTES) return text;
-  throw new RosterClientError(`${frame.op} is bigger than a frame may be (${FRAME_BYTES} bytes)`, TOO_BIG);
+  if (utf8Bytes(text) + roomBytes <= FRAME_BYTES) return text;
+  throw new RosterClientError(`${op} is bigger than a frame may be (${FRAME_BYTES} bytes)`, TOO_BIG);
 }

@@ -1,7 +1,7 @@
 /** The subscriptions of a client over the life of its connections: named again, completed, begun anew, and waited for. */
-import { utf8Bytes } from '../json.ts';
 import { RosterClientError, unanswered } from './client-error.ts';
 import type { Frame, Link } from './link.ts';
+import { frameText } from './requests.ts';
 import { FRAME_BYTES } from './socket.ts';
 import type { LiveUser, Subscription } from './types.ts';
 import { UserCopy } from './user-copy.ts';
@@ -60,7 +60,8 @@ export class Subscriptions {
   /** Whoever awaits it is told of its failure; nobody has to. */
   add(asked: Subscription): Promise<readonly LiveUser[]> {
     const added = new Promise<readonly LiveUser[]>((resolve, reject) => {
-      mustFit(asked);
+      // Nothing is begun that could not be asked for, so what it would have replaced stays.
+      frameText('sub', asked, ENVELOPE_BYTES);
       // Who is told of coming and going is also told when some of it was missed.
       const wanted = dependsOnPresence(asked) ? { ...asked, presence: true } : asked;
       this.#known.delete(wanted.sub);
@@ -270,18 +271,6 @@ function dependsOnPresence({ filter }: Subscription): boolean {
 
 function isUnanswered(error: unknown): boolean {
   return error instanceof RosterClientError && error.status === 0;
-}
-
-/** Throws RosterClientError. Nothing is begun that could not be asked for, so what it would have replaced stays. */
-function mustFit(spec: Subscription): void {
-  let text: string;
-  try {
-    text = JSON.stringify(spec);
-  } catch (cause) {
-    throw new RosterClientError('sub cannot be written as JSON', { code: 4, status: 400, cause });
-  }
-  if (utf8Bytes(text) + ENVELOPE_BYTES <= FRAME_BYTES) return;
-  throw new RosterClientError(`sub is bigger than a frame may be (${FRAME_BYTES} bytes)`, { code: 22, status: 413 });
 }
 
 /** The last ids of a list, as many as one subscription may have. Ids are ASCII. */

@@ -15,17 +15,25 @@ export interface Source {
 /** Answers are made while no more than this waits for the peer. The longest one is a page of a snapshot. */
 export const ANSWERS_BYTES_MAX = 1024 * 1024;
 
+/** As much of a peer as says what it has taken. */
+type Taking = Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
+
+/** Waits until the peer may be given another answer. False when it is gone. */
+export async function hasRoom(outlet: Taking): Promise<boolean> {
+  return outlet.queuedBytes <= ANSWERS_BYTES_MAX || (await outlet.drained());
+}
+
 /** What is answered. */
 type Answerable = Exclude<Decoded, { readonly kind: 'bad' }>;
 
 export class Inbox {
   readonly #source: Source;
   readonly #session: RosterSession;
-  readonly #outlet: Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
+  readonly #outlet: Taking;
   readonly #waiting: Answerable[] = [];
   #isBusy = false;
 
-  constructor(source: Source, session: RosterSession, outlet: Pick<SessionOutlet, 'queuedBytes' | 'drained'>) {
+  constructor(source: Source, session: RosterSession, outlet: Taking) {
     this.#source = source;
     this.#session = session;
     this.#outlet = outlet;
@@ -51,7 +59,7 @@ export class Inbox {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.kind === 'frame') await this.#session.handle(next.frame);
       else this.#session.invalidFrame(next.op, next.id, next.reason);
-      if (this.#outlet.queuedBytes > ANSWERS_BYTES_MAX) await this.#outlet.drained();
+      await hasRoom(this.#outlet);
     }
     this.#isBusy = false;
     this.#source.resume();

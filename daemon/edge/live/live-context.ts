@@ -17,8 +17,7 @@ import type { Roster } from '../../pipeline/roster.ts';
 import type { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Authenticator, Caller } from '../auth.ts';
 import type { EdgeLogger } from '../logger.ts';
-import type { RateLimits } from '../rate-limits.ts';
-import { platformOf } from '../rate-limits.ts';
+import { platformOf, type RateLimits, refuseOver, type Verdict } from '../rate-limits.ts';
 import { type ConnectGate, RetryLater } from './connect-gate.ts';
 import type { Consumers } from './consumers.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -39,14 +38,22 @@ export interface LiveContext {
 }
 
 /** Counts a connect of a client against the limits of connecting. `client`: what it calls itself. Rejects with RetryLater. */
-export async function countConnect({ rateLimits, nowMs }: LiveContext, caller: Caller, client?: string): Promise<void> {
+export async function countConnect(context: LiveContext, caller: Caller, client?: string): Promise<void> {
   if (caller.kind === 'server') return;
-  const userId = caller.kind === 'user' ? caller.id : undefined;
-  const { retryAfterS } = await rateLimits.take('Connect', platformOf(client, caller), userId);
+  const { retryAfterS } = await count(context, 'Connect', caller, client);
   if (retryAfterS === undefined) return;
   // Who was sent away in the same second does not come back in the same one.
-  const retryMs = retryAfterS * 1_000 + Math.floor(nowMs() % 1_000);
+  const retryMs = retryAfterS * 1_000 + Math.floor(context.nowMs() % 1_000);
   throw new RetryLater('rate_limit', `too many connects; come back in ${retryAfterS} s`, retryMs);
+}
+
+/** Counts a write like one by HTTP, against the limits of that endpoint. Rejects with RosterError `rate_limit`. */
+export async function countWrite(context: LiveContext, operation: string, caller: Caller): Promise<void> {
+  refuseOver(await count(context, operation, caller));
+}
+
+function count({ rateLimits }: LiveContext, operation: string, caller: Caller, client?: string): Promise<Verdict> {
+  return rateLimits.take(operation, platformOf(client, caller), caller.kind === 'user' ? caller.id : undefined);
 }
 
 /** When coming back can help, for a refusal that says so. */

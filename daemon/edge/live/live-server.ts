@@ -57,8 +57,7 @@ export class LiveServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const [before, query] = split(request.url ?? '', '?');
-    const path = before.replace(/\/+$/, '');
+    const { path, query } = partsOf(request.url ?? '');
     const isOurs = path === '/live' || path === '/connect';
     const refusal = isOurs ? this.#options.admission.refusal(request) : '404 Not Found';
     if (refusal !== undefined) {
@@ -96,10 +95,10 @@ function bytesRead(socket: Duplex): number {
   return socket instanceof Socket ? socket.bytesRead : 0;
 }
 
-/** What stands before the first `separator`, and what behind it. */
-function split(text: string, separator: string): readonly [string, string] {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+/** By hand, because a target can be anything, and what is no URL must not throw here. */
+function partsOf(target: string): { readonly path: string; readonly query: string } {
+  const [path = ''] = target.split('?', 1);
+  return { path: path.replace(/\/+$/, ''), query: target.slice(path.length + 1) };
 }
 
 /** The peer may keep its side open as long as it likes; ours ends with the answer. */

@@ -18,12 +18,12 @@ import type { Interest } from '../../pipeline/interest.ts';
 import type { AnyEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
-import { countWrite } from './count-writes.ts';
-import { ANSWERS_BYTES_MAX } from './inbox.ts';
+import { hasRoom } from './inbox.ts';
 import {
   closeReasonOf,
   connectUser,
   countConnect,
+  countWrite,
   type Explanation,
   explain,
   isSightUnchanged,
@@ -234,7 +234,7 @@ export class RosterSession implements LiveSession {
       const lost = frame.resume?.epoch === epoch && frame.resume.seq <= seq ? frame.resume.seq : undefined;
       for (const sub of frame.subs ?? []) {
         await ops.sub({ op: 'sub', ...sub }, lost);
-        if (this.#outlet.queuedBytes > ANSWERS_BYTES_MAX && !(await this.#outlet.drained())) return;
+        if (!(await hasRoom(this.#outlet))) return;
       }
       return;
     }
@@ -271,10 +271,10 @@ export class RosterSession implements LiveSession {
       case 'unsub':
         return ops.unsub(frame);
       case 'update':
-        await countWrite(this.#context.rateLimits, OPERATIONS[frame.op], caller);
+        await countWrite(this.#context, OPERATIONS[frame.op], caller);
         return ops.update(frame);
       case 'upsert':
-        await countWrite(this.#context.rateLimits, OPERATIONS[frame.op], caller);
+        await countWrite(this.#context, OPERATIONS[frame.op], caller);
         return ops.upsert(frame);
       case 'refresh':
         return this.#refresh(frame.id, frame.token);
