@@ -102,29 +102,26 @@ export class Draft {
     this.#origin = origin;
   }
 
+  /** The fact is the draft's from here on. */
   stage(fact: Fact): void {
+    this.#stagedFacts.push(fact);
     if (fact.t === 'doc') this.#stagedDocs.put(fact);
-    if (fact.t !== 'user' && fact.t !== 'deleted') {
-      this.#stagedFacts.push(fact);
-      return;
-    }
-    this.#stagedFacts.push(this.#told(fact));
+    if (fact.t !== 'user' && fact.t !== 'deleted') return;
+    // Completed in place: a copy would cost more than everything else here.
+    this.#complete(fact);
     const { user } = fact;
     this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
     if (user.name !== undefined) remember(this.#takers, nameKey(user.name), user.id);
     for (const device of user.devices ?? []) remember(this.#deviceTakers, device.id, user.id);
   }
 
-  /** The fact with where it came from and what it touched. What nobody is told about has neither. */
-  #told(fact: UserFact | DeletedFact): Fact {
-    const from = this.#origin;
-    if (fact.t === 'deleted') return from === undefined ? fact : { ...fact, from };
-    if (fact.event === 'silent') return fact;
-    const told = { ...fact };
-    if (from !== undefined) told.from = from;
-    const before = fact.event === 'created' ? undefined : living(this.record(fact.user.id));
-    if (before !== undefined) told.fields = changedFields(before, fact.user);
-    return told;
+  /** Adds where the fact came from and what it touched. What nobody is told about has neither. */
+  #complete(fact: UserFact | DeletedFact): void {
+    if (fact.t === 'user' && fact.event === 'silent') return;
+    if (this.#origin !== undefined) fact.from = this.#origin;
+    if (fact.t === 'deleted' || fact.event === 'created') return;
+    const before = living(this.record(fact.user.id));
+    if (before !== undefined) fact.fields = changedFields(before, fact.user);
   }
 
   commit(): void {
