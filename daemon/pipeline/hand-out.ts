@@ -30,11 +30,14 @@ interface Round {
   next: number;
 }
 
-/** What waits for one receiver, oldest first. Kept with the receiver, so that it is found at once and costs nothing to who awaits nothing. */
+/**
+ * What waits for a receiver, oldest first. Kept with the receiver, so that it is found at once and costs nothing to who awaits
+ * nothing. Never changed: all who await the same share and nothing else have the same one.
+ */
 export interface Due {
   readonly share: Share;
   readonly round: Round;
-  next: Due | undefined;
+  readonly next: Due | undefined;
 }
 
 export interface HandOutOptions {
@@ -72,10 +75,15 @@ export class HandOut {
     let writes = 1;
     let isOver = false;
     for (const share of shares) {
+      const due: Due = { share, round, next: undefined };
       for (const receiver of share.receivers) {
         isOver ||= this.#isOver(startedMs, writes++);
-        if (isOver || receiver.due !== undefined) postpone(receiver, share, round);
-        else hand(receiver, share);
+        if (!isOver && receiver.due === undefined) {
+          hand(receiver, share);
+          continue;
+        }
+        round.receivers.push(receiver);
+        receiver.due = followedBy(receiver.due, due);
       }
     }
     if (round.receivers.length > 0) this.#rounds.push(round);
@@ -141,14 +149,7 @@ export class HandOut {
   }
 }
 
-function postpone(receiver: Subscriber, share: Share, round: Round): void {
-  round.receivers.push(receiver);
-  const due: Due = { share, round, next: undefined };
-  if (receiver.due === undefined) {
-    receiver.due = due;
-    return;
-  }
-  let last = receiver.due;
-  while (last.next !== undefined) last = last.next;
-  last.next = due;
+/** There are at most `ROUNDS_MAX` in a row. */
+function followedBy(waiting: Due | undefined, due: Due): Due {
+  return waiting === undefined ? due : { share: waiting.share, round: waiting.round, next: followedBy(waiting.next, due) };
 }
