@@ -16,11 +16,11 @@
 import type { EventForm } from './event-form.ts';
 import { textFrames } from './frame.ts';
 import { HandOut, type Share } from './hand-out.ts';
-import { decoration, type Interest, presenceDecoration } from './interest.ts';
+import { decoration, presenceDecoration } from './interest.ts';
 import type { EventBatch } from './live-event.ts';
 import type { PresenceChange } from './presence-change.ts';
 import { type Concerned, type Group, Router } from './router.ts';
-import type { Subscriber } from './subscriber.ts';
+import type { Interests, Subscriber } from './subscriber.ts';
 
 /** Batches that cost as much as this in memory go out at once: what waits for a tick is bounded too. On the wire it is about a quarter. */
 const GATHERED_BYTES_MAX = 1024 * 1024;
@@ -212,7 +212,7 @@ export class Hub {
   }
 
   /** Changes what a subscriber wants, between two flushes. */
-  change(subscriber: Subscriber, edit: (interests: Map<string, Interest>) => void): void {
+  change(subscriber: Subscriber, edit: (interests: Interests) => void): void {
     // What was found for it by its old interests is not to follow what is said about the new ones.
     this.settle(subscriber);
     const isLive = subscriber.state.kind === 'live';
@@ -238,7 +238,7 @@ export class Hub {
         // A new state object: a chunk that is being read for the old one is thrown away, not sent twice.
         subscriber.state = { ...subscriber.state, position: Math.min(subscriber.state.position, position) };
         break;
-      case 'gone':
+      case 'out':
         break;
     }
   }
@@ -261,11 +261,11 @@ export class Hub {
   }
 
   leave(subscriber: Subscriber): void {
-    if (subscriber.state.kind === 'gone') return;
+    if (subscriber.state.kind === 'out') return;
     this.#handOut.settle(subscriber);
     if (subscriber.state.kind === 'live') this.#router.remove(subscriber);
     this.#behind.delete(subscriber);
-    subscriber.state = { kind: 'gone' };
+    subscriber.state = { kind: 'out' };
     this.stats.subscribers--;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * One receiver of events. The states are a union: a subscriber is `live` (gets
- * every batch as it is published), `behind` (reads the past until it has caught up) or `gone`.
+ * every batch as it is published), `behind` (reads the past until it has caught up) or `out`.
  */
 import type { CloseReason } from '../../protocol/close-codes.ts';
 import type { EventForm } from './event-form.ts';
@@ -26,13 +26,17 @@ export type SubscriberState =
   | { readonly kind: 'live' }
   /** Everything up to `position` was handed over; a catch-up is on its way. `onCaughtUp` is told once it is live again. */
   | { readonly kind: 'behind'; position: number; readonly onCaughtUp: (() => void) | undefined }
-  | { readonly kind: 'gone' };
+  /** Not in the hub: not yet, or no longer. */
+  | { readonly kind: 'out' };
+
+/** What a receiver wants to hear about: under the name it gave, or under a symbol, which no name can be, where it gave none. */
+export type Interests = Map<string | symbol, Interest>;
 
 export class Subscriber {
   readonly outlet: Outlet;
   readonly form: EventForm;
-  readonly interests = new Map<string, Interest>();
-  state: SubscriberState = { kind: 'live' };
+  readonly interests: Interests = new Map();
+  state: SubscriberState = { kind: 'out' };
   /** What the hand-out holds for it, while there is something on its way to it. */
   due: Due | undefined = undefined;
   /** While it is behind, the newest state of each user is enough for it. */

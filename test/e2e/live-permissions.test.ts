@@ -1,4 +1,4 @@
-/** LV40–LV44, LV47: a client's subscriptions show what its queries would find, and end when it may find others. */
+/** LV40–LV44, LV47, LV48: a client's subscriptions show what its queries would find, and end when it may find others. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -263,4 +263,26 @@ test('LV47 a snapshot that is being made when its owner loses sight of it is not
   assert.equal((await ann.until(isReset)).sub, 'bobs');
   assert.ok(!ann.frames.some(({ users }) => users !== undefined));
   await assert.rejects(ann.request({ op: 'page', sub: 'bobs', more: 'x' }), /there is no such page/);
+});
+
+test('LV48 what is refused between a connect and its turn ends with sub.reset; the subscriptions after it begin', async (t) => {
+  const world = await World.start(t);
+  await weakRole(world);
+  await world.upsert({ id: 'ann' }, { id: 'bob', name: 'Bob' });
+  const begun = slowSnapshots(world);
+  const subs = [
+    { sub: 'bobs', filter: { name: 'Bob' } },
+    { sub: 'reds', teams: ['red'] },
+    { sub: 'some', ids: ['bob'] },
+  ];
+  const ann = await world.chat('ann', {}, { subs });
+  await begun;
+  await world.upsert({ id: 'ann', role: 'weak' });
+  const some = await ann.until(({ sub, users }) => sub === 'some' && users !== undefined);
+  assert.deepEqual(ids(some.users), ['bob']);
+  assert.deepEqual(
+    ann.frames.filter(isReset).map(({ sub }) => sub),
+    ['bobs', 'reds'],
+  );
+  assert.ok(!ann.frames.some(({ error }) => error !== undefined));
 });

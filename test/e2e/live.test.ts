@@ -411,6 +411,33 @@ test('LV12 a token that ends closes the connection with code 40 and 4401', async
   }
 });
 
+test('LV58 the leeway for the end of a token opens no connection, which would end at once', async (t) => {
+  const world = await World.start(t);
+  const exp = Math.floor(Date.now() / 1000) - 1;
+  const late = await world.open();
+  late.send({ op: 'connect', api_key: API_KEY, token: userToken('ann', { exp }), user: { id: 'ann' } });
+  assert.equal((await late.until(({ type }) => type === 'connection.error')).error.code, 40);
+  assert.equal((await late.closed).code, 4401);
+  assert.ok(!late.frames.some(({ type }) => type === 'connection.ok'));
+  const client = await world.chat('ann');
+  const isExpired = (error: { body: { code: number } }) => error.body.code === 40;
+  await assert.rejects(client.request({ op: 'refresh', token: userToken('ann', { exp }) }), isExpired);
+  await client.request({ op: 'ping' });
+});
+
+test('LV59 no name of a subscription is that of what the daemon follows for a user by itself', async (t) => {
+  const world = await World.start(t);
+  await world.upsert({ id: 'bob' });
+  const client = await world.chat('ann');
+  const connectionId = client.frames[0].connection_id;
+  const payload = encodeURIComponent(JSON.stringify({ filter_conditions: { id: 'bob' }, presence: true }));
+  await world.http('GET', `/api/v2/users?payload=${payload}&connection_id=${connectionId}`, undefined, userToken('ann'));
+  for (const sub of ['(self)', '(watched)', '']) await assert.rejects(client.request({ op: 'unsub', sub }), /there is no subscription/);
+  for (const sub of ['(self)', '(watched)']) await client.request({ op: 'sub', sub, ids: ['carl'] });
+  await world.upsert({ id: 'ann', name: 'Told' }, { id: 'bob', name: 'Told' });
+  for (const id of ['ann', 'bob']) await client.until(({ user }) => user?.id === id && user.name === 'Told');
+});
+
 test('LV13 update changes the own user, upsert needs a server token', async (t) => {
   const world = await World.start(t);
   const ann = await world.chat('ann', { name: 'Ann' });

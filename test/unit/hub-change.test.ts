@@ -16,5 +16,5 @@ test('HB7 a change of interests gives a subscriber that is behind a new state at
   assert.deepEqual(subscriber.state, before);
   hub.leave(subscriber);
   hub.change(subscriber, (interests) => interests.clear());
-  assert.deepEqual(subscriber.state, { kind: 'gone' });
+  assert.deepEqual(subscriber.state, { kind: 'out' });
 });

@@ -12,11 +12,11 @@ import { isObject } from '../../../protocol/json.ts';
 import { LIMITS } from '../../../protocol/limits.ts';
 import { renderV1 } from '../../../protocol/render.ts';
 import { toRfc3339 } from '../../../protocol/time.ts';
-import type { Interest } from '../../pipeline/interest.ts';
 import type { AnyEvent } from '../../pipeline/live-event.ts';
 import { Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import {
+  admit,
   closeReasonOf,
   connectUser,
   countConnect,
@@ -76,8 +76,8 @@ export class ChatSession implements LiveSession {
   }
 
   async #connect(query: URLSearchParams): Promise<void> {
-    const { roster, authenticator, sessions } = this.#context;
-    const caller = authenticator.authenticate({
+    const { roster, sessions } = this.#context;
+    const caller = admit(this.#context, {
       apiKey: query.get('api_key') ?? undefined,
       token: query.get('authorization') ?? undefined,
     });
@@ -110,7 +110,7 @@ export class ChatSession implements LiveSession {
   }
 
   explain(event: AnyEvent): readonly Explanation[] {
-    return explain(this.#open?.subscriber.interests ?? new Map<string, Interest>(), event, undefined);
+    return explain(this.#open?.subscriber.interests ?? new Map(), event, undefined);
   }
 
   /** What was watched may be out of sight now; the next query watches anew. */

@@ -14,8 +14,8 @@ import { Interest, type InterestOptions, presenceDecoration, type Want } from '.
 import type { AnyEvent } from '../../pipeline/live-event.ts';
 import { PresenceChange } from '../../pipeline/presence-change.ts';
 import type { Roster } from '../../pipeline/roster.ts';
-import type { Subscriber } from '../../pipeline/subscriber.ts';
-import type { Authenticator, Caller } from '../auth.ts';
+import type { Interests, Subscriber } from '../../pipeline/subscriber.ts';
+import type { Authenticator, Caller, Credentials } from '../auth.ts';
 import type { EdgeLogger } from '../logger.ts';
 import { platformOf, type RateLimits, refuseOver, type Verdict } from '../rate-limits.ts';
 import { type ConnectGate, RetryLater } from './connect-gate.ts';
@@ -35,6 +35,17 @@ export interface LiveContext {
   readonly nowMs: () => number;
   /** What a client is told to wait before it comes back after a restart. */
   readonly retryMs: number;
+}
+
+/**
+ * Who asks for a live connection, or goes on with another token. A connection ends with its token, so the leeway that a request
+ * has after the end would let somebody in only to be sent away. Throws as `authenticate` does.
+ */
+export function admit({ authenticator, nowMs }: LiveContext, credentials: Credentials): Caller {
+  const caller = authenticator.authenticate(credentials);
+  const exp = caller.kind === 'anonymous' ? undefined : caller.exp;
+  if (exp !== undefined && nowMs() >= exp * 1_000) throw new RosterError('token_expired');
+  return caller;
 }
 
 /** Counts a connect of a client against the limits of connecting. `client`: what it calls itself. Rejects with RetryLater. */
@@ -72,11 +83,11 @@ export function liveOrigin(caller: Caller): Origin {
   return { source: 'live', ...(caller.kind === 'user' ? { by: caller.id } : undefined) };
 }
 
-/** Name of the interest that a user's session has in the user itself. It is never told. */
-export const OWN = '';
+/** Key of the interest that a user's session has in the user itself. It has no name, so events do not show it. */
+export const OWN = Symbol('self');
 
 export function ownInterest(id: string, since: number): Interest {
-  return new Interest({ name: OWN, want: { kind: 'ids', ids: new Set([id]) }, since, reach: 'self' });
+  return new Interest({ name: '', want: { kind: 'ids', ids: new Set([id]) }, since, reach: 'self' });
 }
 
 /** Whom the owner of an interest may know of, and what that was decided by. */
@@ -172,8 +183,8 @@ export function sameTeams(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((team) => b.includes(team)));
 }
 
-/** Key of the interest in users that were found by a query with `presence: true`. It has no name, so events do not show it. */
-export const WATCHED = '(watched)';
+/** The same for users that were found by a query with `presence: true`. */
+export const WATCHED = Symbol('watched');
 
 /** Adds users to what a connection watches; of more than `LIMITS.subIds` the first ones go. */
 export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Caller, ids: readonly string[]): void {
@@ -216,9 +227,9 @@ export interface Explanation {
 }
 
 /** `position`: how far a connection that is behind has got. */
-export function explain(interests: ReadonlyMap<string, Interest>, event: AnyEvent, position: number | undefined): readonly Explanation[] {
+export function explain(interests: Readonly<Interests>, event: AnyEvent, position: number | undefined): readonly Explanation[] {
   return [...interests].map(([key, interest]) => ({
-    sub: key === OWN ? '(self)' : key,
+    sub: typeof key === 'symbol' ? `(${key.description})` : key,
     want: interest.want.kind,
     result:
       position !== undefined && event.seq > position

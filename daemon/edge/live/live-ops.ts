@@ -103,10 +103,33 @@ export class LiveOps {
     this.#want(sub);
   }
 
-  /** A subscription named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
-  resumeSub(sub: Sub): void {
+  /** A subscription named in a connect. What is refused by now passed the check before, so it ends like one whose owner may see less. */
+  async begin(sub: Sub, goneSince: number | undefined): Promise<void> {
+    try {
+      await this.sub({ op: 'sub', ...sub }, goneSince);
+    } catch (error) {
+      this.#endRefused(sub, error);
+    }
+  }
+
+  /** One named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
+  resume(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
-    subscriber.interests.set(sub.sub, this.#interest(sub, this.#want(sub), resumedFrom ?? 0));
+    try {
+      subscriber.interests.set(sub.sub, this.#interest(sub, this.#want(sub), resumedFrom ?? 0));
+    } catch (error) {
+      this.#endRefused(sub, error);
+    }
+  }
+
+  #endRefused({ sub }: Sub, error: unknown): void {
+    if (!(error instanceof RosterError)) throw error;
+    this.#tellReset(sub);
+  }
+
+  #tellReset(name: string): void {
+    this.#dropPager(name);
+    this.#options.outlet.send({ type: 'sub.reset', sub: name });
   }
 
   async page(frame: PageFrame): Promise<void> {
@@ -236,7 +259,7 @@ export class LiveOps {
     tellWatched(context, subscriber);
   }
 
-  #tellPresenceOf(key: string): void {
+  #tellPresenceOf(key: string | symbol): void {
     const { context, outlet, subscriber } = this.#options;
     const { presence, directory } = context.roster;
     const interest = subscriber.interests.get(key);
@@ -268,11 +291,8 @@ export class LiveOps {
    * much or too little, so the subscription ends with `sub.reset`. The client subscribes anew, and is refused what it may not.
    */
   sightChanged(): void {
-    const { context, subscriber, outlet, caller } = this.#options;
-    for (const name of endOutdated(context.roster, subscriber, caller)) {
-      this.#dropPager(name);
-      outlet.send({ type: 'sub.reset', sub: name });
-    }
+    const { context, subscriber, caller } = this.#options;
+    for (const name of endOutdated(context.roster, subscriber, caller)) this.#tellReset(name);
   }
 
   /** Gives back the views that unfinished snapshots hold. */

@@ -14,12 +14,12 @@ import type { Position } from '../../../protocol/position.ts';
 import { renderLive } from '../../../protocol/render.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/time.ts';
 import type { StoredUser } from '../../../protocol/user.ts';
-import type { Interest } from '../../pipeline/interest.ts';
 import type { AnyEvent } from '../../pipeline/live-event.ts';
-import { Subscriber } from '../../pipeline/subscriber.ts';
+import { type Interests, Subscriber } from '../../pipeline/subscriber.ts';
 import type { Caller } from '../auth.ts';
 import { hasRoom } from './inbox.ts';
 import {
+  admit,
   closeReasonOf,
   connectUser,
   countConnect,
@@ -179,8 +179,8 @@ export class RosterSession implements LiveSession {
   }
 
   async #admit(frame: ConnectFrame): Promise<Live> {
-    const { authenticator, roster } = this.#context;
-    const caller = authenticator.authenticate({ apiKey: frame.api_key, token: frame.token, isOnce: true });
+    const { roster } = this.#context;
+    const caller = admit(this.#context, { apiKey: frame.api_key, token: frame.token, isOnce: true });
     await countConnect(this.#context, caller);
     const before = caller.kind === 'user' ? roster.directory.user(caller.id) : undefined;
     const { me, warnings } = await this.#ownUser(caller, frame);
@@ -233,12 +233,12 @@ export class RosterSession implements LiveSession {
       const { epoch, seq } = roster.position;
       const lost = frame.resume?.epoch === epoch && frame.resume.seq <= seq ? frame.resume.seq : undefined;
       for (const sub of frame.subs ?? []) {
-        await ops.sub({ op: 'sub', ...sub }, lost);
+        await ops.begin(sub, lost);
         if (!(await hasRoom(this.#outlet))) return;
       }
       return;
     }
-    for (const sub of frame.subs ?? []) ops.resumeSub(sub);
+    for (const sub of frame.subs ?? []) ops.resume(sub);
     roster.hub.joinFrom(subscriber, since, () => this.#outlet.send(this.#health(true)));
   }
 
@@ -306,8 +306,8 @@ export class RosterSession implements LiveSession {
   #refresh(id: string | number | undefined, token: string): void {
     const live = this.#live;
     if (live === undefined) return;
-    const { authenticator, apiKey, sessions } = this.#context;
-    const caller = authenticator.authenticate({ apiKey, token, isOnce: true });
+    const { apiKey, sessions } = this.#context;
+    const caller = admit(this.#context, { apiKey, token, isOnce: true });
     const isSame = caller.kind === live.caller.kind && (caller.kind !== 'user' || caller.id === this.userId);
     if (!isSame) throw new RosterError('auth', 'the token belongs to another user');
     live.caller = caller;
@@ -338,7 +338,7 @@ export class RosterSession implements LiveSession {
   }
 
   explain(event: AnyEvent): readonly Explanation[] {
-    const { interests, state } = this.#live?.subscriber ?? { interests: new Map<string, Interest>(), state: { kind: 'gone' as const } };
+    const { interests, state } = this.#live?.subscriber ?? { interests: new Map() as Interests, state: { kind: 'out' as const } };
     const position = state.kind === 'behind' ? state.position : undefined;
     return explain(interests, event, position);
   }
