@@ -46,6 +46,7 @@ const CONTESTANTS: readonly { readonly name: string; readonly start: () => Promi
   { name: OURS, start: () => startRosterd(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   { name: OURS_IO, start: () => startRosterdIo(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   { name: 'ws-framed', start: () => startPeer('ws-framed'), sizes: { batches: scale(100, 60), singles: scale(400, 200) } },
+  { name: 'ws-gathered', start: () => startPeer('ws-gathered'), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   { name: 'ws-loop', start: () => startPeer('ws-loop'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
   { name: IO, start: () => startPeer(IO), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
 ];
@@ -221,7 +222,7 @@ export async function fanOut(): Promise<Report> {
     'rosterd: HTTP, token, rate limit, JSON, validation, comparison, journal with fdatasync, apply, render, request log, write; the answer holds the users. Peers: HTTP, JSON, Map, event, write; the answer is {}.',
     `an event is ${Math.round(bytes)} bytes on the wire for all; the load is one process that reads every byte on the other core.`,
     'over Socket.IO: the same daemon; its own Socket.IO transport, WebSocket, one event per user as for socket.io.',
-    'ws-framed: one buffer per batch, one write per socket, through the raw socket. ws-loop: send() per event and client.',
+    'ws-framed: one buffer per batch, one write per socket, through the raw socket. ws-gathered: the same every 2 ms. ws-loop: send() per event and client.',
     `before: ${WARM_UP_REQUESTS.toLocaleString('en-US')} requests with one user each, and a fifth of the batches.`,
     `full speed: ${IN_FLIGHT} requests in flight, one user each.`,
   ];

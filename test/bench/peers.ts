@@ -17,7 +17,7 @@ export interface Contestant {
   end(): Promise<void>;
 }
 
-export type PeerMode = 'ws-loop' | 'ws-framed' | 'socket.io' | 'sends';
+export type PeerMode = 'ws-loop' | 'ws-framed' | 'ws-gathered' | 'socket.io' | 'sends';
 
 export async function startPeer(mode: PeerMode): Promise<Contestant> {
   const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), PEER_SERVER, mode], listening: LISTENING });
