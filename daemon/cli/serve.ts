@@ -203,7 +203,7 @@ async function startEdge(parts: EdgeParts) {
     ...(tls === undefined ? {} : { tls }),
   });
   const retryMs = Math.max(1_000, config.drainMs);
-  const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, random: Math.random });
+  const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, turns: roster.turns, random: Math.random });
   const context = { roster, authenticator, apiKey, sessions, consumers, gate, rateLimits, logger, nowMs: Date.now, retryMs };
   const admission = new Admission({
     origins: config.origins,

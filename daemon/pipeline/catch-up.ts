@@ -6,6 +6,9 @@
  * that want everything share their chunks, which end at round positions so that
  * those who start at different ones soon read the same. A subscriber that asked for it gets of each chunk only the newest
  * state of each user.
+ *
+ * - HB9 However fast events come, and however many read the past: whoever has read all there is goes live in the same turn. By the
+ *       time of its next one there would be more, and so each time.
  */
 import pLimit from 'p-limit';
 import type { DocLookups } from '../../protocol/doc-event.ts';
@@ -17,8 +20,8 @@ import type { Hub } from './hub.ts';
 import { decoration } from './interest.ts';
 import { type AnyEvent, batchFromLog, type EventBatch } from './live-event.ts';
 import { allDecoration } from './router.ts';
-import type { Subscriber } from './subscriber.ts';
-import { Turns } from './turns.ts';
+import type { Subscriber, SubscriberState } from './subscriber.ts';
+import type { Turns } from './turns.ts';
 
 /** Frames handed to a socket before it must have drained them. */
 const CHUNK_BYTES = 128 * 1024;
@@ -58,13 +61,13 @@ interface Sources {
   readonly history: History<EventBatch>;
   readonly hub: () => Hub;
   readonly lookups: DocLookups;
+  readonly turns: Turns;
   readonly onError: (error: unknown) => void;
 }
 
 export class CatchUp {
   readonly #sources: Sources;
   readonly #readers = pLimit(LOG_READERS);
-  readonly #turns = new Turns();
   readonly #shared = new Map<string, Promise<Chunk>>();
 
   constructor(sources: Sources) {
@@ -82,22 +85,26 @@ export class CatchUp {
   }
 
   async #run(subscriber: Subscriber): Promise<void> {
+    const hub = this.#sources.hub();
     while (await subscriber.outlet.drained()) {
-      await this.#turns.next();
-      if (this.#sources.hub().rejoin(subscriber)) return;
+      await this.#sources.turns.next();
       const { state } = subscriber;
-      if (state.kind !== 'behind') return;
-      if (state.position < this.#sources.history.tail && subscriber.isConfined) {
-        // It comes back and is told that it cannot resume.
-        subscriber.outlet.close('slow');
-        return;
-      }
-      const chunk = await this.#chunkFor(subscriber, state.position);
-      // Nothing counts that was read for a state which is no more: the subscriber left, or was sent further back meanwhile.
-      if (subscriber.state !== state) continue;
-      state.position = chunk.position;
-      if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes);
+      if (state.kind === 'behind' && state.position < hub.flushedSeq) await this.#feed(subscriber, state);
+      if (hub.rejoin(subscriber)) return;
     }
+  }
+
+  async #feed(subscriber: Subscriber, state: Extract<SubscriberState, { kind: 'behind' }>): Promise<void> {
+    if (state.position < this.#sources.history.tail && subscriber.isConfined) {
+      // It comes back and is told that it cannot resume.
+      subscriber.outlet.close('slow');
+      return;
+    }
+    const chunk = await this.#chunkFor(subscriber, state.position);
+    // Nothing counts that was read for a state which is no more: the subscriber left, or was sent further back meanwhile.
+    if (subscriber.state !== state) return;
+    state.position = chunk.position;
+    if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes);
   }
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {

@@ -32,6 +32,7 @@ import { PresenceChange } from './presence-change.ts';
 import { type Lane, Sequencer } from './sequencer.ts';
 import { inSlices } from './slices.ts';
 import { Snapshotter } from './snapshotter.ts';
+import { Turns } from './turns.ts';
 
 export interface RosterLogger {
   info(details: object, text: string): void;
@@ -87,6 +88,8 @@ export class Roster {
   readonly directory: Directory;
   readonly hub: Hub;
   readonly presence: Presence;
+  /** Where everything about live connections that may wait does: handshakes, connects, and the past for those who come back. */
+  readonly turns = new Turns();
   readonly #options: RosterOptions;
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
@@ -133,7 +136,7 @@ export class Roster {
     };
     const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
     this.#history = new History<EventBatch>(directory.seq, options.historyBytes);
-    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, lookups: this.#lookups, onError });
+    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, lookups: this.#lookups, turns: this.turns, onError });
     this.hub = new Hub({
       seq: directory.seq,
       outboxBytesMax: options.outboxBytesMax,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { ConnectGate, RetryLater } from '../../daemon/edge/live/connect-gate.ts';
+import { Turns } from '../../daemon/pipeline/turns.ts';
 import { IoClient } from '../support/io-client.ts';
 import { type Frame, LiveClient } from '../support/live-client.ts';
 import { API_KEY, serverToken, userToken, World } from '../support/world.ts';
@@ -113,7 +114,7 @@ test('ST4 /readyz says 503 before the first connection is told of the stop, and 
 });
 
 test('ST5 the gate works in order, a few at a time, and forgets nobody', async () => {
-  const gate = new ConnectGate({ waitingMax: 1_000, random: () => 0.5 });
+  const gate = new ConnectGate({ waitingMax: 1_000, turns: new Turns(), random: () => 0.5 });
   const order: number[] = [];
   let running = 0;
   let most = 0;
@@ -137,7 +138,7 @@ test('ST5 the gate works in order, a few at a time, and forgets nobody', async (
 });
 
 test('ST5 what waits is bounded in number and in bytes', async () => {
-  const gate = new ConnectGate({ waitingMax: 1_000, random: () => 0.999 });
+  const gate = new ConnectGate({ waitingMax: 1_000, turns: new Turns(), random: () => 0.999 });
   const leaves: Promise<() => void>[] = Array.from({ length: 64 }, () => gate.enter(1));
   const enter = (bytes: number): void => void leaves.push(gate.enter(bytes));
   for (let n = 0; n < 256; n++) enter(64 * 1024);

@@ -1,4 +1,4 @@
-/** The hub and the catch-up on sockets that the test controls: rules HB1–HB5. */
+/** The hub and the catch-up on sockets that the test controls: rules HB1–HB5, HB9. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_POLICY } from '../../daemon/core/decide.ts';
@@ -169,6 +169,31 @@ test('HB5 a subscriber that does not read costs its bound, delays nobody, and la
     while (slow.outlet.events.length < 1_001) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(slow.outlet.events, quick.outlet.events, `with a history of ${historyBytes} bytes`);
   }
+});
+
+test('HB9 whoever reads the past goes live although something happens before each of its turns', async () => {
+  const roster = await openRoster();
+  await upsert(roster, batch(0));
+  const outlet = new FakeOutlet();
+  let rounds = 0;
+  const drained = async (): Promise<boolean> => {
+    await upsert(roster, [`during${rounds}`]);
+    roster.hub.flush();
+    return ++rounds < 20;
+  };
+  const subscriber = new Subscriber(Object.assign(outlet, { drained }), 'live');
+  subscriber.interests.set('all', new Interest({ name: 'all', want: { kind: 'all' }, since: 0, reach: 'server' }));
+  await new Promise<void>((resolve) => {
+    roster.hub.joinFrom(subscriber, 0, resolve);
+    setTimeout(resolve, 1_000).unref();
+  });
+  assert.deepEqual(subscriber.state, { kind: 'live' });
+  assert.equal(rounds, 1);
+  await upsert(roster, ['after']);
+  assert.deepEqual(
+    outlet.events.map(({ seq }) => seq),
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  );
 });
 
 test('HB5 random readers: whatever is paused, added or left when, everyone gets its own events once and in order', async (t) => {

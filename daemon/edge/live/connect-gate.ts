@@ -5,7 +5,7 @@
  * back at. So a storm costs running sessions little, and memory a known amount.
  */
 import { RosterError } from '../../../protocol/errors.ts';
-import { Turns } from '../../pipeline/turns.ts';
+import type { Turns } from '../../pipeline/turns.ts';
 
 /** Connects that are being checked, written or welcomed: enough to share a write to the disk. */
 const CONCURRENT_MAX = 64;
@@ -35,13 +35,13 @@ interface Waiting {
 
 export interface ConnectGateOptions {
   readonly waitingMax: number;
+  readonly turns: Turns;
   /** Numbers in [0, 1) that spread those who are sent away. */
   readonly random: () => number;
 }
 
 export class ConnectGate {
   readonly #options: ConnectGateOptions;
-  readonly #turns = new Turns();
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #running = 0;
@@ -60,13 +60,13 @@ export class ConnectGate {
    * too many wait already.
    */
   enter(bytes: number): Promise<Leave> {
-    if (this.#running < CONCURRENT_MAX && this.#waiting.size === 0) return Promise.resolve(this.#begin());
-    if (this.#waiting.size >= this.#options.waitingMax || this.#waitingBytes + bytes > WAITING_BYTES_MAX) throw this.#sentAway();
+    const hasPlace = this.#running < CONCURRENT_MAX;
+    const isFull = this.#waiting.size >= this.#options.waitingMax || this.#waitingBytes + bytes > WAITING_BYTES_MAX;
+    if (!hasPlace && isFull) throw this.#sentAway();
     return new Promise((start) => {
       this.#waiting.add({ bytes, start });
       this.#waitingBytes += bytes;
-      // Those that begin at once have their slice too.
-      if (this.#running < CONCURRENT_MAX) this.#next();
+      if (hasPlace) this.#next();
     });
   }
 
@@ -87,7 +87,7 @@ export class ConnectGate {
     this.#waiting.delete(next);
     this.#waitingBytes -= next.bytes;
     const leave = this.#begin();
-    void this.#turns.next().then(() => next.start(leave));
+    void this.#options.turns.next().then(() => next.start(leave));
   }
 
   #sentAway(): RetryLater {

@@ -51,7 +51,9 @@ export class LiveServer {
       socket.on('error', () => socket.destroy());
       // Socket.IO takes its own: those whose target begins like this, and no other.
       if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) === true) return;
-      if (request.headers.upgrade?.toLowerCase() === 'websocket') this.#upgrade(request, socket, head);
+      // A thousand that come at once are a thousand handshakes: in slices, between everything else.
+      if (request.headers.upgrade?.toLowerCase() === 'websocket')
+        void this.#options.context.roster.turns.next().then(() => this.#upgrade(request, socket, head));
       else serveWithoutUpgrade(server, request, socket, head);
     });
   }
