@@ -1,12 +1,12 @@
 /** What a connection costs that does nothing: resident memory of the server per connection, beside bare `ws` and socket.io. */
 import { userGreeting } from './connects.ts';
 import { HttpLine, postAll } from './http-line.ts';
-import { type Contestant, startPeer, startRosterd } from './peers.ts';
+import { type Contestant, type PeerMode, startPeer, startRosterd } from './peers.ts';
 import type { Report } from './report.ts';
 import { runWhenMain } from './rig.ts';
 import { scale } from './scale.ts';
 import { overRounds, sleep } from './stats.ts';
-import { type Greeting, rosterGreeting, Swarm } from './swarm.ts';
+import { type Greeting, ROSTER_ALL, Swarm } from './swarm.ts';
 
 /** The load process needs as many file descriptors; Node raises its limit to the hard one by itself. */
 const CONNECTIONS = scale(10_000, 4_000);
@@ -27,8 +27,11 @@ async function measure({ server }: Contestant, warmUp: Greeting, greeting: Greet
   return bytes;
 }
 
-/** The users are there before, as in a directory that was filled by `rosterd sync`: only the connection is measured. */
-async function users(): Promise<number> {
+/**
+ * The users are there before, as in a directory that was filled by `rosterd sync`: only the connection is measured, and the young
+ * generation of the heap has grown to its full size before.
+ */
+async function ofRosterd(warmUp: Greeting, greeting: Greeting): Promise<number> {
   // Ten thousand connects in a few seconds are more than the published limit of connecting allows.
   const rosterd = await startRosterd(['--rate-limits', 'off']);
   try {
@@ -44,18 +47,18 @@ async function users(): Promise<number> {
     const lines = await HttpLine.many(server.port, 4);
     await postAll(lines, upsert, bodies);
     for (const line of lines) line.close();
-    return await measure(rosterd, userGreeting('early', WARM_UP), userGreeting('user', CONNECTIONS));
+    return await measure(rosterd, warmUp, greeting);
   } finally {
     await rosterd.end();
   }
 }
 
-async function contestant(start: () => Promise<Contestant>, greeting?: Greeting): Promise<number> {
-  const started = await start();
+async function ofPeer(mode: PeerMode): Promise<number> {
+  const peer = await startPeer(mode);
   try {
-    return await measure(started, greeting ?? started.greeting, greeting ?? started.greeting);
+    return await measure(peer, peer.greeting, peer.greeting);
   } finally {
-    await started.end();
+    await peer.end();
   }
 }
 
@@ -65,15 +68,10 @@ export async function idleMemory(): Promise<Report> {
   const bare: number[] = [];
   const io: number[] = [];
   for (let turn = 0; turn < ROUNDS; turn++) {
-    ours.push(await users());
-    bare.push(await contestant(() => startPeer('ws-framed')));
-    subscribers.push(
-      await contestant(
-        () => startRosterd(),
-        rosterGreeting(() => ({ all: true })),
-      ),
-    );
-    io.push(await contestant(() => startPeer('socket.io')));
+    ours.push(await ofRosterd(userGreeting('early', WARM_UP), userGreeting('user', CONNECTIONS)));
+    bare.push(await ofPeer('ws-framed'));
+    subscribers.push(await ofRosterd(ROSTER_ALL, ROSTER_ALL));
+    io.push(await ofPeer('socket.io'));
   }
   const peers = [
     { name: 'bare ws', stat: overRounds(bare) },
