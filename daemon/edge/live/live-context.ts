@@ -227,7 +227,7 @@ export interface Explanation {
 }
 
 /** `position`: how far a connection that is behind has got. */
-export function explain(interests: Readonly<Interests>, event: AnyEvent, position: number | undefined): readonly Explanation[] {
+export function explain(interests: Interests, event: AnyEvent, position: number | undefined): readonly Explanation[] {
   return [...interests].map(([key, interest]) => ({
     sub: typeof key === 'symbol' ? `(${key.description})` : key,
     want: interest.want.kind,
