@@ -48,7 +48,7 @@ export class LiveServer {
   attach(server: Server): void {
     server.on('upgrade', (request, socket, head) => {
       // Before anything else: a reset without a listener would end the process.
-      socket.on('error', () => socket.destroy());
+      socket.on('error', destroyed);
       // Socket.IO takes its own: those whose target begins like this, and no other.
       if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) === true) return;
       // A thousand that come at once are a thousand handshakes: in slices, between everything else.
@@ -91,6 +91,11 @@ export class LiveServer {
     ws.on('close', () => session.closed());
     void session.open(query);
   }
+}
+
+/** For every socket the same: a closure would keep the request for as long as the connection. */
+function destroyed(this: Duplex): void {
+  this.destroy();
 }
 
 function bytesRead(socket: Duplex): number {
