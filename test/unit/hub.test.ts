@@ -190,6 +190,7 @@ test('HB9 whoever reads the past goes live although something happens before eac
   assert.deepEqual(subscriber.state, { kind: 'live' });
   assert.equal(rounds, 1);
   await upsert(roster, ['after']);
+  roster.hub.flush();
   assert.deepEqual(
     outlet.events.map(({ seq }) => seq),
     Array.from({ length: 12 }, (_, i) => i + 1),
