@@ -27,6 +27,9 @@ interface Sizes {
   readonly singles: number;
 }
 
+/** The body that makes a server tell of so many users. */
+type MakeBody = (first: number, users: number, version: number) => Buffer;
+
 interface Round {
   readonly batchCpu: number;
   readonly pacedCpu: number;
@@ -37,14 +40,33 @@ interface Round {
   readonly bytesPerDelivery: number;
 }
 
+/** Of an event's text, so that it has the 400 bytes of the targets on the wire. */
+const SENT_BYTES = 375;
+
+const upserts: MakeBody = (first, users, version) => upsertBody(first, users, version, smallUser);
+
 const OURS = 'rosterd';
 const OURS_IO = 'rosterd over Socket.IO';
 const IO = 'socket.io';
 
+interface Entrant {
+  readonly name: string;
+  readonly start: () => Promise<Contestant>;
+  readonly sizes: Sizes;
+  /** For so many sockets. Default: an upsert. */
+  readonly body?: (sockets: number) => MakeBody;
+}
+
 /** Servers that write per event get less to do: a million deliveries cost them ten seconds. */
-const CONTESTANTS: readonly { readonly name: string; readonly start: () => Promise<Contestant>; readonly sizes: Sizes }[] = [
+const ENTRANTS: readonly Entrant[] = [
   { name: OURS, start: () => startRosterd(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   { name: OURS_IO, start: () => startRosterdIo(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
+  {
+    name: 'writes alone',
+    start: async () => ({ ...(await startPeer('sends')), upsert: { path: '/sends' } }),
+    sizes: { batches: scale(100, 60), singles: scale(400, 200) },
+    body: (sockets) => (_, users) => Buffer.from(JSON.stringify({ turns: 1, writes: sockets, bytes: SENT_BYTES, events: users })),
+  },
   { name: 'ws-framed', start: () => startPeer('ws-framed'), sizes: { batches: scale(100, 60), singles: scale(400, 200) } },
   { name: 'ws-gathered', start: () => startPeer('ws-gathered'), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   { name: 'ws-loop', start: () => startPeer('ws-loop'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
@@ -55,15 +77,17 @@ class Measurement {
   readonly #contestant: Contestant;
   readonly #swarm: Swarm;
   readonly #line: HttpLine;
+  readonly #make: MakeBody;
   /** For single events. Opened when they are needed: a server ends connections that ask for nothing. */
   #lines: readonly HttpLine[] = [];
   #told = 0;
   #version = 0;
 
-  constructor(contestant: Contestant, swarm: Swarm, line: HttpLine) {
+  constructor(contestant: Contestant, swarm: Swarm, line: HttpLine, make: MakeBody) {
     this.#contestant = contestant;
     this.#swarm = swarm;
     this.#line = line;
+    this.#make = make;
   }
 
   async openLines(): Promise<void> {
@@ -76,7 +100,7 @@ class Measurement {
 
   #body(users: number): Buffer {
     const first = (this.#told * 7) % (USERS - users);
-    return upsertBody(first, users, ++this.#version, smallUser);
+    return this.#make(first, users, ++this.#version);
   }
 
   /** CPU seconds per million deliveries of what `work` made the server send. */
@@ -122,7 +146,7 @@ class Measurement {
   }
 
   async fullSpeed(count: number): Promise<{ cpu: number; perSecond: number }> {
-    const bodies = Array.from({ length: count }, (_, index) => upsertBody(index % USERS, 1, ++this.#version, smallUser));
+    const bodies = Array.from({ length: count }, (_, index) => this.#make(index % USERS, 1, ++this.#version));
     const startMs = performance.now();
     const cpu = await this.#cpuPerMillion(async () => {
       await postAll(this.#lines, this.#contestant.upsert, bodies);
@@ -133,21 +157,22 @@ class Measurement {
   }
 }
 
-async function warmUp({ server, upsert }: Contestant): Promise<void> {
+async function warmUp({ server, upsert }: Contestant, make: MakeBody): Promise<void> {
   const lines = await HttpLine.many(server.port, IN_FLIGHT);
-  const bodies = Array.from({ length: WARM_UP_REQUESTS }, (_, index) => upsertBody(index % USERS, 1, 0, smallUser));
+  const bodies = Array.from({ length: WARM_UP_REQUESTS }, (_, index) => make(index % USERS, 1, 0));
   await postAll(lines, upsert, bodies);
   for (const line of lines) line.close();
 }
 
-async function round(start: () => Promise<Contestant>, sizes: Sizes, socketCount: number): Promise<Round> {
+async function round({ start, sizes, body }: Entrant, socketCount: number): Promise<Round> {
   const contestant = await start();
+  const make = body?.(socketCount) ?? upserts;
   try {
-    await warmUp(contestant);
+    await warmUp(contestant, make);
     const swarm = await Swarm.open(contestant.server.port, socketCount, contestant.greeting);
     // The peers have no answer that says a connection is ready; theirs is once the server has it.
     await sleep(200);
-    const measured = new Measurement(contestant, swarm, await HttpLine.open(contestant.server.port));
+    const measured = new Measurement(contestant, swarm, await HttpLine.open(contestant.server.port), make);
     await measured.batches(Math.max(1, Math.round(sizes.batches / 5)));
     const bytes = swarm.bytes;
     const events = swarm.events;
@@ -175,12 +200,13 @@ async function round(start: () => Promise<Contestant>, sizes: Sizes, socketCount
 
 type Pick = (round: Round) => number;
 
-/** All contestants in turn, `ROUNDS` times. */
+/** All entrants in turn, `ROUNDS` times. */
 async function rounds(socketCount: number): Promise<Map<string, Round[]>> {
   const results = new Map<string, Round[]>();
   for (let turn = 0; turn < ROUNDS; turn++) {
-    for (const { name, start, sizes } of CONTESTANTS) {
-      results.set(name, [...(results.get(name) ?? []), await round(start, sizes, socketCount)]);
+    for (const entrant of ENTRANTS) {
+      const { name } = entrant;
+      results.set(name, [...(results.get(name) ?? []), await round(entrant, socketCount)]);
     }
   }
   return results;
@@ -222,6 +248,7 @@ export async function fanOut(): Promise<Report> {
     'rosterd: HTTP, token, rate limit, JSON, validation, comparison, journal with fdatasync, apply, render, request log, write; the answer holds the users. Peers: HTTP, JSON, Map, event, write; the answer is {}.',
     `an event is ${Math.round(bytes)} bytes on the wire for all; the load is one process that reads every byte on the other core.`,
     'over Socket.IO: the same daemon; its own Socket.IO transport, WebSocket, one event per user as for socket.io.',
+    'writes alone: the same bytes, prepared; one write per socket and nothing else. What the kernel takes here: no server needs less.',
     'ws-framed: one buffer per batch, one write per socket, through the raw socket. ws-gathered: the same every 2 ms. ws-loop: send() per event and client.',
     `before: ${WARM_UP_REQUESTS.toLocaleString('en-US')} requests with one user each, and a fifth of the batches.`,
     `full speed: ${IN_FLIGHT} requests in flight, one user each.`,

@@ -7,7 +7,7 @@
  * - `ws-framed` a batch framed once, one `socket.write` per socket: the best that Node can do without waiting
  * - `ws-gathered` the same for all that came within 2 ms: the best that it can do for many small batches
  * - `socket.io` `io.emit`, per event
- * - `sends` `POST /sends` writes prepared bytes to some of the sockets: sending without deciding to whom
+ * - `sends` `POST /sends` writes prepared bytes to some of the sockets: sending without deciding to whom, or what
  */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -88,9 +88,19 @@ function takeUsers(body: string): void {
   broadcast(events);
 }
 
-/** `turns` times, one event's bytes to each of `writes` sockets; pauses between turns so that the bytes can leave. */
-async function send({ turns, writes, bytes }: { turns: number; writes: number; bytes: number }): Promise<void> {
-  const frame = textFrame(`{"type":"user.updated","x":"${'x'.repeat(bytes)}"}`);
+interface Sends {
+  readonly turns: number;
+  /** Sockets per turn. */
+  readonly writes: number;
+  /** Of an event's text, about. */
+  readonly bytes: number;
+  /** Events per write. Default 1. */
+  readonly events?: number;
+}
+
+/** `turns` times, the bytes of so many events to each of `writes` sockets; pauses between turns so that the bytes can leave. */
+async function send({ turns, writes, bytes, events = 1 }: Sends): Promise<void> {
+  const frame = Buffer.concat(Array.from({ length: events }, () => textFrame(`{"type":"user.updated","x":"${'x'.repeat(bytes)}"}`)));
   let next = 0;
   for (let turn = 0; turn < turns; turn++) {
     for (let write = 0; write < writes; write++) sockets[next++ % sockets.length]?.socket.write(frame);
