@@ -95,7 +95,7 @@ export class LiveOps {
     if (resumedFrom === undefined || frame.presence !== true) return;
     // Who comes and goes has no past to be delivered: whoever resumed is told who is there, once it has the rest.
     if (subscriber.state.kind === 'behind') subscriber.missedPresence = true;
-    else this.#tellPresenceOf(frame.sub);
+    else this.#tellPresenceOf(subscriber.interests.get(frame.sub));
   }
 
   /** Throws RosterError for a subscription that would be refused. */
@@ -255,14 +255,13 @@ export class LiveOps {
    */
   tellPresence(): void {
     const { context, subscriber } = this.#options;
-    for (const key of subscriber.interests.keys()) this.#tellPresenceOf(key);
+    for (const interest of subscriber.interests.values()) this.#tellPresenceOf(interest);
     tellWatched(context, subscriber);
   }
 
-  #tellPresenceOf(key: string | symbol): void {
-    const { context, outlet, subscriber } = this.#options;
+  #tellPresenceOf(interest: Interest | undefined): void {
+    const { context, outlet } = this.#options;
     const { presence, directory } = context.roster;
-    const interest = subscriber.interests.get(key);
     if (interest?.wantsPresence !== true || interest.name === '') return;
     const online: string[] = [];
     const candidates = interest.want.kind === 'ids' ? interest.want.ids : presence.visible;
