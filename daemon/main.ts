@@ -5,9 +5,9 @@
  */
 import { openDataDirectory } from '../store/data-dir.ts';
 import { runCli } from './cli/commands.ts';
-import type { Config } from './cli/config.ts';
+import type { Config } from './cli/config/config.ts';
 import { processIo } from './cli/io.ts';
-import { type OpenStore, serve } from './cli/serve.ts';
+import { type OpenStore, serve } from './cli/serve/serve.ts';
 
 const openStore: OpenStore = (config, onEvent) =>
   openDataDirectory(config.data, { journal: { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax }, onEvent });

@@ -9,15 +9,15 @@
  */
 import { access, constants, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { RESTORING } from './backup/restore.ts';
 import type { OnStoreEvent } from './events.ts';
 import { type FileSystem, hasCode, nodeFileSystem, toError } from './file-system.ts';
-import { Journal } from './journal.ts';
-import type { JournalOptions } from './journal-options.ts';
+import { Journal } from './journal/journal.ts';
+import type { JournalOptions } from './journal/options.ts';
 import { acquireLock } from './lock.ts';
 import type { Log } from './log.ts';
-import { RESTORING } from './restore.ts';
+import { SnapshotFiles } from './snapshot/file.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
-import { SnapshotFiles } from './snapshot-file.ts';
 
 export interface DataDirectoryOptions {
   /** Sizes and retention of the journal; sensible without. */

@@ -14,7 +14,7 @@ import { mkdir, readdir, readFile, readlink, rename, stat, unlink, utimes, write
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isObject } from '../protocol/json.ts';
+import { isObject } from '../protocol/base/json.ts';
 import type { OnStoreEvent } from './events.ts';
 import { hasCode, TEMPORARY_SUFFIX } from './file-system.ts';
 

@@ -19,8 +19,9 @@
  * - LG12 Entries later than the smallest position that `keepAfter` was given are not trimmed, up to a bound; beyond the bound
  *        they are, and that is told.
  */
-import type { Entry, EntryDraft } from '../protocol/entry.ts';
-import type { Position } from '../protocol/position.ts';
+
+import type { Position } from '../protocol/base/position.ts';
+import type { Entry, EntryDraft } from '../protocol/log/entry.ts';
 
 export type AppendResult = { readonly status: 'appended'; readonly entry: Entry } | { readonly status: 'conflict'; readonly head: number };
 

@@ -3,10 +3,10 @@
  * and is the plainest reading of the contract; where another adapter differs from it, one of them is wrong.
  */
 import { randomBytes } from 'node:crypto';
-import { type Entry, type EntryDraft, lastSeq } from '../protocol/entry.ts';
-import type { Position } from '../protocol/position.ts';
+import type { Position } from '../protocol/base/position.ts';
+import { type Entry, type EntryDraft, lastSeq } from '../protocol/log/entry.ts';
+import { encodePayload } from './journal/record.ts';
 import { type AppendResult, type Log, LogClosed, LogTrimmed, LogUnavailable } from './log.ts';
-import { encodePayload } from './record.ts';
 import { Waiter, Wakeups } from './wakeups.ts';
 
 /**

@@ -4,7 +4,7 @@
  * Nothing here holds the whole directory in one string or document: lines are
  * handed over in chunks, and a saver may pause between chunks as long as it likes.
  */
-import type { Position } from '../protocol/position.ts';
+import type { Position } from '../protocol/base/position.ts';
 
 /** One line of a snapshot: any JSON object. The store does not look inside. */
 export type SnapshotLine = object;

@@ -5,18 +5,18 @@
  * Nothing here touches the process: everything goes through CommandIo, so that tests run the very same program.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { userIdProblem } from '../../protocol/ids.ts';
-import { parseDuration } from '../jobs/duration.ts';
+import { userIdProblem } from '../../protocol/base/ids.ts';
+import { parseDuration } from '../base/duration.ts';
 import { addBackupCommands } from './backup/commands.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
-import { type Config, ConfigError, describeConfig, loadConfig, type Origins } from './config.ts';
-import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './credentials.ts';
+import { type Config, ConfigError, describeConfig, loadConfig, type Origins } from './config/config.ts';
+import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
+import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './config/settings.ts';
 import { type CommandIo, EXIT } from './io.ts';
-import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './settings.ts';
 import { addSyncCommand } from './sync/command.ts';
 import { serverToken, userToken } from './token.ts';
 import { packageVersion } from './version.ts';
-import { addWatchCommand } from './watch-command.ts';
+import { addWatchCommand } from './watch/command.ts';
 
 /** What the commands need from the daemon. */
 export interface CommandHooks {

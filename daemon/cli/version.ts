@@ -1,7 +1,7 @@
 /** The version of this package, read from its package.json: the only place where it is written. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isObject } from '../../protocol/json.ts';
+import { isObject } from '../../protocol/base/json.ts';
 
 let known: string | undefined;
 

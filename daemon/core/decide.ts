@@ -5,27 +5,28 @@
  *
  * Reading order: here for what a command is; the other files of the folder hold the rules.
  */
-import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/command.ts';
-import { RosterError } from '../../protocol/errors.ts';
-import type { Micros } from '../../protocol/time.ts';
-import { decideBan, decideUnban } from './bans.ts';
-import { decideBlock } from './blocks.ts';
-import { decideActive, decideConnect } from './connect.ts';
-import { decideDeviceAdd, decideDeviceRemove, decidePush } from './devices.ts';
-import { docEvent } from './doc-events.ts';
-import type { Draft } from './draft.ts';
+
+import { RosterError } from '../../protocol/base/errors.ts';
+import type { Micros } from '../../protocol/base/time.ts';
+import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
+import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
+import { decideRole } from './access/roles.ts';
+import { decideDeviceAdd, decideDeviceRemove, decidePush } from './app/devices.ts';
+import { decideSettings } from './app/settings.ts';
+import type { Draft } from './directory/draft.ts';
+import { docEvent } from './document-events.ts';
 import { decideExpire } from './expire.ts';
-import { decideActivityAdd, decideActivityRemove } from './feeds.ts';
-import { decideBypass, decideFlag, decideUnflag } from './flags.ts';
-import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './groups.ts';
-import { decideCustomEvent, decideGuest } from './guest.ts';
-import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './lifecycle.ts';
-import { decideMute } from './mutes.ts';
-import { isLateOutbox } from './outboxes.ts';
-import { makeRoom, receiptOf, replayed } from './receipts.ts';
-import { decideRole } from './roles.ts';
-import { decideSettings } from './settings.ts';
-import { decidePatch, decideUpsert } from './upsert.ts';
+import { decideActivityAdd, decideActivityRemove } from './feeds/activities.ts';
+import { isLateOutbox } from './hooks/outbox.ts';
+import { decideBan, decideUnban } from './moderation/bans.ts';
+import { decideBlock } from './moderation/blocks.ts';
+import { decideBypass, decideFlag, decideUnflag } from './moderation/flags.ts';
+import { decideMute } from './moderation/mutes.ts';
+import { decideActive, decideConnect } from './users/connect.ts';
+import { decideCustomEvent, decideGuest } from './users/guests.ts';
+import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './users/lifecycle.ts';
+import { makeRoom, receiptOf, replayed } from './users/receipts.ts';
+import { decidePatch, decideUpsert } from './users/upsert.ts';
 
 /** Rules that an operator sets in the configuration. Every node of a cluster must have the same. */
 export interface Policy {

@@ -1,16 +1,17 @@
 /** Ends what is over: bans and mutes as facts of their own, and tasks and receipts that were kept long enough. Pure. */
-import type { Outcome } from '../../protocol/command.ts';
-import type { DocChange } from '../../protocol/docs.ts';
-import { EXPORT_TASK } from '../../protocol/export-requests.ts';
-import { LIMITS } from '../../protocol/limits.ts';
-import type { Micros } from '../../protocol/time.ts';
-import type { StoredUser } from '../../protocol/user.ts';
-import { aboutLifted } from './bans.ts';
+
+import { LIMITS } from '../../protocol/base/limits.ts';
+import type { Micros } from '../../protocol/base/time.ts';
+import type { Outcome } from '../../protocol/log/command.ts';
+import type { DocChange } from '../../protocol/log/documents.ts';
+import { EXPORT_TASK } from '../../protocol/transfer/exports.ts';
+import type { StoredUser } from '../../protocol/users/user.ts';
 import type { Policy } from './decide.ts';
-import type { Draft } from './draft.ts';
-import { withBans, withMutes } from './moderation.ts';
-import { dropReceipts } from './receipts.ts';
-import { find } from './user-rules.ts';
+import type { Draft } from './directory/draft.ts';
+import { aboutLifted } from './moderation/bans.ts';
+import { withBans, withMutes } from './moderation/restrictions.ts';
+import { dropReceipts } from './users/receipts.ts';
+import { find } from './users/rules.ts';
 
 /** Facts of one command. Whoever sends it sends it again until the outcome is empty. */
 const FACTS_MAX = LIMITS.batchUsers;

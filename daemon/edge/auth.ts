@@ -6,8 +6,8 @@
  * revocation and the state of its user are looked at every time, because they change.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { RosterError } from '../../protocol/errors.ts';
-import { isUserId } from '../../protocol/ids.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
+import { isUserId } from '../../protocol/base/ids.ts';
 import {
   type Caller,
   callerOf,
@@ -17,9 +17,9 @@ import {
   isRevoked,
   parseToken,
   type TokenClaims,
-} from '../../protocol/tokens.ts';
-import { isTombstone } from '../core/directory.ts';
-import type { DirectoryReader } from './backend.ts';
+} from '../../protocol/base/tokens.ts';
+import { isTombstone } from '../core/directory/directory.ts';
+import type { DirectoryReader } from './http/backend.ts';
 
 export type { Caller };
 

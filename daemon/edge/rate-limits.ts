@@ -7,7 +7,7 @@
  * without a limit still sees sensible numbers.
  */
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { RosterError } from '../../protocol/errors.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
 import type { Caller } from './auth.ts';
 
 /** Who is limited: nobody, callers with a user token, or server tokens as well. */

@@ -1,24 +1,25 @@
 /** Every endpoint there is, in the order in which the API description lists them. */
-import { APP_ROUTES } from './app-routes.ts';
-import { BACKUP_ROUTES } from './backup-routes.ts';
-import { DEBUG_ROUTES } from './debug-routes.ts';
-import { DEVICES_ROUTES } from './devices-routes.ts';
-import type { Endpoint } from './endpoint.ts';
-import { EXPORT_ROUTES } from './export-routes.ts';
-import { FEEDS_ROUTES } from './feeds/feeds-routes.ts';
-import { GROUPS_ROUTES } from './groups-routes.ts';
-import { GUEST_ROUTES } from './guest-routes.ts';
-import { HISTORY_ROUTES } from './history-routes.ts';
-import { HOOKS_ROUTES } from './hooks-routes.ts';
-import { IMPORT_ROUTES } from './import-routes.ts';
-import { LIFECYCLE_ROUTES } from './lifecycle-routes.ts';
-import { MODERATION_ROUTES } from './moderation-routes.ts';
-import { OPENAPI_ROUTES } from './openapi-routes.ts';
-import { ROLES_ROUTES } from './roles-routes.ts';
-import { STUB_ROUTES } from './stub-routes.ts';
-import { SYNC_ROUTES } from './sync-routes.ts';
-import { USAGE_ROUTES } from './usage-routes.ts';
-import { USERS_ROUTES } from './users-routes.ts';
+
+import { GROUPS_ROUTES } from './access/groups.ts';
+import { ROLES_ROUTES } from './access/roles.ts';
+import { DEVICES_ROUTES } from './app/devices.ts';
+import { APP_ROUTES } from './app/settings.ts';
+import { USAGE_ROUTES } from './app/usage.ts';
+import { STUB_ROUTES } from './compat/stubs.ts';
+import { OPENAPI_ROUTES } from './describe/routes.ts';
+import { FEEDS_ROUTES } from './feeds/routes.ts';
+import { HOOKS_ROUTES } from './hooks/hooks.ts';
+import type { Endpoint } from './http/endpoint.ts';
+import { DEBUG_ROUTES } from './live/why.ts';
+import { MODERATION_ROUTES } from './moderation/routes.ts';
+import { BACKUP_ROUTES } from './transfer/backup.ts';
+import { EXPORT_ROUTES } from './transfer/exports.ts';
+import { IMPORT_ROUTES } from './transfer/imports.ts';
+import { GUEST_ROUTES } from './users/guests.ts';
+import { HISTORY_ROUTES } from './users/history.ts';
+import { LIFECYCLE_ROUTES } from './users/lifecycle.ts';
+import { SYNC_ROUTES } from './users/revisions.ts';
+import { USERS_ROUTES } from './users/users.ts';
 
 export const ROUTES: readonly Endpoint[] = [
   ...USERS_ROUTES,

@@ -1,12 +1,13 @@
 /** Long work beside the directory: exports, imports, and the end of what has an end. */
+
+import { systemClock } from '../base/clock.ts';
 import type { Roster, RosterLogger } from '../pipeline/roster.ts';
-import { systemClock } from './clock.ts';
-import { taskWork } from './export-job.ts';
-import type { Files } from './files.ts';
-import { HistoryJob } from './history/history-job.ts';
-import { Housekeeping } from './housekeeping.ts';
-import { importWork } from './import-job.ts';
-import { Runner } from './runner.ts';
+import { HistoryJob } from './history/follower.ts';
+import { Housekeeping } from './tasks/housekeeping.ts';
+import { Runner } from './tasks/runner.ts';
+import { taskWork } from './transfer/exports.ts';
+import type { Files } from './transfer/files.ts';
+import { importWork } from './transfer/imports.ts';
 
 export interface JobsOptions {
   readonly roster: Roster;

@@ -1,5 +1,5 @@
 /** The one class of errors that the client rejects with. */
-import type { FieldError, RetryAdvice } from '../errors.ts';
+import type { FieldError, RetryAdvice } from '../base/errors.ts';
 
 /** Code of what was not refused by the daemon: no connection, no answer, or an answer that is none of its own. */
 export const NO_ANSWER = -1;

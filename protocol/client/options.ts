@@ -1,7 +1,7 @@
 /** How a client is made. */
-import type { HttpOptions } from './http-caller.ts';
-import type { ApiSecret } from './secret.ts';
-import type { SocketClass } from './socket.ts';
+import type { HttpOptions } from './api/http-caller.ts';
+import type { ApiSecret } from './link/secret.ts';
+import type { SocketClass } from './link/socket.ts';
 
 export interface RosterClientOptions extends HttpOptions {
   /** Needed where there is no global WebSocket, such as Node 20: the class of the `ws` package. */

@@ -4,19 +4,20 @@
  * local copy is that of a fresh snapshot. Beside it, the calls of the HTTP API (users-api.ts, admin-api.ts).
  */
 import type { EventEmitter } from 'eventemitter3';
-import type { Position } from '../position.ts';
-import { AdminApi } from './admin-api.ts';
+import type { Position } from '../base/position.ts';
+import { AdminApi } from './api/admin-api.ts';
+import { HttpCaller } from './api/http-caller.ts';
+import type { Answered } from './api/users-api.ts';
 import { RosterClientError, unanswered } from './client-error.ts';
-import { digest } from './digest.ts';
-import { outside } from './emit.ts';
-import { HttpCaller } from './http-caller.ts';
-import { Intake } from './intake.ts';
-import { Link, type LinkOwner } from './link.ts';
+import { digest } from './copy/digest.ts';
+import { Progress } from './copy/progress.ts';
+import { Subscriptions } from './copy/subscriptions.ts';
+import { outside } from './link/emit.ts';
+import { Intake } from './link/intake.ts';
+import { Link, type LinkOwner } from './link/link.ts';
+import { FRAME_BYTES } from './link/socket.ts';
+import { TokenKeeper, type TokenSource } from './link/token-keeper.ts';
 import type { RosterClientOptions } from './options.ts';
-import { Progress } from './progress.ts';
-import { FRAME_BYTES } from './socket.ts';
-import { Subscriptions } from './subscriptions.ts';
-import { TokenKeeper, type TokenSource } from './token-keeper.ts';
 import type {
   AppUser,
   ClientEvents,
@@ -29,7 +30,6 @@ import type {
   Subscription,
   UserEvent,
 } from './types.ts';
-import type { Answered } from './users-api.ts';
 
 /** Room that a connect frame keeps for everything but its subscriptions. */
 const HELLO_BYTES = FRAME_BYTES / 2;

@@ -1,10 +1,11 @@
 /** What users of the client see. */
-import type { UserEventType } from '../event.ts';
-import type { Sub } from '../frames.ts';
-import type { JsonObject } from '../json.ts';
+
+import type { JsonObject } from '../base/json.ts';
+import type { Sub } from '../live/client-frames.ts';
+import type { UserEventType } from '../live/user-events.ts';
 import type { RosterClientError } from './client-error.ts';
 
-/** A user as the live protocol shows it (protocol/render.ts, `renderLive`): custom data nested. */
+/** A user as the live protocol shows it (protocol/users/render.ts, `renderLive`): custom data nested. */
 export interface LiveUser {
   readonly id: string;
   /** Grows with every change: a record is newer exactly when its revision is higher. */

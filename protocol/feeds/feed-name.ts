@@ -1,7 +1,7 @@
 /** The name of a feed: a slug, which says what kind of feed it is, and the id of whose it is. Pure. */
-import { fieldErrors } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
-import { feedsId } from './feeds-users.ts';
+import { fieldErrors } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { feedsId } from './users.ts';
 
 export interface FeedName {
   readonly slug: string;

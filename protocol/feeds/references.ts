@@ -2,8 +2,8 @@
  * References in activities: `SU:ann` is a user, `SO:food:burger` an object of a collection, `SA:…` an activity and `SR:…` a
  * reaction. An enriched read puts what they stand for in their place, or says that it is missing. Pure.
  */
-import { isUserId } from '../ids.ts';
-import type { Json, JsonObject } from '../json.ts';
+import { isUserId } from '../base/ids.ts';
+import type { Json, JsonObject } from '../base/json.ts';
 
 export type Reference =
   | { readonly type: 'user' | 'activity' | 'reaction'; readonly id: string; readonly text: string }

@@ -2,7 +2,7 @@
  * Ids made of a time: UUIDs of version 1 (RFC 9562 §5.1). The time can be read back from them, so a place in a feed is known
  * from an id alone, also when what had it is gone. Pure: what makes an id unique is given by the caller.
  */
-import type { Micros } from '../time.ts';
+import type { Micros } from '../base/time.ts';
 
 /** From the beginning of the Gregorian calendar, 1582-10-15, to 1970, in the 100 ns that these ids count in. */
 const TICKS_BEFORE_1970 = 122_192_928_000_000_000n;

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
-import type { EntryDraft, UserFact } from '../../protocol/entry.ts';
+import type { EntryDraft, UserFact } from '../../protocol/log/entry.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 
 const USERS_PER_ENTRY = 100;

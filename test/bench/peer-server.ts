@@ -14,7 +14,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as SocketIo } from 'socket.io';
 import { WebSocketServer } from 'ws';
-import { textFrame } from '../../daemon/pipeline/frame.ts';
+import { textFrame } from '../../daemon/pipeline/tell/frame.ts';
 
 const [mode] = process.argv.slice(2);
 const server = createServer();

@@ -2,11 +2,12 @@
  * Queries over a million users: what an index answers costs next to nothing, and what has to look at every user is done soon,
  * and in slices that leave the event loop to everybody else. In this process: no HTTP.
  */
-import { Directory } from '../../daemon/core/directory.ts';
-import { runQuery } from '../../daemon/core/query.ts';
-import { inSlices } from '../../daemon/pipeline/slices.ts';
-import { parseQuery } from '../../protocol/query-spec.ts';
-import type { StoredUser } from '../../protocol/user.ts';
+
+import { inSlices } from '../../daemon/base/slices.ts';
+import { Directory } from '../../daemon/core/directory/directory.ts';
+import { runQuery } from '../../daemon/core/users/query.ts';
+import { parseQuery } from '../../protocol/users/query.ts';
+import type { StoredUser } from '../../protocol/users/user.ts';
 import { seeded } from '../support/random.ts';
 import type { Report, Row } from './report.ts';
 import { runWhenMain } from './rig.ts';

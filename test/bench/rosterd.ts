@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { encodeToken } from '../../protocol/tokens.ts';
+import { encodeToken } from '../../protocol/base/tokens.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** ROSTERD_BENCH_MAIN names another build, to compare it with. */

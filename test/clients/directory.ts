@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { loadConfig } from '../../daemon/cli/config.ts';
-import { startDaemon } from '../../daemon/cli/serve.ts';
-import { SETTINGS } from '../../daemon/cli/settings.ts';
+import { loadConfig } from '../../daemon/cli/config/config.ts';
+import { SETTINGS } from '../../daemon/cli/config/settings.ts';
+import { startDaemon } from '../../daemon/cli/serve/serve.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { API_KEY, API_SECRET } from '../support/world.ts';
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ENTRY_VERSION } from '../../protocol/entry.ts';
+import { ENTRY_VERSION } from '../../protocol/log/entry.ts';
 import type { DataDirectory } from '../../store/data-dir.ts';
 import { openDataDirectory, openLocked } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
-import { Journal } from '../../store/journal.ts';
+import { Journal } from '../../store/journal/journal.ts';
 import {
   encodeRecord,
   KIND_SEGMENT,
@@ -17,11 +17,11 @@ import {
   StoreVersionMismatch,
   segmentSeed,
   writeRecordHeader,
-} from '../../store/record.ts';
-import { appendOne, draft, readToHead } from '../support/store-entries.ts';
-import { Random } from '../support/store-random.ts';
-import { SimDisk } from '../support/store-sim-disk.ts';
-import { temporaryDirectory } from '../support/store-temp.ts';
+} from '../../store/journal/record.ts';
+import { appendOne, draft, readToHead } from '../support/store/entries.ts';
+import { Random } from '../support/store/random.ts';
+import { SimDisk } from '../support/store/sim-disk.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
 
 const journal = { segmentBytes: 2_000, retention: { bytes: 0 } };
 

@@ -1,16 +1,16 @@
 /** One suite for every adapter of the `Log` contract (store/log.ts). Titles begin with the rule they prove. */
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { type Entry, lastSeq } from '../../protocol/entry.ts';
-import { LIMITS } from '../../protocol/limits.ts';
-import { Journal } from '../../store/journal.ts';
-import type { JournalOptions } from '../../store/journal-options.ts';
+import { LIMITS } from '../../protocol/base/limits.ts';
+import { type Entry, lastSeq } from '../../protocol/log/entry.ts';
+import { Journal } from '../../store/journal/journal.ts';
+import type { JournalOptions } from '../../store/journal/options.ts';
 import { type Log, LogClosed, LogTrimmed, LogUnavailable } from '../../store/log.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
-import { appendAll, appendOne, draft, entryOf, readCount, readToHead } from '../support/store-entries.ts';
-import { Random } from '../support/store-random.ts';
-import { SimDisk } from '../support/store-sim-disk.ts';
-import { temporaryDirectory } from '../support/store-temp.ts';
+import { appendAll, appendOne, draft, entryOf, readCount, readToHead } from '../support/store/entries.ts';
+import { Random } from '../support/store/random.ts';
+import { SimDisk } from '../support/store/sim-disk.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
 
 interface Adapter {
   readonly name: string;

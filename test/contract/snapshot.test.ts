@@ -1,15 +1,15 @@
 /** One suite for every adapter of the `SnapshotStore` contract (LG11), and what the files promise beyond it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Position } from '../../protocol/position.ts';
+import type { Position } from '../../protocol/base/position.ts';
 import type { StoreEvent } from '../../store/events.ts';
-import { MemorySnapshots } from '../../store/memory-snapshot.ts';
+import { SnapshotDamaged } from '../../store/snapshot/codec.ts';
+import { SnapshotFiles } from '../../store/snapshot/file.ts';
+import { MemorySnapshots } from '../../store/snapshot/memory.ts';
 import type { LoadedSnapshot, SnapshotLine, SnapshotStore } from '../../store/snapshot.ts';
-import { SnapshotDamaged } from '../../store/snapshot-codec.ts';
-import { SnapshotFiles } from '../../store/snapshot-file.ts';
-import { Random } from '../support/store-random.ts';
-import { SimDisk } from '../support/store-sim-disk.ts';
-import { temporaryDirectory } from '../support/store-temp.ts';
+import { Random } from '../support/store/random.ts';
+import { SimDisk } from '../support/store/sim-disk.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
 
 const place = '/s';
 

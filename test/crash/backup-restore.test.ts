@@ -5,14 +5,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { BackupDamaged } from '../../store/backup-codec.ts';
-import { BackupExists, checkBackup, fileChunks, writeBackup } from '../../store/backup-file.ts';
+import { BackupDamaged } from '../../store/backup/codec.ts';
+import { BackupExists, checkBackup, fileChunks, writeBackup } from '../../store/backup/file.ts';
+import { restoreBackup } from '../../store/backup/restore.ts';
 import { DataDirectoryUnusable, openLocked } from '../../store/data-dir.ts';
 import type { CrashPoint, OperatorPoint } from '../../store/file-system.ts';
-import { restoreBackup } from '../../store/restore.ts';
-import { backupOf, pieces, someLines } from '../support/backup-kit.ts';
-import { Random } from '../support/store-random.ts';
-import { type Fault, SimDisk } from '../support/store-sim-disk.ts';
+import { backupOf, pieces, someLines } from '../support/store/backup-kit.ts';
+import { Random } from '../support/store/random.ts';
+import { type Fault, SimDisk } from '../support/store/sim-disk.ts';
 
 const baseSeed = Number(process.env.ROSTERD_SEED ?? 4711);
 const RUNS = 12;

@@ -5,16 +5,16 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Entry } from '../../protocol/entry.ts';
-import type { Position } from '../../protocol/position.ts';
+import type { Position } from '../../protocol/base/position.ts';
+import type { Entry } from '../../protocol/log/entry.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import type { CrashPoint } from '../../store/file-system.ts';
-import { Journal } from '../../store/journal.ts';
+import { Journal } from '../../store/journal/journal.ts';
+import { RECORD_HEADER_BYTES } from '../../store/journal/record.ts';
 import { LogDamaged, LogUnavailable } from '../../store/log.ts';
-import { RECORD_HEADER_BYTES } from '../../store/record.ts';
-import { appendAll, appendOne, draft, readToHead } from '../support/store-entries.ts';
-import { Random } from '../support/store-random.ts';
-import { SimDisk } from '../support/store-sim-disk.ts';
+import { appendAll, appendOne, draft, readToHead } from '../support/store/entries.ts';
+import { Random } from '../support/store/random.ts';
+import { SimDisk } from '../support/store/sim-disk.ts';
 
 const directory = '/j';
 const random = new Random(1);

@@ -11,14 +11,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { lastSeq } from '../../protocol/entry.ts';
+import { lastSeq } from '../../protocol/log/entry.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
-import { readToHead } from '../support/store-entries.ts';
-import { Random } from '../support/store-random.ts';
-import { temporaryDirectory } from '../support/store-temp.ts';
+import { readToHead } from '../support/store/entries.ts';
+import { Random } from '../support/store/random.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
 
-const WRITER = join(import.meta.dirname, '../support/store-writer.ts');
+const WRITER = join(import.meta.dirname, '../support/store/writer.ts');
 const journal = { segmentBytes: 64 * 1024, retention: { bytes: 128 * 1024 } };
 /** The child is killed after it has reported between none and this many lines, so that no moment depends on the clock alone. */
 const LINES_MAX = 600;

@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CrashPoint, StorePoint } from '../../store/file-system.ts';
-import { Random } from '../support/store-random.ts';
-import { type Fault, SimDisk } from '../support/store-sim-disk.ts';
-import { SimWorld } from '../support/store-world.ts';
+import { Random } from '../support/store/random.ts';
+import { type Fault, SimDisk } from '../support/store/sim-disk.ts';
+import { SimWorld } from '../support/store/world.ts';
 
 /** The compiler keeps this list complete. */
 const POINTS: Record<StorePoint, true> = {

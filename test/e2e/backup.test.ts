@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { LiveBackups } from '../../daemon/cli/backup/live-backups.ts';
-import { Directory } from '../../daemon/core/directory.ts';
-import { digest } from '../../protocol/client/digest.ts';
-import type { ImportTask } from '../../protocol/docs.ts';
-import { RosterError } from '../../protocol/errors.ts';
-import { encodeBackup } from '../../store/backup-codec.ts';
+import { Directory } from '../../daemon/core/directory/directory.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
+import { digest } from '../../protocol/client/copy/digest.ts';
+import type { ImportTask } from '../../protocol/log/documents.ts';
+import { encodeBackup } from '../../store/backup/codec.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
-import { command } from '../support/backup-kit.ts';
-import { temporaryDirectory } from '../support/store-temp.ts';
+import { command } from '../support/store/backup-kit.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
 import { API_KEY, serverToken, World } from '../support/world.ts';
 
 /** More than any system gives to a process. */

@@ -6,11 +6,11 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { Endpoint } from '../../daemon/edge/endpoint.ts';
-import { plainSchema } from '../../daemon/edge/openapi.ts';
+import { plainSchema } from '../../daemon/edge/describe/openapi.ts';
+import type { Endpoint } from '../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
-import { encodeToken } from '../../protocol/tokens.ts';
-import { badBodies, badParameters } from '../support/bad-input.ts';
+import { encodeToken } from '../../protocol/base/tokens.ts';
+import { badBodies, badParameters } from '../support/http/bad-input.ts';
 import {
   beginStory,
   filled,
@@ -21,7 +21,7 @@ import {
   type Received,
   rowOf,
   sendGolden,
-} from '../support/golden.ts';
+} from '../support/http/golden.ts';
 import { serverToken, userToken, World } from '../support/world.ts';
 
 /** Endpoints whose path names something that need not exist, and why. */

@@ -5,7 +5,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ROUTES } from '../../daemon/edge/routes.ts';
-import { beginStory, type GoldenStep, goldenFiles, isWritingGolden, maskedAnswer, play, rowOf, writeGolden } from '../support/golden.ts';
+import {
+  beginStory,
+  type GoldenStep,
+  goldenFiles,
+  isWritingGolden,
+  maskedAnswer,
+  play,
+  rowOf,
+  writeGolden,
+} from '../support/http/golden.ts';
 import { World } from '../support/world.ts';
 
 describe('golden examples', () => {

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { UserFact } from '../../protocol/entry.ts';
+import type { UserFact } from '../../protocol/log/entry.ts';
 import { writeFacts } from '../support/unattended.ts';
 import { World } from '../support/world.ts';
 

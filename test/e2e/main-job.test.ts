@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { test } from 'node:test';
-import { comparable, DirectoryCopy } from '../support/copy.ts';
-import { LiveClient } from '../support/live-client.ts';
+import { comparable, DirectoryCopy } from '../support/live/copy.ts';
+import { LiveClient } from '../support/live/live-client.ts';
 import { RosterdProcess } from '../support/process.ts';
 import { API_KEY, API_SECRET, serverToken, userToken } from '../support/world.ts';
 

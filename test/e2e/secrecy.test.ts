@@ -1,14 +1,14 @@
 /**
  * SC1: tokens and the secret appear in no log line, whatever its level, and in nothing that is answered.
- * SC2: the same is watched over everything that any test with a daemon does (test/support/secrecy.ts).
+ * SC2: the same is watched over everything that any test with a daemon does (test/support/http/secrecy.ts).
  */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import { encodeToken } from '../../protocol/tokens.ts';
-import { IoClient } from '../support/io-client.ts';
-import type { Frame } from '../support/live-client.ts';
-import { leakIn } from '../support/secrecy.ts';
+import { encodeToken } from '../../protocol/base/tokens.ts';
+import { leakIn } from '../support/http/secrecy.ts';
+import { IoClient } from '../support/live/io-client.ts';
+import type { Frame } from '../support/live/live-client.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, World } from '../support/world.ts';
 
 /** Part of every token here, in the clear and as it stands in a token. */

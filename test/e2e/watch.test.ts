@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../daemon/base/clock.ts';
 import { runCli } from '../../daemon/cli/commands.ts';
-import { type WatchEnd, type WatchOptions, watch } from '../../daemon/cli/watch.ts';
-import { systemClock } from '../../daemon/jobs/clock.ts';
-import { type FakeIo, fakeIo } from '../support/fake-server.ts';
+import { type WatchEnd, type WatchOptions, watch } from '../../daemon/cli/watch/watch.ts';
 import { RosterdProcess } from '../support/process.ts';
+import { type FakeIo, fakeIo } from '../support/sync/fake-server.ts';
 import { API_KEY, API_SECRET, serverToken, World } from '../support/world.ts';
 
 const PATIENCE_MS = 20_000;

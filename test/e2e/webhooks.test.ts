@@ -4,11 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openDataDirectory } from '../../store/data-dir.ts';
-import { command } from '../support/backup-kit.ts';
-import { HookReceiver } from '../support/hook-receiver.ts';
+import { HookReceiver } from '../support/hooks/hook-receiver.ts';
 import { RosterdProcess } from '../support/process.ts';
 import { seeded, testOption } from '../support/random.ts';
-import { temporaryDirectory } from '../support/store-temp.ts';
+import { command } from '../support/store/backup-kit.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
 import { API_KEY, API_SECRET, type HttpAnswer, serverToken, World, type WorldOptions } from '../support/world.ts';
 
 async function receiver(t: TestContext): Promise<HookReceiver> {

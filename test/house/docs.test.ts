@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { renderSettingsMarkdown } from '../../daemon/cli/settings.ts';
-import type { RouteDialect } from '../../daemon/edge/endpoint.ts';
+import { renderSettingsMarkdown } from '../../daemon/cli/config/settings.ts';
+import type { RouteDialect } from '../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
-import { CLOSE } from '../../protocol/close-codes.ts';
-import { ERRORS } from '../../protocol/errors.ts';
-import { CLIENT_FRAMES } from '../../protocol/frames.ts';
+import { ERRORS } from '../../protocol/base/errors.ts';
+import { CLIENT_FRAMES } from '../../protocol/live/client-frames.ts';
+import { CLOSE } from '../../protocol/live/close-codes.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');

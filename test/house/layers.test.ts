@@ -11,11 +11,16 @@ const RULES: readonly { readonly folder: string; readonly may: readonly (string 
   { folder: 'protocol/client/', may: [/^protocol\//, 'eventemitter3'] },
   { folder: 'protocol/', may: [/^typebox(\/|$)/] },
   { folder: 'store/', may: [/^protocol\//, /^node:/, /^lowdb(\/|$)/] },
+  { folder: 'daemon/base/', may: [/^node:/] },
   { folder: 'daemon/core/', may: [/^protocol\//] },
-  { folder: 'daemon/pipeline/', may: [/^daemon\/core\//, /^protocol\//, 'store/log.ts', 'store/snapshot.ts', /^node:/, 'p-limit'] },
+  {
+    folder: 'daemon/pipeline/',
+    may: [/^daemon\/base\//, /^daemon\/core\//, /^protocol\//, 'store/log.ts', 'store/snapshot.ts', /^node:/, 'p-limit'],
+  },
   {
     folder: 'daemon/edge/',
     may: [
+      /^daemon\/base\//,
       /^daemon\/pipeline\//,
       /^daemon\/core\//,
       /^protocol\//,
@@ -28,7 +33,8 @@ const RULES: readonly { readonly folder: string; readonly may: readonly (string 
       'rate-limiter-flexible',
     ],
   },
-  { folder: 'daemon/jobs/', may: [/^daemon\/pipeline\//, /^protocol\//, /^node:/, 'p-limit'] },
+  { folder: 'daemon/sync/', may: [/^daemon\/base\//, /^protocol\//, /^node:/, 'p-limit'] },
+  { folder: 'daemon/jobs/', may: [/^daemon\/base\//, /^daemon\/sync\//, /^daemon\/pipeline\//, /^protocol\//, /^node:/, 'p-limit'] },
   { folder: 'daemon/cli/', may: [/./] },
   { folder: 'daemon/main.ts', may: [/./] },
 ];

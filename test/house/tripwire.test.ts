@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { ENTRY_VERSION, EntryDraft } from '../../protocol/entry.ts';
-import { CLIENT_FRAMES, LIVE_SUBPROTOCOL } from '../../protocol/frames.ts';
+import { CLIENT_FRAMES, LIVE_SUBPROTOCOL } from '../../protocol/live/client-frames.ts';
+import { ENTRY_VERSION, EntryDraft } from '../../protocol/log/entry.ts';
 
 const DISK: readonly { readonly version: number; readonly hash: string; readonly what: string }[] = [
   { version: 1, hash: 'add3b1ffc13ddc57', what: 'first format' },

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../protocol/user.ts';
-import { type HttpWorld, httpWorld } from '../support/fake-backend.ts';
+import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../protocol/users/user.ts';
+import { type HttpWorld, httpWorld } from '../support/http/fake-backend.ts';
 
 const DIALECTS = ['v1', 'v2', 'feeds'] as const;
 type DialectName = (typeof DIALECTS)[number];

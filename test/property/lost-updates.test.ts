@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Command } from '../../protocol/command.ts';
-import { RosterError } from '../../protocol/errors.ts';
-import { decodePatches } from '../../protocol/requests.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
+import type { Command } from '../../protocol/log/command.ts';
+import { decodePatches } from '../../protocol/users/upsert.ts';
 import { RulesBench } from '../support/rules-bench.ts';
 
 const id = fc.constantFrom('ann', 'bob');

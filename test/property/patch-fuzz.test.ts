@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JsonObject } from '../../protocol/json.ts';
-import { applyPatch, parsePatch } from '../../protocol/patch.ts';
-import type { StoredUser } from '../../protocol/user.ts';
+import type { JsonObject } from '../../protocol/base/json.ts';
+import { applyPatch, parsePatch } from '../../protocol/users/patch.ts';
+import type { StoredUser } from '../../protocol/users/user.ts';
 import { seeded, testOption } from '../support/random.ts';
 
 const PATHS = testOption('paths', 1_000_000);

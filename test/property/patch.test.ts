@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { JsonObject } from '../../protocol/json.ts';
-import { applyPatch, parsePatch } from '../../protocol/patch.ts';
-import type { StoredUser } from '../../protocol/user.ts';
+import type { JsonObject } from '../../protocol/base/json.ts';
+import { applyPatch, parsePatch } from '../../protocol/users/patch.ts';
+import type { StoredUser } from '../../protocol/users/user.ts';
 
 const key = fc.constantFrom('a', 'b', 'c', 'toString', 'length');
 const path = fc.array(key, { minLength: 1, maxLength: 4 });

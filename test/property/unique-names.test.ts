@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { RosterError } from '../../protocol/errors.ts';
-import { nameKey } from '../../protocol/names.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
+import { nameKey } from '../../protocol/users/names.ts';
 import { RulesBench } from '../support/rules-bench.ts';
 
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');

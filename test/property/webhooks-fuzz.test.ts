@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Answer } from '../../daemon/jobs/webhooks/quick-attempts.ts';
-import { HookBench, OK, status } from '../support/hook-bench.ts';
+import type { Answer } from '../../daemon/jobs/hooks/quick-attempts.ts';
+import { HookBench, OK, status } from '../support/hooks/hook-bench.ts';
 import { seeded, testOption } from '../support/random.ts';
 
 const USERS = 9;

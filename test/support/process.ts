@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { assertNoSecret } from './secrecy.ts';
+import { assertNoSecret } from './http/secrecy.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../daemon/main.ts');
 

@@ -1,13 +1,13 @@
 /** A directory that decides and applies one command at a time, at times that the test sets: the bench of rules that know what time it is. */
 import assert from 'node:assert/strict';
 import { DEFAULT_POLICY, decide, type Policy } from '../../daemon/core/decide.ts';
-import { Directory } from '../../daemon/core/directory.ts';
-import { Draft } from '../../daemon/core/draft.ts';
-import type { Actor, Command, ConnectDetails, Outcome, SettingsCommand, UpsertCommand } from '../../protocol/command.ts';
-import type { DeleteMode } from '../../protocol/delete-options.ts';
-import type { Entry, Fact } from '../../protocol/entry.ts';
-import type { Micros } from '../../protocol/time.ts';
-import type { StoredUser, UserInput } from '../../protocol/user.ts';
+import { Directory } from '../../daemon/core/directory/directory.ts';
+import { Draft } from '../../daemon/core/directory/draft.ts';
+import type { Micros } from '../../protocol/base/time.ts';
+import type { Actor, Command, ConnectDetails, Outcome, SettingsCommand, UpsertCommand } from '../../protocol/log/command.ts';
+import type { Entry, Fact } from '../../protocol/log/entry.ts';
+import type { DeleteMode } from '../../protocol/users/delete-options.ts';
+import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
 
 const STEP: Micros = 1_000;
 

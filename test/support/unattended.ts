@@ -1,7 +1,7 @@
 /** A directory that is written to while no daemon serves it: what a daemon that was killed may leave behind. */
 import { randomUUID } from 'node:crypto';
-import type { DocChange } from '../../protocol/docs.ts';
-import type { Fact } from '../../protocol/entry.ts';
+import type { DocChange } from '../../protocol/log/documents.ts';
+import type { Fact } from '../../protocol/log/entry.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 
 /** Appends the facts to the log in the data directory, which nobody else may have open. No job runs. */

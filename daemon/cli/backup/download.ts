@@ -1,7 +1,7 @@
 /** `GET /backup` of a running daemon, as the bytes come. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { isObject, parseObject } from '../../../protocol/json.ts';
+import { isObject, parseObject } from '../../../protocol/base/json.ts';
 import { packageVersion } from '../version.ts';
 
 /** An answer that is no backup is an error of a few hundred bytes. */

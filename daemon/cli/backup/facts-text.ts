@@ -1,6 +1,6 @@
 /** What the commands say about a directory or a backup: one line for each fact, or one JSON object. */
-import type { BackupSummary } from '../../../store/backup-codec.ts';
-import type { PlacedFacts } from '../../../store/backup-facts.ts';
+import type { BackupSummary } from '../../../store/backup/codec.ts';
+import type { PlacedFacts } from '../../../store/backup/facts.ts';
 import type { CommandIo } from '../io.ts';
 
 type Fact = readonly [name: string, value: string | number];

@@ -4,15 +4,15 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readOnly } from '../../../store/backup/read-only-fs.ts';
 import { openLocked } from '../../../store/data-dir.ts';
 import type { StoreEvent } from '../../../store/events.ts';
 import { hasCode } from '../../../store/file-system.ts';
+import { segmentFirst } from '../../../store/journal/segment.ts';
 import { acquireLock } from '../../../store/lock.ts';
-import { readOnly } from '../../../store/read-only-fs.ts';
-import { segmentFirst } from '../../../store/segment.ts';
-import { isSnapshotName } from '../../../store/snapshot-file.ts';
-import { Directory, type DirectoryLine } from '../../core/directory.ts';
-import { ConfigError } from '../config.ts';
+import { isSnapshotName } from '../../../store/snapshot/file.ts';
+import { Directory, type DirectoryLine } from '../../core/directory/directory.ts';
+import { ConfigError } from '../config/config.ts';
 
 export interface Replayed {
   readonly directory: Directory;

@@ -1,9 +1,9 @@
 /** `rosterd restore`: a backup into an empty data directory. */
 import { mkdir, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { restoreBackup } from '../../../store/backup/restore.ts';
 import { acquireLock } from '../../../store/lock.ts';
-import { restoreBackup } from '../../../store/restore.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { backupFacts, printFacts } from './facts-text.ts';
 

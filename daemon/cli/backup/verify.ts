@@ -1,15 +1,15 @@
 /** `rosterd verify`: is it whole, and what does it hold? Of a backup, a data directory, or a running daemon. */
 import { resolve } from 'node:path';
-import { kindOfLine } from '../../../protocol/directory-line.ts';
-import { errorText } from '../../../protocol/errors.ts';
-import { type DirectoryFacts, FactCounter } from '../../../store/backup-facts.ts';
-import { checkBackup, fileChunks } from '../../../store/backup-file.ts';
+import { errorText } from '../../../protocol/base/errors.ts';
+import { kindOfLine } from '../../../protocol/log/directory-line.ts';
+import { type DirectoryFacts, FactCounter } from '../../../store/backup/facts.ts';
+import { checkBackup, fileChunks } from '../../../store/backup/file.ts';
+import { type DamagedFile, type Inspected, inspectFiles } from '../../../store/backup/inspect.ts';
 import type { StoreEvent } from '../../../store/events.ts';
-import { type DamagedFile, type Inspected, inspectFiles } from '../../../store/inspect.ts';
 import { LogDamaged } from '../../../store/log.ts';
-import type { Directory } from '../../core/directory.ts';
+import type { Directory } from '../../core/directory/directory.ts';
 import type { ClientSettings } from '../client-options.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { download } from './download.ts';

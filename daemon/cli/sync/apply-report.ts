@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { access, type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { ApplyReport, ReportEntry } from '../../jobs/sync/apply/apply-types.ts';
+import type { ApplyReport, ReportEntry } from '../../sync/apply/apply-types.ts';
 
 export interface ApplyReportOptions {
   readonly path: string;

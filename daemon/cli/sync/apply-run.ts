@@ -1,15 +1,15 @@
 /** The files and the signals around `applyPlan`: which plan, from where, and what stays behind. */
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { errorText } from '../../../protocol/errors.ts';
-import { systemClock } from '../../jobs/clock.ts';
-import { applyPlan } from '../../jobs/sync/apply/apply-plan.ts';
-import { type ApplySummary, sumOf } from '../../jobs/sync/apply/apply-types.ts';
-import type { Checkpoint } from '../../jobs/sync/apply/checkpoint.ts';
-import { looksLikePlan, PlanFile, PlanFileError } from '../../jobs/sync/plan/plan-file.ts';
-import { changesOf } from '../../jobs/sync/plan/plan-lines.ts';
+import { errorText } from '../../../protocol/base/errors.ts';
+import { systemClock } from '../../base/clock.ts';
+import { applyPlan } from '../../sync/apply/apply-plan.ts';
+import { type ApplySummary, sumOf } from '../../sync/apply/apply-types.ts';
+import type { Checkpoint } from '../../sync/apply/checkpoint.ts';
+import { looksLikePlan, PlanFile, PlanFileError } from '../../sync/plan/plan-file.ts';
+import { changesOf } from '../../sync/plan/plan-lines.ts';
 import { type ClientSettings, daemonUrl } from '../client-options.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { packageVersion } from '../version.ts';

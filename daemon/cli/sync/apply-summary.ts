@@ -1,8 +1,8 @@
 /** What `sync apply` says at its end, and the exit code that goes with it. */
-import { formatDuration } from '../../jobs/duration.ts';
-import { grouped } from '../../jobs/grouped.ts';
-import type { ApplyCounts, ApplySummary } from '../../jobs/sync/apply/apply-types.ts';
-import type { Checkpoint } from '../../jobs/sync/apply/checkpoint.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { grouped } from '../../base/grouped.ts';
+import type { ApplyCounts, ApplySummary } from '../../sync/apply/apply-types.ts';
+import type { Checkpoint } from '../../sync/apply/checkpoint.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 
 interface SummaryFlags {

@@ -5,7 +5,7 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
-import { CHECKPOINT_VERSION, type Checkpoint, type CheckpointStore, isCheckpoint } from '../../jobs/sync/apply/checkpoint.ts';
+import { CHECKPOINT_VERSION, type Checkpoint, type CheckpointStore, isCheckpoint } from '../../sync/apply/checkpoint.ts';
 
 /** `foreign`: a file of somebody else, which is never written over. */
 type Stored = Checkpoint | 'foreign' | null;

@@ -5,8 +5,8 @@
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { AskRequest, PlanServer, StreamedAnswer } from '../../jobs/sync/plan/plan-types.ts';
-import { type Answer, TransportError } from '../../jobs/sync/transport.ts';
+import type { AskRequest, PlanServer, StreamedAnswer } from '../../sync/plan/plan-types.ts';
+import { type Answer, TransportError } from '../../sync/transport.ts';
 
 /** An answer for 100 users of the largest size is below 3 MiB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /** Sends one batch as `POST /users` and gives back whatever was answered. */
-import type { Send } from '../../jobs/sync/transport.ts';
+import type { Send } from '../../sync/transport.ts';
 import { createHttpClient, type HttpClientOptions } from './http-client.ts';
 
 export interface HttpSender {

@@ -1,8 +1,8 @@
 /** `rosterd sync plan <source>`: what a source would change, without changing it. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { formatDuration } from '../../jobs/duration.ts';
-import type { PlanSummary } from '../../jobs/sync/plan/plan-types.ts';
+import { formatDuration } from '../../base/duration.ts';
+import type { PlanSummary } from '../../sync/plan/plan-types.ts';
 import { type ClientCommands, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
 import type { Exit } from '../commands.ts';
 import type { CommandIo } from '../io.ts';

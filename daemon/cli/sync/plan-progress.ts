@@ -1,5 +1,5 @@
 /** How far planning is: a bar (or lines) for reading the source, then one for asking about its users. */
-import type { PlanProgress } from '../../jobs/sync/plan/plan-types.ts';
+import type { PlanProgress } from '../../sync/plan/plan-types.ts';
 import { createProgressView, type ProgressOptions, type ProgressView } from './progress.ts';
 
 export interface PlanProgressView {

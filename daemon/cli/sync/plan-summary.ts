@@ -1,8 +1,8 @@
 /** A plan in words, and as one JSON object. Pure. */
 
-import { grouped } from '../../jobs/grouped.ts';
-import { changesOf, type PlanWrite, REMOVALS } from '../../jobs/sync/plan/plan-lines.ts';
-import type { ErrorGroup, FieldCount, PlanSummary } from '../../jobs/sync/plan/plan-types.ts';
+import { grouped } from '../../base/grouped.ts';
+import { changesOf, type PlanWrite, REMOVALS } from '../../sync/plan/plan-lines.ts';
+import type { ErrorGroup, FieldCount, PlanSummary } from '../../sync/plan/plan-types.ts';
 import { EXIT } from '../io.ts';
 
 /** `sync plan` alone has an exit code for "there is something to do"; usage errors are among what is wrong. */

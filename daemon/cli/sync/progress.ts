@@ -2,9 +2,9 @@
  * Shows on stderr how far a sync is: a bar on a terminal, a plain line every few seconds elsewhere, nothing when asked to be quiet.
  */
 import { SingleBar } from 'cli-progress';
-import { formatDuration } from '../../jobs/duration.ts';
-import { grouped } from '../../jobs/grouped.ts';
-import type { SyncProgress } from '../../jobs/sync/run-sync.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { grouped } from '../../base/grouped.ts';
+import type { SyncProgress } from '../../sync/bring.ts';
 import type { Output } from '../io.ts';
 
 type Shown = Pick<SyncProgress, 'users' | 'bytes' | 'failed'> & Partial<SyncProgress>;

@@ -5,8 +5,8 @@
 import { constants } from 'node:fs';
 import { access, type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Remainder, ReportSink } from '../../jobs/sync/report-sink.ts';
-import type { Failure } from '../../jobs/sync/source.ts';
+import type { Remainder, ReportSink } from '../../sync/report-sink.ts';
+import type { Failure } from '../../sync/source.ts';
 
 export class ReportFile implements ReportSink {
   readonly #path: string;

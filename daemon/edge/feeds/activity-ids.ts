@@ -1,7 +1,7 @@
 /** Makes the ids of activities, and the times of those that come without one. */
 import { createHash, randomBytes, randomInt } from 'node:crypto';
+import type { Micros } from '../../../protocol/base/time.ts';
 import { timeUuid } from '../../../protocol/feeds/time-uuid.ts';
-import type { Micros } from '../../../protocol/time.ts';
 
 /** Numbers that the 14 bits beside the time can hold. */
 const SEQUENCES = 0x4000;

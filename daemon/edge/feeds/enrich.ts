@@ -1,10 +1,11 @@
 /** Puts users and activities in the place of references to them, as they are at the moment of reading. */
-import { type Replace, renderActivity } from '../../../protocol/feeds/feeds-activities.ts';
-import { renderFeedsUser } from '../../../protocol/feeds/feeds-users.ts';
+
+import type { JsonObject } from '../../../protocol/base/json.ts';
+import { type Replace, renderActivity } from '../../../protocol/feeds/activities.ts';
 import { missingReference, type Reference, replaceReferences } from '../../../protocol/feeds/references.ts';
-import type { JsonObject } from '../../../protocol/json.ts';
-import type { Call } from '../endpoint.ts';
-import { isFeedInSight, userInSight } from './feeds-access.ts';
+import { renderFeedsUser } from '../../../protocol/feeds/users.ts';
+import type { Call } from '../http/endpoint.ts';
+import { isFeedInSight, userInSight } from './access.ts';
 
 type Reader = Pick<Call, 'backend' | 'caller'>;
 

@@ -1,6 +1,6 @@
 /** Who may open a live connection at all, whatever the transport: the origin of the page, and how many there are already. */
 import type { IncomingMessage } from 'node:http';
-import { isAllowedOrigin } from '../origins.ts';
+import { isAllowedOrigin } from '../http/origins.ts';
 
 export interface AdmissionOptions {
   /** Web pages that may connect: see origins.ts. */

@@ -8,8 +8,8 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { CsvError, parse } from 'csv-parse';
-import { isObject } from '../../../../protocol/json.ts';
-import { BrokenSource, type SourceChunk, type SourceRow } from '../../../jobs/sync/plan/source-rows.ts';
+import { isObject } from '../../../../protocol/base/json.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/plan/source-rows.ts';
 
 /** A longer row is a quote that was not closed. */
 const ROW_CHARS_MAX = 256 * 1024;

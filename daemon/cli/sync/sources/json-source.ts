@@ -1,8 +1,8 @@
 /** JSON objects, one per line or in one list, as rows. What is wrong with one of them is an error of that row; what breaks off is not whole. */
 import { isUtf8 } from 'node:buffer';
-import { BrokenList, ListSplitter } from '../../../jobs/sync/item-reader.ts';
-import { LINE_BYTES_MAX, LineSplitter, type RawLine } from '../../../jobs/sync/line-reader.ts';
-import { BrokenSource, type SourceChunk, type SourceRow } from '../../../jobs/sync/plan/source-rows.ts';
+import { BrokenList, ListSplitter } from '../../../sync/item-reader.ts';
+import { LINE_BYTES_MAX, LineSplitter, type RawLine } from '../../../sync/line-reader.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/plan/source-rows.ts';
 
 /** Rejects with BrokenSource when the last line has neither an end nor JSON in it. */
 export async function* jsonLines(source: AsyncIterable<Buffer>): AsyncGenerator<SourceChunk> {

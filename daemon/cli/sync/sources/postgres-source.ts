@@ -6,8 +6,8 @@
  */
 import pg from 'pg';
 import Cursor from 'pg-cursor';
-import { BrokenSource, type SourceChunk, type SourceRow } from '../../../jobs/sync/plan/source-rows.ts';
-import { ConfigError } from '../../config.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/plan/source-rows.ts';
+import { ConfigError } from '../../config/config.ts';
 import type { OpenedSource } from './opened-source.ts';
 
 const ROWS_PER_READ = 1_000;

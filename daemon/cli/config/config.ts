@@ -1,0 +1,205 @@
+/**
+ * Finds out the settings: flags > `ROSTERD_*` variables > configuration file > defaults.
+ *
+ * Nothing is ignored silently: an unknown flag, variable or key is an error that names it, and a wrong
+ * value is an error that names the setting, where it came from, the value and what is allowed.
+ * All problems are reported at once. The only I/O is reading the configuration file.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isObject } from '../../../protocol/base/json.ts';
+import { suggestion } from './nearest.ts';
+import { ALL_SETTINGS, type Config, envName, type Field, flagName, type Setting } from './settings.ts';
+
+export type { Config } from './settings.ts';
+
+/** Where a value came from. */
+export type Origin =
+  | { readonly from: 'default' }
+  | { readonly from: 'file'; readonly path: string }
+  | { readonly from: 'env'; readonly name: string }
+  | { readonly from: 'flag'; readonly name: string };
+
+export type Origins = Readonly<Record<Field, Origin>>;
+
+export interface ConfigSources {
+  /** By flag name without dashes, such as `connect-role`; `true` for a flag without a value. `config` names the file. */
+  readonly flags: Readonly<Record<string, string | true | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths of flags, variables and defaults start here; those of the file start beside the file. */
+  readonly cwd: string;
+}
+
+/** The settings are wrong. `problems` has one sentence for each thing to correct. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const DEFAULT_FILE = 'rosterd.json';
+const CONFIG_ENV = 'ROSTERD_CONFIG';
+/** Longest part of a wrong value that an error repeats. */
+const SHOWN_CHARS = 80;
+
+interface Found {
+  readonly raw: { readonly text: string } | { readonly json: unknown };
+  readonly origin: Origin;
+  readonly base: string;
+}
+
+/** Throws ConfigError. */
+export function loadConfig({ flags, env, cwd }: ConfigSources): { readonly config: Config; readonly origins: Origins } {
+  const problems: string[] = [];
+  const found = new Map<Setting<unknown>, Found>();
+  readFile(configPath(flags, env, cwd), found, problems);
+  readEnv(env, cwd, found, problems);
+  readFlags(flags, cwd, found, problems);
+
+  const values: Partial<Record<Field, unknown>> = {};
+  const origins: Partial<Record<Field, Origin>> = {};
+  for (const [field, setting] of ALL_SETTINGS) {
+    const source = found.get(setting) ?? { origin: { from: 'default' }, base: cwd };
+    const value = 'raw' in source ? parse(setting, source, problems) : setting.fallback;
+    values[field] = setting.isPath && typeof value === 'string' ? resolve(source.base, value) : value;
+    origins[field] = source.origin;
+  }
+  // The loop above filled every field with what the table's own reader or default gave, which is what the two types say.
+  const loaded = { config: values as Config, origins: origins as Origins };
+  if (problems.length === 0) checkTogether(loaded.config, loaded.origins, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return loaded;
+}
+
+/** `--listen`, `ROSTERD_LISTEN`, `/etc/rosterd.json` or `default`. */
+export function originText(origin: Origin): string {
+  switch (origin.from) {
+    case 'default':
+      return 'default';
+    case 'file':
+      return origin.path;
+    case 'env':
+      return origin.name;
+    case 'flag':
+      return `--${origin.name}`;
+  }
+}
+
+/** What `config print` shows: one setting per line with value and origin. Secrets are masked. */
+export function describeConfig(
+  config: Config,
+  origins: Origins,
+): { readonly key: string; readonly value: string; readonly origin: string }[] {
+  return ALL_SETTINGS.map(([field, setting]) => {
+    const value = config[field];
+    const isDefault = origins[field].from === 'default';
+    const text = value === undefined || (isDefault && setting.fallbackText) ? `(${setting.fallbackText})` : setting.kind.toText(value);
+    return { key: setting.key, value: setting.secret && value !== undefined ? '********' : text, origin: originText(origins[field]) };
+  });
+}
+
+function configPath(flags: ConfigSources['flags'], env: ConfigSources['env'], cwd: string): { path: string; required: boolean } {
+  const named = flags.config ?? (env[CONFIG_ENV] || undefined);
+  if (named === undefined) return { path: resolve(cwd, DEFAULT_FILE), required: false };
+  if (named === true || named === '') throw new ConfigError(['--config needs the path of a configuration file']);
+  return { path: resolve(cwd, named), required: true };
+}
+
+function readFile({ path, required }: { path: string; required: boolean }, found: Map<Setting<unknown>, Found>, problems: string[]): void {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
+  } catch (error) {
+    if (!required && isMissing(error)) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    problems.push(`the configuration file ${path} cannot be read: ${reason}`);
+    return;
+  }
+  if (!isObject(content)) {
+    problems.push(`the configuration file ${path} must contain one JSON object`);
+    return;
+  }
+  const byKey = new Map(ALL_SETTINGS.map(([, setting]) => [setting.key, setting]));
+  const walk = (node: Record<string, unknown>, prefix: string): void => {
+    for (const [name, json] of Object.entries(node)) {
+      const key = `${prefix}${name}`;
+      const setting = byKey.get(key);
+      if (setting === undefined) {
+        // A group such as "connect" holds settings; anything else that is not in the table is a mistake.
+        if (isObject(json) && [...byKey.keys()].some((known) => known.startsWith(`${key}.`))) walk(json, `${key}.`);
+        else problems.push(`unknown setting ${quote(key)} in ${path}${suggestion(key, byKey.keys())}`);
+      } else if (found.has(setting)) {
+        problems.push(`${key} is set twice in ${path}, once nested and once with a dot`);
+      } else found.set(setting, { raw: { json }, origin: { from: 'file', path }, base: dirname(path) });
+    }
+  };
+  walk(content, '');
+}
+
+function readEnv(env: ConfigSources['env'], cwd: string, found: Map<Setting<unknown>, Found>, problems: string[]): void {
+  const byEnv = new Map(ALL_SETTINGS.map(([, setting]) => [envName(setting), setting]));
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith('ROSTERD_') || text === undefined || isForeignVariable(name, text)) continue;
+    const setting = byEnv.get(name);
+    if (setting === undefined) problems.push(`unknown environment variable ${name}${suggestion(name, byEnv.keys())}`);
+    // An empty variable counts as not set: that is what `ROSTERD_LISTEN=${LISTEN:-}` in a compose file means.
+    else if (text !== '') found.set(setting, { raw: { text }, origin: { from: 'env', name }, base: cwd });
+  }
+}
+
+/**
+ * Variables with our prefix that are not settings: the path of the file, those of the test runner, and those that
+ * Kubernetes puts into every pod beside a service called "rosterd" (ROSTERD_PORT=tcp://…, ROSTERD_SERVICE_HOST, …).
+ */
+function isForeignVariable(name: string, text: string): boolean {
+  if (name === CONFIG_ENV || name.startsWith('ROSTERD_TEST_')) return true;
+  if (/^ROSTERD_SERVICE_(HOST|PORT(_\w+)?)$/.test(name) || /^ROSTERD_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name)) return true;
+  return name === 'ROSTERD_PORT' && /^(tcp|udp|sctp):\/\//.test(text);
+}
+
+function readFlags(flags: ConfigSources['flags'], cwd: string, found: Map<Setting<unknown>, Found>, problems: string[]): void {
+  const byFlag = new Map(ALL_SETTINGS.map(([, setting]) => [flagName(setting), setting]));
+  for (const [name, given] of Object.entries(flags)) {
+    if (given === undefined || name === 'config') continue;
+    const setting = byFlag.get(name);
+    if (setting === undefined)
+      problems.push(
+        `unknown flag --${name}${suggestion(
+          `--${name}`,
+          [...byFlag.keys()].map((known) => `--${known}`),
+        )}`,
+      );
+    else found.set(setting, { raw: { text: given === true ? 'true' : given }, origin: { from: 'flag', name }, base: cwd });
+  }
+}
+
+function parse(setting: Setting<unknown>, { raw, origin }: Found, problems: string[]): unknown {
+  const value = 'text' in raw ? setting.kind.fromText(raw.text) : setting.kind.fromJson(raw.json);
+  if (value !== undefined) return value;
+  // A mistyped secret is still somebody's secret.
+  const shown = setting.secret ? 'not usable' : quote('text' in raw ? raw.text : raw.json);
+  problems.push(`${setting.key} (from ${originText(origin)}) is ${shown}, but must be ${setting.kind.allowed}`);
+  return setting.fallback;
+}
+
+/** Settings that only make sense together. */
+function checkTogether(config: Config, origins: Origins, problems: string[]): void {
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
+    const [given, missing] = config.tlsKey === undefined ? (['tlsCert', 'tls_key'] as const) : (['tlsKey', 'tls_cert'] as const);
+    const key = given === 'tlsCert' ? 'tls_cert' : 'tls_key';
+    problems.push(`${key} is set (from ${originText(origins[given])}), but ${missing} is not: give both or none`);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+}

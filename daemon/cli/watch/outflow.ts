@@ -1,0 +1,65 @@
+/**
+ * Events on their way to whoever reads the output: in order, and one at a time when the reader asks to wait.
+ *
+ * A Socket.IO connection cannot be told to stop delivering, so what arrives meanwhile waits here, up to a limit. Beyond it
+ * an event is not taken, and the caller gets it again by resuming: memory is bounded, and nothing is lost.
+ */
+import { utf8Bytes } from '../../../protocol/base/json.ts';
+
+export type LiveEvent = Readonly<Record<string, unknown>>;
+
+/** Hands an event on. A promise asks to receive no more until it has resolved. */
+export type HandOn = (event: LiveEvent) => Promise<void> | undefined;
+
+/** What may wait for the reader, at most. The bytes are those of the events as JSON. */
+export const HELD = { events: 10_000, bytes: 8 * 1024 * 1024 } as const;
+
+export class Outflow {
+  readonly #handOn: HandOn;
+  readonly #stop: AbortSignal;
+  readonly #stopped: Promise<void>;
+  readonly #held: { readonly event: LiveEvent; readonly bytes: number }[] = [];
+  #heldBytes = 0;
+  /** Resolves when the reader is ready and nothing waits; undefined when that is so. */
+  #busy: Promise<void> | undefined;
+
+  /** After `stop` nothing more is handed on. */
+  constructor(handOn: HandOn, stop: AbortSignal) {
+    this.#handOn = handOn;
+    this.#stop = stop;
+    this.#stopped = new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+  }
+
+  /** False when there is no room for the event: it was not taken. */
+  take(event: LiveEvent): boolean {
+    if (this.#busy === undefined) {
+      const busy = this.#handOn(event);
+      if (busy !== undefined) this.#busy = this.#catchUp(busy);
+      return true;
+    }
+    const bytes = utf8Bytes(JSON.stringify(event));
+    // One event always finds room, however big it is: otherwise it would never arrive.
+    const isFull = this.#held.length >= HELD.events || this.#heldBytes + bytes > HELD.bytes;
+    if (isFull && this.#held.length > 0) return false;
+    this.#held.push({ event, bytes });
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  /** Resolves when everything was handed on and the reader is ready for more, or at `stop`. */
+  async drained(): Promise<void> {
+    if (this.#busy === undefined || this.#stop.aborted) return;
+    await Promise.race([this.#busy, this.#stopped]);
+  }
+
+  async #catchUp(busy: Promise<void>): Promise<void> {
+    await busy;
+    while (!this.#stop.aborted) {
+      const next = this.#held.shift();
+      if (next === undefined) break;
+      this.#heldBytes -= next.bytes;
+      await this.#handOn(next.event);
+    }
+    this.#busy = undefined;
+  }
+}

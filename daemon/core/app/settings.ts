@@ -1,0 +1,88 @@
+/**
+ * Settings of the application: what is set to the value that holds anyway is
+ * not kept, so that a client that sends the whole application back as it was shown changes nothing. Pure.
+ */
+import type { AppSettings, EventHook, HookInput } from '../../../protocol/app/settings.ts';
+import { appDefault } from '../../../protocol/app/settings-view.ts';
+import { clip } from '../../../protocol/base/explain.ts';
+import { type Json, type JsonObject, jsonEquals, utf8Bytes } from '../../../protocol/base/json.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { Outcome, SettingsCommand } from '../../../protocol/log/command.ts';
+import { roleExists } from '../access/roles.ts';
+import type { Draft } from '../directory/draft.ts';
+import { stageOutboxes } from '../hooks/outbox.ts';
+import { type Problem, problem, refuseIfAny } from '../users/rules.ts';
+
+/** What a directory of users only repeats, as JSON. */
+const OTHER_BYTES_MAX = 64 * 1024;
+
+/** Sets what is named; null takes a setting back to its default. Settings that would not change are no fact. */
+export function decideSettings(draft: Draft, command: SettingsCommand, now: Micros): Outcome {
+  const { event_hooks, grants, other, ...simple } = command.set;
+  const { app } = draft;
+  const problems: Problem[] = [];
+  const next = new Map<string, unknown>(Object.entries(app));
+  const put = (name: string, value: unknown) => {
+    if (value === null || value === undefined || isDefault(name, value)) next.delete(name);
+    else next.set(name, value);
+  };
+  for (const [name, value] of Object.entries(simple)) put(name, value);
+  if (event_hooks !== undefined) put('event_hooks', hooksAfter(app.event_hooks ?? [], event_hooks ?? [], command.dialect ?? 'v1', now));
+  if (grants !== undefined) put('grants', grants === null ? null : grantsAfter(draft, grants, problems));
+  if (other !== undefined) put('other', other === null ? null : otherAfter(app.other ?? {}, other, problems));
+  refuseIfAny([], problems);
+  // Only names and values of settings were taken over; the one that must be there cannot be cleared to nothing.
+  const after = { enforce_unique_usernames: 'no', ...Object.fromEntries(next) } as AppSettings;
+  if (!jsonEquals(after, app)) {
+    draft.stage({ t: 'app', app: after });
+    stageOutboxes(draft, app, after, now);
+  }
+  return { users: [], warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** Whether a setting of this value is shown as one that was never set. */
+function isDefault(name: string, value: unknown): boolean {
+  const byDefault = appDefault(name);
+  return byDefault === undefined ? isEmpty(value) : jsonEquals(value, byDefault);
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+}
+
+/** The hooks named, and only those. One that is as it was keeps its times, and the way its body is written when nothing else is said. */
+function hooksAfter(before: readonly EventHook[], wanted: readonly HookInput[], dialect: EventHook['dialect'], now: Micros): EventHook[] {
+  const known = new Map(before.map((hook) => [hook.id, hook]));
+  return wanted.map((input) => {
+    const old = known.get(input.id);
+    if (old === undefined) return { dialect, ...input, created_at: now, updated_at: now };
+    const same = { dialect: old.dialect, ...input, created_at: old.created_at, updated_at: old.updated_at };
+    return jsonEquals(same, old) ? old : { dialect, ...input, created_at: old.created_at, updated_at: now };
+  });
+}
+
+/** Roles that are not named keep what they have. */
+function grantsAfter(draft: Draft, grants: Readonly<Record<string, readonly string[] | null>>, problems: Problem[]): AppSettings['grants'] {
+  const after = new Map(Object.entries(draft.app.grants ?? {}));
+  for (const [role, permissions] of Object.entries(grants)) {
+    if (!roleExists(draft, role)) problems.push(problem('input', `grants.${clip(role)}`, `role "${clip(role)}" does not exist`));
+    if (permissions === null) after.delete(role);
+    else after.set(role, [...new Set(permissions)]);
+  }
+  return Object.fromEntries(after);
+}
+
+/** Settings that are not named keep what they have. */
+function otherAfter(before: JsonObject, set: JsonObject, problems: Problem[]): JsonObject {
+  const after = new Map<string, Json>(Object.entries(before));
+  for (const [name, value] of Object.entries(set)) {
+    if (value === null || isDefault(name, value)) after.delete(name);
+    else after.set(name, value);
+  }
+  const other = Object.fromEntries(after);
+  if (utf8Bytes(JSON.stringify(other)) <= OTHER_BYTES_MAX) return other;
+  // The body is at fault as a whole; the setting that was named first stands for it.
+  const path = Object.keys(set)[0] ?? 'body';
+  problems.push(problem('input', clip(path), `settings that rosterd only keeps must not be larger than ${OTHER_BYTES_MAX} bytes together`));
+  return before;
+}

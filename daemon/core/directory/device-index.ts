@@ -1,0 +1,18 @@
+/** Which living users have a device, so that one that is given to another user is taken from the first. Pure. */
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { IdIndex } from './id-index.ts';
+
+export class DeviceIndex {
+  readonly #holders = new IdIndex();
+
+  holders(deviceId: string): Iterable<string> {
+    return this.#holders.get(deviceId);
+  }
+
+  /** `before` and `after` are the living user, undefined when there is none. */
+  changed(before: StoredUser | undefined, after: StoredUser | undefined): void {
+    if (before?.devices === after?.devices) return;
+    for (const device of before?.devices ?? []) this.#holders.remove(device.id, before?.id ?? '');
+    for (const device of after?.devices ?? []) this.#holders.add(device.id, after?.id ?? '');
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What `decide` reads and writes: the directory as it will be after the facts
+ * decided so far. Within a batch a later command sees the effect of an earlier
+ * one. What a command adds is staged until `commit`; `discard` leaves no trace. Pure.
+ */
+import type { AppSettings } from '../../../protocol/app/settings.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { DeletedFact, Fact, Origin, UserFact } from '../../../protocol/log/entry.ts';
+import { nameKey } from '../../../protocol/users/names.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { changedFields } from './changed-fields.ts';
+import { type Directory, living, type Tombstone, tombstoneOf } from './directory.ts';
+import type { DocReader } from './documents.ts';
+import { DraftDocs } from './documents.ts';
+import { RoleCounts } from './role-counts.ts';
+
+type Records = Map<string, StoredUser | Tombstone>;
+
+export class Draft {
+  readonly #directory: Directory;
+  readonly #committed: Records = new Map();
+  readonly #staged: Records = new Map();
+  /** Ids that took a name since the draft began. Never undone: whoever left a name again is found by looking at its record. */
+  readonly #takers = new Map<string, string[]>();
+  /** The same for devices. */
+  readonly #deviceTakers = new Map<string, string[]>();
+  readonly #committedDocs: DraftDocs;
+  readonly #stagedDocs: DraftDocs;
+  /** Users by role, beyond what the directory counts. */
+  readonly #committedRoles = new RoleCounts();
+  readonly #stagedFacts: Fact[] = [];
+  /** Facts of the commands that were accepted, in order. */
+  readonly facts: Fact[] = [];
+  #app: AppSettings;
+  #origin: Origin | undefined;
+
+  constructor(directory: Directory) {
+    this.#directory = directory;
+    this.#app = directory.app;
+    this.#committedDocs = new DraftDocs(directory.docs);
+    this.#stagedDocs = new DraftDocs(this.#committedDocs);
+  }
+
+  get docs(): DocReader {
+    return this.#stagedDocs;
+  }
+
+  /** Users of whom a ban or a mute has ended by `now`, at most `max`. What this draft already decided does not count yet. */
+  dueBy(now: Micros, max: number): readonly string[] {
+    return this.#directory.expiry.dueBy(now, max);
+  }
+
+  /** Living users with this role, as far as commands were accepted. */
+  usersWithRole(role: string): number {
+    return this.#directory.roles.get(role) + this.#committedRoles.get(role);
+  }
+
+  get app(): AppSettings {
+    return this.#app;
+  }
+
+  /** Of the history that the facts become part of. */
+  get epoch(): string {
+    return this.#directory.position.epoch;
+  }
+
+  /** The seq that the next fact will have, if nobody else writes first. */
+  get nextSeq(): number {
+    return this.#directory.seq + this.facts.length + this.#stagedFacts.length + 1;
+  }
+
+  record(id: string): StoredUser | Tombstone | undefined {
+    return this.#staged.get(id) ?? this.#committed.get(id) ?? this.#directory.record(id);
+  }
+
+  /** Living users whose name has this key; with `teams`, those of them in these teams for certain, others perhaps. */
+  *holders(key: string, teams?: readonly string[]): Iterable<StoredUser> {
+    const takers = new Set(this.#takers.get(key));
+    yield* this.#named(key, takers);
+    const ids = teams === undefined ? this.#directory.idsByName(key) : this.#directory.idsByNameOrTeams(key, teams);
+    for (const id of ids) if (!takers.has(id)) yield* this.#named(key, [id]);
+  }
+
+  *#named(key: string, ids: Iterable<string>): Iterable<StoredUser> {
+    for (const id of ids) {
+      const record = living(this.record(id));
+      if (record?.name !== undefined && nameKey(record.name) === key) yield record;
+    }
+  }
+
+  /** Living users that have this device. */
+  *deviceHolders(deviceId: string): Iterable<StoredUser> {
+    const ids = new Set([...(this.#deviceTakers.get(deviceId) ?? []), ...this.#directory.devices.holders(deviceId)]);
+    for (const id of ids) {
+      const user = living(this.record(id));
+      if (user?.devices?.some((device) => device.id === deviceId)) yield user;
+    }
+  }
+
+  /** Whose command is decided next: the facts about users that it leads to say so. */
+  begin(origin: Origin): void {
+    this.#origin = origin;
+  }
+
+  /** The fact is the draft's from here on. */
+  stage(fact: Fact): void {
+    this.#stagedFacts.push(fact);
+    if (fact.t === 'doc') this.#stagedDocs.put(fact);
+    if (fact.t !== 'user' && fact.t !== 'deleted') return;
+    // Completed in place: a copy would cost more than everything else here.
+    this.#complete(fact);
+    const { user } = fact;
+    this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
+    if (user.name !== undefined) remember(this.#takers, nameKey(user.name), user.id);
+    for (const device of user.devices ?? []) remember(this.#deviceTakers, device.id, user.id);
+  }
+
+  /** Adds where the fact came from and what it touched. What nobody is told about has neither. */
+  #complete(fact: UserFact | DeletedFact): void {
+    if (fact.t === 'user' && fact.event === 'silent') return;
+    if (this.#origin !== undefined) fact.from = this.#origin;
+    if (fact.t === 'deleted' || fact.event === 'created') return;
+    const before = living(this.record(fact.user.id));
+    if (before !== undefined) fact.fields = changedFields(before, fact.user);
+  }
+
+  commit(): void {
+    for (const [id, record] of this.#staged) {
+      this.#committedRoles.changed(living(this.#committed.get(id) ?? this.#directory.record(id)), living(record));
+      this.#committed.set(id, record);
+    }
+    for (const fact of this.#stagedFacts) {
+      this.facts.push(fact);
+      if (fact.t === 'app') this.#app = fact.app;
+      else if (fact.t === 'doc') this.#committedDocs.put(fact);
+    }
+    this.discard();
+  }
+
+  discard(): void {
+    this.#staged.clear();
+    this.#stagedDocs.clear();
+    this.#stagedFacts.length = 0;
+  }
+}
+
+function remember(takers: Map<string, string[]>, key: string, id: string): void {
+  const ids = takers.get(key);
+  if (ids === undefined) takers.set(key, [id]);
+  else ids.push(id);
+}

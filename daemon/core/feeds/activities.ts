@@ -1,0 +1,60 @@
+/**
+ * The two rules of the feeds room that need what is stored: an activity that is added again, and one that is taken out of a
+ * feed. Everything else about feeds is decided at the edge; users and their rules know nothing of it. Pure.
+ */
+
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { ActivityAddCommand, ActivityRemoveCommand, Outcome } from '../../../protocol/log/command.ts';
+import { type Activity, type DocChange, foreignKey } from '../../../protocol/log/documents.ts';
+import type { Draft } from '../directory/draft.ts';
+import { type Problem, problem, refuseIfAny } from '../users/rules.ts';
+
+/** All or nothing; every problem is listed. */
+export function decideActivityAdd(draft: Draft, { activities, actor }: ActivityAddCommand): Outcome {
+  const problems: Problem[] = [];
+  const docs: DocChange[] = [];
+  for (const [index, activity] of activities.entries()) {
+    const before = draft.docs.get('activity', activity.id);
+    const path = `activities[${index}]`;
+    if (before !== undefined && actor !== undefined && before.data.actor !== actor) {
+      problems.push(problem('not_allowed', `${path}.foreign_id`, 'another actor has an activity with this foreign_id and time'));
+      continue;
+    }
+    const doc = before === undefined ? activity : joined(before, activity);
+    if (doc.feeds.length > LIMITS.feedsPerActivity) {
+      problems.push(problem('input', path, `an activity cannot be in more than ${LIMITS.feedsPerActivity} feeds`));
+    }
+    const change = { kind: 'activity' as const, id: doc.id, doc };
+    draft.stage({ t: 'doc', ...change });
+    docs.push(change);
+  }
+  refuseIfAny([], problems);
+  return { users: [], warnings: [], docs, seq: draft.nextSeq - 1 };
+}
+
+function joined(before: Activity, activity: Activity): Activity {
+  return { ...activity, feeds: [...new Set([...before.feeds, ...activity.feeds])], origin: before.origin };
+}
+
+/** The outcome's documents say what was taken out. */
+export function decideActivityRemove(draft: Draft, { feed, by }: ActivityRemoveCommand): Outcome {
+  const docs: DocChange[] = [];
+  for (const { id } of [...activitiesBy(draft, feed, by)]) {
+    const doc = draft.docs.get('activity', id);
+    if (doc === undefined || !doc.feeds.includes(feed)) continue;
+    const rest = { ...doc, feeds: doc.feeds.filter((name) => name !== feed) };
+    const change = { kind: 'activity' as const, id, doc: doc.origin === feed ? null : rest };
+    draft.stage({ t: 'doc', ...change });
+    docs.push(change);
+  }
+  return { users: [], warnings: [], docs, seq: draft.nextSeq - 1 };
+}
+
+function* activitiesBy(draft: Draft, feed: string, by: ActivityRemoveCommand['by']): Iterable<{ readonly id: string }> {
+  if ('id' in by) return yield by;
+  let count = 0;
+  for (const activity of draft.docs.under('activity', foreignKey(feed, by.foreignId))) {
+    yield activity;
+    if (++count === LIMITS.activitiesPerRequest) return;
+  }
+}

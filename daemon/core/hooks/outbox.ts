@@ -1,0 +1,38 @@
+/**
+ * Where each webhook begins, and that no late word about where one is undoes that. The outbox of a hook is the log: its
+ * document says up to where the hook has everything. It comes and goes in the very entry that changes the settings. Pure.
+ *
+ * - WH1 A hook that is new, or enabled again, has every event after the entry that made it so, and none from before.
+ * - WH2 A hook that is removed or disabled has no outbox, and holds nothing in the log.
+ */
+import type { AppSettings } from '../../../protocol/app/settings.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import { hooksOf, isCollecting } from '../../../protocol/hooks/hooks.ts';
+import type { DocChange } from '../../../protocol/log/documents.ts';
+import type { Draft } from '../directory/draft.ts';
+
+/** Called after the settings were staged: `seq` is their position. */
+export function stageOutboxes(draft: Draft, before: AppSettings, after: AppSettings, now: Micros): void {
+  const old = collecting(before);
+  const wanted = collecting(after);
+  const seq = draft.nextSeq - 1;
+  for (const id of wanted) {
+    if (old.has(id)) continue;
+    draft.stage({ t: 'doc', kind: 'outbox', id, doc: { id, epoch: draft.epoch, seq, updated_at: now } });
+  }
+  for (const id of old) {
+    if (!wanted.has(id) && draft.docs.get('outbox', id) !== undefined) draft.stage({ t: 'doc', kind: 'outbox', id, doc: null });
+  }
+}
+
+/** Whether the position comes too late: of a hook that is gone or was set anew meanwhile, or from behind where it is. */
+export function isLateOutbox(draft: Draft, change: DocChange): boolean {
+  if (change.kind !== 'outbox' || change.doc === null) return false;
+  const known = draft.docs.get('outbox', change.id);
+  if (known !== undefined && known.epoch === change.doc.epoch && known.seq >= change.doc.seq) return true;
+  return !collecting(draft.app).has(change.id);
+}
+
+function collecting(app: AppSettings): ReadonlySet<string> {
+  return new Set(hooksOf(app).flatMap((hook) => (isCollecting(hook) ? [hook.id] : [])));
+}

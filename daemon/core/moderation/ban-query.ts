@@ -1,0 +1,52 @@
+/**
+ * Lists bans, in slices: whoever drives it decides how long a slice may take. Only
+ * users with a ban are looked at, and only the page that is asked for is held. Pure.
+ */
+
+import type { Micros } from '../../../protocol/base/time.ts';
+import { type BanQuery, compareBans, type FoundBan, matchesBan } from '../../../protocol/moderation/ban-query.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Directory } from '../directory/directory.ts';
+
+/** Users looked at between two looks at the clock. */
+const STEP_USERS = 128;
+
+export interface BanPage {
+  readonly bans: readonly FoundBan[];
+  /** Matches on all pages. */
+  readonly total: number;
+}
+
+/** `mayShow` tells whether the caller may know of a user. Yields now and then without a value. */
+export function* runBanQuery(
+  directory: Pick<Directory, 'user' | 'bans'>,
+  query: BanQuery,
+  now: Micros,
+  mayShow: (user: StoredUser) => boolean = () => true,
+): Generator<void, BanPage> {
+  const compare = compareBans(query.sort);
+  const wanted = query.offset + query.limit;
+  let first: FoundBan[] = [];
+  let total = 0;
+  let looked = 0;
+  for (const id of namedUsers(query) ?? directory.bans.ids()) {
+    if (++looked % STEP_USERS === 0) yield;
+    const user = directory.user(id);
+    if (user?.bans === undefined || !mayShow(user)) continue;
+    for (const ban of user.bans) {
+      const found = { userId: id, ban };
+      if (!matchesBan(query, found, now)) continue;
+      total++;
+      first.push(found);
+    }
+    // Sorted once in a while, so that each ban is compared a few times and the list stays about as long as the page.
+    if (first.length > 2 * wanted + STEP_USERS) first = first.sort(compare).slice(0, wanted);
+  }
+  return { bans: first.sort(compare).slice(query.offset, wanted), total };
+}
+
+/** Users one of whom every match is on, when the query says so. */
+function namedUsers({ tests }: BanQuery): Iterable<string> | undefined {
+  const test = tests.find(({ field, op }) => field === 'user_id' && (op === '$eq' || op === '$in'));
+  return test === undefined ? undefined : new Set(test.values.filter((value) => typeof value === 'string'));
+}

@@ -1,0 +1,34 @@
+/** Blocks: with whom a user wants to have nothing to do. They lie on the user who blocks; nobody is told. Pure. */
+
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { BlockCommand, Outcome } from '../../../protocol/log/command.ts';
+import type { Block, StoredUser } from '../../../protocol/users/user.ts';
+import type { Draft } from '../directory/draft.ts';
+import { checkActor, living, outcomeOf, refuseField, targetFor } from './restrictions.ts';
+
+/** Blocking again, and unblocking whom it does not block, changes nothing. */
+export function decideBlock(draft: Draft, command: BlockCommand, now: Micros): Outcome {
+  const { actor, by, target } = command;
+  checkActor(draft, actor, by, 'block-user');
+  const user = living(draft, actor, by, 'user_id');
+  const held = user.blocks ?? [];
+  const isBlocked = held.some(({ id }) => id === target);
+  // A user that was deleted since it was blocked can still be unblocked.
+  if (!isBlocked || command.kind === 'block') targetFor(draft, actor, target, 'block-user', 'blocked_user_id');
+  if (isBlocked === (command.kind === 'block')) return outcomeOf(draft, user, 'unchanged');
+  if (target === by) refuseField('blocked_user_id', `the user ${by} cannot block itself`);
+  if (!isBlocked && held.length >= LIMITS.blocksPerUser) {
+    refuseField('blocked_user_id', `the user ${by} must not block more than ${LIMITS.blocksPerUser} users`);
+  }
+  const blocks = isBlocked ? held.filter(({ id }) => id !== target) : [...held, { id: target, created_at: now }];
+  const after = withBlocks(user, blocks);
+  draft.stage({ t: 'user', event: 'silent', user: after });
+  return outcomeOf(draft, after, 'updated');
+}
+
+/** The revision stays: it counts what others are told of. */
+function withBlocks(user: StoredUser, blocks: Block[]): StoredUser {
+  const { blocks: _, ...rest } = user;
+  return blocks.length === 0 ? rest : { ...rest, blocks };
+}

@@ -1,0 +1,60 @@
+/** Reports about users: at most one from each reporter. Whoever is reported does not hear of it. Pure. */
+
+import { jsonEquals } from '../../../protocol/base/json.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { BypassCommand, FlagCommand, Outcome, UnflagCommand } from '../../../protocol/log/command.ts';
+import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
+import type { Draft } from '../directory/draft.ts';
+import { checkActor, living, outcomeOf, targetFor } from './restrictions.ts';
+
+const SERVER = { kind: 'server' } as const;
+
+/** A second report of the same reporter replaces what the first one said; over the bound the oldest one goes. */
+export function decideFlag(draft: Draft, command: FlagCommand, now: Micros): Outcome {
+  const { actor, target, by, reason, custom } = command;
+  checkActor(draft, actor, by, 'flag-user');
+  const user = targetFor(draft, actor, target, 'flag-user', 'target_user_id');
+  if (by !== undefined) living(draft, actor, by, 'user_id');
+  const held = user.flags?.find((flag) => flag.by === by);
+  if (held !== undefined && held.reason === reason && jsonEquals(held.custom, custom)) return outcomeOf(draft, user, 'unchanged');
+  const flag: Flag = {
+    item_id: held?.item_id ?? command.itemId,
+    ...(by === undefined ? undefined : { by }),
+    ...(reason === undefined ? undefined : { reason }),
+    ...(custom === undefined ? undefined : { custom }),
+    created_at: held?.created_at ?? now,
+  };
+  const flags = [...(user.flags ?? []).filter((other) => other !== held), flag].slice(-LIMITS.flagsPerUser);
+  const after: StoredUser = { ...user, flags, rev: draft.nextSeq };
+  const about = {
+    ...(by === undefined ? undefined : { by }),
+    ...(reason === undefined ? undefined : { reason }),
+    total_flags: flags.length,
+  };
+  draft.stage({ t: 'user', event: 'flagged', user: after, about });
+  return outcomeOf(draft, after, 'updated');
+}
+
+/** Taking back a report that is not there is no error, and no fact. */
+export function decideUnflag(draft: Draft, { actor, target, by }: UnflagCommand): Outcome {
+  checkActor(draft, actor, by, 'flag-user');
+  const user = targetFor(draft, actor, target, 'flag-user', 'target_user_id');
+  const kept = (user.flags ?? []).filter((flag) => flag.by !== by);
+  if (kept.length === (user.flags ?? []).length) return outcomeOf(draft, user, 'unchanged');
+  const { flags: _, ...rest } = user;
+  const after: StoredUser = { ...rest, ...(kept.length === 0 ? undefined : { flags: kept }), rev: draft.nextSeq };
+  const about = { ...(by === undefined ? undefined : { by }), total_flags: kept.length };
+  draft.stage({ t: 'user', event: 'unflagged', user: after, about });
+  return outcomeOf(draft, after, 'updated');
+}
+
+/** Kept for the service that moderates; part of the record that everyone sees, so its change is an update. */
+export function decideBypass(draft: Draft, { target, enabled }: BypassCommand): Outcome {
+  const user = living(draft, SERVER, target, 'target_user_id');
+  if ((user.bypass_moderation ?? false) === enabled) return outcomeOf(draft, user, 'unchanged');
+  const { bypass_moderation: _, ...rest } = user;
+  const after: StoredUser = { ...rest, ...(enabled ? { bypass_moderation: true } : undefined), rev: draft.nextSeq };
+  draft.stage({ t: 'user', event: 'updated', user: after });
+  return outcomeOf(draft, after, 'updated');
+}

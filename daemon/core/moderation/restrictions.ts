@@ -1,0 +1,99 @@
+/**
+ * What bans, mutes, flags and blocks share: who may do it, and to whom. The
+ * rules themselves are in bans.ts, mutes.ts, flags.ts and blocks.ts, their end in expire.ts. Pure.
+ */
+
+import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
+import { reachOf } from '../../../protocol/access/tenancy.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Actor, Change, Outcome } from '../../../protocol/log/command.ts';
+import type { Ban, Mute, StoredUser } from '../../../protocol/users/user.ts';
+import type { Draft } from '../directory/draft.ts';
+import { type Found, find, type Problem, problem, refuseIfAny } from '../users/rules.ts';
+
+/** Ids of the permissions that clients need. */
+export type ModerationRight = 'ban-user' | 'mute-user' | 'flag-user' | 'block-user';
+
+/**
+ * Refuses a client whose role does not grant `right`, or that acts as somebody else than itself (`by`).
+ * Throws RosterError: `not_allowed`, or `not_found` for a client that has no user.
+ */
+export function checkActor(draft: Draft, actor: Actor, by: string | undefined, right: ModerationRight): void {
+  if (actor.kind === 'server') return;
+  const user = living(draft, actor, actor.id, 'user_id');
+  if (user.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${actor.id} was deactivated`);
+  if (by !== actor.id || reachOf(draft.app, user, right) === 'nowhere') throw new RosterError('not_allowed', refusalText(user, right));
+}
+
+function refusalText({ id, role }: StoredUser, right: ModerationRight): string {
+  return `User '${id}' with role '${role}' is not allowed to perform action ${PERMISSIONS.get(right)?.action ?? right}`;
+}
+
+/** The target of what a client does, where its role grants that in this target's team. Throws RosterError `not_found` or `not_allowed`. */
+export function targetFor(draft: Draft, actor: Actor, id: string, right: ModerationRight, path: string): StoredUser {
+  const user = living(draft, actor, id, path);
+  const problem = reachProblem(draft, actor, user, right, path);
+  if (problem !== undefined) refuseIfAny([], [problem]);
+  return user;
+}
+
+/** Why a client may not do this to a user that it can see. */
+export function reachProblem(
+  draft: Draft,
+  actor: Actor,
+  { id, teams }: StoredUser,
+  right: ModerationRight,
+  path: string,
+): Problem | undefined {
+  if (actor.kind === 'server' || actor.id === id) return undefined;
+  const own = living(draft, actor, actor.id, 'user_id');
+  const reach = reachOf(draft.app, own, right);
+  if (reach === undefined || (reach !== 'nowhere' && isAmong(teams, reach))) return undefined;
+  return problem('not_allowed', path, refusalText(own, right));
+}
+
+/** What an id stands for, for whoever asks: where teams are walls, a client knows nobody behind them. */
+export function findFor(draft: Draft, actor: Actor, id: string): Found {
+  const found = find(draft, id);
+  if (found.kind !== 'alive' || actor.kind === 'server' || actor.id === id) return found;
+  if (draft.app.multi_tenant_enabled !== true) return found;
+  const own = find(draft, actor.id);
+  return own.kind === 'alive' && isAmong(found.user.teams, own.user.teams) ? found : { kind: 'absent' };
+}
+
+/** Whether a user of these teams is within reach of others; no team is a place of its own. */
+export function isAmong(teams: readonly string[], reach: readonly string[]): boolean {
+  return reach.length === 0 ? teams.length === 0 : teams.some((team) => reach.includes(team));
+}
+
+export function missingProblem(found: Exclude<Found, { kind: 'alive' }>, id: string, path: string): Problem {
+  return problem('not_found', path, found.kind === 'deleted' ? `the user ${id} was deleted` : `the user ${id} does not exist`);
+}
+
+/** The living user with this id; `path` is the field that names it. Throws RosterError `not_found`. */
+export function living(draft: Draft, actor: Actor, id: string, path: string): StoredUser {
+  const found = findFor(draft, actor, id);
+  if (found.kind === 'alive') return found.user;
+  refuseIfAny([], [missingProblem(found, id, path)]);
+  throw new RosterError('internal');
+}
+
+/** Refuses the command because of one field. Throws RosterError `input`. */
+export function refuseField(path: string, message: string): void {
+  refuseIfAny([], [problem('input', path, message)]);
+}
+
+/** The record with these bans; none at all are no field. */
+export function withBans(user: StoredUser, bans: readonly Ban[], rev: number): StoredUser {
+  const { bans: _, ...rest } = user;
+  return bans.length === 0 ? { ...rest, rev } : { ...rest, bans: [...bans], rev };
+}
+
+export function withMutes(user: StoredUser, mutes: readonly Mute[], rev: number): StoredUser {
+  const { mutes: _, ...rest } = user;
+  return mutes.length === 0 ? { ...rest, rev } : { ...rest, mutes: [...mutes], rev };
+}
+
+export function outcomeOf(draft: Draft, user: StoredUser, change: Change): Outcome {
+  return { users: [{ user, change }], warnings: [], seq: draft.nextSeq - 1 };
+}

@@ -1,0 +1,153 @@
+/**
+ * The rules of connectUser: it creates the user or merges the keys sent, never
+ * removes a field, and never changes what only a server may change. Pure.
+ *
+ * The stale-reconnect guard: a phone that reconnects sends the details it had
+ * when it started, and would so roll back newer data. The record remembers what
+ * the user's connects last sent; only keys that differ from that are written.
+ *
+ * A connect is activity: `last_active` moves with it, as part of the change that it makes anyway, or silently.
+ */
+
+import { isGranted } from '../../../protocol/access/permissions.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { isObject, type Json, type JsonObject, jsonEquals } from '../../../protocol/base/json.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { ActiveCommand, ConnectCommand, ConnectDetails, Outcome } from '../../../protocol/log/command.ts';
+import { DEFAULT_ROLE, type PrivacySettings, type StoredUser } from '../../../protocol/users/user.ts';
+import { deletedUser, type Policy } from '../decide.ts';
+import type { Draft } from '../directory/draft.ts';
+import { isActivityDue } from '../directory/usage.ts';
+import { checkUser, find, notAllowed, refuseIfAny, sizeProblem } from './rules.ts';
+import { sameData, settle } from './upsert.ts';
+
+/** What one connect sent, key by key; custom keys live under `custom`. */
+interface Sent {
+  name?: string;
+  image?: string;
+  language?: string;
+  invisible?: boolean;
+  privacy_settings?: PrivacySettings;
+  custom?: JsonObject;
+}
+
+export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros, policy: Policy): Outcome {
+  const { id, details } = command;
+  const found = find(draft, id, policy);
+  if (found.kind === 'deleted') throw deletedUser(id);
+  const before = found.kind === 'alive' ? found.user : undefined;
+  if (before?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
+
+  const warnings = checkServerFields(id, details, before, policy);
+  const memory = policy.connectGuard === 'guard' && before?.sent !== undefined ? parseSent(before.sent) : {};
+  const fresh = changedKeys(details, memory);
+  const sent = remembered(details, policy.connectGuard === 'guard' ? memory : {});
+  const memo = { sent: JSON.stringify(sent), last_active: activeAt(before, now) };
+  const after = merged(before, id, fresh, memo, now, draft.nextSeq);
+
+  const tooBig = sizeProblem(before, after, 'user');
+  if (tooBig !== undefined) throw new RosterError('input', `user: ${tooBig}`, [{ path: 'user', message: tooBig }]);
+  if (before !== undefined && !isGranted(draft.app, before.role, 'update-user-owner') && !sameData(before, after)) {
+    // The user may be here, but not change itself: told as a role that differs is.
+    if (policy.connectRole === 'refuse') throw new RosterError('not_allowed', notAllowed(id, before.role, 'UpdateUser'));
+    return { users: [{ user: before, change: 'unchanged' }], warnings: [...warnings, 'user'], seq: draft.nextSeq - 1 };
+  }
+  refuseIfAny([], checkUser(draft, 'user', before, after));
+  const settled = settle(draft, before, after);
+  const isKnown = before?.sent === memo.sent && before.last_active === memo.last_active;
+  if (before === undefined || settled.change !== 'unchanged' || isKnown) return { users: [settled], warnings, seq: draft.nextSeq - 1 };
+  // The user stays as it is, but the memory of the guard moved on, or the user is active again after a while: stored
+  // without a new revision and without an event.
+  const kept = { ...before, ...memo };
+  draft.stage({ t: 'user', event: 'silent', user: kept });
+  return { users: [{ user: kept, change: 'unchanged' }], warnings, seq: draft.nextSeq - 1 };
+}
+
+/** Users that are still connected are active, silently: nothing about them changed. */
+export function decideActive(draft: Draft, { ids }: ActiveCommand, now: Micros): Outcome {
+  for (const id of ids) {
+    const found = find(draft, id);
+    if (found.kind !== 'alive' || found.user.deactivated_at !== undefined) continue;
+    const last_active = activeAt(found.user, now);
+    if (last_active !== found.user.last_active) draft.stage({ t: 'user', event: 'silent', user: { ...found.user, last_active } });
+  }
+  return { users: [], warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** Role and teams may be repeated, not changed. Returns the warnings to give where the policy keeps the stored ones. */
+function checkServerFields(id: string, details: ConnectDetails, before: StoredUser | undefined, policy: Policy): string[] {
+  const role = before?.role ?? DEFAULT_ROLE;
+  const attempts: [string, string, boolean][] = [
+    ['role', 'UpdateUserRole', details.role !== undefined && details.role !== role],
+    ['teams', 'UpdateUserTeams', details.teams !== undefined && !jsonEquals(details.teams, before?.teams ?? [])],
+    ['teams_role', 'UpdateUserRole', details.teams_role !== undefined && !jsonEquals(details.teams_role, before?.teams_role ?? {})],
+  ];
+  const warnings: string[] = [];
+  for (const [field, action, differs] of attempts) {
+    if (!differs) continue;
+    if (policy.connectRole === 'refuse') {
+      const text = notAllowed(id, role, action);
+      throw new RosterError('not_allowed', text, [{ path: `user.${field}`, message: text }]);
+    }
+    warnings.push(field);
+  }
+  return warnings;
+}
+
+function parseSent(text: string): Sent {
+  const value: unknown = JSON.parse(text);
+  return isObject(value) ? value : {};
+}
+
+const SCALARS = ['name', 'image', 'language', 'invisible', 'privacy_settings'] as const;
+
+/** The keys of this connect that differ from what was last sent: the only ones that are written. */
+function changedKeys(details: ConnectDetails, memory: Sent): Sent {
+  const fresh: Record<string, unknown> = {};
+  for (const key of SCALARS) {
+    const value = details[key];
+    if (value !== undefined && !jsonEquals(value, memory[key])) fresh[key] = value;
+  }
+  const custom: JsonObject = {};
+  for (const [key, value] of Object.entries(details.custom)) {
+    const last: Json | undefined = memory.custom !== undefined && Object.hasOwn(memory.custom, key) ? memory.custom[key] : undefined;
+    if (!jsonEquals(value, last)) custom[key] = value;
+  }
+  return { ...fresh, custom };
+}
+
+/** A key that this connect did not send keeps its memory: another device may send it again. */
+function remembered(details: ConnectDetails, memory: Sent): Sent {
+  const sent: Record<string, unknown> = {};
+  for (const key of SCALARS) {
+    const value = details[key] ?? memory[key];
+    if (value !== undefined) sent[key] = value;
+  }
+  const custom = { ...memory.custom, ...details.custom };
+  return Object.keys(custom).length === 0 ? sent : { ...sent, custom };
+}
+
+/** When the user was last active, as of this connect. A connect soon after another one is not worth a write. */
+function activeAt(before: StoredUser | undefined, now: Micros): Micros {
+  return before?.last_active === undefined || isActivityDue(before.last_active, now) ? now : before.last_active;
+}
+
+/** What a connect leaves in the record beside the keys it sent. */
+interface Memo {
+  readonly sent: string;
+  readonly last_active: Micros;
+}
+
+function merged(before: StoredUser | undefined, id: string, fresh: Sent, memo: Memo, now: Micros, rev: number): StoredUser {
+  const { custom, privacy_settings, ...scalars } = fresh;
+  const { privacy_settings: privacyBefore, ...rest } = before ?? {
+    id,
+    role: DEFAULT_ROLE,
+    teams: [],
+    custom: {},
+    created_at: now,
+  };
+  const privacy = privacy_settings === undefined ? privacyBefore : { ...privacyBefore, ...privacy_settings };
+  const user = { ...rest, ...scalars, rev, custom: { ...before?.custom, ...custom }, updated_at: now, ...memo };
+  return privacy === undefined ? user : { ...user, privacy_settings: privacy };
+}

@@ -1,0 +1,39 @@
+/** Guests, and events of the application's own. Pure. */
+
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { CustomEventCommand, GuestCommand, Outcome } from '../../../protocol/log/command.ts';
+import { deletedUser, type Policy, unknownUser } from '../decide.ts';
+import type { Draft } from '../directory/draft.ts';
+import { checkUser, find, problem, refuseIfAny } from './rules.ts';
+import { recordOf, settle } from './upsert.ts';
+
+const GUEST_ROLE = 'guest';
+
+/**
+ * A new user with the role `guest`, whatever was asked for. It never takes an id that is or was somebody's: where the one
+ * asked for is not free, the fallback is used. Whoever asks for a guest is about to be one, so it counts as active.
+ */
+export function decideGuest(draft: Draft, { input, fallbackId }: GuestCommand, now: Micros, policy: Policy): Outcome {
+  if (draft.app.guest_user_creation_disabled === true) {
+    throw new RosterError('not_allowed', 'guests are switched off in this application (guest_user_creation_disabled)');
+  }
+  if (draft.app.multi_tenant_enabled === true) {
+    throw new RosterError('not_allowed', 'there are no guests in a multi-tenant application (multi_tenant_enabled)');
+  }
+  const isFree = (id: string): boolean => find(draft, id, policy).kind === 'absent';
+  const id = isFree(input.id) ? input.id : fallbackId;
+  if (id === undefined || !isFree(id)) refuseIfAny([], [problem('conflict', 'user.id', `the id ${input.id} is not free`)]);
+  const guest = { ...recordOf(undefined, { ...input, id: id ?? input.id, role: GUEST_ROLE }, now, draft.nextSeq), last_active: now };
+  refuseIfAny([], checkUser(draft, 'user', undefined, guest));
+  return { users: [settle(draft, undefined, guest)], warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** The event changes nothing, but lies in the log: whoever resumes gets it, too. */
+export function decideCustomEvent(draft: Draft, { id, type, custom }: CustomEventCommand): Outcome {
+  const found = find(draft, id);
+  if (found.kind === 'absent') throw unknownUser(id);
+  if (found.kind === 'deleted') throw deletedUser(id);
+  draft.stage({ t: 'custom', user: found.user, type, custom });
+  return { users: [{ user: found.user, change: 'unchanged' }], warnings: [], seq: draft.nextSeq - 1 };
+}

@@ -1,0 +1,163 @@
+/** The rules of delete, deactivate and reactivate, for one user and as tasks for many. Pure. */
+
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type {
+  Change,
+  Conditions,
+  DeactivateCommand,
+  DeleteCommand,
+  Outcome,
+  ReactivateCommand,
+  RestoreCommand,
+} from '../../../protocol/log/command.ts';
+import type { DeleteMode } from '../../../protocol/users/delete-options.ts';
+import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import { withOwnDevices } from '../app/devices.ts';
+import { deletedUser, unknownUser } from '../decide.ts';
+import { isTombstone, living, type Tombstone } from '../directory/directory.ts';
+import type { Draft } from '../directory/draft.ts';
+import { brokenCondition } from './conditions.ts';
+import { checkUser, find, type Problem, problem, refuseIfAny } from './rules.ts';
+
+/** A mode may follow a weaker one: what was marked can still be emptied, what was emptied can still be removed. */
+const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, hard: 3 };
+
+export function decideDelete(draft: Draft, command: DeleteCommand, now: Micros): Outcome {
+  const { mode, options, ifRev, skipsGone } = command;
+  return forEach(draft, command, now, 'delete_users', (id) => {
+    const record = draft.record(id);
+    if (skipsGone === true && living(record) === undefined) return 'passed over';
+    if (record === undefined) throw refusal(ifRev, id, undefined) ?? unknownUser(id);
+    // Of a user that is gone for good there is nothing left to answer with; a task only says how it went.
+    if (isTombstone(record)) return asBefore(command, id, 'passed over', deletedUser(id));
+    if (record.deleted !== undefined && STRENGTH[record.deleted] >= STRENGTH[mode]) return asBefore(command, id, record, deletedUser(id));
+    const refused = refusal(ifRev, id, record);
+    if (refused !== undefined) throw refused;
+    const user = deletedRecord(record, mode, now, draft.nextSeq);
+    draft.stage({ t: 'deleted', mode, user, options });
+    return { user, change: 'updated' };
+  });
+}
+
+/** The record that stays after a soft or pruning delete; after a hard one the same pruned record is only in the event. */
+function deletedRecord(user: StoredUser, mode: DeleteMode, now: Micros, rev: number): StoredUser {
+  const marks = { rev, updated_at: now, deleted_at: isAlive(user) ? now : (user.deleted_at ?? now) };
+  if (mode === 'soft') return { ...user, ...marks, deleted: 'soft' };
+  const { id, role, created_at } = user;
+  return { id, role, teams: [], custom: {}, created_at, ...marks, deleted: 'pruning' };
+}
+
+export function decideDeactivate(draft: Draft, command: DeactivateCommand, now: Micros): Outcome {
+  return forEach(draft, command, now, 'deactivate_users', (id) => {
+    const before = alive(draft, command, id);
+    if (before.deactivated_at !== undefined) {
+      return asBefore(command, id, before, new RosterError('input', `the user ${id} is already deactivated`));
+    }
+    const refused = refusal(command.ifRev, id, before);
+    if (refused !== undefined) throw refused;
+    const user = { ...before, rev: draft.nextSeq, updated_at: now, deactivated_at: now };
+    draft.stage({ t: 'user', event: 'deactivated', user, options: command.options });
+    return { user, change: 'updated' };
+  });
+}
+
+export function decideReactivate(draft: Draft, command: ReactivateCommand, now: Micros): Outcome {
+  return forEach(draft, command, now, 'reactivate_users', (id) => {
+    const before = alive(draft, command, id);
+    if (before.deactivated_at === undefined) {
+      const isActive = new RosterError('input', `the user ${id} is not deactivated`);
+      if (command.name !== undefined && command.name !== before.name) throw isActive;
+      return asBefore(command, id, before, isActive);
+    }
+    const refused = refusal(command.ifRev, id, before);
+    if (refused !== undefined) throw refused;
+    const { deactivated_at: _, ...rest } = before;
+    const named = command.name === undefined ? rest : { ...rest, name: command.name };
+    const user = { ...named, rev: draft.nextSeq, updated_at: now };
+    const [taken] = checkUser(draft, `users[${id}]`, before, user);
+    if (taken !== undefined) throw new RosterError(taken.kind, taken.message, [{ path: taken.path, message: taken.message }]);
+    draft.stage({ t: 'user', event: 'reactivated', user, options: command.options });
+    return { user, change: 'updated' };
+  });
+}
+
+/** Only soft-deleted users can be restored, with all their data. All or nothing, and every problem is listed. */
+export function decideRestore(draft: Draft, command: RestoreCommand, now: Micros): Outcome {
+  const problems: Problem[] = [];
+  const users: Outcome['users'][number][] = [];
+  for (const id of command.ids) {
+    const path = `user_ids[${id}]`;
+    const record = draft.record(id);
+    if (record === undefined || isTombstone(record) || record.deleted !== 'soft') {
+      problems.push(problem('input', path, `user ${id} cannot be restored: ${whyNotRestorable(record)}`));
+      continue;
+    }
+    const { deleted_at: _at, deleted: _mode, ...rest } = record;
+    const user = withOwnDevices(draft, { ...rest, rev: draft.nextSeq, updated_at: now });
+    // Its name may have been given to somebody else, and its role removed, while it was deleted.
+    problems.push(...checkUser(draft, `users[${id}]`, undefined, user));
+    draft.stage({ t: 'user', event: 'restored', user });
+    users.push({ user, change: 'updated' });
+  }
+  refuseIfAny([], problems);
+  return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+function whyNotRestorable(record: StoredUser | Tombstone | undefined): string {
+  if (record === undefined) return 'does not exist';
+  if (isTombstone(record)) return 'hard deleted';
+  return record.deleted === 'pruning' ? 'pruned' : 'not deleted';
+}
+
+function alive(draft: Draft, { ifRev }: Conditional, id: string): StoredUser {
+  const found = find(draft, id);
+  if (found.kind === 'alive') return found.user;
+  throw refusal(ifRev, id, undefined) ?? (found.kind === 'absent' ? unknownUser(id) : deletedUser(id));
+}
+
+/** The refusal of a user that has not the revision that was named. */
+function refusal(ifRev: Conditions | undefined, id: string, record: StoredUser | undefined): RosterError | undefined {
+  const broken = brokenCondition(ifRev, id, record);
+  return broken === undefined ? undefined : new RosterError(broken.kind, broken.message, [{ path: broken.path, message: broken.message }]);
+}
+
+type Conditional = Pick<DeleteCommand, 'ids' | 'task' | 'ifRev'>;
+
+/** Where there was nothing to act on, though that is no error. */
+type Acted = { readonly user: StoredUser; readonly change: Change } | 'passed over';
+
+/**
+ * The user is already as it was asked for. Without a condition that is an error, as it always was; with one the command was made
+ * to be sent again, and nothing is wrong.
+ */
+function asBefore({ ifRev, task }: Conditional, id: string, user: StoredUser | 'passed over', otherwise: RosterError): Acted {
+  if (ifRev?.has(id) !== true || (user === 'passed over' && task === undefined)) throw otherwise;
+  return user === 'passed over' ? user : { user, change: 'unchanged' };
+}
+
+type TaskResult = { readonly status: 'ok' } | { readonly status: 'error'; readonly error: string };
+
+/**
+ * Runs `act` for each id. Without a task the first problem refuses the command. With one, each user succeeds or fails
+ * alone, and the finished task with the result of each is part of the same entry: when it can be seen, so can its effects.
+ */
+function forEach(draft: Draft, command: Conditional, now: Micros, kind: string, act: (id: string) => Acted): Outcome {
+  const users: Outcome['users'][number][] = [];
+  const result = new Map<string, TaskResult>();
+  for (const id of command.ids) {
+    try {
+      const acted = act(id);
+      if (acted !== 'passed over') users.push(acted);
+      result.set(id, { status: 'ok' });
+    } catch (error) {
+      if (command.task === undefined || !(error instanceof RosterError)) throw error;
+      result.set(id, { status: 'error', error: error.message });
+    }
+  }
+  if (command.task !== undefined) {
+    const task = { id: command.task, kind, status: 'completed' as const, created_at: now, updated_at: now };
+    draft.stage({ t: 'doc', kind: 'task', id: task.id, doc: { ...task, result: Object.fromEntries(result) } });
+  }
+  return { users, warnings: [], seq: draft.nextSeq - 1 };
+}

@@ -1,0 +1,54 @@
+/**
+ * Unique names. A write claims a name when it sets one that differs from the
+ * stored one, or, where names are unique within teams, when it takes the user
+ * into a team. Only claims are checked: who shares a name since before names had to be unique keeps it.
+ *
+ * A request is one write, so its claims are judged by what all of it leads to: two users of one batch may swap their names,
+ * and a name that one of them gives up is free for another, in whatever order they are named. Pure.
+ */
+import { nameKey } from '../../../protocol/users/names.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Draft } from '../directory/draft.ts';
+import { type Problem, problem } from './rules.ts';
+
+export interface NameClaim {
+  /** Of the user in the request, such as `users[ann]`. */
+  readonly path: string;
+  readonly before: StoredUser | undefined;
+  readonly after: StoredUser;
+}
+
+/** What is wrong with the names of users that are staged already. Where two users of the batch want one name, the later one is named. */
+export function checkNames(draft: Draft, claims: readonly NameClaim[]): Problem[] {
+  const scope = draft.app.enforce_unique_usernames;
+  if (scope === 'no') return [];
+  const places = claims.map((claim) => ({ claim, ground: groundOf(scope, claim) }));
+  const byId = new Map(places.map((place, index) => [place.claim.after.id, { ...place, index }]));
+  const problems: Problem[] = [];
+  for (const [index, { claim, ground }] of places.entries()) {
+    const { name, id } = claim.after;
+    const key = name === undefined || ground === undefined ? '' : nameKey(name);
+    if (key === '' || ground === undefined) continue;
+    for (const holder of draft.holders(key, ground === 'app' ? undefined : ground)) {
+      if (holder.id === id || !isOn(ground, holder)) continue;
+      const other = byId.get(holder.id);
+      if (other !== undefined && other.index > index && isOn(other.ground, claim.after)) continue;
+      problems.push(problem('duplicate_username', `${claim.path}.name`, `duplicate username: "${name}" is already taken`));
+      break;
+    }
+  }
+  return problems;
+}
+
+/** Where a claim must meet nobody of its name: the whole application, or these teams. undefined when nothing is claimed. */
+type Ground = 'app' | readonly string[] | undefined;
+
+function groundOf(scope: 'app' | 'team', { before, after }: NameClaim): Ground {
+  const isNewName = before === undefined || before.name !== after.name;
+  if (scope === 'app') return isNewName ? 'app' : undefined;
+  return isNewName ? after.teams : after.teams.filter((team) => !before.teams.includes(team));
+}
+
+function isOn(ground: Ground, { teams }: StoredUser): boolean {
+  return ground === 'app' || (ground !== undefined && teams.some((team) => ground.includes(team)));
+}

@@ -1,0 +1,90 @@
+/** What is kept of a request with an `Idempotency-Key`, and how the answer is made of it again. Pure. */
+
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import { DOC_KINDS, type DocChange, type Receipt } from '../../../protocol/log/documents.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { isTombstone } from '../directory/directory.ts';
+import type { Draft } from '../directory/draft.ts';
+
+/** The receipt to keep. `draft`: with the effects of the command. */
+export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerprint: string, now: Micros): Receipt {
+  const { users, docs, missing, warnings, seq } = outcome;
+  const pruned = users.flatMap(({ user }) => (present(draft, user.id) === undefined ? [user] : []));
+  return {
+    id: key,
+    fingerprint,
+    seq,
+    users: users.map(({ user, change }) => [user.id, change]),
+    ...(docs === undefined ? undefined : { docs: docs.map(({ kind, id }) => ({ kind, id })) }),
+    ...(missing === undefined ? undefined : { missing: [...missing] }),
+    ...(warnings.length === 0 ? undefined : { warnings: [...warnings] }),
+    ...(pruned.length === 0 ? undefined : { pruned }),
+    created_at: now,
+  };
+}
+
+/**
+ * What the first request was answered, with users and documents as they are now. Throws RosterError `key_reused` for another
+ * request.
+ */
+export function replayed(draft: Draft, receipt: Receipt, fingerprint: string): Outcome {
+  if (receipt.fingerprint !== fingerprint) throw new RosterError('key_reused');
+  const users: Outcome['users'][number][] = [];
+  const gone: string[] = [];
+  for (const [id, change] of receipt.users) {
+    const user = present(draft, id) ?? receipt.pruned?.find((one) => one.id === id);
+    if (user === undefined) gone.push(id);
+    else users.push({ user, change });
+  }
+  return {
+    users,
+    warnings: receipt.warnings ?? [],
+    ...(receipt.missing === undefined ? undefined : { missing: receipt.missing }),
+    ...(receipt.docs === undefined ? undefined : { docs: receipt.docs.flatMap((named) => documentOf(draft, named)) }),
+    ...(gone.length === 0 ? undefined : { gone }),
+    seq: receipt.seq,
+    isReplay: true,
+  };
+}
+
+/** Receipts that go at once when there are as many as are kept: looking for the oldest costs more than dropping some. */
+export const RECEIPTS_DROPPED = 10;
+
+/** Makes room for one more receipt: of as many as are kept, the oldest go. */
+export function makeRoom(draft: Draft): void {
+  if (draft.docs.count('receipt') < LIMITS.receiptsKept) return;
+  for (const id of oldest(draft, RECEIPTS_DROPPED, () => true)) draft.stage({ t: 'doc', kind: 'receipt', id, doc: null });
+}
+
+/** Drops at most `max` receipts that are older than `before`. Receipts lie in the order in which they came. */
+export function dropReceipts(draft: Draft, before: Micros, max: number): readonly DocChange[] {
+  const ids = oldest(draft, max, ({ created_at }) => created_at <= before);
+  const dropped = ids.map((id) => ({ kind: 'receipt', id, doc: null }) as const);
+  for (const change of dropped) draft.stage({ t: 'doc', ...change });
+  return dropped;
+}
+
+function oldest(draft: Draft, max: number, isOver: (receipt: Receipt) => boolean): readonly string[] {
+  const ids: string[] = [];
+  if (max <= 0) return ids;
+  for (const receipt of draft.docs.all('receipt')) {
+    if (!isOver(receipt)) break;
+    ids.push(receipt.id);
+    if (ids.length === max) break;
+  }
+  return ids;
+}
+
+function present(draft: Draft, id: string): StoredUser | undefined {
+  const record = draft.record(id);
+  return record === undefined || isTombstone(record) ? undefined : record;
+}
+
+/** The document as it is now, gone or not. */
+function documentOf(draft: Draft, { kind: name, id }: { readonly kind: string; readonly id: string }): DocChange[] {
+  const kind = DOC_KINDS.find((one) => one === name);
+  return kind === undefined ? [] : [{ kind, id, doc: draft.docs.get(kind, id) ?? null } as DocChange];
+}

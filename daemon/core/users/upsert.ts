@@ -1,0 +1,203 @@
+/** The rules of upsert (replaces what it names) and of partial update. Pure. */
+
+import { jsonEquals } from '../../../protocol/base/json.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { Actor, Change, Outcome, PatchCommand, UpsertCommand } from '../../../protocol/log/command.ts';
+import { applyPatch } from '../../../protocol/users/patch.ts';
+import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../../protocol/users/user.ts';
+import type { Policy } from '../decide.ts';
+import type { Draft } from '../directory/draft.ts';
+import { brokenCondition } from './conditions.ts';
+import { checkNames, type NameClaim } from './name-claims.ts';
+import { checkFields, checkOwnRights, type Found, find, type Problem, problem, refuseIfAny, sizeProblem } from './rules.ts';
+
+type Settled = { readonly user: StoredUser; readonly change: Change };
+
+/**
+ * Replaces name, image and custom data; the operational fields (role, teams, teams_role, language, invisible,
+ * privacy_settings) stay when they are not sent (US1). All or nothing; every problem is listed. What the command says of
+ * users that exist, do not, or were deleted decides which of them are written at all (UP1–UP5).
+ */
+export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, policy: Policy): Outcome {
+  const problems: Problem[] = [];
+  const claims: NameClaim[] = [];
+  const users: Settled[] = [];
+  for (const input of command.users) {
+    const path = `users[${input.id}]`;
+    const found = foundFor(draft, command, input.id, policy);
+    const before = found.kind === 'alive' ? found.user : undefined;
+    const refused = refusalOf(draft, command, path, input.id, found);
+    if (refused.length > 0) {
+      problems.push(...refused);
+      continue;
+    }
+    if (before !== undefined && command.existing === 'keep') {
+      users.push({ user: before, change: 'unchanged' });
+      continue;
+    }
+    const after = recordOf(before, merged(before, input, command), now, draft.nextSeq);
+    const broken = brokenBy(command, before, after);
+    problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
+    if (broken === undefined) claims.push({ path, before, after });
+    users.push(settle(draft, before, after));
+  }
+  problems.push(...checkNames(draft, claims));
+  refuseIfAny(command.problems, problems);
+  return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** An id that may be used again counts as one that never was: nothing of the deleted user comes back with it. */
+function foundFor(draft: Draft, { reuseDeleted }: UpsertCommand, id: string, policy: Policy): Found {
+  const found = find(draft, id, policy);
+  return found.kind === 'deleted' && reuseDeleted === true ? { kind: 'absent' } : found;
+}
+
+/** Why the user cannot be written whatever is sent for it. A client is told first that a user is not its own. */
+function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: string, found: Found): Problem[] {
+  const { actor, existing, missing, ifRev } = command;
+  switch (found.kind) {
+    case 'deleted':
+      return [brokenCondition(ifRev, id, undefined) ?? problem('not_found', path, `the user ${id} was deleted`)];
+    case 'absent':
+      // A client that names somebody else is refused for that, by the rules of every write.
+      if (missing !== 'refuse' || isForeign(actor, id)) return [];
+      return [brokenCondition(ifRev, id, undefined) ?? problem('not_found', path, `the user ${id} does not exist`)];
+    case 'alive': {
+      if (existing !== 'refuse' && existing !== 'keep') return [];
+      const foreign = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, found.user, found.user) : [];
+      if (foreign.length > 0 || existing === 'keep') return foreign;
+      return [problem('conflict', path, `the user ${id} exists already`)];
+    }
+  }
+}
+
+function merged(before: StoredUser | undefined, input: UserInput, { mergeCustom }: UpsertCommand): UserInput {
+  if (mergeCustom !== true || before === undefined) return input;
+  return { ...input, custom: { ...before.custom, ...input.custom } };
+}
+
+/** Changes the named fields only. Users must exist. All or nothing; every problem is listed. */
+export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): Outcome {
+  const problems: Problem[] = [];
+  const claims: NameClaim[] = [];
+  const users: Settled[] = [];
+  for (const { id, patch } of command.patches) {
+    const path = `users[${id}]`;
+    const found = find(draft, id);
+    if (found.kind !== 'alive') {
+      const text = found.kind === 'deleted' ? `the user ${id} was deleted` : `the user ${id} does not exist`;
+      problems.push(brokenCondition(command.ifRev, id, undefined) ?? problem('not_found', path, text));
+      continue;
+    }
+    const before = found.user;
+    const patched = applyPatch(before, patch, path);
+    if (Array.isArray(patched)) {
+      // What fits another revision may well not fit this one.
+      const broken = isForeign(command.actor, id) ? undefined : brokenCondition(command.ifRev, id, before);
+      problems.push(...(broken === undefined ? patched.map((wrong) => problem('input', wrong.path, wrong.message)) : [broken]));
+      continue;
+    }
+    const after = { ...patched, updated_at: now, rev: draft.nextSeq };
+    const broken = brokenBy(command, before, after);
+    problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
+    if (broken === undefined) claims.push({ path, before, after });
+    users.push(settle(draft, before, after));
+  }
+  problems.push(...checkNames(draft, claims));
+  refuseIfAny(command.problems, problems);
+  return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+function isForeign(actor: Actor, id: string): boolean {
+  return actor.kind === 'user' && actor.id !== id;
+}
+
+/**
+ * A record that would change and has not the revision that was named is refused for that alone: what else is wrong with it may be
+ * so because it is another one. A client hears nothing of the revisions of others.
+ */
+function brokenBy({ ifRev, actor }: UpsertCommand | PatchCommand, before: StoredUser | undefined, after: StoredUser): Problem | undefined {
+  if (ifRev?.has(after.id) !== true || isForeign(actor, after.id)) return undefined;
+  return before !== undefined && sameData(before, after) ? undefined : brokenCondition(ifRev, after.id, before);
+}
+
+/** What the rules say of the record without its name, and whether the caller may write it. */
+function checkWrite(
+  draft: Draft,
+  command: UpsertCommand | PatchCommand,
+  path: string,
+  before: StoredUser | undefined,
+  after: StoredUser,
+): Problem[] {
+  const { actor } = command;
+  // Each part was of a size that may be sent; together with what was there they may not be of one that may be kept.
+  const isPart = command.kind === 'patch' || command.mergeCustom === true;
+  const tooBig = isPart ? sizeProblem(before, after, actor.kind) : undefined;
+  const problems = tooBig === undefined ? [] : [problem('input', path, tooBig)];
+  problems.push(...checkFields(draft, path, before, after));
+  if (actor.kind === 'user') problems.push(...checkOwnRights(draft.app, path, actor.id, before, after));
+  return problems;
+}
+
+/** Stages the record unless nothing in it would change. */
+export function settle(draft: Draft, before: StoredUser | undefined, after: StoredUser): Settled {
+  if (before !== undefined && sameData(before, after)) return { user: before, change: 'unchanged' };
+  draft.stage({ t: 'user', event: before === undefined ? 'created' : 'updated', user: after });
+  return { user: after, change: before === undefined ? 'created' : 'updated' };
+}
+
+/** Equality of everything a caller can write. Order of custom keys does not matter. */
+export function sameData(a: StoredUser, b: StoredUser): boolean {
+  return (
+    a.name === b.name &&
+    a.image === b.image &&
+    a.role === b.role &&
+    a.language === b.language &&
+    (a.invisible ?? false) === (b.invisible ?? false) &&
+    a.revoke_tokens_issued_before === b.revoke_tokens_issued_before &&
+    jsonEquals(a.teams, b.teams) &&
+    jsonEquals(a.teams_role, b.teams_role) &&
+    jsonEquals(a.privacy_settings, b.privacy_settings) &&
+    jsonEquals(a.custom, b.custom)
+  );
+}
+
+/** The user after `input` replaced what it names. Keys in one fixed order and absent ones left out, so that records share few shapes and lie compact in memory. */
+export function recordOf(before: StoredUser | undefined, input: UserInput, now: Micros, rev: number): StoredUser {
+  const teamsRole = input.teams_role ?? before?.teams_role;
+  const language = input.language ?? before?.language;
+  const invisible = input.invisible ?? before?.invisible;
+  const privacy = input.privacy_settings ?? before?.privacy_settings;
+  const keptTeams = before?.teams ?? NO_TEAMS;
+  return {
+    id: input.id,
+    rev,
+    ...(input.name === undefined ? undefined : { name: input.name }),
+    ...(input.image === undefined ? undefined : { image: input.image }),
+    role: input.role ?? before?.role ?? DEFAULT_ROLE,
+    teams: input.teams === undefined || jsonEquals(input.teams, keptTeams) ? keptTeams : [...input.teams],
+    custom: input.custom,
+    created_at: before?.created_at ?? now,
+    updated_at: now,
+    ...(teamsRole === undefined ? undefined : { teams_role: { ...teamsRole } }),
+    ...(language === undefined ? undefined : { language }),
+    ...(invisible === undefined ? undefined : { invisible }),
+    ...(privacy === undefined ? undefined : { privacy_settings: privacy }),
+    ...(before === undefined ? undefined : serverFields(before)),
+  };
+}
+
+/** All users without a team share one empty list. */
+const NO_TEAMS: string[] = [];
+
+/** What no upsert touches. Most users have none of it. */
+function serverFields(user: StoredUser): Partial<StoredUser> | undefined {
+  let kept: Record<string, unknown> | undefined;
+  for (const field of SERVER_FIELDS) {
+    const value = user[field];
+    if (value === undefined) continue;
+    kept ??= {};
+    kept[field] = value;
+  }
+  return kept;
+}

@@ -1,0 +1,123 @@
+/** Endpoints about the application itself: settings, tasks, rate limits. */
+import Type from 'typebox';
+import { SettingsBody } from '../../../protocol/app/settings-body.ts';
+import { decodeSettings } from '../../../protocol/app/settings-request.ts';
+import { appIn, renderApp } from '../../../protocol/app/settings-view.ts';
+import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { clip } from '../../../protocol/base/explain.ts';
+import { checkHooks } from '../../../protocol/hooks/dead-letters.ts';
+import { type Task, TaskStatus } from '../../../protocol/log/documents.ts';
+import { timeIn } from '../../../protocol/users/answers.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { type QueryFields, queryFlag } from '../../../protocol/users/lifecycle.ts';
+import { timeOf } from '../../../protocol/users/render.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { PLATFORMS, type Platform } from '../rate-limits.ts';
+import { taskResult } from '../transfer/exports.ts';
+
+const Collisions = Type.Object({
+  total: Type.Integer(),
+  examples: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      team: Type.Optional(Type.String()),
+      user_ids: Type.Array(Type.String()),
+      users: Type.Integer(),
+    }),
+  ),
+});
+
+export const APP_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/app', (dialect) => ({
+    operation: 'GetApp',
+    method: 'GET',
+    access: 'server',
+    summary: 'The settings of the application',
+    answer: Type.Object({ app: appIn(dialect) }),
+    handle: ({ backend }) => ({ body: { app: renderApp(backend.directory.app, dialect) } }),
+  })),
+  ...inBothDialects('/app', (dialect) => ({
+    operation: 'UpdateApp',
+    method: 'PATCH',
+    access: 'server',
+    summary: 'Changes settings of the application',
+    body: SettingsBody,
+    answer: Type.Object({ collisions: Type.Optional(Collisions) }),
+    handle: async ({ backend, services, body, newId }) => {
+      const { enforce_unique_usernames: before } = backend.directory.app;
+      const command = decodeSettings(await body(), { dialect, newId });
+      checkHooks(command, backend.directory.app, services.hooks.allowPrivate);
+      const { seq, isReplay } = await backend.submit(command, 'live');
+      const { enforce_unique_usernames: scope = before } = command.set;
+      const isNew = scope !== before || (isReplay === true && command.set.enforce_unique_usernames !== undefined);
+      // Whoever makes names unique learns where they are not; from here on no new collision can arise.
+      if (scope === null || scope === 'no' || !isNew) return { body: {}, seq };
+      return { body: { collisions: await backend.nameCollisions(scope) }, seq };
+    },
+  })),
+  ...inBothDialects('/tasks/:id', (dialect) => ({
+    operation: 'GetTask',
+    method: 'GET',
+    access: 'server',
+    summary: 'How far a task is',
+    answer: Type.Object({
+      task_id: Type.String(),
+      status: TaskStatus,
+      created_at: timeIn(dialect),
+      updated_at: timeIn(dialect),
+      result: Type.Optional(Type.Object({}, { additionalProperties: true })),
+      error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
+    }),
+    handle: ({ backend, services, id }) => {
+      const task = backend.directory.docs.get('task', id);
+      if (task === undefined) throw new RosterError('not_found', `the task ${clip(id)} does not exist`);
+      const result = taskResult(task, services);
+      return { body: renderTask(result === undefined ? task : { ...task, result }, dialect) };
+    },
+  })),
+  ...inBothDialects('/rate_limits', () => ({
+    operation: 'GetRateLimits',
+    method: 'GET',
+    access: 'user',
+    summary: 'Limits of endpoints and what remains of them',
+    query: Type.Object({
+      ...Object.fromEntries(PLATFORMS.map((platform) => [platform, Type.Optional(Type.Boolean())])),
+      endpoints: Type.Optional(Type.String()),
+    }),
+    answer: Type.Record(
+      Type.String(),
+      Type.Record(Type.String(), Type.Object({ limit: Type.Integer(), remaining: Type.Integer(), reset: Type.Integer() })),
+    ),
+    handle: async ({ rateLimits, query }) => {
+      const endpoints = endpointNames(query.endpoints);
+      const wanted = wantedPlatforms(query);
+      const reports = await Promise.all(wanted.map(async (platform) => [platform, await rateLimits.report(platform, endpoints)] as const));
+      return { body: Object.fromEntries(reports) };
+    },
+  })),
+];
+
+function renderTask({ id, status, created_at, updated_at, result, error }: Task, dialect: Dialect): Record<string, unknown> {
+  const time = timeOf(dialect);
+  return {
+    task_id: id,
+    status,
+    created_at: time(created_at),
+    updated_at: time(updated_at),
+    ...(result === undefined ? undefined : { result }),
+    ...(error === undefined ? undefined : { error }),
+  };
+}
+
+/** A platform is wanted when its switch is on; all are when none is. */
+function wantedPlatforms(query: QueryFields): readonly Platform[] {
+  const wanted = PLATFORMS.filter((platform) => queryFlag(query, platform) === true);
+  return wanted.length > 0 ? wanted : PLATFORMS;
+}
+
+/** `endpoints=A,B`. The names need not be known to rosterd, only be names. */
+function endpointNames(text: string | undefined): string[] {
+  const names = (text ?? '').split(',').filter((name) => name !== '');
+  if (names.every((name) => /^[A-Za-z]{1,64}$/.test(name))) return names;
+  throw fieldErrors('input', [{ path: 'endpoints', message: 'must be names of endpoints with commas between them' }]);
+}

@@ -1,0 +1,121 @@
+/**
+ * Stand-ins for channels, which rosterd does not have: some client test suites cannot start without them. Served only when
+ * asked for (`compat.stubs`); nothing is stored, and every answer says what it is.
+ */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { clip } from '../../../protocol/base/explain.ts';
+import { toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
+import { timeIn } from '../../../protocol/users/answers.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { bodyObject, checked, presentFields } from '../../../protocol/users/upsert.ts';
+import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+
+const HEADERS = { 'X-Rosterd-Stub': '1' } as const;
+
+const AnyObject = Type.Object({}, { additionalProperties: true });
+
+const ChannelQueryBody = Type.Object({
+  /** What a client says about the channel. Only custom data would be kept by a real one. */
+  data: Type.Optional(AnyObject),
+  state: Type.Optional(Type.Boolean()),
+  watch: Type.Optional(Type.Boolean()),
+  presence: Type.Optional(Type.Boolean()),
+});
+const queryCheck = Compile(ChannelQueryBody);
+
+function channelIn(dialect: Dialect) {
+  return Type.Object({
+    id: Type.String(),
+    type: Type.String(),
+    cid: Type.String(),
+    created_at: timeIn(dialect),
+    updated_at: timeIn(dialect),
+    disabled: Type.Boolean(),
+    frozen: Type.Boolean(),
+    member_count: Type.Integer(),
+    ...(dialect === 'v2' ? { custom: AnyObject } : {}),
+  });
+}
+
+const Empty = Type.Array(Type.Unknown(), { maxItems: 0 });
+
+export const STUB_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects({ v1: '/channeltypes', v2: '/chat/channeltypes' }, () => ({
+    operation: 'ListChannelTypes',
+    method: 'GET',
+    access: 'server',
+    summary: 'Stand-in: there are no channel types',
+    isStub: true,
+    answer: Type.Object({ channel_types: Type.Object({}) }),
+    handle: () => stub({ channel_types: {} }),
+  })),
+  ...inBothDialects({ v1: '/channels/:type/:id/query', v2: '/chat/channels/:type/:id/query' }, (dialect) => ({
+    operation: 'GetOrCreateChannel',
+    method: 'POST',
+    access: 'user',
+    summary: 'Stand-in: an empty channel of that name, which is not kept',
+    isStub: true,
+    body: ChannelQueryBody,
+    answer: Type.Object({
+      channel: channelIn(dialect),
+      members: Empty,
+      messages: Empty,
+      pinned_messages: Empty,
+      watcher_count: Type.Integer(),
+    }),
+    handle: async (call) => {
+      refuseAnonymous(call);
+      // PHP writes an empty map as `[]`.
+      const { data, ...rest } = presentFields(bodyObject(await call.body()));
+      checked(queryCheck, data === undefined ? rest : { ...rest, data: Array.isArray(data) && data.length === 0 ? {} : data });
+      const answer = { channel: channel(call, dialect), members: [], messages: [], pinned_messages: [], watcher_count: 0 };
+      return { ...stub(answer), status: 201 };
+    },
+  })),
+  ...inBothDialects({ v1: '/channels/:type/:id', v2: '/chat/channels/:type/:id' }, (dialect) => ({
+    operation: 'DeleteChannel',
+    method: 'DELETE',
+    access: 'server',
+    summary: 'Stand-in: nothing is there to be deleted',
+    isStub: true,
+    answer: Type.Object({ channel: channelIn(dialect) }),
+    handle: (call) => stub({ channel: channel(call, dialect) }),
+  })),
+];
+
+function stub(body: Answer['body']): Answer {
+  return { body, headers: HEADERS };
+}
+
+function refuseAnonymous({ caller }: Call): void {
+  if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous user cannot create channels');
+}
+
+/** The published form of a channel's id; its type has no `!`. */
+const CHANNEL_ID = /^[\w!-]{1,64}$/;
+const CHANNEL_TYPE = /^[\w-]{1,64}$/;
+
+function channel({ params, services }: Call, dialect: Dialect): Record<string, unknown> {
+  const { type = '', id = '' } = params;
+  for (const [path, value, form] of [
+    ['type', type, CHANNEL_TYPE],
+    ['id', id, CHANNEL_ID],
+  ] as const) {
+    if (!form.test(value)) throw fieldErrors('input', [{ path, message: `"${clip(value)}" must match ${form.source}` }]);
+  }
+  const micros = services.nowMs() * 1_000;
+  const now = dialect === 'v1' ? toRfc3339(micros) : toNanos(micros);
+  return {
+    id,
+    type,
+    cid: `${type}:${id}`,
+    created_at: now,
+    updated_at: now,
+    disabled: false,
+    frozen: false,
+    member_count: 0,
+    ...(dialect === 'v2' ? { custom: {} } : undefined),
+  };
+}

@@ -1,0 +1,323 @@
+/**
+ * The description of the API (OpenAPI 3.1), made from the rows of the route table: the schemas in it are the ones that
+ * validate requests, and the ones that tests hold every answer against, so it cannot say anything else than what is done.
+ */
+import type { TSchema } from 'typebox';
+import { ERRORS, type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
+import { isObject } from '../../../protocol/base/json.ts';
+import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
+import { AnswerDuration, ChatErrorAnswer, FeedsErrorAnswer } from '../../../protocol/users/answers.ts';
+import type { Access, Endpoint, RouteDialect } from '../http/endpoint.ts';
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Of what is described, not of the program: its first number changes when a client would have to. */
+const VERSION = '1.0.0';
+const JSON_TYPE = 'application/json';
+const BINARY_TYPE = 'application/octet-stream';
+
+const TAGS: Readonly<Record<RouteDialect, { readonly name: string; readonly description: string }>> = {
+  v1: { name: 'chat v1', description: 'Custom data at the top level of a user; times in RFC 3339.' },
+  v2: { name: 'chat v2', description: 'Custom data in `custom`; times in requests in RFC 3339, in answers as integer nanoseconds.' },
+  feeds: { name: 'feeds', description: 'Everything about a user in `data`; errors of its own.' },
+};
+
+/** The whole document. What it says of errors is the closed list, of everything else the rows. */
+export function describeApi(endpoints: readonly Endpoint[]): JsonSchema {
+  const schemas = new Map<string, JsonSchema>();
+  const paths = new Map<string, Map<string, JsonSchema>>();
+  const ids = operationIds(endpoints);
+  for (const endpoint of endpoints) {
+    const path = pathTemplate(endpoint.path);
+    const item = paths.get(path) ?? new Map<string, JsonSchema>();
+    item.set(endpoint.method.toLowerCase(), operation(endpoint, ids.get(endpoint) ?? '', schemas));
+    paths.set(path, item);
+  }
+  const errors = { ChatError: plainSchema(ChatErrorAnswer), FeedsError: plainSchema(FeedsErrorAnswer) };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'rosterd',
+      version: VERSION,
+      description: [
+        'A user directory in three dialects over one record.',
+        'A field that is null, and a text that is empty, count as not sent unless the description of an operation says otherwise;',
+        'an empty list is understood where an object is expected.',
+      ].join(' '),
+    },
+    tags: Object.values(TAGS),
+    paths: Object.fromEntries([...paths].map(([path, item]) => [path, Object.fromEntries(item)])),
+    components: {
+      schemas: { ...Object.fromEntries(schemas), ...errors },
+      responses: errorResponses(),
+      headers: HEADERS,
+      securitySchemes: SECURITY_SCHEMES,
+    },
+  };
+}
+
+/** `v2_UpdateUsers`. An operation that has several paths in one dialect has its number behind the name. */
+function operationIds(endpoints: readonly Endpoint[]): ReadonlyMap<Endpoint, string> {
+  const seen = new Map<string, number>();
+  return new Map(
+    endpoints.map((endpoint) => {
+      const name = `${endpoint.dialect}_${endpoint.operation}`;
+      const count = (seen.get(name) ?? 0) + 1;
+      seen.set(name, count);
+      return [endpoint, count === 1 ? name : `${name}_${count}`];
+    }),
+  );
+}
+
+/** `/users/:id` → `/users/{id}`. */
+function pathTemplate(path: string): string {
+  return path.replaceAll(/:([A-Za-z_]\w*)/g, '{$1}');
+}
+
+function operation(endpoint: Endpoint, operationId: string, schemas: Map<string, JsonSchema>): JsonSchema {
+  const { method, dialect, access, summary, body, isBinary } = endpoint;
+  const hasBinaryBody = isBinary === true && method !== 'GET';
+  const hoisted = (schema: JsonSchema): JsonSchema => hoist(schema, schemas);
+  return {
+    operationId,
+    tags: [TAGS[dialect].name],
+    summary,
+    description: ACCESS[access],
+    parameters: [...pathParameters(endpoint.path), ...queryParameters(endpoint), ...headerParameters(endpoint)],
+    ...(hasBinaryBody ? { requestBody: { required: true, content: { [BINARY_TYPE]: {} } } } : undefined),
+    ...(body !== undefined && !hasBinaryBody
+      ? {
+          requestBody: {
+            required: isRequired(plainSchema(body)),
+            content: { [JSON_TYPE]: { schema: hoisted(plainSchema(body)) } },
+          },
+        }
+      : undefined),
+    responses: { ...successes(endpoint, hoisted), ...refusals(endpoint) },
+    security: SECURITY[access],
+  };
+}
+
+function isRequired({ required }: JsonSchema): boolean {
+  return Array.isArray(required) && required.length > 0;
+}
+
+function pathParameters(path: string): JsonSchema[] {
+  return [...path.matchAll(/:([A-Za-z_]\w*)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string', minLength: 1 },
+  }));
+}
+
+/** An object in the query travels as one JSON text. */
+function queryParameters({ query }: Endpoint): JsonSchema[] {
+  if (query === undefined) return [];
+  const { properties, required } = plainSchema(query);
+  const needed = new Set(Array.isArray(required) ? required : []);
+  return Object.entries(isObject(properties) ? properties : {}).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: needed.has(name),
+    ...(isObject(schema) && schema.type === 'object' ? { content: { [JSON_TYPE]: { schema } } } : { schema }),
+  }));
+}
+
+/** Whether a repeated request can be told from a new one. */
+function isKeyed({ method, access }: Endpoint): boolean {
+  return method !== 'GET' && access !== 'signed';
+}
+
+function headerParameters(endpoint: Endpoint): JsonSchema[] {
+  const given = [
+    ...(isKeyed(endpoint)
+      ? [['Idempotency-Key', 'A request that is sent again with the same key is not carried out again, and answered as before.']]
+      : []),
+    ...(endpoint.isConditional === true
+      ? [
+          ['If-Match', 'The revision that the one user of the request must have: `"12"`; `*`: there must be such a user.'],
+          ['If-None-Match', '`*`: there must be no such user.'],
+        ]
+      : []),
+  ];
+  return given.map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
+}
+
+/** Statuses that a success may have: what creates answers 201, where it did create something. */
+export function successStatuses({ method, isPlain, isBinary }: Endpoint): readonly number[] {
+  const mayCreate = method === 'POST' || method === 'PUT';
+  return mayCreate && isPlain !== true && isBinary !== true ? [200, 201] : [200];
+}
+
+function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSchema): JsonSchema {
+  const isFile = endpoint.isBinary === true && endpoint.method === 'GET';
+  const names = [
+    'X-RateLimit-Limit',
+    'X-RateLimit-Remaining',
+    'X-RateLimit-Reset',
+    ...(endpoint.method === 'GET' ? [] : [POSITION]),
+    ...(isKeyed(endpoint) ? [REPLAYED] : []),
+    ...(endpoint.isConditional === true ? [TAG] : []),
+  ];
+  const response = {
+    description: endpoint.summary,
+    headers: headerRefs(names),
+    content: isFile ? { [BINARY_TYPE]: {} } : { [JSON_TYPE]: { schema: hoisted(answerSchema(endpoint)) } },
+  };
+  return Object.fromEntries(successStatuses(endpoint).map((status) => [String(status), response]));
+}
+
+/** What the body of a success looks like, as plain JSON schema: the answer of the row, and `duration`. */
+export function answerSchema({ answer, isPlain }: Endpoint): JsonSchema {
+  const schema = plainSchema(answer);
+  return isPlain === true ? schema : withDuration(schema);
+}
+
+/** The name is left out: with `duration` it is another schema. */
+function withDuration({ title: _, ...schema }: JsonSchema): JsonSchema {
+  const { properties, required, anyOf } = schema;
+  if (Array.isArray(anyOf)) return { ...schema, anyOf: anyOf.map(withDuration) };
+  return {
+    ...schema,
+    properties: { ...(isObject(properties) ? properties : undefined), duration: plainSchema(AnswerDuration) },
+    required: [...(Array.isArray(required) ? required : []), 'duration'],
+  };
+}
+
+/** A schema as other programs read it: without the marks of the library, and maps written the usual way. */
+export function plainSchema(schema: TSchema): JsonSchema {
+  const plain: unknown = JSON.parse(JSON.stringify(schema));
+  const mended = mapsMended(plain);
+  return isObject(mended) ? mended : {};
+}
+
+const ANY_KEY = '^.*$';
+
+function mapsMended(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(mapsMended);
+  if (!isObject(schema)) return schema;
+  const { patternProperties, ...rest } = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, mapsMended(value)]));
+  if (patternProperties === undefined) return rest;
+  const values = isObject(patternProperties) ? patternProperties[ANY_KEY] : undefined;
+  return values === undefined ? { ...rest, patternProperties } : { ...rest, additionalProperties: values };
+}
+
+/** Puts every schema with a title into `schemas`, and a reference in its place. Throws when a title stands for two different ones. */
+export function hoist(schema: JsonSchema, schemas: Map<string, JsonSchema>): JsonSchema {
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, hoistInside(value, schemas)]));
+  const { title } = inner;
+  if (typeof title !== 'string') return inner;
+  const known = schemas.get(title);
+  if (known !== undefined && JSON.stringify(known) !== JSON.stringify(inner)) throw new Error(`two different schemas are called ${title}`);
+  schemas.set(title, inner);
+  return { $ref: `#/components/schemas/${title}` };
+}
+
+function hoistInside(value: unknown, schemas: Map<string, JsonSchema>): unknown {
+  if (Array.isArray(value)) return value.map((item) => hoistInside(item, schemas));
+  return isObject(value) ? hoist(value, schemas) : value;
+}
+
+const POSITION = 'X-Rosterd-Position';
+const RETRY = 'Retry-After';
+const REPLAYED = 'Idempotency-Replayed';
+const TAG = 'ETag';
+
+const HEADERS: Readonly<Record<string, JsonSchema>> = {
+  'X-RateLimit-Limit': { description: 'Requests allowed in a minute.', schema: { type: 'integer' } },
+  'X-RateLimit-Remaining': { description: 'Requests that remain of them.', schema: { type: 'integer' } },
+  'X-RateLimit-Reset': { description: 'When the minute is over, unix seconds.', schema: { type: 'integer' } },
+  [RETRY]: { description: 'Seconds to wait.', schema: { type: 'integer' } },
+  [REPLAYED]: { description: '`true` where the request was carried out before, and not now.', schema: { type: 'string' } },
+  [TAG]: { description: 'Revision of the user, where the answer is about one: `"12"`.', schema: { type: 'string' } },
+  [POSITION]: { description: 'Where in the log the change is: `<epoch>:<seq>`.', schema: { type: 'string' } },
+};
+
+function headerRefs(names: readonly string[]): JsonSchema {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+}
+
+const SECURITY_SCHEMES: JsonSchema = {
+  api_key: { type: 'apiKey', in: 'query', name: 'api_key' },
+  token: { type: 'apiKey', in: 'header', name: 'Authorization', description: 'A JWT (HS256), with or without `Bearer ` before it.' },
+  auth_type: { type: 'apiKey', in: 'header', name: 'Stream-Auth-Type', description: '`jwt`, which is also what a missing one means.' },
+  signature: { type: 'apiKey', in: 'query', name: 'sig', description: 'Part of a URL that another answer gave, with `exp`.' },
+};
+
+const WITH_TOKEN = [
+  { api_key: [], token: [], auth_type: [] },
+  { api_key: [], token: [] },
+];
+
+const SECURITY: Readonly<Record<Access, readonly JsonSchema[]>> = {
+  server: WITH_TOKEN,
+  user: WITH_TOKEN,
+  guest: [...WITH_TOKEN, { api_key: [] }],
+  signed: [{ signature: [] }],
+  open: [],
+};
+
+const ACCESS: Readonly<Record<Access, string>> = {
+  server: 'Needs a server token.',
+  user: 'A server token acts for anyone, a user token for its own user.',
+  guest: 'Works without a token, too.',
+  signed: 'The URL is signed and works without a token while it is valid.',
+  open: 'Needs no key and no token.',
+};
+
+/** Refusals by what they are about, so that an operation lists those that it can answer with. */
+const EVERYWHERE = ['input', 'not_found', 'rate_limit', 'headers_too_big', 'timeout', 'unavailable', 'internal'] as const;
+const OF_TOKENS = ['api_key', 'auth', 'token_expired', 'token_not_yet', 'token_iat', 'token_signature', 'not_allowed'] as const;
+
+function kindsOf(endpoint: Endpoint): readonly ErrorKind[] {
+  const { access, method, body, isBinary, isConditional } = endpoint;
+  return [
+    ...EVERYWHERE,
+    ...(access === 'open' ? [] : access === 'signed' ? (['not_allowed'] as const) : OF_TOKENS),
+    ...(body !== undefined || isBinary === true ? (['too_big'] as const) : []),
+    ...(method === 'POST' ? (['conflict', 'duplicate_username'] as const) : []),
+    ...(isConditional === true ? (['precondition'] as const) : []),
+    ...(isKeyed(endpoint) ? (['key_reused'] as const) : []),
+  ];
+}
+
+type Family = 'chat' | 'feeds';
+
+function specOf(kind: ErrorKind, family: Family): { readonly code: number; readonly status: number } {
+  if (family === 'chat') return ERRORS[kind];
+  const { code, status_code: status } = renderFeedsError(new RosterError(kind), '');
+  return { code, status };
+}
+
+function refusals(endpoint: Endpoint): JsonSchema {
+  const family = endpoint.dialect === 'feeds' ? 'feeds' : 'chat';
+  const statuses = new Set(kindsOf(endpoint).map((kind) => specOf(kind, family).status));
+  return Object.fromEntries([...statuses].sort().map((status) => [String(status), { $ref: `#/components/responses/${family}_${status}` }]));
+}
+
+function errorResponses(): JsonSchema {
+  const byName = new Map<string, { readonly family: Family; readonly status: number; readonly lines: string[] }>();
+  for (const family of ['chat', 'feeds'] as const) {
+    // The keys of a literal are its kinds, and nothing else.
+    for (const kind of Object.keys(ERRORS) as ErrorKind[]) {
+      // No operation of that dialect takes a condition.
+      if (kind === 'precondition' && family === 'feeds') continue;
+      const { code, status } = specOf(kind, family);
+      const name = `${family}_${status}`;
+      const known = byName.get(name) ?? { family, status, lines: [] };
+      known.lines.push(`code ${code}: ${ERRORS[kind].text}`);
+      byName.set(name, known);
+    }
+  }
+  return Object.fromEntries(
+    [...byName].map(([name, { family, status, lines }]) => [
+      name,
+      {
+        description: [...new Set(lines)].join('; '),
+        headers: headerRefs([...Object.keys(HEADERS).filter((key) => key.startsWith('X-RateLimit')), ...(status === 429 ? [RETRY] : [])]),
+        content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${family === 'chat' ? 'ChatError' : 'FeedsError'}` } } },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * Who may do what in the feeds dialect. A server's token may be limited to a resource, an action and a feed; a user's token
+ * reads what is not behind the wall of another team, and writes what is the user's own.
+ */
+
+import { isInSight } from '../../../protocol/access/tenancy.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Caller, Scope } from '../../../protocol/base/tokens.ts';
+import type { FeedName } from '../../../protocol/feeds/feed-name.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Call } from '../http/endpoint.ts';
+
+export interface Right {
+  readonly resource: 'users' | 'feed' | 'follower' | 'activities';
+  readonly action: 'read' | 'write' | 'delete';
+  /** Where the resource is one feed. Everything else takes a token that is good for every feed. */
+  readonly feed?: FeedName;
+  /** The user whose own it is. A client that writes must be it; without one, only servers write. */
+  readonly owner?: string;
+}
+
+/** Throws RosterError `not_allowed`. */
+export function allow(caller: Caller, right: Right): void {
+  switch (caller.kind) {
+    case 'server':
+      if (caller.scope !== undefined) checkScope(caller.scope, right);
+      return;
+    case 'user':
+      if (right.action === 'read' || right.owner === caller.id) return;
+      throw new RosterError('not_allowed', `the user ${caller.id} may ${right.action} only its own ${right.resource}`);
+    case 'anonymous':
+      throw new RosterError('not_allowed', 'an anonymous user cannot do this');
+  }
+}
+
+/** The user, when there is one and the caller may know of it. */
+export function userInSight({ backend: { directory }, caller }: Pick<Call, 'backend' | 'caller'>, id: string): StoredUser | undefined {
+  const user = directory.user(id);
+  if (user === undefined || caller.kind !== 'user') return user;
+  // A user that is not there yet has no team.
+  const viewer = directory.user(caller.id) ?? { id: caller.id, teams: [] };
+  return isInSight(directory.app, viewer, user) ? user : undefined;
+}
+
+/** Whether the caller may know of what is in a feed (`user:ann`): of a user's feeds, when it may know of the user. */
+export function isFeedInSight(call: Pick<Call, 'backend' | 'caller'>, feed: string): boolean {
+  const owner = feed.slice(feed.indexOf(':') + 1);
+  return call.backend.directory.user(owner) === undefined || userInSight(call, owner) !== undefined;
+}
+
+function checkScope({ resource, action, feedId }: Scope, right: Right): void {
+  const { feed } = right;
+  // A token for one feed may have been given to a client, so it opens nothing that belongs to no feed.
+  const wantedFeed = feed === undefined ? '*' : `${feed.slug}${feed.id}`;
+  if (covers(resource, right.resource) && covers(action, right.action) && covers(feedId, wantedFeed)) return;
+  const place = feed === undefined ? 'all feeds' : `the feed ${feed.text}`;
+  throw new RosterError('not_allowed', `the token is not good for ${right.resource}, ${right.action}, ${place}`);
+}
+
+/** A claim is `*`, one name, or names with commas between them. */
+function covers(claim: string, wanted: string): boolean {
+  return claim === '*' || claim.split(',').includes(wanted);
+}

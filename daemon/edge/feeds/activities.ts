@@ -1,0 +1,168 @@
+/** The feed surface that users need: activities are added, read back with the users they refer to, and removed. */
+import Type from 'typebox';
+import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import {
+  ActivitiesBody,
+  ActivityAnswer,
+  type ActivityInput,
+  decodeActivities,
+  renderActivity,
+} from '../../../protocol/feeds/activities.ts';
+import { type FeedName, feedName } from '../../../protocol/feeds/feed-name.ts';
+import { ActivitiesQuery, decodeActivityNames, decodeFeedPage, FeedQuery } from '../../../protocol/feeds/queries.ts';
+import type { Activity } from '../../../protocol/log/documents.ts';
+import { queryFlag } from '../../../protocol/users/lifecycle.ts';
+import type { Answer, Call, Endpoint, Services } from '../http/endpoint.ts';
+import { laneOf } from '../http/endpoint.ts';
+import { lost } from '../http/request-backend.ts';
+import { allow, isFeedInSight } from './access.ts';
+import { ActivityIds, foreignActivityId } from './activity-ids.ts';
+import { enricher } from './enrich.ts';
+
+export const FEEDS_ACTIVITY_ROUTES: readonly Endpoint[] = [
+  {
+    operation: 'FeedsAddActivities',
+    method: 'POST',
+    path: '/api/v1.0/feed/:slug/:id',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Adds one activity, or `activities`, to a feed; one with the same foreign_id and time is replaced',
+    body: ActivitiesBody,
+    answer: Type.Union([ActivityAnswer, Type.Object({ activities: Type.Array(ActivityAnswer) })]),
+    handle: addActivities,
+  },
+  ...bothReadings('/feed/:slug/:id', (path, isEnriched) => ({
+    operation: 'FeedsGetFeed',
+    method: 'GET',
+    path,
+    dialect: 'feeds',
+    access: 'user',
+    summary: `A page of a feed, newest first${isEnriched ? ', with users in place of references to them' : ''}`,
+    query: FeedQuery,
+    answer: Type.Object({ results: Type.Array(ActivityAnswer), next: Type.String() }),
+    handle: (call) => feedPage(call, isEnriched),
+  })),
+  ...bothReadings('/activities', (path, isEnriched) => ({
+    operation: 'FeedsGetActivities',
+    method: 'GET',
+    path,
+    dialect: 'feeds',
+    access: 'user',
+    summary: `Activities by id, or by foreign id and time${isEnriched ? ', with users in place of references to them' : ''}`,
+    query: ActivitiesQuery,
+    answer: Type.Object({ results: Type.Array(ActivityAnswer) }),
+    handle: (call) => activitiesByName(call, isEnriched),
+  })),
+  {
+    operation: 'FeedsRemoveActivity',
+    method: 'DELETE',
+    path: '/api/v1.0/feed/:slug/:id/:activity_id',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Removes an activity by its id, or with foreign_id=1 all with that foreign id; one that is not there is no error',
+    query: Type.Object({ foreign_id: Type.Optional(Type.Boolean()) }),
+    answer: Type.Object({ removed: Type.String() }),
+    handle: removeActivity,
+  },
+];
+
+function bothReadings(path: string, make: (path: string, isEnriched: boolean) => Endpoint): readonly Endpoint[] {
+  return [make(`/api/v1.0${path}`, false), make(`/api/v1.0/enrich${path}`, true)];
+}
+
+export function feedOf({ params }: Call): FeedName {
+  return feedName(params.slug ?? '', params.id ?? '');
+}
+
+const idMakers = new WeakMap<Services, ActivityIds>();
+
+/** One for each running server: its times only grow. */
+function activityIds(services: Services): ActivityIds {
+  const known = idMakers.get(services) ?? new ActivityIds();
+  idMakers.set(services, known);
+  return known;
+}
+
+async function addActivities(call: Call): Promise<Answer> {
+  const { backend, caller, services } = call;
+  const feed = feedOf(call);
+  allow(caller, { resource: 'feed', action: 'write', feed, owner: feed.id });
+  const actor = caller.kind === 'user' ? `SU:${caller.id}` : undefined;
+  const { activities: inputs, isMany } = decodeActivities(await call.body(), actor);
+  if (caller.kind === 'user') checkOwnTargets(inputs, caller.id);
+  const ids = activityIds(services);
+  const activities = inputs.map((input) => newActivity(input, feed.text, ids, services.nowMs()));
+  const command = { kind: 'activity-add' as const, activities, ...(actor === undefined ? undefined : { actor }) };
+  const outcome = await backend.submit(command, laneOf(caller, activities.length));
+  const added = (outcome.docs ?? []).map(({ kind, doc }) => {
+    if (kind === 'activity' && doc !== null) return renderActivity(doc, feed.text);
+    throw lost(outcome, 'an activity was not added');
+  });
+  return { status: 201, body: isMany ? { activities: added } : { ...added[0] }, seq: outcome.seq };
+}
+
+function newActivity({ foreignId, time: sentTime, to, data }: ActivityInput, feed: string, ids: ActivityIds, nowMs: number): Activity {
+  const time = sentTime ?? ids.nextTime(nowMs);
+  return {
+    id: ids.make(time, foreignId),
+    feeds: [...new Set([feed, ...to])],
+    origin: feed,
+    ...(foreignId === undefined ? undefined : { foreign_id: foreignId }),
+    time,
+    data,
+  };
+}
+
+/** What a client may not write to directly, it may not reach through `to` either. */
+function checkOwnTargets(inputs: readonly ActivityInput[], ownId: string): void {
+  const foreign = inputs.flatMap(({ to }) => to.filter((target) => !target.endsWith(`:${ownId}`)));
+  if (foreign[0] === undefined) return;
+  throw fieldErrors('not_allowed', [{ path: 'to', message: `${foreign[0]} is not a feed of the user ${ownId}` }]);
+}
+
+function feedPage(call: Call, isEnriched: boolean): Answer {
+  const { backend, caller, query } = call;
+  const feed = feedOf(call);
+  allow(caller, { resource: 'feed', action: 'read', feed });
+  const page = decodeFeedPage(query);
+  // One more than asked for tells whether there is another page.
+  const wanted = { ...page, limit: page.limit + 1 };
+  const found = isFeedInSight(call, feed.text) ? backend.directory.docs.newest('activity', feed.text, wanted) : [];
+  const activities = found.slice(0, page.limit);
+  const replace = isEnriched ? enricher(call) : undefined;
+  const last = found.length > activities.length ? activities.at(-1) : undefined;
+  const path = `/api/v1.0/${isEnriched ? 'enrich/' : ''}feed/${feed.slug}/${feed.id}/`;
+  return {
+    body: {
+      results: activities.map((activity) => renderActivity(activity, feed.text, replace)),
+      next: last === undefined ? '' : `${path}?id_lt=${last.id}&limit=${page.limit}`,
+    },
+  };
+}
+
+function activitiesByName(call: Call, isEnriched: boolean): Answer {
+  const { backend, caller, query } = call;
+  allow(caller, { resource: 'activities', action: 'read' });
+  const names = decodeActivityNames(query);
+  const ids = names.by === 'id' ? names.ids : names.pairs.map(({ foreignId, time }) => foreignActivityId(time, foreignId));
+  const found = [...new Set(ids)].flatMap((id) => backend.directory.docs.get('activity', id) ?? []);
+  const activities = found.filter(({ origin }) => isFeedInSight(call, origin));
+  const replace = isEnriched ? enricher(call) : undefined;
+  return { body: { results: activities.map((activity) => renderActivity(activity, activity.origin, replace)) } };
+}
+
+async function removeActivity(call: Call): Promise<Answer> {
+  const { backend, caller, params, query } = call;
+  const feed = feedOf(call);
+  allow(caller, { resource: 'feed', action: 'delete', feed, owner: feed.id });
+  const removed = params.activity_id ?? '';
+  if (queryFlag(query, 'foreign_id') !== true) {
+    const { seq } = await backend.submit({ kind: 'activity-remove', feed: feed.text, by: { id: removed.toLowerCase() } }, 'live');
+    return { body: { removed }, seq };
+  }
+  for (;;) {
+    const { docs = [], seq } = await backend.submit({ kind: 'activity-remove', feed: feed.text, by: { foreignId: removed } }, 'live');
+    if (docs.length < LIMITS.activitiesPerRequest) return { body: { removed }, seq };
+  }
+}

@@ -1,0 +1,65 @@
+/** Who follows whom. It is counted and nothing else: activities are not copied to the feeds of followers. */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { parseFeedName } from '../../../protocol/feeds/feed-name.ts';
+import type { DocChange } from '../../../protocol/log/documents.ts';
+import { bodyObject, checked } from '../../../protocol/users/upsert.ts';
+import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import { allow } from './access.ts';
+import { feedOf } from './activities.ts';
+
+/** Clients send more, about what to copy; nothing is copied. */
+const FollowBody = Type.Object({ target: Type.String() });
+const bodyCheck = Compile(FollowBody);
+
+/** The same endpoints have two names among the published clients. */
+export const FEEDS_FOLLOW_ROUTES: readonly Endpoint[] = ['follows', 'following'].flatMap((name): Endpoint[] => [
+  {
+    operation: 'FeedsFollow',
+    method: 'POST',
+    path: `/api/v1.0/feed/:slug/:id/${name}`,
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Makes a feed follow another; one that follows it already still does',
+    body: FollowBody,
+    answer: Type.Object({}),
+    handle: follow,
+  },
+  {
+    operation: 'FeedsUnfollow',
+    method: 'DELETE',
+    path: `/api/v1.0/feed/:slug/:id/${name}/:target`,
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Ends that; where there is nothing to end, it is no error',
+    answer: Type.Object({}),
+    handle: unfollow,
+  },
+]);
+
+async function follow(call: Call): Promise<Answer> {
+  const source = feedOf(call);
+  allow(call.caller, { resource: 'follower', action: 'write', feed: source, owner: source.id });
+  const target = parseFeedName(checked(bodyCheck, bodyObject(await call.body())).target, 'target');
+  if (target.text === source.text) throw fieldErrors('input', [{ path: 'target', message: 'a feed cannot follow itself' }]);
+  const id = `${source.text}>${target.text}`;
+  if (call.backend.directory.docs.get('follow', id) !== undefined) return await write(call, [], 201);
+  const created_at = Math.floor(call.services.nowMs() * 1000);
+  return await write(call, [{ kind: 'follow', id, doc: { source: source.text, target: target.text, created_at } }], 201);
+}
+
+async function unfollow(call: Call): Promise<Answer> {
+  const source = feedOf(call);
+  allow(call.caller, { resource: 'follower', action: 'delete', feed: source, owner: source.id });
+  const target = parseFeedName(call.params.target ?? '', 'target');
+  const id = `${source.text}>${target.text}`;
+  const isFollowed = call.backend.directory.docs.get('follow', id) !== undefined;
+  return await write(call, isFollowed ? [{ kind: 'follow', id, doc: null }] : [], 200);
+}
+
+/** No change is submitted, too: a request that is repeated does nothing the second time, whatever happened in between. */
+async function write({ backend }: Call, changes: readonly DocChange[], status: 200 | 201): Promise<Answer> {
+  const { seq } = await backend.submit({ kind: 'docs', changes }, 'live');
+  return { status, body: {}, seq };
+}

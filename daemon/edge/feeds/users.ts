@@ -1,0 +1,171 @@
+/** Users of the feeds dialect, one and many: the same records as in the chat dialects, under other rules for their ids. */
+import Type from 'typebox';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import {
+  decodeFeedsUser,
+  decodeFeedsUserData,
+  decodeFeedsUsers,
+  decodeIds,
+  FeedsProfileAnswer,
+  FeedsUserAnswer,
+  FeedsUserBody,
+  FeedsUserDataBody,
+  FeedsUserIn,
+  FeedsUsersBody,
+  feedsId,
+  renderFeedsUser,
+} from '../../../protocol/feeds/users.ts';
+import type { Outcome, UpsertCommand } from '../../../protocol/log/command.ts';
+import { queryFlag } from '../../../protocol/users/lifecycle.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { type Answer, actorOf, type Call, type Endpoint, laneOf } from '../http/endpoint.ts';
+import { onlyUser, refuseGone } from '../http/request-backend.ts';
+import { allow, userInSight } from './access.ts';
+
+const IdsQuery = Type.Object({ ids: Type.String({ description: 'up to 100 ids with commas between them' }) });
+
+export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
+  {
+    operation: 'FeedsCreateUser',
+    method: 'POST',
+    path: '/api/v1.0/user',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Creates a user, also under the id of a deleted one; with get_or_create, one that exists is answered as it is',
+    query: Type.Object({ get_or_create: Type.Optional(Type.Boolean()) }),
+    body: FeedsUserBody,
+    answer: FeedsUserAnswer,
+    handle: async (call) => {
+      const input = decodeFeedsUser(await call.body());
+      allow(call.caller, { resource: 'users', action: 'write', owner: input.id });
+      const existing = queryFlag(call.query, 'get_or_create') === true ? 'keep' : 'refuse';
+      return oneUser(await upsert(call, { users: [input], existing, reuseDeleted: mayReuse(call) }));
+    },
+  },
+  {
+    operation: 'FeedsGetUser',
+    method: 'GET',
+    path: '/api/v1.0/user/:id',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'A user, on demand with the counts of who follows and is followed',
+    query: Type.Object({ with_follow_counts: Type.Optional(Type.Boolean()) }),
+    answer: FeedsProfileAnswer,
+    handle: (call) => {
+      allow(call.caller, { resource: 'users', action: 'read' });
+      const user = existing(call, feedsId(call.id, 'id'));
+      const counts = queryFlag(call.query, 'with_follow_counts') === true ? followCounts(call, user.id) : undefined;
+      return { body: { ...renderFeedsUser(user), ...counts } };
+    },
+  },
+  {
+    operation: 'FeedsUpdateUser',
+    method: 'PUT',
+    path: '/api/v1.0/user/:id',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Replaces the data of a user that exists',
+    body: FeedsUserDataBody,
+    answer: FeedsUserAnswer,
+    handle: async (call) => {
+      allow(call.caller, { resource: 'users', action: 'write', owner: feedsId(call.id, 'id') });
+      const input = decodeFeedsUserData(call.id, await call.body());
+      return oneUser(await upsert(call, { users: [input], existing: 'replace', missing: 'refuse' }));
+    },
+  },
+  {
+    operation: 'FeedsDeleteUser',
+    method: 'DELETE',
+    path: '/api/v1.0/user/:id',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Deletes a user for good; references to it read as missing',
+    answer: Type.Object({}),
+    handle: async (call) => {
+      allow(call.caller, { resource: 'users', action: 'delete', owner: feedsId(call.id, 'id') });
+      if (!call.isRepeat()) existing(call, call.id);
+      const { seq } = await call.backend.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: {} }, 'live');
+      return { body: {}, seq };
+    },
+  },
+  {
+    operation: 'FeedsCreateUsers',
+    method: 'POST',
+    path: '/api/v1.0/users',
+    dialect: 'feeds',
+    access: 'server',
+    summary: 'Creates many users; those that exist stay as they are, or are replaced with override',
+    body: FeedsUsersBody,
+    answer: Type.Object({ created_users: Type.Array(FeedsUserIn) }),
+    handle: async (call) => {
+      allow(call.caller, { resource: 'users', action: 'write' });
+      const { users, override } = decodeFeedsUsers(await call.body());
+      const outcome = await upsert(call, { users, existing: override ? 'replace' : 'keep', reuseDeleted: true });
+      refuseGone(outcome);
+      return { status: 201, body: { created_users: outcome.users.map(({ user }) => renderFeedsUser(user)) }, seq: outcome.seq };
+    },
+  },
+  {
+    operation: 'FeedsGetUsers',
+    method: 'GET',
+    path: '/api/v1.0/users',
+    dialect: 'feeds',
+    access: 'user',
+    summary: 'Users by id; those that do not exist are left out',
+    query: IdsQuery,
+    answer: Type.Object({ users: Type.Array(FeedsUserIn) }),
+    handle: (call) => {
+      allow(call.caller, { resource: 'users', action: 'read' });
+      const users = decodeIds(call.query).flatMap((id) => userInSight(call, id) ?? []);
+      return { body: { users: users.map(renderFeedsUser) } };
+    },
+  },
+  {
+    operation: 'FeedsDeleteUsers',
+    method: 'DELETE',
+    path: '/api/v1.0/users',
+    dialect: 'feeds',
+    access: 'server',
+    summary: 'Deletes many users for good; ids of none are no error',
+    query: IdsQuery,
+    answer: Type.Object({ deleted_user_ids: Type.Array(Type.String()) }),
+    handle: async (call) => {
+      allow(call.caller, { resource: 'users', action: 'delete' });
+      const ids = decodeIds(call.query);
+      const { seq } = await call.backend.submit({ kind: 'delete', ids, mode: 'hard', options: {}, skipsGone: true }, 'bulk');
+      return { body: { deleted_user_ids: ids }, seq };
+    },
+  },
+];
+
+type Variant = Pick<UpsertCommand, 'users' | 'existing' | 'missing' | 'reuseDeleted'>;
+
+function upsert({ backend, caller }: Call, variant: Variant) {
+  const command: UpsertCommand = { kind: 'upsert', actor: actorOf(caller), problems: [], ...variant };
+  return backend.submit(command, laneOf(caller, variant.users.length));
+}
+
+/** The id of a deleted user is free for a server. A client's token does not bring back the user that was deleted under it. */
+function mayReuse({ caller }: Call): boolean {
+  return caller.kind === 'server';
+}
+
+/** Whatever was written is answered with 201, a user that was kept as it is too. */
+function oneUser(outcome: Outcome): Answer {
+  return { status: 201, body: { ...renderFeedsUser(onlyUser(outcome)) }, seq: outcome.seq };
+}
+
+function existing(call: Call, id: string): StoredUser {
+  const user = userInSight(call, id);
+  if (user === undefined) throw new RosterError('not_found', `the user ${id} does not exist`);
+  return user;
+}
+
+/** Follows of the two feeds that users have by convention: `user`, what they post, and `timeline`, what they read. */
+function followCounts({ backend }: Call, id: string): Readonly<Record<string, number>> {
+  const { docs } = backend.directory;
+  return {
+    followers_count: docs.countUnder('follow', `to user:${id}`),
+    following_count: docs.countUnder('follow', `from timeline:${id}`),
+  };
+}

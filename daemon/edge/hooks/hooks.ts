@@ -1,0 +1,106 @@
+/** Endpoints about the delivery of webhooks: how each hook fares, what could not be delivered, and sending it again. */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import {
+  type DeadLetter,
+  deadLetterIn,
+  decodeLetterPage,
+  decodeReplay,
+  type HookStatus,
+  hookStatusIn,
+  LETTER_PAGE_QUERY,
+  type LetterPage,
+  ReplayBody,
+  type ReplayRequest,
+} from '../../../protocol/hooks/dead-letters.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { timeOf } from '../../../protocol/users/render.ts';
+import { bodyObject, checked, presentFields } from '../../../protocol/users/upsert.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+
+/** The delivery of webhooks, as far as a request can have to do with it. */
+export interface HookControl {
+  /** Whether addresses that are not public are delivered to. */
+  readonly allowPrivate: boolean;
+  /** In the order in which they were set. */
+  status(): readonly HookStatus[];
+  /** Oldest event first. Throws RosterError: `not_found`, `input`. */
+  deadLetters(hookId: string, page: LetterPage): readonly DeadLetter[];
+  /** Rejects with RosterError: `not_found`, `conflict` for a hook that is disabled. */
+  replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
+}
+
+const Key = Type.Optional(Type.String());
+const SqsBody = Type.Object({ sqs_url: Key, sqs_key: Key, sqs_secret: Key });
+const SnsBody = Type.Object({ sns_topic_arn: Key, sns_key: Key, sns_secret: Key });
+const QueueAnswer = Type.Object({ status: Type.Literal('error'), error: Type.String(), data: Type.Object({}) });
+
+export const HOOKS_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/hooks', (dialect) => ({
+    operation: 'ListHooks',
+    method: 'GET',
+    access: 'server',
+    summary: 'How each hook fares',
+    answer: Type.Object({ hooks: Type.Array(hookStatusIn(dialect)) }),
+    handle: ({ services }) => ({ body: { hooks: services.hooks.status().map((hook) => renderStatus(hook, dialect)) } }),
+  })),
+  ...inBothDialects('/hooks/:hook_id/dead_letters', (dialect) => ({
+    operation: 'ListDeadLetters',
+    method: 'GET',
+    access: 'server',
+    summary: 'Events that could not be delivered to a webhook, oldest first',
+    query: LETTER_PAGE_QUERY,
+    answer: Type.Object({ dead_letters: Type.Array(deadLetterIn(dialect)) }),
+    handle: ({ services, params, query }) => {
+      const letters = services.hooks.deadLetters(params.hook_id ?? '', decodeLetterPage(query));
+      return { body: { dead_letters: letters.map((letter) => renderLetter(letter, dialect)) } };
+    },
+  })),
+  ...inBothDialects('/hooks/:hook_id/replay', () => ({
+    operation: 'ReplayDeadLetters',
+    method: 'POST',
+    access: 'server',
+    summary: 'Sends events that could not be delivered once more; those that are delivered leave the list',
+    body: ReplayBody,
+    answer: Type.Object({ replaying: Type.Integer(), remaining: Type.Integer() }),
+    handle: async ({ services, params, body }) => ({
+      body: { ...(await services.hooks.replay(params.hook_id ?? '', decodeReplay(await body()))) },
+    }),
+  })),
+  ...queueCheck('/check_sqs', 'CheckSQS', SqsBody, 'SQS'),
+  ...queueCheck('/check_sns', 'CheckSNS', SnsBody, 'SNS'),
+];
+
+/** Queues are kept in the settings for the service that fills them; the published check is answered truthfully. */
+function queueCheck(path: string, operation: string, schema: typeof SqsBody | typeof SnsBody, name: string): readonly Endpoint[] {
+  const check = Compile(schema);
+  return inBothDialects(path, () => ({
+    operation,
+    method: 'POST',
+    access: 'server',
+    summary: `Whether events can be sent to ${name}: rosterd does not`,
+    body: schema,
+    answer: QueueAnswer,
+    handle: async ({ body }) => {
+      checked(check, presentFields(bodyObject(await body())));
+      return { body: { status: 'error', error: `rosterd does not deliver to ${name}; use a hook of the type webhook`, data: {} } };
+    },
+  }));
+}
+
+function renderStatus(hook: HookStatus, dialect: Dialect): Record<string, unknown> {
+  const { id, kind, isEnabled, state, position, lag, parked, dead, lost, lastError, lastSuccessAt } = hook;
+  const time = timeOf(dialect);
+  return {
+    ...{ id, kind, enabled: isEnabled, state },
+    ...(position === undefined ? undefined : { position, lag }),
+    ...{ parked, dead, lost },
+    ...(lastError === undefined ? undefined : { last_error: { reason: lastError.reason, at: time(lastError.at) } }),
+    ...(lastSuccessAt === undefined ? undefined : { last_success_at: time(lastSuccessAt) }),
+  };
+}
+
+function renderLetter({ at, failedAt, ...letter }: DeadLetter, dialect: Dialect): Record<string, unknown> {
+  const time = timeOf(dialect);
+  return { ...letter, created_at: time(at), failed_at: time(failedAt) };
+}

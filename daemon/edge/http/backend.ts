@@ -1,0 +1,43 @@
+/**
+ * What the edge needs of the directory service, and nothing more. `Roster` in
+ * daemon/pipeline satisfies it; tests give a small one that keeps all in memory.
+ */
+
+import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
+import type { Position } from '../../../protocol/base/position.ts';
+import type { Command, Outcome } from '../../../protocol/log/command.ts';
+import type { Origin } from '../../../protocol/log/entry.ts';
+import type { QuerySpec } from '../../../protocol/users/query.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { TeamUsagePage } from '../../core/app/usage.ts';
+import type { Directory, RecordsView } from '../../core/directory/directory.ts';
+import type { NameCollisions } from '../../core/users/name-collisions.ts';
+import type { Visibility } from '../../core/users/query.ts';
+
+export type { Visibility };
+
+/** `live` is for what a person waits for; `bulk` for many users at once. */
+export type Lane = 'live' | 'bulk';
+
+/** The directory as the edge may see it: it looks things up and changes nothing. */
+export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;
+
+export interface Backend {
+  readonly directory: DirectoryReader;
+  readonly position: Position;
+  /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
+  readonly ready: boolean;
+  /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
+  submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
+  /** What the command would do now; nothing is stored. Throws RosterError. */
+  preview(command: Command): Outcome;
+  /** The records at this very position, while the directory moves on. Call `release` when done. */
+  freeze(): RecordsView;
+  query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
+  /** Names that users share now, though names are to be unique in this scope. */
+  nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;
+  /** A page of teams, and how much they use the application. */
+  teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage>;
+  /** Has a live connection that others may know of. */
+  online(id: string): boolean;
+}

@@ -1,0 +1,106 @@
+/**
+ * Reads the JSON body of a request, never more than LIMITS.bodyBytes of it,
+ * whether it comes in the open, compressed, with a length or without one.
+ *
+ * A body that is too big is not read to its end here: the caller is answered at
+ * once and what still arrives is thrown away, so that it gets to see the answer.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip, inflate, inflateRaw } from 'node:zlib';
+import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { clip } from '../../../protocol/base/explain.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import { describeJsonError } from './json-error.ts';
+
+const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
+
+/**
+ * The parsed body; undefined when there is none. `onBytes` is told what is parsed. Throws RosterError: `input` for a content type that is not JSON (there is
+ * no 415 in the closed list), an unknown encoding, bytes that are not UTF-8 and text that is not JSON; `too_big` beyond the limit.
+ */
+export async function readJsonBody(request: IncomingMessage, onBytes: (bytes: Buffer) => void = () => {}): Promise<unknown> {
+  const { headers } = request;
+  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return undefined;
+  checkContentType(headers['content-type']);
+  const encoding = encodingOf(headers['content-encoding']);
+  if (Number(headers['content-length']) > LIMITS.bodyBytes) throw tooBig('the body');
+  const sent = await collect(request);
+  const bytes = encoding === 'identity' ? sent : await decompress(sent, encoding);
+  onBytes(bytes);
+  return bytes.length === 0 ? undefined : parse(bytes);
+}
+
+/** Parses JSON text; an error says where in the text it is. `path` names the text in the error. */
+export function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw fieldErrors('input', [{ path, message: `is not JSON: ${describeJsonError(text)}` }]);
+  }
+}
+
+function parse(bytes: Buffer): unknown {
+  // Node would put replacement characters for what is not UTF-8, and so store something else than what was sent.
+  if (!isUtf8(bytes)) throw fieldErrors('input', [{ path: 'body', message: 'is not UTF-8' }]);
+  return parseJson(bytes.toString('utf8'), 'body');
+}
+
+function tooBig(what: string): RosterError {
+  return new RosterError('too_big', `${what} is bigger than ${LIMITS.bodyBytes} bytes`);
+}
+
+/** A missing type is taken for JSON: there is nothing else it could be. */
+function checkContentType(type: string | undefined): void {
+  if (type === undefined || /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return;
+  throw fieldErrors('input', [{ path: 'content-type', message: `must be application/json, got "${clip(type)}"` }]);
+}
+
+function encodingOf(header: string | undefined): 'identity' | 'gzip' | 'deflate' {
+  switch (header?.trim().toLowerCase()) {
+    case undefined:
+    case '':
+    case 'identity':
+      return 'identity';
+    case 'gzip':
+    case 'x-gzip':
+      return 'gzip';
+    case 'deflate':
+      return 'deflate';
+    default:
+      throw fieldErrors('input', [{ path: 'content-encoding', message: `must be gzip or deflate, got "${clip(header ?? '')}"` }]);
+  }
+}
+
+function collect(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (act: () => void) => {
+      request.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
+      act();
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= LIMITS.bodyBytes) return void chunks.push(chunk);
+      settle(() => reject(tooBig('the body')));
+      request.resume();
+    };
+    const onEnd = () => settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)));
+    const onCut = () => settle(() => reject(new RosterError('input', 'the request broke off before its end')));
+    request.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
+  });
+}
+
+async function decompress(bytes: Buffer, encoding: 'gzip' | 'deflate'): Promise<Buffer> {
+  // Some clients send deflate without the zlib header that the standard asks for. Its first byte tells.
+  const isRaw = encoding === 'deflate' && ((bytes[0] ?? 0) & 0x0f) !== 8;
+  try {
+    return await inflaters[isRaw ? 'raw deflate' : encoding](bytes, { maxOutputLength: LIMITS.bodyBytes });
+  } catch (error) {
+    // zlib stops as soon as the limit is passed; a bomb is never unpacked further than that.
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw tooBig('the unpacked body');
+    throw fieldErrors('input', [{ path: 'body', message: `is not whole ${encoding} data` }]);
+  }
+}

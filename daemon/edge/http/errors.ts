@@ -1,0 +1,87 @@
+/** How an HTTP request ends up in the answer and in the log when it was refused; also the refusals that Node itself makes. */
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { fieldErrors, RosterError, renderChatError } from '../../../protocol/base/errors.ts';
+import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
+import type { EdgeLogger } from '../../base/logger.ts';
+import type { RouteDialect } from './endpoint.ts';
+
+/** Operation of a request that is none of ours. */
+export const REQUEST = 'Request';
+
+/** What is written about a request: never its query, its token or its body. */
+export interface Trace {
+  readonly operation: string;
+  readonly dialect: RouteDialect;
+  readonly id: string;
+  readonly method: string;
+  readonly route: string;
+  readonly startedMs: number;
+  caller: 'none' | 'server' | 'user' | 'anonymous';
+  /** Asked for all the time by whoever watches the process; written at debug. */
+  readonly isRoutine?: boolean;
+}
+
+/** Status and body of the refusal, in the dialect of the request. */
+export function errorAnswer(error: RosterError, { operation, dialect }: Pick<Trace, 'operation' | 'dialect'>, duration: string) {
+  if (dialect === 'feeds') {
+    const body = renderFeedsError(error, duration);
+    return { status: body.status_code, text: JSON.stringify(body) };
+  }
+  return { status: error.spec.status, text: JSON.stringify(renderChatError(error, operation, duration)) };
+}
+
+/** One line per request; its level is that of the error, when there was one. */
+export function writeLog(logger: EdgeLogger, trace: Trace, status: number, error: RosterError | undefined): void {
+  const { operation, id, method, route, startedMs, caller, isRoutine } = trace;
+  const ms = Math.round((performance.now() - startedMs) * 100) / 100;
+  const line = { id, method, route, operation, status, ms, caller, ...(error === undefined ? undefined : { error: error.kind }) };
+  logger[error?.spec.level ?? (isRoutine === true ? 'debug' : 'info')](line, 'request');
+}
+
+/**
+ * What a request failed with, as one of the closed list. The framework refuses a content type that is none before any
+ * handler runs; whatever else is thrown and is no RosterError is a mistake of ours.
+ */
+export function asRosterError(thrown: unknown): RosterError {
+  if (thrown instanceof RosterError) return thrown;
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return fieldErrors('input', [{ path: 'content-type', message: 'must be application/json' }]);
+  return new RosterError('internal');
+}
+
+function refusalOf(code: string | undefined): RosterError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new RosterError('headers_too_big');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new RosterError('timeout');
+    default:
+      return new RosterError('input', 'this is not a valid HTTP request');
+  }
+}
+
+/** Node could not read the request: too slow, headers too big, or not HTTP. The connection is given up. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket, logger: EdgeLogger): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal = refusalOf(error.code);
+  const { status, level } = refusal.spec;
+  logger[level]({ error: refusal.kind, cause: error.code }, 'connection refused');
+  const body = errorAnswer(refusal, { operation: REQUEST, dialect: 'v1' }, '0.00ms').text;
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    // There is no endpoint yet to have a limit; these say only that nothing was used up.
+    'X-RateLimit-Limit: 1000',
+    'X-RateLimit-Remaining: 1000',
+    `X-RateLimit-Reset: ${Math.ceil(Date.now() / 1000) + 60}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

@@ -1,0 +1,113 @@
+/**
+ * Requests with an `Idempotency-Key`: the same key with the same request is carried out once, however often it is sent, and
+ * answered the same way.
+ *
+ * - IK1 Key and request are those of one caller: what another caller sends under the same key is another request.
+ * - IK2 A request is its method, its path, its query without what tells who asks, and the bytes of its body, unpacked.
+ * - IK3 Ids that a request makes are made of its key, so that a repeated one names the same ones.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Command } from '../../../protocol/log/command.ts';
+import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import type { Caller } from '../auth.ts';
+import type { DirectoryReader } from './backend.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** Who nobody knows is told from others by its key alone, so the key must be one that others do not guess: a UUID has 36. */
+const ANONYMOUS_KEY_CHARS_MIN = 32;
+
+/** Parameters that say who asks and over which connection, not what for. */
+const NOT_ASKED: ReadonlySet<string> = new Set(['api_key', 'authorization', 'stream-auth-type', 'connection_id']);
+
+/** A request, as far as it is the same when it is sent again. */
+export interface SentRequest {
+  readonly endpoint: Pick<Endpoint, 'method' | 'path' | 'access'>;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: QueryFields;
+  readonly caller: Caller;
+  /** The header as it came. */
+  readonly key: string | undefined;
+}
+
+function hash(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+function nameOf(caller: Caller): string {
+  return caller.kind === 'user' ? `user ${caller.id}` : caller.kind;
+}
+
+/** What reads, and what has a URL that is good for one upload, needs no key and looks at none. Throws RosterError `input`. */
+function checkedKey({ endpoint, caller, key }: SentRequest): string | undefined {
+  if (key === undefined || endpoint.method === 'GET' || endpoint.access === 'signed') return undefined;
+  const path = 'idempotency-key';
+  if (key === '') throw fieldErrors('input', [{ path, message: 'must not be empty' }]);
+  if (key.length > LIMITS.idempotencyKeyChars) {
+    throw fieldErrors('input', [{ path, message: `must not be longer than ${LIMITS.idempotencyKeyChars} characters` }]);
+  }
+  if (!/^[\x21-\x7e]+$/.test(key)) throw fieldErrors('input', [{ path, message: 'may contain only visible ASCII characters' }]);
+  if (caller.kind === 'anonymous' && key.length < ANONYMOUS_KEY_CHARS_MIN) {
+    const message = `must have at least ${ANONYMOUS_KEY_CHARS_MIN} characters without a token: nothing else tells one caller from another`;
+    throw fieldErrors('input', [{ path, message }]);
+  }
+  return key;
+}
+
+/** The writes of one request. Without a key they are as they are, and its ids are random. */
+export class Writes {
+  readonly #request: SentRequest;
+  readonly #key: string | undefined;
+  #body = '';
+  #submits = 0;
+  #ids = 0;
+
+  /** Throws RosterError `input` for a key that is none. */
+  constructor(request: SentRequest) {
+    this.#request = request;
+    const key = checkedKey(request);
+    this.#key = key === undefined ? undefined : hash(nameOf(request.caller), key);
+  }
+
+  /** Told of the bytes of the body, unpacked, before anything is submitted. */
+  noteBody(bytes: Buffer): void {
+    if (this.#key !== undefined) this.#body = createHash('sha256').update(bytes).digest('base64url');
+  }
+
+  get #fingerprint(): string {
+    const { endpoint, params, query } = this.#request;
+    const asked = Object.entries(query).filter(([name]) => !NOT_ASKED.has(name));
+    return hash(endpoint.method, endpoint.path, JSON.stringify(params), JSON.stringify(asked.sort()), this.#body);
+  }
+
+  #receiptId(index: number): string {
+    return `${this.#key}-${index}`;
+  }
+
+  /** The command, to be carried out once where there is a key. A request may submit several: each has a receipt of its own. */
+  wrapped(command: Command): Command {
+    if (this.#key === undefined || command.kind === 'once') return command;
+    return { kind: 'once', key: this.#receiptId(this.#submits++), fingerprint: this.#fingerprint, command };
+  }
+
+  /**
+   * Whether what is submitted next was carried out before. What a handler looks at beforehand is then not as it was the first
+   * time: it submits, and answers with what comes back.
+   */
+  isRepeat({ docs }: Pick<DirectoryReader, 'docs'>): boolean {
+    return this.#key !== undefined && docs.get('receipt', this.#receiptId(this.#submits)) !== undefined;
+  }
+
+  /** An id that nobody else makes: random, or made of key and request (UUID version 8, RFC 9562 §5.8). Read the body first. */
+  newId(): string {
+    if (this.#key === undefined) return randomUUID();
+    const bytes = createHash('sha256')
+      .update(JSON.stringify([this.#key, this.#fingerprint, this.#ids++]))
+      .digest()
+      .subarray(0, 16);
+    bytes[6] = 0x80 | (bytes.readUInt8(6) & 0x0f);
+    bytes[8] = 0x80 | (bytes.readUInt8(8) & 0x3f);
+    return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  }
+}

@@ -1,0 +1,40 @@
+/** What HTTP requests can have to do with live connections: watching, asking why, and forgetting durable consumers. */
+import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
+import type { Caller } from '../../auth.ts';
+import type { Call, LiveControl, Why } from '../../http/endpoint.ts';
+import type { Explanation, LiveContext } from './context.ts';
+
+export class LiveConnections implements LiveControl {
+  readonly #context: Pick<LiveContext, 'roster' | 'sessions' | 'consumers'>;
+
+  constructor(context: Pick<LiveContext, 'roster' | 'sessions' | 'consumers'>) {
+    this.#context = context;
+  }
+
+  watch(connectionId: string, caller: Caller, ids: readonly string[]): void {
+    this.#context.sessions.watch(connectionId, caller, ids);
+  }
+
+  async why(connectionId: string, seq: number): Promise<Why> {
+    const session = this.#context.sessions.find(connectionId);
+    if (session === undefined) throw fieldErrors('input', [{ path: 'connection', message: 'there is no such live connection' }]);
+    const event = await this.#context.roster.eventAt(seq);
+    if (event === undefined) {
+      throw new RosterError('not_found', `there is no event at position ${seq}: nobody was told of that change, or it is no longer kept`);
+    }
+    return {
+      event: { seq, type: event.type, user_id: event.after?.id ?? null, audience: event.audience },
+      connection: { connection_id: connectionId, user_id: session.userId ?? null },
+      subscriptions: this.#explain(session.explain(event)),
+    };
+  }
+
+  /** A connection without subscriptions is a reason of its own. */
+  #explain(found: readonly Explanation[]): Why['subscriptions'] {
+    return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not told: the connection has no subscription' }];
+  }
+
+  removeConsumer(name: string, call: Pick<Call, 'backend' | 'isRepeat'>): Promise<number> {
+    return this.#context.consumers.remove(name, call);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Frames of one connection, handled in order: the next one waits for the answer to the one before, and the peer is not read
+ * meanwhile. Who does not take its answers is not given more of them: it is waited for, and closed when it takes nothing.
+ */
+import type { Decoded } from './frame-decoder.ts';
+import type { SessionOutlet } from './outlet.ts';
+import type { RosterSession } from './roster-session.ts';
+
+/** The reading side of a connection. */
+export interface Source {
+  pause(): void;
+  resume(): void;
+}
+
+/** Answers are made while no more than this waits for the peer. The longest one is a page of a snapshot. */
+export const ANSWERS_BYTES_MAX = 1024 * 1024;
+
+/** As much of a peer as says what it has taken. */
+type Taking = Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
+
+/** Waits until the peer may be given another answer. False when it is gone. */
+export async function hasRoom(outlet: Taking): Promise<boolean> {
+  return outlet.queuedBytes <= ANSWERS_BYTES_MAX || (await outlet.drained());
+}
+
+/** What is answered. */
+type Answerable = Exclude<Decoded, { readonly kind: 'bad' }>;
+
+export class Inbox {
+  readonly #source: Source;
+  readonly #session: RosterSession;
+  readonly #outlet: Taking;
+  readonly #waiting: Answerable[] = [];
+  #isBusy = false;
+
+  constructor(source: Source, session: RosterSession, outlet: Taking) {
+    this.#source = source;
+    this.#session = session;
+    this.#outlet = outlet;
+  }
+
+  /** Frames that wait for their turn. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  take(decoded: Decoded): void {
+    if (decoded.kind === 'bad') {
+      this.#session.badFrame(decoded.reason);
+      return;
+    }
+    this.#waiting.push(decoded);
+    if (!this.#isBusy) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isBusy = true;
+    this.#source.pause();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.kind === 'frame') await this.#session.handle(next.frame);
+      else this.#session.invalidFrame(next.op, next.id, next.reason);
+      await hasRoom(this.#outlet);
+    }
+    this.#isBusy = false;
+    this.#source.resume();
+  }
+}

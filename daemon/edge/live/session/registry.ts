@@ -1,0 +1,242 @@
+/**
+ * All live sessions: the heartbeat, the end of tokens, and closing the sessions
+ * of users that were deleted, deactivated or had their tokens revoked.
+ */
+
+import type { AppSettings } from '../../../../protocol/app/settings.ts';
+import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
+import type { AnyEvent, LiveEvent } from '../../../pipeline/tell/user-event.ts';
+import type { Caller } from '../../auth.ts';
+import { type Explanation, sameTeams, sightRules } from './context.ts';
+
+/** What the registry needs of a session, whatever its transport and dialect. */
+export interface LiveSession {
+  readonly connectionId: string;
+  /** Owner of the session; undefined for a server's. */
+  readonly userId: string | undefined;
+  /** End of the token in seconds since 1970, undefined when it never ends. */
+  readonly tokenExp: number | undefined;
+  /** Bytes read from the peer so far: any traffic is a sign of life. */
+  readonly bytesRead: number;
+  /** From now on also delivers events about these users. */
+  watch(ids: readonly string[]): void;
+  /** Why each of its subscriptions was told of the event, or was not. */
+  explain(event: AnyEvent): readonly Explanation[];
+  /** Whom the caller may see has perhaps changed. */
+  sightChanged(): void;
+  heartbeat(): void;
+  tokenExpiring(): void;
+  /** Ends the session when its token or its user no longer admits it. */
+  recheck(): void;
+  /** Tells the reason, then closes. */
+  end(error: RosterError, reason: CloseReason): void;
+  /** Goodbye without an error. */
+  close(reason: CloseReason): void;
+}
+
+const TICK_MS = 1_000;
+const EXPIRY_WARNING_S = 60;
+
+interface Held {
+  readonly slot: number;
+  readonly userId: string | undefined;
+  bytesRead: number;
+  silentBeats: number;
+  /** The end of its token that it was told of. */
+  warnedOfExp: number | undefined;
+}
+
+export interface RegistryOptions {
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number;
+  /** Settings at the start; later ones come through `onSettings`. */
+  readonly app: AppSettings;
+  /** Default: that of the protocol. */
+  readonly heartbeat?: Heartbeat;
+}
+
+/** How often the peers of live connections are asked for a sign of life, and how long they may give none. */
+export interface Heartbeat {
+  /** Whole seconds, in milliseconds. */
+  readonly everyMs: number;
+  /** Counted in whole heartbeats. */
+  readonly idleMs: number;
+}
+
+export const HEARTBEAT: Heartbeat = { everyMs: LIMITS.heartbeatMs, idleMs: LIMITS.idleTimeoutMs };
+
+export class SessionRegistry {
+  readonly #options: RegistryOptions;
+  readonly #sessions = new Map<LiveSession, Held>();
+  readonly #byUser = new Map<string, Set<LiveSession>>();
+  readonly #byConnection = new Map<string, LiveSession>();
+  /** Sessions by the tick of the heartbeat they get, so that ten thousand do not get it in the same instant. */
+  readonly #slots: readonly Set<LiveSession>[];
+  /** Heartbeats without a byte from the peer after which it is dead. */
+  readonly #silentBeatsMax: number;
+  readonly heartbeatMs: number;
+  /** Connections that have not been let in yet. */
+  readonly #expected = new Set<LiveSession>();
+  /** Sessions whose token ends. */
+  readonly #mortal = new Set<LiveSession>();
+  #sightRules: string;
+  #tick = 0;
+  #nextSlot = 0;
+  #isDraining = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#sightRules = sightRules(options.app);
+    const { everyMs, idleMs } = options.heartbeat ?? HEARTBEAT;
+    this.heartbeatMs = everyMs;
+    this.#silentBeatsMax = Math.floor(idleMs / everyMs);
+    this.#slots = Array.from({ length: Math.max(1, Math.round(everyMs / TICK_MS)) }, () => new Set());
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#onTick(), TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** A connection that has yet to say who it is: a stop says goodbye to it, too. */
+  expect(session: LiveSession): void {
+    if (this.#isDraining) session.close('restart');
+    else this.#expected.add(session);
+  }
+
+  add(session: LiveSession): void {
+    this.#expected.delete(session);
+    // Its connect was on its way when the goodbyes began: nobody else would say goodbye to it.
+    if (this.#isDraining) {
+      session.close('restart');
+      return;
+    }
+    const slot = this.#nextSlot++ % this.#slots.length;
+    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warnedOfExp: undefined });
+    this.#byConnection.set(session.connectionId, session);
+    this.#slots[slot]?.add(session);
+    this.tokenChanged(session);
+    if (session.userId === undefined) return;
+    const own = this.#byUser.get(session.userId);
+    if (own === undefined) this.#byUser.set(session.userId, new Set([session]));
+    else own.add(session);
+  }
+
+  remove(session: LiveSession): void {
+    this.#expected.delete(session);
+    const held = this.#sessions.get(session);
+    if (held === undefined) return;
+    this.#sessions.delete(session);
+    this.#byConnection.delete(session.connectionId);
+    this.#slots[held.slot]?.delete(session);
+    this.#mortal.delete(session);
+    if (held.userId === undefined) return;
+    const own = this.#byUser.get(held.userId);
+    if (own?.delete(session) === true && own.size === 0) this.#byUser.delete(held.userId);
+  }
+
+  /**
+   * A query with `presence: true` makes the caller's connection watch the users it found. A user may name only its own
+   * connection. Throws RosterError `input` for one that is not open.
+   */
+  watch(connectionId: string, caller: Caller, ids: readonly string[]): void {
+    const session = this.#byConnection.get(connectionId);
+    if (session === undefined || (caller.kind === 'user' && session.userId !== caller.id)) {
+      throw fieldErrors('input', [{ path: 'connection_id', message: 'you have no such live connection' }]);
+    }
+    session.watch(ids);
+  }
+
+  /** The session with this connection id. */
+  find(connectionId: string): LiveSession | undefined {
+    return this.#byConnection.get(connectionId);
+  }
+
+  /** Closes the sessions of a user that were there first, until `max` are left. */
+  closeOldest(userId: string, max: number): void {
+    const own = [...(this.#byUser.get(userId) ?? [])];
+    for (const session of own.slice(0, Math.max(0, own.length - max))) session.close('replaced');
+  }
+
+  /** To be called when a session got a new token. */
+  tokenChanged(session: LiveSession): void {
+    if (session.tokenExp === undefined) this.#mortal.delete(session);
+    else this.#mortal.add(session);
+  }
+
+  #onTick(): void {
+    this.#tick = (this.#tick + 1) % this.#slots.length;
+    for (const session of this.#slots[this.#tick] ?? []) this.#beat(session);
+    const nowS = this.#options.nowMs() / 1000;
+    for (const session of this.#mortal) this.#checkToken(session, nowS);
+  }
+
+  #beat(session: LiveSession): void {
+    const held = this.#sessions.get(session);
+    if (held === undefined) return;
+    held.silentBeats = session.bytesRead > held.bytesRead ? 0 : held.silentBeats + 1;
+    held.bytesRead = session.bytesRead;
+    if (held.silentBeats > this.#silentBeatsMax) session.close('silent');
+    else session.heartbeat();
+  }
+
+  #checkToken(session: LiveSession, nowS: number): void {
+    const { tokenExp } = session;
+    const held = this.#sessions.get(session);
+    if (tokenExp === undefined || held === undefined) return;
+    if (nowS >= tokenExp) session.end(new RosterError('token_expired'), 'auth');
+    else if (nowS >= tokenExp - EXPIRY_WARNING_S && held.warnedOfExp !== tokenExp) {
+      held.warnedOfExp = tokenExp;
+      session.tokenExpiring();
+    }
+  }
+
+  /** Ends the sessions that an event makes impossible. Called after the directory changed and before the event itself goes out. */
+  onEvent({ type, id, before, after }: LiveEvent): void {
+    const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
+    const own = this.#byUser.get(id) ?? [];
+    if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(own);
+    if (before === undefined) return;
+    const isSame = before.role === after.role && before.teams_role === after.teams_role && sameTeams(before.teams, after.teams);
+    if (!isSame) for (const session of [...own]) session.sightChanged();
+  }
+
+  /** The application's settings changed, perhaps its revocation stamp: it concerns every user's token. */
+  onSettings(app: AppSettings): void {
+    recheckAll(this.#sessions.keys());
+    const rules = sightRules(app);
+    if (rules === this.#sightRules) return;
+    this.#sightRules = rules;
+    for (const session of [...this.#sessions.keys()]) session.sightChanged();
+  }
+
+  /** Closes everyone, spread evenly over `windowMs`, so that not all of them reconnect in the same instant. */
+  async drain(windowMs: number): Promise<void> {
+    this.#isDraining = true;
+    for (const session of [...this.#expected]) session.close('restart');
+    const sessions = [...this.#sessions.keys()];
+    // Not the wall clock: one that is set in the middle would make it endless.
+    const startedMs = performance.now();
+    for (const [index, session] of sessions.entries()) {
+      const dueMs = startedMs + (windowMs * index) / sessions.length;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      session.close('restart');
+    }
+  }
+}
+
+function recheckAll(sessions: Iterable<LiveSession>): void {
+  for (const session of [...sessions]) session.recheck();
+}

@@ -1,0 +1,139 @@
+/**
+ * Pages through the users of a subscription as they were at one position, while
+ * the directory moves on. An abandoned pager gives its view back after a while.
+ */
+
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import { compileFilter } from '../../../../protocol/users/filter-match.ts';
+import { isAlive, type StoredUser } from '../../../../protocol/users/user.ts';
+import { inSlices } from '../../../base/slices.ts';
+import { isTombstone, type RecordsView, type Tombstone } from '../../../core/directory/directory.ts';
+import type { Sight, Want } from '../../../pipeline/tell/interest.ts';
+
+/** A client that does not ask for the next page for so long has lost its snapshot. */
+const IDLE_MS = 60_000;
+/** Users looked at between two looks at the clock. */
+const STEP_USERS = 256;
+
+export interface SnapshotPage {
+  readonly users: StoredUser[];
+  readonly isLast: boolean;
+  /** On the last page, when it was asked for and is not too much to list: users that were deleted. */
+  readonly gone: readonly string[] | undefined;
+}
+
+/** What the directory has under an id; undefined when it never had anything. */
+interface Place {
+  readonly id: string;
+  readonly record: StoredUser | Tombstone | undefined;
+}
+
+export interface SnapshotPagerOptions {
+  readonly view: RecordsView;
+  readonly want: Want;
+  /** Users in one page. */
+  readonly limit: number;
+  readonly online: (id: string) => boolean;
+  /** Absent: everyone is in sight. */
+  readonly sight: Sight | undefined;
+  /** Position that the receiver's copy is from: it is told who was deleted since. Absent: it has none. */
+  readonly goneSince?: number | undefined;
+}
+
+export class SnapshotPager {
+  readonly #view: RecordsView;
+  readonly #places: Iterator<Place>;
+  readonly #sight: Sight | undefined;
+  readonly #goneSince: number | undefined;
+  /** Undefined when they are too many to list. */
+  #gone: string[] | undefined = [];
+  readonly #matches: (user: StoredUser) => boolean;
+  readonly #limit: number;
+  readonly total: number | undefined;
+  #next: IteratorResult<Place>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ view, want, limit, online, sight, goneSince }: SnapshotPagerOptions) {
+    this.#view = view;
+    this.#sight = sight;
+    this.#goneSince = goneSince;
+    this.#limit = limit;
+    const matches = matcher(want, online);
+    this.#matches = sight === undefined ? matches : (user) => sight(user) && matches(user);
+    this.#places = (want.kind === 'ids' ? named(view, want.ids) : everywhere(view))[Symbol.iterator]();
+    this.#next = this.#places.next();
+    this.total = want.kind === 'all' && sight === undefined ? view.size : undefined;
+  }
+
+  /** Position of every page. */
+  get seq(): number {
+    return this.#view.position.seq;
+  }
+
+  async next(): Promise<SnapshotPage> {
+    clearTimeout(this.#timer);
+    return await inSlices(this.#fill());
+  }
+
+  *#fill(): Generator<void, SnapshotPage> {
+    const users: StoredUser[] = [];
+    for (let looked = 1; this.#next.done !== true && users.length < this.#limit; looked++) {
+      const { id, record } = this.#next.value;
+      if (record === undefined || isTombstone(record) || !isAlive(record)) this.#noteGone(id, record);
+      else if (this.#matches(record)) users.push(record);
+      this.#next = this.#places.next();
+      if (looked % STEP_USERS === 0) yield;
+    }
+    const isLast = this.#next.done === true;
+    return { users, isLast, gone: isLast && this.#goneSince !== undefined ? this.#gone : undefined };
+  }
+
+  /**
+   * Of a hard-deleted user only the id is left, and so neither when it went in the order of the log, nor of which team it was:
+   * it is always named, but not to those who may know of some users only.
+   */
+  #noteGone(id: string, record: StoredUser | Tombstone | undefined): void {
+    if (this.#goneSince === undefined || record === undefined) return;
+    const isKnownRecord = !isTombstone(record);
+    if (isKnownRecord && record.rev <= this.#goneSince) return;
+    const isInSight = this.#sight === undefined || (isKnownRecord && record.deleted === 'soft' && this.#sight(record));
+    if (!isInSight) return;
+    this.#gone?.push(id);
+    if ((this.#gone?.length ?? 0) > LIMITS.snapshotPageUsers) this.#gone = undefined;
+  }
+
+  /** Arms the end of an abandoned snapshot. */
+  releaseAfterIdle(onIdle: () => void): this {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(onIdle, IDLE_MS);
+    this.#timer.unref();
+    return this;
+  }
+
+  release(): void {
+    clearTimeout(this.#timer);
+    this.#view.release();
+  }
+}
+
+function* named(view: RecordsView, ids: Iterable<string>): Iterable<Place> {
+  for (const id of ids) yield { id, record: view.record(id) };
+}
+
+function* everywhere(view: RecordsView): Iterable<Place> {
+  for (const record of view.records()) yield { id: record.id, record };
+}
+
+function matcher(want: Want, online: (id: string) => boolean): (user: StoredUser) => boolean {
+  switch (want.kind) {
+    case 'all':
+    case 'ids':
+      return () => true;
+    case 'teams':
+      return (user) => user.teams.some((team) => want.teams.has(team));
+    case 'filter': {
+      const matches = compileFilter(want.filter);
+      return (user) => matches(user, online(user.id));
+    }
+  }
+}

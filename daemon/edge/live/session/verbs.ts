@@ -1,0 +1,301 @@
+/** The verbs of an open live connection: subscribing, paging through a snapshot, and writing. */
+import { randomUUID } from 'node:crypto';
+import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
+import type { Actor } from '../../../../protocol/log/command.ts';
+import { parseFilter } from '../../../../protocol/users/filter.ts';
+import { refuseHiddenFields } from '../../../../protocol/users/query.ts';
+import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
+import { decodePatches, decodeUpsert } from '../../../../protocol/users/upsert.ts';
+import { visibilityFor } from '../../../core/users/query.ts';
+import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
+import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
+import type { Caller } from '../../auth.ts';
+import { endOutdated, type LiveContext, liveOrigin, sightOf, tellWatched } from './context.ts';
+import type { SessionOutlet } from './outlet.ts';
+import { SnapshotPager } from './snapshot-pager.ts';
+
+export interface LiveOpsOptions {
+  readonly context: LiveContext;
+  readonly outlet: SessionOutlet;
+  readonly subscriber: Subscriber;
+  readonly caller: Caller;
+  readonly dates: DateStyle;
+  /** Position that this connection resumed from. */
+  readonly resumedFrom: number | undefined;
+}
+
+export class LiveOps {
+  readonly #options: LiveOpsOptions;
+  /** Snapshots that are being paged through, by subscription. */
+  readonly #pagers = new Map<string, { readonly cursor: string; readonly pager: SnapshotPager }>();
+  /** Where the connection was when it was last sent back. */
+  #leftSeq = 0;
+
+  constructor(options: LiveOpsOptions) {
+    this.#options = options;
+  }
+
+  /** Everything up to here was handed to this connection: where it may resume from. */
+  get deliveredSeq(): number {
+    const { subscriber, context } = this.#options;
+    context.roster.hub.settle(subscriber);
+    return subscriber.state.kind === 'behind' ? subscriber.state.position : context.roster.hub.flushedSeq;
+  }
+
+  /** The furthest that this connection ever was: it may have been sent back for a subscription that was named late. */
+  get furthestSeq(): number {
+    return Math.max(this.#leftSeq, this.deliveredSeq);
+  }
+
+  /** `goneSince`: position of a copy that the caller could not go on from. Rejects with RosterError. */
+  async sub(frame: SubFrame, goneSince?: number): Promise<void> {
+    const { context, subscriber, caller } = this.#options;
+    const want = this.#want(frame);
+    if (frame.snapshot === false) {
+      this.#follow(frame, want);
+      return;
+    }
+    const view = context.roster.freeze();
+    context.roster.hub.change(subscriber, (interests) => interests.set(frame.sub, this.#interest(frame, want, view.position.seq)));
+    this.#dropPager(frame.sub);
+    const limit = frame.limit ?? LIMITS.snapshotPageUsers;
+    const pager = new SnapshotPager({
+      view,
+      want,
+      limit,
+      online: (id) => context.roster.toldOnline(id),
+      sight: sightOf(context.roster, caller, want.kind).sight,
+      goneSince,
+    });
+    await this.#replyPage(frame.id, frame.sub, pager);
+  }
+
+  /**
+   * A subscription without a snapshot. On a resumed connection, what it missed since then is delivered, also when it is named
+   * only now. One that is named again missed nothing: it goes on from here.
+   */
+  #follow(frame: SubFrame, want: Want): void {
+    const { context, subscriber, resumedFrom } = this.#options;
+    const { hub } = context.roster;
+    const delivered = this.deliveredSeq;
+    const before = subscriber.interests.get(frame.sub);
+    const since = before === undefined ? (resumedFrom ?? delivered) : Math.max(before.since, delivered);
+    hub.change(subscriber, (interests) => {
+      for (const other of interests.values()) other.since = Math.max(other.since, delivered);
+      interests.set(frame.sub, this.#interest(frame, want, since));
+    });
+    this.#dropPager(frame.sub);
+    this.#reply(frame.id, { sub: frame.sub, seq: since });
+    if (since < delivered) {
+      this.#leftSeq = this.furthestSeq;
+      hub.rewind(subscriber, since);
+    }
+    if (resumedFrom === undefined || frame.presence !== true) return;
+    // Who comes and goes has no past to be delivered: whoever resumed is told who is there, once it has the rest.
+    if (subscriber.state.kind === 'behind') subscriber.missedPresence = true;
+    else this.#tellPresenceOf(subscriber.interests.get(frame.sub));
+  }
+
+  /** Throws RosterError for a subscription that would be refused. */
+  check(sub: Sub): void {
+    this.#want(sub);
+  }
+
+  /** A subscription named in a connect. What is refused by now passed the check before, so it ends like one whose owner may see less. */
+  async begin(sub: Sub, goneSince: number | undefined): Promise<void> {
+    try {
+      await this.sub({ op: 'sub', ...sub }, goneSince);
+    } catch (error) {
+      this.#endRefused(sub, error);
+    }
+  }
+
+  /** One named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
+  resume(sub: Sub): void {
+    const { subscriber, resumedFrom } = this.#options;
+    try {
+      subscriber.interests.set(sub.sub, this.#interest(sub, this.#want(sub), resumedFrom ?? 0));
+    } catch (error) {
+      this.#endRefused(sub, error);
+    }
+  }
+
+  #endRefused({ sub }: Sub, error: unknown): void {
+    if (!(error instanceof RosterError)) throw error;
+    this.#tellReset(sub);
+  }
+
+  #tellReset(name: string): void {
+    this.#dropPager(name);
+    this.#options.outlet.send({ type: 'sub.reset', sub: name });
+  }
+
+  async page(frame: PageFrame): Promise<void> {
+    const open = this.#pagers.get(frame.sub);
+    if (open === undefined || open.cursor !== frame.more) {
+      throw new RosterError('input', 'more: there is no such page; it was read already, or waited too long', [
+        { path: 'more', message: 'unknown or expired' },
+      ]);
+    }
+    await this.#replyPage(frame.id, frame.sub, open.pager);
+  }
+
+  async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
+    const { dates, context, subscriber } = this.#options;
+    const { presence } = context.roster;
+    const interest = subscriber.interests.get(sub);
+    // Where coming and going is told too, as it was told: the changes that follow lead on from that.
+    const isTold = interest?.wantsPresence === true;
+    const online = (one: string): boolean => (isTold ? presence.visible.has(one) : context.roster.online(one));
+    const { users, isLast, gone } = await pager.next();
+    if (subscriber.interests.get(sub) !== interest) {
+      pager.release();
+      this.#endedMeanwhile(id);
+      return;
+    }
+    const cursor = randomUUID();
+    if (isLast) this.#dropPager(sub);
+    else this.#pagers.set(sub, { cursor, pager: pager.releaseAfterIdle(() => this.#dropPager(sub)) });
+    if (isLast) pager.release();
+    this.#reply(id, {
+      sub,
+      seq: pager.seq,
+      users: users.map((user) => renderLive(user, { online: online(user.id) }, dates)),
+      ...(pager.total === undefined ? undefined : { total: pager.total }),
+      ...(isLast ? undefined : { more: cursor }),
+      ...(gone === undefined ? undefined : { gone }),
+    });
+  }
+
+  /** What its owner may see changed while the page was made: it was told so, and is not shown what it saw before. */
+  #endedMeanwhile(id: string | number | undefined): void {
+    // Nobody awaits an answer to what was named in the connect.
+    if (id !== undefined) throw new RosterError('input', 'sub: the subscription was ended with sub.reset; subscribe anew');
+  }
+
+  #dropPager(sub: string): void {
+    this.#pagers.get(sub)?.pager.release();
+    this.#pagers.delete(sub);
+  }
+
+  unsub(frame: UnsubFrame): void {
+    const { context, subscriber } = this.#options;
+    if (!subscriber.interests.has(frame.sub)) {
+      throw new RosterError('input', `sub: there is no subscription "${frame.sub}"`, [{ path: 'sub', message: 'unknown' }]);
+    }
+    context.roster.hub.change(subscriber, (interests) => interests.delete(frame.sub));
+    this.#dropPager(frame.sub);
+    this.#reply(frame.id, {});
+  }
+
+  async update(frame: UpdateFrame): Promise<void> {
+    const { context, caller, dates } = this.#options;
+    // Never the request id: a server that forgot to name a user would change the one whose id is that number.
+    const id = caller.kind === 'user' ? caller.id : frame.user_id;
+    if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
+    const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
+    const { users, seq } = await context.roster.submit(decodePatches(body, this.#actor()), 'live', liveOrigin(caller));
+    const user = users[0]?.user;
+    if (user === undefined) throw new RosterError('internal');
+    this.#reply(frame.id, { user: renderLive(user, { online: context.roster.online(user.id) }, dates), seq });
+  }
+
+  async upsert(frame: UpsertFrame): Promise<void> {
+    const { context, caller, dates } = this.#options;
+    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
+    const command = decodeUpsert('v2', { users: frame.users }, this.#actor());
+    const { users, seq } = await context.roster.submit(command, 'bulk', liveOrigin(caller));
+    const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: context.roster.online(user.id) }, dates)]));
+    this.#reply(frame.id, { users: Object.fromEntries(byId), seq });
+  }
+
+  #interest({ sub: name, presence: wantsPresence }: Sub, want: Want, since: number): Interest {
+    const { caller, context } = this.#options;
+    const reach = caller.kind === 'server' ? 'server' : 'others';
+    return new Interest({ name, want, since, reach, wantsPresence, ...sightOf(context.roster, caller, want.kind) });
+  }
+
+  #actor(): Actor {
+    const { caller } = this.#options;
+    if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous user cannot write');
+    return caller.kind === 'server' ? { kind: 'server' } : { kind: 'user', id: caller.id };
+  }
+
+  /** Events up to this answer go out first, so that a client never sees an answer before what led to it. */
+  #reply(id: string | number | undefined, body: object): void {
+    const { context, subscriber, outlet } = this.#options;
+    context.roster.hub.settle(subscriber);
+    outlet.send({ re: id, ...body });
+  }
+
+  #want(sub: Sub): Want {
+    const { caller, subscriber } = this.#options;
+    const kinds = [sub.ids, sub.teams, sub.filter, sub.all].filter((part) => part !== undefined);
+    if (kinds.length !== 1) throw new RosterError('input', 'sub: exactly one of ids, teams, filter or all is needed');
+    const others = [...subscriber.interests.values()].filter(({ name }) => name !== '' && name !== sub.sub);
+    if (others.length >= LIMITS.subsPerConnection) {
+      throw new RosterError('input', `sub: at most ${LIMITS.subsPerConnection} subscriptions per connection`);
+    }
+    if (sub.ids !== undefined) return { kind: 'ids', ids: new Set(sub.ids) };
+    this.#mustSearch(caller);
+    if (sub.teams !== undefined) return { kind: 'teams', teams: new Set(sub.teams) };
+    if (sub.filter !== undefined) {
+      const filter = parseFilter(sub.filter);
+      if (caller.kind !== 'server') refuseHiddenFields({ filter, sort: [] });
+      return { kind: 'filter', filter };
+    }
+    return { kind: 'all' };
+  }
+
+  /**
+   * Who is online now, for each subscription that wants to know: what a client needs after it missed comings and goings.
+   * The first frame of a subscription has `reset: true`; whoever none of its frames names is offline.
+   */
+  tellPresence(): void {
+    const { context, subscriber } = this.#options;
+    for (const interest of subscriber.interests.values()) this.#tellPresenceOf(interest);
+    tellWatched(context, subscriber);
+  }
+
+  #tellPresenceOf(interest: Interest | undefined): void {
+    const { context, outlet } = this.#options;
+    const { presence, directory } = context.roster;
+    if (interest?.wantsPresence !== true || interest.name === '') return;
+    const online: string[] = [];
+    const candidates = interest.want.kind === 'ids' ? interest.want.ids : presence.visible;
+    for (const id of candidates) {
+      const user = directory.user(id);
+      if (user !== undefined && presence.visible.has(id) && interest.holds(user, true)) online.push(id);
+    }
+    for (let at = 0; at === 0 || at < online.length; at += LIMITS.subIds) {
+      const names = online.slice(at, at + LIMITS.subIds);
+      outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
+    }
+  }
+
+  /** More than ids is for servers, and for clients that may search for users; what they see of it is what they could find. */
+  #mustSearch(caller: Caller): void {
+    if (caller.kind === 'server') return;
+    if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous caller may subscribe to nothing but ids');
+    const { directory } = this.#options.context.roster;
+    const user = directory.user(caller.id);
+    if (user !== undefined && visibilityFor(directory.app, user) !== 'nowhere') return;
+    throw new RosterError('not_allowed', `User '${caller.id}' with role '${user?.role ?? ''}' is not allowed to perform action SearchUser`);
+  }
+
+  /**
+   * The caller's sight may have changed with its teams or its role, or with the settings. Where it did, what was shown may be too
+   * much or too little, so the subscription ends with `sub.reset`. The client subscribes anew, and is refused what it may not.
+   */
+  sightChanged(): void {
+    const { context, subscriber, caller } = this.#options;
+    for (const name of endOutdated(context.roster, subscriber, caller)) this.#tellReset(name);
+  }
+
+  /** Gives back the views that unfinished snapshots hold. */
+  release(): void {
+    for (const sub of [...this.#pagers.keys()]) this.#dropPager(sub);
+  }
+}

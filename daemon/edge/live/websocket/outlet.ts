@@ -1,0 +1,84 @@
+/**
+ * A live socket as the hub sees it. Prepared frames go straight to the raw
+ * socket that the upgrade handed over; `ws` keeps the handshake, the reading
+ * side, control frames and closing. The two never interleave inside a message:
+ * `ws` writes whole control frames only, because compression is off and nothing
+ * is sent through it in fragments.
+ */
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
+import { textFrame } from '../../../pipeline/tell/frame.ts';
+import type { SessionOutlet } from '../session/outlet.ts';
+
+/** A queue below this counts as drained; below the stream's own mark it does, too, since the stream then says nothing more. */
+export const NEARLY_EMPTY_BYTES = 32 * 1024;
+/** A closed peer that does not answer the close frame is cut off after this. */
+const CLOSE_GRACE_MS = 3_000;
+
+export class SocketOutlet implements SessionOutlet {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #stallMs: number;
+  readonly #nearlyEmptyBytes: number;
+  #open = true;
+
+  /** `stallMs`: a peer that takes nothing for so long while bytes wait for it is closed as slow. */
+  constructor(ws: WebSocket, socket: Duplex, stallMs: number) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#stallMs = stallMs;
+    this.#nearlyEmptyBytes = Math.max(NEARLY_EMPTY_BYTES, socket.writableHighWaterMark);
+    socket.once('close', () => {
+      this.#open = false;
+    });
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(frames: Buffer): void {
+    if (this.#open) this.#socket.write(frames);
+  }
+
+  send(message: object): void {
+    this.write(textFrame(JSON.stringify(message)));
+  }
+
+  ping(): void {
+    if (this.#open) this.#ws.ping();
+  }
+
+  async drained(): Promise<boolean> {
+    while (this.#open && this.#socket.writableLength > this.#nearlyEmptyBytes) {
+      const waiting = this.#socket.writableLength;
+      if ((await this.#drainOrStall()) === 'stalled' && this.#socket.writableLength >= waiting) this.close('slow');
+    }
+    return this.#open;
+  }
+
+  #drainOrStall(): Promise<'moved' | 'stalled'> {
+    return new Promise((resolve) => {
+      const done = (result: 'moved' | 'stalled'): void => {
+        clearTimeout(timer);
+        this.#socket.off('drain', moved);
+        this.#socket.off('close', moved);
+        resolve(result);
+      };
+      const moved = (): void => done('moved');
+      const timer = setTimeout(() => done('stalled'), this.#stallMs);
+      this.#socket.once('drain', moved);
+      this.#socket.once('close', moved);
+    });
+  }
+
+  /** Says goodbye. Nothing is written after the close frame. */
+  close(reason: CloseReason): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const { code, reason: text } = CLOSE[reason];
+    this.#ws.close(code, text);
+    setTimeout(() => this.#ws.terminate(), CLOSE_GRACE_MS).unref();
+  }
+}

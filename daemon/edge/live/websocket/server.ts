@@ -1,0 +1,115 @@
+/**
+ * Takes WebSocket upgrades: `/live` (roster.v1) and `/connect`. Checks origin
+ * and connection limits before the handshake, reads frames one at a time, and
+ * hands them to the session. Whatever else asks for an upgrade is answered here, too: nobody else would.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
+import type { Admission } from '../admission.ts';
+import { ChatSession } from '../session/chat-session.ts';
+import type { LiveContext } from '../session/context.ts';
+import { type Decoded, decodeFrame } from '../session/frame-decoder.ts';
+import { Inbox } from '../session/inbox.ts';
+import { RosterSession } from '../session/roster-session.ts';
+import { SOCKET_IO_PATH } from '../socket-io/server.ts';
+import { SocketOutlet } from './outlet.ts';
+import { serveWithoutUpgrade } from './plain-request.ts';
+
+export interface LiveServerOptions {
+  readonly context: LiveContext;
+  readonly admission: Admission;
+  /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
+  readonly stallMs: number;
+}
+
+const BINARY: Decoded = { kind: 'bad', reason: 'binary frames are not part of the protocol' };
+
+export class LiveServer {
+  readonly #options: LiveServerOptions;
+  readonly #wss: WebSocketServer;
+
+  constructor(options: LiveServerOptions) {
+    this.#options = options;
+    this.#wss = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: LIMITS.frameBytes,
+      // Prepared frames are written past `ws`; with compression on, the two would mix inside one stream of state.
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
+    });
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request, socket, head) => {
+      // Before anything else: a reset without a listener would end the process.
+      socket.on('error', destroyed);
+      // Socket.IO takes its own: those whose target begins like this, and no other.
+      if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) === true) return;
+      // A thousand that come at once are a thousand handshakes: in slices, between everything else.
+      if (request.headers.upgrade?.toLowerCase() === 'websocket')
+        void this.#options.context.roster.turns.next().then(() => this.#upgrade(request, socket, head));
+      else serveWithoutUpgrade(server, request, socket, head);
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { path, query } = partsOf(request.url ?? '');
+    const isOurs = path === '/live' || path === '/connect';
+    const refusal = isOurs ? this.#options.admission.refusal(request) : '404 Not Found';
+    if (refusal !== undefined) {
+      refuse(socket, refusal);
+      return;
+    }
+    this.#wss.handleUpgrade(request, socket, head, (ws) => {
+      ws.once('close', this.#options.admission.enter(request));
+      if (path === '/live') this.#openRoster(ws, socket);
+      else this.#openChat(ws, socket, new URLSearchParams(query));
+    });
+  }
+
+  #openRoster(ws: WebSocket, socket: Duplex): void {
+    const { context, stallMs } = this.#options;
+    const outlet = new SocketOutlet(ws, socket, stallMs);
+    const session = new RosterSession(context, outlet, randomUUID(), () => bytesRead(socket));
+    const inbox = new Inbox(ws, session, outlet);
+    ws.on('message', (data, isBinary) => inbox.take(isBinary ? BINARY : decodeFrame(data.toString())));
+    // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
+    ws.on('error', () => session.closed());
+    ws.on('close', () => session.closed());
+  }
+
+  #openChat(ws: WebSocket, socket: Duplex, query: URLSearchParams): void {
+    const { context, stallMs } = this.#options;
+    const session = new ChatSession(context, new SocketOutlet(ws, socket, stallMs), () => bytesRead(socket));
+    ws.on('error', () => session.closed());
+    ws.on('close', () => session.closed());
+    void session.open(query);
+  }
+}
+
+/** For every socket the same: a closure would keep the request for as long as the connection. */
+function destroyed(this: Duplex): void {
+  this.destroy();
+}
+
+function bytesRead(socket: Duplex): number {
+  return socket instanceof Socket ? socket.bytesRead : 0;
+}
+
+/** By hand, because a target can be anything, and what is no URL must not throw here. */
+function partsOf(target: string): { readonly path: string; readonly query: string } {
+  const [path = ''] = target.split('?', 1);
+  return { path: path.replace(/\/+$/, ''), query: target.slice(path.length + 1) };
+}
+
+/** The peer may keep its side open as long as it likes; ours ends with the answer. */
+function refuse(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${status.startsWith('404') ? '' : 'Retry-After: 5\r\n'}\r\n`);
+}

@@ -1,0 +1,79 @@
+/** Endpoints that block and unblock users for one user, and list whom it blocks. */
+import Type from 'typebox';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { BlockCommand } from '../../../protocol/log/command.ts';
+import { BlockBody, BlocksQuery, decodeBlock } from '../../../protocol/moderation/reading.ts';
+import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
+import { pathId } from '../../../protocol/users/lifecycle.ts';
+import { timeOf } from '../../../protocol/users/render.ts';
+import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { lost, onlyUser } from '../http/request-backend.ts';
+import { renderBrief } from './named-users.ts';
+
+export const BLOCKS_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/users/block', (dialect) => ({
+    operation: 'BlockUsers',
+    method: 'POST',
+    access: 'user',
+    summary: 'Blocks a user for another one',
+    body: BlockBody,
+    answer: Type.Object({ blocked_by_user_id: Type.String(), blocked_user_id: Type.String(), created_at: timeIn(dialect) }),
+    handle: async (call) => {
+      const command = await blockCommand(call, 'block');
+      const outcome = await call.backend.submit(command, 'live');
+      const block = onlyUser(outcome).blocks?.find(({ id }) => id === command.target);
+      if (block === undefined) throw lost(outcome, 'there is no block');
+      const body = { blocked_by_user_id: command.by, blocked_user_id: command.target, created_at: timeOf(dialect)(block.created_at) };
+      return { status: 201, body, seq: outcome.seq };
+    },
+  })),
+  ...inBothDialects('/users/unblock', () => ({
+    operation: 'UnblockUsers',
+    method: 'POST',
+    access: 'user',
+    summary: 'Unblocks a user for another one',
+    body: BlockBody,
+    answer: Nothing,
+    handle: async (call) => {
+      const { seq } = await call.backend.submit(await blockCommand(call, 'unblock'), 'live');
+      return { body: {}, seq };
+    },
+  })),
+  ...inBothDialects('/users/block', (dialect) => ({
+    operation: 'GetBlockedUsers',
+    method: 'GET',
+    access: 'user',
+    summary: 'Whom a user blocks; users that were deleted meanwhile are left out',
+    query: BlocksQuery,
+    answer: Type.Object({
+      blocks: Type.Array(
+        Type.Object({
+          user_id: Type.String(),
+          blocked_user_id: Type.String(),
+          created_at: timeIn(dialect),
+          user: userIn(dialect),
+          blocked_user: userIn(dialect),
+        }),
+      ),
+    }),
+    handle: (call) => {
+      const { directory } = call.backend;
+      const id = pathId(actingUser(call.caller, call.query.user_id));
+      const own = directory.user(id);
+      if (own === undefined) throw new RosterError('not_found', `the user ${id} does not exist`);
+      const user = renderBrief(call, own, dialect);
+      const blocks = (own.blocks ?? []).flatMap((block) => {
+        const blocked = directory.user(block.id);
+        if (blocked === undefined) return [];
+        const created_at = timeOf(dialect)(block.created_at);
+        return [{ user_id: id, blocked_user_id: block.id, created_at, user, blocked_user: renderBrief(call, blocked, dialect) }];
+      });
+      return { body: { blocks } };
+    },
+  })),
+];
+
+async function blockCommand(call: Call, kind: BlockCommand['kind']): Promise<BlockCommand> {
+  const { by, target } = decodeBlock(await call.body());
+  return { kind, actor: actorOf(call.caller), by: actingUser(call.caller, by), target };
+}

@@ -1,0 +1,77 @@
+/** Endpoints that mute and unmute users for one user. */
+import Type, { type TSchema } from 'typebox';
+import type { MuteCommand, Outcome } from '../../../protocol/log/command.ts';
+import { decodeMute, MuteBodyV1, MuteBodyV2, UnmuteBodyV1, UnmuteBodyV2 } from '../../../protocol/moderation/reading.ts';
+import { fullUserIn, muteIn } from '../../../protocol/users/answers.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { type Rendered, renderMute, timeOf } from '../../../protocol/users/render.ts';
+import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { onlyUser } from '../http/request-backend.ts';
+import { renderUser } from '../users/users.ts';
+import { renderBrief, submitNamed } from './named-users.ts';
+
+const MissingUsers = Type.Optional(Type.Array(Type.String(), { description: 'ids among the targets that do not exist' }));
+
+/** v1 names a single mute by itself; the list is there in both. */
+function mutedIn(dialect: Dialect): TSchema {
+  const fields = { mutes: Type.Array(muteIn(dialect)), own_user: fullUserIn(dialect), non_existing_users: MissingUsers };
+  return dialect === 'v1' ? Type.Object({ ...fields, mute: Type.Optional(muteIn(dialect)) }) : Type.Object(fields);
+}
+
+export const MUTES_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/moderation/mute', (dialect) => ({
+    operation: 'Mute',
+    method: 'POST',
+    access: 'user',
+    summary: 'Mutes up to 100 users for one user, for a time or until unmuted',
+    body: dialect === 'v1' ? MuteBodyV1 : MuteBodyV2,
+    answer: mutedIn(dialect),
+    handle: async (call) => {
+      const { command, outcome } = await submitMute(call, 'mute', dialect);
+      return { status: 201, body: mutedAnswer(call, command, outcome, dialect), seq: outcome.seq };
+    },
+  })),
+  ...inBothDialects('/moderation/unmute', (dialect) => ({
+    operation: 'Unmute',
+    method: 'POST',
+    access: 'user',
+    summary: 'Unmutes users for one user',
+    body: dialect === 'v1' ? UnmuteBodyV1 : UnmuteBodyV2,
+    answer: Type.Object({ non_existing_users: MissingUsers }),
+    handle: async (call) => {
+      const { outcome } = await submitMute(call, 'unmute', dialect);
+      return { body: missingUsers(outcome), seq: outcome.seq };
+    },
+  })),
+];
+
+async function submitMute(call: Call, kind: MuteCommand['kind'], dialect: Dialect) {
+  const { by, single, ...said } = decodeMute(kind, dialect, await call.body());
+  const command: MuteCommand = { kind, actor: actorOf(call.caller), by: actingUser(call.caller, by), ...said };
+  const outcome = await submitNamed(call, command, single === undefined ? {} : { [`target_ids[${single}]`]: 'target_id' });
+  return { command, outcome };
+}
+
+function missingUsers({ missing = [] }: Outcome): Rendered {
+  return missing.length === 0 ? {} : { non_existing_users: missing };
+}
+
+/** The mutes that were asked for, in that order. */
+function mutedAnswer(call: Call, { targets }: MuteCommand, outcome: Outcome, dialect: Dialect): Rendered {
+  const own = onlyUser(outcome);
+  const user = renderBrief(call, own, dialect);
+  const held = new Map(own.mutes?.map((mute) => [mute.id, mute]));
+  const mutes = [...new Set(targets)].flatMap((id) => {
+    const mute = held.get(id);
+    const target = call.backend.directory.user(id);
+    if (mute === undefined || target === undefined) return [];
+    return [renderMute(mute, user, renderBrief(call, target, dialect), timeOf(dialect))];
+  });
+  const [only] = mutes;
+  return {
+    ...(dialect === 'v1' && mutes.length === 1 ? { mute: only } : undefined),
+    mutes,
+    own_user: renderUser(call, own, dialect),
+    ...missingUsers(outcome),
+  };
+}

@@ -1,0 +1,95 @@
+/** Exports of users, and the files they end in. */
+import Type from 'typebox';
+import { ERRORS, type FieldError, RosterError } from '../../../protocol/base/errors.ts';
+import { clip } from '../../../protocol/base/explain.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Task } from '../../../protocol/log/documents.ts';
+import { decodeExportUsers, EXPORT_FILE, EXPORT_TASK, ExportUsersBody } from '../../../protocol/transfer/exports.ts';
+import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
+import { pathId } from '../../../protocol/users/lifecycle.ts';
+import { renderUserIn } from '../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Backend } from '../http/backend.ts';
+import { asideOf, type Endpoint, inBothDialects, type Services } from '../http/endpoint.ts';
+import { etag } from '../http/request-backend.ts';
+
+export const EXPORT_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/users/:id/export', (dialect) => ({
+    operation: 'ExportUser',
+    method: 'GET',
+    access: 'server',
+    summary: 'Everything that is held of one user',
+    answer: Type.Object({ user: userIn(dialect), messages: Type.Array(Type.Unknown()), reactions: Type.Array(Type.Unknown()) }),
+    handle: (call) => {
+      const user = living(call.backend, pathId(call.id));
+      if (user instanceof RosterError) throw user;
+      const aside = asideOf(call, user.id);
+      return { body: { user: renderUserIn(dialect, user, aside), messages: [], reactions: [] }, headers: { ETag: etag(user) } };
+    },
+  })),
+  ...inBothDialects('/export/users', () => ({
+    operation: 'ExportUsers',
+    method: 'POST',
+    access: 'server',
+    summary: 'Exports up to 25 users into a file, as a task',
+    body: ExportUsersBody,
+    answer: TaskStarted,
+    handle: async ({ backend, services, body, newId, isRepeat }) => {
+      const ids = decodeExportUsers(await body());
+      if (!isRepeat()) refuseUnknown(backend, ids);
+      const now = Math.round(services.nowMs() * 1_000);
+      const task: Task = {
+        id: newId(),
+        kind: EXPORT_TASK,
+        status: 'waiting',
+        created_at: now,
+        updated_at: now,
+        input: { user_ids: [...ids] },
+      };
+      const { seq } = await backend.submit({ kind: 'docs', changes: [{ kind: 'task', id: task.id, doc: task }] }, 'bulk');
+      return { status: 201, body: { task_id: task.id }, seq };
+    },
+  })),
+  {
+    operation: 'DownloadExport',
+    method: 'GET',
+    path: '/exports/users/:task/:file',
+    dialect: 'v1',
+    access: 'signed',
+    summary: 'The file of an export: one JSON object per line. The URL is in the result of the task',
+    answer: Nothing,
+    isBinary: true,
+    handle: async ({ services, params: { task = '', file = '' } }) => {
+      const found = await services.files.openExport(task, file);
+      if (found === undefined) throw new RosterError('not_found', 'the export does not exist, or no longer');
+      return { body: {}, file: { ...found, type: 'application/x-ndjson', name: EXPORT_FILE } };
+    },
+  },
+];
+
+/** What a task has to show. The link to the file of an export is made anew each time it is asked for, and works for a day. */
+export function taskResult({ id, kind, status, result }: Task, services: Pick<Services, 'signUrl' | 'nowMs'>): Task['result'] {
+  if (kind !== EXPORT_TASK || status !== 'completed') return result;
+  return { ...result, url: exportUrl(id, services) };
+}
+
+/** A link to the file of a finished export, good for a day from now on. */
+export function exportUrl(taskId: string, { nowMs, signUrl }: Pick<Services, 'signUrl' | 'nowMs'>): string {
+  return signUrl(`/exports/users/${taskId}/${EXPORT_FILE}`, Math.floor(nowMs() / 1_000) + LIMITS.signedUrlS);
+}
+
+/** The living user, or why there is none. */
+function living({ directory }: Backend, id: string): StoredUser | RosterError {
+  const reason = directory.record(id) === undefined ? 'does not exist' : 'was deleted';
+  return directory.user(id) ?? new RosterError('not_found', `the user ${id} ${reason}`);
+}
+
+function refuseUnknown(backend: Backend, ids: readonly string[]): void {
+  const fields: FieldError[] = [];
+  for (const id of ids) {
+    const user = living(backend, id);
+    if (user instanceof RosterError) fields.push({ path: `user_ids[${clip(id)}]`, message: user.message, code: ERRORS.not_found.code });
+  }
+  const [first] = fields;
+  if (first !== undefined) throw new RosterError('not_found', first.message, fields);
+}

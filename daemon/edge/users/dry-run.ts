@@ -1,0 +1,124 @@
+/**
+ * What an upsert or a partial update would do, user by user, without doing it.
+ *
+ * A batch is judged as a whole first, because names within it are. Only when it would be refused, the users that are named in
+ * the refusal are taken out and the rest is judged again, until what is left would be accepted.
+ */
+
+import { ERRORS, type FieldError, fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import type { Outcome, PatchCommand, UpsertCommand } from '../../../protocol/log/command.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import { timeOf } from '../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { changedFields } from '../../core/directory/changed-fields.ts';
+import type { Caller } from '../auth.ts';
+import type { Backend } from '../http/backend.ts';
+
+/** Field by its name: what it was, and what it would be. */
+export type FieldChanges = Readonly<Record<string, readonly [before: unknown, after: unknown]>>;
+
+export interface DryRun {
+  /** Of the users that would be accepted. */
+  readonly outcome: Outcome;
+  /** Everything that is wrong with the others. */
+  readonly errors: readonly Required<FieldError>[];
+  /** Revisions now, of every user that could be read; 0: there is no such user. */
+  readonly revs: Readonly<Record<string, number>>;
+  readonly changes: Readonly<Record<string, FieldChanges>>;
+}
+
+/**
+ * Whether the request asks for a dry run. Anything but the plain words is an error, since the other way to read it writes. Throws
+ * RosterError: `input` for another value, `not_allowed` for a client.
+ */
+export function isDryRun({ dry_run: text = '' }: QueryFields, caller: Caller): boolean {
+  if (text === '' || text === 'false' || text === '0') return false;
+  if (text !== 'true' && text !== '1') throw fieldErrors('input', [{ path: 'dry_run', message: 'must be true or false' }]);
+  if (caller.kind !== 'server') throw fieldErrors('not_allowed', [{ path: 'dry_run', message: 'needs a server token' }]);
+  return true;
+}
+
+/** Rejects with RosterError when the request is refused for another reason than single users. */
+export async function dryRun(backend: Backend, command: UpsertCommand | PatchCommand, dialect: Dialect): Promise<DryRun> {
+  const errors = command.problems.map(withCode);
+  const refused = new Set<string>();
+  for (;;) {
+    const rest = without(command, refused);
+    // One preview of a full batch at a time, so that others get their turn between two of them.
+    if (refused.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    const found = previewed(backend, rest);
+    if (found instanceof RosterError) {
+      const named = namedUsers(found, idsOf(rest));
+      if (named.size === 0) throw found;
+      errors.push(...found.fields.map(withCode));
+      for (const id of named) refused.add(id);
+      continue;
+    }
+    return { outcome: found, errors, revs: revsOf(backend, idsOf(command)), changes: changesOf(backend, found, dialect) };
+  }
+}
+
+function idsOf(command: UpsertCommand | PatchCommand): readonly string[] {
+  return (command.kind === 'upsert' ? command.users : command.patches).map(({ id }) => id);
+}
+
+function without(command: UpsertCommand | PatchCommand, refused: ReadonlySet<string>): UpsertCommand | PatchCommand {
+  const isLeft = ({ id }: { readonly id: string }): boolean => !refused.has(id);
+  return command.kind === 'upsert'
+    ? { ...command, users: command.users.filter(isLeft), problems: [] }
+    : { ...command, patches: command.patches.filter(isLeft), problems: [] };
+}
+
+function previewed(backend: Backend, command: UpsertCommand | PatchCommand): Outcome | RosterError {
+  try {
+    return backend.preview(command);
+  } catch (error) {
+    if (error instanceof RosterError) return error;
+    throw error;
+  }
+}
+
+/** The users that the refusal is about, by its paths: `users[ann].role`. */
+function namedUsers({ fields }: RosterError, ids: readonly string[]): ReadonlySet<string> {
+  const asked = new Set(ids);
+  const named = fields.map(({ path }) => /^users\[([^\]]*)\]/.exec(path)?.[1] ?? '');
+  return new Set(named.filter((id) => asked.has(id)));
+}
+
+function withCode({ path, message, code = ERRORS.input.code }: FieldError): Required<FieldError> {
+  return { path, code, message };
+}
+
+function revsOf({ directory }: Backend, ids: readonly string[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(ids.map((id) => [id, directory.user(id)?.rev ?? 0]));
+}
+
+function changesOf({ directory }: Backend, { users }: Outcome, dialect: Dialect): Readonly<Record<string, FieldChanges>> {
+  const changed = users.filter(({ change }) => change !== 'unchanged');
+  return Object.fromEntries(changed.map(({ user }) => [user.id, fieldChanges(directory.user(user.id), user, dialect)]));
+}
+
+function fieldChanges(before: StoredUser | undefined, after: StoredUser, dialect: Dialect): FieldChanges {
+  const base = before ?? { ...NOBODY, created_at: after.created_at };
+  const value = valueIn(dialect);
+  return Object.fromEntries(changedFields(base, after).map((field) => [field, [value(before, field), value(after, field)]]));
+}
+
+/** Who does not exist yet: everything that a new user has differs from it. */
+const NOBODY = { id: '', rev: 0, role: '', teams: [], custom: {}, updated_at: 0 };
+
+function valueIn(dialect: Dialect): (user: StoredUser | undefined, field: string) => unknown {
+  const time = timeOf(dialect);
+  return (user, field) => {
+    const value = user === undefined ? undefined : fieldOf(user, field);
+    return field === 'revoke_tokens_issued_before' && typeof value === 'number' ? time(value) : (value ?? null);
+  };
+}
+
+const CUSTOM = 'custom.';
+
+function fieldOf(user: StoredUser, field: string): unknown {
+  const [from, key] = field.startsWith(CUSTOM) ? [user.custom, field.slice(CUSTOM.length)] : [user, field];
+  return Object.getOwnPropertyDescriptor(from, key)?.value;
+}

@@ -1,0 +1,49 @@
+/** Endpoints for guests, and for events of the application's own. */
+import Type from 'typebox';
+import { Nothing, userIn } from '../../../protocol/users/answers.ts';
+import { CustomEventBody, decodeCustomEvent, decodeGuest, GuestBody } from '../../../protocol/users/guests.ts';
+import { renderUserIn } from '../../../protocol/users/render.ts';
+import { asideOf, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { onlyUser } from '../http/request-backend.ts';
+
+export const GUEST_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/guest', (dialect) => ({
+    operation: 'CreateGuest',
+    method: 'POST',
+    access: 'guest',
+    summary: 'Creates a guest and a token for it',
+    body: GuestBody,
+    answer: Type.Object({ user: userIn(dialect), access_token: Type.String() }),
+    handle: async (call) => {
+      const { backend, caller, services } = call;
+      // Whoever is not a server is a client, with or without a token of its own.
+      const actor = caller.kind === 'server' ? 'server' : 'user';
+      const sent = await call.body();
+      const outcome = await backend.submit(decodeGuest(dialect, sent, actor, `guest-${call.newId()}`), 'live');
+      const user = onlyUser(outcome);
+      const aside = asideOf({ backend, caller: { kind: 'user', id: user.id } }, user.id);
+      // The same token again for a request that is repeated: one that was revoked since stays so.
+      const issuedS = Math.floor(Math.min(services.nowMs() * 1_000, user.created_at) / 1_000_000);
+      return {
+        status: 201,
+        body: {
+          user: renderUserIn(dialect, user, aside),
+          access_token: services.issueToken({ user_id: user.id, iat: issuedS }),
+        },
+        seq: outcome.seq,
+      };
+    },
+  })),
+  ...inBothDialects({ v1: '/users/:id/event', v2: '/chat/users/:id/event' }, () => ({
+    operation: 'SendUserCustomEvent',
+    method: 'POST',
+    access: 'server',
+    summary: "Sends an event of the application's own to the clients of a user",
+    body: CustomEventBody,
+    answer: Nothing,
+    handle: async ({ backend, body, id }) => {
+      const { seq } = await backend.submit(decodeCustomEvent(id, await body()), 'live');
+      return { body: {}, seq };
+    },
+  })),
+];

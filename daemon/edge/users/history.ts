@@ -1,0 +1,55 @@
+/** The history of a user: who changed it, from where, which fields, when. */
+import Type, { type TSchema } from 'typebox';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { timeIn } from '../../../protocol/users/answers.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { decodeHistoryQuery } from '../../../protocol/users/history.ts';
+import { pathId } from '../../../protocol/users/lifecycle.ts';
+import { timeOf } from '../../../protocol/users/render.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+
+export const HISTORY_ROUTES: readonly Endpoint[] = inBothDialects('/users/:id/history', (dialect) => ({
+  operation: 'GetUserHistory',
+  method: 'GET',
+  access: 'server',
+  summary: 'What happened to a user, newest first; of users that were deleted too',
+  query: Type.Object({
+    limit: Type.Optional(Type.Integer({ description: '1 to 100; default: 25' })),
+    before: Type.Optional(Type.Integer({ description: 'only changes with a smaller seq: `next` of the page before' })),
+  }),
+  answer: Type.Object({
+    history: Type.Array(changeIn(dialect)),
+    next: Type.Optional(Type.Integer()),
+    from: timeIn(dialect),
+  }),
+  handle: async ({ backend, services, id, query }) => {
+    const user = pathId(id);
+    const question = decodeHistoryQuery(query);
+    // What a delete leaves is a record too.
+    if (backend.directory.record(user) === undefined) throw new RosterError('not_found', `the user ${user} does not exist`);
+    const { items, next, from } = await services.history.page({ id: user, ...question });
+    const time = timeOf(dialect);
+    const history = items.map(({ seq, at, ...change }) => ({ seq, at: time(at), ...change }));
+    return { body: { history, ...(next === undefined ? undefined : { next }), from: time(from) } };
+  },
+}));
+
+function changeIn(dialect: Dialect): TSchema {
+  return Type.Object(
+    {
+      seq: Type.Integer({ description: 'position of the change; the `seq` of its event' }),
+      at: timeIn(dialect),
+      event: Type.String({
+        description:
+          'created, updated, deactivated, reactivated, restored, banned, unbanned, muted, unmuted, flagged, unflagged, ' +
+          'deleted:soft, deleted:pruning, deleted:hard; gap: changes up to here may be missing',
+      }),
+      source: Type.Optional(Type.String({ description: 'server, client, live, import, daemon' })),
+      by: Type.Optional(Type.String({ description: 'the user who did it, where it was one' })),
+      client: Type.Optional(Type.String({ description: 'what the caller says it is' })),
+      job: Type.Optional(Type.String({ description: 'the import' })),
+      fields: Type.Optional(Type.Array(Type.String(), { description: 'what changed, custom data by its keys; values are not kept' })),
+    },
+    { title: `Change_${dialect}` },
+  );
+}

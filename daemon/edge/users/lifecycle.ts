@@ -1,0 +1,126 @@
+/**
+ * Endpoints that delete, restore, deactivate and reactivate users. One user: the answer
+ * is the user. Many: the answer is a task, which is finished by the time it can be asked for.
+ */
+import { randomBytes } from 'node:crypto';
+import Type, { type TSchema } from 'typebox';
+import type { DeactivateCommand, DeleteCommand, ReactivateCommand } from '../../../protocol/log/command.ts';
+import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
+import { withHeaders } from '../../../protocol/users/conditions.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import {
+  DeactivateUserBody,
+  DeactivateUsersBody,
+  DeleteUsersBody,
+  decodeDeactivateUser,
+  decodeDeactivateUsers,
+  decodeDeleteUser,
+  decodeDeleteUsers,
+  decodeReactivateUser,
+  decodeReactivateUsers,
+  decodeRestoreUsers,
+  ReactivateUserBody,
+  RestoreUsersBody,
+} from '../../../protocol/users/lifecycle.ts';
+import { renderUserIn } from '../../../protocol/users/render.ts';
+import { type Answer, asideOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { onlyUser, tagOf } from '../http/request-backend.ts';
+
+export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
+  {
+    operation: 'DeleteUser',
+    method: 'DELETE',
+    path: '/users/:id',
+    dialect: 'v1',
+    access: 'server',
+    summary: 'Deletes one user, at once',
+    query: Type.Object({
+      mark_messages_deleted: Type.Optional(Type.Boolean()),
+      hard_delete: Type.Optional(Type.Boolean()),
+      delete_conversation_channels: Type.Optional(Type.Boolean()),
+    }),
+    answer: Type.Object({ user: userIn('v1') }),
+    isConditional: true,
+    handle: (call) => forOne(call, decodeDeleteUser(call.id, call.query), 'v1'),
+  },
+  ...inBothDialects('/users/:id/deactivate', (dialect) => ({
+    operation: 'DeactivateUser',
+    method: 'POST',
+    access: 'server',
+    summary: 'Deactivates one user: its data stays, its connections end',
+    body: DeactivateUserBody,
+    answer: Type.Object({ user: userIn(dialect) }),
+    isConditional: true,
+    handle: async (call) => forOne(call, decodeDeactivateUser(call.id, await call.body()), dialect),
+  })),
+  ...inBothDialects('/users/:id/reactivate', (dialect) => ({
+    operation: 'ReactivateUser',
+    method: 'POST',
+    access: 'server',
+    summary: 'Reactivates one user',
+    body: ReactivateUserBody,
+    answer: Type.Object({ user: userIn(dialect) }),
+    isConditional: true,
+    handle: async (call) => forOne(call, decodeReactivateUser(call.id, await call.body()), dialect),
+  })),
+  ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, deleteUsers),
+  ...forMany('/users/deactivate', 'DeactivateUsers', 'Deactivates up to 100 users as a task', DeactivateUsersBody, decodeDeactivateUsers),
+  ...forMany('/users/reactivate', 'ReactivateUsers', 'Reactivates up to 100 users as a task', DeactivateUsersBody, decodeReactivateUsers),
+  ...inBothDialects('/users/restore', () => ({
+    operation: 'RestoreUsers',
+    method: 'POST',
+    access: 'server',
+    summary: 'Restores up to 100 soft-deleted users, all of them or none',
+    body: RestoreUsersBody,
+    answer: Nothing,
+    handle: async ({ backend, body }) => {
+      const { seq } = await backend.submit(decodeRestoreUsers(await body()), 'bulk');
+      return { body: {}, seq };
+    },
+  })),
+];
+
+/** Bytes of randomness in the id that channels are handed to. */
+const OWNER_BYTES = 16;
+
+/** Channels of deleted users go to somebody: to who is named, else to an id that nobody has, made for this delete. */
+function deleteUsers(body: unknown, task: string): DeleteCommand {
+  const command = decodeDeleteUsers(body, task);
+  const owner = command.options.new_channel_owner_id ?? `delete-user-${randomBytes(OWNER_BYTES).toString('hex')}`;
+  return { ...command, options: { ...command.options, new_channel_owner_id: owner } };
+}
+
+async function forOne(call: Call, decoded: DeleteCommand | DeactivateCommand | ReactivateCommand, dialect: Dialect): Promise<Answer> {
+  const command = withHeaders(decoded, decoded.ids, call.conditions);
+  const outcome = await call.backend.submit(command, 'live');
+  const user = onlyUser(outcome);
+  const aside = asideOf(call, user.id);
+  // After a delete nobody is online any more, whatever sockets are still being closed.
+  const shown = { ...aside, online: user.deleted_at === undefined && aside.online };
+  return { body: { user: renderUserIn(dialect, user, shown) }, seq: outcome.seq, headers: tagOf(outcome) };
+}
+
+function forMany(
+  path: string,
+  operation: string,
+  summary: string,
+  schema: TSchema,
+  decode: (body: unknown, task: string) => DeleteCommand | DeactivateCommand | ReactivateCommand,
+): readonly Endpoint[] {
+  return inBothDialects(path, () => ({
+    operation,
+    method: 'POST',
+    access: 'server',
+    summary,
+    body: schema,
+    answer: TaskStarted,
+    isConditional: true,
+    handle: async ({ backend, body, conditions, newId }) => {
+      const sent = await body();
+      const task = newId();
+      const decoded = decode(sent, task);
+      const { seq } = await backend.submit(withHeaders(decoded, decoded.ids, conditions), 'bulk');
+      return { status: 201, body: { task_id: task }, seq };
+    },
+  }));
+}

@@ -1,0 +1,112 @@
+/**
+ * The users as they are at one position, as a file that is made while it is read: whoever reads slowly has it made slowly, and
+ * everybody else gets their turn in between.
+ *
+ * - UL1 Every line is of the same position. A file without its last line broke off.
+ * - UL2 The view that holds the position is given back when the file ends, when the reader goes away, and when it stops reading.
+ */
+import { Readable } from 'node:stream';
+import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import { inSlices } from '../../base/slices.ts';
+import { isTombstone, type RecordsView } from '../../core/directory/directory.ts';
+
+/** Characters of one piece. */
+const PIECE_CHARS = 64 * 1024;
+/** Users looked at between two looks at the clock. */
+const STEP_USERS = 256;
+/** Who takes nothing for so long has gone, whatever its connection says. */
+const STALL_MS = 60_000;
+
+export interface UserListOptions {
+  readonly view: RecordsView;
+  /** Only users of this team. */
+  readonly team?: string | undefined;
+  /** Milliseconds. */
+  readonly stallMs?: number;
+}
+
+/**
+ * NDJSON: a line with position and count, one for each user, one that says that it is the end. It takes the view over and
+ * releases it.
+ */
+export function userList({ view, team, stallMs = STALL_MS }: UserListOptions): Readable {
+  let stalled: NodeJS.Timeout | undefined;
+  const stall: Stall = {
+    begin: () => {
+      stalled = setTimeout(() => stream.destroy(), stallMs).unref();
+    },
+    end: () => clearTimeout(stalled),
+  };
+  const stream = Readable.from(watched(pieces(view, team), stall), { objectMode: false });
+  // Also when nobody ever read, in which case the generator never ran.
+  return stream.once('close', () => {
+    stall.end();
+    view.release();
+  });
+}
+
+interface Stall {
+  begin(): void;
+  end(): void;
+}
+
+/** A generator stands at its `yield` until whoever reads wants more. */
+async function* watched(texts: AsyncIterable<string>, stall: Stall): AsyncGenerator<Buffer> {
+  for await (const text of texts) {
+    stall.begin();
+    yield Buffer.from(text);
+    stall.end();
+  }
+}
+
+async function* pieces(view: RecordsView, team: string | undefined): AsyncGenerator<string> {
+  const { epoch, seq } = view.position;
+  const count = team === undefined ? view.size : await inSlices(counted(view, team));
+  yield piece({ epoch, seq, count });
+  const records = view.records()[Symbol.iterator]();
+  for (;;) {
+    const text = await inSlices(filled(records, team));
+    if (text === '') break;
+    yield text;
+    // A reader that is as fast as memory would else keep everyone waiting.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  yield piece({ end: true, count });
+}
+
+function piece(line: object): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+type Entry = ReturnType<RecordsView['records']> extends Iterable<infer Found> ? Found : never;
+
+function isWanted(record: Entry, team: string | undefined): record is StoredUser {
+  return !isTombstone(record) && isAlive(record) && (team === undefined || record.teams.includes(team));
+}
+
+function* counted(view: RecordsView, team: string): Generator<void, number> {
+  let count = 0;
+  let looked = 0;
+  for (const record of view.records()) {
+    if (isWanted(record, team)) count++;
+    if (++looked % STEP_USERS === 0) yield;
+  }
+  return count;
+}
+
+/** The next lines; empty at the end. */
+function* filled(records: Iterator<Entry>, team: string | undefined): Generator<void, string> {
+  let text = '';
+  for (let looked = 1; text.length < PIECE_CHARS; looked++) {
+    const next = records.next();
+    if (next.done === true) break;
+    if (isWanted(next.value, team)) text += lineOf(next.value);
+    if (looked % STEP_USERS === 0) yield;
+  }
+  return text;
+}
+
+/** Ids have no character that JSON would escape. */
+function lineOf({ id, rev, deactivated_at }: StoredUser): string {
+  return `{"id":"${id}","rev":${rev}${deactivated_at === undefined ? '' : ',"deactivated":true'}}\n`;
+}

@@ -1,0 +1,42 @@
+/** What whoever keeps another system and this directory alike needs to know: where the directory is, and which users it has. */
+import Type from 'typebox';
+import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import { Nothing } from '../../../protocol/users/answers.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { userList } from './revision-list.ts';
+
+export const SYNC_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/sync/position', () => ({
+    operation: 'GetPosition',
+    method: 'GET',
+    access: 'server',
+    summary: 'Where the directory is, and how many users it has. Whoever answers this is rosterd',
+    answer: Type.Object({ epoch: Type.String(), seq: Type.Integer(), users: Type.Integer() }),
+    handle: ({ backend: { directory, position } }) => ({
+      body: { epoch: position.epoch, seq: position.seq, users: directory.size },
+      seq: position.seq,
+    }),
+  })),
+  ...inBothDialects('/sync/users', () => ({
+    operation: 'ListUserRevisions',
+    method: 'GET',
+    access: 'server',
+    summary: 'Ids and revisions of all users, or of those of a team, at one position: one JSON object per line',
+    query: Type.Object({ team: Type.Optional(Type.String({ minLength: 1, maxLength: LIMITS.teamBytes })) }),
+    answer: Nothing,
+    isBinary: true,
+    handle: ({ backend, query }) => {
+      const team = teamOf(query.team);
+      const view = backend.freeze();
+      const stream = userList({ view, team });
+      return { body: {}, seq: view.position.seq, file: { stream, type: 'application/x-ndjson', name: 'users.ndjson' } };
+    },
+  })),
+];
+
+function teamOf(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (text.length <= LIMITS.teamBytes) return text;
+  throw fieldErrors('input', [{ path: 'team', message: `must not be longer than ${LIMITS.teamBytes} bytes` }]);
+}

@@ -1,0 +1,205 @@
+/**
+ * The history of all users on the disk: a row of segments (segment.ts), of which the last one is written.
+ *
+ * - HY1 A change that was taken is found at once, and after `flush` also by the next process.
+ * - HY2 How far the log was read is part of the very write that stores what was read. Whatever a crash leaves, the history
+ *       goes on from `position` and has each change once.
+ * - HY3 What is missing is told, never passed over: see lookup.ts.
+ * - HY4 Beyond the limits of age and bytes, the oldest segments go. Nothing is rewritten.
+ *
+ * Not synced block by block: what a power failure takes away is in the log, and is read from there again.
+ * `append` … `close` are called one after the other; `page` at any time.
+ */
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import type { Position } from '../../../protocol/base/position.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import { type HistoryDisk, isTemporary, nodeDisk } from './disk.ts';
+import { segmentNumber } from './format.ts';
+import { type HistoryPage, type HistoryQuestion, lookUp } from './lookup.ts';
+import type { HistoryChange } from './record.ts';
+import { ActiveSegment, HistoryDamaged, openSegment, SealedSegment, type Segment } from './segment.ts';
+
+export interface HistoryFilesOptions {
+  readonly folder: string;
+  /** All files together. At least 1 MiB. */
+  readonly bytesMax: number;
+  readonly onDamaged: (error: HistoryDamaged) => void;
+  readonly disk?: HistoryDisk;
+}
+
+/** Where the history begins, or begins anew. */
+export interface Beginning {
+  readonly epoch: string;
+  /** What came after this seq follows. */
+  readonly after: number;
+  /** Nothing from this time on is missing. */
+  readonly time: Micros;
+}
+
+/** Age and bytes are each kept in so many segments, so that what goes at once is little. */
+const PARTS = 32;
+const SEGMENT_BYTES_MIN = 256 * 1024;
+const SEGMENT_BYTES_MAX = 256 * 1024 * 1024;
+/** There are at least as many slots as records of a usual size, so that few share one. */
+const BYTES_PER_SLOT = 128;
+const HOUR_MICROS = 3_600_000_000;
+
+export class HistoryFiles {
+  readonly #options: HistoryFilesOptions;
+  readonly #disk: HistoryDisk;
+  readonly #segmentBytes: number;
+  #sealed: readonly SealedSegment[] = [];
+  #active: ActiveSegment | undefined;
+  #lastNumber = 0;
+
+  /** Reads what is there. The last segment is read whole, the others only where they were not finished. */
+  static async open(options: HistoryFilesOptions): Promise<HistoryFiles> {
+    const files = new HistoryFiles(options);
+    const { folder } = options;
+    await files.#disk.makeFolder(folder);
+    const names = await files.#disk.list(folder);
+    for (const name of names.filter(isTemporary)) await files.#disk.remove(join(folder, name));
+    const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b);
+    files.#lastNumber = numbers.at(-1) ?? 0;
+    try {
+      for (const number of numbers) await files.#find(number);
+    } catch (error) {
+      await files.close().catch(() => {});
+      throw error;
+    }
+    return files;
+  }
+
+  private constructor(options: HistoryFilesOptions) {
+    this.#options = options;
+    this.#disk = options.disk ?? nodeDisk;
+    const part = 2 ** Math.floor(Math.log2(options.bytesMax / PARTS));
+    this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, part));
+  }
+
+  async #find(number: number): Promise<void> {
+    const { folder, onDamaged } = this.#options;
+    try {
+      const segment = await openSegment({ disk: this.#disk, folder, number });
+      // The one before it is no longer the last.
+      await this.#seal();
+      if (segment instanceof SealedSegment) this.#sealed = [...this.#sealed, segment];
+      else this.#active = segment;
+    } catch (error) {
+      if (!(error instanceof HistoryDamaged)) throw error;
+      // What it held is told as missing: its neighbours do not fit together. The file stays, for whoever wants to look at it.
+      onDamaged(error);
+    }
+  }
+
+  get #segments(): readonly Segment[] {
+    return this.#active === undefined ? this.#sealed : [...this.#sealed, this.#active];
+  }
+
+  /** How far the log was read; undefined when there is no history. */
+  get position(): Position | undefined {
+    const last = this.#active ?? this.#sealed.at(-1);
+    return last === undefined ? undefined : { epoch: last.header.epoch, seq: last.seq };
+  }
+
+  /** Whether records wait to be written. */
+  get hasRecords(): boolean {
+    return this.#active?.hasRecords === true;
+  }
+
+  /** Whether `flush` must succeed before another change can be taken. */
+  get isFull(): boolean {
+    return this.#active === undefined || this.#active.isFull;
+  }
+
+  /** Goes on at another place than `position`, or begins. */
+  async begin({ epoch, after, time }: Beginning): Promise<void> {
+    await this.#active?.flush();
+    await this.#seal();
+    await this.#create({ epoch, after, time });
+  }
+
+  /** Takes a change unless it has it already. Not while it is full. */
+  append(change: HistoryChange): void {
+    if (this.#active === undefined) throw new Error('the history has not begun');
+    this.#active.append(change);
+  }
+
+  /** Everything up to here was seen. */
+  advance(seq: number, time: Micros): void {
+    this.#active?.advance(seq, time);
+  }
+
+  /** Writes what was taken. Rejects with an error of the file system; then it can be tried again, and nothing is lost or doubled. */
+  async flush(): Promise<void> {
+    await this.#active?.flush();
+    if (this.#active !== undefined && this.#active.bytes >= this.#segmentBytes) await this.#seal();
+    if (this.#active === undefined) await this.#goOn();
+  }
+
+  /** Begins a segment where the last one ended. */
+  async #goOn(): Promise<void> {
+    const last = this.#sealed.at(-1);
+    if (last !== undefined) await this.#create({ epoch: last.header.epoch, after: last.seq, time: last.time });
+    await this.#removeSurplus();
+  }
+
+  async #seal(): Promise<void> {
+    if (this.#active === undefined) return;
+    this.#sealed = [...this.#sealed, await this.#active.seal()];
+    this.#active = undefined;
+  }
+
+  async #create(beginning: Beginning): Promise<void> {
+    const number = this.#lastNumber + 1;
+    const slots = 2 ** Math.round(Math.log2(this.#segmentBytes / BYTES_PER_SLOT));
+    const place = { disk: this.#disk, folder: this.#options.folder, number };
+    this.#active = await ActiveSegment.create(place, { ...beginning, salt: randomInt(2 ** 32), slots });
+    this.#lastNumber = number;
+  }
+
+  /** Removes what is older than `keepMicros`, a part of it later than it should, and what is too much. All must be flushed. */
+  async tidy(now: Micros, keepMicros: number): Promise<void> {
+    const active = this.#active;
+    // Where little happens, a segment would otherwise hold old changes until it is full.
+    const partMicros = Math.max(HOUR_MICROS, keepMicros / PARTS);
+    if (active !== undefined && !active.isEmpty && active.header.time < now - partMicros) await this.#seal();
+    if (this.#active === undefined) await this.#goOn();
+    for (let [oldest] = this.#sealed; oldest !== undefined && oldest.time < now - keepMicros; [oldest] = this.#sealed) {
+      await this.#remove(oldest);
+    }
+    await this.#removeSurplus();
+  }
+
+  /** The active segment may become as long as one is. */
+  async #removeSurplus(): Promise<void> {
+    const used = () => this.#sealed.reduce((sum, { bytes }) => sum + bytes, this.#segmentBytes);
+    for (let [oldest] = this.#sealed; oldest !== undefined && used() > this.#options.bytesMax; [oldest] = this.#sealed) {
+      await this.#remove(oldest);
+    }
+  }
+
+  async #remove(segment: SealedSegment): Promise<void> {
+    this.#sealed = this.#sealed.filter((other) => other !== segment);
+    await segment.remove();
+  }
+
+  /** A page of the history of a user, with all that was taken. Rejects with an error of the file system. */
+  async page(question: HistoryQuestion, notBefore: Micros): Promise<HistoryPage> {
+    const oldest = () => this.#segments[0]?.place.number ?? Number.POSITIVE_INFINITY;
+    return await lookUp(question, {
+      segments: this.#segments,
+      notBefore,
+      isGone: ({ place }) => place.number < oldest(),
+      onDamaged: this.#options.onDamaged,
+    });
+  }
+
+  /** Makes all that was flushed durable, and lets go of the files. */
+  async close(): Promise<void> {
+    await this.#active?.sync();
+    await this.#active?.close();
+    for (const segment of this.#sealed) await segment.close();
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * How a segment of the history looks on the disk. All of it is lines of JSON, padded with spaces where a length is fixed.
+ *
+ *   00000007.ndjson   a header line of 256 bytes, then blocks: a header line of 128 bytes, and the records it counts
+ *   00000007.heads    once nothing more is added: a header line of 256 bytes, then for each slot where its last record lies (u32, little-endian)
+ *
+ * The header of a block says up to which position of the log the history is complete with it, and has the checksum of its
+ * records. So what was written and how far the log was read are one write: after a crash both are there or neither is.
+ */
+import { crc32 } from 'node:zlib';
+import { parseObject } from '../../../protocol/base/json.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+
+export const SEGMENT_HEADER_BYTES = 256;
+export const BLOCK_HEADER_BYTES = 128;
+/** Longer blocks are not written. */
+export const BLOCK_BYTES_MAX = 1024 * 1024;
+const FORMAT = 1;
+
+/** Where a segment begins in the history. */
+export interface SegmentHeader {
+  readonly epoch: string;
+  /** It holds what came after this seq. */
+  readonly after: number;
+  /** Nothing from this time on is missing in it. */
+  readonly time: Micros;
+  /** Of the hash that chooses the slot of an id. */
+  readonly salt: number;
+  /** A power of two. */
+  readonly slots: number;
+}
+
+export interface BlockHeader {
+  /** Bytes of records that follow. */
+  readonly bytes: number;
+  readonly crc: number;
+  /** The history is complete up to this seq. */
+  readonly seq: number;
+  /** Time of that position. */
+  readonly time: Micros;
+}
+
+export interface HeadsHeader {
+  /** Length of the segment. */
+  readonly bytes: number;
+  readonly crc: number;
+  readonly seq: number;
+  readonly time: Micros;
+}
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(8, '0')}.ndjson`;
+}
+
+export function headsName(number: number): string {
+  return `${String(number).padStart(8, '0')}.heads`;
+}
+
+/** The number of a segment; undefined for any other file. */
+export function segmentNumber(name: string): number | undefined {
+  const match = /^(\d{8})\.ndjson$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}
+
+function padded(value: object, bytes: number): Buffer {
+  return Buffer.from(`${JSON.stringify(value).padEnd(bytes - 1)}\n`, 'latin1');
+}
+
+function numbers(bytes: Buffer, names: readonly string[]): readonly number[] | undefined {
+  const read = parseObject(bytes.toString('latin1'));
+  const values = names.map((name) => read?.[name]).filter((value) => typeof value === 'number');
+  return values.length === names.length ? values : undefined;
+}
+
+export function encodeSegmentHeader({ epoch, after, time, salt, slots }: SegmentHeader): Buffer {
+  return padded({ history: FORMAT, epoch, after, time, salt, slots }, SEGMENT_HEADER_BYTES);
+}
+
+/** Undefined when it is damaged, or of a format that this daemon does not know. */
+export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
+  const epoch = parseObject(bytes.toString('latin1'))?.epoch;
+  const [history, after = 0, time = 0, salt = 0, slots = 0] = numbers(bytes, ['history', 'after', 'time', 'salt', 'slots']) ?? [];
+  if (history !== FORMAT || typeof epoch !== 'string' || slots < 1 || slots > 2 ** 24 || (slots & (slots - 1)) !== 0) return undefined;
+  return { epoch, after, time, salt, slots };
+}
+
+/** Writes the header of a block over the first bytes of `block`, the rest of which are its records. */
+export function sealBlock(block: Buffer, seq: number, time: Micros): void {
+  const records = block.subarray(BLOCK_HEADER_BYTES);
+  padded({ block: records.length, seq, time, crc: crcOf(records, seq, time) }, BLOCK_HEADER_BYTES).copy(block);
+}
+
+export function decodeBlockHeader(bytes: Buffer): BlockHeader | undefined {
+  const [block, seq = 0, time = 0, crc = 0] = numbers(bytes, ['block', 'seq', 'time', 'crc']) ?? [];
+  return block === undefined || block < 0 || block > BLOCK_BYTES_MAX ? undefined : { bytes: block, crc, seq, time };
+}
+
+/** Of the records, and of what their header says. */
+export function crcOf(records: Buffer, seq: number, time: Micros): number {
+  return crc32(`${seq} ${time}`, crc32(records));
+}
+
+export function encodeHeads(heads: Uint32Array, { bytes, seq, time }: Omit<HeadsHeader, 'crc'>): Buffer {
+  const file = Buffer.allocUnsafe(SEGMENT_HEADER_BYTES + heads.length * 4);
+  for (const [slot, offset] of heads.entries()) file.writeUInt32LE(offset, SEGMENT_HEADER_BYTES + slot * 4);
+  const crc = crc32(file.subarray(SEGMENT_HEADER_BYTES));
+  padded({ bytes, seq, time, crc }, SEGMENT_HEADER_BYTES).copy(file);
+  return file;
+}
+
+/** Undefined unless the file is whole. */
+export function decodeHeadsHeader(file: Buffer, slots: number): HeadsHeader | undefined {
+  if (file.length !== SEGMENT_HEADER_BYTES + slots * 4) return undefined;
+  const found = numbers(file.subarray(0, SEGMENT_HEADER_BYTES), ['bytes', 'seq', 'time', 'crc']);
+  const [bytes = 0, seq = 0, time = 0, crc = 0] = found ?? [];
+  return found === undefined || crc !== crc32(file.subarray(SEGMENT_HEADER_BYTES)) ? undefined : { bytes, seq, time, crc };
+}

@@ -1,0 +1,141 @@
+/**
+ * One change in the history of a user, and the line it is on the disk:
+ *
+ *   {"id":"ann","link":[4711,0],"seq":12,"at":1763729000000000,"event":"updated","from":{"source":"server"},"fields":["name"]}
+ *
+ * It names the fields that changed and none of their values, so a user who is deleted leaves nothing personal in it. `link`
+ * is where the record before it lies that shares its slot, and where the last one lies that is surely about another user
+ * (segment.ts).
+ */
+
+import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { Fact, Origin } from '../../../protocol/log/entry.ts';
+import type { HistoryItem } from '../../../protocol/users/history.ts';
+
+/** A change as it is written down. */
+export interface HistoryChange {
+  readonly id: string;
+  readonly seq: number;
+  readonly at: Micros;
+  readonly event: string;
+  readonly from: Origin | undefined;
+  readonly fields: readonly string[] | undefined;
+}
+
+export interface HistoryRecord {
+  readonly id: string;
+  readonly prev: number;
+  readonly skip: number;
+  readonly item: HistoryItem;
+}
+
+/** No line is longer, in bytes. */
+export const LINE_BYTES_MAX = 256 * 1024;
+/** A change that names more fields than this is kept without them. No record that fits the limits has so many. */
+const FIELDS_BYTES_MAX = 192 * 1024;
+/** Bytes of one UTF-16 unit in UTF-8. */
+const UTF8_BYTES_MAX = 3;
+
+/** The change that a fact is. Undefined where it is about no user, changes nothing, or is nobody's business (a silent one). */
+export function changeOf(fact: Fact, seq: number, at: Micros): HistoryChange | undefined {
+  switch (fact.t) {
+    case 'user':
+      if (fact.event === 'silent') return undefined;
+      return { id: fact.user.id, seq, at, event: fact.event, from: fact.from, fields: fact.fields };
+    case 'deleted':
+      return { id: fact.user.id, seq, at, event: `deleted:${fact.mode}`, from: fact.from, fields: undefined };
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Texts of what was written last. The commands of one request share one origin, the changes of one batch one time, and those
+ * of bulk work mostly touch the same fields.
+ */
+const last: { from: Origin | undefined; fromText: string; at: Micros; atText: string; fields: readonly string[]; fieldsText: string } = {
+  from: undefined,
+  fromText: '',
+  at: 0,
+  atText: '0',
+  fields: [],
+  fieldsText: '',
+};
+
+function originText(from: Origin | undefined): string {
+  if (from === undefined) return '';
+  if (last.from !== from) {
+    last.from = from;
+    last.fromText = `,"from":${JSON.stringify(from)}`;
+  }
+  return last.fromText;
+}
+
+function timeText(at: Micros): string {
+  if (last.at !== at) {
+    last.at = at;
+    last.atText = String(at);
+  }
+  return last.atText;
+}
+
+function fieldsText(fields: readonly string[] | undefined): string {
+  if (fields === undefined || fields.length === 0) return '';
+  const { fields: known } = last;
+  if (known.length !== fields.length || fields.some((name, index) => name !== known[index])) {
+    const text = `,"fields":${JSON.stringify(fields)}`;
+    last.fields = fields;
+    last.fieldsText = text.length * UTF8_BYTES_MAX <= FIELDS_BYTES_MAX ? text : '';
+  }
+  return last.fieldsText;
+}
+
+/** The line, with its end. */
+export function encodeLine({ id, seq, at, event, from, fields }: HistoryChange, prev: number, skip: number): string {
+  // Neither ids nor events have characters that JSON would escape.
+  return `{"id":"${id}","link":[${prev},${skip}],"seq":${seq},"at":${timeText(at)},"event":"${event}"${originText(from)}${fieldsText(fields)}}\n`;
+}
+
+const ID_AT = '{"id":"'.length;
+const QUOTE = 0x22;
+
+/** The id of the record whose line begins at `at`, without reading the rest of it. */
+export function idInLine(bytes: Buffer, at: number): string {
+  return bytes.toString('latin1', at + ID_AT, bytes.indexOf(QUOTE, at + ID_AT));
+}
+
+/** The record that a line is; undefined when it is none. */
+export function decodeLine(line: string): HistoryRecord | undefined {
+  const read = parseObject(line);
+  if (read === undefined) return undefined;
+  const { id, link, seq, at, event, from, fields } = read;
+  if (typeof id !== 'string' || typeof seq !== 'number' || typeof at !== 'number' || typeof event !== 'string') return undefined;
+  if (!Array.isArray(link)) return undefined;
+  const [prev, skip]: readonly unknown[] = link;
+  if (typeof prev !== 'number' || typeof skip !== 'number') return undefined;
+  const names: readonly unknown[] = Array.isArray(fields) ? fields : [];
+  const told = names.filter((name) => typeof name === 'string');
+  const item = { seq, at, event, ...originOf(from), ...(told.length === 0 ? undefined : { fields: told }) };
+  return { id, prev, skip, item };
+}
+
+function originOf(from: unknown): Pick<HistoryItem, 'source' | 'by' | 'client' | 'job'> {
+  if (!isObject(from)) return {};
+  const { source, by, client, job } = from;
+  return {
+    ...(typeof source === 'string' ? { source } : undefined),
+    ...(typeof by === 'string' ? { by } : undefined),
+    ...(typeof client === 'string' ? { client } : undefined),
+    ...(typeof job === 'string' ? { job } : undefined),
+  };
+}
+
+/** 32 bits of an id (FNV-1a, mixed). The salt differs from segment to segment, so nobody can choose ids that always meet. */
+export function hashOf(id: string, salt: number): number {
+  let hash = (0x811c9dc5 ^ salt) >>> 0;
+  for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,289 @@
+/**
+ * All webhooks of the application: follows the settings, gives each hook its line, and writes down how far each is.
+ *
+ * - WH16 Positions are written at most once a second, all together, only where something was delivered or passed over, and at a
+ *        stop. After a crash a hook is sent again what came after the last position written; nothing is left out.
+ * - WH17 A hook whose settings change goes on where it is; what was put aside for one that is removed goes with it.
+ * - WH18 A history that began anew (another epoch) is told: the hook begins with it.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { DeadLetter, HookState, HookStatus, LetterPage, LetterRange, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import { type Hook, hooksOf, isCollecting } from '../../../protocol/hooks/hooks.ts';
+import type { DocChange } from '../../../protocol/log/documents.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import { HookLine, type SendEvent } from './delivery.ts';
+import type { Letter } from './letter.ts';
+import { Letters } from './letter-file.ts';
+
+const WRITE_EVERY_MS = 1_000;
+const EXPIRE_EVERY_MS = 3_600_000;
+/** Requests that are under way at a stop have so long to end. */
+const LAST_REQUESTS_MS = 5_000;
+/** Letters that one request replays. */
+const REPLAY_MAX = 1_000;
+
+export interface WebhooksOptions {
+  readonly roster: Pick<Roster, 'directory' | 'position' | 'submit' | 'follow' | 'keptAfter' | 'onApplied'>;
+  /** Of the letters; made when missing. */
+  readonly directory: string;
+  readonly send: SendEvent;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly logger: RosterLogger;
+  /** Requests of one hook at the same time. */
+  readonly concurrency: number;
+  /** How old an event may become before it is given up. */
+  readonly retryMs: number;
+  readonly deadKeptMs: number;
+}
+
+/** One webhook, whether events are collected for it or not. */
+interface Port {
+  readonly letters: Letters;
+  line: HookLine | undefined;
+}
+
+export class Webhooks {
+  readonly #options: WebhooksOptions;
+  readonly #ports = new Map<string, Port>();
+  readonly #stopping = new AbortController();
+  #hooks: readonly Hook[] = [];
+  /** Follows the settings, one change after the other. */
+  #following: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | undefined;
+
+  constructor(options: WebhooksOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what an earlier daemon left, and from now on whatever is set. Rejects when the letters cannot be used. */
+  async start(): Promise<void> {
+    const { directory, roster } = this.#options;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    roster.onApplied(({ facts }) => {
+      if (facts.some((fact) => fact.t === 'app')) this.#follow();
+    });
+    await this.#settle();
+    await this.#removeStrangers();
+    void this.#expireAll();
+  }
+
+  /** WH16. Requests under way have a moment to end; everything else stays in the log. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#following;
+    await Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(LAST_REQUESTS_MS)));
+    await this.#writing;
+    await this.#write();
+    await Promise.all([...this.#ports.values()].map(({ letters }) => letters.close()));
+  }
+
+  /** In the order in which they were set. */
+  status(): readonly HookStatus[] {
+    const head = this.#options.roster.position.seq;
+    return this.#hooks.map((hook) => {
+      const { letters, line } = this.#ports.get(hook.id) ?? {};
+      const lastError = line?.lastError;
+      return {
+        id: hook.id,
+        kind: hook.kind,
+        isEnabled: hook.isEnabled,
+        state: stateOf(hook, line),
+        position: line?.position,
+        lag: line === undefined ? undefined : Math.max(0, head - line.position),
+        parked: letters?.parked ?? 0,
+        dead: letters?.dead ?? 0,
+        lost: letters?.lost ?? 0,
+        lastError: lastError === undefined ? undefined : { reason: lastError.reason, at: Math.round(lastError.atMs * 1_000) },
+        lastSuccessAt: line?.lastSuccessMs === undefined ? undefined : Math.round(line.lastSuccessMs * 1_000),
+      };
+    });
+  }
+
+  /** Oldest event first. Throws RosterError `not_found` for a hook that is not there, or no webhook. */
+  deadLetters(hookId: string, { limit, after, ...range }: LetterPage): readonly DeadLetter[] {
+    const { letters } = this.#port(hookId);
+    const dead = letters.all('dead').filter((letter) => isWithin(letter, range));
+    const start = after === undefined ? 0 : dead.findIndex(({ id }) => id === after) + 1;
+    if (after !== undefined && start === 0) {
+      throw new RosterError('input', 'after: there is no such dead letter', [{ path: 'after', message: 'there is no such dead letter' }]);
+    }
+    return dead.slice(start, start + limit).map(toDeadLetter);
+  }
+
+  /**
+   * WH14. Resolves with how many are on their way again, the oldest first, and how many of those asked for remain.
+   * Rejects with RosterError: `not_found`, or `conflict` for a hook that is disabled.
+   */
+  async replay(hookId: string, { ids, ...range }: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
+    const { letters, line } = this.#port(hookId);
+    if (line === undefined) throw new RosterError('conflict', 'the hook is disabled; nothing is sent to it');
+    const wanted = ids === undefined ? undefined : new Set(ids);
+    const asked = letters.all('dead').filter((letter) => isWithin(letter, range) && (wanted === undefined || wanted.has(letter.id)));
+    const now = asked.slice(0, Math.min(REPLAY_MAX, letters.room));
+    const whenMs = this.#options.clock.now();
+    const moves = now.map(({ id, attempts, retries, reason }) =>
+      letters.move(id, { state: 'parked', attempts, retries, whenMs, reason, isReplay: true }),
+    );
+    await Promise.all(moves);
+    line.replay(now.flatMap(({ id }) => letters.get(id) ?? []));
+    return { replaying: now.length, remaining: asked.length - now.length };
+  }
+
+  #port(hookId: string): Port {
+    const port = this.#ports.get(hookId);
+    if (port === undefined) throw new RosterError('not_found', 'there is no such webhook');
+    return port;
+  }
+
+  #follow(): void {
+    const { logger, clock } = this.#options;
+    this.#following = this.#following
+      .then(() => (this.#stopping.signal.aborted ? undefined : this.#settle()))
+      .catch((error: unknown) => {
+        logger.error({ err: error }, 'a change to the webhooks could not be followed; it is tried again');
+        void clock.sleep(WRITE_EVERY_MS, this.#stopping.signal).then(() => this.#stopping.signal.aborted || this.#follow());
+      });
+  }
+
+  /** Brings what runs to what is set. */
+  async #settle(): Promise<void> {
+    const { roster } = this.#options;
+    this.#hooks = hooksOf(roster.directory.app);
+    const wanted = new Map(this.#hooks.filter(({ kind }) => kind === 'webhook').map((hook) => [hook.id, hook]));
+    for (const [id, port] of [...this.#ports]) {
+      if (wanted.has(id)) continue;
+      this.#ports.delete(id);
+      await port.line?.stop(0);
+      await port.letters.remove();
+    }
+    for (const hook of wanted.values()) await this.#settleHook(hook);
+  }
+
+  async #settleHook(hook: Hook): Promise<void> {
+    const known = this.#ports.get(hook.id);
+    const port = known ?? { letters: await this.#openLetters(hook), line: undefined };
+    this.#ports.set(hook.id, port);
+    if (isCollecting(hook)) {
+      if (port.line === undefined) {
+        port.line = this.#lineOf(hook, port.letters, await this.#begin(hook, port.letters));
+        port.line.start();
+      } else port.line.update(hook);
+    } else {
+      await port.line?.stop(0);
+      port.line = undefined;
+    }
+  }
+
+  #openLetters(hook: Hook): Promise<Letters> {
+    const { directory, logger } = this.#options;
+    const onDamage = (lines: number) => {
+      logger.error({ hook: hook.id, lines }, 'lines in the file of a webhook cannot be read; what they held is lost to it');
+    };
+    return Letters.open(join(directory, folderOf(hook.id)), onDamage);
+  }
+
+  #lineOf(hook: Hook, letters: Letters, position: number): HookLine {
+    const { roster, send, clock, random, concurrency, retryMs, logger } = this.#options;
+    const { epoch } = roster.position;
+    const onMoved = () => this.#moved();
+    return new HookLine({ hook, letters, epoch, source: roster, send, clock, random, concurrency, retryMs, logger, onMoved }, position);
+  }
+
+  /** Where the hook is. One that was set before there were outboxes begins now. */
+  async #begin({ id }: Hook, letters: Letters): Promise<number> {
+    const { roster, logger, clock } = this.#options;
+    const { epoch, seq: head } = roster.position;
+    const known = roster.directory.docs.get('outbox', id);
+    if (known?.epoch === epoch) return known.seq;
+    const seq = known === undefined ? head : roster.keptAfter;
+    if (known !== undefined) {
+      // WH18
+      logger.error({ hook: id, from: known.seq, to: seq }, 'the history began anew; what a webhook had not been sent before is lost to it');
+      await letters.noteLost(Math.max(1, seq - known.seq));
+    }
+    await this.#submit([{ kind: 'outbox', id, doc: { id, epoch, seq, updated_at: Math.round(clock.now() * 1_000) } }]);
+    return seq;
+  }
+
+  #moved(): void {
+    const { clock } = this.#options;
+    if (this.#stopping.signal.aborted) return;
+    this.#writing ??= clock
+      .sleep(WRITE_EVERY_MS, this.#stopping.signal)
+      .then(() => this.#write())
+      .finally(() => {
+        this.#writing = undefined;
+        if (this.#changes().length > 0) this.#moved();
+      });
+  }
+
+  #changes(): DocChange[] {
+    const { roster, clock } = this.#options;
+    const { epoch } = roster.position;
+    const updated_at = Math.round(clock.now() * 1_000);
+    return [...this.#ports].flatMap(([id, { line }]) => {
+      const known = roster.directory.docs.get('outbox', id);
+      if (line === undefined || known === undefined || known.epoch !== epoch || line.worth <= known.seq) return [];
+      return [{ kind: 'outbox' as const, id, doc: { id, epoch, seq: line.position, updated_at } }];
+    });
+  }
+
+  /** Never rejects: what could not be written is written later, with what came meanwhile. */
+  async #write(): Promise<void> {
+    const changes = this.#changes();
+    if (changes.length === 0) return;
+    const { logger } = this.#options;
+    await this.#submit(changes).catch((error: unknown) => logger.error({ err: error }, 'the positions of webhooks could not be stored'));
+  }
+
+  async #submit(changes: readonly DocChange[]): Promise<void> {
+    await this.#options.roster.submit({ kind: 'docs', changes }, 'live');
+  }
+
+  /** Letters of hooks that were removed while no daemon ran, or as it ended. */
+  async #removeStrangers(): Promise<void> {
+    const { directory } = this.#options;
+    const known = new Set([...this.#ports.keys()].map(folderOf));
+    for (const name of await readdir(directory)) {
+      if (!known.has(name)) await rm(join(directory, name), { recursive: true, force: true });
+    }
+  }
+
+  /** WH11: now, and every hour until the stop. */
+  async #expireAll(): Promise<void> {
+    const { clock, deadKeptMs, logger } = this.#options;
+    const { signal } = this.#stopping;
+    for (; !signal.aborted; await clock.sleep(EXPIRE_EVERY_MS, signal)) {
+      for (const { letters } of this.#ports.values()) {
+        await letters
+          .expire(clock.now() - deadKeptMs)
+          .catch((error: unknown) => logger.error({ err: error }, 'old dead letters could not be removed'));
+      }
+    }
+  }
+}
+
+/** Ids are texts of the caller's; the name of a folder must not be. */
+function folderOf(hookId: string): string {
+  return createHash('sha256').update(hookId).digest('hex').slice(0, 32);
+}
+
+function stateOf(hook: Hook, line: HookLine | undefined): HookState {
+  if (hook.kind !== 'webhook') return 'not delivered';
+  if (line === undefined) return 'disabled';
+  return line.isDown ? 'down' : 'ok';
+}
+
+function isWithin({ at }: Letter, { from = 0, to = Number.POSITIVE_INFINITY }: LetterRange): boolean {
+  return at >= from && at <= to;
+}
+
+function toDeadLetter({ id, seq, epoch, type, lane, at, whenMs, attempts, reason }: Letter): DeadLetter {
+  return { id, seq, epoch, type, subject: lane, at, failedAt: Math.round(whenMs * 1_000), attempts, reason };
+}

@@ -1,0 +1,37 @@
+/**
+ * Makes the request of an event: its body in the dialect of the hook, signed, and its headers.
+ *
+ * - WH6 `X-Webhook-Id` is the same in every attempt, `X-Webhook-Attempt` counts from 1, `X-Api-Key` names the application, and
+ *       `X-Signature` is made from the body as it is before compression.
+ */
+import { gzipSync } from 'node:zlib';
+import { type HookLookups, renderHookBody } from '../../../protocol/hooks/payload.ts';
+import type { SendEvent } from './delivery.ts';
+import type { Sender } from './sender.ts';
+import { signatureOf } from './signature.ts';
+
+export interface DeliverOptions {
+  readonly sender: Sender;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  /** Of this package. */
+  readonly version: string;
+  readonly lookups: Omit<HookLookups, 'epoch'>;
+}
+
+export function createDelivery({ sender, apiKey, apiSecret, version, lookups }: DeliverOptions): SendEvent {
+  return (hook, { id, epoch }, event) => {
+    const plain = Buffer.from(JSON.stringify(renderHookBody(event, hook.dialect, { ...lookups, epoch })));
+    const body = hook.isCompressed ? gzipSync(plain) : plain;
+    const headers = {
+      'Content-Type': 'application/json',
+      'User-Agent': `rosterd/${version}`,
+      'X-Webhook-Id': id,
+      'X-Api-Key': apiKey,
+      'X-Signature': signatureOf(plain, apiSecret),
+      ...(hook.isCompressed ? { 'Content-Encoding': 'gzip' } : {}),
+    };
+    return (attempt, timeoutMs, cut) =>
+      sender.post({ url: hook.url, headers: { ...headers, 'X-Webhook-Attempt': attempt }, body, timeoutMs, cut });
+  };
+}

@@ -1,0 +1,72 @@
+/** A letter: an event that was put aside for a webhook, and how it is written in the file of its hook. Pure. */
+import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import type { HookEvent } from '../../../protocol/hooks/payload.ts';
+
+/** `parked`: still to be delivered. `dead`: given up, kept to be looked at and replayed. */
+export type LetterState = 'parked' | 'dead';
+
+/** What is kept in memory of a letter. The event itself lies in the file. */
+export interface Letter {
+  /** `X-Webhook-Id`. */
+  readonly id: string;
+  readonly epoch: string;
+  readonly seq: number;
+  /** Of the event, microseconds. */
+  readonly at: number;
+  readonly lane: string;
+  readonly type: string;
+  readonly state: LetterState;
+  /** Requests so far. */
+  readonly attempts: number;
+  /** Slow retries since it was parked: they make the next pause longer. */
+  readonly retries: number;
+  /** When a parked one is due, and when a dead one was given up. Milliseconds since 1970. */
+  readonly whenMs: number;
+  /** Why the last attempt failed. */
+  readonly reason: string;
+  /** It was dead and is to be tried once more. */
+  readonly isReplay: boolean;
+  /** Where its event lies in the file. */
+  readonly place: { readonly offset: number; readonly bytes: number };
+}
+
+/** What is said of a letter each time, beside its event. */
+export type LetterStatus = Pick<Letter, 'state' | 'attempts' | 'retries' | 'whenMs' | 'reason' | 'isReplay'>;
+
+/** One line of the file. */
+export type LetterLine =
+  | { readonly op: 'put'; readonly id: string; readonly epoch: string; readonly status: LetterStatus; readonly event: HookEvent }
+  | { readonly op: 'move'; readonly id: string; readonly status: LetterStatus }
+  | { readonly op: 'drop'; readonly ids: readonly string[] }
+  /** Events that were lost without a letter: positions that the log no longer had, letters that could not be kept. */
+  | { readonly op: 'lost'; readonly count: number };
+
+/** Undefined for what is no line of such a file. */
+export function parseLetterLine(text: string): LetterLine | undefined {
+  const line = parseObject(text);
+  if (line === undefined) return undefined;
+  const { op, id, epoch, status, event, ids, count } = line;
+  const isNamed = typeof id === 'string';
+  if (op === 'put' && isNamed && typeof epoch === 'string' && isStatus(status) && isEvent(event)) return { op, id, epoch, status, event };
+  if (op === 'move' && isNamed && isStatus(status)) return { op, id, status };
+  if (op === 'drop' && Array.isArray(ids) && ids.every((one) => typeof one === 'string')) return { op, ids };
+  return op === 'lost' && typeof count === 'number' ? { op, count } : undefined;
+}
+
+function isStatus(value: unknown): value is LetterStatus {
+  if (!isObject(value)) return false;
+  const { state, attempts, retries, whenMs, reason, isReplay } = value;
+  const isCounted = typeof attempts === 'number' && typeof retries === 'number' && typeof whenMs === 'number';
+  return (state === 'parked' || state === 'dead') && isCounted && typeof reason === 'string' && typeof isReplay === 'boolean';
+}
+
+/** Its fact was checked when it was decided. */
+function isEvent(value: unknown): value is HookEvent {
+  if (!isObject(value) || !isObject(value.fact)) return false;
+  return typeof value.seq === 'number' && typeof value.at === 'number' && typeof value.type === 'string' && typeof value.lane === 'string';
+}
+
+/** The order in which events happened. Across histories only the time tells. */
+export function compareLetters(a: Pick<Letter, 'epoch' | 'seq' | 'at'>, b: Pick<Letter, 'epoch' | 'seq' | 'at'>): number {
+  return a.epoch === b.epoch ? a.seq - b.seq : a.at - b.at;
+}

@@ -1,0 +1,152 @@
+/** Puts events aside for one hook: parks them for later, or gives them up. What was put aside has left memory. */
+import { backoffMs } from '../../../protocol/base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { RosterLogger } from '../../pipeline/roster.ts';
+import type { Health } from './health.ts';
+import type { Item, Lane, Lanes } from './lanes.ts';
+import type { LetterStatus } from './letter.ts';
+import type { Letters } from './letter-file.ts';
+import type { Outcome } from './quick-attempts.ts';
+
+const PARK_BASE_MS = 30_000;
+const PARK_CAP_MS = 3_600_000;
+/** Space for letters, or a disk that works again, is looked for so often. */
+const FULL_MS = 30_000;
+const LETTERS_FAIL = 'events of a webhook could not be put aside on the disk';
+
+export interface AsideOptions {
+  readonly hookId: string;
+  readonly letters: Letters;
+  readonly lanes: Lanes;
+  readonly health: Health;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly logger: RosterLogger;
+  /** The event has left memory. */
+  readonly leave: (seq: number) => void;
+}
+
+export class Aside {
+  readonly #options: AsideOptions;
+  #waitingDueMs = Number.POSITIVE_INFINITY;
+  #fullUntilMs = 0;
+
+  constructor(options: AsideOptions) {
+    this.#options = options;
+  }
+
+  /** When the first parked event may be due. */
+  get waitingDueMs(): number {
+    return this.#waitingDueMs;
+  }
+
+  /** Until then nothing more is put aside: there was no room, or the disk failed. */
+  get fullUntilMs(): number {
+    return this.#fullUntilMs;
+  }
+
+  /** Whether it is on the disk. Never rejects; what could not be written is told. */
+  async saved(writing: Promise<boolean>): Promise<boolean> {
+    const { clock, logger, hookId, health } = this.#options;
+    try {
+      return await writing;
+    } catch (error) {
+      logger.error({ err: error, hook: hookId }, LETTERS_FAIL);
+      health.note(clock.now(), LETTERS_FAIL);
+      return false;
+    }
+  }
+
+  /** It has left memory, or the file, and the next of its lane has its turn. */
+  done(lane: Lane, item: Item): void {
+    lane.remove(item);
+    if (item.event !== undefined) this.#options.leave(item.seq);
+    this.#options.lanes.next(lane);
+  }
+
+  /** Everything of the lane that is in memory. */
+  async parkLane(lane: Lane): Promise<void> {
+    this.#options.lanes.move(lane, 'moving');
+    await this.park(
+      lane,
+      lane.items.filter((item) => item.event !== undefined && !item.isMoving),
+    );
+  }
+
+  /** What there is no room for stays in memory, and the position of the hook with it. */
+  async park(lane: Lane, items: readonly Item[]): Promise<void> {
+    const { letters, clock, random, health } = this.#options;
+    const reason = health.lastError?.reason ?? '';
+    const whenMs = clock.now() + backoffMs(0, random, PARK_BASE_MS, PARK_CAP_MS);
+    for (const item of items) item.isMoving = true;
+    const results = await Promise.all(items.map((item) => this.#put(item, whenMs, reason)));
+    if (results.includes(false)) {
+      this.#fullUntilMs = clock.now() + FULL_MS;
+      if (letters.room === 0) health.note(clock.now(), 'too many events are parked; it goes on when there is room');
+    }
+    if (lane.state === 'moving') this.#settle(lane, whenMs);
+  }
+
+  async #put(item: Item, whenMs: number, reason: string): Promise<boolean> {
+    const { letters, leave } = this.#options;
+    const status: LetterStatus = { state: 'parked', attempts: item.attempts, retries: 1, whenMs, reason, isReplay: false };
+    const isPut = item.event !== undefined && (await this.saved(letters.put(item.id, item.epoch, item.event, status)));
+    item.isMoving = false;
+    if (!isPut) return false;
+    item.event = undefined;
+    item.retries = 1;
+    leave(item.seq);
+    return true;
+  }
+
+  /** After its first was put aside, or could not be. What was never tried need not wait. */
+  #settle(lane: Lane, whenMs: number): void {
+    const { lanes } = this.#options;
+    const { first } = lane;
+    if (first?.isMoving === true) return;
+    if (first === undefined || first.attempts === 0) lanes.next(lane);
+    else if (first.event === undefined) this.wait(lane, whenMs);
+    else lanes.move(lane, 'held');
+  }
+
+  /** A dead letter. */
+  async bury(lane: Lane, item: Item, reason: string): Promise<void> {
+    const { letters, clock, lanes } = this.#options;
+    lanes.move(lane, 'moving');
+    item.isMoving = true;
+    const { event, attempts, retries } = item;
+    const status: LetterStatus = { state: 'dead', attempts, retries, whenMs: clock.now(), reason, isReplay: false };
+    const isDone = await this.saved(event === undefined ? letters.move(item.id, status) : letters.put(item.id, item.epoch, event, status));
+    item.isMoving = false;
+    if (isDone) this.done(lane, item);
+    else if (event === undefined) this.wait(lane, clock.now() + FULL_MS);
+    else lanes.move(lane, 'held');
+  }
+
+  /** A parked one failed again. The last try comes when the time is over (`endsMs`), not after it. */
+  waitAgain(lane: Lane, item: Item, { reason, retryAfterMs }: Outcome & { readonly kind: 'failed' }, endsMs: number): void {
+    const { clock, random, letters } = this.#options;
+    const pauseMs = Math.max(Math.min(retryAfterMs, PARK_CAP_MS), backoffMs(item.retries, random, PARK_BASE_MS, PARK_CAP_MS));
+    item.retries++;
+    const whenMs = Math.max(clock.now() + 1, Math.min(clock.now() + pauseMs, endsMs));
+    const { attempts, retries } = item;
+    void this.saved(letters.move(item.id, { state: 'parked', attempts, retries, whenMs, reason, isReplay: false }, false));
+    this.wait(lane, whenMs);
+  }
+
+  wait(lane: Lane, whenMs: number): void {
+    this.#options.lanes.move(lane, 'waiting', whenMs);
+    this.#waitingDueMs = Math.min(this.#waitingDueMs, whenMs);
+  }
+
+  /** Parked ones that are due may be sent. */
+  wakeDue(nowMs: number): void {
+    const { lanes } = this.#options;
+    this.#waitingDueMs = Number.POSITIVE_INFINITY;
+    for (const lane of [...lanes.waiting]) {
+      if (lane.dueMs <= nowMs) lanes.move(lane, 'ready');
+      else this.#waitingDueMs = Math.min(this.#waitingDueMs, lane.dueMs);
+    }
+  }
+}

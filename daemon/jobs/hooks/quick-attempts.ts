@@ -1,0 +1,92 @@
+/**
+ * The first few attempts at a delivery, which follow each other at once. What comes after them is the business of the line.
+ *
+ * - WH7 408, 429 and 5xx are tried up to 3 times, a timeout too, a network error twice; any other answer, a redirect too, once.
+ *       All of it takes at most 15 s after the first attempt; `Retry-After` is heeded within them.
+ */
+import { backoffMs } from '../../../protocol/base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
+
+/** How one request ended. */
+export type Answer =
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfterMs?: number | undefined }
+  | { readonly kind: 'network'; readonly reason: string }
+  | { readonly kind: 'timeout' }
+  /** The address must not be reached. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** It was cut off from this side: that says nothing of the receiver. */
+  | { readonly kind: 'stopped' };
+
+/** `attempts` counts all requests of this event so far. */
+export type Outcome =
+  | { readonly kind: 'delivered'; readonly attempts: number }
+  | { readonly kind: 'failed'; readonly attempts: number; readonly reason: string; readonly retryAfterMs: number }
+  | { readonly kind: 'stopped' };
+
+export const QUICK_MS = 15_000;
+const PAUSE_BASE_MS = 250;
+const PAUSE_CAP_MS = 2_000;
+
+export interface QuickOptions {
+  /** Sends the request once. */
+  readonly send: (attempt: number, timeoutMs: number) => Promise<Answer>;
+  /** Requests of this event before. */
+  readonly before: number;
+  readonly timeoutMs: number;
+  /** At most so many requests, whatever is answered. */
+  readonly attemptsMax: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** No further attempt begins after this. */
+  readonly stopping: AbortSignal;
+}
+
+export async function quickAttempts({ send, before, timeoutMs, attemptsMax, clock, random, stopping }: QuickOptions): Promise<Outcome> {
+  const endsMs = clock.now() + QUICK_MS;
+  for (let count = 1; ; count++) {
+    // The first request has the time that the hook gives it, be it longer than all of them together.
+    const answer = await send(before + count, count === 1 ? timeoutMs : Math.min(timeoutMs, Math.max(1, endsMs - clock.now())));
+    if (answer.kind === 'stopped') return answer;
+    if (isSuccess(answer)) return { kind: 'delivered', attempts: before + count };
+    const retryAfterMs = answer.kind === 'status' ? (answer.retryAfterMs ?? 0) : 0;
+    const pauseMs = Math.max(retryAfterMs, backoffMs(count, random, PAUSE_BASE_MS, PAUSE_CAP_MS));
+    const isLast = count >= Math.min(attemptsMax, attemptsFor(answer)) || clock.now() + pauseMs >= endsMs;
+    if (isLast) return { kind: 'failed', attempts: before + count, reason: reasonOf(answer), retryAfterMs };
+    await clock.sleep(pauseMs, stopping);
+    if (stopping.aborted) return { kind: 'stopped' };
+  }
+}
+
+function isSuccess(answer: Answer): boolean {
+  return answer.kind === 'status' && answer.status >= 200 && answer.status < 300;
+}
+
+function attemptsFor(answer: Answer): number {
+  switch (answer.kind) {
+    case 'status':
+      return answer.status === 408 || answer.status === 429 || answer.status >= 500 ? 3 : 1;
+    case 'timeout':
+      return 3;
+    case 'network':
+      return 2;
+    case 'refused':
+    case 'stopped':
+      return 1;
+  }
+}
+
+function reasonOf(answer: Answer): string {
+  switch (answer.kind) {
+    case 'status':
+      return answer.status >= 300 && answer.status < 400
+        ? `answered ${answer.status}; redirects are not followed`
+        : `answered ${answer.status}`;
+    case 'timeout':
+      return 'no answer in time';
+    case 'network':
+    case 'refused':
+      return answer.reason;
+    case 'stopped':
+      return 'cut off';
+  }
+}

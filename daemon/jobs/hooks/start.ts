@@ -1,0 +1,49 @@
+/** The delivery of webhooks, put together. */
+import { join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import { Webhooks, type WebhooksOptions } from './all.ts';
+import { createDelivery } from './deliver.ts';
+import { createSender } from './sender.ts';
+
+export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'retryMs' | 'deadKeptMs'> {
+  readonly roster: Roster;
+  readonly dataDirectory: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  /** Of this package. */
+  readonly version: string;
+  /** Whether addresses that are not public are delivered to. */
+  readonly allowPrivate: boolean;
+  readonly exportUrl: (taskId: string) => string;
+  readonly logger: RosterLogger;
+}
+
+export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters' | 'replay'> {
+  readonly allowPrivate: boolean;
+  stop(): Promise<void>;
+}
+
+/** Rejects when the directory of the letters cannot be used. */
+export async function startWebhooks(options: StartOptions): Promise<RunningWebhooks> {
+  const { roster, dataDirectory, apiKey, apiSecret, version, allowPrivate, exportUrl, logger } = options;
+  const { concurrency, retryMs, deadKeptMs } = options;
+  const sender = createSender({ allowPrivate });
+  const lookups = { user: (id: string) => roster.directory.user(id), online: (id: string) => roster.online(id), exportUrl };
+  const send = createDelivery({ sender, apiKey, apiSecret, version, lookups });
+  const directory = join(dataDirectory, 'webhooks');
+  const webhooks = new Webhooks({
+    ...{ roster, directory, send, clock: systemClock, random: Math.random, logger, concurrency, retryMs, deadKeptMs },
+  });
+  await webhooks.start();
+  return {
+    allowPrivate,
+    status: () => webhooks.status(),
+    deadLetters: (id, page) => webhooks.deadLetters(id, page),
+    replay: (id, request) => webhooks.replay(id, request),
+    stop: async () => {
+      await webhooks.stop();
+      sender.close();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * Runs the work that outlives its request. What is to be done are documents that are not finished; the runner finds them
+ * at the start, and later among the applied entries, whoever wrote them.
+ *
+ * - JB1 Work begins by itself once its document is applied, at most so much of a kind at the same time as the kind says.
+ * - JB2 What was not finished when the daemon ended goes on after the next start.
+ * - JB3 Work that throws is marked as failed and harms nothing else.
+ * - JB4 While nothing can be stored, work waits and is tried again; it is neither failed nor forgotten.
+ * - JB5 `stop` resolves when nothing runs any more; what was under way stays unfinished.
+ */
+import pLimit, { type LimitFunction } from 'p-limit';
+import { backoffMs } from '../../../protocol/base/backoff.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { DocChange } from '../../../protocol/log/documents.ts';
+import type { Entry } from '../../../protocol/log/entry.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { RosterLogger } from '../../pipeline/roster.ts';
+
+/** What `failed` work says of itself. */
+export interface JobError {
+  readonly type: string;
+  readonly description: string;
+}
+
+export interface Work {
+  readonly kind: 'task' | 'import';
+  /** How many of them run at the same time. */
+  readonly concurrency: number;
+  /** Whether the document is still to be worked on. */
+  isOpen(change: DocChange): boolean;
+  openIds(): Iterable<string>;
+  /** Called when the work is taken up, before there may be room to run it. */
+  accept(id: string): Promise<void>;
+  /** Brings the document to an end, or rejects. Resolves early once `stopping` aborts. */
+  run(id: string, stopping: AbortSignal): Promise<void>;
+  fail(id: string, error: JobError): Promise<void>;
+}
+
+export interface RunnerOptions {
+  readonly works: readonly Work[];
+  /** Calls the listener with each applied entry. */
+  readonly onApplied: (listener: (entry: Entry) => void) => void;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1; spreads retries. */
+  readonly random: () => number;
+  readonly logger: RosterLogger;
+}
+
+const RETRY_BASE_MS = 1_000;
+const RETRY_CAP_MS = 60_000;
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #stopping = new AbortController();
+  readonly #limits = new Map<Work, LimitFunction>();
+  /** What is queued or runs, by kind and id. */
+  readonly #active = new Map<string, Promise<void>>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    for (const work of options.works) this.#limits.set(work, pLimit(work.concurrency));
+  }
+
+  start(): void {
+    this.#options.onApplied((entry) => this.#look(entry));
+    for (const work of this.#options.works) for (const id of [...work.openIds()]) this.#take(work, id);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#active.values());
+  }
+
+  #look({ facts }: Entry): void {
+    for (const fact of facts) {
+      if (fact.t !== 'doc') continue;
+      const work = this.#options.works.find(({ kind }) => kind === fact.kind);
+      if (work?.isOpen(fact) === true) this.#take(work, fact.id);
+    }
+  }
+
+  #take(work: Work, id: string): void {
+    const key = `${work.kind} ${id}`;
+    if (this.#stopping.signal.aborted || this.#active.has(key)) return;
+    const limit = this.#limits.get(work);
+    if (limit === undefined) return;
+    const done = this.#persist(work, id, () => work.accept(id))
+      .then(() => limit(() => this.#persist(work, id, () => work.run(id, this.#stopping.signal))))
+      .finally(() => this.#active.delete(key));
+    this.#active.set(key, done);
+  }
+
+  /** JB3, JB4. Never rejects. */
+  async #persist(work: Work, id: string, act: () => Promise<void>): Promise<void> {
+    const { clock, random, logger } = this.#options;
+    const { signal } = this.#stopping;
+    let next = act;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await next();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isPassing(error)) {
+          logger.error({ err: error, kind: work.kind, id }, 'a task failed');
+          const failure = describe(error);
+          // Should even this not get through, it is what is tried again: the work itself has had its chance.
+          next = () => work.fail(id, failure);
+          if (attempt > 0) await clock.sleep(backoffMs(attempt, random, RETRY_BASE_MS, RETRY_CAP_MS), signal);
+        } else await clock.sleep(backoffMs(attempt, random, RETRY_BASE_MS, RETRY_CAP_MS), signal);
+      }
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof RosterError && error.kind === 'unavailable';
+}
+
+/** What a caller may hear of it. Texts of other errors can name paths and are for the log only. */
+function describe(error: unknown): JobError {
+  if (error instanceof RosterError) return { type: error.kind, description: error.message };
+  return { type: 'internal', description: 'a mistake in the daemon; its log says more' };
+}

@@ -1,0 +1,232 @@
+/**
+ * Files beside the directory: finished exports and uploads for imports, below the data directory.
+ *
+ *   <data>/exports/<task>.jsonl        one export each
+ *   <data>/uploads/<id>~<file name>    one upload each
+ *
+ * A file is there whole or not at all: it is written under another name, synced and renamed. Every name was made by the
+ * daemon and is held against a pattern without slashes and leading dots before it reaches the disk. Whoever opens these
+ * holds the lock of the data directory, so what is left half-written at the start was left by a process that is gone.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
+import { isUploadPath } from '../../../protocol/transfer/imports.ts';
+
+/** An upload of which nothing arrives for so long is given up. */
+const SILENCE_MS = 60_000;
+const PART = '.part';
+const READ_BYTES = 64 * 1024;
+const TASK_ID = /^[\w-]{1,64}$/;
+
+export interface OpenFile {
+  readonly stream: Readable;
+  readonly bytes: number;
+}
+
+/** What is older goes. Milliseconds since 1970. */
+export interface Ages {
+  readonly exportsBeforeMs: number;
+  readonly uploadsBeforeMs: number;
+  /** Uploads that are still needed, however old. */
+  readonly neededUploads: ReadonlySet<string>;
+}
+
+export class Files {
+  readonly #exports: string;
+  readonly #uploads: string;
+  readonly #silenceMs: number;
+  /** Uploads that are on their way. */
+  readonly #arriving = new Set<string>();
+
+  /** Makes the directories, for nobody but the daemon's own user, and clears away what was never finished. */
+  static async open(dataDirectory: string, { silenceMs = SILENCE_MS } = {}): Promise<Files> {
+    const files = new Files(dataDirectory, silenceMs);
+    for (const folder of [files.#exports, files.#uploads]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(folder)) if (name.endsWith(PART)) await rm(join(folder, name), { force: true });
+    }
+    await syncFolder(dataDirectory);
+    return files;
+  }
+
+  private constructor(dataDirectory: string, silenceMs: number) {
+    this.#exports = join(dataDirectory, 'exports');
+    this.#uploads = join(dataDirectory, 'uploads');
+    this.#silenceMs = silenceMs;
+  }
+
+  /**
+   * Stores an upload. Under one path there is one file, once: an import can rely on what it has read.
+   * Rejects with RosterError: `conflict` when there is one already, `too_big`, `timeout` when nothing more comes,
+   * `input` when the source broke off, `unavailable` when the disk is full.
+   */
+  async saveUpload(path: string, source: Readable, bytesMax: number): Promise<{ readonly bytes: number }> {
+    const name = uploadName(path);
+    if (this.#arriving.has(path)) throw new RosterError('conflict', 'this file is being uploaded at the moment');
+    this.#arriving.add(path);
+    try {
+      if (await isFile(join(this.#uploads, name))) {
+        throw new RosterError('conflict', 'this file was uploaded already; ask for another URL to upload another one');
+      }
+      let bytes = 0;
+      await store(this.#uploads, name, async (file) => {
+        bytes = await this.#receive(file, source, bytesMax);
+      });
+      return { bytes };
+    } catch (error) {
+      // What still arrives is thrown away, so that the caller gets to see the answer.
+      source.resume();
+      throw explained(error);
+    } finally {
+      this.#arriving.delete(path);
+    }
+  }
+
+  async #receive(file: FileHandle, source: Readable, bytesMax: number): Promise<number> {
+    let bytes = 0;
+    for await (const chunk of withoutSilence(source, this.#silenceMs)) {
+      bytes += chunk.length;
+      if (bytes > bytesMax) throw new RosterError('too_big', `the file is bigger than ${bytesMax} bytes`);
+      await file.appendFile(chunk);
+    }
+    return bytes;
+  }
+
+  async hasUpload(path: string): Promise<boolean> {
+    return isUploadPath(path) && (await isFile(join(this.#uploads, uploadName(path))));
+  }
+
+  /** The upload to read; undefined when there is none, or no longer. */
+  async openUpload(path: string): Promise<OpenFile | undefined> {
+    return isUploadPath(path) ? await openToRead(join(this.#uploads, uploadName(path))) : undefined;
+  }
+
+  /** Stores the lines, each of which gets a line end, as the export of this task. One that is there already is replaced. */
+  async writeExport(taskId: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
+    await store(this.#exports, exportName(taskId), async (file) => {
+      for await (const line of lines) await file.appendFile(`${line}\n`);
+    });
+  }
+
+  async openExport(taskId: string, name: string): Promise<OpenFile | undefined> {
+    return name === EXPORT_FILE && TASK_ID.test(taskId) ? await openToRead(join(this.#exports, exportName(taskId))) : undefined;
+  }
+
+  /** Removes what is too old. Resolves with how many files that were. */
+  async removeOld({ exportsBeforeMs, uploadsBeforeMs, neededUploads }: Ages): Promise<number> {
+    const needed = new Set([...neededUploads].map(uploadName));
+    const exports = await removeFrom(this.#exports, exportsBeforeMs, new Set());
+    return exports + (await removeFrom(this.#uploads, uploadsBeforeMs, needed));
+  }
+}
+
+function uploadName(path: string): string {
+  if (!isUploadPath(path)) throw new RosterError('not_found', 'there is no such upload');
+  return path.replace('/', '~');
+}
+
+function exportName(taskId: string): string {
+  if (!TASK_ID.test(taskId)) throw new Error(`"${taskId}" is not the id of a task`);
+  return `${taskId}.jsonl`;
+}
+
+async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<string>): Promise<number> {
+  let removed = 0;
+  for (const name of await readdir(folder)) {
+    if (name.endsWith(PART) || needed.has(name)) continue;
+    const path = join(folder, name);
+    const file = await statOf(path);
+    if (file === undefined || file.mtimeMs >= beforeMs) continue;
+    await rm(path, { force: true });
+    removed++;
+  }
+  return removed;
+}
+
+/** Whole or not at all, also when the power goes. */
+async function store(folder: string, name: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const part = join(folder, `${name}.${randomUUID()}${PART}`);
+  const file = await open(part, 'wx', 0o600);
+  try {
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(part, join(folder, name));
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+/** The chunks of the source. Rejects as soon as none came for too long; the source is then destroyed, for whoever sends is gone. */
+async function* withoutSilence(source: Readable, silenceMs: number): AsyncGenerator<Buffer> {
+  // Returning early must not destroy the source: it may be a request that is still to be answered.
+  const chunks = source.iterator({ destroyOnReturn: false });
+  for (;;) {
+    const timer = setTimeout(() => source.destroy(new RosterError('timeout', `nothing arrived for ${silenceMs} ms`)), silenceMs);
+    try {
+      const step = await chunks.next();
+      if (step.done === true) return;
+      yield Buffer.isBuffer(step.value) ? step.value : Buffer.from(String(step.value));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** What a caller may hear of an error of the system; others are passed on as they are, for the log. */
+function explained(error: unknown): unknown {
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new RosterError('unavailable', 'there is no space left to store the file');
+    case 'ECONNRESET':
+    case 'ERR_STREAM_PREMATURE_CLOSE':
+      return new RosterError('input', 'the file broke off before its end');
+    default:
+      return error;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await statOf(path))?.isFile() === true;
+}
+
+/** Undefined when there is nothing. */
+async function statOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function openToRead(path: string): Promise<OpenFile | undefined> {
+  try {
+    const file = await open(path, 'r');
+    const { size } = await file.stat();
+    return { stream: file.createReadStream({ highWaterMark: READ_BYTES }), bytes: size };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

@@ -1,0 +1,275 @@
+/**
+ * Imports of users from an uploaded file: `uploaded → analyzing → analyzed → importing → completed`, with `analyze_failed`
+ * and `import_failed` as the other ends. Each step is in the history of the import, with its time.
+ *
+ * - IM1 The whole file is analysed first; one bad item fails the import and nothing of it is written.
+ * - IM2 Users are brought in by the reconciliation of `rosterd sync`: batches of 100, in the order of the file, and each
+ *       user in exactly one count. A user that the directory refuses does not keep the others out.
+ * - IM3 `insert` leaves users that exist as they are; `upsert` replaces them, or adds to their custom data (`merge_custom`).
+ * - IM4 An import that was interrupted goes on where it was; what was brought meanwhile is brought again, which changes nothing.
+ * - IM5 Errors are all counted, and the first 100 listed in `result.errors` with their place in the file.
+ * - IM12 Live connects do not wait for an import: after every batch it leaves the directory to others for as long as that took.
+ */
+
+import type { JsonObject } from '../../../protocol/base/json.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { ImportTask } from '../../../protocol/log/documents.ts';
+import { isImportOver } from '../../../protocol/transfer/imports.ts';
+import { BUILT_IN_ROLES, isAlive } from '../../../protocol/users/user.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import { runSync, type SyncProgress, type SyncSummary } from '../../sync/bring.ts';
+import { BrokenList, readItems } from '../../sync/item-reader.ts';
+import type { Remainder, ReportSink } from '../../sync/report-sink.ts';
+import { BATCH_LIMITS, type Failure, readBatches, type SourceFormat } from '../../sync/source.ts';
+import type { Send } from '../../sync/transport.ts';
+import { Documents } from '../tasks/documents.ts';
+import type { JobError, Work } from '../tasks/runner.ts';
+import type { Files } from './files.ts';
+import { checkItem } from './import-item.ts';
+import { createInsideSender } from './inside-sender.ts';
+
+export interface ImportOptions {
+  readonly roster: Pick<Roster, 'directory' | 'submit'>;
+  readonly files: Pick<Files, 'openUpload'>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: RosterLogger;
+  /** Whether the id of a hard-deleted user may be used again. */
+  readonly reuseHardDeleted: boolean;
+  /** How often an import that runs says how far it is, milliseconds. */
+  readonly progressMs?: number;
+}
+
+const PROGRESS_MS = 1_000;
+/** An import waits so long for a directory that cannot store anything. */
+const PATIENCE_MS = 24 * 3_600_000;
+const REASON_CHARS_MAX = 300;
+/** However long a batch took, and whatever the clock was set to meanwhile. */
+const PAUSE_MS_MAX = 1_000;
+
+/** What an import tells of itself in `result`. */
+interface Report {
+  /** Items of the file: known once it was analysed. */
+  users?: number;
+  /** Items that are done; in a file of lines, lines. */
+  done?: number;
+  created?: number;
+  updated?: number;
+  unchanged?: number;
+  failed?: number;
+  errors?: { item: number; id?: string; code: number | string; reason: string }[];
+  /** Why it ended early. */
+  reason?: string;
+}
+
+export function importWork(options: ImportOptions): Work {
+  const job = new ImportJob(options);
+  return {
+    kind: 'import',
+    // One after the other: each reads on as fast as the directory stores, so that two would only share that.
+    concurrency: 1,
+    isOpen: ({ kind, doc }) => kind === 'import' && doc !== null && !isImportOver(doc),
+    openIds: () => job.openIds(),
+    accept: async () => {},
+    run: (id, stopping) => job.run(id, stopping),
+    fail: (id, error) => job.fail(id, error),
+  };
+}
+
+class ImportJob {
+  readonly #options: ImportOptions;
+  readonly #imports: Documents<'import'>;
+
+  constructor(options: ImportOptions) {
+    this.#options = options;
+    this.#imports = new Documents(options.roster, 'import', () => options.clock.now());
+  }
+
+  *openIds(): Iterable<string> {
+    for (const task of this.#imports.all()) if (!isImportOver(task)) yield task.id;
+  }
+
+  async fail(id: string, { description }: JobError): Promise<void> {
+    const task = this.#imports.get(id);
+    const state = task?.state === 'analyzed' || task?.state === 'importing' ? 'import_failed' : 'analyze_failed';
+    await this.#move(id, state, { ...reportOf(task), reason: description });
+  }
+
+  async run(id: string, stopping: AbortSignal): Promise<void> {
+    for (;;) {
+      const task = this.#imports.get(id);
+      if (task === undefined || isImportOver(task) || stopping.aborted) return;
+      switch (task.state) {
+        case 'uploaded':
+          await this.#move(id, 'analyzing', {});
+          break;
+        case 'analyzing':
+          await this.#analyze(task, stopping);
+          break;
+        case 'analyzed':
+          await this.#move(id, 'importing', reportOf(task));
+          break;
+        default:
+          await this.#import(task, stopping);
+      }
+    }
+  }
+
+  /** Resolves when the import is in this state. */
+  async #move(id: string, state: string, report: Report, more: Partial<ImportTask> = {}): Promise<void> {
+    const task = this.#imports.get(id);
+    if (task === undefined) return;
+    const step = { prev_state: task.state, next_state: state, created_at: this.#imports.now() };
+    await this.#imports.change(id, { ...more, state, history: [...task.history, step], result: asJson(report) });
+  }
+
+  /** IM1: reads the file to its end and writes nothing. */
+  async #analyze({ id, path }: ImportTask, stopping: AbortSignal): Promise<void> {
+    const upload = await this.#options.files.openUpload(path);
+    if (upload === undefined) return await this.#move(id, 'analyze_failed', { reason: 'the uploaded file is no longer there' });
+    const { stream, bytes } = upload;
+    const errors = new ErrorList();
+    let users = 0;
+    let reason: string | undefined;
+    try {
+      for await (const batch of readBatches(stream, BATCH_LIMITS, this.#format())) {
+        if (stopping.aborted) return;
+        users += batch.users.length + batch.failures.length;
+        errors.note(batch.failures);
+      }
+    } catch (error) {
+      if (!(error instanceof BrokenList)) throw error;
+      reason = error.message;
+    } finally {
+      stream.destroy();
+    }
+    if (users === 0) reason ??= 'there is no item in the file';
+    const isFine = reason === undefined && errors.count === 0;
+    const report = { users, failed: errors.count, errors: errors.list, ...(reason === undefined ? undefined : { reason }) };
+    await this.#move(id, isFine ? 'analyzed' : 'analyze_failed', isFine ? { users } : report, { size: bytes });
+  }
+
+  /** IM2 to IM4. */
+  async #import({ id, path, mode, merge_custom, result }: ImportTask, stopping: AbortSignal): Promise<void> {
+    const { files, roster, clock, random, logger, progressMs = PROGRESS_MS } = this.#options;
+    const upload = await files.openUpload(path);
+    const before: Report = { ...result };
+    if (upload === undefined) return await this.#move(id, 'import_failed', { ...before, reason: 'the uploaded file is no longer there' });
+    const errors = new ErrorList(before);
+    let saidMs = clock.now();
+    let saying: Promise<void> = Promise.resolve();
+    const say = (progress: SyncProgress) => {
+      if (clock.now() - saidMs < progressMs) return;
+      saidMs = clock.now();
+      const change = { result: asJson(added(before, progress, errors)) };
+      // One at a time, or an older state would be written over a newer one. A failure shows at the end, when it matters.
+      saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
+    };
+    let line = before.done ?? 0;
+    const change = mode === 'insert' ? { existing: 'keep' as const } : { existing: 'replace' as const, mergeCustom: merge_custom ?? false };
+    const summary = await runSync(
+      { concurrency: 1, retryForMs: PATIENCE_MS, format: this.#format(before.done) },
+      {
+        source: upload.stream,
+        send: givingWay(createInsideSender(roster, change, id), clock),
+        clock,
+        random,
+        report: errors,
+        onProgress: (progress) => {
+          line = progress.line;
+          say(progress);
+        },
+        onTalk: (text) => logger.info({ import: id }, text),
+        stop: stopping,
+      },
+    ).finally(() => upload.stream.destroy());
+    await saying;
+    await this.#finish(id, summary, added(before, { ...summary, line }, errors));
+  }
+
+  async #finish(id: string, { status, reason }: SyncSummary, report: Report): Promise<void> {
+    if (status === 'done') return await this.#move(id, (report.failed ?? 0) > 0 ? 'import_failed' : 'completed', report);
+    if (status === 'gave-up')
+      return await this.#move(id, 'import_failed', { ...report, ...(reason === undefined ? undefined : { reason }) });
+    // Interrupted: the next start goes on from here.
+    await this.#imports.change(id, { result: asJson(report) });
+  }
+
+  #format(afterLine = 0): SourceFormat {
+    const { roster, reuseHardDeleted } = this.#options;
+    const { directory } = roster;
+    const rules = {
+      hasRole: (role: string) => BUILT_IN_ROLES.has(role) || directory.docs.get('role', role) !== undefined,
+      wasDeleted: (id: string) => {
+        const record = directory.record(id);
+        if (record === undefined) return false;
+        // A tombstone, all that a hard delete leaves, is no user.
+        return 'rev' in record ? !isAlive(record) : !reuseHardDeleted;
+      },
+    };
+    return { split: readItems, check: (value) => checkItem(value, rules), afterLine };
+  }
+}
+
+/** IM12. When others make its batches take longer, the pauses grow with them. */
+function givingWay(send: Send, clock: Clock): Send {
+  return async (text, signal) => {
+    const startMs = clock.now();
+    const answer = await send(text, signal);
+    await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), signal);
+    return answer;
+  };
+}
+
+/** The first errors of an import, and how many there are. */
+class ErrorList implements ReportSink {
+  readonly list: NonNullable<Report['errors']>;
+  count: number;
+
+  constructor({ errors = [], failed = 0 }: Report = {}) {
+    this.list = [...errors];
+    this.count = failed;
+  }
+
+  async add(entries: readonly (Failure | Remainder)[]): Promise<void> {
+    this.note(entries);
+  }
+
+  note(entries: readonly (Failure | Remainder)[]): void {
+    for (const entry of entries) {
+      // What was not brought because the run ended is no error of the user: `done` and `reason` tell of it.
+      if (!('line' in entry) || entry.code === 'not_sent') continue;
+      this.count++;
+      if (this.list.length >= LIMITS.importErrorsKept) continue;
+      const { line, id, code, reason } = entry;
+      const text = reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
+      this.list.push({ item: line, ...(id === undefined ? undefined : { id }), code, reason: text });
+    }
+  }
+
+  async close(): Promise<undefined> {
+    return undefined;
+  }
+}
+
+/** What this run did on top of what earlier runs of the same import did. */
+function added(before: Report, run: Pick<SyncProgress, 'created' | 'updated' | 'unchanged' | 'line'>, errors: ErrorList): Report {
+  return {
+    ...before,
+    done: Math.max(before.done ?? 0, run.line),
+    created: (before.created ?? 0) + run.created,
+    updated: (before.updated ?? 0) + run.updated,
+    unchanged: (before.unchanged ?? 0) + run.unchanged,
+    failed: errors.count,
+    ...(errors.list.length === 0 ? undefined : { errors: [...errors.list] }),
+  };
+}
+
+function reportOf(task: ImportTask | undefined): Report {
+  return { ...task?.result };
+}
+
+function asJson(report: Report): JsonObject {
+  return JSON.parse(JSON.stringify(report));
+}

@@ -1,0 +1,228 @@
+/**
+ * Brings subscribers from a past position to the present: from memory where
+ * the recent history reaches back that far, else from the log. The past is taken
+ * in chunks, only as fast as the socket drains, so a subscriber that is ten
+ * thousand events behind costs a chunk, not ten thousand events. Subscribers
+ * that want everything share their chunks, which end at round positions so that
+ * those who start at different ones soon read the same. A subscriber that asked for it gets of each chunk only the newest
+ * state of each user.
+ *
+ * - HB9 However fast events come, and however many read the past: whoever has read all there is goes live in the same turn. By the
+ *       time of its next one there would be more, and so each time.
+ */
+import pLimit from 'p-limit';
+import type { DocLookups } from '../../../protocol/live/document-events.ts';
+import { type Log, LogClosed, LogTrimmed } from '../../../store/log.ts';
+import type { Turns } from '../../base/turns.ts';
+import type { History } from '../../core/directory/recent-past.ts';
+import { Conflation } from './conflation.ts';
+import type { EventForm } from './event-form.ts';
+import type { Hub } from './hub.ts';
+import { decoration } from './interest.ts';
+import { allDecoration } from './router.ts';
+import type { Subscriber, SubscriberState } from './subscriber.ts';
+import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
+
+/** Frames handed to a socket before it must have drained them. */
+const CHUNK_BYTES = 128 * 1024;
+/** Positions after which a shared chunk ends: about as many events as make a full chunk. */
+const SHARED_SEQS = 256;
+/** Events looked at for one subscriber in one go, also when none concerns it. */
+const OWN_EVENTS = 1_000;
+/** Shared chunks kept. */
+const CHUNKS_KEPT = 32;
+/** Subscribers that read the log at the same time. Each holds one chunk. */
+const LOG_READERS = 4;
+
+/** Frames of the past, and the position after them. */
+interface Chunk {
+  readonly bytes: Buffer | undefined;
+  readonly position: number;
+}
+
+/** What is wanted of the past: a stretch that takes events and makes frames of them, and where to stop. */
+interface Wanted {
+  readonly stretch: Stretch;
+  readonly isEnd: (event: AnyEvent, bytes: number, events: number) => boolean;
+}
+
+/** Events on their way into one chunk. */
+interface Stretch {
+  take(event: AnyEvent): void;
+  readonly bytes: number;
+  readonly frames: readonly Buffer[];
+}
+
+/** How an event is told; undefined: not at all. */
+type Tell = (event: AnyEvent) => Buffer | undefined;
+
+interface Sources {
+  readonly log: Log;
+  readonly history: History<EventBatch>;
+  readonly hub: () => Hub;
+  readonly lookups: DocLookups;
+  readonly turns: Turns;
+  readonly onError: (error: unknown) => void;
+}
+
+export class CatchUp {
+  readonly #sources: Sources;
+  readonly #readers = pLimit(LOG_READERS);
+  readonly #shared = new Map<string, Promise<Chunk>>();
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+  }
+
+  /** Runs until the subscriber is live again or gone. Never rejects. */
+  start(subscriber: Subscriber): void {
+    this.#run(subscriber).catch((error: unknown) => {
+      // The position is older than anything that is kept, or the log is closing. Either way the client must come back:
+      // it is then told whether it can resume or has to take a snapshot.
+      if (!(error instanceof LogTrimmed || error instanceof LogClosed)) this.#sources.onError(error);
+      subscriber.outlet.close('slow');
+    });
+  }
+
+  async #run(subscriber: Subscriber): Promise<void> {
+    const hub = this.#sources.hub();
+    while (await subscriber.outlet.drained()) {
+      await this.#sources.turns.next();
+      const { state } = subscriber;
+      if (state.kind === 'behind' && state.position < hub.flushedSeq) await this.#feed(subscriber, state);
+      if (hub.rejoin(subscriber)) return;
+    }
+  }
+
+  async #feed(subscriber: Subscriber, state: Extract<SubscriberState, { kind: 'behind' }>): Promise<void> {
+    if (state.position < this.#sources.history.tail && subscriber.isConfined) {
+      // It comes back and is told that it cannot resume.
+      subscriber.outlet.close('slow');
+      return;
+    }
+    const chunk = await this.#chunkFor(subscriber, state.position);
+    // Nothing counts that was read for a state which is no more: the subscriber left, or was sent further back meanwhile.
+    if (subscriber.state !== state) return;
+    state.position = chunk.position;
+    if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes);
+  }
+
+  #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
+    const { form, interests, conflates } = subscriber;
+    const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS;
+    if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), form), isEnd });
+    const all = subscriber.onlyAll;
+    if (all !== undefined && all.since <= position) {
+      const told = allDecoration(all.name);
+      const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
+      const tell: Tell = (event) => event.frame(form, told);
+      return this.#sharedChunk(`${form} ${position} ${told}`, position, end, tell);
+    }
+    const tell: Tell = (event) => {
+      const told = decoration(interests.values(), event);
+      return told === undefined ? undefined : event.frame(form, told);
+    };
+    return this.#read(position, { stretch: new EachOf(tell), isEnd });
+  }
+
+  #sharedChunk(key: string, position: number, end: number, tell: Tell): Promise<Chunk> {
+    const kept = this.#shared.get(key);
+    if (kept !== undefined) return kept;
+    const made = this.#read(position, { stretch: new EachOf(tell), isEnd: ({ seq }) => seq >= end });
+    this.#shared.set(key, made);
+    const [oldest] = this.#shared.keys();
+    if (this.#shared.size > CHUNKS_KEPT && oldest !== undefined) this.#shared.delete(oldest);
+    const forget = (): boolean => this.#shared.get(key) === made && this.#shared.delete(key);
+    // A chunk that ends where the present began will be longer the next time.
+    made.then((chunk) => chunk.position >= end || forget(), forget);
+    return made;
+  }
+
+  async #read(position: number, wanted: Wanted): Promise<Chunk> {
+    if (position >= this.#sources.history.tail) return this.#fromHistory(position, wanted);
+    return await this.#readers(() => this.#fromLog(position, wanted));
+  }
+
+  /** Batches that were published but not flushed yet are in the history too; they are left for the flush. */
+  #fromHistory(position: number, wanted: Wanted): Chunk {
+    const limit = this.#sources.hub().flushedSeq;
+    const filling = new Filling(position, wanted);
+    for (const batch of this.#sources.history.since(position)) {
+      if (batch.first > limit || !filling.take(batch)) break;
+    }
+    return filling.chunk;
+  }
+
+  async #fromLog(position: number, wanted: Wanted): Promise<Chunk> {
+    const limit = this.#sources.hub().flushedSeq;
+    const filling = new Filling(position, wanted);
+    const stop = new AbortController();
+    for await (const entry of this.#sources.log.read(position, stop.signal)) {
+      const batch = batchFromLog(entry, this.#sources.lookups);
+      if (batch.first > limit || !filling.take(batch) || batch.last >= limit) break;
+    }
+    stop.abort();
+    return filling.chunk;
+  }
+}
+
+/** A chunk that is being filled; exact to the event. */
+class Filling {
+  readonly #wanted: Wanted;
+  #position: number;
+  #events = 0;
+
+  constructor(position: number, wanted: Wanted) {
+    this.#position = position;
+    this.#wanted = wanted;
+  }
+
+  /** False when the chunk is full. */
+  take(batch: EventBatch): boolean {
+    const { stretch, isEnd } = this.#wanted;
+    for (const event of batch.events) {
+      if (event.seq <= this.#position) continue;
+      stretch.take(event);
+      this.#position = event.seq;
+      if (isEnd(event, stretch.bytes, ++this.#events)) return false;
+    }
+    this.#position = Math.max(this.#position, batch.last);
+    return true;
+  }
+
+  get chunk(): Chunk {
+    const { frames } = this.#wanted.stretch;
+    return { bytes: frames.length === 0 ? undefined : Buffer.concat(frames), position: this.#position };
+  }
+}
+
+/** Every event is told. */
+class EachOf implements Stretch {
+  readonly frames: Buffer[] = [];
+  readonly #tell: Tell;
+  bytes = 0;
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  take(event: AnyEvent): void {
+    const frame = this.#tell(event);
+    if (frame === undefined) return;
+    this.frames.push(frame);
+    this.bytes += frame.length;
+  }
+}
+
+/** Of each user, the newest state is told. */
+function newestOf(conflation: Conflation, form: EventForm): Stretch {
+  return {
+    take: (event) => conflation.take(event),
+    get bytes() {
+      return conflation.bytes;
+    },
+    get frames() {
+      return conflation.frames(form);
+    },
+  };
+}

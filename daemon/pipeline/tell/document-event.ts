@@ -1,0 +1,81 @@
+/**
+ * An event about a document on its way out: a user group, an export or an import. It is about no user, so only servers that
+ * want everything hear of it. Made once per form and decoration, as events about users are, except one that carries a link
+ * which ends: that is made when it is told.
+ */
+
+import type { Micros } from '../../../protocol/base/time.ts';
+import { type DocLookups, renderDocEvent } from '../../../protocol/live/document-events.ts';
+import type { DocEventType, DocFact } from '../../../protocol/log/documents.ts';
+import type { Entry } from '../../../protocol/log/entry.ts';
+import { dialectOf, type EventForm, wrapped } from './event-form.ts';
+import { textFrame } from './frame.ts';
+import type { Notice } from './interest.ts';
+import type { Concerned } from './router.ts';
+
+/** Frames kept per event; more are made again for each receiver. */
+const FRAMES_KEPT = 4;
+
+/** What it costs to keep beside the JSON, which is there twice at most: a frame and the document. */
+const OVERHEAD_BYTES = 700;
+
+export class DocEvent implements Notice, Concerned {
+  readonly seq: number;
+  readonly type: DocEventType;
+  readonly audience = 'server';
+  readonly after = undefined;
+  readonly before = undefined;
+  readonly #fact: DocFact;
+  readonly #at: Micros;
+  readonly #lookups: DocLookups;
+  readonly #frames = new Map<string, Buffer>();
+
+  constructor(seq: number, type: DocEventType, fact: DocFact, at: Micros, lookups: DocLookups) {
+    this.seq = seq;
+    this.type = type;
+    this.#fact = fact;
+    this.#at = at;
+    this.#lookups = lookups;
+  }
+
+  /** Of the document. */
+  get id(): string {
+    return this.#fact.id;
+  }
+
+  /** About how much it takes to keep it. */
+  get bytes(): number {
+    return OVERHEAD_BYTES + 2 * JSON.stringify(this.#fact).length;
+  }
+
+  /** See `LiveEvent.text`. */
+  text(form: EventForm, decoration: string): string {
+    const json = JSON.stringify(renderDocEvent(this.#fact, this.seq, this.#at, dialectOf(form), this.#lookups));
+    return wrapped(form, `${json.slice(0, -1)}${decoration}}`);
+  }
+
+  frame(form: EventForm, decoration: string): Buffer {
+    const key = `${form}${decoration}`;
+    const kept = this.#frames.get(key);
+    if (kept !== undefined) return kept;
+    const frame = textFrame(this.text(form, decoration));
+    if (this.type !== 'export.users.success' && this.#frames.size < FRAMES_KEPT) this.#frames.set(key, frame);
+    return frame;
+  }
+
+  /** See `LiveEvent.release`. */
+  release(): void {
+    this.#frames.clear();
+  }
+}
+
+/** The events about documents of an entry, in order. */
+export function docEventsOf(entry: Entry, lookups: DocLookups): readonly DocEvent[] {
+  const events: DocEvent[] = [];
+  let seq = entry.first;
+  for (const fact of entry.facts) {
+    if (fact.t === 'doc' && fact.event !== undefined) events.push(new DocEvent(seq, fact.event.type, fact, entry.time, lookups));
+    seq++;
+  }
+  return events;
+}

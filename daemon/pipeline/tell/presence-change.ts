@@ -1,0 +1,56 @@
+/** A user that came or went, on its way out. It has no position: who resumes is told the state, not the changes. */
+
+import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
+import type { EventDialect } from '../../../protocol/live/user-events.ts';
+import { renderLive, renderV1 } from '../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { dialectOf, type EventForm, wrapped } from './event-form.ts';
+import { textFrame } from './frame.ts';
+import type { Concerned } from './router.ts';
+
+export class PresenceChange implements Concerned {
+  readonly after: StoredUser;
+  readonly online: boolean;
+  readonly #at: Micros;
+  /** Position at which it was told; it has none of its own. */
+  readonly #seq: number;
+  readonly #bodies = new Map<EventDialect, string>();
+
+  constructor(user: StoredUser, online: boolean, at: Micros, seq: number) {
+    this.after = user;
+    this.online = online;
+    this.#at = at;
+    this.#seq = seq;
+  }
+
+  get id(): string {
+    return this.after.id;
+  }
+
+  get before(): StoredUser {
+    return this.after;
+  }
+
+  frame(form: EventForm, decoration: string): Buffer {
+    return textFrame(this.text(form, decoration));
+  }
+
+  /** See `LiveEvent.text`. */
+  text(form: EventForm, decoration: string): string {
+    const dialect = dialectOf(form);
+    let body = this.#bodies.get(dialect);
+    if (body === undefined) {
+      body = this.#body(dialect);
+      this.#bodies.set(dialect, body);
+    }
+    return wrapped(form, `${body}${decoration}}`);
+  }
+
+  #body(dialect: EventDialect): string {
+    const { online } = this;
+    const isNs = dialect === 'live-ns';
+    const user = dialect === 'v1' ? renderV1(this.after, { online }) : renderLive(this.after, { online }, isNs ? 'ns' : 'rfc3339');
+    const created_at = isNs ? toNanos(this.#at) : toRfc3339(this.#at);
+    return JSON.stringify({ type: 'user.presence.changed', seq: this.#seq, created_at, user }).slice(0, -1);
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * An event on its way out. Its JSON is made once per dialect and its frame once
+ * per decoration (the subscription names a receiver is told), however many sockets it goes to.
+ */
+
+import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
+import type { DocLookups } from '../../../protocol/live/document-events.ts';
+import { type Audience, audienceOf, type EventDialect, eventType, renderEvent } from '../../../protocol/live/user-events.ts';
+import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
+import type { Aside } from '../../../protocol/users/render.ts';
+import { roughDataBytes } from '../../../protocol/users/size.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { UserChange } from '../../core/directory/directory.ts';
+import type { Stretch } from '../../core/directory/recent-past.ts';
+import { type DocEvent, docEventsOf } from './document-event.ts';
+import { dialectOf, type EventForm, wrapped } from './event-form.ts';
+import { textFrame } from './frame.ts';
+import { HIDDEN } from './interest.ts';
+import { isVisible } from './presence.ts';
+
+/** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
+const FRAMES_KEPT = 4;
+
+const STATES: ReadonlySet<string> = new Set(['user.updated', 'user.deactivated', 'user.reactivated', 'user.deleted']);
+
+interface Body {
+  readonly dialect: EventDialect;
+  readonly json: string;
+}
+
+interface Framed {
+  readonly form: EventForm;
+  readonly decoration: string;
+  readonly frame: Buffer;
+}
+
+/** Most events are told in one form only: a map for each of them would be most of what they weigh. */
+const NOTHING: readonly never[] = [];
+
+export class LiveEvent {
+  readonly seq: number;
+  readonly type: string;
+  readonly audience: Audience;
+  readonly after: StoredUser;
+  /** The living user before; undefined when there was none. */
+  readonly before: StoredUser | undefined;
+  /** False for an event read back from the log, where the state before is not known. */
+  readonly knowsBefore: boolean;
+  readonly online: boolean;
+  readonly #fact: UserChange['fact'];
+  readonly #at: Micros;
+  #bodies: readonly Body[] = NOTHING;
+  #frames: readonly Framed[] = NOTHING;
+
+  constructor(change: UserChange, type: string, at: Micros, aside: Aside, knowsBefore: boolean) {
+    this.seq = change.seq;
+    this.type = type;
+    this.audience = audienceOf(change.fact);
+    this.before = change.before;
+    this.after = change.after;
+    this.knowsBefore = knowsBefore;
+    this.online = aside.online;
+    this.#fact = change.fact;
+    this.#at = at;
+  }
+
+  get id(): string {
+    return this.after.id;
+  }
+
+  /** Whether it says nothing but how the user is now: a later one of the kind then says all that there is to say. */
+  get isState(): boolean {
+    return STATES.has(this.type) && this.audience === 'all';
+  }
+
+  /** The user is there from this event on: new, or given back. */
+  get arrival(): 'created' | 'restored' | undefined {
+    const event = this.#fact.t === 'user' ? this.#fact.event : undefined;
+    return event === 'created' || event === 'restored' ? event : undefined;
+  }
+
+  /** What a receiver is told whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
+  text(form: EventForm, decoration: string): string {
+    const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
+    return wrapped(form, `${body}}`);
+  }
+
+  /** The same in a frame, which several receivers share. */
+  frame(form: EventForm, decoration: string): Buffer {
+    for (const kept of this.#frames) if (kept.form === form && kept.decoration === decoration) return kept.frame;
+    const frame = textFrame(this.text(form, decoration));
+    if (this.#frames.length < FRAMES_KEPT) this.#frames = [...this.#frames, { form, decoration, frame }];
+    return frame;
+  }
+
+  /** Everyone who is live was told. Who reads it later has it made again: few do, and then it is kept for those who follow. */
+  release(): void {
+    this.#bodies = NOTHING;
+    this.#frames = NOTHING;
+  }
+
+  /** The user is named and nothing else of it is told. */
+  #hiddenBody(dialect: EventDialect): string {
+    const created_at = dialect === 'live-ns' ? toNanos(this.#at) : toRfc3339(this.#at);
+    return JSON.stringify({ type: 'user.hidden', seq: this.seq, created_at, user: { id: this.id } }).slice(0, -1);
+  }
+
+  /** The JSON of the event without its closing brace. */
+  #body(dialect: EventDialect): string {
+    for (const kept of this.#bodies) if (kept.dialect === dialect) return kept.json;
+    // Who becomes invisible by this very event, or is gone by it, is not shown as there; who is told of it is judged by what was told before.
+    const online = this.online && isVisible(this.after);
+    const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online }, dialect)).slice(0, -1);
+    this.#bodies = [...this.#bodies, { dialect, json }];
+    return json;
+  }
+}
+
+/** Whatever has a position and is told. */
+export type AnyEvent = LiveEvent | DocEvent;
+
+export function isAboutUser(event: AnyEvent): event is LiveEvent {
+  return event.after !== undefined;
+}
+
+/** The events of one entry, in order. It covers the entry's positions also when nobody is told anything. */
+export interface EventBatch extends Stretch {
+  readonly events: readonly AnyEvent[];
+}
+
+/**
+ * What an event costs beside the user's data while it is told. The data itself is there about five times: the record, the one
+ * before it, the JSON, the frame, and what objects need: with users of 400 bytes 2.8 kB per event. JSON and frame go when
+ * everyone was told (`release`), and 0.9 kB are left, measured; they come back where someone resumes, so all of it counts.
+ */
+const EVENT_OVERHEAD_BYTES = 700;
+
+/** Events of an entry that was just applied. */
+export function batchOf(entry: Entry, changes: readonly UserChange[], lookups: DocLookups): EventBatch {
+  const events: LiveEvent[] = [];
+  for (const change of changes) {
+    const type = eventType(change.fact);
+    if (type !== undefined) events.push(new LiveEvent(change, type, entry.time, { online: lookups.online(change.after.id) }, true));
+  }
+  const docs = docEventsOf(entry, lookups);
+  const bytes = events.reduce((sum, { after }) => sum + EVENT_OVERHEAD_BYTES + roughDataBytes(after), 200);
+  const docBytes = docs.reduce((sum, event) => sum + event.bytes, 0);
+  return { first: entry.first, last: lastSeq(entry), bytes: bytes + docBytes, events: inOrder(events, docs) };
+}
+
+/** Events of an entry read back from the log. */
+export function batchFromLog(entry: Entry, lookups: DocLookups): EventBatch {
+  const events: LiveEvent[] = [];
+  for (const [index, fact] of entry.facts.entries()) {
+    if (fact.t === 'app' || fact.t === 'doc') continue;
+    const type = eventType(fact);
+    if (type === undefined) continue;
+    const change = { seq: entry.first + index, fact, before: undefined, after: fact.user };
+    events.push(new LiveEvent(change, type, entry.time, { online: lookups.online(fact.user.id) }, false));
+  }
+  return { first: entry.first, last: lastSeq(entry), bytes: 0, events: inOrder(events, docEventsOf(entry, lookups)) };
+}
+
+function inOrder(events: readonly LiveEvent[], docs: readonly DocEvent[]): readonly AnyEvent[] {
+  return docs.length === 0 ? events : [...events, ...docs].sort((a, b) => a.seq - b.seq);
+}

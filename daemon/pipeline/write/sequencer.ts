@@ -1,0 +1,221 @@
+/**
+ * The only writer. Commands queue up; one batch at a time is decided against
+ * the directory, appended, applied, and only then answered.
+ *
+ * - SQ1 One append is in flight; whatever arrived meanwhile forms the next batch.
+ * - SQ2 Live commands go before bulk ones. A batch also takes at least one waiting bulk command, so bulk work never starves,
+ *       and at most `bulkPerBatch`, so a connect waits for one short batch at the most.
+ * - SQ3 A command is answered after its batch is durable and applied. So is a refusal: it may rest on an effect of the same batch.
+ * - SQ4 When another writer was first (LG4), the batch is decided again on the new head.
+ * - SQ5 When the outcome of an append is unknown (LG5), the log is read on to its head and the entry looked for.
+ * - SQ6 The queue is bounded; over the bound a command is refused as `unavailable`, never parked.
+ * - SQ7 A batch whose entry would be longer than an entry may be is taken apart; a single command that is too long is refused.
+ */
+
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { Command, Outcome } from '../../../protocol/log/command.ts';
+import { lastSeq, type Origin } from '../../../protocol/log/entry.ts';
+import { type Log, LogClosed, LogUnavailable } from '../../../store/log.ts';
+import { decide, type Policy } from '../../core/decide.ts';
+import type { Directory } from '../../core/directory/directory.ts';
+import { Draft } from '../../core/directory/draft.ts';
+import { RECEIPTS_DROPPED } from '../../core/users/receipts.ts';
+import type { Applier } from './applier.ts';
+
+export type Lane = 'live' | 'bulk';
+
+export interface SequencerOptions {
+  readonly log: Log;
+  readonly directory: Directory;
+  readonly applier: Applier;
+  readonly policy: Policy;
+  /** Wall clock in microseconds. */
+  readonly now: () => Micros;
+  /** A random, unique id for an entry. */
+  readonly newId: () => string;
+  /** Told about errors that someone should look at. */
+  readonly onError: (error: unknown) => void;
+}
+
+const LIVE_PER_BATCH = 256;
+const BULK_PER_BATCH = 4;
+const QUEUED_MAX = 20_000;
+/** How long to wait for the log to tell what became of an append (SQ5). */
+const UNKNOWN_WAIT_MS = 5_000;
+
+interface Job {
+  readonly command: Command;
+  readonly origin: Origin;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A batch as decided on one head. `settle` gives the answers, once the facts are durable. */
+interface Decision {
+  readonly draft: Draft;
+  readonly time: Micros;
+  readonly settle: () => void;
+}
+
+export class Sequencer {
+  readonly #options: SequencerOptions;
+  readonly #queues: Readonly<Record<Lane, Job[]>> = { live: [], bulk: [] };
+  #working: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: SequencerOptions) {
+    this.#options = options;
+  }
+
+  get queued(): number {
+    return this.#queues.live.length + this.#queues.bulk.length;
+  }
+
+  /** Rejects with RosterError: the reason the command is refused, or `unavailable`. */
+  submit(command: Command, lane: Lane, origin: Origin): Promise<Outcome> {
+    if (this.#closed) return Promise.reject(new RosterError('unavailable', 'the daemon is shutting down'));
+    if (this.queued >= QUEUED_MAX) return Promise.reject(new RosterError('unavailable', `more than ${QUEUED_MAX} commands are waiting`));
+    return new Promise((resolve, reject) => {
+      this.#queues[lane].push({ command, origin, resolve, reject });
+      this.#working ??= this.#work();
+    });
+  }
+
+  async #work(): Promise<void> {
+    // Let everything that arrived in this turn of the event loop join the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.queued > 0) await this.#runBatch(this.#takeBatch());
+    this.#working = undefined;
+  }
+
+  /** SQ2. A command adds at most a fact per user and one for its task, so a batch by weight stays within an entry. */
+  #takeBatch(): Job[] {
+    const batch: Job[] = [];
+    let weight = 0;
+    const take = (queue: Job[], countMax: number, weightMax: number): void => {
+      let count = 0;
+      for (const { command } of queue) {
+        if (count === countMax || (weight > 0 && weight + weightOf(command) > weightMax)) break;
+        weight += weightOf(command);
+        count++;
+      }
+      batch.push(...queue.splice(0, count));
+    };
+    take(this.#queues.live, LIVE_PER_BATCH, LIMITS.entryFacts - BULK_PER_BATCH * (LIMITS.batchUsers + 1));
+    take(this.#queues.bulk, BULK_PER_BATCH, LIMITS.entryFacts);
+    return batch;
+  }
+
+  async #runBatch(jobs: readonly Job[]): Promise<void> {
+    try {
+      for (;;) {
+        const decision = this.#decideAll(jobs);
+        if (decision.draft.facts.length === 0 || (await this.#append(decision))) return decision.settle();
+      }
+    } catch (error) {
+      // SQ7: what is too long together may not be so apart.
+      if (error instanceof RangeError && jobs.length > 1) {
+        const middle = Math.ceil(jobs.length / 2);
+        await this.#runBatch(jobs.slice(0, middle));
+        return await this.#runBatch(jobs.slice(middle));
+      }
+      const refusal = this.#explain(error);
+      for (const job of jobs) job.reject(refusal);
+    }
+  }
+
+  #decideAll(jobs: readonly Job[]): Decision {
+    const { directory, policy } = this.#options;
+    const draft = new Draft(directory);
+    const answers: (() => void)[] = [];
+    // Times grow with positions, also when the clock is set back or two commands share a microsecond.
+    let time = Math.max(this.#options.now(), directory.time + 1);
+    for (const job of jobs) {
+      try {
+        draft.begin(job.origin);
+        const outcome = decide(draft, job.command, time++, policy);
+        answers.push(() => job.resolve(outcome));
+      } catch (error) {
+        if (!(error instanceof RosterError)) this.#options.onError(error);
+        answers.push(() => job.reject(error instanceof RosterError ? error : new RosterError('internal')));
+      }
+    }
+    const settle = (): void => {
+      for (const answer of answers) answer();
+    };
+    return { draft, time, settle };
+  }
+
+  /** True when the entry is durable and applied; false when another writer was first and the batch must be decided again. */
+  async #append({ draft, time }: Decision): Promise<boolean> {
+    const { log, directory, applier, newId } = this.#options;
+    const entry = { id: newId(), time, facts: draft.facts };
+    try {
+      const result = await log.append(directory.seq, entry);
+      await applier.reached(result.status === 'appended' ? lastSeq(result.entry) : result.head);
+      return result.status === 'appended';
+    } catch (error) {
+      if (error instanceof LogUnavailable && error.outcome === 'unknown') return await this.#findOut(entry.id, error);
+      throw error;
+    }
+  }
+
+  /** SQ5: reads on to the head of the log and looks whether the entry is there. */
+  async #findOut(id: string, cause: LogUnavailable): Promise<boolean> {
+    const { log, directory, applier } = this.#options;
+    const deadline = AbortSignal.timeout(UNKNOWN_WAIT_MS);
+    const timeout = new Promise<never>((_, reject) => deadline.addEventListener('abort', () => reject(cause)));
+    await Promise.race([applier.reached(log.head.seq), timeout]);
+    if (directory.hasEntry(id)) return true;
+    throw cause;
+  }
+
+  #explain(error: unknown): RosterError {
+    if (error instanceof RosterError) return error;
+    if (error instanceof RangeError) return new RosterError('too_big', `the change is longer than an entry may be: ${error.message}`);
+    if (error instanceof LogClosed) return new RosterError('unavailable', 'the daemon is shutting down');
+    this.#options.onError(error);
+    if (!(error instanceof LogUnavailable)) return new RosterError('unavailable');
+    const text = error.outcome === 'unknown' ? 'it is not known whether the change was stored' : 'nothing was stored';
+    return new RosterError('unavailable', `the directory cannot store changes at the moment (${error.message}); ${text}`);
+  }
+
+  /** Refuses new commands and finishes those that wait. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#working;
+  }
+}
+
+/** How many facts a command may add at most. */
+function weightOf(command: Command): number {
+  switch (command.kind) {
+    case 'once':
+      return weightOf(command.command) + 1 + RECEIPTS_DROPPED;
+    case 'upsert':
+      return command.users.length;
+    case 'patch':
+      return command.patches.length;
+    case 'delete':
+    case 'deactivate':
+    case 'reactivate':
+    case 'restore':
+    case 'active':
+      return command.ids.length + 1;
+    case 'activity-add':
+      return command.activities.length;
+    case 'activity-remove':
+      return LIMITS.activitiesPerRequest;
+    case 'docs':
+    case 'push':
+      return command.changes.length;
+    case 'expire':
+      return LIMITS.batchUsers;
+    case 'ban':
+      return 2;
+    default:
+      return 1;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Saves a snapshot every so many facts and at a clean stop, so that a restart
+ * replays little and old entries can go. Saving reads a frozen view and yields
+ * often; writing goes on meanwhile.
+ */
+import type { Log } from '../../../store/log.ts';
+import type { SnapshotStore } from '../../../store/snapshot.ts';
+import type { Directory } from '../../core/directory/directory.ts';
+
+export interface SnapshotterOptions {
+  readonly directory: Directory;
+  readonly log: Log;
+  readonly store: SnapshotStore;
+  /** Facts applied since the last snapshot that start the next one; never fewer than there are users, so that saving stays cheap beside writing. */
+  readonly everyFacts: number;
+  readonly onSaved: (info: { readonly seq: number; readonly bytes: number; readonly ms: number }) => void;
+  readonly onError: (error: unknown) => void;
+  readonly nowMs: () => number;
+}
+
+export class Snapshotter {
+  readonly #options: SnapshotterOptions;
+  #savedSeq: number;
+  #saving: Promise<void> | undefined;
+
+  /** `savedSeq` is the position of the snapshot that the directory was loaded from, 0 without one. */
+  constructor(options: SnapshotterOptions, savedSeq: number) {
+    this.#options = options;
+    this.#savedSeq = savedSeq;
+  }
+
+  /** Called after each entry; starts a snapshot in the background when one is due. */
+  applied(): void {
+    const { directory, everyFacts } = this.#options;
+    const behind = directory.seq - this.#savedSeq;
+    if (behind >= Math.max(everyFacts, directory.size) && this.#saving === undefined) this.#save().catch(this.#options.onError);
+  }
+
+  /** Brings the snapshot up to now, unless it is. */
+  async finish(): Promise<void> {
+    await this.#saving?.catch(() => {});
+    if (this.#options.directory.seq > this.#savedSeq) await this.#save();
+  }
+
+  #save(): Promise<void> {
+    this.#saving = this.#saveNow().finally(() => {
+      this.#saving = undefined;
+    });
+    return this.#saving;
+  }
+
+  async #saveNow(): Promise<void> {
+    const { directory, store, log, onSaved, nowMs } = this.#options;
+    const startedMs = nowMs();
+    const before = this.#savedSeq;
+    const view = directory.freeze();
+    // A snapshot that fails is tried again after as many facts as one that succeeds, not with every entry.
+    this.#savedSeq = view.position.seq;
+    try {
+      const { bytes } = await store.save(view);
+      await log.snapshotSaved(view.position.seq);
+      onSaved({ seq: view.position.seq, bytes, ms: nowMs() - startedMs });
+    } catch (error) {
+      this.#savedSeq = Math.max(before, view.position.seq - Math.ceil(this.#options.everyFacts / 2));
+      throw error;
+    } finally {
+      view.release();
+    }
+  }
+}

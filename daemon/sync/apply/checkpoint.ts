@@ -1,0 +1,82 @@
+/**
+ * How far a plan is applied, kept outside of the process so that a run that was killed can go on.
+ *
+ * A checkpoint never claims more than is done: everything up to its line was acknowledged, and an acknowledgement means on disk.
+ * What was done behind it is sent again and found unchanged.
+ */
+import { isObject } from '../../../protocol/base/json.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type ApplyCounts, NO_RESULTS } from './apply-types.ts';
+
+export const CHECKPOINT_VERSION = 1;
+/** A checkpoint costs some syncs of the disk; what is done between two of them is found unchanged after a crash. */
+const EVERY_MS = 1_000;
+
+export interface Checkpoint {
+  readonly rosterd_checkpoint: typeof CHECKPOINT_VERSION;
+  /** SHA-256 of the plan. */
+  readonly plan: string;
+  readonly plan_path: string;
+  /** True when the plan belongs to this run and goes away with it: it was made for a source. */
+  readonly is_plan_temporary: boolean;
+  /** Line of the plan up to which everything is done; 1, its header, at the start. */
+  readonly at: number;
+  readonly counts: ApplyCounts;
+  /** What the report held then: what is behind came later and is written again. */
+  readonly report: { readonly path: string; readonly bytes: number };
+  /** RFC 3339. */
+  readonly updated_at: string;
+  /** There is nothing left to do. */
+  readonly finished: boolean;
+}
+
+export interface CheckpointStore {
+  /** Resolves when it is on disk in place of the one before. */
+  write(progress: Pick<Checkpoint, 'at' | 'counts' | 'finished'>, reportBytes: number): Promise<void>;
+}
+
+export function isCheckpoint(value: unknown): value is Checkpoint {
+  if (!isObject(value) || value.rosterd_checkpoint !== CHECKPOINT_VERSION) return false;
+  const { plan, plan_path, is_plan_temporary, at, counts, report, updated_at, finished } = value;
+  return (
+    [plan, plan_path, updated_at].every((text) => typeof text === 'string') &&
+    [is_plan_temporary, finished].every((flag) => typeof flag === 'boolean') &&
+    isCount(at) &&
+    isObject(counts) &&
+    Object.keys(NO_RESULTS).every((name) => isCount(counts[name])) &&
+    isObject(report) &&
+    typeof report.path === 'string' &&
+    isCount(report.bytes)
+  );
+}
+
+/** Writes at a bounded rate, whatever the rate of progress. */
+export class Checkpointer {
+  readonly #store: CheckpointStore;
+  readonly #syncReport: () => Promise<number>;
+  readonly #clock: Clock;
+  #dueMs: number;
+
+  constructor(store: CheckpointStore, syncReport: () => Promise<number>, clock: Clock) {
+    this.#store = store;
+    this.#syncReport = syncReport;
+    this.#clock = clock;
+    this.#dueMs = clock.now() + EVERY_MS;
+  }
+
+  /** Writes when the last time is long enough ago. Rejects with the system's error. */
+  async note(at: number, counts: ApplyCounts): Promise<void> {
+    if (this.#clock.now() >= this.#dueMs) await this.write(at, counts, false);
+  }
+
+  async write(at: number, counts: ApplyCounts, finished: boolean): Promise<void> {
+    // The report first: a checkpoint must not claim lines that a power cut takes back.
+    const bytes = await this.#syncReport();
+    await this.#store.write({ at, counts: { ...counts }, finished }, bytes);
+    this.#dueMs = this.#clock.now() + EVERY_MS;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

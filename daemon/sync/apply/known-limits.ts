@@ -1,0 +1,34 @@
+/** Asks what is left of the rate limits before the first write. */
+import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import type { Exchanger } from '../exchanger.ts';
+import type { KnownLimit, Pacer } from '../pacer.ts';
+import type { PlanServer } from '../plan/plan-types.ts';
+
+/** A pacer for each operation. */
+export type Pacers<Operation extends string> = Readonly<Record<Operation, Pacer>>;
+
+/**
+ * Tells the pacers what is left for their operations, so that not even the first request is one too many. Nothing happens where
+ * the server does not know limits. False: there was no answer before stopping or giving up.
+ */
+export async function beginPacers<Operation extends string>(
+  pacers: Pacers<Operation>,
+  server: PlanServer,
+  exchanger: Exchanger,
+  reads: Pacer,
+): Promise<boolean> {
+  const operations = Object.keys(pacers);
+  const query = { server_side: 'true', endpoints: operations.join(',') };
+  const answer = await exchanger.exchange((signal) => server.ask({ method: 'GET', path: '/rate_limits', query }, signal), reads);
+  if (answer === undefined) return false;
+  const told = parseObject(answer.body)?.server_side;
+  for (const [operation, pacer] of Object.entries<Pacer>(pacers)) {
+    const limit = isObject(told) ? told[operation] : undefined;
+    if (isKnownLimit(limit)) pacer.begin(limit, answer);
+  }
+  return true;
+}
+
+function isKnownLimit(value: unknown): value is KnownLimit {
+  return isObject(value) && [value.limit, value.remaining, value.reset].every((number) => typeof number === 'number');
+}

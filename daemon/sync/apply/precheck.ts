@@ -1,0 +1,205 @@
+/**
+ * Before anything is written: is this the directory that the plan was made for, and are the users that it touches still as
+ * they were? What is found here only keeps a plan from being half applied: every write names its revision all the same.
+ */
+import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import type { Position } from '../../../protocol/base/position.ts';
+import { upsertBody } from '../deliverer.ts';
+import type { Exchanger } from '../exchanger.ts';
+import { inOrder } from '../in-order.ts';
+import type { Pacer } from '../pacer.ts';
+import type { PlanFile } from '../plan/plan-file.ts';
+import { type PlanWrite, type Removal, removalsOf } from '../plan/plan-lines.ts';
+import type { PlanServer } from '../plan/plan-types.ts';
+import { isPrecondition, messageOf } from '../refusal.ts';
+import type { SourceUser } from '../source.ts';
+import type { Answer } from '../transport.ts';
+import type { StaleUser } from './apply-types.ts';
+import { Revisions, readRevisions } from './revisions.ts';
+
+/** How many of the users that changed are named. */
+const NAMED_MAX = 10;
+const BATCH_USERS = 100;
+
+export interface PrecheckOptions {
+  readonly plan: PlanFile;
+  /** Lines up to this one are done. */
+  readonly afterAt: number;
+  /** Users that changed are no reason to refuse. */
+  readonly ifUnchanged: boolean;
+  readonly server: PlanServer;
+  readonly exchanger: Exchanger;
+  readonly concurrency: number;
+  readonly writes: Pacer;
+  readonly reads: Pacer;
+  readonly stopping: AbortSignal;
+  readonly onTalk: (text: string) => void;
+}
+
+export type Prechecked =
+  /** `removed`: users that the plan removes and that are gone, or deactivated, already. */
+  | { readonly kind: 'fine'; readonly removed: ReadonlySet<string> }
+  /** `stale` is empty unless it is for them. */
+  | { readonly kind: 'refused'; readonly problems: readonly string[]; readonly staleCount: number; readonly stale: readonly StaleUser[] }
+  /** There was no answer before stopping or giving up. */
+  | { readonly kind: 'ended' };
+
+const FINE: Prechecked = { kind: 'fine', removed: new Set() };
+const ENDED: Prechecked = { kind: 'ended' };
+
+function refused(problem: string): Prechecked {
+  return { kind: 'refused', problems: [problem], staleCount: 0, stale: [] };
+}
+
+export async function precheck(options: PrecheckOptions): Promise<Prechecked> {
+  const { plan, ifUnchanged, onTalk } = options;
+  const { base } = plan.header;
+  if (base === null) {
+    onTalk(
+      'the server is not rosterd: whether users changed since the plan was made could not be checked, and their changes are overwritten',
+    );
+    return FINE;
+  }
+  const answer = await ask(options, '/sync/position');
+  if (answer === undefined) return ENDED;
+  const found = positionOf(answer);
+  if (found === undefined) {
+    return refused(
+      `the server does not tell its position (status ${answer.status}: ${messageOf(answer).slice(0, 200)}), so it is not the one that the plan was made for`,
+    );
+  }
+  const problem = foreignProblem(base, found);
+  if (problem !== undefined) return refused(problem);
+  // Nothing was written at all since: no user can have changed.
+  if (found.seq === base.seq) return FINE;
+  // Writes tell who is as the plan wants them already, removals do not.
+  if (ifUnchanged && removalsOf(plan.trailer.counts) === 0) return FINE;
+  return await checkUsers(options);
+}
+
+function positionOf(answer: Answer): Position | undefined {
+  const body = answer.status === 200 ? parseObject(answer.body) : undefined;
+  return typeof body?.epoch === 'string' && typeof body.seq === 'number' ? { epoch: body.epoch, seq: body.seq } : undefined;
+}
+
+function foreignProblem(base: Position, found: Position): string | undefined {
+  if (found.epoch !== base.epoch)
+    return `the plan was made for another directory (${base.epoch}, this is ${found.epoch}): it is another daemon, or its data was restored or made anew. Plan again`;
+  if (found.seq < base.seq)
+    return `the directory stands at position ${found.seq}, the plan was made at ${base.seq}: its data was put back to an earlier state. Plan again`;
+  return undefined;
+}
+
+/** Finds the users with another revision in one list; those are asked for singly, since they may be as the plan wants them by now. */
+async function checkUsers(options: PrecheckOptions): Promise<Prechecked> {
+  const { plan, afterAt, server, exchanger, reads } = options;
+  const revisions = new Revisions();
+  for await (const lines of plan.lines()) for (const { at, line } of lines) if (at > afterAt && !('error' in line)) revisions.add(line.id);
+  const answer = await exchanger.exchange((signal) => readRevisions(server, revisions, signal), reads);
+  if (answer === undefined) return ENDED;
+  if (answer.status !== 200) return refused(`the users cannot be listed (status ${answer.status}: ${messageOf(answer).slice(0, 200)})`);
+  const check = new StaleCheck(options, revisions);
+  const isDone = await check.run();
+  if (check.problem !== undefined) return refused(check.problem);
+  if (!isDone) return ENDED;
+  return check.count === 0
+    ? { kind: 'fine', removed: check.removed }
+    : { kind: 'refused', problems: [], staleCount: check.count, stale: check.first };
+}
+
+class StaleCheck {
+  count = 0;
+  readonly first: StaleUser[] = [];
+  readonly removed = new Set<string>();
+  problem: string | undefined;
+  readonly #options: PrecheckOptions;
+  readonly #revisions: Revisions;
+  readonly #ended = new AbortController();
+
+  constructor(options: PrecheckOptions, revisions: Revisions) {
+    this.#options = options;
+    this.#revisions = revisions;
+  }
+
+  /** False when it could not be finished. */
+  async run(): Promise<boolean> {
+    const isDone = await inOrder({
+      batches: this.#suspects(),
+      concurrency: this.#options.concurrency,
+      work: (batch) => this.#ask(batch),
+      settle: async (batch, answer) => answer !== undefined && this.#take(batch, answer),
+      stopping: AbortSignal.any([this.#options.stopping, this.#ended.signal]),
+      onError: (_, error) => this.#end(error instanceof Error ? error.message : String(error)),
+    });
+    return isDone && !this.#options.stopping.aborted;
+  }
+
+  /** Users to write whose revision is another one. Removals are judged by the list alone. */
+  async *#suspects(): AsyncGenerator<readonly SourceUser[]> {
+    const { plan, afterAt, ifUnchanged } = this.#options;
+    let batch: SourceUser[] = [];
+    for await (const lines of plan.lines()) {
+      for (const { at, line } of lines) {
+        if (at <= afterAt || 'error' in line || line.rev === null) continue;
+        const { rev, isDeactivated } = this.#revisions.get(line.id);
+        if (rev === line.rev) continue;
+        const isWrite = line.do === 'create' || line.do === 'update';
+        if (!isWrite && isRemovedAlready(line.do, rev, isDeactivated)) this.removed.add(line.id);
+        else if (ifUnchanged) continue;
+        else if (isWrite) {
+          batch.push(asUser(line, line.rev));
+          if (batch.length < BATCH_USERS) continue;
+          yield batch;
+          batch = [];
+        } else this.#found(line.id, line.rev, rev);
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async #ask(batch: readonly SourceUser[]): Promise<Answer | undefined> {
+    const { server, exchanger, writes } = this.#options;
+    const request = { method: 'POST', path: '/users', query: { dry_run: 'true' }, body: upsertBody(batch) } as const;
+    return await exchanger.exchange((signal) => server.ask(request, signal), writes);
+  }
+
+  /** What is wrong with a user apart from its revision shows when it is written. */
+  #take(batch: readonly SourceUser[], answer: Answer): boolean {
+    const body = parseObject(answer.body);
+    if (answer.status >= 300 || body === undefined || !Array.isArray(body.errors)) {
+      this.#end(`the users cannot be compared (status ${answer.status}: ${messageOf(answer).slice(0, 200)})`);
+      return false;
+    }
+    const planned = new Map(batch.map(({ id, rev }) => [id, rev ?? 0]));
+    for (const error of body.errors) {
+      if (!isObject(error) || typeof error.path !== 'string' || typeof error.message !== 'string') continue;
+      const id = /^users\[([^\]]*)\]$/.exec(error.path)?.[1] ?? '';
+      const rev = planned.get(id);
+      if (rev !== undefined && isPrecondition(error.message)) this.#found(id, rev, this.#revisions.get(id).rev);
+    }
+    return true;
+  }
+
+  #found(id: string, planned: number, found: number): void {
+    this.count++;
+    if (this.first.length < NAMED_MAX) this.first.push({ id, planned, found });
+  }
+
+  #end(problem: string): void {
+    this.problem ??= problem;
+    this.#ended.abort();
+  }
+}
+
+function asUser({ line, id, user }: PlanWrite, rev: number): SourceUser {
+  const json = JSON.stringify(user);
+  return { line, id, json, bytes: json.length, rev };
+}
+
+function isRemovedAlready(removal: Removal, rev: number, isDeactivated: boolean): boolean {
+  return removal === 'deactivate' ? isDeactivated : rev === 0;
+}
+
+async function ask({ server, exchanger, reads }: PrecheckOptions, path: string): Promise<Answer | undefined> {
+  return await exchanger.exchange((signal) => server.ask({ method: 'GET', path }, signal), reads);
+}

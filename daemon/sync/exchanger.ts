@@ -1,0 +1,99 @@
+/**
+ * One request until it has an answer that counts: paced, and sent again for as long as there is patience.
+ *
+ * A request whose answer was lost is sent again. So only what does no harm when it is done twice may be sent with it.
+ */
+import { backoffMs } from '../../protocol/base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import { formatDuration } from '../base/duration.ts';
+import { type Pacer, retryAfterMs } from './pacer.ts';
+import { messageOf } from './refusal.ts';
+import { type Answer, TransportError } from './transport.ts';
+
+const BACKOFF_BASE_MS = 200;
+const BACKOFF_CAP_MS = 20_000;
+/** Added to what `Retry-After` asks for, so that those who were told the same do not come back together. */
+const RETRY_SPREAD_MS = 250;
+
+export interface ExchangerOptions {
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  /** Gives up after so long without a single request getting through. 0: never tries again. */
+  readonly retryForMs: number;
+  /** Aborted: nothing new is sent and nothing is waited for; what is out may finish. */
+  readonly stopping: AbortSignal;
+  /** Aborted: what is out is dropped too. */
+  readonly leaving: AbortSignal;
+  /** Called when the run cannot go on. */
+  readonly onFatal: (reason: string) => void;
+  readonly onTalk: (text: string) => void;
+}
+
+export class Exchanger {
+  readonly #options: ExchangerOptions;
+  /** Since when nothing got through; undefined while something does. Shared by all requests in flight. */
+  #troubleSinceMs: number | undefined;
+
+  constructor(options: ExchangerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The first answer that trying again would not change; undefined when there was none before stopping or giving up.
+   * Never rejects because of the network or the server.
+   */
+  async exchange(send: (leaving: AbortSignal) => Promise<Answer>, pacer: Pacer): Promise<Answer | undefined> {
+    const { clock, random, stopping } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      if (!(await pacer.acquire(stopping))) return undefined;
+      const { answer, problem } = await this.#attempt(send, pacer);
+      if (problem === undefined) {
+        this.#noteProgress();
+        return answer;
+      }
+      const askedMs = answer === undefined ? undefined : retryAfterMs(answer, clock.now());
+      const waitMs =
+        askedMs === undefined ? backoffMs(attempt, random, BACKOFF_BASE_MS, BACKOFF_CAP_MS) : askedMs + random() * RETRY_SPREAD_MS;
+      if (stopping.aborted || !this.#mayWait(problem, waitMs)) return undefined;
+      await clock.sleep(waitMs, stopping);
+    }
+  }
+
+  /** One request. `problem` says in words why it is worth another. */
+  async #attempt(
+    send: (leaving: AbortSignal) => Promise<Answer>,
+    pacer: Pacer,
+  ): Promise<{ readonly answer?: Answer; readonly problem?: string }> {
+    let answer: Answer | undefined;
+    try {
+      answer = await send(this.#options.leaving);
+    } catch (error) {
+      if (error instanceof TransportError) return { problem: error.message };
+      if (this.#options.leaving.aborted) return { problem: 'left' };
+      throw error;
+    } finally {
+      pacer.release(answer);
+    }
+    const isPassing = answer.status === 429 || answer.status === 408 || answer.status >= 500;
+    return isPassing ? { answer, problem: `status ${answer.status}, ${messageOf(answer).slice(0, 200)}` } : { answer };
+  }
+
+  #noteProgress(): void {
+    if (this.#troubleSinceMs !== undefined) this.#options.onTalk('it goes on');
+    this.#troubleSinceMs = undefined;
+  }
+
+  /** False when the patience would be over before the wait is; the run then ends. */
+  #mayWait(problem: string, waitMs: number): boolean {
+    const { clock, retryForMs, onTalk, onFatal } = this.#options;
+    const now = clock.now();
+    if (this.#troubleSinceMs === undefined) {
+      this.#troubleSinceMs = now;
+      if (retryForMs > 0) onTalk(`the daemon does not take users (${problem}); trying again for up to ${formatDuration(retryForMs)}`);
+    }
+    if (now + waitMs - this.#troubleSinceMs <= retryForMs) return true;
+    onFatal(`no batch got through for ${formatDuration(now - this.#troubleSinceMs)}: ${problem}`);
+    return false;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Keeps a sync within the server's rate limit, as told by `X-RateLimit-Limit`, `-Remaining`, `-Reset` and `Retry-After`.
+ *
+ * What is left of the window is the smallest `Remaining` seen in it, less the requests that are still out: those are the
+ * only ones the server may have counted since. So nothing is ever started on a budget that may be used up.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Answer } from './transport.ts';
+
+/** The reset is told in whole seconds; a little more keeps out of the last moments of the old window. */
+const RESET_SLACK_MS = 100;
+/** No limit of rosterd has a longer window; a server that names a later reset has a wrong clock. */
+const WINDOW_MS_MAX = 5 * 60_000;
+/** A server may also limit the requests of one second, to a thirtieth of those of a minute. */
+const SECOND_OF_MINUTE = 30;
+/** The reset of one window may be told a second earlier or later, depending on how the server rounds. */
+const RESET_WOBBLE_S = 2;
+/** Of what a second allows, two thirds are used: requests do not arrive as evenly as they start. Of a minute that is still more than all. */
+const CAREFUL_SHARE = 2 / 3;
+/** Less than this is not worth a timer. */
+const SLEEP_MS_MIN = 1;
+const SECOND_MS = 1_000;
+
+export interface PacerOptions {
+  /**
+   * Never finds out by a refusal: only one request is out until the limit is known, and a limit per second is taken for granted.
+   * Without it, whoever has no limit per second is not slowed down in short runs.
+   */
+  readonly isCareful?: boolean;
+}
+
+/** A limit as `GET /rate_limits` tells it. `reset` in unix seconds. */
+export interface KnownLimit {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly reset: number;
+}
+
+interface Window {
+  /** As the server wrote it: tells windows apart. */
+  readonly reset: number;
+  /** By our clock. */
+  readonly endsAtMs: number;
+  readonly limit: number;
+  remaining: number;
+}
+
+export class Pacer {
+  readonly #clock: Clock;
+  readonly #isCareful: boolean;
+  #isAnswered = false;
+  #window: Window | undefined;
+  #inFlight = 0;
+  #notBeforeMs = 0;
+  #spacingMs = 0;
+  /** Replaced and resolved whenever an answer came. */
+  #answered = new AbortController();
+
+  constructor(clock: Clock, { isCareful = false }: PacerOptions = {}) {
+    this.#clock = clock;
+    this.#isCareful = isCareful;
+  }
+
+  /** Starts with what is known of the limit, so that not even the first request is one too many. */
+  begin({ limit, remaining, reset }: KnownLimit, answer: Answer): void {
+    const now = this.#clock.now();
+    this.#meet(windowOf(limit, remaining, reset, answer, now));
+    // Somebody used it, maybe just now: the second that counts the requests may still be running.
+    if (this.#spacingMs >= SLEEP_MS_MIN && remaining < limit) this.#notBeforeMs = Math.max(this.#notBeforeMs, now + SECOND_MS);
+  }
+
+  /** Resolves with true when a request may start; `release` must follow. False: `signal` aborted before. */
+  async acquire(signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      if (signal.aborted) return false;
+      const now = this.#clock.now();
+      const waitMs = this.#waitMs(now);
+      if (waitMs <= 0) {
+        this.#inFlight++;
+        this.#notBeforeMs = Math.max(this.#notBeforeMs, now) + this.#spacingMs;
+        return true;
+      }
+      await this.#clock.sleep(waitMs, AbortSignal.any([signal, this.#answered.signal]));
+    }
+  }
+
+  /** The request is over; without an answer nothing was learned. */
+  release(answer?: Answer): void {
+    this.#inFlight--;
+    if (answer !== undefined) this.#learn(answer);
+    this.#answered.abort();
+    this.#answered = new AbortController();
+  }
+
+  #waitMs(now: number): number {
+    if (this.#notBeforeMs - now >= SLEEP_MS_MIN) return this.#notBeforeMs - now;
+    const window = this.#window;
+    if (window === undefined) return this.#isCareful && !this.#isAnswered && this.#inFlight > 0 ? WINDOW_MS_MAX : 0;
+    // After the reset the budget is full again, but nobody has confirmed it yet.
+    const budget = now >= window.endsAtMs ? Math.max(1, window.limit) : window.remaining;
+    if (budget - this.#inFlight > 0) return 0;
+    return now >= window.endsAtMs ? WINDOW_MS_MAX : window.endsAtMs - now;
+  }
+
+  #learn(answer: Answer): void {
+    const now = this.#clock.now();
+    const hadBudget = (this.#window?.remaining ?? 0) > 0;
+    this.#isAnswered = true;
+    const told = readWindow(answer, now);
+    if (told !== undefined) this.#meet(told);
+    if (answer.status !== 429) return;
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, now + (retryAfterMs(answer, now) ?? 0));
+    // Refused although the minute had room: there is a limit per second as well, and only going slower stays below it.
+    const limit = this.#window?.limit ?? 0;
+    if (hadBudget && limit > 0) this.#spacingMs = Math.max(this.#spacingMs, Math.ceil((SECOND_MS * SECOND_OF_MINUTE) / limit));
+  }
+
+  #meet(told: Window): void {
+    const current = this.#window;
+    if (current === undefined || told.reset > current.reset + RESET_WOBBLE_S) this.#window = told;
+    else if (told.reset >= current.reset - RESET_WOBBLE_S) current.remaining = Math.min(current.remaining, told.remaining);
+    if (!this.#isCareful) return;
+    const isFirst = this.#spacingMs === 0;
+    this.#spacingMs = SECOND_MS / (CAREFUL_SHARE * Math.max(1, Math.floor(told.limit / SECOND_OF_MINUTE)));
+    // The request that told the limit was one of its second.
+    if (isFirst) this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#clock.now() + this.#spacingMs);
+  }
+}
+
+/** What `Retry-After` asks for (seconds or a date), in milliseconds; undefined without a readable one. */
+export function retryAfterMs(answer: Answer, nowMs: number): number | undefined {
+  const text = answer.header('retry-after');
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - serverNow(answer, nowMs));
+}
+
+function readWindow(answer: Answer, nowMs: number): Window | undefined {
+  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) => wholeNumber(answer.header(`x-ratelimit-${name}`)));
+  if (limit === undefined || remaining === undefined || reset === undefined) return undefined;
+  return windowOf(limit, remaining, reset, answer, nowMs);
+}
+
+function windowOf(limit: number, remaining: number, reset: number, answer: Answer, nowMs: number): Window {
+  const leftMs = Math.min(WINDOW_MS_MAX, Math.max(0, reset * 1_000 - serverNow(answer, nowMs)));
+  return { reset, endsAtMs: nowMs + leftMs + RESET_SLACK_MS, limit, remaining };
+}
+
+/** The server's own clock when it tells it: ours may be wrong by more than a window. */
+function serverNow(answer: Answer, nowMs: number): number {
+  const date = Date.parse(answer.header('date') ?? '');
+  return Number.isNaN(date) ? nowMs : date;
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

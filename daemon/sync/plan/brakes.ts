@@ -1,0 +1,109 @@
+/**
+ * What stops a plan that looks like an accident: each says what is wrong, that nothing was done, and how to allow it. Pure.
+ *
+ * A wrong source costs a directory most through whom it does not name. So whatever leaves open who is in the source
+ * is no plan at all as long as someone is to be removed for not being in it.
+ */
+
+import { grouped } from '../../base/grouped.ts';
+import type { ErrorGroup, PlanOptions } from './plan-types.ts';
+
+const NOTHING = 'Nothing was planned.';
+
+const DONE_TO: Readonly<Record<PlanOptions['missing'], string>> = {
+  ignore: 'left alone',
+  deactivate: 'deactivated',
+  'soft-delete': 'soft-deleted',
+  'hard-delete': 'deleted for good',
+};
+
+export function brokenSource({ source, missing }: PlanOptions, reason: string): string {
+  const why = missing === 'ignore' ? 'Half a source is not planned' : 'Whoever stands behind the break would be taken for missing';
+  return `${source} is not whole: ${reason}. ${NOTHING} ${why}: bring the whole source.`;
+}
+
+/** `rows`: all rows that were read, wrong or not. */
+export function emptySource({ source, missing, team }: PlanOptions, rows: number): string | undefined {
+  if (rows > 0 || missing === 'ignore') return undefined;
+  const who = team === undefined ? 'everyone' : `everyone of the team ${team}`;
+  return (
+    `${source} has no users; with --missing ${missing}, ${who} would be ${DONE_TO[missing]}. ${NOTHING} ` +
+    'No source is ever taken to say that nobody is left, and no flag allows it: leave --missing out.'
+  );
+}
+
+/** `lines`: the first of those whose id could not be read. */
+export function unreadableIds({ missing }: PlanOptions, count: number, lines: readonly number[]): string | undefined {
+  if (count === 0 || missing === 'ignore') return undefined;
+  const more = count > lines.length ? ', …' : '';
+  return (
+    `${rowsOf(count)} no id that can be read (line${count === 1 ? '' : 's'} ${lines.join(', ')}${more}), so whoever stands there would be ` +
+    `${DONE_TO[missing]} as missing. ${NOTHING} Correct ${count === 1 ? 'that line' : 'those lines'}, or leave --missing out.`
+  );
+}
+
+export function tooManyErrors({ maxErrors }: PlanOptions, errors: number, rows: number, groups: readonly ErrorGroup[]): string | undefined {
+  if (!exceeds(errors, maxErrors, rows)) return undefined;
+  const list = groups.map(
+    ({ reason, count, lines }) => `\n  ${grouped(count)} × ${reason} (line ${lines.join(', ')}${count > lines.length ? ', …' : ''})`,
+  );
+  const needed = percentAtLeast(errors, rows);
+  return (
+    `${grouped(errors)} of ${grouped(rows)} rows are wrong (${percent(errors / rows, 1)}); --max-errors allows ${percent(maxErrors)}. ${NOTHING} The most frequent reasons:` +
+    `${list.join('')}\nIf the other rows are to be planned all the same: --max-errors ${needed}`
+  );
+}
+
+export function unusedColumns(columns: readonly string[], rows: number): string | undefined {
+  if (columns.length === 0 || rows === 0) return undefined;
+  return `the map names ${columns.length === 1 ? 'a column that no row has' : 'columns that no row has'}: ${columns.join(', ')}. ${NOTHING} Correct the map, or take them out of it.`;
+}
+
+/** `missing` of `inScope` users would be removed. */
+export function tooManyMissing(options: PlanOptions, missing: number, inScope: number): string | undefined {
+  const { maxMissing, maxMissingCount, team, source } = options;
+  const isShare = exceeds(missing, maxMissing, inScope);
+  const isCount = missing > maxMissingCount;
+  if (!isShare && !isCount) return undefined;
+  const needed = percentAtLeast(missing, inScope);
+  const where = team === undefined ? 'of the directory' : `of the team ${team}`;
+  const allow = [...(isShare ? [`--max-missing ${needed}`] : []), ...(isCount ? [`--max-missing-count ${missing}`] : [])].join(' ');
+  return (
+    `${grouped(missing)} of the ${grouped(inScope)} users ${where} are not in ${source} (${percent(missing / inScope, 1)}) and would be ${DONE_TO[options.missing]}; ` +
+    `--max-missing allows ${percent(maxMissing)}, --max-missing-count ${grouped(maxMissingCount)}. ${NOTHING} If that is right: ${allow}`
+  );
+}
+
+/** `users`: those of the source that lie in the scope; `inScope`: those of the directory. */
+export function emptyScope({ team, source }: PlanOptions, users: number, inScope: number): string | undefined {
+  if (team === undefined || inScope > 0 || users === 0) return undefined;
+  return (
+    `the directory has nobody in the team ${team}, but ${source} has ${grouped(users)} ${users === 1 ? 'user' : 'users'} for it. ${NOTHING} ` +
+    'Is the team spelled right? To bring in the first users of a team, leave --missing out.'
+  );
+}
+
+export function notRosterd({ missing, url }: PlanOptions): string | undefined {
+  if (missing === 'ignore') return undefined;
+  return `the server at ${url} is not rosterd and does not list its users, so nobody can be found missing. ${NOTHING} Leave --missing out.`;
+}
+
+/** `10%`, `0.5%`. */
+function percent(share: number, digits = 4): string {
+  return `${Number((share * 100).toFixed(digits))}%`;
+}
+
+/** A percentage on the command line is no exact binary fraction: 29 of 100 are not more than 29%. */
+function exceeds(part: number, share: number, whole: number): boolean {
+  return part > share * whole * (1 + 1e-9);
+}
+
+/** The least whole percentage, or one with one decimal below 10, that allows `part` of `whole`. */
+function percentAtLeast(part: number, whole: number): string {
+  const exact = Number(((part * 100) / whole).toFixed(6));
+  return `${exact < 10 ? Math.ceil(Number((exact * 10).toFixed(6))) / 10 : Math.ceil(exact)}%`;
+}
+
+function rowsOf(count: number): string {
+  return `${grouped(count)} row${count === 1 ? ' has' : 's have'}`;
+}

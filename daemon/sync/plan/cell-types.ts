@@ -1,0 +1,93 @@
+/** Turns the cell of a table, or a value of an object, into the value of a field. Pure. */
+import { clip, typeName } from '../../../protocol/base/explain.ts';
+import { isObject } from '../../../protocol/base/json.ts';
+
+/** `any` keeps the value as it is. */
+export type CellType = 'text' | 'number' | 'boolean' | 'json' | 'list' | 'any';
+
+/** Types that a column can be given by name. */
+export const NAMED_TYPES: readonly CellType[] = ['text', 'number', 'boolean', 'json', 'list'];
+
+export type Converted = { readonly value: unknown } | { readonly problem: string };
+
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['false', false],
+  ['t', true],
+  ['f', false],
+  ['yes', true],
+  ['no', false],
+  ['1', true],
+  ['0', false],
+]);
+
+/** An empty cell, and what is not there, is not sent. */
+export function isEmptyCell(value: unknown): boolean {
+  return value === undefined || value === null || value === '';
+}
+
+/** Of a value that is not empty. Without `separator`, lists are cut at `;`, and at `,` where there is none. */
+export function convert(value: unknown, type: CellType, separator?: string): Converted {
+  switch (type) {
+    case 'any':
+      return { value };
+    case 'text':
+      return toText(value);
+    case 'number':
+      return toNumber(value);
+    case 'boolean':
+      return toBoolean(value);
+    case 'json':
+      return typeof value === 'string' ? parsed(value) : { value };
+    case 'list':
+      return toList(value, separator);
+  }
+}
+
+function toText(value: unknown): Converted {
+  if (typeof value === 'string') return { value };
+  if (typeof value === 'number' || typeof value === 'boolean') return { value: String(value) };
+  return { problem: `must be text, got ${typeName(value)}` };
+}
+
+function toNumber(value: unknown): Converted {
+  if (typeof value === 'number') return { value };
+  const text = typeof value === 'string' ? value.trim() : '';
+  if (!NUMBER.test(text)) return { problem: `${shown(value)} is no number` };
+  const number = Number(text);
+  // 17 digits of an account number would silently become another one.
+  const isExact = Number.isFinite(number) && (/[.e]/i.test(text) || Number.isSafeInteger(number));
+  return isExact ? { value: number } : { problem: `${shown(value)} is too big to be an exact number; leave it as text` };
+}
+
+function toBoolean(value: unknown): Converted {
+  const found = typeof value === 'boolean' ? value : BOOLEANS.get(String(value).trim().toLowerCase());
+  return found === undefined ? { problem: `${shown(value)} is neither true nor false` } : { value: found };
+}
+
+/** A cell that is a JSON list is taken as one: `[]` is how a table says "none at all". */
+function toList(value: unknown, separator: string | undefined): Converted {
+  if (Array.isArray(value)) return { value };
+  if (typeof value !== 'string') return { problem: `must be a list, got ${typeName(value)}` };
+  if (value.trimStart().startsWith('[')) {
+    const list = parsed(value);
+    if ('value' in list && Array.isArray(list.value)) return list;
+  }
+  const cut = separator ?? (value.includes(';') ? ';' : ',');
+  const items = value.split(cut).map((item) => item.trim());
+  return { value: items.filter((item) => item !== '') };
+}
+
+function parsed(text: string): Converted {
+  try {
+    return { value: JSON.parse(text) };
+  } catch (error) {
+    return { problem: `is not JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `"${clip(value)}"`;
+  return isObject(value) || Array.isArray(value) ? `a value of type ${typeName(value)}` : String(value);
+}

@@ -1,0 +1,157 @@
+/** What would become of the users of a batch if they were sent: the daemon is asked, or users are compared with what a server shows. */
+
+import { isObject, jsonEquals, parseObject } from '../../../protocol/base/json.ts';
+import { decodeUser } from '../../../protocol/users/decode.ts';
+import type { UserInput } from '../../../protocol/users/user.ts';
+import { messageOf, type Reason, readRefusal } from '../refusal.ts';
+import type { SourceUser } from '../source.ts';
+import type { Answer } from '../transport.ts';
+import type { FieldChanges, PlanLine, PlanWrite } from './plan-lines.ts';
+import type { AskRequest } from './plan-types.ts';
+
+/** Users that a server of the chat API gives at once. */
+export const QUERY_USERS = 30;
+
+export interface Verdict {
+  readonly lines: readonly PlanLine[];
+  readonly unchanged: number;
+}
+
+/** The answer cannot be what it should be: nothing that it says may be believed. */
+export class StrangeAnswer extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StrangeAnswer';
+  }
+}
+
+/** One way to ask for a batch. `read` throws StrangeAnswer. */
+export interface Judge {
+  readonly batchUsers: number;
+  request(batch: readonly SourceUser[]): AskRequest;
+  read(batch: readonly SourceUser[], answer: Answer): Verdict;
+}
+
+/** The daemon decides by all of its rules and stores nothing. Only for a server that is known to be rosterd: another one would write. */
+export const DRY_RUN: Judge = {
+  batchUsers: 100,
+  request: (batch) => ({
+    method: 'POST',
+    path: '/users',
+    query: { dry_run: 'true' },
+    body: `{"users":{${batch.map(({ id, json }) => `"${id}":${json}`).join(',')}}}`,
+  }),
+  read: (batch, answer) => {
+    const body = bodyOf(answer);
+    const { revs, changes } = body;
+    if (!isObject(revs) || !isObject(changes)) {
+      throw new StrangeAnswer(
+        'the daemon did not say that it only tried (POST /users?dry_run=true); it may have written the users it was asked about',
+      );
+    }
+    const [created, updated, unchanged] = [body.created, body.updated, body.unchanged].map(idSet);
+    const wrong = Array.isArray(body.errors) && body.errors.length > 0 ? reasonsIn(answer, batch) : undefined;
+    const lines: PlanLine[] = [];
+    let same = 0;
+    for (const user of batch) {
+      const does = created?.has(user.id) ? 'create' : updated?.has(user.id) ? 'update' : undefined;
+      if (does !== undefined) lines.push(writeOf(does, user, revOf(revs[user.id]), changesOf(changes[user.id])));
+      else if (unchanged?.has(user.id)) same++;
+      else lines.push(errorOf(user, wrong?.get(user.id) ?? { code: -1, reason: 'the daemon does not say what would become of the user' }));
+    }
+    return { lines, unchanged: same };
+  },
+};
+
+/** Compares with what QueryUsers shows: name, image and custom data, and what else is sent. The server's own rules are not known. */
+export const COMPARE: Judge = {
+  batchUsers: QUERY_USERS,
+  request: (batch) => queryById(batch.map(({ id }) => id)),
+  read: (batch, answer) => {
+    const shown = new Map(usersIn(answer).map((user) => [user.id, user]));
+    const lines: PlanLine[] = [];
+    let same = 0;
+    for (const user of batch) {
+      const before = shown.get(user.id);
+      const changes = differences(before, inputOf(JSON.parse(user.json)));
+      if (before === undefined) lines.push(writeOf('create', user, null, changes));
+      else if (Object.keys(changes).length > 0) lines.push(writeOf('update', user, null, changes));
+      else same++;
+    }
+    return { lines, unchanged: same };
+  },
+};
+
+/** Users with these ids, deactivated ones too. At most `QUERY_USERS`. */
+export function queryById(ids: readonly string[]): AskRequest {
+  const payload = { filter_conditions: { id: { $in: ids } }, limit: QUERY_USERS, include_deactivated_users: true };
+  return { method: 'GET', path: '/users', query: { payload: JSON.stringify(payload) } };
+}
+
+/** The users of an answer to `queryById`. Throws StrangeAnswer. */
+export function usersIn(answer: Answer): readonly UserInput[] {
+  const { users } = bodyOf(answer);
+  if (!Array.isArray(users)) throw new StrangeAnswer('the answer to GET /users has no users');
+  return users.map(inputOf).filter((user) => user !== undefined);
+}
+
+function bodyOf(answer: Answer): Record<string, unknown> {
+  if (answer.status >= 300) throw new StrangeAnswer(`the daemon answers ${answer.status}: ${messageOf(answer)}`);
+  const body = parseObject(answer.body);
+  if (body === undefined) throw new StrangeAnswer(`the answer is not that of a user directory: ${messageOf(answer).slice(0, 200)}`);
+  return body;
+}
+
+function idSet(ids: unknown): ReadonlySet<unknown> {
+  return new Set(Array.isArray(ids) ? ids : []);
+}
+
+/** The errors of a dry run are those of a refusal, in an answer that is none. */
+function reasonsIn(answer: Answer, batch: readonly SourceUser[]): ReadonlyMap<string, Reason> {
+  const refusal = readRefusal(answer, batch);
+  return refusal.kind === 'named' ? refusal.reasons : new Map();
+}
+
+function revOf(rev: unknown): number | null {
+  return typeof rev === 'number' ? rev : null;
+}
+
+function changesOf(sent: unknown): FieldChanges {
+  const changes: Record<string, readonly [unknown, unknown]> = {};
+  for (const [field, pair] of Object.entries(isObject(sent) ? sent : {})) {
+    if (Array.isArray(pair)) changes[field] = [pair[0] ?? null, pair[1] ?? null];
+  }
+  return changes;
+}
+
+function writeOf(does: 'create' | 'update', { line, id, json }: SourceUser, rev: number | null, changes: FieldChanges): PlanWrite {
+  return { do: does, line, id, rev, user: JSON.parse(json), changes };
+}
+
+function errorOf({ line, id }: SourceUser, { code, reason }: Reason): PlanLine {
+  return { error: { line, id, code, reason } };
+}
+
+function inputOf(user: unknown): UserInput | undefined {
+  return decodeUser(user, { path: '', key: undefined, dialect: 'v1', caller: 'server' }, []);
+}
+
+/** Fields that an upsert leaves alone when they are not sent. */
+const KEPT_FIELDS = ['role', 'teams', 'teams_role', 'language', 'invisible', 'privacy_settings'] as const;
+/** What a user has who never had anything else; servers differ in whether they show it. */
+const DEFAULTS: Readonly<Record<string, unknown>> = { invisible: false, teams: [], teams_role: {} };
+
+function differences(before: UserInput | undefined, after: UserInput | undefined): FieldChanges {
+  const changes: Record<string, readonly [unknown, unknown]> = {};
+  const compare = (field: string, old: unknown, now: unknown) => {
+    if (!jsonEquals(old ?? null, now ?? null)) changes[field] = [old ?? null, now ?? null];
+  };
+  if (after === undefined) return changes;
+  for (const field of ['name', 'image'] as const) compare(field, before?.[field], after[field]);
+  for (const field of KEPT_FIELDS)
+    if (after[field] !== undefined) compare(field, before?.[field] ?? (before && DEFAULTS[field]), after[field]);
+  for (const key of new Set([...Object.keys(before?.custom ?? {}), ...Object.keys(after.custom)])) {
+    compare(`custom.${key}`, before?.custom[key], after.custom[key]);
+  }
+  return changes;
+}

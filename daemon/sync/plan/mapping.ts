@@ -1,0 +1,253 @@
+/**
+ * From the columns of a source to the fields of a user, by the names of the columns or by a map. Pure.
+ *
+ * Everything that is wrong with the names is found before the first row is looked at, and all of it is told.
+ */
+import { clip } from '../../../protocol/base/explain.ts';
+import { isForbiddenName } from '../../../protocol/base/ids.ts';
+import { isObject } from '../../../protocol/base/json.ts';
+import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../../protocol/users/user.ts';
+import { type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
+import type { RowMapping } from './plan-types.ts';
+
+/** Fields that a column can fill, and what they are made of. `custom` is all custom data as one JSON object. */
+const FIELD_TYPES: ReadonlyMap<string, CellType> = new Map<string, CellType>([
+  ['id', 'text'],
+  ['name', 'text'],
+  ['image', 'text'],
+  ['role', 'text'],
+  ['language', 'text'],
+  ['invisible', 'boolean'],
+  ['teams', 'list'],
+  ['teams_role', 'json'],
+  ['privacy_settings', 'json'],
+  ['custom', 'json'],
+]);
+const CUSTOM = 'custom.';
+const FIELDS_TEXT = `${[...FIELD_TYPES.keys()].join(', ')}, custom.<name>`;
+
+/** The map or the header cannot be used. One problem for each thing that is wrong. */
+export class MappingError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'MappingError';
+    this.problems = problems;
+  }
+}
+
+export interface MappingSource {
+  /** The parsed map file. */
+  readonly map?: unknown;
+  /** Of a table; its items are then lists of cells. Absent: items are objects, and a column is a path such as `person.name`. */
+  readonly columns?: readonly string[];
+}
+
+export interface CompiledMapping extends RowMapping {
+  /** What a person should hear, such as columns that are left out. */
+  readonly notes: readonly string[];
+}
+
+interface Rule {
+  readonly target: string;
+  readonly type: CellType;
+  readonly separator?: string;
+  /** How messages name what it reads. */
+  readonly column?: string;
+  readonly read: (item: unknown) => unknown;
+}
+
+interface Wanted {
+  readonly column?: string;
+  readonly value?: unknown;
+  readonly type?: string;
+  readonly separator?: string;
+}
+
+/** Throws MappingError. */
+export function compileMapping({ map, columns }: MappingSource): CompiledMapping {
+  if (map === undefined && columns === undefined) return { map: (value) => ({ value }), neverFound: () => [], notes: [] };
+  const problems: string[] = [];
+  if (columns !== undefined) problems.push(...headerProblems(columns, map !== undefined));
+  const { wanted, notes } = map === undefined ? fromHeader(columns ?? [], problems) : fromMap(map, columns, problems);
+  const rules: Rule[] = [];
+  for (const [target, want] of wanted) {
+    const rule = compileRule(target, want, columns, problems);
+    if (rule !== undefined) rules.push(rule);
+  }
+  const id = wanted.get('id');
+  if (id === undefined) problems.push(map === undefined ? 'there is no column "id"' : 'the map does not say what the id is');
+  else if ('value' in id) problems.push('id: cannot be the same for everyone');
+  if (problems.length > 0) {
+    const hint = columns === undefined ? [] : [`columns of the source: ${columns.map((name) => clip(name)).join(', ')}`];
+    throw new MappingError([...problems, ...hint]);
+  }
+  return new Table(rules, notes, columns === undefined);
+}
+
+class Table implements CompiledMapping {
+  readonly notes: readonly string[];
+  readonly #rules: readonly Rule[];
+  /** Columns of objects that no item had yet. */
+  readonly #unseen: Set<Rule>;
+
+  constructor(rules: readonly Rule[], notes: readonly string[], isOfObjects: boolean) {
+    this.#rules = rules;
+    this.notes = notes;
+    this.#unseen = new Set(isOfObjects ? rules.filter(({ column }) => column !== undefined) : []);
+  }
+
+  map(item: unknown): ReturnType<RowMapping['map']> {
+    const user: Record<string, unknown> = {};
+    const problems: string[] = [];
+    for (const rule of this.#rules) {
+      const found = rule.read(item);
+      if (found !== undefined && this.#unseen.size > 0) this.#unseen.delete(rule);
+      if (isEmptyCell(found)) continue;
+      const converted = convert(found, rule.type, rule.separator);
+      if ('problem' in converted) problems.push(`${rule.target}: ${converted.problem}`);
+      else if (rule.target === 'custom') spread(converted.value, user, problems);
+      else user[rule.target.startsWith(CUSTOM) ? rule.target.slice(CUSTOM.length) : rule.target] = converted.value;
+    }
+    return problems.length === 0 ? { value: user } : { id: user.id, problems };
+  }
+
+  neverFound(): readonly string[] {
+    return [...this.#unseen].map(({ column }) => column ?? '');
+  }
+}
+
+/** Chat v1 has custom data beside the fields, so that none of it may be called like a field. */
+function spread(custom: unknown, user: Record<string, unknown>, problems: string[]): void {
+  if (!isObject(custom)) {
+    problems.push('custom: must be a JSON object');
+    return;
+  }
+  for (const [key, value] of Object.entries(custom)) {
+    const problem = keyProblem(key);
+    if (problem !== undefined) problems.push(`custom.${clip(key)}: ${problem}`);
+    else if (!Object.hasOwn(user, key)) user[key] = value;
+  }
+}
+
+function keyProblem(key: string): string | undefined {
+  if (key === '') return 'needs a name';
+  if (isForbiddenName(key)) return `"${key}" is a reserved name`;
+  return KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key) ? 'custom data cannot be called like a field of the user' : undefined;
+}
+
+function headerProblems(columns: readonly string[], hasMap: boolean): string[] {
+  const problems: string[] = [];
+  const seen = new Set<string>();
+  for (const [index, name] of columns.entries()) {
+    if (name.trim() === '' && !hasMap) problems.push(`column ${index + 1} has no name`);
+    else if (name.trim() !== '' && seen.has(name)) problems.push(`there are two columns "${clip(name)}"`);
+    seen.add(name);
+  }
+  return problems;
+}
+
+type Plan = { readonly wanted: ReadonlyMap<string, Wanted>; readonly notes: readonly string[] };
+
+/** `name`, `custom.age:number`. What only the daemon sets may stand there, as in a file that was exported, and is left out. */
+function fromHeader(columns: readonly string[], problems: string[]): Plan {
+  const wanted = new Map<string, Wanted>();
+  const unknown: string[] = [];
+  const leftOut: string[] = [];
+  for (const column of columns) {
+    const [, name = column, type] = /^(.*?):([^:]*)$/.exec(column) ?? [];
+    if (column.trim() === '') continue;
+    if (RESERVED_FIELDS.has(name) || name === 'revoke_tokens_issued_before') leftOut.push(name);
+    else if (!FIELD_TYPES.has(name) && !name.startsWith(CUSTOM)) unknown.push(column);
+    else if (wanted.has(name)) problems.push(`there are two columns for ${clip(name)}`);
+    else wanted.set(name, type === undefined ? { column } : { column, type });
+  }
+  if (unknown.length > 0) {
+    const better = unknown.map((name) => `custom.${clip(name)}`).join(', ');
+    const named = unknown.map((name) => clip(name)).join(', ');
+    problems.push(
+      `unknown columns: ${named}. To keep them as custom data call them ${better}; or name the columns that count with --map. ` +
+        `Fields of a user: ${FIELDS_TEXT}`,
+    );
+  }
+  const notes = leftOut.length === 0 ? [] : [`left out, since only the daemon sets them: ${leftOut.join(', ')}`];
+  return { wanted, notes };
+}
+
+function fromMap(map: unknown, columns: readonly string[] | undefined, problems: string[]): Plan {
+  const wanted = new Map<string, Wanted>();
+  if (!isObject(map)) throw new MappingError(['the map must be a JSON object: {"<field>": "<column>", …}']);
+  for (const [target, sent] of Object.entries(map)) {
+    const want = readWanted(target, sent, problems);
+    if (want !== undefined) wanted.set(target, want);
+  }
+  const used = new Set([...wanted.values()].map(({ column }) => column));
+  const leftOut = columns?.filter((column) => !used.has(column)) ?? [];
+  const notes = leftOut.length === 0 ? [] : [`left out, since the map does not name them: ${leftOut.map((name) => clip(name)).join(', ')}`];
+  return { wanted, notes };
+}
+
+const WANTED_KEYS: ReadonlySet<string> = new Set(['column', 'value', 'type', 'separator']);
+
+function readWanted(target: string, sent: unknown, problems: string[]): Wanted | undefined {
+  const at = clip(target);
+  if (typeof sent === 'string') return { column: sent };
+  if (!isObject(sent) || Object.hasOwn(sent, 'column') === Object.hasOwn(sent, 'value')) {
+    problems.push(`${at}: must be the name of a column, {"column": …} or {"value": …}`);
+    return undefined;
+  }
+  const unknown = Object.keys(sent).filter((key) => !WANTED_KEYS.has(key));
+  if (unknown.length > 0) problems.push(`${at}: unknown ${unknown.map((key) => `"${clip(key)}"`).join(', ')}`);
+  const { column, type, separator } = sent;
+  if (Object.hasOwn(sent, 'value')) return { value: sent.value };
+  for (const [name, value] of Object.entries({ column, type, separator })) {
+    if (value !== undefined && (typeof value !== 'string' || value === '')) problems.push(`${at}: "${name}" must be a text`);
+  }
+  if (typeof column !== 'string') return undefined;
+  return {
+    column,
+    ...(typeof type === 'string' ? { type } : {}),
+    ...(typeof separator === 'string' ? { separator } : {}),
+  };
+}
+
+function compileRule(target: string, want: Wanted, columns: readonly string[] | undefined, problems: string[]): Rule | undefined {
+  const at = clip(target);
+  const own = target.startsWith(CUSTOM) ? 'any' : FIELD_TYPES.get(target);
+  const before = problems.length;
+  if (own === undefined) problems.push(`${at} is no field of a user; there are ${FIELDS_TEXT}`);
+  if (target.startsWith(CUSTOM)) {
+    const key = target.slice(CUSTOM.length);
+    const problem = key.includes('.') ? 'must not have a dot in its name; fill it with a column of type json' : keyProblem(key);
+    if (problem !== undefined) problems.push(`${at}: ${problem}`);
+  }
+  const type = NAMED_TYPES.find((known) => known === want.type) ?? own ?? 'any';
+  if (want.type !== undefined && type !== want.type) {
+    problems.push(`${at}: unknown type "${clip(want.type)}"; there are ${NAMED_TYPES.join(', ')}`);
+  } else if (own !== undefined && own !== 'any' && type !== own) {
+    problems.push(`${at}: is of type ${own}, not ${type}`);
+  }
+  if (want.separator !== undefined && type !== 'list') problems.push(`${at}: only a list has a separator`);
+  const { column } = want;
+  const index = column === undefined ? -1 : (columns?.indexOf(column) ?? -1);
+  if (column !== undefined && columns !== undefined && index === -1) problems.push(`${at}: there is no column "${clip(column)}"`);
+  if (problems.length > before) return undefined;
+  if (column === undefined) return { target, type: 'any', read: () => want.value };
+  const read = columns === undefined ? atPath(column) : (item: unknown) => (Array.isArray(item) ? item[index] : undefined);
+  return { target, type, column, read, ...(want.separator === undefined ? {} : { separator: want.separator }) };
+}
+
+/** A key that is written like the path counts before what the path leads to. */
+function atPath(path: string): (item: unknown) => unknown {
+  const parts = path.split('.');
+  return (item) => {
+    if (isObject(item) && Object.hasOwn(item, path)) return item[path];
+    let at: unknown = item;
+    for (const part of parts) {
+      if (!isObject(at) || !Object.hasOwn(at, part)) return undefined;
+      at = at[part];
+    }
+    return at;
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * The lines of a plan file: what each says, and the check that a line which claims to be one is one. Pure.
+ *
+ * header, then errors, creations and updates in the order of the source, then removals, then the trailer. Users that would
+ * not change are only counted. A plan never holds secrets.
+ */
+import { isUserId } from '../../../protocol/base/ids.ts';
+import { isObject } from '../../../protocol/base/json.ts';
+import type { Position } from '../../../protocol/base/position.ts';
+
+/** Version of the format. A file of another version is refused. */
+export const PLAN_VERSION = 1;
+
+export type Removal = 'deactivate' | 'soft-delete' | 'hard-delete';
+export const REMOVALS: readonly Removal[] = ['deactivate', 'soft-delete', 'hard-delete'];
+
+/** What the plan was made with, for whoever reads or applies it. */
+export interface PlanSettings {
+  readonly missing: 'ignore' | Removal;
+  /** `team=red`, or null for the whole directory. */
+  readonly scope: string | null;
+}
+
+export interface PlanHeader {
+  readonly rosterd_plan: typeof PLAN_VERSION;
+  /** RFC 3339. */
+  readonly created_at: string;
+  /** Of the daemon that was asked, without credentials. */
+  readonly url: string;
+  readonly source: string;
+  /** Where the daemon stood when planning began; null when the server is not rosterd. */
+  readonly base: Position | null;
+  readonly options: PlanSettings;
+}
+
+/** Before and after, by field as the daemon names them (`name`, `custom.book`); null stands for absent. */
+export type FieldChanges = Readonly<Record<string, readonly [unknown, unknown]>>;
+
+export interface PlanWrite {
+  readonly do: 'create' | 'update';
+  /** Of the source. */
+  readonly line: number;
+  readonly id: string;
+  /** That the user had when the plan was made; 0 when it did not exist, null when the server does not tell. */
+  readonly rev: number | null;
+  /** As it will be sent, in the form of chat v1. */
+  readonly user: Readonly<Record<string, unknown>>;
+  readonly changes?: FieldChanges;
+}
+
+export interface PlanRemoval {
+  readonly do: Removal;
+  readonly id: string;
+  readonly rev: number | null;
+}
+
+/** A row of the source that leads to nothing. */
+export interface PlanError {
+  readonly error: {
+    readonly line: number;
+    /** Where it could be read. */
+    readonly id?: string;
+    /** Of the daemon, or a word for what was found before asking it. */
+    readonly code: number | string;
+    readonly reason: string;
+  };
+}
+
+export type PlanLine = PlanWrite | PlanRemoval | PlanError;
+
+/** Each row of the source is in exactly one of create, update, unchanged and errors. */
+export interface PlanCounts {
+  readonly rows: number;
+  readonly create: number;
+  readonly update: number;
+  readonly unchanged: number;
+  /** Users of the directory (of the scope) that the source does not name; 0 with `ignore`, which does not look. */
+  readonly missing: number;
+  readonly deactivate: number;
+  readonly soft_delete: number;
+  readonly hard_delete: number;
+  readonly errors: number;
+}
+
+export interface PlanTrailer {
+  readonly end: true;
+  readonly counts: PlanCounts;
+  /** Of all bytes before this line, in hex. */
+  readonly sha256: string;
+}
+
+export const NO_COUNTS: PlanCounts = {
+  rows: 0,
+  create: 0,
+  update: 0,
+  unchanged: 0,
+  missing: 0,
+  deactivate: 0,
+  soft_delete: 0,
+  hard_delete: 0,
+  errors: 0,
+};
+
+/** Names of all counts. */
+export const COUNT_NAMES = [
+  'rows',
+  'create',
+  'update',
+  'unchanged',
+  'missing',
+  'deactivate',
+  'soft_delete',
+  'hard_delete',
+  'errors',
+] as const;
+
+/** Users to whom something would happen. */
+export function changesOf(counts: PlanCounts): number {
+  return counts.create + counts.update + removalsOf(counts);
+}
+
+/** Those of them who would be removed. */
+export function removalsOf({ deactivate, soft_delete, hard_delete }: PlanCounts): number {
+  return deactivate + soft_delete + hard_delete;
+}
+
+/** Counts that grow. */
+export type PlanTotals = { -readonly [Name in keyof PlanCounts]: number };
+
+/** The count that a line adds one to. */
+export function countOf(
+  line: PlanError | Pick<PlanWrite | PlanRemoval, 'do'>,
+): 'create' | 'update' | 'deactivate' | 'soft_delete' | 'hard_delete' | 'errors' {
+  if ('error' in line) return 'errors';
+  if (line.do === 'soft-delete') return 'soft_delete';
+  return line.do === 'hard-delete' ? 'hard_delete' : line.do;
+}
+
+export function isPlanHeader(value: unknown): value is PlanHeader {
+  if (!isObject(value) || value.rosterd_plan !== PLAN_VERSION || !isObject(value.options)) return false;
+  const { base, created_at, url, source, options } = value;
+  const isBase = base === null || (isObject(base) && typeof base.epoch === 'string' && isCount(base.seq));
+  const isScope = options.scope === null || typeof options.scope === 'string';
+  const isMissing = options.missing === 'ignore' || isRemoval(options.missing);
+  return isBase && isScope && isMissing && [created_at, url, source].every((text) => typeof text === 'string');
+}
+
+export function isPlanLine(value: unknown): value is PlanLine {
+  if (!isObject(value)) return false;
+  if (isObject(value.error)) {
+    const { line, id, code, reason } = value.error;
+    const isCode = typeof code === 'number' || typeof code === 'string';
+    return isCount(line) && isCode && typeof reason === 'string' && (id === undefined || typeof id === 'string');
+  }
+  const { id, rev, user, line, changes } = value;
+  if (typeof id !== 'string' || !isUserId(id) || !(rev === null || isCount(rev))) return false;
+  if (isRemoval(value.do)) return user === undefined;
+  if (value.do !== 'create' && value.do !== 'update') return false;
+  return isCount(line) && isObject(user) && user.id === id && (changes === undefined || isObject(changes));
+}
+
+export function isPlanTrailer(value: unknown): value is PlanTrailer {
+  if (!isObject(value) || value.end !== true || !isObject(value.counts)) return false;
+  const { counts } = value;
+  return COUNT_NAMES.every((name) => isCount(counts[name])) && typeof value.sha256 === 'string' && /^[0-9a-f]{64}$/.test(value.sha256);
+}
+
+function isRemoval(value: unknown): value is Removal {
+  return REMOVALS.some((removal) => removal === value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

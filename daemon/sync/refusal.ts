@@ -1,0 +1,90 @@
+/** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
+import { isObject, parseObject } from '../../protocol/base/json.ts';
+import type { Answer } from './transport.ts';
+
+type Batch = readonly { readonly id: string }[];
+
+export interface Reason {
+  readonly code: number;
+  readonly reason: string;
+  /** Only because the user has another revision than the request names. */
+  readonly isPrecondition?: true;
+}
+
+export type Refusal =
+  /** These users of the batch are refused; the others may be sent again. */
+  | { readonly kind: 'named'; readonly reasons: ReadonlyMap<string, Reason> }
+  /** Something in the batch is refused, and the answer does not say what. */
+  | { readonly kind: 'unnamed'; readonly reason: Reason }
+  /** No batch would fare better: wrong key, wrong address, not rosterd. */
+  | { readonly kind: 'fatal'; readonly reason: string };
+
+/** Codes that are about users: input, duplicate name, not found (deleted), payload too big. */
+const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
+const REASON_CHARS_MAX = 1_000;
+
+export function readRefusal(answer: Answer, batch: Batch): Refusal {
+  const body = parseObject(answer.body);
+  const code = typeof body?.code === 'number' ? body.code : undefined;
+  const reasons = namedUsers(body, code ?? answer.status, batch);
+  if (reasons.size > 0) return { kind: 'named', reasons };
+  const text = messageOf(answer, body);
+  const isAboutUsers = code === undefined ? [400, 413, 422].includes(answer.status) : USER_CODES.has(code);
+  // A path that does not exist is answered with 404 by many servers; only rosterd's code makes it a missing user.
+  if (isAboutUsers) return { kind: 'unnamed', reason: { code: code ?? answer.status, reason: text } };
+  return { kind: 'fatal', reason: `the daemon answers ${answer.status}: ${text}` };
+}
+
+/** What the answer says in words, cut to a length that can be printed. */
+export function messageOf(answer: Answer, body = parseObject(answer.body)): string {
+  const text = typeof body?.message === 'string' ? body.message : answer.body.replaceAll(/\s+/g, ' ').trim() || 'no explanation';
+  return clip(text);
+}
+
+/** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
+function namedUsers(body: Record<string, unknown> | undefined, code: number, batch: Batch): Map<string, Reason> {
+  const texts = new Map<string, { code: number; parts: string[]; isPrecondition: boolean }>();
+  const add = (path: string, message: string, itsCode: number) => {
+    const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);
+    const id = match === null ? undefined : findUser(match[1] ?? '', batch);
+    if (id === undefined) return;
+    const known = texts.get(id) ?? { code: itsCode, parts: [], isPrecondition: true };
+    known.parts.push(match?.[2] ? `${match[2]}: ${message}` : message);
+    if (match?.[2] || !isPrecondition(message)) known.isPrecondition = false;
+    texts.set(id, known);
+  };
+  const errors: readonly unknown[] = Array.isArray(body?.errors) ? body.errors : [];
+  for (const error of errors) {
+    if (!isObject(error) || typeof error.path !== 'string') continue;
+    add(error.path, typeof error.message === 'string' ? error.message : 'refused', typeof error.code === 'number' ? error.code : code);
+  }
+  if (texts.size === 0 && isObject(body?.exception_fields)) {
+    for (const [path, message] of Object.entries(body.exception_fields)) add(path, String(message), code);
+  }
+  return new Map(
+    [...texts].map(([id, { code: itsCode, parts, isPrecondition: isNewer }]) => [
+      id,
+      { code: itsCode, reason: clip(parts.join('; ')), ...(isNewer ? { isPrecondition: true as const } : undefined) },
+    ]),
+  );
+}
+
+/**
+ * True for what the daemon says of a user whose revision is not the one that the request named. The status does not tell: a
+ * batch can be refused for several reasons, and the code is that of any bad input.
+ */
+export function isPrecondition(message: string): boolean {
+  return /^the user \S+ (has revision \d+, not \d+|does not exist|exists already \(revision \d+\))$/.test(message);
+}
+
+/** The user an error names. A long id is cut in the path; a cut that fits several users names none. */
+function findUser(name: string, batch: Batch): string | undefined {
+  if (batch.some(({ id }) => id === name)) return name;
+  if (!name.endsWith('…')) return undefined;
+  const [first, ...others] = batch.filter(({ id }) => id.startsWith(name.slice(0, -1)));
+  return others.length === 0 ? first?.id : undefined;
+}
+
+function clip(text: string): string {
+  return text.length <= REASON_CHARS_MAX ? text : `${text.slice(0, REASON_CHARS_MAX)}…`;
+}

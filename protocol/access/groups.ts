@@ -1,0 +1,231 @@
+/** Reads requests about user groups, and writes groups down. The same in both dialects. Pure; throws RosterError `input`. */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type FieldError, fieldErrors } from '../base/errors.ts';
+import { itemPath } from '../base/explain.ts';
+import { isForbiddenName, userIdProblem } from '../base/ids.ts';
+import { utf8Bytes } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
+import { compareTexts, pageOf, queryLimit, queryText, queryTime } from '../base/page.ts';
+import type { Micros } from '../base/time.ts';
+import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand } from '../log/command.ts';
+import type { GroupMember, UserGroup } from '../log/documents.ts';
+import type { Dialect } from '../users/decode.ts';
+import type { QueryFields } from '../users/lifecycle.ts';
+import { type Rendered, timeOf } from '../users/render.ts';
+import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+import type { StoredUser } from '../users/user.ts';
+
+const MemberIds = Type.Array(Type.String(), { maxItems: LIMITS.membersPerRequest });
+const SomeMemberIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.membersPerRequest });
+const GroupName = Type.String({ maxLength: LIMITS.groupNameChars });
+const Description = Type.Optional(Type.String({ maxLength: LIMITS.groupDescriptionChars }));
+const TeamId = Type.Optional(Type.String());
+
+export const CreateGroupBody = Type.Object({
+  name: GroupName,
+  id: Type.Optional(Type.String()),
+  description: Description,
+  team_id: TeamId,
+  created_by_id: Type.Optional(Type.String()),
+  member_ids: Type.Optional(MemberIds),
+});
+
+export const UpdateGroupBody = Type.Object({ name: Type.Optional(GroupName), description: Description, team_id: TeamId });
+
+export const AddMembersBody = Type.Object({ member_ids: SomeMemberIds, as_admin: Type.Optional(Type.Boolean()), team_id: TeamId });
+
+export const RemoveMembersBody = Type.Object({ member_ids: SomeMemberIds, team_id: TeamId });
+
+const createCheck = Compile(CreateGroupBody);
+const updateCheck = Compile(UpdateGroupBody);
+const addCheck = Compile(AddMembersBody);
+const removeCheck = Compile(RemoveMembersBody);
+
+const TeamQuery = { team_id: Type.Optional(Type.String()) };
+
+export const GroupQuery = Type.Object(TeamQuery);
+
+export const ListGroupsQuery = Type.Object({
+  limit: Type.Optional(Type.Integer()),
+  id_gt: Type.Optional(Type.String()),
+  created_at_gt: Type.Optional(Type.String()),
+  ...TeamQuery,
+});
+
+export const SearchGroupsQuery = Type.Object({
+  query: Type.Optional(Type.String()),
+  limit: Type.Optional(Type.Integer()),
+  name_gt: Type.Optional(Type.String()),
+  id_gt: Type.Optional(Type.String()),
+  ...TeamQuery,
+});
+
+/** Its path would be that of the search. */
+const RESERVED_ID = 'search';
+
+/** `POST /usergroups`. `freshId` is the id of a group that is sent without one. */
+export function decodeGroupCreate(body: unknown, freshId: string): GroupCreateCommand {
+  const { member_ids = [], id = freshId, name, created_by_id, ...rest } = checked(createCheck, presentFields(bodyObject(body)));
+  const problems: FieldError[] = [];
+  const wrongId = id === RESERVED_ID ? `"${RESERVED_ID}" is a reserved name` : userIdProblem(id);
+  if (wrongId !== undefined) problems.push({ path: 'id', message: wrongId });
+  const wrongCreator = created_by_id === undefined ? undefined : userIdProblem(created_by_id);
+  if (wrongCreator !== undefined) problems.push({ path: 'created_by_id', message: wrongCreator });
+  checkTeamId(rest.team_id, problems);
+  const memberIds = userIds(member_ids, problems);
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  const creator = created_by_id === undefined ? undefined : { created_by: created_by_id };
+  return { kind: 'group-create', id, name, memberIds, ...extras(rest), ...creator };
+}
+
+/** `PUT /usergroups/{id}`. An empty description removes it; what is not sent stays. */
+export function decodeGroupUpdate(id: string, body: unknown): GroupUpdateCommand {
+  const sent = bodyObject(body);
+  const { name, ...rest } = checked(updateCheck, presentFields(sent));
+  const cleared = sent.description === '' ? { description: '' } : undefined;
+  return { kind: 'group-update', id, ...(name === undefined ? undefined : { name }), ...extras(rest), ...cleared };
+}
+
+/** `DELETE /usergroups/{id}`. */
+export function decodeGroupDelete(id: string, query: QueryFields): GroupDeleteCommand {
+  return { kind: 'group-delete', id, ...teamOf(queryText(query, 'team_id')) };
+}
+
+/** `POST /usergroups/{id}/members`. */
+export function decodeGroupAdd(id: string, body: unknown): GroupMembersCommand {
+  const { member_ids, as_admin, team_id } = checked(addCheck, presentFields(bodyObject(body)));
+  const admin = as_admin === undefined ? undefined : { asAdmin: as_admin };
+  return { kind: 'group-add', id, memberIds: checkedIds(member_ids), ...teamOf(team_id), ...admin };
+}
+
+/** `POST /usergroups/{id}/members/delete`. */
+export function decodeGroupRemove(id: string, body: unknown): GroupMembersCommand {
+  const { member_ids, team_id } = checked(removeCheck, presentFields(bodyObject(body)));
+  return { kind: 'group-remove', id, memberIds: checkedIds(member_ids), ...teamOf(team_id) };
+}
+
+function extras({ description, team_id }: { description?: string; team_id?: string }): { description?: string; team_id?: string } {
+  return { ...(description === undefined ? undefined : { description }), ...teamOf(team_id) };
+}
+
+function teamOf(team_id: string | undefined): { team_id: string } | undefined {
+  return team_id === undefined ? undefined : { team_id };
+}
+
+function checkTeamId(team: string | undefined, problems: FieldError[]): void {
+  if (team === undefined) return;
+  if (isForbiddenName(team)) problems.push({ path: 'team_id', message: `"${team}" is a reserved name` });
+  else if (utf8Bytes(team) > LIMITS.teamBytes)
+    problems.push({ path: 'team_id', message: `must not be longer than ${LIMITS.teamBytes} bytes` });
+}
+
+/** An id that is given twice counts once. */
+function userIds(ids: readonly string[], problems: FieldError[]): string[] {
+  for (const [index, id] of ids.entries()) {
+    const problem = userIdProblem(id);
+    if (problem !== undefined) problems.push({ path: itemPath('member_ids', index), message: problem });
+  }
+  return [...new Set(ids)];
+}
+
+function checkedIds(sent: readonly string[]): string[] {
+  const problems: FieldError[] = [];
+  const ids = userIds(sent, problems);
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  return ids;
+}
+
+/** Which groups of all, in which order. */
+export interface GroupPage {
+  readonly order: 'created' | 'name';
+  readonly limit: number;
+  readonly team?: string | undefined;
+  /** Part of the name, in any case. */
+  readonly text?: string | undefined;
+  /** Where the last page ended: the time or the name of its last group, its id, or both. */
+  readonly createdGt?: Micros | undefined;
+  readonly nameGt?: string | undefined;
+  readonly idGt?: string | undefined;
+}
+
+/** `GET /usergroups`: oldest first, by id among those of the same time. */
+export function decodeGroupList(query: QueryFields): GroupPage {
+  return {
+    order: 'created',
+    limit: queryLimit(query),
+    team: queryText(query, 'team_id'),
+    createdGt: queryTime(query, 'created_at_gt'),
+    idGt: queryText(query, 'id_gt'),
+  };
+}
+
+/** `GET /usergroups/search`: by name, by id among those of the same name. */
+export function decodeGroupSearch(query: QueryFields): GroupPage {
+  return {
+    order: 'name',
+    limit: queryLimit(query),
+    team: queryText(query, 'team_id'),
+    text: queryText(query, 'query'),
+    nameGt: queryText(query, 'name_gt'),
+    idGt: queryText(query, 'id_gt'),
+  };
+}
+
+type Place = Pick<UserGroup, 'id' | 'name' | 'created_at'>;
+
+const byCreation = (a: Place, b: Place): number => a.created_at - b.created_at || compareTexts(a.id, b.id);
+const byName = (a: Place, b: Place): number => compareTexts(a.name, b.name) || compareTexts(a.id, b.id);
+
+/**
+ * One page of the groups. With a time or name and an id, the page begins after that place, whether or not a group is there;
+ * with an id alone, after that group. Throws RosterError `input` when there is no such group: nobody could tell where to go on.
+ */
+export function pageOfGroups(groups: readonly UserGroup[], page: GroupPage): readonly UserGroup[] {
+  const { order, limit, team, idGt } = page;
+  const compare = order === 'created' ? byCreation : byName;
+  const after = idGt === undefined ? undefined : placeOf(groups, page, idGt);
+  const text = page.text?.toLowerCase();
+  const isBeyond = (group: UserGroup): boolean => {
+    if (team !== undefined && group.team_id !== team) return false;
+    if (text !== undefined && !group.name.toLowerCase().includes(text)) return false;
+    if (after !== undefined) return compare(group, after) > 0;
+    if (page.createdGt !== undefined && group.created_at <= page.createdGt) return false;
+    return page.nameGt === undefined || group.name > page.nameGt;
+  };
+  return pageOf(groups, compare, isBeyond, limit);
+}
+
+function placeOf(groups: readonly UserGroup[], { order, createdGt, nameGt }: GroupPage, id: string): Place {
+  if (order === 'created' && createdGt !== undefined) return { id, name: '', created_at: createdGt };
+  if (order === 'name' && nameGt !== undefined) return { id, name: nameGt, created_at: 0 };
+  const found = groups.find((group) => group.id === id);
+  if (found !== undefined) return found;
+  const beside = order === 'created' ? 'created_at_gt' : 'name_gt';
+  throw fieldErrors('input', [{ path: 'id_gt', message: `there is no user group with this id; say ${beside} as well` }]);
+}
+
+/** Whether this user is the one that became a member: a younger one only has the same id. */
+export function isMember(user: Pick<StoredUser, 'created_at'>, member: GroupMember): boolean {
+  return user.created_at <= member.created_at;
+}
+
+/** A group as lists show it: without its members. */
+export function renderGroup({ members: _, created_at, updated_at, ...group }: UserGroup, dialect: Dialect): Rendered {
+  const time = timeOf(dialect);
+  return { ...group, created_at: time(created_at), updated_at: time(updated_at) };
+}
+
+/** A group with its members, as far as they exist now. */
+export function renderWholeGroup(group: UserGroup, dialect: Dialect, user: (id: string) => StoredUser | undefined): Rendered {
+  const time = timeOf(dialect);
+  const members = group.members.flatMap((member) => {
+    const held = user(member.user_id);
+    if (held === undefined || !isMember(held, member)) return [];
+    return [{ app_pk: APP_PK, group_id: group.id, ...member, created_at: time(member.created_at) }];
+  });
+  return { ...renderGroup(group, dialect), members };
+}
+
+/** There is one application, so its number tells nobody anything. */
+export const APP_PK = 0;

@@ -1,0 +1,121 @@
+/** Reads requests about roles, and writes roles and permissions down. The same in both dialects. Pure; throws RosterError `input`. */
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { AppSettings } from '../app/settings.ts';
+import { fieldErrors } from '../base/errors.ts';
+import { isForbiddenName } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
+import { compareTexts, pageOf, queryLimit, queryText } from '../base/page.ts';
+import type { RoleCommand } from '../log/command.ts';
+import type { Role } from '../log/documents.ts';
+import type { Dialect } from '../users/decode.ts';
+import { type QueryFields, queryFlag } from '../users/lifecycle.ts';
+import { type Rendered, timeOf } from '../users/render.ts';
+import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+import { BUILT_IN_ROLES } from '../users/user.ts';
+import { isGranted, PERMISSIONS, type Permission } from './permissions.ts';
+
+export const CreateRoleBody = Type.Object({ name: Type.String() });
+const createRoleCheck = Compile(CreateRoleBody);
+
+/** Roles of users, and roles that mean something only to the service that owns channels. */
+const RoleType = Type.Union([Type.Literal('user'), Type.Literal('channel')]);
+const RoleTypeQuery = Type.Object({ role_type: Type.Optional(RoleType) });
+const roleTypeCheck = Compile(RoleTypeQuery);
+
+export const SearchRolesQuery = Type.Object({
+  query: Type.Optional(Type.String()),
+  limit: Type.Optional(Type.Integer()),
+  name_gt: Type.Optional(Type.String()),
+  role_type: Type.Optional(RoleType),
+  include_global_roles: Type.Optional(Type.Boolean()),
+});
+
+const ROLE_NAME = new RegExp(`^[\\w-]{1,${LIMITS.customRoleChars}}$`);
+
+/** `POST /roles`. */
+export function decodeRoleCreate(body: unknown): RoleCommand {
+  const { name } = checked(createRoleCheck, presentFields(bodyObject(body)));
+  if (!ROLE_NAME.test(name) || isForbiddenName(name)) {
+    const message = `must be 1 to ${LIMITS.customRoleChars} letters a-z, A-Z, digits, _ and -, and no reserved name`;
+    throw fieldErrors('input', [{ path: 'name', message }]);
+  }
+  return { kind: 'role-create', name };
+}
+
+/** `DELETE /roles/{name}`. */
+export function decodeRoleDelete(name: string): RoleCommand {
+  return { kind: 'role-delete', name };
+}
+
+export interface RoleSearch {
+  readonly limit: number;
+  /** Part of the name, in any case. */
+  readonly text?: string | undefined;
+  readonly nameGt?: string | undefined;
+  readonly type?: Static<typeof RoleType> | undefined;
+  /** Whether `global_admin` and `global_moderator` may be found. */
+  readonly isGlobalToo: boolean;
+}
+
+/** `GET /roles/search`. */
+export function decodeRoleSearch(query: QueryFields): RoleSearch {
+  const { role_type } = checked(roleTypeCheck, query.role_type ? { role_type: query.role_type } : {});
+  return {
+    limit: queryLimit(query),
+    text: queryText(query, 'query'),
+    nameGt: queryText(query, 'name_gt'),
+    type: role_type,
+    isGlobalToo: queryFlag(query, 'include_global_roles') === true,
+  };
+}
+
+/** A role as it is listed. */
+export interface ListedRole extends Role {
+  readonly isCustom: boolean;
+}
+
+/** Every role by name: the built-in ones, which exist since the beginning of time, and those that were created. */
+export function allRoles(created: Iterable<Role>): readonly ListedRole[] {
+  const builtIn = [...BUILT_IN_ROLES].map((name) => ({ name, created_at: 0, updated_at: 0, isCustom: false }));
+  const custom = [...created].map((role) => ({ ...role, isCustom: true }));
+  return [...builtIn, ...custom].sort(byName);
+}
+
+/** A role that was created may be used for both, so it is found as either type. */
+export function searchRoles(roles: readonly ListedRole[], { limit, text, nameGt, type, isGlobalToo }: RoleSearch): readonly ListedRole[] {
+  const part = text?.toLowerCase();
+  const isWanted = ({ name, isCustom }: ListedRole): boolean => {
+    if (nameGt !== undefined && name <= nameGt) return false;
+    if (part !== undefined && !name.toLowerCase().includes(part)) return false;
+    if (isCustom) return true;
+    if (type !== undefined && type !== (name.startsWith('channel_') ? 'channel' : 'user')) return false;
+    return isGlobalToo || !name.startsWith('global_');
+  };
+  return pageOf(roles, byName, isWanted, limit);
+}
+
+function byName(a: ListedRole, b: ListedRole): number {
+  return compareTexts(a.name, b.name);
+}
+
+/** The only scope there is, for every role that is granted anything in it. */
+const APP_SCOPE = '.app';
+
+/** v1 clients read `scoped`, v2 clients `scopes`: v1 answers have both. */
+export function renderRole({ name, created_at, updated_at, isCustom }: ListedRole, app: AppSettings, dialect: Dialect): Rendered {
+  const time = timeOf(dialect);
+  const scopes = [...PERMISSIONS.keys()].some((id) => isGranted(app, name, id)) ? [APP_SCOPE] : [];
+  return {
+    name,
+    custom: isCustom,
+    scopes,
+    ...(dialect === 'v1' ? { scoped: scopes } : undefined),
+    created_at: time(created_at),
+    updated_at: time(updated_at),
+  };
+}
+
+export function renderPermission(permission: Permission): Rendered {
+  return { ...permission, same_team: false, custom: false, owner_resource: '', tags: [] };
+}

@@ -1,0 +1,57 @@
+/** Settings of the application that a server changes while the daemon runs (`PATCH /app`). Part of the durable format. */
+import Type, { type Static } from 'typebox';
+import type { JsonObject } from '../base/json.ts';
+
+const Micros = Type.Integer({ minimum: 0 });
+const Names = Type.Array(Type.String());
+
+/** Where events go outside of live connections. Only `webhook` is delivered; the other kinds are kept and reported as not delivered. */
+export const EventHook = Type.Object({
+  id: Type.String(),
+  hook_type: Type.Union([Type.Literal('webhook'), Type.Literal('sqs'), Type.Literal('sns'), Type.Literal('pending_message')]),
+  enabled: Type.Boolean(),
+  /** Empty: all. */
+  event_types: Names,
+  webhook_url: Type.Optional(Type.String()),
+  /** Absent: all. */
+  product: Type.Optional(Type.String()),
+  /** Time for one delivery; absent: the default. */
+  timeout_ms: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** How the body is written. */
+  dialect: Type.Union([Type.Literal('v1'), Type.Literal('v2')]),
+  created_at: Micros,
+  updated_at: Micros,
+  /** Fields of the published hook that rosterd only repeats. */
+  rest: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }))),
+});
+export type EventHook = Static<typeof EventHook>;
+
+/** A hook as a caller sets it. Its times are given when it is stored; without a dialect it has that of the request. */
+export type HookInput = Omit<EventHook, 'created_at' | 'updated_at' | 'dialect'> & Partial<Pick<EventHook, 'dialect'>>;
+
+/** Absent means never set: the default of the published API holds. */
+export const AppSettings = Type.Object({
+  enforce_unique_usernames: Type.Union([Type.Literal('no'), Type.Literal('app'), Type.Literal('team')]),
+  revoke_tokens_issued_before: Type.Optional(Micros),
+  name: Type.Optional(Type.String()),
+  organization: Type.Optional(Type.String()),
+  /** Clients see only users of their own teams, those without a team only each other. */
+  multi_tenant_enabled: Type.Optional(Type.Boolean()),
+  guest_user_creation_disabled: Type.Optional(Type.Boolean()),
+  /** Users are let in with development tokens, which nobody signed. */
+  disable_auth_checks: Type.Optional(Type.Boolean()),
+  /** Clients may do what their role does not grant. They still never change a role. */
+  disable_permissions_checks: Type.Optional(Type.Boolean()),
+  permission_version: Type.Optional(Type.String()),
+  /** Roles that a client's queries do not find. */
+  user_search_disallowed_roles: Type.Optional(Names),
+  /** Permissions by role, in place of the built-in ones for that role. */
+  grants: Type.Optional(Type.Record(Type.String(), Names)),
+  webhook_url: Type.Optional(Type.String()),
+  webhook_events: Type.Optional(Names),
+  event_hooks: Type.Optional(Type.Array(EventHook)),
+  enable_hook_payload_compression: Type.Optional(Type.Boolean()),
+  /** Everything else that a caller set: kept and repeated, without a meaning here. */
+  other: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }))),
+});
+export type AppSettings = Static<typeof AppSettings>;

@@ -1,0 +1,111 @@
+/**
+ * HTTP calls of the client, over the global `fetch`. What was refused for its rate is tried again when the daemon says, a few
+ * times and not for long; an expired token is renewed once. Everything else rejects with RosterClientError.
+ */
+import { RosterClientError, refusal, unanswered } from '../client-error.ts';
+import type { TokenKeeper } from '../link/token-keeper.ts';
+
+export interface RetryOptions {
+  /** How often a call that was refused for its rate is tried again; default 3. */
+  readonly attempts?: number;
+  /** The longest that one of these waits may last; when the daemon asks for more, the call rejects at once. Default 10,000. */
+  readonly maxWaitMs?: number;
+}
+
+export interface HttpOptions {
+  /** `http://…`, `https://…`, or the same with `ws`; without a path. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly retry?: RetryOptions;
+}
+
+export interface Call {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  /** What is sent again under the same key is not carried out again. Visible ASCII, at most 255 characters. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+const RETRY_ATTEMPTS = 3;
+const RETRY_WAIT_MS = 10_000;
+/** Names this library and what it runs in: the daemon counts user tokens of it as `web`. */
+const CLIENT_NAME = 'rosterd-javascript';
+
+export class HttpCaller {
+  readonly #options: HttpOptions;
+  readonly #tokens: () => TokenKeeper | undefined;
+
+  /** `tokens`: whoever calls at that moment; undefined: nobody, as an anonymous user. */
+  constructor(options: HttpOptions, tokens: () => TokenKeeper | undefined) {
+    this.#options = options;
+    this.#tokens = tokens;
+  }
+
+  /** The body of the answer, as the API gives it. */
+  async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
+    const { attempts = RETRY_ATTEMPTS, maxWaitMs = RETRY_WAIT_MS } = this.#options.retry ?? {};
+    let isRenewed = false;
+    for (let attempt = 0; ; attempt++) {
+      const tokens = this.#tokens();
+      const token = await tokens?.current();
+      const answer = await this.#once(method, path, call, token);
+      if (!(answer instanceof RosterClientError)) return answer as T;
+      if (answer.retry === 'new-token' && tokens?.canRenew === true && !isRenewed) {
+        isRenewed = true;
+        await tokens.renew(token);
+        continue;
+      }
+      const waitMs = answer.retryAfterMs ?? 1_000;
+      if (answer.status !== 429 || attempt >= attempts || waitMs > maxWaitMs) throw answer;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  /** The answer, or the refusal as a value, since it may be tried again. */
+  async #once(method: Method, path: string, { query = {}, body, idempotencyKey }: Call, token: string | undefined): Promise<unknown> {
+    const { url, apiKey } = this.#options;
+    const parameters = new URLSearchParams({ api_key: apiKey });
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+    let response: Response;
+    try {
+      response = await fetch(`${httpUrl(url)}${path}?${parameters}`, {
+        method,
+        headers: {
+          'stream-auth-type': token === undefined ? 'anonymous' : 'jwt',
+          'x-stream-client': CLIENT_NAME,
+          ...(token === undefined ? undefined : { authorization: token }),
+          ...(body === undefined ? undefined : { 'content-type': 'application/json' }),
+          ...(idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }),
+        },
+        ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      throw unanswered(`${method} ${path} got no answer`, error);
+    }
+    const answer = await response.json().catch(() => undefined);
+    if (response.ok && answer !== undefined) return answer;
+    if (response.ok) throw unanswered(`${method} ${path} was answered with something that is not JSON`);
+    return refusal(answer, response.status, retryAfterMs(response.headers));
+  }
+}
+
+/** `Retry-After` in seconds, which every refusal for its rate carries. */
+function retryAfterMs(headers: Headers): number | undefined {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
+}
+
+export function httpUrl(url: string): string {
+  return url.replace(/^ws/, 'http').replace(/\/+$/, '');
+}
+
+export function liveUrl(url: string): string {
+  return `${url.replace(/^http/, 'ws').replace(/\/+$/, '')}/live`;
+}
+
+/** An id as a part of a path. */
+export function part(id: string): string {
+  return encodeURIComponent(id);
+}

@@ -1,0 +1,308 @@
+/**
+ * The socket of the client: opens it, says hello, comes back after a cut, renews the token, and notices when nobody is there any
+ * more. What the frames mean is not its business.
+ */
+
+import { backoffMs } from '../../base/backoff.ts';
+import { parseObject } from '../../base/json.ts';
+import { CLOSE } from '../../live/close-codes.ts';
+import { liveUrl } from '../api/http-caller.ts';
+import { type Frame, type Hello, type Request, Requests } from '../api/requests.ts';
+import { RosterClientError, refusal, unanswered } from '../client-error.ts';
+import type { ConnectionState } from '../types.ts';
+import { outside } from './emit.ts';
+import { type SocketClass, type SocketLike, SUBPROTOCOL } from './socket.ts';
+import { Renewal, type TokenKeeper } from './token-keeper.ts';
+
+export type { Frame } from '../api/requests.ts';
+
+export interface LinkOptions {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly webSocket?: SocketClass | undefined;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface LinkOwner {
+  hello(): Hello;
+  /** A connect was refused. True: another one, which differs from it, is worth trying at once. */
+  retries(refused: RosterClientError): boolean;
+  /** `connection.ok`. Runs before the next frame is looked at: a snapshot may follow in the same packet. */
+  opened(ok: Frame): void;
+  /** A frame that is no answer. */
+  took(frame: Frame): void;
+  became(state: ConnectionState): void;
+}
+
+const EXPIRED = 40;
+/** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
+const NO_SIGN_OF_LIFE = 1006;
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_CAP_MS = 30_000;
+/** The limit of a minute is the longest that the daemon has to wait for. */
+const RETRY_CAP_MS = 60_000;
+/** Silence of so many heartbeats means that the connection is dead. */
+const SILENT_HEARTBEATS = 2.5;
+/** How long a socket may take to open and to answer the connect frame. */
+const OPENING_MS = 20_000;
+
+type Timer = ReturnType<typeof setTimeout>;
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #owner: LinkOwner;
+  readonly #requests = new Requests();
+  readonly #renewal = new Renewal(() => this.#refresh());
+  #state: ConnectionState = { kind: 'idle' };
+  #tokens: TokenKeeper | undefined;
+  #mustRenew = false;
+  /** The token that the daemon has of us. */
+  #given: string | undefined;
+  #socket: SocketLike | undefined;
+  /** Counts attempts: one that was overtaken while it waited for a token gives up. */
+  #run = 0;
+  #timer: Timer | undefined;
+  #watchdog: Timer | undefined;
+  #silenceMs = OPENING_MS;
+  /** Set until the first connection is open: a refusal then is the answer to `open`, not a reason to come back. */
+  #opening: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
+  #refusal: RosterClientError | undefined;
+  /** What the daemon asked to wait before coming back. */
+  #drainMs = 0;
+
+  constructor(options: LinkOptions, owner: LinkOwner) {
+    this.#options = options;
+    this.#owner = owner;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Throws RosterClientError while there is a connection, or one is on its way. */
+  mustBeClosed(): void {
+    if (this.#state.kind !== 'idle' && this.#state.kind !== 'closed') throw unanswered('already connected');
+  }
+
+  /** Resolves when the connection is open. Rejects with RosterClientError, or with what the token provider rejects with. */
+  open(tokens: TokenKeeper): Promise<void> {
+    this.#tokens = tokens;
+    this.#mustRenew = false;
+    return new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject };
+      void this.#attempt(0);
+    });
+  }
+
+  /**
+   * Sends a frame and gives its answer. Rejects when there is no connection, when it is cut, and when the daemon refuses.
+   * `taken` gets the answer before the next frame is looked at: frames that came in one packet do not wait for promises.
+   */
+  request(frame: Request, taken: (answer: Frame) => void = () => {}): Promise<Frame> {
+    const socket = this.#socket;
+    if (socket === undefined || this.#state.kind !== 'open') return Promise.reject(unanswered('there is no connection'));
+    return this.#requests.make(
+      frame,
+      (text) => socket.send(text),
+      (answer) => {
+        if (frame.op === 'refresh') this.#given = frame.token;
+        taken(answer);
+      },
+    );
+  }
+
+  /** Sends a frame that is not answered; nowhere, when there is no connection. */
+  tell(frame: Request): void {
+    if (this.#state.kind !== 'open') return;
+    try {
+      this.#socket?.send(JSON.stringify(frame));
+    } catch {
+      // A socket that takes nothing any more is about to close, and nobody waits for an answer.
+    }
+  }
+
+  /** Gives the daemon a new token, so that the connection outlives the old one. Resolves with whether there was a new one. */
+  async #refresh(): Promise<boolean> {
+    const socket = this.#socket;
+    const token = await this.#tokens?.renew(this.#given);
+    if (token === undefined || token === this.#given || this.#socket !== socket) return false;
+    await this.request({ op: 'refresh', token });
+    return true;
+  }
+
+  /** Closes for good. */
+  close(): void {
+    const socket = this.#socket;
+    this.#leave(CLOSE.normal.code, CLOSE.normal.reason);
+    socket?.close(CLOSE.normal.code);
+  }
+
+  async #attempt(attempt: number): Promise<void> {
+    const run = ++this.#run;
+    this.#become({ kind: 'connecting', attempt });
+    try {
+      const token = await (this.#mustRenew ? this.#tokens?.renew(this.#given) : this.#tokens?.current());
+      if (run !== this.#run) return;
+      this.#mustRenew = false;
+      this.#connect(token ?? '', attempt);
+    } catch (error) {
+      if (run !== this.#run) return;
+      if (this.#opening === undefined) this.#wait(attempt + 1);
+      else this.#fail(error);
+    }
+  }
+
+  #connect(token: string, attempt: number): void {
+    const WebSocketClass = this.#options.webSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
+    if (WebSocketClass === undefined) throw unanswered('there is no WebSocket here: give the option webSocket');
+    const socket = socketTo(WebSocketClass, liveUrl(this.#options.url));
+    this.#socket = socket;
+    this.#given = token;
+    this.#silenceMs = OPENING_MS;
+    this.#expectMore();
+    // Events of a socket that was given up are no longer ours.
+    const ours = () => this.#socket === socket;
+    socket.addEventListener('open', () => ours() && this.#introduce(socket, token));
+    socket.addEventListener('message', ({ data }) => ours() && this.#take(socket, parseObject(String(data))));
+    socket.addEventListener('close', ({ code, reason }) => ours() && this.#closed(code, reason, attempt));
+    socket.addEventListener('error', () => {});
+  }
+
+  /** What follows is in `#take`, or in the close that comes after a refusal. */
+  #introduce(socket: SocketLike, token: string): void {
+    const frame = { ...this.#owner.hello(), op: 'connect', api_key: this.#options.apiKey, token } as const;
+    this.#requests
+      .make(frame, (text) => socket.send(text))
+      .catch((error: unknown) => {
+        const isOver = this.#socket !== socket || this.#refusal !== undefined;
+        if (isOver || !(error instanceof RosterClientError) || error.status === 0) return;
+        // It was refused here and never sent: the daemon would wait for it until it took us for silent, and let us come back.
+        socket.close(CLOSE.normal.code);
+        this.#fail(error, CLOSE.bad_frame.code, CLOSE.bad_frame.reason, error);
+      });
+  }
+
+  /** `frame`: undefined when it is no JSON object. */
+  #take(socket: SocketLike, frame: Frame | undefined): void {
+    if (frame === undefined) {
+      this.#cut('a frame is not JSON');
+      return;
+    }
+    if (frame.type === 'connection.ok') this.#opened(socket, frame);
+    // A listener may have closed the connection as soon as it was open.
+    if (this.#socket !== socket) return;
+    this.#expectMore();
+    if (typeof frame.re === 'string') {
+      this.#requests.answer(frame.re, frame, frame.error === undefined ? undefined : this.#noted(frame));
+      return;
+    }
+    if (frame.type === 'connection.error') this.#noted(frame);
+    else if (frame.type === 'server.drain') this.#comeBackIn(frame.retry_ms);
+    else {
+      if (frame.type === 'token.expiring' && this.#tokens?.canRenew === true) this.#renewal.warned();
+      this.#owner.took(frame);
+    }
+  }
+
+  /** The refusal; when it is why the connection ends, it is kept for the close that follows. */
+  #noted({ type, error, retry_ms: retryMs }: Frame): RosterClientError {
+    const refused = refusal(error);
+    if (type === 'connection.error' || this.#state.kind === 'connecting') this.#refusal = refused;
+    if (retryMs !== undefined) this.#comeBackIn(retryMs);
+    return refused;
+  }
+
+  #comeBackIn(retryMs: unknown): void {
+    this.#drainMs = Math.min(Number(retryMs) || 0, RETRY_CAP_MS);
+  }
+
+  #opened(socket: SocketLike, ok: Frame): void {
+    this.#silenceMs = Number(ok.heartbeat_ms) * SILENT_HEARTBEATS;
+    this.#become({ kind: 'open', connectionId: String(ok.connection_id) });
+    if (this.#socket !== socket) return;
+    this.#opening?.resolve();
+    this.#opening = undefined;
+    this.#owner.opened(ok);
+  }
+
+  /** Any frame is a sign of life; without one for a while the connection is given up and made anew. */
+  #expectMore(): void {
+    clearTimeout(this.#watchdog);
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#watchdog = setTimeout(() => this.#socket === socket && this.#cut('no sign of life'), this.#silenceMs);
+  }
+
+  /** The connection is no good: it is closed here, and taken as one that the network has cut. */
+  #cut(reason: string): void {
+    this.#socket?.close();
+    this.#closed(NO_SIGN_OF_LIFE, reason, this.#state.kind === 'connecting' ? this.#state.attempt : 0);
+  }
+
+  #closed(code: number, reason: string, attempt: number): void {
+    const wasOpen = this.#state.kind === 'open';
+    clearTimeout(this.#watchdog);
+    this.#renewal.cut();
+    this.#socket = undefined;
+    const refused = this.#refusal;
+    this.#refusal = undefined;
+    const isExpired = refused?.code === EXPIRED && this.#tokens?.canRenew === true;
+    // A provider whose token is refused as expired twice in a row is not asked for ever by somebody who waits for the answer.
+    const mayRenew = isExpired && (this.#opening === undefined || attempt === 0);
+    const spec = Object.values(CLOSE).find((one) => one.code === code);
+    // A code that is not on the list is the network's doing.
+    if (mayRenew || (spec === undefined ? this.#opening === undefined : spec.reconnect)) {
+      this.#mustRenew = isExpired;
+      this.#requests.fail(`the connection was cut (${code})`);
+      this.#wait(wasOpen ? 0 : attempt + 1);
+      return;
+    }
+    if (!wasOpen && refused !== undefined && this.#owner.retries(refused)) {
+      this.#requests.fail(refused.message);
+      void this.#attempt(attempt);
+      return;
+    }
+    this.#fail(refused ?? unanswered(`the connection closed with ${code} ${reason}`), code, reason, refused);
+  }
+
+  #fail(error: unknown, code: number = NO_SIGN_OF_LIFE, reason = '', refused?: RosterClientError): void {
+    this.#opening?.reject(error);
+    this.#leave(code, reason, refused);
+  }
+
+  #wait(attempt: number): void {
+    const delayMs = this.#drainMs + backoffMs(attempt, this.#options.random, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+    this.#drainMs = 0;
+    this.#timer = setTimeout(() => void this.#attempt(attempt), delayMs);
+    this.#become({ kind: 'waiting', attempt, delayMs });
+  }
+
+  #leave(code: number, reason: string, error?: RosterClientError): void {
+    this.#run++;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#watchdog);
+    this.#renewal.stop();
+    this.#socket = undefined;
+    this.#refusal = undefined;
+    this.#opening?.reject(unanswered(`the connection is closed (${code})`));
+    this.#opening = undefined;
+    this.#requests.fail(`the connection is closed (${code})`);
+    this.#become({ kind: 'closed', code, reason, ...(error === undefined ? undefined : { error }) });
+  }
+
+  /** A listener that throws is the application's to look at: the connection goes on. */
+  #become(state: ConnectionState): void {
+    this.#state = state;
+    outside(() => this.#owner.became(state));
+  }
+}
+
+/** Throws RosterClientError for an address that is none. */
+function socketTo(WebSocketClass: SocketClass, url: string): SocketLike {
+  try {
+    return new WebSocketClass(url, [SUBPROTOCOL]);
+  } catch (error) {
+    throw unanswered(`no connection can be made to ${url}`, error);
+  }
+}

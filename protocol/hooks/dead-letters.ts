@@ -1,0 +1,157 @@
+/** Questions about the delivery of webhooks, and the replay of what could not be delivered. Pure; throws RosterError `input`. */
+import Type, { type Static, type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { AppSettings } from '../app/settings.ts';
+import { type FieldError, fieldErrors } from '../base/errors.ts';
+import { queryLimit, queryText, queryTime } from '../base/page.ts';
+import { type Micros, parseTime } from '../base/time.ts';
+import type { SettingsCommand } from '../log/command.ts';
+import { timeIn } from '../users/answers.ts';
+import type { Dialect } from '../users/decode.ts';
+import type { QueryFields } from '../users/lifecycle.ts';
+import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+import { type HookKind, WEBHOOK_URL_ID } from './hooks.ts';
+import { isPrivateHost } from './ip-address.ts';
+
+const REPLAY_IDS_MAX = 1_000;
+
+/** - `ok`, `down`: delivered, or tried to. `disabled`: collects nothing. `not delivered`: of a kind that rosterd only keeps. */
+export type HookState = 'ok' | 'down' | 'disabled' | 'not delivered';
+
+/** How a hook fares. Times are in microseconds. */
+export interface HookStatus {
+  readonly id: string;
+  readonly kind: HookKind;
+  readonly isEnabled: boolean;
+  readonly state: HookState;
+  /** Up to where it has everything, or has it put aside. Absent where nothing is collected. */
+  readonly position?: number | undefined;
+  /** Positions that are still to be looked at. */
+  readonly lag?: number | undefined;
+  readonly parked: number;
+  readonly dead: number;
+  /** Events that it never gets: the log, or the list of dead letters, no longer had room for them. */
+  readonly lost: number;
+  readonly lastError?: { readonly reason: string; readonly at: Micros } | undefined;
+  readonly lastSuccessAt?: Micros | undefined;
+}
+
+/** An event that was given up. */
+export interface DeadLetter {
+  /** `X-Webhook-Id` of its attempts. */
+  readonly id: string;
+  readonly seq: number;
+  readonly epoch: string;
+  readonly type: string;
+  /** Whom it is about, or the kind and id of what it is about. */
+  readonly subject: string;
+  readonly at: Micros;
+  readonly failedAt: Micros;
+  readonly attempts: number;
+  readonly reason: string;
+}
+
+/** Which dead letters, by the time of their event. */
+export interface LetterRange {
+  readonly from?: Micros | undefined;
+  /** Inclusive. */
+  readonly to?: Micros | undefined;
+}
+
+export interface LetterPage extends LetterRange {
+  readonly limit: number;
+  /** The id of the last one of the page before. */
+  readonly after?: string | undefined;
+}
+
+export interface ReplayRequest extends LetterRange {
+  readonly ids?: readonly string[] | undefined;
+}
+
+const Id = Type.String({ minLength: 1, maxLength: 64 });
+export const ReplayBody = Type.Object({
+  ids: Type.Optional(Type.Array(Id, { maxItems: REPLAY_IDS_MAX })),
+  from: Type.Optional(Type.Union([Type.String(), Type.Integer()], { description: 'RFC 3339 or integer nanoseconds' })),
+  to: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+});
+const replayCheck = Compile(ReplayBody);
+
+export type ReplayBody = Static<typeof ReplayBody>;
+
+/** Without ids, and without times, all of them. */
+export function decodeReplay(body: unknown): ReplayRequest {
+  const { ids, from, to } = checked(replayCheck, presentFields(bodyObject(body)));
+  const problems: FieldError[] = [];
+  const time = (path: string, value: string | number | undefined): Micros | undefined => {
+    const at = value === undefined || value === '' ? undefined : parseTime(value);
+    if (at === undefined && value !== undefined && value !== '')
+      problems.push({ path, message: 'must be a time in RFC 3339, or integer nanoseconds' });
+    return at;
+  };
+  const range = { from: time('from', from), to: time('to', to) };
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  return { ...range, ids: ids?.length === 0 ? undefined : ids };
+}
+
+export const LETTER_PAGE_QUERY = Type.Object({
+  limit: Type.Optional(Type.Integer()),
+  after: Type.Optional(Type.String()),
+  from: Type.Optional(Type.String()),
+  to: Type.Optional(Type.String()),
+});
+
+export function decodeLetterPage(query: QueryFields): LetterPage {
+  return { limit: queryLimit(query), after: queryText(query, 'after'), from: queryTime(query, 'from'), to: queryTime(query, 'to') };
+}
+
+/**
+ * What is wrong with the hooks that a command sets and that were not there before: addresses that will never be delivered to.
+ * Names are judged when they are connected to. Throws RosterError `input`.
+ */
+export function checkHooks({ set }: SettingsCommand, app: AppSettings, allowPrivate: boolean): void {
+  const problems: FieldError[] = [];
+  const known = new Set((app.event_hooks ?? []).map((hook) => hook.webhook_url));
+  const look = (path: string, url: string | undefined): void => {
+    if (allowPrivate || url === undefined || !URL.canParse(url) || !isPrivateHost(new URL(url).hostname)) return;
+    problems.push({ path, message: 'must be an address on the public internet; the setting webhooks.allow_private allows others' });
+  };
+  if (set.webhook_url && set.webhook_url !== app.webhook_url) look('webhook_url', set.webhook_url);
+  for (const [index, { id, webhook_url }] of (set.event_hooks ?? []).entries()) {
+    const path = `event_hooks[${index}]`;
+    if (id === WEBHOOK_URL_ID) problems.push({ path: `${path}.id`, message: `"${id}" is the id of the setting ${WEBHOOK_URL_ID}` });
+    if (!known.has(webhook_url)) look(`${path}.webhook_url`, webhook_url);
+  }
+  if (problems.length > 0) throw fieldErrors('input', problems);
+}
+
+export function hookStatusIn(dialect: Dialect): TSchema {
+  const time = timeIn(dialect);
+  return Type.Object({
+    id: Type.String(),
+    kind: Type.String(),
+    enabled: Type.Boolean(),
+    state: Type.Union(['ok', 'down', 'disabled', 'not delivered'].map((state) => Type.Literal(state))),
+    position: Type.Optional(Type.Integer()),
+    lag: Type.Optional(Type.Integer()),
+    parked: Type.Integer(),
+    dead: Type.Integer(),
+    lost: Type.Integer(),
+    last_error: Type.Optional(Type.Object({ reason: Type.String(), at: time })),
+    last_success_at: Type.Optional(time),
+  });
+}
+
+export function deadLetterIn(dialect: Dialect): TSchema {
+  const time = timeIn(dialect);
+  return Type.Object({
+    id: Type.String(),
+    seq: Type.Integer(),
+    epoch: Type.String(),
+    type: Type.String(),
+    subject: Type.String(),
+    created_at: time,
+    failed_at: time,
+    attempts: Type.Integer(),
+    reason: Type.String(),
+  });
+}

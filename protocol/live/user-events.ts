@@ -1,0 +1,111 @@
+/** Events: what subscribers are told about a fact. Pure. */
+
+import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
+import type { CustomFact, DeletedFact, ModerationDetails, UserFact } from '../log/entry.ts';
+import { type Aside, type DateStyle, type Rendered, renderLive, renderV1 } from '../users/render.ts';
+
+/** How a connection wants its events: the live protocol with either style of dates, or chat v1 for `/connect`. */
+export type EventDialect = 'live' | 'live-ns' | 'v1';
+
+export type UserEventType =
+  | 'user.updated'
+  | 'user.deactivated'
+  | 'user.reactivated'
+  | 'user.deleted'
+  | 'user.banned'
+  | 'user.unbanned'
+  | 'user.muted'
+  | 'user.unmuted'
+  | 'user.flagged'
+  | 'user.unflagged';
+
+type Announced = UserFact | DeletedFact | CustomFact;
+
+/** Who may hear of an event: whoever watches the user, only the user itself, or only servers. Servers hear of all. */
+export type Audience = 'all' | 'self' | 'server';
+
+/** The event a fact is announced with; a silent fact has none. A new user is a `user.updated` with `created: true`. */
+export function eventType(fact: Announced): UserEventType | (string & {}) | undefined {
+  if (fact.t === 'deleted') return 'user.deleted';
+  if (fact.t === 'custom') return fact.type;
+  switch (fact.event) {
+    case 'created':
+    case 'updated':
+    case 'restored':
+      return 'user.updated';
+    case 'deactivated':
+    case 'reactivated':
+    case 'banned':
+    case 'unbanned':
+    case 'muted':
+    case 'unmuted':
+    case 'flagged':
+    case 'unflagged':
+      return `user.${fact.event}`;
+    case 'silent':
+      return undefined;
+  }
+}
+
+/** Who is muted is the user's own business, who is flagged the moderators'; a shadow ban is never told to the one it is for. */
+export function audienceOf(fact: Announced): Audience {
+  if (fact.t === 'custom') return 'self';
+  if (fact.t === 'deleted') return 'all';
+  switch (fact.event) {
+    case 'muted':
+    case 'unmuted':
+      return 'self';
+    case 'flagged':
+    case 'unflagged':
+      return 'server';
+    case 'banned':
+    case 'unbanned':
+      return fact.about?.shadow === true ? 'server' : 'all';
+    default:
+      return 'all';
+  }
+}
+
+/** Body of the event, without the subscription names that differ per receiver. */
+export function renderEvent(type: string, fact: Announced, seq: number, at: Micros, aside: Aside, dialect: EventDialect): object {
+  const dates: DateStyle = dialect === 'live-ns' ? 'ns' : 'rfc3339';
+  const time = dates === 'ns' ? toNanos : toRfc3339;
+  const event: Rendered = {
+    type,
+    seq,
+    created_at: time(at),
+    user: dialect === 'v1' ? renderV1(fact.user, aside) : renderLive(fact.user, aside, dates),
+  };
+  if (fact.t === 'deleted') return { ...event, ...deleteFields(fact) };
+  if (fact.t === 'custom') return { ...(dialect === 'v1' ? fact.custom : { custom: fact.custom }), ...event };
+  if (fact.event === 'created') event.created = true;
+  if (fact.event === 'restored') event.restored = true;
+  if (fact.about === undefined && fact.options === undefined) return event;
+  return { ...event, ...(fact.about === undefined ? undefined : aboutFields(fact.about, time)), ...fact.options };
+}
+
+function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetails, time: (at: Micros) => string | number): object {
+  return {
+    ...(by === undefined ? undefined : { created_by_id: by }),
+    ...(targets === undefined ? undefined : { target_ids: targets }),
+    ...(reason === undefined ? undefined : { reason }),
+    ...(expires === undefined ? undefined : { expiration: time(expires) }),
+    ...rest,
+  };
+}
+
+/** What was asked of the services that own messages, conversations and calls; always all of it, as the published webhook model has it. */
+export function deleteFields({ mode, options }: DeletedFact): object {
+  return {
+    delete_user: mode,
+    delete_messages: options.messages ?? '',
+    delete_conversation: options.conversations ?? '',
+    delete_calls: options.calls ?? '',
+    delete_files: options.files ?? false,
+    delete_conversation_channels: options.delete_conversation_channels ?? false,
+    hard_delete: mode === 'hard',
+    mark_messages_deleted: options.mark_messages_deleted ?? false,
+    ...(options.new_channel_owner_id === undefined ? undefined : { new_channel_owner_id: options.new_channel_owner_id }),
+    ...(options.new_call_owner_id === undefined ? undefined : { new_call_owner_id: options.new_call_owner_id }),
+  };
+}

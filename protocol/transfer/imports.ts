@@ -1,0 +1,114 @@
+/** Reads requests for imports, says what their files are called, and writes imports down. The same in both chat dialects. Pure; throws RosterError `input`. */
+import Type, { type TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { fieldErrors, type RosterError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { ImportTask } from '../log/documents.ts';
+import { timeIn } from '../users/answers.ts';
+import type { Dialect } from '../users/decode.ts';
+import { type Rendered, timeOf } from '../users/render.ts';
+import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+
+/** Letters of a file name that are kept in the path of an upload. */
+const FILE_CHARS_MAX = 100;
+
+export const ImportUrlBody = Type.Object({ filename: Type.Optional(Type.String({ maxLength: 255 })) });
+
+export const ImportBody = Type.Object({
+  path: Type.String({ maxLength: 255 }),
+  mode: Type.Optional(Type.Union([Type.Literal('insert'), Type.Literal('upsert')])),
+  merge_custom: Type.Optional(Type.Boolean()),
+});
+
+export const ImportsQuery = Type.Object({ limit: Type.Optional(Type.Integer()), offset: Type.Optional(Type.Integer()) });
+
+const importUrlCheck = Compile(ImportUrlBody);
+const importCheck = Compile(ImportBody);
+
+/** `POST /import_urls`: the name the file is to have, made of letters that are harmless in a path and on a disk. */
+export function decodeImportUrl(body: unknown): string {
+  const { filename = '' } = checked(importUrlCheck, presentFields(bodyObject(body)));
+  const name = filename
+    .split(/[/\\]/)
+    .at(-1)
+    ?.replaceAll(/[^\w.-]/g, '_')
+    .replace(/^[.-]+/, '')
+    .slice(-FILE_CHARS_MAX);
+  return name === undefined || !/^\w/.test(name) ? 'users.jsonl' : name;
+}
+
+export type ImportRequest = Pick<ImportTask, 'path' | 'mode' | 'merge_custom'>;
+
+/** `POST /imports`. Without `mode` it is an upsert. */
+export function decodeImport(body: unknown): ImportRequest {
+  const { path, mode = 'upsert', merge_custom } = checked(importCheck, presentFields(bodyObject(body)));
+  if (!isUploadPath(path)) throw neverUploaded();
+  return { path, mode, ...(merge_custom === undefined ? undefined : { merge_custom }) };
+}
+
+/** The refusal of a path under which there is no whole upload. */
+export function neverUploaded(): RosterError {
+  return fieldErrors('input', [
+    { path: 'path', message: 'nothing was uploaded there; ask for a URL, upload the file, then import its path' },
+  ]);
+}
+
+/** Which imports to list, the newest first. Both as texts of a query. */
+export function decodeImportsQuery(limit: string | undefined, offset: string | undefined): { limit: number; offset: number } {
+  return {
+    limit: wholeNumber('limit', limit, 1, LIMITS.queryLimitMax) ?? LIMITS.queryLimitDefault,
+    offset: wholeNumber('offset', offset, 0, LIMITS.queryOffsetMax) ?? 0,
+  };
+}
+
+/** Empty and 0 are what Go sends for "not given". */
+function wholeNumber(path: string, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined || text === '' || text === '0') return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw fieldErrors('input', [{ path, message: `must be a whole number from ${min} to ${max}` }]);
+}
+
+/** What the daemon calls an upload: a random id and a file name. No other text is ever used as one. */
+export function uploadPath(id: string, fileName: string): string {
+  return `${id}/${fileName}`;
+}
+
+const UPLOAD_PATH = new RegExp(`^[0-9a-f-]{36}/\\w[\\w.-]{0,${FILE_CHARS_MAX - 1}}$`);
+
+export function isUploadPath(path: string): boolean {
+  return UPLOAD_PATH.test(path);
+}
+
+/** States in which an import has ended. */
+export function isImportOver({ state }: Pick<ImportTask, 'state'>): boolean {
+  return state === 'completed' || state === 'analyze_failed' || state === 'import_failed';
+}
+
+/** The shape of an import in an answer. */
+export function importIn(dialect: Dialect): TSchema {
+  const time = timeIn(dialect);
+  return Type.Object({
+    id: Type.String(),
+    path: Type.String(),
+    mode: Type.String(),
+    merge_custom: Type.Optional(Type.Boolean()),
+    state: Type.String(),
+    history: Type.Array(Type.Object({ prev_state: Type.String(), next_state: Type.String(), created_at: time })),
+    size: Type.Optional(Type.Integer()),
+    result: Type.Optional(Type.Object({}, { additionalProperties: true })),
+    created_at: time,
+    updated_at: time,
+  });
+}
+
+/** An import, with its times as the dialect writes them. */
+export function renderImport({ history, created_at, updated_at, ...task }: ImportTask, dialect: Dialect): Rendered {
+  const time = timeOf(dialect);
+  return {
+    ...task,
+    history: history.map((step) => ({ ...step, created_at: time(step.created_at) })),
+    created_at: time(created_at),
+    updated_at: time(updated_at),
+  };
+}

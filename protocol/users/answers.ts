@@ -1,0 +1,135 @@
+/**
+ * Shapes of what the endpoints answer, for the API description and for the tests that check every answer. A schema
+ * with a title is written down once in the description, under that name, so no two different ones may share a title.
+ */
+import Type, { type TSchema } from 'typebox';
+import type { Dialect } from './decode.ts';
+
+const { Array: List, Boolean: Bool, Integer, Object: Obj, Optional, String: Text, Unknown } = Type;
+
+/** v1: RFC 3339. v2: integer nanoseconds. */
+export function timeIn(dialect: Dialect): TSchema {
+  return dialect === 'v1' ? Text({ format: 'date-time' }) : Integer({ format: 'int64', description: 'nanoseconds since 1970' });
+}
+
+const Toggle = Obj({ enabled: Bool() });
+const AnyObject = Obj({}, { additionalProperties: true });
+
+export function deviceIn(dialect: Dialect): TSchema {
+  return Obj(
+    {
+      id: Text(),
+      push_provider: Text(),
+      push_provider_name: Optional(Text()),
+      user_id: Text(),
+      hardware_id: Optional(Text()),
+      voip: Optional(Bool()),
+      created_at: timeIn(dialect),
+    },
+    { title: `Device_${dialect}` },
+  );
+}
+
+/** Fields that a user has in both dialects. In v1 custom data stands beside them. */
+function userFields(dialect: Dialect) {
+  const time = timeIn(dialect);
+  return {
+    id: Text(),
+    role: Text(),
+    name: Optional(Text()),
+    image: Optional(Text()),
+    language: Text(),
+    teams: List(Text()),
+    teams_role: Optional(Type.Record(Text(), Text())),
+    banned: Bool(),
+    shadow_banned: Bool(),
+    ban_expires: Optional(time),
+    online: Bool(),
+    invisible: Bool(),
+    blocked_user_ids: List(Text()),
+    privacy_settings: Optional(
+      Obj({ typing_indicators: Optional(Toggle), read_receipts: Optional(Toggle), delivery_receipts: Optional(Toggle) }),
+    ),
+    bypass_moderation: Optional(Bool()),
+    created_at: time,
+    updated_at: time,
+    last_active: Optional(time),
+    deactivated_at: Optional(time),
+    deleted_at: Optional(time),
+    revoke_tokens_issued_before: Optional(time),
+  };
+}
+
+/** A user as most endpoints show it. */
+export function userIn(dialect: Dialect): TSchema {
+  const fields = userFields(dialect);
+  return dialect === 'v1'
+    ? Obj({ ...fields, devices: List(deviceIn(dialect)), mutes: List(AnyObject) }, { additionalProperties: true, title: 'User_v1' })
+    : Obj({ ...fields, custom: AnyObject }, { title: 'User_v2' });
+}
+
+/** A user with devices, mutes and counters, as upsert, partial update and query show it in v2; v1 makes no difference. */
+export function fullUserIn(dialect: Dialect): TSchema {
+  if (dialect === 'v1') return userIn(dialect);
+  return Obj(
+    {
+      ...userFields(dialect),
+      custom: AnyObject,
+      devices: List(deviceIn(dialect)),
+      mutes: List(muteIn(dialect)),
+      channel_mutes: List(Unknown()),
+      total_unread_count: Integer(),
+      unread_count: Integer(),
+      unread_channels: Integer(),
+      unread_threads: Integer(),
+    },
+    { title: 'FullUser_v2' },
+  );
+}
+
+export function muteIn(dialect: Dialect): TSchema {
+  const time = timeIn(dialect);
+  return Obj(
+    { user: userIn(dialect), target: userIn(dialect), created_at: time, updated_at: time, expires: Optional(time) },
+    { title: `Mute_${dialect}` },
+  );
+}
+
+/** The answer of what has nothing to say. */
+export const Nothing = Obj({});
+
+/** The answer of an endpoint that starts a task. */
+export const TaskStarted = Obj({ task_id: Text() });
+
+const Duration = Text({ pattern: '^\\d+\\.\\d\\dms$' });
+
+/** A refusal in both chat dialects. */
+export const ChatErrorAnswer = Obj(
+  {
+    code: Integer(),
+    message: Text({ description: '<Operation> failed with error: "<reason>"' }),
+    StatusCode: Integer(),
+    duration: Duration,
+    more_info: Text(),
+    details: List(Integer()),
+    exception_fields: Optional(Type.Record(Text(), Text(), { description: 'what is wrong with each field that is wrong' })),
+    errors: Optional(List(Obj({ path: Text(), code: Integer(), message: Text() }))),
+  },
+  { title: 'ChatError' },
+);
+
+/** A refusal in the feeds dialect. */
+export const FeedsErrorAnswer = Obj(
+  {
+    code: Integer(),
+    detail: Text(),
+    duration: Duration,
+    exception: Text({ minLength: 1 }),
+    status_code: Integer(),
+    exception_fields: Optional(Type.Record(Text(), List(Text()))),
+  },
+  { title: 'FeedsError' },
+);
+
+/** `duration`, which every answer has that has no form of its own. */
+export const AnswerDuration = Duration;

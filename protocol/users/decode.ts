@@ -1,0 +1,228 @@
+/**
+ * Reads one user as a caller sends it, in either chat dialect, into the one form
+ * that the rules work on: custom data nested, reserved keys gone, nothing undefined. Pure.
+ *
+ * This is the hot path of every bulk job: a user that is fine costs one compiled
+ * check and one walk over its keys. Only a user that is not fine is looked at field by field.
+ */
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { FieldError } from '../base/errors.ts';
+import { clip, explain, fieldPath, itemPath, typeName } from '../base/explain.ts';
+import { isForbiddenName, isUserId, userIdProblem } from '../base/ids.ts';
+import { isObject, type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Actor } from '../log/command.ts';
+import { dataProblem } from './size.ts';
+import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequestFields } from './user.ts';
+
+/** `v1`: custom data at the top level of the user. `v2`: custom data under `custom`, and unknown top-level keys as well. */
+export type Dialect = 'v1' | 'v2';
+
+/** A longer language tag than any that is registered. */
+const LANGUAGE_CHARS_MAX = 35;
+
+/** Problems with custom data that one answer lists. */
+const PROBLEMS_MAX = 1_000;
+
+/** A user as it is sent. The id is checked apart, since it may also be the key of the map. */
+const UserRequest = Type.Object(UserRequestFields);
+type UserRequest = Static<typeof UserRequest>;
+const userCheck = Compile(UserRequest);
+
+/** The same, field by field: the errors of one field are then never cut off by those of another. */
+const FIELD_CHECKS = Object.entries(UserRequestFields).map(([field, schema]) => [field, Compile(schema)] as const);
+
+export interface UserPlace {
+  /** What errors call it, such as `users[ann]`. */
+  readonly path: string;
+  /** Key of the map it stands under; undefined in a list. */
+  readonly key: string | undefined;
+  readonly dialect: Dialect;
+  readonly caller: Actor['kind'];
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return isObject(value);
+}
+
+/** The user, or undefined when something is wrong with it; everything wrong is added to `problems`. */
+export function decodeUser(sent: unknown, place: UserPlace, problems: FieldError[]): UserInput | undefined {
+  const { path } = place;
+  if (!isJsonObject(sent)) {
+    problems.push({ path, message: `must be object, got ${typeName(sent)}` });
+    return undefined;
+  }
+  const before = problems.length;
+  const id = idOf(sent, place, problems);
+  const request = userCheck.Check(sent) ? sent : mended(sent, path, problems);
+  if (request === undefined) return undefined;
+  const custom = customOf(request, place, problems);
+  checkOperationalFields(request, path, problems);
+  if (id === undefined || problems.length > before) return undefined;
+  const input = inputOf(id, request, custom);
+  const tooBig = dataProblem(input, place.caller);
+  if (tooBig === undefined) return input;
+  problems.push({ path, message: tooBig });
+  return undefined;
+}
+
+/** The id in the user and its key in the map must agree; either may be left out where the other is there. */
+function idOf(sent: JsonObject, { path, key }: UserPlace, problems: FieldError[]): string | undefined {
+  const own = sent.id === null || sent.id === '' ? undefined : sent.id;
+  const id = own ?? key ?? '';
+  if (typeof id !== 'string' || !isUserId(id)) {
+    problems.push({ path: fieldPath(path, 'id'), message: userIdProblem(id) ?? 'is not a user id' });
+    return undefined;
+  }
+  if (key === undefined || key === id) return id;
+  problems.push({ path: fieldPath(path, 'id'), message: `must agree with its key "${clip(key)}", got "${clip(id)}"` });
+  return undefined;
+}
+
+/** PHP writes an empty map as `[]`. Everything else that the check refused is explained. */
+function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonObject & UserRequest) | undefined {
+  const copy = { ...sent };
+  for (const field of ['custom', 'teams_role', 'privacy_settings']) {
+    if (isEmptyList(copy[field])) copy[field] = {};
+  }
+  if (userCheck.Check(copy)) return copy;
+  for (const [field, check] of FIELD_CHECKS) {
+    if (Object.hasOwn(copy, field) && !check.Check(copy[field])) problems.push(...explain(check, copy[field], fieldPath(path, field)));
+  }
+  return undefined;
+}
+
+export function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** Custom data from every place a dialect allows. Where a key is in several, the nested one counts. */
+function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, problems: FieldError[]): JsonObject {
+  let custom: JsonObject | undefined;
+  for (const key in sent) {
+    if (KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key)) continue;
+    const value = sent[key];
+    if (value === undefined || (key === 'extra_data' && dialect === 'v1' && isJsonObject(value))) continue;
+    if (!isPlain(key, value, path, problems)) continue;
+    custom ??= {};
+    custom[key] = value;
+  }
+  if (dialect === 'v1') custom = flattened(sent.extra_data, fieldPath(path, 'extra_data'), custom, problems);
+  const nested = sent.custom;
+  if (nested === undefined || nested === null) return custom ?? {};
+  const nestedPath = fieldPath(path, 'custom');
+  if (dialect === 'v1') return flattened(nested, nestedPath, custom, problems) ?? {};
+  for (const key in nested) {
+    const value = nested[key];
+    if (value === undefined || !isPlain(key, value, nestedPath, problems)) continue;
+    if (custom !== undefined) custom[key] = value;
+  }
+  // A user without stray top-level keys keeps the very object that was parsed.
+  return custom ?? nested;
+}
+
+/** v1 has one level: what is nested moves up, and a key that is a field of the user is not custom data there. */
+function flattened(nested: Json | undefined, path: string, into: JsonObject | undefined, problems: FieldError[]): JsonObject | undefined {
+  if (!isJsonObject(nested)) return into;
+  const custom = into ?? {};
+  for (const key in nested) {
+    const value = nested[key];
+    if (value === undefined || KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key)) continue;
+    if (isPlain(key, value, path, problems)) custom[key] = value;
+  }
+  return custom;
+}
+
+function isPlain(key: string, value: Json, path: string, problems: FieldError[]): boolean {
+  if (typeof value === 'string' && !isForbiddenName(key)) return true;
+  const problem = isForbiddenName(key) ? { path: '', message: `"${key}" is a reserved name` } : jsonProblem(value, 2);
+  if (problem === undefined) return true;
+  // A hostile body can hold a hundred thousand bad keys; the answer need not repeat them all.
+  if (problems.length < PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
+  return false;
+}
+
+/**
+ * What keeps a value of custom data from being stored: a name that reaches an object's prototype, more nesting than
+ * allowed (`depth` is where the value itself is; custom data is at 1), or a number that JSON could not write again.
+ */
+export function jsonProblem(value: Json, depth: number): FieldError | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path: '', message: 'is too big a number' };
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth > LIMITS.customDepth) return { path: '', message: `must not be nested deeper than ${LIMITS.customDepth} levels` };
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const found = jsonProblem(item, depth + 1);
+      if (found !== undefined) return { path: `[${index}]${found.path}`, message: found.message };
+    }
+    return undefined;
+  }
+  for (const key in value) {
+    if (isForbiddenName(key)) return { path: `.${clip(key)}`, message: `"${key}" is a reserved name` };
+    const item = value[key];
+    const found = item === undefined ? undefined : jsonProblem(item, depth + 1);
+    if (found !== undefined) return { path: `.${clip(key)}${found.path}`, message: found.message };
+  }
+  return undefined;
+}
+
+/** Limits of the fields that are not counted in the size of the user's data: of an upsert, and of a patch's `set`. Types are not its business. */
+export function checkOperationalFields(sent: JsonObject, path: string, problems: FieldError[]): void {
+  const { language, role, teams, teams_role } = sent;
+  if (typeof language === 'string' && language.length > LANGUAGE_CHARS_MAX) {
+    problems.push({ path: fieldPath(path, 'language'), message: `must not be longer than ${LANGUAGE_CHARS_MAX} characters` });
+  }
+  if (typeof role === 'string' && role.length > LIMITS.roleChars) {
+    problems.push({ path: fieldPath(path, 'role'), message: `must not be longer than ${LIMITS.roleChars} characters` });
+  }
+  if (Array.isArray(teams) && teams.length > LIMITS.teamsPerUser) {
+    problems.push({ path: fieldPath(path, 'teams'), message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
+  }
+  if (isJsonObject(teams_role)) checkTeamsRole(teams_role, fieldPath(path, 'teams_role'), problems);
+}
+
+function checkTeamsRole(teamsRole: JsonObject, path: string, problems: FieldError[]): void {
+  const entries = Object.entries(teamsRole);
+  if (entries.length > LIMITS.teamsPerUser) {
+    problems.push({ path, message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
+    return;
+  }
+  for (const [team, role] of entries) {
+    const at = itemPath(path, team);
+    if (isForbiddenName(team)) problems.push({ path: at, message: `"${team}" is a reserved name` });
+    else if (utf8Bytes(team) > LIMITS.teamBytes) problems.push({ path: at, message: `must not be longer than ${LIMITS.teamBytes} bytes` });
+    // The schema's pattern for keys does not match those with a line break, so their values are not checked by it.
+    else if (typeof role !== 'string') problems.push({ path: at, message: `must be string, got ${typeName(role)}` });
+    else if (role === '' || role.length > LIMITS.roleChars) {
+      problems.push({ path: at, message: `must have 1 to ${LIMITS.roleChars} characters` });
+    }
+  }
+}
+
+/** Keys in one fixed order and only those that are there, so that all users share few shapes. An empty text is absent. */
+function inputOf(id: string, sent: UserRequest, custom: JsonObject): UserInput {
+  const input: Writable<UserInput> = { id, custom };
+  const { name, image, role, teams, teams_role, language, invisible, privacy_settings } = sent;
+  if (name) input.name = name;
+  if (image) input.image = image;
+  if (role) input.role = role;
+  if (teams) input.teams = teams;
+  if (teams_role) input.teams_role = teams_role;
+  if (language) input.language = language;
+  if (typeof invisible === 'boolean') input.invisible = invisible;
+  if (privacy_settings) input.privacy_settings = knownPrivacy(privacy_settings);
+  return input;
+}
+
+/** Only the settings that exist are kept, so that nothing of any size hides in the record. */
+function knownPrivacy(sent: PrivacySettings): PrivacySettings {
+  const known: PrivacySettings = {};
+  for (const name of ['typing_indicators', 'read_receipts', 'delivery_receipts'] as const) {
+    const toggle = sent[name];
+    if (toggle !== undefined) known[name] = { enabled: toggle.enabled };
+  }
+  return known;
+}

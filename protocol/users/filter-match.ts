@@ -1,0 +1,194 @@
+/**
+ * Turns a filter into a function over users. It is built once and run over a
+ * million of them, so everything that depends on the filter alone is done before. Pure.
+ */
+
+import { isObject, type Json, jsonEquals } from '../base/json.ts';
+import type { Comparison, FieldRef, Filter, Test } from './filter.ts';
+import { foldText, hasWordPrefix, wordsOf } from './names.ts';
+import { appBan, type StoredUser } from './user.ts';
+
+/** Whether a user matches; `online` says whether it has a visible live connection. */
+export type Predicate = (user: StoredUser, online: boolean) => boolean;
+
+export function compileFilter(filter: Filter): Predicate {
+  switch (filter.kind) {
+    case 'and': {
+      const parts = filter.parts.map(compileFilter);
+      return (user, online) => {
+        for (const part of parts) if (!part(user, online)) return false;
+        return true;
+      };
+    }
+    case 'or': {
+      const parts = filter.parts.map(compileFilter);
+      return (user, online) => {
+        for (const part of parts) if (part(user, online)) return true;
+        return false;
+      };
+    }
+    case 'not': {
+      const part = compileFilter(filter.part);
+      return (user, online) => !part(user, online);
+    }
+    case 'test':
+      return filter.field.kind === 'teams' ? compileTeams(filter.test) : compileValue(filter.field, filter.test);
+  }
+}
+
+/** `$eq: null` is "no team"; `$eq` and `$in` with a team mean "holds it". A list is to be equal as a whole. */
+function compileTeams(test: Test): Predicate {
+  switch (test.op) {
+    case '$eq': {
+      const { value } = test;
+      if (value === null) return ({ teams }) => teams.length === 0;
+      return Array.isArray(value) ? ({ teams }) => jsonEquals(teams, value) : holdsTeam(value);
+    }
+    case '$in': {
+      const wanted = new Set<unknown>(test.values);
+      const orNone = wanted.has(null);
+      const lists = test.values.filter((value) => Array.isArray(value));
+      return ({ teams }) => {
+        if (teams.length === 0 && orNone) return true;
+        for (const team of teams) if (wanted.has(team)) return true;
+        return lists.length > 0 && lists.some((list) => jsonEquals(teams, list));
+      };
+    }
+    case '$contains':
+      return holdsTeam(test.value);
+    case '$exists':
+      return ({ teams }) => teams.length > 0 === test.value;
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+    case '$autocomplete':
+    case '$q':
+      throw new Error(`the parser lets no ${test.op} on teams through`);
+  }
+}
+
+function holdsTeam(wanted: Json): Predicate {
+  return ({ teams }) => {
+    for (const team of teams) if (team === wanted) return true;
+    return false;
+  };
+}
+
+function hasBan(user: StoredUser, isShadow: boolean): boolean {
+  const ban = appBan(user);
+  return ban !== undefined && (ban.shadow === true) === isShadow;
+}
+
+/** Reads a field; undefined when it is absent. */
+export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: StoredUser, online: boolean) => Json | undefined {
+  switch (field.kind) {
+    case 'string':
+    case 'time': {
+      const { name } = field;
+      return (user) => user[name];
+    }
+    case 'boolean':
+      if (field.name === 'online') return (_, online) => online;
+      if (field.name === 'invisible') return (user) => user.invisible ?? false;
+      // A ban for the whole application: seen by all, or by servers only.
+      return field.name === 'banned' ? (user) => hasBan(user, false) : (user) => hasBan(user, true);
+    case 'custom': {
+      const { path } = field;
+      const [only] = path;
+      if (path.length === 1 && only !== undefined) {
+        // Only a name that every object inherits could be read where it is not stored.
+        return only in Object.prototype
+          ? ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined)
+          : ({ custom }) => custom[only];
+      }
+      if (path.some((key) => key in Object.prototype)) {
+        return ({ custom }) => {
+          let value: Json | undefined = custom;
+          for (const key of path) value = value !== undefined && isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+          return value;
+        };
+      }
+      return ({ custom }) => {
+        let value: Json | undefined = custom;
+        for (let i = 0; i < path.length; i++) {
+          if (value === undefined || !isObject(value)) return undefined;
+          value = value[path[i] ?? ''];
+        }
+        return value;
+      };
+    }
+  }
+}
+
+function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test): Predicate {
+  const read = reader(field);
+  switch (test.op) {
+    case '$eq': {
+      const { value } = test;
+      if (value === null) return (user, online) => (read(user, online) ?? null) === null;
+      if (typeof value !== 'object') return (user, online) => read(user, online) === value;
+      return (user, online) => jsonEquals(read(user, online), value);
+    }
+    case '$in': {
+      const scalars = new Set<unknown>(test.values.filter((value) => typeof value !== 'object' || value === null));
+      const objects = test.values.filter((value) => typeof value === 'object' && value !== null);
+      return (user, online) => {
+        const value = read(user, online) ?? null;
+        return scalars.has(value) || (objects.length > 0 && objects.some((wanted) => jsonEquals(wanted, value)));
+      };
+    }
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+      return compileComparison(read, test.op, test.value);
+    case '$exists':
+      return (user, online) => (read(user, online) !== undefined) === test.value;
+    case '$contains': {
+      const { value: wanted } = test;
+      return (user, online) => {
+        const value = read(user, online);
+        return Array.isArray(value) && value.some((item) => jsonEquals(item, wanted));
+      };
+    }
+    case '$autocomplete':
+    case '$q':
+      return compileText(read, test.op, test.text);
+  }
+}
+
+function compileComparison(read: ReturnType<typeof reader>, op: Comparison, wanted: string | number): Predicate {
+  const compare = (holds: (value: string | number) => boolean): Predicate => {
+    return (user, online) => {
+      const value = read(user, online);
+      return (typeof value === 'string' || typeof value === 'number') && typeof value === typeof wanted && holds(value);
+    };
+  };
+  switch (op) {
+    case '$gt':
+      return compare((value) => value > wanted);
+    case '$gte':
+      return compare((value) => value >= wanted);
+    case '$lt':
+      return compare((value) => value < wanted);
+    case '$lte':
+      return compare((value) => value <= wanted);
+  }
+}
+
+/**
+ * Prefix of any word, without regard to case and accents; the begin of an id is the begin of a word, too. `$q` asks for all words
+ * of the text, in any order; a text without a letter or digit is looked for as it is.
+ */
+function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
+  const folded = foldText(text).trim();
+  const apart = op === '$q' ? wordsOf(folded) : [];
+  const words = apart.length > 0 ? apart : [folded];
+  return (user, online) => {
+    const value = read(user, online);
+    if (typeof value !== 'string') return false;
+    for (const word of words) if (!hasWordPrefix(value, word)) return false;
+    return true;
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * Reads requests for guests and for events of the application's own. Pure; throws RosterError.
+ * What is random is made by the caller.
+ */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type FieldError, fieldErrors } from '../base/errors.ts';
+import { fieldPath } from '../base/explain.ts';
+import { isForbiddenName } from '../base/ids.ts';
+import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Actor, CustomEventCommand, GuestCommand } from '../log/command.ts';
+import { type Dialect, decodeUser, isEmptyList, isJsonObject, jsonProblem } from './decode.ts';
+import { pathId } from './lifecycle.ts';
+import { bodyObject, checked } from './upsert.ts';
+import { UserRequestFields } from './user.ts';
+
+/** The guest as any user is sent; without an id it gets one. */
+export const GuestBody = Type.Object({
+  user: Type.Object({ id: Type.Optional(Type.Union([Type.String(), Type.Null()])), ...UserRequestFields }),
+});
+
+export const CustomEventBody = Type.Object({
+  event: Type.Object({
+    type: Type.String(),
+    custom: Type.Optional(Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()])),
+  }),
+});
+
+/** The user is looked at field by field, by what reads every user; here only whether there is one. */
+const guestCheck = Compile(Type.Object({ user: Type.Object({}) }));
+const eventBodyCheck = Compile(Type.Object({ event: Type.Object({}) }));
+const eventCheck = Compile(CustomEventBody.properties.event);
+
+/** Keys of an event that the daemon sets; a caller that sends them (every Go client sends `created_at`) means nothing by it. */
+const EVENT_FIELDS: ReadonlySet<string> = new Set(['type', 'custom', 'created_at', 'received_at']);
+
+/**
+ * `POST /guest`. A server's guest has the id it names, as long as that is free. Everyone else's has one that begins with
+ * `prefix`, which holds a random part, so that nobody can take or guess another's.
+ */
+export function decodeGuest(dialect: Dialect, body: unknown, actor: Actor['kind'], prefix: string): GuestCommand {
+  const { user: sent } = checked(guestCheck, withoutLists(bodyObject(body), 'user'));
+  const problems: FieldError[] = [];
+  const asked = isJsonObject(sent) ? sent.id : undefined;
+  const isNameless = asked === undefined || asked === null || asked === '';
+  const input = decodeUser(sent, { path: 'user', key: isNameless ? prefix : undefined, dialect, caller: actor }, problems);
+  if (input === undefined) throw fieldErrors('input', problems);
+  if (actor === 'user') checkClientFields(input.teams ?? [], input.teams_role ?? {});
+  if (isNameless) return { kind: 'guest', input };
+  const prefixed = `${prefix}-${input.id}`;
+  const isTooLong = prefixed.length > LIMITS.idChars;
+  if (actor === 'server') return { kind: 'guest', input, ...(isTooLong ? undefined : { fallbackId: prefixed }) };
+  if (!isTooLong) return { kind: 'guest', input: { ...input, id: prefixed } };
+  const message = `must not be longer than ${LIMITS.idChars - prefix.length - 1} characters: it is prefixed`;
+  throw fieldErrors('input', [{ path: 'user.id', message }]);
+}
+
+/** Teams decide what a user can see: only a server gives them. */
+function checkClientFields(teams: readonly string[], teamsRole: Readonly<Record<string, string>>): void {
+  const problems: FieldError[] = [];
+  if (teams.length > 0) problems.push({ path: 'user.teams', message: 'may be set by a server only' });
+  if (Object.keys(teamsRole).length > 0) problems.push({ path: 'user.teams_role', message: 'may be set by a server only' });
+  if (problems.length > 0) throw fieldErrors('not_allowed', problems);
+}
+
+/**
+ * `POST /users/{id}/event`. v1 has the data beside `type`, v2 under `custom`; both places are read in both dialects, and
+ * where a key is in both, the nested one counts.
+ */
+export function decodeCustomEvent(id: string, body: unknown): CustomEventCommand {
+  const { event: sent } = checked(eventBodyCheck, withoutLists(bodyObject(body), 'event'));
+  const event = withoutLists(bodyObject(sent), 'custom');
+  const { type, custom: nested } = checked(eventCheck, event, 'event');
+  const problems: FieldError[] = [];
+  const wrongType = eventTypeProblem(type);
+  if (wrongType !== undefined) problems.push({ path: 'event.type', message: wrongType });
+  const beside = Object.entries(event).filter(([key]) => !EVENT_FIELDS.has(key));
+  const entries = [...beside, ...(isJsonObject(nested) ? Object.entries(nested) : [])];
+  for (const [key, value] of entries) problems.push(...dataProblems(key, value));
+  const custom: JsonObject = problems.length > 0 ? {} : Object.fromEntries(entries);
+  const bytes = utf8Bytes(JSON.stringify(custom));
+  if (bytes > LIMITS.eventBytes)
+    problems.push({ path: 'event', message: `has ${bytes} bytes of data; at most ${LIMITS.eventBytes} are allowed` });
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  return { kind: 'custom-event', id: pathId(id), type, custom };
+}
+
+/** Every type of rosterd's own has a dot, and so none of the application's may. */
+function eventTypeProblem(type: string): string | undefined {
+  if (type.trim() === '') return 'must not be empty';
+  if (type.length > LIMITS.eventTypeChars) return `must not be longer than ${LIMITS.eventTypeChars} characters`;
+  if (type.includes('.')) return 'must not contain a "."';
+  if (isForbiddenName(type)) return `"${type}" is a reserved name`;
+  return undefined;
+}
+
+function dataProblems(key: string, value: Json): FieldError[] {
+  const path = fieldPath('event', key);
+  if (isForbiddenName(key)) return [{ path, message: `"${key}" is a reserved name` }];
+  const problem = jsonProblem(value, 2);
+  return problem === undefined ? [] : [{ path: `${path}${problem.path}`, message: problem.message }];
+}
+
+/** PHP writes an empty map as `[]`. */
+function withoutLists(body: JsonObject, field: string): JsonObject {
+  return isEmptyList(body[field]) ? { ...body, [field]: {} } : body;
+}

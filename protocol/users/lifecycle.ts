@@ -1,0 +1,144 @@
+/**
+ * Reads requests that delete, restore, deactivate and reactivate users, one at once or
+ * up to 100 as a task. The same bodies in both dialects. Pure; throws RosterError `input`.
+ */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type FieldError, fieldErrors } from '../base/errors.ts';
+import { itemPath } from '../base/explain.ts';
+import { userIdProblem } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from '../log/command.ts';
+import { IfRev, readIfRev } from './conditions.ts';
+import { isEmptyList } from './decode.ts';
+import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
+import { dataProblem } from './size.ts';
+import { bodyObject, checked, presentFields } from './upsert.ts';
+
+const UserIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.batchUsers });
+
+/** Keys that are not named are dropped by `Clean`, so that an event carries only options that exist. */
+const CLOSED = { additionalProperties: false } as const;
+
+const Conditional = { if_rev: Type.Optional(IfRev) };
+
+export const DeleteUsersBody = Type.Object(
+  { user_ids: UserIds, user: Type.Optional(DeleteMode), ...DeleteOptions.properties, ...Conditional },
+  CLOSED,
+);
+
+export const DeactivateUsersBody = Type.Object({ user_ids: UserIds, ...DeactivateOptions.properties, ...Conditional }, CLOSED);
+
+export const DeactivateUserBody = Type.Object(DeactivateOptions.properties, CLOSED);
+
+export const ReactivateUserBody = Type.Object({ ...DeactivateOptions.properties, name: Type.Optional(Type.String()) }, CLOSED);
+
+export const RestoreUsersBody = Type.Object({ user_ids: UserIds }, CLOSED);
+
+const deleteUsersCheck = Compile(DeleteUsersBody);
+const deactivateUsersCheck = Compile(DeactivateUsersBody);
+const deactivateUserCheck = Compile(DeactivateUserBody);
+const reactivateUserCheck = Compile(ReactivateUserBody);
+const restoreUsersCheck = Compile(RestoreUsersBody);
+
+/** The parameters of a query string. */
+export type QueryFields = Readonly<Record<string, string | undefined>>;
+
+/** `POST /users/delete`. Without `user` the delete is soft. */
+export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
+  const { user_ids, user = 'soft', if_rev, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
+  checkNamedUsers(options);
+  return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task };
+}
+
+/** `DELETE /users/{id}`, v1 only: everything is in the query. */
+export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand {
+  const messages = queryFlag(query, 'mark_messages_deleted');
+  const channels = queryFlag(query, 'delete_conversation_channels');
+  const options: DeleteOptions = {
+    ...(messages === undefined ? undefined : { mark_messages_deleted: messages }),
+    ...(channels === undefined ? undefined : { delete_conversation_channels: channels }),
+  };
+  return { kind: 'delete', ids: [pathId(id)], mode: queryFlag(query, 'hard_delete') === true ? 'hard' : 'soft', options };
+}
+
+export function decodeDeactivateUsers(body: unknown, task: string): DeactivateCommand {
+  const { user_ids, if_rev, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  checkNamedUsers(options);
+  return { kind: 'deactivate', ...conditional(user_ids, if_rev), options, task };
+}
+
+export function decodeDeactivateUser(id: string, body: unknown): DeactivateCommand {
+  const options = checked(deactivateUserCheck, cleaned(deactivateUserCheck, body));
+  checkNamedUsers(options);
+  return { kind: 'deactivate', ids: [pathId(id)], options };
+}
+
+export function decodeReactivateUsers(body: unknown, task: string): ReactivateCommand {
+  const { user_ids, if_rev, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  checkNamedUsers(options);
+  return { kind: 'reactivate', ...conditional(user_ids, if_rev), options, task };
+}
+
+export function decodeReactivateUser(id: string, body: unknown): ReactivateCommand {
+  const { name, ...options } = checked(reactivateUserCheck, cleaned(reactivateUserCheck, body));
+  checkNamedUsers(options);
+  const tooBig = name === undefined ? undefined : dataProblem({ name, custom: {} }, 'server');
+  if (tooBig !== undefined) throw fieldErrors('input', [{ path: 'name', message: tooBig }]);
+  return { kind: 'reactivate', ids: [pathId(id)], options, ...(name === undefined ? undefined : { name }) };
+}
+
+export function decodeRestoreUsers(body: unknown): RestoreCommand {
+  const { user_ids } = checked(restoreUsersCheck, cleaned(restoreUsersCheck, body));
+  return { kind: 'restore', ids: userIds(user_ids) };
+}
+
+/** The id in a path, checked. `+` is how getstream-go writes a space there, and wrong in an id either way. */
+export function pathId(id: string): string {
+  const problem = userIdProblem(id);
+  if (problem !== undefined) throw fieldErrors('input', [{ path: 'user_id', message: problem }]);
+  return id;
+}
+
+/** A switch in a query string: Go writes `true` or nothing, PHP `1` and `0`. Undefined when it is not there. */
+export function queryFlag(query: QueryFields, name: string): boolean | undefined {
+  const text = query[name]?.toLowerCase();
+  if (text === undefined || text === '') return undefined;
+  if (text === 'true' || text === '1' || text === 'yes' || text === 'on') return true;
+  if (text === 'false' || text === '0' || text === 'no' || text === 'off') return false;
+  throw fieldErrors('input', [{ path: name, message: 'must be true or false' }]);
+}
+
+function cleaned(check: { Clean(value: unknown): unknown }, body: unknown): unknown {
+  const { if_rev, ...fields } = presentFields(bodyObject(body));
+  return check.Clean(if_rev === undefined || isEmptyList(if_rev) ? fields : { ...fields, if_rev });
+}
+
+/** An id that is given twice is acted on once. */
+function userIds(ids: readonly string[]): string[] {
+  const problems: FieldError[] = [];
+  for (const [index, id] of ids.entries()) {
+    const problem = userIdProblem(id);
+    if (problem !== undefined) problems.push({ path: itemPath('user_ids', index), message: problem });
+  }
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  return [...new Set(ids)];
+}
+
+/** The users, and the revisions that they must have. */
+function conditional(user_ids: readonly string[], if_rev: unknown) {
+  const ids = userIds(user_ids);
+  const problems: FieldError[] = [];
+  const condition = readIfRev(if_rev, new Set(ids), problems);
+  if (problems.length > 0) throw fieldErrors('input', problems);
+  return { ids, ...condition };
+}
+
+/** Users that options name need not exist, since they are carried for other services; but they must be ids. */
+function checkNamedUsers(options: DeleteOptions & DeactivateOptions): void {
+  for (const path of ['created_by_id', 'new_channel_owner_id', 'new_call_owner_id'] as const) {
+    const id = options[path];
+    const problem = id === undefined ? undefined : userIdProblem(id);
+    if (problem !== undefined) throw fieldErrors('input', [{ path, message: problem }]);
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * The language of partial updates: `set` and `unset` with dotted paths. Pure:
+ * a patch is checked once and then gives a new record, sharing what it did not touch.
+ *
+ * Paths walk own properties only. A path through a value that is not an object
+ * is an error and never replaces that value.
+ */
+import { Compile } from 'typebox/compile';
+import type { FieldError } from '../base/errors.ts';
+import { isForbiddenName } from '../base/ids.ts';
+import { isObject, type Json, type JsonObject } from '../base/json.ts';
+import { parseTime } from '../base/time.ts';
+import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
+
+type Path = readonly string[];
+
+/** A place that a patch names, and what errors call it. */
+interface Touched {
+  readonly path: Path;
+  readonly label: string;
+  readonly isUnset: boolean;
+}
+
+/** A checked partial update. Steps touch different places, except that a part of a value that is set may be taken out of it afterwards. */
+export interface Patch {
+  readonly steps: readonly Step[];
+}
+
+type Step =
+  /** A field with a place of its own; undefined removes it. */
+  | { readonly kind: 'field'; readonly field: Field; readonly value: unknown }
+  | { readonly kind: 'privacy'; readonly value: PrivacySettings | undefined }
+  /** `text` is the path as it was sent. */
+  | { readonly kind: 'custom'; readonly path: Path; readonly text: string; readonly value: Json }
+  | { readonly kind: 'remove'; readonly path: Path };
+
+const FIELDS = ['name', 'image', 'role', 'teams', 'teams_role', 'language', 'invisible', 'revoke_tokens_issued_before'] as const;
+type Field = (typeof FIELDS)[number];
+
+const privacyCheck = Compile(PrivacySettingsSchema);
+
+/**
+ * Checks `set` (an object of paths and values) and `unset` (a list of paths). Read-only fields that were sent back in `set`
+ * are ignored. Gives the patch, or everything that is wrong, with paths that begin with `at`.
+ */
+export function parsePatch(set: unknown, unset: unknown, at: string): Patch | FieldError[] {
+  const problems: FieldError[] = [];
+  const steps: Step[] = [];
+  const touched: Touched[] = [];
+  const take = (text: string, isUnset: boolean, step: (path: Path) => Step | string | undefined): void => {
+    const label = `${at}.${isUnset ? 'unset' : 'set'}.${text}`;
+    const path = parsePath(text);
+    const wrong = typeof path === 'string' ? path : overlap(touched, { path, label, isUnset });
+    if (typeof path === 'string' || wrong !== undefined) {
+      problems.push({ path: label, message: wrong ?? '' });
+      return;
+    }
+    touched.push({ path, label, isUnset });
+    const made = step(path);
+    if (typeof made === 'string') problems.push({ path: label, message: made });
+    else if (made !== undefined) steps.push(made);
+  };
+
+  for (const [text, value] of setEntries(set, at, problems)) take(text, false, (path) => setStep(path, text, value));
+  for (const text of unsetPaths(unset, at, problems)) take(text, true, unsetStep);
+  return problems.length > 0 ? problems : { steps };
+}
+
+/** An empty list is how PHP writes an empty object. */
+function setEntries(set: unknown, at: string, problems: FieldError[]): [string, unknown][] {
+  if (set === undefined || set === null || (Array.isArray(set) && set.length === 0)) return [];
+  if (isObject(set)) return Object.entries(set);
+  problems.push({ path: `${at}.set`, message: 'must be an object' });
+  return [];
+}
+
+function unsetPaths(unset: unknown, at: string, problems: FieldError[]): string[] {
+  if (unset === undefined || unset === null || (isObject(unset) && Object.keys(unset).length === 0)) return [];
+  if (Array.isArray(unset) && unset.every((item) => typeof item === 'string')) return unset;
+  problems.push({ path: `${at}.unset`, message: 'must be a list of strings' });
+  return [];
+}
+
+/** The segments of a path, or what is wrong with it. `custom.a` and `a` are the same place. */
+function parsePath(text: string): Path | string {
+  const path = text.split('.');
+  for (const segment of path) {
+    if (segment === '') return 'a path must not have empty segments';
+    if (/\s/.test(segment)) return 'a key must not contain spaces';
+    if (isForbiddenName(segment)) return `"${segment}" is a reserved name`;
+  }
+  return path[0] === 'custom' && path.length > 1 && !isKnown(path[1] ?? '') ? path.slice(1) : path;
+}
+
+function isKnown(name: string): boolean {
+  return name === 'id' || name === 'custom' || name === 'privacy_settings' || isField(name) || RESERVED_FIELDS.has(name);
+}
+
+function isField(name: string): name is Field {
+  return FIELDS.some((field) => field === name);
+}
+
+/** The published sample sets `field` and unsets `field.unset` in one call: what was set is then stored without that. */
+function isTrim({ path, isUnset }: Touched, other: Touched): boolean {
+  return isUnset && !other.isUnset && path.length > other.path.length && !isKnown(other.path[0] ?? '');
+}
+
+function overlap(touched: readonly Touched[], one: Touched): string | undefined {
+  const { path } = one;
+  for (const other of touched) {
+    if (isTrim(one, other)) continue;
+    const shared = Math.min(path.length, other.path.length);
+    const isCustomAll = (one: Path, two: Path): boolean => one[0] === 'custom' && one.length === 1 && !isKnown(two[0] ?? '');
+    if (
+      path.slice(0, shared).every((segment, i) => segment === other.path[i]) ||
+      isCustomAll(path, other.path) ||
+      isCustomAll(other.path, path)
+    ) {
+      return `overlaps with ${other.label}`;
+    }
+  }
+  return undefined;
+}
+
+/** A step, the reason there is none, or undefined for what is ignored. */
+function setStep(path: Path, text: string, value: unknown): Step | string | undefined {
+  const [first = '', ...rest] = path;
+  if (first === 'id' || RESERVED_FIELDS.has(first)) return undefined;
+  if (first === 'privacy_settings') return privacyStep(rest, value);
+  if (isField(first)) {
+    if (first === 'teams_role' && rest.length > 0) return 'is set as a whole';
+    if (rest.length > 0) return `${first} has no fields`;
+    return fieldStep(first, value);
+  }
+  if (!isJson(value)) return 'must be a JSON value without reserved names';
+  if (first !== 'custom' || rest.length > 0) return { kind: 'custom', path: customPath(path), text, value };
+  const all = emptyListAsObject(value);
+  return isJsonObject(all) ? { kind: 'custom', path: [], text, value: all } : 'must be an object';
+}
+
+/** PHP writes an empty map as `[]`. */
+function emptyListAsObject<T>(value: T): T | JsonObject {
+  return Array.isArray(value) && value.length === 0 ? {} : value;
+}
+
+/** `custom` alone is all of it: the empty path. A known name below `custom` is an ordinary custom key. */
+function customPath(path: Path): Path {
+  return path[0] === 'custom' ? path.slice(1) : path;
+}
+
+function fieldStep(field: Field, value: unknown): Step | string {
+  switch (field) {
+    case 'name':
+    case 'image':
+    case 'language':
+      if (value === null || value === '') return { kind: 'field', field, value: undefined };
+      return typeof value === 'string' ? { kind: 'field', field, value } : 'must be a string';
+    case 'role':
+      return typeof value === 'string' && value !== '' ? { kind: 'field', field, value } : 'must be a string that is not empty';
+    case 'teams':
+      if (value === null) return { kind: 'field', field, value: [] };
+      return Array.isArray(value) && value.every((team) => typeof team === 'string')
+        ? { kind: 'field', field, value }
+        : 'must be a list of strings';
+    case 'teams_role': {
+      if (value === null) return { kind: 'field', field, value: undefined };
+      const roles = emptyListAsObject(value);
+      return isObject(roles) && isJson(roles) && Object.values(roles).every((role) => typeof role === 'string')
+        ? { kind: 'field', field, value: roles }
+        : 'must be an object of strings';
+    }
+    case 'invisible':
+      return typeof value === 'boolean' ? { kind: 'field', field, value } : 'must be a boolean';
+    case 'revoke_tokens_issued_before': {
+      if (value === null) return { kind: 'field', field, value: undefined };
+      const stamp = parseTime(value);
+      // Outside of this no dialect could write the stamp again.
+      return stamp !== undefined && stamp >= 0 && stamp <= Number.MAX_SAFE_INTEGER
+        ? { kind: 'field', field, value: stamp }
+        : 'must be an RFC 3339 time from 1970 to 2255, or null';
+    }
+  }
+}
+
+const PRIVACY = ['typing_indicators', 'read_receipts', 'delivery_receipts'] as const;
+
+/** Settings merge: what is not named stays. Of a whole object only the settings that exist are taken, so that nothing of any size hides in it. */
+function privacyStep(rest: Path, value: unknown): Step | string {
+  if (rest.length === 0 && value === null) return { kind: 'privacy', value: undefined };
+  const whole = rest.reduceRight<unknown>((inner, segment) => ({ [segment]: inner }), rest.length === 0 ? emptyListAsObject(value) : value);
+  const [setting] = rest;
+  if (!privacyCheck.Check(whole) || (setting !== undefined && !PRIVACY.some((name) => name === setting))) {
+    return 'must be {typing_indicators, read_receipts, delivery_receipts: {enabled: boolean}}';
+  }
+  const known: PrivacySettings = {};
+  for (const name of PRIVACY) {
+    const toggle = whole[name];
+    if (toggle !== undefined) known[name] = { enabled: toggle.enabled };
+  }
+  return { kind: 'privacy', value: known };
+}
+
+function unsetStep(path: Path): Step | string {
+  const [first = '', ...rest] = path;
+  if (first === 'id' || first === 'role' || RESERVED_FIELDS.has(first)) return `${first} cannot be removed`;
+  if (first === 'privacy_settings') return rest.length === 0 ? { kind: 'privacy', value: undefined } : 'is removed as a whole';
+  if (isField(first))
+    return rest.length === 0 ? { kind: 'field', field: first, value: first === 'teams' ? [] : undefined } : `${first} has no fields`;
+  return { kind: 'remove', path: customPath(path) };
+}
+
+/** JSON without names that would reach a prototype, at any depth. */
+function isJson(value: unknown): value is Json {
+  if (typeof value !== 'object' || value === null) return value !== undefined;
+  if (Array.isArray(value)) return value.every(isJson);
+  return Object.entries(value).every(([key, item]) => !isForbiddenName(key) && isJson(item));
+}
+
+/**
+ * The record after the patch, or what kept it from being applied: paths through a value that is not an object, named with `at`.
+ * The record itself is not changed. Size, role and teams are for the caller to check.
+ */
+export function applyPatch(user: StoredUser, patch: Patch, at: string): StoredUser | FieldError[] {
+  const problems: FieldError[] = [];
+  let next: StoredUser = user;
+  for (const step of patch.steps) {
+    switch (step.kind) {
+      case 'field':
+        next = withField(next, step.field, step.value);
+        break;
+      case 'privacy':
+        next = withField(next, 'privacy_settings', step.value === undefined ? undefined : mergedPrivacy(next.privacy_settings, step.value));
+        break;
+      case 'custom': {
+        const custom = put(next.custom, step.path, step.value);
+        if (custom !== undefined && isJsonObject(custom)) next = { ...next, custom };
+        else problems.push({ path: `${at}.set.${step.text}`, message: 'leads through a value that is not an object' });
+        break;
+      }
+      case 'remove':
+        next = { ...next, custom: removed(next.custom, step.path) };
+        break;
+    }
+  }
+  return problems.length > 0 ? problems : next;
+}
+
+function isJsonObject(value: Json): value is JsonObject {
+  return isObject(value);
+}
+
+function withField(user: StoredUser, field: Field | 'privacy_settings', value: unknown): StoredUser {
+  const { [field]: _, ...rest } = user;
+  // The type of the value was checked for this field when the patch was parsed.
+  return (value === undefined ? rest : { ...rest, [field]: value }) as StoredUser;
+}
+
+function mergedPrivacy(before: PrivacySettings | undefined, change: PrivacySettings): PrivacySettings {
+  return { ...before, ...change };
+}
+
+/** `target` with `value` at `path`; undefined when the path leads through something that is not an object. Missing objects are made. */
+function put(target: Json | undefined, path: Path, value: Json): Json | undefined {
+  const [key, ...rest] = path;
+  if (key === undefined) return value;
+  if (target !== undefined && !isObject(target)) return undefined;
+  const inner = put(target !== undefined && Object.hasOwn(target, key) ? target[key] : undefined, rest, value);
+  return inner === undefined ? undefined : { ...target, [key]: inner };
+}
+
+/** `target` without what lies at `path`; a path that leads nowhere changes nothing. */
+function removed(target: JsonObject, path: Path): JsonObject {
+  const [key, ...rest] = path;
+  if (key === undefined) return {};
+  if (!Object.hasOwn(target, key)) return target;
+  const { [key]: inner, ...others } = target;
+  if (rest.length === 0) return others;
+  return inner !== undefined && isJsonObject(inner) ? { ...target, [key]: removed(inner, rest) } : target;
+}

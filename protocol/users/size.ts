@@ -1,0 +1,35 @@
+/** The size rule: name + image + custom as compact UTF-8 JSON (US12). Pure. */
+import { utf8Bytes } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { StoredUser } from './user.ts';
+
+type UserData = Pick<StoredUser, 'name' | 'image' | 'custom'>;
+
+/** Why the data is too big for this kind of caller, or undefined when it is not. */
+export function dataProblem(user: UserData, caller: 'server' | 'user'): string | undefined {
+  const limit = caller === 'server' ? LIMITS.serverUserBytes : LIMITS.clientUserBytes;
+  if (roughDataBytes(user) <= limit) return undefined;
+  const bytes = utf8Bytes(JSON.stringify({ name: user.name, image: user.image, custom: user.custom }));
+  return bytes <= limit ? undefined : `user data is ${bytes} bytes; at most ${limit} are allowed for a ${caller} caller`;
+}
+
+const KEYS_BYTES = '{"name":,"image":,"custom":}'.length;
+
+/** Never less than the true size of the data as JSON, for plain text about five times as much. Cheap. */
+export function roughDataBytes(user: UserData): number {
+  return roughBytes([user.name, user.image, user.custom]) + KEYS_BYTES;
+}
+
+/** Never less than the true size, and much cheaper: most users are far below the limit and are not encoded for it. */
+function roughBytes(value: unknown): number {
+  // A UTF-16 unit becomes at most six bytes, as the escape \u0000.
+  if (typeof value === 'string') return value.length * 6 + 3;
+  if (typeof value !== 'object' || value === null) return 26;
+  let bytes = 3;
+  if (Array.isArray(value)) {
+    for (const item of value) bytes += roughBytes(item) + 1;
+    return bytes;
+  }
+  for (const [key, item] of Object.entries(value)) bytes += roughBytes(key) + roughBytes(item) + 1;
+  return bytes;
+}

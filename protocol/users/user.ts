@@ -1,0 +1,227 @@
+/**
+ * The user: the one record that is stored, and what a caller may send to change it.
+ *
+ * A stored record never changes in place; every change is a new object. Whoever
+ * holds one (a snapshot, a query, a socket's queue) holds a consistent state.
+ */
+import Type, { type Static } from 'typebox';
+import type { JsonObject } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
+
+const Toggle = Type.Object({ enabled: Type.Boolean() });
+
+export const PrivacySettings = Type.Object({
+  typing_indicators: Type.Optional(Toggle),
+  read_receipts: Type.Optional(Toggle),
+  delivery_receipts: Type.Optional(Toggle),
+});
+export type PrivacySettings = Static<typeof PrivacySettings>;
+
+const Custom = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
+const Micros = Type.Integer({ minimum: 0 });
+const TeamsRole = Type.Record(Type.String(), Type.String());
+
+/**
+ * One ban: for the application, for one channel (`cid`), or for the future channels of whoever made it (`future`).
+ * What has expired is taken out by an entry of its own, so that no rendering needs a clock.
+ */
+export const Ban = Type.Object({
+  cid: Type.Optional(Type.String()),
+  by: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  created_at: Micros,
+  expires: Type.Optional(Micros),
+  /** The user is not told, and appears not to be banned. */
+  shadow: Type.Optional(Type.Boolean()),
+  /** For the channels that `by` will create, and nothing else; kept for the service that owns channels. */
+  future: Type.Optional(Type.Boolean()),
+  ip: Type.Optional(Type.Boolean()),
+});
+export type Ban = Static<typeof Ban>;
+
+/** A user that this user does not want to hear. */
+export const Mute = Type.Object({ id: Type.String(), created_at: Micros, updated_at: Micros, expires: Type.Optional(Micros) });
+export type Mute = Static<typeof Mute>;
+
+export const Block = Type.Object({ id: Type.String(), created_at: Micros });
+export type Block = Static<typeof Block>;
+
+/** A report about this user, at most one from each reporter. */
+export const Flag = Type.Object({
+  item_id: Type.String(),
+  by: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  custom: Type.Optional(Custom),
+  created_at: Micros,
+});
+export type Flag = Static<typeof Flag>;
+
+export const Device = Type.Object({
+  id: Type.String(),
+  push_provider: Type.String(),
+  push_provider_name: Type.Optional(Type.String()),
+  hardware_id: Type.Optional(Type.String()),
+  voip: Type.Optional(Type.Boolean()),
+  created_at: Micros,
+});
+export type Device = Static<typeof Device>;
+
+/** Stored for the service that sends notifications; rosterd sends none. */
+export const PushPreferences = Type.Object({
+  chat_level: Type.Optional(Type.String()),
+  call_level: Type.Optional(Type.String()),
+  feeds_level: Type.Optional(Type.String()),
+  disabled_until: Type.Optional(Micros),
+  chat_preferences: Type.Optional(Custom),
+  feeds_preferences: Type.Optional(Custom),
+  /** Preferences for single channels, by cid. */
+  channels: Type.Optional(Type.Record(Type.String(), Custom)),
+});
+export type PushPreferences = Static<typeof PushPreferences>;
+
+/** The record as it lies in the log, in a snapshot and in memory. Times are microseconds. Absent means never set. */
+export const StoredUser = Type.Object({
+  id: Type.String(),
+  /** Seq of the fact that last changed the user: grows with every change that anyone is told about. */
+  rev: Type.Integer({ minimum: 1 }),
+  name: Type.Optional(Type.String()),
+  image: Type.Optional(Type.String()),
+  role: Type.String(),
+  teams: Type.Array(Type.String()),
+  teams_role: Type.Optional(TeamsRole),
+  language: Type.Optional(Type.String()),
+  invisible: Type.Optional(Type.Boolean()),
+  privacy_settings: Type.Optional(PrivacySettings),
+  custom: Custom,
+  created_at: Micros,
+  updated_at: Micros,
+  last_active: Type.Optional(Micros),
+  deactivated_at: Type.Optional(Micros),
+  deleted_at: Type.Optional(Micros),
+  /** How it was deleted. A hard delete leaves no record, only a tombstone. */
+  deleted: Type.Optional(Type.Union([Type.Literal('soft'), Type.Literal('pruning')])),
+  revoke_tokens_issued_before: Type.Optional(Micros),
+  bans: Type.Optional(Type.Array(Ban)),
+  mutes: Type.Optional(Type.Array(Mute)),
+  blocks: Type.Optional(Type.Array(Block)),
+  flags: Type.Optional(Type.Array(Flag)),
+  bypass_moderation: Type.Optional(Type.Boolean()),
+  devices: Type.Optional(Type.Array(Device)),
+  push: Type.Optional(PushPreferences),
+  /** What this user's connects last sent, as compact JSON: the memory of the stale-reconnect guard. Never shown. */
+  sent: Type.Optional(Type.String()),
+});
+export type StoredUser = Readonly<Static<typeof StoredUser>>;
+
+/**
+ * One user of a server's upsert, decoded from any dialect: custom data nested, reserved keys gone.
+ * Absent name, image and custom mean "remove"; the other absent fields mean "keep" (US1).
+ */
+export interface UserInput {
+  readonly id: string;
+  readonly name?: string;
+  readonly image?: string;
+  readonly custom: JsonObject;
+  readonly role?: string;
+  readonly teams?: readonly string[];
+  readonly teams_role?: Readonly<Record<string, string>>;
+  readonly language?: string;
+  readonly invisible?: boolean;
+  readonly privacy_settings?: PrivacySettings;
+}
+
+/** Fields of a user as a caller sends them, before the dialect decides where custom data is. Unknown keys are custom. */
+export const UserRequestFields = {
+  name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  image: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  role: Type.Optional(Type.Union([Type.String({ maxLength: LIMITS.roleChars }), Type.Null()])),
+  teams: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  teams_role: Type.Optional(Type.Union([TeamsRole, Type.Null()])),
+  language: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  invisible: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+  privacy_settings: Type.Optional(Type.Union([PrivacySettings, Type.Null()])),
+  custom: Type.Optional(Type.Union([Custom, Type.Null()])),
+} as const;
+
+/** Fields that only the server sets. A caller that sends them back has them ignored: not stored, not an error. */
+export const RESERVED_FIELDS: ReadonlySet<string> = new Set([
+  'created_at',
+  'updated_at',
+  'last_active',
+  'online',
+  'banned',
+  'ban_expires',
+  'shadow_banned',
+  'deactivated_at',
+  'deleted_at',
+  'mutes',
+  'channel_mutes',
+  'devices',
+  'blocked_user_ids',
+  'unread_count',
+  'unread_channels',
+  'unread_threads',
+  'total_unread_count',
+  'total_unread_count_by_team',
+  'latest_hidden_channels',
+  'push_notifications',
+  'push_preferences',
+  'avg_response_time',
+  'bypass_moderation',
+  'rev',
+]);
+
+/** Fields with a place of their own in the record; everything else a caller sends is custom data. */
+export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'name',
+  'image',
+  'role',
+  'teams',
+  'teams_role',
+  'language',
+  'invisible',
+  'privacy_settings',
+  'custom',
+  'revoke_tokens_issued_before',
+]);
+
+/** Roles that exist without being created. */
+export const BUILT_IN_ROLES: ReadonlySet<string> = new Set([
+  'user',
+  'guest',
+  'anonymous',
+  'admin',
+  'moderator',
+  'global_moderator',
+  'global_admin',
+  'channel_member',
+  'channel_moderator',
+]);
+
+export const DEFAULT_ROLE = 'user';
+
+/** Fields of the record that an upsert keeps as they are: they are written by operations of their own. */
+export const SERVER_FIELDS = [
+  'last_active',
+  'deactivated_at',
+  'revoke_tokens_issued_before',
+  'bans',
+  'mutes',
+  'blocks',
+  'flags',
+  'bypass_moderation',
+  'devices',
+  'push',
+  'sent',
+] as const satisfies readonly (keyof StoredUser)[];
+
+/** The ban for the whole application that is in force, shadow bans included. */
+export function appBan(user: StoredUser): Ban | undefined {
+  return user.bans?.find(({ cid, future }) => cid === undefined && future !== true);
+}
+
+/** True when the user may be shown and used: not deleted. */
+export function isAlive(user: StoredUser): boolean {
+  return user.deleted_at === undefined;
+}

@@ -1,0 +1,175 @@
+/**
+ * Backups as files. A backup is there under its name only when it is whole and durable: it is written to `<file>.<pid>.part`,
+ * checked while it is written, synced, renamed, and the directory is synced. Reading checks the same, compressed or not.
+ */
+import { basename, dirname, join } from 'node:path';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { type FileSystem, nodeFileSystem, type OpenFile, removeIfThere, toError, writeFully } from '../file-system.ts';
+import { isRunning } from '../lock.ts';
+import { BackupDamaged, BackupReader, type BackupSummary } from './codec.ts';
+
+const READ_BYTES = 256 * 1024;
+/** Synced every so often, so that the end does not wait for everything. */
+const SYNC_BYTES = 32 * 1024 * 1024;
+
+/** There is a file of that name, and nobody said that it may be replaced. */
+export class BackupExists extends Error {
+  constructor(path: string) {
+    super(`${path} exists already; --force replaces it`);
+    this.name = 'BackupExists';
+  }
+}
+
+export interface WrittenBackup extends BackupSummary {
+  /** Of the file, as it was written. */
+  readonly fileBytes: number;
+}
+
+/**
+ * Writes what `chunks` give, compressed or not, to `path`. Rejects with BackupExists, BackupDamaged when it was not a whole
+ * backup, with what `chunks` threw, or with an error of the disk. Then no part is left, and an older file is as it was.
+ */
+export async function writeBackup(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { force, fileSystem = nodeFileSystem }: { readonly force: boolean; readonly fileSystem?: FileSystem },
+): Promise<WrittenBackup> {
+  const directory = dirname(path);
+  await refuseExisting(fileSystem, path, force);
+  // Two at once, such as one that began before the last had ended, do not write into each other.
+  const part = `${path}.${process.pid}.part`;
+  await removeLeftovers(fileSystem, path);
+  const file = await fileSystem.create('backup-create', part);
+  let isOpen = true;
+  try {
+    const written = new WrittenFile(file);
+    const summary = await checkBackup(written.through(chunks), path);
+    await file.datasync('backup-sync');
+    isOpen = false;
+    await file.close();
+    // Somebody else may have made one meanwhile.
+    await refuseExisting(fileSystem, path, force);
+    await fileSystem.rename('backup-rename', part, path);
+    await fileSystem.syncDirectory('backup-directory-sync', directory);
+    return { ...summary, fileBytes: written.bytes };
+  } catch (error) {
+    if (isOpen) await file.close();
+    await removeIfThere(fileSystem, 'backup-remove', part);
+    throw error;
+  }
+}
+
+async function refuseExisting(fileSystem: FileSystem, path: string, force: boolean): Promise<void> {
+  if (force) return;
+  if ((await fileSystem.list(dirname(path))).includes(basename(path))) throw new BackupExists(path);
+}
+
+/** Parts of processes that were killed. */
+async function removeLeftovers(fileSystem: FileSystem, path: string): Promise<void> {
+  const start = `${basename(path)}.`;
+  for (const name of await fileSystem.list(dirname(path))) {
+    const pid = name.startsWith(start) ? /^(\d+)\.part$/.exec(name.slice(start.length))?.[1] : undefined;
+    if (pid !== undefined && !isRunning(Number(pid))) await removeIfThere(fileSystem, 'backup-remove', join(dirname(path), name));
+  }
+}
+
+class WrittenFile {
+  readonly #file: OpenFile;
+  #unsynced = 0;
+  bytes = 0;
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  /** Hands on what it has written. */
+  async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of chunks) {
+      await writeFully(this.#file, 'backup-write', chunk, chunk.length, this.bytes);
+      this.bytes += chunk.length;
+      this.#unsynced += chunk.length;
+      if (this.#unsynced >= SYNC_BYTES) {
+        this.#unsynced = 0;
+        await this.#file.datasync('backup-sync');
+      }
+      yield chunk;
+    }
+  }
+}
+
+/**
+ * Reads a backup to its end, compressed or not, and says what it is. `onLines` gets the lines between header and trailer, in
+ * pieces; they mean nothing before this has resolved. Rejects with BackupDamaged or StoreVersionMismatch.
+ * @param file what errors call it
+ */
+export async function checkBackup(
+  chunks: AsyncIterable<Uint8Array>,
+  file: string,
+  onLines?: (lines: Buffer) => Promise<void>,
+): Promise<BackupSummary> {
+  const reader = new BackupReader(file);
+  for await (const plain of decompressed(chunks, file)) {
+    const lines = reader.push(plain);
+    if (lines.length > 0) await onLines?.(lines);
+  }
+  return reader.end();
+}
+
+/** The bytes of a file, from its beginning to its end. */
+export async function* fileChunks(path: string, fileSystem: FileSystem = nodeFileSystem): AsyncGenerator<Uint8Array, void, undefined> {
+  const file = await fileSystem.openRead(path);
+  try {
+    for (let at = 0; ; ) {
+      const buffer = Buffer.allocUnsafe(READ_BYTES);
+      const count = await file.read(buffer, 0, buffer.length, at);
+      if (count === 0) return;
+      at += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+/** What was compressed is told by its first bytes, whatever the file is called. */
+async function* decompressed(chunks: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Buffer, void, undefined> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    const first = await iterator.next();
+    if (first.done === true) return;
+    const all = rest(first.value, iterator);
+    if (isGzip(first.value)) yield* gunzipped(all, file);
+    else for await (const chunk of all) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function* rest(first: Uint8Array, iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield first;
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+}
+
+async function* gunzipped(chunks: AsyncGenerator<Uint8Array>, file: string): AsyncGenerator<Buffer, void, undefined> {
+  const gunzip = createGunzip({ chunkSize: READ_BYTES });
+  const source = Readable.from(chunks, { objectMode: false });
+  let sourceError: unknown;
+  source.once('error', (error) => {
+    sourceError = error;
+  });
+  // Its errors come out of the loop below.
+  pipeline(source, gunzip, () => {});
+  try {
+    for await (const chunk of gunzip) yield chunk;
+  } catch (error) {
+    if (sourceError !== undefined) throw sourceError;
+    const isZlib = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+    if (!isZlib) throw error;
+    throw new BackupDamaged(file, `its compression is broken near byte ${gunzip.bytesWritten} of the file: ${toError(error).message}`);
+  }
+}

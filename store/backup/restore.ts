@@ -1,0 +1,151 @@
+/**
+ * Puts a backup into an empty data directory. The whole file is checked before anything is written, and again while it is.
+ *
+ * The directory is either as it was, or holds the restored directory: a snapshot, which has its name only when it is whole. While
+ * it is being written a marker lies beside it; a daemon that finds the marker does not start, so that nobody is served an empty
+ * directory in place of a restored one after a crash. Restoring again clears away what the interrupted one left.
+ *
+ * There is no journal afterwards: the first start begins a new epoch at the position of the backup (LG8).
+ */
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import {
+  createWhole,
+  type FileSystem,
+  hasCode,
+  nodeFileSystem,
+  type OpenFile,
+  publishWhole,
+  removeIfThere,
+  TEMPORARY_SUFFIX,
+  writeFully,
+} from '../file-system.ts';
+import { encodeHeader, encodeTrailer } from '../snapshot/codec.ts';
+import { snapshotName } from '../snapshot/file.ts';
+import type { BackupSummary } from './codec.ts';
+import { checkBackup, fileChunks } from './file.ts';
+
+export const RESTORING = 'restoring';
+const SYNC_BYTES = 32 * 1024 * 1024;
+
+/** What may lie in a data directory that counts as empty. Folders count when nothing is in them. */
+const HARMLESS: ReadonlySet<string> = new Set(['credentials.json', 'rosterd.json', 'lock', 'lost+found', RESTORING]);
+
+/** The directory holds something that restoring would replace, or mix with. */
+export class NotEmpty extends Error {
+  constructor(directory: string, found: string) {
+    super(`${directory} is not empty: there is ${found}. Restore into an empty directory (credentials.json may be in it)`);
+    this.name = 'NotEmpty';
+  }
+}
+
+/**
+ * Restores `backup` into a directory that exists and whose lock is held. Rejects with NotEmpty, BackupDamaged,
+ * StoreVersionMismatch, or an error of the disk; then the directory is as it was.
+ */
+export async function restoreBackup(backup: string, directory: string, fileSystem: FileSystem = nodeFileSystem): Promise<BackupSummary> {
+  const isInterrupted = await refuseData(fileSystem, directory);
+  const checked = await checkBackup(fileChunks(backup, fileSystem), backup);
+  const place = join(directory, 'snapshot');
+  await mark(fileSystem, directory);
+  if (isInterrupted) await clear(fileSystem, place);
+  try {
+    await fileSystem.makeDirectory(place);
+    await writeSnapshot(fileSystem, backup, place, checked);
+    await fileSystem.syncDirectory('restore-directory-sync', directory);
+  } catch (error) {
+    // What was published is taken back, so that a daemon may start in the empty directory. Where even that fails, the marker stays.
+    const takenBack = clear(fileSystem, place).then(() => unmark(fileSystem, directory));
+    await takenBack.catch(() => {});
+    throw error;
+  }
+  await unmark(fileSystem, directory);
+  return checked;
+}
+
+/** Whether an earlier restore was interrupted. Rejects with NotEmpty. */
+async function refuseData(fileSystem: FileSystem, directory: string): Promise<boolean> {
+  const names = await fileSystem.list(directory);
+  const isInterrupted = names.includes(RESTORING);
+  for (const name of names) {
+    if (HARMLESS.has(name) || name.endsWith(TEMPORARY_SUFFIX)) continue;
+    const inside = await filesIn(fileSystem, join(directory, name));
+    if (inside === undefined) throw new NotEmpty(directory, name);
+    // Under the marker a snapshot can only be of the restore that was interrupted: no daemon starts there.
+    const isOurs = name === 'snapshot' && isInterrupted;
+    const left = inside.filter((file) => !file.endsWith(TEMPORARY_SUFFIX));
+    if (left[0] !== undefined && !isOurs) throw new NotEmpty(directory, join(name, left[0]));
+  }
+  return isInterrupted;
+}
+
+/** undefined: it is a file. */
+async function filesIn(fileSystem: FileSystem, path: string): Promise<string[] | undefined> {
+  try {
+    return await fileSystem.list(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+async function mark(fileSystem: FileSystem, directory: string): Promise<void> {
+  const text = 'a restore was begun and not finished\n';
+  await (await createWhole(fileSystem, 'restoring', directory, RESTORING, Buffer.from(text))).close();
+}
+
+async function unmark(fileSystem: FileSystem, directory: string): Promise<void> {
+  await fileSystem.remove('restoring-remove', join(directory, RESTORING));
+  await fileSystem.syncDirectory('restoring-remove-sync', directory);
+}
+
+async function clear(fileSystem: FileSystem, place: string): Promise<void> {
+  const names = await fileSystem.list(place).catch(noneIfMissing);
+  if (names.length === 0) return;
+  for (const name of names) await fileSystem.remove('restore-clear', join(place, name));
+  await fileSystem.syncDirectory('restore-clear-sync', place);
+}
+
+function noneIfMissing(error: unknown): string[] {
+  if (hasCode(error, 'ENOENT')) return [];
+  throw error;
+}
+
+async function writeSnapshot(fileSystem: FileSystem, backup: string, place: string, checked: BackupSummary): Promise<void> {
+  const name = snapshotName(1, checked.position.seq);
+  const file = await fileSystem.create('snapshot-create', join(place, name + TEMPORARY_SUFFIX));
+  try {
+    const sink = new SnapshotSink(file);
+    await sink.add(Buffer.from(encodeHeader(checked.position)));
+    const again = await checkBackup(fileChunks(backup, fileSystem), backup, (lines) => sink.add(lines));
+    if (again.sha256 !== checked.sha256) throw new Error(`${backup} was changed while it was read`);
+    await sink.add(Buffer.from(encodeTrailer(checked.lines, sink.bytes, sink.crc)));
+    await publishWhole(fileSystem, 'snapshot', file, place, name);
+  } catch (error) {
+    await removeIfThere(fileSystem, 'leftover-remove', join(place, name + TEMPORARY_SUFFIX));
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+class SnapshotSink {
+  readonly #file: OpenFile;
+  #unsynced = 0;
+  bytes = 0;
+  crc = 0;
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  async add(chunk: Buffer): Promise<void> {
+    await writeFully(this.#file, 'snapshot-write', chunk, chunk.length, this.bytes);
+    this.crc = crc32(chunk, this.crc);
+    this.bytes += chunk.length;
+    this.#unsynced += chunk.length;
+    if (this.#unsynced < SYNC_BYTES) return;
+    this.#unsynced = 0;
+    await this.#file.datasync('snapshot-sync');
+  }
+}

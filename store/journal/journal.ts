@@ -1,0 +1,306 @@
+/**
+ * The journal: the `Log` on a local disk. It promises LG1–LG10 and LG12 (store/log.ts) with one fdatasync per group of appends.
+ *
+ * Appends are encoded when they arrive and gathered into a group; while one group is on its way to the disk the next one
+ * forms. Nothing is served, counted in `head` or answered before its group is durable. Readers that keep up get the
+ * entries by reference, all others read the files.
+ */
+
+import type { Position } from '../../protocol/base/position.ts';
+import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
+import type { OnStoreEvent } from '../events.ts';
+import { type FileSystem, hasCode, nodeFileSystem, toError } from '../file-system.ts';
+import { type AppendResult, type Log, LogClosed, LogDamaged, LogTrimmed, LogUnavailable } from '../log.ts';
+import { Waiter, Wakeups } from '../wakeups.ts';
+import { BlockReader } from './block-reader.ts';
+import { writeCleanMarker } from './clean-marker.ts';
+import { Group } from './group.ts';
+import { JOURNAL_DEFAULTS, type JournalOptions } from './options.ts';
+import { Pace } from './pace.ts';
+import { RecentEntries } from './recent-entries.ts';
+import { encodePayload, RECORD_HEADER_BYTES } from './record.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { DEFAULT_RETENTION, type Retention, removableSegments } from './retention.ts';
+import type { Segment } from './segment.ts';
+import { SegmentWriter, type WriteOutcome } from './segment-writer.ts';
+
+/** Two buffers take turns: one is filled while the other is written. Longer ones are not worth keeping. */
+const SPARE_BUFFERS = 2;
+const SPARE_BYTES = 1024 * 1024;
+
+/** A reader that got this many entries without waiting for any is catching up, and keeps the pace. */
+const PACED_ENTRIES = 8;
+
+/** `failed` is for good: only a new process can find out what is on the disk. */
+type State = { readonly name: 'open' } | { readonly name: 'failed'; readonly error: Error } | { readonly name: 'closed' };
+
+export class Journal implements Log {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+  readonly #groupBytes: number;
+  readonly #pendingBytesMax: number;
+  readonly #retention: Retention;
+  readonly #heldBytes: number;
+  readonly #holds = new Map<string, number>();
+  readonly #now: () => number;
+  readonly #onEvent: OnStoreEvent;
+  readonly #epoch: string;
+  readonly #segments: Segment[];
+  readonly #writer: SegmentWriter;
+  readonly #recent: RecentEntries;
+  readonly #blocks: BlockReader;
+  readonly #wakeups = new Wakeups();
+  readonly #pace = new Pace();
+  readonly #spares: Buffer[] = [];
+  /** Groups not yet handed to the writer, oldest first. The last one still takes records. */
+  #groups: Group[] = [];
+  #pendingBytes = 0;
+  #state: State = { name: 'open' };
+  #head: Position;
+  #tail: number;
+  /** The seq that the last accepted append will leave. */
+  #promised: number;
+  /** Resolves when everything accepted so far is answered. */
+  #writing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #trimming: Promise<void> = Promise.resolve();
+  /** The last two snapshots. Entries after the older one stay, so that it can stand in when the newer one is damaged. */
+  #snapshots: readonly [older: number, newer: number];
+
+  /** Opens or begins the journal. Throws LogDamaged (LG9), StoreVersionMismatch, or an error of the file system. */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const fs = options.fileSystem ?? nodeFileSystem;
+    await fs.makeDirectory(options.directory);
+    const recovered = await recover({
+      fs,
+      directory: options.directory,
+      snapshot: options.snapshot,
+      blockBytes: options.blockBytes ?? JOURNAL_DEFAULTS.blockBytes,
+      onEvent: options.onEvent ?? (() => {}),
+    });
+    return new Journal(options, fs, recovered);
+  }
+
+  private constructor(options: JournalOptions, fs: FileSystem, recovered: Recovered) {
+    const { segments, file, clean, history } = recovered;
+    const active = segments.at(-1);
+    if (active === undefined) throw new Error('a journal has at least one segment');
+    this.#fs = fs;
+    this.#directory = options.directory;
+    const { segmentBytes, heldBytes, groupBytes, pendingBytes, recentBytes, blockBytes, cacheBytes } = { ...JOURNAL_DEFAULTS, ...options };
+    this.#heldBytes = heldBytes;
+    this.#groupBytes = groupBytes;
+    this.#pendingBytesMax = pendingBytes;
+    this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
+    this.#now = options.now ?? Date.now;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#epoch = history.epoch;
+    this.#segments = segments;
+    this.#writer = new SegmentWriter({ fs, directory: options.directory, segmentBytes, blockBytes, segments, file, active, clean });
+    this.#recent = new RecentEntries(recentBytes);
+    this.#blocks = new BlockReader(fs, cacheBytes);
+    this.#head = { epoch: history.epoch, seq: active.last };
+    this.#promised = active.last;
+    this.#tail = (segments[0]?.first ?? 1) - 1;
+    const covered = options.snapshot?.seq ?? 0;
+    this.#snapshots = [covered, covered];
+  }
+
+  get head(): Position {
+    return this.#head;
+  }
+
+  get tail(): number {
+    return this.#tail;
+  }
+
+  append(after: number, draft: EntryDraft): Promise<AppendResult> {
+    if (this.#closing !== undefined) return Promise.reject(new LogClosed());
+    if (this.#state.name === 'failed')
+      return Promise.reject(notWritten('the journal has failed and must be reopened by a restart', this.#state.error));
+    if (after !== this.#promised) return Promise.resolve({ status: 'conflict', head: this.#promised });
+    if (draft.facts.length === 0) return Promise.reject(new TypeError('an entry has at least one fact'));
+    let payload: string;
+    try {
+      payload = encodePayload(draft);
+    } catch (error) {
+      // Trying again would not help, so this is no LogUnavailable.
+      return Promise.reject(toError(error));
+    }
+    const payloadBytes = Buffer.byteLength(payload);
+    if (this.#pendingBytes + payloadBytes > this.#pendingBytesMax)
+      return Promise.reject(notWritten('too many appends are waiting for the disk'));
+    const entry: Entry = { id: draft.id, time: draft.time, facts: draft.facts, first: after + 1 };
+    return new Promise((resolve, reject) => {
+      this.#openGroup(payloadBytes).add(entry, payload, payloadBytes, resolve, reject);
+      this.#pendingBytes += payloadBytes + RECORD_HEADER_BYTES;
+      this.#promised = lastSeq(entry);
+      this.#writing ??= this.#writeGroups();
+    });
+  }
+
+  async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+    const waiter = new Waiter(this.#wakeups, signal);
+    try {
+      if (after < this.#tail) throw new LogTrimmed(after, this.#tail);
+      let at = after;
+      let inARow = 0;
+      while (!signal.aborted) {
+        if (at >= this.#head.seq) {
+          if (this.#state.name === 'closed') return;
+          await waiter.wait();
+          inARow = 0;
+          continue;
+        }
+        const recent = this.#recent.after(at);
+        const entries = recent === undefined ? await this.#readBlock(at) : [recent];
+        for (const entry of entries) {
+          if (lastSeq(entry) <= at) continue;
+          if (signal.aborted) return;
+          at = lastSeq(entry);
+          yield entry;
+          if (++inARow % PACED_ENTRIES === 0) await this.#pace.keep();
+        }
+      }
+    } finally {
+      waiter.end();
+    }
+  }
+
+  snapshotSaved(seq: number): Promise<void> {
+    if (seq > this.#head.seq)
+      return Promise.reject(new RangeError(`a snapshot at ${seq} is ahead of the journal, which ends with ${this.#head.seq}`));
+    if (this.#closing !== undefined) return Promise.reject(new LogClosed());
+    this.#snapshots = [this.#snapshots[1], seq];
+    this.#trimming = this.#trimming.catch(() => {}).then(() => this.#trim());
+    return this.#trimming;
+  }
+
+  keepAfter(name: string, after: number | undefined): void {
+    if (after === undefined) this.#holds.delete(name);
+    else this.#holds.set(name, after);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  /** The group that takes the next record; a new one when the last is full. */
+  #openGroup(payloadBytes: number): Group {
+    const last = this.#groups.at(-1);
+    if (last !== undefined && last.length + payloadBytes + RECORD_HEADER_BYTES <= this.#groupBytes) return last;
+    const group = new Group(this.#spares.pop() ?? Buffer.allocUnsafeSlow(SPARE_BYTES));
+    this.#groups.push(group);
+    return group;
+  }
+
+  async #writeGroups(): Promise<void> {
+    // Callers that were answered together append again together: wait until all of them had their turn, so that they share a sync.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    for (let group = this.#groups.shift(); group !== undefined; group = this.#groups.shift()) {
+      this.#settle(group, await this.#writer.write(group));
+      if (group.buffer.length <= SPARE_BYTES * 2 && this.#spares.length < SPARE_BUFFERS) this.#spares.push(group.buffer);
+      if (this.#groups.length === 0) await new Promise<void>((resolve) => process.nextTick(resolve));
+    }
+    this.#writing = undefined;
+  }
+
+  #settle(group: Group, outcome: WriteOutcome): void {
+    switch (outcome.status) {
+      case 'durable':
+        this.#commit(group);
+        return;
+      case 'rolled-back':
+        this.#onEvent({ type: 'append-rolled-back', error: outcome.error });
+        this.#refuse([group, ...this.#groups], notWritten('the disk refused the entry', outcome.error));
+        return;
+      case 'failed': {
+        this.#state = { name: 'failed', error: outcome.error };
+        this.#onEvent({ type: 'journal-failed', error: outcome.error });
+        const text = 'the disk failed; restart to find out what is stored';
+        const waiting = this.#groups;
+        this.#refuse([group], new LogUnavailable(outcome.wrote ? 'unknown' : 'not-written', text, { cause: outcome.error }));
+        this.#refuse(waiting, notWritten(text, outcome.error));
+        return;
+      }
+    }
+  }
+
+  #commit(group: Group): void {
+    const last = group.records.at(-1);
+    if (last === undefined) throw new Error('a group has at least one record');
+    this.#head = { epoch: this.#epoch, seq: lastSeq(last.entry) };
+    for (const { entry, bytes, resolve } of group.records) {
+      this.#pendingBytes -= bytes;
+      this.#recent.push(entry, bytes);
+      resolve({ status: 'appended', entry });
+    }
+    this.#wakeups.wakeAll();
+  }
+
+  /** Whatever waits behind a refused append named a head that will never be, so it is refused with it. */
+  #refuse(groups: readonly Group[], error: LogUnavailable): void {
+    this.#groups = [];
+    this.#promised = this.#head.seq;
+    for (const group of groups) {
+      for (const { bytes, reject } of group.records) {
+        this.#pendingBytes -= bytes;
+        reject(error);
+      }
+    }
+  }
+
+  async #readBlock(after: number): Promise<readonly Entry[]> {
+    if (after < this.#tail) throw new LogTrimmed(after, this.#tail);
+    const segment = this.#segments.find(({ last }) => last > after);
+    if (segment === undefined) throw new Error(`no segment holds seq ${after + 1}`);
+    try {
+      return await this.#blocks.block(segment, after);
+    } catch (error) {
+      // Retention may have taken the file away meanwhile; then nothing is damaged.
+      if (after < this.#tail) throw new LogTrimmed(after, this.#tail);
+      if (hasCode(error, 'ENOENT')) throw new LogDamaged(segment.path, 0, 'the file is gone');
+      throw error;
+    }
+  }
+
+  /** Oldest first, each removal durable before the next: a crash never leaves a hole between segments. */
+  async #trim(): Promise<void> {
+    const held = { after: Math.min(...this.#holds.values()), bytesMax: this.#heldBytes };
+    let count = removableSegments(this.#segments, Math.min(...this.#snapshots), this.#now(), this.#retention, held);
+    for (; count > 0; count--) {
+      const segment = this.#segments[0];
+      if (segment === undefined) return;
+      this.#tail = segment.last;
+      await this.#fs.remove('retention-remove', segment.path).catch(unlessMissing);
+      await this.#fs.syncDirectory('retention-directory-sync', this.#directory);
+      this.#segments.shift();
+      this.#onEvent({ type: 'segment-removed', file: segment.path, tail: this.#tail });
+      const names = [...this.#holds].flatMap(([name, after]) => (after < segment.last ? [name] : []));
+      if (names.length > 0) this.#onEvent({ type: 'held-segment-removed', file: segment.path, tail: this.#tail, names });
+    }
+  }
+
+  async #finish(): Promise<void> {
+    await this.#writing;
+    await this.#trimming.catch(() => {});
+    const unchanged = this.#writer.clean;
+    const failed = this.#state.name === 'failed';
+    this.#state = { name: 'closed' };
+    this.#wakeups.wakeAll();
+    await this.#writer.close();
+    if (failed || unchanged) return;
+    // Everything accepted is durable; without the marker the next open only has to be more forgiving about the last record.
+    const noMarker = (error: unknown): void => this.#onEvent({ type: 'clean-marker-failed', error: toError(error) });
+    await writeCleanMarker(this.#fs, this.#directory, this.#writer.end).catch(noMarker);
+  }
+}
+
+function notWritten(message: string, cause?: unknown): LogUnavailable {
+  return new LogUnavailable('not-written', cause === undefined ? message : `${message}: ${toError(cause).message}`, { cause });
+}
+
+function unlessMissing(error: unknown): void {
+  if (!hasCode(error, 'ENOENT')) throw error;
+}

@@ -1,0 +1,177 @@
+/** CL: the command line as a whole, run in process. */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type CommandHooks, runCli } from '../../daemon/cli/commands.ts';
+import type { Config } from '../../daemon/cli/config/config.ts';
+import { type Credentials, resolveCredentials, SAMPLE_SECRET } from '../../daemon/cli/config/credentials.ts';
+import { ALL_SETTINGS, flagName } from '../../daemon/cli/config/settings.ts';
+import { parseToken } from '../../protocol/base/tokens.ts';
+import { fakeIo } from '../support/sync/fake-server.ts';
+
+const NOW_MS = 1_800_000_000_000;
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'rosterd-cli-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly served: { config: Config; credentials: Credentials }[];
+}
+
+async function run(cwd: string, args: string, env: Record<string, string> = {}, serve?: CommandHooks['serve']): Promise<Ran> {
+  const io = fakeIo({ cwd, env, nowMs: NOW_MS });
+  const served: Ran['served'] = [];
+  const hooks: CommandHooks = {
+    serve: async (config, credentials) => {
+      served.push({ config, credentials });
+      return (await serve?.(config, credentials)) ?? 0;
+    },
+  };
+  const code = await runCli(args === '' ? [] : args.split(' '), io, hooks);
+  return { code, out: io.stdout.text, err: io.stderr.text, served };
+}
+
+/** Claims of a token after its signature was computed anew. */
+function claimsOf(token: string, secret: string): unknown {
+  const { signed, signature } = parseToken(token);
+  assert.equal(signature, createHmac('sha256', secret).update(signed).digest('base64url'));
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}
+
+test('CL1 serve hands settings and credentials to the daemon and ends with its code', async (t) => {
+  const cwd = folder(t);
+  const { code, served, err } = await run(
+    cwd,
+    'serve --listen 127.0.0.1:0 --connect-role keep --ids-reuse-hard-deleted',
+    {},
+    async () => 7,
+  );
+  assert.equal(code, 7);
+  assert.equal(err, '');
+  assert.equal(served.length, 1);
+  assert.deepEqual(served[0]?.config.listen, { host: '127.0.0.1', port: 0 });
+  assert.equal(served[0]?.config.connectRole, 'keep');
+  assert.equal(served[0]?.config.idsReuseHardDeleted, true);
+  assert.equal(served[0]?.credentials.origin, 'generated');
+  assert.equal(statSync(join(cwd, 'rosterd-data/credentials.json')).mode & 0o777, 0o600);
+});
+
+test('CL2 serve has a flag for every setting, with its default in the help', async (t) => {
+  const { code, out } = await run(folder(t), 'serve --help');
+  assert.equal(code, 0);
+  for (const [, setting] of ALL_SETTINGS) assert.ok(out.includes(`--${flagName(setting)} `), flagName(setting));
+  assert.match(out, /--listen <host:port>[\s\S]*Default: 127\.0\.0\.1:8800/);
+});
+
+test('CL3 a well-known secret does not serve beyond loopback', async (t) => {
+  const env = { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: SAMPLE_SECRET };
+  const refused = await run(folder(t), 'serve --listen 0.0.0.0:0', env);
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /^rosterd: refusing to listen on 0\.0\.0\.0: the API secret is a well-known sample/);
+  assert.deepEqual(refused.served, []);
+  assert.equal((await run(folder(t), 'serve', env)).code, 0);
+  assert.equal((await run(folder(t), 'serve --listen 0.0.0.0:0')).code, 0);
+});
+
+test('CL4 wrong settings end with 2 and name each problem on a line of its own', async (t) => {
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'rosterd.json'), '{"dta": "x"}');
+  const { code, out, err, served } = await run(cwd, 'serve --listen nowhere', { ROSTERD_LOG_LEVEL: 'loud' });
+  assert.equal(code, 2);
+  assert.equal(out, '');
+  assert.match(err, /^rosterd: unknown setting "dta" in .* \(did you mean data\?\)\nrosterd: listen .*\nrosterd: log_level .*\n$/);
+  assert.deepEqual(served, []);
+});
+
+test('CL5 wrong usage ends with 2 and talks on stderr only', async (t) => {
+  const cwd = folder(t);
+  for (const args of [
+    '',
+    'serv',
+    'serve --lisen x',
+    'serve extra',
+    'token',
+    'token ann --server',
+    'token a/b',
+    'token ann --exp soon',
+    'sync',
+    'sync a --concurrency 0',
+    'watch --filter [',
+    'config',
+  ]) {
+    const { code, out, err } = await run(cwd, args);
+    assert.equal(code, 2, args);
+    assert.equal(out, '', args);
+    assert.notEqual(err, '', args);
+  }
+  assert.match((await run(cwd, 'serve --lisen x')).err, /unknown option '--lisen'\s+\(Did you mean --listen\?\)/);
+  assert.match((await run(cwd, 'serv')).err, /Did you mean serve\?/);
+});
+
+test('CL6 --version and --help go to stdout and end with 0', async (t) => {
+  const cwd = folder(t);
+  const version = await run(cwd, '--version');
+  assert.deepEqual([version.code, version.err], [0, '']);
+  assert.match(version.out, /^\d+\.\d+\.\d+\n$/);
+  const help = await run(cwd, '--help');
+  assert.equal(help.code, 0);
+  for (const command of ['serve', 'token', 'sync', 'watch', 'config']) assert.match(help.out, new RegExp(`^  ${command} `, 'm'));
+  assert.match(help.out, /Examples:[\s\S]*Exit codes:/);
+});
+
+test('CL7 token prints a token of the stored secret and nothing else', async (t) => {
+  const cwd = folder(t);
+  const { apiSecret } = resolveCredentials({ apiKey: undefined, apiSecret: undefined, data: join(cwd, 'rosterd-data') });
+  const { code, out, err } = await run(cwd, 'token ann');
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  const iat = NOW_MS / 1_000;
+  assert.deepEqual(claimsOf(out.trim(), apiSecret), { user_id: 'ann', iat, exp: iat + 86_400 });
+  const long = await run(cwd, 'token @bob_1 --exp 90s');
+  assert.deepEqual(claimsOf(long.out.trim(), apiSecret), { user_id: '@bob_1', iat, exp: iat + 90 });
+  const endless = await run(cwd, 'token ann --exp never');
+  assert.deepEqual(claimsOf(endless.out.trim(), apiSecret), { user_id: 'ann', iat });
+  const server = await run(cwd, 'token --server --exp 1h');
+  assert.deepEqual(claimsOf(server.out.trim(), apiSecret), { server: true, iat, exp: iat + 3_600 });
+});
+
+test('CL8 token takes key and secret from flags or variables, and data from --data', async (t) => {
+  const cwd = folder(t);
+  const flags = await run(cwd, 'token ann --api-key key --api-secret hush');
+  assert.ok(claimsOf(flags.out.trim(), 'hush'));
+  const env = await run(cwd, 'token ann', { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' });
+  assert.equal(env.out, flags.out);
+  const missing = await run(cwd, 'token ann --data elsewhere');
+  assert.equal(missing.code, 2);
+  assert.match(missing.err, /there is no .*elsewhere\/credentials\.json/);
+});
+
+test('CL9 config print shows value and origin, as text and as JSON', async (t) => {
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'rosterd.json'), '{"drain_ms": 10}');
+  const env = { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' };
+  const text = await run(cwd, 'config print --listen [::1]:0', env);
+  assert.equal(text.code, 0);
+  assert.match(text.out, /^listen +\[::1\]:0 +--listen$/m);
+  assert.match(text.out, /^drain_ms +10 +.*rosterd\.json$/m);
+  assert.match(text.out, /^log_level +info +default$/m);
+  assert.match(text.out, /^api_secret +\*{8} +ROSTERD_API_SECRET$/m);
+  assert.ok(!text.out.includes('hush'));
+  const json = JSON.parse((await run(cwd, 'config print --json', env)).out);
+  assert.deepEqual(json.drain_ms, { value: '10', origin: join(cwd, 'rosterd.json') });
+});
+
+test('CL10 a daemon that fails ends with 1 and its reason', async (t) => {
+  const { code, err } = await run(folder(t), 'serve', {}, () => Promise.reject(new Error('the data directory is in use')));
+  assert.equal(code, 1);
+  assert.equal(err, 'rosterd: the data directory is in use\n');
+});

@@ -1,0 +1,175 @@
+/** SC: `rosterd sync` as it is called. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { formatDuration, parseDuration } from '../../../daemon/base/duration.ts';
+import { daemonUrl } from '../../../daemon/cli/client-options.ts';
+import { runCli } from '../../../daemon/cli/commands.ts';
+import { ConfigError, loadConfig } from '../../../daemon/cli/config/config.ts';
+import { createProgressView } from '../../../daemon/cli/sync/progress.ts';
+import { type FakeIo, FakeServer, fakeIo } from '../../support/sync/fake-server.ts';
+
+const env = { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' };
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'rosterd-sync-cli-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const ndjson = (count: number) => Array.from({ length: count }, (_, i) => `{"id":"u${i}"}\n`).join('');
+
+async function sync(io: FakeIo, ...args: readonly string[]): Promise<number> {
+  return runCli(['sync', ...args], io, { serve: () => assert.fail('serve was called') });
+}
+
+test('SC1 the counts go to stdout, everything else to stderr, and the exit code is 0', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), ndjson(1_234));
+  const io = fakeIo({ cwd, env });
+  assert.equal(await sync(io, 'users.ndjson', '--url', server.url), 0, io.stderr.text);
+  assert.equal(io.stdout.text, 'created    1,234\nupdated        0\nunchanged      0\nfailed         0\n');
+  assert.match(io.stderr.text, /^1,234 users in .*\/s\)\n$/);
+  assert.ok(!existsSync(join(cwd, 'users.ndjson.report.ndjson')));
+  assert.match(String(server.requests[0]?.headers['x-stream-client']), /^rosterd-sync\/\d+\.\d+\.\d+$/);
+  assert.equal(String(server.requests[0]?.headers.authorization).split('.').length, 3);
+});
+
+test('SC2 failed users: exit code 1 and a report beside the source, named on stdout', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), `${ndjson(3)}nonsense\n`);
+  const io = fakeIo({ cwd, env });
+  assert.equal(await sync(io, 'users.ndjson', '--url', server.url), 1);
+  const report = join(cwd, 'users.ndjson.report.ndjson');
+  assert.match(io.stdout.text, /^failed +1$/m);
+  assert.ok(io.stdout.text.endsWith(`report     ${report}\n`));
+  assert.deepEqual(
+    readFileSync(report, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => [JSON.parse(line).line, JSON.parse(line).code]),
+    [[4, 'invalid_json']],
+  );
+});
+
+test('SC3 --json prints one object, --report says where the report goes', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), `${ndjson(3)}nonsense\n`);
+  const io = fakeIo({ cwd, env });
+  assert.equal(await sync(io, 'users.ndjson', '--url', server.url, '--json', '--quiet', '--report', 'failed.txt'), 1);
+  assert.equal(io.stderr.text, '');
+  const { seconds, ...printed } = JSON.parse(io.stdout.text);
+  assert.ok(seconds >= 0);
+  const counts = { created: 3, updated: 0, unchanged: 0, sent: 0, failed: 1, not_sent: 0 };
+  assert.deepEqual(printed, { status: 'done', ...counts, report: join(cwd, 'failed.txt'), reason: null });
+});
+
+test('SC4 - reads stdin', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  const io = fakeIo({ cwd, env, stdin: Readable.from([Buffer.from(ndjson(2)), Buffer.from('x\n')]) });
+  assert.equal(await sync(io, '-', '--url', server.url), 1);
+  assert.equal(server.directory.size, 2);
+  assert.ok(existsSync(join(cwd, 'rosterd-sync.report.ndjson')));
+});
+
+test('SC5 what cannot work ends with 2 before anything is sent', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), ndjson(1));
+  mkdirSync(join(cwd, 'dir'));
+  const cases: [string[], RegExp][] = [
+    [['missing.ndjson', '--url', server.url], /missing\.ndjson cannot be read/],
+    [['dir', '--url', server.url], /it is a directory/],
+    [['users.ndjson', '--url', server.url, '--report', 'users.ndjson'], /would overwrite the source/],
+    [['users.ndjson', '--url', server.url, '--report', 'no/where.txt'], /the report cannot be written/],
+    [['users.ndjson', '--url', 'ftp://x'], /--url/],
+    [['users.ndjson', '--url', 'http://x/?a=b'], /--url/],
+    [['users.ndjson', '--retry-for', 'long'], /--retry-for/],
+  ];
+  for (const [args, reason] of cases) {
+    const io = fakeIo({ cwd, env });
+    assert.equal(await sync(io, ...args), 2, args.join(' '));
+    assert.match(io.stderr.text, reason);
+    assert.equal(io.stdout.text, '');
+  }
+  const noKey = fakeIo({ cwd });
+  assert.equal(await sync(noKey, 'users.ndjson', '--url', server.url), 2);
+  assert.equal(server.requests.length, 0);
+});
+
+test('SC6 Ctrl-C: exit code 130, the counts, and how to go on', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), ndjson(20_000));
+  const io = fakeIo({ cwd, env });
+  server.beforeAnswer = () => {
+    if (server.requests.length === 2) io.interrupt();
+  };
+  assert.equal(await sync(io, 'users.ndjson', '--url', server.url), 130);
+  assert.match(io.stderr.text, /stopping; what is on its way may finish/);
+  assert.match(io.stderr.text, /interrupted; run it again to finish\n$/);
+  assert.match(io.stdout.text, new RegExp(`^created +${server.directory.size.toLocaleString('en-US')}$`, 'm'));
+});
+
+test('SC7 the second Ctrl-C does not wait for the answer', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  const io = fakeIo({ cwd, env, stdin: Readable.from([Buffer.from(ndjson(1))]) });
+  server.misbehaviours.push({ kind: 'hang' });
+  server.beforeAnswer = () => {
+    io.interrupt();
+    io.interrupt();
+  };
+  assert.equal(await sync(io, '-', '--url', server.url), 130);
+});
+
+test('SC8 a run that gives up says why and ends with 1', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'status', status: 401, body: { code: 43, message: 'the token signature is invalid' } });
+  const io = fakeIo({ cwd: folder(t), env, stdin: Readable.from([Buffer.from(ndjson(1))]) });
+  assert.equal(await sync(io, '-', '--url', server.url), 1);
+  assert.match(io.stderr.text, /gave up: the daemon answers 401: the token signature is invalid/);
+});
+
+test('SC9 the address of the daemon follows from its settings', () => {
+  const url = (flags: Record<string, string>) => daemonUrl(loadConfig({ flags, env: {}, cwd: '/' }).config);
+  assert.equal(url({}), 'http://127.0.0.1:8800');
+  assert.equal(url({ listen: '0.0.0.0:80' }), 'http://127.0.0.1:80');
+  assert.equal(url({ listen: '[::]:81' }), 'http://[::1]:81');
+  assert.equal(url({ listen: 'roster.example.com:443', 'tls-cert': 'c', 'tls-key': 'k' }), 'https://roster.example.com:443');
+  assert.throws(() => url({ listen: '127.0.0.1:0' }), ConfigError);
+});
+
+test('SC10 without a terminal, progress is a line every few seconds', () => {
+  let nowMs = 0;
+  const io = fakeIo({ cwd: '/' });
+  const view = createProgressView({ stderr: io.stderr, totalBytes: 1_000, quiet: false, now: () => nowMs });
+  const at = (ms: number, users: number, bytes: number, failed = 0) => {
+    nowMs = ms;
+    view.update({ created: users, updated: 0, unchanged: 0, sent: 0, failed, notSent: 0, users, bytes });
+  };
+  at(1_000, 50, 50);
+  at(5_000, 250_000, 250);
+  at(5_100, 250_100, 251);
+  at(10_000, 500_000, 500, 3);
+  assert.equal(io.stderr.text, '25%, 250,000 users, 50,000/s, 15 s left\n50%, 500,000 users (3 failed), 50,000/s, 10 s left\n');
+  const quiet = fakeIo({ cwd: '/' });
+  const silent = createProgressView({ stderr: quiet.stderr, totalBytes: undefined, quiet: true, now: () => nowMs });
+  nowMs = 60_000;
+  silent.update({ created: 1, updated: 0, unchanged: 0, sent: 0, failed: 0, notSent: 0, users: 1, bytes: 1 });
+  silent.end();
+  assert.equal(quiet.stderr.text, '');
+});
+
+test('SC11 durations are read and written', () => {
+  assert.deepEqual(['500ms', '90s', '1.5h', '30d', '0s'].map(parseDuration), [500, 90_000, 5_400_000, 2_592_000_000, 0]);
+  for (const text of ['', '5', 's', '-1s', '1 h', '1w', '1e3s']) assert.equal(parseDuration(text), undefined, text);
+  assert.deepEqual([850, 12_000, 200_000, 300_000, 7_500_000].map(formatDuration), ['850 ms', '12 s', '3 min 20 s', '5 min', '2 h 5 min']);
+});

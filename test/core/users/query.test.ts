@@ -1,0 +1,235 @@
+/** Whole queries over a directory (protocol/README.md, FL and QY): QY1–QY10. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Directory } from '../../../daemon/core/directory/directory.ts';
+import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import { filterHints } from '../../../protocol/users/filter.ts';
+import { parseQuery } from '../../../protocol/users/query.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+
+function user(id: string, fields: Partial<StoredUser> = {}): StoredUser {
+  return { id, rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1, ...fields };
+}
+
+function directoryOf(users: readonly StoredUser[]): Directory {
+  const directory = new Directory({ epoch: 'test', seq: 0 });
+  directory.apply({ id: 'e1', time: 1, first: 1, facts: users.map((one) => ({ t: 'user', event: 'created', user: one })) });
+  return directory;
+}
+
+interface Ask {
+  readonly online?: readonly string[];
+  readonly visibility?: Visibility;
+}
+
+function page(directory: Directory, payload: Record<string, unknown>, { online = [], visibility = {} }: Ask = {}): StoredUser[] {
+  const running = runQuery(directory, parseQuery(payload), (id) => online.includes(id), visibility);
+  for (;;) {
+    const { done, value } = running.next();
+    if (done === true) return value;
+  }
+}
+
+const idsOf = (users: readonly StoredUser[]): string => users.map(({ id }) => id).join(' ');
+const ask = (directory: Directory, payload: Record<string, unknown>, how: Ask = {}): string => idsOf(page(directory, payload, how));
+const byId = [{ field: 'id' }];
+
+/** `count` users u0000, u0001, … created one after another. */
+function numbered(count: number, fields: (i: number) => Partial<StoredUser> = () => ({})): StoredUser[] {
+  return Array.from({ length: count }, (_, i) => user(`u${String(i).padStart(4, '0')}`, { created_at: 1_000 + i, ...fields(i) }));
+}
+
+test('QY1 a page holds 30 users unless asked otherwise, at most 100, and starts at most 1,000 in', () => {
+  const directory = directoryOf(numbered(1_200));
+  assert.equal(page(directory, {}).length, LIMITS.queryLimitDefault);
+  assert.equal(page(directory, { limit: 0 }).length, LIMITS.queryLimitDefault);
+  assert.equal(page(directory, { limit: 1 }).length, 1);
+  assert.equal(page(directory, { limit: 100 }).length, 100);
+  const last = page(directory, { sort: byId, limit: 100, offset: 1_000 });
+  assert.equal(last[0]?.id, 'u1000');
+  assert.equal(last.length, 100);
+  for (const [payload, path] of [
+    [{ limit: 101 }, 'limit'],
+    [{ offset: 1_001 }, 'offset'],
+    [{ offset: -1 }, 'offset'],
+    [{ limit: 2.5 }, 'limit'],
+  ] as const) {
+    assert.throws(
+      () => parseQuery(payload),
+      (error) => error instanceof RosterError && error.spec.code === 4 && error.fields[0]?.path === path,
+      JSON.stringify(payload),
+    );
+  }
+});
+
+test('QY2 the order is newest first by default, and by id when a range of ids is asked for', () => {
+  const directory = directoryOf([user('a', { created_at: 3 }), user('b', { created_at: 5 }), user('c', { created_at: 5 }), user('d')]);
+  assert.equal(ask(directory, {}), 'c b a d');
+  assert.equal(ask(directory, { offset: 1, limit: 2 }), 'b a');
+  assert.equal(ask(directory, { offset: 4 }), '');
+  assert.equal(ask(directory, { id_gt: 'a' }), 'd c b');
+  assert.equal(ask(directory, { id_gt: 'a', sort: byId }), 'b c d');
+});
+
+test('QY3 a range of ids holds on each of its sides', () => {
+  const directory = directoryOf(['a', 'b', 'c', 'd'].map((id) => user(id)));
+  const cases: readonly [Record<string, unknown>, string][] = [
+    [{ id_gt: 'b' }, 'c d'],
+    [{ id_gte: 'b' }, 'b c d'],
+    [{ id_lt: 'c' }, 'a b'],
+    [{ id_lte: 'c' }, 'a b c'],
+    [{ id_gt: 'a', id_lt: 'd' }, 'b c'],
+    [{ id_gte: 'c', id_lte: 'b' }, ''],
+    [{ id_gt: '', id_lt: null }, 'a b c d'],
+  ];
+  for (const [range, expected] of cases) assert.equal(ask(directory, { sort: byId, ...range }), expected, JSON.stringify(range));
+  assert.equal(ask(directory, { sort: byId, id_gt: 'b', filter_conditions: { id: { $in: ['b', 'c'] } } }), 'c');
+});
+
+test('QY4 what an index answers is what a walk over all users finds', () => {
+  const users = [
+    user('ann', { name: 'John Doe', teams: ['red'] }),
+    user('bob', { name: 'john.doe', teams: ['red', 'blue'] }),
+    user('cy', { name: '🎉', teams: ['blue'] }),
+    user('dee', { name: '❤️' }),
+    user('eve', { name: 'Ｊohn Doe', role: 'admin' }),
+    user('fay'),
+  ];
+  const directory = directoryOf(users);
+  const conditions: Record<string, unknown>[] = [
+    { id: 'ann' },
+    { id: { $in: ['bob', 'nobody', 'bob', 'ann'] } },
+    { id: { $in: [] } },
+    { name: 'John Doe' },
+    { name: { $in: ['🎉', 'john.doe'] } },
+    { name: '❤️' },
+    { name: '' },
+    { teams: 'red' },
+    { teams: { $in: ['red', 'blue'] } },
+    { teams: { $contains: 'blue' } },
+    { teams: 'red', name: 'john.doe' },
+    { id: { $in: ['ann', 'eve'] }, role: 'admin' },
+    { $and: [{ role: 'user' }, { teams: { $in: ['blue'] } }] },
+  ];
+  for (const filter_conditions of conditions) {
+    const query = parseQuery({ filter_conditions });
+    assert.notDeepEqual(filterHints(query.filter), {}, 'the filter gives no hint');
+    // The same filter below `$or` gives none, so every user is looked at.
+    const walk = { $or: [filter_conditions] };
+    assert.deepEqual(filterHints(parseQuery({ filter_conditions: walk }).filter), {});
+    assert.equal(
+      ask(directory, { filter_conditions, sort: byId }),
+      ask(directory, { filter_conditions: walk, sort: byId }),
+      JSON.stringify(filter_conditions),
+    );
+  }
+  assert.equal(ask(directory, { filter_conditions: { name: 'John Doe' } }), 'ann', 'the index is by key, the answer is exact');
+  assert.equal(ask(directory, { filter_conditions: { name: '🎉' } }), 'cy', 'a name with an empty key is found');
+});
+
+test('QY5 deactivated users come only when asked for, deleted ones never', () => {
+  const directory = directoryOf([
+    user('ann'),
+    user('bob', { deactivated_at: 5 }),
+    user('cy', { deleted_at: 5, deleted: 'soft' }),
+    user('dee', { deactivated_at: 4, deleted_at: 5, deleted: 'pruning' }),
+  ]);
+  for (const filter_conditions of [{}, { id: { $in: ['ann', 'bob', 'cy', 'dee', 'gone'] } }]) {
+    assert.equal(ask(directory, { filter_conditions, sort: byId }), 'ann');
+    assert.equal(ask(directory, { filter_conditions, sort: byId, include_deactivated_users: false }), 'ann');
+    assert.equal(ask(directory, { filter_conditions, sort: byId, include_deactivated_users: true }), 'ann bob');
+  }
+  const deactivated = { deactivated_at: { $exists: true } };
+  assert.equal(ask(directory, { filter_conditions: deactivated }), '');
+  assert.equal(ask(directory, { filter_conditions: deactivated, include_deactivated_users: true }), 'bob');
+});
+
+test('QY6 a caller sees users of its teams, or those without one, and no hidden roles, whatever it asks for', () => {
+  const directory = directoryOf([
+    user('ann', { teams: ['red'] }),
+    user('bob', { teams: ['red', 'blue'], role: 'admin' }),
+    user('cy', { teams: ['blue'] }),
+    user('dee'),
+  ]);
+  const see = (visibility: Visibility, filter_conditions: unknown = {}) =>
+    ask(directory, { filter_conditions, sort: byId }, { visibility });
+  assert.equal(see({}), 'ann bob cy dee');
+  assert.equal(see({ teams: ['red'] }), 'ann bob');
+  assert.equal(see({ teams: ['red', 'blue'] }), 'ann bob cy');
+  assert.equal(see({ teams: [] }), 'dee');
+  assert.equal(see({ hiddenRoles: new Set(['admin']) }), 'ann cy dee');
+  assert.equal(see({ teams: ['red'], hiddenRoles: new Set(['admin']) }), 'ann');
+  for (const filter of [{ teams: 'blue' }, { teams: {} }, { id: { $in: ['ann', 'bob', 'cy', 'dee'] } }, { $nor: [{ id: 'x' }] }]) {
+    assert.ok(!see({ teams: ['red'] }, filter).includes('cy'), JSON.stringify(filter));
+    assert.ok(!see({ teams: [] }, filter).includes('ann'), JSON.stringify(filter));
+  }
+});
+
+test('QY7 `online` is what the caller of the query knows', () => {
+  const directory = directoryOf([user('ann'), user('bob'), user('cy', { invisible: true })]);
+  const online = ['bob'];
+  assert.equal(ask(directory, { filter_conditions: { online: true } }, { online }), 'bob');
+  assert.equal(ask(directory, { filter_conditions: { online: { $ne: true } }, sort: byId }, { online }), 'ann cy');
+  assert.equal(ask(directory, { filter_conditions: { invisible: true } }, { online }), 'cy');
+});
+
+test('QY8 missing values and null come last in both directions, and the id decides between equals', () => {
+  const directory = directoryOf([
+    user('n1', { custom: { n: 36 }, last_active: 5 }),
+    user('n2', { custom: { n: 50 }, last_active: 7 }),
+    user('n3', { custom: { n: 9 } }),
+    user('gone2'),
+    user('gone1', { custom: { n: null } }),
+    user('text', { custom: { n: '100' } }),
+    user('flag', { custom: { n: false } }),
+    user('list2', { custom: { n: [1] } }),
+    user('list1', { custom: { n: [2] } }),
+    user('map', { custom: { n: { toString: 1, valueOf: 2 } } }),
+  ]);
+  const sort = (field: string, direction?: number) => [{ field, ...(direction === undefined ? {} : { direction }), type: 'number' }];
+  assert.equal(ask(directory, { sort: sort('n') }), 'flag n3 n1 n2 text list1 list2 map gone1 gone2');
+  assert.equal(ask(directory, { sort: sort('custom.n', -1) }), 'map list1 list2 text n2 n1 n3 flag gone1 gone2');
+  assert.equal(ask(directory, { sort: sort('last_active'), limit: 3 }), 'n1 n2 flag');
+  assert.equal(ask(directory, { sort: sort('last_active', -1), limit: 3 }), 'n2 n1 flag');
+  const two = [
+    { field: 'last_active', direction: -1 },
+    { field: 'id', direction: -1 },
+  ];
+  assert.equal(ask(directory, { sort: two, limit: 4 }), 'n2 n1 text n3');
+  const teams = directoryOf([user('a', { teams: ['z', 'a'] }), user('b', { teams: ['b'] }), user('c')]);
+  assert.equal(ask(teams, { sort: sort('teams') }), 'b a c', 'a list of teams is ordered by its first one');
+});
+
+test('QY9 pages over ties hold every user once, in every order', () => {
+  const directory = directoryOf(
+    numbered(50, (i) => ({
+      created_at: i % 3,
+      role: i % 2 === 0 ? 'user' : 'admin',
+      custom: i % 5 === 0 ? {} : { n: i % 4, list: [i % 2] },
+    })),
+  );
+  const sorts = [undefined, byId, [{ field: 'role' }], [{ field: 'n', direction: -1 }, { field: 'role' }], [{ field: 'list' }]];
+  for (const sort of sorts) {
+    const all = ask(directory, { sort, limit: 100 });
+    for (const limit of [1, 7, 30]) {
+      const pages: string[] = [];
+      for (let offset = 0; offset < 50; offset += limit) pages.push(ask(directory, { sort, limit, offset }));
+      assert.equal(pages.join(' '), all, `${JSON.stringify(sort)} by ${limit}`);
+    }
+    assert.equal(new Set(all.split(' ')).size, 50);
+  }
+});
+
+test('QY10 a query gives way every few hundred users, and sees each in a state it had meanwhile', () => {
+  const directory = directoryOf(numbered(1_000));
+  const running = runQuery(directory, parseQuery({ filter_conditions: { role: 'admin' } }), () => false);
+  let turns = 0;
+  let step = running.next();
+  // Users that the query has not reached yet change while it waits.
+  directory.apply({ id: 'e2', time: 2, first: 1_001, facts: [{ t: 'user', event: 'updated', user: user('u0999', { role: 'admin' }) }] });
+  for (; step.done !== true; step = running.next()) turns++;
+  assert.equal(turns, 3);
+  assert.equal(idsOf(step.value), 'u0999');
+});

@@ -1,0 +1,119 @@
+/** Receipts of requests that are carried out once: how long they are kept, and what they hold. IK9, IK10. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { RECEIPTS_DROPPED } from '../../../daemon/core/users/receipts.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Command, OnceCommand, Outcome } from '../../../protocol/log/command.ts';
+import type { Fact } from '../../../protocol/log/entry.ts';
+import { refusal } from '../../support/http/refusal.ts';
+import { RulesBench } from '../../support/rules-bench.ts';
+
+const HOUR = 3_600_000_000;
+
+function once(key: string, command: OnceCommand['command'], fingerprint = 'f'): Command {
+  return { kind: 'once', key, fingerprint, command };
+}
+
+const create = (id: string): OnceCommand['command'] => ({
+  kind: 'upsert',
+  actor: { kind: 'server' },
+  users: [{ id, custom: {} }],
+  problems: [],
+});
+
+const keysOf = (bench: RulesBench): string[] => [...bench.directory.docs.all('receipt')].map(({ id }) => id);
+
+test('IK9 receipts go when they were kept long enough, in the order in which they came, some at a time', () => {
+  const bench = new RulesBench({ receiptsKeptMicros: 24 * HOUR });
+  const start = bench.now;
+  for (let n = 0; n < 250; n++) bench.at(start + n * 1_000).run(once(`k${n}`, create(`u${n}`)));
+  bench.at(start + 24 * HOUR + 199 * 1_000);
+  const dropped: number[] = [];
+  for (;;) {
+    const { docs = [] } = bench.at(start + 24 * HOUR + 199 * 1_000).run({ kind: 'expire' });
+    if (docs.length === 0) break;
+    assert.ok(docs.every(({ kind, doc }) => kind === 'receipt' && doc === null));
+    dropped.push(docs.length);
+  }
+  assert.equal(
+    dropped.reduce((sum, count) => sum + count, 0),
+    200,
+  );
+  assert.ok(dropped.every((count) => count <= LIMITS.batchUsers));
+  assert.deepEqual([keysOf(bench).length, keysOf(bench)[0]], [50, 'k200']);
+  // What is not known any more is carried out again: here it changes nothing, as an upsert would.
+  const again = bench.run(once('k0', create('u0')));
+  assert.deepEqual([again.isReplay, again.users[0]?.change], [undefined, 'unchanged']);
+  assert.equal(bench.run(once('k200', create('u200'))).isReplay, true);
+});
+
+test('IK9 there are never more than are kept: the oldest go first', () => {
+  const bench = new RulesBench();
+  const receipt = (n: number): Fact => ({
+    t: 'doc',
+    kind: 'receipt',
+    id: `k${n}`,
+    doc: { id: `k${n}`, fingerprint: 'f', seq: 0, users: [], created_at: 1 },
+  });
+  const facts = Array.from({ length: LIMITS.receiptsKept - 1 }, (_, n) => receipt(n));
+  bench.directory.apply({ id: 'many', time: 1, first: 1, facts });
+  bench.run(once('last', create('ann')));
+  assert.equal(bench.directory.docs.count('receipt'), LIMITS.receiptsKept);
+  bench.run(once('one more', create('bob')));
+  assert.equal(bench.directory.docs.count('receipt'), LIMITS.receiptsKept + 1 - RECEIPTS_DROPPED);
+  assert.equal(keysOf(bench)[0], `k${RECEIPTS_DROPPED}`);
+  assert.deepEqual(keysOf(bench).slice(-2), ['last', 'one more']);
+});
+
+test('IK7 a refused command leaves no receipt; IK2 another request under the key is refused and changes nothing', () => {
+  const bench = new RulesBench();
+  const missing = { kind: 'deactivate', ids: ['ann'], options: {} } as const;
+  assert.equal(refusal(() => bench.run(once('k', missing))).kind, 'not_found');
+  assert.equal(bench.directory.docs.count('receipt'), 0);
+  bench.run(once('k', create('ann')));
+  const { seq } = bench.directory;
+  assert.equal(refusal(() => bench.run(once('k', create('bob'), 'other'))).kind, 'key_reused');
+  assert.equal(bench.directory.seq, seq);
+});
+
+test('IK5 of two commands with one key that are decided together, the second is a replay', () => {
+  const bench = new RulesBench();
+  const draft = new Draft(bench.directory);
+  const run = (at: number): Outcome => decide(draft, once('k', create('ann')), bench.now + at, DEFAULT_POLICY);
+  const [first, second] = [run(1), run(2)];
+  assert.deepEqual(
+    [first.isReplay, first.users[0]?.change, second.isReplay, second.users[0]?.change],
+    [undefined, 'created', true, 'created'],
+  );
+  assert.equal(second.users[0]?.user, first.users[0]?.user);
+  assert.deepEqual(
+    draft.facts.map((fact) => (fact.t === 'doc' ? fact.kind : fact.t)),
+    ['user', 'receipt'],
+  );
+});
+
+test('IK6 the receipt lies in the entry of its effect', () => {
+  const bench = new RulesBench();
+  const facts = bench.factsOf(() => bench.run(once('k', create('ann'))));
+  assert.deepEqual(
+    facts.map((fact) => fact.t),
+    ['user', 'doc'],
+  );
+  assert.equal(bench.entries.length, 1);
+});
+
+test('IK10 a hard delete can be answered again, though the user is gone; of users that were deleted later only the ids are known', () => {
+  const bench = new RulesBench();
+  bench.upsert([{ id: 'ann', name: 'Ann', role: 'admin', custom: { book: 'b' } }]);
+  bench.run(once('up', create('bob')));
+  const gone = { kind: 'delete', ids: ['ann'], mode: 'hard', options: {} } as const;
+  const first = bench.run(once('k', gone));
+  const again = bench.run(once('k', gone));
+  assert.deepEqual(again.users, first.users);
+  assert.deepEqual([again.users[0]?.user.name, again.users[0]?.user.custom], [undefined, {}], 'nothing personal is kept');
+  bench.delete('bob', 'hard');
+  const later = bench.run(once('up', create('bob')));
+  assert.deepEqual([later.users, later.gone, later.isReplay], [[], ['bob'], true]);
+});

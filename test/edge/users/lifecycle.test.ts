@@ -1,0 +1,223 @@
+/** Restore over HTTP and live (RS5–RS7), and every option of delete, deactivate and reactivate (DO1–DO4). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertRefused, httpWorld, type Send, userToken as tokenFor } from '../../support/http/fake-backend.ts';
+import { API_KEY, userToken, World } from '../../support/world.ts';
+
+const BASES = ['', '/api/v2'];
+
+async function create(send: Send, ...ids: string[]): Promise<void> {
+  const { status } = await send('POST', '/users', {
+    body: { users: Object.fromEntries(ids.map((id) => [id, { id, name: id, color: 'blue' }])) },
+  });
+  assert.equal(status, 201);
+}
+
+async function found(send: Send, ...ids: string[]): Promise<string[]> {
+  const payload = JSON.stringify({ filter_conditions: { id: { $in: ids } }, include_deactivated_users: true });
+  const { body } = await send('GET', '/users', { query: { payload } });
+  return body.users.map(({ id }: { id: string }) => id).sort();
+}
+
+test('RS5 POST /users/restore in both dialects: the users can be found at once, with their data', async () => {
+  for (const base of BASES) {
+    const { send, backend } = httpWorld();
+    await create(send, 'ann', 'bob');
+    await send('POST', `${base}/users/delete`, { body: { user_ids: ['ann', 'bob'] } });
+    assert.deepEqual(await found(send, 'ann', 'bob'), []);
+    const { status, body, headers } = await send('POST', `${base}/users/restore`, { body: { user_ids: ['ann', 'bob'] } });
+    assert.equal(status, 200);
+    assert.deepEqual(Object.keys(body), ['duration']);
+    assert.equal(headers['x-rosterd-position'], `test:${backend.directory.seq}`);
+    assert.deepEqual(await found(send, 'ann', 'bob'), ['ann', 'bob']);
+    assert.deepEqual(backend.directory.user('ann')?.custom, { color: 'blue' });
+  }
+});
+
+test('RS5 what cannot be restored is named with its reason, and nobody is restored', async () => {
+  for (const base of BASES) {
+    const { send, backend } = httpWorld();
+    await create(send, 'soft', 'pruned', 'hard', 'alive');
+    await send('POST', '/users/delete', { body: { user_ids: ['soft'] } });
+    await send('POST', '/users/delete', { body: { user_ids: ['pruned'], user: 'pruning' } });
+    await send('POST', '/users/delete', { body: { user_ids: ['hard'], user: 'hard' } });
+    const { seq } = backend.directory;
+    const refused = await send('POST', `${base}/users/restore`, { body: { user_ids: ['soft', 'pruned', 'hard', 'alive', 'nobody'] } });
+    assertRefused(refused, 400, 4, 'user_ids[pruned]', /user pruned cannot be restored: pruned/);
+    assert.deepEqual(refused.body.exception_fields, {
+      'user_ids[pruned]': 'user pruned cannot be restored: pruned',
+      'user_ids[hard]': 'user hard cannot be restored: hard deleted',
+      'user_ids[alive]': 'user alive cannot be restored: not deleted',
+      'user_ids[nobody]': 'user nobody cannot be restored: does not exist',
+    });
+    assert.equal(backend.directory.seq, seq);
+    for (const user_ids of [[], undefined, 'soft', [7], Array.from({ length: 101 }, (_, i) => `u${i}`)]) {
+      assertRefused(await send('POST', `${base}/users/restore`, { body: { user_ids } }), 400, 4);
+    }
+    assertRefused(await send('POST', `${base}/users/restore`, { token: tokenFor('alive'), body: { user_ids: ['soft'] } }), 403, 17);
+  }
+});
+
+test('RS6 a restored user connects with the token it had, and hears nothing of it being away; watchers are told', async (t) => {
+  const world = await World.start(t);
+  const token = userToken('ann', { iat: Math.floor(Date.now() / 1000) - 10 });
+  const server = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
+  const connect = async () => {
+    const client = await world.open();
+    return await client.request({ op: 'connect', api_key: API_KEY, token, user: { id: 'ann', name: 'Ann' } });
+  };
+  await connect();
+  await world.http('POST', '/users/delete', { user_ids: ['ann'] });
+  await assert.rejects(connect(), /deleted/);
+  await world.http('POST', '/users/restore', { user_ids: ['ann'] });
+  const told = await server.until(({ restored }) => restored === true);
+  assert.deepEqual([told.type, told.user.id, told.user.name, told.user.deleted_at], ['user.updated', 'ann', 'Ann', undefined]);
+  assert.equal((await connect()).me.name, 'Ann');
+});
+
+test('RS7 tokens that were revoked before the delete stay revoked after the restore', async () => {
+  const { send } = httpWorld();
+  await create(send, 'ann');
+  const stamp = '2026-03-04T05:06:00Z';
+  await send('PATCH', '/users', { body: { users: [{ id: 'ann', set: { revoke_tokens_issued_before: stamp } }] } });
+  await send('POST', '/users/delete', { body: { user_ids: ['ann'] } });
+  await send('POST', '/users/restore', { body: { user_ids: ['ann'] } });
+  const at = Date.parse(stamp) / 1000;
+  const write = (iat: number) =>
+    send('PATCH', '/users', { token: tokenFor('ann', { iat }), body: { users: [{ id: 'ann', set: { a: iat } }] } });
+  assertRefused(await write(at - 1), 401, 40);
+  assert.equal((await write(at + 1)).status, 200);
+});
+
+async function results(send: Send, path: string, body: object): Promise<Record<string, unknown>> {
+  const started = await send('POST', path, { body });
+  assert.equal(started.status, 201, started.text);
+  const task = await send('GET', `/tasks/${started.body.task_id}`);
+  assert.equal(task.body.status, 'completed');
+  return task.body.result;
+}
+
+test('DO1 delete many: each mode, from weaker to stronger, each user for itself', async () => {
+  for (const base of BASES) {
+    const { send, backend } = httpWorld();
+    await create(send, 'ann', 'bob');
+    const remove = (body: object) => results(send, `${base}/users/delete`, body);
+    assert.deepEqual(await remove({ user_ids: ['ann', 'nobody'] }), {
+      ann: { status: 'ok' },
+      nobody: { status: 'error', error: 'the user nobody does not exist' },
+    });
+    assert.equal(backend.directory.user('ann'), undefined);
+    assert.deepEqual(await remove({ user_ids: ['ann', 'bob'], user: 'soft' }), {
+      ann: { status: 'error', error: 'the user ann was deleted' },
+      bob: { status: 'ok' },
+    });
+    assert.deepEqual(await remove({ user_ids: ['ann'], user: 'pruning', messages: 'pruning' }), { ann: { status: 'ok' } });
+    // Hard without its companions: a server of users only owns neither messages nor conversations.
+    assert.deepEqual(await remove({ user_ids: ['ann'], user: 'hard' }), { ann: { status: 'ok' } });
+    assert.deepEqual(await remove({ user_ids: ['bob'], user: 'hard', messages: 'hard', conversations: 'hard', calls: 'hard' }), {
+      bob: { status: 'ok' },
+    });
+    assert.deepEqual(await remove({ user_ids: ['ann'], user: 'hard' }), { ann: { status: 'error', error: 'the user ann was deleted' } });
+    for (const id of ['ann', 'bob']) assertRefused(await send('POST', '/users', { body: { users: { [id]: { id } } } }), 404, 16);
+  }
+});
+
+test('DO2 the event of a delete carries everything that was asked, and an owner for the channels', async (t) => {
+  const world = await World.start(t);
+  const server = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
+  await world.upsert({ id: 'ann' }, { id: 'bob' }, { id: 'cid' });
+  const asked = {
+    user: 'hard',
+    messages: 'hard',
+    conversations: 'soft',
+    calls: 'hard',
+    files: true,
+    new_channel_owner_id: 'owner',
+    new_call_owner_id: 'caller',
+  };
+  await world.http('POST', '/api/v2/users/delete', { user_ids: ['ann'], ...asked });
+  await world.http('POST', '/users/delete', { user_ids: ['bob', 'cid'], new_channel_owner_id: '' });
+  const deleted = (id: string) => server.until(({ type, user }) => type === 'user.deleted' && user.id === id);
+  const ann = await deleted('ann');
+  const told = ['delete_user', 'delete_messages', 'delete_conversation', 'delete_calls', 'delete_files', 'hard_delete'].map(
+    (key) => ann[key],
+  );
+  assert.deepEqual(told, ['hard', 'hard', 'soft', 'hard', true, true]);
+  assert.deepEqual([ann.new_channel_owner_id, ann.new_call_owner_id], ['owner', 'caller']);
+  const [bob, cid] = [await deleted('bob'), await deleted('cid')];
+  assert.match(bob.new_channel_owner_id, /^delete-user-[0-9a-f]{32}$/);
+  assert.equal(cid.new_channel_owner_id, bob.new_channel_owner_id, 'one request hands everything to one owner');
+  assert.deepEqual([bob.delete_user, bob.delete_messages, bob.delete_files, bob.new_call_owner_id], ['soft', '', false, undefined]);
+});
+
+test('DO2 options of the wrong form are refused and nobody is deleted', async () => {
+  const { send, backend } = httpWorld();
+  await create(send, 'ann');
+  const { seq } = backend.directory;
+  for (const base of BASES) {
+    for (const [field, value] of Object.entries({
+      user: 'gone',
+      messages: 'none',
+      conversations: 'pruning',
+      calls: 'pruning',
+      files: 'yes',
+      new_channel_owner_id: 'a b',
+      new_call_owner_id: 7,
+    })) {
+      assertRefused(await send('POST', `${base}/users/delete`, { body: { user_ids: ['ann'], [field]: value } }), 400, 4, field);
+    }
+  }
+  assert.equal(backend.directory.seq, seq);
+});
+
+test('DO3 deactivate and reactivate tell who asked and what for, one user and many, in both dialects', async (t) => {
+  const world = await World.start(t);
+  const server = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
+  for (const [index, base] of BASES.entries()) {
+    const [one, many] = [`one${index}`, `many${index}`];
+    await world.upsert({ id: one }, { id: many });
+    await world.http('POST', `${base}/users/${one}/deactivate`, { created_by_id: 'admin', mark_messages_deleted: true });
+    await world.http('POST', `${base}/users/deactivate`, { user_ids: [many], created_by_id: 'admin', mark_channels_deleted: true });
+    await world.http('POST', `${base}/users/${one}/reactivate`, { created_by_id: 'admin', restore_messages: true, name: 'New Name' });
+    await world.http('POST', `${base}/users/reactivate`, { user_ids: [many], created_by_id: 'admin', restore_channels: true });
+    const event = (type: string, id: string) => server.until((frame) => frame.type === type && frame.user.id === id);
+    const off = await event('user.deactivated', one);
+    assert.deepEqual([off.created_by_id, off.mark_messages_deleted, typeof off.user.deactivated_at], ['admin', true, 'string']);
+    const offMany = await event('user.deactivated', many);
+    assert.deepEqual([offMany.created_by_id, offMany.mark_channels_deleted], ['admin', true]);
+    const on = await event('user.reactivated', one);
+    assert.deepEqual([on.created_by_id, on.restore_messages, on.user.name, on.user.deactivated_at], ['admin', true, 'New Name', undefined]);
+    const onMany = await event('user.reactivated', many);
+    assert.deepEqual([onMany.created_by_id, onMany.restore_channels], ['admin', true]);
+  }
+});
+
+test('DO4 deactivating twice, reactivating the active, and users that are not there: 400/4 and 404/16, as tasks per user', async () => {
+  for (const base of BASES) {
+    const { send } = httpWorld();
+    await create(send, 'ann', 'bob', 'gone');
+    await send('POST', '/users/delete', { body: { user_ids: ['gone'] } });
+    assertRefused(await send('POST', `${base}/users/ann/reactivate`, { body: {} }), 400, 4, undefined, /not deactivated/);
+    assert.equal((await send('POST', `${base}/users/ann/deactivate`, { body: {} })).status, 200);
+    assertRefused(await send('POST', `${base}/users/ann/deactivate`, { body: {} }), 400, 4, undefined, /already deactivated/);
+    for (const id of ['nobody', 'gone']) {
+      assertRefused(await send('POST', `${base}/users/${id}/deactivate`, { body: {} }), 404, 16);
+      assertRefused(await send('POST', `${base}/users/${id}/reactivate`, { body: {} }), 404, 16);
+    }
+    const result = await results(send, `${base}/users/deactivate`, { user_ids: ['ann', 'bob', 'nobody'] });
+    assert.deepEqual(
+      Object.values(result).map((one) => Object(one).status),
+      ['error', 'ok', 'error'],
+    );
+    assert.deepEqual(await results(send, `${base}/users/reactivate`, { user_ids: ['ann', 'bob'] }), {
+      ann: { status: 'ok' },
+      bob: { status: 'ok' },
+    });
+    assertRefused(
+      await send('POST', `${base}/users/deactivate`, { body: { user_ids: ['bob'], created_by_id: 'a b' } }),
+      400,
+      4,
+      'created_by_id',
+    );
+  }
+});

@@ -1,0 +1,271 @@
+/** HY5–HY8: the history follows the log of a real directory, whatever the log and the disk do meanwhile. */
+import assert from 'node:assert/strict';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { HistoryJob, type HistoryJobOptions } from '../../../daemon/jobs/history/follower.ts';
+import type { HistoryPage } from '../../../daemon/jobs/history/lookup.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Entry, Fact, UserFact } from '../../../protocol/log/entry.ts';
+import { MemoryLog } from '../../../store/memory-log.ts';
+import { FaultyDisk } from '../../support/store/history-disk.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
+
+const NOW = 1_763_729_000_000;
+const KEEP_MS = 24 * 3_600_000;
+
+function fact(id: string, event: UserFact['event'] = 'updated'): UserFact {
+  const user = { id, rev: 1, role: 'user', teams: [], custom: {}, created_at: 0, updated_at: 0 };
+  return { t: 'user', event, user, from: { source: 'server' }, ...(event === 'updated' ? { fields: ['name'] } : {}) };
+}
+
+/** The log and what a directory says of it. */
+class Rig {
+  readonly log: MemoryLog;
+  readonly folder: string;
+  readonly lines: string[] = [];
+  /** Each sleep, and what ends it. */
+  wake: () => void = () => {};
+  sleeping: Promise<void>;
+  #told: () => void = () => {};
+  readonly #t: TestContext;
+  #entries = 0;
+
+  constructor(t: TestContext, folder: string, log = new MemoryLog({ epoch: 'one', retentionFacts: 1e6 })) {
+    this.#t = t;
+    this.folder = folder;
+    this.log = log;
+    this.sleeping = this.#nextSleep();
+  }
+
+  #nextSleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#told = resolve;
+    });
+  }
+
+  async write(...facts: readonly Fact[]): Promise<void> {
+    await this.log.append(this.log.head.seq, { id: `entry-${++this.#entries}`, time: (NOW + this.log.head.seq) * 1_000, facts });
+  }
+
+  /** The job sleeps no more. */
+  async goOn(): Promise<void> {
+    this.wake();
+    await nextTurn();
+  }
+
+  start(options: Partial<HistoryJobOptions> = {}): HistoryJob {
+    const { log } = this;
+    const job = new HistoryJob({
+      roster: {
+        follow: (after: number, signal: AbortSignal): AsyncIterable<Entry> => log.read(after, signal),
+        get keptAfter() {
+          return log.tail;
+        },
+        get position() {
+          return log.head;
+        },
+      },
+      folder: this.folder,
+      keepMs: KEEP_MS,
+      bytesMax: 1 << 20,
+      logger: { info: (_, text) => void this.lines.push(text), error: (_, text) => void this.lines.push(`error: ${text}`) },
+      clock: {
+        now: () => NOW,
+        sleep: (_, signal) =>
+          new Promise((resolve) => {
+            this.wake = resolve;
+            signal?.addEventListener('abort', () => resolve());
+            this.#told();
+            this.sleeping = this.#nextSleep();
+          }),
+      },
+      ...options,
+    });
+    job.start();
+    this.#t.after(() => job.stop());
+    return job;
+  }
+}
+
+const seqs = ({ items }: HistoryPage): readonly number[] => items.map(({ seq }) => seq);
+const unavailable = (error: unknown): boolean => error instanceof RosterError && error.kind === 'unavailable';
+
+test('HY5 what was acknowledged before a lookup is in it, and nothing that is nobody’s business', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  const job = rig.start();
+  await rig.write(fact('ann', 'created'), fact('bob', 'created'));
+  await rig.write(fact('ann', 'silent'), { t: 'doc', kind: 'role', id: 'x', doc: null });
+  for (let round = 0; round < 200; round++) {
+    await rig.write(fact('ann'));
+    const page = await job.page({ id: 'ann', limit: 1 });
+    assert.deepEqual(seqs(page), [rig.log.head.seq]);
+    assert.deepEqual(page.items[0], {
+      seq: 5 + round,
+      at: (NOW + 4 + round) * 1_000,
+      event: 'updated',
+      source: 'server',
+      fields: ['name'],
+    });
+  }
+  assert.deepEqual((await job.page({ id: 'bob', limit: 10 })).items, [{ seq: 2, at: NOW * 1_000, event: 'created', source: 'server' }]);
+});
+
+test('HY5 after a stop it goes on where it was, and after a kill too', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  const first = rig.start();
+  for (let round = 0; round < 50; round++) await rig.write(fact('ann'));
+  await first.page({ id: 'ann', limit: 1 });
+  await first.stop();
+  await assert.rejects(first.page({ id: 'ann', limit: 1 }), unavailable);
+  for (let round = 0; round < 50; round++) await rig.write(fact('ann'));
+  // The second operation is its first write, of which half happens.
+  const killed = rig.start({ disk: new FaultyDisk(2) });
+  assert.deepEqual(seqs(await killed.page({ id: 'ann', limit: 1 })), [100]);
+  await killed.stop();
+  const last = rig.start();
+  assert.deepEqual(
+    seqs(await last.page({ id: 'ann', limit: 100 })),
+    Array.from({ length: 100 }, (_, index) => 100 - index),
+  );
+});
+
+test('HY5 another epoch, and a log that lost its end, leave what is still true', async (t) => {
+  const folder = await temporaryDirectory();
+  const rig = new Rig(t, folder);
+  const first = rig.start();
+  for (let round = 0; round < 10; round++) await rig.write(fact('ann'));
+  await first.page({ id: 'ann', limit: 1 });
+  await first.stop();
+
+  const shorter = new Rig(t, folder);
+  for (let round = 0; round < 6; round++) await shorter.write(fact('ann'));
+  const second = shorter.start();
+  assert.deepEqual(seqs(await second.page({ id: 'ann', limit: 100 })), [6, 5, 4, 3, 2, 1]);
+  await shorter.write(fact('ann'));
+  assert.deepEqual(seqs(await second.page({ id: 'ann', limit: 100 })), [7, 6, 5, 4, 3, 2, 1]);
+  await second.stop();
+
+  // As after a journal was lost: the new one begins at the snapshot.
+  const anew = new Rig(t, folder, new MemoryLog({ epoch: 'two', start: 4 }));
+  const third = anew.start();
+  assert.deepEqual(seqs(await third.page({ id: 'ann', limit: 100 })), [4, 3, 2, 1]);
+  await anew.write(fact('ann'));
+  assert.deepEqual(seqs(await third.page({ id: 'ann', limit: 100 })), [5, 4, 3, 2, 1]);
+});
+
+test('HY6 what the log let go of before it was read is told as a gap', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory(), new MemoryLog({ epoch: 'one', retentionFacts: 0 }));
+  const first = rig.start();
+  await rig.write(fact('ann', 'created'));
+  await first.page({ id: 'ann', limit: 1 });
+  await first.stop();
+  await rig.write(fact('ann'), fact('ann'));
+  await rig.log.snapshotSaved(3);
+  await rig.log.snapshotSaved(3);
+  assert.equal(rig.log.tail, 3);
+  await rig.write(fact('ann'));
+  const second = rig.start();
+  const page = await second.page({ id: 'ann', limit: 10 });
+  assert.deepEqual(
+    page.items.map(({ seq, event }) => [seq, event]),
+    [
+      [4, 'updated'],
+      [3, 'gap'],
+      [1, 'created'],
+    ],
+  );
+  assert.equal(page.from, (NOW + 3) * 1_000);
+});
+
+test('HY6 where the log goes on without it, it goes on where the log is', async (t) => {
+  const disk = new FaultyDisk();
+  const rig = new Rig(t, await temporaryDirectory(), new MemoryLog({ epoch: 'one', retentionFacts: 0 }));
+  const job = rig.start({ disk });
+  await rig.write(fact('ann', 'created'));
+  await job.page({ id: 'ann', limit: 1 });
+  disk.refuses = 'ENOSPC';
+  // More than is held in memory.
+  while (!rig.lines.some((line) => line.startsWith('error'))) {
+    await rig.write(...Array.from({ length: 1_000 }, () => fact('bob')));
+    await nextTurn();
+  }
+  await rig.write(fact('ann'));
+  await rig.log.snapshotSaved(rig.log.head.seq);
+  await rig.log.snapshotSaved(rig.log.head.seq);
+  const { tail } = rig.log;
+  await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  disk.refuses = undefined;
+  await rig.goOn();
+  await rig.write(fact('ann'));
+  const page = await job.page({ id: 'ann', limit: 10 });
+  assert.deepEqual(
+    page.items.map(({ seq, event }) => [seq, event]),
+    [
+      [tail + 1, 'updated'],
+      [tail, 'gap'],
+      [1, 'created'],
+    ],
+  );
+});
+
+test('HY7 while the disk refuses a lookup is refused rather than told half; then nothing is missing', async (t) => {
+  const disk = new FaultyDisk();
+  const rig = new Rig(t, await temporaryDirectory());
+  const job = rig.start({ disk });
+  await rig.write(fact('ann', 'created'));
+  await job.page({ id: 'ann', limit: 1 });
+  disk.refuses = 'ENOSPC';
+  let facts = 1;
+  const isStuck = rig.sleeping;
+  while (!rig.lines.some((line) => line.startsWith('error'))) {
+    await rig.write(...Array.from({ length: 1_000 }, () => fact('bob')));
+    facts += 1_000;
+    await nextTurn();
+  }
+  await isStuck;
+  await rig.write(fact('ann'));
+  await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  const isStuckAgain = rig.sleeping;
+  rig.wake();
+  await isStuckAgain;
+  await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  assert.equal(rig.lines.filter((line) => line.startsWith('error')).length, 1, `told once: ${rig.lines}`);
+  disk.refuses = undefined;
+  await rig.goOn();
+  await rig.write(fact('ann'));
+  const page = await job.page({ id: 'ann', limit: 10 });
+  assert.deepEqual(seqs(page), [facts + 2, facts + 1, 1]);
+  assert.equal(page.from, NOW * 1_000);
+  assert.equal(rig.lines.at(-1), 'the history of users goes on');
+});
+
+test('HY7 a folder that cannot be used does not end the daemon, and is tried again', async (t) => {
+  const folder = join(await temporaryDirectory(), 'history');
+  await writeFile(folder, 'in the way');
+  const rig = new Rig(t, folder);
+  const isStuck = rig.sleeping;
+  const job = rig.start();
+  await rig.write(fact('ann', 'created'));
+  await isStuck;
+  await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  await rm(folder);
+  await rig.goOn();
+  assert.deepEqual(seqs(await job.page({ id: 'ann', limit: 1 })), [1]);
+});
+
+test('HY8 kept for no time nothing is kept, and what there was is removed', async (t) => {
+  const folder = await temporaryDirectory();
+  const rig = new Rig(t, join(folder, 'history'));
+  await mkdir(rig.folder);
+  const first = rig.start();
+  await rig.write(fact('ann', 'created'));
+  await first.page({ id: 'ann', limit: 1 });
+  await first.stop();
+  assert.deepEqual(await readdir(folder), ['history']);
+  const off = rig.start({ keepMs: 0 });
+  await assert.rejects(off.page({ id: 'ann', limit: 1 }), /no history of users is kept \(history\.keep_h is 0\)/);
+  await off.stop();
+  assert.deepEqual(await readdir(folder), []);
+});

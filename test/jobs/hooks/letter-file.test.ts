@@ -1,0 +1,318 @@
+/** Parts of the delivery of webhooks: which addresses are refused (WH4), what is signed (WH6), what is sent, and the letters (WH10, WH11). */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { appendFile, readFile, truncate } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { LetterStatus } from '../../../daemon/jobs/hooks/letter.ts';
+import { LETTER_LIMITS, type LetterLimits, Letters } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { createSender, type Post } from '../../../daemon/jobs/hooks/sender.ts';
+import { signatureOf, webhookId } from '../../../daemon/jobs/hooks/signature.ts';
+import type { HookInput } from '../../../protocol/app/settings.ts';
+import { checkHooks } from '../../../protocol/hooks/dead-letters.ts';
+import { isPrivateAddress, isPrivateHost } from '../../../protocol/hooks/ip-address.ts';
+import { type HookEvent, hookEventOf, renderHookBody } from '../../../protocol/hooks/payload.ts';
+import type { SettingsCommand } from '../../../protocol/log/command.ts';
+import type { CustomFact, UserFact } from '../../../protocol/log/entry.ts';
+import { START_MS, userRecord } from '../../support/hooks/hook-bench.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
+
+const PRIVATE: readonly string[] = [
+  ...['127.0.0.1', '127.255.255.254', '0.0.0.0', '10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.1.1'],
+  ...['169.254.169.254', '169.254.0.1', '100.64.0.1', '100.100.100.200', '100.127.255.255', '168.63.129.16', '192.0.0.192'],
+  ...['198.18.0.1', '198.19.255.255', '224.0.0.1', '239.1.2.3', '240.0.0.1', '255.255.255.255', '192.0.2.1', '203.0.113.9'],
+  ...['::', '::1', '0:0:0:0:0:0:0:1', 'fe80::1', 'fe80::1%eth0', 'febf::1', 'fec0::1', 'fc00::1', 'fd00:ec2::254', 'ff02::1'],
+  ...['::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:a9fe:a9fe', '::FFFF:10.0.0.1', '::127.0.0.1', '::ffff:0:10.0.0.1'],
+  ...['64:ff9b::7f00:1', '64:ff9b::10.0.0.1', '64:ff9b:1::8.8.8.8', '2002:7f00:1::', '2002:a00:1::1', '2001::1', '2001:db8::1', '100::1'],
+];
+const PUBLIC: readonly string[] = [
+  ...['1.1.1.1', '8.8.8.8', '9.255.255.255', '11.0.0.1', '100.63.255.255', '100.128.0.1', '126.255.255.255', '128.0.0.1'],
+  ...['169.253.255.255', '169.255.0.1', '172.15.255.255', '172.32.0.1', '192.167.255.255', '192.169.0.1', '198.17.0.1', '198.20.0.1'],
+  ...['223.255.255.255', '168.63.129.15', '2606:4700:4700::1111', '2a00:1450:4001:81b::200e', '::ffff:8.8.8.8', '64:ff9b::808:808'],
+  ...['2002:808:808::1', 'not an address', 'example.com', '999.1.1.1', '1.2.3', ':::', '1::2::3', ''],
+];
+
+test('WH4 every address that is not public is refused, however it is written', () => {
+  for (const address of PRIVATE) assert.equal(isPrivateAddress(address), true, address);
+  for (const address of PUBLIC) assert.equal(isPrivateAddress(address), false, address);
+});
+
+test('WH4 a URL hides no address: every spelling of it is the same', () => {
+  const hosts = [
+    '127.1',
+    '2130706433',
+    '0x7f.1',
+    '0177.0.0.1',
+    '127.0.0.1.',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '①②⑦.0.0.1',
+    '169.254.169.254',
+  ];
+  for (const host of hosts) assert.equal(isPrivateHost(new URL(`http://${host}/`).hostname), true, host);
+  assert.equal(isPrivateHost(new URL('http://8.8.8.8/').hostname), false);
+});
+
+test('WH4 a private address cannot be set; one that is there already does not stand in the way', () => {
+  const hook = (webhook_url: string, id = 'a'): HookInput => ({ id, hook_type: 'webhook', enabled: true, event_types: [], webhook_url });
+  const set = (url: string, id?: string): SettingsCommand => ({
+    kind: 'settings',
+    set: { event_hooks: [hook('https://ok.example/', 'b'), hook(url, id)] },
+  });
+  const app = { enforce_unique_usernames: 'no' } as const;
+  const path = (act: () => void): string | undefined => {
+    try {
+      act();
+    } catch (error) {
+      return error instanceof Error && 'fields' in error && Array.isArray(error.fields) ? error.fields[0].path : String(error);
+    }
+    return undefined;
+  };
+  assert.equal(
+    path(() => checkHooks(set('http://10.1.2.3/x'), app, false)),
+    'event_hooks[1].webhook_url',
+  );
+  assert.equal(
+    path(() => checkHooks(set('http://[::1]:80/'), app, false)),
+    'event_hooks[1].webhook_url',
+  );
+  assert.equal(
+    path(() => checkHooks({ kind: 'settings', set: { webhook_url: 'http://127.1/' } }, app, false)),
+    'webhook_url',
+  );
+  assert.equal(
+    path(() => checkHooks(set('https://ok.example/', 'webhook_url'), app, false)),
+    'event_hooks[1].id',
+  );
+  assert.equal(
+    path(() => checkHooks(set('http://10.1.2.3/x'), app, true)),
+    undefined,
+  );
+  const stored = { ...hook('http://10.1.2.3/x'), dialect: 'v1', created_at: 0, updated_at: 0 } as const;
+  assert.equal(
+    path(() => checkHooks(set('http://10.1.2.3/x'), { ...app, event_hooks: [stored] }, false)),
+    undefined,
+  );
+});
+
+/** A receiver, and how often it was reached. */
+async function receiver(t: TestContext): Promise<{ url: string; reached: () => number }> {
+  let count = 0;
+  const server = createServer((_, response) => {
+    count++;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, reached: () => count };
+}
+
+const post = (url: string): Post => ({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000, cut: new AbortController().signal });
+
+test('WH4 neither an address nor a name that leads to one is connected to', async (t) => {
+  const { url, reached } = await receiver(t);
+  const sender = createSender({ allowPrivate: false });
+  t.after(() => sender.close());
+  for (const target of [url, url.replace('127.0.0.1', 'localhost'), url.replace('127.0.0.1', '[::ffff:127.0.0.1]'), 'ftp://example.com/']) {
+    const answer = await sender.post(post(target));
+    assert.equal(answer.kind, 'refused', `${target}: ${JSON.stringify(answer)}`);
+  }
+  assert.equal(reached(), 0);
+  const open = createSender({ allowPrivate: true });
+  t.after(() => open.close());
+  assert.deepEqual(await open.post(post(url)), { kind: 'status', status: 200, retryAfterMs: undefined });
+  assert.equal(reached(), 1);
+});
+
+test('WH4 what is said of a failure names no host, path or query', async () => {
+  const sender = createSender({ allowPrivate: true });
+  const answer = await sender.post(post('http://user:word@127.0.0.1:1/path-secret?token=query-secret'));
+  assert.deepEqual(answer, { kind: 'network', reason: 'the connection failed (ECONNREFUSED)' });
+  sender.close();
+});
+
+test('WH6 the signature is the hex HMAC-SHA256 of the body', () => {
+  // Made with: printf '{"a":1}' | openssl dgst -sha256 -hmac secret
+  const body = Buffer.from('{"a":1}');
+  assert.equal(signatureOf(body, 'secret'), createHmac('sha256', 'secret').update('{"a":1}').digest('hex'));
+  assert.match(signatureOf(body, 'secret'), /^[0-9a-f]{64}$/);
+  assert.notEqual(signatureOf(body, 'secret'), signatureOf(body, 'other'));
+});
+
+test('WH6 the id is a UUID, the same for the same event and hook, and another for any other', () => {
+  const id = webhookId('e', 1, 'h');
+  assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.equal(webhookId('e', 1, 'h'), id);
+  assert.equal(new Set([id, webhookId('e', 2, 'h'), webhookId('f', 1, 'h'), webhookId('e', 1, 'i'), webhookId('e 1', 1, 'h')]).size, 5);
+});
+
+const lookups = {
+  epoch: 'e',
+  user: (id: string) => (id === 'mod' ? userRecord('mod') : undefined),
+  online: (id: string) => id === 'ann',
+  exportUrl: () => undefined,
+};
+const at = START_MS * 1_000;
+
+function body(fact: UserFact | CustomFact, dialect: 'v1' | 'v2'): Record<string, unknown> {
+  const event = hookEventOf(fact, 7, at);
+  assert.ok(event);
+  return JSON.parse(JSON.stringify(renderHookBody(event, dialect, lookups)));
+}
+
+test('WH6 v2 has nanoseconds and nested custom data, v1 RFC 3339 and flat users', () => {
+  const user = { ...userRecord('ann'), custom: { book: 'dune' } };
+  const fact: UserFact = { t: 'user', event: 'updated', user, fields: ['custom.book'] };
+  const v2 = body(fact, 'v2');
+  assert.deepEqual(
+    [v2.type, v2.created_at, v2.custom, v2.seq, v2.epoch, v2.fields],
+    ['user.updated', at * 1_000, {}, 7, 'e', ['custom.book']],
+  );
+  assert.deepEqual((v2.user as { custom: unknown }).custom, { book: 'dune' });
+  const v1 = body(fact, 'v1');
+  assert.deepEqual([v1.created_at, v1.members, v1.custom], ['2026-03-04T05:06:07.000000Z', [], undefined]);
+  const shown = v1.user as Record<string, unknown>;
+  assert.deepEqual([shown.book, shown.online, shown.created_at], ['dune', true, '2026-03-04T05:06:07.000000Z']);
+});
+
+test('WH6 whoever did it is shown as it is now, and stays as an id when it is gone', () => {
+  const ban = { created_at: at, by: 'mod' };
+  const user = { ...userRecord('ann'), bans: [ban] };
+  const about = { by: 'mod', reason: 'spam', expires: at, cid: 'messaging:a:b' };
+  const banned = body({ t: 'user', event: 'banned', user, about }, 'v2');
+  assert.equal((banned.created_by as { id: string }).id, 'mod');
+  assert.deepEqual([banned.reason, banned.expiration, banned.channel_type, banned.channel_id], ['spam', at * 1_000, 'messaging', 'a:b']);
+  const muted = body({ t: 'user', event: 'muted', user, about: { by: 'gone', targets: ['mod'] } }, 'v1');
+  assert.deepEqual([muted.created_by, muted.created_by_id, (muted.target_user as { id: string }).id], [undefined, 'gone', 'mod']);
+  const many = body({ t: 'user', event: 'muted', user, about: { targets: ['mod', 'gone'] } }, 'v2');
+  assert.deepEqual(
+    (many.target_users as { id: string }[]).map(({ id }) => id),
+    ['mod'],
+  );
+});
+
+test('WH6 a custom event carries its data flat in v1, where it hides no field, and under custom in v2', () => {
+  const fact: CustomFact = { t: 'custom', user: userRecord('ann'), type: 'poke', custom: { strength: 3, type: 'forged', user: 'forged' } };
+  const v1 = body(fact, 'v1');
+  assert.deepEqual([v1.type, v1.strength, (v1.user as { id: string }).id], ['poke', 3, 'ann']);
+  assert.deepEqual(body(fact, 'v2').custom, fact.custom);
+});
+
+const parked: LetterStatus = { state: 'parked', attempts: 1, retries: 1, whenMs: 5, reason: 'answered 500', isReplay: false };
+const dead: LetterStatus = { ...parked, state: 'dead' };
+
+function eventAt(seq: number, padding = 0): HookEvent {
+  const user = { ...userRecord(`u${seq}`), custom: { padding: 'x'.repeat(padding) } };
+  return { seq, at: at + seq, type: 'user.updated', lane: user.id, fact: { t: 'user', event: 'updated', user } };
+}
+
+async function open(directory: string, limits: Partial<LetterLimits> = {}): Promise<{ letters: Letters; damaged: () => number }> {
+  let damaged = 0;
+  const onDamage = (lines: number): void => {
+    damaged = lines;
+  };
+  const letters = await Letters.open(directory, onDamage, { ...LETTER_LIMITS, ...limits });
+  return { letters, damaged: () => damaged };
+}
+
+test('WH10 letters come back as they were, and what a crash cut short is gone', async () => {
+  const directory = await temporaryDirectory();
+  const first = (await open(directory)).letters;
+  await Promise.all([1, 2, 3, 4].map((seq) => first.put(`id${seq}`, 'e', eventAt(seq), parked)));
+  await first.move('id2', dead);
+  await first.move('id3', { ...parked, attempts: 9 }, false);
+  await first.drop(['id4']);
+  await first.noteLost(5);
+  const path = join(directory, 'letters.ndjson');
+  const whole = await readFile(path);
+  await appendFile(path, '{"op":"put","id":"half');
+  const { letters, damaged } = await open(directory);
+  assert.deepEqual([letters.parked, letters.dead, letters.lost, damaged()], [2, 1, 5, 0]);
+  assert.deepEqual(await letters.read('id3'), eventAt(3));
+  assert.equal(letters.get('id3')?.attempts, 9);
+  assert.equal((await readFile(path)).length, whole.length);
+  await Promise.all([first.close(), letters.close()]);
+});
+
+test('WH10 cut at every byte, every letter that was whole is there', async () => {
+  const directory = await temporaryDirectory();
+  const { letters } = await open(directory);
+  for (const seq of [1, 2, 3]) await letters.put(`id${seq}`, 'e', eventAt(seq), parked);
+  await letters.close();
+  const path = join(directory, 'letters.ndjson');
+  const bytes = await readFile(path);
+  const ends = [...bytes.keys()].filter((index) => bytes[index] === 10);
+  for (let length = bytes.length; length >= 0; length -= 37) {
+    await truncate(path, length);
+    const again = await open(directory);
+    assert.equal(again.letters.parked, ends.filter((end) => end < length).length, `${length} bytes`);
+    assert.equal(again.damaged(), 0);
+    await again.letters.close();
+  }
+});
+
+test('WH10 a line that is none is told, and the others are there', async () => {
+  const directory = await temporaryDirectory();
+  const { letters } = await open(directory);
+  await letters.put('id1', 'e', eventAt(1), parked);
+  await letters.close();
+  await appendFile(join(directory, 'letters.ndjson'), 'nonsense\n{"op":"put","id":7}\n');
+  const again = await open(directory);
+  await again.letters.put('id2', 'e', eventAt(2), parked);
+  assert.deepEqual([again.letters.parked, again.damaged()], [2, 2]);
+  assert.deepEqual(await again.letters.read('id2'), eventAt(2));
+  await again.letters.close();
+});
+
+test('WH10 what is parked is bounded in number and bytes, also within one write', async () => {
+  const many = (await open(await temporaryDirectory(), { parked: 3 })).letters;
+  const taken = await Promise.all([1, 2, 3, 4, 5].map((seq) => many.put(`id${seq}`, 'e', eventAt(seq), parked)));
+  assert.deepEqual(taken, [true, true, true, false, false]);
+  assert.deepEqual([many.parked, many.room], [3, 0]);
+  await many.drop(['id1']);
+  assert.equal(await many.put('id6', 'e', eventAt(6), parked), true);
+  await many.close();
+  const big = (await open(await temporaryDirectory(), { parkedBytes: 5_000 })).letters;
+  assert.deepEqual(await Promise.all([1, 2].map((seq) => big.put(`id${seq}`, 'e', eventAt(seq, 3_000), parked))), [true, false]);
+  await big.close();
+});
+
+test('WH11 dead letters beyond the bound go, the oldest first, and are counted as lost; too old ones just go', async () => {
+  const { letters } = await open(await temporaryDirectory(), { dead: 10 });
+  for (let seq = 1; seq <= 12; seq++) await letters.put(`id${seq}`, 'e', eventAt(seq), { ...dead, whenMs: seq });
+  // The drop and the count are written after what caused them.
+  await letters.noteLost(0);
+  await letters.noteLost(0);
+  const seqs = letters.all('dead').map(({ seq }) => seq);
+  assert.equal(seqs.length + letters.lost, 12);
+  assert.ok(seqs.length <= 10 && seqs.at(-1) === 12, seqs.join());
+  await letters.expire(12);
+  assert.deepEqual(
+    letters.all('dead').map(({ seq }) => seq),
+    [12],
+  );
+  await letters.close();
+});
+
+test('WH10 the file is written anew when most of it is of no use, and nothing is missing', async () => {
+  const directory = await temporaryDirectory();
+  const { letters } = await open(directory);
+  const keep = [1, 2, 3];
+  for (const seq of keep) await letters.put(`keep${seq}`, 'e', eventAt(seq), parked);
+  await letters.noteLost(4);
+  for (let round = 0; round < 18; round++) {
+    await letters.put('waste', 'e', eventAt(100, 1024 * 1024), dead);
+    await letters.drop(['waste']);
+  }
+  const { length } = await readFile(join(directory, 'letters.ndjson'));
+  assert.ok(length < 4 * 1024 * 1024, `${length} bytes`);
+  await letters.put('later', 'e', eventAt(9), parked);
+  for (const seq of keep) assert.deepEqual(await letters.read(`keep${seq}`), eventAt(seq));
+  await letters.close();
+  const again = await open(directory);
+  assert.deepEqual([again.letters.parked, again.letters.dead, again.letters.lost, again.damaged()], [4, 0, 4, 0]);
+  assert.deepEqual(await again.letters.read('later'), eventAt(9));
+  await again.letters.close();
+});

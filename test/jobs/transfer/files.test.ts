@@ -1,0 +1,178 @@
+/** FI: files beside the directory are there whole or not at all, under names that the daemon made. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { Files } from '../../../daemon/jobs/transfer/files.ts';
+import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
+
+const PATH = '11111111-2222-3333-4444-555555555555/users.jsonl';
+const NONE = { exportsBeforeMs: 0, uploadsBeforeMs: 0, neededUploads: new Set<string>() };
+
+async function directory(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'rosterd-files-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function text(stream: Readable | undefined): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of stream ?? []) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
+
+async function refused(act: Promise<unknown>, kind: ErrorKind): Promise<void> {
+  await assert.rejects(act, (error) => error instanceof RosterError && error.kind === kind);
+}
+
+test('FI1 the directories are for nobody else, and so are the files', async (t) => {
+  const data = await directory(t);
+  const files = await Files.open(data);
+  await files.saveUpload(PATH, Readable.from([Buffer.from('x')]), 10);
+  for (const folder of ['exports', 'uploads']) assert.equal((await stat(join(data, folder))).mode & 0o777, 0o700);
+  const [name = ''] = await readdir(join(data, 'uploads'));
+  assert.equal((await stat(join(data, 'uploads', name))).mode & 0o777, 0o600);
+});
+
+test('FI2 an upload comes back as it was sent', async (t) => {
+  const files = await Files.open(await directory(t));
+  assert.equal(await files.hasUpload(PATH), false);
+  assert.equal(await files.openUpload(PATH), undefined);
+  const chunks = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10_000, i));
+  assert.deepEqual(await files.saveUpload(PATH, Readable.from(chunks), 500_000), { bytes: 500_000 });
+  assert.equal(await files.hasUpload(PATH), true);
+  const upload = await files.openUpload(PATH);
+  assert.equal(upload?.bytes, 500_000);
+  assert.equal(await text(upload?.stream), Buffer.concat(chunks).toString());
+});
+
+test('FI3 an upload that is too big, breaks off or falls silent leaves nothing', async (t) => {
+  const data = await directory(t);
+  const files = await Files.open(data, { silenceMs: 50 });
+  const big = new PassThrough();
+  big.write('12345');
+  big.write('678901');
+  await refused(files.saveUpload(PATH, big, 10), 'too_big');
+  assert.equal(big.destroyed, false, 'the source may be a request that is still to be answered');
+  big.destroy();
+
+  const broken = new PassThrough();
+  broken.write('12345');
+  setImmediate(() => broken.destroy());
+  await refused(files.saveUpload(PATH, broken, 10), 'input');
+
+  const silent = new PassThrough();
+  silent.write('12345');
+  await refused(files.saveUpload(PATH, silent, 10), 'timeout');
+
+  assert.deepEqual(await readdir(join(data, 'uploads')), []);
+  assert.deepEqual(await files.saveUpload(PATH, Readable.from([Buffer.from('1234567890')]), 10), { bytes: 10 }, 'the path is free again');
+});
+
+test('FI4 under one path there is one file, once', async (t) => {
+  const files = await Files.open(await directory(t));
+  const slow = new PassThrough();
+  slow.write('first');
+  const first = files.saveUpload(PATH, slow, 100);
+  await refused(files.saveUpload(PATH, Readable.from([Buffer.from('second')]), 100), 'conflict');
+  slow.end();
+  await first;
+  await refused(files.saveUpload(PATH, Readable.from([Buffer.from('third')]), 100), 'conflict');
+  assert.equal(await text((await files.openUpload(PATH))?.stream), 'first');
+});
+
+test('FI5 no name leads out of the directory', async (t) => {
+  const data = await directory(t);
+  await writeFile(join(data, 'secret.jsonl'), 'secret');
+  const files = await Files.open(data);
+  const id = PATH.split('/')[0];
+  for (const path of [
+    '',
+    '..',
+    '../secret.jsonl',
+    `${id}/..`,
+    `${id}/../x`,
+    `${id}/a/b`,
+    `${id}/.hidden`,
+    `${id}/a\0`,
+    `/${PATH}`,
+    `${PATH}\n`,
+    `${id}/a~b`,
+  ]) {
+    assert.equal(await files.hasUpload(path), false, path);
+    assert.equal(await files.openUpload(path), undefined, path);
+    await refused(files.saveUpload(path, Readable.from([Buffer.from('x')]), 10), 'not_found');
+  }
+  for (const task of ['', '..', '../secret', 'a/b', '../uploads/x', 'a\0']) {
+    assert.equal(await files.openExport(task, 'users.jsonl'), undefined, task);
+    await assert.rejects(files.writeExport(task, ['x']));
+  }
+  await files.writeExport('task', ['x']);
+  for (const name of ['', '..', 'users.jsonl/', '../users.jsonl', 'task.jsonl'])
+    assert.equal(await files.openExport('task', name), undefined);
+  assert.deepEqual((await readdir(data)).sort(), ['exports', 'secret.jsonl', 'uploads']);
+});
+
+test('FI6 an export is there when it is whole; writing it anew replaces it', async (t) => {
+  const data = await directory(t);
+  const files = await Files.open(data);
+  assert.equal(await files.openExport('task', 'users.jsonl'), undefined);
+  await assert.rejects(
+    files.writeExport(
+      'task',
+      (function* () {
+        yield 'one';
+        throw new Error('no more');
+      })(),
+    ),
+    /no more/,
+  );
+  assert.deepEqual(await readdir(join(data, 'exports')), []);
+  await files.writeExport('task', ['one', 'two']);
+  await files.writeExport('task', ['three']);
+  const found = await files.openExport('task', 'users.jsonl');
+  assert.equal(found?.bytes, 6);
+  assert.equal(await text(found?.stream), 'three\n');
+});
+
+test('FI7 what was left half-written is cleared away at the start, and nothing else', async (t) => {
+  const data = await directory(t);
+  const first = await Files.open(data);
+  await first.writeExport('task', ['kept']);
+  await writeFile(join(data, 'exports', 'task.jsonl.1234.part'), 'half');
+  await writeFile(join(data, 'uploads', 'x.part'), 'half');
+  await Files.open(data);
+  assert.deepEqual(await readdir(join(data, 'exports')), ['task.jsonl']);
+  assert.deepEqual(await readdir(join(data, 'uploads')), []);
+});
+
+test('FI8 old files go, but no upload that is still needed and none that is arriving', async (t) => {
+  const data = await directory(t);
+  const files = await Files.open(data);
+  const other = PATH.replace('1', '9');
+  const arriving = PATH.replace('1', '8');
+  for (const path of [PATH, other]) await files.saveUpload(path, Readable.from([Buffer.from('x')]), 10);
+  const source = new PassThrough();
+  const upload = files.saveUpload(arriving, source, 10);
+  source.write('x');
+  while ((await readdir(join(data, 'uploads'))).length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await files.writeExport('old', ['x']);
+  await files.writeExport('new', ['x']);
+  await symlink(join(data, 'nowhere'), join(data, 'exports', 'dangling'));
+  const past = new Date(1_000_000);
+  for (const name of await readdir(join(data, 'uploads'))) await utimes(join(data, 'uploads', name), past, past);
+  await utimes(join(data, 'exports', 'old.jsonl'), past, past);
+  assert.equal(await files.removeOld(NONE), 0);
+  const cut = { exportsBeforeMs: 2_000_000, uploadsBeforeMs: 2_000_000, neededUploads: new Set([other]) };
+  assert.equal(await files.removeOld(cut), 2);
+  assert.deepEqual([await files.hasUpload(PATH), await files.hasUpload(other)], [false, true]);
+  assert.deepEqual(
+    (await readdir(join(data, 'exports'))).filter((name) => name.endsWith('.jsonl')),
+    ['new.jsonl'],
+  );
+  source.end();
+  await upload;
+  assert.equal(await readFile(join(data, 'uploads', arriving.replace('/', '~')), 'utf8'), 'x');
+});

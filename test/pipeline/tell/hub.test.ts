@@ -1,0 +1,239 @@
+/** The hub and the catch-up on sockets that the test controls: rules HB1–HB5, HB9. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_POLICY } from '../../../daemon/core/decide.ts';
+import { Roster } from '../../../daemon/pipeline/roster.ts';
+import { Interest, type Want } from '../../../daemon/pipeline/tell/interest.ts';
+import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
+import type { CloseReason } from '../../../protocol/live/close-codes.ts';
+import { parseFilter } from '../../../protocol/users/filter.ts';
+import { MemoryLog } from '../../../store/memory-log.ts';
+import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { seeded, testOption } from '../../support/random.ts';
+
+const OUTBOX_BYTES_MAX = 64 * 1024;
+
+/** A socket whose peer reads only when the test lets it. */
+class FakeOutlet implements Outlet {
+  readonly writes: Buffer[] = [];
+  queuedBytes = 0;
+  peakBytes = 0;
+  isReading = true;
+  closedAs: CloseReason | undefined;
+  #waiting: (() => void)[] = [];
+
+  write(frames: Buffer): void {
+    this.writes.push(frames);
+    if (!this.isReading) this.queuedBytes += frames.length;
+    this.peakBytes = Math.max(this.peakBytes, this.queuedBytes);
+  }
+
+  async drained(): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.queuedBytes > 0 && this.closedAs === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.closedAs === undefined;
+  }
+
+  read(): void {
+    this.isReading = true;
+    this.queuedBytes = 0;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  close(reason: CloseReason): void {
+    this.closedAs = reason;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Every event written so far. */
+  get events(): { seq: number; user: { id: string }; sub?: string[] }[] {
+    return this.writes.flatMap((bytes) => textFrames(bytes)).map((text) => JSON.parse(text));
+  }
+}
+
+/** Takes unmasked text frames apart; fails on anything else. */
+function textFrames(bytes: Buffer): string[] {
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    assert.equal(bytes[at], 0x81);
+    const short = bytes[at + 1] ?? 0;
+    const [header, length] = short < 126 ? [2, short] : short === 126 ? [4, bytes.readUInt16BE(at + 2)] : [10, bytes.readUInt32BE(at + 6)];
+    texts.push(bytes.toString('utf8', at + header, at + header + length));
+    at += header + length;
+  }
+  return texts;
+}
+
+async function openRoster(historyBytes = 1 << 20) {
+  const log = new MemoryLog({ retentionFacts: 1_000_000 });
+  return await Roster.open({
+    log,
+    snapshots: new MemorySnapshots(),
+    loaded: undefined,
+    policy: DEFAULT_POLICY,
+    logger: {
+      info: () => {},
+      error: (details) => {
+        throw Object.assign(new Error('the pipeline logged an error'), details);
+      },
+    },
+    snapshotEveryFacts: 1_000_000,
+    historyBytes,
+    outboxBytesMax: OUTBOX_BYTES_MAX,
+    presenceGraceMs: 0,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+}
+
+function upsert(roster: Roster, ids: readonly string[], note = '') {
+  const users = ids.map((id) => ({ id, custom: { note } }));
+  return roster.submit({ kind: 'upsert', actor: { kind: 'server' }, users, problems: [] }, 'bulk');
+}
+
+function subscribe(roster: Roster, name: string, want: Want): { outlet: FakeOutlet; subscriber: Subscriber } {
+  const outlet = new FakeOutlet();
+  const subscriber = new Subscriber(outlet, 'live');
+  subscriber.interests.set(name, new Interest({ name, want, since: roster.directory.seq, reach: 'server' }));
+  roster.hub.join(subscriber);
+  return { outlet, subscriber };
+}
+
+const batch = (n: number, of = 10) => Array.from({ length: of }, (_, i) => `u${n * of + i}`);
+
+test('HB1 every subscriber gets the events that concern it, once and in order', async () => {
+  const roster = await openRoster();
+  const all = subscribe(roster, 'all', { kind: 'all' });
+  const some = subscribe(roster, 'some', { kind: 'ids', ids: new Set(['u3', 'u17']) });
+  for (let n = 0; n < 5; n++) await upsert(roster, batch(n));
+  roster.hub.flush();
+  assert.deepEqual(
+    all.outlet.events.map(({ seq }) => seq),
+    Array.from({ length: 50 }, (_, i) => i + 1),
+  );
+  assert.deepEqual(
+    some.outlet.events.map(({ user, sub }) => [user.id, sub]),
+    [
+      ['u3', ['some']],
+      ['u17', ['some']],
+    ],
+  );
+});
+
+test('HB2 subscribers that are told the same share the same bytes', async () => {
+  const roster = await openRoster();
+  const first = subscribe(roster, 'all', { kind: 'all' });
+  const second = subscribe(roster, 'all', { kind: 'all' });
+  const filter = parseFilter({ id: { $in: ['u1'] } });
+  const third = subscribe(roster, 'one', { kind: 'filter', filter });
+  const fourth = subscribe(roster, 'one', { kind: 'filter', filter });
+  await upsert(roster, batch(0));
+  assert.equal(first.outlet.writes[0], second.outlet.writes[0]);
+  assert.equal(third.outlet.writes[0], fourth.outlet.writes[0]);
+});
+
+test('HB3 a batch reaches a socket in one write', async () => {
+  const roster = await openRoster();
+  const { outlet } = subscribe(roster, 'all', { kind: 'all' });
+  await upsert(roster, batch(0, 100));
+  assert.equal(outlet.events.length, 100);
+  assert.equal(outlet.writes.length, 1);
+});
+
+test('HB4 the first event of a quiet moment leaves at once, those that follow closely share a write', async () => {
+  const roster = await openRoster();
+  const { outlet } = subscribe(roster, 'all', { kind: 'all' });
+  await upsert(roster, ['first']);
+  assert.equal(outlet.writes.length, 1, 'it does not wait for others');
+  for (let n = 0; n < 200; n++) await upsert(roster, [`u${n}`]);
+  roster.hub.flush();
+  assert.equal(outlet.events.length, 201);
+  assert.ok(outlet.writes.length < 150, `${outlet.writes.length} writes for 201 events that followed one another`);
+});
+
+test('HB5 a subscriber that does not read costs its bound, delays nobody, and later gets everything once', async () => {
+  for (const historyBytes of [1 << 24, 100_000]) {
+    const roster = await openRoster(historyBytes);
+    const slow = subscribe(roster, 'all', { kind: 'all' });
+    const quick = subscribe(roster, 'all', { kind: 'all' });
+    slow.outlet.isReading = false;
+    for (let n = 0; n < 100; n++) await upsert(roster, batch(n), 'x'.repeat(300));
+    roster.hub.flush();
+    assert.equal(quick.outlet.events.length, 1_000);
+    assert.ok(slow.outlet.peakBytes < OUTBOX_BYTES_MAX + 256 * 1024, `${slow.outlet.peakBytes} bytes were queued`);
+    assert.ok(roster.hub.stats.fellBehind > 0);
+    slow.outlet.read();
+    while (slow.outlet.events.length < 1_000) await new Promise((resolve) => setImmediate(resolve));
+    await upsert(roster, ['last']);
+    while (slow.outlet.events.length < 1_001) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(slow.outlet.events, quick.outlet.events, `with a history of ${historyBytes} bytes`);
+  }
+});
+
+test('HB9 whoever reads the past goes live although something happens before each of its turns', async () => {
+  const roster = await openRoster();
+  await upsert(roster, batch(0));
+  const outlet = new FakeOutlet();
+  let rounds = 0;
+  const drained = async (): Promise<boolean> => {
+    await upsert(roster, [`during${rounds}`]);
+    roster.hub.flush();
+    return ++rounds < 20;
+  };
+  const subscriber = new Subscriber(Object.assign(outlet, { drained }), 'live');
+  subscriber.interests.set('all', new Interest({ name: 'all', want: { kind: 'all' }, since: 0, reach: 'server' }));
+  await new Promise<void>((resolve) => {
+    roster.hub.joinFrom(subscriber, 0, resolve);
+    setTimeout(resolve, 1_000).unref();
+  });
+  assert.deepEqual(subscriber.state, { kind: 'live' });
+  assert.equal(rounds, 1);
+  await upsert(roster, ['after']);
+  roster.hub.flush();
+  assert.deepEqual(
+    outlet.events.map(({ seq }) => seq),
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  );
+});
+
+test('HB5 random readers: whatever is paused, added or left when, everyone gets its own events once and in order', async (t) => {
+  const seed = testOption('seed', Date.now() % 1_000_000);
+  t.diagnostic(`seed ${seed}`);
+  const random = seeded(seed);
+  const roster = await openRoster(60_000);
+  const readers: { outlet: FakeOutlet; subscriber: Subscriber; from: number; wants: (id: string) => boolean }[] = [];
+  const announced: { seq: number; id: string }[] = [];
+  roster.onEvents((events) => announced.push(...events.map(({ seq, id }) => ({ seq, id }))));
+  for (let step = 0; step < 600; step++) {
+    const chance = random();
+    if (chance < 0.1 && readers.length < 30) {
+      const ids = new Set(Array.from({ length: 20 }, () => `u${Math.floor(random() * 60)}`));
+      const isAll = random() < 0.5;
+      const wants = isAll ? () => true : (id: string) => ids.has(id);
+      // The hub flushes when somebody joins, so the position it joins at is the directory's.
+      readers.push({ ...subscribe(roster, 'r', isAll ? { kind: 'all' } : { kind: 'ids', ids }), from: roster.directory.seq, wants });
+    } else if (chance < 0.2) {
+      const reader = readers[Math.floor(random() * readers.length)];
+      if (reader !== undefined) reader.outlet.isReading = false;
+    } else if (chance < 0.3) {
+      readers[Math.floor(random() * readers.length)]?.outlet.read();
+    } else {
+      const count = 1 + Math.floor(random() * 30);
+      const ids = new Set(Array.from({ length: count }, () => `u${Math.floor(random() * 60)}`));
+      await upsert(roster, [...ids], `${step}${'x'.repeat(Math.floor(random() * 500))}`);
+    }
+  }
+  await upsert(roster, ['last']);
+  roster.hub.flush();
+  for (const { outlet, from, wants } of readers) {
+    outlet.read();
+    const expected = announced.filter(({ seq, id }) => seq > from && wants(id)).map(({ seq }) => seq);
+    while (outlet.events.length < expected.length) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      outlet.events.map(({ seq }) => seq),
+      expected,
+      `seed ${seed}`,
+    );
+  }
+});

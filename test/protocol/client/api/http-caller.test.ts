@@ -1,0 +1,161 @@
+/** The client's calls without a daemon: one question for many of them (CL33), forms of sorting (CL56), what may be handed in (CL57). */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { FeedsUser } from '../../../../protocol/client/api/feeds.ts';
+import { FeedsClient } from '../../../../protocol/client/api/feeds.ts';
+import { HttpCaller } from '../../../../protocol/client/api/http-caller.ts';
+import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
+import { RosterClient } from '../../../../protocol/client/roster-client.ts';
+import type { AppUser, LiveUser, SortField } from '../../../../protocol/client/types.ts';
+
+const HOST = { url: 'http://host:1', apiKey: 'key' };
+
+interface Sent {
+  readonly url: URL;
+  readonly token: string | undefined;
+  readonly body: unknown;
+}
+
+/** Keeps what is sent, and answers it. */
+function answering(t: TestContext, answer: (sent: Sent) => Promise<Response> | Response = () => new Response('{}')): Sent[] {
+  const all: Sent[] = [];
+  t.mock.method(globalThis, 'fetch', async (url: string, { headers, body }: { headers: Record<string, string>; body?: string }) => {
+    const sent = { url: new URL(url), token: headers.authorization, body: body === undefined ? undefined : JSON.parse(body) };
+    all.push(sent);
+    return await answer(sent);
+  });
+  return all;
+}
+
+const expired = (): Response => new Response('{"code":40,"message":"expired"}', { status: 401 });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('CL33 calls whose one token has expired ask for one new token, however late they hear of it', async (t) => {
+  let made = 0;
+  const tokens = new TokenKeeper(() => `t${++made}`);
+  let calls = 0;
+  const sent = answering(t, async ({ token }) => {
+    // Every refusal comes in a turn of its own.
+    for (let turns = calls++; turns > 0; turns--) await turn();
+    return token === 't1' ? expired() : new Response('{}');
+  });
+  const http = new HttpCaller(HOST, () => tokens);
+  await tokens.current();
+  await Promise.all(Array.from({ length: 20 }, () => http.call('GET', '/x')));
+  assert.deepEqual([made, sent.length], [2, 40]);
+});
+
+test('CL33 a token that is no good is renewed, one that came meanwhile is taken', async () => {
+  let made = 0;
+  const tokens = new TokenKeeper(() => `t${++made}`);
+  assert.equal(await tokens.renew('unknown'), 't1');
+  assert.equal(await tokens.renew('t1'), 't2');
+  assert.equal(await tokens.renew('t1'), 't2');
+  assert.equal(await tokens.renew(), 't3');
+});
+
+test('CL55 calls do not wait for ever for a token, and what comes too late is not held', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let answer = (_token: string): void => {};
+  let asked = 0;
+  const tokens = new TokenKeeper(() => {
+    asked++;
+    return asked === 1 ? new Promise((resolve) => (answer = resolve)) : 'new';
+  });
+  const first = tokens.current();
+  first.catch(() => {});
+  await turn();
+  t.mock.timers.tick(20_000);
+  await assert.rejects(first, { name: 'RosterClientError', retry: 'later' });
+  assert.equal(await tokens.current(), 'new');
+  answer('old');
+  await turn();
+  assert.deepEqual([await tokens.current(), asked], ['new', 2]);
+});
+
+test('CL56 every call that sorts takes a field and its direction, one or many, and the form of the wire', async (t) => {
+  const sent = answering(t);
+  const client = new RosterClient(HOST);
+  const forms: readonly (SortField | SortField[])[] = [
+    { created_at: -1 },
+    [{ created_at: -1 }],
+    { field: 'created_at', direction: -1 },
+    [{ field: 'created_at', direction: -1 }],
+  ];
+  for (const form of forms) {
+    await client.queryBannedUsers({}, form);
+    await client.queryUsers({}, form);
+  }
+  for (const { url } of sent) {
+    const { sort } = JSON.parse(url.searchParams.get('payload') ?? '');
+    assert.deepEqual(sort, [{ field: 'created_at', direction: -1 }]);
+  }
+  assert.equal(sent.length, 8);
+});
+
+/** Types of an application, which have no index signature. */
+interface Member {
+  readonly id: string;
+  readonly name: string;
+  readonly address: { readonly city: string };
+}
+interface Wish {
+  readonly id: string;
+}
+
+/** Whether a value of the type `Value` may be handed in where `Place` is asked for. */
+type Fits<Value, Place> = [Value] extends [Place] ? true : false;
+type First<Call extends (...args: never[]) => unknown> = Parameters<Call>[0];
+
+const subscribable: Fits<
+  { readonly sub: string; readonly ids: readonly string[]; readonly filter: Wish },
+  First<RosterClient['subscribe']>
+> = true;
+const connectable: readonly [
+  Fits<LiveUser, First<RosterClient['connectUser']>>,
+  Fits<AppUser, First<RosterClient['setGuestUser']>>,
+  Fits<Member, First<RosterClient['connectUser']>>,
+] = [true, true, true];
+
+test('CL57 what the library hands out, and types of the application, may be handed in (the types are the test)', async (t) => {
+  const sent = answering(t);
+  const client = new RosterClient(HOST);
+  const live: LiveUser = {
+    id: 'ann',
+    rev: 1,
+    role: 'user',
+    teams: ['a'],
+    custom: { book: 'dune' },
+    created_at: '',
+    updated_at: '',
+    online: false,
+    banned: false,
+    invisible: false,
+  };
+  const app: AppUser = { id: 'bob', role: 'user', teams: [], created_at: '', updated_at: '', online: false, banned: false, book: 'dune' };
+  const member: Member = { id: 'carl', name: 'Carl', address: { city: 'Delft' } };
+  const wish: Wish = { id: 'carl' };
+  await client.upsertUsers([live, app, member, { id: 'dora', book: 'dune' }, { ...member, custom: member.address }]);
+  await client.upsertUser(member);
+  await client.partialUpdateUser({ id: 'carl', set: member.address });
+  await client.queryUsers(wish);
+  await client.sendUserCustomEvent('carl', { type: 'moved', city: 'Delft' });
+  await client.updateAppSettings(member.address);
+  const feeds = new FeedsClient(HOST, 'token');
+  await feeds.user('carl').update(member);
+  await feeds.feed('user', 'carl').addActivity(member.address);
+  assert.equal(sent.length, 8);
+  assert.deepEqual(sent[0]?.body, { users: [live, app, member, { id: 'dora', book: 'dune' }, { ...member, custom: member.address }] });
+  assert.deepEqual([subscribable, ...connectable], [true, true, true, true]);
+});
+
+test('CL57 a known field of another type is still refused by the compiler', async (t) => {
+  answering(t);
+  const client = new RosterClient(HOST);
+  // @ts-expect-error: a name is a text.
+  await client.upsertUser({ id: 'ann', name: 5 });
+  // @ts-expect-error: a user has an id.
+  await client.upsertUser({ name: 'Ann' });
+  const written: Fits<FeedsUser['data'], First<RosterClient['upsertUser']>> = false;
+  assert.equal(written, false);
+});

@@ -1,0 +1,89 @@
+/** What tests of the client library share: sockets that can be cut, and a daemon that can be stopped and started again. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { WebSocket } from 'ws';
+import { apiSecret } from '../../../protocol/client/link/secret.ts';
+import type { RosterClientOptions } from '../../../protocol/client/options.ts';
+import { RosterClient } from '../../../protocol/client/roster-client.ts';
+import { API_KEY, API_SECRET, World } from '../world.ts';
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  assert.ok(typeof address === 'object' && address !== null);
+  return address.port;
+}
+
+/** A daemon at one address, over stops and starts. */
+export class Host {
+  readonly #t: TestContext;
+  readonly #flags: Readonly<Record<string, string>>;
+  readonly #data: string;
+  world: World;
+
+  private constructor(t: TestContext, flags: Readonly<Record<string, string>>, data: string, world: World) {
+    this.#t = t;
+    this.#flags = flags;
+    this.#data = data;
+    this.world = world;
+  }
+
+  static async start(t: TestContext, flags: Readonly<Record<string, string>> = {}): Promise<Host> {
+    const data = await mkdtemp(join(tmpdir(), 'rosterd-'));
+    const all = { listen: `127.0.0.1:${await freePort()}`, ...flags };
+    const world = await World.start(t, { flags: all, data });
+    t.after(() => rm(data, { recursive: true, force: true }));
+    return new Host(t, all, data, world);
+  }
+
+  get url(): string {
+    return this.world.daemon.url;
+  }
+
+  async restart(): Promise<void> {
+    await this.world.stop();
+    this.world = await World.start(this.#t, { flags: this.#flags, data: this.#data });
+  }
+}
+
+export interface Cuttable {
+  readonly client: RosterClient;
+  /** Cuts the connection as a network failure would. */
+  cut(): void;
+  /** Sockets that were opened. */
+  readonly sockets: readonly WebSocket[];
+}
+
+/** A client whose connection can be cut. It comes back after a few milliseconds. */
+export function cuttable(t: TestContext, url: string, options: Partial<RosterClientOptions> = {}): Cuttable {
+  const sockets: WebSocket[] = [];
+  class Socket extends WebSocket {
+    constructor(address: string, protocols: string[]) {
+      super(address, protocols);
+      sockets.push(this);
+    }
+  }
+  const client = new RosterClient({ url, apiKey: API_KEY, webSocket: Socket, random: () => 0.01, ...options });
+  t.after(() => client.disconnectUser());
+  return { client, cut: () => sockets.at(-1)?.terminate(), sockets };
+}
+
+/** The client of a server, with the secret. */
+export function serverClient(t: TestContext, url: string, options: Partial<RosterClientOptions> = {}): Cuttable {
+  return cuttable(t, url, { secret: apiSecret(API_SECRET), ...options });
+}
+
+/** Looks again and again, because what is waited for has no event of its own. */
+export async function eventually(holds: () => boolean, what: () => string, patienceMs = 15_000): Promise<void> {
+  const until = Date.now() + patienceMs;
+  while (!holds()) {
+    assert.ok(Date.now() < until, what());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,416 @@
+/** SR: a whole run against a server that misbehaves. Time is fake wherever something waits. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createHttpSender } from '../../daemon/cli/sync/http-sender.ts';
+import { ReportFile } from '../../daemon/cli/sync/report.ts';
+import { runSync, type SyncDeps, type SyncOptions, type SyncSummary } from '../../daemon/sync/bring.ts';
+import { type Send, TransportError } from '../../daemon/sync/transport.ts';
+import { FakeClock, FakeServer } from '../support/sync/fake-server.ts';
+
+interface Ran extends SyncSummary {
+  readonly report: { line?: number; id?: string; code: unknown; reason: string }[];
+  readonly talk: string[];
+  readonly clock: FakeClock;
+}
+
+interface RunSetup extends Partial<SyncDeps>, Partial<SyncOptions> {
+  readonly timeoutMs?: number;
+}
+
+function ndjson(count: number, change: (i: number) => object = () => ({})): string {
+  return Array.from({ length: count }, (_, i) => `${JSON.stringify({ id: `u${i}`, name: `User ${i}`, ...change(i) })}\n`).join('');
+}
+
+async function* chunks(text: string): AsyncGenerator<Buffer> {
+  for (let at = 0; at < text.length; at += 4096) yield Buffer.from(text.slice(at, at + 4096));
+}
+
+async function run(t: TestContext, url: string, text: string, { timeoutMs = 10_000, ...setup }: RunSetup = {}): Promise<Ran> {
+  const folder = mkdtempSync(join(tmpdir(), 'rosterd-sync-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'report.ndjson');
+  const sender = createHttpSender({ url, apiKey: 'k&y', token: 'a.b.c', client: 'rosterd-sync/0.0.0', sockets: 4, timeoutMs });
+  t.after(() => sender.close());
+  const clock = new FakeClock();
+  const talk: string[] = [];
+  const { concurrency = 4, retryForMs = 300_000, ...deps } = setup;
+  const summary = await runSync(
+    { concurrency, retryForMs },
+    {
+      source: chunks(text),
+      send: sender.send,
+      clock,
+      random: () => 0.5,
+      report: new ReportFile(path),
+      onTalk: (line) => talk.push(line),
+      ...deps,
+    },
+  );
+  assert.equal(summary.reportPath !== undefined, existsSync(path), 'the report is there exactly when it is named');
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
+  return { ...summary, report: lines.map((line) => JSON.parse(line)), talk, clock };
+}
+
+function counts({ created, updated, unchanged, sent, failed, notSent }: SyncSummary): number[] {
+  return [created, updated, unchanged, sent, failed, notSent];
+}
+
+test('SR1 a file is brought over in batches of 100; a second run changes nothing', async (t) => {
+  const server = await FakeServer.start(t);
+  const first = await run(t, server.url, ndjson(1_050));
+  assert.equal(first.status, 'done');
+  assert.deepEqual(counts(first), [1_050, 0, 0, 0, 0, 0]);
+  assert.equal(server.requests.length, 11);
+  assert.equal(server.directory.size, 1_050);
+  const [request] = server.requests;
+  assert.equal(request?.method, 'POST');
+  assert.equal(request?.url, '/users?api_key=k%26y');
+  assert.equal(request?.headers.authorization, 'a.b.c');
+  assert.equal(request?.headers['stream-auth-type'], 'jwt');
+  assert.equal(request?.headers['x-stream-client'], 'rosterd-sync/0.0.0');
+  assert.equal(request?.headers['content-type'], 'application/json');
+  assert.deepEqual(request?.users.u0, { id: 'u0', name: 'User 0' });
+
+  const second = await run(
+    t,
+    server.url,
+    ndjson(1_050, (i) => (i < 7 ? { name: 'new' } : {})),
+  );
+  assert.deepEqual(counts(second), [0, 7, 1_043, 0, 0, 0]);
+});
+
+test('SR2 a server that does not tell the changes: the users count as sent', async (t) => {
+  const server = await FakeServer.start(t);
+  server.tellsChanges = false;
+  assert.deepEqual(counts(await run(t, server.url, ndjson(150))), [0, 0, 0, 150, 0, 0]);
+});
+
+test('SR3 the path of the address is kept', async (t) => {
+  const server = await FakeServer.start(t);
+  await run(t, `${server.url}/roster/`, ndjson(1));
+  assert.equal(server.requests[0]?.url, '/roster/users?api_key=k%26y');
+});
+
+test('SR4 429, 408, 5xx, resets, cut answers and silence are tried again until all is in', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push(
+    { kind: 'status', status: 429, headers: { 'Retry-After': '3' } },
+    { kind: 'status', status: 408 },
+    { kind: 'status', status: 500 },
+    { kind: 'status', status: 503, body: 'busy' },
+    { kind: 'reset' },
+    { kind: 'cut' },
+    { kind: 'hang' },
+    { kind: 'status', status: 502, body: '<html>' },
+  );
+  const ran = await run(t, server.url, ndjson(500), { timeoutMs: 150 });
+  assert.equal(ran.status, 'done');
+  // The batch whose answer was cut had been stored: sent again, it changes nothing.
+  assert.deepEqual(counts(ran), [400, 0, 100, 0, 0, 0]);
+  assert.equal(server.directory.size, 500);
+  assert.equal(server.requests.length, 13);
+  assert.match(ran.talk[0] ?? '', /does not take users .*trying again for up to 5 min/);
+  assert.match(ran.talk.join('\n'), /it goes on/);
+});
+
+test('SR5 Retry-After is honoured, with a little spread', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'status', status: 429, headers: { 'Retry-After': '3' } });
+  const { clock } = await run(t, server.url, ndjson(1));
+  assert.deepEqual(clock.slept, [3_125]);
+});
+
+test('SR6 back-off doubles, with full jitter and a cap', async (t) => {
+  const server = await FakeServer.start(t);
+  for (let i = 0; i < 10; i++) server.misbehaviours.push({ kind: 'status', status: 500 });
+  const { clock } = await run(t, server.url, ndjson(1));
+  assert.deepEqual(clock.slept, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000]);
+});
+
+test('SR7 users that the answer names are taken out, with every reason; the others get through', async (t) => {
+  const server = await FakeServer.start(t);
+  const long = 'long-'.repeat(40);
+  server.problemsOf = (users) =>
+    Object.keys(users).flatMap((id) => {
+      if (id === 'u3')
+        return [
+          { path: 'users[u3].role', code: 4, message: 'role "boss" does not exist' },
+          { path: 'users[u3].teams', message: 'too many' },
+        ];
+      if (id === 'u150') return [{ path: 'users[u150]', code: 16, message: 'the user u150 was deleted' }];
+      if (id === long) return [{ path: `users[${long.slice(0, 64)}…].name`, code: 6, message: 'taken' }];
+      return [];
+    });
+  const ran = await run(t, server.url, `${ndjson(200)}{"id":"${long}"}\n`);
+  assert.equal(ran.status, 'done');
+  assert.deepEqual(counts(ran), [198, 0, 0, 0, 3, 0]);
+  assert.deepEqual(
+    ran.report.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+    [
+      { line: 4, id: 'u3', code: 4, reason: 'role: role "boss" does not exist; teams: too many' },
+      { line: 151, id: 'u150', code: 16, reason: 'the user u150 was deleted' },
+      { line: 201, id: long, code: 6, reason: 'name: taken' },
+    ],
+  );
+  assert.ok(!server.directory.has('u3') && server.directory.has('u4'));
+});
+
+test('SR8 exception_fields name users too', async (t) => {
+  const server = await FakeServer.start(t);
+  const body = { code: 4, message: 'no', exception_fields: { 'users[u1].online': 'is a reserved field' } };
+  server.misbehaviours.push({ kind: 'status', status: 400, body });
+  const ran = await run(t, server.url, ndjson(3));
+  assert.deepEqual(ran.report, [{ line: 2, id: 'u1', code: 4, reason: 'online: is a reserved field' }]);
+  assert.equal(ran.created, 2);
+});
+
+test('SR9 when the answer names nobody, halving finds the bad users', async (t) => {
+  const server = await FakeServer.start(t);
+  const bad = new Set(['u0', 'u41', 'u42', 'u99', 'u117']);
+  server.isUnnamedProblem = ({ id }) => bad.has(String(id));
+  const ran = await run(t, server.url, ndjson(150));
+  assert.deepEqual(counts(ran), [145, 0, 0, 0, 5, 0]);
+  assert.deepEqual(new Set(ran.report.map(({ id }) => id)), bad);
+  assert.ok(ran.report.every(({ code, reason }) => code === 4 && reason === 'somebody is wrong'));
+  assert.ok(server.requests.length < 80, `${server.requests.length} requests`);
+  assert.ok([...bad].every((id) => !server.directory.has(id)));
+});
+
+test('SR10 errors that name users of no batch do not loop', async (t) => {
+  const server = await FakeServer.start(t);
+  server.problemsOf = () => [{ path: 'users[stranger].name', message: 'no' }];
+  const ran = await run(t, server.url, ndjson(4));
+  assert.deepEqual(counts(ran), [0, 0, 0, 0, 4, 0]);
+});
+
+test('SR11 a request that is too big is halved', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'status', status: 413, body: 'too big' });
+  assert.deepEqual(counts(await run(t, server.url, ndjson(100))), [100, 0, 0, 0, 0, 0]);
+  assert.equal(server.requests.length, 3);
+});
+
+const pointless: [string, number, unknown][] = [
+  ['a wrong key', 401, { code: 2, message: 'UpdateUsers failed with error: "api_key not valid"' }],
+  ['a wrong secret', 401, { code: 43, message: 'UpdateUsers failed with error: "the token signature is invalid"' }],
+  ['a caller that may not', 403, { code: 17, message: 'not allowed' }],
+  ['a path that is not there', 404, '<html>not found</html>'],
+  ['another address', 301, ''],
+  ['something that is not rosterd', 200, '<html>welcome</html>'],
+];
+for (const [what, status, body] of pointless) {
+  test(`SR12 ${what} ends the run at once`, async (t) => {
+    const server = await FakeServer.start(t);
+    for (let i = 0; i < 4; i++) server.misbehaviours.push({ kind: 'status', status, body });
+    const ran = await run(t, server.url, ndjson(5_000));
+    assert.equal(ran.status, 'gave-up');
+    assert.match(ran.reason ?? '', new RegExp(String(status)));
+    assert.ok(server.requests.length <= 4);
+    assert.equal(
+      counts(ran)
+        .slice(0, 5)
+        .every((count) => count === 0),
+      true,
+    );
+    // Whoever was read and everything behind is in the report.
+    const last = ran.report.at(-1) as { from_line?: number; code: unknown } | undefined;
+    assert.equal(last?.code, 'not_read');
+    assert.equal(last?.from_line, ran.notSent + 1);
+    assert.equal(ran.report.filter(({ code }) => code === 'not_sent').length, ran.notSent);
+  });
+}
+
+test('SR13 a daemon that stays away: gives up after --retry-for and reports what was not sent', async (t) => {
+  let tries = 0;
+  const send: Send = async () => {
+    tries++;
+    throw new TransportError('connect ECONNREFUSED 127.0.0.1:8800');
+  };
+  const ran = await run(t, 'http://127.0.0.1:1', ndjson(250), { send, retryForMs: 60_000 });
+  assert.equal(ran.status, 'gave-up');
+  assert.match(ran.reason ?? '', /no batch got through for .*: connect ECONNREFUSED/);
+  assert.deepEqual(counts(ran), [0, 0, 0, 0, 0, 250]);
+  assert.equal(ran.report.length, 250);
+  assert.deepEqual(ran.report[0] && { ...ran.report[0], line: 0, id: '' }, {
+    line: 0,
+    id: '',
+    code: 'not_sent',
+    reason: 'the run ended before',
+  });
+  assert.ok(tries > 10);
+  assert.ok(ran.elapsedMs <= 60_000, `${ran.elapsedMs} ms`);
+});
+
+test('SR14 patience starts anew whenever a batch gets through', async (t) => {
+  const server = await FakeServer.start(t);
+  let tries = 0;
+  const sender = createHttpSender({ url: server.url, apiKey: 'k', token: 't', client: 'c', sockets: 1, timeoutMs: 10_000 });
+  t.after(() => sender.close());
+  // Each batch gets through at its ninth try, after some 20 s; together that is far more than the patience.
+  const send: Send = (body, signal) => (++tries % 9 === 0 ? sender.send(body, signal) : Promise.reject(new TransportError('cut')));
+  const ran = await run(t, server.url, ndjson(500), { send, concurrency: 1, retryForMs: 30_000 });
+  assert.equal(ran.status, 'done');
+  assert.ok(ran.elapsedMs > 90_000, `${ran.elapsedMs} ms`);
+});
+
+test('SR15 a server that asks for more patience than there is ends the run at once', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'status', status: 429, headers: { 'Retry-After': '3600' } });
+  const ran = await run(t, server.url, ndjson(1));
+  assert.equal(ran.status, 'gave-up');
+  assert.deepEqual(ran.clock.slept, []);
+});
+
+test('SR16 a patience of 0 tries once', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'status', status: 500 });
+  const ran = await run(t, server.url, ndjson(1), { retryForMs: 0 });
+  assert.equal(ran.status, 'gave-up');
+  assert.equal(server.requests.length, 1);
+});
+
+test('SR17 bad lines, duplicates and refused users share one report, and every line is accounted for', async (t) => {
+  const server = await FakeServer.start(t);
+  server.problemsOf = (users) => ('u5' in users ? [{ path: 'users[u5].role', code: 4, message: 'does not exist' }] : []);
+  const ran = await run(t, server.url, `{oops\n${ndjson(10)}{"id":"u1"}\n\n{"id":"a b"}\n`);
+  assert.deepEqual(counts(ran), [9, 0, 0, 0, 4, 0]);
+  assert.deepEqual(
+    ran.report.map(({ line, id, code }) => [line, id, code]),
+    [
+      [1, undefined, 'invalid_json'],
+      [12, 'u1', 'duplicate_id'],
+      [14, undefined, 'invalid_user'],
+      [7, 'u5', 4],
+    ],
+  );
+});
+
+test('SR18 Ctrl-C: no more is read, what is out finishes, the rest is not sent', async (t) => {
+  const server = await FakeServer.start(t);
+  const stop = new AbortController();
+  server.beforeAnswer = () => {
+    if (server.requests.length === 4) stop.abort();
+  };
+  const ran = await run(t, server.url, ndjson(20_000), { stop: stop.signal });
+  assert.equal(ran.status, 'interrupted');
+  assert.equal(ran.created, server.directory.size);
+  assert.equal(ran.created, server.requests.length * 100);
+  assert.ok(server.requests.length <= 8, `${server.requests.length} requests`);
+  assert.equal(ran.reportPath, undefined, 'there is nothing to report: the job is run again');
+  const again = await run(t, server.url, ndjson(20_000));
+  assert.equal(again.status, 'done');
+  assert.deepEqual(counts(again), [20_000 - ran.created, 0, ran.created, 0, 0, 0]);
+});
+
+test('SR19 Ctrl-C while it waits for the daemon does not wait on', async (t) => {
+  const stop = new AbortController();
+  const send: Send = () => {
+    queueMicrotask(() => stop.abort());
+    return Promise.reject(new TransportError('refused'));
+  };
+  const ran = await run(t, 'http://127.0.0.1:1', ndjson(100), { send, stop: stop.signal });
+  assert.equal(ran.status, 'interrupted');
+  assert.deepEqual(counts(ran), [0, 0, 0, 0, 0, 100]);
+  assert.equal(ran.elapsedMs, 0);
+});
+
+test('SR20 Ctrl-C ends a run whose source is silent', async (t) => {
+  const server = await FakeServer.start(t);
+  const stop = new AbortController();
+  async function* silent(): AsyncGenerator<Buffer> {
+    yield Buffer.from(ndjson(100));
+    setImmediate(() => stop.abort());
+    await new Promise(() => {});
+  }
+  assert.equal((await run(t, server.url, '', { source: silent(), stop: stop.signal })).status, 'interrupted');
+});
+
+test('SR21 the second Ctrl-C leaves although an answer is still out', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'hang' });
+  const stop = new AbortController();
+  const leave = new AbortController();
+  server.beforeAnswer = () => {
+    stop.abort();
+    setImmediate(() => leave.abort(new Error('left')));
+  };
+  const ran = await run(t, server.url, ndjson(100), { stop: stop.signal, leave: leave.signal });
+  assert.equal(ran.status, 'interrupted');
+  assert.deepEqual(counts(ran), [0, 0, 0, 0, 0, 100]);
+});
+
+test('SR22 no more requests at a time than asked for', async (t) => {
+  const server = await FakeServer.start(t);
+  server.beforeAnswer = async () => {
+    while (server.openMost < 3) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await run(t, server.url, ndjson(3_000), { concurrency: 3 });
+  assert.equal(server.openMost, 3);
+});
+
+test('SR23 the source is not read far ahead of the sender, and a long one costs no memory', async (t) => {
+  const users = 200_000;
+  const perChunk = 50;
+  let made = 0;
+  let done = 0;
+  let aheadMost = 0;
+  async function* generated(): AsyncGenerator<Buffer> {
+    const filler = 'x'.repeat(300);
+    while (made < users) {
+      const lines = Array.from({ length: perChunk }, () => `{"id":"u${made++}","about":"${filler}"}\n`);
+      aheadMost = Math.max(aheadMost, made - done);
+      yield Buffer.from(lines.join(''));
+    }
+  }
+  const ids = /"id":/g;
+  const send: Send = async (body) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const count = body.match(ids)?.length ?? 0;
+    done += count;
+    return { status: 200, header: () => undefined, body: `{"users":{},"created":${JSON.stringify(Array(count).fill('x'))}}` };
+  };
+  const before = process.memoryUsage();
+  const ran = await run(t, 'http://127.0.0.1:1', '', { source: generated(), send });
+  const after = process.memoryUsage();
+  assert.equal(ran.created, users);
+  // 4 batches out, 4 waiting, one being filled, one chunk.
+  assert.ok(aheadMost <= 1_000 + perChunk, `${aheadMost} users were read ahead`);
+  // The source has 64 MB; what may stay is some 100 bytes for each id.
+  const grown = after.heapUsed + after.external - before.heapUsed - before.external;
+  assert.ok(grown < 90 * 1024 * 1024, `${Math.round(grown / 1024 / 1024)} MiB`);
+});
+
+test('SR24 a source that breaks ends the run with the reason', async (t) => {
+  const server = await FakeServer.start(t);
+  async function* broken(): AsyncGenerator<Buffer> {
+    yield Buffer.from(ndjson(100));
+    throw new Error('EIO: i/o error, read');
+  }
+  const ran = await run(t, server.url, '', { source: broken() });
+  assert.equal(ran.status, 'gave-up');
+  assert.match(ran.reason ?? '', /the source cannot be read: EIO/);
+  assert.equal(ran.created, 100);
+  assert.deepEqual(
+    ran.report.map(({ code }) => code),
+    ['not_read'],
+  );
+});
+
+test('SR25 a report that cannot be written ends the run', async (t) => {
+  const server = await FakeServer.start(t);
+  const report = { add: () => Promise.reject(new Error('ENOSPC: no space left')), close: () => Promise.resolve(undefined) };
+  const ran = await run(t, server.url, `{oops\n${ndjson(10_000)}`, { report });
+  assert.equal(ran.status, 'gave-up');
+  assert.match(ran.reason ?? '', /the report cannot be written: ENOSPC/);
+  assert.ok(ran.created < 10_000);
+});
+
+test('SR26 connections are kept open', async (t) => {
+  const server = await FakeServer.start(t);
+  await run(t, server.url, ndjson(2_000));
+  assert.equal(server.requests.length, 20);
+  assert.ok(server.connections <= 4, `${server.connections} connections`);
+});

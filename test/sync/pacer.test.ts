@@ -1,0 +1,202 @@
+/** SP: never more requests than the server allows. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pacer, retryAfterMs } from '../../daemon/sync/pacer.ts';
+import type { Answer } from '../../daemon/sync/transport.ts';
+import { FakeClock } from '../support/sync/fake-server.ts';
+
+const signal = new AbortController().signal;
+
+function answer(headers: Record<string, string>, status = 201): Answer {
+  return { status, body: '', header: (name) => headers[name] };
+}
+
+interface ServerOptions {
+  readonly perMinute: number;
+  readonly latencyMs: number;
+  readonly perSecond?: number;
+  /** How far the server's clock is before ours, and whether it tells. */
+  readonly aheadMs?: number;
+  readonly tellsDate?: boolean;
+  /** Requests of somebody else, before each of ours. */
+  readonly othersEvery?: number;
+}
+
+/** Counts requests in fixed windows of a minute, as rosterd does, and refuses what is too much. */
+class CountingServer {
+  served = 0;
+  refused = 0;
+  readonly #clock: FakeClock;
+  readonly #options: ServerOptions;
+  #windowEndsMs = 0;
+  #used = 0;
+  readonly #starts: number[] = [];
+
+  constructor(clock: FakeClock, options: ServerOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  async request(): Promise<Answer> {
+    const { perMinute, latencyMs, perSecond = Number.POSITIVE_INFINITY, aheadMs = 0, tellsDate = true, othersEvery } = this.#options;
+    await this.#clock.sleep(latencyMs / 2);
+    const now = this.#clock.now();
+    if (now >= this.#windowEndsMs) {
+      this.#windowEndsMs = now + 60_000;
+      this.#used = 0;
+    }
+    if (othersEvery !== undefined && (this.served + this.refused) % othersEvery === 0) this.#used++;
+    this.#used++;
+    this.#starts.push(now);
+    const isBurst = this.#starts.filter((start) => start > now - 1_000).length > perSecond;
+    const isTooMuch = this.#used > perMinute || isBurst;
+    if (isTooMuch) this.refused++;
+    else this.served++;
+    const headers = {
+      'x-ratelimit-limit': String(perMinute),
+      'x-ratelimit-remaining': String(Math.max(0, perMinute - this.#used)),
+      'x-ratelimit-reset': String(Math.ceil((this.#windowEndsMs + aheadMs) / 1_000)),
+      ...(tellsDate ? { date: new Date(now + aheadMs).toUTCString() } : {}),
+      ...(isTooMuch ? { 'retry-after': isBurst ? '1' : String(Math.ceil((this.#windowEndsMs - now) / 1_000)) } : {}),
+    };
+    await this.#clock.sleep(latencyMs / 2);
+    return answer(headers, isTooMuch ? 429 : 201);
+  }
+}
+
+/** Sends until `count` requests were served, `concurrency` at a time. Resolves with the minutes it took. */
+async function drive(clock: FakeClock, server: CountingServer, count: number, concurrency: number): Promise<number> {
+  const pacer = new Pacer(clock);
+  const startedMs = clock.now();
+  const worker = async () => {
+    while (server.served < count) {
+      assert.ok(await pacer.acquire(signal));
+      pacer.release(await server.request());
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  return (clock.now() - startedMs) / 60_000;
+}
+
+test('SP1 the budget of each window is used and never exceeded', async () => {
+  for (const concurrency of [1, 4, 16]) {
+    const clock = new FakeClock();
+    const server = new CountingServer(clock, { perMinute: 30, latencyMs: 40 });
+    const minutes = await drive(clock, server, 100, concurrency);
+    assert.equal(server.refused, 0, `${concurrency} at a time`);
+    assert.ok(minutes > 3 && minutes < 3.2, `${minutes} minutes`);
+  }
+});
+
+test('SP2 nothing is sent while nothing remains, until the reset', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock);
+  assert.ok(await pacer.acquire(signal));
+  const reset = Math.ceil(clock.now() / 1_000) + 42;
+  pacer.release(answer({ 'x-ratelimit-limit': '300', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(reset) }));
+  assert.ok(await pacer.acquire(signal));
+  assert.ok(clock.now() >= reset * 1_000, `${clock.now() - reset * 1_000} ms early`);
+});
+
+test('SP3 requests that are out count as used until they are answered', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock);
+  const told = (remaining: number) =>
+    answer({
+      'x-ratelimit-limit': '10',
+      'x-ratelimit-remaining': String(remaining),
+      'x-ratelimit-reset': String(clock.now() / 1_000 + 60),
+    });
+  const startedMs = clock.now();
+  await pacer.acquire(signal);
+  pacer.release(told(2));
+  await pacer.acquire(signal);
+  await pacer.acquire(signal);
+  // Two remain and two are out: the third waits for an answer, not for the reset.
+  let isThird = false;
+  const third = pacer.acquire(signal).then(() => {
+    isThird = true;
+  });
+  await Promise.resolve();
+  assert.equal(isThird, false);
+  pacer.release(told(2));
+  await third;
+  assert.equal(clock.now(), startedMs);
+  // An answer that was overtaken does not give back what was used since.
+  pacer.release(told(0));
+  pacer.release(told(1));
+  await pacer.acquire(signal);
+  assert.ok(clock.now() >= startedMs + 60_000);
+});
+
+test('SP4 a clock that is wrong by minutes does not matter when the server tells the time', async () => {
+  for (const aheadMs of [-7 * 60_000, 7 * 60_000]) {
+    const clock = new FakeClock();
+    const server = new CountingServer(clock, { perMinute: 10, latencyMs: 10, aheadMs });
+    const minutes = await drive(clock, server, 25, 4);
+    assert.equal(server.refused, 0);
+    assert.ok(minutes < 2.2, `${minutes} minutes`);
+  }
+});
+
+test('SP5 a server whose clock is wrong and untold cannot stop it for long', async () => {
+  const clock = new FakeClock();
+  const server = new CountingServer(clock, { perMinute: 10, latencyMs: 10, aheadMs: 24 * 3_600_000, tellsDate: false });
+  assert.ok((await drive(clock, server, 25, 4)) < 11);
+});
+
+test('SP6 a limit per second is found out and then kept', async () => {
+  const clock = new FakeClock();
+  const server = new CountingServer(clock, { perMinute: 300, perSecond: 10, latencyMs: 4 });
+  await drive(clock, server, 200, 4);
+  assert.ok(server.refused <= 4, `${server.refused} refused`);
+});
+
+test('SP7 others that use the same budget cost no more than a few refusals', async () => {
+  const clock = new FakeClock();
+  const server = new CountingServer(clock, { perMinute: 30, latencyMs: 20, othersEvery: 2 });
+  await drive(clock, server, 60, 4);
+  assert.ok(server.refused <= 8, `${server.refused} refused`);
+});
+
+test('SP8 a refusal holds everybody back as long as it asks for', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock);
+  const startedMs = clock.now();
+  await pacer.acquire(signal);
+  pacer.release(answer({ 'retry-after': '17' }, 429));
+  await Promise.all([pacer.acquire(signal), pacer.acquire(signal)]);
+  assert.equal(clock.now() - startedMs, 17_000);
+});
+
+test('SP9 waiting ends at once when the run stops', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock);
+  const stop = new AbortController();
+  await pacer.acquire(stop.signal);
+  pacer.release(answer({ 'retry-after': '60' }, 429));
+  const startedMs = clock.now();
+  const waiting = pacer.acquire(stop.signal);
+  stop.abort();
+  assert.equal(await waiting, false);
+  assert.equal(clock.now(), startedMs);
+});
+
+test('SP10 without headers there is no limit', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock);
+  for (let i = 0; i < 1_000; i++) {
+    await pacer.acquire(signal);
+    pacer.release(i % 2 === 0 ? answer({ 'x-ratelimit-remaining': 'soon', 'x-ratelimit-limit': '-1' }) : undefined);
+  }
+  assert.deepEqual(clock.slept, []);
+});
+
+test('SP11 Retry-After is read as seconds or as a date', () => {
+  const now = Date.parse('2026-05-17T12:00:00Z');
+  assert.equal(retryAfterMs(answer({}), now), undefined);
+  assert.equal(retryAfterMs(answer({ 'retry-after': '5' }), now), 5_000);
+  assert.equal(retryAfterMs(answer({ 'retry-after': 'Sun, 17 May 2026 12:00:30 GMT' }), now), 30_000);
+  assert.equal(retryAfterMs(answer({ 'retry-after': 'Sun, 17 May 2026 11:00:00 GMT' }), now), 0);
+  assert.equal(retryAfterMs(answer({ 'retry-after': 'later' }), now), undefined);
+});

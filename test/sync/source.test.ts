@@ -1,0 +1,178 @@
+/** SS: from bytes to users that may be sent. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LINE_BYTES_MAX, LineSplitter } from '../../daemon/sync/line-reader.ts';
+import { SeenIds } from '../../daemon/sync/seen-ids.ts';
+import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
+import { LIMITS } from '../../protocol/base/limits.ts';
+
+async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
+}
+
+async function read(data: Buffer | string, chunkSize = 7, limits: BatchLimits = BATCH_LIMITS): Promise<SourceBatch[]> {
+  const batches: SourceBatch[] = [];
+  for await (const batch of readBatches(chunksOf(Buffer.from(data), chunkSize), limits)) batches.push(batch);
+  return batches;
+}
+
+/** The ids that may be sent, as `line:id`. */
+async function users(data: Buffer | string, chunkSize?: number): Promise<string[]> {
+  return (await read(data, chunkSize)).flatMap((batch) => batch.users.map(({ line, id }) => `${line}:${id}`));
+}
+
+async function failures(...lines: readonly (string | Buffer)[]): Promise<Failure[]> {
+  const data = Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')]));
+  return (await read(data, 1000)).flatMap((batch) => batch.failures);
+}
+
+test('SS1 LF, CRLF, blank lines, a byte order mark and a missing last newline, however the bytes are cut', async () => {
+  const text = '\uFEFF{"id":"a"}\r\n\n  \t\r\n{"id":"b","name":"Zoë 🎈"}\n\r\n{"id":"c"}';
+  for (const size of [1, 2, 3, 5, 1000]) {
+    assert.deepEqual(await users(text, size), ['1:a', '4:b', '6:c'], `chunks of ${size}`);
+    const batches = await read(text, size);
+    assert.equal(
+      batches.reduce((sum, { bytes }) => sum + bytes, 0),
+      Buffer.byteLength(text),
+    );
+    assert.deepEqual(JSON.parse(batches[0]?.users[1]?.json ?? ''), { id: 'b', name: 'Zoë 🎈' });
+  }
+});
+
+test('SS2 an empty source has no users', async () => {
+  for (const text of ['', '\n', '\r\n\r\n', '\uFEFF', ' ']) assert.deepEqual(await users(text), []);
+});
+
+test('SS3 a line may have 64 KiB, one byte more is an error of that line alone', async () => {
+  const line = (id: string, bytes: number) => `${`{"id":"${id}"`.padEnd(bytes - 1, ' ')}}`;
+  const text = [line('max', LINE_BYTES_MAX), line('more', LINE_BYTES_MAX + 1), line('much', LINE_BYTES_MAX * 5), '{"id":"z"}'].join('\r\n');
+  for (const size of [4096, LINE_BYTES_MAX * 10]) {
+    assert.deepEqual(await users(text, size), ['1:max', '4:z']);
+    const found = (await read(text, size)).flatMap((batch) => batch.failures);
+    assert.deepEqual(
+      found.map(({ line: at, code }) => [at, code]),
+      [
+        [2, 'line_too_long'],
+        [3, 'line_too_long'],
+      ],
+    );
+    const bytes = (await read(text, size)).reduce((sum, batch) => sum + batch.bytes, 0);
+    assert.equal(bytes, text.length);
+  }
+});
+
+test('SS4 a line without end is not held in memory', () => {
+  const splitter = new LineSplitter();
+  const chunk = Buffer.alloc(1024 * 1024, 'x');
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 200; i++) assert.deepEqual(splitter.push(Buffer.from(chunk)), []);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 150 * 1024 * 1024, 'the line was kept');
+  assert.deepEqual(splitter.end(), [{ line: 1, bytes: 200 * 1024 * 1024, content: undefined }]);
+});
+
+test('SS5 broken JSON and broken UTF-8 are errors of their line', async () => {
+  const found = await failures('{"id":"a"', Buffer.from([0x7b, 0xff, 0x7d]), '{"id":"b"}', '{id:1}', '{"id":"c"} {}', '\uFEFF{"id":"d"}');
+  assert.deepEqual(
+    found.map(({ line, code }) => `${line} ${code}`),
+    ['1 invalid_json', '2 invalid_utf8', '4 invalid_json', '5 invalid_json', '6 invalid_json'],
+  );
+});
+
+const tooLongId = 'x'.repeat(256);
+const wrong: [string, unknown, RegExp, string?][] = [
+  ['a number', 1, /must be object/],
+  ['null', null, /must be object/],
+  ['a list', [{ id: 'a' }], /must be object/],
+  ['no id', { name: 'x' }, /^id: /],
+  ['an empty id', { id: '' }, /^id: /],
+  ['a number as id', { id: 7 }, /^id: /],
+  ['an id with a space', { id: 'a b' }, /^id: /],
+  ['an id that is too long', { id: tooLongId }, /^id: .*255/],
+  ['the id constructor', { id: 'constructor' }, /^id: .*reserved/],
+  ['a role that is no text', { id: 'a', role: 5 }, /role/, 'a'],
+  ['teams that are no list', { id: 'a', teams: 'red' }, /teams/, 'a'],
+  ['several wrong fields', { id: 'a', name: 5, invisible: 'no' }, /name.*; .*invisible/s, 'a'],
+  ['a forbidden custom key', { id: 'a', prototype: 1 }, /prototype.*reserved/, 'a'],
+  ['a forbidden key far inside', { id: 'a', deep: [{ constructor: 1 }] }, /deep\[0\]\.constructor.*reserved/, 'a'],
+  ['more than 10 kB', { id: 'a', text: 'x'.repeat(LIMITS.serverUserBytes) }, /at most 10240/, 'a'],
+];
+for (const [what, user, reason, id] of wrong) {
+  test(`SS6 ${what} is refused before sending`, async () => {
+    const [found, ...others] = await failures(JSON.stringify(user));
+    assert.deepEqual(others, []);
+    assert.equal(found?.code, 'invalid_user');
+    assert.equal(found?.id, id);
+    assert.match(found?.reason ?? '', reason);
+  });
+}
+
+test('SS7 __proto__ is refused as id and as key', async () => {
+  const found = await failures('{"id":"__proto__"}', '{"id":"a","__proto__":{"x":1}}', '{"id":"b","c":{"__proto__":1}}');
+  assert.deepEqual(
+    found.map(({ line, code }) => `${line} ${code}`),
+    ['1 invalid_user', '2 invalid_user', '3 invalid_user'],
+  );
+});
+
+test('SS8 the size limit is that of the daemon: 10,240 bytes of name, image and custom data', async () => {
+  const fixed = '{"custom":{"text":""}}'.length;
+  const json = (bytes: number) => JSON.stringify({ id: 'a', text: 'é'.repeat((bytes - fixed) / 2) });
+  assert.deepEqual(await failures(json(LIMITS.serverUserBytes)), []);
+  assert.equal((await failures(json(LIMITS.serverUserBytes + 2))).length, 1);
+});
+
+test('SS9 read-only fields that were exported are no error', async () => {
+  const exported = { id: 'a', online: true, created_at: '2026-01-01T00:00:00Z', banned: false, mutes: [], rev: 3 };
+  assert.deepEqual(await failures(JSON.stringify(exported)), []);
+});
+
+test('SS10 of two lines with one id the first counts; the second names both', async () => {
+  const text = ['{"id":"a","n":1}', '{"id":"b"}', '{"id":"a","n":2}', '{"id":"a","n":3}'].join('\n');
+  assert.deepEqual(await users(text), ['1:a', '2:b']);
+  assert.deepEqual(await failures(text), [
+    { line: 3, id: 'a', code: 'duplicate_id', reason: 'line 3 names the same user as line 1; line 1 counts' },
+    { line: 4, id: 'a', code: 'duplicate_id', reason: 'line 4 names the same user as line 1; line 1 counts' },
+  ]);
+});
+
+test('SS11 a line that was refused does not claim its id', async () => {
+  assert.deepEqual(await users('{"id":"a","role":1}\n{"id":"a"}'), ['2:a']);
+});
+
+test('SS12 ids are remembered beyond what one Map holds', () => {
+  const seen = new SeenIds(2);
+  for (let i = 1; i <= 7; i++) assert.equal(seen.claim(`u${i}`, i), undefined);
+  for (let i = 1; i <= 7; i++) assert.equal(seen.claim(`u${i}`, 99), i);
+});
+
+test('SS13 a batch ends with 100 users', async () => {
+  const lines = Array.from({ length: 250 }, (_, i) => `{"id":"u${i}"}`).join('\n');
+  const batches = await read(lines, 64);
+  assert.deepEqual(
+    batches.map((batch) => [batch.users.length, batch.lastLine]),
+    [
+      [100, 100],
+      [100, 200],
+      [50, 250],
+    ],
+  );
+});
+
+test('SS14 a batch of large lines ends before a request would be too big', async () => {
+  // Read-only fields are not stored and so not counted in the user's size, but they are sent.
+  const lines = Array.from({ length: 100 }, (_, i) => JSON.stringify({ id: `u${i}`, mutes: ['x'.repeat(60_000)] })).join('\n');
+  const batches = await read(lines, 1 << 20);
+  assert.ok(batches.length > 1);
+  for (const batch of batches) {
+    const body = batch.users.reduce((sum, { id, bytes }) => sum + id.length + bytes + 4, 20);
+    assert.ok(body <= LIMITS.bodyBytes, `${body} bytes`);
+  }
+});
+
+test('SS15 a source full of errors does not pile them up', async () => {
+  const batches = await read('{\n'.repeat(2_500), 1 << 20);
+  assert.deepEqual(
+    batches.map((batch) => batch.failures.length),
+    [1_000, 1_000, 500],
+  );
+});
