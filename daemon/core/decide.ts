@@ -6,7 +6,6 @@
  * Reading order: here for what a command is; the other files of the folder hold the rules.
  */
 
-import { RosterError } from '../../protocol/base/errors.ts';
 import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
@@ -22,36 +21,12 @@ import { decideBan, decideUnban } from './moderation/bans.ts';
 import { decideBlock } from './moderation/blocks.ts';
 import { decideBypass, decideFlag, decideUnflag } from './moderation/flags.ts';
 import { decideMute } from './moderation/mutes.ts';
+import type { Policy } from './policy.ts';
 import { decideActive, decideConnect } from './users/connect.ts';
 import { decideCustomEvent, decideGuest } from './users/guests.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './users/lifecycle.ts';
 import { makeRoom, receiptOf, replayed } from './users/receipts.ts';
 import { decidePatch, decideUpsert } from './users/upsert.ts';
-
-/** Rules that an operator sets in the configuration. Every node of a cluster must have the same. */
-export interface Policy {
-  /** A connect whose role differs from the stored one: refused, or the stored role is kept and a warning given. */
-  readonly connectRole: 'refuse' | 'keep';
-  /** `guard`: a connect writes only the keys that differ from what the user's connects last sent. `merge`: all keys sent. */
-  readonly connectGuard: 'guard' | 'merge';
-  /** Whether the id of a hard-deleted user may be used again. */
-  readonly reuseHardDeleted: boolean;
-  /** How long a finished task is kept, in microseconds. */
-  readonly tasksKeptMicros: number;
-  /** The same for exports, whose task makes the link to their file; never shorter than the other. */
-  readonly exportsKeptMicros: number;
-  /** How long a request with an `Idempotency-Key` can be repeated, in microseconds. */
-  readonly receiptsKeptMicros: number;
-}
-
-export const DEFAULT_POLICY: Policy = {
-  connectRole: 'refuse',
-  connectGuard: 'guard',
-  reuseHardDeleted: false,
-  tasksKeptMicros: 7 * 24 * 3_600_000_000,
-  exportsKeptMicros: 60 * 24 * 3_600_000_000,
-  receiptsKeptMicros: 24 * 3_600_000_000,
-};
 
 /**
  * Stages what `command` does and returns the answer to give once it is durable.
@@ -159,13 +134,4 @@ function decideDocs(draft: Draft, { changes }: DocsCommand): Outcome {
     draft.stage({ t: 'doc', ...change, ...(event === undefined ? undefined : { event }) });
   }
   return { users: [], warnings: [], docs: changes, seq: draft.nextSeq - 1 };
-}
-
-/** The error for a user that a command cannot act on. */
-export function unknownUser(id: string): RosterError {
-  return new RosterError('not_found', `the user ${id} does not exist`);
-}
-
-export function deletedUser(id: string): RosterError {
-  return new RosterError('not_found', `the user ${id} was deleted`);
 }

@@ -6,12 +6,12 @@ import type { Outcome } from '../../protocol/log/command.ts';
 import type { DocChange } from '../../protocol/log/documents.ts';
 import { EXPORT_TASK } from '../../protocol/transfer/exports.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
-import type { Policy } from './decide.ts';
 import type { Draft } from './directory/draft.ts';
+import { find } from './directory/find.ts';
 import { aboutLifted } from './moderation/bans.ts';
 import { withBans, withMutes } from './moderation/restrictions.ts';
+import type { Policy } from './policy.ts';
 import { dropReceipts } from './users/receipts.ts';
-import { find } from './users/rules.ts';
 
 /** Facts of one command. Whoever sends it sends it again until the outcome is empty. */
 const FACTS_MAX = LIMITS.batchUsers;

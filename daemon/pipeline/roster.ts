@@ -17,10 +17,11 @@ import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import { inSlices } from '../base/slices.ts';
 import { Turns } from '../base/turns.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
-import { decide, type Policy } from '../core/decide.ts';
+import { decide } from '../core/decide.ts';
 import { Directory, type DirectoryLine, type RecordsView, type UserChange } from '../core/directory/directory.ts';
 import { Draft } from '../core/directory/draft.ts';
-import { History } from '../core/directory/recent-past.ts';
+import { RecentPast } from '../core/directory/recent-past.ts';
+import type { Policy } from '../core/policy.ts';
 import { type NameCollisions, nameCollisions } from '../core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/users/query.ts';
 import { CatchUp } from './tell/catch-up.ts';
@@ -95,7 +96,7 @@ export class Roster {
   readonly #sequencer: Sequencer;
   readonly #activity: Activity;
   readonly #snapshotter: Snapshotter;
-  readonly #history: History<EventBatch>;
+  readonly #history: RecentPast<EventBatch>;
   readonly #lookups: DocLookups;
   #ready = true;
   #listener: EventsListener = () => {};
@@ -135,7 +136,7 @@ export class Roster {
       exportUrl: (taskId) => options.exportUrl?.(taskId),
     };
     const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
-    this.#history = new History<EventBatch>(directory.seq, options.historyBytes);
+    this.#history = new RecentPast<EventBatch>(directory.seq, options.historyBytes);
     const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, lookups: this.#lookups, turns: this.turns, onError });
     this.hub = new Hub({
       seq: directory.seq,

@@ -1,20 +1,77 @@
 /** Reads requests about user groups, and writes groups down. The same in both dialects. Pure; throws RosterError `input`. */
-import Type from 'typebox';
+
+import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
-import { compareTexts, pageOf, queryLimit, queryText, queryTime } from '../base/page.ts';
+import {
+  bodyObject,
+  checked,
+  compareTexts,
+  type Dialect,
+  pageOf,
+  presentFields,
+  type QueryFields,
+  queryLimit,
+  queryText,
+  queryTime,
+} from '../base/reading.ts';
+import { MicrosField } from '../base/schemas.ts';
 import type { Micros } from '../base/time.ts';
-import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand } from '../log/command.ts';
-import type { GroupMember, UserGroup } from '../log/documents.ts';
-import type { Dialect } from '../users/decode.ts';
-import type { QueryFields } from '../users/lifecycle.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
 import type { StoredUser } from '../users/user.ts';
+
+export const GroupMember = Type.Object({ user_id: Type.String(), is_admin: Type.Boolean(), created_at: MicrosField });
+
+export type GroupMember = Static<typeof GroupMember>;
+
+export const UserGroup = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  description: Type.Optional(Type.String()),
+  team_id: Type.Optional(Type.String()),
+  created_by: Type.Optional(Type.String()),
+  created_at: MicrosField,
+  updated_at: MicrosField,
+  members: Type.Array(GroupMember),
+});
+
+export type UserGroup = Static<typeof UserGroup>;
+
+export interface GroupCreateCommand {
+  readonly kind: 'group-create';
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly team_id?: string;
+  readonly created_by?: string;
+  readonly memberIds: readonly string[];
+}
+
+export interface GroupUpdateCommand {
+  readonly kind: 'group-update';
+  readonly id: string;
+  readonly name?: string;
+  readonly description?: string;
+  readonly team_id?: string;
+}
+
+export interface GroupDeleteCommand {
+  readonly kind: 'group-delete';
+  readonly id: string;
+  readonly team_id?: string;
+}
+
+export interface GroupMembersCommand {
+  readonly kind: 'group-add' | 'group-remove';
+  readonly id: string;
+  readonly team_id?: string;
+  readonly memberIds: readonly string[];
+  readonly asAdmin?: boolean;
+}
 
 const MemberIds = Type.Array(Type.String(), { maxItems: LIMITS.membersPerRequest });
 const SomeMemberIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.membersPerRequest });

@@ -5,15 +5,32 @@ import type { AppSettings } from '../app/settings.ts';
 import { fieldErrors } from '../base/errors.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import { compareTexts, pageOf, queryLimit, queryText } from '../base/page.ts';
-import type { RoleCommand } from '../log/command.ts';
-import type { Role } from '../log/documents.ts';
-import type { Dialect } from '../users/decode.ts';
-import { type QueryFields, queryFlag } from '../users/lifecycle.ts';
+import {
+  bodyObject,
+  checked,
+  compareTexts,
+  type Dialect,
+  pageOf,
+  presentFields,
+  type QueryFields,
+  queryFlag,
+  queryLimit,
+  queryText,
+} from '../base/reading.ts';
+import { MicrosField } from '../base/schemas.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
 import { BUILT_IN_ROLES } from '../users/user.ts';
 import { isGranted, PERMISSIONS, type Permission } from './permissions.ts';
+
+/** A role that was created; the built-in ones are in user.ts. Its id is its name. */
+export const Role = Type.Object({ name: Type.String(), created_at: MicrosField, updated_at: MicrosField });
+
+export type Role = Static<typeof Role>;
+
+export interface RoleCommand {
+  readonly kind: 'role-create' | 'role-delete';
+  readonly name: string;
+}
 
 export const CreateRoleBody = Type.Object({ name: Type.String() });
 const createRoleCheck = Compile(CreateRoleBody);

@@ -1,18 +1,48 @@
 /** Reads requests about devices and push preferences, and writes preferences down. The same in both dialects. Pure; throws RosterError. */
+
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import {
+  bodyObject,
+  checked,
+  type Dialect,
+  isEmptyList,
+  isJsonObject,
+  jsonProblem,
+  presentFields,
+  type QueryFields,
+} from '../base/reading.ts';
 import { parseTime, toNanos, toRfc3339 } from '../base/time.ts';
-import type { Actor, DeviceCommand, PushCommand } from '../log/command.ts';
-import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../users/decode.ts';
-import type { QueryFields } from '../users/lifecycle.ts';
 import type { Rendered } from '../users/render.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
-import type { PushPreferences } from '../users/user.ts';
+import type { Device, PushPreferences } from '../users/user.ts';
+
+export interface DeviceCommand {
+  readonly kind: 'device-add';
+  readonly by: string;
+  readonly device: Omit<Device, 'created_at'>;
+}
+
+export interface DeviceRemoveCommand {
+  readonly kind: 'device-remove';
+  readonly by: string;
+  readonly deviceId: string;
+}
+
+/** `set` replaces the named preferences; null clears one. */
+export interface PushCommand {
+  readonly kind: 'push';
+  readonly changes: readonly {
+    readonly id: string;
+    readonly cid?: string;
+    readonly set: { readonly [Name in keyof PushPreferences]?: PushPreferences[Name] | null };
+  }[];
+}
 
 const PushProvider = Type.Union([Type.Literal('firebase'), Type.Literal('apn'), Type.Literal('huawei'), Type.Literal('xiaomi')]);
 const DeviceText = Type.Optional(Type.String({ maxLength: LIMITS.deviceTextChars }));

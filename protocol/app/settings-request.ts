@@ -11,11 +11,9 @@ import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip, fieldPath, itemPath, typeName } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
+import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, presentFields } from '../base/reading.ts';
 import { parseTime } from '../base/time.ts';
-import type { SettingsCommand } from '../log/command.ts';
-import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../users/decode.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
-import type { HookInput } from './settings.ts';
+import type { HookInput, SettingsCommand } from './settings.ts';
 import { type HookBody, IGNORED, NamedSettings, OBJECTS, SettingsBody } from './settings-body.ts';
 import { UPLOAD_CONFIG } from './settings-view.ts';
 

@@ -1,8 +1,8 @@
 /** The settings of the application as the chat dialects show them. Pure. */
 import Type, { type TSchema } from 'typebox';
+import type { Dialect } from '../base/reading.ts';
 import type { Micros } from '../base/time.ts';
 import { timeIn } from '../users/answers.ts';
-import type { Dialect } from '../users/decode.ts';
 import { timeOf } from '../users/render.ts';
 import type { AppSettings, EventHook } from './settings.ts';
 

@@ -1,8 +1,9 @@
 /** Settings of the application that a server changes while the daemon runs (`PATCH /app`). Part of the durable format. */
+
 import Type, { type Static } from 'typebox';
 import type { JsonObject } from '../base/json.ts';
+import { MicrosField } from '../base/schemas.ts';
 
-const Micros = Type.Integer({ minimum: 0 });
 const Names = Type.Array(Type.String());
 
 /** Where events go outside of live connections. Only `webhook` is delivered; the other kinds are kept and reported as not delivered. */
@@ -19,8 +20,8 @@ export const EventHook = Type.Object({
   timeout_ms: Type.Optional(Type.Integer({ minimum: 1 })),
   /** How the body is written. */
   dialect: Type.Union([Type.Literal('v1'), Type.Literal('v2')]),
-  created_at: Micros,
-  updated_at: Micros,
+  created_at: MicrosField,
+  updated_at: MicrosField,
   /** Fields of the published hook that rosterd only repeats. */
   rest: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }))),
 });
@@ -32,7 +33,7 @@ export type HookInput = Omit<EventHook, 'created_at' | 'updated_at' | 'dialect'>
 /** Absent means never set: the default of the published API holds. */
 export const AppSettings = Type.Object({
   enforce_unique_usernames: Type.Union([Type.Literal('no'), Type.Literal('app'), Type.Literal('team')]),
-  revoke_tokens_issued_before: Type.Optional(Micros),
+  revoke_tokens_issued_before: Type.Optional(MicrosField),
   name: Type.Optional(Type.String()),
   organization: Type.Optional(Type.String()),
   /** Clients see only users of their own teams, those without a team only each other. */
@@ -55,3 +56,17 @@ export const AppSettings = Type.Object({
   other: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }))),
 });
 export type AppSettings = Static<typeof AppSettings>;
+
+/** Absent: left alone. null: back to the default. `event_hooks` replaces all hooks; `grants` and `other` change what they name. */
+export interface SettingsCommand {
+  readonly kind: 'settings';
+  readonly set: {
+    readonly [Name in Exclude<keyof AppSettings, 'event_hooks' | 'grants'>]?: AppSettings[Name] | null;
+  } & {
+    readonly event_hooks?: readonly HookInput[] | null;
+    /** A role with null has its built-in permissions again. */
+    readonly grants?: Readonly<Record<string, readonly string[] | null>> | null;
+  };
+  /** Of the request: hooks that do not say how their body is written have it. */
+  readonly dialect?: EventHook['dialect'];
+}

@@ -4,8 +4,7 @@ import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { QueryFields } from '../users/lifecycle.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+import { bodyObject, checked, presentFields, type QueryFields } from '../base/reading.ts';
 
 /** Either a month, or a first and a last day; neither: this month. `limit` 0 is the default. */
 export const TeamUsageBody = Type.Object({

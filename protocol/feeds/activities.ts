@@ -1,16 +1,46 @@
 /** Activities of the feeds room: how they are sent and how they are shown. Pure; what reads throws RosterError. */
-import Type, { type TSchema } from 'typebox';
+
+import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors, RosterError } from '../base/errors.ts';
 import { fieldPath, itemPath } from '../base/explain.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import { bodyObject, checked } from '../base/reading.ts';
+import { AnyObject, MicrosField } from '../base/schemas.ts';
 import { type Micros, parseTime, toRfc3339 } from '../base/time.ts';
-import type { Activity } from '../log/documents.ts';
-import { bodyObject, checked } from '../users/upsert.ts';
 import { parseFeedName } from './feed-name.ts';
 import { countReferences } from './references.ts';
 import { dataProblems } from './users.ts';
+
+/** An activity of the feeds room. `feeds` are all it is in: where it was added and its targets, as `slug:id`. */
+export const Activity = Type.Object({
+  id: Type.String(),
+  feeds: Type.Array(Type.String()),
+  origin: Type.String(),
+  foreign_id: Type.Optional(Type.String()),
+  time: MicrosField,
+  /** actor, verb, object and everything else, in the order it was sent. */
+  data: AnyObject,
+});
+
+export type Activity = Static<typeof Activity>;
+
+/** Adds activities to the feeds they name; one whose id is there already is replaced, and is in the feeds of both. */
+export interface ActivityAddCommand {
+  readonly kind: 'activity-add';
+  readonly activities: readonly Activity[];
+  /** A client's own reference: it replaces activities of no other actor. */
+  readonly actor?: string;
+}
+
+/** Takes activities out of a feed; out of the feed that one was added to first, it is gone. None there is no error. */
+export interface ActivityRemoveCommand {
+  readonly kind: 'activity-remove';
+  readonly feed: string;
+  /** One id, or a foreign id that any number of activities may have: at most `LIMITS.activitiesPerRequest` go at once. */
+  readonly by: { readonly id: string } | { readonly foreignId: string };
+}
 
 const TextOrNumber = Type.Union([Type.String(), Type.Number(), Type.Null()]);
 const Text = Type.Union([Type.String({ maxLength: LIMITS.idChars }), Type.Null()]);

@@ -3,8 +3,8 @@ import Type from 'typebox';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { QueryFields } from '../base/reading.ts';
 import type { Micros } from '../base/time.ts';
-import type { QueryFields } from '../users/lifecycle.ts';
 import { parseFeedsTime } from './activities.ts';
 import { timeOfUuid } from './time-uuid.ts';
 

@@ -9,10 +9,8 @@ import { clip, fieldPath, itemPath } from '../base/explain.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import { bodyObject, checked, isEmptyList, isJsonObject, jsonProblem, type QueryFields } from '../base/reading.ts';
 import { toRfc3339 } from '../base/time.ts';
-import { isEmptyList, isJsonObject, jsonProblem } from '../users/decode.ts';
-import type { QueryFields } from '../users/lifecycle.ts';
-import { bodyObject, checked } from '../users/upsert.ts';
 import type { StoredUser, UserInput } from '../users/user.ts';
 
 /** An empty list is an empty object, as PHP writes it; null is none. */

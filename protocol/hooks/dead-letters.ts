@@ -1,15 +1,11 @@
 /** Questions about the delivery of webhooks, and the replay of what could not be delivered. Pure; throws RosterError `input`. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { AppSettings } from '../app/settings.ts';
+import type { AppSettings, SettingsCommand } from '../app/settings.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { queryLimit, queryText, queryTime } from '../base/page.ts';
+import { bodyObject, checked, type Dialect, presentFields, type QueryFields, queryLimit, queryText, queryTime } from '../base/reading.ts';
 import { type Micros, parseTime } from '../base/time.ts';
-import type { SettingsCommand } from '../log/command.ts';
 import { timeIn } from '../users/answers.ts';
-import type { Dialect } from '../users/decode.ts';
-import type { QueryFields } from '../users/lifecycle.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
 import { type HookKind, WEBHOOK_URL_ID } from './hooks.ts';
 import { isPrivateHost } from './ip-address.ts';
 

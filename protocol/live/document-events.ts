@@ -3,10 +3,10 @@
  * must not lie there: a link that opens a file, and who is there now. Pure.
  */
 
-import { APP_PK, renderWholeGroup } from '../access/groups.ts';
+import { APP_PK, renderWholeGroup, type UserGroup } from '../access/groups.ts';
 import type { Micros } from '../base/time.ts';
-import type { DocEventType, DocFact, ImportTask, Task, UserGroup } from '../log/documents.ts';
-import { renderImport } from '../transfer/imports.ts';
+import type { DocEventType, DocFact, Task } from '../log/documents.ts';
+import { type ImportTask, renderImport } from '../transfer/imports.ts';
 import { type Rendered, renderUserIn, timeOf } from '../users/render.ts';
 import type { StoredUser } from '../users/user.ts';
 import type { EventDialect } from './user-events.ts';

@@ -2,7 +2,9 @@
  * What the daemon sends over the live protocol `roster.v1`: a schema for every message. Events have `type`; answers repeat
  * the request's `id` as `re`. From these the description of the protocol is made, and tests hold every frame against it.
  */
+
 import Type, { type TProperties, type TSchema } from 'typebox';
+import { AnyObject } from '../base/schemas.ts';
 import { ChatErrorAnswer } from '../users/answers.ts';
 import { DeactivateOptions, DeleteMode } from '../users/delete-options.ts';
 
@@ -10,7 +12,7 @@ const { Array: List, Boolean: Bool, Integer, Literal, Object: Obj, Optional, Str
 
 /** As the client asked for in its `connect`. */
 const Time = Union([Text({ format: 'date-time' }), Integer({ format: 'int64', description: 'nanoseconds since 1970' })]);
-const AnyObject = Obj({}, { additionalProperties: true });
+
 const Toggle = Obj({ enabled: Bool() });
 const Re = Optional(Union([Text(), Type.Number()], { description: 'the `id` of the request' }));
 const Seq = Integer({ minimum: 0, description: 'position in the log' });

@@ -3,13 +3,17 @@
  * groups, imports, the feeds room). Each kind has a schema; one fact writes them
  * all, and the directory keeps them in one place. Part of the durable format.
  */
-import Type, { type Static, type TSchema } from 'typebox';
-import type { JsonObject } from '../base/json.ts';
-import type { Micros as Time } from '../base/time.ts';
-import { StoredUser } from '../users/user.ts';
 
-const Micros = Type.Integer({ minimum: 0 });
-const AnyObject = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
+import Type, { type Static, type TSchema } from 'typebox';
+import { UserGroup } from '../access/groups.ts';
+import { Role } from '../access/roles.ts';
+import { AnyObject, MicrosField } from '../base/schemas.ts';
+import type { Micros as Time } from '../base/time.ts';
+import { Activity } from '../feeds/activities.ts';
+import { Follow } from '../feeds/follows.ts';
+import { Outbox } from '../hooks/hooks.ts';
+import { ImportTask } from '../transfer/imports.ts';
+import { StoredUser } from '../users/user.ts';
 
 export const TaskStatus = Type.Union([
   Type.Literal('waiting'),
@@ -25,10 +29,10 @@ export const Task = Type.Object({
   id: Type.String(),
   kind: Type.String(),
   status: TaskStatus,
-  created_at: Micros,
-  updated_at: Micros,
+  created_at: MicrosField,
+  updated_at: MicrosField,
   /** When it began to run, the last time it did. */
-  started_at: Type.Optional(Micros),
+  started_at: Type.Optional(MicrosField),
   input: Type.Optional(AnyObject),
   progress: Type.Optional(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
   result: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
@@ -36,74 +40,15 @@ export const Task = Type.Object({
 });
 export type Task = Static<typeof Task>;
 
-/** A role that was created; the built-in ones are in user.ts. Its id is its name. */
-export const Role = Type.Object({ name: Type.String(), created_at: Micros, updated_at: Micros });
-export type Role = Static<typeof Role>;
-
-export const GroupMember = Type.Object({ user_id: Type.String(), is_admin: Type.Boolean(), created_at: Micros });
-export type GroupMember = Static<typeof GroupMember>;
-
-export const UserGroup = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  description: Type.Optional(Type.String()),
-  team_id: Type.Optional(Type.String()),
-  created_by: Type.Optional(Type.String()),
-  created_at: Micros,
-  updated_at: Micros,
-  members: Type.Array(GroupMember),
-});
-export type UserGroup = Static<typeof UserGroup>;
-
-/** A bulk import from an uploaded file, run inside the daemon. */
-export const ImportTask = Type.Object({
-  id: Type.String(),
-  path: Type.String(),
-  mode: Type.Union([Type.Literal('insert'), Type.Literal('upsert')]),
-  merge_custom: Type.Optional(Type.Boolean()),
-  state: Type.String(),
-  history: Type.Array(Type.Object({ prev_state: Type.String(), next_state: Type.String(), created_at: Micros })),
-  size: Type.Optional(Type.Integer()),
-  result: Type.Optional(AnyObject),
-  created_at: Micros,
-  updated_at: Micros,
-});
-export type ImportTask = Static<typeof ImportTask>;
-
-/** An activity of the feeds room. `feeds` are all it is in: where it was added and its targets, as `slug:id`. */
-export const Activity = Type.Object({
-  id: Type.String(),
-  feeds: Type.Array(Type.String()),
-  origin: Type.String(),
-  foreign_id: Type.Optional(Type.String()),
-  time: Micros,
-  /** actor, verb, object and everything else, in the order it was sent. */
-  data: AnyObject,
-});
-export type Activity = Static<typeof Activity>;
-
-/** One feed follows another. Its id is `source>target`. */
-export const Follow = Type.Object({ source: Type.String(), target: Type.String(), created_at: Micros });
-export type Follow = Static<typeof Follow>;
-
 /** A durable consumer of events: where it is, acknowledged by itself. Its id is its name. */
 export const Consumer = Type.Object({
   name: Type.String(),
   epoch: Type.String(),
   seq: Type.Integer({ minimum: 0 }),
-  created_at: Micros,
-  updated_at: Micros,
+  created_at: MicrosField,
+  updated_at: MicrosField,
 });
 export type Consumer = Static<typeof Consumer>;
-
-/** Where a webhook is: every event up to here was delivered, or put aside where it is not forgotten. Its id is that of the hook. */
-export const Outbox = Type.Object({
-  id: Type.String(),
-  epoch: Type.String(),
-  seq: Type.Integer({ minimum: 0 }),
-  updated_at: Micros,
-});
-export type Outbox = Static<typeof Outbox>;
 
 /**
  * What a request with an `Idempotency-Key` did, so that repeating it does nothing and gives the same answer. Its id is the
@@ -120,7 +65,7 @@ export const Receipt = Type.Object({
   warnings: Type.Optional(Type.Array(Type.String())),
   /** Users that it hard-deleted, as it answered with them: without personal data. */
   pruned: Type.Optional(Type.Array(StoredUser)),
-  created_at: Micros,
+  created_at: MicrosField,
 });
 export type Receipt = Static<typeof Receipt>;
 

@@ -6,15 +6,15 @@
  * directory on every machine and after every restart. A change to anything
  * here changes the format on disk: the tripwire test asks for a new version.
  */
+
 import Type, { type Static } from 'typebox';
 import { AppSettings } from '../app/settings.ts';
+import { MicrosField } from '../base/schemas.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from '../users/delete-options.ts';
 import { StoredUser } from '../users/user.ts';
 import { DocFact } from './documents.ts';
 
 export const ENTRY_VERSION = 3;
-
-const Micros = Type.Integer({ minimum: 0 });
 
 /** Where a change came from: what the history of a user tells beside the change. */
 export const Origin = Type.Object({
@@ -42,7 +42,7 @@ export const ModerationDetails = Type.Object({
   /** The other users: who is muted, or no longer. */
   targets: Type.Optional(Type.Array(Type.String())),
   reason: Type.Optional(Type.String()),
-  expires: Type.Optional(Micros),
+  expires: Type.Optional(MicrosField),
   shadow: Type.Optional(Type.Boolean()),
   cid: Type.Optional(Type.String()),
   /** Also, or only, for the channels that `by` will create. */
@@ -114,7 +114,7 @@ export type Fact = UserFact | DeletedFact | CustomFact | AppFact | DocFact;
 export const EntryDraft = Type.Object({
   id: Type.String({ minLength: 1 }),
   /** Time of the batch, microseconds. */
-  time: Micros,
+  time: MicrosField,
   facts: Type.Array(Fact, { minItems: 1 }),
 });
 export interface EntryDraft {

@@ -1,16 +1,15 @@
 /** Lists of bans: which ones, in which order, which page (MD11, MD12). Pure; throws RosterError `input`. */
+
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { explain } from '../base/explain.ts';
 import { isObject, type JsonObject } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import { bodyObject, checked, isEmptyList, isJsonObject, presentFields } from '../base/reading.ts';
 import { type Micros, parseTime } from '../base/time.ts';
-import { isEmptyList, isJsonObject } from '../users/decode.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
 import type { Ban } from '../users/user.ts';
-
-const NamedUser = Type.Object({ id: Type.String() });
+import { NamedUser } from './reading.ts';
 
 const Page = {
   exclude_expired_bans: Type.Optional(Type.Boolean()),

@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile';
 import { fieldErrors } from '../base/errors.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+import { bodyObject, checked, presentFields } from '../base/reading.ts';
 
 export const ExportUsersBody = Type.Object({ user_ids: Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.exportUsers }) });
 

@@ -1,13 +1,28 @@
 /** Reads requests for imports, says what their files are called, and writes imports down. The same in both chat dialects. Pure; throws RosterError `input`. */
-import Type, { type TSchema } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors, type RosterError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { ImportTask } from '../log/documents.ts';
+import { bodyObject, checked, type Dialect, presentFields } from '../base/reading.ts';
+import { AnyObject, MicrosField } from '../base/schemas.ts';
 import { timeIn } from '../users/answers.ts';
-import type { Dialect } from '../users/decode.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
-import { bodyObject, checked, presentFields } from '../users/upsert.ts';
+
+/** A bulk import from an uploaded file, run inside the daemon. */
+export const ImportTask = Type.Object({
+  id: Type.String(),
+  path: Type.String(),
+  mode: Type.Union([Type.Literal('insert'), Type.Literal('upsert')]),
+  merge_custom: Type.Optional(Type.Boolean()),
+  state: Type.String(),
+  history: Type.Array(Type.Object({ prev_state: Type.String(), next_state: Type.String(), created_at: MicrosField })),
+  size: Type.Optional(Type.Integer()),
+  result: Type.Optional(AnyObject),
+  created_at: MicrosField,
+  updated_at: MicrosField,
+});
+
+export type ImportTask = Static<typeof ImportTask>;
 
 /** Letters of a file name that are kept in the path of an upload. */
 const FILE_CHARS_MAX = 100;

@@ -3,7 +3,8 @@
  * with a title is written down once in the description, under that name, so no two different ones may share a title.
  */
 import Type, { type TSchema } from 'typebox';
-import type { Dialect } from './decode.ts';
+import type { Dialect } from '../base/reading.ts';
+import { AnyObject } from '../base/schemas.ts';
 
 const { Array: List, Boolean: Bool, Integer, Object: Obj, Optional, String: Text, Unknown } = Type;
 
@@ -13,7 +14,6 @@ export function timeIn(dialect: Dialect): TSchema {
 }
 
 const Toggle = Obj({ enabled: Bool() });
-const AnyObject = Obj({}, { additionalProperties: true });
 
 export function deviceIn(dialect: Dialect): TSchema {
   return Obj(

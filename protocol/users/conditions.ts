@@ -5,8 +5,13 @@
 import Type from 'typebox';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip, itemPath, typeName } from '../base/explain.ts';
-import type { Conditions } from '../log/command.ts';
-import { isEmptyList, isJsonObject } from './decode.ts';
+import { isEmptyList, isJsonObject } from '../base/reading.ts';
+
+/**
+ * Revisions that users must have for the command to change them; 0: there must be no such user; `*`: there must be one. Who has
+ * another one is a problem of kind `precondition`. A user that would not change anyway is none: what was asked for is already so.
+ */
+export type Conditions = ReadonlyMap<string, number | '*'>;
 
 /** 0: there must be no such user, or it must be deleted. */
 export const IfRev = Type.Record(Type.String(), Type.Integer({ minimum: 0 }), {

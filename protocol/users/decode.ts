@@ -5,19 +5,18 @@
  * This is the hot path of every bulk job: a user that is fine costs one compiled
  * check and one walk over its keys. Only a user that is not fine is looked at field by field.
  */
+
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
 import type { FieldError } from '../base/errors.ts';
 import { clip, explain, fieldPath, itemPath, typeName } from '../base/explain.ts';
 import { isForbiddenName, isUserId, userIdProblem } from '../base/ids.ts';
-import { isObject, type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
+import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Actor } from '../log/command.ts';
+import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../base/reading.ts';
 import { dataProblem } from './size.ts';
 import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequestFields } from './user.ts';
-
-/** `v1`: custom data at the top level of the user. `v2`: custom data under `custom`, and unknown top-level keys as well. */
-export type Dialect = 'v1' | 'v2';
 
 /** A longer language tag than any that is registered. */
 const LANGUAGE_CHARS_MAX = 35;
@@ -43,10 +42,6 @@ export interface UserPlace {
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return isObject(value);
-}
 
 /** The user, or undefined when something is wrong with it; everything wrong is added to `problems`. */
 export function decodeUser(sent: unknown, place: UserPlace, problems: FieldError[]): UserInput | undefined {
@@ -95,10 +90,6 @@ function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonOb
   return undefined;
 }
 
-export function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
 /** Custom data from every place a dialect allows. Where a key is in several, the nested one counts. */
 function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, problems: FieldError[]): JsonObject {
   let custom: JsonObject | undefined;
@@ -143,30 +134,6 @@ function isPlain(key: string, value: Json, path: string, problems: FieldError[])
   // A hostile body can hold a hundred thousand bad keys; the answer need not repeat them all.
   if (problems.length < PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
   return false;
-}
-
-/**
- * What keeps a value of custom data from being stored: a name that reaches an object's prototype, more nesting than
- * allowed (`depth` is where the value itself is; custom data is at 1), or a number that JSON could not write again.
- */
-export function jsonProblem(value: Json, depth: number): FieldError | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path: '', message: 'is too big a number' };
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth > LIMITS.customDepth) return { path: '', message: `must not be nested deeper than ${LIMITS.customDepth} levels` };
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) {
-      const found = jsonProblem(item, depth + 1);
-      if (found !== undefined) return { path: `[${index}]${found.path}`, message: found.message };
-    }
-    return undefined;
-  }
-  for (const key in value) {
-    if (isForbiddenName(key)) return { path: `.${clip(key)}`, message: `"${key}" is a reserved name` };
-    const item = value[key];
-    const found = item === undefined ? undefined : jsonProblem(item, depth + 1);
-    if (found !== undefined) return { path: `.${clip(key)}${found.path}`, message: found.message };
-  }
-  return undefined;
 }
 
 /** Limits of the fields that are not counted in the size of the user's data: of an upsert, and of a patch's `set`. Types are not its business. */

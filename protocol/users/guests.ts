@@ -2,18 +2,33 @@
  * Reads requests for guests and for events of the application's own. Pure; throws RosterError.
  * What is random is made by the caller.
  */
+
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { fieldPath } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Actor, CustomEventCommand, GuestCommand } from '../log/command.ts';
-import { type Dialect, decodeUser, isEmptyList, isJsonObject, jsonProblem } from './decode.ts';
-import { pathId } from './lifecycle.ts';
-import { bodyObject, checked } from './upsert.ts';
-import { UserRequestFields } from './user.ts';
+import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, pathId } from '../base/reading.ts';
+import { decodeUser } from './decode.ts';
+import { type UserInput, UserRequestFields } from './user.ts';
+
+/** Creates a guest. `fallbackId` is used when `input.id` is taken. */
+export interface GuestCommand {
+  readonly kind: 'guest';
+  readonly input: UserInput;
+  readonly fallbackId?: string;
+}
+
+/** An event of the application's own to the clients of a user. */
+export interface CustomEventCommand {
+  readonly kind: 'custom-event';
+  readonly id: string;
+  readonly type: string;
+  readonly custom: JsonObject;
+}
 
 /** The guest as any user is sent; without an id it gets one. */
 export const GuestBody = Type.Object({

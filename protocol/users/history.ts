@@ -1,8 +1,8 @@
 /** Reads questions about the history of a user. Pure; throws RosterError `input`. */
 import { fieldErrors } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { QueryFields } from '../base/reading.ts';
 import type { Micros } from '../base/time.ts';
-import type { QueryFields } from './lifecycle.ts';
 
 /** Items of a page that names no limit. */
 const LIMIT_DEFAULT = 25;

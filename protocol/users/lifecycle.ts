@@ -2,18 +2,52 @@
  * Reads requests that delete, restore, deactivate and reactivate users, one at once or
  * up to 100 as a task. The same bodies in both dialects. Pure; throws RosterError `input`.
  */
+
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from '../log/command.ts';
-import { IfRev, readIfRev } from './conditions.ts';
-import { isEmptyList } from './decode.ts';
+import { bodyObject, checked, isEmptyList, pathId, presentFields, type QueryFields, queryFlag } from '../base/reading.ts';
+import { type Conditions, IfRev, readIfRev } from './conditions.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
 import { dataProblem } from './size.ts';
-import { bodyObject, checked, presentFields } from './upsert.ts';
+
+/** With `task`, each user succeeds or fails alone and the task carries the results; without, the first problem is the answer. */
+export interface DeleteCommand {
+  readonly kind: 'delete';
+  readonly ids: readonly string[];
+  readonly mode: DeleteMode;
+  readonly options: DeleteOptions;
+  readonly task?: string;
+  readonly ifRev?: Conditions;
+  /** Users that are not there, or not any more, are passed over. */
+  readonly skipsGone?: boolean;
+}
+
+export interface DeactivateCommand {
+  readonly kind: 'deactivate';
+  readonly ids: readonly string[];
+  readonly options: DeactivateOptions;
+  readonly task?: string;
+  readonly ifRev?: Conditions;
+}
+
+export interface ReactivateCommand {
+  readonly kind: 'reactivate';
+  readonly ids: readonly string[];
+  readonly name?: string;
+  readonly options: DeactivateOptions;
+  readonly task?: string;
+  readonly ifRev?: Conditions;
+}
+
+/** All or nothing: one that cannot be restored refuses the command. */
+export interface RestoreCommand {
+  readonly kind: 'restore';
+  readonly ids: readonly string[];
+}
 
 const UserIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.batchUsers });
 
@@ -40,9 +74,6 @@ const deactivateUsersCheck = Compile(DeactivateUsersBody);
 const deactivateUserCheck = Compile(DeactivateUserBody);
 const reactivateUserCheck = Compile(ReactivateUserBody);
 const restoreUsersCheck = Compile(RestoreUsersBody);
-
-/** The parameters of a query string. */
-export type QueryFields = Readonly<Record<string, string | undefined>>;
 
 /** `POST /users/delete`. Without `user` the delete is soft. */
 export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
@@ -91,22 +122,6 @@ export function decodeReactivateUser(id: string, body: unknown): ReactivateComma
 export function decodeRestoreUsers(body: unknown): RestoreCommand {
   const { user_ids } = checked(restoreUsersCheck, cleaned(restoreUsersCheck, body));
   return { kind: 'restore', ids: userIds(user_ids) };
-}
-
-/** The id in a path, checked. `+` is how getstream-go writes a space there, and wrong in an id either way. */
-export function pathId(id: string): string {
-  const problem = userIdProblem(id);
-  if (problem !== undefined) throw fieldErrors('input', [{ path: 'user_id', message: problem }]);
-  return id;
-}
-
-/** A switch in a query string: Go writes `true` or nothing, PHP `1` and `0`. Undefined when it is not there. */
-export function queryFlag(query: QueryFields, name: string): boolean | undefined {
-  const text = query[name]?.toLowerCase();
-  if (text === undefined || text === '') return undefined;
-  if (text === 'true' || text === '1' || text === 'yes' || text === 'on') return true;
-  if (text === 'false' || text === '0' || text === 'no' || text === 'off') return false;
-  throw fieldErrors('input', [{ path: name, message: 'must be true or false' }]);
 }
 
 function cleaned(check: { Clean(value: unknown): unknown }, body: unknown): unknown {

@@ -5,12 +5,23 @@
  * Paths walk own properties only. A path through a value that is not an object
  * is an error and never replaces that value.
  */
+
 import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
 import type { FieldError } from '../base/errors.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
+import type { Conditions } from './conditions.ts';
 import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
+
+export interface PatchCommand {
+  readonly kind: 'patch';
+  readonly actor: Actor;
+  readonly patches: readonly { readonly id: string; readonly patch: Patch }[];
+  readonly problems: readonly FieldError[];
+  readonly ifRev?: Conditions;
+}
 
 type Path = readonly string[];
 

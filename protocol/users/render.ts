@@ -4,8 +4,8 @@
  */
 
 import type { JsonObject } from '../base/json.ts';
+import type { Dialect } from '../base/reading.ts';
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
-import type { Dialect } from './decode.ts';
 import { appBan, type Device, KNOWN_FIELDS, type Mute, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
 /** Who reads, when it is a server or the user itself: they see devices, mutes and blocks, and the users these name. */

@@ -2,12 +2,12 @@
  * Requests that are read by hand, for the sake of their speed or their errors, as the API description shows them. That they
  * are read this way is proved by the test of every endpoint, which sends values of wrong types at every place named here.
  */
+
 import Type from 'typebox';
 import { LIMITS } from '../base/limits.ts';
+import { AnyObject } from '../base/schemas.ts';
 import { IfRev } from './conditions.ts';
 import { UserRequestFields } from './user.ts';
-
-const AnyObject = Type.Object({}, { additionalProperties: true });
 
 /** A user as a caller sends it. In v1 all other keys are custom data; in v2 they may also be in `custom`. */
 const UserRequest = Type.Object(

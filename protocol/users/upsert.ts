@@ -6,18 +6,36 @@
  *
  * Each function throws RosterError `input` and expects parsed JSON.
  */
+
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { clip, type Explainable, explain, itemPath, typeName } from '../base/explain.ts';
+import { clip, explain, itemPath } from '../base/explain.ts';
 import { userIdProblem } from '../base/ids.ts';
-import type { JsonObject } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Actor, ConnectDetails, PatchCommand, UpsertCommand } from '../log/command.ts';
-import { readIfRev } from './conditions.ts';
-import { checkOperationalFields, type Dialect, decodeUser, isEmptyList, isJsonObject, jsonProblem, type UserPlace } from './decode.ts';
-import { type Patch, parsePatch } from './patch.ts';
+import { bodyObject, checked, type Dialect, isJsonObject, jsonProblem } from '../base/reading.ts';
+import { type Conditions, readIfRev } from './conditions.ts';
+import { checkOperationalFields, decodeUser, type UserPlace } from './decode.ts';
+import { type Patch, type PatchCommand, parsePatch } from './patch.ts';
 import type { UserInput } from './user.ts';
+
+export interface UpsertCommand {
+  readonly kind: 'upsert';
+  readonly actor: Actor;
+  readonly users: readonly UserInput[];
+  /** What decoding found wrong with other users of the same batch: it fails as a whole, and every error is listed. */
+  readonly problems: readonly FieldError[];
+  /** What to do with a user that exists: replace it (default), refuse it (`conflict`), or keep it as it is. */
+  readonly existing?: 'replace' | 'refuse' | 'keep';
+  /** What to do with a user that does not: create it (default), or refuse it (`not_found`). */
+  readonly missing?: 'create' | 'refuse';
+  /** Custom data that is not sent stays. */
+  readonly mergeCustom?: boolean;
+  /** The id of a deleted user may be created anew. */
+  readonly reuseDeleted?: boolean;
+  readonly ifRev?: Conditions;
+}
 
 /** The users of an upsert: by id as the dialects say, or as a list. Single users are checked one by one. */
 export const UpsertBody = Type.Object({
@@ -41,28 +59,6 @@ const PATH_CHARS_MAX = 1_024;
 const upsertCheck = Compile(UpsertBody);
 const patchCheck = Compile(PatchBody);
 const patchItemCheck = Compile(PatchItem);
-
-interface Checker<T> extends Explainable {
-  Check(value: unknown): value is T;
-}
-
-/** The value when the schema allows it; otherwise throws with everything that is wrong. */
-export function checked<T>(checker: Checker<T>, value: unknown, path = ''): T {
-  if (checker.Check(value)) return value;
-  throw fieldErrors('input', explain(checker, value, path));
-}
-
-/** A body is an object. None at all is an empty one, and so is `[]`: PHP writes an empty map that way. `path` names it in the error. */
-export function bodyObject(body: unknown, path = 'body'): JsonObject {
-  if (body === undefined || isEmptyList(body)) return {};
-  if (isJsonObject(body)) return body;
-  throw fieldErrors('input', [{ path, message: `must be object, got ${typeName(body)}` }]);
-}
-
-/** A copy without what counts as not sent: null, and the empty texts that Go sends. */
-export function presentFields(body: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== ''));
-}
 
 /** `POST /users`. A user given twice is refused: which of the two should count? */
 export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): UpsertCommand {
@@ -143,16 +139,6 @@ function pathProblem(path: string): FieldError | undefined {
   if (path.split('.').length > LIMITS.customDepth)
     return { path: '', message: `must not be nested deeper than ${LIMITS.customDepth} levels` };
   return undefined;
-}
-
-/** Details that a client sends with its connect. `id` is the token's user; the details may repeat it. */
-export function decodeConnect(id: string, details: unknown): ConnectDetails {
-  const problems: FieldError[] = [];
-  const place: UserPlace = { path: 'user', key: id, dialect: 'v2', caller: 'user' };
-  const user = decodeUser(isEmptyList(details) ? {} : details, place, problems);
-  if (user === undefined) throw fieldErrors('input', problems);
-  const { id: _, ...sent } = user;
-  return sent;
 }
 
 function checkCount(path: string, count: number): void {

@@ -4,9 +4,11 @@
  * A stored record never changes in place; every change is a new object. Whoever
  * holds one (a snapshot, a query, a socket's queue) holds a consistent state.
  */
+
 import Type, { type Static } from 'typebox';
 import type { JsonObject } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import { MicrosField } from '../base/schemas.ts';
 
 const Toggle = Type.Object({ enabled: Type.Boolean() });
 
@@ -18,7 +20,6 @@ export const PrivacySettings = Type.Object({
 export type PrivacySettings = Static<typeof PrivacySettings>;
 
 const Custom = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
-const Micros = Type.Integer({ minimum: 0 });
 const TeamsRole = Type.Record(Type.String(), Type.String());
 
 /**
@@ -29,8 +30,8 @@ export const Ban = Type.Object({
   cid: Type.Optional(Type.String()),
   by: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
-  created_at: Micros,
-  expires: Type.Optional(Micros),
+  created_at: MicrosField,
+  expires: Type.Optional(MicrosField),
   /** The user is not told, and appears not to be banned. */
   shadow: Type.Optional(Type.Boolean()),
   /** For the channels that `by` will create, and nothing else; kept for the service that owns channels. */
@@ -40,10 +41,15 @@ export const Ban = Type.Object({
 export type Ban = Static<typeof Ban>;
 
 /** A user that this user does not want to hear. */
-export const Mute = Type.Object({ id: Type.String(), created_at: Micros, updated_at: Micros, expires: Type.Optional(Micros) });
+export const Mute = Type.Object({
+  id: Type.String(),
+  created_at: MicrosField,
+  updated_at: MicrosField,
+  expires: Type.Optional(MicrosField),
+});
 export type Mute = Static<typeof Mute>;
 
-export const Block = Type.Object({ id: Type.String(), created_at: Micros });
+export const Block = Type.Object({ id: Type.String(), created_at: MicrosField });
 export type Block = Static<typeof Block>;
 
 /** A report about this user, at most one from each reporter. */
@@ -52,7 +58,7 @@ export const Flag = Type.Object({
   by: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   custom: Type.Optional(Custom),
-  created_at: Micros,
+  created_at: MicrosField,
 });
 export type Flag = Static<typeof Flag>;
 
@@ -62,7 +68,7 @@ export const Device = Type.Object({
   push_provider_name: Type.Optional(Type.String()),
   hardware_id: Type.Optional(Type.String()),
   voip: Type.Optional(Type.Boolean()),
-  created_at: Micros,
+  created_at: MicrosField,
 });
 export type Device = Static<typeof Device>;
 
@@ -71,7 +77,7 @@ export const PushPreferences = Type.Object({
   chat_level: Type.Optional(Type.String()),
   call_level: Type.Optional(Type.String()),
   feeds_level: Type.Optional(Type.String()),
-  disabled_until: Type.Optional(Micros),
+  disabled_until: Type.Optional(MicrosField),
   chat_preferences: Type.Optional(Custom),
   feeds_preferences: Type.Optional(Custom),
   /** Preferences for single channels, by cid. */
@@ -93,14 +99,14 @@ export const StoredUser = Type.Object({
   invisible: Type.Optional(Type.Boolean()),
   privacy_settings: Type.Optional(PrivacySettings),
   custom: Custom,
-  created_at: Micros,
-  updated_at: Micros,
-  last_active: Type.Optional(Micros),
-  deactivated_at: Type.Optional(Micros),
-  deleted_at: Type.Optional(Micros),
+  created_at: MicrosField,
+  updated_at: MicrosField,
+  last_active: Type.Optional(MicrosField),
+  deactivated_at: Type.Optional(MicrosField),
+  deleted_at: Type.Optional(MicrosField),
   /** How it was deleted. A hard delete leaves no record, only a tombstone. */
   deleted: Type.Optional(Type.Union([Type.Literal('soft'), Type.Literal('pruning')])),
-  revoke_tokens_issued_before: Type.Optional(Micros),
+  revoke_tokens_issued_before: Type.Optional(MicrosField),
   bans: Type.Optional(Type.Array(Ban)),
   mutes: Type.Optional(Type.Array(Mute)),
   blocks: Type.Optional(Type.Array(Block)),

@@ -4,8 +4,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ENTRY_VERSION } from '../../protocol/log/entry.ts';
-import type { DataDirectory } from '../../store/data-dir.ts';
-import { openDataDirectory, openLocked } from '../../store/data-dir.ts';
+import { type DataDirectory, openDataDirectory, openLocked } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import { Journal } from '../../store/journal/journal.ts';
 import {

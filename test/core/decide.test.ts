@@ -1,12 +1,15 @@
 /** The rules for users, on the pure core: US1–US12. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY, decide, type Policy } from '../../daemon/core/decide.ts';
+import { decide } from '../../daemon/core/decide.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY, type Policy } from '../../daemon/core/policy.ts';
+import type { Actor } from '../../protocol/base/actor.ts';
 import type { JsonObject } from '../../protocol/base/json.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
-import type { Actor, Command, ConnectDetails, Outcome } from '../../protocol/log/command.ts';
+import type { Command, Outcome } from '../../protocol/log/command.ts';
+import type { ConnectDetails } from '../../protocol/users/connect.ts';
 import { parsePatch } from '../../protocol/users/patch.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
 import { refusal } from '../support/http/refusal.ts';

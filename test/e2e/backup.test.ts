@@ -11,7 +11,7 @@ import { LiveBackups } from '../../daemon/cli/backup/live-backups.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { digest } from '../../protocol/client/copy/digest.ts';
-import type { ImportTask } from '../../protocol/log/documents.ts';
+import type { ImportTask } from '../../protocol/transfer/imports.ts';
 import { encodeBackup } from '../../store/backup/codec.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { command } from '../support/store/backup-kit.ts';

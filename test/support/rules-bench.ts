@@ -1,12 +1,17 @@
 /** A directory that decides and applies one command at a time, at times that the test sets: the bench of rules that know what time it is. */
 import assert from 'node:assert/strict';
-import { DEFAULT_POLICY, decide, type Policy } from '../../daemon/core/decide.ts';
+import { decide } from '../../daemon/core/decide.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY, type Policy } from '../../daemon/core/policy.ts';
+import type { SettingsCommand } from '../../protocol/app/settings.ts';
+import type { Actor } from '../../protocol/base/actor.ts';
 import type { Micros } from '../../protocol/base/time.ts';
-import type { Actor, Command, ConnectDetails, Outcome, SettingsCommand, UpsertCommand } from '../../protocol/log/command.ts';
+import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Fact } from '../../protocol/log/entry.ts';
+import type { ConnectDetails } from '../../protocol/users/connect.ts';
 import type { DeleteMode } from '../../protocol/users/delete-options.ts';
+import type { UpsertCommand } from '../../protocol/users/upsert.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
 
 const STEP: Micros = 1_000;

@@ -6,22 +6,25 @@
  * was given the id of a deleted one is not: it is younger than the membership.
  */
 
-import { isMember } from '../../../protocol/access/groups.ts';
+import {
+  type GroupCreateCommand,
+  type GroupDeleteCommand,
+  type GroupMember,
+  type GroupMembersCommand,
+  type GroupUpdateCommand,
+  isMember,
+  type UserGroup,
+} from '../../../protocol/access/groups.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip, itemPath } from '../../../protocol/base/explain.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type {
-  GroupCreateCommand,
-  GroupDeleteCommand,
-  GroupMembersCommand,
-  GroupUpdateCommand,
-  Outcome,
-} from '../../../protocol/log/command.ts';
-import type { DocChange, DocEvent, GroupMember, UserGroup } from '../../../protocol/log/documents.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { DocChange, DocEvent } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
-import { find, type Problem, problem, refuseIfAny } from '../users/rules.ts';
+import { find } from '../directory/find.ts';
+import { missingProblem, type Problem, refuseIfAny } from '../problems.ts';
 
 /** All members must exist, or the group is not made. */
 export function decideGroupCreate(draft: Draft, command: GroupCreateCommand, now: Micros): Outcome {
@@ -118,7 +121,7 @@ function absentUsers(draft: Draft, ids: readonly string[]): Problem[] {
 function absentUser(draft: Draft, id: string, path: string): Problem[] {
   const found = find(draft, id);
   if (found.kind === 'alive') return [];
-  return [problem('not_found', path, `the user ${id} ${found.kind === 'deleted' ? 'was deleted' : 'does not exist'}`)];
+  return [missingProblem(found, id, path)];
 }
 
 /** A group that would not change is no fact. */

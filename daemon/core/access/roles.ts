@@ -1,11 +1,12 @@
 /** Custom roles. Pure. */
 
+import type { Role, RoleCommand } from '../../../protocol/access/roles.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { Outcome, RoleCommand } from '../../../protocol/log/command.ts';
-import type { DocChange, Role } from '../../../protocol/log/documents.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { DocChange } from '../../../protocol/log/documents.ts';
 import { BUILT_IN_ROLES } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
 

@@ -4,16 +4,17 @@
  * time of change of the user stay as they are. Pure.
  */
 
+import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../../../protocol/app/devices.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { clip, itemPath } from '../../../protocol/base/explain.ts';
 import { type Json, type JsonObject, jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { Change, DeviceCommand, DeviceRemoveCommand, Outcome, PushCommand } from '../../../protocol/log/command.ts';
+import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { Device, PushPreferences, StoredUser } from '../../../protocol/users/user.ts';
-import { deletedUser, unknownUser } from '../decide.ts';
 import type { Draft } from '../directory/draft.ts';
-import { find, type Problem, problem, refuseIfAny } from '../users/rules.ts';
+import { find } from '../directory/find.ts';
+import { deletedUser, missingProblem, type Problem, problem, refuseIfAny, unknownUser } from '../problems.ts';
 
 /**
  * A device belongs to one user: whoever had it has it no longer. One that the user has is replaced where it stands in the
@@ -54,8 +55,7 @@ export function decidePush(draft: Draft, { changes }: PushCommand, now: Micros):
     const path = itemPath('preferences', index);
     const found = find(draft, id);
     if (found.kind !== 'alive') {
-      const text = `the user ${id} ${found.kind === 'deleted' ? 'was deleted' : 'does not exist'}`;
-      problems.push(problem('not_found', `${path}.user_id`, text));
+      problems.push(missingProblem(found, id, `${path}.user_id`));
       continue;
     }
     const push = users.get(id)?.push ?? found.user.push ?? {};

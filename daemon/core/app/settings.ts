@@ -2,16 +2,16 @@
  * Settings of the application: what is set to the value that holds anyway is
  * not kept, so that a client that sends the whole application back as it was shown changes nothing. Pure.
  */
-import type { AppSettings, EventHook, HookInput } from '../../../protocol/app/settings.ts';
+import type { AppSettings, EventHook, HookInput, SettingsCommand } from '../../../protocol/app/settings.ts';
 import { appDefault } from '../../../protocol/app/settings-view.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { type Json, type JsonObject, jsonEquals, utf8Bytes } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { Outcome, SettingsCommand } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
 import { roleExists } from '../access/roles.ts';
 import type { Draft } from '../directory/draft.ts';
 import { stageOutboxes } from '../hooks/outbox.ts';
-import { type Problem, problem, refuseIfAny } from '../users/rules.ts';
+import { type Problem, problem, refuseIfAny } from '../problems.ts';
 
 /** What a directory of users only repeats, as JSON. */
 const OTHER_BYTES_MAX = 64 * 1024;

@@ -3,7 +3,7 @@
  * found under. Pure; iteration is in the order in which they were first put.
  */
 import { DOC_KINDS, type Doc, type DocChange, type DocKind, docKeys, docTime } from '../../../protocol/log/documents.ts';
-import { type Stretch, Timeline } from './timeline.ts';
+import { Timeline, type TimelinePage } from './timeline.ts';
 
 /** Reading side: what a draft overlays and what the edge sees. */
 export interface DocReader {
@@ -18,7 +18,7 @@ export interface DocReader {
 export interface DocLibrary extends DocReader {
   countUnder(kind: DocKind, key: string): number;
   /** Of documents that have a time: those of a stretch, newest first. */
-  newest<Kind extends DocKind>(kind: Kind, key: string, stretch: Stretch): Doc<Kind>[];
+  newest<Kind extends DocKind>(kind: Kind, key: string, stretch: TimelinePage): Doc<Kind>[];
 }
 
 class Shelf {
@@ -66,7 +66,7 @@ export class Docs implements DocLibrary {
     return this.#shelves[kind].keys.get(key)?.size ?? 0;
   }
 
-  newest<Kind extends DocKind>(kind: Kind, key: string, stretch: Stretch): Doc<Kind>[] {
+  newest<Kind extends DocKind>(kind: Kind, key: string, stretch: TimelinePage): Doc<Kind>[] {
     const ids = this.#shelves[kind].keys.get(key);
     if (!(ids instanceof Timeline)) return [];
     return ids.newest(stretch).flatMap((id) => this.get(kind, id) ?? []);

@@ -10,8 +10,7 @@ import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from './changed-fields.ts';
 import { type Directory, living, type Tombstone, tombstoneOf } from './directory.ts';
-import type { DocReader } from './documents.ts';
-import { DraftDocs } from './documents.ts';
+import { type DocReader, DraftDocs } from './documents.ts';
 import { RoleCounts } from './role-counts.ts';
 
 type Records = Map<string, StoredUser | Tombstone>;

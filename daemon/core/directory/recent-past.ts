@@ -5,13 +5,13 @@
  */
 
 /** A stretch of positions, `first` to `last`, and what it costs to keep. */
-export interface Stretch {
+export interface SeqSpan {
   readonly first: number;
   readonly last: number;
   readonly bytes: number;
 }
 
-export class History<T extends Stretch> {
+export class RecentPast<T extends SeqSpan> {
   readonly #bytesMax: number;
   #items: T[] = [];
   /** Items before this index were dropped and wait for the next compaction. */

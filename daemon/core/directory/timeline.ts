@@ -16,7 +16,7 @@ export interface Bound extends Place {
 }
 
 /** A part of the order: within all the bounds, without the `offset` newest of that, and at most `limit` long. */
-export interface Stretch {
+export interface TimelinePage {
   readonly after?: readonly Bound[];
   readonly before?: readonly Bound[];
   readonly offset?: number;
@@ -52,7 +52,7 @@ export class Timeline {
   }
 
   /** Ids of a stretch, newest first. */
-  newest({ after = [], before = [], offset = 0, limit }: Stretch): string[] {
+  newest({ after = [], before = [], offset = 0, limit }: TimelinePage): string[] {
     this.#settle();
     const from = Math.max(0, ...after.map((bound) => this.#cut(bound, !bound.inclusive)));
     const to = Math.min(this.size, ...before.map((bound) => this.#cut(bound, bound.inclusive))) - offset;

@@ -4,10 +4,11 @@
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { ActivityAddCommand, ActivityRemoveCommand, Outcome } from '../../../protocol/log/command.ts';
-import { type Activity, type DocChange, foreignKey } from '../../../protocol/log/documents.ts';
+import type { Activity, ActivityAddCommand, ActivityRemoveCommand } from '../../../protocol/feeds/activities.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import { type DocChange, foreignKey } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
-import { type Problem, problem, refuseIfAny } from '../users/rules.ts';
+import { type Problem, problem, refuseIfAny } from '../problems.ts';
 
 /** All or nothing; every problem is listed. */
 export function decideActivityAdd(draft: Draft, { activities, actor }: ActivityAddCommand): Outcome {

@@ -5,11 +5,12 @@
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { BanCommand, Outcome, UnbanCommand } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
 import type { ModerationDetails } from '../../../protocol/log/entry.ts';
+import type { BanCommand, UnbanCommand } from '../../../protocol/moderation/bans.ts';
 import type { Ban } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { checkActor, living, outcomeOf, refuseField, targetFor, withBans } from './restrictions.ts';
+import { checkActor, livingUser, outcomeOf, refuseField, targetFor, withBans } from './restrictions.ts';
 
 const MINUTE: Micros = 60_000_000;
 
@@ -28,7 +29,7 @@ export function decideBan(draft: Draft, command: BanCommand, now: Micros): Outco
   const { actor, target, by } = command;
   checkActor(draft, actor, by, 'ban-user');
   const user = targetFor(draft, actor, target, 'ban-user', 'target_user_id');
-  if (by !== undefined) living(draft, actor, by, 'banned_by_id');
+  if (by !== undefined) livingUser(draft, actor, by, 'banned_by_id');
   else if (command.future === true) refuseField('banned_by_id', 'is required for a ban from future channels');
   const made = bansOf(command, now);
   const scopes = new Set(made.map(scopeOf));

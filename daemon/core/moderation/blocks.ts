@@ -2,16 +2,17 @@
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { BlockCommand, Outcome } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { BlockCommand } from '../../../protocol/moderation/blocks.ts';
 import type { Block, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { checkActor, living, outcomeOf, refuseField, targetFor } from './restrictions.ts';
+import { checkActor, livingUser, outcomeOf, refuseField, targetFor } from './restrictions.ts';
 
 /** Blocking again, and unblocking whom it does not block, changes nothing. */
 export function decideBlock(draft: Draft, command: BlockCommand, now: Micros): Outcome {
   const { actor, by, target } = command;
   checkActor(draft, actor, by, 'block-user');
-  const user = living(draft, actor, by, 'user_id');
+  const user = livingUser(draft, actor, by, 'user_id');
   const held = user.blocks ?? [];
   const isBlocked = held.some(({ id }) => id === target);
   // A user that was deleted since it was blocked can still be unblocked.

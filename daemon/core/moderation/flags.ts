@@ -3,10 +3,11 @@
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { BypassCommand, FlagCommand, Outcome, UnflagCommand } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { BypassCommand, FlagCommand, UnflagCommand } from '../../../protocol/moderation/flags.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { checkActor, living, outcomeOf, targetFor } from './restrictions.ts';
+import { checkActor, livingUser, outcomeOf, targetFor } from './restrictions.ts';
 
 const SERVER = { kind: 'server' } as const;
 
@@ -15,7 +16,7 @@ export function decideFlag(draft: Draft, command: FlagCommand, now: Micros): Out
   const { actor, target, by, reason, custom } = command;
   checkActor(draft, actor, by, 'flag-user');
   const user = targetFor(draft, actor, target, 'flag-user', 'target_user_id');
-  if (by !== undefined) living(draft, actor, by, 'user_id');
+  if (by !== undefined) livingUser(draft, actor, by, 'user_id');
   const held = user.flags?.find((flag) => flag.by === by);
   if (held !== undefined && held.reason === reason && jsonEquals(held.custom, custom)) return outcomeOf(draft, user, 'unchanged');
   const flag: Flag = {
@@ -51,7 +52,7 @@ export function decideUnflag(draft: Draft, { actor, target, by }: UnflagCommand)
 
 /** Kept for the service that moderates; part of the record that everyone sees, so its change is an update. */
 export function decideBypass(draft: Draft, { target, enabled }: BypassCommand): Outcome {
-  const user = living(draft, SERVER, target, 'target_user_id');
+  const user = livingUser(draft, SERVER, target, 'target_user_id');
   if ((user.bypass_moderation ?? false) === enabled) return outcomeOf(draft, user, 'unchanged');
   const { bypass_moderation: _, ...rest } = user;
   const after: StoredUser = { ...rest, ...(enabled ? { bypass_moderation: true } : undefined), rev: draft.nextSeq };

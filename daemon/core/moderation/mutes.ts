@@ -2,17 +2,18 @@
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { MuteCommand, Outcome } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { MuteCommand } from '../../../protocol/moderation/mutes.ts';
 import type { Mute, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { type Problem, problem, refuseIfAny } from '../users/rules.ts';
+import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
 import { endOf } from './bans.ts';
-import { checkActor, findFor, living, missingProblem, outcomeOf, reachProblem, refuseField, withMutes } from './restrictions.ts';
+import { checkActor, findFor, livingUser, outcomeOf, reachProblem, refuseField, withMutes } from './restrictions.ts';
 
 /** Targets that do not exist are named in the outcome; when none does, the command is refused. */
 export function decideMute(draft: Draft, command: MuteCommand, now: Micros): Outcome {
   checkActor(draft, command.actor, command.by, 'mute-user');
-  const user = living(draft, command.actor, command.by, 'user_id');
+  const user = livingUser(draft, command.actor, command.by, 'user_id');
   const { targets, missing } = resolve(draft, command, user);
   const outcome = command.kind === 'mute' ? mute(draft, command, user, targets, now) : unmute(draft, command, user, targets);
   return { ...outcome, missing };

@@ -5,11 +5,13 @@
 
 import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import { reachOf } from '../../../protocol/access/tenancy.ts';
+import type { Actor } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { Actor, Change, Outcome } from '../../../protocol/log/command.ts';
+import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { Ban, Mute, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { type Found, find, type Problem, problem, refuseIfAny } from '../users/rules.ts';
+import { type Found, find } from '../directory/find.ts';
+import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
 
 /** Ids of the permissions that clients need. */
 export type ModerationRight = 'ban-user' | 'mute-user' | 'flag-user' | 'block-user';
@@ -20,7 +22,7 @@ export type ModerationRight = 'ban-user' | 'mute-user' | 'flag-user' | 'block-us
  */
 export function checkActor(draft: Draft, actor: Actor, by: string | undefined, right: ModerationRight): void {
   if (actor.kind === 'server') return;
-  const user = living(draft, actor, actor.id, 'user_id');
+  const user = livingUser(draft, actor, actor.id, 'user_id');
   if (user.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${actor.id} was deactivated`);
   if (by !== actor.id || reachOf(draft.app, user, right) === 'nowhere') throw new RosterError('not_allowed', refusalText(user, right));
 }
@@ -31,7 +33,7 @@ function refusalText({ id, role }: StoredUser, right: ModerationRight): string {
 
 /** The target of what a client does, where its role grants that in this target's team. Throws RosterError `not_found` or `not_allowed`. */
 export function targetFor(draft: Draft, actor: Actor, id: string, right: ModerationRight, path: string): StoredUser {
-  const user = living(draft, actor, id, path);
+  const user = livingUser(draft, actor, id, path);
   const problem = reachProblem(draft, actor, user, right, path);
   if (problem !== undefined) refuseIfAny([], [problem]);
   return user;
@@ -46,7 +48,7 @@ export function reachProblem(
   path: string,
 ): Problem | undefined {
   if (actor.kind === 'server' || actor.id === id) return undefined;
-  const own = living(draft, actor, actor.id, 'user_id');
+  const own = livingUser(draft, actor, actor.id, 'user_id');
   const reach = reachOf(draft.app, own, right);
   if (reach === undefined || (reach !== 'nowhere' && isAmong(teams, reach))) return undefined;
   return problem('not_allowed', path, refusalText(own, right));
@@ -66,12 +68,8 @@ export function isAmong(teams: readonly string[], reach: readonly string[]): boo
   return reach.length === 0 ? teams.length === 0 : teams.some((team) => reach.includes(team));
 }
 
-export function missingProblem(found: Exclude<Found, { kind: 'alive' }>, id: string, path: string): Problem {
-  return problem('not_found', path, found.kind === 'deleted' ? `the user ${id} was deleted` : `the user ${id} does not exist`);
-}
-
 /** The living user with this id; `path` is the field that names it. Throws RosterError `not_found`. */
-export function living(draft: Draft, actor: Actor, id: string, path: string): StoredUser {
+export function livingUser(draft: Draft, actor: Actor, id: string, path: string): StoredUser {
   const found = findFor(draft, actor, id);
   if (found.kind === 'alive') return found.user;
   refuseIfAny([], [missingProblem(found, id, path)]);

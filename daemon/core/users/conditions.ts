@@ -4,9 +4,9 @@
  * Whoever calls this has found out before that the user would change: what is already as it was asked for is never refused, so
  * that a command can be sent again.
  */
-import type { Conditions } from '../../../protocol/log/command.ts';
+import type { Conditions } from '../../../protocol/users/conditions.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
-import { type Problem, problem } from './rules.ts';
+import { absence, type Problem, problem } from '../problems.ts';
 
 /**
  * Why the user must not be changed; undefined when its revision is the one that was named, or when none was. `record`: the user
@@ -25,7 +25,7 @@ function holds(wanted: number | '*', record: StoredUser | undefined): boolean {
 }
 
 function reason(wanted: number | '*', id: string, record: StoredUser | undefined): string {
-  if (record === undefined || wanted === '*') return `the user ${id} does not exist`;
+  if (record === undefined || wanted === '*') return absence(id, 'absent');
   if (wanted === 0) return `the user ${id} exists already (revision ${record.rev})`;
   return `the user ${id} has revision ${record.rev}, not ${wanted}`;
 }

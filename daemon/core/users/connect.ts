@@ -13,12 +13,15 @@ import { isGranted } from '../../../protocol/access/permissions.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { isObject, type Json, type JsonObject, jsonEquals } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { ActiveCommand, ConnectCommand, ConnectDetails, Outcome } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { ActiveCommand, ConnectCommand, ConnectDetails } from '../../../protocol/users/connect.ts';
 import { DEFAULT_ROLE, type PrivacySettings, type StoredUser } from '../../../protocol/users/user.ts';
-import { deletedUser, type Policy } from '../decide.ts';
 import type { Draft } from '../directory/draft.ts';
+import { find } from '../directory/find.ts';
 import { isActivityDue } from '../directory/usage.ts';
-import { checkUser, find, notAllowed, refuseIfAny, sizeProblem } from './rules.ts';
+import type { Policy } from '../policy.ts';
+import { deletedUser, notAllowed, refuseIfAny } from '../problems.ts';
+import { checkUser, sizeProblem } from './rules.ts';
 import { sameData, settle } from './upsert.ts';
 
 /** What one connect sent, key by key; custom keys live under `custom`. */

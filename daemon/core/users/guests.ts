@@ -2,10 +2,13 @@
 
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { CustomEventCommand, GuestCommand, Outcome } from '../../../protocol/log/command.ts';
-import { deletedUser, type Policy, unknownUser } from '../decide.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { CustomEventCommand, GuestCommand } from '../../../protocol/users/guests.ts';
 import type { Draft } from '../directory/draft.ts';
-import { checkUser, find, problem, refuseIfAny } from './rules.ts';
+import { find } from '../directory/find.ts';
+import type { Policy } from '../policy.ts';
+import { deletedUser, problem, refuseIfAny, unknownUser } from '../problems.ts';
+import { checkUser } from './rules.ts';
 import { recordOf, settle } from './upsert.ts';
 
 const GUEST_ROLE = 'guest';

@@ -2,23 +2,18 @@
 
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type {
-  Change,
-  Conditions,
-  DeactivateCommand,
-  DeleteCommand,
-  Outcome,
-  ReactivateCommand,
-  RestoreCommand,
-} from '../../../protocol/log/command.ts';
+import type { Change, Outcome } from '../../../protocol/log/command.ts';
+import type { Conditions } from '../../../protocol/users/conditions.ts';
 import type { DeleteMode } from '../../../protocol/users/delete-options.ts';
+import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from '../../../protocol/users/lifecycle.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { withOwnDevices } from '../app/devices.ts';
-import { deletedUser, unknownUser } from '../decide.ts';
 import { isTombstone, living, type Tombstone } from '../directory/directory.ts';
 import type { Draft } from '../directory/draft.ts';
+import { find } from '../directory/find.ts';
+import { deletedUser, type Problem, problem, refuseIfAny, unknownUser } from '../problems.ts';
 import { brokenCondition } from './conditions.ts';
-import { checkUser, find, type Problem, problem, refuseIfAny } from './rules.ts';
+import { checkUser } from './rules.ts';
 
 /** A mode may follow a weaker one: what was marked can still be emptied, what was emptied can still be removed. */
 const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, hard: 3 };

@@ -9,7 +9,7 @@
 import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { type Problem, problem } from './rules.ts';
+import { type Problem, problem } from '../problems.ts';
 
 export interface NameClaim {
   /** Of the user in the request, such as `users[ann]`. */

@@ -2,49 +2,17 @@
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
-import { ERRORS, type ErrorKind, type FieldError, RosterError } from '../../../protocol/base/errors.ts';
+import type { Actor } from '../../../protocol/base/actor.ts';
 import { itemPath } from '../../../protocol/base/explain.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { jsonEquals, utf8Bytes } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { Actor } from '../../../protocol/log/command.ts';
 import { dataProblem } from '../../../protocol/users/size.ts';
-import { DEFAULT_ROLE, isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import { DEFAULT_ROLE, type StoredUser } from '../../../protocol/users/user.ts';
 import { roleExists } from '../access/roles.ts';
-import type { Policy } from '../decide.ts';
-import { isTombstone } from '../directory/directory.ts';
 import type { Draft } from '../directory/draft.ts';
+import { notAllowed, type Problem, problem } from '../problems.ts';
 import { checkNames } from './name-claims.ts';
-
-/** A problem of one user, with the kind of error it is alone. The first one of a batch gives the batch its kind. */
-export interface Problem extends FieldError {
-  readonly kind: ErrorKind;
-}
-
-export function problem(kind: ErrorKind, path: string, message: string): Problem {
-  return { kind, path, message, code: ERRORS[kind].code };
-}
-
-/** Refuses the batch with everything that is wrong with it: what decoding found first, then what the rules say. */
-export function refuseIfAny(decoding: readonly FieldError[], problems: readonly Problem[]): void {
-  const [first] = [...decoding, ...problems];
-  if (first === undefined) return;
-  const kind = decoding.length > 0 ? 'input' : (problems[0]?.kind ?? 'input');
-  const all = [...decoding.map((field) => ({ code: ERRORS.input.code, ...field })), ...problems.map(({ kind: _, ...field }) => field)];
-  // A problem that is about the user as a whole already names it; one about a field needs the path in front.
-  const reason = kind === 'input' ? `${first.path}: ${first.message}` : first.message;
-  throw new RosterError(kind, reason, all);
-}
-
-export type Found = { readonly kind: 'alive'; readonly user: StoredUser } | { readonly kind: 'deleted' } | { readonly kind: 'absent' };
-
-/** What an id stands for now. A burned id counts as deleted, unless the policy frees ids of hard-deleted users. */
-export function find(draft: Draft, id: string, policy?: Policy): Found {
-  const record = draft.record(id);
-  if (record === undefined) return { kind: 'absent' };
-  if (isTombstone(record)) return { kind: policy?.reuseHardDeleted === true ? 'absent' : 'deleted' };
-  return isAlive(record) ? { kind: 'alive', user: record } : { kind: 'deleted' };
-}
 
 /** Checks what needs the directory: the role exists, the teams are names, the name is free. For a user that is written alone. */
 export function checkUser(draft: Draft, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
@@ -114,9 +82,4 @@ export function checkOwnRights(
     problems.push(refuse('RevokeTokens', 'revoke_tokens_issued_before'));
   }
   return problems;
-}
-
-/** The published text for a user that may not do something. */
-export function notAllowed(id: string, role: string, action: string): string {
-  return `User '${id}' with role '${role}' is not allowed to perform action ${action}`;
 }

@@ -1,15 +1,19 @@
 /** The rules of upsert (replaces what it names) and of partial update. Pure. */
 
+import type { Actor } from '../../../protocol/base/actor.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { Actor, Change, Outcome, PatchCommand, UpsertCommand } from '../../../protocol/log/command.ts';
-import { applyPatch } from '../../../protocol/users/patch.ts';
+import type { Change, Outcome } from '../../../protocol/log/command.ts';
+import { applyPatch, type PatchCommand } from '../../../protocol/users/patch.ts';
+import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../../protocol/users/user.ts';
-import type { Policy } from '../decide.ts';
 import type { Draft } from '../directory/draft.ts';
+import { type Found, find } from '../directory/find.ts';
+import type { Policy } from '../policy.ts';
+import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
 import { brokenCondition } from './conditions.ts';
 import { checkNames, type NameClaim } from './name-claims.ts';
-import { checkFields, checkOwnRights, type Found, find, type Problem, problem, refuseIfAny, sizeProblem } from './rules.ts';
+import { checkFields, checkOwnRights, sizeProblem } from './rules.ts';
 
 type Settled = { readonly user: StoredUser; readonly change: Change };
 
@@ -57,11 +61,11 @@ function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: strin
   const { actor, existing, missing, ifRev } = command;
   switch (found.kind) {
     case 'deleted':
-      return [brokenCondition(ifRev, id, undefined) ?? problem('not_found', path, `the user ${id} was deleted`)];
+      return [brokenCondition(ifRev, id, undefined) ?? missingProblem(found, id, path)];
     case 'absent':
       // A client that names somebody else is refused for that, by the rules of every write.
       if (missing !== 'refuse' || isForeign(actor, id)) return [];
-      return [brokenCondition(ifRev, id, undefined) ?? problem('not_found', path, `the user ${id} does not exist`)];
+      return [brokenCondition(ifRev, id, undefined) ?? missingProblem(found, id, path)];
     case 'alive': {
       if (existing !== 'refuse' && existing !== 'keep') return [];
       const foreign = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, found.user, found.user) : [];
@@ -85,8 +89,7 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
     const path = `users[${id}]`;
     const found = find(draft, id);
     if (found.kind !== 'alive') {
-      const text = found.kind === 'deleted' ? `the user ${id} was deleted` : `the user ${id} does not exist`;
-      problems.push(brokenCondition(command.ifRev, id, undefined) ?? problem('not_found', path, text));
+      problems.push(brokenCondition(command.ifRev, id, undefined) ?? missingProblem(found, id, path));
       continue;
     }
     const before = found.user;

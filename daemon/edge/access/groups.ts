@@ -20,10 +20,9 @@ import {
   SearchGroupsQuery,
   UpdateGroupBody,
 } from '../../../protocol/access/groups.ts';
-import { queryText } from '../../../protocol/base/page.ts';
+import { type Dialect, queryText } from '../../../protocol/base/reading.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { checkTeam, unknownGroup } from '../../core/access/groups.ts';
 import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost } from '../http/request-backend.ts';

@@ -8,15 +8,15 @@ import {
   decodePush,
   ListDevicesQuery,
   PushBody,
+  type PushCommand,
   renderChannelPush,
   renderPush,
 } from '../../../protocol/app/devices.ts';
-import type { Outcome, PushCommand } from '../../../protocol/log/command.ts';
+import { type Dialect, pathId } from '../../../protocol/base/reading.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
 import { deviceIn, Nothing, timeIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
-import { pathId } from '../../../protocol/users/lifecycle.ts';
 import { type Rendered, renderDevice, timeOf } from '../../../protocol/users/render.ts';
-import { deletedUser, unknownUser } from '../../core/decide.ts';
+import { deletedUser, unknownUser } from '../../core/problems.ts';
 import { actingUser, actorOf, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { refuseGone } from '../http/request-backend.ts';
 

@@ -2,19 +2,18 @@
  * Stand-ins for channels, which rosterd does not have: some client test suites cannot start without them. Served only when
  * asked for (`compat.stubs`); nothing is stored, and every answer says what it is.
  */
+
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
+import { bodyObject, checked, type Dialect, presentFields } from '../../../protocol/base/reading.ts';
+import { AnyObject } from '../../../protocol/base/schemas.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
-import { bodyObject, checked, presentFields } from '../../../protocol/users/upsert.ts';
 import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 
 const HEADERS = { 'X-Rosterd-Stub': '1' } as const;
-
-const AnyObject = Type.Object({}, { additionalProperties: true });
 
 const ChannelQueryBody = Type.Object({
   /** What a client says about the channel. Only custom data would be kept by a real one. */

@@ -1,5 +1,7 @@
 /** The descriptions of the API and of the live protocol. */
+
 import Type from 'typebox';
+import { AnyObject } from '../../../protocol/base/schemas.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { describeLive } from './asyncapi.ts';
 import { describeApi, type JsonSchema } from './openapi.ts';
@@ -8,8 +10,6 @@ import { describeApi, type JsonSchema } from './openapi.ts';
 const made = new WeakMap<readonly Endpoint[], JsonSchema>();
 
 let live: JsonSchema | undefined;
-
-const AnyObject = Type.Object({}, { additionalProperties: true });
 
 export const OPENAPI_ROUTES: readonly Endpoint[] = [
   {

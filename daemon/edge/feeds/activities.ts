@@ -2,8 +2,10 @@
 import Type from 'typebox';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { queryFlag } from '../../../protocol/base/reading.ts';
 import {
   ActivitiesBody,
+  type Activity,
   ActivityAnswer,
   type ActivityInput,
   decodeActivities,
@@ -11,10 +13,7 @@ import {
 } from '../../../protocol/feeds/activities.ts';
 import { type FeedName, feedName } from '../../../protocol/feeds/feed-name.ts';
 import { ActivitiesQuery, decodeActivityNames, decodeFeedPage, FeedQuery } from '../../../protocol/feeds/queries.ts';
-import type { Activity } from '../../../protocol/log/documents.ts';
-import { queryFlag } from '../../../protocol/users/lifecycle.ts';
-import type { Answer, Call, Endpoint, Services } from '../http/endpoint.ts';
-import { laneOf } from '../http/endpoint.ts';
+import { type Answer, type Call, type Endpoint, laneOf, type Services } from '../http/endpoint.ts';
 import { lost } from '../http/request-backend.ts';
 import { allow, isFeedInSight } from './access.ts';
 import { ActivityIds, foreignActivityId } from './activity-ids.ts';

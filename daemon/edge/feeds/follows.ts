@@ -2,9 +2,9 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { bodyObject, checked } from '../../../protocol/base/reading.ts';
 import { parseFeedName } from '../../../protocol/feeds/feed-name.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
-import { bodyObject, checked } from '../../../protocol/users/upsert.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { allow } from './access.ts';
 import { feedOf } from './activities.ts';

@@ -1,6 +1,7 @@
 /** Users of the feeds dialect, one and many: the same records as in the chat dialects, under other rules for their ids. */
 import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { queryFlag } from '../../../protocol/base/reading.ts';
 import {
   decodeFeedsUser,
   decodeFeedsUserData,
@@ -15,8 +16,8 @@ import {
   feedsId,
   renderFeedsUser,
 } from '../../../protocol/feeds/users.ts';
-import type { Outcome, UpsertCommand } from '../../../protocol/log/command.ts';
-import { queryFlag } from '../../../protocol/users/lifecycle.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { type Answer, actorOf, type Call, type Endpoint, laneOf } from '../http/endpoint.ts';
 import { onlyUser, refuseGone } from '../http/request-backend.ts';

@@ -1,6 +1,7 @@
 /** Endpoints about the delivery of webhooks: how each hook fares, what could not be delivered, and sending it again. */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { bodyObject, checked, type Dialect, presentFields } from '../../../protocol/base/reading.ts';
 import {
   type DeadLetter,
   deadLetterIn,
@@ -13,9 +14,7 @@ import {
   ReplayBody,
   type ReplayRequest,
 } from '../../../protocol/hooks/dead-letters.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
-import { bodyObject, checked, presentFields } from '../../../protocol/users/upsert.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 
 /** The delivery of webhooks, as far as a request can have to do with it. */

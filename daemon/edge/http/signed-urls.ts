@@ -1,7 +1,7 @@
 /** URLs that work without a token for a while: whoever has one may fetch, or store, exactly that file. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import type { QueryFields } from '../../../protocol/base/reading.ts';
 
 export interface UrlSigner {
   /** `untilS` in unix seconds. */

@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { UnbanCommand } from '../../../protocol/log/command.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import { BannedPayload, type FoundBan, FuturePayload, parseBanQuery, parseFutureBans } from '../../../protocol/moderation/ban-query.ts';
 import {
   BanBodyV1,
@@ -10,11 +10,11 @@ import {
   decodeBan,
   decodeUnban,
   UnbanBodyV2,
+  type UnbanCommand,
   UnbanQueryV1,
   UnbanQueryV2,
-} from '../../../protocol/moderation/reading.ts';
+} from '../../../protocol/moderation/bans.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { inSlices } from '../../base/slices.ts';

@@ -9,7 +9,7 @@ import {
   FlagBodyV1,
   FlagBodyV2,
   FlagCountBody,
-} from '../../../protocol/moderation/reading.ts';
+} from '../../../protocol/moderation/flags.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';

@@ -1,9 +1,9 @@
 /** Endpoints that mute and unmute users for one user. */
 import Type, { type TSchema } from 'typebox';
-import type { MuteCommand, Outcome } from '../../../protocol/log/command.ts';
-import { decodeMute, MuteBodyV1, MuteBodyV2, UnmuteBodyV1, UnmuteBodyV2 } from '../../../protocol/moderation/reading.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import { decodeMute, MuteBodyV1, MuteBodyV2, type MuteCommand, UnmuteBodyV1, UnmuteBodyV2 } from '../../../protocol/moderation/mutes.ts';
 import { fullUserIn, muteIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { type Rendered, renderMute, timeOf } from '../../../protocol/users/render.ts';
 import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { onlyUser } from '../http/request-backend.ts';

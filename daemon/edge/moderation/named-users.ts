@@ -1,8 +1,8 @@
 /** What the endpoints of moderation share: users inside of bans, mutes, reports and blocks, who acts, and what errors call fields. */
 
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { type Rendered, renderUserIn } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { actingUser, asideOf, type Call } from '../http/endpoint.ts';

@@ -3,13 +3,13 @@ import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { ImportTask } from '../../../protocol/log/documents.ts';
 import {
   decodeImport,
   decodeImportsQuery,
   decodeImportUrl,
   ImportBody,
   ImportsQuery,
+  type ImportTask,
   ImportUrlBody,
   importIn,
   neverUploaded,

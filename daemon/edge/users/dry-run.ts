@@ -6,10 +6,11 @@
  */
 
 import { ERRORS, type FieldError, fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import type { Outcome, PatchCommand, UpsertCommand } from '../../../protocol/log/command.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
-import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
+import type { PatchCommand } from '../../../protocol/users/patch.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
+import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from '../../core/directory/changed-fields.ts';
 import type { Caller } from '../auth.ts';

@@ -1,10 +1,9 @@
 /** The history of a user: who changed it, from where, which fields, when. */
 import Type, { type TSchema } from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { type Dialect, pathId } from '../../../protocol/base/reading.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { decodeHistoryQuery } from '../../../protocol/users/history.ts';
-import { pathId } from '../../../protocol/users/lifecycle.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 

@@ -4,13 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import Type, { type TSchema } from 'typebox';
-import type { DeactivateCommand, DeleteCommand, ReactivateCommand } from '../../../protocol/log/command.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
 import { withHeaders } from '../../../protocol/users/conditions.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import {
+  type DeactivateCommand,
   DeactivateUserBody,
   DeactivateUsersBody,
+  type DeleteCommand,
   DeleteUsersBody,
   decodeDeactivateUser,
   decodeDeactivateUsers,
@@ -19,6 +20,7 @@ import {
   decodeReactivateUser,
   decodeReactivateUsers,
   decodeRestoreUsers,
+  type ReactivateCommand,
   ReactivateUserBody,
   RestoreUsersBody,
 } from '../../../protocol/users/lifecycle.ts';

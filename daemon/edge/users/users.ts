@@ -1,17 +1,17 @@
 /** Endpoints that write and find users: upsert, partial update, query. */
 import Type, { type TSchema } from 'typebox';
 import { type FieldError, RosterError } from '../../../protocol/base/errors.ts';
+import { bodyObject, type Dialect } from '../../../protocol/base/reading.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import { fullUserIn } from '../../../protocol/users/answers.ts';
 import { withHeaders } from '../../../protocol/users/conditions.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { parseQuery, refuseHiddenFields } from '../../../protocol/users/query.ts';
 import { renderV1, renderV2Full } from '../../../protocol/users/render.ts';
 import { PatchRequest, QueryPayload, UpsertRequest } from '../../../protocol/users/request-shapes.ts';
-import { bodyObject, decodePatches, decodeUpsert } from '../../../protocol/users/upsert.ts';
+import { decodePatches, decodeUpsert } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import { notAllowed } from '../../core/problems.ts';
 import { visibilityFor } from '../../core/users/query.ts';
-import { notAllowed } from '../../core/users/rules.ts';
 import type { Visibility } from '../http/backend.ts';
 import { parseJson } from '../http/body.ts';
 import { type Answer, actorOf, asideOf, type Call, type Endpoint, inBothDialects, laneOf } from '../http/endpoint.ts';

@@ -13,8 +13,7 @@
 
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { ImportTask } from '../../../protocol/log/documents.ts';
-import { isImportOver } from '../../../protocol/transfer/imports.ts';
+import { type ImportTask, isImportOver } from '../../../protocol/transfer/imports.ts';
 import { BUILT_IN_ROLES, isAlive } from '../../../protocol/users/user.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Roster, RosterLogger } from '../../pipeline/roster.ts';

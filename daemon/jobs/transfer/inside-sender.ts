@@ -1,8 +1,7 @@
 /** Brings batches to the directory of the same process: what `POST /users` does, without a request. */
 
 import { RosterError, renderChatError } from '../../../protocol/base/errors.ts';
-import type { UpsertCommand } from '../../../protocol/log/command.ts';
-import { decodeUpsert } from '../../../protocol/users/upsert.ts';
+import { decodeUpsert, type UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Answer, Send } from '../../sync/transport.ts';
 

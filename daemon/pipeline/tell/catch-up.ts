@@ -14,7 +14,7 @@ import pLimit from 'p-limit';
 import type { DocLookups } from '../../../protocol/live/document-events.ts';
 import { type Log, LogClosed, LogTrimmed } from '../../../store/log.ts';
 import type { Turns } from '../../base/turns.ts';
-import type { History } from '../../core/directory/recent-past.ts';
+import type { RecentPast } from '../../core/directory/recent-past.ts';
 import { Conflation } from './conflation.ts';
 import type { EventForm } from './event-form.ts';
 import type { Hub } from './hub.ts';
@@ -58,7 +58,7 @@ type Tell = (event: AnyEvent) => Buffer | undefined;
 
 interface Sources {
   readonly log: Log;
-  readonly history: History<EventBatch>;
+  readonly history: RecentPast<EventBatch>;
   readonly hub: () => Hub;
   readonly lookups: DocLookups;
   readonly turns: Turns;

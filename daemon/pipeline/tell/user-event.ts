@@ -11,7 +11,7 @@ import type { Aside } from '../../../protocol/users/render.ts';
 import { roughDataBytes } from '../../../protocol/users/size.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { UserChange } from '../../core/directory/directory.ts';
-import type { Stretch } from '../../core/directory/recent-past.ts';
+import type { SeqSpan } from '../../core/directory/recent-past.ts';
 import { type DocEvent, docEventsOf } from './document-event.ts';
 import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
@@ -124,7 +124,7 @@ export function isAboutUser(event: AnyEvent): event is LiveEvent {
 }
 
 /** The events of one entry, in order. It covers the entry's positions also when nobody is told anything. */
-export interface EventBatch extends Stretch {
+export interface EventBatch extends SeqSpan {
   readonly events: readonly AnyEvent[];
 }
 

@@ -18,9 +18,10 @@ import type { Micros } from '../../../protocol/base/time.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import { lastSeq, type Origin } from '../../../protocol/log/entry.ts';
 import { type Log, LogClosed, LogUnavailable } from '../../../store/log.ts';
-import { decide, type Policy } from '../../core/decide.ts';
+import { decide } from '../../core/decide.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import { Draft } from '../../core/directory/draft.ts';
+import type { Policy } from '../../core/policy.ts';
 import { RECEIPTS_DROPPED } from '../../core/users/receipts.ts';
 import type { Applier } from './applier.ts';
 

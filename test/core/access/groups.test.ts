@@ -10,13 +10,15 @@ import {
   decodeGroupRemove,
   decodeGroupSearch,
   decodeGroupUpdate,
+  type GroupCreateCommand,
+  type GroupMembersCommand,
   pageOfGroups,
   renderGroup,
   renderWholeGroup,
+  type UserGroup,
 } from '../../../protocol/access/groups.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { GroupCreateCommand, GroupMembersCommand, Outcome } from '../../../protocol/log/command.ts';
-import type { UserGroup } from '../../../protocol/log/documents.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { RulesBench } from '../../support/rules-bench.ts';

@@ -1,9 +1,10 @@
 /** Custom roles, on the pure core: RO. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { allRoles, decodeRoleCreate, decodeRoleSearch, renderRole, searchRoles } from '../../../protocol/access/roles.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';

@@ -1,12 +1,13 @@
 /** Devices and push preferences, on the pure core: DV. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { decodeDevice, decodePush } from '../../../protocol/app/devices.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
+import { decodeDevice, decodePush, type PushCommand } from '../../../protocol/app/devices.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { Outcome, PushCommand } from '../../../protocol/log/command.ts';
+import type { Outcome } from '../../../protocol/log/command.ts';
 import type { Device } from '../../../protocol/users/user.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';

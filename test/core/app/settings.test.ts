@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { Check } from 'typebox/value';
 import { decodeSettings } from '../../../protocol/app/settings-request.ts';
 import { appIn, renderApp } from '../../../protocol/app/settings-view.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 

@@ -1,9 +1,12 @@
 /** Mutes, blocks and flags on the pure core: MD6–MD8, and what clients may do: MD13. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Actor } from '../../../protocol/base/actor.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { audienceOf, eventType } from '../../../protocol/live/user-events.ts';
-import type { Actor, Command, FlagCommand, MuteCommand } from '../../../protocol/log/command.ts';
+import type { Command } from '../../../protocol/log/command.ts';
+import type { FlagCommand } from '../../../protocol/moderation/flags.ts';
+import type { MuteCommand } from '../../../protocol/moderation/mutes.ts';
 import { renderV1, renderV2Full } from '../../../protocol/users/render.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { micros, RulesBench } from '../../support/rules-bench.ts';

@@ -1,9 +1,12 @@
 /** Revisions that users must have to be changed: CN1–CN4, CN6, CN8. */
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import type { Actor, Command, Conditions, Outcome } from '../../../protocol/log/command.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
+import type { Actor } from '../../../protocol/base/actor.ts';
+import type { Command, Outcome } from '../../../protocol/log/command.ts';
+import type { Conditions } from '../../../protocol/users/conditions.ts';
 import { decodePatches } from '../../../protocol/users/upsert.ts';
 import { refusal } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';

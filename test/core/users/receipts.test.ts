@@ -1,8 +1,9 @@
 /** Receipts of requests that are carried out once: how long they are kept, and what they hold. IK9, IK10. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { RECEIPTS_DROPPED } from '../../../daemon/core/users/receipts.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Command, OnceCommand, Outcome } from '../../../protocol/log/command.ts';

@@ -1,8 +1,9 @@
 /** The feeds dialect over HTTP, on a directory in memory: exact statuses and bodies, who may do what, what is refused: FD13–FD24. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { type HttpWorld, httpWorld, type Received, SERVER_TOKEN, type Send, signed, userToken } from '../../support/http/fake-backend.ts';
 
 const ROOT = '/api/v1.0';

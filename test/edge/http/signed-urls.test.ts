@@ -1,8 +1,9 @@
 /** EX: links that work without a token for a while, and how long exports can be asked for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
 import type { Task } from '../../../protocol/log/documents.ts';
 import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';

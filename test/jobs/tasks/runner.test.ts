@@ -7,8 +7,9 @@ import { type JobError, Runner, type Work } from '../../../daemon/jobs/tasks/run
 import type { RosterLogger } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
-import type { DocChange, ImportTask, Task } from '../../../protocol/log/documents.ts';
+import type { DocChange, Task } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
+import type { ImportTask } from '../../../protocol/transfer/imports.ts';
 
 const quiet: RosterLogger = { info: () => {}, error: () => {} };
 /** Waits are over at once; how long they were is noted. */

@@ -8,9 +8,10 @@ import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
 import { batchFromLog } from '../../../daemon/pipeline/tell/user-event.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
 import { type DocLookups, docEventType, renderDocEvent } from '../../../protocol/live/document-events.ts';
-import type { DocEvent, DocFact, ImportTask, Task } from '../../../protocol/log/documents.ts';
+import type { DocEvent, DocFact, Task } from '../../../protocol/log/documents.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
 import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';
+import type { ImportTask } from '../../../protocol/transfer/imports.ts';
 import { micros, RulesBench } from '../../support/rules-bench.ts';
 
 const START = '2026-11-21T10:00:00Z';

@@ -1,7 +1,7 @@
 /** The hub and the catch-up on sockets that the test controls: rules HB1–HB5, HB9. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY } from '../../../daemon/core/decide.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import { Interest, type Want } from '../../../daemon/pipeline/tell/interest.ts';
 import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';

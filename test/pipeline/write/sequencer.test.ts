@@ -1,8 +1,8 @@
 /** The pipeline on the reference log: rules SQ1–SQ6 (sequencer) and what clients may rely on when the log fails. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';

@@ -6,12 +6,11 @@ import { Docs } from '../../../daemon/core/directory/documents.ts';
 import { Timeline } from '../../../daemon/core/directory/timeline.ts';
 import type { Json, JsonObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { decodeActivities, parseFeedsTime, renderActivity, toFeedsTime } from '../../../protocol/feeds/activities.ts';
+import { type Activity, decodeActivities, parseFeedsTime, renderActivity, toFeedsTime } from '../../../protocol/feeds/activities.ts';
 import { decodeActivityNames, decodeFeedPage } from '../../../protocol/feeds/queries.ts';
 import { countReferences, missingReference, parseReference, replaceReferences } from '../../../protocol/feeds/references.ts';
 import { timeOfUuid, timeUuid } from '../../../protocol/feeds/time-uuid.ts';
 import { decodeFeedsUser, decodeFeedsUsers, renderFeedsUser } from '../../../protocol/feeds/users.ts';
-import type { Activity } from '../../../protocol/log/documents.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 

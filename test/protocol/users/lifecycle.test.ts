@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeSettings as decodeWith } from '../../../protocol/app/settings-request.ts';
+import { queryFlag } from '../../../protocol/base/reading.ts';
+import { decodeConnect } from '../../../protocol/users/connect.ts';
 import {
   decodeDeactivateUser,
   decodeDeleteUser,
   decodeDeleteUsers,
   decodeReactivateUser,
   decodeReactivateUsers,
-  queryFlag,
 } from '../../../protocol/users/lifecycle.ts';
-import { decodeConnect, decodePatches } from '../../../protocol/users/upsert.ts';
+import { decodePatches } from '../../../protocol/users/upsert.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;

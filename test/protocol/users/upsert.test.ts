@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Dialect } from '../../../protocol/users/decode.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import { decodePatches, decodeUpsert } from '../../../protocol/users/upsert.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
 

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { type TeamUsagePage, teamUsage } from '../../../daemon/core/app/usage.ts';
-import { DEFAULT_POLICY, decide } from '../../../daemon/core/decide.ts';
+import { decide } from '../../../daemon/core/decide.ts';
 import { Directory, type RecordsView } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { type NameCollisions, nameCollisions } from '../../../daemon/core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
 import { createAuthenticator } from '../../../daemon/edge/auth.ts';

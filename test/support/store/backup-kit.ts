@@ -1,6 +1,5 @@
 /** Backups made in memory for tests: a small directory with one line of every kind, and the bytes of its backup. */
-import type { CommandHooks } from '../../../daemon/cli/commands.ts';
-import { runCli } from '../../../daemon/cli/commands.ts';
+import { type CommandHooks, runCli } from '../../../daemon/cli/commands.ts';
 import { encodeBackup } from '../../../store/backup/codec.ts';
 import type { SnapshotSource } from '../../../store/snapshot.ts';
 import { fakeIo } from '../sync/fake-server.ts';

@@ -1,6 +1,5 @@
 /** Entries for tests of the store: small, recognisable, and long enough to cross pages when asked for. */
-import type { Entry, EntryDraft, Fact } from '../../../protocol/log/entry.ts';
-import { lastSeq } from '../../../protocol/log/entry.ts';
+import { type Entry, type EntryDraft, type Fact, lastSeq } from '../../../protocol/log/entry.ts';
 import type { AppendResult, Log } from '../../../store/log.ts';
 
 export function draft(id: string, options: { facts?: number; bytes?: number; time?: number } = {}): EntryDraft {

@@ -1,9 +1,9 @@
 /** The verbs of an open live connection: subscribing, paging through a snapshot, and writing. */
 import { randomUUID } from 'node:crypto';
+import type { Actor } from '../../../../protocol/base/actor.ts';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
-import type { Actor } from '../../../../protocol/log/command.ts';
 import { parseFilter } from '../../../../protocol/users/filter.ts';
 import { refuseHiddenFields } from '../../../../protocol/users/query.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';

@@ -1,8 +1,7 @@
 /** The client's calls without a daemon: one question for many of them (CL33), forms of sorting (CL56), what may be handed in (CL57). */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { FeedsUser } from '../../../../protocol/client/api/feeds.ts';
-import { FeedsClient } from '../../../../protocol/client/api/feeds.ts';
+import { FeedsClient, type FeedsUser } from '../../../../protocol/client/api/feeds.ts';
 import { HttpCaller } from '../../../../protocol/client/api/http-caller.ts';
 import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
 import { RosterClient } from '../../../../protocol/client/roster-client.ts';

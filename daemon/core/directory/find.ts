@@ -1,0 +1,15 @@
+/** What an id stands for at this moment of a batch. Pure. */
+import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import type { Policy } from '../policy.ts';
+import { isTombstone } from './directory.ts';
+import type { Draft } from './draft.ts';
+
+export type Found = { readonly kind: 'alive'; readonly user: StoredUser } | { readonly kind: 'deleted' } | { readonly kind: 'absent' };
+
+/** What an id stands for now. A burned id counts as deleted, unless the policy frees ids of hard-deleted users. */
+export function find(draft: Draft, id: string, policy?: Policy): Found {
+  const record = draft.record(id);
+  if (record === undefined) return { kind: 'absent' };
+  if (isTombstone(record)) return { kind: policy?.reuseHardDeleted === true ? 'absent' : 'deleted' };
+  return isAlive(record) ? { kind: 'alive', user: record } : { kind: 'deleted' };
+}

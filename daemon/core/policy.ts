@@ -1,0 +1,26 @@
+/** Rules that an operator sets in the configuration. Pure. */
+
+/** Rules that an operator sets in the configuration. Every node of a cluster must have the same. */
+export interface Policy {
+  /** A connect whose role differs from the stored one: refused, or the stored role is kept and a warning given. */
+  readonly connectRole: 'refuse' | 'keep';
+  /** `guard`: a connect writes only the keys that differ from what the user's connects last sent. `merge`: all keys sent. */
+  readonly connectGuard: 'guard' | 'merge';
+  /** Whether the id of a hard-deleted user may be used again. */
+  readonly reuseHardDeleted: boolean;
+  /** How long a finished task is kept, in microseconds. */
+  readonly tasksKeptMicros: number;
+  /** The same for exports, whose task makes the link to their file; never shorter than the other. */
+  readonly exportsKeptMicros: number;
+  /** How long a request with an `Idempotency-Key` can be repeated, in microseconds. */
+  readonly receiptsKeptMicros: number;
+}
+
+export const DEFAULT_POLICY: Policy = {
+  connectRole: 'refuse',
+  connectGuard: 'guard',
+  reuseHardDeleted: false,
+  tasksKeptMicros: 7 * 24 * 3_600_000_000,
+  exportsKeptMicros: 60 * 24 * 3_600_000_000,
+  receiptsKeptMicros: 24 * 3_600_000_000,
+};

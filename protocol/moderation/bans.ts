@@ -1,0 +1,153 @@
+/**
+ * Bans: the commands, and the requests that make and lift them. The dialects name things differently: in v1 `user_id` is
+ * whoever acts and a channel is `type` and `id`; in v2 there is `banned_by_id` and `channel_cid`. Pure; throws RosterError `input`.
+ */
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
+import type { FieldError } from '../base/errors.ts';
+import { LIMITS } from '../base/limits.ts';
+import { bodyObject, checked, type Dialect, presentFields, type QueryFields, queryFlag } from '../base/reading.ts';
+import { DeleteMode } from '../users/delete-options.ts';
+import { firstOf, Id, idProblem, idProblems, Minutes, minutesOf, NamedUser, Reason, refuse, type Said } from './reading.ts';
+
+export interface BanCommand {
+  readonly kind: 'ban';
+  readonly actor: Actor;
+  readonly target: string;
+  readonly by?: string;
+  readonly reason?: string;
+  /** Absent: until it is lifted. */
+  readonly minutes?: number;
+  readonly shadow?: boolean;
+  readonly cid?: string;
+  /** Beside it, a ban from the channels that `by` will create. Needs `by`. */
+  readonly future?: boolean;
+  readonly ip?: boolean;
+  /** Carried on the event for the service that owns messages. */
+  readonly deleteMessages?: DeleteMode;
+}
+
+export interface UnbanCommand {
+  readonly kind: 'unban';
+  readonly actor: Actor;
+  readonly target: string;
+  /** Who lifts it. Need not exist. */
+  readonly by?: string;
+  readonly cid?: string;
+  /** Only a shadow ban is lifted. */
+  readonly shadow?: boolean;
+  /** Beside it, bans from future channels are lifted: those that `futureOf` made, or all. */
+  readonly future?: boolean;
+  readonly futureOf?: string;
+}
+
+const BanFields = {
+  target_user_id: Id,
+  banned_by_id: Type.Optional(Id),
+  banned_by: Type.Optional(NamedUser),
+  reason: Type.Optional(Reason),
+  timeout: Type.Optional(Minutes),
+  shadow: Type.Optional(Type.Boolean()),
+  ip_ban: Type.Optional(Type.Boolean()),
+  delete_messages: Type.Optional(DeleteMode),
+} as const;
+
+export const BanBodyV1 = Type.Object({
+  ...BanFields,
+  user_id: Type.Optional(Id),
+  type: Type.Optional(Type.String()),
+  id: Type.Optional(Type.String()),
+  ban_from_future_channels: Type.Optional(Type.Boolean()),
+});
+export const BanBodyV2 = Type.Object({ ...BanFields, channel_cid: Type.Optional(Type.String()) });
+
+export const UnbanQueryV1 = Type.Object({
+  target_user_id: Id,
+  type: Type.Optional(Type.String()),
+  id: Type.Optional(Type.String()),
+  shadow: Type.Optional(Type.Boolean()),
+  remove_future_channels_ban: Type.Optional(Type.Boolean()),
+  created_by: Type.Optional(Type.String()),
+  user_id: Type.Optional(Type.String()),
+});
+export const UnbanQueryV2 = Type.Object({
+  target_user_id: Id,
+  channel_cid: Type.Optional(Type.String()),
+  created_by: Type.Optional(Type.String()),
+});
+export const UnbanBodyV2 = Type.Object({ unbanned_by_id: Type.Optional(Id), unbanned_by: Type.Optional(NamedUser) });
+
+const banCheckV1 = Compile(BanBodyV1);
+const banCheckV2 = Compile(BanBodyV2);
+const unbanCheckV2 = Compile(UnbanBodyV2);
+
+export function decodeBan(dialect: Dialect, body: unknown): Said<BanCommand> {
+  const fields = presentFields(bodyObject(body));
+  const sent: Static<typeof BanBodyV1> & Partial<Static<typeof BanBodyV2>> =
+    dialect === 'v1' ? checked(banCheckV1, fields) : checked(banCheckV2, fields);
+  const named = { user_id: sent.user_id, banned_by_id: sent.banned_by_id, 'banned_by.id': sent.banned_by?.id };
+  const by = firstOf(named);
+  const channel = dialect === 'v1' ? channelOf(sent.type, sent.id) : cidOf(sent.channel_cid, 'channel_cid');
+  refuse([idProblem('target_user_id', sent.target_user_id), ...idProblems(named), channel.problem]);
+  return {
+    target: sent.target_user_id,
+    ...(by === undefined ? undefined : { by }),
+    ...(sent.reason === undefined ? undefined : { reason: sent.reason }),
+    ...minutesOf(sent.timeout),
+    ...(sent.shadow === true ? { shadow: true } : undefined),
+    ...(channel.cid === undefined ? undefined : { cid: channel.cid }),
+    ...(dialect === 'v1' && sent.ban_from_future_channels === true ? { future: true } : undefined),
+    ...(sent.ip_ban === true ? { ip: true } : undefined),
+    ...(sent.delete_messages === undefined ? undefined : { deleteMessages: sent.delete_messages }),
+  };
+}
+
+/** What a request to lift bans says. Who made the ban is named for the sake of bans from future channels. */
+export interface UnbanRequest extends Omit<Said<UnbanCommand>, 'futureOf'> {
+  readonly createdBy?: string;
+}
+
+/** v1: everything is in the query. v2: what is lifted is in the query, who lifts it in the body. */
+export function decodeUnban(dialect: Dialect, query: QueryFields, body: unknown): UnbanRequest {
+  const target = query.target_user_id ?? '';
+  const createdBy = query.created_by || undefined;
+  const sent = dialect === 'v1' ? {} : checked(unbanCheckV2, presentFields(bodyObject(body)));
+  const named =
+    dialect === 'v1'
+      ? { user_id: query.user_id || undefined }
+      : { unbanned_by_id: sent.unbanned_by_id, 'unbanned_by.id': sent.unbanned_by?.id };
+  const by = firstOf(named);
+  const channel =
+    dialect === 'v1' ? channelOf(query.type || undefined, query.id || undefined) : cidOf(query.channel_cid || undefined, 'channel_cid');
+  refuse([idProblem('target_user_id', target), idProblem('created_by', createdBy), ...idProblems(named), channel.problem]);
+  const isFuture = dialect === 'v1' && queryFlag(query, 'remove_future_channels_ban') === true;
+  return {
+    target,
+    ...(by === undefined ? undefined : { by }),
+    ...(createdBy === undefined ? undefined : { createdBy }),
+    ...(channel.cid === undefined ? undefined : { cid: channel.cid }),
+    ...(dialect === 'v1' && queryFlag(query, 'shadow') === true ? { shadow: true } : undefined),
+    ...(isFuture ? { future: true } : undefined),
+  };
+}
+
+interface Channel {
+  readonly cid?: string;
+  readonly problem?: FieldError;
+}
+
+const CID = /^[^\s:]+:[^\s:]+$/;
+
+function cidOf(cid: string | undefined, path: string): Channel {
+  if (cid === undefined) return {};
+  if (cid.length > LIMITS.cidChars) return { problem: { path, message: `must not be longer than ${LIMITS.cidChars} characters` } };
+  return CID.test(cid) ? { cid } : { problem: { path, message: 'must be type:id of a channel' } };
+}
+
+function channelOf(type: string | undefined, id: string | undefined): Channel {
+  if (type === undefined && id === undefined) return {};
+  if (type === undefined) return { problem: { path: 'type', message: 'is required beside id' } };
+  if (id === undefined) return { problem: { path: 'id', message: 'is required beside type' } };
+  return cidOf(`${type}:${id}`, 'id');
+}

@@ -1,0 +1,64 @@
+/** Mutes: the commands, and the requests that make and lift them. Pure; throws RosterError `input`. */
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
+import { itemPath } from '../base/explain.ts';
+import { LIMITS } from '../base/limits.ts';
+import { bodyObject, checked, type Dialect, presentFields } from '../base/reading.ts';
+import { byOf, Id, idProblem, idsOf, Minutes, minutesOf, NamedUser, refuse, type Said } from './reading.ts';
+
+/** The outcome names targets that do not exist in `missing`; when none exists, the command is refused. */
+export interface MuteCommand {
+  readonly kind: 'mute' | 'unmute';
+  readonly actor: Actor;
+  /** Who does not want to hear. */
+  readonly by: string;
+  readonly targets: readonly string[];
+  readonly minutes?: number;
+}
+
+const MuteFields = {
+  target_ids: Type.Optional(Type.Array(Type.String(), { maxItems: LIMITS.batchUsers })),
+  user_id: Type.Optional(Id),
+  user: Type.Optional(NamedUser),
+} as const;
+
+export const MuteBodyV2 = Type.Object({ ...MuteFields, timeout: Type.Optional(Minutes) });
+
+export const MuteBodyV1 = Type.Object({ ...MuteBodyV2.properties, target_id: Type.Optional(Id) });
+
+export const UnmuteBodyV2 = Type.Object(MuteFields);
+
+export const UnmuteBodyV1 = Type.Object({ ...MuteFields, target_id: Type.Optional(Id) });
+
+const muteCheck = Compile(MuteBodyV1);
+const unmuteCheck = Compile(UnmuteBodyV1);
+
+export interface MuteRequest extends Omit<Said<MuteCommand>, 'by'> {
+  /** Who mutes, when that is said. */
+  readonly by?: string;
+  /** The target that was named in a field of its own. */
+  readonly single?: string;
+}
+
+/** v1 may name a target in a field of its own, `target_id`. */
+export function decodeMute(kind: MuteCommand['kind'], dialect: Dialect, body: unknown): MuteRequest {
+  const fields = presentFields(bodyObject(body));
+  const sent: Static<typeof MuteBodyV1> = checked(kind === 'mute' ? muteCheck : unmuteCheck, fields);
+  const single = dialect === 'v1' ? sent.target_id : undefined;
+  const ids = sent.target_ids ?? [];
+  const problems = [
+    ...ids.map((id, index) => idProblem(itemPath('target_ids', index), id)),
+    idProblem('target_id', single),
+    ...idsOf(sent),
+  ];
+  const targets = single === undefined ? ids : [single, ...ids];
+  if (targets.length === 0) problems.push({ path: 'target_ids', message: 'must not be empty' });
+  refuse(problems);
+  return {
+    targets,
+    ...(single === undefined ? undefined : { single }),
+    ...byOf(sent),
+    ...(kind === 'mute' ? minutesOf(sent.timeout) : undefined),
+  };
+}
