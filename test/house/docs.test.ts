@@ -1,4 +1,4 @@
-/** HS6: documents that are made from the code, or list what is in it, stay equal to it. */
+/** HS6, HS14, HS15: documents that are made from the code, list what is in it, or name its files, stay equal to it. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,6 +9,8 @@ import { ROUTES } from '../../daemon/edge/routes.ts';
 import { ERRORS } from '../../protocol/base/errors.ts';
 import { CLIENT_FRAMES } from '../../protocol/live/client-frames.ts';
 import { CLOSE } from '../../protocol/live/close-codes.ts';
+import { namedFilesExist, tableUnder, wordsOnce } from '../support/house/docs.ts';
+import { finds, holds } from '../support/house/tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -22,31 +24,20 @@ test('HS6 the settings in the README are those of the code', () => {
   );
 });
 
-/** The rows of the Markdown table below a heading, as lists of cells. */
-function tableUnder(heading: string, file = 'protocol/README.md'): string[][] {
-  const text = read(file);
-  const start = text.indexOf(`\n${heading}\n`);
-  assert.ok(start >= 0, `${file} has no heading "${heading}"`);
-  const lines = text.slice(start + heading.length + 2).split('\n');
-  const first = lines.findIndex((line) => line.startsWith('|'));
-  const rows = lines.slice(first);
-  const end = rows.findIndex((line) => !line.startsWith('|'));
-  return rows.slice(2, end === -1 ? undefined : end).map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll('`', '')),
-  );
+function rowsUnder(heading: string): string[][] {
+  const rows = tableUnder(heading, read('protocol/README.md'));
+  assert.ok(rows !== undefined, `protocol/README.md has no heading "${heading}"`);
+  return rows;
 }
 
 test('HS6 every error is documented, and every documented error exists', () => {
-  const documented = tableUnder('## Errors').map(([kind, code, status, retry]) => [kind, code, status, retry]);
+  const documented = rowsUnder('## Errors').map(([kind, code, status, retry]) => [kind, code, status, retry]);
   const actual = Object.entries(ERRORS).map(([kind, spec]) => [kind, String(spec.code), String(spec.status), spec.retry]);
   assert.deepEqual(documented, actual);
 });
 
 test('HS6 every close code is documented, and every documented one exists', () => {
-  const documented = tableUnder('### Close codes').map(([code, name, reconnect]) => [code, name, reconnect]);
+  const documented = rowsUnder('### Close codes').map(([code, name, reconnect]) => [code, name, reconnect]);
   const actual = Object.entries(CLOSE).map(([name, spec]) => [String(spec.code), name, spec.reconnect ? 'yes' : 'no']);
   assert.deepEqual(documented, actual);
 });
@@ -60,14 +51,53 @@ test('HS6 every operation is documented with its paths, and every documented one
   }
   const actual = [...paths].map(([operation, { v1, v2, feeds }]) => [operation, v1.join(', '), v2.join(', '), feeds.join(', ')]);
   assert.deepEqual(
-    tableUnder('## HTTP').map((cells) => cells.slice(0, 4)),
+    rowsUnder('## HTTP').map((cells) => cells.slice(0, 4)),
     actual,
   );
 });
 
 test('HS6 every client frame is documented, and every documented one exists', () => {
   assert.deepEqual(
-    tableUnder('### What a client sends').map(([op]) => op),
+    rowsUnder('### What a client sends').map(([op]) => op),
     Object.keys(CLIENT_FRAMES),
+  );
+});
+
+test('HS14 the glossary says what each word means, once', () => holds(wordsOnce));
+
+test('HS14 a missing glossary, a word that is in it twice and a word without a meaning are found', () => {
+  finds(wordsOnce, { 'CONTRIBUTING.md': '# Contributing' }, ['CONTRIBUTING.md has no table of words under "## Words"']);
+  const rows = ['| **entry** | what one append stores |', '| fact, change | a part of an entry |', '| Entry | the way in |', '| plan | |'];
+  finds(wordsOnce, { 'CONTRIBUTING.md': ['## Words', '', '| Word | Meaning |', '|---|---|', ...rows, '', 'The end.'].join('\n') }, [
+    '"entry" is in the glossary twice',
+    'a row of the glossary lacks its word or its meaning: "plan"',
+  ]);
+});
+
+test('HS15 every file and folder that documents and comments name is there', () => holds(namedFilesExist));
+
+test('HS15 a file that is gone, a name that fits several files and a folder that is gone are found', () => {
+  finds(
+    namedFilesExist,
+    {
+      'store/README.md': [
+        '`log.ts`, `snapshot/codec.ts`, ../test/a.test.ts, [here](../store/log.ts)',
+        '`codec.ts` is one of two, `gone.ts` none',
+        'store/journal/, store/snapshot/, `store/`, https://example.com/store/other.ts, store/*.ts',
+      ].join('\n'),
+      'store/log.ts': "/** See codec.ts, and\n * log.ts. */\nexport const text = 'nothing.ts';",
+      'store/snapshot/codec.ts': '// codec.ts, moderation/bans.ts',
+      'store/backup/codec.ts': '',
+      'daemon/bans.ts': '// bans.ts, edge/moderation/bans.ts, a.test.ts',
+      'daemon/core/moderation/bans.ts': '',
+      'test/a.test.ts': '',
+    },
+    [
+      'store/README.md:2 names codec.ts, which may be any of 2 files',
+      'store/README.md:2 names gone.ts, which is no file',
+      'store/README.md:3 names store/journal/, which is no folder',
+      'store/log.ts:1 names codec.ts, which may be any of 2 files',
+      'daemon/bans.ts:1 names edge/moderation/bans.ts, which is no file',
+    ],
   );
 });
