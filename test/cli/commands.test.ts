@@ -1,4 +1,4 @@
-/** CL: the command line as a whole, run in process. */
+/** CM: the command line as a whole, run in process. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -47,7 +47,7 @@ function claimsOf(token: string, secret: string): unknown {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }
 
-test('CL1 serve hands settings and credentials to the daemon and ends with its code', async (t) => {
+test('CM1 serve hands settings and credentials to the daemon and ends with its code', async (t) => {
   const cwd = folder(t);
   const { code, served, err } = await run(
     cwd,
@@ -65,14 +65,14 @@ test('CL1 serve hands settings and credentials to the daemon and ends with its c
   assert.equal(statSync(join(cwd, 'rosterd-data/credentials.json')).mode & 0o777, 0o600);
 });
 
-test('CL2 serve has a flag for every setting, with its default in the help', async (t) => {
+test('CM2 serve has a flag for every setting, with its default in the help', async (t) => {
   const { code, out } = await run(folder(t), 'serve --help');
   assert.equal(code, 0);
   for (const [, setting] of ALL_SETTINGS) assert.ok(out.includes(`--${flagName(setting)} `), flagName(setting));
   assert.match(out, /--listen <host:port>[\s\S]*Default: 127\.0\.0\.1:8800/);
 });
 
-test('CL3 a well-known secret does not serve beyond loopback', async (t) => {
+test('CM3 a well-known secret does not serve beyond loopback', async (t) => {
   const env = { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: SAMPLE_SECRET };
   const refused = await run(folder(t), 'serve --listen 0.0.0.0:0', env);
   assert.equal(refused.code, 2);
@@ -82,7 +82,7 @@ test('CL3 a well-known secret does not serve beyond loopback', async (t) => {
   assert.equal((await run(folder(t), 'serve --listen 0.0.0.0:0')).code, 0);
 });
 
-test('CL4 wrong settings end with 2 and name each problem on a line of its own', async (t) => {
+test('CM4 wrong settings end with 2 and name each problem on a line of its own', async (t) => {
   const cwd = folder(t);
   writeFileSync(join(cwd, 'rosterd.json'), '{"dta": "x"}');
   const { code, out, err, served } = await run(cwd, 'serve --listen nowhere', { ROSTERD_LOG_LEVEL: 'loud' });
@@ -92,7 +92,7 @@ test('CL4 wrong settings end with 2 and name each problem on a line of its own',
   assert.deepEqual(served, []);
 });
 
-test('CL5 wrong usage ends with 2 and talks on stderr only', async (t) => {
+test('CM5 wrong usage ends with 2 and talks on stderr only', async (t) => {
   const cwd = folder(t);
   for (const args of [
     '',
@@ -117,7 +117,7 @@ test('CL5 wrong usage ends with 2 and talks on stderr only', async (t) => {
   assert.match((await run(cwd, 'serv')).err, /Did you mean serve\?/);
 });
 
-test('CL6 --version and --help go to stdout and end with 0', async (t) => {
+test('CM6 --version and --help go to stdout and end with 0', async (t) => {
   const cwd = folder(t);
   const version = await run(cwd, '--version');
   assert.deepEqual([version.code, version.err], [0, '']);
@@ -128,7 +128,7 @@ test('CL6 --version and --help go to stdout and end with 0', async (t) => {
   assert.match(help.out, /Examples:[\s\S]*Exit codes:/);
 });
 
-test('CL7 token prints a token of the stored secret and nothing else', async (t) => {
+test('CM7 token prints a token of the stored secret and nothing else', async (t) => {
   const cwd = folder(t);
   const { apiSecret } = resolveCredentials({ apiKey: undefined, apiSecret: undefined, data: join(cwd, 'rosterd-data') });
   const { code, out, err } = await run(cwd, 'token ann');
@@ -144,7 +144,7 @@ test('CL7 token prints a token of the stored secret and nothing else', async (t)
   assert.deepEqual(claimsOf(server.out.trim(), apiSecret), { server: true, iat, exp: iat + 3_600 });
 });
 
-test('CL8 token takes key and secret from flags or variables, and data from --data', async (t) => {
+test('CM8 token takes key and secret from flags or variables, and data from --data', async (t) => {
   const cwd = folder(t);
   const flags = await run(cwd, 'token ann --api-key key --api-secret hush');
   assert.ok(claimsOf(flags.out.trim(), 'hush'));
@@ -155,7 +155,7 @@ test('CL8 token takes key and secret from flags or variables, and data from --da
   assert.match(missing.err, /there is no .*elsewhere\/credentials\.json/);
 });
 
-test('CL9 config print shows value and origin, as text and as JSON', async (t) => {
+test('CM9 config print shows value and origin, as text and as JSON', async (t) => {
   const cwd = folder(t);
   writeFileSync(join(cwd, 'rosterd.json'), '{"drain_ms": 10}');
   const env = { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' };
@@ -170,7 +170,7 @@ test('CL9 config print shows value and origin, as text and as JSON', async (t) =
   assert.deepEqual(json.drain_ms, { value: '10', origin: join(cwd, 'rosterd.json') });
 });
 
-test('CL10 a daemon that fails ends with 1 and its reason', async (t) => {
+test('CM10 a daemon that fails ends with 1 and its reason', async (t) => {
   const { code, err } = await run(folder(t), 'serve', {}, () => Promise.reject(new Error('the data directory is in use')));
   assert.equal(code, 1);
   assert.equal(err, 'rosterd: the data directory is in use\n');

@@ -1,5 +1,5 @@
 /**
- * Bad input for every endpoint, made from the route table: EV1–EV9. The good request of an endpoint is its golden example, and
+ * Bad input for every endpoint, made from the route table: EV1–EV8. The good request of an endpoint is its golden example, and
  * the bad ones are sent in the very state in which the good one then succeeds, so that each is refused for what is wrong with
  * it and for nothing else. A new endpoint is in here as soon as it has a row; without an example it fails EV1.
  */

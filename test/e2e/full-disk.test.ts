@@ -1,4 +1,4 @@
-/** FD1: on a full disk writes are refused as 503 and leave nothing behind, everything else goes on, and writes work again when there is space. */
+/** DK1: on a full disk writes are refused as 503 and leave nothing behind, everything else goes on, and writes work again when there is space. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDataDirectory } from '../../store/data-dir.ts';
@@ -22,7 +22,7 @@ function fillableDisk(): FileSystem & { isFull: boolean } {
   return disk;
 }
 
-test('FD1 a full disk refuses writes, loses nothing and lets everything else go on', async (t) => {
+test('DK1 a full disk refuses writes, loses nothing and lets everything else go on', async (t) => {
   const disk = fillableDisk();
   const logs: string[] = [];
   const world = await World.start(t, {

@@ -1,4 +1,4 @@
-/** SR: a whole run against a server that misbehaves. Time is fake wherever something waits. */
+/** RN: a whole run against a server that misbehaves. Time is fake wherever something waits. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,7 +58,7 @@ function counts({ created, updated, unchanged, sent, failed, notSent }: SyncSumm
   return [created, updated, unchanged, sent, failed, notSent];
 }
 
-test('SR1 a file is brought over in batches of 100; a second run changes nothing', async (t) => {
+test('RN1 a file is brought over in batches of 100; a second run changes nothing', async (t) => {
   const server = await FakeServer.start(t);
   const first = await run(t, server.url, ndjson(1_050));
   assert.equal(first.status, 'done');
@@ -82,19 +82,19 @@ test('SR1 a file is brought over in batches of 100; a second run changes nothing
   assert.deepEqual(counts(second), [0, 7, 1_043, 0, 0, 0]);
 });
 
-test('SR2 a server that does not tell the changes: the users count as sent', async (t) => {
+test('RN2 a server that does not tell the changes: the users count as sent', async (t) => {
   const server = await FakeServer.start(t);
   server.tellsChanges = false;
   assert.deepEqual(counts(await run(t, server.url, ndjson(150))), [0, 0, 0, 150, 0, 0]);
 });
 
-test('SR3 the path of the address is kept', async (t) => {
+test('RN3 the path of the address is kept', async (t) => {
   const server = await FakeServer.start(t);
   await run(t, `${server.url}/roster/`, ndjson(1));
   assert.equal(server.requests[0]?.url, '/roster/users?api_key=k%26y');
 });
 
-test('SR4 429, 408, 5xx, resets, cut answers and silence are tried again until all is in', async (t) => {
+test('RN4 429, 408, 5xx, resets, cut answers and silence are tried again until all is in', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push(
     { kind: 'status', status: 429, headers: { 'Retry-After': '3' } },
@@ -116,21 +116,21 @@ test('SR4 429, 408, 5xx, resets, cut answers and silence are tried again until a
   assert.match(ran.talk.join('\n'), /it goes on/);
 });
 
-test('SR5 Retry-After is honoured, with a little spread', async (t) => {
+test('RN5 Retry-After is honoured, with a little spread', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'status', status: 429, headers: { 'Retry-After': '3' } });
   const { clock } = await run(t, server.url, ndjson(1));
   assert.deepEqual(clock.slept, [3_125]);
 });
 
-test('SR6 back-off doubles, with full jitter and a cap', async (t) => {
+test('RN6 back-off doubles, with full jitter and a cap', async (t) => {
   const server = await FakeServer.start(t);
   for (let i = 0; i < 10; i++) server.misbehaviours.push({ kind: 'status', status: 500 });
   const { clock } = await run(t, server.url, ndjson(1));
   assert.deepEqual(clock.slept, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000]);
 });
 
-test('SR7 users that the answer names are taken out, with every reason; the others get through', async (t) => {
+test('RN7 users that the answer names are taken out, with every reason; the others get through', async (t) => {
   const server = await FakeServer.start(t);
   const long = 'long-'.repeat(40);
   server.problemsOf = (users) =>
@@ -158,7 +158,7 @@ test('SR7 users that the answer names are taken out, with every reason; the othe
   assert.ok(!server.directory.has('u3') && server.directory.has('u4'));
 });
 
-test('SR8 exception_fields name users too', async (t) => {
+test('RN8 exception_fields name users too', async (t) => {
   const server = await FakeServer.start(t);
   const body = { code: 4, message: 'no', exception_fields: { 'users[u1].online': 'is a reserved field' } };
   server.misbehaviours.push({ kind: 'status', status: 400, body });
@@ -167,7 +167,7 @@ test('SR8 exception_fields name users too', async (t) => {
   assert.equal(ran.created, 2);
 });
 
-test('SR9 when the answer names nobody, halving finds the bad users', async (t) => {
+test('RN9 when the answer names nobody, halving finds the bad users', async (t) => {
   const server = await FakeServer.start(t);
   const bad = new Set(['u0', 'u41', 'u42', 'u99', 'u117']);
   server.isUnnamedProblem = ({ id }) => bad.has(String(id));
@@ -179,14 +179,14 @@ test('SR9 when the answer names nobody, halving finds the bad users', async (t) 
   assert.ok([...bad].every((id) => !server.directory.has(id)));
 });
 
-test('SR10 errors that name users of no batch do not loop', async (t) => {
+test('RN10 errors that name users of no batch do not loop', async (t) => {
   const server = await FakeServer.start(t);
   server.problemsOf = () => [{ path: 'users[stranger].name', message: 'no' }];
   const ran = await run(t, server.url, ndjson(4));
   assert.deepEqual(counts(ran), [0, 0, 0, 0, 4, 0]);
 });
 
-test('SR11 a request that is too big is halved', async (t) => {
+test('RN11 a request that is too big is halved', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'status', status: 413, body: 'too big' });
   assert.deepEqual(counts(await run(t, server.url, ndjson(100))), [100, 0, 0, 0, 0, 0]);
@@ -202,7 +202,7 @@ const pointless: [string, number, unknown][] = [
   ['something that is not rosterd', 200, '<html>welcome</html>'],
 ];
 for (const [what, status, body] of pointless) {
-  test(`SR12 ${what} ends the run at once`, async (t) => {
+  test(`RN12 ${what} ends the run at once`, async (t) => {
     const server = await FakeServer.start(t);
     for (let i = 0; i < 4; i++) server.misbehaviours.push({ kind: 'status', status, body });
     const ran = await run(t, server.url, ndjson(5_000));
@@ -223,7 +223,7 @@ for (const [what, status, body] of pointless) {
   });
 }
 
-test('SR13 a daemon that stays away: gives up after --retry-for and reports what was not sent', async (t) => {
+test('RN13 a daemon that stays away: gives up after --retry-for and reports what was not sent', async (t) => {
   let tries = 0;
   const send: Send = async () => {
     tries++;
@@ -244,7 +244,7 @@ test('SR13 a daemon that stays away: gives up after --retry-for and reports what
   assert.ok(ran.elapsedMs <= 60_000, `${ran.elapsedMs} ms`);
 });
 
-test('SR14 patience starts anew whenever a batch gets through', async (t) => {
+test('RN14 patience starts anew whenever a batch gets through', async (t) => {
   const server = await FakeServer.start(t);
   let tries = 0;
   const sender = createHttpSender({ url: server.url, apiKey: 'k', token: 't', client: 'c', sockets: 1, timeoutMs: 10_000 });
@@ -256,7 +256,7 @@ test('SR14 patience starts anew whenever a batch gets through', async (t) => {
   assert.ok(ran.elapsedMs > 90_000, `${ran.elapsedMs} ms`);
 });
 
-test('SR15 a server that asks for more patience than there is ends the run at once', async (t) => {
+test('RN15 a server that asks for more patience than there is ends the run at once', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'status', status: 429, headers: { 'Retry-After': '3600' } });
   const ran = await run(t, server.url, ndjson(1));
@@ -264,7 +264,7 @@ test('SR15 a server that asks for more patience than there is ends the run at on
   assert.deepEqual(ran.clock.slept, []);
 });
 
-test('SR16 a patience of 0 tries once', async (t) => {
+test('RN16 a patience of 0 tries once', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'status', status: 500 });
   const ran = await run(t, server.url, ndjson(1), { retryForMs: 0 });
@@ -272,7 +272,7 @@ test('SR16 a patience of 0 tries once', async (t) => {
   assert.equal(server.requests.length, 1);
 });
 
-test('SR17 bad lines, duplicates and refused users share one report, and every line is accounted for', async (t) => {
+test('RN17 bad lines, duplicates and refused users share one report, and every line is accounted for', async (t) => {
   const server = await FakeServer.start(t);
   server.problemsOf = (users) => ('u5' in users ? [{ path: 'users[u5].role', code: 4, message: 'does not exist' }] : []);
   const ran = await run(t, server.url, `{oops\n${ndjson(10)}{"id":"u1"}\n\n{"id":"a b"}\n`);
@@ -288,7 +288,7 @@ test('SR17 bad lines, duplicates and refused users share one report, and every l
   );
 });
 
-test('SR18 Ctrl-C: no more is read, what is out finishes, the rest is not sent', async (t) => {
+test('RN18 Ctrl-C: no more is read, what is out finishes, the rest is not sent', async (t) => {
   const server = await FakeServer.start(t);
   const stop = new AbortController();
   server.beforeAnswer = () => {
@@ -305,7 +305,7 @@ test('SR18 Ctrl-C: no more is read, what is out finishes, the rest is not sent',
   assert.deepEqual(counts(again), [20_000 - ran.created, 0, ran.created, 0, 0, 0]);
 });
 
-test('SR19 Ctrl-C while it waits for the daemon does not wait on', async (t) => {
+test('RN19 Ctrl-C while it waits for the daemon does not wait on', async (t) => {
   const stop = new AbortController();
   const send: Send = () => {
     queueMicrotask(() => stop.abort());
@@ -317,7 +317,7 @@ test('SR19 Ctrl-C while it waits for the daemon does not wait on', async (t) => 
   assert.equal(ran.elapsedMs, 0);
 });
 
-test('SR20 Ctrl-C ends a run whose source is silent', async (t) => {
+test('RN20 Ctrl-C ends a run whose source is silent', async (t) => {
   const server = await FakeServer.start(t);
   const stop = new AbortController();
   async function* silent(): AsyncGenerator<Buffer> {
@@ -328,7 +328,7 @@ test('SR20 Ctrl-C ends a run whose source is silent', async (t) => {
   assert.equal((await run(t, server.url, '', { source: silent(), stop: stop.signal })).status, 'interrupted');
 });
 
-test('SR21 the second Ctrl-C leaves although an answer is still out', async (t) => {
+test('RN21 the second Ctrl-C leaves although an answer is still out', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'hang' });
   const stop = new AbortController();
@@ -342,7 +342,7 @@ test('SR21 the second Ctrl-C leaves although an answer is still out', async (t) 
   assert.deepEqual(counts(ran), [0, 0, 0, 0, 0, 100]);
 });
 
-test('SR22 no more requests at a time than asked for', async (t) => {
+test('RN22 no more requests at a time than asked for', async (t) => {
   const server = await FakeServer.start(t);
   server.beforeAnswer = async () => {
     while (server.openMost < 3) await new Promise((resolve) => setImmediate(resolve));
@@ -351,7 +351,7 @@ test('SR22 no more requests at a time than asked for', async (t) => {
   assert.equal(server.openMost, 3);
 });
 
-test('SR23 the source is not read far ahead of the sender, and a long one costs no memory', async (t) => {
+test('RN23 the source is not read far ahead of the sender, and a long one costs no memory', async (t) => {
   const users = 200_000;
   const perChunk = 50;
   let made = 0;
@@ -383,7 +383,7 @@ test('SR23 the source is not read far ahead of the sender, and a long one costs 
   assert.ok(grown < 90 * 1024 * 1024, `${Math.round(grown / 1024 / 1024)} MiB`);
 });
 
-test('SR24 a source that breaks ends the run with the reason', async (t) => {
+test('RN24 a source that breaks ends the run with the reason', async (t) => {
   const server = await FakeServer.start(t);
   async function* broken(): AsyncGenerator<Buffer> {
     yield Buffer.from(ndjson(100));
@@ -399,7 +399,7 @@ test('SR24 a source that breaks ends the run with the reason', async (t) => {
   );
 });
 
-test('SR25 a report that cannot be written ends the run', async (t) => {
+test('RN25 a report that cannot be written ends the run', async (t) => {
   const server = await FakeServer.start(t);
   const report = { add: () => Promise.reject(new Error('ENOSPC: no space left')), close: () => Promise.resolve(undefined) };
   const ran = await run(t, server.url, `{oops\n${ndjson(10_000)}`, { report });
@@ -408,7 +408,7 @@ test('SR25 a report that cannot be written ends the run', async (t) => {
   assert.ok(ran.created < 10_000);
 });
 
-test('SR26 connections are kept open', async (t) => {
+test('RN26 connections are kept open', async (t) => {
   const server = await FakeServer.start(t);
   await run(t, server.url, ndjson(2_000));
   assert.equal(server.requests.length, 20);

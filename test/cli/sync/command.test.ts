@@ -1,4 +1,4 @@
-/** SC: `rosterd sync` as it is called. */
+/** SY: `rosterd sync` as it is called. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ async function sync(io: FakeIo, ...args: readonly string[]): Promise<number> {
   return runCli(['sync', ...args], io, { serve: () => assert.fail('serve was called') });
 }
 
-test('SC1 the counts go to stdout, everything else to stderr, and the exit code is 0', async (t) => {
+test('SY1 the counts go to stdout, everything else to stderr, and the exit code is 0', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   writeFileSync(join(cwd, 'users.ndjson'), ndjson(1_234));
@@ -39,7 +39,7 @@ test('SC1 the counts go to stdout, everything else to stderr, and the exit code 
   assert.equal(String(server.requests[0]?.headers.authorization).split('.').length, 3);
 });
 
-test('SC2 failed users: exit code 1 and a report beside the source, named on stdout', async (t) => {
+test('SY2 failed users: exit code 1 and a report beside the source, named on stdout', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   writeFileSync(join(cwd, 'users.ndjson'), `${ndjson(3)}nonsense\n`);
@@ -57,7 +57,7 @@ test('SC2 failed users: exit code 1 and a report beside the source, named on std
   );
 });
 
-test('SC3 --json prints one object, --report says where the report goes', async (t) => {
+test('SY3 --json prints one object, --report says where the report goes', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   writeFileSync(join(cwd, 'users.ndjson'), `${ndjson(3)}nonsense\n`);
@@ -70,7 +70,7 @@ test('SC3 --json prints one object, --report says where the report goes', async 
   assert.deepEqual(printed, { status: 'done', ...counts, report: join(cwd, 'failed.txt'), reason: null });
 });
 
-test('SC4 - reads stdin', async (t) => {
+test('SY4 - reads stdin', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   const io = fakeIo({ cwd, env, stdin: Readable.from([Buffer.from(ndjson(2)), Buffer.from('x\n')]) });
@@ -79,7 +79,7 @@ test('SC4 - reads stdin', async (t) => {
   assert.ok(existsSync(join(cwd, 'rosterd-sync.report.ndjson')));
 });
 
-test('SC5 what cannot work ends with 2 before anything is sent', async (t) => {
+test('SY5 what cannot work ends with 2 before anything is sent', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   writeFileSync(join(cwd, 'users.ndjson'), ndjson(1));
@@ -104,7 +104,7 @@ test('SC5 what cannot work ends with 2 before anything is sent', async (t) => {
   assert.equal(server.requests.length, 0);
 });
 
-test('SC6 Ctrl-C: exit code 130, the counts, and how to go on', async (t) => {
+test('SY6 Ctrl-C: exit code 130, the counts, and how to go on', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   writeFileSync(join(cwd, 'users.ndjson'), ndjson(20_000));
@@ -118,7 +118,7 @@ test('SC6 Ctrl-C: exit code 130, the counts, and how to go on', async (t) => {
   assert.match(io.stdout.text, new RegExp(`^created +${server.directory.size.toLocaleString('en-US')}$`, 'm'));
 });
 
-test('SC7 the second Ctrl-C does not wait for the answer', async (t) => {
+test('SY7 the second Ctrl-C does not wait for the answer', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
   const io = fakeIo({ cwd, env, stdin: Readable.from([Buffer.from(ndjson(1))]) });
@@ -130,7 +130,7 @@ test('SC7 the second Ctrl-C does not wait for the answer', async (t) => {
   assert.equal(await sync(io, '-', '--url', server.url), 130);
 });
 
-test('SC8 a run that gives up says why and ends with 1', async (t) => {
+test('SY8 a run that gives up says why and ends with 1', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'status', status: 401, body: { code: 43, message: 'the token signature is invalid' } });
   const io = fakeIo({ cwd: folder(t), env, stdin: Readable.from([Buffer.from(ndjson(1))]) });
@@ -138,7 +138,7 @@ test('SC8 a run that gives up says why and ends with 1', async (t) => {
   assert.match(io.stderr.text, /gave up: the daemon answers 401: the token signature is invalid/);
 });
 
-test('SC9 the address of the daemon follows from its settings', () => {
+test('SY9 the address of the daemon follows from its settings', () => {
   const url = (flags: Record<string, string>) => daemonUrl(loadConfig({ flags, env: {}, cwd: '/' }).config);
   assert.equal(url({}), 'http://127.0.0.1:8800');
   assert.equal(url({ listen: '0.0.0.0:80' }), 'http://127.0.0.1:80');
@@ -147,7 +147,7 @@ test('SC9 the address of the daemon follows from its settings', () => {
   assert.throws(() => url({ listen: '127.0.0.1:0' }), ConfigError);
 });
 
-test('SC10 without a terminal, progress is a line every few seconds', () => {
+test('SY10 without a terminal, progress is a line every few seconds', () => {
   let nowMs = 0;
   const io = fakeIo({ cwd: '/' });
   const view = createProgressView({ stderr: io.stderr, totalBytes: 1_000, quiet: false, now: () => nowMs });
@@ -168,7 +168,7 @@ test('SC10 without a terminal, progress is a line every few seconds', () => {
   assert.equal(quiet.stderr.text, '');
 });
 
-test('SC11 durations are read and written', () => {
+test('SY11 durations are read and written', () => {
   assert.deepEqual(['500ms', '90s', '1.5h', '30d', '0s'].map(parseDuration), [500, 90_000, 5_400_000, 2_592_000_000, 0]);
   for (const text of ['', '5', 's', '-1s', '1 h', '1w', '1e3s']) assert.equal(parseDuration(text), undefined, text);
   assert.deepEqual([850, 12_000, 200_000, 300_000, 7_500_000].map(formatDuration), ['850 ms', '12 s', '3 min 20 s', '5 min', '2 h 5 min']);

@@ -83,14 +83,14 @@ describe('CN1 a user is changed only at the revision that was named', () => {
     });
   }
 
-  it('0 creates who does not exist, and is no condition on anything else', () => {
+  it('CN1 0 creates who does not exist, and is no condition on anything else', () => {
     const bench = benchWithAnn(false);
     assert.equal(bench.run(upsert('bob', 'Bob', new Map([['bob', 0]]))).users[0]?.change, 'created');
     assert.equal(refusal(() => bench.run(remove('cem', new Map([['cem', 0]])))).kind, 'not_found');
     assert.equal(refusal(() => bench.run(lifecycle('deactivate', 'cem', new Map([['cem', 0]])))).kind, 'not_found');
   });
 
-  it('a deleted user does not exist for a write, and is still there to be removed for good', () => {
+  it('CN1 a deleted user does not exist for a write, and is still there to be removed for good', () => {
     const bench = benchWithAnn(false);
     bench.delete('ann');
     const wanted = new Map([['ann', 2]]);

@@ -1,4 +1,4 @@
-/** User groups over HTTP: UG20–UG29. */
+/** User groups over HTTP: UG20–UG25. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertRefused, httpWorld, NOW_MS, type Send, userToken } from '../../support/http/fake-backend.ts';

@@ -1,4 +1,4 @@
-/** Roles and permissions over HTTP: RO20–RO29, PM10–PM12. */
+/** Roles and permissions over HTTP: RO20–RO24, PM10, PM11. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BUILT_IN_ROLES } from '../../../protocol/users/user.ts';

@@ -1,4 +1,4 @@
-/** Devices and push preferences over HTTP: DV20–DV29. */
+/** Devices and push preferences over HTTP: DV20–DV26. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertRefused, httpWorld, type Send, userToken } from '../../support/http/fake-backend.ts';

@@ -1,6 +1,7 @@
 /** Requests with an `Idempotency-Key`: IK1–IK10. */
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
+import { Writes } from '../../../daemon/edge/http/idempotency.ts';
 import { ROUTES } from '../../../daemon/edge/routes.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { openDataDirectory } from '../../../store/data-dir.ts';
@@ -54,6 +55,25 @@ describe('the same key', () => {
     assert.equal(backend.position.seq, seq);
     const again = await send('POST', '/users', keyed('k', { body, query: { connection_id: 'other', 'stream-auth-type': 'jwt' } }));
     assert.deepEqual([again.status, isReplayed(again)], [200, true], 'over which connection does not count');
+  });
+
+  it('IK3 makes the same ids, one after the other; another key, caller or body makes others', () => {
+    const idsOf = (key: string | undefined, caller: { kind: 'server' } | { kind: 'user'; id: string }, body: string): string[] => {
+      const endpoint = { method: 'POST', path: '/usergroups', access: 'server' } as const;
+      const writes = new Writes({ endpoint, params: {}, query: {}, caller, key });
+      writes.noteBody(Buffer.from(body));
+      return [writes.newId(), writes.newId()];
+    };
+    const ids = idsOf('one', { kind: 'server' }, '{}');
+    assert.deepEqual(idsOf('one', { kind: 'server' }, '{}'), ids);
+    const others = [
+      idsOf('two', { kind: 'server' }, '{}'),
+      idsOf('one', { kind: 'user', id: 'ann' }, '{}'),
+      idsOf('one', { kind: 'server' }, '{"a":1}'),
+      idsOf(undefined, { kind: 'server' }, '{}'),
+      idsOf(undefined, { kind: 'server' }, '{}'),
+    ];
+    assert.equal(new Set([ids, ...others].flat()).size, 12);
   });
 
   it('IK1 of another caller is another request', async () => {

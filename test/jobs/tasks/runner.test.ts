@@ -120,7 +120,7 @@ test('JB2 what is open at the start is taken up', async () => {
 test('JB3 work that throws is failed, says why, and leaves the others alone', async () => {
   const { runner, steps, failures, settle } = bench(
     async (id) => {
-      if (id === 'x') throw new Error('ENOENT /home/secret/path');
+      if (id === 'x') throw new Error('ENOENT /srv/secret/path');
       if (id === 'y') throw new RosterError('input', 'the reason');
     },
     { open: ['x', 'y', 'z'] },

@@ -1,4 +1,4 @@
-/** BK: what stops a plan that looks like an accident. The messages are what an operator reads at night, so they are compared whole. */
+/** BR: what stops a plan that looks like an accident. The messages are what an operator reads at night, so they are compared whole. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PlanDeps, PlanOptions } from '../../../daemon/sync/plan/plan-types.ts';
