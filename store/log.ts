@@ -2,22 +2,7 @@
  * The `Log` contract: how entries become durable, and in which order they are read.
  * The rules have numbers; the contract suite (test/contract/) proves each against every adapter.
  *
- * - LG1  An entry is stored whole or not at all.
- * - LG2  `append` resolves only when the entry is durable.
- * - LG3  Sequence numbers count facts: an entry of n facts takes the n numbers after the head, without holes, within an epoch.
- * - LG4  `append` names the head it decided on; if the head moved, the answer is `conflict` and nothing is written.
- * - LG5  If the outcome is unknown, `append` rejects with `LogUnavailable` whose `outcome` is `unknown`; the caller reads
- *        on to the head and looks for the entry's id. `outcome: 'not-written'` promises that nothing was and will be stored.
- * - LG6  `read(after, signal)` yields every later entry once, in order, first stored, then live. An entry that
- *        reaches beyond `after` is yielded whole, also when `after` lies inside it.
- * - LG7  Reading from before the first kept entry fails with `LogTrimmed`; the reader starts from a snapshot.
- * - LG8  The epoch changes exactly when history was lost or recreated.
- * - LG9  After a crash, reopening yields every entry whose `append` resolved. A torn last record is dropped; damage
- *        before it refuses to open, naming file and offset.
- * - LG10 `close` finishes what is in flight, then rejects.
- * - LG11 A snapshot is saved whole or not at all; loading returns the newest whole one (store/snapshot.ts).
- * - LG12 Entries later than the smallest position that `keepAfter` was given are not trimmed, up to a bound; beyond the bound
- *        they are, and that is told.
+ * It keeps LG1–LG12 (store/README.md).
  */
 
 import type { Position } from '../protocol/base/position.ts';

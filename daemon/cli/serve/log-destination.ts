@@ -1,9 +1,7 @@
 /**
  * Where the daemon's log lines go. They are gathered for a moment and written beside the event loop.
  *
- * - LO1 A disk that is slow, or a reader that does not read, holds nobody up; a log that cannot be written ends nothing but itself.
- * - LO2 What waits is bounded. Lines beyond it are lost, and their number is written when the log takes lines again.
- * - LO3 A process that ends, also of an error, writes what waits first. One that is killed loses the last moment of its log.
+ * It keeps LO1–LO3 (daemon/RULES.md).
  *
  * pino's own destination does not do for this: when the file cannot be written, its last flush waits for ever, and the process never ends.
  */

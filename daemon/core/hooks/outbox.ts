@@ -2,8 +2,7 @@
  * Where each webhook begins, and that no late word about where one is undoes that. The outbox of a hook is the log: its
  * document says up to where the hook has everything. It comes and goes in the very entry that changes the settings. Pure.
  *
- * - WH1 A hook that is new, or enabled again, has every event after the entry that made it so, and none from before.
- * - WH2 A hook that is removed or disabled has no outbox, and holds nothing in the log.
+ * It keeps WH1 and WH2 (daemon/RULES.md).
  */
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import type { Micros } from '../../../protocol/base/time.ts';

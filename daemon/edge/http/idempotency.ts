@@ -2,9 +2,7 @@
  * Requests with an `Idempotency-Key`: the same key with the same request is carried out once, however often it is sent, and
  * answered the same way.
  *
- * - IK1 Key and request are those of one caller: what another caller sends under the same key is another request.
- * - IK2 A request is its method, its path, its query without what tells who asks, and the bytes of its body, unpacked.
- * - IK3 Ids that a request makes are made of its key, so that a repeated one names the same ones.
+ * It keeps IK1–IK3 (daemon/RULES.md).
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { fieldErrors } from '../../../protocol/base/errors.ts';

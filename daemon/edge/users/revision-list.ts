@@ -2,8 +2,7 @@
  * The users as they are at one position, as a file that is made while it is read: whoever reads slowly has it made slowly, and
  * everybody else gets their turn in between.
  *
- * - UL1 Every line is of the same position. A file without its last line broke off.
- * - UL2 The view that holds the position is given back when the file ends, when the reader goes away, and when it stops reading.
+ * It keeps UL1 and UL2 (daemon/RULES.md).
  */
 import { Readable } from 'node:stream';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';

@@ -1,11 +1,7 @@
 /**
  * The history of all users on the disk: a row of segments (segment.ts), of which the last one is written.
  *
- * - HY1 A change that was taken is found at once, and after `flush` also by the next process.
- * - HY2 How far the log was read is part of the very write that stores what was read. Whatever a crash leaves, the history
- *       goes on from `position` and has each change once.
- * - HY3 What is missing is told, never passed over: see lookup.ts.
- * - HY4 Beyond the limits of age and bytes, the oldest segments go. Nothing is rewritten.
+ * It keeps HY1–HY4 (daemon/RULES.md).
  *
  * Not synced block by block: what a power failure takes away is in the log, and is read from there again.
  * `append` … `close` are called one after the other; `page` at any time.

@@ -2,11 +2,7 @@
  * Keeps the history of all users: who changed a user, from where, which fields, when. It follows the log on its own, beside
  * the path that requests take, and writes down what it reads (files.ts).
  *
- * - HY5 An acknowledged change is in the history: a lookup waits until what was acknowledged has been read.
- * - HY6 It never holds up anyone. It reads as fast as there is time for, and the log waits for nobody: what the log let go of
- *       before it was read is told as a gap.
- * - HY7 While the disk refuses, it tries again; the daemon goes on. A lookup is refused as `unavailable` rather than told half.
- * - HY8 Kept for no time, nothing is kept: what there was is removed.
+ * It keeps HY5–HY8 (daemon/RULES.md).
  */
 import { rm } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';

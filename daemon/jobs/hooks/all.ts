@@ -1,10 +1,7 @@
 /**
  * All webhooks of the application: follows the settings, gives each hook its line, and writes down how far each is.
  *
- * - WH16 Positions are written at most once a second, all together, only where something was delivered or passed over, and at a
- *        stop. After a crash a hook is sent again what came after the last position written; nothing is left out.
- * - WH17 A hook whose settings change goes on where it is; what was put aside for one that is removed goes with it.
- * - WH18 A history that began anew (another epoch) is told: the hook begins with it.
+ * It keeps WH16–WH18 (daemon/RULES.md).
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';

@@ -1,8 +1,7 @@
 /**
  * Makes the request of an event: its body in the dialect of the hook, signed, and its headers.
  *
- * - WH6 `X-Webhook-Id` is the same in every attempt, `X-Webhook-Attempt` counts from 1, `X-Api-Key` names the application, and
- *       `X-Signature` is made from the body as it is before compression.
+ * It keeps WH6 (daemon/RULES.md).
  */
 import { gzipSync } from 'node:zlib';
 import { type HookLookups, renderHookBody } from '../../../protocol/hooks/payload.ts';

@@ -1,13 +1,7 @@
 /**
  * One webhook: brings every event it wants to its receiver.
  *
- * - WH8  Events of one user go one after the other, those of different users at the same time, up to `webhooks.concurrency`.
- * - WH9  At most 1,000 events and 8 MiB of a hook are in memory; while it is full the log is not read on. No hook waits for another.
- * - WH12 What fails all quick attempts while others get through is parked, with everything later of the same user, and tried again
- *        after 30 s, doubling up to 1 h, spread at random, until it is `webhooks.retry_h` old. Then it is a dead letter.
- * - WH13 When nothing gets through any more (5 failures in a row) the hook is down: nothing is parked, its position stays, and one
- *        request after the other probes, at most 5 min apart. Events that become too old meanwhile are dead letters.
- * - WH14 A dead letter that is replayed is tried once, before everything later of its user; what succeeds leaves the list.
+ * It keeps WH8, WH9 and WH12–WH14 (daemon/RULES.md).
  */
 import { setMaxListeners } from 'node:events';
 import { type Hook, wantsEvent } from '../../../protocol/hooks/hooks.ts';

@@ -2,8 +2,7 @@
  * The letters of one hook, in one file beside the journal: `<data>/webhooks/<hash of the id>/letters.ndjson`. What a promise
  * here resolves for is on the disk. A line that a crash cut short was never promised to anybody and is cut off.
  *
- * - WH10 Parked letters are bounded: 10,000 and 64 MiB per hook. One more is not taken, and its hook stops advancing.
- * - WH11 Dead letters are kept `webhooks.dead_keep_h`, at most 100,000 and 512 MiB per hook. The oldest goes first, counted as lost.
+ * It keeps WH10 and WH11 (daemon/RULES.md).
  */
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,8 +1,7 @@
 /**
  * The first few attempts at a delivery, which follow each other at once. What comes after them is the business of the line.
  *
- * - WH7 408, 429 and 5xx are tried up to 3 times, a timeout too, a network error twice; any other answer, a redirect too, once.
- *       All of it takes at most 15 s after the first attempt; `Retry-After` is heeded within them.
+ * It keeps WH7 (daemon/RULES.md).
  */
 import { backoffMs } from '../../../protocol/base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';

@@ -1,7 +1,7 @@
 /**
  * Reads the log for one webhook and hands on the events that it wants, as fast as they are taken.
  *
- * - WH15 Events that the log no longer has are counted as lost and told, never skipped in silence.
+ * It keeps WH15 (daemon/RULES.md).
  */
 
 import { type HookEvent, hookEventOf } from '../../../protocol/hooks/payload.ts';

@@ -1,9 +1,7 @@
 /**
  * Sends one request to a webhook. Connections are kept open and belong to one hook.
  *
- * - WH4 Nothing but the public internet is reached, unless `webhooks.allow_private` says so. Judged is the very address that is
- *       connected to, so a name that changes its mind, or a redirect, does not help.
- * - WH5 Redirects are not followed. Of an answer at most 64 KiB are read, and dropped.
+ * It keeps WH4 and WH5 (daemon/RULES.md).
  */
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';

@@ -1,11 +1,7 @@
 /**
  * What time alone brings about: bans and mutes that end, tasks and imports that were kept long enough, and old files.
  *
- * - JB6 A ban or mute ends within a second of its time, by an entry in the log. The daemon sleeps until the first one is
- *       due; it does not look again and again.
- * - JB7 Once an hour, and at the start, what was kept long enough is removed: finished tasks and imports, exports, uploads
- *       that no unfinished import needs.
- * - JB8 While nothing can be stored, it is tried again later.
+ * It keeps JB6–JB8 (daemon/RULES.md).
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';

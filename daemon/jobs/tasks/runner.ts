@@ -2,11 +2,7 @@
  * Runs the work that outlives its request. What is to be done are documents that are not finished; the runner finds them
  * at the start, and later among the applied entries, whoever wrote them.
  *
- * - JB1 Work begins by itself once its document is applied, at most so much of a kind at the same time as the kind says.
- * - JB2 What was not finished when the daemon ended goes on after the next start.
- * - JB3 Work that throws is marked as failed and harms nothing else.
- * - JB4 While nothing can be stored, work waits and is tried again; it is neither failed nor forgotten.
- * - JB5 `stop` resolves when nothing runs any more; what was under way stays unfinished.
+ * It keeps JB1–JB5 (daemon/RULES.md).
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import { backoffMs } from '../../../protocol/base/backoff.ts';

@@ -2,8 +2,7 @@
  * Exports of users: each task becomes one file of JSON lines, `{"user": {…}, "messages": [], "reactions": []}`, with users
  * as chat v1 shows them. rosterd holds no messages and no reactions; the empty lists keep the form that importers know.
  *
- * - EX1 The file is complete before the task is; it shows the users as they were while the task ran.
- * - EX2 A user that was deleted after the request is not in the file, and the task names it in `missing`.
+ * It keeps EX1 and EX2 (daemon/RULES.md).
  */
 import type { Task } from '../../../protocol/log/documents.ts';
 import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';

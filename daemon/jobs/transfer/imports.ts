@@ -2,13 +2,7 @@
  * Imports of users from an uploaded file: `uploaded → analyzing → analyzed → importing → completed`, with `analyze_failed`
  * and `import_failed` as the other ends. Each step is in the history of the import, with its time.
  *
- * - IM1 The whole file is analysed first; one bad item fails the import and nothing of it is written.
- * - IM2 Users are brought in by the reconciliation of `rosterd sync`: batches of 100, in the order of the file, and each
- *       user in exactly one count. A user that the directory refuses does not keep the others out.
- * - IM3 `insert` leaves users that exist as they are; `upsert` replaces them, or adds to their custom data (`merge_custom`).
- * - IM4 An import that was interrupted goes on where it was; what was brought meanwhile is brought again, which changes nothing.
- * - IM5 Errors are all counted, and the first 100 listed in `result.errors` with their place in the file.
- * - IM12 Live connects do not wait for an import: after every batch it leaves the directory to others for as long as that took.
+ * It keeps IM1–IM5 and IM12 (daemon/RULES.md).
  */
 
 import type { JsonObject } from '../../../protocol/base/json.ts';

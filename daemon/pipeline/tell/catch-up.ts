@@ -7,8 +7,7 @@
  * those who start at different ones soon read the same. A subscriber that asked for it gets of each chunk only the newest
  * state of each user.
  *
- * - HB9 However fast events come, and however many read the past: whoever has read all there is goes live in the same turn. By the
- *       time of its next one there would be more, and so each time.
+ * It keeps HB9 (daemon/RULES.md).
  */
 import pLimit from 'p-limit';
 import type { DocLookups } from '../../../protocol/live/document-events.ts';

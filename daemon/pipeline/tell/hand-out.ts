@@ -2,8 +2,7 @@
  * Hands what was routed to its receivers, in slices: writing to five thousand sockets takes longer than anyone else on the
  * event loop may wait. Everyone gets its own bytes in the order in which they were routed.
  *
- * - HB8 Handing out gives way to everything else every few milliseconds. Who must not be overtaken by something that is written
- *       to it directly is settled first: it gets what is on its way to it at once, ahead of its turn.
+ * It keeps HB8 (daemon/RULES.md).
  */
 import type { Subscriber } from './subscriber.ts';
 

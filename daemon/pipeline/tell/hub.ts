@@ -2,15 +2,7 @@
  * The hub: who receives what. It is told each entry after it is durable and
  * applied, and hands every subscriber its events in order, once.
  *
- * - HB1 A receiver gets every event that concerns it, in order of seq, each once.
- * - HB2 An event is encoded once; receivers that are told the same share the same bytes.
- * - HB3 What one flush has for a socket goes out in one write.
- * - HB4 The first event of a quiet moment leaves at once; while events follow one another they are gathered for `gatherMs`. When
- *       several came while others were handed out, they are gathered for twice as long as that took: then no more than a third
- *       of the time goes into writing. What is long by itself is not held up for that.
- * - HB5 A receiver whose queue would go over its bound gets nothing more from memory: it is switched to reading the past
- *       (catch-up.ts) and never holds the others up.
- * - HB8 Handing out gives way to everything else every few milliseconds (hand-out.ts).
+ * It keeps HB1–HB5 and HB8 (daemon/RULES.md).
  */
 
 import type { EventForm } from './event-form.ts';

@@ -3,9 +3,7 @@
  * one ended a moment ago. Kept in memory only: after a crash everyone is away
  * until they come back.
  *
- * - PR1 A user is online with its first connection, and offline `graceMs` after its last one ended: a reconnect in between is nothing.
- * - PR2 Changes are gathered for `gatherMs`; who ends up as told before is not told.
- * - PR3 Who is invisible is offline to everyone else; becoming visible or invisible is a change like coming and going.
+ * It keeps PR1–PR3 (daemon/RULES.md).
  */
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 

@@ -2,14 +2,7 @@
  * The only writer. Commands queue up; one batch at a time is decided against
  * the directory, appended, applied, and only then answered.
  *
- * - SQ1 One append is in flight; whatever arrived meanwhile forms the next batch.
- * - SQ2 Live commands go before bulk ones. A batch also takes at least one waiting bulk command, so bulk work never starves,
- *       and at most `bulkPerBatch`, so a connect waits for one short batch at the most.
- * - SQ3 A command is answered after its batch is durable and applied. So is a refusal: it may rest on an effect of the same batch.
- * - SQ4 When another writer was first (LG4), the batch is decided again on the new head.
- * - SQ5 When the outcome of an append is unknown (LG5), the log is read on to its head and the entry looked for.
- * - SQ6 The queue is bounded; over the bound a command is refused as `unavailable`, never parked.
- * - SQ7 A batch whose entry would be longer than an entry may be is taken apart; a single command that is too long is refused.
+ * It keeps SQ1–SQ7 (daemon/RULES.md).
  */
 
 import { RosterError } from '../../../protocol/base/errors.ts';
