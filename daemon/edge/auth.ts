@@ -18,7 +18,7 @@ import {
   parseToken,
   type TokenClaims,
 } from '../../protocol/base/tokens.ts';
-import { isTombstone } from '../core/directory/directory.ts';
+import { isTombstone } from '../core/directory/record.ts';
 import type { DirectoryReader } from './http/backend.ts';
 
 export type { Caller };

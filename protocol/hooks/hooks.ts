@@ -1,17 +1,5 @@
 /** The hooks of the application, as whoever delivers to them reads the settings. Pure. */
-import Type, { type Static } from 'typebox';
 import type { AppSettings } from '../app/settings.ts';
-import { MicrosField } from '../base/schemas.ts';
-
-/** Where a webhook is: every event up to here was delivered, or put aside where it is not forgotten. Its id is that of the hook. */
-export const Outbox = Type.Object({
-  id: Type.String(),
-  epoch: Type.String(),
-  seq: Type.Integer({ minimum: 0 }),
-  updated_at: MicrosField,
-});
-
-export type Outbox = Static<typeof Outbox>;
 
 /** Id of the hook that the setting `webhook_url` is. No other hook may have it. */
 export const WEBHOOK_URL_ID = 'webhook_url';

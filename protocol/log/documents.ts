@@ -11,7 +11,6 @@ import { AnyObject, MicrosField } from '../base/schemas.ts';
 import type { Micros as Time } from '../base/time.ts';
 import { Activity } from '../feeds/activities.ts';
 import { Follow } from '../feeds/follows.ts';
-import { Outbox } from '../hooks/hooks.ts';
 import { ImportTask } from '../transfer/imports.ts';
 import { StoredUser } from '../users/user.ts';
 
@@ -49,6 +48,16 @@ export const Consumer = Type.Object({
   updated_at: MicrosField,
 });
 export type Consumer = Static<typeof Consumer>;
+
+/** Where a webhook is: every event up to here was delivered, or put aside where it is not forgotten. Its id is that of the hook. */
+export const Outbox = Type.Object({
+  id: Type.String(),
+  epoch: Type.String(),
+  seq: Type.Integer({ minimum: 0 }),
+  updated_at: MicrosField,
+});
+
+export type Outbox = Static<typeof Outbox>;
 
 /**
  * What a request with an `Idempotency-Key` did, so that repeating it does nothing and gives the same answer. Its id is the

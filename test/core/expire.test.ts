@@ -1,9 +1,10 @@
 /** The end of bans, mutes and tasks: MD9 on the core, MD10 for the index behind it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Directory, type DirectoryLine } from '../../daemon/core/directory/directory.ts';
+import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Expiry } from '../../daemon/core/directory/expiry.ts';
 import { Heap } from '../../daemon/core/directory/heap.ts';
+import type { DirectoryLine } from '../../daemon/core/directory/record.ts';
 import type { Actor } from '../../protocol/base/actor.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Micros } from '../../protocol/base/time.ts';

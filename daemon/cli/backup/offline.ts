@@ -11,7 +11,8 @@ import { hasCode } from '../../../store/file-system.ts';
 import { segmentFirst } from '../../../store/journal/segment.ts';
 import { acquireLock } from '../../../store/lock.ts';
 import { isSnapshotName } from '../../../store/snapshot/file.ts';
-import { Directory, type DirectoryLine } from '../../core/directory/directory.ts';
+import { Directory } from '../../core/directory/directory.ts';
+import type { DirectoryLine } from '../../core/directory/record.ts';
 import { ConfigError } from '../config/config.ts';
 
 export interface Replayed {

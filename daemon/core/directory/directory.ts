@@ -4,58 +4,23 @@
  * which is fed from the log and holds no rules: the same entries give the same
  * directory everywhere. Deterministic: no clock, no randomness, no I/O.
  */
+
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
-import { type CustomFact, type DeletedFact, type Entry, type Fact, lastSeq, type UserFact } from '../../../protocol/log/entry.ts';
+import { type Entry, type Fact, lastSeq } from '../../../protocol/log/entry.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { BanIndex } from './ban-index.ts';
 import { DeviceIndex } from './device-index.ts';
 import { type DocLibrary, Docs } from './documents.ts';
 import { Expiry } from './expiry.ts';
+import { FrozenView, type RecordsView } from './frozen-view.ts';
 import { IdIndex } from './id-index.ts';
+import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { RoleCounts } from './role-counts.ts';
-import { Usage, type UsagePeriod } from './usage.ts';
-
-/** What a hard delete leaves: the id stays burned. */
-export interface Tombstone {
-  readonly id: string;
-  /** Time of the delete, microseconds. */
-  readonly gone_at: number;
-}
-
-export function isTombstone(record: StoredUser | Tombstone): record is Tombstone {
-  return 'gone_at' in record;
-}
-
-/** The record, when it is that of a user that is not deleted. */
-export function living(record: StoredUser | Tombstone | undefined): StoredUser | undefined {
-  return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
-}
-
-export function tombstoneOf(user: StoredUser): Tombstone {
-  return { id: user.id, gone_at: user.deleted_at ?? user.updated_at };
-}
-
-/** What one fact did to one user: the raw material of an event. */
-export interface UserChange {
-  readonly seq: number;
-  readonly fact: UserFact | DeletedFact | CustomFact;
-  /** The living user before, if there was one. */
-  readonly before: StoredUser | undefined;
-  /** The user after. After a delete it is the marked record; it is no longer alive. */
-  readonly after: StoredUser;
-}
-
-/** One line of a snapshot. Users and tombstones are most of it; the other kinds come first. */
-export type DirectoryLine =
-  | { readonly state: { readonly time: number; readonly app: AppSettings; readonly app_seq?: number; readonly entries: readonly string[] } }
-  | { readonly doc: DocChange }
-  | { readonly usage: UsagePeriod }
-  | { readonly user: StoredUser }
-  | { readonly gone: Tombstone };
+import { Usage } from './usage.ts';
 
 /** Users indexed between two looks at the clock. */
 const INDEXED_PER_STEP = 256;
@@ -324,93 +289,5 @@ export class Directory {
       this.#time = line.state.time;
       for (const id of line.state.entries) this.#entryIds.add(id);
     }
-  }
-}
-
-/** A view for reading records; it has no lines to save. */
-export type RecordsView = Pick<FrozenView, 'position' | 'size' | 'record' | 'user' | 'records' | 'users' | 'release'>;
-
-/** The directory at one position, while the directory itself moves on. */
-export class FrozenView {
-  readonly position: Position;
-  /** Living users at that position. */
-  readonly size: number;
-  readonly #head: readonly DirectoryLine[];
-  readonly #records: ReadonlyMap<string, StoredUser | Tombstone>;
-  /** Old forms of what changed since; undefined for an id that did not exist yet. */
-  readonly #preserved = new Map<string, StoredUser | Tombstone | undefined>();
-  readonly #docs: Docs;
-  /** Old forms of documents that changed since, by kind and id. */
-  readonly #oldDocs = new Map<string, DocChange>();
-  readonly #onRelease: () => void;
-
-  constructor(
-    position: Position,
-    size: number,
-    head: readonly DirectoryLine[],
-    records: ReadonlyMap<string, StoredUser | Tombstone>,
-    docs: Docs,
-    onRelease: () => void,
-  ) {
-    this.position = position;
-    this.size = size;
-    this.#head = head;
-    this.#records = records;
-    this.#docs = docs;
-    this.#onRelease = onRelease;
-  }
-
-  /** Called by the directory before a record changes. The first old form is the one that counts. */
-  preserve(id: string, old: StoredUser | Tombstone | undefined): void {
-    if (!this.#preserved.has(id)) this.#preserved.set(id, old);
-  }
-
-  /** The same for a document. */
-  preserveDoc(old: DocChange): void {
-    const key = `${old.kind} ${old.id}`;
-    if (!this.#oldDocs.has(key)) this.#oldDocs.set(key, old);
-  }
-
-  record(id: string): StoredUser | Tombstone | undefined {
-    return this.#preserved.has(id) ? this.#preserved.get(id) : this.#records.get(id);
-  }
-
-  user(id: string): StoredUser | undefined {
-    return living(this.record(id));
-  }
-
-  *records(): Iterable<StoredUser | Tombstone> {
-    for (const [id, current] of this.#records) {
-      const record = this.#preserved.size > 0 && this.#preserved.has(id) ? this.#preserved.get(id) : current;
-      if (record !== undefined) yield record;
-    }
-  }
-
-  *users(): Iterable<StoredUser> {
-    for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
-  }
-
-  /** Each document once, also when it changes while this runs. */
-  *#docLines(): Iterable<DirectoryLine> {
-    const told = new Set<string>();
-    for (const doc of this.#docs.changes()) {
-      const key = `${doc.kind} ${doc.id}`;
-      if (this.#oldDocs.has(key)) continue;
-      told.add(key);
-      yield { doc };
-    }
-    for (const [key, doc] of this.#oldDocs) if (doc.doc !== null && !told.has(key)) yield { doc };
-  }
-
-  *lines(): Iterable<DirectoryLine> {
-    yield* this.#head;
-    yield* this.#docLines();
-    for (const record of this.records()) yield isTombstone(record) ? { gone: record } : { user: record };
-  }
-
-  release(): void {
-    this.#preserved.clear();
-    this.#oldDocs.clear();
-    this.#onRelease();
   }
 }

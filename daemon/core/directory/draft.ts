@@ -9,8 +9,9 @@ import type { DeletedFact, Fact, Origin, UserFact } from '../../../protocol/log/
 import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from './changed-fields.ts';
-import { type Directory, living, type Tombstone, tombstoneOf } from './directory.ts';
+import type { Directory } from './directory.ts';
 import { type DocReader, DraftDocs } from './documents.ts';
+import { living, type Tombstone, tombstoneOf } from './record.ts';
 import { RoleCounts } from './role-counts.ts';
 
 type Records = Map<string, StoredUser | Tombstone>;

@@ -1,8 +1,8 @@
 /** What an id stands for at this moment of a batch. Pure. */
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Policy } from '../policy.ts';
-import { isTombstone } from './directory.ts';
 import type { Draft } from './draft.ts';
+import { isTombstone } from './record.ts';
 
 export type Found = { readonly kind: 'alive'; readonly user: StoredUser } | { readonly kind: 'deleted' } | { readonly kind: 'absent' };
 

@@ -13,7 +13,8 @@ import { compileFilter } from '../../../protocol/users/filter-match.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
 import { compareUsers, type QuerySpec } from '../../../protocol/users/query.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
-import { type Directory, isTombstone, type Tombstone } from '../directory/directory.ts';
+import type { Directory } from '../directory/directory.ts';
+import { isTombstone, type Tombstone } from '../directory/record.ts';
 
 /** Users looked at between two looks at the clock: about a tenth of a millisecond. */
 const STEP_USERS = 256;

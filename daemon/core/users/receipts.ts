@@ -6,8 +6,8 @@ import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import { DOC_KINDS, type DocChange, type Receipt } from '../../../protocol/log/documents.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { isTombstone } from '../directory/directory.ts';
 import type { Draft } from '../directory/draft.ts';
+import { isTombstone } from '../directory/record.ts';
 
 /** The receipt to keep. `draft`: with the effects of the command. */
 export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerprint: string, now: Micros): Receipt {

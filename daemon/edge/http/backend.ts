@@ -10,7 +10,8 @@ import type { Origin } from '../../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../../protocol/users/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { TeamUsagePage } from '../../core/app/usage.ts';
-import type { Directory, RecordsView } from '../../core/directory/directory.ts';
+import type { Directory } from '../../core/directory/directory.ts';
+import type { RecordsView } from '../../core/directory/frozen-view.ts';
 import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Visibility } from '../../core/users/query.ts';
 

@@ -9,7 +9,7 @@ import type { Origin } from '../../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../../protocol/users/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { TeamUsagePage } from '../../core/app/usage.ts';
-import type { RecordsView } from '../../core/directory/directory.ts';
+import type { RecordsView } from '../../core/directory/frozen-view.ts';
 import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Caller } from '../auth.ts';
 import type { Backend, DirectoryReader, Lane, Visibility } from './backend.ts';

@@ -7,7 +7,8 @@
 import { Readable } from 'node:stream';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { inSlices } from '../../base/slices.ts';
-import { isTombstone, type RecordsView } from '../../core/directory/directory.ts';
+import type { RecordsView } from '../../core/directory/frozen-view.ts';
+import { isTombstone } from '../../core/directory/record.ts';
 
 /** Characters of one piece. */
 const PIECE_CHARS = 64 * 1024;

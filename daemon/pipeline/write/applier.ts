@@ -6,7 +6,8 @@
 
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import type { Log } from '../../../store/log.ts';
-import type { Directory, UserChange } from '../../core/directory/directory.ts';
+import type { Directory } from '../../core/directory/directory.ts';
+import type { UserChange } from '../../core/directory/record.ts';
 
 type Waiter = { readonly seq: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
 

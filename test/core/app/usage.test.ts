@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type TeamUsage, teamUsage } from '../../../daemon/core/app/usage.ts';
-import { Directory, type DirectoryLine } from '../../../daemon/core/directory/directory.ts';
+import { Directory } from '../../../daemon/core/directory/directory.ts';
+import type { DirectoryLine } from '../../../daemon/core/directory/record.ts';
 import { Usage } from '../../../daemon/core/directory/usage.ts';
 import { decodeTeamUsage, decodeUsage, nextOf } from '../../../protocol/app/usage.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';

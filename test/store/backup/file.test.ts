@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32, gzipSync } from 'node:zlib';
 
-import { Directory, type FrozenView } from '../../../daemon/core/directory/directory.ts';
+import { Directory } from '../../../daemon/core/directory/directory.ts';
+import type { FrozenView } from '../../../daemon/core/directory/frozen-view.ts';
 import { digest } from '../../../protocol/client/copy/digest.ts';
 import { canonicalJson, userContent } from '../../../protocol/users/content.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';

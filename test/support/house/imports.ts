@@ -126,6 +126,7 @@ export const ROOMS: Order = {
   ],
   store: [['.'], ['journal'], ['snapshot'], ['backup'], [['memory-log.ts', 'data-dir.ts']]],
   'daemon/core': [
+    ['policy.ts'],
     ['directory'],
     ['.'],
     ['access', 'hooks'],

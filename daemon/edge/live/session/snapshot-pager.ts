@@ -7,7 +7,8 @@ import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { compileFilter } from '../../../../protocol/users/filter-match.ts';
 import { isAlive, type StoredUser } from '../../../../protocol/users/user.ts';
 import { inSlices } from '../../../base/slices.ts';
-import { isTombstone, type RecordsView, type Tombstone } from '../../../core/directory/directory.ts';
+import type { RecordsView } from '../../../core/directory/frozen-view.ts';
+import { isTombstone, type Tombstone } from '../../../core/directory/record.ts';
 import type { Sight, Want } from '../../../pipeline/tell/interest.ts';
 
 /** A client that does not ask for the next page for so long has lost its snapshot. */
