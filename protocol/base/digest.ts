@@ -30,3 +30,10 @@ export class RevisionDigest {
     return `${this.#count}-${[this.#first, this.#second].map((sum) => sum.toString(16).padStart(8, '0')).join('')}`;
   }
 }
+
+/** The digest of these users: see `RevisionDigest`. */
+export function digest(users: Iterable<{ readonly id: string; readonly rev: number }>): string {
+  const sum = new RevisionDigest();
+  for (const { id, rev } of users) sum.add(id, rev);
+  return sum.toString();
+}

@@ -1,10 +1,10 @@
 /** `rosterd/client`: users over HTTP, and a live connection that comes back by itself and misses nothing. Runs in a browser and in Node. */
 
+export { digest } from '../base/digest.ts';
 export type { BanOptions } from './api/admin-api.ts';
 export { connect, FeedsClient, type FeedsUser, type FeedsUserData } from './api/feeds.ts';
 export type { TaskAnswer, TaskStarted, UserAnswer, UsersAnswer, WriteOptions } from './api/users-api.ts';
 export { RosterClientError } from './client-error.ts';
-export { digest } from './copy/digest.ts';
 export { type ApiSecret, apiSecret } from './link/secret.ts';
 export type { TokenSource } from './link/token-keeper.ts';
 export type { RosterClientOptions } from './options.ts';

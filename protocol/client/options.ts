@@ -1,9 +1,9 @@
 /** How a client is made. */
-import type { HttpOptions } from './api/http-caller.ts';
+import type { HttpCallerOptions } from './api/http-caller.ts';
 import type { ApiSecret } from './link/secret.ts';
 import type { SocketClass } from './link/socket.ts';
 
-export interface RosterClientOptions extends HttpOptions {
+export interface RosterClientOptions extends HttpCallerOptions {
   /** Needed where there is no global WebSocket, such as Node 20: the class of the `ws` package. */
   readonly webSocket?: SocketClass;
   /** On a server, and never in a web page: `apiSecret('…')`. All calls over HTTP are then made with a server token. */

@@ -4,16 +4,16 @@
  * local copy is that of a fresh snapshot. Beside it, the calls of the HTTP API (users-api.ts, admin-api.ts).
  */
 import type { EventEmitter } from 'eventemitter3';
+import { digest } from '../base/digest.ts';
 import type { Position } from '../base/position.ts';
 import { AdminApi } from './api/admin-api.ts';
 import { HttpCaller } from './api/http-caller.ts';
 import type { Answered } from './api/users-api.ts';
 import { RosterClientError, unanswered } from './client-error.ts';
-import { digest } from './copy/digest.ts';
+import { Intake } from './copy/intake.ts';
 import { Progress } from './copy/progress.ts';
 import { Subscriptions } from './copy/subscriptions.ts';
 import { outside } from './link/emit.ts';
-import { Intake } from './link/intake.ts';
 import { Link, type LinkOwner } from './link/link.ts';
 import { FRAME_BYTES } from './link/socket.ts';
 import { TokenKeeper, type TokenSource } from './link/token-keeper.ts';
@@ -91,7 +91,7 @@ export class RosterClient extends AdminApi {
     return this.#subs.copy.users;
   }
 
-  /** Digest of the local copy: two copies of the same users in the same revisions have the same (digest.ts). */
+  /** Digest of the local copy: two copies of the same users in the same revisions have the same (`digest`). */
   digest(): string {
     return digest(this.users.values());
   }

@@ -1,7 +1,7 @@
 /** The feeds dialect: users with their data, and activities that refer to them. */
 import { unanswered } from '../client-error.ts';
 import { TokenKeeper, type TokenSource } from '../link/token-keeper.ts';
-import { HttpCaller, type HttpOptions, part } from './http-caller.ts';
+import { HttpCaller, type HttpCallerOptions, part } from './http-caller.ts';
 import type { Answered } from './users-api.ts';
 
 export type FeedsUserData = Readonly<Record<string, unknown>>;
@@ -24,7 +24,7 @@ const BASE = '/api/v1.0';
  * A client of the feeds dialect. `token`: of a user, or of a server. `appId` is there because the published clients have it: a
  * daemon serves one application. Without `url`, that of the page.
  */
-export function connect(apiKey: string, token: TokenSource, _appId?: string, options: Partial<HttpOptions> = {}): FeedsClient {
+export function connect(apiKey: string, token: TokenSource, _appId?: string, options: Partial<HttpCallerOptions> = {}): FeedsClient {
   const page = (globalThis as { location?: { origin: string } }).location?.origin;
   const url = options.url ?? page;
   if (url === undefined) throw unanswered('connect needs the option url outside of a web page');
@@ -35,7 +35,7 @@ export class FeedsClient {
   readonly #http: HttpCaller;
   readonly #tokens: TokenKeeper;
 
-  constructor(options: HttpOptions, token: TokenSource) {
+  constructor(options: HttpCallerOptions, token: TokenSource) {
     this.#tokens = new TokenKeeper(token);
     this.#http = new HttpCaller(options, () => this.#tokens);
   }

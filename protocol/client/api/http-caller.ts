@@ -12,14 +12,14 @@ export interface RetryOptions {
   readonly maxWaitMs?: number;
 }
 
-export interface HttpOptions {
+export interface HttpCallerOptions {
   /** `http://…`, `https://…`, or the same with `ws`; without a path. */
   readonly url: string;
   readonly apiKey: string;
   readonly retry?: RetryOptions;
 }
 
-export interface Call {
+export interface HttpCall {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
   /** What is sent again under the same key is not carried out again. Visible ASCII, at most 255 characters. */
@@ -34,17 +34,17 @@ const RETRY_WAIT_MS = 10_000;
 const CLIENT_NAME = 'rosterd-javascript';
 
 export class HttpCaller {
-  readonly #options: HttpOptions;
+  readonly #options: HttpCallerOptions;
   readonly #tokens: () => TokenKeeper | undefined;
 
   /** `tokens`: whoever calls at that moment; undefined: nobody, as an anonymous user. */
-  constructor(options: HttpOptions, tokens: () => TokenKeeper | undefined) {
+  constructor(options: HttpCallerOptions, tokens: () => TokenKeeper | undefined) {
     this.#options = options;
     this.#tokens = tokens;
   }
 
   /** The body of the answer, as the API gives it. */
-  async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
+  async call<T>(method: Method, path: string, call: HttpCall = {}): Promise<T> {
     const { attempts = RETRY_ATTEMPTS, maxWaitMs = RETRY_WAIT_MS } = this.#options.retry ?? {};
     let isRenewed = false;
     for (let attempt = 0; ; attempt++) {
@@ -64,7 +64,7 @@ export class HttpCaller {
   }
 
   /** The answer, or the refusal as a value, since it may be tried again. */
-  async #once(method: Method, path: string, { query = {}, body, idempotencyKey }: Call, token: string | undefined): Promise<unknown> {
+  async #once(method: Method, path: string, { query = {}, body, idempotencyKey }: HttpCall, token: string | undefined): Promise<unknown> {
     const { url, apiKey } = this.#options;
     const parameters = new URLSearchParams({ api_key: apiKey });
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
@@ -97,12 +97,8 @@ function retryAfterMs(headers: Headers): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
 }
 
-export function httpUrl(url: string): string {
+function httpUrl(url: string): string {
   return url.replace(/^ws/, 'http').replace(/\/+$/, '');
-}
-
-export function liveUrl(url: string): string {
-  return `${url.replace(/^http/, 'ws').replace(/\/+$/, '')}/live`;
 }
 
 /** An id as a part of a path. */

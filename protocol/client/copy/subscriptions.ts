@@ -1,8 +1,8 @@
 /** The subscriptions of a client over the life of its connections: named again, completed, begun anew, and waited for. */
 
-import { frameText } from '../api/requests.ts';
 import { RosterClientError, unanswered } from '../client-error.ts';
-import type { Frame, Link } from '../link/link.ts';
+import type { Link } from '../link/link.ts';
+import { type Frame, frameText } from '../link/requests.ts';
 import { FRAME_BYTES } from '../link/socket.ts';
 import type { LiveUser, Subscription } from '../types.ts';
 import { UserCopy } from './user-copy.ts';

@@ -6,15 +6,12 @@
 import { backoffMs } from '../../base/backoff.ts';
 import { parseObject } from '../../base/json.ts';
 import { CLOSE } from '../../live/close-codes.ts';
-import { liveUrl } from '../api/http-caller.ts';
-import { type Frame, type Hello, type Request, Requests } from '../api/requests.ts';
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
 import type { ConnectionState } from '../types.ts';
 import { outside } from './emit.ts';
-import { type SocketClass, type SocketLike, SUBPROTOCOL } from './socket.ts';
+import { type Frame, type Hello, type Request, Requests } from './requests.ts';
+import { liveUrl, type SocketClass, type SocketLike, SUBPROTOCOL } from './socket.ts';
 import { Renewal, type TokenKeeper } from './token-keeper.ts';
-
-export type { Frame } from '../api/requests.ts';
 
 export interface LinkOptions {
   readonly url: string;

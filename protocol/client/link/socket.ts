@@ -14,3 +14,8 @@ export interface SocketLike {
 }
 
 export type SocketClass = new (url: string, protocols: string[]) => SocketLike;
+
+/** Where live connections are made; `url` as in the options of the client. */
+export function liveUrl(url: string): string {
+  return `${url.replace(/^http/, 'ws').replace(/\/+$/, '')}/live`;
+}

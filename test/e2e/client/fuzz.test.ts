@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { digest } from '../../../protocol/client/copy/digest.ts';
+import { digest } from '../../../protocol/base/digest.ts';
 import type { RosterClient } from '../../../protocol/client/roster-client.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { type Cuttable, cuttable, eventually, Host, serverClient } from '../../support/live/client-kit.ts';

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { digest } from '../../../protocol/base/digest.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
-import { digest } from '../../../protocol/client/copy/digest.ts';
 import { cuttable, eventually, freePort, Host, serverClient } from '../../support/live/client-kit.ts';
 import { userToken, World } from '../../support/world.ts';
 

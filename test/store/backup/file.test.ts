@@ -6,7 +6,7 @@ import { crc32, gzipSync } from 'node:zlib';
 
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import type { FrozenView } from '../../../daemon/core/directory/frozen-view.ts';
-import { digest } from '../../../protocol/client/copy/digest.ts';
+import { digest } from '../../../protocol/base/digest.ts';
 import { canonicalJson, userContent } from '../../../protocol/users/content.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { BackupDamaged, type BackupSummary } from '../../../store/backup/codec.ts';

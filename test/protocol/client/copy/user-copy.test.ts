@@ -1,11 +1,11 @@
 /** Parts of the client without a daemon: errors (CL31), HTTP (CL32), tokens (CL33), digest (CL34) and the local copy (CL35–CL38). */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { digest } from '../../../../protocol/base/digest.ts';
 import { ERRORS, RosterError, renderChatError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { HttpCaller } from '../../../../protocol/client/api/http-caller.ts';
 import { adviceFor, RosterClientError, refusal } from '../../../../protocol/client/client-error.ts';
-import { digest } from '../../../../protocol/client/copy/digest.ts';
 import { UserCopy } from '../../../../protocol/client/copy/user-copy.ts';
 import { FRAME_BYTES, SUBPROTOCOL } from '../../../../protocol/client/link/socket.ts';
 import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';

@@ -1,9 +1,9 @@
 /** What the daemon tells by itself: every event is handed on once and in order, after the local copy was brought up to it. */
 
-import type { Progress } from '../copy/progress.ts';
-import type { Subscriptions } from '../copy/subscriptions.ts';
+import type { Frame } from '../link/requests.ts';
 import type { ClientEvents, DocumentEvent, LiveUser, UserEvent } from '../types.ts';
-import type { Frame } from './link.ts';
+import type { Progress } from './progress.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 export interface IntakeOwner {
   emit<Name extends keyof ClientEvents>(name: Name, ...args: Parameters<ClientEvents[Name]>): void;

@@ -3,8 +3,8 @@ import type { ChatErrorBody } from '../../base/errors.ts';
 import { utf8Bytes } from '../../base/json.ts';
 import type { ClientFrame, ConnectFrame } from '../../live/client-frames.ts';
 import { RosterClientError, unanswered } from '../client-error.ts';
-import { FRAME_BYTES } from '../link/socket.ts';
 import type { Subscription } from '../types.ts';
+import { FRAME_BYTES } from './socket.ts';
 
 /** Anything the daemon sends. */
 export interface Frame {
