@@ -91,9 +91,18 @@ export type ConnectionState =
   | { readonly kind: 'connecting'; readonly attempt: number }
   | { readonly kind: 'open'; readonly connectionId: string }
   /** Comes back by itself after `delayMs`. */
-  | { readonly kind: 'waiting'; readonly attempt: number; readonly delayMs: number }
-  /** Does not come back. `error`: why the daemon ended it. */
-  | { readonly kind: 'closed'; readonly code: number; readonly reason: string; readonly error?: RosterClientError };
+  | ({ readonly kind: 'waiting'; readonly attempt: number; readonly delayMs: number } & ConnectionEnd)
+  /** Does not come back. */
+  | ({ readonly kind: 'closed' } & ConnectionEnd);
+
+/** Why there is no connection. */
+export interface ConnectionEnd {
+  /** Close code of the connection; 1006 when it broke, or there was none. */
+  readonly code: number;
+  readonly reason: string;
+  /** What the daemon said was wrong. */
+  readonly error?: RosterClientError;
+}
 
 export interface ClientEvents {
   /**

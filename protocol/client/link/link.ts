@@ -3,14 +3,13 @@
  * more. What the frames mean is not its business.
  */
 
-import { backoffMs } from '../../base/backoff.ts';
-import { parseObject } from '../../base/json.ts';
 import { CLOSE } from '../../live/close-codes.ts';
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
-import type { ConnectionState } from '../types.ts';
+import type { ConnectionEnd, ConnectionState } from '../types.ts';
+import { comebackMs, comesBack } from './comeback.ts';
 import { outside } from './emit.ts';
 import { type Frame, type Hello, type Request, Requests } from './requests.ts';
-import { liveUrl, type SocketClass, type SocketLike, SUBPROTOCOL } from './socket.ts';
+import { type After, after, frameOf, type SocketClass, type SocketLike, socketTo } from './socket.ts';
 import { Renewal, type TokenKeeper } from './token-keeper.ts';
 
 export interface LinkOptions {
@@ -19,7 +18,14 @@ export interface LinkOptions {
   readonly webSocket?: SocketClass | undefined;
   /** In [0, 1). */
   readonly random: () => number;
+  /** True: nobody waits for the first connection, so what the network does does not end it either. */
+  readonly isPatient?: boolean;
+  /** Replaced in tests. */
+  readonly after?: After;
 }
+
+/** Whose token it is. */
+export type LinkTokens = Pick<TokenKeeper, 'canRenew' | 'current' | 'renew'>;
 
 export interface LinkOwner {
   hello(): Hello;
@@ -35,42 +41,41 @@ export interface LinkOwner {
 const EXPIRED = 40;
 /** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
 const NO_SIGN_OF_LIFE = 1006;
-const BACKOFF_BASE_MS = 500;
-const BACKOFF_CAP_MS = 30_000;
-/** The limit of a minute is the longest that the daemon has to wait for. */
-const RETRY_CAP_MS = 60_000;
 /** Silence of so many heartbeats means that the connection is dead. */
 const SILENT_HEARTBEATS = 2.5;
 /** How long a socket may take to open and to answer the connect frame. */
 const OPENING_MS = 20_000;
 
-type Timer = ReturnType<typeof setTimeout>;
+const nothing = (): void => {};
 
 export class Link {
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
+  readonly #after: After;
   readonly #requests = new Requests();
   readonly #renewal = new Renewal(() => this.#refresh());
   #state: ConnectionState = { kind: 'idle' };
-  #tokens: TokenKeeper | undefined;
+  #tokens: LinkTokens | undefined;
   #mustRenew = false;
   /** The token that the daemon has of us. */
   #given: string | undefined;
   #socket: SocketLike | undefined;
   /** Counts attempts: one that was overtaken while it waited for a token gives up. */
   #run = 0;
-  #timer: Timer | undefined;
-  #watchdog: Timer | undefined;
+  /** These call off the next attempt, and the end by silence. */
+  #stayAway = nothing;
+  #stopListening = nothing;
   #silenceMs = OPENING_MS;
   /** Set until the first connection is open: a refusal then is the answer to `open`, not a reason to come back. */
   #opening: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   #refusal: RosterClientError | undefined;
   /** What the daemon asked to wait before coming back. */
-  #drainMs = 0;
+  #retryMs: unknown;
 
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.#options = options;
     this.#owner = owner;
+    this.#after = options.after ?? after;
   }
 
   get state(): ConnectionState {
@@ -83,7 +88,7 @@ export class Link {
   }
 
   /** Resolves when the connection is open. Rejects with RosterClientError, or with what the token provider rejects with. */
-  open(tokens: TokenKeeper): Promise<void> {
+  open(tokens: LinkTokens): Promise<void> {
     this.#tokens = tokens;
     this.#mustRenew = false;
     return new Promise((resolve, reject) => {
@@ -145,15 +150,14 @@ export class Link {
       this.#connect(token ?? '', attempt);
     } catch (error) {
       if (run !== this.#run) return;
-      if (this.#opening === undefined) this.#wait(attempt + 1);
-      else this.#fail(error);
+      if (this.#isAwaited) this.#fail(error);
+      else this.#wait(attempt + 1, { code: NO_SIGN_OF_LIFE, reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
   #connect(token: string, attempt: number): void {
-    const WebSocketClass = this.#options.webSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
-    if (WebSocketClass === undefined) throw unanswered('there is no WebSocket here: give the option webSocket');
-    const socket = socketTo(WebSocketClass, liveUrl(this.#options.url));
+    const { url, webSocket } = this.#options;
+    const socket = socketTo(url, webSocket);
     this.#socket = socket;
     this.#given = token;
     this.#silenceMs = OPENING_MS;
@@ -161,7 +165,7 @@ export class Link {
     // Events of a socket that was given up are no longer ours.
     const ours = () => this.#socket === socket;
     socket.addEventListener('open', () => ours() && this.#introduce(socket, token));
-    socket.addEventListener('message', ({ data }) => ours() && this.#take(socket, parseObject(String(data))));
+    socket.addEventListener('message', ({ data }) => ours() && this.#take(socket, frameOf(data)));
     socket.addEventListener('close', ({ code, reason }) => ours() && this.#closed(code, reason, attempt));
     socket.addEventListener('error', () => {});
   }
@@ -190,12 +194,9 @@ export class Link {
     // A listener may have closed the connection as soon as it was open.
     if (this.#socket !== socket) return;
     this.#expectMore();
-    if (typeof frame.re === 'string') {
-      this.#requests.answer(frame.re, frame, frame.error === undefined ? undefined : this.#noted(frame));
-      return;
-    }
-    if (frame.type === 'connection.error') this.#noted(frame);
-    else if (frame.type === 'server.drain') this.#comeBackIn(frame.retry_ms);
+    if (typeof frame.re === 'string') this.#requests.answer(frame.re, frame, frame.error === undefined ? undefined : this.#noted(frame));
+    else if (frame.type === 'connection.error') this.#noted(frame);
+    else if (frame.type === 'server.drain') this.#retryMs = frame.retry_ms;
     else {
       if (frame.type === 'token.expiring' && this.#tokens?.canRenew === true) this.#renewal.warned();
       this.#owner.took(frame);
@@ -206,12 +207,12 @@ export class Link {
   #noted({ type, error, retry_ms: retryMs }: Frame): RosterClientError {
     const refused = refusal(error);
     if (type === 'connection.error' || this.#state.kind === 'connecting') this.#refusal = refused;
-    if (retryMs !== undefined) this.#comeBackIn(retryMs);
+    if (retryMs !== undefined) this.#retryMs = retryMs;
     return refused;
   }
 
-  #comeBackIn(retryMs: unknown): void {
-    this.#drainMs = Math.min(Number(retryMs) || 0, RETRY_CAP_MS);
+  get #isAwaited(): boolean {
+    return this.#opening !== undefined && this.#options.isPatient !== true;
   }
 
   #opened(socket: SocketLike, ok: Frame): void {
@@ -225,10 +226,8 @@ export class Link {
 
   /** Any frame is a sign of life; without one for a while the connection is given up and made anew. */
   #expectMore(): void {
-    clearTimeout(this.#watchdog);
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    this.#watchdog = setTimeout(() => this.#socket === socket && this.#cut('no sign of life'), this.#silenceMs);
+    this.#stopListening();
+    if (this.#socket !== undefined) this.#stopListening = this.#after(this.#silenceMs, () => this.#cut('no sign of life'));
   }
 
   /** The connection is no good: it is closed here, and taken as one that the network has cut. */
@@ -239,28 +238,20 @@ export class Link {
 
   #closed(code: number, reason: string, attempt: number): void {
     const wasOpen = this.#state.kind === 'open';
-    clearTimeout(this.#watchdog);
+    this.#stopListening();
     this.#renewal.cut();
     this.#socket = undefined;
     const refused = this.#refusal;
     this.#refusal = undefined;
     const isExpired = refused?.code === EXPIRED && this.#tokens?.canRenew === true;
-    // A provider whose token is refused as expired twice in a row is not asked for ever by somebody who waits for the answer.
-    const mayRenew = isExpired && (this.#opening === undefined || attempt === 0);
-    const spec = Object.values(CLOSE).find((one) => one.code === code);
-    // A code that is not on the list is the network's doing.
-    if (mayRenew || (spec === undefined ? this.#opening === undefined : spec.reconnect)) {
+    if (comesBack({ code, isExpired, isAwaited: this.#isAwaited, attempt })) {
       this.#mustRenew = isExpired;
       this.#requests.fail(`the connection was cut (${code})`);
-      this.#wait(wasOpen ? 0 : attempt + 1);
-      return;
-    }
-    if (!wasOpen && refused !== undefined && this.#owner.retries(refused)) {
+      this.#wait(wasOpen ? 0 : attempt + 1, why(code, reason, refused));
+    } else if (!wasOpen && refused !== undefined && this.#owner.retries(refused)) {
       this.#requests.fail(refused.message);
       void this.#attempt(attempt);
-      return;
-    }
-    this.#fail(refused ?? unanswered(`the connection closed with ${code} ${reason}`), code, reason, refused);
+    } else this.#fail(refused ?? unanswered(`the connection closed with ${code} ${reason}`), code, reason, refused);
   }
 
   #fail(error: unknown, code: number = NO_SIGN_OF_LIFE, reason = '', refused?: RosterClientError): void {
@@ -268,24 +259,24 @@ export class Link {
     this.#leave(code, reason, refused);
   }
 
-  #wait(attempt: number): void {
-    const delayMs = this.#drainMs + backoffMs(attempt, this.#options.random, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
-    this.#drainMs = 0;
-    this.#timer = setTimeout(() => void this.#attempt(attempt), delayMs);
-    this.#become({ kind: 'waiting', attempt, delayMs });
+  #wait(attempt: number, ended: ConnectionEnd): void {
+    const delayMs = comebackMs(attempt, this.#retryMs, this.#options.random);
+    this.#retryMs = undefined;
+    this.#stayAway = this.#after(delayMs, () => void this.#attempt(attempt));
+    this.#become({ kind: 'waiting', attempt, delayMs, ...ended });
   }
 
   #leave(code: number, reason: string, error?: RosterClientError): void {
     this.#run++;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#watchdog);
+    this.#stayAway();
+    this.#stopListening();
     this.#renewal.stop();
     this.#socket = undefined;
     this.#refusal = undefined;
     this.#opening?.reject(unanswered(`the connection is closed (${code})`));
     this.#opening = undefined;
     this.#requests.fail(`the connection is closed (${code})`);
-    this.#become({ kind: 'closed', code, reason, ...(error === undefined ? undefined : { error }) });
+    this.#become({ kind: 'closed', ...why(code, reason, error) });
   }
 
   /** A listener that throws is the application's to look at: the connection goes on. */
@@ -295,11 +286,6 @@ export class Link {
   }
 }
 
-/** Throws RosterClientError for an address that is none. */
-function socketTo(WebSocketClass: SocketClass, url: string): SocketLike {
-  try {
-    return new WebSocketClass(url, [SUBPROTOCOL]);
-  } catch (error) {
-    throw unanswered(`no connection can be made to ${url}`, error);
-  }
+function why(code: number, reason: string, error: RosterClientError | undefined): ConnectionEnd {
+  return { code, reason, ...(error === undefined ? undefined : { error }) };
 }

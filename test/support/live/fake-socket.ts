@@ -1,10 +1,12 @@
 /** A client on scripted sockets, and a clock of the test's own. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { Link, type LinkOptions } from '../../../protocol/client/link/link.ts';
 import type { SocketLike } from '../../../protocol/client/link/socket.ts';
 import type { TokenSource } from '../../../protocol/client/link/token-keeper.ts';
 import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
+import type { ConnectionState } from '../../../protocol/client/types.ts';
 
 type Sent = Record<string, unknown>;
 
@@ -101,4 +103,18 @@ export async function connected(t: TestContext, options: Partial<RosterClientOpt
   socket().welcome();
   await open;
   return made;
+}
+
+/** A link of its own, without a client around it. */
+export function bareLink(options: Partial<LinkOptions>): { link: Link; states: ConnectionState[] } {
+  FakeSocket.made = [];
+  const states: ConnectionState[] = [];
+  const owner = {
+    hello: () => ({}),
+    retries: () => false,
+    opened: () => {},
+    took: () => {},
+    became: (state: ConnectionState) => void states.push(state),
+  };
+  return { link: new Link({ url: 'http://host:1', apiKey: 'key', webSocket: FakeSocket, random: () => 0.5, ...options }, owner), states };
 }

@@ -1,0 +1,23 @@
+/** What a transport may give the client: CL71. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
+import { bareLink, settle, socket } from '../../../support/live/fake-socket.ts';
+
+test('CL71 a transport may give frames that it has read; anything else that is no text cuts the connection', async () => {
+  for (const [data, kind] of [
+    [{ type: 'health.check', seq: 11 }, 'open'],
+    [Buffer.from('{"type":"health.check","seq":11}'), 'waiting'],
+    [[{ type: 'health.check' }], 'waiting'],
+    [undefined, 'waiting'],
+  ] as const) {
+    const { link: made } = bareLink({});
+    const opening = made.open(new TokenKeeper('token'));
+    await settle();
+    socket().welcome();
+    await opening;
+    socket().emit('message', { data });
+    assert.equal(made.state.kind, kind);
+    made.close();
+  }
+});
