@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { userIdProblem } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { systemClock } from '../../base/clock.ts';
 import { type ClientCommands, type ClientSettings, checkedUrl, daemonUrl } from '../client-options.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
@@ -58,7 +57,6 @@ async function watchAndPrint(flags: WatchFlags, { config, credentials }: ClientS
   };
   const onTalk = (text: string): void => void io.stderr.write(`rosterd: ${text}\n`);
   const end = await watch(options, {
-    clock: systemClock,
     random: Math.random,
     onEvent: printer(flags, io, onTalk),
     onTalk,

@@ -1,17 +1,90 @@
-/** Why a connection of `rosterd watch` ended, and whether trying again could change that. Pure. */
-
+/**
+ * How a Socket.IO connection ended, put as the end of a WebSocket: in words, and with the close code that says whether coming back
+ * can help. Pure.
+ */
 import { ERRORS } from '../../../protocol/base/errors.ts';
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
-import { CLOSE } from '../../../protocol/live/close-codes.ts';
-import { plain } from './format.ts';
+import { CLOSE, type CloseSpec } from '../../../protocol/live/close-codes.ts';
 
-export interface Ending {
+/** A code that is not on the list of close codes is the network's doing, which passes. */
+export interface SocketEnd {
+  readonly code: number;
   readonly reason: string;
-  readonly isFinal: boolean;
 }
 
-/** A connection that was not let in, or broke, without a word of the daemon. */
-export interface Failure {
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What a WebSocket says of a peer that goes away, and of a connection that broke (RFC 6455 §7.4.1). */
+const GOING_AWAY = 1001;
+const BROKEN = 1006;
+
+const { bad_frame: badFrame, frame_too_big: tooBig } = CLOSE;
+export const UNREADABLE: SocketEnd = { code: badFrame.code, reason: 'the daemon sent something that is not a frame of roster.v1' };
+export const TOO_BIG: SocketEnd = { code: tooBig.code, reason: 'the subscription is too big for one frame' };
+
+/** The daemon does not accept the connect. `error` is the body of the closed list. */
+export function refusedEnd({ code, StatusCode, message }: Fields): SocketEnd {
+  const known = Object.values(ERRORS).find((spec) => spec.code === code);
+  const status = typeof StatusCode === 'number' ? StatusCode : (known?.status ?? 500);
+  return { code: closeFor(status).code, reason: String(message) };
+}
+
+/** The daemon said goodbye, with `connection.closed`. */
+export function closedEnd({ code, reason, reconnect }: Fields): SocketEnd {
+  return {
+    code: typeof code === 'number' ? closeCode(code, reconnect === true) : GOING_AWAY,
+    reason: typeof reason === 'string' && reason !== '' ? reason : `closed with ${String(code)}`,
+  };
+}
+
+function closeCode(code: number, reconnect: boolean): number {
+  // It answers no goodbye of ours, whatever it means by it: it is going away.
+  if (code === CLOSE.normal.code) return GOING_AWAY;
+  const isListed = Object.values(CLOSE).some((spec) => spec.code === code);
+  const isOurFault = code >= 4400 && code < 4500 && !reconnect;
+  return isOurFault && !isListed ? badFrame.code : code;
+}
+
+/** The connection broke after it had been made: `reason` and `details` are those of Socket.IO's `disconnect`. */
+export function brokenEnd(reason: string, details: unknown): SocketEnd {
+  if (reason === 'io server disconnect') return { code: GOING_AWAY, reason: 'the daemon ended the connection' };
+  if (reason === 'ping timeout') return { code: BROKEN, reason: 'no sign of life' };
+  if (reason === 'parse error' || isGarbage(details)) return UNREADABLE;
+  // Any other status says that the daemon has forgotten the connection, for instance because it was started anew.
+  return isTooBig(failureOf(details)) ? TOO_BIG : { code: BROKEN, reason: 'the connection broke' };
+}
+
+/** No connection was made. `hadAnswer`: something on the other side had spoken Socket.IO before. */
+export function failedEnd(what: unknown, hadAnswer: boolean): SocketEnd {
+  if (isGarbage(what)) return UNREADABLE;
+  const failure = failureOf(what);
+  if (isTooBig(failure)) return TOO_BIG;
+  const { status, body, text } = failure;
+  if (status === undefined) return { code: BROKEN, reason: text };
+  const told = toldStatus(body);
+  // Too busy passes; an address without Socket.IO, or a proxy that forbids it, does not. Who has answered once will again.
+  const code = hadAnswer ? BROKEN : closeFor(told?.status ?? status).code;
+  return { code, reason: `the daemon answers ${told?.text ?? status}` };
+}
+
+/** Whoever redirects would do so again; everyone else may let long polling through where it does not let a WebSocket. */
+export function isRedirect(what: unknown): boolean {
+  const { status = 0 } = failureOf(what);
+  return status >= 300 && status < 400;
+}
+
+/** How the daemon closes a WebSocket for what it answers with this status over HTTP, as far as it matters here. */
+function closeFor(status: number): CloseSpec {
+  if (status === ERRORS.rate_limit.status) return CLOSE.rate;
+  return status >= 500 || status === ERRORS.timeout.status ? CLOSE.overload : badFrame;
+}
+
+/** Engine.IO's word for a packet that is none. */
+function isGarbage(what: unknown): boolean {
+  return isObject(what) && what.message === 'server error';
+}
+
+interface NoConnection {
   /** HTTP status that was answered in place of a connection. */
   readonly status?: number;
   /** Body of that answer. */
@@ -19,56 +92,37 @@ export interface Failure {
   /** Code with which a WebSocket was closed. */
   readonly closeCode?: number;
   readonly text: string;
-  /** Whether something on the other side had spoken Socket.IO before. */
-  readonly hadAnswer: boolean;
 }
 
-export const UNREADABLE: Ending = { reason: 'the daemon sent something that is not a frame of roster.v1', isFinal: true };
-
-/** The daemon does not accept the connect. `error` is the body of the closed list. */
-export function refusedEnding(error: Readonly<Record<string, unknown>>): Ending {
-  const { code, StatusCode } = error;
-  const known = Object.values(ERRORS).find((spec) => spec.code === code);
-  const status = typeof StatusCode === 'number' ? StatusCode : (known?.status ?? 500);
-  // The next connection comes with a new token.
-  return { reason: plain(String(error.message)), isFinal: code !== ERRORS.token_expired.code && isFinalStatus(status) };
-}
-
-/** The daemon said goodbye; `error` is what it had said was wrong. */
-export function closedEnding(frame: Readonly<Record<string, unknown>>, error: Readonly<Record<string, unknown>> | undefined): Ending {
-  const said = error === undefined ? frame.reason : error.message;
-  const reason = typeof said === 'string' && said !== '' ? plain(said) : `closed with ${plain(String(frame.code))}`;
-  return { reason, isFinal: error?.code !== ERRORS.token_expired.code && isFinalClose(frame.code, frame.reconnect) };
-}
-
-export function failedEnding({ status, body, closeCode, text, hadAnswer }: Failure): Ending {
-  if (closeCode === CLOSE.frame_too_big.code || status === ERRORS.too_big.status) {
-    return { reason: 'the subscription is too big for one frame', isFinal: true };
+/** Reads what the transports of Socket.IO report: each puts something else into `description` and `context`. */
+function failureOf(what: unknown): NoConnection {
+  const { description, context, message } = isObject(what) ? what : {};
+  const closed = isObject(context) && typeof context.code === 'number' ? { closeCode: context.code } : {};
+  if (typeof description === 'number' && description > 0) {
+    const body = isObject(context) && typeof context.responseText === 'string' ? { body: context.responseText } : {};
+    return { status: description, ...body, text: String(message) };
   }
-  if (status === undefined) return { reason: plain(text), isFinal: false };
-  const told = toldStatus(body);
-  // Too busy passes; an address without Socket.IO, or a proxy that forbids it, does not. Who has answered once will again.
-  return {
-    reason: `the daemon answers ${plain(told?.text ?? String(status))}`,
-    isFinal: !hadAnswer && isFinalStatus(told?.status ?? status),
-  };
+  const cause = isObject(description) ? (description.error ?? description) : isObject(context) ? context.statusText : undefined;
+  const text = textOf(cause) ?? (message === 'timeout' ? 'no answer in time' : textOf(what)) ?? 'the connection broke';
+  const status = /^Unexpected server response: (\d{3})$/.exec(text)?.[1];
+  return { ...(status === undefined ? {} : { status: Number(status) }), ...closed, text };
+}
+
+function isTooBig({ status, closeCode: code }: NoConnection): boolean {
+  return code === tooBig.code || status === ERRORS.too_big.status;
+}
+
+function textOf(error: unknown): string | undefined {
+  if (!isObject(error)) return undefined;
+  // The error of a host with several addresses, none of which answers, has no message of its own.
+  const texts = [error.message, error.code, error.name];
+  return texts.find((text) => typeof text === 'string' && text !== '')?.toString();
 }
 
 /** A connection turned away before the handshake is answered with 403, whatever it was: the status that is meant is in the body. */
 function toldStatus(body: string | undefined): { readonly status: number; readonly text: string } | undefined {
   const answer = body === undefined ? undefined : parseObject(body);
-  const text = isObject(answer) && typeof answer.message === 'string' ? answer.message : '';
+  const text = typeof answer?.message === 'string' ? answer.message : '';
   const status = /^([45]\d\d)\b/.exec(text)?.[1];
   return status === undefined ? undefined : { status: Number(status), text };
-}
-
-function isFinalStatus(status: number): boolean {
-  return status < 500 && status !== ERRORS.rate_limit.status && status !== ERRORS.timeout.status;
-}
-
-function isFinalClose(code: unknown, reconnect: unknown): boolean {
-  const known = Object.values(CLOSE).find((spec) => spec.code === code);
-  // A daemon that says a plain goodbye (1000) to a watcher is going away, whatever it means by it.
-  if (known !== undefined && known !== CLOSE.normal) return !known.reconnect;
-  return typeof code === 'number' && code >= 4400 && code < 4500 && reconnect !== true;
 }

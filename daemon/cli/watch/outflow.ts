@@ -6,32 +6,39 @@
  */
 import { utf8Bytes } from '../../../protocol/base/json.ts';
 
-export type LiveEvent = Readonly<Record<string, unknown>>;
+export type WatchedEvent = Readonly<Record<string, unknown>>;
 
 /** Hands an event on. A promise asks to receive no more until it has resolved. */
-export type HandOn = (event: LiveEvent) => Promise<void> | undefined;
+export type HandOn = (event: WatchedEvent) => Promise<void> | undefined;
 
 /** What may wait for the reader, at most. The bytes are those of the events as JSON. */
-export const HELD = { events: 10_000, bytes: 8 * 1024 * 1024 } as const;
+export interface HeldMax {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+export const HELD_MAX: HeldMax = { events: 10_000, bytes: 8 * 1024 * 1024 };
 
 export class Outflow {
   readonly #handOn: HandOn;
   readonly #stop: AbortSignal;
+  readonly #max: HeldMax;
   readonly #stopped: Promise<void>;
-  readonly #held: { readonly event: LiveEvent; readonly bytes: number }[] = [];
+  readonly #held: { readonly event: WatchedEvent; readonly bytes: number }[] = [];
   #heldBytes = 0;
   /** Resolves when the reader is ready and nothing waits; undefined when that is so. */
   #busy: Promise<void> | undefined;
 
   /** After `stop` nothing more is handed on. */
-  constructor(handOn: HandOn, stop: AbortSignal) {
+  constructor(handOn: HandOn, stop: AbortSignal, max: HeldMax = HELD_MAX) {
     this.#handOn = handOn;
     this.#stop = stop;
+    this.#max = max;
     this.#stopped = new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
   }
 
   /** False when there is no room for the event: it was not taken. */
-  take(event: LiveEvent): boolean {
+  take(event: WatchedEvent): boolean {
     if (this.#busy === undefined) {
       const busy = this.#handOn(event);
       if (busy !== undefined) this.#busy = this.#catchUp(busy);
@@ -39,7 +46,7 @@ export class Outflow {
     }
     const bytes = utf8Bytes(JSON.stringify(event));
     // One event always finds room, however big it is: otherwise it would never arrive.
-    const isFull = this.#held.length >= HELD.events || this.#heldBytes + bytes > HELD.bytes;
+    const isFull = this.#held.length >= this.#max.events || this.#heldBytes + bytes > this.#max.bytes;
     if (isFull && this.#held.length > 0) return false;
     this.#held.push({ event, bytes });
     this.#heldBytes += bytes;

@@ -1,8 +1,7 @@
 /** WA: a reader of `rosterd watch` that is slow costs a bounded amount of memory, and misses nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../../daemon/base/clock.ts';
-import { HELD, type LiveEvent, Outflow } from '../../../daemon/cli/watch/outflow.ts';
+import { HELD_MAX, Outflow, type WatchedEvent } from '../../../daemon/cli/watch/outflow.ts';
 import { type WatchOptions, watch } from '../../../daemon/cli/watch/watch.ts';
 import { type Frame, fakeLive, type Script } from '../../support/live/fake-live.ts';
 
@@ -30,7 +29,6 @@ test('WA10 a slow reader gets one event at a time, each once and in order', asyn
   await watch(
     { ...base, url: daemon.url },
     {
-      clock: systemClock,
       random: () => 0,
       onEvent: async ({ seq }) => {
         assert.equal(++busy, 1);
@@ -51,10 +49,10 @@ test('WA10 a slow reader gets one event at a time, each once and in order', asyn
 });
 
 const backlogs = [
-  { name: 'many events', count: HELD.events * 2 + 5_000, filler: '', most: HELD.events },
-  { name: 'big events', count: 60, filler: 'x'.repeat(400_000), most: Math.floor(HELD.bytes / 400_000) },
+  { name: 'many events', count: 1_000, filler: '', heldMax: { events: 400, bytes: HELD_MAX.bytes }, most: 400 },
+  { name: 'big events', count: 60, filler: 'x'.repeat(40_000), heldMax: { events: HELD_MAX.events, bytes: 800_000 }, most: 20 },
 ];
-for (const { name, count, filler, most } of backlogs) {
+for (const { name, count, filler, heldMax, most } of backlogs) {
   test(`WA18 a reader that stops reading makes it disconnect, and come back when it has caught up (${name})`, async (t) => {
     const daemon = await fakeLive(t, [log(count, filler)]);
     const stop = new AbortController();
@@ -67,7 +65,6 @@ for (const { name, count, filler, most } of backlogs) {
     await watch(
       { ...base, url: daemon.url },
       {
-        clock: systemClock,
         random: () => 0,
         onEvent: ({ seq }) => {
           seqs.push(Number(seq));
@@ -91,6 +88,7 @@ for (const { name, count, filler, most } of backlogs) {
             }, 50);
           }
         },
+        heldMax,
         stop: stop.signal,
       },
     );
@@ -120,7 +118,6 @@ test('WA32 what was received before a final goodbye is still handed on', async (
   const end = await watch(
     { ...base, url: daemon.url },
     {
-      clock: systemClock,
       random: () => 0,
       onEvent: async ({ seq }) => {
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -134,6 +131,19 @@ test('WA32 what was received before a final goodbye is still handed on', async (
   assert.deepEqual(seqs, [1, 2, 3]);
 });
 
+test('WA23 no more events are held than the limit', async () => {
+  assert.deepEqual(HELD_MAX, { events: 10_000, bytes: 8 * 1024 * 1024 });
+  const stop = new AbortController();
+  let got = 0;
+  const outflow = new Outflow(async () => {
+    got++;
+  }, stop.signal);
+  const taken = Array.from({ length: HELD_MAX.events + 2 }, (_, seq) => outflow.take({ seq }));
+  assert.deepEqual([taken.lastIndexOf(true), taken.indexOf(false)], [HELD_MAX.events, HELD_MAX.events + 1]);
+  await outflow.drained();
+  assert.equal(got, HELD_MAX.events + 1);
+});
+
 test('WA23 no more is held than the limit, except one event that is bigger than that', async () => {
   const got: unknown[] = [];
   const stop = new AbortController();
@@ -141,12 +151,12 @@ test('WA23 no more is held than the limit, except one event that is bigger than 
   const waiting = new Promise<void>((resolve) => {
     ready = resolve;
   });
-  const outflow = new Outflow(({ seq }: LiveEvent) => {
+  const outflow = new Outflow(({ seq }: WatchedEvent) => {
     got.push(seq);
     return got.length === 1 ? waiting : undefined;
   }, stop.signal);
   assert.ok(outflow.take({ seq: 1 }));
-  const huge = 'ä'.repeat(HELD.bytes);
+  const huge = 'ä'.repeat(HELD_MAX.bytes);
   assert.ok(outflow.take({ seq: 2, huge }));
   assert.equal(outflow.take({ seq: 3 }), false);
   ready();
@@ -160,7 +170,7 @@ test('WA23 after the stop nothing more is handed on, and nobody waits for the re
   const got: unknown[] = [];
   const stop = new AbortController();
   let ready = (): void => {};
-  const outflow = new Outflow(({ seq }: LiveEvent) => {
+  const outflow = new Outflow(({ seq }: WatchedEvent) => {
     got.push(seq);
     return new Promise<void>((resolve) => {
       ready = resolve;

@@ -214,6 +214,10 @@ test('WA22 Ctrl-C does not wait long for a daemon that answers nothing', async (
   const startedMs = performance.now();
   io.interrupt();
   assert.equal(await ended, 130);
-  assert.ok(performance.now() - startedMs < 3_000);
+  // What is still open keeps the process alive.
+  while (link.open > 0) {
+    assert.ok(performance.now() - startedMs < 3_000, `${link.open} connections are left open`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
   assert.equal(io.stderr.text, 'rosterd: connected; events after #10 follow\n');
 });

@@ -10,16 +10,21 @@ export type Frame = Record<string, unknown>;
 /** One connection, as the daemon would act on it. */
 export class FakePeer {
   readonly #socket: Socket;
-  /** Resolves when the watcher is gone. */
-  readonly gone: Promise<void>;
+  /** Resolves when the watcher is gone, with how Socket.IO calls that. */
+  readonly gone: Promise<string>;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.gone = new Promise((resolve) => socket.once('disconnect', () => resolve()));
+    this.gone = new Promise((resolve) => socket.once('disconnect', (reason) => resolve(reason)));
   }
 
   send(...frames: readonly unknown[]): void {
     for (const frame of frames) this.#socket.emit('event', frame);
+  }
+
+  /** Answers requests of this kind. */
+  answer(op: string, answer: (frame: Frame) => Frame): void {
+    this.#socket.on(op, (frame: Frame, reply: (answer: Frame) => void) => reply(answer(frame)));
   }
 
   /** Says goodbye as the daemon does. */

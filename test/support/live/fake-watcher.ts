@@ -19,38 +19,31 @@ interface Watched {
   readonly pauses: number[];
 }
 
-/** Watches until `count` events are there, or three things were said. Pauses pass at once; the watch for silence never fires unless `silence` says so. */
+/** The link waits so long only for a sign of life. */
+const SILENCE_MS = 20_000;
+
+/** Watches until `count` events are there, or three things were said. Pauses pass at once; silence ends a connection only if `silence` says so, and then the first. */
 export async function watchUntil(
   url: string,
   count: number,
-  setup: Pick<WatchOptions, 'presence' | 'transports'> & {
-    interest?: WatchOptions['interest'];
+  setup: Partial<Pick<WatchOptions, 'presence' | 'transports' | 'token' | 'interest'>> & {
     silence?: boolean;
     onConnected?: () => void;
   } = {},
 ): Promise<Watched> {
-  const { interest = { all: true }, silence = false, onConnected, ...options } = setup;
+  const { silence = false, onConnected, ...options } = setup;
   const stop = new AbortController();
   const events: Frame[] = [];
   const talk: string[] = [];
   const pauses: number[] = [];
-  let nowMs = 0;
-  let isSilent = silence;
-  const untilAborted = (signal: AbortSignal | undefined) =>
-    new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
   const end = await watch(
-    { url, apiKey: 'key', token: () => 'a.b.c', interest, ...options },
+    { url, apiKey: 'key', token: () => 'a.b.c', interest: { all: true }, ...options },
     {
-      clock: {
-        now: () => nowMs,
-        sleep: async (ms, signal) => {
-          if (signal === stop.signal) pauses.push(ms);
-          else if (isSilent && talk.length > 0) {
-            isSilent = false;
-            nowMs += ms;
-          } else if (!signal?.aborted)
-            await Promise.race([untilAborted(signal), new Promise((resolve) => setTimeout(resolve, isSilent ? 20 : 60_000).unref())]);
-        },
+      after: (ms, work) => {
+        if (ms < SILENCE_MS) pauses.push(ms);
+        else if (!silence || talk.length !== 1) return () => {};
+        const timer = setTimeout(work, ms < SILENCE_MS ? 0 : 20);
+        return () => clearTimeout(timer);
       },
       random: () => 0.5,
       onEvent: (got) => {
