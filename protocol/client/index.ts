@@ -5,10 +5,10 @@ export type { BanOptions } from './api/admin-api.ts';
 export { connect, FeedsClient, type FeedsUser, type FeedsUserData } from './api/feeds.ts';
 export type { TaskAnswer, TaskStarted, UserAnswer, UsersAnswer, WriteOptions } from './api/users-api.ts';
 export { RosterClientError } from './client-error.ts';
-export { type ApiSecret, apiSecret } from './link/secret.ts';
-export type { TokenSource } from './link/token-keeper.ts';
 export type { RosterClientOptions } from './options.ts';
 export { RosterClient } from './roster-client.ts';
+export { type ApiSecret, apiSecret } from './tokens/secret.ts';
+export type { TokenSource } from './tokens/token-keeper.ts';
 export type {
   AppUser,
   ClientEvents,

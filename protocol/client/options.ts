@@ -1,7 +1,7 @@
 /** How a client is made. */
 import type { HttpCallerOptions } from './api/http-caller.ts';
-import type { ApiSecret } from './link/secret.ts';
 import type { SocketClass } from './link/socket.ts';
+import type { ApiSecret } from './tokens/secret.ts';
 
 export interface RosterClientOptions extends HttpCallerOptions {
   /** Needed where there is no global WebSocket, such as Node 20: the class of the `ws` package. */

@@ -16,8 +16,8 @@ import { Subscriptions } from './copy/subscriptions.ts';
 import { outside } from './link/emit.ts';
 import { Link, type LinkOwner } from './link/link.ts';
 import { FRAME_BYTES } from './link/socket.ts';
-import { TokenKeeper, type TokenSource } from './link/token-keeper.ts';
 import type { RosterClientOptions } from './options.ts';
+import { TokenKeeper, type TokenSource } from './tokens/token-keeper.ts';
 import type {
   AppUser,
   ClientEvents,

@@ -1,6 +1,6 @@
 /** The feeds dialect: users with their data, and activities that refer to them. */
 import { unanswered } from '../client-error.ts';
-import { TokenKeeper, type TokenSource } from '../link/token-keeper.ts';
+import { TokenKeeper, type TokenSource } from '../tokens/token-keeper.ts';
 import { HttpCaller, type HttpCallerOptions, part } from './http-caller.ts';
 import type { Answered } from './users-api.ts';
 

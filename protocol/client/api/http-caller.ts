@@ -3,7 +3,7 @@
  * times and not for long; an expired token is renewed once. Everything else rejects with RosterClientError.
  */
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
-import type { TokenKeeper } from '../link/token-keeper.ts';
+import type { TokenKeeper } from '../tokens/token-keeper.ts';
 
 export interface RetryOptions {
   /** How often a call that was refused for its rate is tried again; default 3. */

@@ -5,12 +5,13 @@
 
 import { CLOSE } from '../../live/close-codes.ts';
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
+import type { TokenKeeper } from '../tokens/token-keeper.ts';
 import type { ConnectionEnd, ConnectionState } from '../types.ts';
 import { comebackMs, comesBack } from './comeback.ts';
 import { outside } from './emit.ts';
+import { Renewal } from './renewal.ts';
 import { type Frame, type Hello, type Request, Requests } from './requests.ts';
 import { type After, after, frameOf, type SocketClass, type SocketLike, socketTo } from './socket.ts';
-import { Renewal, type TokenKeeper } from './token-keeper.ts';
 
 export interface LinkOptions {
   readonly url: string;

@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test';
 import { connect } from '../../../protocol/client/api/feeds.ts';
 import type { TaskAnswer } from '../../../protocol/client/api/users-api.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
-import { apiSecret } from '../../../protocol/client/link/secret.ts';
 import type { RosterClient } from '../../../protocol/client/roster-client.ts';
+import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
 import { cuttable, serverClient } from '../../support/live/client-kit.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, World } from '../../support/world.ts';
 

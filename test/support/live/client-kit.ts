@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
-import { apiSecret } from '../../../protocol/client/link/secret.ts';
 import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
+import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
 import { API_KEY, API_SECRET, World } from '../world.ts';
 
 export async function freePort(): Promise<number> {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Link, type LinkOptions } from '../../../protocol/client/link/link.ts';
 import type { SocketLike } from '../../../protocol/client/link/socket.ts';
-import type { TokenSource } from '../../../protocol/client/link/token-keeper.ts';
 import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
+import type { TokenSource } from '../../../protocol/client/tokens/token-keeper.ts';
 import type { ConnectionState } from '../../../protocol/client/types.ts';
 
 type Sent = Record<string, unknown>;

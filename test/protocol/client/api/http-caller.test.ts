@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { FeedsClient, type FeedsUser } from '../../../../protocol/client/api/feeds.ts';
 import { HttpCaller } from '../../../../protocol/client/api/http-caller.ts';
-import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
 import { RosterClient } from '../../../../protocol/client/roster-client.ts';
+import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
 import type { AppUser, LiveUser, SortField } from '../../../../protocol/client/types.ts';
 
 const HOST = { url: 'http://host:1', apiKey: 'key' };

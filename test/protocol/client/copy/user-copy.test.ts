@@ -8,7 +8,7 @@ import { HttpCaller } from '../../../../protocol/client/api/http-caller.ts';
 import { adviceFor, RosterClientError, refusal } from '../../../../protocol/client/client-error.ts';
 import { UserCopy } from '../../../../protocol/client/copy/user-copy.ts';
 import { FRAME_BYTES, SUBPROTOCOL } from '../../../../protocol/client/link/socket.ts';
-import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
+import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
 import type { LiveUser, UserEvent } from '../../../../protocol/client/types.ts';
 import { renderFeedsError } from '../../../../protocol/feeds/errors.ts';
 import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RosterClientError } from '../../../../protocol/client/client-error.ts';
 import { comebackMs, comesBack } from '../../../../protocol/client/link/comeback.ts';
-import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
+import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
 import { CLOSE } from '../../../../protocol/live/close-codes.ts';
 import { bareLink, FakeSocket, settle, socket } from '../../../support/live/fake-socket.ts';
 

@@ -1,7 +1,7 @@
 /** What a transport may give the client: CL71. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TokenKeeper } from '../../../../protocol/client/link/token-keeper.ts';
+import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
 import { bareLink, settle, socket } from '../../../support/live/fake-socket.ts';
 
 test('CL71 a transport may give frames that it has read; anything else that is no text cuts the connection', async () => {
