@@ -5,3 +5,6 @@ export interface EdgeLogger {
   warn(details: object, text: string): void;
   error(details: object, text: string): void;
 }
+
+/** The part of it that the directory service and the jobs use. */
+export type RosterLogger = Pick<EdgeLogger, 'info' | 'error'>;

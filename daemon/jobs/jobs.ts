@@ -1,7 +1,8 @@
 /** Long work beside the directory: exports, imports, and the end of what has an end. */
 
 import { systemClock } from '../base/clock.ts';
-import type { Roster, RosterLogger } from '../pipeline/roster.ts';
+import type { RosterLogger } from '../base/logger.ts';
+import type { Roster } from '../pipeline/roster.ts';
 import { HistoryJob } from './history/follower.ts';
 import { Housekeeping } from './tasks/housekeeping.ts';
 import { Runner } from './tasks/runner.ts';

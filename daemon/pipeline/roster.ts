@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TeamUsageQuestion } from '../../protocol/app/usage.ts';
 import type { Position } from '../../protocol/base/position.ts';
-import type { Micros } from '../../protocol/base/time.ts';
 import type { DocLookups } from '../../protocol/live/document-events.ts';
 import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Origin } from '../../protocol/log/entry.ts';
@@ -14,8 +13,10 @@ import type { QuerySpec } from '../../protocol/users/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
+import type { RosterLogger } from '../base/logger.ts';
 import { inSlices } from '../base/slices.ts';
 import { Turns } from '../base/turns.ts';
+import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
 import { decide } from '../core/decide.ts';
 import { Directory } from '../core/directory/directory.ts';
@@ -27,22 +28,18 @@ import type { Policy } from '../core/policy.ts';
 import { type NameCollisions, nameCollisions } from '../core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/users/query.ts';
 import { CatchUp } from './tell/catch-up.ts';
-import { Hub } from './tell/hub.ts';
-import { isVisible, Presence } from './tell/presence.ts';
+import { eventAt } from './tell/event-at.ts';
+import { Hub, type HubOptions } from './tell/hub.ts';
+import { mayShowOnline, Presence } from './tell/presence.ts';
 import { PresenceChange } from './tell/presence-change.ts';
-import { type AnyEvent, batchFromLog, batchOf, type EventBatch, isAboutUser, type LiveEvent } from './tell/user-event.ts';
-import { Activity } from './write/activity.ts';
+import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUserEvent } from './tell/user-event.ts';
+import { ActivityRounds } from './write/activity.ts';
 import { Applier } from './write/applier.ts';
 import { holdOutbox, holdOutboxes } from './write/outbox-holds.ts';
 import { type Lane, Sequencer } from './write/sequencer.ts';
 import { Snapshotter } from './write/snapshotter.ts';
 
-export interface RosterLogger {
-  info(details: object, text: string): void;
-  error(details: object, text: string): void;
-}
-
-export interface RosterOptions {
+export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly log: Log;
   readonly snapshots: SnapshotStore;
   readonly loaded: LoadedSnapshot | undefined;
@@ -52,8 +49,6 @@ export interface RosterOptions {
   readonly snapshotEveryFacts: number;
   /** Memory for the recent past, from which subscribers resume without touching the disk. */
   readonly historyBytes: number;
-  /** A socket with more than this queued is no longer fed from memory. */
-  readonly outboxBytesMax: number;
   /** How long a user whose last connection ended still counts as online. */
   readonly presenceGraceMs: number;
   /** A link to the file of a finished export, which the event about it carries. Absent: it carries none. */
@@ -63,7 +58,7 @@ export interface RosterOptions {
 }
 
 /** Of what is told, the events about users. `settingsChanged`: the application's settings changed in the same entry. */
-export type EventsListener = (events: readonly LiveEvent[], settingsChanged: boolean) => void;
+export type EventsListener = (events: readonly OutgoingUserEvent[], settingsChanged: boolean) => void;
 
 /** Longest time an event waits for others to share its write. */
 const GATHER_MS = 2;
@@ -74,19 +69,6 @@ const PRESENCE_GATHER_MS = 50;
 /** What the daemon does without being asked. */
 const BY_ITSELF: Origin = { source: 'daemon' };
 
-/** Clocks that differ by more than this are set, not just read a little apart. */
-const CLOCK_STEP_MS = 100;
-/** What the wall clock was put forward, or back, since the process began. */
-let clockStepMs = 0;
-
-/** Wall clock in microseconds: the monotonic clock has the fractions, the wall clock is right, also after it was set. */
-function wallClock(): Micros {
-  const monotonicMs = performance.timeOrigin + performance.now();
-  const stepMs = Date.now() - monotonicMs;
-  if (Math.abs(stepMs - clockStepMs) > CLOCK_STEP_MS) clockStepMs = stepMs;
-  return Math.round((monotonicMs + clockStepMs) * 1000);
-}
-
 export class Roster {
   readonly directory: Directory;
   readonly hub: Hub;
@@ -96,7 +78,7 @@ export class Roster {
   readonly #options: RosterOptions;
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
-  readonly #activity: Activity;
+  readonly #activity: ActivityRounds;
   readonly #snapshotter: Snapshotter;
   readonly #history: RecentPast<EventBatch>;
   readonly #lookups: DocLookups;
@@ -115,13 +97,17 @@ export class Roster {
     const roster = new Roster(options, directory);
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
-    roster.#indexInBackground();
+    // In the background: whoever needs an index before it is complete waits for the rest of it.
+    const indexing = (function* () {
+      while (directory.indexStep()) yield;
+    })();
+    void inSlices(indexing);
     roster.#activity.start();
     return roster;
   }
 
   private constructor(options: RosterOptions, directory: Directory) {
-    const { log, logger } = options;
+    const { log, logger, policy } = options;
     this.#options = options;
     this.directory = directory;
     for (const doc of directory.docs.all('outbox')) holdOutbox(log, { kind: 'outbox', id: doc.id, doc });
@@ -129,7 +115,7 @@ export class Roster {
       graceMs: options.presenceGraceMs,
       gatherMs: PRESENCE_GATHER_MS,
       nowMs: () => performance.now(),
-      isVisible: (id) => isVisible(directory.user(id)),
+      isVisible: (id) => mayShowOnline(directory.user(id)),
       onChange: (changes) => this.#presenceChanged(changes),
     });
     this.#lookups = {
@@ -160,24 +146,14 @@ export class Roster {
       options.loaded?.position.seq ?? 0,
     );
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
-    const { policy } = options;
     this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now: wallClock, newId: randomUUID, onError });
-    this.#activity = new Activity({
+    this.#activity = new ActivityRounds({
       connected: () => this.presence.connected,
       lastActive: (id) => directory.user(id)?.last_active,
       submit: (command) => this.submit(command, 'bulk'),
       now: wallClock,
       onError: (error) => logger.error({ err: error }, 'the activity of connected users could not be stored; it is tried again'),
     });
-  }
-
-  /** After a start with many users. Whoever needs an index before it is complete waits for the rest of it. */
-  #indexInBackground(): void {
-    const { directory } = this;
-    const work = (function* () {
-      while (directory.indexStep()) yield;
-    })();
-    void inSlices(work);
   }
 
   #applied(entry: Entry, changes: readonly UserChange[]): void {
@@ -189,7 +165,7 @@ export class Roster {
       entry.facts.some((fact) => fact.t === 'app'),
     );
     // After the sessions that had to end, so that a user who was sent away has no grace.
-    for (const change of changes) this.#followPresence(change);
+    for (const change of changes) this.presence.follow(change);
     this.hub.publish(batch);
     holdOutboxes(this.#options.log, entry.facts);
     this.#snapshotter.applied();
@@ -204,13 +180,6 @@ export class Roster {
       if (user !== undefined) told.push(new PresenceChange(user, isOnline, at, this.directory.seq));
     }
     if (told.length > 0) this.hub.publishPresence(told);
-  }
-
-  /** A change of the record can change whether others see its user as online. */
-  #followPresence({ before, after }: UserChange): void {
-    if (after.deleted_at !== undefined) this.presence.forget(after.id, false);
-    else if (after.deactivated_at !== undefined) this.presence.forget(after.id, true);
-    else if (before?.invisible !== after.invisible && this.presence.isOnline(after.id)) this.presence.touch(after.id);
   }
 
   /** Adds a listener that hears of every applied entry, after the directory changed. It must not throw and must not take long. */
@@ -240,7 +209,7 @@ export class Roster {
 
   /** Has a visible live connection. */
   online(id: string): boolean {
-    return this.presence.isOnline(id) && isVisible(this.directory.user(id));
+    return this.presence.isOnline(id) && mayShowOnline(this.directory.user(id));
   }
 
   /**
@@ -286,18 +255,8 @@ export class Roster {
 
   /** The event at a position; undefined where nobody was told anything, or when it is no longer kept. */
   async eventAt(seq: number): Promise<AnyEvent | undefined> {
-    const { log } = this.#options;
     if (seq > this.directory.seq) return undefined;
-    if (seq > this.#history.tail) {
-      for (const { events } of this.#history.since(seq - 1)) return events.find((event) => event.seq === seq);
-    }
-    if (seq <= log.tail) return undefined;
-    const stop = new AbortController();
-    for await (const entry of log.read(seq - 1, stop.signal)) {
-      stop.abort();
-      return batchFromLog(entry, this.#lookups).events.find((event) => event.seq === seq);
-    }
-    return undefined;
+    return await eventAt(seq, { log: this.#options.log, history: this.#history, lookups: this.#lookups });
   }
 
   /**

@@ -14,11 +14,9 @@ import type { Directory } from '../../core/directory/directory.ts';
 import type { RecordsView } from '../../core/directory/frozen-view.ts';
 import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Visibility } from '../../core/users/query.ts';
+import type { Lane } from '../../pipeline/write/sequencer.ts';
 
 export type { Visibility };
-
-/** `live` is for what a person waits for; `bulk` for many users at once. */
-export type Lane = 'live' | 'bulk';
 
 /** The directory as the edge may see it: it looks things up and changes nothing. */
 export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;

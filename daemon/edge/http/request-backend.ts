@@ -11,8 +11,9 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { TeamUsagePage } from '../../core/app/usage.ts';
 import type { RecordsView } from '../../core/directory/frozen-view.ts';
 import type { NameCollisions } from '../../core/users/name-collisions.ts';
+import type { Lane } from '../../pipeline/write/sequencer.ts';
 import type { Caller } from '../auth.ts';
-import type { Backend, DirectoryReader, Lane, Visibility } from './backend.ts';
+import type { Backend, DirectoryReader, Visibility } from './backend.ts';
 import type { Writes } from './idempotency.ts';
 
 /** Where the changes of a request come from. `client`: what the caller says it is. */

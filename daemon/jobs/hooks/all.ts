@@ -11,7 +11,8 @@ import type { DeadLetter, HookState, HookStatus, LetterPage, LetterRange, Replay
 import { type Hook, hooksOf, isCollecting } from '../../../protocol/hooks/hooks.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
+import type { Roster } from '../../pipeline/roster.ts';
 import { HookLine, type SendEvent } from './delivery.ts';
 import type { Letter } from './letter.ts';
 import { Letters } from './letter-file.ts';

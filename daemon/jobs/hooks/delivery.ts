@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events';
 import { type Hook, wantsEvent } from '../../../protocol/hooks/hooks.ts';
 import { type HookEvent, roughEventBytes } from '../../../protocol/hooks/payload.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
 import { Alarm } from './alarm.ts';
 import { Health, type LastError } from './health.ts';
 import { type Item, type Lane, Lanes, Window } from './lanes.ts';

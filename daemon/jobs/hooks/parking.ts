@@ -1,7 +1,7 @@
 /** Puts events aside for one hook: parks them for later, or gives them up. What was put aside has left memory. */
 import { backoffMs } from '../../../protocol/base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
 import type { Health } from './health.ts';
 import type { Item, Lane, Lanes } from './lanes.ts';
 import type { LetterStatus } from './letter.ts';

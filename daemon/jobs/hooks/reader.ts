@@ -7,7 +7,7 @@
 import { type HookEvent, hookEventOf } from '../../../protocol/hooks/payload.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
 
 const RETRY_MS = 10_000;
 

@@ -1,7 +1,8 @@
 /** The delivery of webhooks, put together. */
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
+import type { Roster } from '../../pipeline/roster.ts';
 import { Webhooks, type WebhooksOptions } from './all.ts';
 import { createDelivery } from './deliver.ts';
 import { createSender } from './sender.ts';

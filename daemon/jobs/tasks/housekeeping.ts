@@ -8,7 +8,8 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { isImportOver } from '../../../protocol/transfer/imports.ts';
-import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
+import type { Roster } from '../../pipeline/roster.ts';
 import type { Files } from '../transfer/files.ts';
 
 export interface HousekeepingOptions {

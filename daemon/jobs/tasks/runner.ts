@@ -10,7 +10,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { RosterLogger } from '../../pipeline/roster.ts';
+import type { RosterLogger } from '../../base/logger.ts';
 
 /** What `failed` work says of itself. */
 export interface JobError {

@@ -4,15 +4,16 @@
  * they did. Moderation and custom events are told each, and no state is taken past them. Events about documents are told each.
  */
 import { roughDataBytes } from '../../../protocol/users/size.ts';
-import { DocEvent } from './document-event.ts';
+import { OutgoingDocumentEvent } from './document-event.ts';
 import type { EventForm } from './event-form.ts';
-import { decoration, HIDDEN, type Interest, type ToldOfUser } from './interest.ts';
-import { type AnyEvent, isAboutUser, type LiveEvent } from './user-event.ts';
+import { decoration, type Interest } from './interest.ts';
+import { HIDDEN, type ToldOfUser } from './told.ts';
+import { type AnyEvent, isAboutUser, type OutgoingUserEvent } from './user-event.ts';
 
 /** Events of one user that become one: the last of them, and what was there before the first. */
 interface Kept {
-  last: LiveEvent;
-  readonly first: LiveEvent;
+  last: OutgoingUserEvent;
+  readonly first: OutgoingUserEvent;
   /** What the events together did, when that was to bring the user into being. */
   arrival: 'created' | 'restored' | undefined;
 }
@@ -22,7 +23,7 @@ const FRAME_OVERHEAD_BYTES = 400;
 
 export class Conflation {
   /** In order of their last event. */
-  readonly #kept = new Set<Kept | DocEvent>();
+  readonly #kept = new Set<Kept | OutgoingDocumentEvent>();
   /** The one of each user that later states may still replace. */
   readonly #open = new Map<string, Kept>();
   readonly #interests: readonly Interest[];
@@ -72,13 +73,13 @@ export class Conflation {
   frames(form: EventForm): Buffer[] {
     const frames: Buffer[] = [];
     for (const kept of this.#kept) {
-      const frame = kept instanceof DocEvent ? this.#single(kept, form) : this.#newest(kept, form);
+      const frame = kept instanceof OutgoingDocumentEvent ? this.#single(kept, form) : this.#newest(kept, form);
       if (frame !== undefined) frames.push(frame);
     }
     return frames;
   }
 
-  #single(event: DocEvent, form: EventForm): Buffer | undefined {
+  #single(event: OutgoingDocumentEvent, form: EventForm): Buffer | undefined {
     const told = decoration(this.#interests, event);
     return told === undefined ? undefined : event.frame(form, told);
   }
@@ -92,11 +93,11 @@ export class Conflation {
 }
 
 /** The last event, as it would be had nothing happened in between. */
-function merged(first: LiveEvent, last: LiveEvent): ToldOfUser {
+function merged(first: OutgoingUserEvent, last: OutgoingUserEvent): ToldOfUser {
   const { seq, type, id, audience, after, online } = last;
   return { seq, type, id, audience, after, online, before: first.before, knowsBefore: first.knowsBefore };
 }
 
-function roughCost({ after }: LiveEvent): number {
+function roughCost({ after }: OutgoingUserEvent): number {
   return FRAME_OVERHEAD_BYTES + roughDataBytes(after);
 }

@@ -10,8 +10,7 @@ import type { DocEventType, DocFact } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
-import type { Notice } from './interest.ts';
-import type { Concerned } from './router.ts';
+import type { Concerned, Notice } from './told.ts';
 
 /** Frames kept per event; more are made again for each receiver. */
 const FRAMES_KEPT = 4;
@@ -19,7 +18,7 @@ const FRAMES_KEPT = 4;
 /** What it costs to keep beside the JSON, which is there twice at most: a frame and the document. */
 const OVERHEAD_BYTES = 700;
 
-export class DocEvent implements Notice, Concerned {
+export class OutgoingDocumentEvent implements Notice, Concerned {
   readonly seq: number;
   readonly type: DocEventType;
   readonly audience = 'server';
@@ -48,7 +47,7 @@ export class DocEvent implements Notice, Concerned {
     return OVERHEAD_BYTES + 2 * JSON.stringify(this.#fact).length;
   }
 
-  /** See `LiveEvent.text`. */
+  /** See `OutgoingUserEvent.text`. */
   text(form: EventForm, decoration: string): string {
     const json = JSON.stringify(renderDocEvent(this.#fact, this.seq, this.#at, dialectOf(form), this.#lookups));
     return wrapped(form, `${json.slice(0, -1)}${decoration}}`);
@@ -63,18 +62,19 @@ export class DocEvent implements Notice, Concerned {
     return frame;
   }
 
-  /** See `LiveEvent.release`. */
+  /** See `OutgoingUserEvent.release`. */
   release(): void {
     this.#frames.clear();
   }
 }
 
 /** The events about documents of an entry, in order. */
-export function docEventsOf(entry: Entry, lookups: DocLookups): readonly DocEvent[] {
-  const events: DocEvent[] = [];
+export function documentEventsOf(entry: Entry, lookups: DocLookups): readonly OutgoingDocumentEvent[] {
+  const events: OutgoingDocumentEvent[] = [];
   let seq = entry.first;
   for (const fact of entry.facts) {
-    if (fact.t === 'doc' && fact.event !== undefined) events.push(new DocEvent(seq, fact.event.type, fact, entry.time, lookups));
+    if (fact.t === 'doc' && fact.event !== undefined)
+      events.push(new OutgoingDocumentEvent(seq, fact.event.type, fact, entry.time, lookups));
     seq++;
   }
   return events;

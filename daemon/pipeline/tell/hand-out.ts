@@ -4,7 +4,7 @@
  *
  * It keeps HB8 (daemon/RULES.md).
  */
-import type { Subscriber } from './subscriber.ts';
+import type { Due, Round, Share, Subscriber } from './subscriber.ts';
 
 /** Handing out goes on for no longer than this at a time. */
 const SLICE_MS = 8;
@@ -12,32 +12,6 @@ const SLICE_MS = 8;
 const WRITES_PER_LOOK = 16;
 /** Rounds that may wait: beyond that the oldest is handed out at once, so that what waits is bounded. */
 const ROUNDS_MAX = 32;
-
-/** What some receivers get of a round: the same bytes, in one write each. */
-export interface Share {
-  readonly receivers: Iterable<Subscriber>;
-  readonly bytes: Buffer;
-  /** Events in it. */
-  readonly count: number;
-  /** Position before everything in the round. */
-  readonly from: number;
-}
-
-/** Receivers of a round that wait for their turn, and how far it has come. */
-interface Round {
-  readonly receivers: Subscriber[];
-  next: number;
-}
-
-/**
- * What waits for a receiver, oldest first. Kept with the receiver, so that it is found at once and costs nothing to who awaits
- * nothing. Never changed: all who await the same share and nothing else have the same one.
- */
-export interface Due {
-  readonly share: Share;
-  readonly round: Round;
-  readonly next: Due | undefined;
-}
 
 export interface HandOutOptions {
   /** Monotonic milliseconds. */

@@ -7,11 +7,12 @@
 
 import type { EventForm } from './event-form.ts';
 import { textFrames } from './frame.ts';
-import { HandOut, type Share } from './hand-out.ts';
+import { HandOut } from './hand-out.ts';
 import { decoration, presenceDecoration } from './interest.ts';
 import type { PresenceChange } from './presence-change.ts';
-import { type Concerned, type Group, Router } from './router.ts';
-import type { Interests, Subscriber } from './subscriber.ts';
+import { type Cohort, Router } from './router.ts';
+import type { Interests, Share, Subscriber } from './subscriber.ts';
+import type { Concerned } from './told.ts';
 import type { EventBatch } from './user-event.ts';
 
 /** Batches that cost as much as this in memory go out at once: what waits for a tick is bounded too. On the wire it is about a quarter. */
@@ -119,7 +120,7 @@ export class Hub {
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
     this.#handOut.start(
-      this.#route(from, events, this.#router.groups, (subscriber, event) => decoration(subscriber.interests.values(), event)),
+      this.#route(from, events, this.#router.cohorts, (subscriber, event) => decoration(subscriber.interests.values(), event)),
     );
     for (const event of events) event.release();
   }
@@ -139,10 +140,10 @@ export class Hub {
     this.#gather();
   }
 
-  /** What each receiver is told, in one write. `decorate` decides for those outside the groups. */
-  *#route<T extends Tellable>(from: number, told: readonly T[], groups: Iterable<Group>, decorate: Decorate<T>): Generator<Share, void> {
+  /** What each receiver is told, in one write. `decorate` decides for those outside the cohorts. */
+  *#route<T extends Tellable>(from: number, told: readonly T[], cohorts: Iterable<Cohort>, decorate: Decorate<T>): Generator<Share, void> {
     if (told.length === 0) return;
-    for (const { members, form, decoration } of groups) {
+    for (const { members, form, decoration } of cohorts) {
       yield { receivers: members, bytes: textFrames(told.map((one) => one.text(form, decoration))), count: told.length, from };
     }
     const frames = new Map<Subscriber, Buffer[]>();
@@ -162,9 +163,9 @@ export class Hub {
   /** Tells who came or went. Not part of the log: a subscriber that is behind is told the state when it has caught up. */
   publishPresence(changes: readonly PresenceChange[]): void {
     this.flush();
-    const groups = [...this.#router.groups].filter(({ wantsPresence }) => wantsPresence);
+    const cohorts = [...this.#router.cohorts].filter(({ wantsPresence }) => wantsPresence);
     this.#handOut.start(
-      this.#route(this.#flushedSeq, changes, groups, (subscriber, { after, online }) =>
+      this.#route(this.#flushedSeq, changes, cohorts, (subscriber, { after, online }) =>
         presenceDecoration(subscriber.interests.values(), after, online),
       ),
     );

@@ -7,7 +7,7 @@
 import type { Filter } from '../../../protocol/users/filter.ts';
 import { compileFilter } from '../../../protocol/users/filter-match.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
-import type { LiveEvent } from './user-event.ts';
+import { HIDDEN, type Told, type ToldOfUser } from './told.ts';
 
 export type Want =
   | { readonly kind: 'all' }
@@ -40,21 +40,8 @@ export interface InterestOptions {
   readonly basis?: string;
 }
 
-/** Of an event about a user, what decides who is told of it. */
-export type ToldOfUser = Pick<LiveEvent, 'seq' | 'type' | 'id' | 'audience' | 'before' | 'after' | 'knowsBefore' | 'online'>;
-
-/** The same of an event that is about no user: servers are told of it that want everything. */
-export interface Notice {
-  readonly seq: number;
-  readonly type: string;
-  readonly audience: 'server';
-  readonly after: undefined;
-}
-
-export type Told = ToldOfUser | Notice;
-
 /** `hidden`: the user went out of sight; it is named, and nothing of it is shown. */
-export type Concern = Match | boolean | 'hidden';
+export type Concern = Match | boolean | typeof HIDDEN;
 
 /** One named want of one subscriber. */
 export class Interest {
@@ -96,7 +83,7 @@ export class Interest {
     if (concern === false || this.#sight === undefined || this.#sight(judged)) return concern;
     // Who was in sight before must be taken out of the receiver's copy. Of an event that is read back from the log that is not
     // known, and nobody is named who may never have been in sight: whoever has a sight is not fed from the log (catch-up.ts).
-    return event.knowsBefore && event.before !== undefined && this.#sight(event.before) ? 'hidden' : false;
+    return event.knowsBefore && event.before !== undefined && this.#sight(event.before) ? HIDDEN : false;
   }
 
   #concern(event: ToldOfUser): Match | boolean {
@@ -124,7 +111,7 @@ export class Interest {
       return `not told: the user ${this.want.kind === 'teams' ? 'is and was in none of the teams' : 'does and did not match the filter'}`;
     }
     const final = this.concerns(event);
-    if (final === 'hidden') return 'told as user.hidden: the user went out of sight of this caller (teams, hidden roles)';
+    if (final === HIDDEN) return 'told as user.hidden: the user went out of sight of this caller (teams, hidden roles)';
     if (final === false) return 'not told: the user is out of sight of this caller (teams, hidden roles)';
     return concern === true ? 'told' : `told with match ${concern}`;
   }
@@ -184,9 +171,6 @@ function predicate(want: Want): Predicate | undefined {
   return undefined;
 }
 
-/** What a receiver is told of an event that takes a user out of its sight, in place of the event. */
-export const HIDDEN = 'hidden';
-
 /**
  * What a receiver with these interests is told about the event, as the JSON that is added to it
  * (`,"sub":["a","b"],"match":"enter"`), or undefined when it is not told at all.
@@ -209,7 +193,7 @@ function joined(interests: Iterable<Interest>, concerns: (interest: Interest) =>
   for (const interest of interests) {
     const result = concerns(interest);
     if (result === false) continue;
-    if (result === 'hidden') {
+    if (result === HIDDEN) {
       isHidden = true;
       continue;
     }

@@ -6,7 +6,7 @@ import { renderLive, renderV1 } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
-import type { Concerned } from './router.ts';
+import type { Concerned } from './told.ts';
 
 export class PresenceChange implements Concerned {
   readonly after: StoredUser;
@@ -35,7 +35,7 @@ export class PresenceChange implements Concerned {
     return textFrame(this.text(form, decoration));
   }
 
-  /** See `LiveEvent.text`. */
+  /** See `OutgoingUserEvent.text`. */
   text(form: EventForm, decoration: string): string {
     const dialect = dialectOf(form);
     let body = this.#bodies.get(dialect);

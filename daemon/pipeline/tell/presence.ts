@@ -6,9 +6,10 @@
  * It keeps PR1–PR3 (daemon/RULES.md).
  */
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import type { UserChange } from '../../core/directory/directory.ts';
 
 /** Others may know of somebody who is there and has not asked to be invisible. */
-export function isVisible(user: StoredUser | undefined): boolean {
+export function mayShowOnline(user: StoredUser | undefined): boolean {
   return user !== undefined && isAlive(user) && user.invisible !== true && user.deactivated_at === undefined;
 }
 
@@ -71,6 +72,13 @@ export class Presence {
     this.#leaving.delete(id);
     if (isTold) this.touch(id);
     else this.#told.delete(id);
+  }
+
+  /** A change of the record can change whether others see its user as online. */
+  follow({ before, after }: Pick<UserChange, 'before' | 'after'>): void {
+    if (after.deleted_at !== undefined) this.forget(after.id, false);
+    else if (after.deactivated_at !== undefined) this.forget(after.id, true);
+    else if (before?.invisible !== after.invisible && this.isOnline(after.id)) this.touch(after.id);
   }
 
   isOnline(id: string): boolean {

@@ -3,20 +3,13 @@
  * Proposes receivers; `decoration` in interest.ts decides.
  */
 
-import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { EventForm } from './event-form.ts';
 import type { Interest } from './interest.ts';
 import type { Subscriber } from './subscriber.ts';
-
-/** Whom something is about: an event, or someone who came or went. Without `after`, it is about no user. */
-export interface Concerned {
-  readonly id: string;
-  readonly after: StoredUser | undefined;
-  readonly before: StoredUser | undefined;
-}
+import type { Concerned } from './told.ts';
 
 /** Subscribers that want everything and are told the same: they get the same bytes. */
-export interface Group {
+export interface Cohort {
   readonly key: string;
   readonly form: EventForm;
   readonly decoration: string;
@@ -36,11 +29,11 @@ export class Router {
   readonly #byTeam = new Map<string, Set<Subscriber>>();
   /** Looked at for every event: those with a filter, and those that want everything and something else too. */
   readonly #always = new Set<Subscriber>();
-  readonly #groups = new Map<string, Group>();
-  readonly #grouped = new Map<Subscriber, Group>();
+  readonly #cohorts = new Map<string, Cohort>();
+  readonly #cohortOf = new Map<Subscriber, Cohort>();
 
-  get groups(): Iterable<Group> {
-    return this.#groups.values();
+  get cohorts(): Iterable<Cohort> {
+    return this.#cohorts.values();
   }
 
   /** Puts the subscriber under its interests as they are now. Call `remove` before they change. */
@@ -54,17 +47,17 @@ export class Router {
   }
 
   remove(subscriber: Subscriber): void {
-    const group = this.#grouped.get(subscriber);
-    if (group !== undefined) {
-      this.#grouped.delete(subscriber);
-      group.members.delete(subscriber);
-      if (group.members.size === 0) this.#groups.delete(group.key);
+    const cohort = this.#cohortOf.get(subscriber);
+    if (cohort !== undefined) {
+      this.#cohortOf.delete(subscriber);
+      cohort.members.delete(subscriber);
+      if (cohort.members.size === 0) this.#cohorts.delete(cohort.key);
       return;
     }
     for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, leave);
   }
 
-  /** Subscribers outside the groups that may be concerned by the event. */
+  /** Subscribers outside the cohorts that may be concerned by the event. */
   candidates(event: Concerned): ReadonlySet<Subscriber> {
     const { after } = event;
     if (after === undefined) return this.#always;
@@ -84,10 +77,10 @@ export class Router {
     const { wantsPresence } = all;
     const { form } = subscriber;
     const key = `${wantsPresence} ${form}${decoration}`;
-    const group = this.#groups.get(key) ?? { key, form, decoration, wantsPresence, members: new Set() };
-    this.#groups.set(key, group);
-    group.members.add(subscriber);
-    this.#grouped.set(subscriber, group);
+    const cohort = this.#cohorts.get(key) ?? { key, form, decoration, wantsPresence, members: new Set() };
+    this.#cohorts.set(key, cohort);
+    cohort.members.add(subscriber);
+    this.#cohortOf.set(subscriber, cohort);
   }
 
   #index(subscriber: Subscriber, { want }: Interest, change: typeof enter): void {

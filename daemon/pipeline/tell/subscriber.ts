@@ -1,10 +1,10 @@
 /**
  * One receiver of events. The states are a union: a subscriber is `live` (gets
- * every batch as it is published), `behind` (reads the past until it has caught up) or `out`.
+ * every batch as it is published), `behind` (reads the past until it has caught up) or `out`. What is on its way to it is kept
+ * with it.
  */
 import type { CloseReason } from '../../../protocol/live/close-codes.ts';
 import type { EventForm } from './event-form.ts';
-import type { Due } from './hand-out.ts';
 import type { Interest } from './interest.ts';
 
 /** The socket, as the hub sees it. */
@@ -68,4 +68,30 @@ export class Subscriber {
     }
     return named;
   }
+}
+
+/** What some receivers get of a round: the same bytes, in one write each. */
+export interface Share {
+  readonly receivers: Iterable<Subscriber>;
+  readonly bytes: Buffer;
+  /** Events in it. */
+  readonly count: number;
+  /** Position before everything in the round. */
+  readonly from: number;
+}
+
+/** Receivers of a round that wait for their turn, and how far it has come. */
+export interface Round {
+  readonly receivers: Subscriber[];
+  next: number;
+}
+
+/**
+ * What waits for a receiver, oldest first. Kept with the receiver, so that it is found at once and costs nothing to who awaits
+ * nothing. Never changed: all who await the same share and nothing else have the same one.
+ */
+export interface Due {
+  readonly share: Share;
+  readonly round: Round;
+  readonly next: Due | undefined;
 }

@@ -13,10 +13,13 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { SeqSpan } from '../../core/directory/recent-past.ts';
 import type { UserChange } from '../../core/directory/record.ts';
 import { type DocEvent, docEventsOf } from './document-event.ts';
+import type { UserChange } from '../../core/directory/directory.ts';
+import type { Stretch } from '../../core/directory/recent-past.ts';
+import { documentEventsOf, type OutgoingDocumentEvent } from './document-event.ts';
 import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
-import { HIDDEN } from './interest.ts';
-import { isVisible } from './presence.ts';
+import { mayShowOnline } from './presence.ts';
+import { HIDDEN, type ToldOfUser } from './told.ts';
 
 /** Frames kept per event. More decorations than this are framed again for each receiver: rare, and bounded in memory. */
 const FRAMES_KEPT = 4;
@@ -37,14 +40,12 @@ interface Framed {
 /** Most events are told in one form only: a map for each of them would be most of what they weigh. */
 const NOTHING: readonly never[] = [];
 
-export class LiveEvent {
+export class OutgoingUserEvent implements ToldOfUser {
   readonly seq: number;
   readonly type: string;
   readonly audience: Audience;
   readonly after: StoredUser;
-  /** The living user before; undefined when there was none. */
   readonly before: StoredUser | undefined;
-  /** False for an event read back from the log, where the state before is not known. */
   readonly knowsBefore: boolean;
   readonly online: boolean;
   readonly #fact: UserChange['fact'];
@@ -109,7 +110,7 @@ export class LiveEvent {
   #body(dialect: EventDialect): string {
     for (const kept of this.#bodies) if (kept.dialect === dialect) return kept.json;
     // Who becomes invisible by this very event, or is gone by it, is not shown as there; who is told of it is judged by what was told before.
-    const online = this.online && isVisible(this.after);
+    const online = this.online && mayShowOnline(this.after);
     const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online }, dialect)).slice(0, -1);
     this.#bodies = [...this.#bodies, { dialect, json }];
     return json;
@@ -117,9 +118,9 @@ export class LiveEvent {
 }
 
 /** Whatever has a position and is told. */
-export type AnyEvent = LiveEvent | DocEvent;
+export type AnyEvent = OutgoingUserEvent | OutgoingDocumentEvent;
 
-export function isAboutUser(event: AnyEvent): event is LiveEvent {
+export function isAboutUser(event: AnyEvent): event is OutgoingUserEvent {
   return event.after !== undefined;
 }
 
@@ -137,12 +138,12 @@ const EVENT_OVERHEAD_BYTES = 700;
 
 /** Events of an entry that was just applied. */
 export function batchOf(entry: Entry, changes: readonly UserChange[], lookups: DocLookups): EventBatch {
-  const events: LiveEvent[] = [];
+  const events: OutgoingUserEvent[] = [];
   for (const change of changes) {
     const type = eventType(change.fact);
-    if (type !== undefined) events.push(new LiveEvent(change, type, entry.time, { online: lookups.online(change.after.id) }, true));
+    if (type !== undefined) events.push(new OutgoingUserEvent(change, type, entry.time, { online: lookups.online(change.after.id) }, true));
   }
-  const docs = docEventsOf(entry, lookups);
+  const docs = documentEventsOf(entry, lookups);
   const bytes = events.reduce((sum, { after }) => sum + EVENT_OVERHEAD_BYTES + roughDataBytes(after), 200);
   const docBytes = docs.reduce((sum, event) => sum + event.bytes, 0);
   return { first: entry.first, last: lastSeq(entry), bytes: bytes + docBytes, events: inOrder(events, docs) };
@@ -150,17 +151,17 @@ export function batchOf(entry: Entry, changes: readonly UserChange[], lookups: D
 
 /** Events of an entry read back from the log. */
 export function batchFromLog(entry: Entry, lookups: DocLookups): EventBatch {
-  const events: LiveEvent[] = [];
+  const events: OutgoingUserEvent[] = [];
   for (const [index, fact] of entry.facts.entries()) {
     if (fact.t === 'app' || fact.t === 'doc') continue;
     const type = eventType(fact);
     if (type === undefined) continue;
     const change = { seq: entry.first + index, fact, before: undefined, after: fact.user };
-    events.push(new LiveEvent(change, type, entry.time, { online: lookups.online(fact.user.id) }, false));
+    events.push(new OutgoingUserEvent(change, type, entry.time, { online: lookups.online(fact.user.id) }, false));
   }
-  return { first: entry.first, last: lastSeq(entry), bytes: 0, events: inOrder(events, docEventsOf(entry, lookups)) };
+  return { first: entry.first, last: lastSeq(entry), bytes: 0, events: inOrder(events, documentEventsOf(entry, lookups)) };
 }
 
-function inOrder(events: readonly LiveEvent[], docs: readonly DocEvent[]): readonly AnyEvent[] {
+function inOrder(events: readonly OutgoingUserEvent[], docs: readonly OutgoingDocumentEvent[]): readonly AnyEvent[] {
   return docs.length === 0 ? events : [...events, ...docs].sort((a, b) => a.seq - b.seq);
 }

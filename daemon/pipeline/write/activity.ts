@@ -24,7 +24,7 @@ export interface ActivityOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export class Activity {
+export class ActivityRounds {
   readonly #options: ActivityOptions;
   #timer: NodeJS.Timeout | undefined;
   #isRunning = false;

@@ -18,6 +18,7 @@ import type { Policy } from '../../core/policy.ts';
 import { RECEIPTS_DROPPED } from '../../core/users/receipts.ts';
 import type { Applier } from './applier.ts';
 
+/** `live` is for what a person waits for; `bulk` for many users at once. */
 export type Lane = 'live' | 'bulk';
 
 export interface SequencerOptions {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../../daemon/base/clock.ts';
+import type { RosterLogger } from '../../../daemon/base/logger.ts';
 import { Housekeeping, type HousekeepingOptions } from '../../../daemon/jobs/tasks/housekeeping.ts';
 import { type JobError, Runner, type Work } from '../../../daemon/jobs/tasks/runner.ts';
-import type { RosterLogger } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { DocChange, Task } from '../../../protocol/log/documents.ts';

@@ -1,7 +1,8 @@
 /** HB8: handing out gives way to everything else, and nobody's order suffers from it. The clock moves with every write. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HandOut, type Share } from '../../../daemon/pipeline/tell/hand-out.ts';
+import { HandOut } from '../../../daemon/pipeline/tell/hand-out.ts';
+import type { Share } from '../../../daemon/pipeline/tell/subscriber.ts';
 import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 
 const OUTLET: Outlet = { queuedBytes: 0, write: () => {}, drained: async () => true, close: () => {} };

@@ -1,7 +1,7 @@
 /** Connections that stay open: UA10. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Activity } from '../../../daemon/pipeline/write/activity.ts';
+import { ActivityRounds } from '../../../daemon/pipeline/write/activity.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
@@ -9,7 +9,7 @@ import { RulesBench } from '../../support/rules-bench.ts';
 function activityOf(bench: RulesBench, connected: readonly string[], fail: () => boolean = () => false) {
   const sizes: number[] = [];
   const errors: unknown[] = [];
-  const activity = new Activity({
+  const activity = new ActivityRounds({
     connected: () => connected,
     lastActive: (id) => bench.directory.user(id)?.last_active,
     submit: async (command: Command) => {

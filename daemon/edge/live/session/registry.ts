@@ -7,7 +7,7 @@ import type { AppSettings } from '../../../../protocol/app/settings.ts';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
-import type { AnyEvent, LiveEvent } from '../../../pipeline/tell/user-event.ts';
+import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { Caller } from '../../auth.ts';
 import { type Explanation, sameTeams, sightRules } from './context.ts';
 
@@ -203,7 +203,7 @@ export class SessionRegistry {
   }
 
   /** Ends the sessions that an event makes impossible. Called after the directory changed and before the event itself goes out. */
-  onEvent({ type, id, before, after }: LiveEvent): void {
+  onEvent({ type, id, before, after }: OutgoingUserEvent): void {
     const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
     const own = this.#byUser.get(id) ?? [];
     if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(own);

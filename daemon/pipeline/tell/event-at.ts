@@ -1,0 +1,25 @@
+/** One event of the past, for an operator who asks about it: from memory where it is still there, else from the log. */
+import type { DocLookups } from '../../../protocol/live/document-events.ts';
+import type { Log } from '../../../store/log.ts';
+import type { History } from '../../core/directory/recent-past.ts';
+import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
+
+export interface PastSources {
+  readonly log: Log;
+  readonly history: History<EventBatch>;
+  readonly lookups: DocLookups;
+}
+
+/** `seq`: a position that was applied. Undefined where nobody was told anything, or when it is no longer kept. */
+export async function eventAt(seq: number, { log, history, lookups }: PastSources): Promise<AnyEvent | undefined> {
+  if (seq > history.tail) {
+    for (const { events } of history.since(seq - 1)) return events.find((event) => event.seq === seq);
+  }
+  if (seq <= log.tail) return undefined;
+  const stop = new AbortController();
+  for await (const entry of log.read(seq - 1, stop.signal)) {
+    stop.abort();
+    return batchFromLog(entry, lookups).events.find((event) => event.seq === seq);
+  }
+  return undefined;
+}
