@@ -19,6 +19,8 @@ import {
   type TokenClaims,
 } from '../../protocol/base/tokens.ts';
 import { isTombstone } from '../core/directory/record.ts';
+import { deletedUser } from '../core/decide.ts';
+import { isTombstone } from '../core/directory/directory.ts';
 import type { DirectoryReader } from './http/backend.ts';
 
 export type { Caller };
@@ -29,7 +31,7 @@ const TOKENS_KEPT = 10_000;
 /** A longer token is refused before anything is computed over it. */
 const TOKEN_CHARS_MAX = 8_192;
 
-export interface Credentials {
+export interface CallerCredentials {
   readonly apiKey: string | undefined;
   /** With or without `Bearer ` before it. */
   readonly token: string | undefined;
@@ -45,7 +47,7 @@ export interface Credentials {
 
 export interface Authenticator {
   /** Throws RosterError: api_key, auth, a token_… kind, not_allowed (deactivated) or not_found (deleted). */
-  authenticate(credentials: Credentials): Caller;
+  authenticate(credentials: CallerCredentials): Caller;
   /** Whether a caller that was let in earlier still would be: its token not revoked, its user neither deactivated nor deleted. Throws as above. */
   recheck(caller: Caller): void;
 }
@@ -82,7 +84,7 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     const user = directory.user(id);
     const record = directory.record(id);
     const isFree = record === undefined || (mayReuse && isTombstone(record));
-    if (user === undefined && !isFree) throw new RosterError('not_found', `the user ${id} was deleted`);
+    if (user === undefined && !isFree) throw deletedUser(id);
     if (user?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
     if (isRevoked(iat, directory.app.revoke_tokens_issued_before) || isRevoked(iat, user?.revoke_tokens_issued_before)) {
       throw new RosterError('token_expired', 'the token was revoked');

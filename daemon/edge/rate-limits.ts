@@ -70,7 +70,7 @@ export interface LimitState {
 }
 
 /** The outcome of counting a request. `retryAfterS` is there when it is one too many. */
-export interface Verdict extends LimitState {
+export interface CountedRequest extends LimitState {
   readonly retryAfterS?: number;
 }
 
@@ -109,7 +109,7 @@ export class RateLimits {
   }
 
   /** Counts one request. `userId` is given for callers with a user token, who have a limit of their own as well. */
-  async take(endpoint: string, platform: Platform, userId?: string): Promise<Verdict> {
+  async take(endpoint: string, platform: Platform, userId?: string): Promise<CountedRequest> {
     const isLimited = this.#isLimited(platform);
     const app = this.#counter(this.#app, endpoint, platform, WINDOW_S);
     if (!isLimited) return await consume(app, platform, false);
@@ -160,12 +160,12 @@ export class RateLimits {
 }
 
 /** Throws RosterError `rate_limit` when the request was one too many. */
-export function refuseOver({ retryAfterS }: Verdict): void {
+export function refuseOver({ retryAfterS }: CountedRequest): void {
   if (retryAfterS !== undefined) throw new RosterError('rate_limit', `too many requests, try again in ${retryAfterS} s`);
 }
 
 /** The published rate-limit headers. `Retry-After` only on a refusal. */
-export function rateHeaders({ limit, remaining, reset, retryAfterS }: Verdict): Record<string, string> {
+export function rateHeaders({ limit, remaining, reset, retryAfterS }: CountedRequest): Record<string, string> {
   return {
     'X-RateLimit-Limit': String(limit),
     'X-RateLimit-Remaining': String(remaining),
@@ -188,7 +188,7 @@ function state(limit: number, used: RateLimiterRes, isUnlimited: boolean): Limit
   return { limit, remaining, reset: unixSeconds(used.msBeforeNext) };
 }
 
-async function consume(counter: RateLimiterAbstract, key: string, isLimited: boolean): Promise<Verdict> {
+async function consume(counter: RateLimiterAbstract, key: string, isLimited: boolean): Promise<CountedRequest> {
   try {
     return state(counter.points, await counter.consume(key), !isLimited);
   } catch (refused) {

@@ -7,27 +7,39 @@ import { APP_ROUTES } from './app/settings.ts';
 import { USAGE_ROUTES } from './app/usage.ts';
 import { STUB_ROUTES } from './compat/stubs.ts';
 import { OPENAPI_ROUTES } from './describe/routes.ts';
-import { FEEDS_ROUTES } from './feeds/routes.ts';
+import { FEEDS_ACTIVITY_ROUTES } from './feeds/activities.ts';
+import { FEEDS_FOLLOW_ROUTES } from './feeds/follows.ts';
+import { FEEDS_USERS_ROUTES } from './feeds/users.ts';
 import { HOOKS_ROUTES } from './hooks/hooks.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { DEBUG_ROUTES } from './live/why.ts';
-import { MODERATION_ROUTES } from './moderation/routes.ts';
+import { BANS_ROUTES } from './moderation/bans.ts';
+import { BLOCKS_ROUTES } from './moderation/blocks.ts';
+import { FLAGS_ROUTES } from './moderation/flags.ts';
+import { MUTES_ROUTES } from './moderation/mutes.ts';
 import { BACKUP_ROUTES } from './transfer/backup.ts';
 import { EXPORT_ROUTES } from './transfer/exports.ts';
 import { IMPORT_ROUTES } from './transfer/imports.ts';
 import { GUEST_ROUTES } from './users/guests.ts';
 import { HISTORY_ROUTES } from './users/history.ts';
 import { LIFECYCLE_ROUTES } from './users/lifecycle.ts';
+import { PATCH_ROUTES } from './users/patch.ts';
+import { QUERY_ROUTES } from './users/query.ts';
 import { SYNC_ROUTES } from './users/revisions.ts';
-import { USERS_ROUTES } from './users/users.ts';
+import { UPSERT_ROUTES } from './users/upsert.ts';
 
 export const ROUTES: readonly Endpoint[] = [
-  ...USERS_ROUTES,
+  ...UPSERT_ROUTES,
+  ...PATCH_ROUTES,
+  ...QUERY_ROUTES,
   ...LIFECYCLE_ROUTES,
   ...GUEST_ROUTES,
   ...EXPORT_ROUTES,
   ...HISTORY_ROUTES,
-  ...MODERATION_ROUTES,
+  ...BANS_ROUTES,
+  ...MUTES_ROUTES,
+  ...FLAGS_ROUTES,
+  ...BLOCKS_ROUTES,
   ...ROLES_ROUTES,
   ...GROUPS_ROUTES,
   ...DEVICES_ROUTES,
@@ -38,7 +50,10 @@ export const ROUTES: readonly Endpoint[] = [
   ...SYNC_ROUTES,
   ...DEBUG_ROUTES,
   ...BACKUP_ROUTES,
-  ...FEEDS_ROUTES,
+  // The feeds dialect. What of it is not here is answered as not supported.
+  ...FEEDS_USERS_ROUTES,
+  ...FEEDS_ACTIVITY_ROUTES,
+  ...FEEDS_FOLLOW_ROUTES,
   ...STUB_ROUTES,
   ...OPENAPI_ROUTES,
 ];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Credentials, createAuthenticator } from '../../daemon/edge/auth.ts';
+import { type CallerCredentials, createAuthenticator } from '../../daemon/edge/auth.ts';
 import { type ErrorKind, RosterError } from '../../protocol/base/errors.ts';
 import { API_KEY, API_SECRET, FakeBackend, NOW_MS, SERVER_TOKEN, signed, userToken } from '../support/http/fake-backend.ts';
 
@@ -11,7 +11,7 @@ function world() {
   const clock = { nowMs: NOW_MS };
   const { directory } = backend;
   const authenticator = createAuthenticator({ apiKey: API_KEY, apiSecret: API_SECRET, directory, now: () => clock.nowMs });
-  const admit = (token: string | undefined, more: Partial<Credentials> = {}) =>
+  const admit = (token: string | undefined, more: Partial<CallerCredentials> = {}) =>
     authenticator.authenticate({ apiKey: API_KEY, token, ...more });
   return { backend, clock, authenticator, admit };
 }

@@ -24,8 +24,8 @@ import { type Dialect, queryText } from '../../../protocol/base/reading.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
 import { checkTeam, unknownGroup } from '../../core/access/groups.ts';
-import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { lost } from '../http/request-backend.ts';
+import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
+import { lost } from '../http/outcome.ts';
 import { uuidV7 } from '../http/uuid-v7.ts';
 
 export const GROUPS_ROUTES: readonly Endpoint[] = [
@@ -89,8 +89,8 @@ export const GROUPS_ROUTES: readonly Endpoint[] = [
     summary: 'Deletes a user group; its members stay',
     query: GroupQuery,
     answer: Nothing,
-    handle: async ({ backend, id, query }) => {
-      const { seq } = await backend.submit(decodeGroupDelete(id, query), 'live');
+    handle: async ({ submit, id, query }) => {
+      const { seq } = await submit(decodeGroupDelete(id, query), 'live');
       return { body: {}, seq };
     },
   })),
@@ -114,14 +114,14 @@ export const GROUPS_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-async function changedGroup({ backend }: Call, command: Command, dialect: Dialect): Promise<Answer> {
-  const outcome = await backend.submit(command, 'live');
+async function changedGroup({ backend, submit }: Call, command: Command, dialect: Dialect): Promise<EndpointAnswer> {
+  const outcome = await submit(command, 'live');
   const [changed] = outcome.docs ?? [];
   if (changed?.kind !== 'group' || changed.doc === null) throw lost(outcome, 'no user group came of it');
   return { body: { user_group: renderWholeGroup(changed.doc, dialect, (id) => backend.directory.user(id)) }, seq: outcome.seq };
 }
 
-function groupsAnswer({ backend }: Call, page: GroupPage, dialect: Dialect): Answer {
+function groupsAnswer({ backend }: Call, page: GroupPage, dialect: Dialect): EndpointAnswer {
   const groups = pageOfGroups([...backend.directory.docs.all('group')], page);
   return { body: { user_groups: groups.map((group) => renderGroup(group, dialect)) } };
 }

@@ -19,6 +19,9 @@ import type { Dialect } from '../../../protocol/base/reading.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
 import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost } from '../http/request-backend.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
+import { lost } from '../http/outcome.ts';
 
 const PERMISSION: TSchema = Type.Object(
   {
@@ -52,8 +55,8 @@ export const ROLES_ROUTES: readonly Endpoint[] = [
     summary: 'Creates a role',
     body: CreateRoleBody,
     answer: Type.Object({ role: roleIn(dialect) }),
-    handle: async ({ backend, body }) => {
-      const outcome = await backend.submit(decodeRoleCreate(await body()), 'live');
+    handle: async ({ backend, submit, body }) => {
+      const outcome = await submit(decodeRoleCreate(await body()), 'live');
       const [created] = outcome.docs ?? [];
       if (created?.kind !== 'role' || created.doc === null) throw lost(outcome, 'no role came of it');
       return {
@@ -81,8 +84,8 @@ export const ROLES_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'Deletes a custom role that nobody has and that is granted nothing',
     answer: Nothing,
-    handle: async ({ backend, params }) => {
-      const { seq } = await backend.submit(decodeRoleDelete(params.name ?? ''), 'live');
+    handle: async ({ submit, params }) => {
+      const { seq } = await submit(decodeRoleDelete(params.name ?? ''), 'live');
       return { body: {}, seq };
     },
   })),
@@ -108,7 +111,7 @@ export const ROLES_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-function rolesAnswer({ backend }: Call, roles: readonly ListedRole[], dialect: Dialect): Answer {
+function rolesAnswer({ backend }: Call, roles: readonly ListedRole[], dialect: Dialect): EndpointAnswer {
   return { body: { roles: roles.map((role) => renderRole(role, backend.directory.app, dialect)) } };
 }
 

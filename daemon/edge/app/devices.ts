@@ -19,6 +19,10 @@ import { type Rendered, renderDevice, timeOf } from '../../../protocol/users/ren
 import { deletedUser, unknownUser } from '../../core/problems.ts';
 import { actingUser, actorOf, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { refuseGone } from '../http/request-backend.ts';
+import { deletedUser, unknownUser } from '../../core/decide.ts';
+import { actingUser, actorOf } from '../http/acting.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { refuseGone } from '../http/outcome.ts';
 
 export const DEVICES_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/devices', () => ({
@@ -28,10 +32,10 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     summary: 'Gives a user a device; whoever had it has it no longer',
     body: CreateDeviceBody,
     answer: Nothing,
-    handle: async ({ backend, caller, body }) => {
+    handle: async ({ submit, caller, body }) => {
       const { device, named } = decodeDevice(await body());
       const by = pathId(actingUser(caller, named));
-      const { seq } = await backend.submit({ kind: 'device-add', by, device }, 'live');
+      const { seq } = await submit({ kind: 'device-add', by, device }, 'live');
       return { status: 201, body: {}, seq };
     },
   })),
@@ -57,9 +61,9 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     summary: 'Takes a device from a user',
     query: DeleteDeviceQuery,
     answer: Nothing,
-    handle: async ({ backend, caller, query }) => {
+    handle: async ({ submit, caller, query }) => {
       const by = pathId(actingUser(caller, query.user_id));
-      const { seq } = await backend.submit({ kind: 'device-remove', by, deviceId: decodeDeviceId(query) }, 'live');
+      const { seq } = await submit({ kind: 'device-remove', by, deviceId: decodeDeviceId(query) }, 'live');
       return { body: {}, seq };
     },
   })),
@@ -70,9 +74,9 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     summary: 'Sets what users are notified of, for everything or for single channels; stored for the service that notifies',
     body: PushBody,
     answer: pushIn(dialect),
-    handle: async ({ backend, caller, body }) => {
+    handle: async ({ submit, caller, body }) => {
       const command = decodePush(await body(), actorOf(caller));
-      const outcome = await backend.submit(command, 'live');
+      const outcome = await submit(command, 'live');
       refuseGone(outcome);
       return { body: pushAnswer(command, outcome, dialect), seq: outcome.seq };
     },

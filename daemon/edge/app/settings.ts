@@ -42,11 +42,11 @@ export const APP_ROUTES: readonly Endpoint[] = [
     summary: 'Changes settings of the application',
     body: SettingsBody,
     answer: Type.Object({ collisions: Type.Optional(Collisions) }),
-    handle: async ({ backend, services, body, newId }) => {
+    handle: async ({ backend, submit, services, body, newId }) => {
       const { enforce_unique_usernames: before } = backend.directory.app;
       const command = decodeSettings(await body(), { dialect, newId });
       checkHooks(command, backend.directory.app, services.hooks.allowPrivate);
-      const { seq, isReplay } = await backend.submit(command, 'live');
+      const { seq, isReplay } = await submit(command, 'live');
       const { enforce_unique_usernames: scope = before } = command.set;
       const isNew = scope !== before || (isReplay === true && command.set.enforce_unique_usernames !== undefined);
       // Whoever makes names unique learns where they are not; from here on no new collision can arise.

@@ -2,7 +2,8 @@
 import Type, { type TSchema } from 'typebox';
 import { decodeTeamUsage, decodeUsage, nextOf, TeamUsageBody } from '../../../protocol/app/usage.ts';
 import type { TeamUsage } from '../../core/app/usage.ts';
-import { type Endpoint, inBothDialects, type Services } from '../http/endpoint.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import type { Services } from '../http/services.ts';
 
 const Metric = Type.Object({
   total: Type.Integer(),

@@ -8,7 +8,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Caller, Scope } from '../../../protocol/base/tokens.ts';
 import type { FeedName } from '../../../protocol/feeds/feed-name.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import type { Call } from '../http/endpoint.ts';
+import type { Asking } from '../http/acting.ts';
 
 export interface Right {
   readonly resource: 'users' | 'feed' | 'follower' | 'activities';
@@ -34,7 +34,7 @@ export function allow(caller: Caller, right: Right): void {
 }
 
 /** The user, when there is one and the caller may know of it. */
-export function userInSight({ backend: { directory }, caller }: Pick<Call, 'backend' | 'caller'>, id: string): StoredUser | undefined {
+export function userInSight({ backend: { directory }, caller }: Asking, id: string): StoredUser | undefined {
   const user = directory.user(id);
   if (user === undefined || caller.kind !== 'user') return user;
   // A user that is not there yet has no team.
@@ -43,7 +43,7 @@ export function userInSight({ backend: { directory }, caller }: Pick<Call, 'back
 }
 
 /** Whether the caller may know of what is in a feed (`user:ann`): of a user's feeds, when it may know of the user. */
-export function isFeedInSight(call: Pick<Call, 'backend' | 'caller'>, feed: string): boolean {
+export function isFeedInSight(call: Asking, feed: string): boolean {
   const owner = feed.slice(feed.indexOf(':') + 1);
   return call.backend.directory.user(owner) === undefined || userInSight(call, owner) !== undefined;
 }

@@ -15,6 +15,12 @@ import { type FeedName, feedName } from '../../../protocol/feeds/feed-name.ts';
 import { ActivitiesQuery, decodeActivityNames, decodeFeedPage, FeedQuery } from '../../../protocol/feeds/queries.ts';
 import { type Answer, type Call, type Endpoint, laneOf, type Services } from '../http/endpoint.ts';
 import { lost } from '../http/request-backend.ts';
+import type { Activity } from '../../../protocol/log/documents.ts';
+import { queryFlag } from '../../../protocol/users/lifecycle.ts';
+import { laneOf } from '../http/acting.ts';
+import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
+import { lost } from '../http/outcome.ts';
+import type { Services } from '../http/services.ts';
 import { allow, isFeedInSight } from './access.ts';
 import { ActivityIds, foreignActivityId } from './activity-ids.ts';
 import { enricher } from './enrich.ts';
@@ -83,8 +89,8 @@ function activityIds(services: Services): ActivityIds {
   return known;
 }
 
-async function addActivities(call: Call): Promise<Answer> {
-  const { backend, caller, services } = call;
+async function addActivities(call: Call): Promise<EndpointAnswer> {
+  const { submit, caller, services } = call;
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'write', feed, owner: feed.id });
   const actor = caller.kind === 'user' ? `SU:${caller.id}` : undefined;
@@ -93,7 +99,7 @@ async function addActivities(call: Call): Promise<Answer> {
   const ids = activityIds(services);
   const activities = inputs.map((input) => newActivity(input, feed.text, ids, services.nowMs()));
   const command = { kind: 'activity-add' as const, activities, ...(actor === undefined ? undefined : { actor }) };
-  const outcome = await backend.submit(command, laneOf(caller, activities.length));
+  const outcome = await submit(command, laneOf(caller, activities.length));
   const added = (outcome.docs ?? []).map(({ kind, doc }) => {
     if (kind === 'activity' && doc !== null) return renderActivity(doc, feed.text);
     throw lost(outcome, 'an activity was not added');
@@ -120,7 +126,7 @@ function checkOwnTargets(inputs: readonly ActivityInput[], ownId: string): void 
   throw fieldErrors('not_allowed', [{ path: 'to', message: `${foreign[0]} is not a feed of the user ${ownId}` }]);
 }
 
-function feedPage(call: Call, isEnriched: boolean): Answer {
+function feedPage(call: Call, isEnriched: boolean): EndpointAnswer {
   const { backend, caller, query } = call;
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'read', feed });
@@ -140,7 +146,7 @@ function feedPage(call: Call, isEnriched: boolean): Answer {
   };
 }
 
-function activitiesByName(call: Call, isEnriched: boolean): Answer {
+function activitiesByName(call: Call, isEnriched: boolean): EndpointAnswer {
   const { backend, caller, query } = call;
   allow(caller, { resource: 'activities', action: 'read' });
   const names = decodeActivityNames(query);
@@ -151,17 +157,17 @@ function activitiesByName(call: Call, isEnriched: boolean): Answer {
   return { body: { results: activities.map((activity) => renderActivity(activity, activity.origin, replace)) } };
 }
 
-async function removeActivity(call: Call): Promise<Answer> {
-  const { backend, caller, params, query } = call;
+async function removeActivity(call: Call): Promise<EndpointAnswer> {
+  const { submit, caller, params, query } = call;
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'delete', feed, owner: feed.id });
   const removed = params.activity_id ?? '';
   if (queryFlag(query, 'foreign_id') !== true) {
-    const { seq } = await backend.submit({ kind: 'activity-remove', feed: feed.text, by: { id: removed.toLowerCase() } }, 'live');
+    const { seq } = await submit({ kind: 'activity-remove', feed: feed.text, by: { id: removed.toLowerCase() } }, 'live');
     return { body: { removed }, seq };
   }
   for (;;) {
-    const { docs = [], seq } = await backend.submit({ kind: 'activity-remove', feed: feed.text, by: { foreignId: removed } }, 'live');
+    const { docs = [], seq } = await submit({ kind: 'activity-remove', feed: feed.text, by: { foreignId: removed } }, 'live');
     if (docs.length < LIMITS.activitiesPerRequest) return { body: { removed }, seq };
   }
 }

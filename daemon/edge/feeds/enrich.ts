@@ -4,13 +4,11 @@ import type { JsonObject } from '../../../protocol/base/json.ts';
 import { type Replace, renderActivity } from '../../../protocol/feeds/activities.ts';
 import { missingReference, type Reference, replaceReferences } from '../../../protocol/feeds/references.ts';
 import { renderFeedsUser } from '../../../protocol/feeds/users.ts';
-import type { Call } from '../http/endpoint.ts';
+import type { Asking } from '../http/acting.ts';
 import { isFeedInSight, userInSight } from './access.ts';
 
-type Reader = Pick<Call, 'backend' | 'caller'>;
-
 /** For one answer: whatever is referred to more than once in it is rendered once. What the reader may not know of is missing. */
-export function enricher(reader: Reader): Replace {
+export function enricher(reader: Asking): Replace {
   const known = new Map<string, JsonObject>();
   const resolve = (reference: Reference): JsonObject => {
     const found = known.get(reference.text) ?? lookUp(reader, reference) ?? missingReference(reference);
@@ -21,7 +19,7 @@ export function enricher(reader: Reader): Replace {
 }
 
 /** There are no collections and no reactions here. */
-function lookUp(reader: Reader, { type, id }: Reference): JsonObject | undefined {
+function lookUp(reader: Asking, { type, id }: Reference): JsonObject | undefined {
   if (type === 'user') {
     const user = userInSight(reader, id);
     return user === undefined ? undefined : { ...renderFeedsUser(user) };

@@ -6,6 +6,8 @@ import { bodyObject, checked } from '../../../protocol/base/reading.ts';
 import { parseFeedName } from '../../../protocol/feeds/feed-name.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import { bodyObject, checked } from '../../../protocol/users/upsert.ts';
+import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { allow } from './access.ts';
 import { feedOf } from './activities.ts';
 
@@ -38,7 +40,7 @@ export const FEEDS_FOLLOW_ROUTES: readonly Endpoint[] = ['follows', 'following']
   },
 ]);
 
-async function follow(call: Call): Promise<Answer> {
+async function follow(call: Call): Promise<EndpointAnswer> {
   const source = feedOf(call);
   allow(call.caller, { resource: 'follower', action: 'write', feed: source, owner: source.id });
   const target = parseFeedName(checked(bodyCheck, bodyObject(await call.body())).target, 'target');
@@ -49,7 +51,7 @@ async function follow(call: Call): Promise<Answer> {
   return await write(call, [{ kind: 'follow', id, doc: { source: source.text, target: target.text, created_at } }], 201);
 }
 
-async function unfollow(call: Call): Promise<Answer> {
+async function unfollow(call: Call): Promise<EndpointAnswer> {
   const source = feedOf(call);
   allow(call.caller, { resource: 'follower', action: 'delete', feed: source, owner: source.id });
   const target = parseFeedName(call.params.target ?? '', 'target');
@@ -59,7 +61,7 @@ async function unfollow(call: Call): Promise<Answer> {
 }
 
 /** No change is submitted, too: a request that is repeated does nothing the second time, whatever happened in between. */
-async function write({ backend }: Call, changes: readonly DocChange[], status: 200 | 201): Promise<Answer> {
-  const { seq } = await backend.submit({ kind: 'docs', changes }, 'live');
+async function write({ submit }: Call, changes: readonly DocChange[], status: 200 | 201): Promise<EndpointAnswer> {
+  const { seq } = await submit({ kind: 'docs', changes }, 'live');
   return { status, body: {}, seq };
 }

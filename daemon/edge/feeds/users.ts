@@ -19,8 +19,10 @@ import {
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { type Answer, actorOf, type Call, type Endpoint, laneOf } from '../http/endpoint.ts';
-import { onlyUser, refuseGone } from '../http/request-backend.ts';
+import { unknownUser } from '../../core/decide.ts';
+import { actorOf, laneOf } from '../http/acting.ts';
+import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
+import { onlyUser, refuseGone } from '../http/outcome.ts';
 import { allow, userInSight } from './access.ts';
 
 const IdsQuery = Type.Object({ ids: Type.String({ description: 'up to 100 ids with commas between them' }) });
@@ -85,7 +87,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete', owner: feedsId(call.id, 'id') });
       if (!call.isRepeat()) existing(call, call.id);
-      const { seq } = await call.backend.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: {} }, 'live');
+      const { seq } = await call.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: {} }, 'live');
       return { body: {}, seq };
     },
   },
@@ -133,7 +135,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete' });
       const ids = decodeIds(call.query);
-      const { seq } = await call.backend.submit({ kind: 'delete', ids, mode: 'hard', options: {}, skipsGone: true }, 'bulk');
+      const { seq } = await call.submit({ kind: 'delete', ids, mode: 'hard', options: {}, skipsGone: true }, 'bulk');
       return { body: { deleted_user_ids: ids }, seq };
     },
   },
@@ -141,9 +143,9 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
 
 type Variant = Pick<UpsertCommand, 'users' | 'existing' | 'missing' | 'reuseDeleted'>;
 
-function upsert({ backend, caller }: Call, variant: Variant) {
+function upsert({ submit, caller }: Call, variant: Variant) {
   const command: UpsertCommand = { kind: 'upsert', actor: actorOf(caller), problems: [], ...variant };
-  return backend.submit(command, laneOf(caller, variant.users.length));
+  return submit(command, laneOf(caller, variant.users.length));
 }
 
 /** The id of a deleted user is free for a server. A client's token does not bring back the user that was deleted under it. */
@@ -152,13 +154,13 @@ function mayReuse({ caller }: Call): boolean {
 }
 
 /** Whatever was written is answered with 201, a user that was kept as it is too. */
-function oneUser(outcome: Outcome): Answer {
+function oneUser(outcome: Outcome): EndpointAnswer {
   return { status: 201, body: { ...renderFeedsUser(onlyUser(outcome)) }, seq: outcome.seq };
 }
 
 function existing(call: Call, id: string): StoredUser {
   const user = userInSight(call, id);
-  if (user === undefined) throw new RosterError('not_found', `the user ${id} does not exist`);
+  if (user === undefined) throw unknownUser(id);
   return user;
 }
 

@@ -10,24 +10,10 @@ import {
   type HookStatus,
   hookStatusIn,
   LETTER_PAGE_QUERY,
-  type LetterPage,
   ReplayBody,
-  type ReplayRequest,
 } from '../../../protocol/hooks/dead-letters.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
-
-/** The delivery of webhooks, as far as a request can have to do with it. */
-export interface HookControl {
-  /** Whether addresses that are not public are delivered to. */
-  readonly allowPrivate: boolean;
-  /** In the order in which they were set. */
-  status(): readonly HookStatus[];
-  /** Oldest event first. Throws RosterError: `not_found`, `input`. */
-  deadLetters(hookId: string, page: LetterPage): readonly DeadLetter[];
-  /** Rejects with RosterError: `not_found`, `conflict` for a hook that is disabled. */
-  replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
-}
 
 const Key = Type.Optional(Type.String());
 const SqsBody = Type.Object({ sqs_url: Key, sqs_key: Key, sqs_secret: Key });

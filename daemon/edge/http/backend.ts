@@ -21,13 +21,12 @@ export type { Visibility };
 /** The directory as the edge may see it: it looks things up and changes nothing. */
 export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;
 
-export interface Backend {
+/** The directory service, to read from. */
+export interface Reading {
   readonly directory: DirectoryReader;
   readonly position: Position;
   /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
   readonly ready: boolean;
-  /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
-  submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
   /** What the command would do now; nothing is stored. Throws RosterError. */
   preview(command: Command): Outcome;
   /** The records at this very position, while the directory moves on. Call `release` when done. */
@@ -39,4 +38,22 @@ export interface Backend {
   teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage>;
   /** Has a live connection that others may know of. */
   online(id: string): boolean;
+}
+
+export interface Backend extends Reading {
+  /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
+  submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
+}
+
+/** How a request writes. Read its body before any of them. */
+export interface RequestWrites {
+  /**
+   * Resolves when what the command did is durable. It has the origin of the request, and is carried out once where the request
+   * has a key. Rejects with RosterError when it is refused.
+   */
+  readonly submit: (command: Command, lane: Lane) => Promise<Outcome>;
+  /** An id that nobody else makes; the same one again when the request is repeated under its `Idempotency-Key`. */
+  readonly newId: () => string;
+  /** Whether what is submitted next was carried out before, so that nothing must be checked beforehand. */
+  readonly isRepeat: () => boolean;
 }

@@ -9,80 +9,17 @@ import type { Micros } from '../../../protocol/base/time.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 import type { Aside } from '../../../protocol/users/render.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
 import type { Caller } from '../auth.ts';
-import type { HookControl } from '../hooks/hooks.ts';
 import type { RateLimits } from '../rate-limits.ts';
-import type { Backend } from './backend.ts';
+import type { Reading, RequestWrites } from './backend.ts';
+import type { LiveControl, Services } from './services.ts';
 
-/** Why a live connection was told of an event, or was not. */
-export interface Why {
-  readonly event: { readonly seq: number; readonly type: string; readonly user_id: string | null; readonly audience: string };
-  readonly connection: { readonly connection_id: string; readonly user_id: string | null };
-  readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
-}
-
-/** The live connections, as far as a request can have to do with them. */
-export interface LiveControl {
-  /** Makes a live connection of the caller watch these users. Throws RosterError. */
-  watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
-  /** Rejects with RosterError: `input` for a connection that is not open, `not_found` for a position without an event. */
-  why(connectionId: string, seq: number): Promise<Why>;
-  /**
-   * Forgets a durable consumer by a command of `call`. Rejects with RosterError `not_found`. Resolves with the position of the
-   * change.
-   */
-  removeConsumer(name: string, call: Pick<Call, 'backend' | 'isRepeat'>): Promise<number>;
-}
-
-/** Files that requests bring or fetch: uploads for imports, and finished exports. Names are made by the daemon, never by a caller. */
-export interface FileStore {
-  /** Stores an upload whole or not at all; rejects with RosterError `too_big` beyond `bytesMax`. */
-  saveUpload(path: string, source: Readable, bytesMax: number): Promise<{ readonly bytes: number }>;
-  hasUpload(path: string): Promise<boolean>;
-  /** The finished export; undefined when there is none, or no longer. */
-  openExport(taskId: string, name: string): Promise<{ readonly stream: Readable; readonly bytes: number } | undefined>;
-}
-
-/** A backup that is being read. It ends, and lets go of what it holds, with its stream. */
-export interface OpenBackup {
-  readonly stream: Readable;
-  /** What it is the state at. */
-  readonly position: Position;
-}
-
-/** What happened to users. */
-export interface UserHistory {
-  /**
-   * A page, newest first. `next` is `before` of the page after it, where there is one; from the time `from` on nothing is
-   * missing. Rejects with RosterError: `not_found` when no history is kept, `unavailable` while not all of it can be told.
-   */
-  page(question: {
-    readonly id: string;
-    readonly limit: number;
-    /** Only changes with a smaller seq. */
-    readonly before?: number;
-  }): Promise<{ readonly items: readonly HistoryItem[]; readonly next?: number; readonly from: Micros }>;
-}
-
-/** What handlers can use beside the directory. */
-export interface Services {
-  readonly files: FileStore;
-  readonly history: UserHistory;
-  readonly hooks: HookControl;
-  /** A token signed with the API secret. */
-  issueToken(claims: Readonly<Record<string, unknown>>): string;
-  /** An absolute URL to a path of this daemon that works without a token until `untilS` (unix seconds). */
-  signUrl(path: string, untilS: number): string;
-  /** Wall clock, milliseconds. */
-  nowMs(): number;
-  /** A backup of the directory as it is now. Throws RosterError `rate_limit` while too many are under way. */
-  openBackup(isCompressed: boolean): OpenBackup;
-  /** Whether the opt-in stand-ins for channels are served. */
-  readonly compatStubs: boolean;
-}
-
-export interface Call {
-  readonly backend: Backend;
+/** A request as its handler has it. What it writes says whose it is, and is carried out once where it has a key. */
+export interface Call extends RequestWrites {
+  /** To read from; what is written goes through `submit`. */
+  readonly backend: Reading;
   readonly services: Services;
   readonly rateLimits: RateLimits;
   /** Every endpoint that this daemon serves. */
@@ -100,17 +37,14 @@ export interface Call {
   readonly isMinimal: boolean;
   /** `If-Match` and `If-None-Match`, as they came. */
   readonly conditions: ConditionHeaders;
-  /** An id that nobody else makes; the same one again when the request is repeated under its `Idempotency-Key`. Read the body first. */
-  readonly newId: () => string;
-  /** Whether what is submitted next was carried out before, so that nothing must be checked beforehand. Read the body first. */
-  readonly isRepeat: () => boolean;
   /** Reads and parses the body. Rejects with RosterError. */
   readonly body: () => Promise<unknown>;
   /** The body as it comes, for uploads. */
   readonly rawBody: Readable;
 }
 
-export interface Answer {
+/** What a handler gives. */
+export interface EndpointAnswer {
   /** Default 200. */
   readonly status?: 200 | 201;
   /** Everything but `duration`. */
@@ -155,7 +89,7 @@ export interface Endpoint {
   readonly isConditional?: true;
   /** A stand-in for something that rosterd does not have: served only when asked for. */
   readonly isStub?: true;
-  handle(call: Call): Answer | Promise<Answer>;
+  handle(call: Call): EndpointAnswer | Promise<EndpointAnswer>;
 }
 
 type Variants = Readonly<Partial<Record<Dialect, string>>>;
@@ -170,54 +104,4 @@ export function inBothDialects(
     ...(v1 === undefined ? [] : [{ ...make('v1'), path: v1, dialect: 'v1' as const }]),
     ...(v2 === undefined ? [] : [{ ...make('v2'), path: `/api/v2${v2}`, dialect: 'v2' as const }]),
   ];
-}
-
-/** Who the command is from. An anonymous caller has no record and writes nothing. */
-export function actorOf(caller: Caller): Actor {
-  switch (caller.kind) {
-    case 'server':
-      return { kind: 'server' };
-    case 'user':
-      return { kind: 'user', id: caller.id };
-    case 'anonymous':
-      throw new RosterError('not_allowed', 'an anonymous user cannot write');
-  }
-}
-
-/**
- * The user that a request acts for: a client acts for itself and may say so; a server must name someone.
- * Throws RosterError: `not_allowed` for a client that names another, `input` for a server that names nobody.
- */
-export function actingUser(caller: Caller, named: string | undefined, field = 'user_id'): string {
-  switch (caller.kind) {
-    case 'anonymous':
-      throw new RosterError('not_allowed', 'an anonymous user cannot do this');
-    case 'user':
-      if (named !== undefined && named !== '' && named !== caller.id) {
-        const message = `must be "${caller.id}", the user of the token`;
-        throw new RosterError('not_allowed', `${field}: ${message}`, [{ path: field, message }]);
-      }
-      return caller.id;
-    case 'server':
-      if (named === undefined || named === '') {
-        const message = 'is required with a server token';
-        throw new RosterError('input', `${field}: ${message}`, [{ path: field, message }]);
-      }
-      return named;
-  }
-}
-
-/** What a single person waits for goes before bulk work. */
-export function laneOf(caller: Caller, users: number): 'live' | 'bulk' {
-  return caller.kind === 'server' && users > 1 ? 'bulk' : 'live';
-}
-
-/** What a caller is shown of a user beside its record. */
-export function asideOf({ backend, caller }: Pick<Call, 'backend' | 'caller'>, id: string): Aside {
-  const isServer = caller.kind === 'server';
-  const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);
-  const viewer = isPrivy
-    ? { isServer, user: (other: string) => backend.directory.user(other), online: (other: string) => backend.online(other) }
-    : undefined;
-  return { online: backend.online(id), viewer };
 }

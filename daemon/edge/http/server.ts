@@ -5,28 +5,30 @@
  */
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { parse as parseQueryString } from 'node:querystring';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
-import type { Authenticator, Caller } from '../auth.ts';
-import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver, type Verdict } from '../rate-limits.ts';
+import type { Caller } from '../auth.ts';
+import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
+import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
 import type { Backend } from './backend.ts';
-import { readJsonBody } from './body.ts';
+import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
-import type { Access, Answer, Call, Endpoint, LiveControl, RouteDialect, Services } from './endpoint.ts';
+import type { Endpoint, EndpointAnswer, RouteDialect } from './endpoint.ts';
 import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, writeLog } from './errors.ts';
-import { Writes } from './idempotency.ts';
+import { header } from './header.ts';
 import { LongUploads } from './long-uploads.ts';
-import { originOf, RequestBackend } from './request-backend.ts';
-import type { UrlSigner } from './signed-urls.ts';
+import { dialectOfPath, methodsOf } from './paths.ts';
+import { flatQuery, rememberingLast } from './query-string.ts';
+import type { LiveControl, Services } from './services.ts';
 
-export interface HttpOptions {
+export interface HttpServerOptions extends Doors {
   readonly backend: Backend;
-  readonly authenticator: Authenticator;
   readonly logger: EdgeLogger;
   /** Web pages that may call: see origins.ts. */
   readonly origins: readonly string[];
@@ -34,7 +36,6 @@ export interface HttpOptions {
   readonly rateLimits: RateLimits | RateLimitOptions;
   readonly live: LiveControl;
   readonly services: Services;
-  readonly urls: UrlSigner;
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
   /** Times against slow clients, milliseconds. */
@@ -57,8 +58,6 @@ const TIMEOUT_CHECK_MS = 1_000;
 const HEADER_BYTES_MAX = 32 * 1024;
 /** Longer than any id, even when every byte of it is escaped. */
 const PARAM_CHARS_MAX = 4_096;
-/** Parameters beyond these are ignored. */
-const QUERY_KEYS_MAX = 100;
 
 type Query = { Querystring: QueryFields };
 type Request = FastifyRequest<Query>;
@@ -66,7 +65,7 @@ type Request = FastifyRequest<Query>;
 type Refusable = Pick<FastifyRequest, 'id' | 'method' | 'headers' | 'routeOptions'>;
 
 /** The server, not yet listening. Upgrades are nobody's business here: attach to `server`. */
-export function createHttp(options: HttpOptions): FastifyInstance {
+export function createHttp(options: HttpServerOptions): FastifyInstance {
   const { headersMs, requestMs, keepAliveMs } = { ...TIMEOUTS, ...options.timeouts };
   const serverOptions = {
     headersTimeout: headersMs,
@@ -115,27 +114,6 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   return app;
 }
 
-type QueryParser = (text: string) => Record<string, string>;
-
-/** A client sends the same query again and again: its API key. Whoever gets the answer must leave it as it is. */
-function rememberingLast(parse: QueryParser): QueryParser {
-  let last = { text: '', query: Object.freeze(parse('')) };
-  return (text) => {
-    if (text !== last.text) last = { text, query: Object.freeze(parse(text)) };
-    return last.query;
-  };
-}
-
-/** One value per key: the first. */
-function flatQuery(text: string): Record<string, string> {
-  const flat = new Map<string, string>();
-  for (const [key, value] of Object.entries(parseQueryString(text, '&', '=', { maxKeys: QUERY_KEYS_MAX }))) {
-    const first = Array.isArray(value) ? value[0] : value;
-    if (first !== undefined) flat.set(key, first);
-  }
-  return Object.fromEntries(flat);
-}
-
 function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
   return {
     operation,
@@ -153,64 +131,41 @@ function duration({ startedMs }: Trace): string {
   return `${(performance.now() - startedMs).toFixed(2)}ms`;
 }
 
-function header(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
-}
-
 class HttpEdge {
   readonly uploads = new LongUploads();
-  readonly #options: HttpOptions;
+  readonly #options: HttpServerOptions;
   readonly #limits: RateLimits;
   readonly #endpoints: readonly Endpoint[];
+  readonly #shared: SharedOfCalls;
 
-  constructor(options: HttpOptions, endpoints: readonly Endpoint[]) {
+  constructor(options: HttpServerOptions, endpoints: readonly Endpoint[]) {
     this.#options = options;
     this.#endpoints = endpoints;
-    this.#limits = options.rateLimits instanceof RateLimits ? options.rateLimits : new RateLimits(options.rateLimits);
+    const { backend, services, live } = options;
+    const rateLimits = options.rateLimits instanceof RateLimits ? options.rateLimits : new RateLimits(options.rateLimits);
+    this.#limits = rateLimits;
+    this.#shared = { backend, services, live, rateLimits, endpoints };
   }
 
   async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {
+    const { backend } = this.#options;
     const trace = newTrace(request, endpoint.operation, endpoint.dialect);
     try {
       allowOrigin(request, reply, this.#options.origins);
-      const caller = this.#admit(endpoint, request);
+      const caller = admitRequest(endpoint, request, this.#options);
       trace.caller = caller.kind;
       await this.#count(endpoint.operation, caller, request, reply);
-      if (caller.kind !== 'server' && !mayCall(endpoint.access, caller)) throw this.#forbidden(endpoint.operation, caller);
-      if (!this.#options.backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
+      refuseOutsider(endpoint, caller, backend.directory);
+      if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
       if (endpoint.isBinary === true) this.uploads.expect(request.raw);
-      return this.#answer(trace, reply, await endpoint.handle(this.#call(endpoint, caller, request, reply)), endpoint.isPlain === true);
+      const answer = await endpoint.handle(callOf(endpoint, caller, request, reply, this.#shared));
+      return this.#answer(trace, reply, answer, endpoint.isPlain === true);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
   }
 
-  #call(endpoint: Endpoint, caller: Caller, { query, raw, params, headers }: Request, reply: FastifyReply): Call {
-    const { backend, services, live } = this.#options;
-    const named = textParameters(params);
-    const client = header(headers['x-stream-client']);
-    const writes = new Writes({ endpoint, params: named, query, caller, key: header(headers['idempotency-key']) });
-    return {
-      backend: new RequestBackend(backend, originOf(caller, client), writes, () => reply.header('Idempotency-Replayed', 'true')),
-      services,
-      caller,
-      id: named.id ?? '',
-      params: named,
-      query,
-      client,
-      rateLimits: this.#limits,
-      endpoints: this.#endpoints,
-      live,
-      isMinimal: header(headers.prefer)?.includes('return=minimal') === true,
-      conditions: conditionsOf(endpoint, headers),
-      newId: () => writes.newId(),
-      isRepeat: () => writes.isRepeat(backend.directory),
-      body: () => readJsonBody(raw, (bytes) => writes.noteBody(bytes)),
-      rawBody: raw,
-    };
-  }
-
-  #answer(trace: Trace, reply: FastifyReply, answer: Answer, isPlain: boolean): FastifyReply {
+  #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, isPlain: boolean): FastifyReply {
     const { status = 200, body, seq, headers = {}, file } = answer;
     reply.headers(headers);
     if (seq !== undefined) reply.header('X-Rosterd-Position', `${this.#options.backend.position.epoch}:${seq}`);
@@ -254,7 +209,7 @@ class HttpEdge {
     const trace = newTrace(request, REQUEST, dialect);
     try {
       allowOrigin(request, reply, this.#options.origins);
-      if (dialect === 'feeds') trace.caller = this.#admit({ access: 'user', dialect }, request).kind;
+      if (dialect === 'feeds') trace.caller = admitRequest({ access: 'user', dialect }, request, this.#options).kind;
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
@@ -287,30 +242,11 @@ class HttpEdge {
     return text === '' ? reply.send() : reply.header('Content-Type', 'application/json; charset=utf-8').send(text);
   }
 
-  /** Who asks. Where a URL speaks for itself, whoever has it counts as anonymous. */
-  #admit({ access, dialect }: Pick<Endpoint, 'access' | 'dialect'>, { method, headers, query, url }: Request): Caller {
-    const { authenticator, urls } = this.#options;
-    if (access === 'open') return { kind: 'anonymous' };
-    if (access === 'signed') {
-      urls.check(method, url.split('?')[0] ?? '', query);
-      return { kind: 'anonymous' };
-    }
-    const authType = header(headers['stream-auth-type']) ?? query['stream-auth-type'];
-    return authenticator.authenticate({
-      apiKey: query.api_key,
-      token: headers.authorization ?? query.authorization,
-      authType,
-      // Who says that it is anonymous is believed, and then told what it may not do.
-      mayBeAnonymous: access === 'guest' || authType?.toLowerCase() === 'anonymous',
-      mayBeScoped: dialect === 'feeds',
-    });
-  }
-
   async #count(operation: string, caller: Caller, request: Request, reply: FastifyReply): Promise<void> {
     const platform = platformOf(header(request.headers['x-stream-client']), caller);
-    const verdict: Verdict = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined);
-    reply.headers(rateHeaders(verdict));
-    refuseOver(verdict);
+    const counted = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined);
+    reply.headers(rateHeaders(counted));
+    refuseOver(counted);
   }
 
   /** Every answer shows a limit, also one to a request that was refused before it was counted. */
@@ -319,47 +255,4 @@ class HttpEdge {
     const platform = platformOf(header(request.headers['x-stream-client']), undefined);
     reply.headers(rateHeaders(await this.#limits.peek(operation, platform)));
   }
-
-  #forbidden(operation: string, caller: Exclude<Caller, { kind: 'server' }>): RosterError {
-    if (caller.kind === 'anonymous')
-      return new RosterError('not_allowed', `an anonymous user is not allowed to perform action ${operation}`);
-    const role = this.#options.backend.directory.user(caller.id)?.role ?? 'user';
-    return new RosterError('not_allowed', `User '${caller.id}' with role '${role}' is not allowed to perform action ${operation}`);
-  }
-}
-
-/** Who puts a condition on a write that looks at none would take it for kept. Throws RosterError `input`. */
-function conditionsOf({ method, isConditional }: Endpoint, headers: FastifyRequest['headers']): ConditionHeaders {
-  if (method === 'GET') return {};
-  const [ifMatch, ifNoneMatch] = [header(headers['if-match']), header(headers['if-none-match'])];
-  const path = ifMatch !== undefined ? 'if-match' : 'if-none-match';
-  if (isConditional !== true && (ifMatch !== undefined || ifNoneMatch !== undefined)) {
-    throw fieldErrors('input', [{ path, message: 'is not supported here' }]);
-  }
-  return { ifMatch, ifNoneMatch };
-}
-
-/** Whether a caller that is no server may call at all; what it may do there is for the handler to say. */
-function mayCall(access: Access, { kind }: Caller): boolean {
-  return access !== 'server' && (access !== 'user' || kind !== 'anonymous');
-}
-
-function textParameters(params: unknown): Readonly<Record<string, string>> {
-  if (typeof params !== 'object' || params === null) return {};
-  return Object.fromEntries(Object.entries(params).filter(([, value]) => typeof value === 'string'));
-}
-
-/** Paths below this prefix are of the feeds dialect, also where there is no endpoint. */
-function dialectOfPath(url: string): RouteDialect {
-  if (/^\/+api\/+v1\.0(\/|\?|$)/.test(url)) return 'feeds';
-  return /^\/+api\/+v2(\/|\?|$)/.test(url) ? 'v2' : 'v1';
-}
-
-/** Methods of the endpoints whose pattern matches the path of `url`. */
-function methodsOf(endpoints: readonly Endpoint[], url: string): string[] {
-  const path = (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-  const matching = endpoints.filter((route) =>
-    new RegExp(`^${route.path.replaceAll('.', '\\.').replaceAll(/:[a-z_]+/g, '[^/]+')}$`).test(path),
-  );
-  return [...new Set(matching.map((route) => route.method))];
 }

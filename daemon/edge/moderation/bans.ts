@@ -18,10 +18,12 @@ import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { inSlices } from '../../base/slices.ts';
+import { unknownUser } from '../../core/decide.ts';
 import { runBanQuery } from '../../core/moderation/ban-query.ts';
 import { isAmong } from '../../core/moderation/restrictions.ts';
+import { actingUser, actorOf } from '../http/acting.ts';
 import { parseJson } from '../http/body.ts';
-import { type Answer, actingUser, actorOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
 import { namedActor, renderBrief, submitNamed } from './named-users.ts';
 
 function banIn(dialect: Dialect) {
@@ -109,9 +111,9 @@ export const BANS_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-async function unban(call: Call, dialect: Dialect, body: unknown): Promise<Answer> {
+async function unban(call: Call, dialect: Dialect, body: unknown): Promise<EndpointAnswer> {
   const { by: named, createdBy, ...said } = decodeUnban(dialect, call.query, body);
-  const { caller, backend } = call;
+  const { caller, submit } = call;
   const isServer = caller.kind === 'server';
   const by = isServer ? (named ?? createdBy) : actingUser(caller, named, dialect === 'v1' ? 'user_id' : 'unbanned_by_id');
   // A client lifts its own bans from future channels, a server those of whom it names.
@@ -123,7 +125,7 @@ async function unban(call: Call, dialect: Dialect, body: unknown): Promise<Answe
     ...(by === undefined ? undefined : { by }),
     ...(futureOf === undefined ? undefined : { futureOf }),
   };
-  const { seq } = await backend.submit(command, 'live');
+  const { seq } = await submit(command, 'live');
   return { body: {}, seq };
 }
 
@@ -136,7 +138,7 @@ function sightOf({ backend, caller }: Call): (user: StoredUser) => boolean {
   if (caller.kind === 'server') return () => true;
   const id = actingUser(caller, undefined);
   const own = backend.directory.user(id);
-  if (own === undefined) throw new RosterError('not_found', `the user ${id} does not exist`);
+  if (own === undefined) throw unknownUser(id);
   const reach = reachOf(backend.directory.app, own, 'ban-user');
   if (reach === 'nowhere') {
     throw new RosterError('not_allowed', `User '${id}' with role '${own.role}' is not allowed to perform action QueryBannedUsers`);

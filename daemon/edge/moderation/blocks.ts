@@ -3,10 +3,14 @@ import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { pathId } from '../../../protocol/base/reading.ts';
 import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock } from '../../../protocol/moderation/blocks.ts';
+import type { BlockCommand } from '../../../protocol/log/command.ts';
+import { BlockBody, BlocksQuery, decodeBlock } from '../../../protocol/moderation/reading.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
-import { actingUser, actorOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { lost, onlyUser } from '../http/request-backend.ts';
+import { unknownUser } from '../../core/decide.ts';
+import { actingUser, actorOf } from '../http/acting.ts';
+import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { lost, onlyUser } from '../http/outcome.ts';
 import { renderBrief } from './named-users.ts';
 
 export const BLOCKS_ROUTES: readonly Endpoint[] = [
@@ -19,7 +23,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ blocked_by_user_id: Type.String(), blocked_user_id: Type.String(), created_at: timeIn(dialect) }),
     handle: async (call) => {
       const command = await blockCommand(call, 'block');
-      const outcome = await call.backend.submit(command, 'live');
+      const outcome = await call.submit(command, 'live');
       const block = onlyUser(outcome).blocks?.find(({ id }) => id === command.target);
       if (block === undefined) throw lost(outcome, 'there is no block');
       const body = { blocked_by_user_id: command.by, blocked_user_id: command.target, created_at: timeOf(dialect)(block.created_at) };
@@ -34,7 +38,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
     body: BlockBody,
     answer: Nothing,
     handle: async (call) => {
-      const { seq } = await call.backend.submit(await blockCommand(call, 'unblock'), 'live');
+      const { seq } = await call.submit(await blockCommand(call, 'unblock'), 'live');
       return { body: {}, seq };
     },
   })),
@@ -59,7 +63,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
       const { directory } = call.backend;
       const id = pathId(actingUser(call.caller, call.query.user_id));
       const own = directory.user(id);
-      if (own === undefined) throw new RosterError('not_found', `the user ${id} does not exist`);
+      if (own === undefined) throw unknownUser(id);
       const user = renderBrief(call, own, dialect);
       const blocks = (own.blocks ?? []).flatMap((block) => {
         const blocked = directory.user(block.id);

@@ -1,6 +1,5 @@
 /** Endpoints that report users, and count reports. */
 import Type from 'typebox';
-import { RosterError } from '../../../protocol/base/errors.ts';
 import {
   BypassBody,
   decodeBypass,
@@ -13,8 +12,10 @@ import {
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
-import { actorOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { lost, onlyUser } from '../http/request-backend.ts';
+import { unknownUser } from '../../core/decide.ts';
+import { actorOf } from '../http/acting.ts';
+import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { lost, onlyUser } from '../http/outcome.ts';
 import { namedActor, renderBrief, submitNamed } from './named-users.ts';
 
 /** A report as v1 shows it. rosterd reports nobody by itself, and reviews nothing. */
@@ -69,7 +70,7 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
       const { by, target } = await flagRequest(call, 'v1');
       // Whoever repeats the request is not shown a report that was made since; the one that it took back is gone.
       const held = call.isRepeat() ? undefined : call.backend.directory.user(target)?.flags?.find((flag) => flag.by === by);
-      const outcome = await call.backend.submit(
+      const outcome = await call.submit(
         { kind: 'unflag', actor: actorOf(call.caller), target, ...(by === undefined ? {} : { by }) },
         'live',
       );
@@ -88,7 +89,7 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
     handle: async ({ backend, body }) => {
       const id = decodeFlagCount(await body());
       const user = backend.directory.user(id);
-      if (user === undefined) throw new RosterError('not_found', `the user ${id} does not exist`);
+      if (user === undefined) throw unknownUser(id);
       return { body: { count: user.flags?.length ?? 0 } };
     },
   })),
@@ -99,8 +100,8 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
     summary: 'Marks a user as one that is not moderated, for the service that moderates',
     body: BypassBody,
     answer: Nothing,
-    handle: async ({ backend, body }) => {
-      const { seq } = await backend.submit(decodeBypass(await body()), 'live');
+    handle: async ({ submit, body }) => {
+      const { seq } = await submit(decodeBypass(await body()), 'live');
       return { body: {}, seq };
     },
   })),

@@ -5,10 +5,11 @@ import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import { type Rendered, renderUserIn } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { actingUser, asideOf, type Call } from '../http/endpoint.ts';
+import { type Asking, actingUser, asideOf } from '../http/acting.ts';
+import type { Call } from '../http/endpoint.ts';
 
 /** As others see the user, except that servers see shadow bans. What the user keeps for itself (mutes, devices) is left out. */
-export function renderBrief({ backend, caller }: Pick<Call, 'backend' | 'caller'>, user: StoredUser, dialect: Dialect): Rendered {
+export function renderBrief({ backend, caller }: Asking, user: StoredUser, dialect: Dialect): Rendered {
   const aside = asideOf({ backend, caller: caller.kind === 'server' ? caller : { kind: 'anonymous' } }, user.id);
   // The mutes of a user inside of a mute would hold users inside of mutes again.
   const { mutes: _mutes, devices: _devices, ...shown } = user;
@@ -22,12 +23,12 @@ export function namedActor({ caller }: Pick<Call, 'caller'>, named: string | und
 
 /** Runs the command; a refusal calls the fields what this request calls them. */
 export async function submitNamed(
-  { backend }: Pick<Call, 'backend'>,
+  { submit }: Pick<Call, 'submit'>,
   command: Command,
   names: Readonly<Record<string, string>>,
 ): Promise<Outcome> {
   try {
-    return await backend.submit(command, 'live');
+    return await submit(command, 'live');
   } catch (error) {
     if (!(error instanceof RosterError)) throw error;
     const fields = error.fields.map((field) => ({ ...field, path: names[field.path] ?? field.path }));

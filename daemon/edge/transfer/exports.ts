@@ -9,9 +9,12 @@ import { decodeExportUsers, EXPORT_FILE, EXPORT_TASK, ExportUsersBody } from '..
 import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
 import { renderUserIn } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import type { Backend } from '../http/backend.ts';
-import { asideOf, type Endpoint, inBothDialects, type Services } from '../http/endpoint.ts';
-import { etag } from '../http/request-backend.ts';
+import { deletedUser, unknownUser } from '../../core/decide.ts';
+import { asideOf } from '../http/acting.ts';
+import type { Reading } from '../http/backend.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { etag } from '../http/outcome.ts';
+import type { Services } from '../http/services.ts';
 
 export const EXPORT_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users/:id/export', (dialect) => ({
@@ -34,7 +37,7 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
     summary: 'Exports up to 25 users into a file, as a task',
     body: ExportUsersBody,
     answer: TaskStarted,
-    handle: async ({ backend, services, body, newId, isRepeat }) => {
+    handle: async ({ backend, submit, services, body, newId, isRepeat }) => {
       const ids = decodeExportUsers(await body());
       if (!isRepeat()) refuseUnknown(backend, ids);
       const now = Math.round(services.nowMs() * 1_000);
@@ -46,7 +49,7 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
         updated_at: now,
         input: { user_ids: [...ids] },
       };
-      const { seq } = await backend.submit({ kind: 'docs', changes: [{ kind: 'task', id: task.id, doc: task }] }, 'bulk');
+      const { seq } = await submit({ kind: 'docs', changes: [{ kind: 'task', id: task.id, doc: task }] }, 'bulk');
       return { status: 201, body: { task_id: task.id }, seq };
     },
   })),
@@ -79,12 +82,11 @@ export function exportUrl(taskId: string, { nowMs, signUrl }: Pick<Services, 'si
 }
 
 /** The living user, or why there is none. */
-function living({ directory }: Backend, id: string): StoredUser | RosterError {
-  const reason = directory.record(id) === undefined ? 'does not exist' : 'was deleted';
-  return directory.user(id) ?? new RosterError('not_found', `the user ${id} ${reason}`);
+function living({ directory }: Reading, id: string): StoredUser | RosterError {
+  return directory.user(id) ?? (directory.record(id) === undefined ? unknownUser(id) : deletedUser(id));
 }
 
-function refuseUnknown(backend: Backend, ids: readonly string[]): void {
+function refuseUnknown(backend: Reading, ids: readonly string[]): void {
   const fields: FieldError[] = [];
   for (const id of ids) {
     const user = living(backend, id);

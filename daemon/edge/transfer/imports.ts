@@ -17,7 +17,7 @@ import {
   uploadPath,
 } from '../../../protocol/transfer/imports.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { lost } from '../http/request-backend.ts';
+import { lost } from '../http/outcome.ts';
 
 export const IMPORT_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/import_urls', () => ({
@@ -55,7 +55,7 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
     summary: 'Imports the users of an uploaded file',
     body: ImportBody,
     answer: Type.Object({ import_task: importIn(dialect) }),
-    handle: async ({ backend, services, body, newId, isRepeat }) => {
+    handle: async ({ submit, services, body, newId, isRepeat }) => {
       const request = decodeImport(await body());
       if (!isRepeat() && !(await services.files.hasUpload(request.path))) throw neverUploaded();
       const now = Math.round(services.nowMs() * 1_000);
@@ -67,7 +67,7 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
         created_at: now,
         updated_at: now,
       };
-      const outcome = await backend.submit({ kind: 'docs', changes: [{ kind: 'import', id: task.id, doc: task }] }, 'bulk');
+      const outcome = await submit({ kind: 'docs', changes: [{ kind: 'import', id: task.id, doc: task }] }, 'bulk');
       const [made] = outcome.docs ?? [];
       if (made?.kind !== 'import' || made.doc === null) throw lost(outcome, 'no import came of it');
       return { status: 201, body: { import_task: renderImport(made.doc, dialect) }, seq: outcome.seq };

@@ -14,10 +14,10 @@ import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from '../../core/directory/changed-fields.ts';
 import type { Caller } from '../auth.ts';
-import type { Backend } from '../http/backend.ts';
+import type { Reading } from '../http/backend.ts';
 
 /** Field by its name: what it was, and what it would be. */
-export type FieldChanges = Readonly<Record<string, readonly [before: unknown, after: unknown]>>;
+export type FieldDifferences = Readonly<Record<string, readonly [before: unknown, after: unknown]>>;
 
 export interface DryRun {
   /** Of the users that would be accepted. */
@@ -26,7 +26,7 @@ export interface DryRun {
   readonly errors: readonly Required<FieldError>[];
   /** Revisions now, of every user that could be read; 0: there is no such user. */
   readonly revs: Readonly<Record<string, number>>;
-  readonly changes: Readonly<Record<string, FieldChanges>>;
+  readonly changes: Readonly<Record<string, FieldDifferences>>;
 }
 
 /**
@@ -41,7 +41,7 @@ export function isDryRun({ dry_run: text = '' }: QueryFields, caller: Caller): b
 }
 
 /** Rejects with RosterError when the request is refused for another reason than single users. */
-export async function dryRun(backend: Backend, command: UpsertCommand | PatchCommand, dialect: Dialect): Promise<DryRun> {
+export async function dryRun(backend: Reading, command: UpsertCommand | PatchCommand, dialect: Dialect): Promise<DryRun> {
   const errors = command.problems.map(withCode);
   const refused = new Set<string>();
   for (;;) {
@@ -71,7 +71,7 @@ function without(command: UpsertCommand | PatchCommand, refused: ReadonlySet<str
     : { ...command, patches: command.patches.filter(isLeft), problems: [] };
 }
 
-function previewed(backend: Backend, command: UpsertCommand | PatchCommand): Outcome | RosterError {
+function previewed(backend: Reading, command: UpsertCommand | PatchCommand): Outcome | RosterError {
   try {
     return backend.preview(command);
   } catch (error) {
@@ -91,16 +91,16 @@ function withCode({ path, message, code = ERRORS.input.code }: FieldError): Requ
   return { path, code, message };
 }
 
-function revsOf({ directory }: Backend, ids: readonly string[]): Readonly<Record<string, number>> {
+function revsOf({ directory }: Reading, ids: readonly string[]): Readonly<Record<string, number>> {
   return Object.fromEntries(ids.map((id) => [id, directory.user(id)?.rev ?? 0]));
 }
 
-function changesOf({ directory }: Backend, { users }: Outcome, dialect: Dialect): Readonly<Record<string, FieldChanges>> {
+function changesOf({ directory }: Reading, { users }: Outcome, dialect: Dialect): Readonly<Record<string, FieldDifferences>> {
   const changed = users.filter(({ change }) => change !== 'unchanged');
   return Object.fromEntries(changed.map(({ user }) => [user.id, fieldChanges(directory.user(user.id), user, dialect)]));
 }
 
-function fieldChanges(before: StoredUser | undefined, after: StoredUser, dialect: Dialect): FieldChanges {
+function fieldChanges(before: StoredUser | undefined, after: StoredUser, dialect: Dialect): FieldDifferences {
   const base = before ?? { ...NOBODY, created_at: after.created_at };
   const value = valueIn(dialect);
   return Object.fromEntries(changedFields(base, after).map((field) => [field, [value(before, field), value(after, field)]]));

@@ -3,8 +3,9 @@ import Type from 'typebox';
 import { Nothing, userIn } from '../../../protocol/users/answers.ts';
 import { CustomEventBody, decodeCustomEvent, decodeGuest, GuestBody } from '../../../protocol/users/guests.ts';
 import { renderUserIn } from '../../../protocol/users/render.ts';
-import { asideOf, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { onlyUser } from '../http/request-backend.ts';
+import { asideOf } from '../http/acting.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { onlyUser } from '../http/outcome.ts';
 
 export const GUEST_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/guest', (dialect) => ({
@@ -15,11 +16,11 @@ export const GUEST_ROUTES: readonly Endpoint[] = [
     body: GuestBody,
     answer: Type.Object({ user: userIn(dialect), access_token: Type.String() }),
     handle: async (call) => {
-      const { backend, caller, services } = call;
+      const { backend, submit, caller, services } = call;
       // Whoever is not a server is a client, with or without a token of its own.
       const actor = caller.kind === 'server' ? 'server' : 'user';
       const sent = await call.body();
-      const outcome = await backend.submit(decodeGuest(dialect, sent, actor, `guest-${call.newId()}`), 'live');
+      const outcome = await submit(decodeGuest(dialect, sent, actor, `guest-${call.newId()}`), 'live');
       const user = onlyUser(outcome);
       const aside = asideOf({ backend, caller: { kind: 'user', id: user.id } }, user.id);
       // The same token again for a request that is repeated: one that was revoked since stays so.
@@ -41,8 +42,8 @@ export const GUEST_ROUTES: readonly Endpoint[] = [
     summary: "Sends an event of the application's own to the clients of a user",
     body: CustomEventBody,
     answer: Nothing,
-    handle: async ({ backend, body, id }) => {
-      const { seq } = await backend.submit(decodeCustomEvent(id, await body()), 'live');
+    handle: async ({ submit, body, id }) => {
+      const { seq } = await submit(decodeCustomEvent(id, await body()), 'live');
       return { body: {}, seq };
     },
   })),

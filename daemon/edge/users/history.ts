@@ -5,6 +5,7 @@ import { type Dialect, pathId } from '../../../protocol/base/reading.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
 import { decodeHistoryQuery } from '../../../protocol/users/history.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
+import { unknownUser } from '../../core/decide.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 
 export const HISTORY_ROUTES: readonly Endpoint[] = inBothDialects('/users/:id/history', (dialect) => ({
@@ -25,7 +26,7 @@ export const HISTORY_ROUTES: readonly Endpoint[] = inBothDialects('/users/:id/hi
     const user = pathId(id);
     const question = decodeHistoryQuery(query);
     // What a delete leaves is a record too.
-    if (backend.directory.record(user) === undefined) throw new RosterError('not_found', `the user ${user} does not exist`);
+    if (backend.directory.record(user) === undefined) throw unknownUser(user);
     const { items, next, from } = await services.history.page({ id: user, ...question });
     const time = timeOf(dialect);
     const history = items.map(({ seq, at, ...change }) => ({ seq, at: time(at), ...change }));

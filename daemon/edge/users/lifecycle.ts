@@ -25,8 +25,9 @@ import {
   RestoreUsersBody,
 } from '../../../protocol/users/lifecycle.ts';
 import { renderUserIn } from '../../../protocol/users/render.ts';
-import { type Answer, asideOf, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { onlyUser, tagOf } from '../http/request-backend.ts';
+import { asideOf } from '../http/acting.ts';
+import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
+import { onlyUser, tagOf } from '../http/outcome.ts';
 
 export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
   {
@@ -75,8 +76,8 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     summary: 'Restores up to 100 soft-deleted users, all of them or none',
     body: RestoreUsersBody,
     answer: Nothing,
-    handle: async ({ backend, body }) => {
-      const { seq } = await backend.submit(decodeRestoreUsers(await body()), 'bulk');
+    handle: async ({ submit, body }) => {
+      const { seq } = await submit(decodeRestoreUsers(await body()), 'bulk');
       return { body: {}, seq };
     },
   })),
@@ -92,9 +93,13 @@ function deleteUsers(body: unknown, task: string): DeleteCommand {
   return { ...command, options: { ...command.options, new_channel_owner_id: owner } };
 }
 
-async function forOne(call: Call, decoded: DeleteCommand | DeactivateCommand | ReactivateCommand, dialect: Dialect): Promise<Answer> {
+async function forOne(
+  call: Call,
+  decoded: DeleteCommand | DeactivateCommand | ReactivateCommand,
+  dialect: Dialect,
+): Promise<EndpointAnswer> {
   const command = withHeaders(decoded, decoded.ids, call.conditions);
-  const outcome = await call.backend.submit(command, 'live');
+  const outcome = await call.submit(command, 'live');
   const user = onlyUser(outcome);
   const aside = asideOf(call, user.id);
   // After a delete nobody is online any more, whatever sockets are still being closed.
@@ -117,11 +122,11 @@ function forMany(
     body: schema,
     answer: TaskStarted,
     isConditional: true,
-    handle: async ({ backend, body, conditions, newId }) => {
+    handle: async ({ submit, body, conditions, newId }) => {
       const sent = await body();
       const task = newId();
       const decoded = decode(sent, task);
-      const { seq } = await backend.submit(withHeaders(decoded, decoded.ids, conditions), 'bulk');
+      const { seq } = await submit(withHeaders(decoded, decoded.ids, conditions), 'bulk');
       return { status: 201, body: { task_id: task }, seq };
     },
   }));

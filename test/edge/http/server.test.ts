@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { after, describe, it } from 'node:test';
-import type { HttpOptions } from '../../../daemon/edge/http/server.ts';
+import type { HttpServerOptions } from '../../../daemon/edge/http/server.ts';
 import { API_KEY, type HttpWorld, httpWorld, SERVER_TOKEN } from '../../support/http/fake-backend.ts';
 
 /** What came back on a socket of its own, which a bad request needs. */
@@ -25,7 +25,7 @@ describe('on real sockets', () => {
     for (const { app } of open) await app.close();
   });
 
-  async function listening(options: Partial<HttpOptions> = {}): Promise<{ world: HttpWorld; port: number }> {
+  async function listening(options: Partial<HttpServerOptions> = {}): Promise<{ world: HttpWorld; port: number }> {
     const world = httpWorld(options);
     await world.app.listen({ port: 0, host: '127.0.0.1' });
     open.push(world);

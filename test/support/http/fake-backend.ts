@@ -11,8 +11,8 @@ import { type NameCollisions, nameCollisions } from '../../../daemon/core/users/
 import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
 import { createAuthenticator } from '../../../daemon/edge/auth.ts';
 import type { Backend } from '../../../daemon/edge/http/backend.ts';
-import type { Services } from '../../../daemon/edge/http/endpoint.ts';
-import { createHttp, type HttpOptions } from '../../../daemon/edge/http/server.ts';
+import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/server.ts';
+import type { Services } from '../../../daemon/edge/http/services.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
@@ -158,7 +158,7 @@ export function fakeServices(): Services {
 }
 
 /** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have, and against its description. */
-export function httpWorld(options: Partial<HttpOptions> = {}): HttpWorld {
+export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
   const backend = new FakeBackend();
   const logs: LogLine[] = [];
   const at = (level: LogLine['level']) => (details: object, text: string) => void logs.push({ level, details: { ...details }, text });

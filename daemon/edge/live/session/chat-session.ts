@@ -6,7 +6,7 @@
  * with `presence: true` and this `connection_id`.
  */
 import { randomUUID } from 'node:crypto';
-import { RosterError, renderChatError } from '../../../../protocol/base/errors.ts';
+import { RosterError } from '../../../../protocol/base/errors.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { toRfc3339 } from '../../../../protocol/base/time.ts';
@@ -15,23 +15,12 @@ import { renderV1 } from '../../../../protocol/users/render.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import type { Caller } from '../../auth.ts';
-import {
-  admit,
-  closeReasonOf,
-  connectUser,
-  countConnect,
-  type Explanation,
-  endOutdated,
-  explain,
-  type LiveContext,
-  OWN,
-  ownInterest,
-  refusalOf,
-  retryHint,
-  tellWatched,
-  watchUsers,
-} from './context.ts';
+import { admit, connectUser, countConnect, type LiveContext } from './context.ts';
+import { type Explanation, explainInterests } from './explain.ts';
+import { connectionError, healthCheck, type Stamp } from './messages.ts';
 import type { SessionOutlet } from './outlet.ts';
+import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-interests.ts';
+import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
 
 export class ChatSession implements LiveSession {
@@ -67,8 +56,7 @@ export class ChatSession implements LiveSession {
       leave = await this.#context.gate.enter(query.toString().length);
       if (!this.#isClosed) await this.#connect(query);
     } catch (error) {
-      if (!(error instanceof RosterError)) this.#context.logger.error({ err: error }, 'unexpected error in /connect');
-      const refusal = error instanceof RosterError ? error : new RosterError('internal');
+      const refusal = asRefusal(error, this.#context.logger, {}, 'unexpected error in /connect');
       this.end(refusal, closeReasonOf(refusal.kind));
     } finally {
       leave();
@@ -101,7 +89,7 @@ export class ChatSession implements LiveSession {
     // The user may have been deleted or deactivated while the connect was on its way to the disk.
     this.recheck();
     if (this.#isClosed) return;
-    this.#outlet.send({ ...this.#health(), me: renderV1(me, { online: roster.online(me.id) }) });
+    this.#outlet.send(healthCheck(this.#stamp(), { me: renderV1(me, { online: roster.online(me.id) }) }));
     roster.hub.join(subscriber);
   }
 
@@ -110,7 +98,7 @@ export class ChatSession implements LiveSession {
   }
 
   explain(event: AnyEvent): readonly Explanation[] {
-    return explain(this.#open?.subscriber.interests ?? new Map(), event, undefined);
+    return explainInterests(this.#open?.subscriber, event);
   }
 
   /** What was watched may be out of sight now; the next query watches anew. */
@@ -120,16 +108,12 @@ export class ChatSession implements LiveSession {
   }
 
   heartbeat(): void {
-    this.#outlet.send(this.#health());
+    this.#outlet.send(healthCheck(this.#stamp(), {}));
     this.#outlet.ping();
   }
 
-  #health(): object {
-    return { type: 'health.check', connection_id: this.connectionId, created_at: this.#now() };
-  }
-
-  #now(): string {
-    return toRfc3339(Math.round(this.#context.nowMs() * 1000));
+  #stamp(): Stamp {
+    return { connection_id: this.connectionId, created_at: toRfc3339(Math.round(this.#context.nowMs() * 1000)) };
   }
 
   /** Nothing in this form of the protocol can refresh a token; the end of the token is told when it comes. */
@@ -143,14 +127,7 @@ export class ChatSession implements LiveSession {
 
   end(error: RosterError, reason: CloseReason): void {
     if (this.#isClosed) return;
-    const body = renderChatError(error, 'Connect', '0.00ms');
-    this.#outlet.send({
-      type: 'connection.error',
-      connection_id: this.connectionId,
-      created_at: this.#now(),
-      error: body,
-      ...retryHint(error),
-    });
+    this.#outlet.send(connectionError(this.#stamp(), error));
     this.close(reason);
   }
 

@@ -10,7 +10,7 @@ import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Position } from '../../../../protocol/base/position.ts';
 import type { Consumer, DocChange } from '../../../../protocol/log/documents.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
-import type { Call } from '../../http/endpoint.ts';
+import type { RequestWrites } from '../../http/backend.ts';
 
 const WRITE_EVERY_MS = 1_000;
 
@@ -70,15 +70,15 @@ export class Consumers {
   }
 
   /** Forgets a consumer; one that is connected is closed. Rejects with RosterError `not_found`. `call`: the request that asks for it. */
-  async remove(name: string, { backend, isRepeat }: Pick<Call, 'backend' | 'isRepeat'>): Promise<number> {
+  async remove(name: string, { submit, isRepeat }: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number> {
     if (!isRepeat()) {
-      if (backend.directory.docs.get('consumer', name) === undefined) {
+      if (this.#options.roster.directory.docs.get('consumer', name) === undefined) {
         throw new RosterError('not_found', `the consumer ${name} does not exist`);
       }
       this.#holders.get(name)?.close('replaced');
       this.#acknowledged.delete(name);
     }
-    return (await backend.submit({ kind: 'docs', changes: [{ kind: 'consumer', id: name, doc: null }] }, 'live')).seq;
+    return (await submit({ kind: 'docs', changes: [{ kind: 'consumer', id: name, doc: null }] }, 'live')).seq;
   }
 
   /** Writes what was acknowledged and not written yet. */

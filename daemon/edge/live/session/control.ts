@@ -1,8 +1,10 @@
 /** What HTTP requests can have to do with live connections: watching, asking why, and forgetting durable consumers. */
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../auth.ts';
-import type { Call, LiveControl, Why } from '../../http/endpoint.ts';
-import type { Explanation, LiveContext } from './context.ts';
+import type { RequestWrites } from '../../http/backend.ts';
+import type { LiveControl, Why } from '../../http/services.ts';
+import type { LiveContext } from './context.ts';
+import type { Explanation } from './explain.ts';
 
 export class LiveConnections implements LiveControl {
   readonly #context: Pick<LiveContext, 'roster' | 'sessions' | 'consumers'>;
@@ -34,7 +36,7 @@ export class LiveConnections implements LiveControl {
     return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not told: the connection has no subscription' }];
   }
 
-  removeConsumer(name: string, call: Pick<Call, 'backend' | 'isRepeat'>): Promise<number> {
+  removeConsumer(name: string, call: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number> {
     return this.#context.consumers.remove(name, call);
   }
 }

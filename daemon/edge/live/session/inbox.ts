@@ -3,24 +3,13 @@
  * meanwhile. Who does not take its answers is not given more of them: it is waited for, and closed when it takes nothing.
  */
 import type { Decoded } from './frame-decoder.ts';
-import type { SessionOutlet } from './outlet.ts';
+import { hasRoom, type Taking } from './outlet.ts';
 import type { RosterSession } from './roster-session.ts';
 
 /** The reading side of a connection. */
 export interface Source {
   pause(): void;
   resume(): void;
-}
-
-/** Answers are made while no more than this waits for the peer. The longest one is a page of a snapshot. */
-export const ANSWERS_BYTES_MAX = 1024 * 1024;
-
-/** As much of a peer as says what it has taken. */
-type Taking = Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
-
-/** Waits until the peer may be given another answer. False when it is gone. */
-export async function hasRoom(outlet: Taking): Promise<boolean> {
-  return outlet.queuedBytes <= ANSWERS_BYTES_MAX || (await outlet.drained());
 }
 
 /** What is answered. */

@@ -9,7 +9,8 @@ import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { Caller } from '../../auth.ts';
-import { type Explanation, sameTeams, sightRules } from './context.ts';
+import type { Explanation } from './explain.ts';
+import { sameTeams, sightRules } from './sight.ts';
 
 /** What the registry needs of a session, whatever its transport and dialect. */
 export interface LiveSession {

@@ -1,58 +1,24 @@
 /**
  * One connection of the live protocol `roster.v1` (protocol/README.md): from
- * the first frame, which must be `connect`, to the goodbye.
- *
- * The state is a union; a frame that the state does not allow is a bad frame.
- * Frames are handled one after the other: the next one waits for the answer to
- * the one before, and the socket is not read meanwhile.
+ * the first frame, which must be `connect`, to the goodbye. The state is a union (machine.ts); this class feeds it and does
+ * what it says.
  */
-
-import { RosterError, renderChatError } from '../../../../protocol/base/errors.ts';
+import { RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
-import type { Position } from '../../../../protocol/base/position.ts';
 import { toNanos, toRfc3339 } from '../../../../protocol/base/time.ts';
-import type { AckFrame, ClientFrame, ConnectFrame } from '../../../../protocol/live/client-frames.ts';
+import type { ClientFrame, ConnectFrame } from '../../../../protocol/live/client-frames.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
-import { renderLive } from '../../../../protocol/users/render.ts';
-import type { StoredUser } from '../../../../protocol/users/user.ts';
-import { type Interests, Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
-import type { Caller } from '../../auth.ts';
-import {
-  admit,
-  closeReasonOf,
-  connectUser,
-  countConnect,
-  countWrite,
-  type Explanation,
-  explain,
-  isSightUnchanged,
-  type LiveContext,
-  OWN,
-  ownInterest,
-  refusalOf,
-  retryHint,
-  watchUsers,
-} from './context.ts';
-import { hasRoom } from './inbox.ts';
+import { admit, type LiveContext, tokenEnd } from './context.ts';
+import { type Explanation, explainInterests } from './explain.ts';
 import { type Refusals, type SessionEffect, type SessionInput, type SessionState, step } from './machine.ts';
-import type { SessionOutlet } from './outlet.ts';
+import { connectionError, frameError, healthCheck, type Stamp } from './messages.ts';
+import { identify, type Live, openLive, welcome } from './opening.ts';
+import { hasRoom, type SessionOutlet } from './outlet.ts';
+import { watchUsers } from './own-interests.ts';
+import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
-import { LiveOps } from './verbs.ts';
-
-/** What an open session has. */
-interface Live {
-  caller: Caller;
-  readonly me: StoredUser | undefined;
-  readonly warnings: readonly string[];
-  readonly subscriber: Subscriber;
-  readonly ops: LiveOps;
-  /** Position that the events begin after. */
-  readonly since: number;
-  readonly isResumed: boolean;
-  /** Name of the durable consumer that this session speaks for. */
-  readonly durable: string | undefined;
-}
+import type { LiveOps } from './verbs.ts';
 
 const REFUSALS: Refusals = {
   notFirst: (op) => new RosterError('input', `the first frame must be connect, not ${op}`),
@@ -105,23 +71,16 @@ export class RosterSession implements LiveSession {
       case 'perform':
         return this.#perform(effect.live, effect.frame);
       case 'answer error':
-        this.#outlet.send({ re: effect.id, error: renderChatError(effect.error, OPERATIONS[effect.op], '0.00ms') });
+        this.#outlet.send(frameError(effect.op, effect.error, effect.id));
         return undefined;
       case 'warn of expiry':
-        this.#outlet.send({ type: 'token.expiring', created_at: this.#now(), exp: this.tokenExp });
+        this.#outlet.send({ type: 'token.expiring', created_at: this.#stamp().created_at, exp: this.tokenExp });
         return undefined;
       case 'tell error':
-        this.#outlet.send({
-          type: 'connection.error',
-          re: effect.id,
-          connection_id: this.connectionId,
-          created_at: this.#now(),
-          error: renderChatError(effect.error, 'Connect', '0.00ms'),
-          ...retryHint(effect.error),
-        });
+        this.#outlet.send(connectionError(this.#stamp(), effect.error, effect.id));
         return undefined;
       case 'announce drain':
-        this.#outlet.send({ type: 'server.drain', created_at: this.#now(), retry_ms: this.#context.retryMs });
+        this.#outlet.send({ type: 'server.drain', created_at: this.#stamp().created_at, retry_ms: this.#context.retryMs });
         return undefined;
       case 'leave':
         this.#leave(effect.live);
@@ -138,8 +97,7 @@ export class RosterSession implements LiveSession {
   }
 
   get tokenExp(): number | undefined {
-    const caller = this.#live?.caller;
-    return caller === undefined || caller.kind === 'anonymous' ? undefined : caller.exp;
+    return tokenEnd(this.#live?.caller);
   }
 
   get bytesRead(): number {
@@ -161,11 +119,11 @@ export class RosterSession implements LiveSession {
     try {
       leave = await this.#context.gate.enter(this.#weightOf(frame));
       // Whoever is gone by the time of its turn costs no work.
-      if (this.#state.kind === 'connecting') await this.#input({ kind: 'accepted', live: await this.#admit(frame) });
+      if (this.#state.kind === 'connecting') await this.#input({ kind: 'accepted', live: await this.#open(frame) });
     } catch (error) {
       const refusal = this.#asRefusal(error);
       // What fails after the connection is open does not end it, whatever it was.
-      if (this.isOpen) this.#outlet.send({ re: frame.id, error: renderChatError(refusal, OPERATIONS.connect, '0.00ms') });
+      if (this.isOpen) this.#outlet.send(frameError('connect', refusal, frame.id));
       else this.#input({ kind: 'refused', error: refusal, reason: closeReasonOf(refusal.kind) });
     } finally {
       leave();
@@ -179,89 +137,55 @@ export class RosterSession implements LiveSession {
     return this.#envelope === '' ? this.#readBytes() : JSON.stringify(frame).length;
   }
 
-  async #admit(frame: ConnectFrame): Promise<Live> {
-    const { roster } = this.#context;
-    const caller = admit(this.#context, { apiKey: frame.api_key, token: frame.token, isOnce: true });
-    await countConnect(this.#context, caller);
-    const before = caller.kind === 'user' ? roster.directory.user(caller.id) : undefined;
-    const { me, warnings } = await this.#ownUser(caller, frame);
+  async #open(frame: ConnectFrame): Promise<Live> {
+    const identity = await identify(this.#context, frame);
     const dates = frame.dates ?? 'rfc3339';
     this.#dates = dates;
-    const subscriber = new Subscriber(this.#outlet, dates === 'ns' ? `${this.#envelope}live-ns` : `${this.#envelope}live`);
-    subscriber.conflates = frame.conflate === true;
-    const { durable } = frame;
-    const from = await this.#startOf(frame, caller);
-    const canResume = from !== undefined && roster.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
-    const resume = canResume ? from : undefined;
-    const since = resume?.seq ?? roster.directory.seq;
-    if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
-    const ops = new LiveOps({ context: this.#context, outlet: this.#outlet, subscriber, caller, dates, resumedFrom: resume?.seq });
-    subscriber.tellPresence = () => ops.tellPresence();
-    for (const sub of frame.subs ?? []) ops.check(sub);
-    return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined, durable };
+    const form = dates === 'ns' ? (`${this.#envelope}live-ns` as const) : (`${this.#envelope}live` as const);
+    return await openLive(identity, frame, { context: this.#context, outlet: this.#outlet, session: this, form, dates });
   }
 
   async #enter(live: Live, frame: ConnectFrame): Promise<void> {
     const { roster, sessions } = this.#context;
-    const { caller, me, warnings, subscriber, ops, since, isResumed } = live;
     sessions.add(this);
     // Its connect was on its way when the daemon began to stop.
     if (!this.isOpen) return;
-    if (caller.kind === 'user') {
-      roster.presence.arrived(caller.id);
-      sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
+    if (live.caller.kind === 'user') {
+      roster.presence.arrived(live.caller.id);
+      sessions.closeOldest(live.caller.id, LIMITS.socketsPerUser);
     }
     // The user may have been deleted or deactivated while the connect was on its way to the disk.
     this.recheck();
     if (!this.isOpen) return;
-
     // A resumed client counts from where it was, until events have brought it further.
     roster.hub.flush();
-    this.#outlet.send({
-      re: frame.id,
-      type: 'connection.ok',
-      connection_id: this.connectionId,
-      epoch: roster.position.epoch,
-      seq: since,
-      ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id) }, this.#dates) }),
-      heartbeat_ms: sessions.heartbeatMs,
-      ...(this.tokenExp === undefined ? undefined : { token_exp: this.tokenExp }),
-      resumed: isResumed,
-      ...(warnings.length === 0 ? undefined : { warnings }),
-    });
-    if (!isResumed) {
-      roster.hub.join(subscriber);
-      const { epoch, seq } = roster.position;
-      const lost = frame.resume?.epoch === epoch && frame.resume.seq <= seq ? frame.resume.seq : undefined;
-      for (const sub of frame.subs ?? []) {
-        await ops.begin(sub, lost);
-        if (!(await hasRoom(this.#outlet))) return;
-      }
-      return;
+    this.#outlet.send(welcome(live, frame.id, { context: this.#context, connectionId: this.connectionId, dates: this.#dates }));
+    if (!live.isResumed) return await this.#begin(live, frame);
+    for (const sub of frame.subs ?? []) live.ops.resume(sub);
+    roster.hub.joinFrom(live.subscriber, live.since, () => this.#outlet.send(this.#health(true)));
+  }
+
+  /** From here on, each subscription with a snapshot of its own. */
+  async #begin({ subscriber, ops }: Live, { subs, resume }: ConnectFrame): Promise<void> {
+    const { hub, position } = this.#context.roster;
+    hub.join(subscriber);
+    const lost = resume?.epoch === position.epoch && resume.seq <= position.seq ? resume.seq : undefined;
+    for (const sub of subs ?? []) {
+      await ops.begin(sub, lost);
+      if (!(await hasRoom(this.#outlet))) return;
     }
-    for (const sub of frame.subs ?? []) ops.resume(sub);
-    roster.hub.joinFrom(subscriber, since, () => this.#outlet.send(this.#health(true)));
   }
 
   /** A refusal is an answer like any other. */
-  async #perform({ ops, durable, caller }: Live, frame: ClientFrame): Promise<void> {
+  async #perform({ ops }: Live, frame: ClientFrame): Promise<void> {
     try {
-      if (frame.op === 'ack') this.#acknowledge(ops, durable, frame.seq);
-      else await this.#request(ops, frame, caller);
+      await this.#request(ops, frame);
     } catch (error) {
-      this.#outlet.send({ re: frame.id, error: renderChatError(this.#asRefusal(error), OPERATIONS[frame.op], '0.00ms') });
+      this.#outlet.send(frameError(frame.op, this.#asRefusal(error), frame.id));
     }
   }
 
-  /** What was not delivered cannot have been taken care of. */
-  #acknowledge(ops: LiveOps, durable: string | undefined, seq: number): void {
-    const refuse = (message: string): RosterError => new RosterError('input', `seq: ${message}`, [{ path: 'seq', message }]);
-    if (durable === undefined) throw refuse('only a durable consumer acknowledges: name it in the connect');
-    if (seq > ops.furthestSeq) throw refuse(`nothing beyond ${ops.furthestSeq} was delivered`);
-    this.#context.consumers.acknowledge(durable, seq);
-  }
-
-  async #request(ops: LiveOps, frame: Exclude<ClientFrame, AckFrame>, caller: Caller): Promise<void> {
+  async #request(ops: LiveOps, frame: ClientFrame): Promise<void> {
     switch (frame.op) {
       case 'connect':
         throw REFUSALS.alreadyOpen();
@@ -272,36 +196,16 @@ export class RosterSession implements LiveSession {
       case 'unsub':
         return ops.unsub(frame);
       case 'update':
-        await countWrite(this.#context, OPERATIONS[frame.op], caller);
         return ops.update(frame);
       case 'upsert':
-        await countWrite(this.#context, OPERATIONS[frame.op], caller);
         return ops.upsert(frame);
       case 'refresh':
         return this.#refresh(frame.id, frame.token);
+      case 'ack':
+        return ops.ack(frame);
       case 'ping':
         this.#outlet.send({ re: frame.id, seq: ops.deliveredSeq });
     }
-  }
-
-  /** Where the events go on: where the client says, else where its durable consumer was. */
-  async #startOf({ resume, durable }: ConnectFrame, caller: Caller): Promise<Position | undefined> {
-    if (durable === undefined) return resume;
-    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'durable: only a server token may speak for a consumer');
-    const isNew = this.#context.roster.directory.docs.get('consumer', durable) === undefined;
-    const position = await this.#context.consumers.open(durable, this);
-    return resume ?? (isNew ? undefined : position);
-  }
-
-  async #ownUser(caller: Caller, frame: ConnectFrame): Promise<{ me: StoredUser | undefined; warnings: readonly string[] }> {
-    if (caller.kind !== 'user') {
-      if (frame.user !== undefined) throw new RosterError('input', 'user: only a user token connects a user');
-      return { me: undefined, warnings: [] };
-    }
-    const claimed = frame.user?.id ?? caller.id;
-    if (claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
-    const { users, warnings } = await connectUser(this.#context.roster, caller.id, frame.user ?? {});
-    return { me: users[0]?.user, warnings };
   }
 
   #refresh(id: string | number | undefined, token: string): void {
@@ -317,9 +221,7 @@ export class RosterSession implements LiveSession {
   }
 
   #asRefusal(error: unknown): RosterError {
-    if (error instanceof RosterError) return error;
-    this.#context.logger.error({ err: error, connection_id: this.connectionId }, 'unexpected error in a live session');
-    return new RosterError('internal');
+    return asRefusal(error, this.#context.logger, { connection_id: this.connectionId }, 'unexpected error in a live session');
   }
 
   /** A frame that cannot be understood at all: told once, then the connection ends. */
@@ -339,9 +241,7 @@ export class RosterSession implements LiveSession {
   }
 
   explain(event: AnyEvent): readonly Explanation[] {
-    const { interests, state } = this.#live?.subscriber ?? { interests: new Map() as Interests, state: { kind: 'out' as const } };
-    const position = state.kind === 'behind' ? state.position : undefined;
-    return explain(interests, event, position);
+    return explainInterests(this.#live?.subscriber, event);
   }
 
   sightChanged(): void {
@@ -356,18 +256,12 @@ export class RosterSession implements LiveSession {
 
   #health(caughtUp: boolean): object {
     const seq = this.#live?.ops.deliveredSeq ?? 0;
-    return {
-      type: 'health.check',
-      connection_id: this.connectionId,
-      created_at: this.#now(),
-      seq,
-      ...(caughtUp ? { caught_up: true } : {}),
-    };
+    return healthCheck(this.#stamp(), { seq, ...(caughtUp ? { caught_up: true } : {}) });
   }
 
-  #now(): string | number {
+  #stamp(): Stamp {
     const micros = Math.round(this.#context.nowMs() * 1000);
-    return this.#dates === 'ns' ? toNanos(micros) : toRfc3339(micros);
+    return { connection_id: this.connectionId, created_at: this.#dates === 'ns' ? toNanos(micros) : toRfc3339(micros) };
   }
 
   tokenExpiring(): void {
@@ -395,23 +289,10 @@ export class RosterSession implements LiveSession {
   }
 
   #leave({ ops, subscriber, caller, durable }: Live): void {
-    const { roster, sessions, consumers } = this.#context;
+    const { roster, consumers } = this.#context;
     if (durable !== undefined) consumers.leave(durable, this);
     ops.release();
     roster.hub.leave(subscriber);
-    sessions.remove(this);
     if (caller.kind === 'user') roster.presence.left(caller.id);
   }
 }
-
-const OPERATIONS: Readonly<Record<ClientFrame['op'], string>> = {
-  connect: 'Connect',
-  sub: 'Subscribe',
-  page: 'Subscribe',
-  unsub: 'Unsubscribe',
-  update: 'UpdateUsersPartial',
-  upsert: 'UpdateUsers',
-  refresh: 'RefreshToken',
-  ack: 'Acknowledge',
-  ping: 'Ping',
-};

@@ -4,17 +4,22 @@ import type { Actor } from '../../../../protocol/base/actor.ts';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
+import { RosterError } from '../../../../protocol/base/errors.ts';
+import type { AckFrame, PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
 import { parseFilter } from '../../../../protocol/users/filter.ts';
 import { refuseHiddenFields } from '../../../../protocol/users/query.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
-import { decodePatches, decodeUpsert } from '../../../../protocol/users/upsert.ts';
 import { visibilityFor } from '../../../core/users/query.ts';
+import { notAllowed } from '../../../core/users/rules.ts';
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { Caller } from '../../auth.ts';
-import { endOutdated, type LiveContext, liveOrigin, sightOf, tellWatched } from './context.ts';
+import type { LiveContext } from './context.ts';
 import type { SessionOutlet } from './outlet.ts';
+import { endOutdated, tellWatched } from './own-interests.ts';
+import { sightOf } from './sight.ts';
 import { SnapshotPager } from './snapshot-pager.ts';
+import { updateUser, upsertUsers } from './writes.ts';
 
 export interface LiveOpsOptions {
   readonly context: LiveContext;
@@ -22,6 +27,8 @@ export interface LiveOpsOptions {
   readonly subscriber: Subscriber;
   readonly caller: Caller;
   readonly dates: DateStyle;
+  /** The durable consumer that it speaks for. */
+  readonly durable: string | undefined;
   /** Position that this connection resumed from. */
   readonly resumedFrom: number | undefined;
 }
@@ -45,7 +52,7 @@ export class LiveOps {
   }
 
   /** The furthest that this connection ever was: it may have been sent back for a subscription that was named late. */
-  get furthestSeq(): number {
+  get #furthestSeq(): number {
     return Math.max(this.#leftSeq, this.deliveredSeq);
   }
 
@@ -89,7 +96,7 @@ export class LiveOps {
     this.#dropPager(frame.sub);
     this.#reply(frame.id, { sub: frame.sub, seq: since });
     if (since < delivered) {
-      this.#leftSeq = this.furthestSeq;
+      this.#leftSeq = this.#furthestSeq;
       hub.rewind(subscriber, since);
     }
     if (resumedFrom === undefined || frame.presence !== true) return;
@@ -190,37 +197,27 @@ export class LiveOps {
     this.#reply(frame.id, {});
   }
 
+  /** What was not delivered cannot have been taken care of. */
+  ack({ seq }: AckFrame): void {
+    const { context, durable } = this.#options;
+    const refuse = (message: string): RosterError => new RosterError('input', `seq: ${message}`, [{ path: 'seq', message }]);
+    if (durable === undefined) throw refuse('only a durable consumer acknowledges: name it in the connect');
+    if (seq > this.#furthestSeq) throw refuse(`nothing beyond ${this.#furthestSeq} was delivered`);
+    context.consumers.acknowledge(durable, seq);
+  }
+
   async update(frame: UpdateFrame): Promise<void> {
-    const { context, caller, dates } = this.#options;
-    // Never the request id: a server that forgot to name a user would change the one whose id is that number.
-    const id = caller.kind === 'user' ? caller.id : frame.user_id;
-    if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
-    const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
-    const { users, seq } = await context.roster.submit(decodePatches(body, this.#actor()), 'live', liveOrigin(caller));
-    const user = users[0]?.user;
-    if (user === undefined) throw new RosterError('internal');
-    this.#reply(frame.id, { user: renderLive(user, { online: context.roster.online(user.id) }, dates), seq });
+    this.#reply(frame.id, await updateUser(this.#options, frame));
   }
 
   async upsert(frame: UpsertFrame): Promise<void> {
-    const { context, caller, dates } = this.#options;
-    if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
-    const command = decodeUpsert('v2', { users: frame.users }, this.#actor());
-    const { users, seq } = await context.roster.submit(command, 'bulk', liveOrigin(caller));
-    const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: context.roster.online(user.id) }, dates)]));
-    this.#reply(frame.id, { users: Object.fromEntries(byId), seq });
+    this.#reply(frame.id, await upsertUsers(this.#options, frame));
   }
 
   #interest({ sub: name, presence: wantsPresence }: Sub, want: Want, since: number): Interest {
     const { caller, context } = this.#options;
     const reach = caller.kind === 'server' ? 'server' : 'others';
     return new Interest({ name, want, since, reach, wantsPresence, ...sightOf(context.roster, caller, want.kind) });
-  }
-
-  #actor(): Actor {
-    const { caller } = this.#options;
-    if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous user cannot write');
-    return caller.kind === 'server' ? { kind: 'server' } : { kind: 'user', id: caller.id };
   }
 
   /** Events up to this answer go out first, so that a client never sees an answer before what led to it. */
@@ -282,7 +279,7 @@ export class LiveOps {
     const { directory } = this.#options.context.roster;
     const user = directory.user(caller.id);
     if (user !== undefined && visibilityFor(directory.app, user) !== 'nowhere') return;
-    throw new RosterError('not_allowed', `User '${caller.id}' with role '${user?.role ?? ''}' is not allowed to perform action SearchUser`);
+    throw new RosterError('not_allowed', notAllowed(caller.id, user?.role ?? '', 'SearchUser'));
   }
 
   /**

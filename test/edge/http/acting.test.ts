@@ -1,7 +1,7 @@
 /** OG1–OG2: changes say where they came from. */
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { originOf } from '../../../daemon/edge/http/request-backend.ts';
+import { originOf } from '../../../daemon/edge/http/acting.ts';
 import { createInsideSender } from '../../../daemon/jobs/transfer/inside-sender.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Entry, Origin } from '../../../protocol/log/entry.ts';

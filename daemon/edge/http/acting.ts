@@ -1,0 +1,74 @@
+/** Who acts in a request: its origin in the log, the actor of its commands, whom it acts for, and what it is shown of others. */
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Actor } from '../../../protocol/log/command.ts';
+import type { Origin } from '../../../protocol/log/entry.ts';
+import type { Aside } from '../../../protocol/users/render.ts';
+import type { Lane } from '../../pipeline/write/sequencer.ts';
+import type { Caller } from '../auth.ts';
+import type { Reading } from './backend.ts';
+
+/** Where the changes of a request come from. `client`: what the caller says it is. */
+export function originOf(caller: Caller, client: string | undefined): Origin {
+  return {
+    source: caller.kind === 'server' ? 'server' : 'client',
+    ...(caller.kind === 'user' ? { by: caller.id } : undefined),
+    ...(client === undefined || client === '' ? undefined : { client: client.slice(0, LIMITS.clientNameChars) }),
+  };
+}
+
+/** Who the command is from. An anonymous caller has no record and writes nothing. */
+export function actorOf(caller: Caller): Actor {
+  switch (caller.kind) {
+    case 'server':
+      return { kind: 'server' };
+    case 'user':
+      return { kind: 'user', id: caller.id };
+    case 'anonymous':
+      throw new RosterError('not_allowed', 'an anonymous user cannot write');
+  }
+}
+
+/**
+ * The user that a request acts for: a client acts for itself and may say so; a server must name someone.
+ * Throws RosterError: `not_allowed` for a client that names another, `input` for a server that names nobody.
+ */
+export function actingUser(caller: Caller, named: string | undefined, field = 'user_id'): string {
+  switch (caller.kind) {
+    case 'anonymous':
+      throw new RosterError('not_allowed', 'an anonymous user cannot do this');
+    case 'user':
+      if (named !== undefined && named !== '' && named !== caller.id) {
+        const message = `must be "${caller.id}", the user of the token`;
+        throw new RosterError('not_allowed', `${field}: ${message}`, [{ path: field, message }]);
+      }
+      return caller.id;
+    case 'server':
+      if (named === undefined || named === '') {
+        const message = 'is required with a server token';
+        throw new RosterError('input', `${field}: ${message}`, [{ path: field, message }]);
+      }
+      return named;
+  }
+}
+
+/** What a single person waits for goes before bulk work. */
+export function laneOf(caller: Caller, users: number): Lane {
+  return caller.kind === 'server' && users > 1 ? 'bulk' : 'live';
+}
+
+/** Who asks, and where the answer is looked up. */
+export interface Asking {
+  readonly backend: Pick<Reading, 'directory' | 'online'>;
+  readonly caller: Caller;
+}
+
+/** What a caller is shown of a user beside its record. */
+export function asideOf({ backend, caller }: Asking, id: string): Aside {
+  const isServer = caller.kind === 'server';
+  const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);
+  const viewer = isPrivy
+    ? { isServer, user: (other: string) => backend.directory.user(other), online: (other: string) => backend.online(other) }
+    : undefined;
+  return { online: backend.online(id), viewer };
+}

@@ -1,0 +1,54 @@
+/** Who may come in by HTTP: the caller of a request, and whether an endpoint is for it. */
+import type { FastifyRequest } from 'fastify';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import { notAllowed } from '../../core/users/rules.ts';
+import type { Authenticator, Caller } from '../auth.ts';
+import type { DirectoryReader } from './backend.ts';
+import type { Access, Endpoint } from './endpoint.ts';
+import { header } from './header.ts';
+import type { UrlSigner } from './signed-urls.ts';
+
+type Request = Pick<FastifyRequest<{ Querystring: QueryFields }>, 'method' | 'headers' | 'query' | 'url'>;
+
+export interface Doors {
+  readonly authenticator: Authenticator;
+  readonly urls: UrlSigner;
+}
+
+/** Who asks. Where a URL speaks for itself, whoever has it counts as anonymous. Throws RosterError as `authenticate` does. */
+export function admitRequest(
+  { access, dialect }: Pick<Endpoint, 'access' | 'dialect'>,
+  { method, headers, query, url }: Request,
+  { authenticator, urls }: Doors,
+): Caller {
+  if (access === 'open') return { kind: 'anonymous' };
+  if (access === 'signed') {
+    urls.check(method, url.split('?')[0] ?? '', query);
+    return { kind: 'anonymous' };
+  }
+  const authType = header(headers['stream-auth-type']) ?? query['stream-auth-type'];
+  return authenticator.authenticate({
+    apiKey: query.api_key,
+    token: headers.authorization ?? query.authorization,
+    authType,
+    // Who says that it is anonymous is believed, and then told what it may not do.
+    mayBeAnonymous: access === 'guest' || authType?.toLowerCase() === 'anonymous',
+    mayBeScoped: dialect === 'feeds',
+  });
+}
+
+/** Throws RosterError `not_allowed` for a caller that may not call at all; what it may do there is for the handler to say. */
+export function refuseOutsider(
+  { access, operation }: Pick<Endpoint, 'access' | 'operation'>,
+  caller: Caller,
+  directory: DirectoryReader,
+): void {
+  if (caller.kind === 'server' || mayCall(access, caller)) return;
+  if (caller.kind === 'anonymous') throw new RosterError('not_allowed', `an anonymous user is not allowed to perform action ${operation}`);
+  throw new RosterError('not_allowed', notAllowed(caller.id, directory.user(caller.id)?.role ?? 'user', operation));
+}
+
+function mayCall(access: Access, { kind }: Caller): boolean {
+  return access !== 'server' && (access !== 'user' || kind !== 'anonymous');
+}

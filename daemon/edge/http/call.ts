@@ -1,0 +1,65 @@
+/** Makes of a request what its handler gets. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fieldErrors } from '../../../protocol/base/errors.ts';
+import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
+import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import type { Caller } from '../auth.ts';
+import { originOf } from './acting.ts';
+import type { Backend } from './backend.ts';
+import { readJsonBody } from './body.ts';
+import type { Call, Endpoint } from './endpoint.ts';
+import { header } from './header.ts';
+import { Writes } from './idempotency.ts';
+
+/** What all calls have in common. */
+export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' | 'live'> & { readonly backend: Backend };
+
+/** Throws RosterError `input` for a header that is not as it must be. */
+export function callOf(
+  endpoint: Endpoint,
+  caller: Caller,
+  { query, raw, params, headers }: FastifyRequest<{ Querystring: QueryFields }>,
+  reply: FastifyReply,
+  shared: SharedOfCalls,
+): Call {
+  const { backend } = shared;
+  const named = textParameters(params);
+  const client = header(headers['x-stream-client']);
+  const writes = new Writes({ endpoint, params: named, query, caller, key: header(headers['idempotency-key']) });
+  const origin = originOf(caller, client);
+  return {
+    ...shared,
+    caller,
+    id: named.id ?? '',
+    params: named,
+    query,
+    client,
+    isMinimal: header(headers.prefer)?.includes('return=minimal') === true,
+    conditions: conditionsOf(endpoint, headers),
+    submit: async (command, lane) => {
+      const outcome = await backend.submit(writes.wrapped(command), lane, origin);
+      if (outcome.isReplay === true) reply.header('Idempotency-Replayed', 'true');
+      return outcome;
+    },
+    newId: () => writes.newId(),
+    isRepeat: () => writes.isRepeat(backend.directory),
+    body: () => readJsonBody(raw, (bytes) => writes.noteBody(bytes)),
+    rawBody: raw,
+  };
+}
+
+/** Who puts a condition on a write that looks at none would take it for kept. Throws RosterError `input`. */
+function conditionsOf({ method, isConditional }: Endpoint, headers: FastifyRequest['headers']): ConditionHeaders {
+  if (method === 'GET') return {};
+  const [ifMatch, ifNoneMatch] = [header(headers['if-match']), header(headers['if-none-match'])];
+  const path = ifMatch !== undefined ? 'if-match' : 'if-none-match';
+  if (isConditional !== true && (ifMatch !== undefined || ifNoneMatch !== undefined)) {
+    throw fieldErrors('input', [{ path, message: 'is not supported here' }]);
+  }
+  return { ifMatch, ifNoneMatch };
+}
+
+function textParameters(params: unknown): Readonly<Record<string, string>> {
+  if (typeof params !== 'object' || params === null) return {};
+  return Object.fromEntries(Object.entries(params).filter(([, value]) => typeof value === 'string'));
+}

@@ -1,0 +1,86 @@
+/** What handlers can use beside the directory. */
+import type { Readable } from 'node:stream';
+import type { Position } from '../../../protocol/base/position.ts';
+import type { Micros } from '../../../protocol/base/time.ts';
+import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import type { HistoryItem } from '../../../protocol/users/history.ts';
+import type { Caller } from '../auth.ts';
+import type { RequestWrites } from './backend.ts';
+
+/** Why a live connection was told of an event, or was not. */
+export interface Why {
+  readonly event: { readonly seq: number; readonly type: string; readonly user_id: string | null; readonly audience: string };
+  readonly connection: { readonly connection_id: string; readonly user_id: string | null };
+  readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
+}
+
+/** The live connections, as far as a request can have to do with them. */
+export interface LiveControl {
+  /** Makes a live connection of the caller watch these users. Throws RosterError. */
+  watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
+  /** Rejects with RosterError: `input` for a connection that is not open, `not_found` for a position without an event. */
+  why(connectionId: string, seq: number): Promise<Why>;
+  /**
+   * Forgets a durable consumer by a command of `call`. Rejects with RosterError `not_found`. Resolves with the position of the
+   * change.
+   */
+  removeConsumer(name: string, call: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number>;
+}
+
+/** Files that requests bring or fetch: uploads for imports, and finished exports. Names are made by the daemon, never by a caller. */
+export interface FileStore {
+  /** Stores an upload whole or not at all; rejects with RosterError `too_big` beyond `bytesMax`. */
+  saveUpload(path: string, source: Readable, bytesMax: number): Promise<{ readonly bytes: number }>;
+  hasUpload(path: string): Promise<boolean>;
+  /** The finished export; undefined when there is none, or no longer. */
+  openExport(taskId: string, name: string): Promise<{ readonly stream: Readable; readonly bytes: number } | undefined>;
+}
+
+/** A backup that is being read. It ends, and lets go of what it holds, with its stream. */
+export interface OpenBackup {
+  readonly stream: Readable;
+  /** What it is the state at. */
+  readonly position: Position;
+}
+
+/** What happened to users. */
+export interface UserHistory {
+  /**
+   * A page, newest first. `next` is `before` of the page after it, where there is one; from the time `from` on nothing is
+   * missing. Rejects with RosterError: `not_found` when no history is kept, `unavailable` while not all of it can be told.
+   */
+  page(question: {
+    readonly id: string;
+    readonly limit: number;
+    /** Only changes with a smaller seq. */
+    readonly before?: number;
+  }): Promise<{ readonly items: readonly HistoryItem[]; readonly next?: number; readonly from: Micros }>;
+}
+
+/** The delivery of webhooks, as far as a request can have to do with it. */
+export interface HookControl {
+  /** Whether addresses that are not public are delivered to. */
+  readonly allowPrivate: boolean;
+  /** In the order in which they were set. */
+  status(): readonly HookStatus[];
+  /** Oldest event first. Throws RosterError: `not_found`, `input`. */
+  deadLetters(hookId: string, page: LetterPage): readonly DeadLetter[];
+  /** Rejects with RosterError: `not_found`, `conflict` for a hook that is disabled. */
+  replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
+}
+
+export interface Services {
+  readonly files: FileStore;
+  readonly history: UserHistory;
+  readonly hooks: HookControl;
+  /** A token signed with the API secret. */
+  issueToken(claims: Readonly<Record<string, unknown>>): string;
+  /** An absolute URL to a path of this daemon that works without a token until `untilS` (unix seconds). */
+  signUrl(path: string, untilS: number): string;
+  /** Wall clock, milliseconds. */
+  nowMs(): number;
+  /** A backup of the directory as it is now. Throws RosterError `rate_limit` while too many are under way. */
+  openBackup(isCompressed: boolean): OpenBackup;
+  /** Whether the opt-in stand-ins for channels are served. */
+  readonly compatStubs: boolean;
+}

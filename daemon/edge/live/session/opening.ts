@@ -1,0 +1,112 @@
+/** From a connect frame to an open session: who it is, where its events begin, and what it subscribes to. */
+import { RosterError } from '../../../../protocol/base/errors.ts';
+import type { Position } from '../../../../protocol/base/position.ts';
+import type { ConnectFrame } from '../../../../protocol/live/client-frames.ts';
+import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../../protocol/users/user.ts';
+import type { EventForm } from '../../../pipeline/tell/event-form.ts';
+import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
+import type { Caller } from '../../auth.ts';
+import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
+import type { SessionOutlet } from './outlet.ts';
+import { OWN, ownInterest } from './own-interests.ts';
+import type { LiveSession } from './registry.ts';
+import { isSightUnchanged } from './sight.ts';
+import { LiveOps } from './verbs.ts';
+
+/** What an open session has. */
+export interface Live {
+  caller: Caller;
+  readonly me: StoredUser | undefined;
+  readonly warnings: readonly string[];
+  readonly subscriber: Subscriber;
+  readonly ops: LiveOps;
+  /** Position that the events begin after. */
+  readonly since: number;
+  readonly isResumed: boolean;
+  /** Name of the durable consumer that this session speaks for. */
+  readonly durable: string | undefined;
+}
+
+/** Who connects. */
+export interface Identity {
+  readonly caller: Caller;
+  /** Its record before it connected; undefined for a server, and for a user that is new. */
+  readonly before: StoredUser | undefined;
+  /** As its connect left it. */
+  readonly me: StoredUser | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** Admits the caller, counts its connect, and creates or merges its user. Rejects with RosterError. */
+export async function identify(context: LiveContext, frame: ConnectFrame): Promise<Identity> {
+  const caller = admit(context, { apiKey: frame.api_key, token: frame.token, isOnce: true });
+  await countConnect(context, caller);
+  if (caller.kind !== 'user') {
+    if (frame.user !== undefined) throw new RosterError('input', 'user: only a user token connects a user');
+    return { caller, before: undefined, me: undefined, warnings: [] };
+  }
+  const before = context.roster.directory.user(caller.id);
+  const claimed = frame.user?.id ?? caller.id;
+  if (claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
+  const { users, warnings } = await connectUser(context.roster, caller.id, frame.user ?? {});
+  return { caller, before, me: users[0]?.user, warnings };
+}
+
+/** What a session is opened with. */
+export interface Opening {
+  readonly context: LiveContext;
+  readonly outlet: SessionOutlet;
+  /** Holds the durable consumer that the frame names. */
+  readonly session: Pick<LiveSession, 'close'>;
+  readonly form: EventForm;
+  readonly dates: DateStyle;
+}
+
+/** The session, not yet in the hub. Rejects with RosterError for a consumer or a subscription that is refused. */
+export async function openLive({ caller, before, me, warnings }: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
+  const { context, outlet, form, dates } = opening;
+  const { roster } = context;
+  const subscriber = new Subscriber(outlet, form);
+  subscriber.conflates = frame.conflate === true;
+  const from = await startOf(frame, caller, opening);
+  const canResume = from !== undefined && roster.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
+  const resume = canResume ? from : undefined;
+  const since = resume?.seq ?? roster.directory.seq;
+  if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
+  const ops = new LiveOps({ context, outlet, subscriber, caller, dates, durable: frame.durable, resumedFrom: resume?.seq });
+  subscriber.tellPresence = () => ops.tellPresence();
+  for (const sub of frame.subs ?? []) ops.check(sub);
+  return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined, durable: frame.durable };
+}
+
+/** The answer to the connect frame with this id. */
+export function welcome(
+  { caller, me, warnings, since, isResumed }: Live,
+  re: ConnectFrame['id'],
+  { context, connectionId, dates }: Pick<Opening, 'context' | 'dates'> & { readonly connectionId: string },
+): object {
+  const { roster, sessions } = context;
+  const exp = tokenEnd(caller);
+  return {
+    re,
+    type: 'connection.ok',
+    connection_id: connectionId,
+    epoch: roster.position.epoch,
+    seq: since,
+    ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id) }, dates) }),
+    heartbeat_ms: sessions.heartbeatMs,
+    ...(exp === undefined ? undefined : { token_exp: exp }),
+    resumed: isResumed,
+    ...(warnings.length === 0 ? undefined : { warnings }),
+  };
+}
+
+/** Where the events go on: where the client says, else where its durable consumer was. */
+async function startOf({ resume, durable }: ConnectFrame, caller: Caller, { context, session }: Opening): Promise<Position | undefined> {
+  if (durable === undefined) return resume;
+  if (caller.kind !== 'server') throw new RosterError('not_allowed', 'durable: only a server token may speak for a consumer');
+  const isNew = context.roster.directory.docs.get('consumer', durable) === undefined;
+  const position = await context.consumers.open(durable, session);
+  return resume ?? (isNew ? undefined : position);
+}

@@ -1,0 +1,68 @@
+/** The interests of a live connection that no frame names: in its own user, and in the users that it watches. */
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { Roster } from '../../../pipeline/roster.ts';
+import { Interest, presenceDecoration } from '../../../pipeline/tell/interest.ts';
+import { PresenceChange } from '../../../pipeline/tell/presence-change.ts';
+import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
+import type { Caller } from '../../auth.ts';
+import type { LiveContext } from './context.ts';
+import { sightOf, sightOfWatched } from './sight.ts';
+
+/** Key of the interest that a user's session has in the user itself. It has no name, so events do not show it. */
+export const OWN = Symbol('self');
+
+export function ownInterest(id: string, since: number): Interest {
+  return new Interest({ name: '', want: { kind: 'ids', ids: new Set([id]) }, since, reach: 'self' });
+}
+
+/** The same for users that were found by a query with `presence: true`. */
+export const WATCHED = Symbol('watched');
+
+/** Adds users to what a connection watches; of more than `LIMITS.subIds` the first ones go. */
+export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Caller, ids: readonly string[]): void {
+  roster.hub.change(subscriber, (interests) => {
+    const before = interests.get(WATCHED);
+    const held = before?.want.kind === 'ids' ? before.want.ids : [];
+    const all = [...new Set([...held, ...ids])].slice(-LIMITS.subIds);
+    const since = before?.since ?? roster.directory.seq;
+    const want = { kind: 'ids' as const, ids: new Set(all) };
+    const reach = caller.kind === 'server' ? 'server' : 'others';
+    interests.set(WATCHED, new Interest({ name: '', want, since, reach, wantsPresence: true, ...sightOfWatched(roster, caller) }));
+  });
+}
+
+/**
+ * For a connection that missed some coming and going: whether each user that it watches is there. What is watched has no name
+ * under which a state could be told, so each is told as one who came or went.
+ */
+export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscriber): void {
+  const watched = subscriber.interests.get(WATCHED);
+  if (watched === undefined || watched.want.kind !== 'ids') return;
+  const frames: Buffer[] = [];
+  for (const id of watched.want.ids) {
+    const user = roster.directory.user(id);
+    if (user === undefined) continue;
+    const isOnline = roster.toldOnline(id);
+    const told = presenceDecoration([watched], user, isOnline);
+    const change = new PresenceChange(user, isOnline, Math.round(nowMs() * 1000), roster.hub.flushedSeq);
+    if (told !== undefined) frames.push(change.frame(subscriber.form, told));
+  }
+  if (frames.length > 0) subscriber.outlet.write(Buffer.concat(frames));
+}
+
+/**
+ * Ends every interest whose owner may know of others now than when it began: what was shown may be too much or too little.
+ * Gives the names of those that have one.
+ */
+export function endOutdated(roster: Roster, subscriber: Subscriber, caller: Caller): readonly string[] {
+  const outdated = [...subscriber.interests].filter(([key, { name, want, basis }]) => {
+    if (key === OWN) return false;
+    const now = name === '' ? sightOfWatched(roster, caller) : sightOf(roster, caller, want.kind);
+    return now.basis !== basis;
+  });
+  if (outdated.length === 0) return [];
+  roster.hub.change(subscriber, (interests) => {
+    for (const [key] of outdated) interests.delete(key);
+  });
+  return outdated.map(([, { name }]) => name).filter((name) => name !== '');
+}

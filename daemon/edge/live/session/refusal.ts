@@ -1,0 +1,60 @@
+/** Refusals of a live connection: why somebody who was let in would not be let in now, and how the connection then ends. */
+import { type ErrorKind, RosterError } from '../../../../protocol/base/errors.ts';
+import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
+import type { EdgeLogger } from '../../../base/logger.ts';
+import type { Authenticator, Caller } from '../../auth.ts';
+import { RetryLater } from './connect-gate.ts';
+
+/** Why a caller that was let in would not be let in again now; undefined when it still would. */
+export function refusalOf(authenticator: Authenticator, caller: Caller): RosterError | undefined {
+  try {
+    authenticator.recheck(caller);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RosterError) return error;
+    throw error;
+  }
+}
+
+/** How a connection ends when its caller is refused for this reason. */
+export function closeReasonOf(kind: ErrorKind): CloseReason {
+  switch (kind) {
+    case 'api_key':
+    case 'auth':
+    case 'token_expired':
+    case 'token_not_yet':
+    case 'token_iat':
+    case 'token_signature':
+      return 'auth';
+    case 'not_allowed':
+      return 'not_allowed';
+    case 'not_found':
+      return 'deleted';
+    case 'rate_limit':
+      return 'rate';
+    case 'unavailable':
+    case 'internal':
+    case 'timeout':
+      return 'overload';
+    case 'input':
+    case 'duplicate_username':
+    case 'conflict':
+    case 'precondition':
+    case 'key_reused':
+    case 'too_big':
+    case 'headers_too_big':
+      return 'bad_frame';
+  }
+}
+
+/** When coming back can help, for a refusal that says so. */
+export function retryHint(error: RosterError): { readonly retry_ms: number } | undefined {
+  return error instanceof RetryLater ? { retry_ms: error.retryMs } : undefined;
+}
+
+/** What somebody is refused with because of `error`. Whatever is no RosterError is a mistake of ours, and is written down. */
+export function asRefusal(error: unknown, logger: EdgeLogger, details: object, text: string): RosterError {
+  if (error instanceof RosterError) return error;
+  logger.error({ err: error, ...details }, text);
+  return new RosterError('internal');
+}

@@ -1,0 +1,39 @@
+/** The verbs of a live connection that write: each is counted like one by HTTP, and answers once it is durable. */
+import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
+import type { UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
+import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
+import { decodePatches, decodeUpsert } from '../../../../protocol/users/upsert.ts';
+import type { Caller } from '../../auth.ts';
+import { actorOf } from '../../http/acting.ts';
+import { countWrite, type LiveContext, liveOrigin } from './context.ts';
+import { OPERATIONS } from './messages.ts';
+
+export interface Writer {
+  readonly context: LiveContext;
+  readonly caller: Caller;
+  readonly dates: DateStyle;
+}
+
+/** Rejects with RosterError. */
+export async function updateUser({ context, caller, dates }: Writer, frame: UpdateFrame): Promise<object> {
+  const { roster } = context;
+  await countWrite(context, OPERATIONS[frame.op], caller);
+  // Never the request id: a server that forgot to name a user would change the one whose id is that number.
+  const id = caller.kind === 'user' ? caller.id : frame.user_id;
+  if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
+  const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
+  const { users, seq } = await roster.submit(decodePatches(body, actorOf(caller)), 'live', liveOrigin(caller));
+  const user = users[0]?.user;
+  if (user === undefined) throw new RosterError('internal');
+  return { user: renderLive(user, { online: roster.online(user.id) }, dates), seq };
+}
+
+/** Rejects with RosterError. */
+export async function upsertUsers({ context, caller, dates }: Writer, frame: UpsertFrame): Promise<object> {
+  const { roster } = context;
+  await countWrite(context, OPERATIONS[frame.op], caller);
+  if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
+  const { users, seq } = await roster.submit(decodeUpsert('v2', { users: frame.users }, actorOf(caller)), 'bulk', liveOrigin(caller));
+  const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: roster.online(user.id) }, dates)]));
+  return { users: Object.fromEntries(byId), seq };
+}

@@ -1,0 +1,67 @@
+/** What writing users answers with: the users that a request was about, and which of them changed. Also of a dry run. */
+import Type, { type TSchema } from 'typebox';
+import type { FieldError } from '../../../protocol/base/errors.ts';
+import type { Change, Outcome } from '../../../protocol/log/command.ts';
+import { fullUserIn } from '../../../protocol/users/answers.ts';
+import type { Dialect } from '../../../protocol/users/decode.ts';
+import { renderV1, renderV2Full } from '../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { type Asking, asideOf } from '../http/acting.ts';
+import type { Call, EndpointAnswer } from '../http/endpoint.ts';
+import { refuseGone, tagOf } from '../http/outcome.ts';
+import type { DryRun } from './dry-run.ts';
+
+export const DryRunQuery = Type.Object({
+  dry_run: Type.Optional(Type.Boolean({ description: 'says what would be done to each user, and does nothing; needs a server token' })),
+});
+
+export function changedUsersIn(dialect: Dialect): TSchema {
+  const ids = Type.Array(Type.String());
+  const fields = {
+    users: Type.Record(Type.String(), fullUserIn(dialect)),
+    created: ids,
+    updated: ids,
+    unchanged: ids,
+    revs: Type.Optional(Type.Record(Type.String(), Type.Integer(), { description: 'of a dry run: revisions now, 0 for no user' })),
+    changes: Type.Optional(
+      Type.Record(Type.String(), Type.Record(Type.String(), Type.Array(Type.Unknown(), { minItems: 2, maxItems: 2 })), {
+        description: 'of a dry run: by user and field, what it is and what it would be',
+      }),
+    ),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), code: Type.Integer(), message: Type.String() }), {
+        description: 'of a dry run: what is wrong with single users',
+      }),
+    ),
+  };
+  return dialect === 'v1' ? Type.Object(fields) : Type.Object({ ...fields, membership_deletion_task_id: Type.String() });
+}
+
+export function renderUser(call: Asking, user: StoredUser, dialect: Dialect): Record<string, unknown> {
+  const aside = asideOf(call, user.id);
+  return dialect === 'v1' ? renderV1(user, aside) : renderV2Full(user, aside);
+}
+
+/** The users that the headers can be about: those that could be read, and those that could not, as far as they can be told. */
+export function idsIn(read: readonly { readonly id: string }[], problems: readonly FieldError[]): readonly string[] {
+  const unread = problems.map(({ path }) => path.split(']')[0] ?? '').filter((path) => path.startsWith('users['));
+  return [...read.map(({ id }) => id), ...new Set(unread)];
+}
+
+export function dryAnswer(call: Call, { outcome, ...found }: DryRun, dialect: Dialect): EndpointAnswer {
+  const { body } = changedUsers(call, outcome, dialect);
+  return { body: { ...body, ...found }, seq: call.backend.position.seq };
+}
+
+/** The users by id as they are now, and beside them which of them changed: `rosterd sync` counts by it. */
+export function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): EndpointAnswer {
+  refuseGone(outcome);
+  const users: Record<string, unknown> = {};
+  const ids: Record<Change, string[]> = { created: [], updated: [], unchanged: [] };
+  for (const { user, change } of outcome.users) {
+    if (!call.isMinimal) users[user.id] = renderUser(call, user, dialect);
+    ids[change].push(user.id);
+  }
+  const membership = dialect === 'v2' ? { membership_deletion_task_id: '' } : undefined;
+  return { body: { users, ...ids, ...membership }, seq: outcome.seq, headers: tagOf(outcome) };
+}

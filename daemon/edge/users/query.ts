@@ -1,0 +1,59 @@
+/** The endpoint that finds users. */
+import Type from 'typebox';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { fullUserIn } from '../../../protocol/users/answers.ts';
+import { parseQuery, refuseHiddenFields } from '../../../protocol/users/query.ts';
+import { QueryPayload } from '../../../protocol/users/request-shapes.ts';
+import { bodyObject } from '../../../protocol/users/upsert.ts';
+import { unknownUser } from '../../core/decide.ts';
+import { visibilityFor } from '../../core/users/query.ts';
+import { notAllowed } from '../../core/users/rules.ts';
+import type { Asking } from '../http/acting.ts';
+import type { Visibility } from '../http/backend.ts';
+import { parseJson } from '../http/body.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { renderUser } from './changed-users.ts';
+
+export const QUERY_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/users', (dialect) => ({
+    operation: 'QueryUsers',
+    method: 'GET',
+    access: 'user',
+    summary: 'Finds users',
+    query: Type.Object({ payload: Type.Optional(QueryPayload), connection_id: Type.Optional(Type.String()) }),
+    answer: Type.Object({ users: Type.Array(fullUserIn(dialect)) }),
+    handle: async (call) => {
+      const { backend, caller, query, live } = call;
+      const visibility = visibilityOf(call);
+      const spec = parseQuery(query.payload ? bodyObject(parseJson(query.payload, 'payload'), 'payload') : {});
+      if (caller.kind !== 'server') refuseHiddenFields(spec);
+      const users = await backend.query(spec, visibility);
+      if (spec.presence && query.connection_id) {
+        live.watch(
+          query.connection_id,
+          caller,
+          users.map(({ id }) => id),
+        );
+      }
+      return { body: { users: users.map((user) => renderUser(call, user, dialect)) } };
+    },
+  })),
+];
+
+/** Whom the caller finds, whatever it asks for. A server finds everyone; a client must exist and be granted to search. */
+export function visibilityOf({ backend, caller }: Asking): Visibility {
+  switch (caller.kind) {
+    case 'server':
+      return {};
+    case 'anonymous':
+      throw new RosterError('not_allowed', 'an anonymous user cannot search for users');
+    case 'user': {
+      const { app } = backend.directory;
+      const user = backend.directory.user(caller.id);
+      if (user === undefined) throw unknownUser(caller.id);
+      const found = visibilityFor(app, user);
+      if (found === 'nowhere') throw new RosterError('not_allowed', notAllowed(user.id, user.role, 'SearchUser'));
+      return found;
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** The endpoint that creates and replaces users. */
+import { withHeaders } from '../../../protocol/users/conditions.ts';
+import { UpsertRequest } from '../../../protocol/users/request-shapes.ts';
+import { decodeUpsert } from '../../../protocol/users/upsert.ts';
+import { actorOf, laneOf } from '../http/acting.ts';
+import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { changedUsers, changedUsersIn, DryRunQuery, dryAnswer, idsIn } from './changed-users.ts';
+import { dryRun, isDryRun } from './dry-run.ts';
+
+export const UPSERT_ROUTES: readonly Endpoint[] = [
+  ...inBothDialects('/users', (dialect) => ({
+    operation: 'UpdateUsers',
+    method: 'POST',
+    access: 'user',
+    summary: 'Creates users, or replaces name, image and custom data of those that exist',
+    query: DryRunQuery,
+    body: UpsertRequest,
+    answer: changedUsersIn(dialect),
+    isConditional: true,
+    handle: async (call) => {
+      const { backend, submit, caller, body, conditions } = call;
+      const isDry = isDryRun(call.query, caller);
+      const decoded = decodeUpsert(dialect, await body(), actorOf(caller));
+      const command = withHeaders(decoded, idsIn(decoded.users, decoded.problems), conditions);
+      if (isDry) return dryAnswer(call, await dryRun(backend, command, dialect), dialect);
+      const outcome = await submit(command, laneOf(caller, command.users.length));
+      const isCreated = outcome.users.some(({ change }) => change === 'created');
+      return { ...changedUsers(call, outcome, dialect), status: isCreated ? 201 : 200 };
+    },
+  })),
+];
