@@ -7,7 +7,6 @@ import { bodyObject, checked, type Dialect, presentFields, type QueryFields, que
 import { type Micros, parseTime } from '../base/time.ts';
 import { timeIn } from '../users/answers.ts';
 import { type HookKind, WEBHOOK_URL_ID } from './hooks.ts';
-import { isPrivateHost } from './ip-address.ts';
 
 const REPLAY_IDS_MAX = 1_000;
 
@@ -102,13 +101,13 @@ export function decodeLetterPage(query: QueryFields): LetterPage {
 
 /**
  * What is wrong with the hooks that a command sets and that were not there before: addresses that will never be delivered to.
- * Names are judged when they are connected to. Throws RosterError `input`.
+ * Names are judged when they are connected to. `mayReach`: whether the host of a URL may be delivered to. Throws RosterError `input`.
  */
-export function checkHooks({ set }: SettingsCommand, app: AppSettings, allowPrivate: boolean): void {
+export function checkHooks({ set }: SettingsCommand, app: AppSettings, mayReach: (hostname: string) => boolean): void {
   const problems: FieldError[] = [];
   const known = new Set((app.event_hooks ?? []).map((hook) => hook.webhook_url));
   const look = (path: string, url: string | undefined): void => {
-    if (allowPrivate || url === undefined || !URL.canParse(url) || !isPrivateHost(new URL(url).hostname)) return;
+    if (url === undefined || !URL.canParse(url) || mayReach(new URL(url).hostname)) return;
     problems.push({ path, message: 'must be an address on the public internet; the setting webhooks.allow_private allows others' });
   };
   if (set.webhook_url && set.webhook_url !== app.webhook_url) look('webhook_url', set.webhook_url);

@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Answer } from '../../daemon/jobs/hooks/quick-attempts.ts';
+import type { SendResult } from '../../daemon/jobs/hooks/quick-attempts.ts';
 import { HookBench, OK, status } from '../support/hooks/hook-bench.ts';
 import { seeded, testOption } from '../support/random.ts';
 
 const USERS = 9;
-const BAD: readonly Answer[] = [
+const BAD: readonly SendResult[] = [
   ...[status(500), status(400), status(429, 1_000), status(302), status(503, 60_000)],
   ...([{ kind: 'network', reason: 'cut' }, { kind: 'timeout' }] as const),
 ];

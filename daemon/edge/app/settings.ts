@@ -45,7 +45,7 @@ export const APP_ROUTES: readonly Endpoint[] = [
     handle: async ({ backend, submit, services, body, newId }) => {
       const { enforce_unique_usernames: before } = backend.directory.app;
       const command = decodeSettings(await body(), { dialect, newId });
-      checkHooks(command, backend.directory.app, services.hooks.allowPrivate);
+      checkHooks(command, backend.directory.app, services.hooks.mayReach);
       const { seq, isReplay } = await submit(command, 'live');
       const { enforce_unique_usernames: scope = before } = command.set;
       const isNew = scope !== before || (isReplay === true && command.set.enforce_unique_usernames !== undefined);

@@ -59,8 +59,8 @@ export interface UserHistory {
 
 /** The delivery of webhooks, as far as a request can have to do with it. */
 export interface HookControl {
-  /** Whether addresses that are not public are delivered to. */
-  readonly allowPrivate: boolean;
+  /** Whether this host of a URL may be delivered to: an address that is not public only where the daemon is told so. */
+  mayReach(hostname: string): boolean;
   /** In the order in which they were set. */
   status(): readonly HookStatus[];
   /** Oldest event first. Throws RosterError: `not_found`, `input`. */

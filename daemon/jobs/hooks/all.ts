@@ -13,7 +13,8 @@ import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
-import { HookLine, type SendEvent } from './delivery.ts';
+import type { SendEvent } from './attempt.ts';
+import { HookLine } from './delivery.ts';
 import type { Letter } from './letter.ts';
 import { Letters } from './letter-file.ts';
 

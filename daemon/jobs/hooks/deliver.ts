@@ -5,7 +5,7 @@
  */
 import { gzipSync } from 'node:zlib';
 import { type HookLookups, renderHookBody } from '../../../protocol/hooks/payload.ts';
-import type { SendEvent } from './delivery.ts';
+import type { SendEvent } from './attempt.ts';
 import type { Sender } from './sender.ts';
 import { signatureOf } from './signature.ts';
 

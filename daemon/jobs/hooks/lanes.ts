@@ -31,7 +31,7 @@ export interface Item {
  */
 export type LaneState = 'idle' | 'ready' | 'sending' | 'held' | 'waiting' | 'moving';
 
-export class Lane {
+export class HookLane {
   readonly key: string;
   readonly items: Item[] = [];
   state: LaneState = 'idle';
@@ -70,26 +70,26 @@ export class Lane {
 }
 
 export class Lanes {
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, HookLane>();
   /** Those that may be sent, first come first served. */
-  readonly ready = new Set<Lane>();
+  readonly ready = new Set<HookLane>();
   /** Those that failed, the one that was tried last at the end. */
-  readonly held = new Set<Lane>();
-  readonly waiting = new Set<Lane>();
+  readonly held = new Set<HookLane>();
+  readonly waiting = new Set<HookLane>();
 
-  get(key: string): Lane {
+  get(key: string): HookLane {
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
-    const lane = new Lane(key);
+    const lane = new HookLane(key);
     this.#lanes.set(key, lane);
     return lane;
   }
 
-  all(): Iterable<Lane> {
+  all(): Iterable<HookLane> {
     return this.#lanes.values();
   }
 
-  move(lane: Lane, state: LaneState, dueMs = 0): void {
+  move(lane: HookLane, state: LaneState, dueMs = 0): void {
     this.ready.delete(lane);
     this.held.delete(lane);
     this.waiting.delete(lane);
@@ -98,8 +98,16 @@ export class Lanes {
     if (state === 'ready' || state === 'held' || state === 'waiting') this[state].add(lane);
   }
 
+  /** The lane for a probe, another one each time: one event that is at fault must not hide that the receiver is well. */
+  toProbe(isDown: boolean): HookLane | undefined {
+    for (const lanes of isDown ? [this.ready, this.held, this.waiting] : [this.held]) {
+      for (const lane of lanes) return lane;
+    }
+    return undefined;
+  }
+
   /** The next of the lane has its turn; an empty lane is gone. */
-  next(lane: Lane): void {
+  next(lane: HookLane): void {
     const { first } = lane;
     this.move(lane, first === undefined ? 'idle' : first.isMoving ? 'moving' : 'ready');
     if (first === undefined && this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);

@@ -3,10 +3,10 @@ import { backoffMs } from '../../../protocol/base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Health } from './health.ts';
-import type { Item, Lane, Lanes } from './lanes.ts';
-import type { LetterStatus } from './letter.ts';
+import type { HookLane, Item, Lanes } from './lanes.ts';
+import type { Letter, LetterStatus } from './letter.ts';
 import type { Letters } from './letter-file.ts';
-import type { Outcome } from './quick-attempts.ts';
+import type { DeliveryResult } from './quick-attempts.ts';
 
 const PARK_BASE_MS = 30_000;
 const PARK_CAP_MS = 3_600_000;
@@ -14,7 +14,7 @@ const PARK_CAP_MS = 3_600_000;
 const FULL_MS = 30_000;
 const LETTERS_FAIL = 'events of a webhook could not be put aside on the disk';
 
-export interface AsideOptions {
+export interface ParkingOptions {
   readonly hookId: string;
   readonly letters: Letters;
   readonly lanes: Lanes;
@@ -27,12 +27,12 @@ export interface AsideOptions {
   readonly leave: (seq: number) => void;
 }
 
-export class Aside {
-  readonly #options: AsideOptions;
+export class Parking {
+  readonly #options: ParkingOptions;
   #waitingDueMs = Number.POSITIVE_INFINITY;
   #fullUntilMs = 0;
 
-  constructor(options: AsideOptions) {
+  constructor(options: ParkingOptions) {
     this.#options = options;
   }
 
@@ -59,14 +59,14 @@ export class Aside {
   }
 
   /** It has left memory, or the file, and the next of its lane has its turn. */
-  done(lane: Lane, item: Item): void {
+  done(lane: HookLane, item: Item): void {
     lane.remove(item);
     if (item.event !== undefined) this.#options.leave(item.seq);
     this.#options.lanes.next(lane);
   }
 
   /** Everything of the lane that is in memory. */
-  async parkLane(lane: Lane): Promise<void> {
+  async parkLane(lane: HookLane): Promise<void> {
     this.#options.lanes.move(lane, 'moving');
     await this.park(
       lane,
@@ -75,7 +75,7 @@ export class Aside {
   }
 
   /** What there is no room for stays in memory, and the position of the hook with it. */
-  async park(lane: Lane, items: readonly Item[]): Promise<void> {
+  async park(lane: HookLane, items: readonly Item[]): Promise<void> {
     const { letters, clock, random, health } = this.#options;
     const reason = health.lastError?.reason ?? '';
     const whenMs = clock.now() + backoffMs(0, random, PARK_BASE_MS, PARK_CAP_MS);
@@ -101,7 +101,7 @@ export class Aside {
   }
 
   /** After its first was put aside, or could not be. What was never tried need not wait. */
-  #settle(lane: Lane, whenMs: number): void {
+  #settle(lane: HookLane, whenMs: number): void {
     const { lanes } = this.#options;
     const { first } = lane;
     if (first?.isMoving === true) return;
@@ -111,7 +111,7 @@ export class Aside {
   }
 
   /** A dead letter. */
-  async bury(lane: Lane, item: Item, reason: string): Promise<void> {
+  async bury(lane: HookLane, item: Item, reason: string): Promise<void> {
     const { letters, clock, lanes } = this.#options;
     lanes.move(lane, 'moving');
     item.isMoving = true;
@@ -124,8 +124,25 @@ export class Aside {
     else lanes.move(lane, 'held');
   }
 
+  /** Everything in its lane's first place that is too old, while `isGoingOn`. */
+  async buryOld(isOld: (item: Item) => boolean, reason: string, isGoingOn: () => boolean): Promise<void> {
+    const { letters, lanes } = this.#options;
+    while (isGoingOn()) {
+      const old: [HookLane, Item][] = [];
+      for (const lane of lanes.all()) {
+        const { first, state } = lane;
+        const isFree = state === 'ready' || state === 'held' || state === 'waiting';
+        if (isFree && first !== undefined && !first.isReplay && !first.isMoving && isOld(first)) old.push([lane, first]);
+      }
+      const before = letters.dead;
+      await Promise.all(old.map(([lane, item]) => this.bury(lane, item, reason)));
+      // None was too old any more, or none could be written down.
+      if (letters.dead === before) return;
+    }
+  }
+
   /** A parked one failed again. The last try comes when the time is over (`endsMs`), not after it. */
-  waitAgain(lane: Lane, item: Item, { reason, retryAfterMs }: Outcome & { readonly kind: 'failed' }, endsMs: number): void {
+  waitAgain(lane: HookLane, item: Item, { reason, retryAfterMs }: DeliveryResult & { readonly kind: 'failed' }, endsMs: number): void {
     const { clock, random, letters } = this.#options;
     const pauseMs = Math.max(Math.min(retryAfterMs, PARK_CAP_MS), backoffMs(item.retries, random, PARK_BASE_MS, PARK_CAP_MS));
     item.retries++;
@@ -135,7 +152,7 @@ export class Aside {
     this.wait(lane, whenMs);
   }
 
-  wait(lane: Lane, whenMs: number): void {
+  wait(lane: HookLane, whenMs: number): void {
     this.#options.lanes.move(lane, 'waiting', whenMs);
     this.#waitingDueMs = Math.min(this.#waitingDueMs, whenMs);
   }
@@ -149,4 +166,9 @@ export class Aside {
       else this.#waitingDueMs = Math.min(this.#waitingDueMs, lane.dueMs);
     }
   }
+}
+
+/** What was put aside, as it waits in its lane. */
+export function parkedItem({ id, epoch, seq, at, attempts, retries, isReplay }: Letter): Item {
+  return { id, epoch, seq, at, event: undefined, attempts, retries, isReplay, isMoving: false };
 }

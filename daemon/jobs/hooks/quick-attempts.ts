@@ -7,7 +7,7 @@ import { backoffMs } from '../../../protocol/base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 
 /** How one request ended. */
-export type Answer =
+export type SendResult =
   | { readonly kind: 'status'; readonly status: number; readonly retryAfterMs?: number | undefined }
   | { readonly kind: 'network'; readonly reason: string }
   | { readonly kind: 'timeout' }
@@ -17,7 +17,7 @@ export type Answer =
   | { readonly kind: 'stopped' };
 
 /** `attempts` counts all requests of this event so far. */
-export type Outcome =
+export type DeliveryResult =
   | { readonly kind: 'delivered'; readonly attempts: number }
   | { readonly kind: 'failed'; readonly attempts: number; readonly reason: string; readonly retryAfterMs: number }
   | { readonly kind: 'stopped' };
@@ -28,7 +28,7 @@ const PAUSE_CAP_MS = 2_000;
 
 export interface QuickOptions {
   /** Sends the request once. */
-  readonly send: (attempt: number, timeoutMs: number) => Promise<Answer>;
+  readonly send: (attempt: number, timeoutMs: number) => Promise<SendResult>;
   /** Requests of this event before. */
   readonly before: number;
   readonly timeoutMs: number;
@@ -40,7 +40,15 @@ export interface QuickOptions {
   readonly stopping: AbortSignal;
 }
 
-export async function quickAttempts({ send, before, timeoutMs, attemptsMax, clock, random, stopping }: QuickOptions): Promise<Outcome> {
+export async function quickAttempts({
+  send,
+  before,
+  timeoutMs,
+  attemptsMax,
+  clock,
+  random,
+  stopping,
+}: QuickOptions): Promise<DeliveryResult> {
   const endsMs = clock.now() + QUICK_MS;
   for (let count = 1; ; count++) {
     // The first request has the time that the hook gives it, be it longer than all of them together.
@@ -56,11 +64,11 @@ export async function quickAttempts({ send, before, timeoutMs, attemptsMax, cloc
   }
 }
 
-function isSuccess(answer: Answer): boolean {
+function isSuccess(answer: SendResult): boolean {
   return answer.kind === 'status' && answer.status >= 200 && answer.status < 300;
 }
 
-function attemptsFor(answer: Answer): number {
+function attemptsFor(answer: SendResult): number {
   switch (answer.kind) {
     case 'status':
       return answer.status === 408 || answer.status === 429 || answer.status >= 500 ? 3 : 1;
@@ -74,7 +82,7 @@ function attemptsFor(answer: Answer): number {
   }
 }
 
-function reasonOf(answer: Answer): string {
+function reasonOf(answer: SendResult): string {
   switch (answer.kind) {
     case 'status':
       return answer.status >= 300 && answer.status < 400

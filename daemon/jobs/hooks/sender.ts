@@ -7,8 +7,8 @@ import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { isPrivateAddress, isPrivateHost } from '../../../protocol/hooks/ip-address.ts';
-import type { Answer } from './quick-attempts.ts';
+import { isPrivateAddress, isPrivateHost } from './private-addresses.ts';
+import type { SendResult } from './quick-attempts.ts';
 
 const ANSWER_BYTES_MAX = 64 * 1024;
 /** An idle connection is closed after so long. */
@@ -25,7 +25,7 @@ export interface Post {
 
 export interface Sender {
   /** Never rejects. */
-  post(post: Post): Promise<Answer>;
+  post(post: Post): Promise<SendResult>;
   close(): void;
 }
 
@@ -51,7 +51,7 @@ const lookupPublic: LookupFunction = (hostname, options: LookupOptions, callback
 export function createSender({ allowPrivate }: { readonly allowPrivate: boolean }): Sender {
   const http = new HttpAgent({ keepAlive: true, timeout: IDLE_MS });
   const https = new HttpsAgent({ keepAlive: true, timeout: IDLE_MS });
-  const post = async (what: Post): Promise<Answer> => {
+  const post = async (what: Post): Promise<SendResult> => {
     const url = new URL(what.url);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'only http and https are delivered to' };
     if (!allowPrivate && isPrivateHost(url.hostname)) return { kind: 'refused', reason: PRIVATE_REASON };
@@ -76,16 +76,16 @@ export function createSender({ allowPrivate }: { readonly allowPrivate: boolean 
   };
 }
 
-async function again(start: typeof httpRequest, url: URL, options: RequestOptions, what: Post): Promise<Answer> {
+async function again(start: typeof httpRequest, url: URL, options: RequestOptions, what: Post): Promise<SendResult> {
   const answer = await once(start, url, { ...options, agent: false }, what);
   return answer === 'stale' ? { kind: 'network', reason: 'the connection broke' } : answer;
 }
 
-function once(start: typeof httpRequest, url: URL, options: RequestOptions, { body, timeoutMs, cut }: Post): Promise<Answer | 'stale'> {
+function once(start: typeof httpRequest, url: URL, options: RequestOptions, { body, timeoutMs, cut }: Post): Promise<SendResult | 'stale'> {
   return new Promise((resolve) => {
     if (cut.aborted) return resolve({ kind: 'stopped' });
     const request = start(url, options);
-    const end = (answer: Answer | 'stale'): void => {
+    const end = (answer: SendResult | 'stale'): void => {
       resolve(answer);
       request.destroy();
     };
@@ -119,7 +119,7 @@ function isBroken(error: Error): boolean {
 }
 
 /** Codes only: texts of the system can name what stands in the URL. */
-function answerOf(error: Error): Answer {
+function answerOf(error: Error): SendResult {
   const code = codeOf(error);
   if (code === PRIVATE) return { kind: 'refused', reason: PRIVATE_REASON };
   return { kind: 'network', reason: `the connection failed (${code})` };

@@ -5,6 +5,7 @@ import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import { Webhooks, type WebhooksOptions } from './all.ts';
 import { createDelivery } from './deliver.ts';
+import { isPrivateHost } from './private-addresses.ts';
 import { createSender } from './sender.ts';
 
 export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'retryMs' | 'deadKeptMs'> {
@@ -21,7 +22,8 @@ export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'ret
 }
 
 export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters' | 'replay'> {
-  readonly allowPrivate: boolean;
+  /** Whether this host of a URL may be delivered to. */
+  mayReach(hostname: string): boolean;
   stop(): Promise<void>;
 }
 
@@ -38,7 +40,7 @@ export async function startWebhooks(options: StartOptions): Promise<RunningWebho
   });
   await webhooks.start();
   return {
-    allowPrivate,
+    mayReach: (hostname) => allowPrivate || !isPrivateHost(hostname),
     status: () => webhooks.status(),
     deadLetters: (id, page) => webhooks.deadLetters(id, page),
     replay: (id, request) => webhooks.replay(id, request),

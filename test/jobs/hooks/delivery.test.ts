@@ -1,15 +1,15 @@
 /** The delivery machine of one webhook (WH7–WH15), with a clock that moves when told. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Answer } from '../../../daemon/jobs/hooks/quick-attempts.ts';
+import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
 import { HookBench, OK, type Request, status } from '../../support/hooks/hook-bench.ts';
 
 const HOUR_MS = 3_600_000;
-const NETWORK: Answer = { kind: 'network', reason: 'the connection failed (ECONNREFUSED)' };
-const TIMEOUT: Answer = { kind: 'timeout' };
+const NETWORK: SendResult = { kind: 'network', reason: 'the connection failed (ECONNREFUSED)' };
+const TIMEOUT: SendResult = { kind: 'timeout' };
 
 /** Answers of each user, one after the other; the last one stays. Everybody else gets 200. */
-function answers(byUser: Readonly<Record<string, readonly Answer[]>>): (request: Request) => Answer {
+function answers(byUser: Readonly<Record<string, readonly SendResult[]>>): (request: Request) => SendResult {
   const counts = new Map<string, number>();
   return ({ user }) => {
     const list = byUser[user];
@@ -20,7 +20,7 @@ function answers(byUser: Readonly<Record<string, readonly Answer[]>>): (request:
   };
 }
 
-const QUICK: readonly [string, Answer, number][] = [
+const QUICK: readonly [string, SendResult, number][] = [
   ['200', OK, 1],
   ['204', status(204), 1],
   ['299', status(299), 1],

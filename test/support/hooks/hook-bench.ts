@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import type { Clock } from '../../../daemon/base/clock.ts';
 import { HookLine } from '../../../daemon/jobs/hooks/delivery.ts';
 import { LETTER_LIMITS, type LetterLimits, Letters } from '../../../daemon/jobs/hooks/letter-file.ts';
-import type { Answer } from '../../../daemon/jobs/hooks/quick-attempts.ts';
+import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
 import type { Hook } from '../../../protocol/hooks/hooks.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
@@ -73,11 +73,11 @@ export interface Request {
 }
 
 /** What the receiver does with a request. */
-export type Script = (request: Request) => Answer | Promise<Answer>;
+export type Script = (request: Request) => SendResult | Promise<SendResult>;
 
-export const OK: Answer = { kind: 'status', status: 200 };
+export const OK: SendResult = { kind: 'status', status: 200 };
 
-export function status(code: number, retryAfterMs?: number): Answer {
+export function status(code: number, retryAfterMs?: number): SendResult {
   return { kind: 'status', status: code, retryAfterMs };
 }
 
@@ -146,7 +146,7 @@ export class HookBench {
           async (attempt, timeoutMs, cut) => {
             const request = { id, user: lane, seq, attempt, timeoutMs, atMs: clock.now() - START_MS };
             this.requests.push(request);
-            const isCut = new Promise<Answer>((resolve) =>
+            const isCut = new Promise<SendResult>((resolve) =>
               cut.addEventListener('abort', () => resolve({ kind: 'stopped' }), { once: true }),
             );
             return await Promise.race([this.script(request), isCut]);

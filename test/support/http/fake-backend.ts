@@ -14,6 +14,7 @@ import type { Backend } from '../../../daemon/edge/http/backend.ts';
 import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/server.ts';
 import type { Services } from '../../../daemon/edge/http/services.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
+import { isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
@@ -142,7 +143,7 @@ export function fakeServices(): Services {
     files: { saveUpload: async () => ({ bytes: 0 }), hasUpload: async () => false, openExport: async () => undefined },
     history: { page: async () => ({ items: [], from: 0 }) },
     hooks: {
-      allowPrivate: false,
+      mayReach: (hostname) => !isPrivateHost(hostname),
       status: () => [],
       deadLetters: () => [],
       replay: async () => ({ replaying: 0, remaining: 0 }),

@@ -1,0 +1,52 @@
+/** One attempt at an event: the quick requests of an event that is new, or a single one of what was put aside, or probes. */
+import type { Hook } from '../../../protocol/hooks/hooks.ts';
+import type { HookEvent } from '../../../protocol/hooks/payload.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { RosterLogger } from '../../base/logger.ts';
+import type { Item } from './lanes.ts';
+import type { Letters } from './letter-file.ts';
+import { type DeliveryResult, quickAttempts, type SendResult } from './quick-attempts.ts';
+
+const TIMEOUT_MS = 6_000;
+
+/** Makes the request of an event ready; what it returns sends it once, and never rejects. */
+export type SendEvent = (
+  hook: Hook,
+  item: Pick<Item, 'id' | 'epoch'>,
+  event: HookEvent,
+) => (attempt: number, timeoutMs: number, cut: AbortSignal) => Promise<SendResult>;
+
+export interface AttemptOptions {
+  readonly letters: Pick<Letters, 'read'>;
+  readonly send: SendEvent;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly logger: RosterLogger;
+  /** Cuts requests off. */
+  readonly cut: AbortSignal;
+  /** No further request begins after this. */
+  readonly stopping: AbortSignal;
+}
+
+/** Never rejects: what cannot be made ready has failed. */
+export async function attempt(hook: Hook, item: Item, isProbe: boolean, options: AttemptOptions): Promise<DeliveryResult> {
+  const { letters, send, clock, random, logger, cut, stopping } = options;
+  try {
+    const event = item.event ?? (await letters.read(item.id));
+    const post = send(hook, item, event);
+    return await quickAttempts({
+      send: (count, timeoutMs) => post(count, timeoutMs, cut),
+      before: item.attempts,
+      timeoutMs: hook.timeoutMs ?? TIMEOUT_MS,
+      attemptsMax: isProbe || item.event === undefined ? 1 : Number.POSITIVE_INFINITY,
+      clock,
+      random,
+      stopping,
+    });
+  } catch (error) {
+    logger.error({ err: error, hook: hook.id, seq: item.seq }, 'an event could not be made ready for a webhook');
+    const reason = 'the daemon could not make it ready; its log says more';
+    return { kind: 'failed', attempts: item.attempts + 1, reason, retryAfterMs: 0 };
+  }
+}
