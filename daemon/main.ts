@@ -7,7 +7,8 @@ import { openDataDirectory } from '../store/data-dir.ts';
 import { runCli } from './cli/commands.ts';
 import type { Config } from './cli/config/config.ts';
 import { processIo } from './cli/io.ts';
-import { type OpenStore, serve } from './cli/serve/serve.ts';
+import type { OpenStore } from './cli/serve/daemon.ts';
+import { serve } from './cli/serve/serve.ts';
 
 const openStore: OpenStore = (config, onEvent) =>
   openDataDirectory(config.data, { journal: { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax }, onEvent });

@@ -5,6 +5,7 @@
  * The signature of a token is computed once and remembered; its times, its
  * revocation and the state of its user are looked at every time, because they change.
  */
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { isUserId } from '../../protocol/base/ids.ts';
@@ -19,8 +20,7 @@ import {
   type TokenClaims,
 } from '../../protocol/base/tokens.ts';
 import { isTombstone } from '../core/directory/record.ts';
-import { deletedUser } from '../core/decide.ts';
-import { isTombstone } from '../core/directory/directory.ts';
+import { deletedUser } from '../core/problems.ts';
 import type { DirectoryReader } from './http/backend.ts';
 
 export type { Caller };

@@ -8,7 +8,8 @@ import { type TestContext, test } from 'node:test';
 import { type CommandHooks, runCli } from '../../daemon/cli/commands.ts';
 import type { Config } from '../../daemon/cli/config/config.ts';
 import { type Credentials, resolveCredentials, SAMPLE_SECRET } from '../../daemon/cli/config/credentials.ts';
-import { ALL_SETTINGS, flagName } from '../../daemon/cli/config/settings.ts';
+import { flagName } from '../../daemon/cli/config/setting.ts';
+import { ALL_SETTINGS } from '../../daemon/cli/config/settings.ts';
 import { parseToken } from '../../protocol/base/tokens.ts';
 import { fakeIo } from '../support/sync/fake-server.ts';
 

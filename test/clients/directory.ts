@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { loadConfig } from '../../daemon/cli/config/config.ts';
 import { SETTINGS } from '../../daemon/cli/config/settings.ts';
-import { startDaemon } from '../../daemon/cli/serve/serve.ts';
+import { startDaemon } from '../../daemon/cli/serve/daemon.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { API_KEY, API_SECRET } from '../support/world.ts';
 

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { plainSchema } from '../../daemon/edge/describe/openapi.ts';
+import { plainSchema } from '../../daemon/edge/describe/schemas.ts';
 import type { Endpoint } from '../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
 import { encodeToken } from '../../protocol/base/tokens.ts';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { loadConfig } from '../../daemon/cli/config/config.ts';
-import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve/serve.ts';
+import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve/daemon.ts';
 import type { Heartbeat } from '../../daemon/edge/live/session/registry.ts';
 import { encodeToken } from '../../protocol/base/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';

@@ -7,8 +7,6 @@ import { constants, createGzip } from 'node:zlib';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { encodeBackup } from '../../../store/backup/codec.ts';
 import type { FrozenView } from '../../core/directory/frozen-view.ts';
-import type { OpenBackup } from '../../edge/http/endpoint.ts';
-import type { FrozenView } from '../../core/directory/directory.ts';
 import type { OpenBackup } from '../../edge/http/services.ts';
 
 /** Each holds old forms of what changes meanwhile, and takes its share of the event loop. */

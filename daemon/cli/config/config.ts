@@ -9,18 +9,19 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isObject } from '../../../protocol/base/json.ts';
 import { suggestion } from './nearest.ts';
-import { ALL_SETTINGS, type Config, envName, type Field, flagName, type Setting } from './settings.ts';
+import { envName, flagName, type Setting } from './setting.ts';
+import { ALL_SETTINGS, type Config, type Field } from './settings.ts';
 
 export type { Config } from './settings.ts';
 
 /** Where a value came from. */
-export type Origin =
+export type SettingOrigin =
   | { readonly from: 'default' }
   | { readonly from: 'file'; readonly path: string }
   | { readonly from: 'env'; readonly name: string }
   | { readonly from: 'flag'; readonly name: string };
 
-export type Origins = Readonly<Record<Field, Origin>>;
+export type Origins = Readonly<Record<Field, SettingOrigin>>;
 
 export interface ConfigSources {
   /** By flag name without dashes, such as `connect-role`; `true` for a flag without a value. `config` names the file. */
@@ -48,7 +49,7 @@ const SHOWN_CHARS = 80;
 
 interface Found {
   readonly raw: { readonly text: string } | { readonly json: unknown };
-  readonly origin: Origin;
+  readonly origin: SettingOrigin;
   readonly base: string;
 }
 
@@ -61,7 +62,7 @@ export function loadConfig({ flags, env, cwd }: ConfigSources): { readonly confi
   readFlags(flags, cwd, found, problems);
 
   const values: Partial<Record<Field, unknown>> = {};
-  const origins: Partial<Record<Field, Origin>> = {};
+  const origins: Partial<Record<Field, SettingOrigin>> = {};
   for (const [field, setting] of ALL_SETTINGS) {
     const source = found.get(setting) ?? { origin: { from: 'default' }, base: cwd };
     const value = 'raw' in source ? parse(setting, source, problems) : setting.fallback;
@@ -76,7 +77,7 @@ export function loadConfig({ flags, env, cwd }: ConfigSources): { readonly confi
 }
 
 /** `--listen`, `ROSTERD_LISTEN`, `/etc/rosterd.json` or `default`. */
-export function originText(origin: Origin): string {
+export function originText(origin: SettingOrigin): string {
   switch (origin.from) {
     case 'default':
       return 'default';

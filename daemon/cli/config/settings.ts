@@ -2,38 +2,8 @@
  * The one table of settings. File keys, environment variables, flags, help, parsing, `config print`
  * and the table in the README are all made from it, so they cannot disagree.
  */
-import {
-  address,
-  bytes,
-  choice,
-  count,
-  hours,
-  type Kind,
-  limitsPerMinute,
-  milliseconds,
-  originList,
-  path,
-  pattern,
-  toggle,
-} from './setting-kinds.ts';
-
-export interface Setting<T> {
-  /** Name in the configuration file; a dot is one level of nesting. */
-  readonly key: string;
-  readonly doc: string;
-  readonly kind: Kind<Exclude<T, undefined>>;
-  readonly fallback: T;
-  /** How the default reads in the documentation when the value alone would not say enough. */
-  readonly fallbackText?: string;
-  /** Never printed. */
-  readonly secret?: true;
-  /** A path: relative ones are resolved by the loader. */
-  readonly isPath?: true;
-}
-
-function setting<T>(spec: Setting<T>): Setting<T> {
-  return spec;
-}
+import { envName, fallbackText, flagName, type Setting, setting } from './setting.ts';
+import { address, bytes, choice, count, hours, limitsPerMinute, milliseconds, originList, path, pattern, toggle } from './setting-kinds.ts';
 
 const GiB = 1024 ** 3;
 const MiB = 1024 ** 2;
@@ -284,21 +254,6 @@ export const ALL_SETTINGS: readonly (readonly [Field, Setting<unknown>])[] = Obj
 
 function isField(name: string): name is Field {
   return Object.hasOwn(SETTINGS, name);
-}
-
-/** `connect.role` → `ROSTERD_CONNECT_ROLE`. */
-export function envName(setting: Setting<unknown>): string {
-  return `ROSTERD_${setting.key.replaceAll('.', '_').toUpperCase()}`;
-}
-
-/** `connect.role` → `connect-role`; on the command line with `--` before it. */
-export function flagName(setting: Setting<unknown>): string {
-  return setting.key.replaceAll(/[._]/g, '-');
-}
-
-/** The default as the documentation shows it. */
-export function fallbackText(setting: Setting<unknown>): string {
-  return setting.fallbackText ?? setting.kind.toText(setting.fallback);
 }
 
 /** The table of settings for the README, in Markdown. */

@@ -17,9 +17,6 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import type { Dialect } from '../../../protocol/base/reading.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
-import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { lost } from '../http/request-backend.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
 import { lost } from '../http/outcome.ts';
 

@@ -11,9 +11,6 @@ import { bodyObject, checked, type Dialect, presentFields } from '../../../proto
 import { AnyObject } from '../../../protocol/base/schemas.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
-import { type Answer, type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
-import { bodyObject, checked, presentFields } from '../../../protocol/users/upsert.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
 
 const HEADERS = { 'X-Rosterd-Stub': '1' } as const;

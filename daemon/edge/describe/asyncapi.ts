@@ -6,7 +6,7 @@ import type { TSchema } from 'typebox';
 import { CLIENT_FRAMES, type ClientFrame, LIVE_SUBPROTOCOL } from '../../../protocol/live/client-frames.ts';
 import { CLOSE } from '../../../protocol/live/close-codes.ts';
 import { ANSWERS, CustomEvent, Refused, SERVER_EVENTS } from '../../../protocol/live/server-frames.ts';
-import { hoist, type JsonSchema, plainSchema } from './openapi.ts';
+import { hoist, type JsonSchema, plainSchema } from './schemas.ts';
 
 /** Of what is described, not of the program: its first number changes when a client would have to. */
 const VERSION = '1.1.0';

@@ -2,14 +2,12 @@
  * The description of the API (OpenAPI 3.1), made from the rows of the route table: the schemas in it are the ones that
  * validate requests, and the ones that tests hold every answer against, so it cannot say anything else than what is done.
  */
-import type { TSchema } from 'typebox';
 import { ERRORS, type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import { AnswerDuration, ChatErrorAnswer, FeedsErrorAnswer } from '../../../protocol/users/answers.ts';
 import type { Access, Endpoint, RouteDialect } from '../http/endpoint.ts';
-
-export type JsonSchema = Readonly<Record<string, unknown>>;
+import { hoist, type JsonSchema, plainSchema } from './schemas.ts';
 
 /** Of what is described, not of the program: its first number changes when a client would have to. */
 const VERSION = '1.0.0';
@@ -183,40 +181,6 @@ function withDuration({ title: _, ...schema }: JsonSchema): JsonSchema {
     properties: { ...(isObject(properties) ? properties : undefined), duration: plainSchema(AnswerDuration) },
     required: [...(Array.isArray(required) ? required : []), 'duration'],
   };
-}
-
-/** A schema as other programs read it: without the marks of the library, and maps written the usual way. */
-export function plainSchema(schema: TSchema): JsonSchema {
-  const plain: unknown = JSON.parse(JSON.stringify(schema));
-  const mended = mapsMended(plain);
-  return isObject(mended) ? mended : {};
-}
-
-const ANY_KEY = '^.*$';
-
-function mapsMended(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(mapsMended);
-  if (!isObject(schema)) return schema;
-  const { patternProperties, ...rest } = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, mapsMended(value)]));
-  if (patternProperties === undefined) return rest;
-  const values = isObject(patternProperties) ? patternProperties[ANY_KEY] : undefined;
-  return values === undefined ? { ...rest, patternProperties } : { ...rest, additionalProperties: values };
-}
-
-/** Puts every schema with a title into `schemas`, and a reference in its place. Throws when a title stands for two different ones. */
-export function hoist(schema: JsonSchema, schemas: Map<string, JsonSchema>): JsonSchema {
-  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, hoistInside(value, schemas)]));
-  const { title } = inner;
-  if (typeof title !== 'string') return inner;
-  const known = schemas.get(title);
-  if (known !== undefined && JSON.stringify(known) !== JSON.stringify(inner)) throw new Error(`two different schemas are called ${title}`);
-  schemas.set(title, inner);
-  return { $ref: `#/components/schemas/${title}` };
-}
-
-function hoistInside(value: unknown, schemas: Map<string, JsonSchema>): unknown {
-  if (Array.isArray(value)) return value.map((item) => hoistInside(item, schemas));
-  return isObject(value) ? hoist(value, schemas) : value;
 }
 
 const POSITION = 'X-Rosterd-Position';

@@ -4,7 +4,8 @@ import Type from 'typebox';
 import { AnyObject } from '../../../protocol/base/schemas.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { describeLive } from './asyncapi.ts';
-import { describeApi, type JsonSchema } from './openapi.ts';
+import { describeApi } from './openapi.ts';
+import type { JsonSchema } from './schemas.ts';
 
 /** Made when it is first asked for; the endpoints of a daemon never change. */
 const made = new WeakMap<readonly Endpoint[], JsonSchema>();

@@ -13,10 +13,6 @@ import {
 } from '../../../protocol/feeds/activities.ts';
 import { type FeedName, feedName } from '../../../protocol/feeds/feed-name.ts';
 import { ActivitiesQuery, decodeActivityNames, decodeFeedPage, FeedQuery } from '../../../protocol/feeds/queries.ts';
-import { type Answer, type Call, type Endpoint, laneOf, type Services } from '../http/endpoint.ts';
-import { lost } from '../http/request-backend.ts';
-import type { Activity } from '../../../protocol/log/documents.ts';
-import { queryFlag } from '../../../protocol/users/lifecycle.ts';
 import { laneOf } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { lost } from '../http/outcome.ts';

@@ -5,8 +5,6 @@ import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { bodyObject, checked } from '../../../protocol/base/reading.ts';
 import { parseFeedName } from '../../../protocol/feeds/feed-name.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
-import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
-import { bodyObject, checked } from '../../../protocol/users/upsert.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { allow } from './access.ts';
 import { feedOf } from './activities.ts';

@@ -1,6 +1,6 @@
 /** Users of the feeds dialect, one and many: the same records as in the chat dialects, under other rules for their ids. */
+
 import Type from 'typebox';
-import { RosterError } from '../../../protocol/base/errors.ts';
 import { queryFlag } from '../../../protocol/base/reading.ts';
 import {
   decodeFeedsUser,
@@ -19,7 +19,7 @@ import {
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { unknownUser } from '../../core/decide.ts';
+import { unknownUser } from '../../core/problems.ts';
 import { actorOf, laneOf } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { onlyUser, refuseGone } from '../http/outcome.ts';

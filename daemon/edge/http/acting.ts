@@ -1,7 +1,7 @@
 /** Who acts in a request: its origin in the log, the actor of its commands, whom it acts for, and what it is shown of others. */
+import type { Actor } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { Actor } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
 import type { Aside } from '../../../protocol/users/render.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';

@@ -1,8 +1,9 @@
 /** Who may come in by HTTP: the caller of a request, and whether an endpoint is for it. */
+
 import type { FastifyRequest } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
-import { notAllowed } from '../../core/users/rules.ts';
+import type { QueryFields } from '../../../protocol/base/reading.ts';
+import { notAllowed } from '../../core/problems.ts';
 import type { Authenticator, Caller } from '../auth.ts';
 import type { DirectoryReader } from './backend.ts';
 import type { Access, Endpoint } from './endpoint.ts';

@@ -1,8 +1,9 @@
 /** Makes of a request what its handler gets. */
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
+import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
-import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
 import type { Caller } from '../auth.ts';
 import { originOf } from './acting.ts';
 import type { Backend } from './backend.ts';

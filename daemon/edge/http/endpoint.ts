@@ -1,16 +1,9 @@
 /** What an HTTP endpoint is: one row of the route table, and what its handler gets and gives. */
+
 import type { Readable } from 'node:stream';
 import type { TSchema } from 'typebox';
-import type { Actor } from '../../../protocol/base/actor.ts';
-import { RosterError } from '../../../protocol/base/errors.ts';
-import type { Position } from '../../../protocol/base/position.ts';
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
-import type { Micros } from '../../../protocol/base/time.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
-import type { HistoryItem } from '../../../protocol/users/history.ts';
-import type { Aside } from '../../../protocol/users/render.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
-import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
 import type { Caller } from '../auth.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import type { Reading, RequestWrites } from './backend.ts';

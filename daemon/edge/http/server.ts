@@ -3,14 +3,12 @@
  * decoded into a command, answered; every refusal is one of the closed list and
  * is written by one renderer. Neither the query nor the body of a request is ever logged.
  */
+
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import type { QueryFields } from '../../../protocol/base/reading.ts';
-import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { QueryFields } from '../../../protocol/users/lifecycle.ts';
+import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
 import type { Caller } from '../auth.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';

@@ -1,4 +1,5 @@
 /** Endpoints that ban and unban users, and list bans. */
+
 import Type from 'typebox';
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
@@ -18,9 +19,9 @@ import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { inSlices } from '../../base/slices.ts';
-import { unknownUser } from '../../core/decide.ts';
 import { runBanQuery } from '../../core/moderation/ban-query.ts';
 import { isAmong } from '../../core/moderation/restrictions.ts';
+import { unknownUser } from '../../core/problems.ts';
 import { actingUser, actorOf } from '../http/acting.ts';
 import { parseJson } from '../http/body.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';

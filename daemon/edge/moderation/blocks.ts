@@ -1,13 +1,11 @@
 /** Endpoints that block and unblock users for one user, and list whom it blocks. */
+
 import Type from 'typebox';
-import { RosterError } from '../../../protocol/base/errors.ts';
 import { pathId } from '../../../protocol/base/reading.ts';
 import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock } from '../../../protocol/moderation/blocks.ts';
-import type { BlockCommand } from '../../../protocol/log/command.ts';
-import { BlockBody, BlocksQuery, decodeBlock } from '../../../protocol/moderation/reading.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
-import { unknownUser } from '../../core/decide.ts';
+import { unknownUser } from '../../core/problems.ts';
 import { actingUser, actorOf } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';

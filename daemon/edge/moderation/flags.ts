@@ -1,4 +1,5 @@
 /** Endpoints that report users, and count reports. */
+
 import Type from 'typebox';
 import {
   BypassBody,
@@ -12,7 +13,7 @@ import {
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
-import { unknownUser } from '../../core/decide.ts';
+import { unknownUser } from '../../core/problems.ts';
 import { actorOf } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';

@@ -1,4 +1,5 @@
 /** Exports of users, and the files they end in. */
+
 import Type from 'typebox';
 import { ERRORS, type FieldError, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
@@ -9,7 +10,7 @@ import { decodeExportUsers, EXPORT_FILE, EXPORT_TASK, ExportUsersBody } from '..
 import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
 import { renderUserIn } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { deletedUser, unknownUser } from '../../core/decide.ts';
+import { deletedUser, unknownUser } from '../../core/problems.ts';
 import { asideOf } from '../http/acting.ts';
 import type { Reading } from '../http/backend.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';

@@ -1,9 +1,10 @@
 /** What writing users answers with: the users that a request was about, and which of them changed. Also of a dry run. */
+
 import Type, { type TSchema } from 'typebox';
 import type { FieldError } from '../../../protocol/base/errors.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import { fullUserIn } from '../../../protocol/users/answers.ts';
-import type { Dialect } from '../../../protocol/users/decode.ts';
 import { renderV1, renderV2Full } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { type Asking, asideOf } from '../http/acting.ts';

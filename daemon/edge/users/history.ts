@@ -1,11 +1,11 @@
 /** The history of a user: who changed it, from where, which fields, when. */
+
 import Type, { type TSchema } from 'typebox';
-import { RosterError } from '../../../protocol/base/errors.ts';
 import { type Dialect, pathId } from '../../../protocol/base/reading.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
 import { decodeHistoryQuery } from '../../../protocol/users/history.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
-import { unknownUser } from '../../core/decide.ts';
+import { unknownUser } from '../../core/problems.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 
 export const HISTORY_ROUTES: readonly Endpoint[] = inBothDialects('/users/:id/history', (dialect) => ({

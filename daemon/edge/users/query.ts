@@ -1,13 +1,13 @@
 /** The endpoint that finds users. */
+
 import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { bodyObject } from '../../../protocol/base/reading.ts';
 import { fullUserIn } from '../../../protocol/users/answers.ts';
 import { parseQuery, refuseHiddenFields } from '../../../protocol/users/query.ts';
 import { QueryPayload } from '../../../protocol/users/request-shapes.ts';
-import { bodyObject } from '../../../protocol/users/upsert.ts';
-import { unknownUser } from '../../core/decide.ts';
+import { notAllowed, unknownUser } from '../../core/problems.ts';
 import { visibilityFor } from '../../core/users/query.ts';
-import { notAllowed } from '../../core/users/rules.ts';
 import type { Asking } from '../http/acting.ts';
 import type { Visibility } from '../http/backend.ts';
 import { parseJson } from '../http/body.ts';

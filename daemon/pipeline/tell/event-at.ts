@@ -1,12 +1,13 @@
 /** One event of the past, for an operator who asks about it: from memory where it is still there, else from the log. */
+
 import type { DocLookups } from '../../../protocol/live/document-events.ts';
 import type { Log } from '../../../store/log.ts';
-import type { History } from '../../core/directory/recent-past.ts';
+import type { RecentPast } from '../../core/directory/recent-past.ts';
 import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
 
 export interface PastSources {
   readonly log: Log;
-  readonly history: History<EventBatch>;
+  readonly history: RecentPast<EventBatch>;
   readonly lookups: DocLookups;
 }
 

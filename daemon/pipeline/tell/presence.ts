@@ -5,8 +5,9 @@
  *
  * It keeps PR1–PR3 (daemon/RULES.md).
  */
+
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
-import type { UserChange } from '../../core/directory/directory.ts';
+import type { UserChange } from '../../core/directory/record.ts';
 
 /** Others may know of somebody who is there and has not asked to be invisible. */
 export function mayShowOnline(user: StoredUser | undefined): boolean {

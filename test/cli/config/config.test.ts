@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { ConfigError, type ConfigSources, describeConfig, loadConfig } from '../../../daemon/cli/config/config.ts';
-import { ALL_SETTINGS, envName, flagName, renderSettingsMarkdown } from '../../../daemon/cli/config/settings.ts';
+import { envName, flagName } from '../../../daemon/cli/config/setting.ts';
+import { ALL_SETTINGS, renderSettingsMarkdown } from '../../../daemon/cli/config/settings.ts';
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'rosterd-config-'));

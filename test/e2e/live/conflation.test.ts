@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { OpenStore } from '../../../daemon/cli/serve/serve.ts';
+import type { OpenStore } from '../../../daemon/cli/serve/daemon.ts';
 import { openDataDirectory } from '../../../store/data-dir.ts';
 import type { Frame, LiveClient } from '../../support/live/live-client.ts';
 import { API_KEY, userToken, World } from '../../support/world.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { OpenStore } from '../../../daemon/cli/serve/serve.ts';
+import type { OpenStore } from '../../../daemon/cli/serve/daemon.ts';
 import type { DocumentEvent } from '../../../protocol/client/types.ts';
 import { lastSeq } from '../../../protocol/log/entry.ts';
 import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';

@@ -1,10 +1,10 @@
 /** WH4: which addresses a webhook must not reach, and that none of them can be set. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isPrivateAddress, isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
-import type { HookInput } from '../../../protocol/app/settings.ts';
+import type { HookInput, SettingsCommand } from '../../../protocol/app/settings.ts';
 import { checkHooks } from '../../../protocol/hooks/dead-letters.ts';
-import type { SettingsCommand } from '../../../protocol/log/command.ts';
 
 const PRIVATE: readonly string[] = [
   ...['127.0.0.1', '127.255.255.254', '0.0.0.0', '10.0.0.1', '10.255.255.255', '172.16.0.1', '172.31.255.255', '192.168.1.1'],

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HandOut } from '../../../daemon/pipeline/tell/hand-out.ts';
-import type { Share } from '../../../daemon/pipeline/tell/subscriber.ts';
-import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
+import { type Outlet, type Share, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 
 const OUTLET: Outlet = { queuedBytes: 0, write: () => {}, drained: async () => true, close: () => {} };
 const WRITE_MS = 1;

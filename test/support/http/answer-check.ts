@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { Compile, type Validator } from 'typebox/compile';
-import { answerSchema, type JsonSchema, plainSchema, successStatuses } from '../../../daemon/edge/describe/openapi.ts';
+import { answerSchema, successStatuses } from '../../../daemon/edge/describe/openapi.ts';
+import { type JsonSchema, plainSchema } from '../../../daemon/edge/describe/schemas.ts';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../../daemon/edge/routes.ts';
 import { ChatErrorAnswer, FeedsErrorAnswer } from '../../../protocol/users/answers.ts';

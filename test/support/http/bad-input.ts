@@ -3,7 +3,7 @@
  * at those that the example leaves out, lists that are empty or too long, and required fields that are missing.
  */
 import { Compile, type Validator } from 'typebox/compile';
-import type { JsonSchema } from '../../../daemon/edge/describe/openapi.ts';
+import type { JsonSchema } from '../../../daemon/edge/describe/schemas.ts';
 
 export interface BadBody {
   readonly why: string;

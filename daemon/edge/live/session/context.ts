@@ -1,17 +1,9 @@
 /** What every live session shares. */
 
-import { isInSight, isMultiTenant } from '../../../../protocol/access/tenancy.ts';
-import type { AppSettings } from '../../../../protocol/app/settings.ts';
-import { type ErrorKind, RosterError } from '../../../../protocol/base/errors.ts';
-import { LIMITS } from '../../../../protocol/base/limits.ts';
-import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
+import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { Outcome } from '../../../../protocol/log/command.ts';
 import type { Origin } from '../../../../protocol/log/entry.ts';
 import { type ConnectDetails, decodeConnect } from '../../../../protocol/users/connect.ts';
-import type { StoredUser } from '../../../../protocol/users/user.ts';
-import { RosterError } from '../../../../protocol/base/errors.ts';
-import type { ConnectDetails, Outcome } from '../../../../protocol/log/command.ts';
-import { decodeConnect } from '../../../../protocol/users/upsert.ts';
 import type { EdgeLogger } from '../../../base/logger.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import type { Authenticator, Caller, CallerCredentials } from '../../auth.ts';

@@ -1,16 +1,14 @@
 /** The verbs of an open live connection: subscribing, paging through a snapshot, and writing. */
+
 import { randomUUID } from 'node:crypto';
-import type { Actor } from '../../../../protocol/base/actor.ts';
-import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
-import { LIMITS } from '../../../../protocol/base/limits.ts';
-import type { PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
 import { RosterError } from '../../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { AckFrame, PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
 import { parseFilter } from '../../../../protocol/users/filter.ts';
 import { refuseHiddenFields } from '../../../../protocol/users/query.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
+import { notAllowed } from '../../../core/problems.ts';
 import { visibilityFor } from '../../../core/users/query.ts';
-import { notAllowed } from '../../../core/users/rules.ts';
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { Caller } from '../../auth.ts';

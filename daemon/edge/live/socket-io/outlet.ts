@@ -10,8 +10,7 @@
 import type { Socket } from 'socket.io';
 import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { eachText } from '../../../pipeline/tell/frame.ts';
-import type { SessionOutlet } from '../session/outlet.ts';
-import { ANSWERS_BYTES_MAX } from '../session/outlet.ts';
+import { ANSWERS_BYTES_MAX, type SessionOutlet } from '../session/outlet.ts';
 import { NEARLY_EMPTY_BYTES } from '../websocket/outlet.ts';
 
 /** How the connect ended, told once: refused with this error, or accepted when there is none. */

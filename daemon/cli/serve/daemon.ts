@@ -1,0 +1,150 @@
+/**
+ * The daemon: a straight list of things that start, and the same list in reverse when it stops. Which log it runs on is
+ * decided by whoever hands it the store (main.ts).
+ */
+
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { DataDirectory } from '../../../store/data-dir.ts';
+import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
+import type { Policy } from '../../core/policy.ts';
+import { createUrlSigner } from '../../edge/http/signed-urls.ts';
+import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
+import { exportUrl } from '../../edge/transfer/exports.ts';
+import { startWebhooks } from '../../jobs/hooks/start.ts';
+import { startJobs } from '../../jobs/jobs.ts';
+import { Files } from '../../jobs/transfer/files.ts';
+import { Roster } from '../../pipeline/roster.ts';
+import type { Config } from '../config/config.ts';
+import type { Credentials } from '../config/credentials.ts';
+import { packageVersion } from '../version.ts';
+import { startEdge } from './edge.ts';
+
+/** Opens what the directory lives on. Rejects when it cannot be used; nothing then stays open. */
+export type OpenStore = (config: Config, onEvent: OnStoreEvent) => Promise<DataDirectory>;
+
+export interface RunningDaemon {
+  /** `http://127.0.0.1:8800`, with the port that was chosen. */
+  readonly url: string;
+  readonly roster: Roster;
+  /** Drains live connections, finishes what was accepted, saves a snapshot, and gives the data directory back. */
+  stop(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly credentials: Credentials;
+  readonly openStore: OpenStore;
+  readonly logger: Logger;
+  /** The daemon cannot go on: its log failed, or cannot be followed. The process should end. */
+  readonly onFatal: () => void;
+  /** Of live connections. Default: that of the protocol. */
+  readonly heartbeat?: Heartbeat;
+}
+
+/** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
+export async function startDaemon({
+  config,
+  credentials,
+  openStore,
+  logger,
+  onFatal,
+  heartbeat = HEARTBEAT,
+}: DaemonOptions): Promise<RunningDaemon> {
+  const data = await openStore(config, (event) => {
+    logStoreEvent(logger, event);
+    // After a failed sync only a new process can find out what is on the disk; without the lock another one may be writing.
+    if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
+  });
+  // Where it listens is known last, and asked for each time a link is made.
+  const place = { url: '' };
+  const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
+  const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
+  try {
+    const roster = await Roster.open({
+      log: data.log,
+      snapshots: data.snapshots,
+      loaded: data.loaded,
+      policy: policyOf(config),
+      logger,
+      snapshotEveryFacts: config.snapshotChanges,
+      historyBytes: config.historyBytes,
+      outboxBytesMax: config.outboxBytesMax,
+      presenceGraceMs: config.presenceGraceMs,
+      exportUrl: linkToExport,
+      onFatal,
+    });
+    const files = await Files.open(config.data);
+    const jobs = startJobs({
+      roster,
+      files,
+      logger,
+      nowMs: Date.now,
+      exportsKeptMs: config.exportsKeptMs,
+      tasksKeptMs: config.tasksKeptMs,
+      reuseHardDeleted: config.idsReuseHardDeleted,
+      history: { folder: join(config.data, 'history'), keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax },
+    });
+    const hooks = await startWebhooks({
+      roster,
+      dataDirectory: config.data,
+      ...credentials,
+      version: packageVersion(),
+      allowPrivate: config.webhooksAllowPrivate,
+      concurrency: config.webhooksConcurrency,
+      retryMs: config.webhooksRetryMs,
+      deadKeptMs: config.webhooksDeadKeptMs,
+      exportUrl: linkToExport,
+      logger,
+    });
+    const { history } = jobs;
+    const edge = await startEdge({ config, credentials, roster, files, history, hooks, urls, place, logger, heartbeat });
+    return {
+      url: edge.url,
+      roster,
+      stop: async () => {
+        await edge.stop();
+        await jobs.stop();
+        await hooks.stop();
+        await roster.close();
+        await data.close();
+      },
+    };
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+function policyOf(config: Config): Policy {
+  return {
+    connectRole: config.connectRole,
+    connectGuard: config.connectGuard,
+    reuseHardDeleted: config.idsReuseHardDeleted,
+    tasksKeptMicros: config.tasksKeptMs * 1_000,
+    exportsKeptMicros: config.exportsKeptMs * 1_000,
+    receiptsKeptMicros: config.receiptsKeptMs * 1_000,
+  };
+}
+
+/** What the store did by itself: most of it is routine, some of it an operator should hear of. */
+function logStoreEvent(logger: Logger, event: StoreEvent): void {
+  switch (event.type) {
+    case 'segment-removed':
+    case 'epoch-started':
+      logger.info(event, event.type);
+      break;
+    case 'torn-tail-dropped':
+    case 'append-rolled-back':
+    case 'clean-marker-failed':
+    case 'lock-taken-over':
+      logger.warn(event, event.type);
+      break;
+    case 'journal-failed':
+    case 'snapshot-damaged':
+    case 'lock-lost':
+    case 'held-segment-removed':
+      logger.error(event, event.type);
+      break;
+  }
+}

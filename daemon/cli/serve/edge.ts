@@ -1,0 +1,137 @@
+/** What the daemon is to the outside, put together: HTTP, WebSocket and Socket.IO on one port, with one set of sessions behind them. */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo, Server } from 'node:net';
+import type { Logger } from 'pino';
+import { createAuthenticator } from '../../edge/auth.ts';
+import { OpenRequests } from '../../edge/http/open-requests.ts';
+import { createHttp } from '../../edge/http/server.ts';
+import type { Services, UserHistory } from '../../edge/http/services.ts';
+import type { UrlSigner } from '../../edge/http/signed-urls.ts';
+import { Admission } from '../../edge/live/admission.ts';
+import { ConnectGate } from '../../edge/live/session/connect-gate.ts';
+import { Consumers } from '../../edge/live/session/consumers.ts';
+import { LiveConnections } from '../../edge/live/session/control.ts';
+import { type Heartbeat, SessionRegistry } from '../../edge/live/session/registry.ts';
+import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
+import { LiveServer } from '../../edge/live/websocket/server.ts';
+import { RateLimits } from '../../edge/rate-limits.ts';
+import { signToken } from '../../edge/sign-token.ts';
+import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
+import type { Files } from '../../jobs/transfer/files.ts';
+import type { Roster } from '../../pipeline/roster.ts';
+import { LiveBackups } from '../backup/live-backups.ts';
+import type { Config } from '../config/config.ts';
+import type { Credentials } from '../config/credentials.ts';
+
+/** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
+const STALL_MS = 30_000;
+/** Requests that are being answered at a stop have so long to end. */
+const LAST_ANSWERS_MS = 10_000;
+
+export interface EdgeParts {
+  readonly config: Config;
+  readonly credentials: Credentials;
+  readonly roster: Roster;
+  readonly files: Files;
+  readonly history: UserHistory;
+  readonly hooks: RunningWebhooks;
+  readonly urls: UrlSigner;
+  /** Told where the daemon listens. */
+  readonly place: { url: string };
+  readonly logger: Logger;
+  readonly heartbeat: Heartbeat;
+}
+
+export interface RunningEdge {
+  /** `http://127.0.0.1:8800`, with the port that was chosen. */
+  readonly url: string;
+  /** Says goodbye to live connections, and answers the requests that are open. */
+  stop(): Promise<void>;
+}
+
+/** Resolves when it serves. Rejects when the address cannot be listened on. */
+export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
+  const { config, credentials, roster, urls, place, logger, heartbeat } = parts;
+  const { apiKey, apiSecret } = credentials;
+  const authenticator = createAuthenticator({
+    apiKey,
+    apiSecret,
+    directory: roster.directory,
+    now: Date.now,
+    reuseHardDeleted: config.idsReuseHardDeleted,
+  });
+  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat });
+  const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
+  const consumers = new Consumers({ roster, nowMs: Date.now, onError });
+  roster.onEvents((events, settingsChanged) => {
+    for (const event of events) sessions.onEvent(event);
+    if (settingsChanged) sessions.onSettings(roster.directory.app);
+  });
+  const tls = tlsOf(config);
+  const rateLimits = new RateLimits({ mode: config.rateLimits, overrides: config.rateLimitOverrides });
+  const http = createHttp({
+    backend: roster,
+    urls,
+    services: servicesOf(parts),
+    authenticator,
+    logger,
+    origins: config.origins,
+    live: new LiveConnections({ roster, sessions, consumers }),
+    rateLimits,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const retryMs = Math.max(1_000, config.drainMs);
+  const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, turns: roster.turns, random: Math.random });
+  const context = { roster, authenticator, apiKey, sessions, consumers, gate, rateLimits, logger, nowMs: Date.now, retryMs };
+  const admission = new Admission({
+    origins: config.origins,
+    connectionsMax: config.connectionsMax,
+    connectionsPerIpMax: config.connectionsPerIpMax === 0 ? Number.POSITIVE_INFINITY : config.connectionsPerIpMax,
+  });
+  const live = new LiveServer({ context, admission, stallMs: STALL_MS });
+  live.attach(http.server);
+  const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
+  socketIo.attach(http.server);
+  const requests = new OpenRequests(http.server);
+  await http.listen({ host: config.listen.host, port: config.listen.port });
+  sessions.start();
+  place.url = urlOf(http.server, tls !== undefined);
+  return {
+    url: place.url,
+    stop: async () => {
+      roster.beginStopping();
+      admission.stop();
+      await sessions.drain(config.drainMs);
+      sessions.stop();
+      await socketIo.close();
+      const closed = http.close();
+      await requests.done(LAST_ANSWERS_MS);
+      http.server.closeAllConnections();
+      await closed;
+      await consumers.stop();
+    },
+  };
+}
+
+function servicesOf({ config, credentials, roster, files, history, hooks, urls }: EdgeParts): Services {
+  const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: Date.now });
+  return {
+    files,
+    history,
+    hooks,
+    issueToken: (claims) => signToken(claims, credentials.apiSecret),
+    signUrl: urls.sign,
+    nowMs: Date.now,
+    openBackup: (isCompressed) => backups.open(isCompressed),
+    compatStubs: config.compatStubs,
+  };
+}
+
+function tlsOf({ tlsCert, tlsKey }: Config): { readonly cert: Buffer; readonly key: Buffer } | undefined {
+  return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+}
+
+function urlOf(server: Server, isTls: boolean): string {
+  const { family, address, port } = server.address() as AddressInfo;
+  return `${isTls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,39 @@
+/** Schemas as the descriptions of the API show them: plain JSON schema, with those that have a name in one place. Pure. */
+import type { TSchema } from 'typebox';
+import { isObject } from '../../../protocol/base/json.ts';
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** A schema as other programs read it: without the marks of the library, and maps written the usual way. */
+export function plainSchema(schema: TSchema): JsonSchema {
+  const plain: unknown = JSON.parse(JSON.stringify(schema));
+  const mended = mapsMended(plain);
+  return isObject(mended) ? mended : {};
+}
+
+const ANY_KEY = '^.*$';
+
+function mapsMended(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(mapsMended);
+  if (!isObject(schema)) return schema;
+  const { patternProperties, ...rest } = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, mapsMended(value)]));
+  if (patternProperties === undefined) return rest;
+  const values = isObject(patternProperties) ? patternProperties[ANY_KEY] : undefined;
+  return values === undefined ? { ...rest, patternProperties } : { ...rest, additionalProperties: values };
+}
+
+/** Puts every schema with a title into `schemas`, and a reference in its place. Throws when a title stands for two different ones. */
+export function hoist(schema: JsonSchema, schemas: Map<string, JsonSchema>): JsonSchema {
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, hoistInside(value, schemas)]));
+  const { title } = inner;
+  if (typeof title !== 'string') return inner;
+  const known = schemas.get(title);
+  if (known !== undefined && JSON.stringify(known) !== JSON.stringify(inner)) throw new Error(`two different schemas are called ${title}`);
+  schemas.set(title, inner);
+  return { $ref: `#/components/schemas/${title}` };
+}
+
+function hoistInside(value: unknown, schemas: Map<string, JsonSchema>): unknown {
+  if (Array.isArray(value)) return value.map((item) => hoistInside(item, schemas));
+  return isObject(value) ? hoist(value, schemas) : value;
+}
