@@ -1,10 +1,10 @@
-/** Time as the long-running commands see it, so that tests can make it pass at will. */
+/** The clock of the long-running commands; tests replace it to control time. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts: whoever waits looks at the signal anyway. */
+  /** Resolves after `ms`, or at once when `signal` aborts: the caller checks the signal anyway. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -14,7 +14,7 @@ export const systemClock: Clock = {
     try {
       await delay(ms, undefined, signal === undefined ? {} : { signal });
     } catch {
-      // Aborted, which is the other way to be done.
+      // Aborted: the sleep is over too.
     }
   },
 };

@@ -8,14 +8,14 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ['d', 86_400_000],
 ]);
 
-/** Milliseconds, or undefined when `text` is no duration. Fractions are fine: `1.5h`. */
+/** Milliseconds, or undefined when `text` is no duration. Fractions are allowed: `1.5h`. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text);
   const unit = UNITS.get(match?.[2] ?? '');
   return unit === undefined ? undefined : Math.round(Number(match?.[1]) * unit);
 }
 
-/** Short and for people: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+/** A short form for people: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1_000);

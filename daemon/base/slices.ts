@@ -1,4 +1,4 @@
-/** Drives a generator that yields often, without holding the event loop for more than a few milliseconds at a time. */
+/** Runs a generator that yields often, without blocking the event loop for more than a few milliseconds at a time. */
 
 const SLICE_MS = 5;
 

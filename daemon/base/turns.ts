@@ -1,16 +1,16 @@
 /**
- * Lets many tasks take turns in short slices: those that wait are called one
- * after another for a few milliseconds, then everything else on the event loop has its turn.
+ * Lets many tasks take turns in short slices: waiting tasks run one after
+ * another for a few milliseconds, then everything else on the event loop has its turn.
  */
 
-/** Work done for waiting tasks per turn of the event loop. */
+/** Milliseconds for waiting tasks per turn of the event loop. */
 const BUDGET_MS = 2;
 
 export class Turns {
   #waiting: (() => void)[] = [];
   #isScheduled = false;
 
-  /** Resolves when it is the caller's turn. What it does up to its next `await` is its turn. */
+  /** Resolves when it is the caller's turn, which lasts until the caller's next `await`. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
@@ -28,7 +28,7 @@ export class Turns {
     const endsMs = performance.now() + BUDGET_MS;
     do {
       this.#waiting.shift()?.();
-      // The task goes on in a microtask; the next tick comes after all of those.
+      // The task continues in a microtask; `nextTick` waits until all of those have run.
       await new Promise<void>((resolve) => process.nextTick(resolve));
     } while (this.#waiting.length > 0 && performance.now() < endsMs);
     this.#isScheduled = false;
