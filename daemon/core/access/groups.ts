@@ -1,9 +1,9 @@
 /**
  * User groups. Pure.
  *
- * A group keeps the ids of its members. A member that is deleted is not shown
- * and does not count; one that is restored is a member again, and a new user who
- * was given the id of a deleted one is not: it is younger than the membership.
+ * A group keeps the ids of its members. A deleted member is not shown and does
+ * not count; a restored one is a member again. A new user with the id of a
+ * deleted one is no member, because it is younger than the membership.
  */
 
 import {
@@ -26,7 +26,7 @@ import type { Draft } from '../directory/draft.ts';
 import { find } from '../directory/find.ts';
 import { missingProblem, type Problem, refuseIfAny } from '../problems.ts';
 
-/** All members must exist, or the group is not made. */
+/** Creates a group. All its members must exist. */
 export function decideGroupCreate(draft: Draft, command: GroupCreateCommand, now: Micros): Outcome {
   const { id, name, description, team_id, created_by, memberIds } = command;
   if (draft.docs.get('group', id) !== undefined)
@@ -69,7 +69,7 @@ export function decideGroupDelete(draft: Draft, { id, team_id }: GroupDeleteComm
   return { users: [], warnings: [], docs: [change], seq: draft.nextSeq - 1 };
 }
 
-/** Adding is all or nothing, and sets whether those who are members already are admins, where it says so. Who is no member need not be removed. */
+/** Adding is all or nothing; with `asAdmin` it also sets the admin flag of existing members. Removing ignores users that are not members. */
 export function decideGroupMembers(draft: Draft, command: GroupMembersCommand, now: Micros): Outcome {
   const { id, kind, memberIds, asAdmin } = command;
   const before = existing(draft, id);
@@ -91,7 +91,7 @@ export function decideGroupMembers(draft: Draft, command: GroupMembersCommand, n
   return replace(draft, before, { ...before, members: [...members.values()] }, now);
 }
 
-/** Members that were removed for good make room; one that was soft-deleted may be restored and keeps its place. */
+/** A permanently deleted member makes room; a soft-deleted one may be restored and keeps its place. */
 function isStillMember(draft: Draft, member: GroupMember): boolean {
   const record = draft.record(member.user_id);
   return record !== undefined && 'created_at' in record && record.deleted !== 'pruning' && isMember(record, member);
@@ -107,7 +107,7 @@ export function unknownGroup(id: string): RosterError {
   return new RosterError('not_found', `the user group ${clip(id)} does not exist`);
 }
 
-/** A caller need not name the team; when it does, it must be the group's. Throws RosterError `input`. */
+/** A caller may leave the team out; a named team must be the group's. Throws RosterError `input`. */
 export function checkTeam(group: UserGroup, team: string | undefined): void {
   if (team === undefined || team === group.team_id) return;
   const message = group.team_id === undefined ? 'the user group has no team' : `the team of the user group is "${group.team_id}"`;
@@ -124,13 +124,13 @@ function absentUser(draft: Draft, id: string, path: string): Problem[] {
   return [missingProblem(found, id, path)];
 }
 
-/** A group that would not change is no fact. */
+/** Stages the group unless nothing in it would change. */
 function replace(draft: Draft, before: UserGroup, after: UserGroup, now: Micros): Outcome {
   if (!jsonEquals(before, after)) return put(draft, { ...after, updated_at: now }, changeEvent(before, after));
   return { users: [], warnings: [], docs: [{ kind: 'group', id: before.id, doc: before }], seq: draft.nextSeq - 1 };
 }
 
-/** One change has one event: who came, else who went, else that something is other than before (such as who is an admin). */
+/** A change has one event: members added, else members removed, else another update (such as of an admin flag). */
 function changeEvent(before: UserGroup, after: UserGroup): DocEvent {
   const added = lacking(after, before);
   if (added.length > 0) return { type: 'user_group.member_added', members: added };
@@ -138,7 +138,7 @@ function changeEvent(before: UserGroup, after: UserGroup): DocEvent {
   return removed.length > 0 ? { type: 'user_group.member_removed', members: removed } : { type: 'user_group.updated' };
 }
 
-/** Members of a group who are none of another. One who became a member anew is another one than before. */
+/** Ids of the members of a group that another version of it lacks. A member that left and came back counts as a new one. */
 function lacking({ members }: UserGroup, other: UserGroup): string[] {
   const ids = new Set(other.members.map(({ user_id, created_at }) => `${created_at} ${user_id}`));
   return members.filter(({ user_id, created_at }) => !ids.has(`${created_at} ${user_id}`)).map(({ user_id }) => user_id);

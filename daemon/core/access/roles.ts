@@ -19,7 +19,7 @@ export function decideRole(draft: Draft, { kind, name }: RoleCommand, now: Micro
   return { users: [], warnings: [], docs: [change], seq: draft.nextSeq - 1 };
 }
 
-/** Whether a user may have this role. */
+/** Whether the role is built in or was created. */
 export function roleExists(draft: Draft, name: string): boolean {
   return BUILT_IN_ROLES.has(name) || draft.docs.get('role', name) !== undefined;
 }
@@ -30,7 +30,7 @@ function checkNew(draft: Draft, name: string): void {
   throw fieldErrors('input', [{ path: 'name', message: `there are ${LIMITS.customRoles} custom roles already, and no more are allowed` }]);
 }
 
-/** A user that was soft-deleted does not keep its role alive: to be restored, it needs the role to be there again. */
+/** A soft-deleted user does not keep its role in use: to be restored, it needs the role to exist again. */
 function checkUnused(draft: Draft, name: string): void {
   const refuse = (message: string) => fieldErrors('input', [{ path: 'name', message }]);
   if (BUILT_IN_ROLES.has(name)) throw refuse(`the role "${name}" is built in and cannot be deleted`);

@@ -1,7 +1,7 @@
 /**
  * Devices and push preferences of a user: stored for the service that sends
- * notifications. Nobody is told of a change: the facts are silent, revision and
- * time of change of the user stay as they are. Pure.
+ * notifications. Changes cause no event: their facts are silent, and the user's
+ * revision and time of change stay. Pure.
  */
 
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../../../protocol/app/devices.ts';
@@ -17,8 +17,8 @@ import { find } from '../directory/find.ts';
 import { deletedUser, missingProblem, type Problem, problem, refuseIfAny, unknownUser } from '../problems.ts';
 
 /**
- * A device belongs to one user: whoever had it has it no longer. One that the user has is replaced where it stands in the
- * order of their age; one too many drops the oldest.
+ * A device belongs to one user: adding it takes it from any other. A device that the user has already is replaced in its
+ * place in the order of age; one above the limit drops the oldest.
  */
 export function decideDeviceAdd(draft: Draft, { by, device }: DeviceCommand, now: Micros): Outcome {
   const user = living(draft, by);
@@ -41,13 +41,13 @@ export function decideDeviceRemove(draft: Draft, { by, deviceId }: DeviceRemoveC
   return outcome(draft, stageDevices(draft, user, devices), 'updated');
 }
 
-/** A user that comes back, without the devices that were given to others while it was deleted. */
+/** The restored user without the devices that were given to others while it was deleted. */
 export function withOwnDevices(draft: Draft, user: StoredUser): StoredUser {
   const own = (user.devices ?? []).filter(({ id }) => [...draft.deviceHolders(id)].length === 0);
   return own.length === (user.devices ?? []).length ? user : withDevices(user, own);
 }
 
-/** All or nothing; everything that is wrong is listed. A user may be named several times: for itself and for channels. */
+/** All or nothing; every problem is listed. A user may be named several times: for itself and for channels. */
 export function decidePush(draft: Draft, { changes }: PushCommand, now: Micros): Outcome {
   const problems: Problem[] = [];
   const users = new Map<string, { readonly before: StoredUser; readonly push: PushPreferences }>();
@@ -87,7 +87,7 @@ function put<Name extends keyof PushPreferences>(into: PushPreferences, name: Na
   else if (value !== undefined) into[name] = value;
 }
 
-/** A channel without a preference left is not kept. Where there are too many, those that only were off for a while go. */
+/** Drops a channel that has no preference left. Above the limit, channels whose only preference is an expired pause are dropped too. */
 function withChannel(before: PushPreferences, cid: string, set: PushSet, now: Micros): PushPreferences {
   const { channels = {}, ...rest } = before;
   const all = new Map<string, JsonObject>(Object.entries(channels));

@@ -1,6 +1,6 @@
 /**
- * Settings of the application: what is set to the value that holds anyway is
- * not kept, so that a client that sends the whole application back as it was shown changes nothing. Pure.
+ * Settings of the application. A setting equal to its default is not stored,
+ * so a client that sends the whole application back as it was shown changes nothing. Pure.
  */
 import type { AppSettings, EventHook, HookInput, SettingsCommand } from '../../../protocol/app/settings.ts';
 import { appDefault } from '../../../protocol/app/settings-view.ts';
@@ -13,10 +13,10 @@ import type { Draft } from '../directory/draft.ts';
 import { stageOutboxes } from '../hooks/outbox.ts';
 import { type Problem, problem, refuseIfAny } from '../problems.ts';
 
-/** What a directory of users only repeats, as JSON. */
+/** Bound on the settings that rosterd only stores and repeats, in bytes of JSON. */
 const OTHER_BYTES_MAX = 64 * 1024;
 
-/** Sets what is named; null takes a setting back to its default. Settings that would not change are no fact. */
+/** Sets the named settings; null resets one to its default. Without a change there is no fact. */
 export function decideSettings(draft: Draft, command: SettingsCommand, now: Micros): Outcome {
   const { event_hooks, grants, other, ...simple } = command.set;
   const { app } = draft;
@@ -31,7 +31,7 @@ export function decideSettings(draft: Draft, command: SettingsCommand, now: Micr
   if (grants !== undefined) put('grants', grants === null ? null : grantsAfter(draft, grants, problems));
   if (other !== undefined) put('other', other === null ? null : otherAfter(app.other ?? {}, other, problems));
   refuseIfAny([], problems);
-  // Only names and values of settings were taken over; the one that must be there cannot be cleared to nothing.
+  // `next` holds only names and values of settings; the required one falls back to its default.
   const after = { enforce_unique_usernames: 'no', ...Object.fromEntries(next) } as AppSettings;
   if (!jsonEquals(after, app)) {
     draft.stage({ t: 'app', app: after });
@@ -40,7 +40,7 @@ export function decideSettings(draft: Draft, command: SettingsCommand, now: Micr
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
 }
 
-/** Whether a setting of this value is shown as one that was never set. */
+/** Whether a setting of this value is shown as if it was never set. */
 function isDefault(name: string, value: unknown): boolean {
   const byDefault = appDefault(name);
   return byDefault === undefined ? isEmpty(value) : jsonEquals(value, byDefault);
@@ -50,7 +50,7 @@ function isEmpty(value: unknown): boolean {
   return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
-/** The hooks named, and only those. One that is as it was keeps its times, and the way its body is written when nothing else is said. */
+/** The named hooks and no others. An unchanged hook keeps its times, and its dialect when none is named. */
 function hooksAfter(before: readonly EventHook[], wanted: readonly HookInput[], dialect: EventHook['dialect'], now: Micros): EventHook[] {
   const known = new Map(before.map((hook) => [hook.id, hook]));
   return wanted.map((input) => {
@@ -61,7 +61,7 @@ function hooksAfter(before: readonly EventHook[], wanted: readonly HookInput[], 
   });
 }
 
-/** Roles that are not named keep what they have. */
+/** Roles that are not named keep their grants. */
 function grantsAfter(draft: Draft, grants: Readonly<Record<string, readonly string[] | null>>, problems: Problem[]): AppSettings['grants'] {
   const after = new Map(Object.entries(draft.app.grants ?? {}));
   for (const [role, permissions] of Object.entries(grants)) {
@@ -72,7 +72,7 @@ function grantsAfter(draft: Draft, grants: Readonly<Record<string, readonly stri
   return Object.fromEntries(after);
 }
 
-/** Settings that are not named keep what they have. */
+/** Settings that are not named keep their values. */
 function otherAfter(before: JsonObject, set: JsonObject, problems: Problem[]): JsonObject {
   const after = new Map<string, Json>(Object.entries(before));
   for (const [name, value] of Object.entries(set)) {
@@ -81,7 +81,7 @@ function otherAfter(before: JsonObject, set: JsonObject, problems: Problem[]): J
   }
   const other = Object.fromEntries(after);
   if (utf8Bytes(JSON.stringify(other)) <= OTHER_BYTES_MAX) return other;
-  // The body is at fault as a whole; the setting that was named first stands for it.
+  // The body as a whole is at fault; the error names its first setting.
   const path = Object.keys(set)[0] ?? 'body';
   problems.push(problem('input', clip(path), `settings that rosterd only keeps must not be larger than ${OTHER_BYTES_MAX} bytes together`));
   return before;

@@ -1,6 +1,6 @@
 /**
- * The usage of teams: what was counted by day and month, and for a period that goes on, what a look at the users of each
- * team shows. Runs in steps, so that a team of a million users holds nobody up. Pure.
+ * The usage of teams: the counts by day and month, and for the current period, numbers from a walk over the users of each
+ * team. Runs in steps, so that a team of a million users does not hold up others. Pure.
  */
 
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
@@ -10,10 +10,10 @@ import type { Directory } from '../directory/directory.ts';
 import { dayOf, monthOf } from '../directory/usage.ts';
 
 const DAY: Micros = 86_400_000_000;
-/** Users or names looked at between two chances to stop. */
+/** Users or names visited between two yields. */
 const STEP = 256;
 
-/** Whole numbers of users. What is said of now is zero when the period is over. */
+/** Numbers of users. Those about the present are zero when the period is over. */
 export interface TeamUsage {
   readonly team: string;
   /** Active users of each day of the period. */
@@ -24,7 +24,7 @@ export interface TeamUsage {
   readonly last30Days: number;
   /** Active users of the month in which the period ends. */
   readonly monthToDate: number;
-  /** Users that are seen online now. */
+  /** Users that others see online now. */
   readonly online: number;
 }
 
@@ -36,8 +36,8 @@ export interface TeamUsagePage {
 type TeamReader = Pick<Directory, 'usage' | 'teams' | 'idsByTeam' | 'user' | 'app'>;
 
 /**
- * Teams in order of their names: those that had active users in the period, and when it holds today also those that have
- * users. A team counts a user while the user is in it; who left keeps counting in the days and months that are over.
+ * Teams in order of their names: those that had active users in the period, and when it includes today also those that have
+ * users. A team counts its present users; one that left still counts in past days and months.
  */
 export function* teamUsage(
   directory: TeamReader,
@@ -45,7 +45,7 @@ export function* teamUsage(
   now: Micros,
   online: (id: string) => boolean,
 ): Generator<void, TeamUsagePage> {
-  // Without multi-tenancy there are no teams to tell apart, whatever labels users carry.
+  // Without multi-tenancy, teams are only labels and have no usage.
   if (directory.app.multi_tenant_enabled !== true) return { teams: [], hasMore: false };
   const isCurrent = days.includes(dayOf(now));
   const names = new FirstNames(after, limit + 1);
