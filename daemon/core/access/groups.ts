@@ -69,7 +69,7 @@ export function decideGroupDelete(draft: Draft, { id, team_id }: GroupDeleteComm
   return { users: [], warnings: [], docs: [change], seq: draft.nextSeq - 1 };
 }
 
-/** Adding is all or nothing; with `asAdmin` it also sets the admin flag of existing members. Removing ignores users that are not members. */
+/** Adding is all or nothing; `asAdmin` also sets the admin flag of existing members. Removing ignores users that are not members. */
 export function decideGroupMembers(draft: Draft, command: GroupMembersCommand, now: Micros): Outcome {
   const { id, kind, memberIds, asAdmin } = command;
   const before = existing(draft, id);

@@ -1,10 +1,10 @@
-/** Which living users have a ban of any kind, so that listing bans need not walk all users. Pure. */
+/** The living users with a ban of any kind, so that listing bans need not walk all users. Pure. */
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 export class BanIndex {
   readonly #ids = new Set<string>();
 
-  /** `before` and `after` are the living user, undefined when there is none. */
+  /** `before` and `after` are the living user, or undefined. */
   changed(before: StoredUser | undefined, after: StoredUser | undefined): void {
     if (before?.bans === after?.bans) return;
     const id = after?.id ?? before?.id ?? '';
@@ -16,7 +16,7 @@ export class BanIndex {
     return this.#ids.size;
   }
 
-  /** May be walked while it changes. */
+  /** Safe to iterate while the index changes. */
   ids(): Iterable<string> {
     return this.#ids;
   }

@@ -1,10 +1,10 @@
-/** Which fields of a user a change touched: what its history, its webhooks and a plan tell. Pure. */
+/** The fields of a user that a change touched, as history, webhooks and plans name them. Pure. */
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Every change moves these, and the memory of the stale-reconnect guard is nobody's business. */
+/** Not reported: every change moves these fields, `sent` is internal to the stale-reconnect guard, and `custom` is compared by key. */
 const NOT_TOLD: ReadonlySet<string> = new Set(['id', 'rev', 'updated_at', 'sent', 'custom']);
 const NONE: ReadonlySet<string> = new Set();
 
@@ -23,7 +23,7 @@ function differing(before: Fields, after: Fields, ignored: ReadonlySet<string>):
     if (was !== is && !ignored.has(name) && !jsonEquals(was, is)) names.push(name);
   }
   for (const name of Object.keys(after)) {
-    // What is the same needs no second look; most of it is.
+    // Most values are identical; comparing them first avoids the slower checks.
     if (before[name] !== after[name] && !ignored.has(name) && !Object.hasOwn(before, name)) names.push(name);
   }
   return names;

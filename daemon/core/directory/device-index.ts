@@ -1,4 +1,4 @@
-/** Which living users have a device, so that one that is given to another user is taken from the first. Pure. */
+/** The living users that have a device, so that a device given to another user is taken from the first. Pure. */
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { IdIndex } from './id-index.ts';
 
@@ -9,7 +9,7 @@ export class DeviceIndex {
     return this.#holders.get(deviceId);
   }
 
-  /** `before` and `after` are the living user, undefined when there is none. */
+  /** `before` and `after` are the living user, or undefined. */
   changed(before: StoredUser | undefined, after: StoredUser | undefined): void {
     if (before?.devices === after?.devices) return;
     for (const device of before?.devices ?? []) this.#holders.remove(device.id, before?.id ?? '');

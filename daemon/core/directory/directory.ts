@@ -1,6 +1,6 @@
 /**
  * The directory in memory: every user by id, with indexes by name and team,
- * the settings, the tasks and the recent entry ids. It changes only in `apply`,
+ * the settings, the documents and the recent entry ids. It changes only in `apply`,
  * which is fed from the log and holds no rules: the same entries give the same
  * directory everywhere. Deterministic: no clock, no randomness, no I/O.
  */
@@ -22,21 +22,21 @@ import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, t
 import { RoleCounts } from './role-counts.ts';
 import { Usage } from './usage.ts';
 
-/** Users indexed between two looks at the clock. */
+/** Users indexed between two checks of the clock. */
 const INDEXED_PER_STEP = 256;
 
 export const DEFAULT_APP: AppSettings = { enforce_unique_usernames: 'no' };
 
 export class Directory {
-  /** Users and tombstones together: an id is never taken out, so a view can walk the map while it changes. */
+  /** Users and tombstones together. An id is never removed, so a view can walk the map while it changes. */
   readonly #records = new Map<string, StoredUser | Tombstone>();
-  /** Filled by `indexStep` after a snapshot was loaded, so that the daemon serves before a million names are indexed. */
+  /** The records that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
   #unindexed: Iterator<StoredUser | Tombstone> | undefined;
   #isLoading = false;
   readonly #names = new IdIndex();
   readonly #teams = new IdIndex();
   readonly #docs = new Docs();
-  /** Users by role; kept up while loading too. */
+  /** Users by role; kept up to date while loading too. */
   readonly roles = new RoleCounts();
   readonly expiry = new Expiry();
   readonly bans = new BanIndex();
@@ -73,7 +73,7 @@ export class Directory {
     return this.#app;
   }
 
-  /** Position of the last change of the settings; 0 when they never changed. */
+  /** The seq of the last change of the settings; 0 when they never changed. */
   get appSeq(): number {
     return this.#appSeq;
   }
@@ -92,7 +92,7 @@ export class Directory {
     return living(this.#records.get(id));
   }
 
-  /** Everyone there is or was, deleted users and tombstones too. */
+  /** All records, including deleted users and tombstones. */
   records(): Iterable<StoredUser | Tombstone> {
     return this.#records.values();
   }
@@ -107,12 +107,12 @@ export class Directory {
     return this.#names.get(key);
   }
 
-  /** Keys of names with the id of the living user of that name, or the ids where they are several. Only what is indexed. */
+  /** Keys of names, each with the id of its living user, or with a set of ids. Only names that are indexed already. */
   names(): Iterable<readonly [string, string | ReadonlySet<string>]> {
     return this.#names.entries();
   }
 
-  /** The ids of living users of this name, and those of the members of these teams: whichever are fewer. */
+  /** The ids of living users with this name, or of the members of these teams, whichever are fewer. */
   idsByNameOrTeams(key: string, teams: readonly string[]): Iterable<string> {
     while (this.indexStep());
     const members = teams.reduce((sum, team) => sum + this.#teams.count(team), 0);
@@ -140,12 +140,12 @@ export class Directory {
     return this.#docs;
   }
 
-  /** Whether an entry with this id was applied lately: how a lost answer of the log is found out (LG5). */
+  /** Whether an entry with this id was applied recently. It settles an append whose answer was lost (LG5). */
   hasEntry(id: string): boolean {
     return this.#entryIds.has(id);
   }
 
-  /** Applies one entry and says what it did to users, in order. The only way the directory changes. */
+  /** Applies one entry and returns its changes to users, in order. The only way to change the directory. */
   apply(entry: Entry): UserChange[] {
     if (entry.first !== this.#seq + 1) throw new Error(`entry ${entry.first} does not follow position ${this.#seq}`);
     const changes: UserChange[] = [];
@@ -198,7 +198,7 @@ export class Directory {
       if (after?.name !== undefined) this.#names.add(nameKey(after.name), record.id);
     }
     if (before?.teams !== after?.teams) {
-      // A team that stays keeps its place: whoever walks over a team meanwhile must not meet the user twice.
+      // A team that stays keeps its entry, so that a walk over the team meanwhile does not meet the user twice.
       for (const team of before?.teams ?? []) if (after?.teams.includes(team) !== true) this.#teams.remove(team, record.id);
       for (const team of after?.teams ?? []) this.#teams.add(team, record.id);
     }
@@ -225,8 +225,8 @@ export class Directory {
   }
 
   /**
-   * The directory as it is now, readable while it goes on changing: what changes later is kept in its old form for the
-   * view until `release`. Costs memory only for users that change while it is open.
+   * The directory as it is now, readable while it goes on changing: the view keeps the old form of each record that changes
+   * later, until `release`. It costs memory only for records that change while it is open.
    */
   freeze(): FrozenView {
     const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries: [...this.#entryIds] } }];
@@ -234,7 +234,7 @@ export class Directory {
     return this.#view(head);
   }
 
-  /** The same for who reads records and saves nothing: it does not copy what only a snapshot needs, such as the latest entry ids. */
+  /** Like `freeze`, for reading records only: it does not copy what only a snapshot needs, such as the recent entry ids. */
   freezeRecords(): RecordsView {
     return this.#view([]);
   }
@@ -245,7 +245,7 @@ export class Directory {
     return view;
   }
 
-  /** Puts lines of a snapshot back. Only for an empty directory on its way to the snapshot's position. */
+  /** Loads lines of a snapshot. Only for an empty directory that was created at the snapshot's position. */
   load(lines: Iterable<DirectoryLine>): void {
     this.#isLoading = true;
     for (const line of lines) this.#loadLine(line);
@@ -253,12 +253,12 @@ export class Directory {
     this.#unindexed = this.#records.values();
   }
 
-  /** Whether the indexes by name and team hold everyone. Until then, asking them finishes them first. */
+  /** Whether the indexes by name and team are complete. Until then, a lookup in them completes them first. */
   get isIndexed(): boolean {
     return this.#unindexed === undefined;
   }
 
-  /** Indexes some of the users that were loaded; false when all are. What changes meanwhile is indexed as it changes. */
+  /** Indexes some of the loaded users; false when all are indexed. Changes meanwhile are indexed as they are applied. */
   indexStep(): boolean {
     if (this.#unindexed === undefined) return false;
     for (let count = 0; count < INDEXED_PER_STEP; count++) {
@@ -284,7 +284,7 @@ export class Directory {
     else if ('usage' in line) this.usage.load(line.usage);
     else {
       this.#app = line.state.app;
-      // A snapshot that does not say when they changed may be from just after it.
+      // A snapshot without `app_seq` may date from just after a change of the settings.
       this.#appSeq = line.state.app_seq ?? this.#seq;
       this.#time = line.state.time;
       for (const id of line.state.entries) this.#entryIds.add(id);

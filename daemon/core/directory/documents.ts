@@ -1,29 +1,29 @@
 /**
- * The documents of the directory, by kind and id, and by the names they can be
- * found under. Pure; iteration is in the order in which they were first put.
+ * The documents of the directory, by kind and id, and by their keys (see `docKeys`).
+ * Pure; iteration is in the order in which they were first put.
  */
 import { DOC_KINDS, type Doc, type DocChange, type DocKind, docKeys, docTime } from '../../../protocol/log/documents.ts';
 import { Timeline, type TimelinePage } from './timeline.ts';
 
-/** Reading side: what a draft overlays and what the edge sees. */
+/** The reading side, which a draft overlays and the edge uses. */
 export interface DocReader {
   get<Kind extends DocKind>(kind: Kind, id: string): Doc<Kind> | undefined;
   all<Kind extends DocKind>(kind: Kind): Iterable<Doc<Kind>>;
   count(kind: DocKind): number;
-  /** Documents that can be found under this name (see `docKeys`). */
+  /** Documents with this key (see `docKeys`). */
   under<Kind extends DocKind>(kind: Kind, key: string): Iterable<Doc<Kind>>;
 }
 
-/** The documents of the directory itself, which can also be counted and leafed through. */
+/** The documents of the directory itself, which can also be counted and paged by key. */
 export interface DocLibrary extends DocReader {
   countUnder(kind: DocKind, key: string): number;
-  /** Of documents that have a time: those of a stretch, newest first. */
+  /** The documents of a stretch of time, newest first. Only for kinds that have a time. */
   newest<Kind extends DocKind>(kind: Kind, key: string, stretch: TimelinePage): Doc<Kind>[];
 }
 
 class Shelf {
   readonly docs = new Map<string, DocChange>();
-  /** Ids by name; those of documents with a time in their order. */
+  /** Ids by key; those of documents with a time are in order of time. */
   readonly keys = new Map<string, Set<string> | Timeline>();
 }
 
@@ -72,7 +72,7 @@ export class Docs implements DocLibrary {
     return ids.newest(stretch).flatMap((id) => this.get(kind, id) ?? []);
   }
 
-  /** What there was before, as the change that would bring it back. */
+  /** Puts or deletes a document. Returns the change that would restore the previous state. */
   put(change: DocChange): DocChange {
     const { docs } = this.#shelves[change.kind];
     const before = docs.get(change.id);
@@ -110,12 +110,12 @@ export class Docs implements DocLibrary {
   }
 }
 
-/** The shelf of a kind holds only documents of that kind: `put` is the one way in. */
+/** The shelf of a kind holds only documents of that kind, because `put` alone fills it. */
 function docOf<Kind extends DocKind>(change: DocChange | undefined): Doc<Kind> | undefined {
   return (change?.doc ?? undefined) as Doc<Kind> | undefined;
 }
 
-/** Documents as they will be after changes that are not in the directory yet. */
+/** The documents as they will be after changes that are not in the directory yet. */
 export class DraftDocs implements DocReader {
   readonly #base: DocReader;
   readonly #changes = new Map<string, DocChange>();

@@ -1,7 +1,7 @@
 /**
- * What `decide` reads and writes: the directory as it will be after the facts
- * decided so far. Within a batch a later command sees the effect of an earlier
- * one. What a command adds is staged until `commit`; `discard` leaves no trace. Pure.
+ * The directory as it will be after the facts decided so far; `decide` reads and
+ * writes it. Within a batch, a later command sees the effect of an earlier one. The
+ * facts of a command are staged until `commit`; `discard` leaves no trace. Pure.
  */
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -20,13 +20,13 @@ export class Draft {
   readonly #directory: Directory;
   readonly #committed: Records = new Map();
   readonly #staged: Records = new Map();
-  /** Ids that took a name since the draft began. Never undone: whoever left a name again is found by looking at its record. */
+  /** Ids that took a name since the draft began. Never undone: a lookup checks the record, in case the user has left the name again. */
   readonly #takers = new Map<string, string[]>();
-  /** The same for devices. */
+  /** Like `#takers`, for devices. */
   readonly #deviceTakers = new Map<string, string[]>();
   readonly #committedDocs: DraftDocs;
   readonly #stagedDocs: DraftDocs;
-  /** Users by role, beyond what the directory counts. */
+  /** Users by role, relative to the counts of the directory. */
   readonly #committedRoles = new RoleCounts();
   readonly #stagedFacts: Fact[] = [];
   /** Facts of the commands that were accepted, in order. */
@@ -45,12 +45,12 @@ export class Draft {
     return this.#stagedDocs;
   }
 
-  /** Users of whom a ban or a mute has ended by `now`, at most `max`. What this draft already decided does not count yet. */
+  /** Users with a ban or a mute that has ended by `now`, at most `max`. Facts of this draft do not count yet. */
   dueBy(now: Micros, max: number): readonly string[] {
     return this.#directory.expiry.dueBy(now, max);
   }
 
-  /** Living users with this role, as far as commands were accepted. */
+  /** Number of living users with this role, counting the commands accepted so far. */
   usersWithRole(role: string): number {
     return this.#directory.roles.get(role) + this.#committedRoles.get(role);
   }
@@ -59,12 +59,12 @@ export class Draft {
     return this.#app;
   }
 
-  /** Of the history that the facts become part of. */
+  /** The epoch that the facts become part of. */
   get epoch(): string {
     return this.#directory.position.epoch;
   }
 
-  /** The seq that the next fact will have, if nobody else writes first. */
+  /** The seq that the next fact will have, if no other writer is first. */
   get nextSeq(): number {
     return this.#directory.seq + this.facts.length + this.#stagedFacts.length + 1;
   }
@@ -73,7 +73,7 @@ export class Draft {
     return this.#staged.get(id) ?? this.#committed.get(id) ?? this.#directory.record(id);
   }
 
-  /** Living users whose name has this key; with `teams`, those of them in these teams for certain, others perhaps. */
+  /** Living users whose name has this key. With `teams`, all of them in these teams, and perhaps others. */
   *holders(key: string, teams?: readonly string[]): Iterable<StoredUser> {
     const takers = new Set(this.#takers.get(key));
     yield* this.#named(key, takers);
@@ -97,17 +97,17 @@ export class Draft {
     }
   }
 
-  /** Whose command is decided next: the facts about users that it leads to say so. */
+  /** Sets the origin of the next command, which its facts about users record. */
   begin(origin: Origin): void {
     this.#origin = origin;
   }
 
-  /** The fact is the draft's from here on. */
+  /** Adds a fact. The draft owns the object from here on. */
   stage(fact: Fact): void {
     this.#stagedFacts.push(fact);
     if (fact.t === 'doc') this.#stagedDocs.put(fact);
     if (fact.t !== 'user' && fact.t !== 'deleted') return;
-    // Completed in place: a copy would cost more than everything else here.
+    // Changed in place: a copy would cost more than everything else here.
     this.#complete(fact);
     const { user } = fact;
     this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
@@ -115,7 +115,7 @@ export class Draft {
     for (const device of user.devices ?? []) remember(this.#deviceTakers, device.id, user.id);
   }
 
-  /** Adds where the fact came from and what it touched. What nobody is told about has neither. */
+  /** Adds the origin of the fact and the fields it touched. Silent facts have neither. */
   #complete(fact: UserFact | DeletedFact): void {
     if (fact.t === 'user' && fact.event === 'silent') return;
     if (this.#origin !== undefined) fact.from = this.#origin;

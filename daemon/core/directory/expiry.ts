@@ -1,10 +1,10 @@
 /**
- * Which users have a ban or a mute that ends, and when the first of them does.
- * What it answers depends on the users alone, not on how they came to be so: after
- * a restart from a snapshot it is the same. Pure: whoever asks says what time it is.
+ * The users with a ban or a mute that ends, and the time of the first end. The
+ * answers depend on the users alone, not on the order of changes, so they are the
+ * same after a restart from a snapshot. Pure: the caller gives the time.
  *
- * The heap may hold times that are no longer true; `#due` says which are. They are
- * taken out when they come up, and all at once when they are more than the true ones.
+ * The heap may hold stale ends; `#due` holds the valid ones. A stale end is removed
+ * when it comes first, and all of them when they outnumber the valid ones.
  */
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
@@ -19,20 +19,20 @@ function endsBefore(a: End, b: End): boolean {
   return a.at < b.at || (a.at === b.at && a.id < b.id);
 }
 
-/** Times that are no longer true are not worth a thought below this number. */
+/** Below this number, stale ends are not worth removing. */
 const STALE_MIN = 64;
 
 export class Expiry {
-  /** By user, the first end that is true: the very object in the heap. */
+  /** By user, the valid first end: the same object as in the heap. */
   readonly #due = new Map<string, End>();
   readonly #heap = new Heap<End>(endsBefore);
 
-  /** Users with something that ends. */
+  /** Number of users with a ban or mute that ends. */
   get size(): number {
     return this.#due.size;
   }
 
-  /** `before` and `after` are the living user, undefined when there is none. */
+  /** `before` and `after` are the living user, or undefined. */
   changed(before: StoredUser | undefined, after: StoredUser | undefined): void {
     if (before?.bans === after?.bans && before?.mutes === after?.mutes) return;
     const id = after?.id ?? before?.id ?? '';
@@ -60,12 +60,12 @@ export class Expiry {
     for (let first = this.#heap.first; first !== undefined && !this.#isTrue(first); first = this.#heap.first) this.#heap.pop();
   }
 
-  /** When something ends next; undefined when nothing does. */
+  /** The time of the next end; undefined when nothing ends. */
   get next(): Micros | undefined {
     return this.#heap.first?.at;
   }
 
-  /** Users of whom something has ended by `now`, at most `max`: whoever was first comes first, by id where it was at once. */
+  /** Users with a ban or mute that has ended by `now`, at most `max`: in order of their first end, then of id. */
   dueBy(now: Micros, max: number): string[] {
     const ids: string[] = [];
     if (max <= 0) return ids;

@@ -15,7 +15,7 @@ export class FrozenView {
   readonly size: number;
   readonly #head: readonly DirectoryLine[];
   readonly #records: ReadonlyMap<string, StoredUser | Tombstone>;
-  /** Old forms of what changed since; undefined for an id that did not exist yet. */
+  /** Old forms of records that changed since; undefined for an id that did not exist yet. */
   readonly #preserved = new Map<string, StoredUser | Tombstone | undefined>();
   readonly #docs: Docs;
   /** Old forms of documents that changed since, by kind and id. */
@@ -38,12 +38,12 @@ export class FrozenView {
     this.#onRelease = onRelease;
   }
 
-  /** Called by the directory before a record changes. The first old form is the one that counts. */
+  /** The directory calls this before a record changes. The first old form counts. */
   preserve(id: string, old: StoredUser | Tombstone | undefined): void {
     if (!this.#preserved.has(id)) this.#preserved.set(id, old);
   }
 
-  /** The same for a document. */
+  /** Like `preserve`, for a document. */
   preserveDoc(old: DocChange): void {
     const key = `${old.kind} ${old.id}`;
     if (!this.#oldDocs.has(key)) this.#oldDocs.set(key, old);
@@ -68,7 +68,7 @@ export class FrozenView {
     for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
 
-  /** Each document once, also when it changes while this runs. */
+  /** Each document once, even when it changes during the iteration. */
   *#docLines(): Iterable<DirectoryLine> {
     const told = new Set<string>();
     for (const doc of this.#docs.changes()) {

@@ -1,4 +1,4 @@
-/** A binary heap: the first item of an order at hand, the others half sorted. Pure. */
+/** A binary heap: quick access to the first item of an order. Pure. */
 
 export class Heap<T> {
   readonly #items: T[] = [];
@@ -31,7 +31,7 @@ export class Heap<T> {
     items[at] = item;
   }
 
-  /** Takes the first item out. */
+  /** Removes the first item and returns it. */
   pop(): T | undefined {
     const items = this.#items;
     const first = items[0];
@@ -40,7 +40,7 @@ export class Heap<T> {
     return first;
   }
 
-  /** Puts `item` where it belongs, coming from a top that is vacant. */
+  /** Puts `item` in its place, starting from the vacant top. */
   #sink(item: T): void {
     const items = this.#items;
     let at = 0;
@@ -63,7 +63,7 @@ export class Heap<T> {
     this.#items.length = 0;
   }
 
-  /** The items in order, without taking them out. The first k of n cost about k log k, however many there are. */
+  /** The items in order, without removing them. The first k of n cost about k log k, whatever n is. */
   *inOrder(): Iterable<T> {
     const items = this.#items;
     const isBefore = this.#isBefore;

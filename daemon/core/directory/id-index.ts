@@ -1,6 +1,6 @@
 /**
  * An index from a key (a name, a team) to ids. Most names belong to one user,
- * so a lone id is kept as itself and becomes a set only with the second. Pure.
+ * so a single id is stored as a string and becomes a set only with the second. Pure.
  */
 export class IdIndex {
   readonly #ids = new Map<string, string | Set<string>>();
@@ -23,12 +23,12 @@ export class IdIndex {
     return this.#ids.keys();
   }
 
-  /** Every key with its id, or with its ids where they are several. */
+  /** Every key with its id, or with a set of ids. */
   entries(): Iterable<readonly [string, string | ReadonlySet<string>]> {
     return this.#ids;
   }
 
-  /** How many ids a key has. */
+  /** Number of ids of a key. */
   count(key: string): number {
     const held = this.#ids.get(key);
     return typeof held === 'object' ? held.size : held === undefined ? 0 : 1;

@@ -1,10 +1,10 @@
 /**
- * The recent past, kept in memory so that a subscriber who was away for a
- * moment resumes without touching the disk. Bounded in bytes; the oldest goes
- * first. Deterministic: no clock, no I/O.
+ * The recent past, kept in memory so that a subscriber that was away for a
+ * moment resumes without touching the disk. Bounded in bytes; the oldest is
+ * dropped first. Deterministic: no clock, no I/O.
  */
 
-/** A stretch of positions, `first` to `last`, and what it costs to keep. */
+/** A stretch of positions, `first` to `last`, and the bytes that it takes. */
 export interface SeqSpan {
   readonly first: number;
   readonly last: number;
@@ -25,7 +25,7 @@ export class RecentPast<T extends SeqSpan> {
     this.#bytesMax = bytesMax;
   }
 
-  /** The smallest position whose successors are all here. */
+  /** The smallest position whose successors are all kept. */
   get tail(): number {
     return this.#tail;
   }
@@ -48,7 +48,7 @@ export class RecentPast<T extends SeqSpan> {
     }
   }
 
-  /** Items that reach beyond `after`, oldest first. Only meaningful for `after` >= `tail`, and for reading in one go. */
+  /** Items that reach beyond `after`, oldest first. Only valid for `after` >= `tail`, and while nothing is pushed. */
   *since(after: number): Iterable<T> {
     for (let at = this.#firstBeyond(after); at < this.#items.length; at++) {
       const item = this.#items[at];

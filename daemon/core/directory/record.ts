@@ -1,4 +1,4 @@
-/** A record of the directory: a user, or what a hard delete leaves of one; and what one change did to it. Pure. */
+/** A record of the directory: a user or a tombstone; and one change of a record. Pure. */
 
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
@@ -6,7 +6,7 @@ import type { CustomFact, DeletedFact, UserFact } from '../../../protocol/log/en
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { UsagePeriod } from './usage.ts';
 
-/** What a hard delete leaves: the id stays burned. */
+/** The trace of a hard-deleted user: the id stays burned. */
 export interface Tombstone {
   readonly id: string;
   /** Time of the delete, microseconds. */
@@ -17,7 +17,7 @@ export function isTombstone(record: StoredUser | Tombstone): record is Tombstone
   return 'gone_at' in record;
 }
 
-/** The record, when it is that of a user that is not deleted. */
+/** The record, if it is a user that is not deleted. */
 export function living(record: StoredUser | Tombstone | undefined): StoredUser | undefined {
   return record !== undefined && !isTombstone(record) && isAlive(record) ? record : undefined;
 }
@@ -26,17 +26,17 @@ export function tombstoneOf(user: StoredUser): Tombstone {
   return { id: user.id, gone_at: user.deleted_at ?? user.updated_at };
 }
 
-/** What one fact did to one user: the raw material of an event. */
+/** The effect of one fact on one user: the raw material of an event. */
 export interface UserChange {
   readonly seq: number;
   readonly fact: UserFact | DeletedFact | CustomFact;
-  /** The living user before, if there was one. */
+  /** The living user before, if any. */
   readonly before: StoredUser | undefined;
-  /** The user after. After a delete it is the marked record; it is no longer alive. */
+  /** The user after. After a delete, it is the marked record, which is no longer alive. */
   readonly after: StoredUser;
 }
 
-/** One line of a snapshot. Users and tombstones are most of it; the other kinds come first. */
+/** One line of a snapshot. Most lines are users and tombstones; the other kinds come first. */
 export type DirectoryLine =
   | { readonly state: { readonly time: number; readonly app: AppSettings; readonly app_seq?: number; readonly entries: readonly string[] } }
   | { readonly doc: DocChange }

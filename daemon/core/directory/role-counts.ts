@@ -8,7 +8,7 @@ export class RoleCounts {
     return this.#counts.get(role) ?? 0;
   }
 
-  /** `before` and `after` are the living user, undefined when there is none. */
+  /** `before` and `after` are the living user, or undefined. */
   changed(before: StoredUser | undefined, after: StoredUser | undefined): void {
     if (before?.role === after?.role && before?.teams_role === after?.teams_role) return;
     for (const role of rolesOf(before)) this.#add(role, -1);
@@ -22,7 +22,7 @@ export class RoleCounts {
   }
 }
 
-/** Each role once, so that a count is a number of users. */
+/** Each role once, so that the counts are numbers of users. */
 function rolesOf(user: StoredUser | undefined): Iterable<string> {
   if (user === undefined) return [];
   return user.teams_role === undefined ? [user.role] : new Set([user.role, ...Object.values(user.teams_role)]);

@@ -1,6 +1,6 @@
 /**
- * Ids in order of time, oldest first; ids of one time in their own order. Nearly everything comes in order and is put at the
- * end. What comes late is kept aside and sorted in when the order is next asked for, so that a long backfill is sorted once. Pure.
+ * Ids in order of time, oldest first, then in order of id. Nearly all places arrive in order and are appended. Late places are
+ * kept aside and sorted in at the next read, so that a long backfill is sorted once. Pure.
  */
 import type { Micros } from '../../../protocol/base/time.ts';
 
@@ -15,7 +15,7 @@ export interface Bound extends Place {
   readonly inclusive: boolean;
 }
 
-/** A part of the order: within all the bounds, without the `offset` newest of that, and at most `limit` long. */
+/** A part of the order: within all bounds, without the `offset` newest places of these, at most `limit` long. */
 export interface TimelinePage {
   readonly after?: readonly Bound[];
   readonly before?: readonly Bound[];
@@ -23,7 +23,7 @@ export interface TimelinePage {
   readonly limit: number;
 }
 
-/** Up to as many late ones are put in one by one; with more of them, sorting all is cheaper. */
+/** Up to this many late places are inserted one by one; for more, sorting everything is cheaper. */
 const LATE_ONE_BY_ONE = 16;
 
 export class Timeline {
@@ -51,7 +51,7 @@ export class Timeline {
     for (const { id } of this.#places) yield id;
   }
 
-  /** Ids of a stretch, newest first. */
+  /** The ids of a page, newest first. */
   newest({ after = [], before = [], offset = 0, limit }: TimelinePage): string[] {
     this.#settle();
     const from = Math.max(0, ...after.map((bound) => this.#cut(bound, !bound.inclusive)));
@@ -62,7 +62,7 @@ export class Timeline {
       .reverse();
   }
 
-  /** How many places lie before the bound, with its own when there is one and it is to be counted. */
+  /** Number of places before the bound; with `withOwn` also the place at the bound, if it exists. */
   #cut(bound: Bound, withOwn: boolean): number {
     const index = this.#find(bound);
     return withOwn && this.#holdsAt(index, bound) ? index + 1 : index;
@@ -73,7 +73,7 @@ export class Timeline {
     return found !== undefined && compare(found, place) === 0;
   }
 
-  /** Index of the first place that is not before this one. Nothing may be late. */
+  /** Index of the first place that is not before this one. No late places may wait. */
   #find(place: Place): number {
     let low = 0;
     let high = this.#places.length;

@@ -1,21 +1,21 @@
 /**
- * Who was active, counted by day and month (UTC) as entries are applied: derived from `last_active`, kept in snapshots.
- * Guests are counted, and counted apart as well; anonymous users have no record and are not. Pure and deterministic: the
- * same entries give the same counts, also when a snapshot stands in for the first of them.
+ * Active users, counted by day and month (UTC) as entries are applied: derived from `last_active`, kept in snapshots.
+ * Guests are counted among the users and also separately. Anonymous callers have no record and do not count. Pure and
+ * deterministic: the same entries give the same counts, also when a snapshot replaces the first of them.
  *
- * A user counts once in a period, for the role and the teams that it has when it is first active in it.
+ * A user counts once in a period, with the role and the teams of its first activity in it.
  */
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 const DAY: Micros = 86_400_000_000;
-/** Teams in one line of a snapshot: no line grows with the application. */
+/** Maximum number of teams in one line of a snapshot, so that no line grows with the application. */
 const TEAMS_PER_LINE = 1_000;
 
 /**
  * Active users of one period, or a part of them. `period` is `2026-11` or `2026-11-21` (UTC). A period with many teams
- * is several lines, and the counts of all its lines add up.
+ * has several lines, and their counts add up.
  */
 export interface UsagePeriod {
   readonly period: string;
@@ -24,7 +24,7 @@ export interface UsagePeriod {
   readonly teams: Readonly<Record<string, number>>;
 }
 
-/** The counts of teams are either being counted, or lie as a snapshot has them: most periods are over, and never change again. */
+/** The counts by team: a map while counting, or the lines of a snapshot. Most periods are over and never change again. */
 type Teams =
   | { readonly kind: 'counting'; readonly counts: Map<string, number> }
   | { readonly kind: 'written'; readonly lines: readonly UsagePeriod[] };
@@ -60,7 +60,7 @@ class Period {
     return this.#teams.kind === 'counting' ? this.#teams.counts.keys() : this.#teams.lines.flatMap(({ teams }) => Object.keys(teams));
   }
 
-  /** Takes up a line of a snapshot. */
+  /** Adds a line of a snapshot. */
   add(line: UsagePeriod): void {
     this.#users += line.users;
     this.#guests += line.guests;
@@ -69,7 +69,7 @@ class Period {
     else for (const [team, active] of Object.entries(line.teams)) this.#counting().set(team, active);
   }
 
-  /** What a snapshot holds of the period. Sorted, so that equal counts are written equally whichever way they came about. */
+  /** The lines of the period for a snapshot. Sorted, so that equal counts give equal lines. */
   get lines(): readonly UsagePeriod[] {
     if (this.#teams.kind === 'written') return this.#teams.lines;
     const teams = [...this.#teams.counts].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -114,14 +114,14 @@ export class Usage {
   }
 
   /**
-   * `before` and `after` are the records before and after a fact. A deleted user that is still kept must be given as
-   * `before`: it was counted when it was active, and is not counted again when it is restored.
+   * `before` and `after` are the records before and after a fact. `before` includes a deleted user that still has a record:
+   * it was counted when it was active, and is not counted again when it is restored.
    */
   changed(before: StoredUser | undefined, after: StoredUser | undefined): void {
     const at = after?.last_active;
     if (after === undefined || at === undefined || before?.last_active === at) return;
     const last = before?.last_active;
-    // Only the first activity of a day can be the first of anything.
+    // Only the first activity of a day can be the first of a period.
     if (last !== undefined && Math.floor(last / DAY) >= Math.floor(at / DAY)) return;
     const day = dayOf(at);
     this.#open(day).count(after);
@@ -132,14 +132,14 @@ export class Usage {
     this.#open(line.period).add(line);
   }
 
-  /** What a snapshot holds. The lines are values: they stay as they are while counting goes on. */
+  /** All lines for a snapshot. They stay unchanged while counting continues. */
   *lines(): Iterable<UsagePeriod> {
     for (const periods of [this.#months, this.#days]) {
       for (const [, period] of [...periods].sort(([a], [b]) => (a < b ? -1 : 1))) yield* period.lines;
     }
   }
 
-  /** The counts of a period; a new one pushes the oldest out when there are too many. */
+  /** The counts of a period; a new period drops the oldest when there are too many. */
   #open(name: string): Period {
     const [periods, kept] = isMonth(name) ? [this.#months, LIMITS.usageMonthsKept] : [this.#days, LIMITS.usageDaysKept];
     const known = periods.get(name);
@@ -165,7 +165,7 @@ export function monthOf(day: string): string {
   return day.slice(0, 7);
 }
 
-/** Whether activity at `now` is to be written down: it is of a new day (UTC), or long enough after the last. */
+/** Whether activity at `now` is to be recorded: on a new day (UTC), or long enough after the last one. */
 export function isActivityDue(last: Micros, now: Micros): boolean {
   return now - last >= LIMITS.activityStepMs * 1_000 || Math.floor(now / DAY) > Math.floor(last / DAY);
 }
