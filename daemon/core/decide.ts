@@ -1,9 +1,9 @@
 /**
- * Decides what a command does: facts staged in the draft, or a coded error and
- * nothing. Pure: the same directory, command, time and policy give the same
- * answer, so that a batch can be decided again when another node wrote first.
+ * Decides a command: the result is facts staged in the draft, or a coded error and
+ * no facts. Pure: the same directory, command, time and policy give the same
+ * answer, so a batch can be decided again when another writer was first.
  *
- * Reading order: here for what a command is; the other files of the folder hold the rules.
+ * Reading order: start here; the rules are in the folders beside this file.
  */
 
 import type { Micros } from '../../protocol/base/time.ts';
@@ -29,8 +29,8 @@ import { makeRoom, receiptOf, replayed } from './users/receipts.ts';
 import { decidePatch, decideUpsert } from './users/upsert.ts';
 
 /**
- * Stages what `command` does and returns the answer to give once it is durable.
- * Throws RosterError for a command that is refused; the draft is then as it was.
+ * Stages the facts of `command` and returns the answer to give once they are durable.
+ * Throws RosterError for a refused command; the draft is then unchanged.
  */
 export function decide(draft: Draft, command: Command, now: Micros, policy: Policy): Outcome {
   try {
@@ -115,7 +115,7 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
 }
 
 /**
- * The same key again gives the answer of the first time and does nothing. What is refused leaves no receipt: it did nothing,
+ * A repeated key gives the first answer again and changes nothing. A refused command leaves no receipt: it did nothing,
  * and may be sent again. Throws RosterError `key_reused` for a key that came with another request.
  */
 function decideOnce(draft: Draft, { key, fingerprint, command }: OnceCommand, now: Micros, policy: Policy): Outcome {

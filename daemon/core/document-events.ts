@@ -1,23 +1,23 @@
-/** What is told of a change to a document that has no rules of its own: when exports end, and how far imports are. Pure. */
+/** The event that a change to an export or import causes: the end of an export, each step of an import. Pure. */
 import type { DocChange, DocEvent, Task } from '../../protocol/log/documents.ts';
 import { EXPORT_TASK } from '../../protocol/transfer/exports.ts';
 import type { DocReader } from './directory/documents.ts';
 
-/** Undefined: it is stored, and nobody is told. What goes because it was kept long enough is no news. */
+/** Undefined when the change causes no event. A document that expires causes none. */
 export function docEvent(docs: DocReader, { kind, id, doc }: DocChange): DocEvent | undefined {
   if (doc === null) return undefined;
   switch (kind) {
     case 'task':
       return exportEvent(docs.get('task', id), doc);
     case 'import':
-      // Whoever brings an import forward writes seldom enough for each step to be told.
+      // A running import writes its document seldom, so each step causes an event.
       return { type: 'import.updated' };
     default:
       return undefined;
   }
 }
 
-/** An export that ended is told once, whatever is written about it later. */
+/** The end of an export causes one event, whatever is written to its task later. */
 function exportEvent(before: Task | undefined, { kind, status }: Task): DocEvent | undefined {
   if (kind !== EXPORT_TASK || status === before?.status) return undefined;
   if (status === 'completed') return { type: 'export.users.success' };

@@ -1,4 +1,4 @@
-/** Ends what is over: bans and mutes as facts of their own, and tasks and receipts that were kept long enough. Pure. */
+/** Ends bans and mutes whose time is over, with facts of their own, and drops tasks and receipts that were kept long enough. Pure. */
 
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Micros } from '../../protocol/base/time.ts';
@@ -13,10 +13,10 @@ import { withBans, withMutes } from './moderation/restrictions.ts';
 import type { Policy } from './policy.ts';
 import { dropReceipts } from './users/receipts.ts';
 
-/** Facts of one command. Whoever sends it sends it again until the outcome is empty. */
+/** Maximum number of facts of one command. The sender repeats the command until the outcome is empty. */
 const FACTS_MAX = LIMITS.batchUsers;
 
-/** The outcome has the users of whom something ended, and the tasks and receipts that went. Empty: nothing is over. */
+/** The outcome holds the users whose bans or mutes ended, and the dropped tasks and receipts. It is empty when nothing is over. */
 export function decideExpire(draft: Draft, now: Micros, policy: Policy): Outcome {
   const last = draft.nextSeq + FACTS_MAX;
   const users: Outcome['users'][number][] = [];
@@ -36,7 +36,7 @@ function isOver({ expires }: { readonly expires?: Micros }, now: Micros): boolea
   return expires !== undefined && expires <= now;
 }
 
-/** A fact for each ban: each is about another channel, or told to others. */
+/** Each ban gets its own fact: each has another channel or other receivers. */
 function endBans(draft: Draft, before: StoredUser, now: Micros, last: number): StoredUser {
   let user = before;
   for (const ban of before.bans ?? []) {
@@ -57,7 +57,7 @@ function endMutes(draft: Draft, before: StoredUser, now: Micros, last: number): 
   return user;
 }
 
-/** Tasks are in the order in which they came, so that those too young to go end the search. */
+/** Tasks are in the order of their creation, so the first one that is too young ends the search. */
 function dropTasks(draft: Draft, now: Micros, { tasksKeptMicros, exportsKeptMicros }: Policy, last: number): readonly DocChange[] {
   const dropped: DocChange[] = [];
   const room = last - draft.nextSeq;

@@ -10,9 +10,9 @@ export interface Policy {
   readonly reuseHardDeleted: boolean;
   /** How long a finished task is kept, in microseconds. */
   readonly tasksKeptMicros: number;
-  /** The same for exports, whose task makes the link to their file; never shorter than the other. */
+  /** Like `tasksKeptMicros`, for exports, whose task makes the link to the file; never shorter than the other. */
   readonly exportsKeptMicros: number;
-  /** How long a request with an `Idempotency-Key` can be repeated, in microseconds. */
+  /** How long the receipt of a request with an `Idempotency-Key` is kept, in microseconds. */
   readonly receiptsKeptMicros: number;
 }
 

@@ -1,8 +1,8 @@
-/** Why a command is refused: problems of single users, and the errors they become. Pure. */
+/** The problems of single users that make a command refused, and the errors they become. Pure. */
 import { ERRORS, type ErrorKind, type FieldError, RosterError } from '../../protocol/base/errors.ts';
 import type { Found } from './directory/find.ts';
 
-/** A problem of one user, with the kind of error it is alone. The first one of a batch gives the batch its kind. */
+/** A problem of one user, with the kind of error that it would be alone. The first problem gives a batch its kind. */
 export interface Problem extends FieldError {
   readonly kind: ErrorKind;
 }
@@ -11,18 +11,18 @@ export function problem(kind: ErrorKind, path: string, message: string): Problem
   return { kind, path, message, code: ERRORS[kind].code };
 }
 
-/** Refuses the batch with everything that is wrong with it: what decoding found first, then what the rules say. */
+/** Refuses the batch with all its problems, those of decoding first, then those of the rules. Throws RosterError unless there are none. */
 export function refuseIfAny(decoding: readonly FieldError[], problems: readonly Problem[]): void {
   const [first] = [...decoding, ...problems];
   if (first === undefined) return;
   const kind = decoding.length > 0 ? 'input' : (problems[0]?.kind ?? 'input');
   const all = [...decoding.map((field) => ({ code: ERRORS.input.code, ...field })), ...problems.map(({ kind: _, ...field }) => field)];
-  // A problem that is about the user as a whole already names it; one about a field needs the path in front.
+  // The message of a problem of a whole user names the user; that of a field needs the path in front.
   const reason = kind === 'input' ? `${first.path}: ${first.message}` : first.message;
   throw new RosterError(kind, reason, all);
 }
 
-/** What is said of an id that no living user has. */
+/** The message about an id that no living user has. */
 export function absence(id: string, kind: 'absent' | 'deleted'): string {
   return `the user ${id} ${kind === 'deleted' ? 'was deleted' : 'does not exist'}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The two rules of the feeds room that need what is stored: an activity that is added again, and one that is taken out of a
- * feed. Everything else about feeds is decided at the edge; users and their rules know nothing of it. Pure.
+ * The two rules of feeds that need stored data: adding an activity again, and removing one from a feed. Everything else
+ * about feeds is decided at the edge; users and their rules do not depend on it. Pure.
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -37,7 +37,7 @@ function joined(before: Activity, activity: Activity): Activity {
   return { ...activity, feeds: [...new Set([...before.feeds, ...activity.feeds])], origin: before.origin };
 }
 
-/** The outcome's documents say what was taken out. */
+/** The documents of the outcome are the activities that were removed from the feed. */
 export function decideActivityRemove(draft: Draft, { feed, by }: ActivityRemoveCommand): Outcome {
   const docs: DocChange[] = [];
   for (const { id } of [...activitiesBy(draft, feed, by)]) {

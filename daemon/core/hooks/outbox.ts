@@ -1,6 +1,6 @@
 /**
- * Where each webhook begins, and that no late word about where one is undoes that. The outbox of a hook is the log: its
- * document says up to where the hook has everything. It comes and goes in the very entry that changes the settings. Pure.
+ * The start position of each webhook, and its protection from positions that arrive late. The outbox of a hook is the log: its
+ * document holds the position up to which the hook has everything. The entry that changes the settings creates and removes it. Pure.
  *
  * It keeps WH1 and WH2 (daemon/RULES.md).
  */
@@ -10,7 +10,7 @@ import { hooksOf, isCollecting } from '../../../protocol/hooks/hooks.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
 
-/** Called after the settings were staged: `seq` is their position. */
+/** Call this after staging the settings: their seq is the start position. */
 export function stageOutboxes(draft: Draft, before: AppSettings, after: AppSettings, now: Micros): void {
   const old = collecting(before);
   const wanted = collecting(after);
@@ -24,7 +24,7 @@ export function stageOutboxes(draft: Draft, before: AppSettings, after: AppSetti
   }
 }
 
-/** Whether the position comes too late: of a hook that is gone or was set anew meanwhile, or from behind where it is. */
+/** Whether the position comes too late: the hook was removed or set anew meanwhile, or has advanced at least as far. */
 export function isLateOutbox(draft: Draft, change: DocChange): boolean {
   if (change.kind !== 'outbox' || change.doc === null) return false;
   const known = draft.docs.get('outbox', change.id);

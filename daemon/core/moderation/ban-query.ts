@@ -1,6 +1,6 @@
 /**
- * Lists bans, in slices: whoever drives it decides how long a slice may take. Only
- * users with a ban are looked at, and only the page that is asked for is held. Pure.
+ * Lists bans, in slices: the caller decides how long a slice may take. It visits
+ * only users with a ban, and holds only the requested page. Pure.
  */
 
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -8,7 +8,7 @@ import { type BanQuery, compareBans, type FoundBan, matchesBan } from '../../../
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 
-/** Users looked at between two looks at the clock. */
+/** Users visited between two yields. */
 const STEP_USERS = 128;
 
 export interface BanPage {
@@ -17,7 +17,7 @@ export interface BanPage {
   readonly total: number;
 }
 
-/** `mayShow` tells whether the caller may know of a user. Yields now and then without a value. */
+/** `mayShow` answers whether the caller may know of a user. Yields now and then without a value. */
 export function* runBanQuery(
   directory: Pick<Directory, 'user' | 'bans'>,
   query: BanQuery,
@@ -39,13 +39,13 @@ export function* runBanQuery(
       total++;
       first.push(found);
     }
-    // Sorted once in a while, so that each ban is compared a few times and the list stays about as long as the page.
+    // Sorted and cut now and then, so that each ban is compared a few times and the list stays about as long as the page.
     if (first.length > 2 * wanted + STEP_USERS) first = first.sort(compare).slice(0, wanted);
   }
   return { bans: first.sort(compare).slice(query.offset, wanted), total };
 }
 
-/** Users one of whom every match is on, when the query says so. */
+/** The users that the query is limited to; undefined when it names none. */
 function namedUsers({ tests }: BanQuery): Iterable<string> | undefined {
   const test = tests.find(({ field, op }) => field === 'user_id' && (op === '$eq' || op === '$in'));
   return test === undefined ? undefined : new Set(test.values.filter((value) => typeof value === 'string'));

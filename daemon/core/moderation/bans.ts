@@ -1,6 +1,6 @@
 /**
- * Bans: of the application, of one channel, of the channels that somebody will create. rosterd owns no channels: their bans
- * are kept and listed for the service that does, and are no ban of the user. Pure.
+ * Bans from the application, from one channel, and from the channels that a moderator will create. rosterd owns no channels:
+ * it stores and lists channel bans for the service that does, and they do not make the user banned. Pure.
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -14,12 +14,12 @@ import { checkActor, livingUser, outcomeOf, refuseField, targetFor, withBans } f
 
 const MINUTE: Micros = 60_000_000;
 
-/** When something of so many minutes ends; undefined when it does not. */
+/** The end of a ban or mute of so many minutes; undefined when it has no end. */
 export function endOf(minutes: number | undefined, now: Micros): Micros | undefined {
   return minutes === undefined ? undefined : now + minutes * MINUTE;
 }
 
-/** What a ban is about. A user has at most one of each scope: the last one counts. */
+/** The scope of a ban. A user has at most one ban of each scope, the last one. */
 function scopeOf({ cid, future, by }: Ban): string {
   if (future === true) return `future ${by ?? ''}`;
   return cid === undefined ? 'app' : `cid ${cid}`;
@@ -38,7 +38,7 @@ export function decideBan(draft: Draft, command: BanCommand, now: Micros): Outco
   if (kept.length + made.length > LIMITS.bansPerUser) {
     refuseField('target_user_id', `the user ${target} must not have more than ${LIMITS.bansPerUser} bans`);
   }
-  // Nobody but servers is told of a shadow ban: to all others, a ban that everyone saw has to end before it.
+  // Only servers get events about a shadow ban. For everyone else, the visible ban that it replaces must end first.
   const ended =
     command.shadow === true ? held.find((ban) => ban.shadow !== true && ban.future !== true && scopes.has(scopeOf(ban))) : undefined;
   if (ended !== undefined) {
@@ -50,7 +50,7 @@ export function decideBan(draft: Draft, command: BanCommand, now: Micros): Outco
   return outcomeOf(draft, after, 'updated');
 }
 
-/** The ban, and beside it the one from future channels when it is asked for. */
+/** The ban, and on request a second one from future channels. */
 function bansOf({ by, reason, minutes, shadow, cid, future, ip }: BanCommand, now: Micros): readonly Ban[] {
   const expires = endOf(minutes, now);
   const common = {
@@ -78,7 +78,7 @@ function aboutBan({ by, reason, minutes, shadow, cid, future, ip, deleteMessages
   };
 }
 
-/** Lifting a ban that is not there is no error, and no fact. */
+/** Lifting a ban that does not exist is no error and no fact. */
 export function decideUnban(draft: Draft, command: UnbanCommand): Outcome {
   const { actor, target, by } = command;
   checkActor(draft, actor, by, 'ban-user');
@@ -97,7 +97,7 @@ function isLifted(ban: Ban, { cid, shadow, future, futureOf }: UnbanCommand): bo
   return ban.cid === cid && (shadow !== true || ban.shadow === true);
 }
 
-/** What an event says of bans that ended together: at most one of them is not about future channels. */
+/** The details of the event for bans that ended together. At most one of them is not from future channels. */
 export function aboutLifted(lifted: readonly Ban[], by: string | undefined): ModerationDetails {
   const cid = lifted.find((ban) => ban.cid !== undefined)?.cid;
   return {

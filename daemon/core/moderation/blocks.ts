@@ -1,4 +1,4 @@
-/** Blocks: with whom a user wants to have nothing to do. They lie on the user who blocks; nobody is told. Pure. */
+/** Blocks: users whom a user wants no contact with. They are stored with the user who blocks and cause no event. Pure. */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -8,14 +8,14 @@ import type { Block, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
 import { checkActor, livingUser, outcomeOf, refuseField, targetFor } from './restrictions.ts';
 
-/** Blocking again, and unblocking whom it does not block, changes nothing. */
+/** Blocking a blocked user, or unblocking one that is not blocked, changes nothing. */
 export function decideBlock(draft: Draft, command: BlockCommand, now: Micros): Outcome {
   const { actor, by, target } = command;
   checkActor(draft, actor, by, 'block-user');
   const user = livingUser(draft, actor, by, 'user_id');
   const held = user.blocks ?? [];
   const isBlocked = held.some(({ id }) => id === target);
-  // A user that was deleted since it was blocked can still be unblocked.
+  // A blocked user that was deleted since can still be unblocked.
   if (!isBlocked || command.kind === 'block') targetFor(draft, actor, target, 'block-user', 'blocked_user_id');
   if (isBlocked === (command.kind === 'block')) return outcomeOf(draft, user, 'unchanged');
   if (target === by) refuseField('blocked_user_id', `the user ${by} cannot block itself`);
@@ -28,7 +28,7 @@ export function decideBlock(draft: Draft, command: BlockCommand, now: Micros): O
   return outcomeOf(draft, after, 'updated');
 }
 
-/** The revision stays: it counts what others are told of. */
+/** The revision stays: it moves only with changes that cause events. */
 function withBlocks(user: StoredUser, blocks: Block[]): StoredUser {
   const { blocks: _, ...rest } = user;
   return blocks.length === 0 ? rest : { ...rest, blocks };

@@ -1,4 +1,4 @@
-/** Reports about users: at most one from each reporter. Whoever is reported does not hear of it. Pure. */
+/** Reports about users: at most one from each reporter. The reported user gets no event. Pure. */
 
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -11,7 +11,7 @@ import { checkActor, livingUser, outcomeOf, targetFor } from './restrictions.ts'
 
 const SERVER = { kind: 'server' } as const;
 
-/** A second report of the same reporter replaces what the first one said; over the bound the oldest one goes. */
+/** A second report of the same reporter replaces the first one. Above the limit, the oldest report is dropped. */
 export function decideFlag(draft: Draft, command: FlagCommand, now: Micros): Outcome {
   const { actor, target, by, reason, custom } = command;
   checkActor(draft, actor, by, 'flag-user');
@@ -37,7 +37,7 @@ export function decideFlag(draft: Draft, command: FlagCommand, now: Micros): Out
   return outcomeOf(draft, after, 'updated');
 }
 
-/** Taking back a report that is not there is no error, and no fact. */
+/** Withdrawing a report that does not exist is no error and no fact. */
 export function decideUnflag(draft: Draft, { actor, target, by }: UnflagCommand): Outcome {
   checkActor(draft, actor, by, 'flag-user');
   const user = targetFor(draft, actor, target, 'flag-user', 'target_user_id');
@@ -50,7 +50,7 @@ export function decideUnflag(draft: Draft, { actor, target, by }: UnflagCommand)
   return outcomeOf(draft, after, 'updated');
 }
 
-/** Kept for the service that moderates; part of the record that everyone sees, so its change is an update. */
+/** Stored for the service that moderates. The flag is part of the public record, so a change is an update. */
 export function decideBypass(draft: Draft, { target, enabled }: BypassCommand): Outcome {
   const user = livingUser(draft, SERVER, target, 'target_user_id');
   if ((user.bypass_moderation ?? false) === enabled) return outcomeOf(draft, user, 'unchanged');

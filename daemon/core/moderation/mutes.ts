@@ -1,4 +1,4 @@
-/** Mutes: whom a user does not want to hear. They lie on the user who mutes. Pure. */
+/** Mutes: users whom a user does not want to hear. They are stored with the user who mutes. Pure. */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -24,7 +24,7 @@ interface Targets {
   readonly missing: readonly string[];
 }
 
-/** A user that was deleted since it was muted can still be unmuted. */
+/** A muted user that was deleted since can still be unmuted. */
 function resolve(draft: Draft, { kind, actor, by, targets: named }: MuteCommand, { mutes = [] }: StoredUser): Targets {
   const targets: string[] = [];
   const missing: string[] = [];
@@ -49,7 +49,7 @@ function resolve(draft: Draft, { kind, actor, by, targets: named }: MuteCommand,
   return { targets, missing };
 }
 
-/** Muting again renews: the end is the new one, or none; when it began stays. */
+/** Muting again renews a mute: it gets the new end, or none, and keeps its beginning. */
 function mute(draft: Draft, { by, minutes }: MuteCommand, user: StoredUser, targets: readonly string[], now: Micros): Outcome {
   const expires = endOf(minutes, now);
   const mutes = new Map<string, Mute>((user.mutes ?? []).map((held) => [held.id, held]));
@@ -64,7 +64,7 @@ function mute(draft: Draft, { by, minutes }: MuteCommand, user: StoredUser, targ
   return outcomeOf(draft, after, 'updated');
 }
 
-/** Unmuting whom it does not mute is no error, and no fact. */
+/** Unmuting a user that is not muted is no error and no fact. */
 function unmute(draft: Draft, { by }: MuteCommand, user: StoredUser, targets: readonly string[]): Outcome {
   const held = user.mutes ?? [];
   const ended = held.filter(({ id }) => targets.includes(id));

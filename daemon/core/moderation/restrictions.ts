@@ -1,6 +1,6 @@
 /**
- * What bans, mutes, flags and blocks share: who may do it, and to whom. The
- * rules themselves are in bans.ts, mutes.ts, flags.ts and blocks.ts, their end in expire.ts. Pure.
+ * The checks that bans, mutes, flags and blocks share: the rights of the actor and its reach. The
+ * rules themselves are in bans.ts, mutes.ts, flags.ts and blocks.ts; expire.ts ends bans and mutes. Pure.
  */
 
 import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
@@ -17,7 +17,7 @@ import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.
 export type ModerationRight = 'ban-user' | 'mute-user' | 'flag-user' | 'block-user';
 
 /**
- * Refuses a client whose role does not grant `right`, or that acts as somebody else than itself (`by`).
+ * Refuses a client whose role does not grant `right`, or that acts for another user (`by`).
  * Throws RosterError: `not_allowed`, or `not_found` for a client that has no user.
  */
 export function checkActor(draft: Draft, actor: Actor, by: string | undefined, right: ModerationRight): void {
@@ -31,7 +31,7 @@ function refusalText({ id, role }: StoredUser, right: ModerationRight): string {
   return `User '${id}' with role '${role}' is not allowed to perform action ${PERMISSIONS.get(right)?.action ?? right}`;
 }
 
-/** The target of what a client does, where its role grants that in this target's team. Throws RosterError `not_found` or `not_allowed`. */
+/** The target of an act, if the actor's role grants the act in a team of the target. Throws RosterError `not_found` or `not_allowed`. */
 export function targetFor(draft: Draft, actor: Actor, id: string, right: ModerationRight, path: string): StoredUser {
   const user = livingUser(draft, actor, id, path);
   const problem = reachProblem(draft, actor, user, right, path);
@@ -39,7 +39,7 @@ export function targetFor(draft: Draft, actor: Actor, id: string, right: Moderat
   return user;
 }
 
-/** Why a client may not do this to a user that it can see. */
+/** The reason why a client may not do this to a user that it can see. */
 export function reachProblem(
   draft: Draft,
   actor: Actor,
@@ -54,7 +54,7 @@ export function reachProblem(
   return problem('not_allowed', path, refusalText(own, right));
 }
 
-/** What an id stands for, for whoever asks: where teams are walls, a client knows nobody behind them. */
+/** Like `find`, as the actor sees it: where teams are walls, users behind them are absent for a client. */
 export function findFor(draft: Draft, actor: Actor, id: string): Found {
   const found = find(draft, id);
   if (found.kind !== 'alive' || actor.kind === 'server' || actor.id === id) return found;
@@ -63,7 +63,7 @@ export function findFor(draft: Draft, actor: Actor, id: string): Found {
   return own.kind === 'alive' && isAmong(found.user.teams, own.user.teams) ? found : { kind: 'absent' };
 }
 
-/** Whether a user of these teams is within reach of others; no team is a place of its own. */
+/** Whether a user of these teams is within reach of `reach`. An empty reach covers exactly the users without a team. */
 export function isAmong(teams: readonly string[], reach: readonly string[]): boolean {
   return reach.length === 0 ? teams.length === 0 : teams.some((team) => reach.includes(team));
 }
@@ -81,7 +81,7 @@ export function refuseField(path: string, message: string): void {
   refuseIfAny([], [problem('input', path, message)]);
 }
 
-/** The record with these bans; none at all are no field. */
+/** The record with these bans; without bans it has no such field. */
 export function withBans(user: StoredUser, bans: readonly Ban[], rev: number): StoredUser {
   const { bans: _, ...rest } = user;
   return bans.length === 0 ? { ...rest, rev } : { ...rest, bans: [...bans], rev };
