@@ -1,16 +1,16 @@
 /**
- * Judges the revisions that a command says its users must have. Pure.
+ * Checks the revisions that a command demands of its users. Pure.
  *
- * Whoever calls this has found out before that the user would change: what is already as it was asked for is never refused, so
- * that a command can be sent again.
+ * The caller has checked before that the user would change: a user that is already as requested is never refused, so a command
+ * can be sent again.
  */
 import type { Conditions } from '../../../protocol/users/conditions.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { absence, type Problem, problem } from '../problems.ts';
 
 /**
- * Why the user must not be changed; undefined when its revision is the one that was named, or when none was. `record`: the user
- * as far as there is one for the command. A deleted one has its last revision, and also 0.
+ * The reason why the user must not be changed; undefined when it has the named revision, or none was named. `record` is the user,
+ * if one exists for the command. A deleted user matches its last revision, and also 0.
  */
 export function brokenCondition(conditions: Conditions | undefined, id: string, record: StoredUser | undefined): Problem | undefined {
   const wanted = conditions?.get(id);

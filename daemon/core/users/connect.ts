@@ -3,10 +3,10 @@
  * removes a field, and never changes what only a server may change. Pure.
  *
  * The stale-reconnect guard: a phone that reconnects sends the details it had
- * when it started, and would so roll back newer data. The record remembers what
- * the user's connects last sent; only keys that differ from that are written.
+ * when it started, which would roll back newer data. The record remembers the values
+ * that the user's connects last sent; only keys that differ from these are written.
  *
- * A connect is activity: `last_active` moves with it, as part of the change that it makes anyway, or silently.
+ * A connect is activity: it moves `last_active`, as part of the change that it makes anyway, or silently.
  */
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
@@ -24,7 +24,7 @@ import { deletedUser, notAllowed, refuseIfAny } from '../problems.ts';
 import { checkUser, sizeProblem } from './rules.ts';
 import { sameData, settle } from './upsert.ts';
 
-/** What one connect sent, key by key; custom keys live under `custom`. */
+/** The values that a connect sent, by key; custom keys are under `custom`. */
 interface Sent {
   name?: string;
   image?: string;
@@ -51,7 +51,7 @@ export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros
   const tooBig = sizeProblem(before, after, 'user');
   if (tooBig !== undefined) throw new RosterError('input', `user: ${tooBig}`, [{ path: 'user', message: tooBig }]);
   if (before !== undefined && !isGranted(draft.app, before.role, 'update-user-owner') && !sameData(before, after)) {
-    // The user may be here, but not change itself: told as a role that differs is.
+    // The user may connect, but not change itself: handled like a role that differs.
     if (policy.connectRole === 'refuse') throw new RosterError('not_allowed', notAllowed(id, before.role, 'UpdateUser'));
     return { users: [{ user: before, change: 'unchanged' }], warnings: [...warnings, 'user'], seq: draft.nextSeq - 1 };
   }
@@ -59,14 +59,14 @@ export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros
   const settled = settle(draft, before, after);
   const isKnown = before?.sent === memo.sent && before.last_active === memo.last_active;
   if (before === undefined || settled.change !== 'unchanged' || isKnown) return { users: [settled], warnings, seq: draft.nextSeq - 1 };
-  // The user stays as it is, but the memory of the guard moved on, or the user is active again after a while: stored
+  // The user is unchanged, but the memory of the guard moved on, or the user is active again after a while: stored
   // without a new revision and without an event.
   const kept = { ...before, ...memo };
   draft.stage({ t: 'user', event: 'silent', user: kept });
   return { users: [{ user: kept, change: 'unchanged' }], warnings, seq: draft.nextSeq - 1 };
 }
 
-/** Users that are still connected are active, silently: nothing about them changed. */
+/** Moves `last_active` of users that are still connected, silently: nothing else about them changed. */
 export function decideActive(draft: Draft, { ids }: ActiveCommand, now: Micros): Outcome {
   for (const id of ids) {
     const found = find(draft, id);
@@ -77,7 +77,7 @@ export function decideActive(draft: Draft, { ids }: ActiveCommand, now: Micros):
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
 }
 
-/** Role and teams may be repeated, not changed. Returns the warnings to give where the policy keeps the stored ones. */
+/** Role and teams may be repeated, not changed. Returns the warnings of a policy that keeps the stored values; else throws RosterError. */
 function checkServerFields(id: string, details: ConnectDetails, before: StoredUser | undefined, policy: Policy): string[] {
   const role = before?.role ?? DEFAULT_ROLE;
   const attempts: [string, string, boolean][] = [
@@ -104,7 +104,7 @@ function parseSent(text: string): Sent {
 
 const SCALARS = ['name', 'image', 'language', 'invisible', 'privacy_settings'] as const;
 
-/** The keys of this connect that differ from what was last sent: the only ones that are written. */
+/** The keys of this connect that differ from the values last sent. Only these are written. */
 function changedKeys(details: ConnectDetails, memory: Sent): Sent {
   const fresh: Record<string, unknown> = {};
   for (const key of SCALARS) {
@@ -119,7 +119,7 @@ function changedKeys(details: ConnectDetails, memory: Sent): Sent {
   return { ...fresh, custom };
 }
 
-/** A key that this connect did not send keeps its memory: another device may send it again. */
+/** A key that this connect did not send keeps its remembered value: another device may send it again. */
 function remembered(details: ConnectDetails, memory: Sent): Sent {
   const sent: Record<string, unknown> = {};
   for (const key of SCALARS) {
@@ -130,12 +130,12 @@ function remembered(details: ConnectDetails, memory: Sent): Sent {
   return Object.keys(custom).length === 0 ? sent : { ...sent, custom };
 }
 
-/** When the user was last active, as of this connect. A connect soon after another one is not worth a write. */
+/** The `last_active` of the user after this connect. A connect soon after another one is not worth a write. */
 function activeAt(before: StoredUser | undefined, now: Micros): Micros {
   return before?.last_active === undefined || isActivityDue(before.last_active, now) ? now : before.last_active;
 }
 
-/** What a connect leaves in the record beside the keys it sent. */
+/** The fields that a connect writes beside the keys it sent. */
 interface Memo {
   readonly sent: string;
   readonly last_active: Micros;

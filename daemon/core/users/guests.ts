@@ -1,4 +1,4 @@
-/** Guests, and events of the application's own. Pure. */
+/** Guests and custom events. Pure. */
 
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -14,8 +14,8 @@ import { recordOf, settle } from './upsert.ts';
 const GUEST_ROLE = 'guest';
 
 /**
- * A new user with the role `guest`, whatever was asked for. It never takes an id that is or was somebody's: where the one
- * asked for is not free, the fallback is used. Whoever asks for a guest is about to be one, so it counts as active.
+ * Creates a user with the role `guest`, whatever the request says. It never takes an id that is or was in use: when the
+ * requested id is not free, it gets the fallback. A guest is about to connect, so it counts as active.
  */
 export function decideGuest(draft: Draft, { input, fallbackId }: GuestCommand, now: Micros, policy: Policy): Outcome {
   if (draft.app.guest_user_creation_disabled === true) {
@@ -32,7 +32,7 @@ export function decideGuest(draft: Draft, { input, fallbackId }: GuestCommand, n
   return { users: [settle(draft, undefined, guest)], warnings: [], seq: draft.nextSeq - 1 };
 }
 
-/** The event changes nothing, but lies in the log: whoever resumes gets it, too. */
+/** The event changes no user, but is part of the log, so a subscriber that resumes gets it too. */
 export function decideCustomEvent(draft: Draft, { id, type, custom }: CustomEventCommand): Outcome {
   const found = find(draft, id);
   if (found.kind === 'absent') throw unknownUser(id);

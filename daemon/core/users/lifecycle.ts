@@ -1,4 +1,4 @@
-/** The rules of delete, deactivate and reactivate, for one user and as tasks for many. Pure. */
+/** The rules of delete, deactivate, reactivate and restore; the first three also as tasks for many users. Pure. */
 
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -15,7 +15,7 @@ import { deletedUser, type Problem, problem, refuseIfAny, unknownUser } from '..
 import { brokenCondition } from './conditions.ts';
 import { checkUser } from './rules.ts';
 
-/** A mode may follow a weaker one: what was marked can still be emptied, what was emptied can still be removed. */
+/** A mode may follow a weaker one: a soft-deleted user can still be pruned, a pruned one can still be removed. */
 const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, hard: 3 };
 
 export function decideDelete(draft: Draft, command: DeleteCommand, now: Micros): Outcome {
@@ -24,7 +24,7 @@ export function decideDelete(draft: Draft, command: DeleteCommand, now: Micros):
     const record = draft.record(id);
     if (skipsGone === true && living(record) === undefined) return 'passed over';
     if (record === undefined) throw refusal(ifRev, id, undefined) ?? unknownUser(id);
-    // Of a user that is gone for good there is nothing left to answer with; a task only says how it went.
+    // Nothing of a hard-deleted user is left to answer with; a task only states the result.
     if (isTombstone(record)) return asBefore(command, id, 'passed over', deletedUser(id));
     if (record.deleted !== undefined && STRENGTH[record.deleted] >= STRENGTH[mode]) return asBefore(command, id, record, deletedUser(id));
     const refused = refusal(ifRev, id, record);
@@ -35,7 +35,7 @@ export function decideDelete(draft: Draft, command: DeleteCommand, now: Micros):
   });
 }
 
-/** The record that stays after a soft or pruning delete; after a hard one the same pruned record is only in the event. */
+/** The record that stays after a soft or pruning delete. After a hard one, the pruned record is only in the event. */
 function deletedRecord(user: StoredUser, mode: DeleteMode, now: Micros, rev: number): StoredUser {
   const marks = { rev, updated_at: now, deleted_at: isAlive(user) ? now : (user.deleted_at ?? now) };
   if (mode === 'soft') return { ...user, ...marks, deleted: 'soft' };
@@ -90,7 +90,7 @@ export function decideRestore(draft: Draft, command: RestoreCommand, now: Micros
     }
     const { deleted_at: _at, deleted: _mode, ...rest } = record;
     const user = withOwnDevices(draft, { ...rest, rev: draft.nextSeq, updated_at: now });
-    // Its name may have been given to somebody else, and its role removed, while it was deleted.
+    // While it was deleted, another user may have taken its name, and its role may have been removed.
     problems.push(...checkUser(draft, `users[${id}]`, undefined, user));
     draft.stage({ t: 'user', event: 'restored', user });
     users.push({ user, change: 'updated' });
@@ -111,7 +111,7 @@ function alive(draft: Draft, { ifRev }: Conditional, id: string): StoredUser {
   throw refusal(ifRev, id, undefined) ?? (found.kind === 'absent' ? unknownUser(id) : deletedUser(id));
 }
 
-/** The refusal of a user that has not the revision that was named. */
+/** The error for a user that does not have the named revision. */
 function refusal(ifRev: Conditions | undefined, id: string, record: StoredUser | undefined): RosterError | undefined {
   const broken = brokenCondition(ifRev, id, record);
   return broken === undefined ? undefined : new RosterError(broken.kind, broken.message, [{ path: broken.path, message: broken.message }]);
@@ -119,12 +119,12 @@ function refusal(ifRev: Conditions | undefined, id: string, record: StoredUser |
 
 type Conditional = Pick<DeleteCommand, 'ids' | 'task' | 'ifRev'>;
 
-/** Where there was nothing to act on, though that is no error. */
+/** The result for one user. 'passed over': there was nothing to act on, which is no error. */
 type Acted = { readonly user: StoredUser; readonly change: Change } | 'passed over';
 
 /**
- * The user is already as it was asked for. Without a condition that is an error, as it always was; with one the command was made
- * to be sent again, and nothing is wrong.
+ * The result for a user that is already as requested. Without a condition, that is an error. With one, the command may be a repeated
+ * one, and it is no error.
  */
 function asBefore({ ifRev, task }: Conditional, id: string, user: StoredUser | 'passed over', otherwise: RosterError): Acted {
   if (ifRev?.has(id) !== true || (user === 'passed over' && task === undefined)) throw otherwise;
@@ -134,8 +134,8 @@ function asBefore({ ifRev, task }: Conditional, id: string, user: StoredUser | '
 type TaskResult = { readonly status: 'ok' } | { readonly status: 'error'; readonly error: string };
 
 /**
- * Runs `act` for each id. Without a task the first problem refuses the command. With one, each user succeeds or fails
- * alone, and the finished task with the result of each is part of the same entry: when it can be seen, so can its effects.
+ * Runs `act` for each id. Without a task, the first problem refuses the command. With one, each user succeeds or fails
+ * alone, and the finished task with all results is part of the same entry, so it becomes visible together with its effects.
  */
 function forEach(draft: Draft, command: Conditional, now: Micros, kind: string, act: (id: string) => Acted): Outcome {
   const users: Outcome['users'][number][] = [];

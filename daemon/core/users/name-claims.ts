@@ -1,10 +1,10 @@
 /**
  * Unique names. A write claims a name when it sets one that differs from the
- * stored one, or, where names are unique within teams, when it takes the user
- * into a team. Only claims are checked: who shares a name since before names had to be unique keeps it.
+ * stored one, or, where names are unique within teams, when it adds the user
+ * to a team. Only claims are checked: users that shared a name before names had to be unique keep it.
  *
- * A request is one write, so its claims are judged by what all of it leads to: two users of one batch may swap their names,
- * and a name that one of them gives up is free for another, in whatever order they are named. Pure.
+ * A request is one write, so its claims are judged by its final result: two users of one batch may swap their names,
+ * and a name that one of them gives up is free for another, in any order. Pure.
  */
 import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
@@ -12,13 +12,13 @@ import type { Draft } from '../directory/draft.ts';
 import { type Problem, problem } from '../problems.ts';
 
 export interface NameClaim {
-  /** Of the user in the request, such as `users[ann]`. */
+  /** Path of the user in the request, such as `users[ann]`. */
   readonly path: string;
   readonly before: StoredUser | undefined;
   readonly after: StoredUser;
 }
 
-/** What is wrong with the names of users that are staged already. Where two users of the batch want one name, the later one is named. */
+/** The problems with the names of users that are staged already. When two users of the batch want one name, the later one is at fault. */
 export function checkNames(draft: Draft, claims: readonly NameClaim[]): Problem[] {
   const scope = draft.app.enforce_unique_usernames;
   if (scope === 'no') return [];
@@ -40,7 +40,7 @@ export function checkNames(draft: Draft, claims: readonly NameClaim[]): Problem[
   return problems;
 }
 
-/** Where a claim must meet nobody of its name: the whole application, or these teams. undefined when nothing is claimed. */
+/** Where the claimed name must be free: in the whole application, or in these teams. Undefined when nothing is claimed. */
 type Ground = 'app' | readonly string[] | undefined;
 
 function groundOf(scope: 'app' | 'team', { before, after }: NameClaim): Ground {

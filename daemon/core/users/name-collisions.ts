@@ -1,25 +1,25 @@
-/** Names that more than one user holds: what stands in the way of unique names when they are switched on. Pure. */
+/** Names that more than one user holds, which are reported when unique names are switched on. Pure. */
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 
-/** Collisions that are shown, and users shown of each. All are counted. */
+/** Maximum number of collisions shown, and of users shown for each. All are counted. */
 const EXAMPLES_MAX = 100;
 const IDS_SHOWN_MAX = 100;
-/** Names, users and teams looked at between two looks at the clock: well below a millisecond. */
+/** Names, users and teams visited between two yields: well below a millisecond. */
 const STEP = 256;
 
 export interface NameCollision {
-  /** As one of the users writes it. */
+  /** In the spelling of one of the users. */
   readonly name: string;
-  /** The team within which it is held more than once, where names are unique within teams. */
+  /** The team in which several users hold the name, where names are unique within teams. */
   readonly team?: string;
   readonly user_ids: readonly string[];
-  /** Users that hold it; `user_ids` names some of them when they are many. */
+  /** Number of users that hold the name; `user_ids` lists only some when they are many. */
   readonly users: number;
 }
 
 export interface NameCollisions {
-  /** Names held by more than one user; within teams, pairs of a name and a team. */
+  /** Number of names held by more than one user; within teams, of pairs of name and team. */
   readonly total: number;
   readonly examples: readonly NameCollision[];
 }
@@ -30,8 +30,8 @@ interface Held {
 }
 
 /**
- * Yields every so often, so that whoever drives it can give way to others. Every name is looked at as it is at that moment:
- * where new claims are refused already, nothing can be added to what is found.
+ * Yields now and then, so that the caller can give way to others. Each name is read as it is at that moment: once new claims are
+ * refused, no collision can be added.
  */
 export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Generator<void, NameCollisions> {
   while (directory.indexStep()) yield;
@@ -66,7 +66,7 @@ export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Ge
   return { total, examples };
 }
 
-/** A team that is named twice is one team. */
+/** The teams of the user, each once. */
 function teamsOf({ teams }: StoredUser): Iterable<string> {
   return teams.length < 2 ? teams : new Set(teams);
 }

@@ -1,9 +1,9 @@
 /**
- * Runs a query over the directory in slices. Pure: whoever drives it decides
- * how long a slice may take and yields to the event loop in between.
+ * Runs a query over the directory in slices. Pure: the caller decides how long
+ * a slice may take and yields to the event loop in between.
  *
- * Ids and names are answered from indexes; any other filter walks the users and
- * keeps only the page it needs, so a query over a million users holds a page.
+ * Filters on ids, names and small teams use indexes; any other filter walks the users
+ * and keeps only the page it needs, so a query over a million users holds one page.
  */
 
 import { reachOf } from '../../../protocol/access/tenancy.ts';
@@ -16,25 +16,25 @@ import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isTombstone, type Tombstone } from '../directory/record.ts';
 
-/** Users looked at between two looks at the clock: about a tenth of a millisecond. */
+/** Users visited between two yields: about a tenth of a millisecond. */
 const STEP_USERS = 256;
 
-/** Users gathered beyond two pages before they are sorted: a sort costs the same per user, so few big ones are as good as many small ones. */
+/** Users gathered beyond two pages before they are sorted. Few large sorts cost about as much per user as many small ones. */
 const GATHERED_MIN = 1_024;
 
-/** Ids that may be gathered from an index at once: a few milliseconds. */
+/** Maximum number of ids gathered from an index at once: a few milliseconds. */
 const GATHERED_IDS = 10_000;
 
-/** What the caller may see, beyond what it asked for. */
+/** Limits on what the caller may see, whatever the query asks for. */
 export interface Visibility {
-  /** Users it can see only if they share one of these teams (or have none, when the list is empty); absent: all. */
+  /** The caller sees only users in one of these teams (with an empty list, only users without a team); absent: all users. */
   readonly teams?: readonly string[];
   readonly hiddenRoles?: ReadonlySet<string>;
 }
 
 /**
- * Yields every few users without a value; returns the page in order. `online` tells who has a visible live connection.
- * The generator may be driven over several turns of the event loop; each user is seen in a state it had meanwhile.
+ * Yields every few users without a value; returns the page in order. `online` answers whether a user has a visible live connection.
+ * The query may run over several turns of the event loop; each user is read in a state that it had meanwhile.
  */
 export function* runQuery(
   directory: Directory,
@@ -57,7 +57,7 @@ export function* runQuery(
   return page.sorted().slice(query.offset);
 }
 
-/** Deleted ones may be among them. No generators: each one between the records and the filter costs a walk over everyone a good part of its time. */
+/** May include deleted users. A walk over everyone uses no generator here, which would cost it a good part of its time. */
 function candidates(directory: Directory, query: QuerySpec): Iterable<StoredUser | Tombstone> {
   const hints = filterHints(query.filter);
   if (hints.ids !== undefined) return known(directory, hints.ids);
@@ -77,7 +77,7 @@ function candidates(directory: Directory, query: QuerySpec): Iterable<StoredUser
   return directory.records();
 }
 
-/** Gathering the ids of a big team holds the event loop, and then costs more than a walk over everyone. */
+/** Gathering the ids of a large team would block the event loop and cost more than a walk over everyone. */
 function isWorthIt(directory: Directory, teams: readonly string[]): boolean {
   return teams.reduce((sum, team) => sum + directory.countInTeam(team), 0) <= GATHERED_IDS;
 }
@@ -105,8 +105,8 @@ function inRange({ range }: QuerySpec, id: string): boolean {
 }
 
 /**
- * What a client finds: no roles that the application hides, and where it is multi-tenant only users of the teams in which it is
- * granted to search. `nowhere`: it is granted that in none, and may not search at all.
+ * The limits on what a client finds: no users with roles that the application hides, and in a multi-tenant application only users of
+ * the teams in which it may search. `nowhere`: it may search in no team, and so not at all.
  */
 export function visibilityFor(app: AppSettings, searcher: StoredUser): Visibility | 'nowhere' {
   const teams = reachOf(app, searcher, 'search-user');
@@ -125,8 +125,8 @@ export function isVisible({ teams, hiddenRoles }: Visibility, user: StoredUser):
 }
 
 /**
- * The first `size` users in order, of any number offered. They are gathered and cut back to the page now and then; after the
- * first cut only what comes before the last of the page is gathered at all. Users that come in reverse order, the usual case
+ * The first `size` users in order, of any number offered. Users are gathered and cut back to the page now and then; after the
+ * first cut, only users that sort before the last of the page are gathered. Users that come in reverse order, the usual case
  * of "newest first", cost two comparisons each.
  */
 class Page {

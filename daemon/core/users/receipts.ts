@@ -1,4 +1,4 @@
-/** What is kept of a request with an `Idempotency-Key`, and how the answer is made of it again. Pure. */
+/** Receipts of requests with an `Idempotency-Key`, and the answers made from them. Pure. */
 
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -9,7 +9,7 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
 import { isTombstone } from '../directory/record.ts';
 
-/** The receipt to keep. `draft`: with the effects of the command. */
+/** The receipt to keep. `draft` includes the effects of the command. */
 export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerprint: string, now: Micros): Receipt {
   const { users, docs, missing, warnings, seq } = outcome;
   const pruned = users.flatMap(({ user }) => (present(draft, user.id) === undefined ? [user] : []));
@@ -27,7 +27,7 @@ export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerpri
 }
 
 /**
- * What the first request was answered, with users and documents as they are now. Throws RosterError `key_reused` for another
+ * The answer to the first request, with users and documents as they are now. Throws RosterError `key_reused` for another
  * request.
  */
 export function replayed(draft: Draft, receipt: Receipt, fingerprint: string): Outcome {
@@ -50,16 +50,16 @@ export function replayed(draft: Draft, receipt: Receipt, fingerprint: string): O
   };
 }
 
-/** Receipts that go at once when there are as many as are kept: looking for the oldest costs more than dropping some. */
+/** Receipts dropped at once when their number reaches the limit: finding the oldest costs more than dropping several. */
 export const RECEIPTS_DROPPED = 10;
 
-/** Makes room for one more receipt: of as many as are kept, the oldest go. */
+/** Makes room for one more receipt: at the limit, it drops the oldest ones. */
 export function makeRoom(draft: Draft): void {
   if (draft.docs.count('receipt') < LIMITS.receiptsKept) return;
   for (const id of oldest(draft, RECEIPTS_DROPPED, () => true)) draft.stage({ t: 'doc', kind: 'receipt', id, doc: null });
 }
 
-/** Drops at most `max` receipts that are older than `before`. Receipts lie in the order in which they came. */
+/** Drops at most `max` receipts from `before` or earlier. Receipts are in the order of their creation. */
 export function dropReceipts(draft: Draft, before: Micros, max: number): readonly DocChange[] {
   const ids = oldest(draft, max, ({ created_at }) => created_at <= before);
   const dropped = ids.map((id) => ({ kind: 'receipt', id, doc: null }) as const);
@@ -83,7 +83,7 @@ function present(draft: Draft, id: string): StoredUser | undefined {
   return record === undefined || isTombstone(record) ? undefined : record;
 }
 
-/** The document as it is now, gone or not. */
+/** The document as it is now; null if it is gone. */
 function documentOf(draft: Draft, { kind: name, id }: { readonly kind: string; readonly id: string }): DocChange[] {
   const kind = DOC_KINDS.find((one) => one === name);
   return kind === undefined ? [] : [{ kind, id, doc: draft.docs.get(kind, id) ?? null } as DocChange];

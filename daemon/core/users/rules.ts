@@ -1,4 +1,4 @@
-/** Rules that every way of writing a user shares: does it exist, may its role, teams and name be these. Pure. */
+/** Rules that every way of writing a user shares: on its role, teams, name and size, and on the rights of a client. Pure. */
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
@@ -14,12 +14,12 @@ import type { Draft } from '../directory/draft.ts';
 import { notAllowed, type Problem, problem } from '../problems.ts';
 import { checkNames } from './name-claims.ts';
 
-/** Checks what needs the directory: the role exists, the teams are names, the name is free. For a user that is written alone. */
+/** Checks that the roles exist, the teams are valid and the name is free. For a user that is written alone. */
 export function checkUser(draft: Draft, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
   return [...checkFields(draft, path, before, after), ...checkNames(draft, [{ path, before, after }])];
 }
 
-/** The same without the name: in a batch names are judged when all of it is staged (see name-claims.ts). */
+/** Like `checkUser`, without the name: in a batch, names are judged when all users are staged (see name-claims.ts). */
 export function checkFields(draft: Draft, path: string, before: StoredUser | undefined, after: StoredUser): Problem[] {
   const problems: Problem[] = [];
   if (after.role !== before?.role && !roleExists(draft, after.role)) {
@@ -34,8 +34,8 @@ export function checkFields(draft: Draft, path: string, before: StoredUser | und
 }
 
 /**
- * Why the data is too big. A client cannot make a record larger than a client may store; a record that a server made larger
- * than that stays usable for its client, up to the server's limit.
+ * The problem with data that is too big, or undefined. A client cannot make a record larger than a client may store. A record that
+ * a server made larger stays usable for its client, up to the server's limit.
  */
 export function sizeProblem(before: StoredUser | undefined, after: StoredUser, caller: Actor['kind']): string | undefined {
   const isLarge = before !== undefined && dataProblem(before, 'user') !== undefined;
@@ -57,7 +57,7 @@ function checkTeams(path: string, teams: readonly string[]): Problem[] {
 }
 
 /**
- * What a client may write: only itself, only where its role is granted that, its teams only where that is granted, too, and
+ * The rights of a client: it may write only itself, if its role is granted that; its teams, if that is granted too; and
  * never its role, in the application or in a team.
  */
 export function checkOwnRights(

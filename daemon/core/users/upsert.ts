@@ -19,8 +19,8 @@ type Settled = { readonly user: StoredUser; readonly change: Change };
 
 /**
  * Replaces name, image and custom data; the operational fields (role, teams, teams_role, language, invisible,
- * privacy_settings) stay when they are not sent (US1). All or nothing; every problem is listed. What the command says of
- * users that exist, do not, or were deleted decides which of them are written at all (UP1–UP5).
+ * privacy_settings) stay when they are not sent (US1). All or nothing; every problem is listed. The command's options for
+ * existing, missing and deleted users decide which of them are written at all (UP1–UP5).
  */
 export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, policy: Policy): Outcome {
   const problems: Problem[] = [];
@@ -50,20 +50,20 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
   return { users, warnings: [], seq: draft.nextSeq - 1 };
 }
 
-/** An id that may be used again counts as one that never was: nothing of the deleted user comes back with it. */
+/** An id that may be used again counts as absent: nothing of the deleted user comes back with it. */
 function foundFor(draft: Draft, { reuseDeleted }: UpsertCommand, id: string, policy: Policy): Found {
   const found = find(draft, id, policy);
   return found.kind === 'deleted' && reuseDeleted === true ? { kind: 'absent' } : found;
 }
 
-/** Why the user cannot be written whatever is sent for it. A client is told first that a user is not its own. */
+/** The problems that keep the user from being written, whatever is sent for it. A client first learns that a user is not its own. */
 function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: string, found: Found): Problem[] {
   const { actor, existing, missing, ifRev } = command;
   switch (found.kind) {
     case 'deleted':
       return [brokenCondition(ifRev, id, undefined) ?? missingProblem(found, id, path)];
     case 'absent':
-      // A client that names somebody else is refused for that, by the rules of every write.
+      // A client that names another user is refused for that, by the rules of every write.
       if (missing !== 'refuse' || isForeign(actor, id)) return [];
       return [brokenCondition(ifRev, id, undefined) ?? missingProblem(found, id, path)];
     case 'alive': {
@@ -80,7 +80,7 @@ function merged(before: StoredUser | undefined, input: UserInput, { mergeCustom 
   return { ...input, custom: { ...before.custom, ...input.custom } };
 }
 
-/** Changes the named fields only. Users must exist. All or nothing; every problem is listed. */
+/** Changes only the named fields. Users must exist. All or nothing; every problem is listed. */
 export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): Outcome {
   const problems: Problem[] = [];
   const claims: NameClaim[] = [];
@@ -95,7 +95,7 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
     const before = found.user;
     const patched = applyPatch(before, patch, path);
     if (Array.isArray(patched)) {
-      // What fits another revision may well not fit this one.
+      // The patch may fail only because it was made for another revision.
       const broken = isForeign(command.actor, id) ? undefined : brokenCondition(command.ifRev, id, before);
       problems.push(...(broken === undefined ? patched.map((wrong) => problem('input', wrong.path, wrong.message)) : [broken]));
       continue;
@@ -116,15 +116,15 @@ function isForeign(actor: Actor, id: string): boolean {
 }
 
 /**
- * A record that would change and has not the revision that was named is refused for that alone: what else is wrong with it may be
- * so because it is another one. A client hears nothing of the revisions of others.
+ * A record that would change and does not have the named revision is refused for that alone: its other problems may come from
+ * the different revision. A client learns nothing about the revisions of others.
  */
 function brokenBy({ ifRev, actor }: UpsertCommand | PatchCommand, before: StoredUser | undefined, after: StoredUser): Problem | undefined {
   if (ifRev?.has(after.id) !== true || isForeign(actor, after.id)) return undefined;
   return before !== undefined && sameData(before, after) ? undefined : brokenCondition(ifRev, after.id, before);
 }
 
-/** What the rules say of the record without its name, and whether the caller may write it. */
+/** The problems of the record except its name, including the rights of the caller. */
 function checkWrite(
   draft: Draft,
   command: UpsertCommand | PatchCommand,
@@ -133,7 +133,7 @@ function checkWrite(
   after: StoredUser,
 ): Problem[] {
   const { actor } = command;
-  // Each part was of a size that may be sent; together with what was there they may not be of one that may be kept.
+  // Each part has a valid size alone; together with the existing data it may be too big.
   const isPart = command.kind === 'patch' || command.mergeCustom === true;
   const tooBig = isPart ? sizeProblem(before, after, actor.kind) : undefined;
   const problems = tooBig === undefined ? [] : [problem('input', path, tooBig)];
@@ -149,7 +149,7 @@ export function settle(draft: Draft, before: StoredUser | undefined, after: Stor
   return { user: after, change: before === undefined ? 'created' : 'updated' };
 }
 
-/** Equality of everything a caller can write. Order of custom keys does not matter. */
+/** Equality of everything that a caller can write. The order of custom keys does not matter. */
 export function sameData(a: StoredUser, b: StoredUser): boolean {
   return (
     a.name === b.name &&
@@ -165,7 +165,7 @@ export function sameData(a: StoredUser, b: StoredUser): boolean {
   );
 }
 
-/** The user after `input` replaced what it names. Keys in one fixed order and absent ones left out, so that records share few shapes and lie compact in memory. */
+/** The user after `input` replaced its named fields. Keys have a fixed order and none is undefined, so records share few shapes. */
 export function recordOf(before: StoredUser | undefined, input: UserInput, now: Micros, rev: number): StoredUser {
   const teamsRole = input.teams_role ?? before?.teams_role;
   const language = input.language ?? before?.language;
@@ -193,7 +193,7 @@ export function recordOf(before: StoredUser | undefined, input: UserInput, now: 
 /** All users without a team share one empty list. */
 const NO_TEAMS: string[] = [];
 
-/** What no upsert touches. Most users have none of it. */
+/** The fields that no upsert touches. Most users have none of them. */
 function serverFields(user: StoredUser): Partial<StoredUser> | undefined {
   let kept: Record<string, unknown> | undefined;
   for (const field of SERVER_FIELDS) {
