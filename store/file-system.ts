@@ -6,10 +6,13 @@
  * the places where a crash can interrupt the store, and a test proves that each of them was reached.
  */
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** Files that appear under their name only when they are whole: temporary file, sync, rename, directory sync. */
 export type WholeFile = 'segment' | 'clean' | 'torn-copy' | 'snapshot';
+
+/** The same, of files beside the log: exports, uploads, and the tables of a user history. */
+export type SideFilePoint = `side-file-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`;
 
 /** What is written only by an operator's command, while no daemon has the directory: a backup, and the marker of a restore. */
 export type OperatorPoint =
@@ -25,7 +28,7 @@ export type OperatorPoint =
 /** What the store itself does. */
 export type StorePoint =
   | `${WholeFile}-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`
-  /** A group of records is appended to the active segment. */
+  /** A group of records is appended to a file of records (append-file.ts). */
   | 'group-write'
   | 'group-sync'
   /** A group that did not fit on the disk is cut off again. */
@@ -43,7 +46,7 @@ export type StorePoint =
   | 'retention-directory-sync'
   | 'snapshot-remove';
 
-export type CrashPoint = StorePoint | OperatorPoint;
+export type CrashPoint = StorePoint | OperatorPoint | SideFilePoint;
 
 /** An open file. Positions and lengths are bytes. */
 export interface OpenFile {
@@ -59,7 +62,7 @@ export interface OpenFile {
 }
 
 export interface FileSystem {
-  /** Creates the directory and its parents with mode 0700 where they are missing. */
+  /** Creates the directory and its parents, durably and with mode 0700, where they are missing. */
   makeDirectory(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
   openRead(path: string): Promise<OpenFile>;
@@ -72,7 +75,13 @@ export interface FileSystem {
   syncDirectory(point: CrashPoint, path: string): Promise<void>;
 }
 
-export const TEMPORARY_SUFFIX = '.tmp';
+/** No name that a client may choose has a `~`, so none of them looks like a leftover. */
+export const TEMPORARY_SUFFIX = '~.tmp';
+
+/** Whether the file is one that was not finished. Earlier versions called them `<name>.tmp`. */
+export function isTemporary(name: string): boolean {
+  return name.endsWith('.tmp');
+}
 
 class NodeFile implements OpenFile {
   readonly #handle: FileHandle;
@@ -109,7 +118,11 @@ class NodeFile implements OpenFile {
 /** The real disk. */
 export const nodeFileSystem: FileSystem = {
   async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    const first = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // From the innermost outwards, each new name in the directory that holds it.
+    const outermost = resolve(first);
+    for (let made = resolve(path); made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made));
   },
   list: (path) => readdir(path),
   openRead: async (path) => new NodeFile(await open(path, 'r')),
@@ -117,15 +130,13 @@ export const nodeFileSystem: FileSystem = {
   create: async (_point, path) => new NodeFile(await open(path, 'w+', 0o600)),
   rename: (_point, from, to) => rename(from, to),
   remove: (_point, path) => unlink(path),
-  async syncDirectory(_point, path) {
-    const handle = await open(path, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  syncDirectory: (_point, path) => syncFolder(path),
 };
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
+}
 
 /** Writes all of `length` bytes. A disk that takes nothing more counts as full. */
 export async function writeFully(file: OpenFile, point: CrashPoint, buffer: Uint8Array, length: number, position: number): Promise<void> {
@@ -148,22 +159,80 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, length: numb
   return done;
 }
 
+const READ_BYTES = 256 * 1024;
+/** Synced so often, so that the small syncs of others never wait behind one big one. */
+const SYNC_BYTES = 16 * 1024 * 1024;
+
+/** Writes one chunk after the other, from the beginning of a file that is created. */
+export class ChunkWriter {
+  readonly #file: OpenFile;
+  readonly #what: 'snapshot' | 'backup' | 'side-file';
+  #unsynced = 0;
+  /** Written so far. */
+  bytes = 0;
+
+  constructor(file: OpenFile, what: 'snapshot' | 'backup' | 'side-file') {
+    this.#file = file;
+    this.#what = what;
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    await writeFully(this.#file, `${this.#what}-write`, chunk, chunk.length, this.bytes);
+    this.bytes += chunk.length;
+    this.#unsynced += chunk.length;
+    if (this.#unsynced < SYNC_BYTES) return;
+    this.#unsynced = 0;
+    await this.#file.datasync(`${this.#what}-sync`);
+  }
+}
+
+/** The bytes of a file, from its beginning to its end. */
+export async function* fileChunks(path: string, fs: FileSystem): AsyncGenerator<Buffer, void, undefined> {
+  const file = await fs.openRead(path);
+  try {
+    for (let at = 0; ; ) {
+      const buffer = Buffer.allocUnsafe(READ_BYTES);
+      const count = await file.read(buffer, 0, buffer.length, at);
+      if (count === 0) return;
+      at += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first content of a file: the bytes, or what writes them from offset 0 on. */
+export type Content = Uint8Array | ((file: OpenFile) => Promise<void>);
+
+/** What `createWhole` creates; its crash points begin with this. */
+export type WholeKind = WholeFile | 'restoring' | 'side-file';
+
 /**
- * Creates a file that exists under its name only with all of its first content, durably. Returns it open for writing.
- * On an error nothing is left under `name`, unless only the last step failed: then the file may or may not survive a crash.
+ * Creates a file that exists under its name only with all of its first content, durably. Returns it open for writing. A file
+ * that had the name is replaced. On an error nothing is left under `name`, and an older file is as it was, unless only the last
+ * step failed: then a crash may leave either.
  */
-export async function createWhole(
-  fs: FileSystem,
-  what: WholeFile | 'restoring',
-  directory: string,
-  name: string,
-  content: Uint8Array,
-): Promise<OpenFile> {
+export async function createWhole(fs: FileSystem, what: WholeKind, directory: string, name: string, content: Content): Promise<OpenFile> {
+  const file = await createNamed(fs, what, directory, name, content);
+  try {
+    await fs.syncDirectory(`${what}-directory-sync`, directory);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** `createWhole` without its last step: until the directory is synced, a crash may take the name back. On an error nothing has changed. */
+export async function createNamed(fs: FileSystem, what: WholeKind, directory: string, name: string, content: Content): Promise<OpenFile> {
   const temporary = join(directory, name + TEMPORARY_SUFFIX);
   const file = await fs.create(`${what}-create`, temporary);
   try {
-    await writeFully(file, `${what}-write`, content, content.length, 0);
-    await publishWhole(fs, what, file, directory, name);
+    if (typeof content === 'function') await content(file);
+    else await writeFully(file, `${what}-write`, content, content.length, 0);
+    await file.datasync(`${what}-sync`);
+    await fs.rename(`${what}-rename`, temporary, join(directory, name));
     return file;
   } catch (error) {
     await file.close();
@@ -172,17 +241,16 @@ export async function createWhole(
   }
 }
 
-/** The second half of `createWhole`, for a file that was written piece by piece under its temporary name. */
-export async function publishWhole(
-  fs: FileSystem,
-  what: WholeFile | 'restoring',
-  file: OpenFile,
-  directory: string,
-  name: string,
-): Promise<void> {
-  await file.datasync(`${what}-sync`);
-  await fs.rename(`${what}-rename`, join(directory, name + TEMPORARY_SUFFIX), join(directory, name));
-  await fs.syncDirectory(`${what}-directory-sync`, directory);
+/** Removes a file, durably. Also right when there is none. `what`: its crash points begin with this. */
+export async function removeDurably(fs: FileSystem, what: 'retention' | 'clean-remove', directory: string, name: string): Promise<void> {
+  const [remove, sync]: readonly [CrashPoint, CrashPoint] =
+    what === 'retention' ? ['retention-remove', 'retention-directory-sync'] : ['clean-remove', 'clean-remove-sync'];
+  try {
+    await fs.remove(remove, join(directory, name));
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  await fs.syncDirectory(sync, directory);
 }
 
 /** Removes a file; that it is not there, or cannot be removed now, is not an error: leftovers are removed at the next open. */
@@ -198,7 +266,7 @@ export async function removeIfThere(fs: FileSystem, point: CrashPoint, path: str
 export async function listWithoutLeftovers(fs: FileSystem, directory: string): Promise<string[]> {
   const kept: string[] = [];
   for (const name of await fs.list(directory)) {
-    if (name.endsWith(TEMPORARY_SUFFIX)) await removeIfThere(fs, 'leftover-remove', join(directory, name));
+    if (isTemporary(name)) await removeIfThere(fs, 'leftover-remove', join(directory, name));
     else kept.push(name);
   }
   return kept;

@@ -16,7 +16,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isObject } from '../protocol/base/json.ts';
 import type { OnStoreEvent } from './events.ts';
-import { hasCode, TEMPORARY_SUFFIX } from './file-system.ts';
+import { hasCode, isTemporary, TEMPORARY_SUFFIX } from './file-system.ts';
 
 const HEARTBEAT_MS = 2_000;
 /** A foreign heartbeat that did not move for this long has stopped. */
@@ -101,7 +101,7 @@ async function findOther(place: string, own: string, me: Owner, onEvent: OnStore
   for (const name of await readdir(place)) {
     const file = join(place, name);
     if (file === own) continue;
-    if (name.endsWith(TEMPORARY_SUFFIX)) {
+    if (isTemporary(name)) {
       if (!isRunning(pidInName(name))) await unlink(file).catch(() => {});
       continue;
     }

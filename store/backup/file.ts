@@ -5,13 +5,11 @@
 import { basename, dirname, join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { type FileSystem, nodeFileSystem, type OpenFile, removeIfThere, toError, writeFully } from '../file-system.ts';
+import { ChunkWriter, type FileSystem, nodeFileSystem, removeIfThere, toError } from '../file-system.ts';
 import { isRunning } from '../lock.ts';
 import { BackupDamaged, BackupReader, type BackupSummary } from './codec.ts';
 
 const READ_BYTES = 256 * 1024;
-/** Synced every so often, so that the end does not wait for everything. */
-const SYNC_BYTES = 32 * 1024 * 1024;
 
 /** There is a file of that name, and nobody said that it may be replaced. */
 export class BackupExists extends Error {
@@ -43,8 +41,8 @@ export async function writeBackup(
   const file = await fileSystem.create('backup-create', part);
   let isOpen = true;
   try {
-    const written = new WrittenFile(file);
-    const summary = await checkBackup(written.through(chunks), path);
+    const writer = new ChunkWriter(file, 'backup');
+    const summary = await checkBackup(written(chunks, writer), path);
     await file.datasync('backup-sync');
     isOpen = false;
     await file.close();
@@ -52,7 +50,7 @@ export async function writeBackup(
     await refuseExisting(fileSystem, path, force);
     await fileSystem.rename('backup-rename', part, path);
     await fileSystem.syncDirectory('backup-directory-sync', directory);
-    return { ...summary, fileBytes: written.bytes };
+    return { ...summary, fileBytes: writer.bytes };
   } catch (error) {
     if (isOpen) await file.close();
     await removeIfThere(fileSystem, 'backup-remove', part);
@@ -74,27 +72,11 @@ async function removeLeftovers(fileSystem: FileSystem, path: string): Promise<vo
   }
 }
 
-class WrittenFile {
-  readonly #file: OpenFile;
-  #unsynced = 0;
-  bytes = 0;
-
-  constructor(file: OpenFile) {
-    this.#file = file;
-  }
-
-  /** Hands on what it has written. */
-  async *through(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of chunks) {
-      await writeFully(this.#file, 'backup-write', chunk, chunk.length, this.bytes);
-      this.bytes += chunk.length;
-      this.#unsynced += chunk.length;
-      if (this.#unsynced >= SYNC_BYTES) {
-        this.#unsynced = 0;
-        await this.#file.datasync('backup-sync');
-      }
-      yield chunk;
-    }
+/** Hands on what it has written. */
+async function* written(chunks: AsyncIterable<Uint8Array>, writer: ChunkWriter): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    await writer.add(chunk);
+    yield chunk;
   }
 }
 
@@ -114,22 +96,6 @@ export async function checkBackup(
     if (lines.length > 0) await onLines?.(lines);
   }
   return reader.end();
-}
-
-/** The bytes of a file, from its beginning to its end. */
-export async function* fileChunks(path: string, fileSystem: FileSystem = nodeFileSystem): AsyncGenerator<Uint8Array, void, undefined> {
-  const file = await fileSystem.openRead(path);
-  try {
-    for (let at = 0; ; ) {
-      const buffer = Buffer.allocUnsafe(READ_BYTES);
-      const count = await file.read(buffer, 0, buffer.length, at);
-      if (count === 0) return;
-      at += count;
-      yield buffer.subarray(0, count);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 function isGzip(bytes: Uint8Array): boolean {

@@ -10,8 +10,8 @@ import { StoreVersionMismatch } from '../journal/record.ts';
 import { segmentFirst } from '../journal/segment.ts';
 import { scanSegment } from '../journal/segment-scan.ts';
 import { LogDamaged } from '../log.ts';
-import { checkFile, parseLines, SnapshotDamaged } from '../snapshot/codec.ts';
-import { isSnapshotName } from '../snapshot/file.ts';
+import { SnapshotDamaged } from '../snapshot/codec.ts';
+import { checkSnapshot, isSnapshotName, snapshotLines } from '../snapshot/file.ts';
 import { readOnly } from './read-only-fs.ts';
 
 /** A file that is not what the store wrote. `offset` in bytes, where it is known: a checksum over a whole file names no place. */
@@ -66,13 +66,8 @@ async function segmentDamage(fileSystem: FileSystem, path: string): Promise<Dama
 }
 
 async function snapshotDamage(fileSystem: FileSystem, path: string): Promise<undefined> {
-  const file = await fileSystem.openRead(path);
-  try {
-    const checked = await checkFile(file, path);
-    for await (const _ of parseLines(file, checked));
-  } finally {
-    await file.close();
-  }
+  await checkSnapshot(fileSystem, path);
+  for await (const _ of snapshotLines(fileSystem, path));
 }
 
 async function damageOf(path: string, look: () => Promise<DamagedFile | undefined>): Promise<DamagedFile | undefined> {

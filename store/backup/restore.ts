@@ -8,25 +8,23 @@
  * There is no journal afterwards: the first start begins a new epoch at the position of the backup (LG8).
  */
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import {
+  ChunkWriter,
   createWhole,
   type FileSystem,
+  fileChunks,
   hasCode,
+  isTemporary,
   nodeFileSystem,
   type OpenFile,
-  publishWhole,
-  removeIfThere,
-  TEMPORARY_SUFFIX,
-  writeFully,
 } from '../file-system.ts';
-import { encodeHeader, encodeTrailer } from '../snapshot/codec.ts';
+import { snapshotHeader, snapshotTrailer } from '../snapshot/codec.ts';
 import { snapshotName } from '../snapshot/file.ts';
+import { Sums } from '../snapshot/lines.ts';
 import type { BackupSummary } from './codec.ts';
-import { checkBackup, fileChunks } from './file.ts';
+import { checkBackup } from './file.ts';
 
 export const RESTORING = 'restoring';
-const SYNC_BYTES = 32 * 1024 * 1024;
 
 /** What may lie in a data directory that counts as empty. Folders count when nothing is in them. */
 const HARMLESS: ReadonlySet<string> = new Set(['credentials.json', 'rosterd.json', 'lock', 'lost+found', RESTORING]);
@@ -68,12 +66,12 @@ async function refuseData(fileSystem: FileSystem, directory: string): Promise<bo
   const names = await fileSystem.list(directory);
   const isInterrupted = names.includes(RESTORING);
   for (const name of names) {
-    if (HARMLESS.has(name) || name.endsWith(TEMPORARY_SUFFIX)) continue;
+    if (HARMLESS.has(name) || isTemporary(name)) continue;
     const inside = await filesIn(fileSystem, join(directory, name));
     if (inside === undefined) throw new NotEmpty(directory, name);
     // Under the marker a snapshot can only be of the restore that was interrupted: no daemon starts there.
     const isOurs = name === 'snapshot' && isInterrupted;
-    const left = inside.filter((file) => !file.endsWith(TEMPORARY_SUFFIX));
+    const left = inside.filter((file) => !isTemporary(file));
     if (left[0] !== undefined && !isOurs) throw new NotEmpty(directory, join(name, left[0]));
   }
   return isInterrupted;
@@ -113,39 +111,17 @@ function noneIfMissing(error: unknown): string[] {
 
 async function writeSnapshot(fileSystem: FileSystem, backup: string, place: string, checked: BackupSummary): Promise<void> {
   const name = snapshotName(1, checked.position.seq);
-  const file = await fileSystem.create('snapshot-create', join(place, name + TEMPORARY_SUFFIX));
-  try {
-    const sink = new SnapshotSink(file);
-    await sink.add(Buffer.from(encodeHeader(checked.position)));
-    const again = await checkBackup(fileChunks(backup, fileSystem), backup, (lines) => sink.add(lines));
+  const content = async (file: OpenFile): Promise<void> => {
+    const writer = new ChunkWriter(file, 'snapshot');
+    const sums = new Sums({ hasSha: false });
+    const add = (chunk: Buffer): Promise<void> => {
+      sums.add(chunk);
+      return writer.add(chunk);
+    };
+    await add(Buffer.from(snapshotHeader(checked.position)));
+    const again = await checkBackup(fileChunks(backup, fileSystem), backup, add);
     if (again.sha256 !== checked.sha256) throw new Error(`${backup} was changed while it was read`);
-    await sink.add(Buffer.from(encodeTrailer(checked.lines, sink.bytes, sink.crc)));
-    await publishWhole(fileSystem, 'snapshot', file, place, name);
-  } catch (error) {
-    await removeIfThere(fileSystem, 'leftover-remove', join(place, name + TEMPORARY_SUFFIX));
-    throw error;
-  } finally {
-    await file.close();
-  }
-}
-
-class SnapshotSink {
-  readonly #file: OpenFile;
-  #unsynced = 0;
-  bytes = 0;
-  crc = 0;
-
-  constructor(file: OpenFile) {
-    this.#file = file;
-  }
-
-  async add(chunk: Buffer): Promise<void> {
-    await writeFully(this.#file, 'snapshot-write', chunk, chunk.length, this.bytes);
-    this.crc = crc32(chunk, this.crc);
-    this.bytes += chunk.length;
-    this.#unsynced += chunk.length;
-    if (this.#unsynced < SYNC_BYTES) return;
-    this.#unsynced = 0;
-    await this.#file.datasync('snapshot-sync');
-  }
+    await writer.add(Buffer.from(snapshotTrailer(checked.lines, sums)));
+  };
+  await (await createWhole(fileSystem, 'snapshot', place, name, content)).close();
 }

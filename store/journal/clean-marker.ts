@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { isObject } from '../../protocol/base/json.ts';
-import { createWhole, type FileSystem, hasCode, readFully } from '../file-system.ts';
+import { createWhole, type FileSystem, readFully, removeDurably } from '../file-system.ts';
 import { LogDamaged } from '../log.ts';
 
 const NAME = 'clean';
@@ -29,13 +29,8 @@ export async function writeCleanMarker(fs: FileSystem, directory: string, marker
 }
 
 /** Durably removes the marker. Also right when there is none. */
-export async function removeCleanMarker(fs: FileSystem, directory: string): Promise<void> {
-  try {
-    await fs.remove('clean-remove', join(directory, NAME));
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
-  await fs.syncDirectory('clean-remove-sync', directory);
+export function removeCleanMarker(fs: FileSystem, directory: string): Promise<void> {
+  return removeDurably(fs, 'clean-remove', directory, NAME);
 }
 
 /** The marker, or undefined when the journal was not closed cleanly. Throws LogDamaged when it cannot be trusted. */

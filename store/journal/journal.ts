@@ -5,11 +5,11 @@
  * forms. Nothing is served, counted in `head` or answered before its group is durable. Readers that keep up get the
  * entries by reference, all others read the files.
  */
-
+import { basename } from 'node:path';
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
 import type { OnStoreEvent } from '../events.ts';
-import { type FileSystem, hasCode, nodeFileSystem, toError } from '../file-system.ts';
+import { type FileSystem, hasCode, nodeFileSystem, removeDurably, toError } from '../file-system.ts';
 import { type AppendResult, type Log, LogClosed, LogDamaged, LogTrimmed, LogUnavailable } from '../log.ts';
 import { Waiter, Wakeups } from '../wakeups.ts';
 import { BlockReader } from './block-reader.ts';
@@ -82,7 +82,7 @@ export class Journal implements Log {
   }
 
   private constructor(options: JournalOptions, fs: FileSystem, recovered: Recovered) {
-    const { segments, file, clean, history } = recovered;
+    const { segments, file, clean, lineage } = recovered;
     const active = segments.at(-1);
     if (active === undefined) throw new Error('a journal has at least one segment');
     this.#fs = fs;
@@ -94,12 +94,12 @@ export class Journal implements Log {
     this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
     this.#now = options.now ?? Date.now;
     this.#onEvent = options.onEvent ?? (() => {});
-    this.#epoch = history.epoch;
+    this.#epoch = lineage.epoch;
     this.#segments = segments;
     this.#writer = new SegmentWriter({ fs, directory: options.directory, segmentBytes, blockBytes, segments, file, active, clean });
     this.#recent = new RecentEntries(recentBytes);
     this.#blocks = new BlockReader(fs, cacheBytes);
-    this.#head = { epoch: history.epoch, seq: active.last };
+    this.#head = { epoch: lineage.epoch, seq: active.last };
     this.#promised = active.last;
     this.#tail = (segments[0]?.first ?? 1) - 1;
     const covered = options.snapshot?.seq ?? 0;
@@ -273,8 +273,7 @@ export class Journal implements Log {
       const segment = this.#segments[0];
       if (segment === undefined) return;
       this.#tail = segment.last;
-      await this.#fs.remove('retention-remove', segment.path).catch(unlessMissing);
-      await this.#fs.syncDirectory('retention-directory-sync', this.#directory);
+      await removeDurably(this.#fs, 'retention', this.#directory, basename(segment.path));
       this.#segments.shift();
       this.#onEvent({ type: 'segment-removed', file: segment.path, tail: this.#tail });
       const names = [...this.#holds].flatMap(([name, after]) => (after < segment.last ? [name] : []));
@@ -299,8 +298,4 @@ export class Journal implements Log {
 
 function notWritten(message: string, cause?: unknown): LogUnavailable {
   return new LogUnavailable('not-written', cause === undefined ? message : `${message}: ${toError(cause).message}`, { cause });
-}
-
-function unlessMissing(error: unknown): void {
-  if (!hasCode(error, 'ENOENT')) throw error;
 }

@@ -10,20 +10,13 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Position } from '../../protocol/base/position.ts';
+import { AppendFile, type BadRecord, findProofOfSync } from '../append-file.ts';
 import type { OnStoreEvent } from '../events.ts';
-import {
-  type FileSystem,
-  listWithoutLeftovers,
-  type OpenFile,
-  publishWhole,
-  removeIfThere,
-  TEMPORARY_SUFFIX,
-  writeFully,
-} from '../file-system.ts';
+import { createWhole, type FileSystem, listWithoutLeftovers, type OpenFile, removeIfThere, writeFully } from '../file-system.ts';
 import { LogDamaged } from '../log.ts';
 import { type CleanMarker, readCleanMarker } from './clean-marker.ts';
-import { createSegment, type History, type Segment, segmentFirst, segmentName } from './segment.ts';
-import { type Bad, findProofOfSync, type Scan, scanSegment } from './segment-scan.ts';
+import { createSegment, type Lineage, type Segment, segmentFirst, segmentName } from './segment.ts';
+import { type Scan, scanSegment, syncProof } from './segment-scan.ts';
 
 const COPY_BYTES = 1024 * 1024;
 const TORN_SUFFIX = '.torn';
@@ -38,11 +31,11 @@ export interface RecoveryOptions {
 }
 
 export interface Recovered {
-  readonly history: History;
+  readonly lineage: Lineage;
   /** At least one; the last one is active. */
   readonly segments: Segment[];
   /** The active segment's file, open for writing. */
-  readonly file: OpenFile;
+  readonly file: AppendFile;
   /** True when the marker of a clean close is still there. */
   readonly clean: boolean;
 }
@@ -75,23 +68,23 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   checkSnapshot(oldest, lastScan, snapshot);
   if (marker !== undefined) checkMarker(lastScan, marker);
   const file = await openActive(options, lastScan);
-  return { history: lastScan.segment.history, segments, file, clean: marker !== undefined };
+  return { lineage: lastScan.segment.lineage, segments, file, clean: marker !== undefined };
 }
 
 /** LG8: no journal, so a history begins; where the snapshot ends when there is one. */
 async function begin(options: RecoveryOptions): Promise<Recovered> {
   const { fs, directory, snapshot, blockBytes } = options;
   const start = snapshot?.seq ?? 0;
-  const history: History = { epoch: randomBytes(12).toString('hex'), start, parent: snapshot?.epoch ?? null };
-  const { segment, file } = await createSegment(fs, directory, start + 1, history, blockBytes);
-  options.onEvent({ type: 'epoch-started', epoch: history.epoch, after: start });
-  return { history, segments: [segment], file, clean: false };
+  const lineage: Lineage = { epoch: randomBytes(12).toString('hex'), start, parent: snapshot?.epoch ?? null };
+  const { segment, file } = await createSegment(fs, directory, start + 1, lineage, blockBytes);
+  options.onEvent({ type: 'epoch-started', epoch: lineage.epoch, after: start });
+  return { lineage, segments: [segment], file, clean: false };
 }
 
 function checkSuccession(before: Segment | undefined, next: Segment): void {
   if (before === undefined) return;
-  if (next.history.epoch !== before.history.epoch) {
-    throw new LogDamaged(next.path, 0, `it belongs to epoch ${next.history.epoch}, the segment before it to ${before.history.epoch}`);
+  if (next.lineage.epoch !== before.lineage.epoch) {
+    throw new LogDamaged(next.path, 0, `it belongs to epoch ${next.lineage.epoch}, the segment before it to ${before.lineage.epoch}`);
   }
   if (next.first !== before.last + 1) {
     throw new LogDamaged(before.path, before.end, `the next segment begins with seq ${next.first}, but this one ends with ${before.last}`);
@@ -100,14 +93,14 @@ function checkSuccession(before: Segment | undefined, next: Segment): void {
 
 /** The snapshot and the journal must belong together and leave nothing out between them. */
 function checkSnapshot(oldest: Segment, last: Scan, snapshot: Position | undefined): void {
-  const { history, path, end } = last.segment;
+  const { lineage, path, end } = last.segment;
   const covered = snapshot?.seq ?? 0;
-  const fresh = snapshot !== undefined && snapshot.epoch === history.parent && snapshot.seq === history.start;
-  if (snapshot !== undefined && snapshot.epoch !== history.epoch && !fresh) {
+  const fresh = snapshot !== undefined && snapshot.epoch === lineage.parent && snapshot.seq === lineage.start;
+  if (snapshot !== undefined && snapshot.epoch !== lineage.epoch && !fresh) {
     throw new LogDamaged(
       path,
       0,
-      `the journal has epoch ${history.epoch}, but the snapshot has ${snapshot.epoch}: they do not belong together`,
+      `the journal has epoch ${lineage.epoch}, but the snapshot has ${snapshot.epoch}: they do not belong together`,
     );
   }
   if (oldest.first - 1 > covered) {
@@ -134,7 +127,7 @@ function checkMarker(last: Scan, marker: CleanMarker): void {
     marker.segment === basename(segment.path) &&
     marker.bytes === size &&
     marker.seq === segment.last &&
-    marker.epoch === segment.history.epoch;
+    marker.epoch === segment.lineage.epoch;
   if (same) return;
   const was = `${marker.segment} with ${marker.bytes} bytes and seq ${marker.seq}`;
   throw new LogDamaged(
@@ -144,55 +137,46 @@ function checkMarker(last: Scan, marker: CleanMarker): void {
   );
 }
 
-/**
- * Opens the last segment for writing. What a killed process wrote may lie only in the page cache, and so may the name of
- * the segment: both are made durable now, because from here on they are served and built upon.
- */
-async function openActive(options: RecoveryOptions, scan: Scan): Promise<OpenFile> {
-  const { fs, directory } = options;
-  const file = await fs.openWrite(scan.segment.path);
-  try {
-    if (scan.bad !== undefined) await dropTornTail(options, file, scan, scan.bad);
-    await file.datasync('recovery-sync');
-    await fs.syncDirectory('recovery-directory-sync', directory);
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
-
-async function dropTornTail(options: RecoveryOptions, file: OpenFile, scan: Scan, bad: Bad): Promise<void> {
+/** Opens the last segment for writing, without its torn tail. */
+async function openActive(options: RecoveryOptions, scan: Scan): Promise<AppendFile> {
+  const { fs, onEvent } = options;
   const { path, end } = scan.segment;
-  const proof = await findProofOfSync(file, scan, bad);
-  if (proof !== undefined) throw new LogDamaged(path, bad.offset, `${bad.reason}; the record at ${proof} proves that it was durable`);
-  const copy = await keepCopy(options, file, scan);
-  await file.truncate('recovery-truncate', end);
-  options.onEvent({ type: 'torn-tail-dropped', file: path, offset: bad.offset, bytes: scan.size - end, copy });
+  const copy = scan.bad === undefined ? undefined : await keepTornTail(options, scan, scan.bad);
+  const file = await AppendFile.resume(fs, path, end);
+  if (copy !== undefined) onEvent({ type: 'torn-tail-dropped', file: path, offset: end, bytes: scan.size - end, copy });
+  return file;
 }
 
 /**
- * The dropped bytes are kept in `<segment>.torn`: a bit flip in the very last record looks like a torn write, and then this
+ * The bytes to be dropped are kept in `<segment>.torn`: a bit flip in the very last record looks like a torn write, and then this
  * is the only copy of an acknowledged entry. Only the newest such file is kept, so that a crash loop cannot fill the disk.
  */
-async function keepCopy(options: RecoveryOptions, from: OpenFile, scan: Scan): Promise<string> {
+async function keepTornTail(options: RecoveryOptions, { segment, size }: Scan, bad: BadRecord): Promise<string> {
   const { fs, directory } = options;
-  const name = basename(scan.segment.path) + TORN_SUFFIX;
-  for (const old of await fs.list(directory)) {
-    if (old.endsWith(TORN_SUFFIX) && old !== name) await removeIfThere(fs, 'leftover-remove', join(directory, old));
-  }
-  const to = await fs.create('torn-copy-create', join(directory, name + TEMPORARY_SUFFIX));
+  const from = await fs.openRead(segment.path);
   try {
-    const buffer = Buffer.allocUnsafe(COPY_BYTES);
-    for (let at = scan.segment.end; at < scan.size; ) {
-      const count = await from.read(buffer, 0, buffer.length, at);
-      if (count === 0) break;
-      await writeFully(to, 'torn-copy-write', buffer, count, at - scan.segment.end);
-      at += count;
+    const found = await findProofOfSync(from, size, bad.offset, syncProof(segment));
+    if (found !== undefined) {
+      throw new LogDamaged(segment.path, bad.offset, `${bad.reason}; the record at ${found} proves that it was durable`);
     }
-    await publishWhole(fs, 'torn-copy', to, directory, name);
+    const name = basename(segment.path) + TORN_SUFFIX;
+    for (const old of await fs.list(directory)) {
+      if (old.endsWith(TORN_SUFFIX) && old !== name) await removeIfThere(fs, 'leftover-remove', join(directory, old));
+    }
+    const content = (to: OpenFile): Promise<void> => copyTail(from, segment.end, size, to);
+    await (await createWhole(fs, 'torn-copy', directory, name, content)).close();
+    return join(directory, name);
   } finally {
-    await to.close();
+    await from.close();
   }
-  return join(directory, name);
+}
+
+async function copyTail(from: OpenFile, start: number, end: number, to: OpenFile): Promise<void> {
+  const buffer = Buffer.allocUnsafe(COPY_BYTES);
+  for (let at = start; at < end; ) {
+    const count = await from.read(buffer, 0, buffer.length, at);
+    if (count === 0) break;
+    await writeFully(to, 'torn-copy-write', buffer, count, at - start);
+    at += count;
+  }
 }

@@ -6,7 +6,8 @@
  * writer goes on, because the truncation was made durable and so proves that the disk still answers.
  */
 import { basename } from 'node:path';
-import { type FileSystem, hasCode, type OpenFile, toError, writeFully } from '../file-system.ts';
+import type { AppendFile } from '../append-file.ts';
+import { type FileSystem, hasCode, toError } from '../file-system.ts';
 import { type CleanMarker, removeCleanMarker } from './clean-marker.ts';
 import type { Group } from './group.ts';
 import { createSegment, type Segment } from './segment.ts';
@@ -18,7 +19,7 @@ export interface SegmentWriterOptions {
   readonly blockBytes: number;
   /** Oldest first, the last one is active. The writer adds to it when it rotates. */
   readonly segments: Segment[];
-  readonly file: OpenFile;
+  readonly file: AppendFile;
   readonly active: Segment;
   readonly clean: boolean;
 }
@@ -37,7 +38,7 @@ export class SegmentWriter {
   readonly #blockBytes: number;
   readonly #segments: Segment[];
   #active: Segment;
-  #file: OpenFile;
+  #file: AppendFile;
   #clean: boolean;
   /** A rotation was begun and may have left the next segment behind: the active one must not grow any more. */
   #rotating = false;
@@ -64,15 +65,16 @@ export class SegmentWriter {
         : { status: 'rolled-back', error: toError(error) };
     }
     const active = this.#active;
-    const at = active.end;
-    group.seal(active.seed, at);
+    group.seal(active.seed, active.end);
     try {
-      await writeFully(this.#file, 'group-write', group.buffer, group.length, at);
+      await this.#file.append(group.buffer, group.length);
     } catch (error) {
-      return this.#rollBack(at, toError(error));
+      return this.#file.isFrayed
+        ? { status: 'failed', error: toError(error), wrote: true }
+        : { status: 'rolled-back', error: toError(error) };
     }
     try {
-      await this.#file.datasync('group-sync');
+      await this.#file.sync();
     } catch (error) {
       return { status: 'failed', error: toError(error), wrote: true };
     }
@@ -82,8 +84,8 @@ export class SegmentWriter {
 
   /** The end of the journal, for the marker of a clean close. */
   get end(): CleanMarker {
-    const { path, last, end, history } = this.#active;
-    return { epoch: history.epoch, seq: last, segment: basename(path), bytes: end };
+    const { path, last, end, lineage } = this.#active;
+    return { epoch: lineage.epoch, seq: last, segment: basename(path), bytes: end };
   }
 
   /** True while the marker of the last clean close is still there: nothing was written since. */
@@ -100,25 +102,15 @@ export class SegmentWriter {
       await removeCleanMarker(this.#fs, this.#directory);
       this.#clean = false;
     }
-    const { end, start, last, history } = this.#active;
+    const { end, start, last, lineage } = this.#active;
     if (!this.#rotating && (end + bytes <= this.#segmentBytes || end === start)) return;
     this.#rotating = true;
-    const next = await createSegment(this.#fs, this.#directory, last + 1, history, this.#blockBytes);
+    const next = await createSegment(this.#fs, this.#directory, last + 1, lineage, this.#blockBytes);
     this.#rotating = false;
     const old = this.#file;
     this.#file = next.file;
     this.#active = next.segment;
     this.#segments.push(next.segment);
     await old.close();
-  }
-
-  async #rollBack(end: number, error: Error): Promise<WriteOutcome> {
-    try {
-      await this.#file.truncate('rollback-truncate', end);
-      await this.#file.datasync('rollback-sync');
-      return { status: 'rolled-back', error };
-    } catch (second) {
-      return { status: 'failed', error: toError(second), wrote: true };
-    }
   }
 }

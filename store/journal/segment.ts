@@ -6,13 +6,14 @@
  */
 import { join } from 'node:path';
 import { isObject } from '../../protocol/base/json.ts';
-import { createWhole, type FileSystem, type OpenFile } from '../file-system.ts';
+import { AppendFile } from '../append-file.ts';
+import type { FileSystem } from '../file-system.ts';
 import { encodeRecord, KIND_SEGMENT, SEGMENT_VERSION, segmentSeed } from './record.ts';
 
 const NAME = /^(\d{16})\.journal$/;
 
-/** The history a segment belongs to. Every segment carries it, so that the oldest kept one tells it too. */
-export interface History {
+/** The epoch that a segment belongs to and where it came from. Every segment carries it, so that the oldest kept one tells it, too. */
+export interface Lineage {
   readonly epoch: string;
   /** The seq at which the epoch began: 0, or that of the snapshot it was begun from. */
   readonly start: number;
@@ -40,7 +41,7 @@ export class Segment {
   readonly path: string;
   readonly first: number;
   readonly seed: number;
-  readonly history: History;
+  readonly lineage: Lineage;
   /** Records begin here, bytes. */
   readonly start: number;
   readonly marks: Mark[] = [];
@@ -50,11 +51,11 @@ export class Segment {
   #last: number;
   #lastTime = 0;
 
-  constructor(path: string, first: number, history: History, headerBytes: number, blockBytes: number) {
+  constructor(path: string, first: number, lineage: Lineage, headerBytes: number, blockBytes: number) {
     this.path = path;
     this.first = first;
     this.seed = segmentSeed(first);
-    this.history = history;
+    this.lineage = lineage;
     this.start = headerBytes;
     this.#blockBytes = blockBytes;
     this.#end = headerBytes;
@@ -95,17 +96,17 @@ export async function createSegment(
   fs: FileSystem,
   directory: string,
   first: number,
-  history: History,
+  lineage: Lineage,
   blockBytes: number,
-): Promise<{ segment: Segment; file: OpenFile }> {
+): Promise<{ segment: Segment; file: AppendFile }> {
   const name = segmentName(first);
-  const header = encodeRecord(KIND_SEGMENT, SEGMENT_VERSION, first, JSON.stringify(history), segmentSeed(first));
-  const file = await createWhole(fs, 'segment', directory, name, header);
-  return { segment: new Segment(join(directory, name), first, history, header.length, blockBytes), file };
+  const header = encodeRecord(KIND_SEGMENT, SEGMENT_VERSION, first, JSON.stringify(lineage), segmentSeed(first));
+  const file = await AppendFile.create(fs, directory, name, header);
+  return { segment: new Segment(join(directory, name), first, lineage, header.length, blockBytes), file };
 }
 
-/** The history in the payload of a segment header, or undefined when it is not one. */
-export function parseHistory(payload: string): History | undefined {
+/** The lineage in the payload of a segment header, or undefined when it is not one. */
+export function parseLineage(payload: string): Lineage | undefined {
   let value: unknown;
   try {
     value = JSON.parse(payload);

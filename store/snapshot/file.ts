@@ -6,31 +6,24 @@
  * only when it is whole and durable. The newest two snapshots are kept, so that damage to one is not the end.
  */
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
 import { type Adapter, Low } from 'lowdb';
 import type { OnStoreEvent } from '../events.ts';
 import {
+  ChunkWriter,
+  createWhole,
   type FileSystem,
+  fileChunks,
   listWithoutLeftovers,
   nodeFileSystem,
   type OpenFile,
-  publishWhole,
   removeIfThere,
-  TEMPORARY_SUFFIX,
-  writeFully,
 } from '../file-system.ts';
-import type { LoadedSnapshot, SnapshotSource, SnapshotStore } from '../snapshot.ts';
-import { type CheckedFile, checkFile, encodeHeader, encodeTrailer, parseLines, SnapshotDamaged } from './codec.ts';
+import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import { type CheckedSnapshot, encodeSnapshot, SnapshotDamaged, SnapshotReader } from './codec.ts';
+import { parseLines } from './lines.ts';
 
 const KEPT = 2;
 const NAME = /^(\d{12})-\d{16}\.ndjson$/;
-const CHUNK_BYTES = 256 * 1024;
-const SLICE_MS = 4;
-/** The clock is looked at every so many lines. */
-const LINES_PER_LOOK = 32;
-/** Synced every so often, so that the journal's small syncs never wait behind one big one. */
-const SYNC_BYTES = 16 * 1024 * 1024;
 
 /** Generations grow: the newest snapshot has the highest one. */
 export function snapshotName(generation: number, seq: number): string {
@@ -121,7 +114,7 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
     let newest: SnapshotDamaged | undefined;
     for (const name of names) {
       try {
-        return { state: 'loaded', snapshot: this.#loaded(await this.#check(join(this.#directory, name))) };
+        return { state: 'loaded', snapshot: await this.#load(join(this.#directory, name)) };
       } catch (error) {
         if (!(error instanceof SnapshotDamaged)) throw error;
         this.#damaged.add(name);
@@ -138,16 +131,11 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
     const before = await this.#names();
     const generation = Number(before[0]?.slice(0, 12) ?? 0) + 1;
     const name = snapshotName(generation, document.source.position.seq);
-    const temporary = join(this.#directory, name + TEMPORARY_SUFFIX);
-    const file = await this.#fs.create('snapshot-create', temporary);
     try {
-      this.saved = await writeLines(file, document.source);
-      await publishWhole(this.#fs, 'snapshot', file, this.#directory, name);
+      await (await createWhole(this.#fs, 'snapshot', this.#directory, name, (file) => this.#fill(file, document.source))).close();
     } catch (error) {
-      for (const path of [temporary, join(this.#directory, name)]) await removeIfThere(this.#fs, 'leftover-remove', path);
+      await removeIfThere(this.#fs, 'leftover-remove', join(this.#directory, name));
       throw error;
-    } finally {
-      await file.close();
     }
     let kept = 1;
     for (const old of before) {
@@ -156,94 +144,47 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
     }
   }
 
+  async #fill(file: OpenFile, source: SnapshotSource): Promise<void> {
+    const writer = new ChunkWriter(file, 'snapshot');
+    let lines = 0;
+    const encoded = encodeSnapshot(source, (count) => {
+      lines = count;
+    });
+    for await (const chunk of encoded) await writer.add(chunk);
+    this.saved = { bytes: writer.bytes, lines };
+  }
+
   /** Newest first. */
   async #names(): Promise<string[]> {
     return (await this.#fs.list(this.#directory)).filter((name) => NAME.test(name)).sort((a, b) => (a < b ? 1 : -1));
   }
 
-  async #check(path: string): Promise<CheckedFile> {
-    const file = await this.#fs.openRead(path);
-    return checkFile(file, path).finally(() => file.close());
-  }
-
-  #loaded(checked: CheckedFile): LoadedSnapshot {
+  async #load(path: string): Promise<LoadedSnapshot> {
     const fs = this.#fs;
-    return {
-      position: checked.position,
-      async *chunks() {
-        const file = await fs.openRead(checked.path);
-        try {
-          yield* parseLines(file, checked);
-        } finally {
-          await file.close();
-        }
-      },
-    };
+    const { position } = await checkSnapshot(fs, path);
+    return { position, chunks: () => snapshotLines(fs, path) };
   }
 }
 
-/** Header, lines and trailer, in slices of a few milliseconds; waits for the disk rather than queue what it does not take. */
-async function writeLines(file: OpenFile, source: SnapshotSource): Promise<SavedSnapshot> {
-  const sink = new ChunkedFile(file);
-  await sink.add(encodeHeader(source.position));
-  let lines = 0;
-  let sliceEnd = performance.now() + SLICE_MS;
-  for (const line of source.lines()) {
-    const written = sink.add(`${JSON.stringify(line)}\n`);
-    lines++;
-    if (written !== undefined) {
-      await written;
-      sliceEnd = performance.now() + SLICE_MS;
-    } else if (lines % LINES_PER_LOOK === 0 && performance.now() >= sliceEnd) {
-      await nextTurn();
-      sliceEnd = performance.now() + SLICE_MS;
-    }
-  }
-  await sink.flush();
-  await sink.add(encodeTrailer(lines, sink.bytes, sink.crc));
-  await sink.flush();
-  return { bytes: sink.bytes, lines };
+/** Reads the whole file once. Rejects with SnapshotDamaged, or StoreVersionMismatch. */
+export async function checkSnapshot(fs: FileSystem, path: string): Promise<CheckedSnapshot> {
+  const reader = new SnapshotReader(path);
+  for await (const chunk of fileChunks(path, fs)) reader.push(chunk);
+  return reader.end();
 }
 
-class ChunkedFile {
-  readonly #file: OpenFile;
-  #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-  #used = 0;
-  #unsynced = 0;
-  /** Of what was flushed. */
-  bytes = 0;
-  crc = 0;
-
-  constructor(file: OpenFile) {
-    this.#file = file;
+/** The lines of a snapshot, parsed in chunks of about a millisecond. Rejects with SnapshotDamaged, at the latest at the end, when it is not whole. */
+export async function* snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
+  const reader = new SnapshotReader(path);
+  let count = 0;
+  for await (const chunk of fileChunks(path, fs)) {
+    const complete = reader.push(chunk);
+    if (complete.length === 0) continue;
+    const lines = parseLines(complete);
+    if (lines === undefined) throw new SnapshotDamaged(path, 'a line is not JSON');
+    count += lines.length;
+    yield lines;
   }
-
-  /** Returns a promise only when the disk has to be waited for. */
-  add(text: string): Promise<void> | undefined {
-    // Three bytes per unit of UTF-16 are always enough, and cheaper to know than the exact number.
-    if (this.#used + text.length * 3 <= this.#buffer.length) {
-      this.#used += this.#buffer.write(text, this.#used);
-      return undefined;
-    }
-    return this.#flushAndAdd(text);
-  }
-
-  async #flushAndAdd(text: string): Promise<void> {
-    await this.flush();
-    const enough = text.length * 3;
-    if (enough > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(enough);
-    this.#used = this.#buffer.write(text, 0);
-  }
-
-  async flush(): Promise<void> {
-    const used = this.#used;
-    this.crc = crc32(this.#buffer.subarray(0, used), this.crc);
-    await writeFully(this.#file, 'snapshot-write', this.#buffer, used, this.bytes);
-    this.bytes += used;
-    this.#used = 0;
-    this.#unsynced += used;
-    if (this.#unsynced < SYNC_BYTES) return;
-    this.#unsynced = 0;
-    await this.#file.datasync('snapshot-sync');
-  }
+  const { lines } = reader.end();
+  if (count !== lines) throw new SnapshotDamaged(path, `it has ${count} lines, its trailer says ${lines}`);
 }

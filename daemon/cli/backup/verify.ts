@@ -3,9 +3,10 @@ import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { kindOfLine } from '../../../protocol/log/directory-line.ts';
 import { type DirectoryFacts, FactCounter } from '../../../store/backup/facts.ts';
-import { checkBackup, fileChunks } from '../../../store/backup/file.ts';
+import { checkBackup } from '../../../store/backup/file.ts';
 import { type DamagedFile, type Inspected, inspectFiles } from '../../../store/backup/inspect.ts';
 import type { StoreEvent } from '../../../store/events.ts';
+import { fileChunks, nodeFileSystem } from '../../../store/file-system.ts';
 import { LogDamaged } from '../../../store/log.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import type { ClientSettings } from '../client-options.ts';
@@ -47,7 +48,7 @@ async function verifyFile(file: string, io: CommandIo) {
   if (file === '-') return await checkBackup(io.stdin, 'stdin');
   const path = resolve(io.cwd, file);
   await checkSource(path);
-  return await checkBackup(fileChunks(path), path);
+  return await checkBackup(fileChunks(path, nodeFileSystem), path);
 }
 
 async function verifyDaemon({ url, settings: { credentials } }: VerifyTarget & { kind: 'daemon' }, silenceMs: number, io: CommandIo) {

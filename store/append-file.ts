@@ -1,0 +1,298 @@
+/**
+ * A file of records that only grows: the segments of the journal, those of the user history, the letters of a webhook. What a
+ * record looks like is its owner's business (`ReadRecord`); what a crash or a full disk does to a file is dealt with here.
+ *
+ * - AF1 What is appended at once is there whole or not at all. What the disk refused half of is cut off again, durably, before
+ *       anything else is written, so no later reading trips over it.
+ * - AF2 What is durable when a promise resolves is still there after any crash: what was appended before `sync`, or by
+ *       `appendDurably`.
+ * - AF3 A torn tail, records that a crash left unfinished at the end, is dropped when the file is opened, and what stays is synced.
+ * - AF4 A bad record that was durable once is damage: it is named with file and offset, and the file stays as it is.
+ * - AF5 The name is durable, too: the directory is synced when a file was created, found or replaced.
+ *
+ * One call at a time, except `read`.
+ */
+import { basename, dirname, join } from 'node:path';
+import { createNamed, createWhole, type FileSystem, type OpenFile, readFully, writeFully } from './file-system.ts';
+
+const WINDOW_BYTES = 1024 * 1024;
+
+/** What is found where a record should begin. */
+export type RecordStep =
+  /** A whole one of `bytes` bytes. */
+  | { readonly kind: 'whole'; readonly bytes: number }
+  /** That takes `bytes` bytes to say. Where the file has fewer, the record is bad for this reason. */
+  | { readonly kind: 'more'; readonly bytes: number; readonly reason: string }
+  | { readonly kind: 'bad'; readonly reason: string };
+
+/** Reads the record that begins at the beginning of `view`, which is at offset `at` of the file. Called for each record in order. */
+export type ReadRecord = (view: Buffer, at: number) => RecordStep;
+
+/** The first record that is none. */
+export interface BadRecord {
+  readonly offset: number;
+  readonly reason: string;
+}
+
+export interface ScannedFile {
+  /** Whole records end here. */
+  readonly end: number;
+  /** Of the file, bytes. */
+  readonly size: number;
+  readonly bad: BadRecord | undefined;
+}
+
+/** What a later record says of the bytes before it. */
+export interface SyncProof {
+  /** Each record begins with these bytes, and no record has them elsewhere. */
+  readonly magic: Uint8Array;
+  readonly headerBytes: number;
+  /** All before the returned offset was durable when the header at `at`, which begins at `index` of `view`, was written. Undefined: it is no header. */
+  durableBefore(view: Buffer, index: number, at: number): number | undefined;
+}
+
+/** AF4. */
+export class FileDamaged extends Error {
+  readonly file: string;
+  readonly offset: number;
+  readonly reason: string;
+
+  constructor(file: string, offset: number, reason: string) {
+    super(`${file} is damaged at offset ${offset}: ${reason}`);
+    this.name = 'FileDamaged';
+    this.file = file;
+    this.offset = offset;
+    this.reason = reason;
+  }
+}
+
+export interface RecordFormat {
+  /** Offset of the first record. */
+  readonly start: number;
+  readonly read: ReadRecord;
+  /** Without it, a bad record at any place is a torn tail. */
+  readonly proof?: SyncProof;
+}
+
+/** A view of the file that moves forward, so that reading all of it costs one buffer whatever its size. */
+export class FileWindow {
+  readonly #file: OpenFile;
+  #buffer = Buffer.allocUnsafe(WINDOW_BYTES);
+  #start = 0;
+  #filled = 0;
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  /** At least `bytes` bytes from `offset` on, fewer only at the end of the file. Valid until the next call. */
+  async at(offset: number, bytes: number): Promise<Buffer> {
+    if (offset < this.#start || offset + bytes > this.#start + this.#filled) {
+      if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(bytes);
+      this.#start = offset;
+      this.#filled = await readFully(this.#file, this.#buffer, this.#buffer.length, offset);
+    }
+    return this.#buffer.subarray(offset - this.#start, this.#filled);
+  }
+}
+
+/** Reads records from `start` to the end of the file, or to the first bad one. Rejects with what `read` throws. */
+export async function scanRecords(file: OpenFile, start: number, read: ReadRecord): Promise<ScannedFile> {
+  const size = await file.size();
+  const window = new FileWindow(file);
+  let end = start;
+  while (end < size) {
+    const rest = size - end;
+    let view = await window.at(end, 1);
+    let step = read(view, end);
+    while (step.kind === 'more' && view.length < rest) {
+      view = await window.at(end, Math.min(rest, step.bytes));
+      if (view.length < Math.min(rest, step.bytes)) throw new Error('the file became shorter while it was read');
+      step = read(view, end);
+    }
+    if (step.kind !== 'whole') return { end, size, bad: { offset: end, reason: step.reason } };
+    end += step.bytes;
+  }
+  return { end, size, bad: undefined };
+}
+
+/**
+ * Looks behind a bad record for a proof that its bytes were once durable: the offset of a later record that says so, or
+ * undefined. Looks at every byte, because a damaged length would otherwise hide what follows. A header suffices as proof.
+ */
+export async function findProofOfSync(file: OpenFile, size: number, bad: number, proof: SyncProof): Promise<number | undefined> {
+  const { magic, headerBytes } = proof;
+  const window = new FileWindow(file);
+  let at = bad + 1;
+  while (at + headerBytes <= size) {
+    const view = await window.at(at, headerBytes);
+    const found = view.indexOf(magic);
+    if (found === -1) {
+      at += Math.max(1, view.length - magic.length + 1);
+      continue;
+    }
+    if (found + headerBytes > view.length && at + view.length < size) {
+      at += found;
+      continue;
+    }
+    const durable = proof.durableBefore(view, found, at + found);
+    if (durable !== undefined && durable > bad && durable <= at + found) return at + found;
+    at += found + 1;
+  }
+  return undefined;
+}
+
+export class AppendFile {
+  readonly path: string;
+  readonly #fs: FileSystem;
+  #file: OpenFile;
+  #end: number;
+  #syncedEnd: number;
+  /** Something may lie behind the end: it is cut off before anything is written. */
+  #isFrayed = false;
+  /** The directory was synced since the name was given. */
+  #isNamed = true;
+
+  private constructor(fs: FileSystem, path: string, file: OpenFile, end: number) {
+    this.#fs = fs;
+    this.path = path;
+    this.#file = file;
+    this.#end = end;
+    this.#syncedEnd = end;
+  }
+
+  /** Creates a file that is there only with its first content, which is durable when this resolves. See `createWhole`. */
+  static async create(fs: FileSystem, directory: string, name: string, content: Uint8Array): Promise<AppendFile> {
+    const file = await createWhole(fs, 'segment', directory, name, content);
+    return new AppendFile(fs, join(directory, name), file, content.length);
+  }
+
+  /** Opens a file and reads all of its records. Rejects with FileDamaged (AF4), or an error of the file system. */
+  static async open(fs: FileSystem, path: string, { start, read, proof }: RecordFormat): Promise<AppendFile> {
+    const file = await fs.openRead(path);
+    let end: number;
+    try {
+      const scanned = await scanRecords(file, start, read);
+      const { bad, size } = scanned;
+      end = scanned.end;
+      if (bad !== undefined && proof !== undefined) {
+        const found = await findProofOfSync(file, size, bad.offset, proof);
+        if (found !== undefined)
+          throw new FileDamaged(path, bad.offset, `${bad.reason}; the record at ${found} proves that it was durable`);
+      }
+    } finally {
+      await file.close();
+    }
+    return await AppendFile.resume(fs, path, end);
+  }
+
+  /**
+   * Opens a file to be written on from `end`; what lies behind is cut off. What a killed process wrote may lie only in the page
+   * cache, and so may the name: both are made durable, because from here on they are built upon (AF3, AF5).
+   */
+  static async resume(fs: FileSystem, path: string, end: number): Promise<AppendFile> {
+    const file = await fs.openWrite(path);
+    try {
+      if ((await file.size()) > end) await file.truncate('recovery-truncate', end);
+      await file.datasync('recovery-sync');
+      await fs.syncDirectory('recovery-directory-sync', dirname(path));
+      return new AppendFile(fs, path, file, end);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Length of what was appended, bytes. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Bytes that a loss of power may take. */
+  get unsynced(): number {
+    return this.#end - this.#syncedEnd;
+  }
+
+  /** Half of what was refused may still lie behind the end, because it could not be cut off either. */
+  get isFrayed(): boolean {
+    return this.#isFrayed;
+  }
+
+  /** Appends the first `length` bytes. Rejects with an error of the file system; then nothing of it is there (AF1). */
+  async append(bytes: Uint8Array, length = bytes.length): Promise<void> {
+    if (this.#isFrayed) await this.#cut();
+    this.#isFrayed = true;
+    try {
+      await writeFully(this.#file, 'group-write', bytes, length, this.#end);
+    } catch (error) {
+      // Where that fails, the next append begins with it.
+      await this.#cut().catch(() => {});
+      throw error;
+    }
+    this.#isFrayed = false;
+    this.#end += length;
+  }
+
+  /** The same, and durably (AF2). When the sync fails, what was appended is taken back. */
+  async appendDurably(bytes: Uint8Array): Promise<void> {
+    const before = this.#end;
+    await this.append(bytes);
+    try {
+      await this.sync();
+    } catch (error) {
+      this.#end = before;
+      this.#isFrayed = true;
+      await this.#cut().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** All that was appended is durable when this resolves. After an error nobody knows what is. */
+  async sync(): Promise<void> {
+    await this.#file.datasync('group-sync');
+    this.#syncedEnd = this.#end;
+    if (!this.#isNamed) await this.#syncName();
+  }
+
+  /**
+   * Puts a new file in the place of this one. `write` writes its content from offset 0 on and says how many bytes that are. A crash
+   * leaves either of them, whole, and the next sync sees to it that the new one stays (AF5). Rejects with an error of the file
+   * system, or of `write`; then nothing has changed.
+   */
+  async replace(write: (file: OpenFile) => Promise<number>): Promise<void> {
+    let end = 0;
+    const content = async (file: OpenFile): Promise<void> => {
+      end = await write(file);
+    };
+    const file = await createNamed(this.#fs, 'segment', dirname(this.path), basename(this.path), content);
+    const old = this.#file;
+    this.#file = file;
+    this.#end = end;
+    this.#syncedEnd = end;
+    this.#isFrayed = false;
+    this.#isNamed = false;
+    await old.close().catch(() => {});
+    await this.#syncName().catch(() => {});
+  }
+
+  /** Fills the buffer from `position` on, less of it at the end of the file. Resolves with how many bytes there were. */
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    return readFully(this.#file, buffer, buffer.length, position);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #cut(): Promise<void> {
+    await this.#file.truncate('rollback-truncate', this.#end);
+    await this.#file.datasync('rollback-sync');
+    this.#isFrayed = false;
+    this.#syncedEnd = this.#end;
+  }
+
+  async #syncName(): Promise<void> {
+    await this.#fs.syncDirectory('segment-directory-sync', dirname(this.path));
+    this.#isNamed = true;
+  }
+}
