@@ -166,12 +166,12 @@ const SYNC_BYTES = 16 * 1024 * 1024;
 /** Writes one chunk after the other, from the beginning of a file that is created. */
 export class ChunkWriter {
   readonly #file: OpenFile;
-  readonly #what: 'snapshot' | 'backup' | 'side-file';
+  readonly #what: 'segment' | 'snapshot' | 'backup' | 'side-file';
   #unsynced = 0;
   /** Written so far. */
   bytes = 0;
 
-  constructor(file: OpenFile, what: 'snapshot' | 'backup' | 'side-file') {
+  constructor(file: OpenFile, what: 'segment' | 'snapshot' | 'backup' | 'side-file') {
     this.#file = file;
     this.#what = what;
   }

@@ -11,6 +11,7 @@ import { restoreBackup } from '../../store/backup/restore.ts';
 import { DataDirectoryUnusable, openLocked } from '../../store/data-dir.ts';
 import { type CrashPoint, fileChunks, type OperatorPoint } from '../../store/file-system.ts';
 import { backupOf, pieces, someLines } from '../support/store/backup-kit.ts';
+import { untilDeath } from '../support/store/death.ts';
 import { Random } from '../support/store/random.ts';
 import { type Fault, SimDisk } from '../support/store/sim-disk.ts';
 
@@ -49,19 +50,6 @@ const pointsOf = (...when: string[]): CrashPoint[] =>
   Object.entries(POINTS).flatMap(([point, at]) => (when.includes(at) ? [point as OperatorPoint] : []));
 
 const lines = someLines(200);
-
-/** Resolves with true when the work is done, with false when the disk died under it. */
-async function untilDeath(disk: SimDisk, work: Promise<unknown>): Promise<boolean> {
-  let isOver = false;
-  const finished = work.finally(() => {
-    isOver = true;
-  });
-  const death = (async () => {
-    while (!isOver && !disk.dead) await new Promise((resolve) => setImmediate(resolve));
-  })();
-  await Promise.race([finished, death]);
-  return isOver;
-}
 
 function crashAt(point: CrashPoint, pass: number): (passed: CrashPoint) => Fault | undefined {
   let left = pass;

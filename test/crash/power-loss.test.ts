@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CrashPoint, StorePoint } from '../../store/file-system.ts';
+import { untilDeath } from '../support/store/death.ts';
 import { Random } from '../support/store/random.ts';
 import { type Fault, SimDisk } from '../support/store/sim-disk.ts';
 import { SimWorld } from '../support/store/world.ts';
@@ -66,18 +67,6 @@ function plan(point: CrashPoint | undefined, pass: number, world: SimWorld, rand
     if (world.opened && FILLING.has(passed) && random.chance(0.04)) return { type: 'error', code: 'ENOSPC' };
     return undefined;
   };
-}
-
-/** Resolves when `work` is done, or when the disk has died under it. */
-async function untilDeath(disk: SimDisk, work: Promise<void>): Promise<void> {
-  let over = false;
-  const finished = work.finally(() => {
-    over = true;
-  });
-  const death = (async () => {
-    while (!over && !disk.dead) await new Promise((resolve) => setImmediate(resolve));
-  })();
-  await Promise.race([finished, death]);
 }
 
 async function live(world: SimWorld, random: Random): Promise<void> {

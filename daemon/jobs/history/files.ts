@@ -7,21 +7,21 @@
  * `append` … `close` are called one after the other; `page` at any time.
  */
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import { type HistoryDisk, isTemporary, nodeDisk } from './disk.ts';
+import { type FileSystem, listWithoutLeftovers, nodeFileSystem } from '../../../store/file-system.ts';
+import { ActiveSegment, openSegment } from './active-segment.ts';
 import { segmentNumber } from './format.ts';
 import { type HistoryPage, type HistoryQuestion, lookUp } from './lookup.ts';
 import type { HistoryChange } from './record.ts';
-import { ActiveSegment, HistoryDamaged, openSegment, SealedSegment, type Segment } from './segment.ts';
+import { HistoryDamaged, type HistorySegment, SealedSegment } from './segment.ts';
 
 export interface HistoryFilesOptions {
   readonly folder: string;
   /** All files together. At least 1 MiB. */
   readonly bytesMax: number;
   readonly onDamaged: (error: HistoryDamaged) => void;
-  readonly disk?: HistoryDisk;
+  readonly fileSystem?: FileSystem;
 }
 
 /** Where the history begins, or begins anew. */
@@ -43,7 +43,7 @@ const HOUR_MICROS = 3_600_000_000;
 
 export class HistoryFiles {
   readonly #options: HistoryFilesOptions;
-  readonly #disk: HistoryDisk;
+  readonly #fs: FileSystem;
   readonly #segmentBytes: number;
   #sealed: readonly SealedSegment[] = [];
   #active: ActiveSegment | undefined;
@@ -53,9 +53,8 @@ export class HistoryFiles {
   static async open(options: HistoryFilesOptions): Promise<HistoryFiles> {
     const files = new HistoryFiles(options);
     const { folder } = options;
-    await files.#disk.makeFolder(folder);
-    const names = await files.#disk.list(folder);
-    for (const name of names.filter(isTemporary)) await files.#disk.remove(join(folder, name));
+    await files.#fs.makeDirectory(folder);
+    const names = await listWithoutLeftovers(files.#fs, folder);
     const numbers = names.flatMap((name) => segmentNumber(name) ?? []).sort((a, b) => a - b);
     files.#lastNumber = numbers.at(-1) ?? 0;
     try {
@@ -69,7 +68,7 @@ export class HistoryFiles {
 
   private constructor(options: HistoryFilesOptions) {
     this.#options = options;
-    this.#disk = options.disk ?? nodeDisk;
+    this.#fs = options.fileSystem ?? nodeFileSystem;
     const part = 2 ** Math.floor(Math.log2(options.bytesMax / PARTS));
     this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.max(SEGMENT_BYTES_MIN, part));
   }
@@ -77,7 +76,7 @@ export class HistoryFiles {
   async #find(number: number): Promise<void> {
     const { folder, onDamaged } = this.#options;
     try {
-      const segment = await openSegment({ disk: this.#disk, folder, number });
+      const segment = await openSegment({ fs: this.#fs, folder, number }, onDamaged);
       // The one before it is no longer the last.
       await this.#seal();
       if (segment instanceof SealedSegment) this.#sealed = [...this.#sealed, segment];
@@ -89,7 +88,7 @@ export class HistoryFiles {
     }
   }
 
-  get #segments(): readonly Segment[] {
+  get #segments(): readonly HistorySegment[] {
     return this.#active === undefined ? this.#sealed : [...this.#sealed, this.#active];
   }
 
@@ -150,7 +149,7 @@ export class HistoryFiles {
   async #create(beginning: Beginning): Promise<void> {
     const number = this.#lastNumber + 1;
     const slots = 2 ** Math.round(Math.log2(this.#segmentBytes / BYTES_PER_SLOT));
-    const place = { disk: this.#disk, folder: this.#options.folder, number };
+    const place = { fs: this.#fs, folder: this.#options.folder, number };
     this.#active = await ActiveSegment.create(place, { ...beginning, salt: randomInt(2 ** 32), slots });
     this.#lastNumber = number;
   }

@@ -9,10 +9,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
+import type { FileSystem } from '../../../store/file-system.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { HistoryDisk } from './disk.ts';
+import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
 import { HistoryFiles } from './files.ts';
 import type { HistoryPage, HistoryQuestion } from './lookup.ts';
 import { changeOf } from './record.ts';
@@ -25,7 +27,7 @@ export interface HistoryJobOptions {
   readonly bytesMax: number;
   readonly logger: RosterLogger;
   readonly clock?: Clock;
-  readonly disk?: HistoryDisk;
+  readonly fileSystem?: FileSystem;
 }
 
 /** Changes are gathered for so long. Until then they are found in memory, and after a crash in the log. */
@@ -157,12 +159,12 @@ export class HistoryJob {
   }
 
   async #open(): Promise<HistoryFiles> {
-    const { folder, bytesMax, logger, disk } = this.#options;
+    const { folder, bytesMax, logger, fileSystem } = this.#options;
     return await HistoryFiles.open({
       folder,
       bytesMax,
       onDamaged: (error) => logger.error({ err: error }, 'a part of the history of users cannot be read'),
-      ...(disk === undefined ? undefined : { disk }),
+      ...(fileSystem === undefined ? undefined : { fileSystem }),
     });
   }
 

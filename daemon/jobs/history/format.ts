@@ -48,7 +48,7 @@ export interface HeadsHeader {
   readonly time: Micros;
 }
 
-export function segmentName(number: number): string {
+export function blocksName(number: number): string {
   return `${String(number).padStart(8, '0')}.ndjson`;
 }
 
@@ -75,6 +75,9 @@ function numbers(bytes: Buffer, names: readonly string[]): readonly number[] | u
 export function encodeSegmentHeader({ epoch, after, time, salt, slots }: SegmentHeader): Buffer {
   return padded({ history: FORMAT, epoch, after, time, salt, slots }, SEGMENT_HEADER_BYTES);
 }
+
+/** How each block begins. The quotes in a record that is JSON are escaped, so no record has this. */
+export const BLOCK_MAGIC = Buffer.from('{"block":');
 
 /** Undefined when it is damaged, or of a format that this daemon does not know. */
 export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {

@@ -8,8 +8,8 @@
 
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
-import { decodeLine, type HistoryRecord, hashOf, LINE_BYTES_MAX } from './record.ts';
-import { HistoryDamaged, type Segment } from './segment.ts';
+import { decodeLine, type HistoryRecord, hashOf, RECORD_BYTES_MAX } from './record.ts';
+import { HistoryDamaged, type HistorySegment } from './segment.ts';
 
 export interface HistoryQuestion {
   readonly id: string;
@@ -30,11 +30,11 @@ export interface HistoryPage {
 
 export interface LookupOptions {
   /** Oldest first, at least one. */
-  readonly segments: readonly Segment[];
+  readonly segments: readonly HistorySegment[];
   /** What is older is not shown. */
   readonly notBefore: Micros;
   /** Whether a segment was removed meanwhile, because its time was over. */
-  readonly isGone: (segment: Segment) => boolean;
+  readonly isGone: (segment: HistorySegment) => boolean;
   /** A segment cannot be read; the history ends after it. */
   readonly onDamaged: (error: HistoryDamaged) => void;
 }
@@ -55,7 +55,7 @@ export async function lookUp({ id, limit, before }: HistoryQuestion, options: Lo
     return items.length > limit && last !== undefined ? { ...page, next: last.seq } : page;
   };
   let below = before ?? Number.POSITIVE_INFINITY;
-  let newer: Segment | undefined;
+  let newer: HistorySegment | undefined;
   let gap: HistoryItem | undefined;
   const from = completeFrom(segments);
   for (const segment of segments.toReversed()) {
@@ -82,14 +82,14 @@ export async function lookUp({ id, limit, before }: HistoryQuestion, options: Lo
 }
 
 /** The beginning of the newest stretch without a hole. */
-function completeFrom(segments: readonly Segment[]): Micros {
+function completeFrom(segments: readonly HistorySegment[]): Micros {
   let at = segments.length - 1;
   while (at > 0 && (segments[at - 1]?.seq ?? 0) >= (segments[at]?.header.after ?? 0)) at--;
   return segments[at]?.header.time ?? 0;
 }
 
 /** What the segment has of the user, newest first. */
-async function* recordsOf(segment: Segment, id: string, below: number): AsyncGenerator<HistoryItem, void, undefined> {
+async function* recordsOf(segment: HistorySegment, id: string, below: number): AsyncGenerator<HistoryItem, void, undefined> {
   const { salt, slots } = segment.header;
   const hash = hashOf(id, salt);
   const window = new Window(segment);
@@ -106,11 +106,11 @@ async function* recordsOf(segment: Segment, id: string, below: number): AsyncGen
 
 /** The part of a segment that was read last. */
 class Window {
-  readonly #segment: Segment;
+  readonly #segment: HistorySegment;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
 
-  constructor(segment: Segment) {
+  constructor(segment: HistorySegment) {
     this.#segment = segment;
   }
 
@@ -127,7 +127,7 @@ class Window {
     await this.#read(Math.max(0, at + AHEAD_BYTES - WINDOW_BYTES), WINDOW_BYTES);
     const record = this.record(at);
     if (record !== undefined) return record;
-    await this.#read(at, LINE_BYTES_MAX);
+    await this.#read(at, RECORD_BYTES_MAX);
     const long = this.record(at);
     if (long === undefined) throw new HistoryDamaged(`segment ${this.#segment.place.number}`, `there is no record at ${at}`);
     return long;

@@ -30,8 +30,8 @@ export interface HistoryRecord {
   readonly item: HistoryItem;
 }
 
-/** No line is longer, in bytes. */
-export const LINE_BYTES_MAX = 256 * 1024;
+/** No record is longer, in bytes. */
+export const RECORD_BYTES_MAX = 256 * 1024;
 /** A change that names more fields than this is kept without them. No record that fits the limits has so many. */
 const FIELDS_BYTES_MAX = 192 * 1024;
 /** Bytes of one UTF-16 unit in UTF-8. */

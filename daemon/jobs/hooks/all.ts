@@ -181,10 +181,10 @@ export class Webhooks {
 
   #openLetters(hook: Hook): Promise<Letters> {
     const { directory, logger } = this.#options;
-    const onDamage = (lines: number) => {
-      logger.error({ hook: hook.id, lines }, 'lines in the file of a webhook cannot be read; what they held is lost to it');
+    const onDamage = (lines: number, file: string, offset: number) => {
+      logger.error({ hook: hook.id, lines, file, offset }, 'lines in the file of a webhook cannot be read; what they held is lost to it');
     };
-    return Letters.open(join(directory, folderOf(hook.id)), onDamage);
+    return Letters.open(join(directory, folderOf(hook.id)), { onDamage });
   }
 
   #lineOf(hook: Hook, letters: Letters, position: number): HookLine {

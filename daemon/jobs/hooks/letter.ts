@@ -41,6 +41,11 @@ export type LetterLine =
   /** Events that were lost without a letter: positions that the log no longer had, letters that could not be kept. */
   | { readonly op: 'lost'; readonly count: number };
 
+/** With its end. */
+export function encodeLetterLine(line: LetterLine): Buffer {
+  return Buffer.from(`${JSON.stringify(line)}\n`);
+}
+
 /** Undefined for what is no line of such a file. */
 export function parseLetterLine(text: string): LetterLine | undefined {
   const line = parseObject(text);

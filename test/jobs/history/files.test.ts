@@ -7,7 +7,9 @@ import { HistoryFiles, type HistoryFilesOptions } from '../../../daemon/jobs/his
 import type { HistoryPage } from '../../../daemon/jobs/history/lookup.ts';
 import type { HistoryChange } from '../../../daemon/jobs/history/record.ts';
 import { seeded } from '../../support/random.ts';
-import { FaultyDisk } from '../../support/store/history-disk.ts';
+import { untilDeath } from '../../support/store/death.ts';
+import { Random } from '../../support/store/random.ts';
+import { SimDisk } from '../../support/store/sim-disk.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 
 const EPOCH = 'one';
@@ -130,30 +132,36 @@ test('HY1 users who share a slot, and one who changes all the time, do not hide 
   await next.close();
 });
 
-test('HY2 wherever the process dies, the next one goes on from its position and has each change once', async (t) => {
+/** Begins, takes all of the changes and closes. */
+async function life(disk: SimDisk, changes: readonly HistoryChange[]): Promise<void> {
+  const files = await opened('/history', { fileSystem: disk });
+  await follow(files, changes);
+  await files.close();
+}
+
+test('HY2 wherever the process dies or the power goes, the next one goes on from its position and has each change once', async (t) => {
   const changes = changesOf(1_500, (seq) => `user-${(seq * 7) % 11}`);
-  const healthy = new FaultyDisk();
-  const first = await opened(await temporaryDirectory(), { disk: healthy });
-  await follow(first, changes);
-  await first.close();
-  for (let diesAt = 1; diesAt <= healthy.changes; diesAt++) {
-    const folder = await temporaryDirectory();
-    const disk = new FaultyDisk(diesAt);
-    await assert.rejects(async () => {
-      const files = await opened(folder, { disk });
-      await follow(files, changes);
-      await files.close();
-    }, /the process/);
-    await disk.end();
-    const next = await opened(folder);
-    const { seq } = next.position ?? { seq: 0 };
-    assert.ok(seq <= 1_500, `position ${seq}`);
-    await follow(next, changes);
-    await holdsAll(next, changes, `dead at ${diesAt}, went on from ${seq}`);
-    await next.close();
+  let operations = 0;
+  const healthy = new SimDisk(new Random(1));
+  healthy.plan = () => void operations++;
+  await life(healthy, changes);
+  for (let diesAt = 1; diesAt <= operations; diesAt++) {
+    for (const end of ['killed', 'lostPower'] as const) {
+      const disk = new SimDisk(new Random(diesAt));
+      let passed = 0;
+      disk.plan = () => (++passed === diesAt ? { type: 'crash' } : undefined);
+      await untilDeath(disk, life(disk, changes));
+      assert.ok(disk.dead, `operation ${diesAt} was never reached`);
+      const next = await opened('/history', { fileSystem: disk[end]() });
+      const { seq } = next.position ?? { seq: 0 };
+      assert.ok(seq <= 1_500, `position ${seq}`);
+      await follow(next, changes);
+      await holdsAll(next, changes, `${end} at ${diesAt}, went on from ${seq}`);
+      await next.close();
+    }
   }
-  t.diagnostic(`died at each of ${healthy.changes} operations`);
-  assert.ok(healthy.changes > 30);
+  t.diagnostic(`died at each of ${operations} operations`);
+  assert.ok(operations > 30);
 });
 
 test('HY2 a torn end of any length, or one of zeros, is cut off and read from the log again', async () => {
@@ -180,15 +188,17 @@ test('HY2 a torn end of any length, or one of zeros, is cut off and read from th
 });
 
 test('HY2 what the disk refuses stays and is written later', async () => {
-  const disk = new FaultyDisk();
-  const folder = await temporaryDirectory();
-  const files = await opened(folder, { disk });
+  const disk = new SimDisk(new Random(3));
+  let isFull = false;
+  disk.plan = () => (isFull ? { type: 'error', code: 'ENOSPC' } : undefined);
+  const folder = '/history';
+  const files = await opened(folder, { fileSystem: disk });
   const changes = changesOf(2_000, (seq) => `user-${seq % 5}`);
   await files.begin({ epoch: EPOCH, after: 0, time: START });
   for (const change of changes) {
     // Every third attempt fails, in the middle of a rotation too.
     while (files.isFull || change.seq % 50 === 0) {
-      disk.refuses = disk.refuses === undefined ? 'ENOSPC' : undefined;
+      isFull = !isFull;
       const isDone = await files.flush().then(
         () => true,
         () => false,
@@ -198,10 +208,10 @@ test('HY2 what the disk refuses stays and is written later', async () => {
     files.append(change);
   }
   await holdsAll(files, changes, 'part of it in memory');
-  disk.refuses = undefined;
+  isFull = false;
   await files.flush();
   await files.close();
-  const next = await opened(folder);
+  const next = await opened(folder, { fileSystem: disk.lostPower() });
   await holdsAll(next, changes, 'read back');
   await next.close();
 });
@@ -287,6 +297,33 @@ test('HY3 damage is told, and ends what can be shown without ending the rest', a
   assert.equal(items.at(-1)?.seq, 1);
   assert.deepEqual(headless.position, { epoch: EPOCH, seq: 3_000 });
   await headless.close();
+});
+
+test('HY3 damage in the segment that is written is told with its place; what is before it stays, and what is behind it is not cut off', async () => {
+  const changes = changesOf(30_000, (seq) => `user-${seq % 3}`);
+  const folder = await temporaryDirectory();
+  const bytesMax = 1024 * MiB;
+  const files = await opened(folder, { bytesMax });
+  await follow(files, changes);
+  await files.close();
+  const path = join(folder, '00000001.ndjson');
+  assert.deepEqual(await readdir(folder), ['00000001.ndjson'], 'all of it is in one segment');
+  const bytes = await readFile(path);
+  const block = bytes.indexOf('{"block":', 1 * MiB);
+  bytes[block + 1_000] = 0xff;
+  await writeFile(path, bytes);
+  const damaged: Error[] = [];
+  const options = { bytesMax, onDamaged: (error: Error) => void damaged.push(error) };
+  const next = await opened(folder, options);
+  const seq = next.position?.seq ?? 0;
+  assert.match(String(damaged), new RegExp(`00000001\\.ndjson is damaged: a block does not match its checksum.* \\(at byte ${block}\\)`));
+  assert.ok(seq > 1_000 && seq < 29_000, `position ${seq}`);
+  assert.equal((await readFile(path)).compare(bytes), 0, 'the file is as it was');
+  await follow(next, changes);
+  await holdsAll(next, changes, 'read from the log again');
+  await next.close();
+  // Not in the last stretch, which may have been torn.
+  assert.ok(bytes.length - block > 5 * MiB);
 });
 
 test('HY4 beyond its bytes the oldest changes go, and the history says from when it is complete', async () => {

@@ -9,7 +9,8 @@ import type { HistoryPage } from '../../../daemon/jobs/history/lookup.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Entry, Fact, UserFact } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
-import { FaultyDisk } from '../../support/store/history-disk.ts';
+import { Random } from '../../support/store/random.ts';
+import { SimDisk } from '../../support/store/sim-disk.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 
 const NOW = 1_763_729_000_000;
@@ -113,18 +114,25 @@ test('HY5 what was acknowledged before a lookup is in it, and nothing that is no
 });
 
 test('HY5 after a stop it goes on where it was, and after a kill too', async (t) => {
-  const rig = new Rig(t, await temporaryDirectory());
-  const first = rig.start();
+  const rig = new Rig(t, '/history');
+  const disk = new SimDisk(new Random(2));
+  const first = rig.start({ fileSystem: disk });
   for (let round = 0; round < 50; round++) await rig.write(fact('ann'));
   await first.page({ id: 'ann', limit: 1 });
   await first.stop();
   await assert.rejects(first.page({ id: 'ann', limit: 1 }), unavailable);
   for (let round = 0; round < 50; round++) await rig.write(fact('ann'));
-  // The second operation is its first write, of which half happens.
-  const killed = rig.start({ disk: new FaultyDisk(2) });
+  // A part of its first write happens, and nothing after it.
+  let isDead = false;
+  disk.plan = (point) => {
+    isDead ||= point === 'group-write';
+    return isDead ? { type: 'error', code: 'EIO' } : undefined;
+  };
+  const killed = rig.start({ fileSystem: disk });
   assert.deepEqual(seqs(await killed.page({ id: 'ann', limit: 1 })), [100]);
   await killed.stop();
-  const last = rig.start();
+  assert.ok(isDead);
+  const last = rig.start({ fileSystem: disk.killed() });
   assert.deepEqual(
     seqs(await last.page({ id: 'ann', limit: 100 })),
     Array.from({ length: 100 }, (_, index) => 100 - index),
@@ -180,12 +188,12 @@ test('HY6 what the log let go of before it was read is told as a gap', async (t)
 });
 
 test('HY6 where the log goes on without it, it goes on where the log is', async (t) => {
-  const disk = new FaultyDisk();
+  const disk = new SimDisk(new Random(5));
   const rig = new Rig(t, await temporaryDirectory(), new MemoryLog({ epoch: 'one', retentionFacts: 0 }));
-  const job = rig.start({ disk });
+  const job = rig.start({ fileSystem: disk });
   await rig.write(fact('ann', 'created'));
   await job.page({ id: 'ann', limit: 1 });
-  disk.refuses = 'ENOSPC';
+  disk.plan = () => ({ type: 'error', code: 'ENOSPC' });
   // More than is held in memory.
   while (!rig.lines.some((line) => line.startsWith('error'))) {
     await rig.write(...Array.from({ length: 1_000 }, () => fact('bob')));
@@ -196,7 +204,7 @@ test('HY6 where the log goes on without it, it goes on where the log is', async 
   await rig.log.snapshotSaved(rig.log.head.seq);
   const { tail } = rig.log;
   await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
-  disk.refuses = undefined;
+  disk.plan = () => undefined;
   await rig.goOn();
   await rig.write(fact('ann'));
   const page = await job.page({ id: 'ann', limit: 10 });
@@ -211,12 +219,12 @@ test('HY6 where the log goes on without it, it goes on where the log is', async 
 });
 
 test('HY7 while the disk refuses a lookup is refused rather than told half; then nothing is missing', async (t) => {
-  const disk = new FaultyDisk();
+  const disk = new SimDisk(new Random(5));
   const rig = new Rig(t, await temporaryDirectory());
-  const job = rig.start({ disk });
+  const job = rig.start({ fileSystem: disk });
   await rig.write(fact('ann', 'created'));
   await job.page({ id: 'ann', limit: 1 });
-  disk.refuses = 'ENOSPC';
+  disk.plan = () => ({ type: 'error', code: 'ENOSPC' });
   let facts = 1;
   const isStuck = rig.sleeping;
   while (!rig.lines.some((line) => line.startsWith('error'))) {
@@ -232,7 +240,7 @@ test('HY7 while the disk refuses a lookup is refused rather than told half; then
   await isStuckAgain;
   await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
   assert.equal(rig.lines.filter((line) => line.startsWith('error')).length, 1, `told once: ${rig.lines}`);
-  disk.refuses = undefined;
+  disk.plan = () => undefined;
   await rig.goOn();
   await rig.write(fact('ann'));
   const page = await job.page({ id: 'ann', limit: 10 });

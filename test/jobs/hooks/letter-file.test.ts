@@ -12,7 +12,11 @@ import { createSender, type Post } from '../../../daemon/jobs/hooks/sender.ts';
 import { signatureOf, webhookId } from '../../../daemon/jobs/hooks/signature.ts';
 import { type HookEvent, hookEventOf, renderHookBody } from '../../../protocol/hooks/payload.ts';
 import type { CustomFact, UserFact } from '../../../protocol/log/entry.ts';
+import type { FileSystem } from '../../../store/file-system.ts';
+import { nodeFileSystem } from '../../../store/file-system.ts';
 import { START_MS, userRecord } from '../../support/hooks/hook-bench.ts';
+import { Random } from '../../support/store/random.ts';
+import { type Fault, SimDisk } from '../../support/store/sim-disk.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 
 /** A receiver, and how often it was reached. */
@@ -126,13 +130,22 @@ function eventAt(seq: number, padding = 0): HookEvent {
   return { seq, at: at + seq, type: 'user.updated', lane: user.id, fact: { t: 'user', event: 'updated', user } };
 }
 
-async function open(directory: string, limits: Partial<LetterLimits> = {}): Promise<{ letters: Letters; damaged: () => number }> {
+interface Opened {
+  readonly letters: Letters;
+  readonly damaged: () => number;
+  /** Where the first line lies that is none. */
+  readonly place: () => string | undefined;
+}
+
+async function open(directory: string, limits: Partial<LetterLimits> = {}, fileSystem: FileSystem = nodeFileSystem): Promise<Opened> {
   let damaged = 0;
-  const onDamage = (lines: number): void => {
+  let place: string | undefined;
+  const onDamage = (lines: number, file: string, offset: number): void => {
     damaged = lines;
+    place = `${file}:${offset}`;
   };
-  const letters = await Letters.open(directory, onDamage, { ...LETTER_LIMITS, ...limits });
-  return { letters, damaged: () => damaged };
+  const letters = await Letters.open(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits }, fileSystem });
+  return { letters, damaged: () => damaged, place: () => place };
 }
 
 test('WH10 letters come back as they were, and what a crash cut short is gone', async () => {
@@ -176,10 +189,12 @@ test('WH10 a line that is none is told, and the others are there', async () => {
   const { letters } = await open(directory);
   await letters.put('id1', 'e', eventAt(1), parked);
   await letters.close();
-  await appendFile(join(directory, 'letters.ndjson'), 'nonsense\n{"op":"put","id":7}\n');
+  const path = join(directory, 'letters.ndjson');
+  const { length } = await readFile(path);
+  await appendFile(path, 'nonsense\n{"op":"put","id":7}\n');
   const again = await open(directory);
   await again.letters.put('id2', 'e', eventAt(2), parked);
-  assert.deepEqual([again.letters.parked, again.damaged()], [2, 2]);
+  assert.deepEqual([again.letters.parked, again.damaged(), again.place()], [2, 2, `${path}:${length}`]);
   assert.deepEqual(await again.letters.read('id2'), eventAt(2));
   await again.letters.close();
 });
@@ -233,4 +248,66 @@ test('WH10 the file is written anew when most of it is of no use, and nothing is
   assert.deepEqual([again.letters.parked, again.letters.dead, again.letters.lost, again.damaged()], [4, 0, 4, 0]);
   assert.deepEqual(await again.letters.read('later'), eventAt(9));
   await again.letters.close();
+});
+
+const NO_SPACE: Fault = { type: 'error', code: 'ENOSPC' };
+const idsOf = (letters: Letters): readonly string[] => letters.all('parked').map(({ id }) => id);
+
+test('WH10 a write that failed leaves no half line, also when it cannot be cut off either', async () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const disk = new SimDisk(new Random(seed));
+    const { letters } = await open('/d', {}, disk);
+    await letters.put('id1', 'e', eventAt(1), parked);
+    disk.plan = (point) => (point === 'group-write' || (point === 'rollback-truncate' && seed % 2 === 0) ? NO_SPACE : undefined);
+    await assert.rejects(letters.put('refused', 'e', eventAt(2), parked), /ENOSPC/);
+    await assert.rejects(letters.move('id1', dead, false), /ENOSPC/);
+    disk.plan = () => undefined;
+    await letters.put('id3', 'e', eventAt(3), parked);
+    assert.deepEqual(await letters.read('id3'), eventAt(3));
+    const again = await open('/d', {}, disk.lostPower());
+    assert.deepEqual([idsOf(again.letters), again.damaged()], [['id1', 'id3'], 0], `seed ${seed}`);
+    assert.deepEqual(await again.letters.read('id3'), eventAt(3));
+  }
+});
+
+test('WH10 what could not be synced is refused, and is not there later', async () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const disk = new SimDisk(new Random(seed));
+    const { letters } = await open('/d', {}, disk);
+    disk.plan = (point) => (point === 'group-sync' ? { type: 'error', code: 'EIO' } : undefined);
+    await assert.rejects(letters.put('refused', 'e', eventAt(1), parked), /EIO/);
+    assert.equal(letters.has('refused'), false);
+    disk.plan = () => undefined;
+    const again = await open('/d', {}, seed % 2 === 0 ? disk.killed() : disk.lostPower());
+    assert.deepEqual([idsOf(again.letters), again.damaged()], [[], 0], `seed ${seed}`);
+  }
+});
+
+test('WH10 letters put after the file was written anew are there, although its name could not be made durable at once', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const disk = new SimDisk(new Random(seed));
+    const { letters } = await open('/d', {}, disk);
+    await letters.put('keep', 'e', eventAt(1), parked);
+    let refused = 0;
+    disk.plan = (point) => (point === 'segment-directory-sync' && refused++ === 0 ? { type: 'error', code: 'EIO' } : undefined);
+    while (refused === 0) {
+      await letters.put('waste', 'e', eventAt(100, 6 * 1024 * 1024), dead);
+      await letters.drop(['waste']);
+    }
+    await letters.put('later', 'e', eventAt(2), parked);
+    const again = await open('/d', {}, disk.lostPower());
+    assert.deepEqual([idsOf(again.letters), again.damaged()], [['keep', 'later'], 0], `seed ${seed}`);
+  }
+});
+
+test('WH11 as many dead letters are kept as may be, not one fewer', async () => {
+  const { letters } = await open(await temporaryDirectory(), { dead: 5 });
+  for (let seq = 1; seq <= 5; seq++) await letters.put(`id${seq}`, 'e', eventAt(seq), { ...dead, whenMs: seq });
+  await letters.noteLost(0);
+  assert.deepEqual([letters.dead, letters.lost], [5, 0]);
+  await letters.expire(1);
+  assert.equal(letters.dead, 5, 'given up before that time, not at it');
+  await letters.expire(2);
+  assert.equal(letters.dead, 4);
+  await letters.close();
 });

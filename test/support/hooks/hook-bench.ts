@@ -199,5 +199,5 @@ function openLetters(directory: string, { limits }: BenchOptions): Promise<Lette
   const onDamage = (lines: number): never => {
     throw new Error(`${lines} lines are damaged`);
   };
-  return Letters.open(directory, onDamage, { ...LETTER_LIMITS, ...limits });
+  return Letters.open(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits } });
 }

@@ -30,7 +30,19 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
     ],
   },
   { folder: 'daemon/sync/', may: [/^daemon\/base\//, /^protocol\//, /^node:/, 'p-limit'] },
-  { folder: 'daemon/jobs/', may: [/^daemon\/base\//, /^daemon\/sync\//, /^daemon\/pipeline\//, /^protocol\//, /^node:/, 'p-limit'] },
+  {
+    folder: 'daemon/jobs/',
+    may: [
+      /^daemon\/base\//,
+      /^daemon\/sync\//,
+      /^daemon\/pipeline\//,
+      /^protocol\//,
+      'store/append-file.ts',
+      'store/file-system.ts',
+      /^node:/,
+      'p-limit',
+    ],
+  },
   { folder: 'daemon/cli/', may: [/./] },
   { folder: 'daemon/main.ts', may: [/./] },
 ];
