@@ -8,22 +8,22 @@
  * daemon and is held against a pattern without slashes and leading dots before it reaches the disk. Whoever opens these
  * holds the lock of the data directory, so what is left half-written at the start was left by a process that is gone.
  */
-import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { isUploadPath } from '../../../protocol/transfer/imports.ts';
+import { ChunkWriter, createWhole, type FileSystem, nodeFileSystem, removeIfThere, TEMPORARY_SUFFIX } from '../../../store/file-system.ts';
 
-/** An upload of which nothing arrives for so long is given up. */
 const SILENCE_MS = 60_000;
-const PART = '.part';
+/** How versions before this one called what was not finished: a name, a UUID, this. */
+const OLD_PART = /\.[0-9a-f-]{36}\.part$/;
 const READ_BYTES = 64 * 1024;
 const TASK_ID = /^[\w-]{1,64}$/;
 
-export interface OpenFile {
+export interface StoredFile {
   readonly stream: Readable;
   readonly bytes: number;
 }
@@ -36,7 +36,15 @@ export interface Ages {
   readonly neededUploads: ReadonlySet<string>;
 }
 
+export interface FilesOptions {
+  /** An upload of which nothing arrives for so long is given up. */
+  readonly silenceMs?: number;
+  /** For what is written; what is there is read from the disk itself. */
+  readonly fileSystem?: FileSystem;
+}
+
 export class Files {
+  readonly #fs: FileSystem;
   readonly #exports: string;
   readonly #uploads: string;
   readonly #silenceMs: number;
@@ -44,17 +52,18 @@ export class Files {
   readonly #arriving = new Set<string>();
 
   /** Makes the directories, for nobody but the daemon's own user, and clears away what was never finished. */
-  static async open(dataDirectory: string, { silenceMs = SILENCE_MS } = {}): Promise<Files> {
-    const files = new Files(dataDirectory, silenceMs);
+  static async open(dataDirectory: string, { silenceMs = SILENCE_MS, fileSystem = nodeFileSystem }: FilesOptions = {}): Promise<Files> {
+    const files = new Files(dataDirectory, silenceMs, fileSystem);
     for (const folder of [files.#exports, files.#uploads]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      for (const name of await readdir(folder)) if (name.endsWith(PART)) await rm(join(folder, name), { force: true });
+      await fileSystem.makeDirectory(folder);
+      for (const name of await fileSystem.list(folder))
+        if (isPart(name)) await removeIfThere(fileSystem, 'leftover-remove', join(folder, name));
     }
-    await syncFolder(dataDirectory);
     return files;
   }
 
-  private constructor(dataDirectory: string, silenceMs: number) {
+  private constructor(dataDirectory: string, silenceMs: number, fileSystem: FileSystem) {
+    this.#fs = fileSystem;
     this.#exports = join(dataDirectory, 'exports');
     this.#uploads = join(dataDirectory, 'uploads');
     this.#silenceMs = silenceMs;
@@ -74,9 +83,10 @@ export class Files {
         throw new RosterError('conflict', 'this file was uploaded already; ask for another URL to upload another one');
       }
       let bytes = 0;
-      await store(this.#uploads, name, async (file) => {
-        bytes = await this.#receive(file, source, bytesMax);
+      const file = await createWhole(this.#fs, 'side-file', this.#uploads, name, async (part) => {
+        bytes = await this.#receive(new ChunkWriter(part, 'side-file'), source, bytesMax);
       });
+      await file.close();
       return { bytes };
     } catch (error) {
       // What still arrives is thrown away, so that the caller gets to see the answer.
@@ -87,14 +97,12 @@ export class Files {
     }
   }
 
-  async #receive(file: FileHandle, source: Readable, bytesMax: number): Promise<number> {
-    let bytes = 0;
+  async #receive(writer: ChunkWriter, source: Readable, bytesMax: number): Promise<number> {
     for await (const chunk of withoutSilence(source, this.#silenceMs)) {
-      bytes += chunk.length;
-      if (bytes > bytesMax) throw new RosterError('too_big', `the file is bigger than ${bytesMax} bytes`);
-      await file.appendFile(chunk);
+      if (writer.bytes + chunk.length > bytesMax) throw new RosterError('too_big', `the file is bigger than ${bytesMax} bytes`);
+      await writer.add(chunk);
     }
-    return bytes;
+    return writer.bytes;
   }
 
   async hasUpload(path: string): Promise<boolean> {
@@ -102,18 +110,20 @@ export class Files {
   }
 
   /** The upload to read; undefined when there is none, or no longer. */
-  async openUpload(path: string): Promise<OpenFile | undefined> {
+  async openUpload(path: string): Promise<StoredFile | undefined> {
     return isUploadPath(path) ? await openToRead(join(this.#uploads, uploadName(path))) : undefined;
   }
 
   /** Stores the lines, each of which gets a line end, as the export of this task. One that is there already is replaced. */
   async writeExport(taskId: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    await store(this.#exports, exportName(taskId), async (file) => {
-      for await (const line of lines) await file.appendFile(`${line}\n`);
+    const file = await createWhole(this.#fs, 'side-file', this.#exports, exportName(taskId), async (part) => {
+      const writer = new ChunkWriter(part, 'side-file');
+      for await (const line of lines) await writer.add(Buffer.from(`${line}\n`));
     });
+    await file.close();
   }
 
-  async openExport(taskId: string, name: string): Promise<OpenFile | undefined> {
+  async openExport(taskId: string, name: string): Promise<StoredFile | undefined> {
     return name === EXPORT_FILE && TASK_ID.test(taskId) ? await openToRead(join(this.#exports, exportName(taskId))) : undefined;
   }
 
@@ -135,10 +145,14 @@ function exportName(taskId: string): string {
   return `${taskId}.jsonl`;
 }
 
+function isPart(name: string): boolean {
+  return name.endsWith(TEMPORARY_SUFFIX) || OLD_PART.test(name);
+}
+
 async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<string>): Promise<number> {
   let removed = 0;
   for (const name of await readdir(folder)) {
-    if (name.endsWith(PART) || needed.has(name)) continue;
+    if (isPart(name) || needed.has(name)) continue;
     const path = join(folder, name);
     const file = await statOf(path);
     if (file === undefined || file.mtimeMs >= beforeMs) continue;
@@ -146,30 +160,6 @@ async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<
     removed++;
   }
   return removed;
-}
-
-/** Whole or not at all, also when the power goes. */
-async function store(folder: string, name: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  const part = join(folder, `${name}.${randomUUID()}${PART}`);
-  const file = await open(part, 'wx', 0o600);
-  try {
-    try {
-      await write(file);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(part, join(folder, name));
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
-  await syncFolder(folder);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }
 
 /** The chunks of the source. Rejects as soon as none came for too long; the source is then destroyed, for whoever sends is gone. */
@@ -216,7 +206,7 @@ async function statOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-async function openToRead(path: string): Promise<OpenFile | undefined> {
+async function openToRead(path: string): Promise<StoredFile | undefined> {
   try {
     const file = await open(path, 'r');
     const { size } = await file.stat();

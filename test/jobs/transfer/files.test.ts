@@ -7,6 +7,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { Files } from '../../../daemon/jobs/transfer/files.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
+import { untilDeath } from '../../support/store/death.ts';
+import { Random } from '../../support/store/random.ts';
+import { SimDisk } from '../../support/store/sim-disk.ts';
 
 const PATH = '11111111-2222-3333-4444-555555555555/users.jsonl';
 const NONE = { exportsBeforeMs: 0, uploadsBeforeMs: 0, neededUploads: new Set<string>() };
@@ -137,15 +140,35 @@ test('FI6 an export is there when it is whole; writing it anew replaces it', asy
   assert.equal(await text(found?.stream), 'three\n');
 });
 
+test('FI6 an export is there whole or not at all when the power goes, and for good once it is written', async (t) => {
+  const data = await directory(t);
+  const name = join(data, 'exports', 'task.jsonl');
+  for (let seed = 1; seed <= 40; seed++) {
+    const disk = new SimDisk(new Random(seed));
+    const files = await Files.open(data, { fileSystem: disk });
+    await files.writeExport('task', ['old']);
+    let left = seed % 6;
+    disk.plan = () => (left-- === 0 ? { type: 'crash' } : undefined);
+    const isDone = await untilDeath(disk, files.writeExport('task', ['new', 'lines']));
+    const text = disk.lostPower().files().get(name)?.toString();
+    assert.ok(text === 'new\nlines\n' || (!isDone && text === 'old\n'), `seed ${seed}: ${text}`);
+  }
+});
+
 test('FI7 what was left half-written is cleared away at the start, and nothing else', async (t) => {
   const data = await directory(t);
   const first = await Files.open(data);
   await first.writeExport('task', ['kept']);
-  await writeFile(join(data, 'exports', 'task.jsonl.1234.part'), 'half');
-  await writeFile(join(data, 'uploads', 'x.part'), 'half');
-  await Files.open(data);
+  const path = PATH.replace('users.jsonl', 'users.part');
+  await first.saveUpload(path, Readable.from([Buffer.from('an upload may be called like this')]), 100);
+  const [id] = PATH.split('/');
+  // Of this version, and of earlier ones.
+  for (const half of ['task.jsonl~.tmp', `task.jsonl.${id}.part`]) await writeFile(join(data, 'exports', half), 'half');
+  for (const half of [`${id}~users.tmp~.tmp`, `${id}~users.jsonl.${id}.part`]) await writeFile(join(data, 'uploads', half), 'half');
+  const files = await Files.open(data);
   assert.deepEqual(await readdir(join(data, 'exports')), ['task.jsonl']);
-  assert.deepEqual(await readdir(join(data, 'uploads')), []);
+  assert.deepEqual(await readdir(join(data, 'uploads')), [path.replace('/', '~')]);
+  assert.equal(await files.hasUpload(path), true);
 });
 
 test('FI8 old files go, but no upload that is still needed and none that is arriving', async (t) => {
