@@ -9,6 +9,7 @@
  * - AF3 A torn tail, records that a crash left unfinished at the end, is dropped when the file is opened, and what stays is synced.
  * - AF4 A bad record that was durable once is damage: it is named with file and offset, and the file stays as it is.
  * - AF5 The name is durable, too: the directory is synced when a file was created, found or replaced.
+ * - AF6 Files that earlier versions wrote are read, and written on.
  *
  * One call at a time, except `read`.
  */

@@ -5,11 +5,10 @@
  * forms. Nothing is served, counted in `head` or answered before its group is durable. Readers that keep up get the
  * entries by reference, all others read the files.
  */
-import { basename } from 'node:path';
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
 import type { OnStoreEvent } from '../events.ts';
-import { type FileSystem, hasCode, nodeFileSystem, removeDurably, toError } from '../file-system.ts';
+import { type FileSystem, hasCode, nodeFileSystem, toError } from '../file-system.ts';
 import { type AppendResult, type Log, LogClosed, LogDamaged, LogTrimmed, LogUnavailable } from '../log.ts';
 import { Waiter, Wakeups } from '../wakeups.ts';
 import { BlockReader } from './block-reader.ts';
@@ -20,9 +19,10 @@ import { Pace } from './pace.ts';
 import { RecentEntries } from './recent-entries.ts';
 import { encodePayload, RECORD_HEADER_BYTES } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
-import { DEFAULT_RETENTION, type Retention, removableSegments } from './retention.ts';
+import { DEFAULT_RETENTION } from './retention.ts';
 import type { Segment } from './segment.ts';
 import { SegmentWriter, type WriteOutcome } from './segment-writer.ts';
+import { Trimmer } from './trimmer.ts';
 
 /** Two buffers take turns: one is filled while the other is written. Longer ones are not worth keeping. */
 const SPARE_BUFFERS = 2;
@@ -39,14 +39,11 @@ export class Journal implements Log {
   readonly #directory: string;
   readonly #groupBytes: number;
   readonly #pendingBytesMax: number;
-  readonly #retention: Retention;
-  readonly #heldBytes: number;
-  readonly #holds = new Map<string, number>();
-  readonly #now: () => number;
   readonly #onEvent: OnStoreEvent;
   readonly #epoch: string;
   readonly #segments: Segment[];
   readonly #writer: SegmentWriter;
+  readonly #trimmer: Trimmer;
   readonly #recent: RecentEntries;
   readonly #blocks: BlockReader;
   readonly #wakeups = new Wakeups();
@@ -57,15 +54,11 @@ export class Journal implements Log {
   #pendingBytes = 0;
   #state: State = { name: 'open' };
   #head: Position;
-  #tail: number;
   /** The seq that the last accepted append will leave. */
   #promised: number;
   /** Resolves when everything accepted so far is answered. */
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  #trimming: Promise<void> = Promise.resolve();
-  /** The last two snapshots. Entries after the older one stay, so that it can stand in when the newer one is damaged. */
-  #snapshots: readonly [older: number, newer: number];
 
   /** Opens or begins the journal. Throws LogDamaged (LG9), StoreVersionMismatch, or an error of the file system. */
   static async open(options: JournalOptions): Promise<Journal> {
@@ -88,11 +81,8 @@ export class Journal implements Log {
     this.#fs = fs;
     this.#directory = options.directory;
     const { segmentBytes, heldBytes, groupBytes, pendingBytes, recentBytes, blockBytes, cacheBytes } = { ...JOURNAL_DEFAULTS, ...options };
-    this.#heldBytes = heldBytes;
     this.#groupBytes = groupBytes;
     this.#pendingBytesMax = pendingBytes;
-    this.#retention = { ...DEFAULT_RETENTION, ...options.retention };
-    this.#now = options.now ?? Date.now;
     this.#onEvent = options.onEvent ?? (() => {});
     this.#epoch = lineage.epoch;
     this.#segments = segments;
@@ -101,9 +91,12 @@ export class Journal implements Log {
     this.#blocks = new BlockReader(fs, cacheBytes);
     this.#head = { epoch: lineage.epoch, seq: active.last };
     this.#promised = active.last;
-    this.#tail = (segments[0]?.first ?? 1) - 1;
-    const covered = options.snapshot?.seq ?? 0;
-    this.#snapshots = [covered, covered];
+    this.#trimmer = new Trimmer({
+      ...{ fs, directory: options.directory, segments, heldBytes, onEvent: this.#onEvent },
+      covered: options.snapshot?.seq ?? 0,
+      retention: { ...DEFAULT_RETENTION, ...options.retention },
+      now: options.now ?? Date.now,
+    });
   }
 
   get head(): Position {
@@ -111,7 +104,7 @@ export class Journal implements Log {
   }
 
   get tail(): number {
-    return this.#tail;
+    return this.#trimmer.tail;
   }
 
   append(after: number, draft: EntryDraft): Promise<AppendResult> {
@@ -142,7 +135,7 @@ export class Journal implements Log {
   async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
     const waiter = new Waiter(this.#wakeups, signal);
     try {
-      if (after < this.#tail) throw new LogTrimmed(after, this.#tail);
+      if (after < this.tail) throw new LogTrimmed(after, this.tail);
       let at = after;
       let inARow = 0;
       while (!signal.aborted) {
@@ -171,14 +164,11 @@ export class Journal implements Log {
     if (seq > this.#head.seq)
       return Promise.reject(new RangeError(`a snapshot at ${seq} is ahead of the journal, which ends with ${this.#head.seq}`));
     if (this.#closing !== undefined) return Promise.reject(new LogClosed());
-    this.#snapshots = [this.#snapshots[1], seq];
-    this.#trimming = this.#trimming.catch(() => {}).then(() => this.#trim());
-    return this.#trimming;
+    return this.#trimmer.snapshotSaved(seq);
   }
 
   keepAfter(name: string, after: number | undefined): void {
-    if (after === undefined) this.#holds.delete(name);
-    else this.#holds.set(name, after);
+    this.#trimmer.hold(name, after);
   }
 
   close(): Promise<void> {
@@ -252,38 +242,22 @@ export class Journal implements Log {
   }
 
   async #readBlock(after: number): Promise<readonly Entry[]> {
-    if (after < this.#tail) throw new LogTrimmed(after, this.#tail);
+    if (after < this.tail) throw new LogTrimmed(after, this.tail);
     const segment = this.#segments.find(({ last }) => last > after);
     if (segment === undefined) throw new Error(`no segment holds seq ${after + 1}`);
     try {
       return await this.#blocks.block(segment, after);
     } catch (error) {
       // Retention may have taken the file away meanwhile; then nothing is damaged.
-      if (after < this.#tail) throw new LogTrimmed(after, this.#tail);
+      if (after < this.tail) throw new LogTrimmed(after, this.tail);
       if (hasCode(error, 'ENOENT')) throw new LogDamaged(segment.path, 0, 'the file is gone');
       throw error;
     }
   }
 
-  /** Oldest first, each removal durable before the next: a crash never leaves a hole between segments. */
-  async #trim(): Promise<void> {
-    const held = { after: Math.min(...this.#holds.values()), bytesMax: this.#heldBytes };
-    let count = removableSegments(this.#segments, Math.min(...this.#snapshots), this.#now(), this.#retention, held);
-    for (; count > 0; count--) {
-      const segment = this.#segments[0];
-      if (segment === undefined) return;
-      this.#tail = segment.last;
-      await removeDurably(this.#fs, 'retention', this.#directory, basename(segment.path));
-      this.#segments.shift();
-      this.#onEvent({ type: 'segment-removed', file: segment.path, tail: this.#tail });
-      const names = [...this.#holds].flatMap(([name, after]) => (after < segment.last ? [name] : []));
-      if (names.length > 0) this.#onEvent({ type: 'held-segment-removed', file: segment.path, tail: this.#tail, names });
-    }
-  }
-
   async #finish(): Promise<void> {
     await this.#writing;
-    await this.#trimming.catch(() => {});
+    await this.#trimmer.idle();
     const unchanged = this.#writer.clean;
     const failed = this.#state.name === 'failed';
     this.#state = { name: 'closed' };
