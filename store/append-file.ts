@@ -1,15 +1,6 @@
 /**
  * A file of records that only grows: the segments of the journal, those of the user history, the letters of a webhook. What a
- * record looks like is its owner's business (`ReadRecord`); what a crash or a full disk does to a file is dealt with here.
- *
- * - AF1 What is appended at once is there whole or not at all. What the disk refused half of is cut off again, durably, before
- *       anything else is written, so no later reading trips over it.
- * - AF2 What is durable when a promise resolves is still there after any crash: what was appended before `sync`, or by
- *       `appendDurably`.
- * - AF3 A torn tail, records that a crash left unfinished at the end, is dropped when the file is opened, and what stays is synced.
- * - AF4 A bad record that was durable once is damage: it is named with file and offset, and the file stays as it is.
- * - AF5 The name is durable, too: the directory is synced when a file was created, found or replaced.
- * - AF6 Files that earlier versions wrote are read, and written on.
+ * record looks like is its owner's business (`ReadRecord`); what a crash or a full disk does to a file is dealt with here (AF1–AF6).
  *
  * One call at a time, except `read`.
  */
