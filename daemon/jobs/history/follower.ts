@@ -13,8 +13,6 @@ import type { FileSystem } from '../../../store/file-system.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
-import type { HistoryDisk } from './disk.ts';
-import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
 import { HistoryFiles } from './files.ts';
 import type { HistoryPage, HistoryQuestion } from './lookup.ts';
 import { changeOf } from './record.ts';
