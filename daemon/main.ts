@@ -1,7 +1,6 @@
-#!/usr/bin/env node
 /**
  * The process: hands the command line to the program and ends with its exit
- * code. The one place that knows which log the daemon runs on. Nothing imports this file.
+ * code. The one place that knows which log the daemon runs on. Nothing imports this file but the command, rosterd.js.
  */
 import { openDataDirectory } from '../store/data-dir.ts';
 import { runCli } from './cli/commands.ts';

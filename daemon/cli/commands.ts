@@ -13,6 +13,8 @@ import { type Config, ConfigError, describeConfig, loadConfig, type Origins } fr
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
 import { ALL_SETTINGS } from './config/settings.ts';
+import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './config/settings.ts';
+import { addDemoCommand } from './demo/command.ts';
 import { type CommandIo, EXIT } from './io.ts';
 import { addSyncCommand } from './sync/command.ts';
 import { serverToken, userToken } from './token.ts';
@@ -82,6 +84,7 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
   addWatchCommand(program, io, exit, client);
   addBackupCommands(program, io, exit, client);
   addConfig(program, io);
+  addDemoCommand(program, io, exit);
   return program;
 }
 
@@ -89,6 +92,7 @@ const PROGRAM_EXAMPLES = `
 Settings come from flags, then ROSTERD_… variables, then the configuration file, then defaults.
 
 Examples:
+  $ rosterd demo                           see in a few seconds what it does
   $ rosterd serve                          start on 127.0.0.1:8800 with data in ./rosterd-data
   $ rosterd token ann                      a token with which the client of ann connects
   $ rosterd sync users.ndjson              bring in the users of a file, one JSON object per line

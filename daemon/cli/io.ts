@@ -1,5 +1,6 @@
 /** What a command may touch of its process. Tests hand in their own; only `processIo` knows the real one. */
 import type { Readable } from 'node:stream';
+import { onInterrupt } from './interrupts.ts';
 
 /** Exit codes of every command. */
 export const EXIT = {
@@ -32,7 +33,7 @@ export interface CommandIo {
   readonly cwd: string;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `handler` at every SIGINT and SIGTERM in place of ending the process. Returns the way to undo it. */
+  /** Calls `handler` at every interrupt (interrupts.ts) in place of ending the process. Returns the way to undo it. */
   onInterrupt(handler: () => void): () => void;
 }
 
@@ -56,13 +57,6 @@ export function processIo(): CommandIo {
     env: process.env,
     cwd: process.cwd(),
     now: () => Date.now(),
-    onInterrupt: (handler) => {
-      process.on('SIGINT', handler);
-      process.on('SIGTERM', handler);
-      return () => {
-        process.off('SIGINT', handler);
-        process.off('SIGTERM', handler);
-      };
-    },
+    onInterrupt: (handler) => onInterrupt(handler),
   };
 }

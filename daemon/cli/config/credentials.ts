@@ -71,7 +71,7 @@ export function findCredentials(config: CredentialConfig, warn: (text: string) =
   const found = configured(config) ?? stored(config.data, warn);
   if (found !== undefined) return found;
   throw new CredentialsError(
-    `there is no ${join(config.data, CREDENTIALS_FILE)}: start "rosterd serve" once, name its data directory with --data, or give --api-key and --api-secret`,
+    `there is no ${join(config.data, CREDENTIALS_FILE)}: no daemon was started here yet. Start one first (npm start, or rosterd serve), name the data directory of another with --data, or give --api-key and --api-secret`,
   );
 }
 

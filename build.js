@@ -1,0 +1,100 @@
+/**
+ * Makes dist/ from the sources, and leaves it alone when it already is what these very sources give: dist/.built holds a digest
+ * of every source and of every file made from them, so neither an edit, nor a removed source, nor another branch, nor a missing or
+ * damaged file goes unseen. Times of files say nothing and are not looked at.
+ *
+ * Plain JavaScript, because it runs before anything is built. Types are checked by `npm run typecheck`, not here: `npm ci` and
+ * `npm start` are to be quick.
+ *
+ * `--if-possible`: where the compiler is not installed (`npm ci --omit=dev`), says so and ends with 0.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+const ROOT = import.meta.dirname;
+const DIST = join(ROOT, 'dist');
+const STAMP = '.built';
+/** What decides how the sources are compiled; package.json names the version of the compiler. */
+const SETTINGS = ['build.js', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const FOLDERS = ['daemon', 'protocol', 'store'];
+
+/** Names of the files below a folder, relative to `base`, in an order of their own. */
+function filesBelow(folder, base) {
+  const entries = readdirSync(join(base, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) => {
+    const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    return entry.isDirectory() ? filesBelow(name, base) : [name];
+  });
+}
+
+function digest(base, names) {
+  const hash = createHash('sha256');
+  for (const name of names) {
+    const content = readFileSync(join(base, name));
+    hash.update(`${name}\n${content.length}\n`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+const digestOfSources = () =>
+  digest(ROOT, [...SETTINGS, ...FOLDERS.flatMap((folder) => filesBelow(folder, ROOT).filter((name) => name.endsWith('.ts')))]);
+
+const digestOfBuilt = (folder) =>
+  digest(
+    folder,
+    filesBelow('', folder).filter((name) => name !== STAMP),
+  );
+
+function isBuiltFrom(sources) {
+  try {
+    return readFileSync(join(DIST, STAMP), 'utf8') === `${sources}\n${digestOfBuilt(DIST)}\n`;
+  } catch {
+    return false;
+  }
+}
+
+/** The path of the compiler; undefined where it is not installed. */
+function compiler() {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A build that fails or is cut off leaves dist/ as it was. */
+function build(tsc, sources) {
+  const made = join(ROOT, `dist.${process.pid}`);
+  try {
+    const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', made], { cwd: ROOT, stdio: 'inherit' });
+    if (status !== 0) return 1;
+    writeFileSync(join(made, STAMP), `${sources}\n${digestOfBuilt(made)}\n`);
+    rmSync(DIST, { recursive: true, force: true });
+    renameSync(made, DIST);
+    return 0;
+  } catch (error) {
+    // Two builds at the same time make the same: that of the other one serves as well.
+    if (isBuiltFrom(sources)) return 0;
+    throw error;
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+function main() {
+  // A copy without sources, such as the last stage of a container image, is what it is.
+  if (!existsSync(join(ROOT, 'daemon/main.ts'))) return 0;
+  const sources = digestOfSources();
+  if (isBuiltFrom(sources)) return 0;
+  const tsc = compiler();
+  if (tsc !== undefined) return build(tsc, sources);
+  process.stderr.write(
+    'rosterd: dist/ is not what these sources give, and the compiler is not installed. Build with it, then leave it out: npm ci && npm prune --omit=dev\n',
+  );
+  return process.argv.includes('--if-possible') ? 0 : 1;
+}
+
+process.exitCode = main();

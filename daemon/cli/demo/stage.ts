@@ -1,0 +1,103 @@
+/**
+ * Where the demo plays: a folder of its own, and commands of this very program as processes of their own, which see nothing of
+ * the caller's settings. Whatever happens, nothing of it is left behind.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join, resolve } from 'node:path';
+import type { CommandIo } from '../io.ts';
+import { DemoFailed, type Story } from './story.ts';
+
+/** From dist/ as well as from the sources. */
+const MAIN = resolve(import.meta.dirname, `../../main${extname(import.meta.filename)}`);
+/** So much of what a process said is repeated when it fails. */
+const SAID_LINES = 5;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A command that runs. */
+export class Actor {
+  readonly #name: string;
+  readonly #child: ChildProcess;
+  readonly finished: Promise<Ended>;
+  /** Set as soon as it has ended. */
+  ended: Ended | undefined;
+  stdout = '';
+  stderr = '';
+
+  constructor(args: readonly string[], options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }) {
+    this.#name = `rosterd ${args[0]}`;
+    this.#child = spawn(process.execPath, [...process.execArgv, MAIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.finished = once(this.#child, 'close').then(([code, signal]) => {
+      this.ended = { code, signal };
+      return this.ended;
+    });
+    this.finished.catch(() => {});
+  }
+
+  /** Waits until it has said this. Rejects with DemoFailed when it ended before. */
+  async says(pattern: RegExp, story: Story): Promise<RegExpExecArray> {
+    return await story.until(`${this.#name} says ${pattern}`, () => {
+      const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr) ?? undefined;
+      if (found === undefined && this.ended !== undefined) throw this.#failed();
+      return found;
+    });
+  }
+
+  /** Waits for its end. Rejects with DemoFailed when it did not end with 0. */
+  async succeeds(story: Story): Promise<void> {
+    const { code } = await story.until(`${this.#name} has ended`, () => this.ended);
+    if (code !== 0) throw this.#failed();
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Ended> {
+    this.#child.kill(signal);
+    return await this.finished;
+  }
+
+  #failed(): DemoFailed {
+    const { code, signal } = this.ended ?? {};
+    const said = this.stderr.trim().split('\n').slice(-SAID_LINES).join('\n');
+    return new DemoFailed(`${this.#name} ended with ${code ?? signal}${said === '' ? '' : `:\n${said}`}`);
+  }
+}
+
+export class Stage {
+  readonly folder: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #actors: Actor[] = [];
+
+  private constructor(folder: string, env: NodeJS.ProcessEnv) {
+    this.folder = folder;
+    this.#env = env;
+  }
+
+  static async open(env: CommandIo['env']): Promise<Stage> {
+    const own = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ROSTERD_')));
+    return new Stage(await mkdtemp(join(tmpdir(), 'rosterd-demo-')), own);
+  }
+
+  /** Starts a command in the folder. */
+  start(...args: readonly string[]): Actor {
+    const actor = new Actor(args, { cwd: this.folder, env: this.#env });
+    this.#actors.push(actor);
+    return actor;
+  }
+
+  /** Ends whatever still runs, and removes the folder. */
+  async clear(): Promise<void> {
+    await Promise.allSettled(this.#actors.filter(({ ended }) => ended === undefined).map((actor) => actor.kill('SIGKILL')));
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
