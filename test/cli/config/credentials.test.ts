@@ -55,7 +55,10 @@ test('CR3 half a pair is refused', (t) => {
 
 test('CR4 a command that only talks to a daemon makes none and says what to do', (t) => {
   const { data } = place(t);
-  assert.throws(() => findCredentials({ ...none, data }), { name: 'CredentialsError', message: /start "rosterd serve" once/ });
+  assert.throws(() => findCredentials({ ...none, data }), {
+    name: 'CredentialsError',
+    message: /no daemon was started here yet\. Start one first \(npm start, or rosterd serve\)/,
+  });
   assert.ok(!existsSync(data));
 });
 
