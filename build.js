@@ -92,7 +92,7 @@ function main() {
   const tsc = compiler();
   if (tsc !== undefined) return build(tsc, sources);
   process.stderr.write(
-    'rosterd: dist/ is not what these sources give, and the compiler is not installed. Build with it, then leave it out: npm ci && npm prune --omit=dev\n',
+    'rosterd: dist/ is not built from these sources, and the compiler is not installed. Build with it, then leave it out: npm ci && npm prune --omit=dev\n',
   );
   return process.argv.includes('--if-possible') ? 0 : 1;
 }

@@ -48,7 +48,9 @@ function started(t: TestContext, clone: Clone, command: string): Typing {
   return typing;
 }
 
-test('FM1 FM6 the README begins with commands that work, and those that come too early say what to do', { timeout: 900_000 }, async (t) => {
+test('FM1 FM5 FM6 the README begins with commands that work, and those that come too early say what to do', {
+  timeout: 900_000,
+}, async (t) => {
   const [first = [], second = []] = await commandBlocks();
   const [see = '', run = '', check = ''] = first;
   assert.deepEqual(first, ['npm ci && npm run demo', 'npm start', 'npm test'], 'the README begins with what this test is about');

@@ -8,9 +8,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LiveUser } from '../../../protocol/client/types.ts';
 import { grouped } from '../../base/grouped.ts';
 import { userToken } from '../token.ts';
-import type { Actor, Stage } from './stage.ts';
+import type { DemoProcess, Stage } from './stage.ts';
 import type { Story } from './story.ts';
-import { ChatClient, Subscriber } from './watcher.ts';
+import { ChatClient, DemoSubscriber } from './watcher.ts';
 
 const USERS = 10_000;
 /** The daemon is killed when the subscriber has heard of so many. */
@@ -32,7 +32,7 @@ const sourceUser = (n: number): SourceUser =>
 /** Who and what is on stage while the job runs. */
 interface Cast {
   readonly url: string;
-  readonly subscriber: Subscriber;
+  readonly subscriber: DemoSubscriber;
   readonly ann: ChatClient;
 }
 
@@ -71,7 +71,7 @@ async function leave({ subscriber, ann }: Cast): Promise<void> {
   await Promise.all([subscriber.client.disconnectUser(), ann.client.disconnectUser()]);
 }
 
-async function startDaemon(listen: string, stage: Stage, story: Story): Promise<{ daemon: Actor; url: string; users: number }> {
+async function startDaemon(listen: string, stage: Stage, story: Story): Promise<{ daemon: DemoProcess; url: string; users: number }> {
   const daemon = stage.start('serve', '--listen', listen, '--log-level', 'warn');
   const [, url = '', users = ''] = await daemon.says(/listens on (\S+) [\s\S]*?, (\d+) users\n/, story);
   return { daemon, url, users: Number(users) };
@@ -83,7 +83,7 @@ async function connect(url: string, stage: Stage, story: Story): Promise<Cast> {
   await ann.connect({ id: ANN.id, name: ANN.name }, userToken(ANN.id, secret, { nowMs: Date.now(), lifetimeMs: 3_600_000 }));
   story.check(ann.client.me?.id === ANN.id, `the chat client is ${ann.client.me?.id}`);
   story.tell('Ann opens her chat. Nobody had made her a user; connecting does.');
-  const subscriber = new Subscriber({ url, apiKey, secret });
+  const subscriber = new DemoSubscriber({ url, apiKey, secret });
   const users = await subscriber.connect();
   story.check(users === 1, `the subscriber was given ${users} users`);
   story.tell('A subscriber asks for everything: it is given 1 user, and every change from now on.');
@@ -91,7 +91,13 @@ async function connect(url: string, stage: Stage, story: Story): Promise<Cast> {
 }
 
 /** Kills the daemon in the middle of the job and starts it again. Resolves with the new one when everybody is back. */
-async function crash(daemon: Actor, job: Actor, { url, subscriber, ann }: Cast, stage: Stage, story: Story): Promise<Actor> {
+async function crash(
+  daemon: DemoProcess,
+  job: DemoProcess,
+  { url, subscriber, ann }: Cast,
+  stage: Stage,
+  story: Story,
+): Promise<DemoProcess> {
   await story.until('the subscriber hears of the users', () => subscriber.changes.length >= KILL_AT || job.ended);
   const { signal } = await daemon.kill('SIGKILL');
   const heard = subscriber.changes.length;
@@ -117,7 +123,7 @@ async function crash(daemon: Actor, job: Actor, { url, subscriber, ann }: Cast, 
 }
 
 /** How the job ends, and what was heard of it. */
-async function finish(job: Actor, { subscriber, ann }: Cast, story: Story): Promise<void> {
+async function finish(job: DemoProcess, { subscriber, ann }: Cast, story: Story): Promise<void> {
   await job.succeeds(story);
   const { created, updated, unchanged, failed } = JSON.parse(job.stdout);
   story.check(created + updated + unchanged === USERS && failed === 0, `the job says: ${job.stdout}`);
@@ -132,7 +138,7 @@ async function finish(job: Actor, { subscriber, ann }: Cast, story: Story): Prom
   story.tell(`Ann has heard of the one that is hers: she is ${ANN.title} now.`);
 }
 
-function checkChanges({ changes, resyncs }: Subscriber, story: Story): void {
+function checkChanges({ changes, resyncs }: DemoSubscriber, story: Story): void {
   const ids = new Set(changes.map(({ id }) => id));
   story.check(changes.length === USERS && ids.size === USERS, `the subscriber heard of ${changes.length} changes of ${ids.size} users`);
   const disorder = changes.findIndex(({ seq }, index) => index > 0 && seq <= (changes[index - 1]?.seq ?? 0));

@@ -21,7 +21,7 @@ export interface Ended {
 }
 
 /** A command that runs. */
-export class Actor {
+export class DemoProcess {
   readonly #name: string;
   readonly #child: ChildProcess;
   readonly finished: Promise<Ended>;
@@ -76,7 +76,7 @@ export class Actor {
 export class Stage {
   readonly folder: string;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #actors: Actor[] = [];
+  readonly #processes: DemoProcess[] = [];
 
   private constructor(folder: string, env: NodeJS.ProcessEnv) {
     this.folder = folder;
@@ -89,15 +89,15 @@ export class Stage {
   }
 
   /** Starts a command in the folder. */
-  start(...args: readonly string[]): Actor {
-    const actor = new Actor(args, { cwd: this.folder, env: this.#env });
-    this.#actors.push(actor);
-    return actor;
+  start(...args: readonly string[]): DemoProcess {
+    const started = new DemoProcess(args, { cwd: this.folder, env: this.#env });
+    this.#processes.push(started);
+    return started;
   }
 
   /** Ends whatever still runs, and removes the folder. */
   async clear(): Promise<void> {
-    await Promise.allSettled(this.#actors.filter(({ ended }) => ended === undefined).map((actor) => actor.kill('SIGKILL')));
+    await Promise.allSettled(this.#processes.filter(({ ended }) => ended === undefined).map((left) => left.kill('SIGKILL')));
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }

@@ -38,13 +38,13 @@ export class Story {
   tell(...lines: readonly string[]): void {
     const time = `${this.seconds} s`.padStart(MARGIN - 2).padEnd(MARGIN);
     const [first = '', ...rest] = lines;
-    this.#write(`${this.#isPlain ? time : styleText('dim', time)}${first}`);
+    this.#write(`${this.#isPlain ? time : styleText('dim', time, { validateStream: false })}${first}`);
     for (const line of rest) this.#write(`${' '.repeat(MARGIN)}${line}`);
   }
 
   /** A line of its own, without the time. */
   title(text: string): void {
-    this.#write(this.#isPlain ? text : styleText('bold', text));
+    this.#write(this.#isPlain ? text : styleText('bold', text, { validateStream: false }));
   }
 
   /** Ends the story when it is not so. `otherwise` says what was found instead. */

@@ -29,7 +29,7 @@ class Watched {
 }
 
 /** Keeps a copy of all users, and a list of the changes that came. */
-export class Subscriber extends Watched {
+export class DemoSubscriber extends Watched {
   readonly changes: { readonly seq: number; readonly id: string }[] = [];
   /** How often it was not possible to go on from where it was. */
   resyncs = 0;

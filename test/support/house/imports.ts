@@ -163,9 +163,9 @@ export const ROOMS: Order = {
   'daemon/jobs': [['tasks'], ['transfer', 'hooks', 'history'], ['.']],
   'daemon/cli': [
     ['config'],
-    [['io.ts', 'version.ts', 'token.ts', 'client-options.ts']],
+    [['io.ts', 'interrupts.ts', 'version.ts', 'token.ts', 'client-options.ts']],
     ['sync/sources'],
-    ['sync', 'watch', 'backup'],
+    ['sync', 'watch', 'backup', 'demo'],
     ['serve'],
     ['commands.ts'],
   ],
