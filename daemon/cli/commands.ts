@@ -16,6 +16,7 @@ import { ALL_SETTINGS } from './config/settings.ts';
 import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './config/settings.ts';
 import { addDemoCommand } from './demo/command.ts';
 import { type CommandIo, EXIT } from './io.ts';
+import { type CommandIo, EXIT, type Exit } from './io.ts';
 import { addSyncCommand } from './sync/command.ts';
 import { serverToken, userToken } from './token.ts';
 import { packageVersion } from './version.ts';
@@ -25,13 +26,6 @@ import { addWatchCommand } from './watch/command.ts';
 export interface CommandHooks {
   /** Runs the daemon until it has stopped. Resolves with the exit code. */
   serve(config: Config, credentials: Credentials): Promise<number>;
-}
-
-/** What a command ends with is not thrown but set here; the program itself has no return value. */
-export interface Exit {
-  code: number;
-  /** What wrong usage, settings or credentials end with. Set by a command that has another meaning for 2. */
-  usage?: number;
 }
 
 const DEFAULT_LIFETIME_MS = 24 * 3_600_000;

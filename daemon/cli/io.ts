@@ -13,6 +13,13 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** What a command ends with is not thrown but set here; the program itself has no return value. */
+export interface Exit {
+  code: number;
+  /** What wrong usage, settings or credentials end with. Set by a command that has another meaning for 2. */
+  usage?: number;
+}
+
 export interface Output {
   /** False asks to wait for `drained` before writing more. */
   write(text: string): boolean;

@@ -14,7 +14,7 @@ export interface InOrder<Batch, Result> {
   /** Aborted: nothing more is read, even while the source is silent. What is worked on is waited for. */
   readonly stopping: AbortSignal;
   /** Called for whatever rejects; it should abort `stopping`. */
-  readonly onError: (part: 'source' | 'work', error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Batches that may wait for a free place beside those that are worked on. */
@@ -36,7 +36,7 @@ export async function inOrder<Batch, Result>(options: InOrder<Batch, Result>): P
   let unsettled = 0;
   let last: Promise<void> = Promise.resolve();
   for (;;) {
-    const step = await read(batches, stopping).catch((error: unknown) => onError('source', error));
+    const step = await read(batches, stopping).catch(onError);
     if (step === undefined || step.done === true) {
       await last;
       return step?.done === true;
@@ -44,7 +44,7 @@ export async function inOrder<Batch, Result>(options: InOrder<Batch, Result>): P
     const batch = step.value;
     const job: Promise<Done<Result> | undefined> = limit(async () => ({ result: await work(batch) }))
       .catch((error: unknown) => {
-        onError('work', error);
+        onError(error);
         return undefined;
       })
       .finally(() => working.delete(job));
@@ -57,7 +57,7 @@ export async function inOrder<Batch, Result>(options: InOrder<Batch, Result>): P
       })
       .catch((error: unknown) => {
         isGap = true;
-        onError('work', error);
+        onError(error);
       })
       .finally(() => unsettled--);
     if (working.size >= concurrency + READ_AHEAD) await Promise.race(working);

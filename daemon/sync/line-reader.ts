@@ -4,7 +4,7 @@
  */
 
 /** Longest line in bytes, without its end. */
-export const LINE_BYTES_MAX = 64 * 1024;
+export const SOURCE_LINE_BYTES_MAX = 64 * 1024;
 
 export interface RawLine {
   /** From 1. */
@@ -26,7 +26,7 @@ export class LineSplitter {
   #held: Buffer[] = [];
   #heldBytes = 0;
 
-  constructor(maxBytes = LINE_BYTES_MAX) {
+  constructor(maxBytes = SOURCE_LINE_BYTES_MAX) {
     this.#maxBytes = maxBytes;
   }
 
@@ -69,8 +69,8 @@ export class LineSplitter {
 }
 
 /** Lines as they come, those of one chunk together: a step per line would cost more than the line. */
-export async function* readLines(source: AsyncIterable<Buffer>): AsyncGenerator<readonly RawLine[]> {
-  const splitter = new LineSplitter();
+export async function* readLines(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<readonly RawLine[]> {
+  const splitter = new LineSplitter(maxBytes);
   for await (const chunk of source) yield splitter.push(chunk);
   yield splitter.end();
 }

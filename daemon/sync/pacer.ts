@@ -5,7 +5,7 @@
  * only ones the server may have counted since. So nothing is ever started on a budget that may be used up.
  */
 import type { Clock } from '../base/clock.ts';
-import type { Answer } from './transport.ts';
+import type { Reply } from './transport.ts';
 
 /** The reset is told in whole seconds; a little more keeps out of the last moments of the old window. */
 const RESET_SLACK_MS = 100;
@@ -62,9 +62,9 @@ export class Pacer {
   }
 
   /** Starts with what is known of the limit, so that not even the first request is one too many. */
-  begin({ limit, remaining, reset }: KnownLimit, answer: Answer): void {
+  begin({ limit, remaining, reset }: KnownLimit, reply: Reply): void {
     const now = this.#clock.now();
-    this.#meet(windowOf(limit, remaining, reset, answer, now));
+    this.#meet(windowOf(limit, remaining, reset, reply, now));
     // Somebody used it, maybe just now: the second that counts the requests may still be running.
     if (this.#spacingMs >= SLEEP_MS_MIN && remaining < limit) this.#notBeforeMs = Math.max(this.#notBeforeMs, now + SECOND_MS);
   }
@@ -85,9 +85,9 @@ export class Pacer {
   }
 
   /** The request is over; without an answer nothing was learned. */
-  release(answer?: Answer): void {
+  release(reply?: Reply): void {
     this.#inFlight--;
-    if (answer !== undefined) this.#learn(answer);
+    if (reply !== undefined) this.#learn(reply);
     this.#answered.abort();
     this.#answered = new AbortController();
   }
@@ -102,14 +102,14 @@ export class Pacer {
     return now >= window.endsAtMs ? WINDOW_MS_MAX : window.endsAtMs - now;
   }
 
-  #learn(answer: Answer): void {
+  #learn(reply: Reply): void {
     const now = this.#clock.now();
     const hadBudget = (this.#window?.remaining ?? 0) > 0;
     this.#isAnswered = true;
-    const told = readWindow(answer, now);
+    const told = readWindow(reply, now);
     if (told !== undefined) this.#meet(told);
-    if (answer.status !== 429) return;
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, now + (retryAfterMs(answer, now) ?? 0));
+    if (reply.status !== 429) return;
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, now + (retryAfterMs(reply, now) ?? 0));
     // Refused although the minute had room: there is a limit per second as well, and only going slower stays below it.
     const limit = this.#window?.limit ?? 0;
     if (hadBudget && limit > 0) this.#spacingMs = Math.max(this.#spacingMs, Math.ceil((SECOND_MS * SECOND_OF_MINUTE) / limit));
@@ -128,28 +128,28 @@ export class Pacer {
 }
 
 /** What `Retry-After` asks for (seconds or a date), in milliseconds; undefined without a readable one. */
-export function retryAfterMs(answer: Answer, nowMs: number): number | undefined {
-  const text = answer.header('retry-after');
+export function retryAfterMs(reply: Reply, nowMs: number): number | undefined {
+  const text = reply.header('retry-after');
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
   const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - serverNow(answer, nowMs));
+  return Number.isNaN(at) ? undefined : Math.max(0, at - serverNow(reply, nowMs));
 }
 
-function readWindow(answer: Answer, nowMs: number): Window | undefined {
-  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) => wholeNumber(answer.header(`x-ratelimit-${name}`)));
+function readWindow(reply: Reply, nowMs: number): Window | undefined {
+  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) => wholeNumber(reply.header(`x-ratelimit-${name}`)));
   if (limit === undefined || remaining === undefined || reset === undefined) return undefined;
-  return windowOf(limit, remaining, reset, answer, nowMs);
+  return windowOf(limit, remaining, reset, reply, nowMs);
 }
 
-function windowOf(limit: number, remaining: number, reset: number, answer: Answer, nowMs: number): Window {
-  const leftMs = Math.min(WINDOW_MS_MAX, Math.max(0, reset * 1_000 - serverNow(answer, nowMs)));
+function windowOf(limit: number, remaining: number, reset: number, reply: Reply, nowMs: number): Window {
+  const leftMs = Math.min(WINDOW_MS_MAX, Math.max(0, reset * 1_000 - serverNow(reply, nowMs)));
   return { reset, endsAtMs: nowMs + leftMs + RESET_SLACK_MS, limit, remaining };
 }
 
 /** The server's own clock when it tells it: ours may be wrong by more than a window. */
-function serverNow(answer: Answer, nowMs: number): number {
-  const date = Date.parse(answer.header('date') ?? '');
+function serverNow(reply: Reply, nowMs: number): number {
+  const date = Date.parse(reply.header('date') ?? '');
   return Number.isNaN(date) ? nowMs : date;
 }
 

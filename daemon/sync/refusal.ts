@@ -1,6 +1,6 @@
 /** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
-import { isObject, parseObject } from '../../protocol/base/json.ts';
-import type { Answer } from './transport.ts';
+import { isObject } from '../../protocol/base/json.ts';
+import type { Reply } from './transport.ts';
 
 type Batch = readonly { readonly id: string }[];
 
@@ -23,26 +23,25 @@ export type Refusal =
 const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
 const REASON_CHARS_MAX = 1_000;
 
-export function readRefusal(answer: Answer, batch: Batch): Refusal {
-  const body = parseObject(answer.body);
+export function readRefusal(reply: Reply, batch: Batch): Refusal {
+  const { body, status } = reply;
   const code = typeof body?.code === 'number' ? body.code : undefined;
-  const reasons = namedUsers(body, code ?? answer.status, batch);
+  const reasons = namedUsers(body, code ?? status, batch);
   if (reasons.size > 0) return { kind: 'named', reasons };
-  const text = messageOf(answer, body);
-  const isAboutUsers = code === undefined ? [400, 413, 422].includes(answer.status) : USER_CODES.has(code);
+  const text = messageOf(reply);
+  const isAboutUsers = code === undefined ? [400, 413, 422].includes(status) : USER_CODES.has(code);
   // A path that does not exist is answered with 404 by many servers; only rosterd's code makes it a missing user.
-  if (isAboutUsers) return { kind: 'unnamed', reason: { code: code ?? answer.status, reason: text } };
-  return { kind: 'fatal', reason: `the daemon answers ${answer.status}: ${text}` };
+  if (isAboutUsers) return { kind: 'unnamed', reason: { code: code ?? status, reason: text } };
+  return { kind: 'fatal', reason: `the daemon answers ${status}: ${text}` };
 }
 
 /** What the answer says in words, cut to a length that can be printed. */
-export function messageOf(answer: Answer, body = parseObject(answer.body)): string {
-  const text = typeof body?.message === 'string' ? body.message : answer.body.replaceAll(/\s+/g, ' ').trim() || 'no explanation';
-  return clip(text);
+export function messageOf({ body, text }: Pick<Reply, 'body' | 'text'>): string {
+  return clip(typeof body?.message === 'string' ? body.message : text.replaceAll(/\s+/g, ' ').trim() || 'no explanation');
 }
 
 /** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
-function namedUsers(body: Record<string, unknown> | undefined, code: number, batch: Batch): Map<string, Reason> {
+function namedUsers(body: Reply['body'], code: number, batch: Batch): Map<string, Reason> {
   const texts = new Map<string, { code: number; parts: string[]; isPrecondition: boolean }>();
   const add = (path: string, message: string, itsCode: number) => {
     const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);

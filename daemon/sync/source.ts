@@ -1,138 +1,125 @@
 /**
- * Turns the source into batches that may be sent: every user was checked, every id occurs once.
- * What is wrong with a line is a failure of that line and stops nothing.
+ * Turns the rows of a source into users that may be written: every user was checked, every id occurs once.
+ * What is wrong with a row is an error of that row and stops nothing.
  */
-import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../protocol/base/limits.ts';
-import { type CheckedUser, checkUser } from './check-user.ts';
-import { LINE_BYTES_MAX, type RawLine, readLines } from './line-reader.ts';
-import { SeenIds } from './seen-ids.ts';
+import { IdMap } from './id-map.ts';
+import { SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
+import type { RowError, SourceChunk, SourceRow, ValueRow } from './rows.ts';
 
-export interface SourceUser {
+export interface RowUser {
+  /** Where it stands in the source. */
   readonly line: number;
   readonly id: string;
-  /** The user as JSON. Where a line is nothing but the user it is the line as it stands, which saves writing it anew. */
-  readonly json: string;
-  /** Length of `json` in UTF-8. */
+  /** What it takes in a request, in UTF-8. */
   readonly bytes: number;
-  /** The revision that it must have to be written; 0: it must not exist. */
-  readonly rev?: number;
 }
 
-/** Why a user was not taken over. One line of the report. */
-export interface Failure {
-  readonly line: number;
-  readonly id?: string;
-  /** The code of the daemon's error, or a word for what was found before sending. */
-  readonly code: number | 'line_too_long' | 'invalid_utf8' | 'invalid_json' | 'invalid_user' | 'duplicate_id' | 'not_sent' | 'not_read';
-  readonly reason: string;
-  /** Refused only because the user has another revision than was named. */
-  readonly isPrecondition?: true;
-}
+/** The user on a row, or what is wrong with it. */
+export type CheckRow<User extends RowUser> = (row: ValueRow) => User | RowError;
 
-export interface SourceBatch {
-  readonly users: readonly SourceUser[];
-  readonly failures: readonly Failure[];
-  /** Bytes of the source that this batch covers. */
+export interface SourceBatch<User extends RowUser> {
+  readonly users: readonly User[];
+  readonly errors: readonly RowError[];
+  /** Bytes of the source that were read for it. */
   readonly bytes: number;
-  readonly lastLine: number;
+  readonly lastAt: number;
 }
 
 export interface BatchLimits {
   readonly users: number;
-  /** A batch is closed once it has so many bytes of JSON; one more line must still fit into a request. */
+  /** A batch is closed once its users have so many bytes; one more must still fit into a request. */
   readonly bytes: number;
-  readonly failures: number;
+  readonly errors: number;
 }
 
-/** What the source looks like. */
-export interface SourceFormat {
-  /** Cuts the source into lines that hold one user each. */
-  readonly split: (source: AsyncIterable<Buffer>) => AsyncIterable<readonly RawLine[]>;
-  /** Finds the user in the value of a line. */
-  readonly check: (value: unknown) => CheckedUser;
-  /** Lines up to this one are passed over: an earlier run brought them. */
-  readonly afterLine?: number;
-}
-
-/** One user per line. */
-export const USER_LINES: SourceFormat = { split: readLines, check: checkUser };
-
-/** What a request adds to the lines: the ids as keys, and punctuation. */
+/** What a request adds to the users: the ids as keys, and punctuation. */
 const FRAME_BYTES = LIMITS.batchUsers * (LIMITS.idChars + 4) + 64;
 
 export const BATCH_LIMITS: BatchLimits = {
   users: LIMITS.batchUsers,
-  bytes: LIMITS.bodyBytes - LINE_BYTES_MAX - FRAME_BYTES,
-  failures: 1_000,
+  bytes: LIMITS.bodyBytes - SOURCE_LINE_BYTES_MAX - FRAME_BYTES,
+  errors: 1_000,
 };
 
-/** Reads on only when the batch before was taken, so whoever is slow holds back the source. Rejects when the source does. */
-export async function* readBatches(
-  source: AsyncIterable<Buffer>,
+/** Of rows with one id the first that is right counts. Remembers every id: the one thing in memory that grows with the source. */
+export class RowReader<User extends RowUser> {
+  readonly #check: CheckRow<User>;
+  /** The line of the row that counts; 0 where only wrong rows named the id. */
+  readonly #ids = new IdMap();
+
+  constructor(check: CheckRow<User>) {
+    this.#check = check;
+  }
+
+  take(row: SourceRow): User | RowError {
+    const read = 'code' in row ? row : this.#check(row);
+    if (read.id === undefined) return read;
+    const before = this.#ids.get(read.id);
+    if ('code' in read) {
+      if (before === undefined) this.#ids.set(read.id, 0);
+      return read;
+    }
+    if (before) {
+      const reason = `line ${read.line} names the same user as line ${before}; line ${before} counts`;
+      return { line: read.line, id: read.id, code: 'duplicate_id', reason };
+    }
+    this.#ids.set(read.id, read.line);
+    return read;
+  }
+
+  /** Whether a row named this user, right or wrong. */
+  has(id: string): boolean {
+    return this.#ids.get(id) !== undefined;
+  }
+}
+
+/**
+ * Reads on only when the batch before was taken, so whoever is slow holds back the source. Rejects when the source does,
+ * after the last rows that came before.
+ */
+export async function* readBatches<User extends RowUser>(
+  chunks: AsyncIterable<SourceChunk>,
+  check: CheckRow<User>,
   limits: BatchLimits = BATCH_LIMITS,
-  { split, check, afterLine = 0 }: SourceFormat = USER_LINES,
-): AsyncGenerator<SourceBatch> {
-  const seen = new SeenIds();
-  let batch = emptyBatch();
-  for await (const lines of split(source)) {
-    for (const line of lines) {
-      addLine(batch, line, line.line <= afterLine ? undefined : readUser(line, check), seen);
-      if (batch.users.length < limits.users && batch.jsonBytes < limits.bytes && batch.failures.length < limits.failures) continue;
-      yield batch;
-      batch = emptyBatch();
+): AsyncGenerator<SourceBatch<User>> {
+  const reader = new RowReader(check);
+  let batch = new OpenBatch<User>();
+  let end: { readonly error: unknown } | undefined;
+  try {
+    for await (const { rows, bytes } of chunks) {
+      batch.bytes += bytes;
+      for (const row of rows) {
+        batch.add(reader.take(row));
+        if (!batch.isFull(limits)) continue;
+        yield batch;
+        batch = new OpenBatch();
+      }
+    }
+  } catch (error) {
+    end = { error };
+  }
+  if (batch.lastAt > 0 || batch.bytes > 0) yield batch;
+  if (end !== undefined) throw end.error;
+}
+
+class OpenBatch<User extends RowUser> implements SourceBatch<User> {
+  readonly users: User[] = [];
+  readonly errors: RowError[] = [];
+  userBytes = 0;
+  bytes = 0;
+  lastAt = 0;
+
+  add(read: User | RowError): void {
+    this.lastAt = read.line;
+    if ('code' in read) this.errors.push(read);
+    else {
+      this.users.push(read);
+      this.userBytes += read.bytes;
     }
   }
-  if (batch.bytes > 0) yield batch;
-}
 
-interface OpenBatch {
-  readonly users: SourceUser[];
-  readonly failures: Failure[];
-  jsonBytes: number;
-  bytes: number;
-  lastLine: number;
-}
-
-function emptyBatch(): OpenBatch {
-  return { users: [], failures: [], jsonBytes: 0, bytes: 0, lastLine: 0 };
-}
-
-function addLine(batch: OpenBatch, raw: RawLine, read: SourceUser | Failure | undefined, seen: SeenIds): void {
-  batch.bytes += raw.bytes;
-  batch.lastLine = raw.line;
-  if (read === undefined) return;
-  if ('code' in read) {
-    batch.failures.push(read);
-    return;
+  isFull({ users, bytes, errors }: BatchLimits): boolean {
+    return this.users.length >= users || this.userBytes >= bytes || this.errors.length >= errors;
   }
-  const before = seen.claim(read.id, read.line);
-  if (before === undefined) {
-    batch.users.push(read);
-    batch.jsonBytes += read.bytes;
-  } else {
-    const reason = `line ${read.line} names the same user as line ${before}; line ${before} counts`;
-    batch.failures.push({ line: read.line, id: read.id, code: 'duplicate_id', reason });
-  }
-}
-
-/** The user of a line, what is wrong with it, or undefined for a blank line. */
-function readUser({ line, content }: RawLine, check: SourceFormat['check']): SourceUser | Failure | undefined {
-  if (content === undefined) return { line, code: 'line_too_long', reason: `the line is longer than ${LINE_BYTES_MAX} bytes` };
-  if (!isUtf8(content)) return { line, code: 'invalid_utf8', reason: 'the line is not valid UTF-8' };
-  const json = content.toString('utf8');
-  if (json.trim() === '') return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    return { line, code: 'invalid_json', reason: error instanceof Error ? error.message : 'not JSON' };
-  }
-  const checked = check(value);
-  if (!('problems' in checked)) {
-    const { id, json: own } = checked;
-    return own === undefined ? { line, id, json, bytes: content.length } : { line, id, json: own, bytes: Buffer.byteLength(own) };
-  }
-  const named = checked.id === undefined ? {} : { id: checked.id };
-  return { line, ...named, code: 'invalid_user', reason: checked.problems.join('; ') };
 }

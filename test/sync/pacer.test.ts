@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pacer, retryAfterMs } from '../../daemon/sync/pacer.ts';
-import type { Answer } from '../../daemon/sync/transport.ts';
+import { type Reply, replyOf } from '../../daemon/sync/transport.ts';
 import { FakeClock } from '../support/sync/fake-server.ts';
 
 const signal = new AbortController().signal;
 
-function answer(headers: Record<string, string>, status = 201): Answer {
-  return { status, body: '', header: (name) => headers[name] };
+function answer(headers: Record<string, string>, status = 201): Reply {
+  return replyOf(status, '', (name) => headers[name]);
 }
 
 interface ServerOptions {
@@ -37,7 +37,7 @@ class CountingServer {
     this.#options = options;
   }
 
-  async request(): Promise<Answer> {
+  async request(): Promise<Reply> {
     const { perMinute, latencyMs, perSecond = Number.POSITIVE_INFINITY, aheadMs = 0, tellsDate = true, othersEvery } = this.#options;
     await this.#clock.sleep(latencyMs / 2);
     const now = this.#clock.now();

@@ -1,18 +1,22 @@
 /** SS: from bytes to users that may be sent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LINE_BYTES_MAX, LineSplitter } from '../../daemon/sync/line-reader.ts';
-import { SeenIds } from '../../daemon/sync/seen-ids.ts';
-import { BATCH_LIMITS, type BatchLimits, type Failure, readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
+import { IdMap } from '../../daemon/sync/id-map.ts';
+import { jsonLines } from '../../daemon/sync/json-rows.ts';
+import { LineSplitter, SOURCE_LINE_BYTES_MAX } from '../../daemon/sync/line-reader.ts';
+import type { RowError } from '../../daemon/sync/rows.ts';
+import { readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
+import { rowCheck, type SourceUser } from '../../daemon/sync/source-user.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 
 async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
 }
 
-async function read(data: Buffer | string, chunkSize = 7, limits: BatchLimits = BATCH_LIMITS): Promise<SourceBatch[]> {
-  const batches: SourceBatch[] = [];
-  for await (const batch of readBatches(chunksOf(Buffer.from(data), chunkSize), limits)) batches.push(batch);
+async function read(data: Buffer | string, chunkSize = 7): Promise<SourceBatch<SourceUser>[]> {
+  const batches: SourceBatch<SourceUser>[] = [];
+  const rows = jsonLines(chunksOf(Buffer.from(data), chunkSize));
+  for await (const batch of readBatches(rows, rowCheck({ map: (value) => ({ value }) }))) batches.push(batch);
   return batches;
 }
 
@@ -21,9 +25,9 @@ async function users(data: Buffer | string, chunkSize?: number): Promise<string[
   return (await read(data, chunkSize)).flatMap((batch) => batch.users.map(({ line, id }) => `${line}:${id}`));
 }
 
-async function failures(...lines: readonly (string | Buffer)[]): Promise<Failure[]> {
+async function failures(...lines: readonly (string | Buffer)[]): Promise<RowError[]> {
   const data = Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')]));
-  return (await read(data, 1000)).flatMap((batch) => batch.failures);
+  return (await read(data, 1000)).flatMap((batch) => batch.errors);
 }
 
 test('SS1 LF, CRLF, blank lines, a byte order mark and a missing last newline, however the bytes are cut', async () => {
@@ -45,10 +49,15 @@ test('SS2 an empty source has no users', async () => {
 
 test('SS3 a line may have 64 KiB, one byte more is an error of that line alone', async () => {
   const line = (id: string, bytes: number) => `${`{"id":"${id}"`.padEnd(bytes - 1, ' ')}}`;
-  const text = [line('max', LINE_BYTES_MAX), line('more', LINE_BYTES_MAX + 1), line('much', LINE_BYTES_MAX * 5), '{"id":"z"}'].join('\r\n');
-  for (const size of [4096, LINE_BYTES_MAX * 10]) {
+  const text = [
+    line('max', SOURCE_LINE_BYTES_MAX),
+    line('more', SOURCE_LINE_BYTES_MAX + 1),
+    line('much', SOURCE_LINE_BYTES_MAX * 5),
+    '{"id":"z"}',
+  ].join('\r\n');
+  for (const size of [4096, SOURCE_LINE_BYTES_MAX * 10]) {
     assert.deepEqual(await users(text, size), ['1:max', '4:z']);
-    const found = (await read(text, size)).flatMap((batch) => batch.failures);
+    const found = (await read(text, size)).flatMap((batch) => batch.errors);
     assert.deepEqual(
       found.map(({ line: at, code }) => [at, code]),
       [
@@ -140,16 +149,26 @@ test('SS11 a line that was refused does not claim its id', async () => {
 });
 
 test('SS12 ids are remembered beyond what one Map holds', () => {
-  const seen = new SeenIds(2);
-  for (let i = 1; i <= 7; i++) assert.equal(seen.claim(`u${i}`, i), undefined);
-  for (let i = 1; i <= 7; i++) assert.equal(seen.claim(`u${i}`, 99), i);
+  const ids = new IdMap(2);
+  for (let i = 1; i <= 7; i++) ids.set(`u${i}`, i);
+  for (let i = 1; i <= 7; i++) assert.equal(ids.get(`u${i}`), i);
+  for (const i of [1, 4, 7]) ids.set(`u${i}`, 99);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6, 7, 8].map((i) => ids.get(`u${i}`)),
+    [99, 2, 3, 99, 5, 6, 99, undefined],
+  );
+  ids.fill(0);
+  assert.deepEqual(
+    [1, 7, 8].map((i) => ids.get(`u${i}`)),
+    [0, 0, undefined],
+  );
 });
 
 test('SS13 a batch ends with 100 users', async () => {
   const lines = Array.from({ length: 250 }, (_, i) => `{"id":"u${i}"}`).join('\n');
   const batches = await read(lines, 64);
   assert.deepEqual(
-    batches.map((batch) => [batch.users.length, batch.lastLine]),
+    batches.map((batch) => [batch.users.length, batch.lastAt]),
     [
       [100, 100],
       [100, 200],
@@ -159,8 +178,8 @@ test('SS13 a batch ends with 100 users', async () => {
 });
 
 test('SS14 a batch of large lines ends before a request would be too big', async () => {
-  // Read-only fields are not stored and so not counted in the user's size, but they are sent.
-  const lines = Array.from({ length: 100 }, (_, i) => JSON.stringify({ id: `u${i}`, mutes: ['x'.repeat(60_000)] })).join('\n');
+  // White space is not counted in the user's size, but it is sent.
+  const lines = Array.from({ length: 100 }, (_, i) => `{"id":"u${i}"${' '.repeat(60_000)}}`).join('\n');
   const batches = await read(lines, 1 << 20);
   assert.ok(batches.length > 1);
   for (const batch of batches) {
@@ -172,7 +191,7 @@ test('SS14 a batch of large lines ends before a request would be too big', async
 test('SS15 a source full of errors does not pile them up', async () => {
   const batches = await read('{\n'.repeat(2_500), 1 << 20);
   assert.deepEqual(
-    batches.map((batch) => batch.failures.length),
+    batches.map((batch) => batch.errors.length),
     [1_000, 1_000, 500],
   );
 });

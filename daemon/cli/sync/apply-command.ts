@@ -1,14 +1,14 @@
 /** `rosterd sync apply <plan | source>`: its flags and its help. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ClientCommands, checkedCount, checkedDuration, checkedUrl } from '../client-options.ts';
-import type { CommandIo } from '../io.ts';
+import type { CommandIo, Exit } from '../io.ts';
 import { type ApplyFlags, applyFile } from './apply-run.ts';
 import { addSourceOptions } from './plan-source.ts';
 
 const RATE_MAX = 1_000_000;
 
 /** `sync` is the command that this one stands below. */
-export function addApplyCommand(sync: Command, io: CommandIo, exit: { code: number }, { addSettings, load }: ClientCommands): void {
+export function addApplyCommand(sync: Command, io: CommandIo, exit: Exit, { addSettings, load }: ClientCommands): void {
   const apply = sync
     .command('apply')
     .description('carry out a plan, or plan a source and carry that out')

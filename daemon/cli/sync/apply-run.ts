@@ -4,21 +4,20 @@ import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { systemClock } from '../../base/clock.ts';
 import { applyPlan } from '../../sync/apply/apply-plan.ts';
-import { type ApplySummary, sumOf } from '../../sync/apply/apply-types.ts';
+import type { ApplySummary } from '../../sync/apply/apply-types.ts';
 import type { Checkpoint } from '../../sync/apply/checkpoint.ts';
+import { sumOf } from '../../sync/counts.ts';
 import { looksLikePlan, PlanFile, PlanFileError } from '../../sync/plan/plan-file.ts';
 import { changesOf } from '../../sync/plan/plan-lines.ts';
 import { type ClientSettings, daemonUrl } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
-import { serverToken } from '../token.ts';
-import { packageVersion } from '../version.ts';
-import { ApplyReportFile } from './apply-report.ts';
-import { exitCode, printFinished, printSummary } from './apply-summary.ts';
 import { CheckpointFile, readCheckpoint } from './checkpoint-file.ts';
-import { createHttpClient } from './http-client.ts';
+import { connect, Interrupts } from './connection.ts';
 import { planSource, type SourceFlags } from './plan-source.ts';
 import { createProgressView } from './progress.ts';
+import { openReport } from './report.ts';
+import { exitCode, printApplySummary, printFinished } from './summary.ts';
 
 export interface ApplyFlags extends SourceFlags {
   readonly url?: string;
@@ -40,11 +39,8 @@ interface Context {
   readonly settings: ClientSettings;
   readonly io: CommandIo;
   readonly url: string;
-  readonly stop: AbortController;
-  readonly leave: AbortController;
+  readonly interrupts: Interrupts;
   readonly paths: Paths;
-  /** Where a sentence goes: above the bar as soon as there is one. */
-  talk: (text: string) => void;
 }
 
 interface Paths {
@@ -65,17 +61,8 @@ export async function applyFile(file: string | undefined, flags: ApplyFlags, set
   if (file === undefined && flags.from === undefined) throw new ConfigError(['name a plan or a source, or give --from']);
   const paths = pathsOf(file, flags, io);
   const url = flags.url ?? daemonUrl(settings.config);
-  const context: Context = {
-    flags,
-    settings,
-    io,
-    url,
-    stop: new AbortController(),
-    leave: new AbortController(),
-    paths,
-    talk: (text) => io.stderr.write(`rosterd: ${text}\n`),
-  };
-  const undo = io.onInterrupt(() => onInterrupt(context));
+  const interrupts = new Interrupts(io);
+  const context: Context = { flags, settings, io, url, interrupts, paths };
   try {
     const found = await findPlan(file, context);
     return 'code' in found ? found.code : await apply(found, context);
@@ -84,15 +71,7 @@ export async function applyFile(file: string | undefined, flags: ApplyFlags, set
     io.stderr.write(`rosterd: ${error.message}\n`);
     return EXIT.failed;
   } finally {
-    undo();
-  }
-}
-
-function onInterrupt({ stop, leave, talk }: Context): void {
-  if (stop.signal.aborted) leave.abort(new Error('left'));
-  else {
-    talk('stopping; what is on its way may finish. Ctrl-C again leaves at once');
-    stop.abort();
+    interrupts.end();
   }
 }
 
@@ -187,7 +166,7 @@ async function resumed(before: Checkpoint | 'none', planPath: string | undefined
 }
 
 /** A source becomes a plan beside the checkpoint, so that its brakes are judged before anything is written. */
-async function planned(file: string | undefined, { flags, settings, io, url, stop, paths }: Context): Promise<Found> {
+async function planned(file: string | undefined, { flags, settings, io, url, interrupts, paths }: Context): Promise<Found> {
   const { status, problems, notes } = await planSource(file, flags, {
     url,
     credentials: settings.credentials,
@@ -197,7 +176,7 @@ async function planned(file: string | undefined, { flags, settings, io, url, sto
     timeoutMs: flags.timeout,
     quiet: flags.quiet === true,
     out: paths.madePlan,
-    stop: stop.signal,
+    stop: interrupts.stop,
   });
   for (const note of notes) io.stderr.write(`rosterd: ${note}\n`);
   if (status === 'planned') return { plan: await openPlan(paths.madePlan), isTemporary: true };
@@ -208,18 +187,12 @@ async function planned(file: string | undefined, { flags, settings, io, url, sto
 
 async function apply(found: Exclude<Found, { readonly code: number }>, context: Context): Promise<number> {
   const { plan, isTemporary, resume } = found;
-  const { flags, settings, io, url, paths } = context;
-  const report = await openReport(resume, context);
-  const server = createHttpClient({
-    url,
-    apiKey: settings.credentials.apiKey,
-    token: serverToken(settings.credentials.apiSecret),
-    client: `rosterd-sync/${packageVersion()}`,
-    sockets: flags.concurrency,
-    timeoutMs: flags.timeout,
-  });
+  const { flags, settings, io, url, interrupts, paths } = context;
+  const keepBytes = resume?.report.path === paths.report ? resume.report.bytes : 0;
+  const report = await openReport({ path: paths.report, isFull: flags.report !== undefined, keepBytes });
+  const server = connect(url, settings.credentials, { sockets: flags.concurrency, timeoutMs: flags.timeout });
   const view = createProgressView({ stderr: io.stderr, totalBytes: usersLeft(plan, resume), quiet: flags.quiet === true, now: io.now });
-  context.talk = (text) => view.talk(text);
+  interrupts.talk = (text) => view.talk(text);
   const options = {
     concurrency: flags.concurrency,
     retryForMs: flags.retryFor,
@@ -236,32 +209,23 @@ async function apply(found: Exclude<Found, { readonly code: number }>, context: 
     report,
     checkpoints: new CheckpointFile(paths.checkpoint, { ...identity, reportPath: paths.report, now: io.now }),
     // The bar counts users: how many there are is known.
-    onProgress: ({ users, failed }) => view.update({ users, failed, bytes: users }),
-    onTalk: (text) => view.talk(text),
-    stop: context.stop.signal,
-    leave: context.leave.signal,
+    onProgress: ({ users, counts }) => view.update({ users, failed: counts.failed, bytes: users }),
+    onTalk: interrupts.talk,
+    stop: interrupts.stop,
+    leave: interrupts.leave,
   });
   view.end();
   server.close();
   await plan.close();
   const reportPath = await report.close();
   if (isTemporary && isOver(summary, resume)) for (const path of [plan.path, paths.checkpoint]) await rm(path, { force: true });
-  printSummary(summary, { reportPath, checkpointPath: paths.checkpoint, isTemporary }, flags, io);
+  printApplySummary(summary, reportPath, flags, io);
   return exitCode(summary, flags);
 }
 
 /** There is nothing that another run could go on with. */
 function isOver({ status }: ApplySummary, resume: Checkpoint | undefined): boolean {
   return status === 'done' || (status === 'refused' && resume === undefined);
-}
-
-async function openReport(resume: Checkpoint | undefined, { flags, paths }: Context): Promise<ApplyReportFile> {
-  const keepBytes = resume?.report.path === paths.report ? resume.report.bytes : 0;
-  try {
-    return await ApplyReportFile.open({ path: paths.report, isFull: flags.report !== undefined, keepBytes });
-  } catch (error) {
-    throw new ConfigError([`the report cannot be written to ${paths.report}: ${errorText(error)}`]);
-  }
 }
 
 function usersLeft({ trailer }: PlanFile, resume: Checkpoint | undefined): number {

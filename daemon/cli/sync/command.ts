@@ -1,25 +1,23 @@
-/** `rosterd sync <users.ndjson>`: the flags, the files and the signals around `runSync`. */
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+/** `rosterd sync <users.ndjson>`: its flags and its help, and the files around `syncUsers`. */
 import { resolve } from 'node:path';
-import type { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
-import { errorText } from '../../../protocol/base/errors.ts';
 import { systemClock } from '../../base/clock.ts';
-import { formatDuration } from '../../base/duration.ts';
-import { runSync, type SyncSummary } from '../../sync/bring.ts';
+import type { Report } from '../../sync/report.ts';
+import { rowCheck } from '../../sync/source-user.ts';
+import { type SyncSummary, syncUsers } from '../../sync/sync-users.ts';
+import { upsertRequest } from '../../sync/upserter.ts';
 import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
-import type { Exit } from '../commands.ts';
 import { ConfigError } from '../config/config.ts';
-import { type CommandIo, EXIT } from '../io.ts';
-import { serverToken } from '../token.ts';
-import { packageVersion } from '../version.ts';
+import type { CommandIo, Exit } from '../io.ts';
 import { addApplyCommand } from './apply-command.ts';
-import { createHttpSender } from './http-sender.ts';
+import { connect, Interrupts } from './connection.ts';
 import { addPlanCommand } from './plan-command.ts';
 import { PLAN_EXIT } from './plan-summary.ts';
-import { createProgressView, type ProgressView } from './progress.ts';
-import { ReportFile } from './report.ts';
+import { createProgressView } from './progress.ts';
+import { openReport } from './report.ts';
+import { mappingOf, openSource } from './sources/open-source.ts';
+import type { OpenedSource } from './sources/opened-source.ts';
+import { exitCode, printSyncSummary } from './summary.ts';
 
 interface SyncFlags {
   readonly url?: string;
@@ -84,101 +82,54 @@ Exit codes: 0 all users are in, 1 some failed or it gave up, 2 wrong usage or se
   });
 }
 
-async function syncFile(file: string, flags: SyncFlags, { config, credentials }: ClientSettings, io: CommandIo): Promise<number> {
-  const url = flags.url ?? daemonUrl(config);
-  const reportPath = resolve(io.cwd, flags.report ?? (file === '-' ? 'rosterd-sync.report.ndjson' : `${file}.report.ndjson`));
-  const { stream, totalBytes } = await openSource(file, reportPath, io);
-  const report = new ReportFile(reportPath);
-  await report.check().catch((error: unknown) => {
-    throw new ConfigError([`the report cannot be written to ${reportPath}: ${errorText(error)}`]);
-  });
-  const sender = createHttpSender({
-    url,
-    apiKey: credentials.apiKey,
-    token: serverToken(credentials.apiSecret),
-    client: `rosterd-sync/${packageVersion()}`,
-    sockets: flags.concurrency,
-    timeoutMs: flags.timeout,
-  });
-  const view = createProgressView({ stderr: io.stderr, totalBytes, quiet: flags.quiet === true, now: io.now });
-  const stop = new AbortController();
-  const leave = new AbortController();
-  const undo = io.onInterrupt(() => onInterrupt(stop, leave, view));
-  const summary = await runSync(
-    { concurrency: flags.concurrency, retryForMs: flags.retryFor },
+async function syncFile(file: string, flags: SyncFlags, settings: ClientSettings, io: CommandIo): Promise<number> {
+  const path = resolve(io.cwd, flags.report ?? (file === '-' ? 'rosterd-sync.report.ndjson' : `${file}.report.ndjson`));
+  if (file !== '-' && resolve(io.cwd, file) === path) throw new ConfigError([`the report would overwrite the source ${path}`]);
+  const interrupts = new Interrupts(io);
+  try {
+    const source = await openSource(file, {}, io, interrupts.stop);
+    try {
+      const report = await openReport({ path, isFull: false });
+      const summary = await syncSource(source, report, flags, settings, interrupts, io);
+      printSyncSummary(summary, await report.close(), flags, io);
+      return exitCode(summary, flags);
+    } finally {
+      await source.close();
+    }
+  } finally {
+    interrupts.end();
+  }
+}
+
+async function syncSource(
+  source: OpenedSource,
+  report: Report,
+  flags: SyncFlags,
+  { config, credentials }: ClientSettings,
+  interrupts: Interrupts,
+  io: CommandIo,
+): Promise<SyncSummary> {
+  const { concurrency, retryFor, timeout, quiet } = flags;
+  const check = rowCheck(mappingOf(source));
+  const client = connect(flags.url ?? daemonUrl(config), credentials, { sockets: concurrency, timeoutMs: timeout });
+  const view = createProgressView({ stderr: io.stderr, totalBytes: source.totalBytes, quiet: quiet === true, now: io.now });
+  interrupts.talk = (text) => view.talk(text);
+  const summary = await syncUsers(
+    { concurrency, retryForMs: retryFor },
     {
-      source: stream,
-      send: sender.send,
+      source: source.chunks,
+      check,
+      send: (users, signal) => client.ask(upsertRequest(users), signal),
       clock: systemClock,
       random: Math.random,
       report,
-      onProgress: (progress) => view.update(progress),
-      onTalk: (text) => view.talk(text),
-      stop: stop.signal,
-      leave: leave.signal,
+      onProgress: ({ users, counts, bytes }) => view.update({ users, failed: counts.failed, bytes }),
+      onTalk: interrupts.talk,
+      stop: interrupts.stop,
+      leave: interrupts.leave,
     },
   );
-  undo();
   view.end();
-  sender.close();
-  stream.destroy();
-  printSummary(summary, flags, io);
-  return exitCode(summary);
-}
-
-function onInterrupt(stop: AbortController, leave: AbortController, view: ProgressView): void {
-  if (stop.signal.aborted) leave.abort(new Error('left'));
-  else {
-    view.talk('stopping; what is on its way may finish. Ctrl-C again leaves at once');
-    stop.abort();
-  }
-}
-
-/** Throws ConfigError for a source that cannot be read or that the report would overwrite. */
-async function openSource(file: string, reportPath: string, io: CommandIo): Promise<{ stream: Readable; totalBytes: number | undefined }> {
-  if (file === '-') return { stream: io.stdin, totalBytes: undefined };
-  const path = resolve(io.cwd, file);
-  if (path === reportPath) throw new ConfigError([`the report would overwrite the source ${path}`]);
-  try {
-    const info = await stat(path);
-    if (info.isDirectory()) throw new Error('it is a directory');
-    return { stream: createReadStream(path, { highWaterMark: 256 * 1024 }), totalBytes: info.isFile() ? info.size : undefined };
-  } catch (error) {
-    throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
-  }
-}
-
-function printSummary(summary: SyncSummary, { json, quiet }: SyncFlags, io: CommandIo): void {
-  const { status, reason, elapsedMs, reportPath, created, updated, unchanged, sent, failed, notSent } = summary;
-  if (json) {
-    const counts = { created, updated, unchanged, sent, failed, not_sent: notSent };
-    io.stdout.write(
-      `${JSON.stringify({ status, ...counts, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: reason ?? null })}\n`,
-    );
-  } else {
-    const rows: [string, number][] = [
-      ['created', created],
-      ['updated', updated],
-      ['unchanged', unchanged],
-      ['failed', failed],
-    ];
-    // Only a server that is not rosterd leaves it open what became of a user.
-    if (sent > 0) rows.splice(3, 0, ['sent', sent]);
-    if (notSent > 0) rows.push(['not sent', notSent]);
-    const width = Math.max(...rows.map(([, count]) => count.toLocaleString('en-US').length));
-    for (const [name, count] of rows) io.stdout.write(`${name.padEnd(9)}  ${count.toLocaleString('en-US').padStart(width)}\n`);
-    if (reportPath !== undefined) io.stdout.write(`report     ${reportPath}\n`);
-  }
-  const done = created + updated + unchanged + sent + failed;
-  const perSecond = Math.round((done * 1_000) / Math.max(1, elapsedMs)).toLocaleString('en-US');
-  const users = `${done.toLocaleString('en-US')} user${done === 1 ? '' : 's'}`;
-  if (status === 'done' && quiet) return;
-  if (status === 'done') io.stderr.write(`${users} in ${formatDuration(elapsedMs)} (${perSecond}/s)\n`);
-  else if (status === 'interrupted') io.stderr.write('rosterd: interrupted; run it again to finish\n');
-  else io.stderr.write(`rosterd: gave up: ${reason}\nrosterd: run it again to finish\n`);
-}
-
-function exitCode({ status, failed }: SyncSummary): number {
-  if (status === 'interrupted') return EXIT.interrupted;
-  return status === 'gave-up' || failed > 0 ? EXIT.failed : EXIT.ok;
+  client.close();
+  return summary;
 }

@@ -5,8 +5,7 @@
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { AskRequest, PlanServer, StreamedAnswer } from '../../sync/plan/plan-types.ts';
-import { type Answer, TransportError } from '../../sync/transport.ts';
+import { type AskRequest, type Reply, replyOf, type StreamedReply, type SyncServer, TransportError } from '../../sync/transport.ts';
 
 /** An answer for 100 users of the largest size is below 3 MiB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
@@ -24,7 +23,7 @@ export interface HttpClientOptions {
   readonly timeoutMs: number;
 }
 
-export interface HttpClient extends PlanServer {
+export interface HttpClient extends SyncServer {
   /** Closes the connections. */
   close(): void;
 }
@@ -67,7 +66,7 @@ function targetOf({ url, apiKey }: HttpClientOptions, path: string, query: AskRe
   return target;
 }
 
-function exchange(request: ClientRequest, body: Buffer | undefined, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+function exchange(request: ClientRequest, body: Buffer | undefined, timeoutMs: number, signal: AbortSignal): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const settle = <T>(how: (value: T) => void, value: T) => {
       clearTimeout(timer);
@@ -88,14 +87,14 @@ function exchange(request: ClientRequest, body: Buffer | undefined, timeoutMs: n
     });
     request.on('response', (response) => {
       isAnswered = true;
-      collect(response, (answer) => settle(resolve, answer), fail);
+      collect(response, (reply) => settle(resolve, reply), fail);
     });
     if (signal.aborted) onAbort();
     else request.end(body);
   });
 }
 
-function collect(response: IncomingMessage, done: (answer: Answer) => void, fail: (error: Error) => void): void {
+function collect(response: IncomingMessage, done: (reply: Reply) => void, fail: (error: Error) => void): void {
   const parts: Buffer[] = [];
   let bytes = 0;
   response.on('data', (part: Buffer) => {
@@ -113,11 +112,11 @@ function collect(response: IncomingMessage, done: (answer: Answer) => void, fail
       const value = response.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
     };
-    done({ status: response.statusCode ?? 0, header, body: Buffer.concat(parts).toString('utf8') });
+    done(replyOf(response.statusCode ?? 0, Buffer.concat(parts).toString('utf8'), header));
   });
 }
 
-function openStream(request: ClientRequest, body: Buffer | undefined, timeoutMs: number, signal: AbortSignal): Promise<StreamedAnswer> {
+function openStream(request: ClientRequest, body: Buffer | undefined, timeoutMs: number, signal: AbortSignal): Promise<StreamedReply> {
   return new Promise((resolve, reject) => {
     const onAbort = () => request.destroy(new Error('aborted'));
     request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));

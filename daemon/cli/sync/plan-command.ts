@@ -4,8 +4,7 @@ import { type Command, Option } from 'commander';
 import { formatDuration } from '../../base/duration.ts';
 import type { PlanSummary } from '../../sync/plan/plan-types.ts';
 import { type ClientCommands, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
-import type { Exit } from '../commands.ts';
-import type { CommandIo } from '../io.ts';
+import type { CommandIo, Exit } from '../io.ts';
 import { addSourceOptions, planSource, type SourceFlags } from './plan-source.ts';
 import { describePlan, PLAN_EXIT, planExitCode, planJson } from './plan-summary.ts';
 

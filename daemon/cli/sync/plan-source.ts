@@ -8,22 +8,18 @@ import { utf8Bytes } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { systemClock } from '../../base/clock.ts';
 import { makePlan } from '../../sync/plan/make-plan.ts';
-import { type CompiledMapping, compileMapping, MappingError } from '../../sync/plan/mapping.ts';
+import type { CompiledMapping } from '../../sync/plan/mapping.ts';
 import { looksLikePlan, PlanWriter } from '../../sync/plan/plan-file.ts';
 import { type PlanSettings, REMOVALS } from '../../sync/plan/plan-lines.ts';
 import type { PlanOptions, PlanSummary } from '../../sync/plan/plan-types.ts';
-import { BrokenSource, type SourceChunk } from '../../sync/plan/source-rows.ts';
 import { checkedCount } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { CommandIo } from '../io.ts';
-import { serverToken } from '../token.ts';
-import { packageVersion } from '../version.ts';
-import { createHttpClient } from './http-client.ts';
+import { connect } from './connection.ts';
 import { createPlanProgress } from './plan-progress.ts';
-import { openFileSource } from './sources/open-source.ts';
+import { mappingOf, openSource } from './sources/open-source.ts';
 import { FORMATS, type Format, type OpenedSource } from './sources/opened-source.ts';
-import { openPostgres } from './sources/postgres-source.ts';
 
 const MAX_MISSING_COUNT = 500;
 
@@ -96,7 +92,7 @@ export async function planSource(source: string | undefined, flags: SourceFlags,
   checkFlags(source, flags);
   if (out !== undefined) await checkOut(out, source, io);
   const map = flags.map === undefined ? undefined : await readMap(resolve(io.cwd, flags.map));
-  const opened = await openSource(source, flags, context);
+  const opened = await openSource(source, flags, io, context.stop);
   try {
     const mapping = mappingOf(opened, map);
     const summary = await planOpened(opened, mapping, flags, context);
@@ -108,14 +104,7 @@ export async function planSource(source: string | undefined, flags: SourceFlags,
 
 async function planOpened(opened: OpenedSource, mapping: CompiledMapping, flags: SourceFlags, context: PlanContext): Promise<PlanSummary> {
   const { url, credentials, io, concurrency, timeoutMs, quiet, out, stop } = context;
-  const client = createHttpClient({
-    url,
-    apiKey: credentials.apiKey,
-    token: serverToken(credentials.apiSecret),
-    client: `rosterd-sync/${packageVersion()}`,
-    sockets: concurrency,
-    timeoutMs,
-  });
+  const client = connect(url, credentials, { sockets: concurrency, timeoutMs });
   const view = createPlanProgress({ stderr: io.stderr, quiet, now: io.now, totalBytes: opened.totalBytes });
   const spoolDirectory = await mkdtemp(join(tmpdir(), 'rosterd-plan-'));
   try {
@@ -180,34 +169,6 @@ async function readMap(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     throw new ConfigError([`the map ${path} cannot be used: ${errorText(error)}`]);
-  }
-}
-
-/**
- * A source that is broken from its beginning, or that was waited for when Ctrl-C came, is read all the same: whoever reads it
- * says what follows from that.
- */
-async function openSource(source: string | undefined, flags: SourceFlags, { io, stop }: PlanContext): Promise<OpenedSource> {
-  const { from, query = '', format } = flags;
-  const file = source ?? '-';
-  try {
-    return from === undefined ? await openFileSource(file, format, io, stop) : await openPostgres({ url: from, query, stop });
-  } catch (error) {
-    if (!(error instanceof BrokenSource) && !stop.aborted) throw error;
-    return { name: file === '-' ? 'stdin' : file, chunks: brokenChunks(error), close: async () => {} };
-  }
-}
-
-// biome-ignore lint/correctness/useYield: it breaks before its first chunk
-async function* brokenChunks(error: unknown): AsyncGenerator<SourceChunk> {
-  throw error;
-}
-
-function mappingOf({ columns }: OpenedSource, map: unknown): CompiledMapping {
-  try {
-    return compileMapping({ ...(columns === undefined ? {} : { columns }), ...(map === undefined ? {} : { map }) });
-  } catch (error) {
-    throw error instanceof MappingError ? new ConfigError(error.problems) : error;
   }
 }
 

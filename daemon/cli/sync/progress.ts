@@ -4,10 +4,14 @@
 import { SingleBar } from 'cli-progress';
 import { formatDuration } from '../../base/duration.ts';
 import { grouped } from '../../base/grouped.ts';
-import type { SyncProgress } from '../../sync/bring.ts';
 import type { Output } from '../io.ts';
 
-type Shown = Pick<SyncProgress, 'users' | 'bytes' | 'failed'> & Partial<SyncProgress>;
+interface Shown {
+  readonly users: number;
+  readonly failed: number;
+  /** Of the source; what the total counts. */
+  readonly bytes: number;
+}
 
 export interface ProgressView {
   update(progress: Shown): void;
@@ -46,7 +50,7 @@ export class Rate {
     this.#startedMs = now();
   }
 
-  describe({ users, bytes, failed }: Pick<SyncProgress, 'users' | 'bytes' | 'failed'>): { users: string; rate: string; left: string } {
+  describe({ users, bytes, failed }: Shown): { users: string; rate: string; left: string } {
     const elapsedMs = Math.max(1, this.#now() - this.#startedMs);
     const perSecond = Math.round((users * 1_000) / elapsedMs);
     const leftBytes = Math.max(0, (this.#totalBytes ?? 0) - bytes);

@@ -1,42 +1,83 @@
 /**
- * The report: one line of JSON for each user that failed. The file is made with the first of them, so that a run without
- * failures leaves none behind, and written as it grows, so that a million failures cost no memory.
+ * The report of a run as a file: one line of JSON for each user that is not as it was, or only for those that were not applied.
+ * It is written as it grows, so that a million lines cost no memory. A run that goes on from a checkpoint cuts it to what that
+ * knows, so that nobody is in it twice.
  */
 import { constants } from 'node:fs';
 import { access, type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Remainder, ReportSink } from '../../sync/report-sink.ts';
-import type { Failure } from '../../sync/source.ts';
+import { errorText } from '../../../protocol/base/errors.ts';
+import type { ApplyReport } from '../../sync/apply/apply-types.ts';
+import type { ReportEntry } from '../../sync/report.ts';
+import { ConfigError } from '../config/config.ts';
 
-export class ReportFile implements ReportSink {
-  readonly #path: string;
-  #file: Promise<FileHandle> | undefined;
-  /** Writes are chained: lines of several batches never mix. */
-  #last: Promise<unknown> = Promise.resolve();
+export interface ReportFileOptions {
+  readonly path: string;
+  /** Every user that is not as it was, and a file even when there is none. Else only those that were not applied. */
+  readonly isFull: boolean;
+  /** Of the report that an earlier run began; absent: a new one. */
+  readonly keepBytes?: number;
+}
 
-  constructor(path: string) {
-    this.#path = path;
+const NOT_APPLIED: ReadonlySet<string> = new Set(['failed', 'changed_meanwhile', 'error', 'not_applied', 'held_back']);
+
+export class ReportFile implements ApplyReport {
+  readonly isFull: boolean;
+  readonly #options: ReportFileOptions;
+  #file: FileHandle | undefined;
+  #bytes = 0;
+  #isSynced = true;
+
+  private constructor(options: ReportFileOptions) {
+    this.isFull = options.isFull;
+    this.#options = options;
   }
 
   /** Finds out before anything is sent that the report could not be written. Rejects with the system's error. */
-  async check(): Promise<void> {
-    await access(dirname(this.#path), constants.W_OK);
+  static async open(options: ReportFileOptions): Promise<ReportFile> {
+    await access(dirname(options.path), constants.W_OK);
+    const report = new ReportFile(options);
+    if (options.isFull || (options.keepBytes ?? 0) > 0) await report.#begin();
+    return report;
   }
 
-  async add(entries: readonly (Failure | Remainder)[]): Promise<void> {
-    if (entries.length === 0) return;
-    this.#file ??= open(this.#path, 'w');
-    const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
-    const written = this.#last.then(async () => (await this.#file)?.appendFile(text));
-    // Whoever called hears of the failure; the next write is not to fail because of this one.
-    this.#last = written.catch(() => {});
-    await written;
+  async add(entries: readonly ReportEntry[]): Promise<void> {
+    const lines = entries.flatMap((entry) => (this.isFull || NOT_APPLIED.has(entry.result) ? [`${JSON.stringify(entry)}\n`] : []));
+    if (lines.length === 0) return;
+    const bytes = Buffer.from(lines.join(''));
+    const file = this.#file ?? (await this.#begin());
+    this.#isSynced = false;
+    await file.appendFile(bytes);
+    this.#bytes += bytes.length;
   }
 
+  async sync(): Promise<number> {
+    if (!this.#isSynced) await this.#file?.datasync();
+    this.#isSynced = true;
+    return this.#bytes;
+  }
+
+  /** Where the report is, when there is one. */
   async close(): Promise<string | undefined> {
-    if (this.#file === undefined) return undefined;
-    await this.#last;
-    await (await this.#file).close();
-    return this.#path;
+    await this.#file?.close();
+    return this.#file === undefined ? undefined : this.#options.path;
+  }
+
+  async #begin(): Promise<FileHandle> {
+    const { path, keepBytes = 0 } = this.#options;
+    this.#file = await open(path, keepBytes > 0 ? 'a' : 'w');
+    const { size } = await this.#file.stat();
+    this.#bytes = Math.min(size, keepBytes);
+    await this.#file.truncate(this.#bytes);
+    return this.#file;
+  }
+}
+
+/** Throws ConfigError where the report could not be written. */
+export async function openReport(options: ReportFileOptions): Promise<ReportFile> {
+  try {
+    return await ReportFile.open(options);
+  } catch (error) {
+    throw new ConfigError([`the report cannot be written to ${options.path}: ${errorText(error)}`]);
   }
 }

@@ -16,11 +16,19 @@ import { runSync, type SyncProgress, type SyncSummary } from '../../sync/bring.t
 import { BrokenList, readItems } from '../../sync/item-reader.ts';
 import type { Remainder, ReportSink } from '../../sync/report-sink.ts';
 import { BATCH_LIMITS, type Failure, readBatches, type SourceFormat } from '../../sync/source.ts';
+import type { Roster, RosterLogger } from '../../pipeline/roster.ts';
+import type { SyncCounts } from '../../sync/counts.ts';
+import { jsonItems } from '../../sync/json-rows.ts';
+import type { ReportEntry, Report as RunReport } from '../../sync/report.ts';
+import { BrokenSource, type RowError } from '../../sync/rows.ts';
+import type { RunProgress } from '../../sync/run.ts';
+import { type CheckRow, readBatches } from '../../sync/source.ts';
+import { type SyncSummary, syncUsers } from '../../sync/sync-users.ts';
 import type { Send } from '../../sync/transport.ts';
 import { Documents } from '../tasks/documents.ts';
 import type { JobError, Work } from '../tasks/runner.ts';
 import type { Files } from './files.ts';
-import { checkItem } from './import-item.ts';
+import { checkItem, type ImportUser } from './import-item.ts';
 import { createInsideSender } from './inside-sender.ts';
 
 export interface ImportOptions {
@@ -127,13 +135,13 @@ class ImportJob {
     let users = 0;
     let reason: string | undefined;
     try {
-      for await (const batch of readBatches(stream, BATCH_LIMITS, this.#format())) {
+      for await (const batch of readBatches(jsonItems(stream), this.#check())) {
         if (stopping.aborted) return;
-        users += batch.users.length + batch.failures.length;
-        errors.note(batch.failures);
+        users += batch.users.length + batch.errors.length;
+        for (const error of batch.errors) errors.note(error);
       }
     } catch (error) {
-      if (!(error instanceof BrokenList)) throw error;
+      if (!(error instanceof BrokenSource)) throw error;
       reason = error.message;
     } finally {
       stream.destroy();
@@ -153,44 +161,41 @@ class ImportJob {
     const errors = new ErrorList(before);
     let saidMs = clock.now();
     let saying: Promise<void> = Promise.resolve();
-    const say = (progress: SyncProgress) => {
+    const say = (progress: RunProgress) => {
       if (clock.now() - saidMs < progressMs) return;
       saidMs = clock.now();
       const change = { result: asJson(added(before, progress, errors)) };
       // One at a time, or an older state would be written over a newer one. A failure shows at the end, when it matters.
       saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
     };
-    let line = before.done ?? 0;
     const change = mode === 'insert' ? { existing: 'keep' as const } : { existing: 'replace' as const, mergeCustom: merge_custom ?? false };
-    const summary = await runSync(
-      { concurrency: 1, retryForMs: PATIENCE_MS, format: this.#format(before.done) },
+    const summary = await syncUsers(
+      { concurrency: 1, retryForMs: PATIENCE_MS },
       {
-        source: upload.stream,
+        source: jsonItems(upload.stream, before.done),
+        check: this.#check(),
         send: givingWay(createInsideSender(roster, change, id), clock),
         clock,
         random,
         report: errors,
-        onProgress: (progress) => {
-          line = progress.line;
-          say(progress);
-        },
+        onProgress: say,
         onTalk: (text) => logger.info({ import: id }, text),
         stop: stopping,
       },
     ).finally(() => upload.stream.destroy());
     await saying;
-    await this.#finish(id, summary, added(before, { ...summary, line }, errors));
+    await this.#finish(id, summary, added(before, summary, errors));
   }
 
-  async #finish(id: string, { status, reason }: SyncSummary, report: Report): Promise<void> {
+  async #finish(id: string, { status, problem }: SyncSummary, report: Report): Promise<void> {
     if (status === 'done') return await this.#move(id, (report.failed ?? 0) > 0 ? 'import_failed' : 'completed', report);
     if (status === 'gave-up')
-      return await this.#move(id, 'import_failed', { ...report, ...(reason === undefined ? undefined : { reason }) });
+      return await this.#move(id, 'import_failed', { ...report, ...(problem === undefined ? undefined : { reason: problem }) });
     // Interrupted: the next start goes on from here.
     await this.#imports.change(id, { result: asJson(report) });
   }
 
-  #format(afterLine = 0): SourceFormat {
+  #check(): CheckRow<ImportUser> {
     const { roster, reuseHardDeleted } = this.#options;
     const { directory } = roster;
     const rules = {
@@ -202,22 +207,23 @@ class ImportJob {
         return 'rev' in record ? !isAlive(record) : !reuseHardDeleted;
       },
     };
-    return { split: readItems, check: (value) => checkItem(value, rules), afterLine };
+    return (row) => checkItem(row, rules);
   }
 }
 
 /** IM12. When others make its batches take longer, the pauses grow with them. */
-function givingWay(send: Send, clock: Clock): Send {
-  return async (text, signal) => {
+function givingWay<User>(send: Send<User>, clock: Clock): Send<User> {
+  return async (users, signal) => {
     const startMs = clock.now();
-    const answer = await send(text, signal);
+    const reply = await send(users, signal);
     await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), signal);
-    return answer;
+    return reply;
   };
 }
 
 /** The first errors of an import, and how many there are. */
-class ErrorList implements ReportSink {
+class ErrorList implements RunReport {
+  readonly isFull = false;
   readonly list: NonNullable<Report['errors']>;
   count: number;
 
@@ -226,35 +232,27 @@ class ErrorList implements ReportSink {
     this.count = failed;
   }
 
-  async add(entries: readonly (Failure | Remainder)[]): Promise<void> {
-    this.note(entries);
+  /** What was not brought because the run ended is no error of the user: `done` and `reason` tell of it. */
+  async add(entries: readonly ReportEntry[]): Promise<void> {
+    for (const entry of entries) if (entry.result === 'failed' || entry.result === 'error') this.note(entry);
   }
 
-  note(entries: readonly (Failure | Remainder)[]): void {
-    for (const entry of entries) {
-      // What was not brought because the run ended is no error of the user: `done` and `reason` tell of it.
-      if (!('line' in entry) || entry.code === 'not_sent') continue;
-      this.count++;
-      if (this.list.length >= LIMITS.importErrorsKept) continue;
-      const { line, id, code, reason } = entry;
-      const text = reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
-      this.list.push({ item: line, ...(id === undefined ? undefined : { id }), code, reason: text });
-    }
-  }
-
-  async close(): Promise<undefined> {
-    return undefined;
+  note({ line, id, code, reason }: RowError): void {
+    this.count++;
+    if (this.list.length >= LIMITS.importErrorsKept) return;
+    const text = reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
+    this.list.push({ item: line, ...(id === undefined ? undefined : { id }), code, reason: text });
   }
 }
 
 /** What this run did on top of what earlier runs of the same import did. */
-function added(before: Report, run: Pick<SyncProgress, 'created' | 'updated' | 'unchanged' | 'line'>, errors: ErrorList): Report {
+function added(before: Report, { counts, at }: { readonly counts: SyncCounts; readonly at: number }, errors: ErrorList): Report {
   return {
     ...before,
-    done: Math.max(before.done ?? 0, run.line),
-    created: (before.created ?? 0) + run.created,
-    updated: (before.updated ?? 0) + run.updated,
-    unchanged: (before.unchanged ?? 0) + run.unchanged,
+    done: Math.max(before.done ?? 0, at),
+    created: (before.created ?? 0) + counts.created,
+    updated: (before.updated ?? 0) + counts.updated,
+    unchanged: (before.unchanged ?? 0) + counts.unchanged,
     failed: errors.count,
     ...(errors.list.length === 0 ? undefined : { errors: [...errors.list] }),
   };

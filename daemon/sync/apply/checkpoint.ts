@@ -6,7 +6,7 @@
  */
 import { isObject } from '../../../protocol/base/json.ts';
 import type { Clock } from '../../base/clock.ts';
-import { type ApplyCounts, NO_RESULTS } from './apply-types.ts';
+import { NO_RESULTS, type SyncCounts } from '../counts.ts';
 
 export const CHECKPOINT_VERSION = 1;
 /** A checkpoint costs some syncs of the disk; what is done between two of them is found unchanged after a crash. */
@@ -21,7 +21,7 @@ export interface Checkpoint {
   readonly is_plan_temporary: boolean;
   /** Line of the plan up to which everything is done; 1, its header, at the start. */
   readonly at: number;
-  readonly counts: ApplyCounts;
+  readonly counts: SyncCounts;
   /** What the report held then: what is behind came later and is written again. */
   readonly report: { readonly path: string; readonly bytes: number };
   /** RFC 3339. */
@@ -65,11 +65,11 @@ export class Checkpointer {
   }
 
   /** Writes when the last time is long enough ago. Rejects with the system's error. */
-  async note(at: number, counts: ApplyCounts): Promise<void> {
+  async note(at: number, counts: SyncCounts): Promise<void> {
     if (this.#clock.now() >= this.#dueMs) await this.write(at, counts, false);
   }
 
-  async write(at: number, counts: ApplyCounts, finished: boolean): Promise<void> {
+  async write(at: number, counts: SyncCounts, finished: boolean): Promise<void> {
     // The report first: a checkpoint must not claim lines that a power cut takes back.
     const bytes = await this.#syncReport();
     await this.#store.write({ at, counts: { ...counts }, finished }, bytes);

@@ -1,8 +1,8 @@
 /** Asks what is left of the rate limits before the first write. */
-import { isObject, parseObject } from '../../../protocol/base/json.ts';
-import type { Exchanger } from '../exchanger.ts';
+import { isObject } from '../../../protocol/base/json.ts';
 import type { KnownLimit, Pacer } from '../pacer.ts';
-import type { PlanServer } from '../plan/plan-types.ts';
+import type { Retrier } from '../retrier.ts';
+import type { SyncServer } from '../transport.ts';
 
 /** A pacer for each operation. */
 export type Pacers<Operation extends string> = Readonly<Record<Operation, Pacer>>;
@@ -13,18 +13,18 @@ export type Pacers<Operation extends string> = Readonly<Record<Operation, Pacer>
  */
 export async function beginPacers<Operation extends string>(
   pacers: Pacers<Operation>,
-  server: PlanServer,
-  exchanger: Exchanger,
+  server: SyncServer,
+  retrier: Retrier,
   reads: Pacer,
 ): Promise<boolean> {
   const operations = Object.keys(pacers);
   const query = { server_side: 'true', endpoints: operations.join(',') };
-  const answer = await exchanger.exchange((signal) => server.ask({ method: 'GET', path: '/rate_limits', query }, signal), reads);
-  if (answer === undefined) return false;
-  const told = parseObject(answer.body)?.server_side;
+  const reply = await retrier.request((signal) => server.ask({ method: 'GET', path: '/rate_limits', query }, signal), reads);
+  if (reply === undefined) return false;
+  const told = reply.body?.server_side;
   for (const [operation, pacer] of Object.entries<Pacer>(pacers)) {
     const limit = isObject(told) ? told[operation] : undefined;
-    if (isKnownLimit(limit)) pacer.begin(limit, answer);
+    if (isKnownLimit(limit)) pacer.begin(limit, reply);
   }
   return true;
 }

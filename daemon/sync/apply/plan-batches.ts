@@ -1,15 +1,17 @@
 /** Cuts a plan into batches that fit into one request: first the users to write, then those to remove. */
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
-import type { PlanError, Removal } from '../plan/plan-lines.ts';
-import { BATCH_LIMITS, type SourceUser } from '../source.ts';
+import type { Removal } from '../plan/plan-lines.ts';
+import type { RowError } from '../rows.ts';
+import { BATCH_LIMITS } from '../source.ts';
+import type { SourceUser } from '../source-user.ts';
 
 export interface WriteBatch {
   readonly users: readonly SourceUser[];
   /** Fields that differ, by user. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
   /** Rows of the source that are no part of the plan, as they stand between the others. */
-  readonly errors: readonly PlanError['error'][];
+  readonly errors: readonly RowError[];
   /** Line of the plan that it ends with. */
   readonly lastAt: number;
 }
@@ -58,7 +60,7 @@ export async function* writeBatches(plan: PlanFile, afterAt: number, usersMax: n
 class OpenBatch implements WriteBatch {
   readonly users: SourceUser[] = [];
   readonly fields = new Map<string, readonly string[]>();
-  readonly errors: PlanError['error'][] = [];
+  readonly errors: RowError[] = [];
   bytes = 0;
   lastAt = 0;
 }

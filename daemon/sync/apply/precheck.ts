@@ -2,18 +2,18 @@
  * Before anything is written: is this the directory that the plan was made for, and are the users that it touches still as
  * they were? What is found here only keeps a plan from being half applied: every write names its revision all the same.
  */
-import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import { errorText } from '../../../protocol/base/errors.ts';
+import { isObject } from '../../../protocol/base/json.ts';
 import type { Position } from '../../../protocol/base/position.ts';
-import { upsertBody } from '../deliverer.ts';
-import type { Exchanger } from '../exchanger.ts';
 import { inOrder } from '../in-order.ts';
 import type { Pacer } from '../pacer.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
 import { type PlanWrite, type Removal, removalsOf } from '../plan/plan-lines.ts';
-import type { PlanServer } from '../plan/plan-types.ts';
 import { isPrecondition, messageOf } from '../refusal.ts';
-import type { SourceUser } from '../source.ts';
-import type { Answer } from '../transport.ts';
+import type { Retrier } from '../retrier.ts';
+import type { SourceUser } from '../source-user.ts';
+import type { Reply, SyncServer } from '../transport.ts';
+import { dryRunRequest } from '../upserter.ts';
 import type { StaleUser } from './apply-types.ts';
 import { Revisions, readRevisions } from './revisions.ts';
 
@@ -27,8 +27,8 @@ export interface PrecheckOptions {
   readonly afterAt: number;
   /** Users that changed are no reason to refuse. */
   readonly ifUnchanged: boolean;
-  readonly server: PlanServer;
-  readonly exchanger: Exchanger;
+  readonly server: SyncServer;
+  readonly retrier: Retrier;
   readonly concurrency: number;
   readonly writes: Pacer;
   readonly reads: Pacer;
@@ -60,12 +60,12 @@ export async function precheck(options: PrecheckOptions): Promise<Prechecked> {
     );
     return FINE;
   }
-  const answer = await ask(options, '/sync/position');
-  if (answer === undefined) return ENDED;
-  const found = positionOf(answer);
+  const reply = await ask(options, '/sync/position');
+  if (reply === undefined) return ENDED;
+  const found = positionOf(reply);
   if (found === undefined) {
     return refused(
-      `the server does not tell its position (status ${answer.status}: ${messageOf(answer).slice(0, 200)}), so it is not the one that the plan was made for`,
+      `the server does not tell its position (status ${reply.status}: ${messageOf(reply).slice(0, 200)}), so it is not the one that the plan was made for`,
     );
   }
   const problem = foreignProblem(base, found);
@@ -77,8 +77,8 @@ export async function precheck(options: PrecheckOptions): Promise<Prechecked> {
   return await checkUsers(options);
 }
 
-function positionOf(answer: Answer): Position | undefined {
-  const body = answer.status === 200 ? parseObject(answer.body) : undefined;
+function positionOf(reply: Reply): Position | undefined {
+  const body = reply.status === 200 ? reply.body : undefined;
   return typeof body?.epoch === 'string' && typeof body.seq === 'number' ? { epoch: body.epoch, seq: body.seq } : undefined;
 }
 
@@ -92,12 +92,12 @@ function foreignProblem(base: Position, found: Position): string | undefined {
 
 /** Finds the users with another revision in one list; those are asked for singly, since they may be as the plan wants them by now. */
 async function checkUsers(options: PrecheckOptions): Promise<Prechecked> {
-  const { plan, afterAt, server, exchanger, reads } = options;
+  const { plan, afterAt, server, retrier, reads } = options;
   const revisions = new Revisions();
   for await (const lines of plan.lines()) for (const { at, line } of lines) if (at > afterAt && !('error' in line)) revisions.add(line.id);
-  const answer = await exchanger.exchange((signal) => readRevisions(server, revisions, signal), reads);
-  if (answer === undefined) return ENDED;
-  if (answer.status !== 200) return refused(`the users cannot be listed (status ${answer.status}: ${messageOf(answer).slice(0, 200)})`);
+  const reply = await retrier.request((signal) => readRevisions(server, revisions, signal), reads);
+  if (reply === undefined) return ENDED;
+  if (reply.status !== 200) return refused(`the users cannot be listed (status ${reply.status}: ${messageOf(reply).slice(0, 200)})`);
   const check = new StaleCheck(options, revisions);
   const isDone = await check.run();
   if (check.problem !== undefined) return refused(check.problem);
@@ -127,9 +127,9 @@ class StaleCheck {
       batches: this.#suspects(),
       concurrency: this.#options.concurrency,
       work: (batch) => this.#ask(batch),
-      settle: async (batch, answer) => answer !== undefined && this.#take(batch, answer),
+      settle: async (batch, reply) => reply !== undefined && this.#take(batch, reply),
       stopping: AbortSignal.any([this.#options.stopping, this.#ended.signal]),
-      onError: (_, error) => this.#end(error instanceof Error ? error.message : String(error)),
+      onError: (error) => this.#end(errorText(error)),
     });
     return isDone && !this.#options.stopping.aborted;
   }
@@ -157,17 +157,16 @@ class StaleCheck {
     if (batch.length > 0) yield batch;
   }
 
-  async #ask(batch: readonly SourceUser[]): Promise<Answer | undefined> {
-    const { server, exchanger, writes } = this.#options;
-    const request = { method: 'POST', path: '/users', query: { dry_run: 'true' }, body: upsertBody(batch) } as const;
-    return await exchanger.exchange((signal) => server.ask(request, signal), writes);
+  async #ask(batch: readonly SourceUser[]): Promise<Reply | undefined> {
+    const { server, retrier, writes } = this.#options;
+    return await retrier.request((signal) => server.ask(dryRunRequest(batch), signal), writes);
   }
 
   /** What is wrong with a user apart from its revision shows when it is written. */
-  #take(batch: readonly SourceUser[], answer: Answer): boolean {
-    const body = parseObject(answer.body);
-    if (answer.status >= 300 || body === undefined || !Array.isArray(body.errors)) {
-      this.#end(`the users cannot be compared (status ${answer.status}: ${messageOf(answer).slice(0, 200)})`);
+  #take(batch: readonly SourceUser[], reply: Reply): boolean {
+    const { body } = reply;
+    if (reply.status >= 300 || body === undefined || !Array.isArray(body.errors)) {
+      this.#end(`the users cannot be compared (status ${reply.status}: ${messageOf(reply).slice(0, 200)})`);
       return false;
     }
     const planned = new Map(batch.map(({ id, rev }) => [id, rev ?? 0]));
@@ -193,13 +192,13 @@ class StaleCheck {
 
 function asUser({ line, id, user }: PlanWrite, rev: number): SourceUser {
   const json = JSON.stringify(user);
-  return { line, id, json, bytes: json.length, rev };
+  return { line, id, json, bytes: Buffer.byteLength(json), rev };
 }
 
 function isRemovedAlready(removal: Removal, rev: number, isDeactivated: boolean): boolean {
   return removal === 'deactivate' ? isDeactivated : rev === 0;
 }
 
-async function ask({ server, exchanger, reads }: PrecheckOptions, path: string): Promise<Answer | undefined> {
-  return await exchanger.exchange((signal) => server.ask({ method: 'GET', path }, signal), reads);
+async function ask({ server, retrier, reads }: PrecheckOptions, path: string): Promise<Reply | undefined> {
+  return await retrier.request((signal) => server.ask({ method: 'GET', path }, signal), reads);
 }

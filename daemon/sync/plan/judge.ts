@@ -1,18 +1,17 @@
 /** What would become of the users of a batch if they were sent: the daemon is asked, or users are compared with what a server shows. */
 
-import { isObject, jsonEquals, parseObject } from '../../../protocol/base/json.ts';
-import { decodeUser } from '../../../protocol/users/decode.ts';
+import { isObject, jsonEquals } from '../../../protocol/base/json.ts';
 import type { UserInput } from '../../../protocol/users/user.ts';
 import { messageOf, type Reason, readRefusal } from '../refusal.ts';
-import type { SourceUser } from '../source.ts';
-import type { Answer } from '../transport.ts';
-import type { FieldChanges, PlanLine, PlanWrite } from './plan-lines.ts';
-import type { AskRequest } from './plan-types.ts';
+import { decodeSent, type SourceUser } from '../source-user.ts';
+import type { AskRequest, Reply } from '../transport.ts';
+import { dryRunRequest } from '../upserter.ts';
+import type { PlanLine, PlannedChanges, PlanWrite } from './plan-lines.ts';
 
 /** Users that a server of the chat API gives at once. */
 export const QUERY_USERS = 30;
 
-export interface Verdict {
+export interface Judgement {
   readonly lines: readonly PlanLine[];
   readonly unchanged: number;
 }
@@ -29,20 +28,15 @@ export class StrangeAnswer extends Error {
 export interface Judge {
   readonly batchUsers: number;
   request(batch: readonly SourceUser[]): AskRequest;
-  read(batch: readonly SourceUser[], answer: Answer): Verdict;
+  read(batch: readonly SourceUser[], reply: Reply): Judgement;
 }
 
 /** The daemon decides by all of its rules and stores nothing. Only for a server that is known to be rosterd: another one would write. */
 export const DRY_RUN: Judge = {
   batchUsers: 100,
-  request: (batch) => ({
-    method: 'POST',
-    path: '/users',
-    query: { dry_run: 'true' },
-    body: `{"users":{${batch.map(({ id, json }) => `"${id}":${json}`).join(',')}}}`,
-  }),
-  read: (batch, answer) => {
-    const body = bodyOf(answer);
+  request: dryRunRequest,
+  read: (batch, reply) => {
+    const body = bodyOf(reply);
     const { revs, changes } = body;
     if (!isObject(revs) || !isObject(changes)) {
       throw new StrangeAnswer(
@@ -50,7 +44,7 @@ export const DRY_RUN: Judge = {
       );
     }
     const [created, updated, unchanged] = [body.created, body.updated, body.unchanged].map(idSet);
-    const wrong = Array.isArray(body.errors) && body.errors.length > 0 ? reasonsIn(answer, batch) : undefined;
+    const wrong = Array.isArray(body.errors) && body.errors.length > 0 ? reasonsIn(reply, batch) : undefined;
     const lines: PlanLine[] = [];
     let same = 0;
     for (const user of batch) {
@@ -67,8 +61,8 @@ export const DRY_RUN: Judge = {
 export const COMPARE: Judge = {
   batchUsers: QUERY_USERS,
   request: (batch) => queryById(batch.map(({ id }) => id)),
-  read: (batch, answer) => {
-    const shown = new Map(usersIn(answer).map((user) => [user.id, user]));
+  read: (batch, reply) => {
+    const shown = new Map(usersIn(reply).map((user) => [user.id, user]));
     const lines: PlanLine[] = [];
     let same = 0;
     for (const user of batch) {
@@ -89,16 +83,16 @@ export function queryById(ids: readonly string[]): AskRequest {
 }
 
 /** The users of an answer to `queryById`. Throws StrangeAnswer. */
-export function usersIn(answer: Answer): readonly UserInput[] {
-  const { users } = bodyOf(answer);
+export function usersIn(reply: Reply): readonly UserInput[] {
+  const { users } = bodyOf(reply);
   if (!Array.isArray(users)) throw new StrangeAnswer('the answer to GET /users has no users');
   return users.map(inputOf).filter((user) => user !== undefined);
 }
 
-function bodyOf(answer: Answer): Record<string, unknown> {
-  if (answer.status >= 300) throw new StrangeAnswer(`the daemon answers ${answer.status}: ${messageOf(answer)}`);
-  const body = parseObject(answer.body);
-  if (body === undefined) throw new StrangeAnswer(`the answer is not that of a user directory: ${messageOf(answer).slice(0, 200)}`);
+function bodyOf(reply: Reply): Readonly<Record<string, unknown>> {
+  if (reply.status >= 300) throw new StrangeAnswer(`the daemon answers ${reply.status}: ${messageOf(reply)}`);
+  const { body } = reply;
+  if (body === undefined) throw new StrangeAnswer(`the answer is not that of a user directory: ${messageOf(reply).slice(0, 200)}`);
   return body;
 }
 
@@ -107,8 +101,8 @@ function idSet(ids: unknown): ReadonlySet<unknown> {
 }
 
 /** The errors of a dry run are those of a refusal, in an answer that is none. */
-function reasonsIn(answer: Answer, batch: readonly SourceUser[]): ReadonlyMap<string, Reason> {
-  const refusal = readRefusal(answer, batch);
+function reasonsIn(reply: Reply, batch: readonly SourceUser[]): ReadonlyMap<string, Reason> {
+  const refusal = readRefusal(reply, batch);
   return refusal.kind === 'named' ? refusal.reasons : new Map();
 }
 
@@ -116,7 +110,7 @@ function revOf(rev: unknown): number | null {
   return typeof rev === 'number' ? rev : null;
 }
 
-function changesOf(sent: unknown): FieldChanges {
+function changesOf(sent: unknown): PlannedChanges {
   const changes: Record<string, readonly [unknown, unknown]> = {};
   for (const [field, pair] of Object.entries(isObject(sent) ? sent : {})) {
     if (Array.isArray(pair)) changes[field] = [pair[0] ?? null, pair[1] ?? null];
@@ -124,7 +118,7 @@ function changesOf(sent: unknown): FieldChanges {
   return changes;
 }
 
-function writeOf(does: 'create' | 'update', { line, id, json }: SourceUser, rev: number | null, changes: FieldChanges): PlanWrite {
+function writeOf(does: 'create' | 'update', { line, id, json }: SourceUser, rev: number | null, changes: PlannedChanges): PlanWrite {
   return { do: does, line, id, rev, user: JSON.parse(json), changes };
 }
 
@@ -133,7 +127,7 @@ function errorOf({ line, id }: SourceUser, { code, reason }: Reason): PlanLine {
 }
 
 function inputOf(user: unknown): UserInput | undefined {
-  return decodeUser(user, { path: '', key: undefined, dialect: 'v1', caller: 'server' }, []);
+  return decodeSent(user, []);
 }
 
 /** Fields that an upsert leaves alone when they are not sent. */
@@ -141,7 +135,7 @@ const KEPT_FIELDS = ['role', 'teams', 'teams_role', 'language', 'invisible', 'pr
 /** What a user has who never had anything else; servers differ in whether they show it. */
 const DEFAULTS: Readonly<Record<string, unknown>> = { invisible: false, teams: [], teams_role: {} };
 
-function differences(before: UserInput | undefined, after: UserInput | undefined): FieldChanges {
+function differences(before: UserInput | undefined, after: UserInput | undefined): PlannedChanges {
   const changes: Record<string, readonly [unknown, unknown]> = {};
   const compare = (field: string, old: unknown, now: unknown) => {
     if (!jsonEquals(old ?? null, now ?? null)) changes[field] = [old ?? null, now ?? null];

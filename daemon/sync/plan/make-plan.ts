@@ -1,19 +1,21 @@
 /**
  * Makes a plan: what a source would change in the directory, found out without changing anything.
  *
- * In passes over files on the disk, so that memory does not grow with the source or with the directory: the rows are read and
- * checked, ids are compared a part at a time, and the daemon is asked what it would do with each user. A plan is complete
- * or it is not there: whatever ends the work early, and every brake, leaves no plan file behind.
+ * First the rows are read and checked, then the directory's list is held against the ids of the source, and only when all brakes
+ * allow it the daemon is asked what it would do with each user. Users wait on the disk, so that of the source only the ids are in
+ * memory. A plan is complete or it is not there: whatever ends the work early, and every brake, leaves no plan file behind.
  */
 import { join } from 'node:path';
-import { parseObject } from '../../../protocol/base/json.ts';
 import type { Position } from '../../../protocol/base/position.ts';
-import { Exchanger } from '../exchanger.ts';
 import { inOrder } from '../in-order.ts';
 import { Pacer } from '../pacer.ts';
 import { messageOf } from '../refusal.ts';
-import { BATCH_LIMITS, type SourceUser } from '../source.ts';
-import type { Answer } from '../transport.ts';
+import { Retrier } from '../retrier.ts';
+import { BrokenSource, type RowError } from '../rows.ts';
+import { BATCH_LIMITS, RowReader } from '../source.ts';
+import { rowCheck, type SourceUser } from '../source-user.ts';
+import type { AskRequest, Reply } from '../transport.ts';
+import { readUserList } from '../user-list.ts';
 import {
   brokenSource,
   emptyScope,
@@ -24,28 +26,18 @@ import {
   unreadableIds,
   unusedColumns,
 } from './brakes.ts';
-import { COMPARE, DRY_RUN, type Judge, QUERY_USERS, queryById, usersIn, type Verdict } from './judge.ts';
-import { type Comparison, compareIds, listDirectory } from './missing.ts';
-import { PLAN_VERSION, type PlanError, type PlanLine, type PlanRemoval, type PlanTrailer } from './plan-lines.ts';
-import type { AskRequest, PlanDeps, PlanOptions, PlanSink, PlanSummary } from './plan-types.ts';
-import { RowReader, readBatches } from './read-rows.ts';
-import { BrokenSource } from './source-rows.ts';
-import { LineSet, Partitions, SpoolFile } from './spool.ts';
+import { Ended, reasonOf } from './ended.ts';
+import { COMPARE, DRY_RUN, type Judge, type Judgement, QUERY_USERS, queryById, usersIn } from './judge.ts';
+import { MissingUsers } from './missing.ts';
+import { PLAN_VERSION, type PlanLine, type PlanRemoval, type PlanTrailer, type Removal } from './plan-lines.ts';
+import type { PlanDeps, PlanOptions, PlanSink, PlanSummary } from './plan-types.ts';
+import { SpoolFile } from './spool.ts';
 import { Tally } from './tally.ts';
 import { untilAborted } from './until-aborted.ts';
+import { UserSpool } from './user-spool.ts';
 
-/** Ends the planning. */
-class Ended extends Error {
-  readonly status: 'refused' | 'failed' | 'interrupted';
-  readonly problems: readonly string[];
-
-  constructor(status: Ended['status'], problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.name = 'Ended';
-    this.status = status;
-    this.problems = problems;
-  }
-}
+/** Lines without an id that messages name. */
+const UNREADABLE_SHOWN = 5;
 
 /** Never rejects because of the source, the network, the daemon or the disk; that is a status with its reasons. */
 export async function makePlan(options: PlanOptions, deps: PlanDeps): Promise<PlanSummary> {
@@ -66,7 +58,7 @@ class PlanRun {
   readonly #deps: PlanDeps;
   readonly #tally = new Tally();
   readonly #notes: string[] = [];
-  readonly #exchanger: Exchanger;
+  readonly #retrier: Retrier;
   /** Ends the run from inside; `#stopping` joins it with Ctrl-C. */
   readonly #fatal = new AbortController();
   readonly #stopping: AbortSignal;
@@ -78,7 +70,7 @@ class PlanRun {
     this.#options = options;
     this.#deps = deps;
     this.#stopping = AbortSignal.any([this.#fatal.signal, deps.stop]);
-    this.#exchanger = new Exchanger({
+    this.#retrier = new Retrier({
       clock: deps.clock,
       random: deps.random,
       retryForMs: options.retryForMs,
@@ -115,47 +107,30 @@ class PlanRun {
   }
 
   async #plan(): Promise<PlanTrailer | undefined> {
-    const { missing } = this.#options;
-    const { spoolDirectory } = this.#deps;
+    const { missing: removal } = this.#options;
     const server = await this.#meet();
     await this.#openSink();
-    const places = { users: new SpoolFile(join(spoolDirectory, 'users')), ids: new Partitions(spoolDirectory, 'ids') };
-    const reader = await this.#read(places);
-    const removals = new SpoolFile(join(spoolDirectory, 'removals'));
-    const directory = missing === 'ignore' ? undefined : new Partitions(spoolDirectory, 'directory');
-    if (directory !== undefined) await this.#list(directory);
-    const duplicates = new LineSet();
-    const compared = await compareIds({
-      source: places.ids,
-      removals,
-      ...(directory === undefined || missing === 'ignore' ? {} : { directory, removal: missing }),
-      onDuplicates: async (found) => {
-        for (const { line } of found) duplicates.add(line);
-        await this.#addErrors(found.map(({ line, id, firstLine }) => duplicateError(line, id, firstLine)));
-      },
-      onMissing: (id) => this.#tally.missing(id),
-      stop: this.#stopping,
-    });
-    this.#goOn();
-    this.#checkMissing(compared, reader);
-    await this.#judge(places.users, duplicates, this.#base === null ? COMPARE : DRY_RUN);
+    const users = new UserSpool(join(this.#deps.spoolDirectory, 'users'));
+    const isInSource = await this.#read(users);
+    const removals = new SpoolFile(join(this.#deps.spoolDirectory, 'removals'));
+    if (removal !== 'ignore') await this.#findMissing(removal, removals, isInSource, users.count);
+    await this.#judge(users, this.#base === null ? COMPARE : DRY_RUN);
     this.#brake([this.#errorsBrake()]);
     await this.#remove(removals);
     this.#noteStrangers(server);
-    const { rows, unchanged } = this.#tally.counts;
-    return await this.#sink?.finish({ rows, unchanged, missing: compared.missing });
+    const { rows, unchanged, missing } = this.#tally.counts;
+    return await this.#sink?.finish({ rows, unchanged, missing });
   }
 
   /** Which kind of server it is. One that knows no positions is asked nothing that only rosterd would not carry out. */
   async #meet(): Promise<Server> {
-    const answer = await this.#ask({ method: 'GET', path: '/sync/position' }, new Pacer(this.#deps.clock));
-    const body = parseObject(answer.body);
-    if (answer.status === 200 && typeof body?.epoch === 'string' && typeof body.seq === 'number') {
+    const reply = await this.#ask({ method: 'GET', path: '/sync/position' }, new Pacer(this.#deps.clock));
+    const { status, body } = reply;
+    if (status === 200 && typeof body?.epoch === 'string' && typeof body.seq === 'number') {
       this.#base = { epoch: body.epoch, seq: body.seq };
       return { base: this.#base, ...(typeof body.users === 'number' ? { users: body.users } : {}) };
     }
-    if (answer.status !== 404 && answer.status !== 405)
-      throw new Ended('failed', [`the daemon answers ${answer.status}: ${messageOf(answer)}`]);
+    if (status !== 404 && status !== 405) throw new Ended('failed', [`the daemon answers ${status}: ${messageOf(reply)}`]);
     this.#brake([notRosterd(this.#options)]);
     this.#notes.push('the server is not rosterd: users are compared with what it shows, and its own rules are not asked');
     return { base: null };
@@ -174,69 +149,70 @@ class PlanRun {
     });
   }
 
-  async #read(places: { readonly users: SpoolFile; readonly ids: Partitions }): Promise<RowReader> {
-    const reader = new RowReader(this.#options, this.#deps.mapping, places);
+  /** Puts the good users into the spool. Resolves with whether a row, right or wrong, names a user. */
+  async #read(users: UserSpool): Promise<(id: string) => boolean> {
+    const { rows: source, mapping, onProgress } = this.#deps;
+    const reader = new RowReader(rowCheck(mapping, this.#options.team));
+    const { counts } = this.#tally;
+    const unreadable = { count: 0, lines: [] as number[] };
     let bytes = 0;
     try {
-      for await (const chunk of untilAborted(this.#deps.rows, this.#stopping)) {
-        const errors: PlanError[] = [];
+      for await (const chunk of untilAborted(source, this.#stopping)) {
+        const errors: RowError[] = [];
         for (const row of chunk.rows) {
-          const error = reader.take(row);
-          if (error !== undefined) errors.push(error);
+          const read = reader.take(row);
+          if ('code' in read) errors.push(read);
+          else users.add(read);
         }
-        await this.#addErrors(errors);
+        counts.rows += chunk.rows.length;
+        for (const { id, line } of errors) {
+          if (id === undefined && unreadable.count++ < UNREADABLE_SHOWN) unreadable.lines.push(line);
+        }
+        if (errors.length > 0) await this.#add(errors.map((error) => ({ error })));
         bytes += chunk.bytes;
-        this.#deps.onProgress?.({ phase: 'reading', rows: reader.rows, errors: this.#tally.counts.errors, bytes });
+        onProgress?.({ phase: 'reading', rows: counts.rows, errors: counts.errors, bytes });
       }
     } catch (error) {
       if (!(error instanceof BrokenSource)) throw error;
       throw new Ended('refused', [brokenSource(this.#options, error.message)]);
     }
     this.#goOn();
-    this.#tally.counts.rows = reader.rows;
-    const { rows, unreadable, unreadableLines } = reader;
     this.#brake([
-      emptySource(this.#options, rows),
-      unusedColumns(this.#deps.mapping.neverFound(), rows),
+      emptySource(this.#options, counts.rows),
+      unusedColumns(mapping.neverFound(), counts.rows),
       this.#errorsBrake(),
-      unreadableIds(this.#options, unreadable, unreadableLines),
+      unreadableIds(this.#options, unreadable.count, unreadable.lines),
     ]);
-    return reader;
+    return (id) => reader.has(id);
   }
 
-  /** Asked once and not again in the middle: a list is one only when it is whole. */
-  async #list(into: Partitions): Promise<void> {
-    const { team } = this.#options;
-    const request: AskRequest = { method: 'GET', path: '/sync/users', ...(team === undefined ? {} : { query: { team } }) };
-    const answer = await this.#deps.server.stream(request, this.#stopping);
-    if (answer.status !== 200) throw new Ended('failed', [`the daemon answers ${answer.status} to GET /sync/users`]);
-    await listDirectory(answer, into);
-    this.#goOn();
-  }
-
-  #checkMissing({ missing, removed, living, inScope, deactivated }: Comparison, { good }: RowReader): void {
+  /** The directory is listed once and not again in the middle: a list is one only when it is whole. */
+  async #findMissing(removal: Removal, removals: SpoolFile, isInSource: (id: string) => boolean, usersOfSource: number): Promise<void> {
     const options = this.#options;
-    this.#tally.counts.missing = missing;
-    const isOn = options.missing !== 'ignore';
-    this.#brake([
-      isOn ? emptyScope(options, good, living) : undefined,
-      isOn ? tooManyMissing(options, removed, inScope) : undefined,
-      this.#errorsBrake(),
-    ]);
-    if (deactivated > 0) {
-      this.#notes.push(
-        `${deactivated} ${deactivated === 1 ? 'user' : 'users'} of the source ${deactivated === 1 ? 'is' : 'are'} deactivated and will stay so`,
-      );
-    }
+    const { team } = options;
+    const request: AskRequest = { method: 'GET', path: '/sync/users', ...(team === undefined ? {} : { query: { team } }) };
+    const { status, chunks } = await this.#deps.server.stream(request, this.#stopping);
+    if (status !== 200) throw new Ended('failed', [`the daemon answers ${status} to GET /sync/users`]);
+    const missing = new MissingUsers(removal, removals, isInSource);
+    await readUserList(chunks, (user) => {
+      if (missing.note(user)) this.#tally.missing(user.id);
+    });
+    this.#goOn();
+    this.#tally.counts.missing = missing.count;
+    this.#brake([emptyScope(options, usersOfSource, missing.living), tooManyMissing(options, missing.removed, missing.inScope)]);
+    const { deactivated } = missing;
+    if (deactivated === 0) return;
+    const [who, are] = deactivated === 1 ? ['user', 'is'] : ['users', 'are'];
+    this.#notes.push(`${deactivated} ${who} of the source ${are} deactivated and will stay so`);
   }
 
-  async #judge(users: SpoolFile, except: LineSet, judge: Judge): Promise<void> {
+  async #judge(users: UserSpool, judge: Judge): Promise<void> {
     const pacer = new Pacer(this.#deps.clock, { isCareful: true });
     const { counts } = this.#tally;
     let asked = 0;
     let bytes = 0;
-    await inOrder<readonly SourceUser[], Verdict>({
-      batches: readBatches(users, except, { users: judge.batchUsers, bytes: BATCH_LIMITS.bytes }),
+    await inOrder<readonly SourceUser[], Judgement>({
+      batches: users.batches({ users: judge.batchUsers, bytes: BATCH_LIMITS.bytes }),
       concurrency: this.#options.concurrency,
       work: async (batch) => judge.read(batch, await this.#ask(judge.request(batch), pacer)),
       settle: async (batch, { lines, unchanged }) => {
@@ -248,7 +224,7 @@ class PlanRun {
         return true;
       },
       stopping: this.#stopping,
-      onError: (_part, error) => this.#fail(reasonOf(error)),
+      onError: (error) => this.#fail(reasonOf(error)),
     });
     this.#goOn();
   }
@@ -287,14 +263,10 @@ class PlanRun {
     );
   }
 
-  async #ask(request: AskRequest, pacer: Pacer): Promise<Answer> {
-    const answer = await this.#exchanger.exchange((signal) => this.#deps.server.ask(request, signal), pacer);
-    if (answer === undefined) throw new Ended('failed', [this.#fatalReason ?? 'the daemon does not answer']);
-    return answer;
-  }
-
-  async #addErrors(errors: readonly PlanError[]): Promise<void> {
-    if (errors.length > 0) await this.#add(errors);
+  async #ask(request: AskRequest, pacer: Pacer): Promise<Reply> {
+    const reply = await this.#retrier.request((signal) => this.#deps.server.ask(request, signal), pacer);
+    if (reply === undefined) throw new Ended('failed', [this.#fatalReason ?? 'the daemon does not answer']);
+    return reply;
   }
 
   async #add(lines: readonly PlanLine[]): Promise<void> {
@@ -328,15 +300,4 @@ class PlanRun {
     this.#fatalReason ??= reason;
     this.#fatal.abort();
   }
-}
-
-function duplicateError(line: number, id: string, firstLine: number): PlanError {
-  const reason = `line ${line} names the same user as line ${firstLine}; line ${firstLine} counts`;
-  return { error: { line, id, code: 'duplicate_id', reason } };
-}
-
-/** A full disk is the one error of the system that has a remedy worth naming. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC' ? `${text}; TMPDIR names a directory with more room` : text;
 }

@@ -7,8 +7,8 @@ import { clip } from '../../../protocol/base/explain.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../../protocol/users/user.ts';
+import type { RowMapping } from '../source-user.ts';
 import { type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
-import type { RowMapping } from './plan-types.ts';
 
 /** Fields that a column can fill, and what they are made of. `custom` is all custom data as one JSON object. */
 const FIELD_TYPES: ReadonlyMap<string, CellType> = new Map<string, CellType>([

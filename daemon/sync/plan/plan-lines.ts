@@ -7,6 +7,7 @@
 import { isUserId } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import type { Position } from '../../../protocol/base/position.ts';
+import type { RowError } from '../rows.ts';
 
 /** Version of the format. A file of another version is refused. */
 export const PLAN_VERSION = 1;
@@ -34,7 +35,7 @@ export interface PlanHeader {
 }
 
 /** Before and after, by field as the daemon names them (`name`, `custom.book`); null stands for absent. */
-export type FieldChanges = Readonly<Record<string, readonly [unknown, unknown]>>;
+export type PlannedChanges = Readonly<Record<string, readonly [unknown, unknown]>>;
 
 export interface PlanWrite {
   readonly do: 'create' | 'update';
@@ -45,7 +46,7 @@ export interface PlanWrite {
   readonly rev: number | null;
   /** As it will be sent, in the form of chat v1. */
   readonly user: Readonly<Record<string, unknown>>;
-  readonly changes?: FieldChanges;
+  readonly changes?: PlannedChanges;
 }
 
 export interface PlanRemoval {
@@ -56,14 +57,7 @@ export interface PlanRemoval {
 
 /** A row of the source that leads to nothing. */
 export interface PlanError {
-  readonly error: {
-    readonly line: number;
-    /** Where it could be read. */
-    readonly id?: string;
-    /** Of the daemon, or a word for what was found before asking it. */
-    readonly code: number | string;
-    readonly reason: string;
-  };
+  readonly error: RowError;
 }
 
 export type PlanLine = PlanWrite | PlanRemoval | PlanError;

@@ -1,9 +1,10 @@
 /** What `makePlan` is given and what it gives back. */
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Answer } from '../transport.ts';
-import type { PlanCounts, PlanHeader, PlanSettings, PlanTrailer, PlanWrite } from './plan-lines.ts';
-import type { SourceChunk } from './source-rows.ts';
+import type { SourceChunk } from '../rows.ts';
+import type { RowMapping } from '../source-user.ts';
+import type { SyncServer } from '../transport.ts';
+import type { PlanCounts, PlanHeader, PlanLine, PlanSettings, PlanTrailer, PlanWrite } from './plan-lines.ts';
 
 export interface PlanOptions {
   /** Of the daemon, for the header. */
@@ -25,38 +26,9 @@ export interface PlanOptions {
   readonly retryForMs: number;
 }
 
-export interface AskRequest {
-  readonly method: 'GET' | 'POST';
-  /** Below the address of the daemon: `/users`. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** An answer that is read as it comes. */
-export interface StreamedAnswer {
-  readonly status: number;
-  /** Rejects with TransportError when the connection breaks. */
-  readonly chunks: AsyncIterable<Buffer>;
-}
-
-/** The way to the server. Both reject with TransportError, or with the reason of `signal` once it aborts. */
-export interface PlanServer {
-  ask(request: AskRequest, signal: AbortSignal): Promise<Answer>;
-  stream(request: AskRequest, signal: AbortSignal): Promise<StreamedAnswer>;
-}
-
-/** How an item of the source becomes a user. */
-export interface RowMapping {
-  /** Chat v1 form, not yet checked; or what is wrong with single fields, and the id where that can be told. */
-  map(item: unknown): { readonly value: unknown } | { readonly id?: unknown; readonly problems: readonly string[] };
-  /** Columns that were asked for and that no item had. */
-  neverFound(): readonly string[];
-}
-
 /** Where the plan goes. `PlanWriter` is one. */
 export interface PlanSink {
-  add(lines: readonly import('./plan-lines.ts').PlanLine[]): Promise<void>;
+  add(lines: readonly PlanLine[]): Promise<void>;
   finish(counts: Pick<PlanCounts, 'rows' | 'unchanged' | 'missing'>): Promise<PlanTrailer>;
   /** Leaves nothing behind. */
   abandon(): Promise<void>;
@@ -65,7 +37,7 @@ export interface PlanSink {
 export interface PlanDeps {
   readonly rows: AsyncIterable<SourceChunk>;
   readonly mapping: RowMapping;
-  readonly server: PlanServer;
+  readonly server: SyncServer;
   /** Opens what the plan is written to, once the daemon has answered. Absent: it is only counted. */
   readonly openSink?: (header: PlanHeader) => Promise<PlanSink>;
   /** An empty directory of its own. What is put there is removed by whoever made it. */

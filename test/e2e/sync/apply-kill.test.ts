@@ -8,17 +8,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { DirectoryCopy } from '../../support/live/copy.ts';
+import { isLong } from '../../support/long.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { seeded, testOption } from '../../support/random.ts';
-import { ApplyWorld, accounted, contentOf, type SourceUser } from '../../support/sync/apply-kit.ts';
+import { ApplyWorld, accounted, beginSync, contentOf, type Ran, type SourceUser } from '../../support/sync/apply-kit.ts';
 import { API_KEY, API_SECRET, serverToken } from '../../support/world.ts';
 
-const ROUNDS = testOption('rounds', 2);
+const ROUNDS = testOption('rounds', isLong ? 2 : 1);
 const SEED = testOption('seed', Date.now() % 1_000_000);
-const KILLS = 3;
-const SEEDED = 4_000;
-const NEW = 1_500;
-const MISSING = 300;
+const KILLS = isLong ? 3 : 2;
+const SEEDED = isLong ? 4_000 : 1_500;
+const NEW = isLong ? 1_500 : 600;
+const MISSING = isLong ? 300 : 100;
+/** Users per second: what is killed is in the middle of something. */
+const RATE = isLong ? 2_500 : 1_000;
 const CHANGED_EVERY = 3;
 /** Each is one event. */
 const CHANGES = Math.ceil((SEEDED - MISSING) / CHANGED_EVERY) + NEW + MISSING;
@@ -77,12 +80,27 @@ class Box {
     await this.#daemon?.kill('SIGKILL');
   }
 
-  sync(...args: readonly string[]): RosterdProcess {
-    return this.#run('sync', ...args, '--url', this.url);
+  /** A command that nobody kills needs no process. */
+  sync(...args: readonly string[]): Promise<Ran> {
+    return beginSync(this.folder, this.url, args).done;
   }
 
   apply(...args: readonly string[]): RosterdProcess {
-    return this.sync('apply', 'plan.ndjson', '--json', '--rate', '2500', '--report', 'report.ndjson', '--concurrency', '3', ...args);
+    return this.#run(
+      'sync',
+      'apply',
+      'plan.ndjson',
+      '--json',
+      '--rate',
+      String(RATE),
+      '--report',
+      'report.ndjson',
+      '--concurrency',
+      '3',
+      '--url',
+      this.url,
+      ...args,
+    );
   }
 
   end(): void {
@@ -113,14 +131,14 @@ async function disturbed(t: TestContext, random: () => number, expected: Readonl
   await box.startDaemon();
   await writeUsers(join(folder, 'seed.ndjson'), before);
   await writeUsers(join(folder, 'users.ndjson'), after);
-  assert.equal((await box.sync('seed.ndjson', '--quiet').finished).code, 0);
-  const planned = await box.sync('plan', 'users.ndjson', ...PLAN_FLAGS).finished;
+  assert.equal((await box.sync('seed.ndjson', '--quiet')).code, 0);
+  const planned = await box.sync('plan', 'users.ndjson', ...PLAN_FLAGS);
   assert.equal(planned.code, 2, planned.stderr);
   const copy = new DirectoryCopy(() => box.url.replace(/^http/, 'ws'), { api_key: API_KEY, token: serverToken() });
   await copy.connect();
 
   let job = box.apply();
-  const moments = Array.from({ length: KILLS }, () => 1 + Math.floor(random() * (CHANGES - 300))).sort((a, b) => a - b);
+  const moments = Array.from({ length: KILLS }, () => 1 + Math.floor(random() * CHANGES * 0.8)).sort((a, b) => a - b);
   for (const moment of moments) {
     await Promise.race([copy.until(() => copy.seqs.length >= moment), failedEarly(job)]);
     const what = random();
@@ -153,10 +171,10 @@ async function disturbed(t: TestContext, random: () => number, expected: Readonl
   assert.equal(report.length, CHANGES - counts.unchanged);
 
   const settled = await positionOf(box.url);
-  const again = await box.sync('plan', 'users.ndjson', ...PLAN_FLAGS).finished;
+  const again = await box.sync('plan', 'users.ndjson', ...PLAN_FLAGS);
   assert.equal(again.code, 0, `there is nothing left to do: ${again.stdout}`);
-  const nothing = await box.sync('apply', 'users.ndjson', '--missing', 'deactivate', '--json').finished;
-  assert.deepEqual([nothing.code, JSON.parse(nothing.stdout).total], [0, 0], nothing.stderr);
+  const nothing = await box.sync('apply', 'users.ndjson', '--missing', 'deactivate', '--json');
+  assert.deepEqual([nothing.code, nothing.json.total], [0, 0], nothing.stderr);
   assert.deepEqual(await positionOf(box.url), settled, 'and nothing was written');
   assert.equal(copy.seqs.length, CHANGES, 'and no event was sent');
   copy.cut();

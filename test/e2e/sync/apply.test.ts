@@ -189,10 +189,13 @@ test('AP7 --resume: nothing to resume, another plan, a foreign file, a finished 
   assert.equal((await world.run('apply', 'plan.ndjson', '--map', 'x.json')).code, 2, 'flags of a source do nothing for a plan');
 });
 
+/** Slow enough that Ctrl-C comes in the middle. */
+const RATE = ['--rate', '4000'] as const;
+
 /** Begins to apply `plan.ndjson` and presses Ctrl-C once the user `id` was written. */
 async function interrupted(world: ApplyWorld, id: string, ...args: readonly string[]): Promise<Ran> {
   const watcher = await world.world.subscriber({ subs: [{ sub: 'all', all: true }] });
-  const run = world.begin('apply', 'plan.ndjson', '--json', ...args);
+  const run = world.begin('apply', 'plan.ndjson', '--json', ...RATE, ...args);
   await watcher.until(({ type, user }) => type === 'user.updated' && user.id === id);
   run.interrupt();
   watcher.terminate();
@@ -203,19 +206,19 @@ async function interrupted(world: ApplyWorld, id: string, ...args: readonly stri
 
 test('AP6 Ctrl-C, then --resume: everybody is in one count, and in the report once', async (t) => {
   const world = await ApplyWorld.start(t);
-  await world.plan(people(20_000));
-  const stopped = await interrupted(world, 'u3000', '--report', 'done.ndjson', '--concurrency', '3');
+  await world.plan(people(3_000));
+  const stopped = await interrupted(world, 'u500', '--report', 'done.ndjson', '--concurrency', '3');
   assert.match(stopped.stderr, /run it again with --resume to finish/);
-  assert.ok(stopped.json.created >= 3_000 && stopped.json.left > 0, JSON.stringify(stopped.json));
-  assert.equal(accounted(stopped.json), 20_000);
+  assert.ok(stopped.json.created >= 500 && stopped.json.left > 0, JSON.stringify(stopped.json));
+  assert.equal(accounted(stopped.json), 3_000);
   const checkpoint = JSON.parse(world.text('plan.ndjson.progress.json'));
   assert.deepEqual([checkpoint.finished, checkpoint.counts.created], [false, stopped.json.created]);
   assert.equal(world.lines('done.ndjson').at(-1)?.result, 'not_applied');
 
   const resumed = await world.run('apply', 'plan.ndjson', '--resume', '--report', 'done.ndjson', '--json');
   assert.equal(resumed.code, 0, resumed.stderr);
-  assert.equal(accounted(resumed.json), 20_000);
-  assert.equal((await world.users()).size, 20_000);
+  assert.equal(accounted(resumed.json), 3_000);
+  assert.equal((await world.users()).size, 3_000);
   const ids = world.lines('done.ndjson').map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length);
   assert.equal(ids.length, resumed.json.created);
@@ -223,12 +226,12 @@ test('AP6 Ctrl-C, then --resume: everybody is in one count, and in the report on
 
 test('AP6 without --resume a plan begins anew: that is pointed out, and does no harm', async (t) => {
   const world = await ApplyWorld.start(t);
-  await world.plan(people(8_000));
-  const stopped = await interrupted(world, 'u1000');
+  await world.plan(people(3_000));
+  const stopped = await interrupted(world, 'u500');
   const anew = await world.run('apply', 'plan.ndjson', '--json');
   assert.equal(anew.code, 0, anew.stderr);
   assert.match(anew.stderr, /an earlier run of this plan ended at line \d+; --resume would go on there/);
-  assert.equal(accounted(anew.json), 8_000);
+  assert.equal(accounted(anew.json), 3_000);
   assert.ok(anew.json.unchanged >= stopped.json.created);
 });
 
@@ -266,29 +269,29 @@ test('AP8 rows with errors are left out, reported, and make the exit code 1', as
 
 test('AP8 a source that was interrupted goes on with the plan that was made then', async (t) => {
   const world = await ApplyWorld.start(t);
-  world.write('users.ndjson', people(15_000));
+  world.write('users.ndjson', people(3_000));
   const watcher = await world.world.subscriber({ subs: [{ sub: 'all', all: true }] });
-  const first = world.begin('apply', 'users.ndjson', '--json');
-  await watcher.until(({ type, user }) => type === 'user.updated' && user.id === 'u1000');
+  const first = world.begin('apply', 'users.ndjson', '--json', ...RATE);
+  await watcher.until(({ type, user }) => type === 'user.updated' && user.id === 'u500');
   first.interrupt();
   assert.equal((await first.done).code, 130);
   assert.ok(world.exists('users.ndjson.progress.plan.ndjson'));
   world.write('users.ndjson', people(3));
   const second = await world.run('apply', 'users.ndjson', '--resume', '--json');
   assert.equal(second.code, 0, second.stderr);
-  assert.equal(accounted(second.json), 15_000);
-  assert.equal((await world.users()).size, 15_000);
+  assert.equal(accounted(second.json), 3_000);
+  assert.equal((await world.users()).size, 3_000);
   assert.ok(!world.exists('users.ndjson.progress.plan.ndjson'));
 });
 
 test('AP4 a writer changes users while a plan is applied: its changes stay, and are counted', async (t) => {
-  const world = await seeded(t, 6_000);
-  await world.plan(people(6_000, (n) => ({ name: `New ${n}` })));
-  const run = world.begin('apply', 'plan.ndjson', '--json', '--report', 'done.ndjson', '--rate', '4000');
+  const world = await seeded(t, 2_000);
+  await world.plan(people(2_000, (n) => ({ name: `New ${n}` })));
+  const run = world.begin('apply', 'plan.ndjson', '--json', '--report', 'done.ndjson', '--rate', '1500');
   const watcher = await world.world.subscriber({ subs: [{ sub: 'all', all: true }] });
   await watcher.until(({ type }) => type === 'user.updated');
   const theirs: string[] = [];
-  for (let n = 5_999; n > 3_000; n -= 37) {
+  for (let n = 1_999; n > 1_000; n -= 37) {
     const { body } = await world.world.http('PATCH', '/users', { users: [{ id: `u${n}`, set: { mood: 'mine' } }] });
     assert.deepEqual(body.updated, [`u${n}`]);
     theirs.push(`u${n}`);
@@ -303,7 +306,7 @@ test('AP4 a writer changes users while a plan is applied: its changes stay, and 
   assert.ok(kept.length > 0, 'nobody was changed in time: the test shows nothing');
   assert.equal(ran.json.changed_meanwhile, kept.length);
   assert.equal(ran.code, 1);
-  assert.equal(accounted(ran.json), 6_000);
+  assert.equal(accounted(ran.json), 2_000);
   for (const { id, reason } of kept) {
     assert.match(reason, /has revision \d+, not \d+/);
     assert.equal(users.get(id)?.name, `User ${id.slice(1)}`);
@@ -316,12 +319,12 @@ test('AP9 where servers are limited too, not one request is answered 429', async
     const { status } = JSON.parse(line);
     if (typeof status === 'number') statuses.push(status);
   };
-  const flags = { 'rate-limits': 'all', 'rate-limit': 'UpdateUsers=900,DeactivateUsers=120' };
+  const flags = { 'rate-limits': 'all', 'rate-limit': 'UpdateUsers=1800,DeactivateUsers=300' };
   const world = await ApplyWorld.start(t, { flags, onLog });
-  world.write('users.ndjson', people(3_000));
+  world.write('users.ndjson', people(2_000));
   const ran = await world.run('apply', 'users.ndjson', '--json', '--concurrency', '8');
-  assert.equal(ran.json.created, 3_000, ran.stderr);
-  world.write('users.ndjson', people(2_500));
+  assert.equal(ran.json.created, 2_000, ran.stderr);
+  world.write('users.ndjson', people(1_500));
   const second = await world.run(
     'apply',
     'users.ndjson',

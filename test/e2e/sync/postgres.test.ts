@@ -7,7 +7,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { runCli } from '../../../daemon/cli/commands.ts';
 import type { OpenedSource } from '../../../daemon/cli/sync/sources/opened-source.ts';
 import { openPostgres } from '../../../daemon/cli/sync/sources/postgres-source.ts';
-import { BrokenSource } from '../../../daemon/sync/plan/source-rows.ts';
+import { BrokenSource } from '../../../daemon/sync/rows.ts';
 import { fakeIo } from '../../support/sync/fake-server.ts';
 import { findPostgres, PG_PASSWORD, PG_USER, type Postgres, startPostgres } from '../../support/sync/postgres.ts';
 import { API_KEY, API_SECRET, World } from '../../support/world.ts';

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkItem, type ItemRules } from '../../../daemon/jobs/transfer/import-item.ts';
-import { BrokenList, ListSplitter, readItems } from '../../../daemon/sync/item-reader.ts';
-import { LINE_BYTES_MAX, type RawLine } from '../../../daemon/sync/line-reader.ts';
+import { jsonItems } from '../../../daemon/sync/json-rows.ts';
+import { SOURCE_LINE_BYTES_MAX } from '../../../daemon/sync/line-reader.ts';
+import { ListSplitter } from '../../../daemon/sync/list-reader.ts';
+import { BrokenSource, type SourceChunk } from '../../../daemon/sync/rows.ts';
 import { seeded, testOption } from '../../support/random.ts';
 
 async function* pieces(text: string | Buffer, size: number | (() => number)): AsyncGenerator<Buffer> {
@@ -15,14 +17,16 @@ async function* pieces(text: string | Buffer, size: number | (() => number)): As
   }
 }
 
-async function split(text: string | Buffer, size: number | (() => number) = 7): Promise<RawLine[]> {
-  const found: RawLine[] = [];
-  for await (const items of readItems(pieces(text, size))) found.push(...items);
+async function split(text: string | Buffer, size: number | (() => number) = 7): Promise<SourceChunk[]> {
+  const found: SourceChunk[] = [];
+  for await (const chunk of jsonItems(pieces(text, size))) found.push(chunk);
   return found;
 }
 
-async function texts(text: string | Buffer, size?: number | (() => number)): Promise<(string | undefined)[]> {
-  return (await split(text, size)).map(({ content }) => content?.toString().trim());
+/** The values of the items; of one that is wrong, what it is wrong with. */
+async function values(text: string | Buffer, size?: number | (() => number)): Promise<unknown[]> {
+  const chunks = await split(text, size);
+  return chunks.flatMap(({ rows }) => rows.map((row) => ('value' in row ? row.value : row.code)));
 }
 
 test('IM6 JSON Lines and one JSON list are the same items, however the bytes come', async () => {
@@ -37,8 +41,7 @@ test('IM6 JSON Lines and one JSON list are the same items, however the bytes com
   ];
   for (const [index, form] of forms.entries()) {
     for (let size = 1; size <= 16; size++) {
-      const found = (await texts(form, size)).map((text) => JSON.parse(text ?? ''));
-      assert.deepEqual(found, items, `form ${index} in pieces of ${size}`);
+      assert.deepEqual(await values(form, size), items, `form ${index} in pieces of ${size}`);
     }
   }
 });
@@ -47,7 +50,7 @@ test('IM6 items have numbers, and the number of bytes adds up to the file', asyn
   const list = '[ {"a":1} ,\n{"b":2}]';
   const found = await split(list);
   assert.deepEqual(
-    found.map(({ line }) => line),
+    found.flatMap(({ rows }) => rows.map(({ line }) => line)),
     [1, 2],
   );
   assert.equal(
@@ -57,10 +60,10 @@ test('IM6 items have numbers, and the number of bytes adds up to the file', asyn
 });
 
 test('IM6 an empty file, an empty list and blank lines hold no items', async () => {
-  assert.deepEqual(await texts(''), []);
-  assert.deepEqual(await texts(' \n \n'), []);
-  assert.deepEqual(await texts('[]'), []);
-  assert.deepEqual(await texts(' [ \n ] '), []);
+  assert.deepEqual(await values(''), []);
+  assert.deepEqual(await values(' \n \n'), []);
+  assert.deepEqual(await values('[]'), []);
+  assert.deepEqual(await values(' [ \n ] '), []);
 });
 
 for (const [what, text] of [
@@ -75,19 +78,19 @@ for (const [what, text] of [
 ] as const) {
   test(`IM6 a broken list is refused: ${text}`, async () => {
     for (const size of [1, 3, 100])
-      await assert.rejects(split(text, size), (error) => error instanceof BrokenList && error.message.includes(what));
+      await assert.rejects(split(text, size), (error) => error instanceof BrokenSource && error.message.includes(what));
   });
 }
 
 test('IM6 what is wrong inside an item stays in this item', async () => {
-  assert.deepEqual(await texts('[{"a":1}{"b":2},{]},[1}},3]'), ['{"a":1}{"b":2}', '{]}', '[1}}', '3']);
+  assert.deepEqual(await values('[{"a":1}{"b":2},{]},[1}},3]'), ['invalid_json', 'invalid_json', 'invalid_json', 3]);
 });
 
 test('IM6 an item that is too long is passed over without being held', async () => {
-  const long = `"${'x'.repeat(LINE_BYTES_MAX)}"`;
-  assert.deepEqual(await texts(`[1,${long},2]`, 50_000), ['1', undefined, '2']);
-  const exact = `"${'x'.repeat(LINE_BYTES_MAX - 2)}"`;
-  assert.deepEqual(await texts(`[${exact}]`, 1_000), [exact]);
+  const long = `"${'x'.repeat(SOURCE_LINE_BYTES_MAX)}"`;
+  assert.deepEqual(await values(`[1,${long},2]`, 50_000), [1, 'line_too_long', 2]);
+  const exact = 'x'.repeat(SOURCE_LINE_BYTES_MAX - 2);
+  assert.deepEqual(await values(JSON.stringify([exact]), 1_000), [exact]);
   const splitter = new ListSplitter(10);
   splitter.push(Buffer.from('["'));
   for (let i = 0; i < 1_000; i++) assert.deepEqual(splitter.push(Buffer.from('y'.repeat(100))), []);
@@ -113,17 +116,19 @@ test('IM6 random items in random pieces come back', async () => {
   for (let round = 0; round < 300; round++) {
     const items = Array.from({ length: below(8) }, () => ({ value: value(0) }));
     const indent = below(3);
-    const found = (await texts(JSON.stringify(items, null, indent), () => 1 + below(20))).map((text) => JSON.parse(text ?? ''));
+    const found = await values(JSON.stringify(items, null, indent), () => 1 + below(20));
     assert.deepEqual(found, items, `seed ${seed}, round ${round}`);
   }
 });
 
 const RULES: ItemRules = { hasRole: (role) => role === 'user' || role === 'captain', wasDeleted: (id) => id === 'gone' };
 
-test('IM7 an item is a user under "item" or "data"; the user is handed on as it stands', () => {
+test('IM7 an item is a user under "item" or "data"; the user is handed on as the directory takes it', () => {
   for (const key of ['item', 'data']) {
     const user = { id: 'ann', name: 'Ann', role: 'captain', teams: ['red'], color: 'blue' };
-    assert.deepEqual(checkItem({ type: 'user', [key]: user }, RULES), { id: 'ann', json: JSON.stringify(user) });
+    const { color, ...known } = user;
+    const expected = { line: 7, id: 'ann', bytes: 99, user: { ...known, custom: { color } } };
+    assert.deepEqual(checkItem({ line: 7, value: { type: 'user', [key]: user }, bytes: 99 }, RULES), expected);
   }
 });
 
@@ -142,10 +147,11 @@ for (const [what, item, id, ...expected] of [
   ['two errors', { type: 'user', item: { id: 'a', banned: true, teams: 'red' } }, 'a', /^banned: is a reserved field$/, /^teams: must be/],
 ] as const) {
   test(`IM7 refused: ${what}`, () => {
-    const checked = checkItem(item, RULES);
-    assert.ok('problems' in checked, 'nothing was refused');
-    assert.equal(checked.id, id);
-    assert.equal(checked.problems.length, expected.length, checked.problems.join('; '));
-    for (const [index, pattern] of expected.entries()) assert.match(checked.problems[index] ?? '', pattern);
+    const found = checkItem({ line: 7, value: item }, RULES);
+    assert.ok('reason' in found, 'nothing was refused');
+    assert.deepEqual([found.line, found.id, found.code], [7, id, 'invalid_user']);
+    const problems = found.reason.split(/; (?=\w+: |the user |user data )/);
+    assert.equal(problems.length, expected.length, found.reason);
+    for (const [index, pattern] of expected.entries()) assert.match(problems[index] ?? '', pattern);
   });
 }

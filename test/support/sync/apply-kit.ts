@@ -69,14 +69,7 @@ export class ApplyWorld {
   }
 
   begin(...args: readonly string[]): Running {
-    const io = fakeIo({ cwd: this.folder, env: { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET } });
-    const url = args.includes('--url') ? [] : ['--url', this.world.daemon.url];
-    const hooks = { serve: () => assert.fail('serve was called') };
-    const done = runCli(['sync', ...args, ...url], io, hooks).then((code) => {
-      const { stdout, stderr } = { stdout: io.stdout.text, stderr: io.stderr.text };
-      return { code, stdout, stderr, json: stdout.startsWith('{') ? JSON.parse(stdout) : undefined };
-    });
-    return { done, interrupt: () => io.interrupt() };
+    return beginSync(this.folder, this.world.daemon.url, args);
   }
 
   run(...args: readonly string[]): Promise<Ran> {
@@ -101,6 +94,18 @@ export class ApplyWorld {
   async seq(): Promise<number> {
     return (await this.world.http('GET', '/sync/position')).body.seq;
   }
+}
+
+/** Runs `rosterd sync` in a folder, in this process. */
+export function beginSync(cwd: string, daemonUrl: string, args: readonly string[]): Running {
+  const io = fakeIo({ cwd, env: { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET } });
+  const url = args.includes('--url') ? [] : ['--url', daemonUrl];
+  const hooks = { serve: () => assert.fail('serve was called') };
+  const done = runCli(['sync', ...args, ...url], io, hooks).then((code) => {
+    const { stdout, stderr } = { stdout: io.stdout.text, stderr: io.stderr.text };
+    return { code, stdout, stderr, json: stdout.startsWith('{') ? JSON.parse(stdout) : undefined };
+  });
+  return { done, interrupt: () => io.interrupt() };
 }
 
 /** What a user holds, without what only tells when it was written. */

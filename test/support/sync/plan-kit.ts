@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { jsonLines } from '../../../daemon/cli/sync/sources/json-source.ts';
+import { jsonLines } from '../../../daemon/sync/json-rows.ts';
 import { makePlan } from '../../../daemon/sync/plan/make-plan.ts';
 import type { PlanHeader, PlanLine } from '../../../daemon/sync/plan/plan-lines.ts';
-import type { AskRequest, PlanDeps, PlanOptions, PlanServer, PlanSummary } from '../../../daemon/sync/plan/plan-types.ts';
+import type { PlanDeps, PlanOptions, PlanSummary } from '../../../daemon/sync/plan/plan-types.ts';
+import { type AskRequest, type Reply, replyOf, type StreamedReply, type SyncServer } from '../../../daemon/sync/transport.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import { FakeClock } from './fake-server.ts';
 
@@ -20,7 +21,7 @@ export interface KnownUser {
 }
 
 /** Decides a dry run by plain comparison; `refuse` names what the directory would not take. */
-export class PlanDirectory implements PlanServer {
+export class PlanDirectory implements SyncServer {
   readonly users = new Map<string, KnownUser>();
   readonly asked: AskRequest[] = [];
   isRosterd = true;
@@ -38,14 +39,14 @@ export class PlanDirectory implements PlanServer {
     if (known !== undefined) this.users.set(id, { ...known, deactivated: true });
   }
 
-  async ask(request: AskRequest): ReturnType<PlanServer['ask']> {
+  async ask(request: AskRequest): Promise<Reply> {
     this.asked.push(request);
     await this.beforeAnswer(request);
     const { status, body } = this.#answer(request);
-    return { status, header: () => undefined, body: JSON.stringify(body) };
+    return replyOf(status, JSON.stringify(body));
   }
 
-  async stream(request: AskRequest): ReturnType<PlanServer['stream']> {
+  async stream(request: AskRequest): Promise<StreamedReply> {
     this.asked.push(request);
     const team = request.query?.team;
     const found = [...this.users.values()].filter(
@@ -117,7 +118,7 @@ export const PLAN_DEFAULTS: PlanOptions = {
 export async function planOf(
   t: TestContext,
   text: string,
-  server: PlanServer,
+  server: SyncServer,
   options: Partial<PlanOptions> = {},
   deps: Partial<PlanDeps> = {},
 ): Promise<Planned> {

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { CsvError, parse } from 'csv-parse';
 import { isObject } from '../../../../protocol/base/json.ts';
-import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/plan/source-rows.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
 
 /** A longer row is a quote that was not closed. */
 const ROW_CHARS_MAX = 256 * 1024;

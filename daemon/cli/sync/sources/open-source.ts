@@ -1,14 +1,17 @@
-/** Opens a file, stdin or a query as a source, and finds out what it holds. */
+/** Opens a file, stdin or a query as a source of rows, and finds out what it holds. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { BrokenSource } from '../../../sync/plan/source-rows.ts';
+import { errorText } from '../../../../protocol/base/errors.ts';
+import { jsonLines, jsonList } from '../../../sync/json-rows.ts';
+import { type CompiledMapping, compileMapping, MappingError } from '../../../sync/plan/mapping.ts';
+import { BrokenSource, type SourceChunk } from '../../../sync/rows.ts';
 import { ConfigError } from '../../config/config.ts';
 import type { CommandIo } from '../../io.ts';
 import { openCsv } from './csv-source.ts';
-import { jsonLines, jsonList } from './json-source.ts';
 import type { Format, OpenedSource } from './opened-source.ts';
+import { openPostgres } from './postgres-source.ts';
 
 const READ_BYTES = 256 * 1024;
 const LEAD_BYTES_MAX = 64 * 1024;
@@ -24,6 +27,45 @@ const EXTENSIONS: ReadonlyMap<string, Format> = new Map([
   ['jsonl', 'ndjson'],
 ]);
 
+export interface SourceChoice {
+  readonly format?: Format;
+  /** A database, with the query. */
+  readonly from?: string;
+  readonly query?: string;
+}
+
+/**
+ * Opens a path, `-` for stdin, or with `from` a database. A source that is broken from its beginning, or that was waited for
+ * when Ctrl-C came, is read all the same: whoever reads it says what follows from that. Throws ConfigError.
+ */
+export async function openSource(file = '-', choice: SourceChoice, io: CommandIo, stop: AbortSignal): Promise<OpenedSource> {
+  const { from, query = '', format } = choice;
+  try {
+    return from === undefined ? await openFileSource(file, format, io, stop) : await openPostgres({ url: from, query, stop });
+  } catch (error) {
+    if (!(error instanceof BrokenSource) && !stop.aborted) throw error;
+    return { name: nameOf(file), chunks: brokenChunks(error), close: async () => {} };
+  }
+}
+
+/** `map`: the parsed map file. Throws ConfigError. */
+export function mappingOf({ columns }: OpenedSource, map?: unknown): CompiledMapping {
+  try {
+    return compileMapping({ ...(columns === undefined ? {} : { columns }), ...(map === undefined ? {} : { map }) });
+  } catch (error) {
+    throw error instanceof MappingError ? new ConfigError(error.problems) : error;
+  }
+}
+
+function nameOf(file: string): string {
+  return file === '-' ? 'stdin' : file;
+}
+
+// biome-ignore lint/correctness/useYield: it breaks before its first chunk
+async function* brokenChunks(error: unknown): AsyncGenerator<SourceChunk> {
+  throw error;
+}
+
 /**
  * `-` is stdin. Throws ConfigError for what cannot be read, BrokenSource for what cannot be a source, and whatever the stream
  * says when `stop` aborts while the first bytes are waited for.
@@ -38,7 +80,7 @@ export async function openFileSource(file: string, format: Format | undefined, i
     const table = chosen === 'csv' ? await openCsv(bytes) : undefined;
     const chunks = table?.chunks ?? (chosen === 'json' ? jsonList(bytes) : jsonLines(bytes));
     return {
-      name: file === '-' ? 'stdin' : file,
+      name: nameOf(file),
       chunks,
       close: async () => void stream.destroy(),
       ...(table === undefined ? {} : { columns: table.columns }),
@@ -68,7 +110,7 @@ async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readabl
     if (info.isDirectory()) throw new Error('it is a directory');
     return { stream: createReadStream(path, { highWaterMark: READ_BYTES }), totalBytes: info.isFile() ? info.size : undefined };
   } catch (error) {
-    throw new ConfigError([`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+    throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
   }
 }
 

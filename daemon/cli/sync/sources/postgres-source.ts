@@ -6,7 +6,7 @@
  */
 import pg from 'pg';
 import Cursor from 'pg-cursor';
-import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/plan/source-rows.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
 import { ConfigError } from '../../config/config.ts';
 import type { OpenedSource } from './opened-source.ts';
 

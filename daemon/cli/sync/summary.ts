@@ -1,8 +1,10 @@
-/** What `sync apply` says at its end, and the exit code that goes with it. */
+/** What a run says at its end, with a plan or without, and the exit code that goes with it. */
 import { formatDuration } from '../../base/duration.ts';
 import { grouped } from '../../base/grouped.ts';
-import type { ApplyCounts, ApplySummary } from '../../sync/apply/apply-types.ts';
+import type { ApplySummary } from '../../sync/apply/apply-types.ts';
 import type { Checkpoint } from '../../sync/apply/checkpoint.ts';
+import { type SyncCounts, sumOf } from '../../sync/counts.ts';
+import type { SyncSummary } from '../../sync/sync-users.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 
 interface SummaryFlags {
@@ -11,30 +13,39 @@ interface SummaryFlags {
   readonly ifUnchanged?: true;
 }
 
-interface Places {
-  readonly reportPath: string | undefined;
-  readonly checkpointPath: string;
-  readonly isTemporary: boolean;
-}
-
-type Outcome = Pick<ApplySummary, 'counts' | 'heldBack' | 'errors'>;
-
-export function exitCode(summary: ApplySummary, flags: SummaryFlags): number {
+export function exitCode(summary: SyncSummary | ApplySummary, flags: SummaryFlags): number {
   if (summary.status === 'interrupted') return EXIT.interrupted;
   return summary.status === 'done' && isComplete(summary, flags) ? EXIT.ok : EXIT.failed;
 }
 
 /** Whoever asked to keep newer states did not ask for less. */
-function isComplete({ counts, heldBack, errors }: Outcome, { ifUnchanged }: SummaryFlags): boolean {
+function isComplete(
+  { counts, heldBack = 0, errors = 0 }: Pick<ApplySummary, 'counts'> & Partial<ApplySummary>,
+  { ifUnchanged }: SummaryFlags,
+): boolean {
   return counts.failed + heldBack + errors + (ifUnchanged ? 0 : counts.changed_meanwhile) === 0;
 }
 
-export function printSummary(summary: ApplySummary, places: Places, flags: SummaryFlags, io: CommandIo): void {
+/** Of a run without a plan. */
+export function printSyncSummary(summary: SyncSummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
+  const { status, problem, counts, notSent, elapsedMs } = summary;
+  if (flags.json) {
+    const { created, updated, unchanged, sent, failed } = counts;
+    const more = { not_sent: notSent, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: problem ?? null };
+    io.stdout.write(`${JSON.stringify({ status, created, updated, unchanged, sent, failed, ...more })}\n`);
+  } else printTable(counts, { 'not sent': notSent }, reportPath, io);
+  if (status === 'gave-up') io.stderr.write(`rosterd: gave up: ${problem}\n`);
+  if (status !== 'done') io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted; ' : ''}run it again to finish\n`);
+  else if (!flags.quiet) printRate(sumOf(counts), elapsedMs, io);
+}
+
+/** Of a run of a plan. */
+export function printApplySummary(summary: ApplySummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
   const { status, problems, stale, counts, total, left, heldBack, errors, users, elapsedMs } = summary;
   if (flags.json) {
-    const more = { held_back: heldBack, left, errors, total, seconds: elapsedMs / 1_000, report: places.reportPath ?? null };
+    const more = { held_back: heldBack, left, errors, total, seconds: elapsedMs / 1_000, report: reportPath ?? null };
     io.stdout.write(`${JSON.stringify({ status, ...counts, ...more, stale: { count: stale.count, first: stale.first }, problems })}\n`);
-  } else if (status !== 'refused') printTable(summary, places.reportPath, io);
+  } else if (status !== 'refused') printTable(counts, { 'held back': heldBack, left, 'source errors': errors }, reportPath, io);
   for (const problem of problems) io.stderr.write(`rosterd: ${status === 'gave-up' ? 'gave up: ' : ''}${problem}\n`);
   if (stale.count > 0) printStale(stale, io);
   if (heldBack > 0)
@@ -43,9 +54,13 @@ export function printSummary(summary: ApplySummary, places: Places, flags: Summa
     io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted; ' : ''}run it again with --resume to finish\n`);
   if (status === 'refused') io.stderr.write('rosterd: nothing was written\n');
   if (status !== 'done' || flags.quiet) return;
-  const perSecond = grouped(Math.round((users * 1_000) / Math.max(1, elapsedMs)));
   if (total === 0) io.stderr.write('nothing to do\n');
-  else io.stderr.write(`${grouped(users)} user${users === 1 ? '' : 's'} in ${formatDuration(elapsedMs)} (${perSecond}/s)\n`);
+  else printRate(users, elapsedMs, io);
+}
+
+function printRate(users: number, elapsedMs: number, io: CommandIo): void {
+  const perSecond = grouped(Math.round((users * 1_000) / Math.max(1, elapsedMs)));
+  io.stderr.write(`${grouped(users)} user${users === 1 ? '' : 's'} in ${formatDuration(elapsedMs)} (${perSecond}/s)\n`);
 }
 
 function printStale({ count, first }: ApplySummary['stale'], io: CommandIo): void {
@@ -59,19 +74,12 @@ function stateOf(rev: number): string {
   return rev === 0 ? 'no such user' : `revision ${rev}`;
 }
 
+const ALWAYS_SHOWN: ReadonlySet<string> = new Set<keyof SyncCounts>(['created', 'updated', 'unchanged', 'failed']);
+
 /** What is rare has a line only when there is some of it. */
-function printTable({ counts, left, heldBack, errors }: ApplySummary, reportPath: string | undefined, io: CommandIo): void {
-  const always: readonly (keyof ApplyCounts)[] = ['created', 'updated', 'unchanged', 'failed'];
-  const names = Object.keys(counts).filter((name): name is keyof ApplyCounts => name in counts);
-  const rows = names.flatMap((name): [string, number][] =>
-    always.includes(name) || counts[name] > 0 ? [[label(name), counts[name]]] : [],
-  );
-  const rest: [string, number][] = [
-    ['held back', heldBack],
-    ['left', left],
-    ['source errors', errors],
-  ];
-  rows.push(...rest.filter(([, count]) => count > 0));
+function printTable(counts: SyncCounts, rest: Readonly<Record<string, number>>, reportPath: string | undefined, io: CommandIo): void {
+  const all = [...Object.entries(counts).map(([name, count]) => [label(name), count] as const), ...Object.entries(rest)];
+  const rows = all.filter(([name, count]) => ALWAYS_SHOWN.has(name) || count > 0);
   const nameWidth = Math.max(...rows.map(([name]) => name.length));
   const width = Math.max(...rows.map(([, count]) => grouped(count).length));
   for (const [name, count] of rows) io.stdout.write(`${name.padEnd(nameWidth)}  ${grouped(count).padStart(width)}\n`);
@@ -86,5 +94,5 @@ function label(name: string): string {
 export function printFinished({ counts, updated_at }: Checkpoint, errors: number, flags: SummaryFlags, io: CommandIo): number {
   io.stderr.write(`rosterd: there is nothing to resume: the plan was finished at ${updated_at}\n`);
   if (flags.json) io.stdout.write(`${JSON.stringify({ status: 'finished', ...counts })}\n`);
-  return isComplete({ counts, heldBack: 0, errors }, flags) ? EXIT.ok : EXIT.failed;
+  return isComplete({ counts, errors }, flags) ? EXIT.ok : EXIT.failed;
 }

@@ -1,34 +1,29 @@
 /**
- * Cuts a source of items into single items, whatever its length: one item per line (JSON Lines), or one JSON list of them.
- * Which of the two it is shows at its first character. Only one item is ever held back; whether it is JSON is for
+ * Cuts one JSON list into its items, whatever its length. Only one item is ever held back; whether it is JSON is for
  * whoever parses it to find out.
  */
-import { LINE_BYTES_MAX, LineSplitter, type RawLine } from './line-reader.ts';
-
-/** The source is not a list from its beginning to its end. */
-export class BrokenList extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'BrokenList';
-  }
-}
+import { type RawLine, SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
+import { BrokenSource } from './rows.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const LIST_START = 0x5b;
+export const LIST_START = 0x5b;
 const LIST_END = 0x5d;
 const OBJECT_START = 0x7b;
 const OBJECT_END = 0x7d;
 const BOM = [0xef, 0xbb, 0xbf];
-/** White space and byte order mark before the first item; more than this is no list. */
-const LEAD_BYTES_MAX = 64 * 1024;
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
-/** Items of a list; `line` of each is its number, from 1. Throws BrokenList. */
+/** The first byte that is neither white space nor part of a byte order mark. */
+export function startOf(chunk: Buffer): number | undefined {
+  return chunk.find((byte) => !isSpace(byte) && !BOM.includes(byte));
+}
+
+/** Items of a list; `line` of each is its number, from 1. Throws BrokenSource. */
 export class ListSplitter {
   readonly #maxBytes: number;
   #state: 'before' | 'items' | 'after' = 'before';
@@ -41,7 +36,7 @@ export class ListSplitter {
   #heldBytes = 0;
   #isBlank = true;
 
-  constructor(maxBytes = LINE_BYTES_MAX) {
+  constructor(maxBytes = SOURCE_LINE_BYTES_MAX) {
     this.#maxBytes = maxBytes;
   }
 
@@ -62,9 +57,9 @@ export class ListSplitter {
     return items;
   }
 
-  /** There is no item without an end. Throws BrokenList when the list was not closed. */
+  /** There is no item without an end. Throws BrokenSource when the list was not closed. */
   end(): RawLine[] {
-    if (this.#state !== 'after') throw new BrokenList(`the list is not closed; it breaks off in item ${this.#count + 1}`);
+    if (this.#state !== 'after') throw new BrokenSource(`the list is not closed; it breaks off in item ${this.#count + 1}`);
     return [];
   }
 
@@ -75,7 +70,7 @@ export class ListSplitter {
       return true;
     }
     if (isSpace(byte) || (this.#state === 'before' && BOM.includes(byte))) return false;
-    throw new BrokenList(this.#state === 'after' ? 'something follows the end of the list' : 'the source does not begin with a list');
+    throw new BrokenSource(this.#state === 'after' ? 'something follows the end of the list' : 'the source does not begin with a list');
   }
 
   /** Follows texts and brackets; true for the comma or bracket that ends an item of the list. */
@@ -103,7 +98,7 @@ export class ListSplitter {
 
   #end(items: RawLine[], byte: number): void {
     const isEmptyList = byte === LIST_END && this.#isBlank && this.#count === 0;
-    if (this.#isBlank && !isEmptyList) throw new BrokenList(`there is nothing where item ${this.#count + 1} of the list should be`);
+    if (this.#isBlank && !isEmptyList) throw new BrokenSource(`there is nothing where item ${this.#count + 1} of the list should be`);
     if (!isEmptyList) {
       this.#count++;
       const content = this.#heldBytes > this.#maxBytes ? undefined : joined(this.#held);
@@ -119,25 +114,4 @@ export class ListSplitter {
 function joined(parts: readonly Buffer[]): Buffer {
   const [first] = parts;
   return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
-}
-
-/** Items as they come, those of one chunk together. Rejects with BrokenList, and when the source does. */
-export async function* readItems(source: AsyncIterable<Buffer>): AsyncGenerator<readonly RawLine[]> {
-  let lead: Buffer[] = [];
-  let leadBytes = 0;
-  let splitter: LineSplitter | ListSplitter | undefined;
-  for await (const chunk of source) {
-    if (splitter !== undefined) {
-      yield splitter.push(chunk);
-      continue;
-    }
-    lead.push(chunk);
-    leadBytes += chunk.length;
-    const first = chunk.find((byte) => !isSpace(byte) && !BOM.includes(byte));
-    if (first === undefined && leadBytes < LEAD_BYTES_MAX) continue;
-    splitter = first === LIST_START ? new ListSplitter() : new LineSplitter();
-    yield splitter.push(Buffer.concat(lead));
-    lead = [];
-  }
-  if (splitter !== undefined) yield splitter.end();
 }

@@ -8,14 +8,14 @@ import type { Clock } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { type Pacer, retryAfterMs } from './pacer.ts';
 import { messageOf } from './refusal.ts';
-import { type Answer, TransportError } from './transport.ts';
+import { type Reply, TransportError } from './transport.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 20_000;
 /** Added to what `Retry-After` asks for, so that those who were told the same do not come back together. */
 const RETRY_SPREAD_MS = 250;
 
-export interface ExchangerOptions {
+export interface RetrierOptions {
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
@@ -30,12 +30,12 @@ export interface ExchangerOptions {
   readonly onTalk: (text: string) => void;
 }
 
-export class Exchanger {
-  readonly #options: ExchangerOptions;
+export class Retrier {
+  readonly #options: RetrierOptions;
   /** Since when nothing got through; undefined while something does. Shared by all requests in flight. */
   #troubleSinceMs: number | undefined;
 
-  constructor(options: ExchangerOptions) {
+  constructor(options: RetrierOptions) {
     this.#options = options;
   }
 
@@ -43,16 +43,16 @@ export class Exchanger {
    * The first answer that trying again would not change; undefined when there was none before stopping or giving up.
    * Never rejects because of the network or the server.
    */
-  async exchange(send: (leaving: AbortSignal) => Promise<Answer>, pacer: Pacer): Promise<Answer | undefined> {
+  async request(send: (leaving: AbortSignal) => Promise<Reply>, pacer: Pacer): Promise<Reply | undefined> {
     const { clock, random, stopping } = this.#options;
     for (let attempt = 0; ; attempt++) {
       if (!(await pacer.acquire(stopping))) return undefined;
-      const { answer, problem } = await this.#attempt(send, pacer);
+      const { reply, problem } = await this.#attempt(send, pacer);
       if (problem === undefined) {
         this.#noteProgress();
-        return answer;
+        return reply;
       }
-      const askedMs = answer === undefined ? undefined : retryAfterMs(answer, clock.now());
+      const askedMs = reply === undefined ? undefined : retryAfterMs(reply, clock.now());
       const waitMs =
         askedMs === undefined ? backoffMs(attempt, random, BACKOFF_BASE_MS, BACKOFF_CAP_MS) : askedMs + random() * RETRY_SPREAD_MS;
       if (stopping.aborted || !this.#mayWait(problem, waitMs)) return undefined;
@@ -62,21 +62,21 @@ export class Exchanger {
 
   /** One request. `problem` says in words why it is worth another. */
   async #attempt(
-    send: (leaving: AbortSignal) => Promise<Answer>,
+    send: (leaving: AbortSignal) => Promise<Reply>,
     pacer: Pacer,
-  ): Promise<{ readonly answer?: Answer; readonly problem?: string }> {
-    let answer: Answer | undefined;
+  ): Promise<{ readonly reply?: Reply; readonly problem?: string }> {
+    let reply: Reply | undefined;
     try {
-      answer = await send(this.#options.leaving);
+      reply = await send(this.#options.leaving);
     } catch (error) {
       if (error instanceof TransportError) return { problem: error.message };
       if (this.#options.leaving.aborted) return { problem: 'left' };
       throw error;
     } finally {
-      pacer.release(answer);
+      pacer.release(reply);
     }
-    const isPassing = answer.status === 429 || answer.status === 408 || answer.status >= 500;
-    return isPassing ? { answer, problem: `status ${answer.status}, ${messageOf(answer).slice(0, 200)}` } : { answer };
+    const isPassing = reply.status === 429 || reply.status === 408 || reply.status >= 500;
+    return isPassing ? { reply, problem: `status ${reply.status}, ${messageOf(reply).slice(0, 200)}` } : { reply };
   }
 
   #noteProgress(): void {

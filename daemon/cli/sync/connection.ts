@@ -1,0 +1,43 @@
+/** What every `sync` command has around it: the connection to the daemon, and what Ctrl-C does. */
+import type { Credentials } from '../config/credentials.ts';
+import type { CommandIo } from '../io.ts';
+import { serverToken } from '../token.ts';
+import { packageVersion } from '../version.ts';
+import { createHttpClient, type HttpClient, type HttpClientOptions } from './http-client.ts';
+
+/** As a server, with the credentials of the settings. */
+export function connect(url: string, credentials: Credentials, options: Pick<HttpClientOptions, 'sockets' | 'timeoutMs'>): HttpClient {
+  const { apiKey, apiSecret } = credentials;
+  return createHttpClient({ url, apiKey, token: serverToken(apiSecret), client: `rosterd-sync/${packageVersion()}`, ...options });
+}
+
+/** The first Ctrl-C lets finish what is on its way, the second leaves at once. */
+export class Interrupts {
+  readonly #stop = new AbortController();
+  readonly #leave = new AbortController();
+  /** Says a sentence: above the bar as soon as there is one. */
+  talk: (text: string) => void;
+  /** Takes no notice any more. */
+  readonly end: () => void;
+
+  constructor(io: CommandIo) {
+    this.talk = (text) => io.stderr.write(`rosterd: ${text}\n`);
+    this.end = io.onInterrupt(() => this.#onInterrupt());
+  }
+
+  get stop(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get leave(): AbortSignal {
+    return this.#leave.signal;
+  }
+
+  #onInterrupt(): void {
+    if (this.#stop.signal.aborted) this.#leave.abort(new Error('left'));
+    else {
+      this.talk('stopping; what is on its way may finish. Ctrl-C again leaves at once');
+      this.#stop.abort();
+    }
+  }
+}

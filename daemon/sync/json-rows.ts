@@ -1,0 +1,74 @@
+/** JSON as rows: one object per line, or one list of them. What is wrong with one of them is an error of that row. */
+import { isUtf8 } from 'node:buffer';
+import { errorText } from '../../protocol/base/errors.ts';
+import { LineSplitter, type RawLine, SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
+import { LIST_START, ListSplitter, startOf } from './list-reader.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from './rows.ts';
+
+/** White space and byte order mark before the first item; more than this is no list. */
+const LEAD_BYTES_MAX = 64 * 1024;
+
+/** Rejects with BrokenSource when the last line has neither an end nor JSON in it. */
+export async function* jsonLines(source: AsyncIterable<Buffer>): AsyncGenerator<SourceChunk> {
+  const splitter = new LineSplitter();
+  for await (const chunk of source) yield chunkOf(splitter.push(chunk), 'line');
+  const last = chunkOf(splitter.end(), 'line');
+  for (const row of last.rows) if ('code' in row) throw new BrokenSource(`it breaks off in its last line, ${row.line}`);
+  yield last;
+}
+
+/** Rejects with BrokenSource when the list is not closed. The line of a row is its number in the list. */
+export async function* jsonList(source: AsyncIterable<Buffer>): AsyncGenerator<SourceChunk> {
+  const splitter = new ListSplitter();
+  for await (const chunk of source) yield chunkOf(splitter.push(chunk), 'item');
+  splitter.end();
+}
+
+/**
+ * Items of a list or of lines: which of the two it is shows at the first character. Rows up to `afterLine` are passed over.
+ * Rejects with BrokenSource when a list is none from its beginning to its end.
+ */
+export async function* jsonItems(source: AsyncIterable<Buffer>, afterLine = 0): AsyncGenerator<SourceChunk> {
+  let lead: Buffer[] = [];
+  let leadBytes = 0;
+  let splitter: LineSplitter | ListSplitter | undefined;
+  for await (const chunk of source) {
+    if (splitter !== undefined) {
+      yield chunkOf(splitter.push(chunk), 'item', afterLine);
+      continue;
+    }
+    lead.push(chunk);
+    leadBytes += chunk.length;
+    const first = startOf(chunk);
+    if (first === undefined && leadBytes < LEAD_BYTES_MAX) continue;
+    splitter = first === LIST_START ? new ListSplitter() : new LineSplitter();
+    yield chunkOf(splitter.push(Buffer.concat(lead)), 'item', afterLine);
+    lead = [];
+  }
+  if (splitter !== undefined) yield chunkOf(splitter.end(), 'item', afterLine);
+}
+
+function chunkOf(raws: readonly RawLine[], what: 'line' | 'item', afterLine = 0): SourceChunk {
+  const rows: SourceRow[] = [];
+  let bytes = 0;
+  for (const raw of raws) {
+    bytes += raw.bytes;
+    const row = raw.line <= afterLine ? undefined : rowOf(raw, what);
+    if (row !== undefined) rows.push(row);
+  }
+  return { rows, bytes };
+}
+
+/** Undefined for a blank line. */
+function rowOf({ line, content }: RawLine, what: 'line' | 'item'): SourceRow | undefined {
+  if (content === undefined) return { line, code: 'line_too_long', reason: `the ${what} is longer than ${SOURCE_LINE_BYTES_MAX} bytes` };
+  if (!isUtf8(content)) return { line, code: 'invalid_utf8', reason: `the ${what} is not valid UTF-8` };
+  const text = content.toString('utf8');
+  if (text.trim() === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return what === 'line' ? { line, value, text } : { line, value, bytes: content.length };
+  } catch (error) {
+    return { line, code: 'invalid_json', reason: `the ${what} is not JSON: ${errorText(error)}` };
+  }
+}

@@ -1,0 +1,20 @@
+/** Why planning ended before there was a plan. */
+
+/** Ends the planning. */
+export class Ended extends Error {
+  readonly status: 'refused' | 'failed' | 'interrupted';
+  readonly problems: readonly string[];
+
+  constructor(status: Ended['status'], problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'Ended';
+    this.status = status;
+    this.problems = problems;
+  }
+}
+
+/** A full disk is the one error of the system that has a remedy worth naming. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC' ? `${text}; TMPDIR names a directory with more room` : text;
+}

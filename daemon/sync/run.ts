@@ -1,0 +1,177 @@
+/**
+ * A run: users are brought to a directory in batches, with a plan or straight from a source.
+ *
+ * Batches settle in the order in which they were read, and a batch counts with its lines in the report. Whatever ends a run
+ * early is a reason in its summary and never an exception. Nothing is ever done twice with an effect: running it again is safe.
+ */
+import { setMaxListeners } from 'node:events';
+import { errorText } from '../../protocol/base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import { NO_RESULTS, type SyncCounts, type SyncTotals, sumOf } from './counts.ts';
+import { inOrder } from './in-order.ts';
+import type { Report, ReportEntry } from './report.ts';
+import { Retrier, type RetrierOptions } from './retrier.ts';
+import { Throttle } from './throttle.ts';
+
+export interface RunOptions {
+  /** Batches on their way at the same time. */
+  readonly concurrency: number;
+  /** Gives up after so long without a single request getting through. */
+  readonly retryForMs: number;
+  readonly usersPerSecond?: number;
+}
+
+export interface RunDeps {
+  readonly clock: Clock;
+  /** 0 ≤ x < 1; spreads retries. */
+  readonly random: () => number;
+  readonly report: Report;
+  /** After every batch. */
+  readonly onProgress?: (progress: RunProgress) => void;
+  /** Something a person should hear while it runs. */
+  readonly onTalk?: (text: string) => void;
+  /** Aborted by the first Ctrl-C: no more is read or sent, what is out may finish. */
+  readonly stop?: AbortSignal;
+  /** Aborted by the second: ends at once. */
+  readonly leave?: AbortSignal;
+}
+
+export interface RunProgress {
+  readonly counts: SyncCounts;
+  /** Users that this run has settled. */
+  readonly users: number;
+  /** Bytes of the source that are done. */
+  readonly bytes: number;
+  /** Everything up to this line, of the source or of the plan, is done. */
+  readonly at: number;
+}
+
+/** How far an earlier run came, and where it is kept how far this one is. */
+export interface Place {
+  readonly at: number;
+  readonly counts: SyncCounts;
+  /** Called after every batch. Rejects with the system's error. */
+  readonly note: (at: number, counts: SyncCounts) => Promise<void>;
+}
+
+/** A part of a run: what is done with its batches, and what follows from it. */
+export interface Phase<Batch, Result> {
+  readonly batches: AsyncGenerator<Batch>;
+  readonly work: (batch: Batch) => Promise<Result>;
+  /** The lines of the report; adds to the counts. */
+  readonly entries: (batch: Batch, result: Result, counts: SyncTotals) => readonly ReportEntry[];
+}
+
+interface Settled {
+  readonly lastAt: number;
+  readonly bytes?: number;
+}
+
+export class Run {
+  readonly clock: Clock;
+  readonly stopping: AbortSignal;
+  readonly leaving: AbortSignal;
+  /** For all requests of the run: their trouble is the same. */
+  readonly retrier: Retrier;
+  /** The same for questions about what is under way: they go on while nothing new is begun. */
+  readonly finishing: Retrier;
+  readonly throttle: Throttle | undefined;
+  counts: SyncCounts;
+  at: number;
+  /** Users that were read and not brought, because the run ended. */
+  notSent = 0;
+  /** Why it ended early, in words. */
+  problem: string | undefined;
+  readonly #concurrency: number;
+  readonly #deps: RunDeps;
+  readonly #place: Place | undefined;
+  readonly #startedMs: number;
+  readonly #before: number;
+  /** Ends the run from inside; `stopping` joins it with Ctrl-C. */
+  readonly #fatal = new AbortController();
+  #bytes = 0;
+  #isGap = false;
+
+  /** With a place, another run can go on where this one ends. */
+  constructor({ concurrency, retryForMs, usersPerSecond }: RunOptions, deps: RunDeps, place?: Place) {
+    const { clock, random, onTalk = () => {} } = deps;
+    const never = new AbortController().signal;
+    const { stop = never, leave = never } = deps;
+    this.clock = clock;
+    this.leaving = leave;
+    this.stopping = AbortSignal.any([this.#fatal.signal, stop, leave]);
+    // Every request on its way listens; there are as many as were asked for.
+    setMaxListeners(0, stop, leave, this.stopping);
+    const onFatal = (reason: string) => this.giveUp(reason);
+    const trouble: RetrierOptions = { clock, random, retryForMs, stopping: this.stopping, leaving: leave, onFatal, onTalk };
+    this.retrier = new Retrier(trouble);
+    this.finishing = new Retrier({ ...trouble, stopping: leave });
+    this.throttle = usersPerSecond === undefined ? undefined : new Throttle(clock, usersPerSecond);
+    this.counts = place?.counts ?? NO_RESULTS;
+    this.at = place?.at ?? 0;
+    this.#concurrency = concurrency;
+    this.#deps = deps;
+    this.#place = place;
+    this.#startedMs = clock.now();
+    this.#before = sumOf(this.counts);
+  }
+
+  get elapsedMs(): number {
+    return this.clock.now() - this.#startedMs;
+  }
+
+  /** Users that this run has settled. */
+  get users(): number {
+    return sumOf(this.counts) - this.#before;
+  }
+
+  /** The first reason counts; what follows is mostly its consequence. */
+  giveUp(reason: string): void {
+    this.problem ??= reason;
+    this.#fatal.abort();
+  }
+
+  /** False when they cannot be written, which ends the run. */
+  async report(entries: readonly ReportEntry[]): Promise<boolean> {
+    if (entries.length === 0) return true;
+    try {
+      await this.#deps.report.add(entries);
+      return true;
+    } catch (error) {
+      this.giveUp(`the report cannot be written: ${errorText(error)}`);
+      return false;
+    }
+  }
+
+  /** True when the end of the batches was reached and everybody brought. Resolves when nothing is out any more. */
+  async all<Batch extends Settled, Result extends { readonly notSent: readonly unknown[] }>(phase: Phase<Batch, Result>): Promise<boolean> {
+    const isAtEnd = await inOrder({
+      batches: phase.batches,
+      concurrency: this.#concurrency,
+      work: phase.work,
+      settle: (batch, result) => this.#settle(batch, result, phase),
+      stopping: this.stopping,
+      onError: (error) => this.giveUp(errorText(error)),
+    });
+    return isAtEnd && !this.#isGap && this.problem === undefined;
+  }
+
+  async #settle<Batch extends Settled, Result extends { readonly notSent: readonly unknown[] }>(
+    batch: Batch,
+    result: Result,
+    { entries }: Phase<Batch, Result>,
+  ): Promise<boolean> {
+    if (result.notSent.length > 0) this.#isGap = true;
+    // Who was sent behind a place and who was not is found out by whoever goes on from there: nobody of this batch counts yet.
+    if (this.#isGap && this.#place !== undefined) return false;
+    const counts = { ...this.counts };
+    if (!(await this.report(entries(batch, result, counts))) && this.#place !== undefined) return false;
+    this.counts = counts;
+    this.notSent += result.notSent.length;
+    this.#bytes += batch.bytes ?? 0;
+    if (!this.#isGap) this.at = batch.lastAt;
+    this.#deps.onProgress?.({ counts, users: this.users, bytes: this.#bytes, at: this.at });
+    await this.#place?.note(this.at, counts);
+    return true;
+  }
+}

@@ -1,0 +1,74 @@
+/** From a row of the source to a user as it is sent, checked by the daemon's own rules, so that a bad row costs no request. Pure. */
+import type { FieldError } from '../../protocol/base/errors.ts';
+import { clip } from '../../protocol/base/explain.ts';
+import { isUserId } from '../../protocol/base/ids.ts';
+import { isObject } from '../../protocol/base/json.ts';
+import { decodeUser } from '../../protocol/users/decode.ts';
+import { RESERVED_FIELDS, type UserInput } from '../../protocol/users/user.ts';
+import type { RowError, ValueRow } from './rows.ts';
+import type { CheckRow, RowUser } from './source.ts';
+
+/** A user as `POST /users` takes it. */
+export interface SourceUser extends RowUser {
+  /** In the form of chat v1. */
+  readonly json: string;
+  /** The revision that it must have to be written; 0: it must not exist. */
+  readonly rev?: number;
+}
+
+/** How an item of the source becomes a user. */
+export interface RowMapping {
+  /** Chat v1 form, not yet checked; or what is wrong with single fields, and the id where that can be told. */
+  map(item: unknown): { readonly value: unknown } | { readonly id?: unknown; readonly problems: readonly string[] };
+  /** Columns that were asked for and that no item had. */
+  neverFound(): readonly string[];
+}
+
+/** What only the daemon sets, and one that it ignores: a source that was exported has them, and they need not travel. */
+const NOT_SENT: ReadonlySet<string> = new Set([...RESERVED_FIELDS, 'revoke_tokens_issued_before']);
+
+/** With a team, only users of this team are right. */
+export function rowCheck(mapping: Pick<RowMapping, 'map'>, team?: string): CheckRow<SourceUser> {
+  return (row) => {
+    const mapped = mapping.map(row.value);
+    if ('problems' in mapped) return invalidUser(row.line, mapped.id, mapped.problems);
+    const { value } = mapped;
+    const problems: string[] = [];
+    const user = decodeSent(value, problems);
+    if (user === undefined) return invalidUser(row.line, isObject(value) ? value.id : undefined, problems);
+    const outside = team === undefined ? undefined : outsideTeam(user, team);
+    if (outside !== undefined) return { line: row.line, id: user.id, code: 'out_of_scope', reason: outside };
+    const json = jsonOf(row, value);
+    return { line: row.line, id: user.id, json, bytes: Buffer.byteLength(json) };
+  };
+}
+
+/**
+ * The user as the daemon reads it from a server; or undefined, and everything that is wrong with its form in `problems`
+ * (`role: must be string, got number`). What only the directory can tell (does the role exist, is the name free) is left to it.
+ */
+export function decodeSent(value: unknown, problems: string[]): UserInput | undefined {
+  const found: FieldError[] = [];
+  const user = decodeUser(value, { path: '', key: undefined, dialect: 'v1', caller: 'server' }, found);
+  for (const { path, message } of found) problems.push(path === '' ? message : `${path}: ${message}`);
+  return user;
+}
+
+/** A user that is wrong is still reported by its id, where it has one. */
+export function invalidUser(line: number, id: unknown, problems: readonly string[]): RowError {
+  const named = typeof id === 'string' && isUserId(id) ? { id } : undefined;
+  return { line, ...named, code: 'invalid_user', reason: problems.join('; ') };
+}
+
+/** Teams that are not sent stay what they are, so the row itself must say that it belongs here. */
+function outsideTeam({ teams = [] }: UserInput, team: string): string | undefined {
+  if (teams.includes(team)) return undefined;
+  const has = teams.length === 0 ? 'the row names no team' : `its teams are ${teams.map((name) => `"${clip(name)}"`).join(', ')}`;
+  return `the user is outside the scope team=${team}: ${has}`;
+}
+
+function jsonOf(row: ValueRow, user: unknown): string {
+  const isSentWhole = !isObject(user) || !Object.keys(user).some((key) => NOT_SENT.has(key));
+  if (isSentWhole) return row.text !== undefined && user === row.value ? row.text : JSON.stringify(user);
+  return JSON.stringify(Object.fromEntries(Object.entries(user).filter(([key]) => !NOT_SENT.has(key))));
+}

@@ -1,0 +1,76 @@
+/**
+ * Brings the users of a source to the daemon without a plan: each replaces the user of its id, whoever that is by then.
+ *
+ * Memory is bounded by the read-ahead whatever the length of the source (ids seen excepted). Each user of the source ends
+ * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
+ */
+import { errorText } from '../../protocol/base/errors.ts';
+import type { SyncCounts } from './counts.ts';
+import { Pacer } from './pacer.ts';
+import { type ReportEntry, upsertEntries } from './report.ts';
+import type { SourceChunk } from './rows.ts';
+import { Run, type RunDeps, type RunOptions } from './run.ts';
+import { type CheckRow, type RowUser, readBatches, type SourceBatch } from './source.ts';
+import type { Send } from './transport.ts';
+import { Upserter } from './upserter.ts';
+
+export interface SyncDeps<User extends RowUser> extends RunDeps {
+  readonly source: AsyncIterable<SourceChunk>;
+  readonly check: CheckRow<User>;
+  readonly send: Send<User>;
+}
+
+export interface SyncSummary {
+  /** `done`: to the end of the source. `interrupted`: by `stop`. `gave-up`: see `problem`. */
+  readonly status: 'done' | 'interrupted' | 'gave-up';
+  readonly problem?: string;
+  /** What was wrong in the source counts as failed. */
+  readonly counts: SyncCounts;
+  /** Read, but not brought to the daemon because the run ended. */
+  readonly notSent: number;
+  /** Everything up to this line is done. */
+  readonly at: number;
+  readonly elapsedMs: number;
+}
+
+/** Never rejects because of the source, the network, the daemon or the report; that is a `gave-up` with a reason. */
+export async function syncUsers<User extends RowUser>(options: RunOptions, deps: SyncDeps<User>): Promise<SyncSummary> {
+  const run = new Run(options, deps);
+  const { retrier, throttle, stopping } = run;
+  const onFatal = (reason: string) => run.giveUp(reason);
+  const upserter = new Upserter({ send: deps.send, retrier, pacer: new Pacer(deps.clock), throttle, stopping, onFatal });
+  let nextLine = 1;
+  let isRead = false;
+  async function* batches(): AsyncGenerator<SourceBatch<User>> {
+    try {
+      for await (const batch of readBatches(deps.source, deps.check)) {
+        nextLine = batch.lastAt + 1;
+        yield batch;
+      }
+      isRead = true;
+    } catch (error) {
+      throw new Error(`the source cannot be read: ${errorText(error)}`, { cause: error });
+    }
+  }
+  const isWhole = await run.all({
+    batches: batches(),
+    work: ({ users }) => upserter.upsert(users),
+    entries: (batch, done, counts) => {
+      counts.failed += batch.errors.length;
+      // After Ctrl-C the job is simply run again; after giving up, the report tells what is missing.
+      const rest: readonly User[] = run.problem === undefined ? [] : done.notSent;
+      return [...upsertEntries(batch, done, counts, deps.report.isFull), ...rest.map(notSent)];
+    },
+  });
+  if (run.problem !== undefined && !isRead) {
+    const reason = `from this line on nothing was read: ${run.problem}`;
+    await run.report([{ from_line: nextLine, result: 'not_applied', code: 'not_read', reason }]);
+  }
+  const { problem, counts, at, elapsedMs } = run;
+  const status = problem !== undefined ? 'gave-up' : isWhole ? 'done' : 'interrupted';
+  return { status, ...(problem === undefined ? {} : { problem }), counts, notSent: run.notSent, at, elapsedMs };
+}
+
+function notSent({ line, id }: RowUser): ReportEntry {
+  return { line, id, result: 'not_applied', code: 'not_sent', reason: 'the run ended before' };
+}

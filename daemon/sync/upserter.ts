@@ -1,0 +1,93 @@
+/**
+ * Writes batches of users: paced, retried, and with those that the daemon refuses taken out one by one.
+ *
+ * A request whose answer was lost is sent again. That is safe: an upsert that changes nothing is a no-op for the daemon.
+ * Every user of a batch comes back exactly once: counted, refused, or not sent.
+ */
+import { isObject } from '../../protocol/base/json.ts';
+import type { Pacer } from './pacer.ts';
+import { messageOf } from './refusal.ts';
+import type { Retrier } from './retrier.ts';
+import { type BatchUser, type NotAccepted, settleBatch } from './settle-batch.ts';
+import type { SourceUser } from './source-user.ts';
+import type { Throttle } from './throttle.ts';
+import type { AskRequest, Reply, Send } from './transport.ts';
+
+/** What became of users, by id. */
+export interface Upserted<User extends BatchUser> extends NotAccepted<User> {
+  readonly created: string[];
+  readonly updated: string[];
+  readonly unchanged: string[];
+  /** Accepted by a server that does not say what became of them. */
+  readonly sent: string[];
+}
+
+export interface UpserterOptions<User extends BatchUser> {
+  readonly send: Send<User>;
+  readonly retrier: Retrier;
+  readonly pacer: Pacer;
+  readonly throttle?: Throttle | undefined;
+  /** Aborted: nothing new is sent. */
+  readonly stopping: AbortSignal;
+  /** Called when the run cannot go on. */
+  readonly onFatal: (reason: string) => void;
+}
+
+const CHANGES = ['created', 'updated', 'unchanged'] as const;
+
+export class Upserter<User extends BatchUser> {
+  readonly #options: UpserterOptions<User>;
+
+  constructor(options: UpserterOptions<User>) {
+    this.#options = options;
+  }
+
+  /** Never rejects because of the network or the server; that ends in `refused` or `notSent`. */
+  async upsert(users: readonly User[]): Promise<Upserted<User>> {
+    const done: Upserted<User> = { created: [], updated: [], unchanged: [], sent: [], refused: [], notSent: [] };
+    const steps = {
+      send: (batch: readonly User[]) => this.#send(batch),
+      accept: (batch: readonly User[], reply: Reply) => this.#note(done, batch, reply),
+      onFatal: this.#options.onFatal,
+    };
+    await settleBatch(users, steps, done);
+    return done;
+  }
+
+  #note(done: Upserted<User>, batch: readonly User[], { status, body, text }: Reply): boolean {
+    if (body === undefined || !isObject(body.users)) {
+      this.#options.onFatal(`the answer is not that of a user directory (status ${status}): ${messageOf({ body, text }).slice(0, 200)}`);
+      return false;
+    }
+    let told = 0;
+    for (const change of CHANGES) {
+      const ids: unknown = body[change];
+      if (!Array.isArray(ids)) continue;
+      done[change].push(...ids);
+      told += ids.length;
+    }
+    if (told >= batch.length) return true;
+    const named = new Set(CHANGES.flatMap((change) => done[change]));
+    done.sent.push(...batch.flatMap(({ id }) => (named.has(id) ? [] : [id])));
+    return true;
+  }
+
+  async #send(batch: readonly User[]): Promise<Reply | undefined> {
+    const { send, retrier, pacer, throttle, stopping } = this.#options;
+    if (throttle !== undefined && !(await throttle.take(batch.length, stopping))) return undefined;
+    return await retrier.request((leaving) => send(batch, leaving), pacer);
+  }
+}
+
+/** `POST /users`, with the revisions that users must have where they are known. */
+export function upsertRequest(batch: readonly SourceUser[]): AskRequest {
+  const users = batch.map(({ id, json }) => `"${id}":${json}`).join(',');
+  const revs = batch.flatMap(({ id, rev }) => (rev === undefined ? [] : [`"${id}":${rev}`]));
+  const conditions = revs.length === 0 ? '' : `,"if_rev":{${revs.join(',')}}`;
+  return { method: 'POST', path: '/users', body: `{"users":{${users}}${conditions}}` };
+}
+
+/** The same, decided by all rules of the daemon and not carried out. Only for a server that is known to be rosterd: another one would write. */
+export function dryRunRequest(batch: readonly SourceUser[]): AskRequest {
+  return { ...upsertRequest(batch), query: { dry_run: 'true' } };
+}
