@@ -47,7 +47,7 @@ export interface RunProgress {
 }
 
 /** How far an earlier run came, and where it is kept how far this one is. */
-export interface Place {
+export interface ResumePoint {
   readonly at: number;
   readonly counts: SyncCounts;
   /** Called after every batch. Rejects with the system's error. */
@@ -84,7 +84,7 @@ export class Run {
   problem: string | undefined;
   readonly #concurrency: number;
   readonly #deps: RunDeps;
-  readonly #place: Place | undefined;
+  readonly #resumePoint: ResumePoint | undefined;
   readonly #startedMs: number;
   readonly #before: number;
   /** Ends the run from inside; `stopping` joins it with Ctrl-C. */
@@ -92,8 +92,8 @@ export class Run {
   #bytes = 0;
   #isGap = false;
 
-  /** With a place, another run can go on where this one ends. */
-  constructor({ concurrency, retryForMs, usersPerSecond }: RunOptions, deps: RunDeps, place?: Place) {
+  /** With a point to resume from, another run can go on where this one ends. */
+  constructor({ concurrency, retryForMs, usersPerSecond }: RunOptions, deps: RunDeps, resumePoint?: ResumePoint) {
     const { clock, random, onTalk = () => {} } = deps;
     const never = new AbortController().signal;
     const { stop = never, leave = never } = deps;
@@ -107,11 +107,11 @@ export class Run {
     this.retrier = new Retrier(trouble);
     this.finishing = new Retrier({ ...trouble, stopping: leave });
     this.throttle = usersPerSecond === undefined ? undefined : new Throttle(clock, usersPerSecond);
-    this.counts = place?.counts ?? NO_RESULTS;
-    this.at = place?.at ?? 0;
+    this.counts = resumePoint?.counts ?? NO_RESULTS;
+    this.at = resumePoint?.at ?? 0;
     this.#concurrency = concurrency;
     this.#deps = deps;
-    this.#place = place;
+    this.#resumePoint = resumePoint;
     this.#startedMs = clock.now();
     this.#before = sumOf(this.counts);
   }
@@ -162,16 +162,16 @@ export class Run {
     { entries }: Phase<Batch, Result>,
   ): Promise<boolean> {
     if (result.notSent.length > 0) this.#isGap = true;
-    // Who was sent behind a place and who was not is found out by whoever goes on from there: nobody of this batch counts yet.
-    if (this.#isGap && this.#place !== undefined) return false;
+    // Who was sent behind that point and who was not is found out by whoever goes on from there: nobody of this batch counts yet.
+    if (this.#isGap && this.#resumePoint !== undefined) return false;
     const counts = { ...this.counts };
-    if (!(await this.report(entries(batch, result, counts))) && this.#place !== undefined) return false;
+    if (!(await this.report(entries(batch, result, counts))) && this.#resumePoint !== undefined) return false;
     this.counts = counts;
     this.notSent += result.notSent.length;
     this.#bytes += batch.bytes ?? 0;
     if (!this.#isGap) this.at = batch.lastAt;
     this.#deps.onProgress?.({ counts, users: this.users, bytes: this.#bytes, at: this.at });
-    await this.#place?.note(this.at, counts);
+    await this.#resumePoint?.note(this.at, counts);
     return true;
   }
 }

@@ -404,17 +404,18 @@ test('RN23 the source is not read far ahead of the sender, and a long one costs 
 test('RN24 a source that breaks ends the run with the reason', async (t) => {
   const server = await FakeServer.start(t);
   async function* broken(): AsyncGenerator<Buffer> {
-    yield Buffer.from(ndjson(100));
+    yield Buffer.from(ndjson(150));
     throw new Error('EIO: i/o error, read');
   }
   const ran = await run(t, server.url, '', { source: broken() });
   assert.equal(ran.status, 'gave-up');
   assert.match(ran.problem ?? '', /the source cannot be read: EIO/);
-  assert.equal(ran.created, 100);
-  assert.deepEqual(
-    ran.report.map(({ code }) => code),
-    ['not_read'],
-  );
+  assert.equal(ran.created, 150, 'who stood before the break is in');
+  const reason = 'from this line on nothing was read: the source cannot be read: EIO: i/o error, read';
+  assert.deepEqual(ran.report, [{ from_line: 151, result: 'not_applied', code: 'not_read', reason }]);
+  const cut = await run(t, server.url, `${ndjson(2)}{"id":"u2","na`);
+  assert.deepEqual([cut.status, cut.problem], ['gave-up', 'the source cannot be read: it breaks off in its last line, 3']);
+  assert.deepEqual(counts(cut), [0, 0, 2, 0, 0, 0]);
 });
 
 test('RN25 a report that cannot be written ends the run', async (t) => {

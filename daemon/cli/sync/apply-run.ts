@@ -13,7 +13,7 @@ import { type ClientSettings, daemonUrl } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { CheckpointFile, readCheckpoint } from './checkpoint-file.ts';
-import { connect, Interrupts } from './connection.ts';
+import { connectDaemon, Interrupts } from './connection.ts';
 import { planSource, type SourceFlags } from './plan-source.ts';
 import { createProgressView } from './progress.ts';
 import { openReport } from './report.ts';
@@ -190,7 +190,7 @@ async function apply(found: Exclude<Found, { readonly code: number }>, context: 
   const { flags, settings, io, url, interrupts, paths } = context;
   const keepBytes = resume?.report.path === paths.report ? resume.report.bytes : 0;
   const report = await openReport({ path: paths.report, isFull: flags.report !== undefined, keepBytes });
-  const server = connect(url, settings.credentials, { sockets: flags.concurrency, timeoutMs: flags.timeout });
+  const server = connectDaemon(url, settings.credentials, { sockets: flags.concurrency, timeoutMs: flags.timeout });
   const view = createProgressView({ stderr: io.stderr, totalBytes: usersLeft(plan, resume), quiet: flags.quiet === true, now: io.now });
   interrupts.talk = (text) => view.talk(text);
   const options = {

@@ -10,7 +10,7 @@ import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration
 import { ConfigError } from '../config/config.ts';
 import type { CommandIo, Exit } from '../io.ts';
 import { addApplyCommand } from './apply-command.ts';
-import { connect, Interrupts } from './connection.ts';
+import { connectDaemon, Interrupts } from './connection.ts';
 import { addPlanCommand } from './plan-command.ts';
 import { PLAN_EXIT } from './plan-summary.ts';
 import { createProgressView } from './progress.ts';
@@ -57,9 +57,10 @@ export function addSyncCommand(program: Command, io: CommandIo, exit: Exit, clie
     `
 Users are written as the chat API shows them: id, name, image, role, teams, …, and custom data beside them.
 Name, image and custom data that are not given are removed; role, teams and the like stay as they are.
+A JSON list and CSV are read too, CSV with the header that sync plan --help describes.
 Running it again is always safe: users that would not change are left alone.
 
-To see first what would change, and for CSV, PostgreSQL and users who are to be removed: rosterd sync plan, rosterd sync apply.
+To see first what would change, and for PostgreSQL and users who are to be removed: rosterd sync plan, rosterd sync apply.
 
 Examples:
   $ rosterd sync users.ndjson
@@ -110,15 +111,16 @@ async function syncSource(
   io: CommandIo,
 ): Promise<SyncSummary> {
   const { concurrency, retryFor, timeout, quiet } = flags;
-  const check = rowCheck(mappingOf(source));
-  const client = connect(flags.url ?? daemonUrl(config), credentials, { sockets: concurrency, timeoutMs: timeout });
+  const mapping = mappingOf(source);
+  for (const note of mapping.notes) io.stderr.write(`rosterd: note: ${note}\n`);
+  const client = connectDaemon(flags.url ?? daemonUrl(config), credentials, { sockets: concurrency, timeoutMs: timeout });
   const view = createProgressView({ stderr: io.stderr, totalBytes: source.totalBytes, quiet: quiet === true, now: io.now });
   interrupts.talk = (text) => view.talk(text);
   const summary = await syncUsers(
     { concurrency, retryForMs: retryFor },
     {
       source: source.chunks,
-      check,
+      check: rowCheck(mapping),
       send: (users, signal) => client.ask(upsertRequest(users), signal),
       clock: systemClock,
       random: Math.random,

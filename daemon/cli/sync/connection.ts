@@ -6,7 +6,11 @@ import { packageVersion } from '../version.ts';
 import { createHttpClient, type HttpClient, type HttpClientOptions } from './http-client.ts';
 
 /** As a server, with the credentials of the settings. */
-export function connect(url: string, credentials: Credentials, options: Pick<HttpClientOptions, 'sockets' | 'timeoutMs'>): HttpClient {
+export function connectDaemon(
+  url: string,
+  credentials: Credentials,
+  options: Pick<HttpClientOptions, 'sockets' | 'timeoutMs'>,
+): HttpClient {
   const { apiKey, apiSecret } = credentials;
   return createHttpClient({ url, apiKey, token: serverToken(apiSecret), client: `rosterd-sync/${packageVersion()}`, ...options });
 }

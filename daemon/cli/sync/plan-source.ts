@@ -16,7 +16,7 @@ import { checkedCount } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { CommandIo } from '../io.ts';
-import { connect } from './connection.ts';
+import { connectDaemon } from './connection.ts';
 import { createPlanProgress } from './plan-progress.ts';
 import { mappingOf, openSource } from './sources/open-source.ts';
 import { FORMATS, type Format, type OpenedSource } from './sources/opened-source.ts';
@@ -104,7 +104,7 @@ export async function planSource(source: string | undefined, flags: SourceFlags,
 
 async function planOpened(opened: OpenedSource, mapping: CompiledMapping, flags: SourceFlags, context: PlanContext): Promise<PlanSummary> {
   const { url, credentials, io, concurrency, timeoutMs, quiet, out, stop } = context;
-  const client = connect(url, credentials, { sockets: concurrency, timeoutMs });
+  const client = connectDaemon(url, credentials, { sockets: concurrency, timeoutMs });
   const view = createPlanProgress({ stderr: io.stderr, quiet, now: io.now, totalBytes: opened.totalBytes });
   const spoolDirectory = await mkdtemp(join(tmpdir(), 'rosterd-plan-'));
   try {

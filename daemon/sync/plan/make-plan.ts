@@ -95,15 +95,7 @@ class PlanRun {
   }
 
   #summary(): Omit<PlanSummary, 'elapsedMs' | 'status' | 'problems'> {
-    const tally = this.#tally;
-    return {
-      notes: this.#notes,
-      counts: tally.counts,
-      base: this.#base,
-      fields: tally.fields(),
-      errors: tally.errors(),
-      examples: tally.examples(),
-    };
+    return { notes: this.#notes, base: this.#base, ...this.#tally.summary() };
   }
 
   async #plan(): Promise<PlanTrailer | undefined> {

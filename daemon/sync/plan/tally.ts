@@ -1,6 +1,6 @@
 /** What a person is told of a plan: counts, the most frequent errors and fields, and the first examples. Bounded, whatever its length. Pure. */
 import { countOf, NO_COUNTS, type PlanError, type PlanTotals, type PlanWrite, type Removal } from './plan-lines.ts';
-import type { ErrorGroup, FieldCount, PlanSummary } from './plan-types.ts';
+import type { ErrorGroup, PlanSummary } from './plan-types.ts';
 
 const EXAMPLES = 3;
 const EXAMPLE_LINES = 5;
@@ -59,14 +59,12 @@ export class Tally {
     return [...this.#groups.values()].sort((a, b) => b.count - a.count).slice(0, GROUPS_SHOWN);
   }
 
-  fields(): readonly FieldCount[] {
-    return [...this.#fields]
+  summary(): Pick<PlanSummary, 'counts' | 'fields' | 'errors' | 'examples'> {
+    const fields = [...this.#fields]
       .map(([field, count]) => ({ field, ...count }))
       .sort((a, b) => b.changed - a.changed || (a.field < b.field ? -1 : 1));
-  }
-
-  examples(): PlanSummary['examples'] {
-    return { create: this.#create, update: this.#update, missing: this.#missing };
+    const examples = { create: this.#create, update: this.#update, missing: this.#missing };
+    return { counts: this.counts, fields, errors: this.errors(), examples };
   }
 }
 

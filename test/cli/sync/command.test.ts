@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { formatDuration, parseDuration } from '../../../daemon/base/duration.ts';
 import { daemonUrl } from '../../../daemon/cli/client-options.ts';
 import { runCli } from '../../../daemon/cli/commands.ts';
@@ -77,6 +78,39 @@ test('SY4 - reads stdin', async (t) => {
   assert.equal(await sync(io, '-', '--url', server.url), 1);
   assert.equal(server.directory.size, 2);
   assert.ok(existsSync(join(cwd, 'rosterd-sync.report.ndjson')));
+});
+
+for (const [name, text] of [
+  ['users.csv', 'id,name,custom.age:number,created_at\nu0,Ann,30,now\nu1,Bob,,now\n'],
+  ['users.json', '[{"id":"u0","name":"Ann","age":30},\n{"id":"u1","name":"Bob","created_at":"now"}]'],
+  ['users.ndjson', '{"id":"u0","name":"Ann","age":30}\n{"id":"u1","name":"Bob","created_at":"now"}\n'],
+] as const) {
+  test(`SY12 ${name} is read as what it is`, async (t) => {
+    const server = await FakeServer.start(t);
+    const cwd = folder(t);
+    writeFileSync(join(cwd, name), text);
+    const io = fakeIo({ cwd, env });
+    assert.equal(await sync(io, name, '--url', server.url), 0, io.stderr.text);
+    const stored = [...server.directory.values()].map((user) => JSON.parse(user));
+    assert.deepEqual(stored, [
+      { id: 'u0', name: 'Ann', age: 30 },
+      { id: 'u1', name: 'Bob' },
+    ]);
+  });
+}
+
+test('SY12 a header without id, and a compressed file, say so before anything is sent', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.csv'), 'no,name\n1,Ann\n');
+  const header = fakeIo({ cwd, env });
+  assert.equal(await sync(header, 'users.csv', '--url', server.url), 2);
+  assert.match(header.stderr.text, /there is no column "id"/);
+  writeFileSync(join(cwd, 'users.gz'), gzipSync(ndjson(1)));
+  const compressed = fakeIo({ cwd, env });
+  assert.equal(await sync(compressed, 'users.gz', '--url', server.url), 1);
+  assert.match(compressed.stderr.text, /gave up: the source cannot be read: it is compressed/);
+  assert.equal(server.requests.length, 0);
 });
 
 test('SY5 what cannot work ends with 2 before anything is sent', async (t) => {
