@@ -4,7 +4,7 @@ import type { Reply } from './transport.ts';
 
 type Batch = readonly { readonly id: string }[];
 
-export interface Reason {
+export interface RefusalReason {
   readonly code: number;
   readonly reason: string;
   /** Only because the user has another revision than the request names. */
@@ -13,9 +13,9 @@ export interface Reason {
 
 export type Refusal =
   /** These users of the batch are refused; the others may be sent again. */
-  | { readonly kind: 'named'; readonly reasons: ReadonlyMap<string, Reason> }
+  | { readonly kind: 'named'; readonly reasons: ReadonlyMap<string, RefusalReason> }
   /** Something in the batch is refused, and the answer does not say what. */
-  | { readonly kind: 'unnamed'; readonly reason: Reason }
+  | { readonly kind: 'unnamed'; readonly reason: RefusalReason }
   /** No batch would fare better: wrong key, wrong address, not rosterd. */
   | { readonly kind: 'fatal'; readonly reason: string };
 
@@ -41,7 +41,7 @@ export function messageOf({ body, text }: Pick<Reply, 'body' | 'text'>): string 
 }
 
 /** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
-function namedUsers(body: Reply['body'], code: number, batch: Batch): Map<string, Reason> {
+function namedUsers(body: Reply['body'], code: number, batch: Batch): Map<string, RefusalReason> {
   const texts = new Map<string, { code: number; parts: string[]; isPrecondition: boolean }>();
   const add = (path: string, message: string, itsCode: number) => {
     const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);

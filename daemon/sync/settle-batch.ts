@@ -2,7 +2,7 @@
  * A batch until everyone in it is settled: those that the daemon refuses are taken out one by one, and the others sent again.
  * Everyone comes back exactly once: accepted, refused, or not sent.
  */
-import { type Reason, readRefusal } from './refusal.ts';
+import { type RefusalReason, readRefusal } from './refusal.ts';
 import type { Reply } from './transport.ts';
 
 /** A user of a batch. `line` is where it stands in the source or the plan. */
@@ -12,7 +12,7 @@ export interface BatchUser {
 }
 
 /** A user that the daemon did not take, and why. */
-export type RefusedUser = BatchUser & Reason;
+export type RefusedUser = BatchUser & RefusalReason;
 
 export interface BatchSteps<User extends BatchUser> {
   /** Sends these. Undefined: the run ended before there was an answer. */
@@ -74,6 +74,6 @@ function takeOut<User extends BatchUser>(
   }
 }
 
-function refuse(refused: RefusedUser[], { line, id }: BatchUser, why: Reason | undefined): void {
+function refuse(refused: RefusedUser[], { line, id }: BatchUser, why: RefusalReason | undefined): void {
   if (why !== undefined) refused.push({ line, id, ...why });
 }

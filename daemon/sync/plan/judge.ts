@@ -2,7 +2,7 @@
 
 import { isObject, jsonEquals } from '../../../protocol/base/json.ts';
 import type { UserInput } from '../../../protocol/users/user.ts';
-import { messageOf, type Reason, readRefusal } from '../refusal.ts';
+import { messageOf, type RefusalReason, readRefusal } from '../refusal.ts';
 import { decodeSent, type SourceUser } from '../source-user.ts';
 import type { AskRequest, Reply } from '../transport.ts';
 import { dryRunRequest } from '../upserter.ts';
@@ -101,7 +101,7 @@ function idSet(ids: unknown): ReadonlySet<unknown> {
 }
 
 /** The errors of a dry run are those of a refusal, in an answer that is none. */
-function reasonsIn(reply: Reply, batch: readonly SourceUser[]): ReadonlyMap<string, Reason> {
+function reasonsIn(reply: Reply, batch: readonly SourceUser[]): ReadonlyMap<string, RefusalReason> {
   const refusal = readRefusal(reply, batch);
   return refusal.kind === 'named' ? refusal.reasons : new Map();
 }
@@ -122,7 +122,7 @@ function writeOf(does: 'create' | 'update', { line, id, json }: SourceUser, rev:
   return { do: does, line, id, rev, user: JSON.parse(json), changes };
 }
 
-function errorOf({ line, id }: SourceUser, { code, reason }: Reason): PlanLine {
+function errorOf({ line, id }: SourceUser, { code, reason }: RefusalReason): PlanLine {
   return { error: { line, id, code, reason } };
 }
 

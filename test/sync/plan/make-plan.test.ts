@@ -329,9 +329,9 @@ test('PN15 memory grows by the ids of the source alone', { timeout: 60_000 }, as
     assert.deepEqual([summary.status, summary.counts.unchanged], ['planned', count]);
     return most;
   };
-  await peak(5_000);
-  const small = await peak(5_000);
-  const large = await peak(35_000);
-  // The users take 30 MB more.
-  assert.ok(large - small < 30_000 * 200, `5,000 rows: ${small >> 20} MiB, 35,000 rows: ${large >> 20} MiB`);
+  await peak(3_000);
+  const small = await peak(3_000);
+  const large = await peak(20_000);
+  // The users take 17 MB more.
+  assert.ok(large - small < 17_000 * 200, `3,000 rows: ${small >> 20} MiB, 20,000 rows: ${large >> 20} MiB`);
 });
