@@ -13,9 +13,7 @@ import { type Config, ConfigError, describeConfig, loadConfig, type Origins } fr
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
 import { ALL_SETTINGS } from './config/settings.ts';
-import { ALL_SETTINGS, fallbackText, flagName, type Setting } from './config/settings.ts';
 import { addDemoCommand } from './demo/command.ts';
-import { type CommandIo, EXIT } from './io.ts';
 import { type CommandIo, EXIT, type Exit } from './io.ts';
 import { addSyncCommand } from './sync/command.ts';
 import { serverToken, userToken } from './token.ts';

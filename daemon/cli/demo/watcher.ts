@@ -1,7 +1,7 @@
 /** The two programs of the demo that hold live connections, with `rosterd/client`: a subscriber to everything, and a chat client. */
 import { WebSocket } from 'ws';
-import { apiSecret } from '../../../protocol/client/link/secret.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
+import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
 import type { ConnectedUser } from '../../../protocol/client/types.ts';
 
 export interface Address {
