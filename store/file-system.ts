@@ -186,16 +186,17 @@ export class ChunkWriter {
   }
 }
 
-/** The bytes of a file, from its beginning to its end. */
-export async function* fileChunks(path: string, fs: FileSystem): AsyncGenerator<Buffer, void, undefined> {
+/** The bytes of a file, from its beginning to its end. With `reusesBuffer`, a chunk is valid until the next one is asked for. */
+export async function* fileChunks(path: string, fs: FileSystem, { reusesBuffer = false } = {}): AsyncGenerator<Buffer, void, undefined> {
+  let buffer = Buffer.allocUnsafe(READ_BYTES);
   const file = await fs.openRead(path);
   try {
     for (let at = 0; ; ) {
-      const buffer = Buffer.allocUnsafe(READ_BYTES);
       const count = await file.read(buffer, 0, buffer.length, at);
       if (count === 0) return;
       at += count;
       yield buffer.subarray(0, count);
+      if (!reusesBuffer) buffer = Buffer.allocUnsafe(READ_BYTES);
     }
   } finally {
     await file.close();

@@ -65,6 +65,7 @@ export function encodeBackup(source: SnapshotSource, createdAt: string): AsyncGe
     lines: source.lines(),
     trailer: (lines) => encodeTrailer(lines, sums, sums.sha256(), facts.facts),
     sums,
+    reusesBuffer: false,
     onLine: (line) => {
       const kind = kindOfLine(line);
       if (kind === undefined) throw new Error('the directory has a line that no backup can hold');
@@ -135,7 +136,7 @@ export class BackupReader {
 
   #readLines(body: Buffer, start: number): void {
     // Only where that fails, one by one, to find the place.
-    const lines = parseLines(body);
+    const lines = parseLines(Buffer.from(body));
     if (lines === undefined) throw this.#firstBadLine(body, start);
     for (const line of lines) {
       const kind = kindOfLine(line);

@@ -45,14 +45,14 @@ export function snapshotTrailer(lines: number, { bytes, crc }: Sums): string {
   return `${JSON.stringify({ lines, bytes, crc32: crc })}\n`;
 }
 
-/** The bytes of a snapshot, in chunks of about 256 KiB. `onLines` hears how many lines it has. */
+/** The bytes of a snapshot, in chunks of about 256 KiB, each valid until the next one is asked for. `onLines` hears how many lines it has. */
 export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) => void): AsyncGenerator<Buffer, void, undefined> {
   const sums = new Sums({ hasSha: false });
   const trailer = (lines: number): string => {
     onLines(lines);
     return snapshotTrailer(lines, sums);
   };
-  return encodeLines({ header: snapshotHeader(source.position), lines: source.lines(), trailer, sums });
+  return encodeLines({ header: snapshotHeader(source.position), lines: source.lines(), trailer, sums, reusesBuffer: true });
 }
 
 /**
@@ -69,7 +69,7 @@ export class SnapshotReader {
     this.#reader = new LineReader(new Sums({ hasSha: false }), 'it has no header', (reason) => new SnapshotDamaged(file, reason));
   }
 
-  /** Throws SnapshotDamaged. */
+  /** What it returns is valid until the next call. Throws SnapshotDamaged. */
   push(chunk: Buffer): Buffer {
     return this.#reader.push(chunk);
   }

@@ -169,7 +169,7 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
 /** Reads the whole file once. Rejects with SnapshotDamaged, or StoreVersionMismatch. */
 export async function checkSnapshot(fs: FileSystem, path: string): Promise<CheckedSnapshot> {
   const reader = new SnapshotReader(path);
-  for await (const chunk of fileChunks(path, fs)) reader.push(chunk);
+  for await (const chunk of fileChunks(path, fs, { reusesBuffer: true })) reader.push(chunk);
   return reader.end();
 }
 
@@ -177,7 +177,7 @@ export async function checkSnapshot(fs: FileSystem, path: string): Promise<Check
 export async function* snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
   const reader = new SnapshotReader(path);
   let count = 0;
-  for await (const chunk of fileChunks(path, fs)) {
+  for await (const chunk of fileChunks(path, fs, { reusesBuffer: true })) {
     const complete = reader.push(chunk);
     if (complete.length === 0) continue;
     const lines = parseLines(complete);

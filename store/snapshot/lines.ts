@@ -48,11 +48,14 @@ export interface LinesToEncode {
   /** Of how many lines, once all of them are in the sums. */
   readonly trailer: (lines: number) => string;
   readonly sums: Sums;
+  /** Each chunk is made where the last one was: it is valid until the next one is asked for. */
+  readonly reusesBuffer: boolean;
   readonly onLine?: (line: SnapshotLine) => void;
 }
 
 /** In chunks of about 256 KiB; a chunk is made when it is asked for, in slices of a few milliseconds. */
-export async function* encodeLines({ header, lines, trailer, sums, onLine }: LinesToEncode): AsyncGenerator<Buffer, void, undefined> {
+export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buffer, void, undefined> {
+  const { header, lines, trailer, sums, reusesBuffer, onLine } = toEncode;
   let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let used = chunk.write(header);
   let count = 0;
@@ -66,7 +69,7 @@ export async function* encodeLines({ header, lines, trailer, sums, onLine }: Lin
       const full = chunk.subarray(0, used);
       sums.add(full);
       yield full;
-      chunk = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, enough));
+      if (!reusesBuffer || enough > chunk.length) chunk = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, enough));
       used = 0;
     }
     used += chunk.write(text, used);
@@ -87,8 +90,10 @@ export class LineReader {
   readonly #noHeader: string;
   #header: string | undefined;
   #bytes = 0;
-  /** From the beginning of the last line that is known to be whole. It may be the trailer. */
-  #held: Buffer = Buffer.alloc(0);
+  /** Bytes from the beginning of the last line that is known to be whole on, which may be the trailer. They are from `#from` to `#to`. */
+  #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  #from = 0;
+  #to = 0;
 
   /** @param noHeader what is wrong with a file that has no first line */
   constructor(sums: Sums, noHeader: string, damaged: (reason: string, offset: number) => Error) {
@@ -109,25 +114,40 @@ export class LineReader {
 
   /** Once everything was taken: the last line, with whatever end it has. All before it is in the sums. */
   get trailer(): string {
-    return this.#held.toString('utf8');
+    return this.#buffer.toString('utf8', this.#from, this.#to);
   }
 
-  /** Returns lines, between header and trailer, that are complete now. Throws what `damaged` makes when they can be none. */
+  /**
+   * Returns lines, between header and trailer, that are complete now; valid until the next call, and the caller's to write in.
+   * Throws what `damaged` makes when they can be none.
+   */
   push(chunk: Buffer): Buffer {
     this.#bytes += chunk.length;
-    const all = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const all = this.#joined(chunk);
     const end = all.lastIndexOf(NEWLINE);
     const lastLine = end < 1 ? 0 : all.lastIndexOf(NEWLINE, end - 1) + 1;
     if (this.sums.bytes === 0 && !startsWithin(all, HEADER_BYTES_MAX)) throw this.#damaged(this.#noHeader, 0);
     if (all.length - lastLine > LINE_BYTES_MAX) throw this.#damaged('a line is too long', this.sums.bytes + lastLine);
-    // A copy: whoever handed the chunk over may fill it again.
-    this.#held = Buffer.from(all.subarray(lastLine));
+    this.#from = lastLine;
     const complete = all.subarray(0, lastLine);
     this.sums.add(complete);
     if (this.#header !== undefined || complete.length === 0) return complete;
     const from = complete.indexOf(NEWLINE) + 1;
     this.#header = complete.toString('utf8', 0, from);
     return complete.subarray(from);
+  }
+
+  /** What is held and the chunk behind it, from the beginning of the buffer on. */
+  #joined(chunk: Buffer): Buffer {
+    const held = this.#to - this.#from;
+    const length = held + chunk.length;
+    const to = length <= this.#buffer.length ? this.#buffer : Buffer.allocUnsafe(Math.max(length, this.#buffer.length * 2));
+    this.#buffer.copy(to, 0, this.#from, this.#to);
+    chunk.copy(to, held);
+    this.#buffer = to;
+    this.#from = 0;
+    this.#to = length;
+    return to.subarray(0, length);
   }
 }
 
@@ -136,9 +156,8 @@ function startsWithin(bytes: Buffer, max: number): boolean {
   return bytes.length <= max || bytes.subarray(0, max).includes(NEWLINE);
 }
 
-/** Many whole lines with one call of the parser, for which their ends become commas. Undefined when one of them is not JSON. */
-export function parseLines(lines: Buffer): readonly SnapshotLine[] | undefined {
-  const list = Buffer.from(lines);
+/** Many whole lines with one call of the parser, for which their ends become commas, in place. Undefined when one of them is not JSON. */
+export function parseLines(list: Buffer): readonly SnapshotLine[] | undefined {
   let count = 1;
   for (let at = list.indexOf(NEWLINE); at !== -1 && at < list.length - 1; at = list.indexOf(NEWLINE, at + 1)) {
     list[at] = COMMA;
