@@ -5,7 +5,6 @@
  * The signature of a token is computed once and remembered; its times, its
  * revocation and the state of its user are looked at every time, because they change.
  */
-
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { isUserId } from '../../protocol/base/ids.ts';
@@ -22,6 +21,7 @@ import {
 import { isTombstone } from '../core/directory/record.ts';
 import { deletedUser } from '../core/problems.ts';
 import type { DirectoryReader } from './http/backend.ts';
+import { tokenSignature } from './sign-token.ts';
 
 export type { Caller };
 
@@ -140,8 +140,7 @@ function verify(token: string, secret: string): Verified {
   const parsed = parseToken(token);
   const { signed, signature, claims } = parsed;
   if (isDevToken(parsed)) return { claims, isDev: true };
-  const expected = createHmac('sha256', secret).update(signed).digest('base64url');
-  if (!sameBytes(Buffer.from(signature), Buffer.from(expected))) throw new RosterError('token_signature');
+  if (!sameBytes(Buffer.from(signature), Buffer.from(tokenSignature(signed, secret)))) throw new RosterError('token_signature');
   return { claims, isDev: false };
 }
 

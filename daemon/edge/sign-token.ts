@@ -3,5 +3,10 @@ import { createHmac } from 'node:crypto';
 import { encodeToken } from '../../protocol/base/tokens.ts';
 
 export function signToken(claims: Readonly<Record<string, unknown>>, secret: string): string {
-  return encodeToken(claims, (signed) => createHmac('sha256', secret).update(signed).digest('base64url'));
+  return encodeToken(claims, (signed) => tokenSignature(signed, secret));
+}
+
+/** The signature over header and claims as they stand in the token. */
+export function tokenSignature(signed: string, secret: string): string {
+  return createHmac('sha256', secret).update(signed).digest('base64url');
 }

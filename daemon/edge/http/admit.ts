@@ -7,7 +7,7 @@ import { notAllowed } from '../../core/problems.ts';
 import type { Authenticator, Caller } from '../auth.ts';
 import type { DirectoryReader } from './backend.ts';
 import type { Access, Endpoint } from './endpoint.ts';
-import { header } from './header.ts';
+import { header } from './request-parts.ts';
 import type { UrlSigner } from './signed-urls.ts';
 
 type Request = Pick<FastifyRequest<{ Querystring: QueryFields }>, 'method' | 'headers' | 'query' | 'url'>;

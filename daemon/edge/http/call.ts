@@ -9,8 +9,8 @@ import { originOf } from './acting.ts';
 import type { Backend } from './backend.ts';
 import { readJsonBody } from './body.ts';
 import type { Call, Endpoint } from './endpoint.ts';
-import { header } from './header.ts';
 import { Writes } from './idempotency.ts';
+import { header } from './request-parts.ts';
 
 /** What all calls have in common. */
 export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' | 'live'> & { readonly backend: Backend };

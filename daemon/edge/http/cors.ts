@@ -1,6 +1,5 @@
 /** Cross-origin requests: browsers let a page of another host read answers only when these headers allow it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isAllowedOrigin } from './origins.ts';
 
 const METHODS = 'GET, POST, PUT, PATCH, DELETE';
 const REQUEST_HEADERS = [
@@ -31,4 +30,13 @@ export function preflightHeaders(): Record<string, string> {
     'Access-Control-Allow-Headers': REQUEST_HEADERS,
     'Access-Control-Max-Age': String(PREFLIGHT_AGE_S),
   };
+}
+
+/**
+ * A caller without an `Origin` is no browser and is judged by its token alone. A browser's page is allowed when it came from
+ * this very host, when its origin is in the list, or when the list holds `*`.
+ */
+export function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean {
+  if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
 }

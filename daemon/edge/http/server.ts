@@ -19,16 +19,14 @@ import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
 import type { Endpoint, EndpointAnswer, RouteDialect } from './endpoint.ts';
 import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, writeLog } from './errors.ts';
-import { header } from './header.ts';
 import { LongUploads } from './long-uploads.ts';
-import { dialectOfPath, methodsOf } from './paths.ts';
-import { flatQuery, rememberingLast } from './query-string.ts';
+import { dialectOfPath, flatQuery, header, methodsOf, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 
 export interface HttpServerOptions extends Doors {
   readonly backend: Backend;
   readonly logger: EdgeLogger;
-  /** Web pages that may call: see origins.ts. */
+  /** Web pages that may call: see cors.ts. */
   readonly origins: readonly string[];
   /** Counters that are shared with others, or what to make own ones from. */
   readonly rateLimits: RateLimits | RateLimitOptions;

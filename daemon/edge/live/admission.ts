@@ -1,9 +1,9 @@
 /** Who may open a live connection at all, whatever the transport: the origin of the page, and how many there are already. */
 import type { IncomingMessage } from 'node:http';
-import { isAllowedOrigin } from '../http/origins.ts';
+import { isAllowedOrigin } from '../http/cors.ts';
 
 export interface AdmissionOptions {
-  /** Web pages that may connect: see origins.ts. */
+  /** Web pages that may connect: see cors.ts. */
   readonly origins: readonly string[];
   readonly connectionsMax: number;
   readonly connectionsPerIpMax: number;

@@ -1,7 +1,8 @@
-/** Restore over HTTP and live (RS5–RS7), and every option of delete, deactivate and reactivate (DO1–DO4). */
+/** Lifecycle over HTTP (HT30–HT33), restore live too (RS5–RS7), and every option of delete, deactivate and reactivate (DO1–DO4). */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { assertRefused, httpWorld, type Send, userToken as tokenFor } from '../../support/http/fake-backend.ts';
+import { RFC3339 } from '../../support/http/some-users.ts';
 import { API_KEY, userToken, World } from '../../support/world.ts';
 
 const BASES = ['', '/api/v2'];
@@ -220,4 +221,99 @@ test('DO4 deactivating twice, reactivating the active, and users that are not th
       'created_by_id',
     );
   }
+});
+
+describe('lifecycle', () => {
+  it('HT30 deactivate and reactivate one, both dialects; a second time is refused', async () => {
+    for (const base of ['', '/api/v2']) {
+      const { send } = httpWorld();
+      await create(send, 'ann');
+      const off = await send('POST', `${base}/users/ann/deactivate`, { body: { created_by_id: '', mark_messages_deleted: true } });
+      assert.equal(off.status, 200);
+      if (base === '') assert.match(off.body.user.deactivated_at, RFC3339);
+      else assert.match(off.text, /"deactivated_at":\d{19}\b/);
+      assertRefused(await send('POST', `${base}/users/ann/deactivate`, { body: {} }), 400, 4);
+      assertRefused(await send('GET', `${base}/users`, { token: tokenFor('ann') }), 403, 17, undefined, /the user ann was deactivated/);
+      const on = await send('POST', `${base}/users/ann/reactivate`, { body: { name: 'Ann again' } });
+      assert.equal(on.body.user.name, 'Ann again');
+      assert.equal('deactivated_at' in on.body.user, false);
+      assertRefused(await send('POST', `${base}/users/ann/reactivate`), 400, 4);
+      assertRefused(await send('POST', `${base}/users/nobody/deactivate`, { body: {} }), 404, 16);
+    }
+  });
+
+  it('HT31 delete one is v1 only: soft, or hard with a switch of Go or PHP', async () => {
+    const { send, backend } = httpWorld();
+    await create(send, 'ann', 'bob', 'cem');
+    const query = { mark_messages_deleted: 'true', hard_delete: '', delete_conversation_channels: '' };
+    const { body } = await send('DELETE', '/users/ann', { query });
+    assert.match(body.user.deleted_at, RFC3339);
+    assert.deepEqual(backend.commands.at(-1)?.command, {
+      kind: 'delete',
+      ids: ['ann'],
+      mode: 'soft',
+      options: { mark_messages_deleted: true },
+    });
+    await send('DELETE', '/users/bob', { query: { hard_delete: '1' } });
+    assert.equal(backend.directory.record('bob')?.id, 'bob');
+    assert.equal(backend.directory.user('bob'), undefined);
+    assertRefused(await send('DELETE', '/users/ann'), 404, 16, undefined, /was deleted/);
+    assertRefused(await send('DELETE', '/api/v2/users/cem'), 404, 16);
+    assertRefused(await send('DELETE', '/users/cem', { query: { hard_delete: 'perhaps' } }), 400, 4, 'hard_delete');
+    assert.notEqual(backend.directory.user('cem'), undefined);
+  });
+
+  it('HT32 many: a task with the result of each user, dates in the dialect, unknown users reported alone', async () => {
+    for (const base of ['', '/api/v2']) {
+      const { send } = httpWorld();
+      await create(send, 'ann', 'bob');
+      for (const [path, failed] of [
+        ['deactivate', undefined],
+        ['reactivate', undefined],
+        ['delete', 'nobody'],
+      ] as const) {
+        const user_ids = ['ann', 'bob', ...(failed === undefined ? [] : [failed])];
+        const { status, body } = await send('POST', `${base}/users/${path}`, { body: { user_ids, user: '' } });
+        assert.equal(status, 201);
+        const task = await send('GET', `${base}/tasks/${body.task_id}`);
+        assert.equal(task.status, 200);
+        assert.equal(task.body.status, 'completed');
+        assert.equal(task.body.task_id, body.task_id);
+        assert.deepEqual(task.body.result.ann, { status: 'ok' });
+        if (failed !== undefined)
+          assert.deepEqual(task.body.result[failed], { status: 'error', error: `the user ${failed} does not exist` });
+        if (base === '') assert.match(task.body.created_at, RFC3339);
+        else assert.match(task.text, /"created_at":\d{19},"updated_at":\d{19}\b/);
+      }
+      assertRefused(await send('GET', `${base}/tasks/nothing`), 404, 16);
+    }
+  });
+
+  it('HT33 clients may not: delete, deactivate, reactivate, settings, tasks', async () => {
+    const { send, backend } = httpWorld();
+    await create(send, 'ann');
+    const done = backend.commands.length;
+    const token = tokenFor('ann');
+    const calls = [
+      ['DELETE', '/users/ann'],
+      ['POST', '/users/ann/deactivate'],
+      ['POST', '/api/v2/users/ann/reactivate'],
+      ['POST', '/users/delete'],
+      ['POST', '/api/v2/users/deactivate'],
+      ['POST', '/users/reactivate'],
+      ['GET', '/app'],
+      ['PATCH', '/api/v2/app'],
+      ['GET', '/tasks/x'],
+    ] as const;
+    for (const [method, path] of calls) {
+      assertRefused(
+        await send(method, path, { token, ...(method === 'POST' ? { body: {} } : {}) }),
+        403,
+        17,
+        undefined,
+        /is not allowed to perform action/,
+      );
+    }
+    assert.equal(backend.commands.length, done);
+  });
 });

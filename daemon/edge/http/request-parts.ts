@@ -1,0 +1,47 @@
+/** The parts of a request as they come, before any endpoint is found: path, query, header. */
+import { parse as parseQueryString } from 'node:querystring';
+import type { Endpoint, RouteDialect } from './endpoint.ts';
+
+/** Parameters beyond these are ignored. */
+const QUERY_KEYS_MAX = 100;
+
+type QueryParser = (text: string) => Record<string, string>;
+
+/** A client sends the same query again and again: its API key. Whoever gets the answer must leave it as it is. */
+export function rememberingLast(parse: QueryParser): QueryParser {
+  let last = { text: '', query: Object.freeze(parse('')) };
+  return (text) => {
+    if (text !== last.text) last = { text, query: Object.freeze(parse(text)) };
+    return last.query;
+  };
+}
+
+/** One value per key: the first. */
+export function flatQuery(text: string): Record<string, string> {
+  const flat = new Map<string, string>();
+  for (const [key, value] of Object.entries(parseQueryString(text, '&', '=', { maxKeys: QUERY_KEYS_MAX }))) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) flat.set(key, first);
+  }
+  return Object.fromEntries(flat);
+}
+
+/** The value of a request's header: the first one, where it was sent several times. */
+export function header(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Paths below this prefix are of the feeds dialect, also where there is no endpoint. */
+export function dialectOfPath(url: string): RouteDialect {
+  if (/^\/+api\/+v1\.0(\/|\?|$)/.test(url)) return 'feeds';
+  return /^\/+api\/+v2(\/|\?|$)/.test(url) ? 'v2' : 'v1';
+}
+
+/** Methods of the endpoints whose pattern matches the path of `url`. */
+export function methodsOf(endpoints: readonly Endpoint[], url: string): string[] {
+  const path = (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
+  const matching = endpoints.filter((route) =>
+    new RegExp(`^${route.path.replaceAll('.', '\\.').replaceAll(/:[a-z_]+/g, '[^/]+')}$`).test(path),
+  );
+  return [...new Set(matching.map((route) => route.method))];
+}
