@@ -1,5 +1,4 @@
 /** The wall clock in microseconds, as the log and its events have it. */
-import type { Micros } from '../../protocol/base/time.ts';
 
 /** Clocks that differ by more than this are set, not just read a little apart. */
 const CLOCK_STEP_MS = 100;
@@ -7,7 +6,7 @@ const CLOCK_STEP_MS = 100;
 let clockStepMs = 0;
 
 /** Wall clock in microseconds: the monotonic clock has the fractions, the wall clock is right, also after it was set. */
-export function wallClock(): Micros {
+export function wallClock(): number {
   const monotonicMs = performance.timeOrigin + performance.now();
   const stepMs = Date.now() - monotonicMs;
   if (Math.abs(stepMs - clockStepMs) > CLOCK_STEP_MS) clockStepMs = stepMs;
