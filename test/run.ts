@@ -1,43 +1,86 @@
 /**
- * Runs the test files of the suites named on the command line (all when none is named) with node:test.
+ * Runs the test files of the suites named on the command line (all when none is named, a file by its path) with node:test.
  * Node's own runner passes when it found no file, so the files are listed here and an empty list is a failure.
  * Options that start with `--` are handed on to the test files in ROSTERD_TEST_ARGS, e.g. `npm run test:crash -- --cycles 1000`.
  */
-import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { compile } from './support/run/compile.ts';
+import { Hangs } from './support/run/hangs.ts';
+import { programFile } from './support/run/program.ts';
+import { Report } from './support/run/report.ts';
 
 /** The rooms that mirror the sources; "unit" names them all. */
 const MIRROR = ['core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'cli'];
-const SUITES = ['house', ...MIRROR, 'contract', 'property', 'crash', 'e2e'];
-/** Files at the same time. Many wait for disks, sockets and other processes most of the time, so two share even a single core well. */
-const FILES_AT_ONCE = Math.max(2, availableParallelism() - 1);
-const root = import.meta.dirname;
+/** Those with long files first. */
+const SUITES = ['crash', 'e2e', 'contract', 'property', ...MIRROR.toReversed(), 'house'];
+const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
+/** Files at the same time: one more than cores, as many tests wait for disks, sockets and other processes. */
+const FILES_AT_ONCE = availableParallelism() + 1;
+const root = resolve(import.meta.dirname, '..');
+/** How long each file took the last time: the longest are run first, so that no core is idle at the end. */
+const TIMES = join(root, 'node_modules/.cache/rosterd/test-times.json');
 
 const words = process.argv.slice(2);
 const firstOption = words.findIndex((word) => word.startsWith('--'));
-const suites = (firstOption === -1 ? words : words.slice(0, firstOption)).flatMap((word) => (word === 'unit' ? MIRROR : [word]));
+const named = (firstOption === -1 ? words : words.slice(0, firstOption)).flatMap((word) => (word === 'unit' ? MIRROR : [word]));
 const options = firstOption === -1 ? [] : words.slice(firstOption);
+const isLong = options.includes('--long');
 
-const unknown = suites.filter((suite) => !SUITES.includes(suite));
-if (unknown.length > 0) {
-  console.error(`unknown suite: ${unknown.join(', ')}; there are ${SUITES.join(', ')}`);
+function usageError(problem: string): never {
+  console.error(problem);
   process.exit(2);
 }
 
-const files = (suites.length === 0 ? SUITES : suites).flatMap((suite) => {
-  const found = readdirSync(join(root, suite), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'));
-  if (found.length === 0) {
-    console.error(`suite ${suite} has no test file`);
-    process.exit(2);
-  }
-  return found.sort().map((name) => join(root, suite, name));
-});
+function filesOf(name: string): string[] {
+  if (name.endsWith('.test.ts')) return existsSync(name) ? [resolve(name)] : usageError(`there is no file ${name}`);
+  if (name === 'long') return SUITES.flatMap(filesOf).filter((path) => LONG_IMPORT.test(readFileSync(path, 'utf8')));
+  if (!SUITES.includes(name)) usageError(`unknown suite: ${name}; there are ${[...SUITES, 'unit', 'long'].join(', ')}`);
+  const folder = join(root, 'test', name);
+  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
+  if (found.length === 0) usageError(`suite ${name} has no test file`);
+  return found.sort().map((file) => join(folder, file));
+}
 
-const runner = ['--import', 'tsx', '--test', `--test-concurrency=${FILES_AT_ONCE}`, '--test-reporter=spec'];
-const child = spawn(process.execPath, [...runner, ...files], {
-  stdio: 'inherit',
-  env: { ...process.env, ROSTERD_TEST_ARGS: options.join(' ') },
-});
-child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
+function lastTimes(): Record<string, number> {
+  return existsSync(TIMES) ? JSON.parse(readFileSync(TIMES, 'utf8')) : {};
+}
+
+const times = lastTimes();
+const files = (named.length === 0 ? SUITES : named).flatMap(filesOf);
+const longestFirst = [...new Set(files)].sort(
+  (a, b) => (times[b] ?? Number.POSITIVE_INFINITY) - (times[a] ?? Number.POSITIVE_INFINITY) || 0,
+);
+
+const compiled = await compile(root, longestFirst);
+const hangs = new Hangs(isLong ? 3_600_000 : 120_000);
+const report = new Report(compiled.sourceOf);
+const printer = new spec();
+printer.pipe(process.stdout);
+
+process.env.ROSTERD_TEST_ARGS = options.join(' ');
+process.env.ROSTERD_TEST_BUILD = compiled.folder;
+process.env.ROSTERD_TEST_NOTES = hangs.notes;
+// Test files are started with the arguments of this process, which needed tsx.
+process.execArgv.splice(0, process.execArgv.length, '--enable-source-maps', '--import', programFile('test/support/run/each-test.ts'));
+
+let isReported = false;
+for await (const event of run({ files: longestFirst.map(compiled.fileOf), concurrency: FILES_AT_ONCE })) {
+  // Node's totals come last.
+  if (!isReported && event.type === 'test:diagnostic' && event.data.nesting === 0 && /^tests \d+$/.test(event.data.message)) {
+    isReported = true;
+    const lines = [...report.lines(), ...hangs.found.map(({ file, test }) => `HANGS ${compiled.sourceOf(file)}: ${test}`)];
+    for (const message of lines) printer.write({ type: 'test:diagnostic', data: { nesting: 0, message } });
+  }
+  printer.write(report.take(event));
+}
+printer.end();
+hangs.stop();
+compiled.remove();
+if (!report.passed) process.exitCode = 1;
+mkdirSync(dirname(TIMES), { recursive: true });
+const measured = Object.fromEntries(report.files.map(({ name, ms }) => [join(root, name), ms]));
+if (!isLong) writeFileSync(TIMES, JSON.stringify({ ...times, ...measured }));

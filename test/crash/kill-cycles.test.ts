@@ -8,17 +8,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { lastSeq } from '../../protocol/log/entry.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
+import { nodeOptions, programFile } from '../support/run/program.ts';
 import { readToHead } from '../support/store/entries.ts';
 import { Random } from '../support/store/random.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
-const WRITER = join(import.meta.dirname, '../support/store/writer.ts');
 const journal = { segmentBytes: 64 * 1024, retention: { bytes: 128 * 1024 } };
 /** The child is killed after it has reported between none and this many lines, so that no moment depends on the clock alone. */
 const LINES_MAX = 600;
@@ -31,9 +30,13 @@ interface Report {
 
 /** Runs one child until it has reported `lines` lines, kills it, and returns everything it reported until its end. */
 async function runChild(directory: string, seed: number, cycle: number, lines: number): Promise<Report> {
-  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, directory, String(seed), String(cycle)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...nodeOptions(), programFile('test/support/store/writer.ts'), directory, String(seed), String(cycle)],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const exited = once(child, 'exit');
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => {

@@ -9,12 +9,13 @@ import { test } from 'node:test';
 import { DataDirectoryUnusable, openDataDirectory } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import { acquireLock, DataDirectoryLocked, type Lock } from '../../store/lock.ts';
+import { nodeOptions, programFile } from '../support/run/program.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
-const WRITER = join(import.meta.dirname, '../support/store/writer.ts');
-
 async function startWriter(directory: string): Promise<{ pid: number; kill(): Promise<void> }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, directory, '1', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...nodeOptions(), programFile('test/support/store/writer.ts'), directory, '1', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = once(child, 'exit');
   const lines = createInterface({ input: child.stdout });
   await once(lines, 'line');

@@ -1,10 +1,8 @@
 /** rosterd as a process of its own, as an operator runs it: started from the sources, killed without mercy. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { assertNoSecret } from './http/secrecy.ts';
-
-const MAIN = resolve(import.meta.dirname, '../../daemon/main.ts');
+import { nodeOptions, programFile } from './run/program.ts';
 
 export interface Finished {
   readonly code: number | null;
@@ -33,7 +31,7 @@ export class RosterdProcess {
   }
 
   static run(args: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> } = {}): RosterdProcess {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+    const child = spawn(process.execPath, [...nodeOptions(), programFile('daemon/main.ts'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

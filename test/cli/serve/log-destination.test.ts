@@ -4,10 +4,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogDestination } from '../../../daemon/cli/serve/log-destination.ts';
+import { nodeOptions, programFile } from '../../support/run/program.ts';
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rosterd-log-'));
@@ -91,7 +92,7 @@ test('LO3 what waits is written at the end', async (t) => {
 
 const isThere = existsSync('/dev/full');
 test('LO1 LO3 a process whose log cannot be written goes on, and ends', { skip: isThere ? false : 'there is no /dev/full here' }, () => {
-  const module = JSON.stringify(resolve(import.meta.dirname, '../../../daemon/cli/serve/log-destination.ts'));
+  const module = JSON.stringify(programFile('daemon/cli/serve/log-destination.ts'));
   const program = `
     import { openSync } from 'node:fs';
     import { LogDestination } from ${module};
@@ -100,7 +101,7 @@ test('LO1 LO3 a process whose log cannot be written goes on, and ends', { skip: 
     for (let n = 0; n < 1_000; n++) log.write('x'.repeat(10_000));
     setTimeout(() => console.log('still there'), 600);
   `;
-  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program];
+  const args = [...nodeOptions(), '--input-type=module', '--eval', program];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
   assert.deepEqual({ status, stdout }, { status: 0, stdout: 'still there\n' }, stderr);
 });
