@@ -1,6 +1,6 @@
 /** Long work beside the directory: exports, imports, and the end of what has an end. */
 
-import { systemClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import { HistoryJob } from './history/follower.ts';
@@ -14,8 +14,7 @@ export interface JobsOptions {
   readonly roster: Roster;
   readonly files: Files;
   readonly logger: RosterLogger;
-  /** Wall clock, milliseconds. */
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly exportsKeptMs: number;
   readonly tasksKeptMs: number;
   /** Whether the id of a hard-deleted user may be used again. */
@@ -32,8 +31,8 @@ export interface Jobs {
 
 /** Takes up what an earlier daemon left unfinished, and from now on whatever is asked for. */
 export function startJobs(options: JobsOptions): Jobs {
-  const { roster, files, logger, nowMs, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
-  const clock = { ...systemClock, now: nowMs };
+  const { roster, files, logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
+  const nowMs = () => clock.now();
   const runner = new Runner({
     works: [taskWork({ roster, files, nowMs }), importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted })],
     onApplied: (listener) => roster.onApplied(listener),

@@ -13,6 +13,8 @@ import { test } from 'node:test';
 import { lastSeq } from '../../protocol/log/entry.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
+import { sized } from '../support/long.ts';
+import { testOption } from '../support/random.ts';
 import { nodeOptions, programFile } from '../support/run/program.ts';
 import { readToHead } from '../support/store/entries.ts';
 import { Random } from '../support/store/random.ts';
@@ -103,19 +105,13 @@ class Ledger {
   }
 }
 
-function cycles(): number {
-  const words = (process.env.ROSTERD_TEST_ARGS ?? '').split(' ');
-  const at = words.indexOf('--cycles');
-  return at === -1 ? 25 : Number(words[at + 1]);
-}
-
 test('LG9 killed at random moments, every acknowledged entry is there after reopening', async (t) => {
   const seed = Number(process.env.ROSTERD_SEED ?? 99);
   const random = new Random(seed);
   const directory = await temporaryDirectory();
   const ledger = new Ledger();
   let acknowledged = 0;
-  const total = cycles();
+  const total = testOption('cycles', sized(12, 100));
   for (let cycle = 0; cycle < total; cycle++) {
     try {
       const report = await runChild(directory, seed * 10_000 + cycle, cycle, random.below(LINES_MAX));

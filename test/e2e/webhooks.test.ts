@@ -9,7 +9,7 @@ import { RosterdProcess } from '../support/process.ts';
 import { seeded, testOption } from '../support/random.ts';
 import { command } from '../support/store/backup-kit.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
-import { API_KEY, API_SECRET, type HttpAnswer, serverToken, World, type WorldOptions } from '../support/world.ts';
+import { API_KEY, API_SECRET, fastClock, type HttpAnswer, serverToken, World, type WorldOptions } from '../support/world.ts';
 
 async function receiver(t: TestContext): Promise<HookReceiver> {
   const one = await new HookReceiver(API_SECRET).live();
@@ -18,7 +18,7 @@ async function receiver(t: TestContext): Promise<HookReceiver> {
 }
 
 function start(t: TestContext, { flags, ...options }: WorldOptions = {}): Promise<World> {
-  return World.start(t, { flags: { 'webhooks-allow-private': 'true', ...flags }, ...options });
+  return World.start(t, { flags: { 'webhooks-allow-private': 'true', ...flags }, clock: fastClock(20), ...options });
 }
 
 async function setHook(world: World, url: string, more: Record<string, unknown> = {}): Promise<void> {

@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
+import { type Clock, systemClock } from '../../daemon/base/clock.ts';
 import { loadConfig } from '../../daemon/cli/config/config.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve/daemon.ts';
-import type { Heartbeat } from '../../daemon/edge/live/session/registry.ts';
+import { HEARTBEAT, type Heartbeat } from '../../daemon/edge/live/session/registry.ts';
 import { encodeToken } from '../../protocol/base/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { checkAnswer } from './http/answer-check.ts';
@@ -31,6 +32,15 @@ export function userToken(id: string, claims: Record<string, unknown> = {}): str
   return markToken(encodeToken({ user_id: id, ...claims }, sign));
 }
 
+/** A clock that runs `times` as fast as the system's. */
+export function fastClock(times: number): Clock {
+  const startMs = Date.now();
+  return {
+    now: () => startMs + (Date.now() - startMs) * times,
+    sleep: (ms, signal) => systemClock.sleep(ms / times, signal),
+  };
+}
+
 export interface WorldOptions {
   /** Settings as flags, by their name without dashes. */
   readonly flags?: Readonly<Record<string, string>>;
@@ -39,7 +49,9 @@ export interface WorldOptions {
   readonly openStore?: OpenStore;
   /** Every log line, as one JSON text. */
   readonly onLog?: (line: string) => void;
-  readonly heartbeat?: Heartbeat;
+  readonly heartbeat?: Partial<Heartbeat>;
+  /** Of jobs and webhooks. */
+  readonly clock?: Clock;
 }
 
 export interface HttpAnswer {
@@ -82,7 +94,8 @@ export class World {
       openStore: options.openStore ?? ((_, onEvent) => openDataDirectory(data, { onEvent })),
       logger: pino({ level: config.logLevel }, { write: onLog }),
       onFatal: () => {},
-      ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
+      heartbeat: { ...HEARTBEAT, ...options.heartbeat },
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     const world = new World(daemon, data);
     t.after(async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { DataDirectory } from '../../../store/data-dir.ts';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Policy } from '../../core/policy.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
 import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
@@ -40,6 +41,8 @@ export interface DaemonOptions {
   readonly onFatal: () => void;
   /** Of live connections. Default: that of the protocol. */
   readonly heartbeat?: Heartbeat;
+  /** Of jobs and webhooks. Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
@@ -50,6 +53,7 @@ export async function startDaemon({
   logger,
   onFatal,
   heartbeat = HEARTBEAT,
+  clock = systemClock,
 }: DaemonOptions): Promise<RunningDaemon> {
   const data = await openStore(config, (event) => {
     logStoreEvent(logger, event);
@@ -79,7 +83,7 @@ export async function startDaemon({
       roster,
       files,
       logger,
-      nowMs: Date.now,
+      clock,
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
@@ -96,6 +100,7 @@ export async function startDaemon({
       deadKeptMs: config.webhooksDeadKeptMs,
       exportUrl: linkToExport,
       logger,
+      clock,
     });
     const { history } = jobs;
     const edge = await startEdge({ config, credentials, roster, files, history, hooks, urls, place, logger, heartbeat });

@@ -1,6 +1,6 @@
 /** The delivery of webhooks, put together. */
 import { join } from 'node:path';
-import { systemClock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import { Webhooks, type WebhooksOptions } from './all.ts';
@@ -19,6 +19,7 @@ export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'ret
   readonly allowPrivate: boolean;
   readonly exportUrl: (taskId: string) => string;
   readonly logger: RosterLogger;
+  readonly clock: Clock;
 }
 
 export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters' | 'replay'> {
@@ -29,14 +30,14 @@ export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters'
 
 /** Rejects when the directory of the letters cannot be used. */
 export async function startWebhooks(options: StartOptions): Promise<RunningWebhooks> {
-  const { roster, dataDirectory, apiKey, apiSecret, version, allowPrivate, exportUrl, logger } = options;
+  const { roster, dataDirectory, apiKey, apiSecret, version, allowPrivate, exportUrl, logger, clock } = options;
   const { concurrency, retryMs, deadKeptMs } = options;
   const sender = createSender({ allowPrivate });
   const lookups = { user: (id: string) => roster.directory.user(id), online: (id: string) => roster.online(id), exportUrl };
   const send = createDelivery({ sender, apiKey, apiSecret, version, lookups });
   const directory = join(dataDirectory, 'webhooks');
   const webhooks = new Webhooks({
-    ...{ roster, directory, send, clock: systemClock, random: Math.random, logger, concurrency, retryMs, deadKeptMs },
+    ...{ roster, directory, send, clock, random: Math.random, logger, concurrency, retryMs, deadKeptMs },
   });
   await webhooks.start();
   return {

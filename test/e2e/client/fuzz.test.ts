@@ -10,6 +10,7 @@ import type { RosterClient } from '../../../protocol/client/roster-client.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { type Cuttable, cuttable, eventually, Host, serverClient } from '../../support/live/client-kit.ts';
 import type { LiveClient } from '../../support/live/live-client.ts';
+import { sized } from '../../support/long.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { userToken } from '../../support/world.ts';
 
@@ -227,7 +228,7 @@ function ids(users: Iterable<{ readonly id: string; readonly rev: number }>): st
 
 test('CL30 every copy converges, and nothing is lost, repeated or reordered', { timeout: 1_800_000 }, async (t) => {
   const first = testOption('seed', Date.now() % 1_000_000);
-  const runs = testOption('client-runs', 24);
+  const runs = testOption('client-runs', sized(6, 48));
   t.diagnostic(`seed ${first}, ${runs} runs`);
   const coverage: Coverage = { events: 0, cuts: 0, restarts: 0, resyncs: 0, chats: 0 };
   for (let run = 0; run < runs; run++) {

@@ -13,6 +13,7 @@ import { renderLive } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { Follower, type FollowerOptions } from '../../support/live/follower.ts';
 import type { Frame } from '../../support/live/live-client.ts';
+import { sized } from '../../support/long.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
@@ -368,7 +369,7 @@ function comparable(users: Iterable<Frame>, isForClient: boolean): Record<string
 
 test('LF1 random lives of subscribers, users and daemons lose, repeat and reorder nothing', { timeout: 3_600_000 }, async (t) => {
   const seed = testOption('seed', Date.now() % 1_000_000);
-  const runs = testOption('runs', 24);
+  const runs = testOption('runs', sized(10, 60));
   t.diagnostic(`seed ${seed}, ${runs} runs`);
   const coverage: Coverage = { resumes: 0, resyncs: 0, resets: 0, restarts: 0, fellBehind: 0, expired: 0, ended: 0, events: 0 };
   for (let n = 0; n < runs; n++) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HEARTBEAT } from '../../../daemon/edge/live/session/registry.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { LiveClient } from '../../support/live/live-client.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
@@ -49,11 +50,13 @@ test('LV1 a frame of 64 KiB passes and one byte more closes with 1009', async (t
 });
 
 test('LV1 a socket without a connect frame is closed with 4408 after ten seconds', async (t) => {
-  const world = await World.start(t);
+  assert.deepEqual([LIMITS.connectTimeoutMs, HEARTBEAT.connectMs], [10_000, 10_000]);
+  const connectMs = 500;
+  const world = await World.start(t, { heartbeat: { connectMs } });
   const openedMs = performance.now();
   const client = await world.open();
   assert.equal((await client.closed).code, 4408);
-  assert.ok(performance.now() - openedMs >= LIMITS.connectTimeoutMs - 50);
+  assert.ok(performance.now() - openedMs >= connectMs - 50);
 });
 
 test('LV2 connect creates the user, and a subscriber is told with created: true', async (t) => {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { comparable, DirectoryCopy } from '../../support/live/copy.ts';
+import { sized } from '../../support/long.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { API_KEY, serverToken, World } from '../../support/world.ts';
 
@@ -14,7 +15,7 @@ const IDS = 500;
 
 test('RF1 random cuts lose, repeat and reorder nothing', { timeout: 300_000 }, async (t) => {
   const seed = testOption('seed', Date.now() % 1_000_000);
-  const cuts = testOption('cuts', 1_000);
+  const cuts = testOption('cuts', sized(200, 2_000));
   t.diagnostic(`seed ${seed}, ${cuts} cuts`);
   // A history of this size holds a few hundred events, so that many resumes have to read the journal.
   const world = await World.start(t, { flags: { 'history-bytes': '524288' } });

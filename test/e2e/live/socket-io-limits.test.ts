@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Server, type Socket } from 'socket.io';
+import { type ServerOptions, WebSocketServer } from 'ws';
 import { SocketIoOutlet } from '../../../daemon/edge/live/socket-io/outlet.ts';
 import { IoClient } from '../../support/live/io-client.ts';
 import { RawIo } from '../../support/live/raw-io.ts';
@@ -117,13 +118,21 @@ test('SI23 who leaves the namespace has left: the connection ends and no longer 
   }
 });
 
+/** Does not wait as long as usual for a peer that does not say goodbye. */
+class HastyServer extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    const closeTimeout = { closeTimeout: 500 };
+    super({ ...options, ...closeTimeout });
+  }
+}
+
 /** An outlet of its own, with the client at its other end. */
 async function outletWorld(
   t: TestContext,
   stallMs: number,
 ): Promise<{ url: string; outlet: Promise<SocketIoOutlet>; socket: Promise<Socket> }> {
   const http = createServer();
-  const io = new Server(http);
+  const io = new Server(http, { wsEngine: HastyServer });
   t.after(() => io.close());
   const made = new Promise<{ outlet: SocketIoOutlet; socket: Socket }>((resolve) => {
     io.use((socket, next) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { foldText, hasWordPrefix, nameKey, wordsOf } from '../../../protocol/users/names.ts';
+import { isLong } from '../../support/long.ts';
 
 function assertSameKey(...names: readonly string[]): void {
   const [first = '', ...others] = names;
@@ -112,11 +113,17 @@ test('NM5 a search looks into scripts, pairs and letters that fold to several', 
   assert.deepEqual(wordsOf(foldText('🎉 -')), []);
 });
 
+/** Characters of kinds that hold very many, which are all treated alike: by default one of them in so many is looked at. */
+const IS_ALIKE = /[\p{Unassigned}\p{Private_Use}\p{Script=Han}\p{Script=Hangul}]/u;
+const ALIKE_STEP = 61;
+
 test('NM6 no character escapes: keys and folded texts are final, and do not depend on case or composition', () => {
   const wrong: string[] = [];
   for (let code = 1; code < 0x11_0000; code++) {
     if (code === 0xd800) code = 0xe000;
-    const name = `x${String.fromCodePoint(code)}y`;
+    const character = String.fromCodePoint(code);
+    if (!isLong && IS_ALIKE.test(character) && code % ALIKE_STEP !== 0) continue;
+    const name = `x${character}y`;
     const key = nameKey(name);
     const others = [key, name.toUpperCase(), name.toLowerCase(), name.normalize('NFD'), name.normalize('NFKC')];
     const folded = foldText(name);

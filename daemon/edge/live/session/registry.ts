@@ -64,9 +64,11 @@ export interface Heartbeat {
   readonly everyMs: number;
   /** Counted in whole heartbeats. */
   readonly idleMs: number;
+  /** A peer that has sent no connect for so long is closed. */
+  readonly connectMs: number;
 }
 
-export const HEARTBEAT: Heartbeat = { everyMs: LIMITS.heartbeatMs, idleMs: LIMITS.idleTimeoutMs };
+export const HEARTBEAT: Heartbeat = { everyMs: LIMITS.heartbeatMs, idleMs: LIMITS.idleTimeoutMs, connectMs: LIMITS.connectTimeoutMs };
 
 export class SessionRegistry {
   readonly #options: RegistryOptions;
@@ -78,6 +80,7 @@ export class SessionRegistry {
   /** Heartbeats without a byte from the peer after which it is dead. */
   readonly #silentBeatsMax: number;
   readonly heartbeatMs: number;
+  readonly connectMs: number;
   /** Connections that have not been let in yet. */
   readonly #expected = new Set<LiveSession>();
   /** Sessions whose token ends. */
@@ -91,8 +94,9 @@ export class SessionRegistry {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#sightRules = sightRules(options.app);
-    const { everyMs, idleMs } = options.heartbeat ?? HEARTBEAT;
+    const { everyMs, idleMs, connectMs } = options.heartbeat ?? HEARTBEAT;
     this.heartbeatMs = everyMs;
+    this.connectMs = connectMs;
     this.#silentBeatsMax = Math.floor(idleMs / everyMs);
     this.#slots = Array.from({ length: Math.max(1, Math.round(everyMs / TICK_MS)) }, () => new Set());
   }

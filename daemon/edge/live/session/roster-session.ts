@@ -43,7 +43,7 @@ export class RosterSession implements LiveSession {
     this.#readBytes = readBytes;
     this.#envelope = envelope;
     this.connectionId = connectionId;
-    this.#openingTimer = setTimeout(() => this.close('silent'), LIMITS.connectTimeoutMs);
+    this.#openingTimer = setTimeout(() => this.close('silent'), context.sessions.connectMs);
     context.sessions.expect(this);
   }
 

@@ -63,7 +63,7 @@ export class SocketIoServer {
     this.#io = new Server({
       path: SOCKET_IO_PATH,
       serveClient: false,
-      connectTimeout: LIMITS.connectTimeoutMs,
+      connectTimeout: heartbeat.connectMs,
       pingInterval: heartbeat.everyMs,
       pingTimeout: heartbeat.idleMs - heartbeat.everyMs,
       maxHttpBufferSize: LIMITS.frameBytes,
