@@ -5,6 +5,7 @@
  * The signature of a token is computed once and remembered; its times, its
  * revocation and the state of its user are looked at every time, because they change.
  */
+import { timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { isUserId } from '../../protocol/base/ids.ts';
 import {
