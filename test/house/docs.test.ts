@@ -15,12 +15,12 @@ import { finds, holds } from '../support/house/tree.ts';
 const root = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-test('HS6 the settings in the README are those of the code', () => {
-  const found = /<!-- settings -->\n([\s\S]*?)<!-- \/settings -->/.exec(read('README.md'))?.[1];
+test('HS6 the settings in daemon/README.md are those of the code', () => {
+  const found = /<!-- settings -->\n([\s\S]*?)<!-- \/settings -->/.exec(read('daemon/README.md'))?.[1];
   assert.equal(
     found?.trim(),
     renderSettingsMarkdown().trim(),
-    'replace the table in README.md by the one that renderSettingsMarkdown gives',
+    'replace the table in daemon/README.md by the one that renderSettingsMarkdown gives',
   );
 });
 
