@@ -12,3 +12,8 @@ export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+/** Work that is over when `step` says that there is no more to do. */
+export function* repeated(step: () => boolean): Generator<void, void> {
+  while (step()) yield;
+}

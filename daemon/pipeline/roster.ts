@@ -14,7 +14,7 @@ import type { StoredUser } from '../../protocol/users/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import type { RosterLogger } from '../base/logger.ts';
-import { inSlices } from '../base/slices.ts';
+import { inSlices, repeated } from '../base/slices.ts';
 import { Turns } from '../base/turns.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
@@ -98,10 +98,7 @@ export class Roster {
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
     // In the background: whoever needs an index before it is complete waits for the rest of it.
-    const indexing = (function* () {
-      while (directory.indexStep()) yield;
-    })();
-    void inSlices(indexing);
+    void inSlices(repeated(() => directory.indexStep()));
     roster.#activity.start();
     return roster;
   }

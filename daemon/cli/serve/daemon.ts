@@ -46,15 +46,8 @@ export interface DaemonOptions {
 }
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
-export async function startDaemon({
-  config,
-  credentials,
-  openStore,
-  logger,
-  onFatal,
-  heartbeat = HEARTBEAT,
-  clock = systemClock,
-}: DaemonOptions): Promise<RunningDaemon> {
+export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT, clock = systemClock } = options;
   const data = await openStore(config, (event) => {
     logStoreEvent(logger, event);
     // After a failed sync only a new process can find out what is on the disk; without the lock another one may be writing.
