@@ -4,7 +4,7 @@
  */
 import { openDataDirectory } from '../store/data-dir.ts';
 import { runCli } from './cli/commands.ts';
-import type { Config } from './cli/config/config.ts';
+import type { Config } from './cli/config/settings.ts';
 import { processIo } from './cli/io.ts';
 import type { OpenStore } from './cli/serve/daemon.ts';
 import { serve } from './cli/serve/serve.ts';

@@ -1,8 +1,9 @@
 /** What the commands that talk to a daemon have in common: its address, and flags that take durations and numbers. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../base/duration.ts';
-import { type Config, ConfigError } from './config/config.ts';
+import { ConfigError } from './config/config.ts';
 import type { Credentials } from './config/credentials.ts';
+import type { Config } from './config/settings.ts';
 
 /** Settings and credentials of a command that talks to a daemon. */
 export interface ClientSettings {

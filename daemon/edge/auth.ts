@@ -23,8 +23,6 @@ import { deletedUser } from '../core/problems.ts';
 import type { DirectoryReader } from './http/backend.ts';
 import { tokenSignature } from './sign-token.ts';
 
-export type { Caller };
-
 /** Verified tokens remembered. At a few hundred bytes each they cost some megabytes at most. */
 const TOKENS_KEPT = 10_000;
 

@@ -8,7 +8,7 @@
  */
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { RosterError } from '../../protocol/base/errors.ts';
-import type { Caller } from './auth.ts';
+import type { Caller } from '../../protocol/base/tokens.ts';
 
 /** Who is limited: nobody, callers with a user token, or server tokens as well. */
 export type RateLimitMode = 'off' | 'clients' | 'all';

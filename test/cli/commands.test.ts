@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type CommandHooks, runCli } from '../../daemon/cli/commands.ts';
-import type { Config } from '../../daemon/cli/config/config.ts';
 import { type Credentials, resolveCredentials, SAMPLE_SECRET } from '../../daemon/cli/config/credentials.ts';
 import { flagName } from '../../daemon/cli/config/setting.ts';
-import { ALL_SETTINGS } from '../../daemon/cli/config/settings.ts';
+import { ALL_SETTINGS, type Config } from '../../daemon/cli/config/settings.ts';
 import { parseToken } from '../../protocol/base/tokens.ts';
 import { fakeIo } from '../support/sync/fake-server.ts';
 

@@ -12,8 +12,6 @@ import { suggestion } from './nearest.ts';
 import { envName, flagName, type Setting } from './setting.ts';
 import { ALL_SETTINGS, type Config, type Field } from './settings.ts';
 
-export type { Config } from './settings.ts';
-
 /** Where a value came from. */
 export type SettingOrigin =
   | { readonly from: 'default' }

@@ -24,7 +24,7 @@ import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
-import type { Config } from './config.ts';
+import type { Config } from './settings.ts';
 
 export interface Credentials {
   readonly apiKey: string;

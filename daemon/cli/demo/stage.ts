@@ -15,7 +15,7 @@ const MAIN = resolve(import.meta.dirname, `../../main${extname(import.meta.filen
 /** So much of what a process said is repeated when it fails. */
 const SAID_LINES = 5;
 
-export interface Ended {
+export interface ChildEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -24,9 +24,9 @@ export interface Ended {
 export class DemoProcess {
   readonly #name: string;
   readonly #child: ChildProcess;
-  readonly finished: Promise<Ended>;
+  readonly finished: Promise<ChildEnd>;
   /** Set as soon as it has ended. */
-  ended: Ended | undefined;
+  ended: ChildEnd | undefined;
   stdout = '';
   stderr = '';
 
@@ -61,7 +61,7 @@ export class DemoProcess {
     if (code !== 0) throw this.#failed();
   }
 
-  async kill(signal: NodeJS.Signals): Promise<Ended> {
+  async kill(signal: NodeJS.Signals): Promise<ChildEnd> {
     this.#child.kill(signal);
     return await this.finished;
   }

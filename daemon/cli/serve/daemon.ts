@@ -16,8 +16,8 @@ import { startWebhooks } from '../../jobs/hooks/start.ts';
 import { startJobs } from '../../jobs/jobs.ts';
 import { Files } from '../../jobs/transfer/files.ts';
 import { Roster } from '../../pipeline/roster.ts';
-import type { Config } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
+import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
 import { startEdge } from './edge.ts';
 

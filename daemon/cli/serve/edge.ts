@@ -20,8 +20,8 @@ import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
 import type { Files } from '../../jobs/transfer/files.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
-import type { Config } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
+import type { Config } from '../config/settings.ts';
 
 /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;

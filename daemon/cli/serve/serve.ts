@@ -1,7 +1,7 @@
 /** `rosterd serve`: runs the daemon until it is interrupted, says where it is, and stops it with a deadline. */
 import { pino } from 'pino';
-import type { Config } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
+import type { Config } from '../config/settings.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from './daemon.ts';
 import { LogDestination } from './log-destination.ts';

@@ -36,8 +36,8 @@ export const HOOKS_ROUTES: readonly Endpoint[] = [
     summary: 'Events that could not be delivered to a webhook, oldest first',
     query: LETTER_PAGE_QUERY,
     answer: Type.Object({ dead_letters: Type.Array(deadLetterIn(dialect)) }),
-    handle: ({ services, params, query }) => {
-      const letters = services.hooks.deadLetters(params.hook_id ?? '', decodeLetterPage(query));
+    handle: async ({ services, params, query }) => {
+      const letters = await services.hooks.deadLetters(params.hook_id ?? '', decodeLetterPage(query));
       return { body: { dead_letters: letters.map((letter) => renderLetter(letter, dialect)) } };
     },
   })),

@@ -2,10 +2,10 @@
 import type { Actor } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
 import type { Aside } from '../../../protocol/users/render.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
-import type { Caller } from '../auth.ts';
 import type { Reading } from './backend.ts';
 
 /** Where the changes of a request come from. `client`: what the caller says it is. */

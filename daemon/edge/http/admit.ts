@@ -3,8 +3,9 @@
 import type { FastifyRequest } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import { notAllowed } from '../../core/problems.ts';
-import type { Authenticator, Caller } from '../auth.ts';
+import type { Authenticator } from '../auth.ts';
 import type { DirectoryReader } from './backend.ts';
 import type { Access, Endpoint } from './endpoint.ts';
 import { header } from './request-parts.ts';

@@ -16,8 +16,6 @@ import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Visibility } from '../../core/users/query.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 
-export type { Visibility };
-
 /** The directory as the edge may see it: it looks things up and changes nothing. */
 export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;
 

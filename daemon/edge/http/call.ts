@@ -3,8 +3,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
-import type { Caller } from '../auth.ts';
 import { originOf } from './acting.ts';
 import type { Backend } from './backend.ts';
 import { readJsonBody } from './body.ts';

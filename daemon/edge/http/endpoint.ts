@@ -3,8 +3,8 @@
 import type { Readable } from 'node:stream';
 import type { TSchema } from 'typebox';
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
-import type { Caller } from '../auth.ts';
 import type { RateLimits } from '../rate-limits.ts';
 import type { Reading, RequestWrites } from './backend.ts';
 import type { LiveControl, Services } from './services.ts';

@@ -8,8 +8,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Command } from '../../../protocol/log/command.ts';
-import type { Caller } from '../auth.ts';
 import type { DirectoryReader } from './backend.ts';
 import type { Endpoint } from './endpoint.ts';
 

@@ -2,9 +2,9 @@
 import type { Readable } from 'node:stream';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
-import type { Caller } from '../auth.ts';
 import type { RequestWrites } from './backend.ts';
 
 /** Why a live connection was told of an event, or was not. */
@@ -63,8 +63,8 @@ export interface HookControl {
   mayReach(hostname: string): boolean;
   /** In the order in which they were set. */
   status(): readonly HookStatus[];
-  /** Oldest event first. Throws RosterError: `not_found`, `input`. */
-  deadLetters(hookId: string, page: LetterPage): readonly DeadLetter[];
+  /** Oldest event first. Rejects with RosterError: `not_found`, `input`. */
+  deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
   /** Rejects with RosterError: `not_found`, `conflict` for a hook that is disabled. */
   replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
 }

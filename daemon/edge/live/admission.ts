@@ -2,6 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import { isAllowedOrigin } from '../http/cors.ts';
 
+/** Requests below this path are Socket.IO's. */
+export const SOCKET_IO_PATH = '/socket.io';
+
 export interface AdmissionOptions {
   /** Web pages that may connect: see cors.ts. */
   readonly origins: readonly string[];

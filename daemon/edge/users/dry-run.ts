@@ -7,13 +7,13 @@
 
 import { ERRORS, type FieldError, fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
+import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { PatchCommand } from '../../../protocol/users/patch.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from '../../core/directory/changed-fields.ts';
-import type { Caller } from '../auth.ts';
 import type { Reading } from '../http/backend.ts';
 
 /** Field by its name: what it was, and what it would be. */

@@ -104,8 +104,9 @@ export class Webhooks {
     });
   }
 
-  /** Oldest event first. Throws RosterError `not_found` for a hook that is not there, or no webhook. */
-  deadLetters(hookId: string, { limit, after, ...range }: LetterPage): readonly DeadLetter[] {
+  /** Oldest event first. Rejects with RosterError `not_found` for a hook that is not there, or no webhook. */
+  async deadLetters(hookId: string, { limit, after, ...range }: LetterPage): Promise<readonly DeadLetter[]> {
+    await this.#following;
     const { letters } = this.#port(hookId);
     const dead = letters.all('dead').filter((letter) => isWithin(letter, range));
     const start = after === undefined ? 0 : dead.findIndex(({ id }) => id === after) + 1;
@@ -120,6 +121,7 @@ export class Webhooks {
    * Rejects with RosterError: `not_found`, or `conflict` for a hook that is disabled.
    */
   async replay(hookId: string, { ids, ...range }: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
+    await this.#following;
     const { letters, line } = this.#port(hookId);
     if (line === undefined) throw new RosterError('conflict', 'the hook is disabled; nothing is sent to it');
     const wanted = ids === undefined ? undefined : new Set(ids);

@@ -10,7 +10,6 @@ import type { Entry } from '../../../protocol/log/entry.ts';
 import { isImportOver } from '../../../protocol/transfer/imports.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
-import type { Files } from '../transfer/files.ts';
 
 export interface HousekeepingOptions {
   readonly roster: {
@@ -18,7 +17,8 @@ export interface HousekeepingOptions {
     readonly submit: Roster['submit'];
     onApplied(listener: (entry: Entry) => void): void;
   };
-  readonly files: Pick<Files, 'removeOld'>;
+  /** Removes exports and uploads that were kept long enough. Resolves with how many. */
+  readonly files: { removeOld(ages: Ages): Promise<number> };
   readonly logger: RosterLogger;
   /** The clock by which the directory ends what is over, milliseconds. */
   readonly nowMs: () => number;
@@ -151,4 +151,12 @@ export class Housekeeping {
       })
       .finally(done);
   }
+}
+
+/** What is older goes. Milliseconds since 1970. */
+export interface Ages {
+  readonly exportsBeforeMs: number;
+  readonly uploadsBeforeMs: number;
+  /** Uploads that are still needed, however old. */
+  readonly neededUploads: ReadonlySet<string>;
 }

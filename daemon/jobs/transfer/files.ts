@@ -8,6 +8,7 @@
  * daemon and is held against a pattern without slashes and leading dots before it reaches the disk. Whoever opens these
  * holds the lock of the data directory, so what is left half-written at the start was left by a process that is gone.
  */
+
 import type { Stats } from 'node:fs';
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { isUploadPath } from '../../../protocol/transfer/imports.ts';
 import { ChunkWriter, createWhole, type FileSystem, nodeFileSystem, removeIfThere, TEMPORARY_SUFFIX } from '../../../store/file-system.ts';
+import type { Ages } from '../tasks/housekeeping.ts';
 
 const SILENCE_MS = 60_000;
 /** How versions before this one called what was not finished: a name, a UUID, this. */
@@ -26,14 +28,6 @@ const TASK_ID = /^[\w-]{1,64}$/;
 export interface StoredFile {
   readonly stream: Readable;
   readonly bytes: number;
-}
-
-/** What is older goes. Milliseconds since 1970. */
-export interface Ages {
-  readonly exportsBeforeMs: number;
-  readonly uploadsBeforeMs: number;
-  /** Uploads that are still needed, however old. */
-  readonly neededUploads: ReadonlySet<string>;
 }
 
 export interface FilesOptions {

@@ -145,7 +145,7 @@ export function fakeServices(): Services {
     hooks: {
       mayReach: (hostname) => !isPrivateHost(hostname),
       status: () => [],
-      deadLetters: () => [],
+      deadLetters: async () => [],
       replay: async () => ({ replaying: 0, remaining: 0 }),
     },
     issueToken: (claims) => signed(claims),

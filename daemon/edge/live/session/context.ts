@@ -1,12 +1,13 @@
 /** What every live session shares. */
 
 import { RosterError } from '../../../../protocol/base/errors.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { Outcome } from '../../../../protocol/log/command.ts';
 import type { Origin } from '../../../../protocol/log/entry.ts';
 import { type ConnectDetails, decodeConnect } from '../../../../protocol/users/connect.ts';
 import type { EdgeLogger } from '../../../base/logger.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
-import type { Authenticator, Caller, CallerCredentials } from '../../auth.ts';
+import type { Authenticator, CallerCredentials } from '../../auth.ts';
 import { type CountedRequest, platformOf, type RateLimits, refuseOver } from '../../rate-limits.ts';
 import { type ConnectGate, RetryLater } from './connect-gate.ts';
 import type { Consumers } from './consumers.ts';

@@ -1,6 +1,6 @@
 /** What HTTP requests can have to do with live connections: watching, asking why, and forgetting durable consumers. */
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
-import type { Caller } from '../../auth.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RequestWrites } from '../../http/backend.ts';
 import type { LiveControl, Why } from '../../http/services.ts';
 import type { LiveContext } from './context.ts';

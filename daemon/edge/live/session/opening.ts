@@ -1,12 +1,12 @@
 /** From a connect frame to an open session: who it is, where its events begin, and what it subscribes to. */
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { Position } from '../../../../protocol/base/position.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { ConnectFrame } from '../../../../protocol/live/client-frames.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { EventForm } from '../../../pipeline/tell/event-form.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import type { Caller } from '../../auth.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { OWN, ownInterest } from './own-interests.ts';

@@ -1,10 +1,10 @@
 /** The interests of a live connection that no frame names: in its own user, and in the users that it watches. */
 import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import { Interest, presenceDecoration } from '../../../pipeline/tell/interest.ts';
 import { PresenceChange } from '../../../pipeline/tell/presence-change.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import type { Caller } from '../../auth.ts';
 import type { LiveContext } from './context.ts';
 import { sightOf, sightOfWatched } from './sight.ts';
 

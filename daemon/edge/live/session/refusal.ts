@@ -1,8 +1,9 @@
 /** Refusals of a live connection: why somebody who was let in would not be let in now, and how the connection then ends. */
 import { type ErrorKind, RosterError } from '../../../../protocol/base/errors.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import type { EdgeLogger } from '../../../base/logger.ts';
-import type { Authenticator, Caller } from '../../auth.ts';
+import type { Authenticator } from '../../auth.ts';
 import { RetryLater } from './connect-gate.ts';
 
 /** Why a caller that was let in would not be let in again now; undefined when it still would. */

@@ -6,9 +6,9 @@
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
-import type { Caller } from '../../auth.ts';
 import type { Explanation } from './explain.ts';
 import { sameTeams, sightRules } from './sight.ts';
 

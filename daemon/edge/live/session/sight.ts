@@ -1,11 +1,11 @@
 /** Whom the owner of a live connection may know of, and whether that is another than before. */
 import { isInSight, isMultiTenant } from '../../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { isVisible, visibilityFor } from '../../../core/users/query.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import type { InterestOptions, Want } from '../../../pipeline/tell/interest.ts';
-import type { Caller } from '../../auth.ts';
 
 /** Whom the owner of an interest may know of, and what that was decided by. */
 export type SightBasis = Required<Pick<InterestOptions, 'sight' | 'basis'>>;

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { AckFrame, PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
 import { parseFilter } from '../../../../protocol/users/filter.ts';
 import { refuseHiddenFields } from '../../../../protocol/users/query.ts';
@@ -11,7 +12,6 @@ import { notAllowed } from '../../../core/problems.ts';
 import { visibilityFor } from '../../../core/users/query.ts';
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import type { Caller } from '../../auth.ts';
 import type { LiveContext } from './context.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { endOutdated, tellWatched } from './own-interests.ts';

@@ -6,21 +6,20 @@
  *
  * An Engine.IO connection is what a WebSocket is on `/live`: it counts from its handshake to its end, and carries one session.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'socket.io';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
-import type { Admission } from '../admission.ts';
+import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
 import type { LiveContext } from '../session/context.ts';
 import { checkFrame, type Decoded, isOp } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
 import type { Heartbeat } from '../session/registry.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { SocketIoOutlet } from './outlet.ts';
-
-export const SOCKET_IO_PATH = '/socket.io';
 
 /** Requests of one connection that may wait for their turn: there is no way to stop reading from one Socket.IO client. */
 const WAITING_MAX = 256;

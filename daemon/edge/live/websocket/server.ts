@@ -10,13 +10,12 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
-import type { Admission } from '../admission.ts';
+import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
 import { ChatSession } from '../session/chat-session.ts';
 import type { LiveContext } from '../session/context.ts';
 import { type Decoded, decodeFrame } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
 import { RosterSession } from '../session/roster-session.ts';
-import { SOCKET_IO_PATH } from '../socket-io/server.ts';
 import { SocketOutlet } from './outlet.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
 
