@@ -7,18 +7,8 @@ import { itemPath } from '../base/explain.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
-import {
-  bodyObject,
-  checked,
-  compareTexts,
-  type Dialect,
-  pageOf,
-  presentFields,
-  type QueryFields,
-  queryLimit,
-  queryText,
-  queryTime,
-} from '../base/reading.ts';
+import { pageLimit, QueryLimit, QueryText, QueryTime, queryReader, queryTime } from '../base/query-string.ts';
+import { bodyObject, checked, compareTexts, type Dialect, pageOf, presentFields, type QueryFields } from '../base/reading.ts';
 import { MicrosField } from '../base/schemas.ts';
 import type { Micros } from '../base/time.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
@@ -99,24 +89,22 @@ const updateCheck = Compile(UpdateGroupBody);
 const addCheck = Compile(AddMembersBody);
 const removeCheck = Compile(RemoveMembersBody);
 
-const TeamQuery = { team_id: Type.Optional(Type.String()) };
+/** The team that the group must be of. */
+export const GroupQuery = Type.Object({ team_id: QueryText });
 
-export const GroupQuery = Type.Object(TeamQuery);
-
-export const ListGroupsQuery = Type.Object({
-  limit: Type.Optional(Type.Integer()),
-  id_gt: Type.Optional(Type.String()),
-  created_at_gt: Type.Optional(Type.String()),
-  ...TeamQuery,
-});
+export const ListGroupsQuery = Type.Object({ limit: QueryLimit, id_gt: QueryText, created_at_gt: QueryTime, team_id: QueryText });
 
 export const SearchGroupsQuery = Type.Object({
-  query: Type.Optional(Type.String()),
-  limit: Type.Optional(Type.Integer()),
-  name_gt: Type.Optional(Type.String()),
-  id_gt: Type.Optional(Type.String()),
-  ...TeamQuery,
+  query: QueryText,
+  limit: QueryLimit,
+  name_gt: QueryText,
+  id_gt: QueryText,
+  team_id: QueryText,
 });
+
+export const readGroup = queryReader(GroupQuery);
+const readListGroups = queryReader(ListGroupsQuery);
+const readSearchGroups = queryReader(SearchGroupsQuery);
 
 /** Its path would be that of the search. */
 const RESERVED_ID = 'search';
@@ -146,7 +134,7 @@ export function decodeGroupUpdate(id: string, body: unknown): GroupUpdateCommand
 
 /** `DELETE /usergroups/{id}`. */
 export function decodeGroupDelete(id: string, query: QueryFields): GroupDeleteCommand {
-  return { kind: 'group-delete', id, ...teamOf(queryText(query, 'team_id')) };
+  return { kind: 'group-delete', id, ...teamOf(readGroup(query).team_id) };
 }
 
 /** `POST /usergroups/{id}/members`. */
@@ -208,25 +196,14 @@ export interface GroupPage {
 
 /** `GET /usergroups`: oldest first, by id among those of the same time. */
 export function decodeGroupList(query: QueryFields): GroupPage {
-  return {
-    order: 'created',
-    limit: queryLimit(query),
-    team: queryText(query, 'team_id'),
-    createdGt: queryTime(query, 'created_at_gt'),
-    idGt: queryText(query, 'id_gt'),
-  };
+  const { team_id: team, created_at_gt, id_gt: idGt, ...page } = readListGroups(query);
+  return { order: 'created', limit: pageLimit(page), team, createdGt: queryTime(created_at_gt), idGt };
 }
 
 /** `GET /usergroups/search`: by name, by id among those of the same name. */
 export function decodeGroupSearch(query: QueryFields): GroupPage {
-  return {
-    order: 'name',
-    limit: queryLimit(query),
-    team: queryText(query, 'team_id'),
-    text: queryText(query, 'query'),
-    nameGt: queryText(query, 'name_gt'),
-    idGt: queryText(query, 'id_gt'),
-  };
+  const { team_id: team, query: text, name_gt: nameGt, id_gt: idGt, ...page } = readSearchGroups(query);
+  return { order: 'name', limit: pageLimit(page), team, text, nameGt, idGt };
 }
 
 type Place = Pick<UserGroup, 'id' | 'name' | 'created_at'>;

@@ -5,18 +5,8 @@ import type { AppSettings } from '../app/settings.ts';
 import { fieldErrors } from '../base/errors.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import {
-  bodyObject,
-  checked,
-  compareTexts,
-  type Dialect,
-  pageOf,
-  presentFields,
-  type QueryFields,
-  queryFlag,
-  queryLimit,
-  queryText,
-} from '../base/reading.ts';
+import { pageLimit, QueryFlag, QueryLimit, QueryText, queryReader } from '../base/query-string.ts';
+import { bodyObject, checked, compareTexts, type Dialect, pageOf, presentFields, type QueryFields } from '../base/reading.ts';
 import { MicrosField } from '../base/schemas.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
 import { BUILT_IN_ROLES } from '../users/user.ts';
@@ -37,16 +27,15 @@ const createRoleCheck = Compile(CreateRoleBody);
 
 /** Roles of users, and roles that mean something only to the service that owns channels. */
 const RoleType = Type.Union([Type.Literal('user'), Type.Literal('channel')]);
-const RoleTypeQuery = Type.Object({ role_type: Type.Optional(RoleType) });
-const roleTypeCheck = Compile(RoleTypeQuery);
 
 export const SearchRolesQuery = Type.Object({
-  query: Type.Optional(Type.String()),
-  limit: Type.Optional(Type.Integer()),
-  name_gt: Type.Optional(Type.String()),
+  query: QueryText,
+  limit: QueryLimit,
+  name_gt: QueryText,
   role_type: Type.Optional(RoleType),
-  include_global_roles: Type.Optional(Type.Boolean()),
+  include_global_roles: QueryFlag,
 });
+const readSearchRoles = queryReader(SearchRolesQuery);
 
 const ROLE_NAME = new RegExp(`^[\\w-]{1,${LIMITS.customRoleChars}}$`);
 
@@ -77,14 +66,8 @@ export interface RoleSearch {
 
 /** `GET /roles/search`. */
 export function decodeRoleSearch(query: QueryFields): RoleSearch {
-  const { role_type } = checked(roleTypeCheck, query.role_type ? { role_type: query.role_type } : {});
-  return {
-    limit: queryLimit(query),
-    text: queryText(query, 'query'),
-    nameGt: queryText(query, 'name_gt'),
-    type: role_type,
-    isGlobalToo: queryFlag(query, 'include_global_roles') === true,
-  };
+  const { query: text, name_gt: nameGt, role_type: type, include_global_roles: isGlobalToo = false, ...page } = readSearchRoles(query);
+  return { limit: pageLimit(page), text, nameGt, type, isGlobalToo };
 }
 
 /** A role as it is listed. */

@@ -8,16 +8,8 @@ import { itemPath } from '../base/explain.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
-import {
-  bodyObject,
-  checked,
-  type Dialect,
-  isEmptyList,
-  isJsonObject,
-  jsonProblem,
-  presentFields,
-  type QueryFields,
-} from '../base/reading.ts';
+import { queryReader } from '../base/query-string.ts';
+import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, presentFields } from '../base/reading.ts';
 import { parseTime, toNanos, toRfc3339 } from '../base/time.ts';
 import type { Rendered } from '../users/render.ts';
 import type { Device, PushPreferences } from '../users/user.ts';
@@ -59,7 +51,16 @@ export const CreateDeviceBody = Type.Object({
 });
 
 export const ListDevicesQuery = Type.Object({ user_id: Type.Optional(Type.String()) });
-export const DeleteDeviceQuery = Type.Object({ id: Type.String(), user_id: Type.Optional(Type.String()) });
+export const DeleteDeviceQuery = Type.Object({
+  id: Type.String({ maxLength: LIMITS.deviceIdChars }),
+  user_id: Type.Optional(Type.String()),
+});
+
+/** `GET /devices`: whose devices. */
+export const readListDevices = queryReader(ListDevicesQuery);
+
+/** `DELETE /devices`: the id of the device, and whose it is. */
+export const readDeleteDevice = queryReader(DeleteDeviceQuery);
 
 const Level = Type.Union([Type.Literal('all'), Type.Literal('none'), Type.Literal('default')]);
 const ChatLevel = Type.Union([
@@ -107,13 +108,6 @@ export function decodeDevice(body: unknown): { readonly device: DeviceCommand['d
     ...(voip_token === undefined ? undefined : { voip: voip_token }),
   };
   return { device, named: user_id ?? within?.id };
-}
-
-/** `DELETE /devices`: the id of the device. */
-export function decodeDeviceId({ id }: QueryFields): string {
-  if (id === undefined || id === '') throw fieldErrors('input', [{ path: 'id', message: 'is required' }]);
-  if (id.length <= LIMITS.deviceIdChars) return id;
-  throw fieldErrors('input', [{ path: 'id', message: `must not be longer than ${LIMITS.deviceIdChars} characters` }]);
 }
 
 /** `POST /push_preferences`. A server names the users; a client may name itself only. */

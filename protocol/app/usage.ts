@@ -4,6 +4,7 @@ import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
+import { queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, presentFields, type QueryFields } from '../base/reading.ts';
 
 /** Either a month, or a first and a last day; neither: this month. `limit` 0 is the default. */
@@ -89,9 +90,12 @@ function periodOf(
   return undefined;
 }
 
+export const UsageQuery = Type.Object({ month: Type.Optional(Type.String({ description: 'YYYY-MM; default: this month' })) });
+const readUsage = queryReader(UsageQuery);
+
 /** `GET /usage?month=`. Without a month: the one of `today`. */
 export function decodeUsage(query: QueryFields, today: string): { readonly month: string; readonly days: readonly string[] } {
-  const month = query.month === undefined || query.month === '' ? today.slice(0, 7) : query.month;
+  const { month = today.slice(0, 7) } = readUsage(query);
   if (isMonth(month)) return { month, days: daysBetween(`${month}-01`, lastDayOf(month)) };
   throw fieldErrors('input', [{ path: 'month', message: `must be a month as YYYY-MM, got "${clip(month)}"` }]);
 }

@@ -3,6 +3,7 @@
  * of the place (`users[ann].role`) and what stands there instead. Only called
  * once a check has failed, so it may take its time. Pure.
  */
+import type { TSchema, TSchemaOptions } from 'typebox';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
 import type { FieldError } from './errors.ts';
@@ -14,7 +15,18 @@ Settings.Set({ maxErrors: FINDINGS_MAX });
 
 /** What `explain` needs of a compiled schema. */
 export interface Explainable {
+  Type(): TSchema;
   Errors(value: unknown): TLocalizedValidationError[];
+}
+
+const SAYS = Symbol('says');
+
+/**
+ * Options of a schema that say in words of its own what a value must be. A text stands for everything that is wrong with the
+ * value and in it; texts by keyword (`type`, `maxItems`) for those alone. The schema as JSON is the same with it and without.
+ */
+export function says(text: string | Readonly<Record<string, string>>): TSchemaOptions {
+  return { [SAYS]: text };
 }
 
 /** Longest part of a caller's own text that is repeated in an error. */
@@ -44,12 +56,16 @@ export function typeName(value: unknown): string {
 /** Everything the schema finds wrong with `value`, which stands at `path`. Empty when nothing is. */
 export function explain(schema: Explainable, value: unknown, path: string): FieldError[] {
   const places = new Map<string, TLocalizedValidationError[]>();
+  const said = new Map<string, string>();
   for (const error of schema.Errors(value)) {
+    const own = ownWords(schema.Type(), error);
+    for (const [pointer, text] of own) said.set(pointer, text);
+    if (own.length > 0) continue;
     const found = places.get(error.instancePath);
     if (found === undefined) places.set(error.instancePath, [error]);
     else found.push(error);
   }
-  const problems: FieldError[] = [];
+  const problems: FieldError[] = [...said].map(([pointer, message]) => ({ path: follow(pointer, value, path).path, message }));
   for (const [pointer, errors] of places) {
     const place = follow(pointer, value, path);
     // When the branch of a union that fits the value names a place inside it, the branches that do not fit are noise.
@@ -57,6 +73,44 @@ export function explain(schema: Explainable, value: unknown, path: string): Fiel
     problems.push(...describe(errors, place, isAnswered));
   }
   return problems;
+}
+
+/** What schemas on the way to the error say of it: the text, by the place it is about. Only fields that are missing make several. */
+function ownWords(
+  root: unknown,
+  { schemaPath, instancePath, keyword, params }: TLocalizedValidationError,
+): [pointer: string, text: string][] {
+  const way = schemaPath.split('/').slice(1);
+  const steps = instancePath.split('/').slice(1);
+  let schema = root;
+  let depth = 0;
+  let isMap = false;
+  for (const [at, step] of ['', ...way].entries()) {
+    if (at > 0) schema = childOf(schema, step);
+    // A step into a map of properties leads to no value, the one after it does.
+    if (isMap || step === 'items' || step === 'additionalProperties') depth++;
+    isMap = !isMap && (step === 'properties' || step === 'patternProperties');
+    const text = textOf(schema, at === way.length ? keyword : undefined);
+    if (text !== undefined) return [[steps.slice(0, depth).reduce((pointer, part) => `${pointer}/${part}`, ''), text]];
+  }
+  if (keyword !== 'required') return [];
+  const properties = childOf(schema, 'properties');
+  const missing = params.requiredProperties.map(
+    (field) => [`${instancePath}/${field}`, textOf(childOf(properties, field), keyword)] as const,
+  );
+  return missing.some(([, text]) => text !== undefined) ? missing.map(([pointer, text = 'is required']) => [pointer, text]) : [];
+}
+
+function childOf(schema: unknown, step: string): unknown {
+  return typeof schema === 'object' && schema !== null ? Reflect.get(schema, step) : undefined;
+}
+
+/** `keyword`: of an error of this very schema. */
+function textOf(schema: unknown, keyword?: string): string | undefined {
+  const text: unknown = typeof schema === 'object' && schema !== null ? Reflect.get(schema, SAYS) : undefined;
+  if (typeof text === 'string') return text;
+  const one = isObject(text) && keyword !== undefined ? text[keyword] : undefined;
+  return typeof one === 'string' ? one : undefined;
 }
 
 interface Place {
@@ -79,13 +133,19 @@ function describe(errors: readonly TLocalizedValidationError[], { path, value }:
   const types = new Set<string>();
   const allowed: unknown[] = [];
   const problems: FieldError[] = [];
+  let isFitted = false;
   for (const error of errors) {
     if (error.keyword === 'type') for (const type of [error.params.type].flat()) types.add(type);
     else if (error.keyword === 'const') allowed.push(error.params.allowedValue);
     else if (error.keyword === 'required') {
       for (const field of error.params.requiredProperties) problems.push({ path: fieldPath(path, field), message: 'is required' });
-    } else if (error.keyword !== 'anyOf') problems.push({ path, message: otherMessage(error, value) });
+    } else if (error.keyword !== 'anyOf') {
+      problems.push({ path, message: otherMessage(error, value) });
+      isFitted = true;
+    }
   }
+  // Of a union, one branch fits but for its bounds: that the others do not is noise.
+  if (isFitted && errors.some(({ keyword }) => keyword === 'anyOf')) return problems;
   // That null is taken for "not sent" is a convenience, not something to advise.
   if (types.size > 1) types.delete('null');
   const wanted = allowed.length > 0 ? `one of ${allowed.map((item) => JSON.stringify(item)).join(', ')}` : [...types].join(' or ');
@@ -100,8 +160,11 @@ function otherMessage(error: TLocalizedValidationError, value: unknown): string 
       return `must not be longer than ${error.params.limit} characters`;
     case 'maxItems':
       return `must not hold more than ${error.params.limit}, got ${Array.isArray(value) ? value.length : typeName(value)}`;
+    case 'maxProperties':
+      return `must not hold more than ${error.params.limit}, got ${isObject(value) ? Object.keys(value).length : typeName(value)}`;
     case 'minItems':
     case 'minLength':
+    case 'minProperties':
       return 'must not be empty';
     default:
       return error.message;

@@ -1,5 +1,5 @@
 /**
- * The kit of everything that reads requests: bodies, query strings, pages, and custom data that may be stored. Pure; whatever
+ * The kit of everything that reads requests: bodies, pages, and custom data that may be stored. Pure; whatever
  * reads throws RosterError `input` with the path of what is wrong.
  */
 import { type FieldError, fieldErrors } from './errors.ts';
@@ -7,12 +7,11 @@ import { clip, type Explainable, explain, typeName } from './explain.ts';
 import { isForbiddenName, userIdProblem } from './ids.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
-import { type Micros, parseTime } from './time.ts';
 
 /** `v1`: custom data at the top level of the user. `v2`: custom data under `custom`, and unknown top-level keys as well. */
 export type Dialect = 'v1' | 'v2';
 
-/** The parameters of a query string. */
+/** The parameters of a query string, as texts. */
 export type QueryFields = Readonly<Record<string, string | undefined>>;
 
 interface Checker<T> extends Explainable {
@@ -50,44 +49,6 @@ export function pathId(id: string): string {
   const problem = userIdProblem(id);
   if (problem !== undefined) throw fieldErrors('input', [{ path: 'user_id', message: problem }]);
   return id;
-}
-
-/** A switch in a query string: Go writes `true` or nothing, PHP `1` and `0`. Undefined when it is not there. */
-export function queryFlag(query: QueryFields, name: string): boolean | undefined {
-  const text = query[name]?.toLowerCase();
-  if (text === undefined || text === '') return undefined;
-  if (text === 'true' || text === '1' || text === 'yes' || text === 'on') return true;
-  if (text === 'false' || text === '0' || text === 'no' || text === 'off') return false;
-  throw fieldErrors('input', [{ path: name, message: 'must be true or false' }]);
-}
-
-/** Longest text that a list is searched for or continued from. */
-const TEXT_CHARS_MAX = 255;
-
-/** Items of one page: `limit`, by default 30, at most 100. 0 is how Go writes "not given". */
-export function queryLimit(query: QueryFields): number {
-  const text = query.limit;
-  if (text === undefined || text === '' || text === '0') return LIMITS.queryLimitDefault;
-  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= LIMITS.queryLimitMax) return limit;
-  throw fieldErrors('input', [{ path: 'limit', message: `must be a whole number from 1 to ${LIMITS.queryLimitMax}` }]);
-}
-
-/** A text in the query; undefined when it is not there or empty. */
-export function queryText(query: QueryFields, name: string): string | undefined {
-  const text = query[name];
-  if (text === undefined || text === '') return undefined;
-  if (text.length <= TEXT_CHARS_MAX && !isForbiddenName(text)) return text;
-  throw fieldErrors('input', [{ path: name, message: `must be a text of at most ${TEXT_CHARS_MAX} characters` }]);
-}
-
-/** A time in the query: RFC 3339, or integer nanoseconds. */
-export function queryTime(query: QueryFields, name: string): Micros | undefined {
-  const text = query[name];
-  if (text === undefined || text === '') return undefined;
-  const time = parseTime(/^\d{1,19}$/.test(text) ? Number(text) : text);
-  if (time !== undefined) return time;
-  throw fieldErrors('input', [{ path: name, message: 'must be a time in RFC 3339, or integer nanoseconds' }]);
 }
 
 /** The first `limit` items beyond the one where the last page ended. `compare` is a total order; `items` need not be in it. */

@@ -1,29 +1,44 @@
 /** Reads which activities a request asks for. Pure; throws RosterError `input`. */
 import Type from 'typebox';
-import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { itemPath } from '../base/explain.ts';
+import { fieldErrors } from '../base/errors.ts';
+import { itemPath, says } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
+import { queryReader } from '../base/query-string.ts';
 import type { QueryFields } from '../base/reading.ts';
 import type { Micros } from '../base/time.ts';
 import { parseFeedsTime } from './activities.ts';
 import { timeOfUuid } from './time-uuid.ts';
 
-const Id = Type.Optional(Type.String({ format: 'uuid' }));
+const Id = Type.Optional(
+  Type.Refine(
+    Type.String({ format: 'uuid', ...says('must be the id of an activity') }),
+    (id) => timeOfUuid(id.toLowerCase()) !== undefined,
+  ),
+);
 
 export const FeedQuery = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.activityPageMax, default: LIMITS.activityPageDefault })),
-  offset: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
+  limit: count(LIMITS.activityPageMax, LIMITS.activityPageDefault),
+  offset: count(Number.MAX_SAFE_INTEGER, 0),
   id_lt: Id,
   id_lte: Id,
   id_gt: Id,
   id_gte: Id,
 });
 
+const readFeed = queryReader(FeedQuery);
+
+function count(maximum: number, byDefault: number) {
+  const text = `must be an integer from 0 to ${maximum}`;
+  return Type.Optional(Type.Integer({ minimum: 0, maximum, default: byDefault, ...says(text) }));
+}
+
 export const ActivitiesQuery = Type.Object({
   ids: Type.Optional(Type.String({ description: 'up to 100 ids with commas between them' })),
   foreign_ids: Type.Optional(Type.String({ description: 'up to 100, with commas between them; each has one of `timestamps`' })),
   timestamps: Type.Optional(Type.String()),
 });
+
+const readActivities = queryReader(ActivitiesQuery);
 
 interface PlaceBound {
   readonly time: Micros;
@@ -40,34 +55,21 @@ export interface FeedPage {
 
 /** Which part of a feed, newest first. All bounds hold together. */
 export function decodeFeedPage(query: QueryFields): FeedPage {
-  const problems: FieldError[] = [];
-  const page = {
-    after: [...bound(query, 'id_gt', false, problems), ...bound(query, 'id_gte', true, problems)],
-    before: [...bound(query, 'id_lt', false, problems), ...bound(query, 'id_lte', true, problems)],
-    offset: count(query, 'offset', 0, Number.MAX_SAFE_INTEGER, problems),
+  const { id_gt, id_gte, id_lt, id_lte, offset = 0, limit } = readFeed(query);
+  return {
+    after: [...bound(id_gt, false), ...bound(id_gte, true)],
+    before: [...bound(id_lt, false), ...bound(id_lte, true)],
+    offset,
     // Go writes 0 for what is not there.
-    limit: count(query, 'limit', 0, LIMITS.activityPageMax, problems) || LIMITS.activityPageDefault,
+    limit: limit || LIMITS.activityPageDefault,
   };
-  if (problems.length > 0) throw fieldErrors('input', problems);
-  return page;
 }
 
 /** A bound need not be in the feed: its place is known from its id. */
-function bound(query: QueryFields, name: string, inclusive: boolean, problems: FieldError[]): PlaceBound[] {
-  const id = query[name]?.toLowerCase() ?? '';
-  if (id === '') return [];
-  const time = timeOfUuid(id);
-  if (time !== undefined) return [{ time, id, inclusive }];
-  problems.push({ path: name, message: 'must be the id of an activity' });
-  return [];
-}
-
-function count(query: QueryFields, name: string, least: number, most: number, problems: FieldError[]): number {
-  const text = query[name] ?? '';
-  if (text === '') return least;
-  const value = /^\d+$/.test(text) ? Number(text) : -1;
-  if (value < least || value > most) problems.push({ path: name, message: `must be an integer from ${least} to ${most}` });
-  return value;
+function bound(id: string | undefined, inclusive: boolean): PlaceBound[] {
+  const lower = id?.toLowerCase();
+  const time = lower === undefined ? undefined : timeOfUuid(lower);
+  return lower === undefined || time === undefined ? [] : [{ time, id: lower, inclusive }];
 }
 
 /** Activities by id, or by pairs of foreign id and time. */
@@ -75,7 +77,8 @@ export type ActivityNames =
   | { readonly by: 'id'; readonly ids: readonly string[] }
   | { readonly by: 'foreign id'; readonly pairs: readonly { readonly foreignId: string; readonly time: Micros }[] };
 
-export function decodeActivityNames({ ids, foreign_ids, timestamps }: QueryFields): ActivityNames {
+export function decodeActivityNames(query: QueryFields): ActivityNames {
+  const { ids, foreign_ids, timestamps } = readActivities(query);
   if (ids) return { by: 'id', ids: listOf(ids, 'ids').map((id) => id.toLowerCase()) };
   if (!foreign_ids) throw fieldErrors('input', [{ path: 'ids', message: 'is required, or foreign_ids with timestamps' }]);
   const foreignIds = listOf(foreign_ids, 'foreign_ids');

@@ -5,10 +5,11 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors, RosterError } from '../base/errors.ts';
-import { clip, fieldPath, itemPath } from '../base/explain.ts';
+import { clip, fieldPath, itemPath, says } from '../base/explain.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import { queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, isEmptyList, isJsonObject, jsonProblem, type QueryFields } from '../base/reading.ts';
 import { toRfc3339 } from '../base/time.ts';
 import type { StoredUser, UserInput } from '../users/user.ts';
@@ -65,8 +66,14 @@ export function decodeFeedsUsers(body: unknown): FeedsUsers {
   return { users, override: override === true || override_existing === true };
 }
 
+export const FeedsIdsQuery = Type.Object({
+  ids: Type.String({ description: `up to ${LIMITS.batchUsers} ids with commas between them`, ...says({ required: 'must not be empty' }) }),
+});
+const readIds = queryReader(FeedsIdsQuery);
+
 /** `ids=a,b`: 1 to 100 ids; one that is there twice counts once. */
-export function decodeIds({ ids = '' }: QueryFields): string[] {
+export function decodeIds(query: QueryFields): string[] {
+  const { ids } = readIds(query);
   const all = [...new Set(ids.split(',').map((id) => id.trim()))];
   const problems = all.flatMap((id) => feedsIdProblem(id) ?? []);
   if (problems[0] !== undefined) throw fieldErrors('input', [{ path: 'ids', message: problems[0] }]);

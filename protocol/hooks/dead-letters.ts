@@ -3,7 +3,8 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { AppSettings, SettingsCommand } from '../app/settings.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { bodyObject, checked, type Dialect, presentFields, type QueryFields, queryLimit, queryText, queryTime } from '../base/reading.ts';
+import { pageLimit, QueryLimit, QueryText, QueryTime, queryReader, queryTime } from '../base/query-string.ts';
+import { bodyObject, checked, type Dialect, presentFields, type QueryFields } from '../base/reading.ts';
 import { type Micros, parseTime } from '../base/time.ts';
 import { timeIn } from '../users/answers.ts';
 import { type HookKind, WEBHOOK_URL_ID } from './hooks.ts';
@@ -88,15 +89,12 @@ export function decodeReplay(body: unknown): ReplayRequest {
   return { ...range, ids: ids?.length === 0 ? undefined : ids };
 }
 
-export const LETTER_PAGE_QUERY = Type.Object({
-  limit: Type.Optional(Type.Integer()),
-  after: Type.Optional(Type.String()),
-  from: Type.Optional(Type.String()),
-  to: Type.Optional(Type.String()),
-});
+export const LetterPageQuery = Type.Object({ limit: QueryLimit, after: QueryText, from: QueryTime, to: QueryTime });
+const readLetterPage = queryReader(LetterPageQuery);
 
 export function decodeLetterPage(query: QueryFields): LetterPage {
-  return { limit: queryLimit(query), after: queryText(query, 'after'), from: queryTime(query, 'from'), to: queryTime(query, 'to') };
+  const { after, from, to, ...page } = readLetterPage(query);
+  return { limit: pageLimit(page), after, from: queryTime(from), to: queryTime(to) };
 }
 
 /**

@@ -6,8 +6,10 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import type { FieldError } from '../base/errors.ts';
+import { says } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
-import { bodyObject, checked, type Dialect, presentFields, type QueryFields, queryFlag } from '../base/reading.ts';
+import { QueryFlag, queryReader } from '../base/query-string.ts';
+import { bodyObject, checked, type Dialect, presentFields, type QueryFields } from '../base/reading.ts';
 import { DeleteMode } from '../users/delete-options.ts';
 import { firstOf, Id, idProblem, idProblems, Minutes, minutesOf, NamedUser, Reason, refuse, type Said } from './reading.ts';
 
@@ -62,17 +64,20 @@ export const BanBodyV1 = Type.Object({
 });
 export const BanBodyV2 = Type.Object({ ...BanFields, channel_cid: Type.Optional(Type.String()) });
 
+/** Also where it is missing. */
+const TargetId = Type.String({ minLength: 1, maxLength: LIMITS.idChars, ...says({ required: 'must not be empty' }) });
+
 export const UnbanQueryV1 = Type.Object({
-  target_user_id: Id,
+  target_user_id: TargetId,
   type: Type.Optional(Type.String()),
   id: Type.Optional(Type.String()),
-  shadow: Type.Optional(Type.Boolean()),
-  remove_future_channels_ban: Type.Optional(Type.Boolean()),
+  shadow: QueryFlag,
+  remove_future_channels_ban: QueryFlag,
   created_by: Type.Optional(Type.String()),
   user_id: Type.Optional(Type.String()),
 });
 export const UnbanQueryV2 = Type.Object({
-  target_user_id: Id,
+  target_user_id: TargetId,
   channel_cid: Type.Optional(Type.String()),
   created_by: Type.Optional(Type.String()),
 });
@@ -80,6 +85,8 @@ export const UnbanBodyV2 = Type.Object({ unbanned_by_id: Type.Optional(Id), unba
 
 const banCheckV1 = Compile(BanBodyV1);
 const banCheckV2 = Compile(BanBodyV2);
+const readUnbanV1 = queryReader(UnbanQueryV1);
+const readUnbanV2 = queryReader(UnbanQueryV2);
 const unbanCheckV2 = Compile(UnbanBodyV2);
 
 export function decodeBan(dialect: Dialect, body: unknown): Said<BanCommand> {
@@ -110,25 +117,22 @@ export interface UnbanRequest extends Omit<Said<UnbanCommand>, 'futureOf'> {
 
 /** v1: everything is in the query. v2: what is lifted is in the query, who lifts it in the body. */
 export function decodeUnban(dialect: Dialect, query: QueryFields, body: unknown): UnbanRequest {
-  const target = query.target_user_id ?? '';
-  const createdBy = query.created_by || undefined;
+  const asked: Static<typeof UnbanQueryV1> & Partial<Static<typeof UnbanQueryV2>> =
+    dialect === 'v1' ? readUnbanV1(query) : readUnbanV2(query);
+  const { target_user_id: target, created_by: createdBy } = asked;
   const sent = dialect === 'v1' ? {} : checked(unbanCheckV2, presentFields(bodyObject(body)));
   const named =
-    dialect === 'v1'
-      ? { user_id: query.user_id || undefined }
-      : { unbanned_by_id: sent.unbanned_by_id, 'unbanned_by.id': sent.unbanned_by?.id };
+    dialect === 'v1' ? { user_id: asked.user_id } : { unbanned_by_id: sent.unbanned_by_id, 'unbanned_by.id': sent.unbanned_by?.id };
   const by = firstOf(named);
-  const channel =
-    dialect === 'v1' ? channelOf(query.type || undefined, query.id || undefined) : cidOf(query.channel_cid || undefined, 'channel_cid');
+  const channel = dialect === 'v1' ? channelOf(asked.type, asked.id) : cidOf(asked.channel_cid, 'channel_cid');
   refuse([idProblem('target_user_id', target), idProblem('created_by', createdBy), ...idProblems(named), channel.problem]);
-  const isFuture = dialect === 'v1' && queryFlag(query, 'remove_future_channels_ban') === true;
   return {
     target,
     ...(by === undefined ? undefined : { by }),
     ...(createdBy === undefined ? undefined : { createdBy }),
     ...(channel.cid === undefined ? undefined : { cid: channel.cid }),
-    ...(dialect === 'v1' && queryFlag(query, 'shadow') === true ? { shadow: true } : undefined),
-    ...(isFuture ? { future: true } : undefined),
+    ...(asked.shadow === true ? { shadow: true } : undefined),
+    ...(asked.remove_future_channels_ban === true ? { future: true } : undefined),
   };
 }
 

@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
+import { queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, presentFields } from '../base/reading.ts';
 import { byOf, Id, idProblem, idsOf, NamedUser, refuse } from './reading.ts';
 
@@ -17,6 +18,9 @@ export const BlockBody = Type.Object({ blocked_user_id: Id, user_id: Type.Option
 export const BlocksQuery = Type.Object({ user_id: Type.Optional(Id) });
 
 const blockCheck = Compile(BlockBody);
+
+/** `GET /users/block`: whose blocks. */
+export const readBlocks = queryReader(BlocksQuery);
 
 export function decodeBlock(body: unknown): { readonly target: string; readonly by?: string } {
   const sent = checked(blockCheck, presentFields(bodyObject(body)));

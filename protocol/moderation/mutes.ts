@@ -31,8 +31,10 @@ export const UnmuteBodyV2 = Type.Object(MuteFields);
 
 export const UnmuteBodyV1 = Type.Object({ ...MuteFields, target_id: Type.Optional(Id) });
 
-const muteCheck = Compile(MuteBodyV1);
-const unmuteCheck = Compile(UnmuteBodyV1);
+const CHECKS = {
+  mute: { v1: Compile(MuteBodyV1), v2: Compile(MuteBodyV2) },
+  unmute: { v1: Compile(UnmuteBodyV1), v2: Compile(UnmuteBodyV2) },
+} as const;
 
 export interface MuteRequest extends Omit<Said<MuteCommand>, 'by'> {
   /** Who mutes, when that is said. */
@@ -43,8 +45,7 @@ export interface MuteRequest extends Omit<Said<MuteCommand>, 'by'> {
 
 /** v1 may name a target in a field of its own, `target_id`. */
 export function decodeMute(kind: MuteCommand['kind'], dialect: Dialect, body: unknown): MuteRequest {
-  const fields = presentFields(bodyObject(body));
-  const sent: Static<typeof MuteBodyV1> = checked(kind === 'mute' ? muteCheck : unmuteCheck, fields);
+  const sent: Static<typeof MuteBodyV1> = checked(CHECKS[kind][dialect], presentFields(bodyObject(body)));
   const single = dialect === 'v1' ? sent.target_id : undefined;
   const ids = sent.target_ids ?? [];
   const problems = [

@@ -2,8 +2,10 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors, type RosterError } from '../base/errors.ts';
+import { says } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
-import { bodyObject, checked, type Dialect, presentFields } from '../base/reading.ts';
+import { pageLimit, QueryLimit, queryReader } from '../base/query-string.ts';
+import { bodyObject, checked, type Dialect, presentFields, type QueryFields } from '../base/reading.ts';
 import { AnyObject, MicrosField } from '../base/schemas.ts';
 import { timeIn } from '../users/answers.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
@@ -35,7 +37,13 @@ export const ImportBody = Type.Object({
   merge_custom: Type.Optional(Type.Boolean()),
 });
 
-export const ImportsQuery = Type.Object({ limit: Type.Optional(Type.Integer()), offset: Type.Optional(Type.Integer()) });
+export const ImportsQuery = Type.Object({
+  limit: QueryLimit,
+  offset: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: LIMITS.queryOffsetMax, ...says(`must be a whole number from 0 to ${LIMITS.queryOffsetMax}`) }),
+  ),
+});
+const readImports = queryReader(ImportsQuery);
 
 const importUrlCheck = Compile(ImportUrlBody);
 const importCheck = Compile(ImportBody);
@@ -68,20 +76,10 @@ export function neverUploaded(): RosterError {
   ]);
 }
 
-/** Which imports to list, the newest first. Both as texts of a query. */
-export function decodeImportsQuery(limit: string | undefined, offset: string | undefined): { limit: number; offset: number } {
-  return {
-    limit: wholeNumber('limit', limit, 1, LIMITS.queryLimitMax) ?? LIMITS.queryLimitDefault,
-    offset: wholeNumber('offset', offset, 0, LIMITS.queryOffsetMax) ?? 0,
-  };
-}
-
-/** Empty and 0 are what Go sends for "not given". */
-function wholeNumber(path: string, text: string | undefined, min: number, max: number): number | undefined {
-  if (text === undefined || text === '' || text === '0') return undefined;
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw fieldErrors('input', [{ path, message: `must be a whole number from ${min} to ${max}` }]);
+/** Which imports to list, the newest first. */
+export function decodeImportsQuery(query: QueryFields): { readonly limit: number; readonly offset: number } {
+  const { offset = 0, ...page } = readImports(query);
+  return { limit: pageLimit(page), offset };
 }
 
 /** What the daemon calls an upload: a random id and a file name. No other text is ever used as one. */

@@ -3,6 +3,7 @@
  * for one. Pure.
  */
 import Type from 'typebox';
+import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip, itemPath, typeName } from '../base/explain.ts';
 import { isEmptyList, isJsonObject } from '../base/reading.ts';
@@ -13,8 +14,11 @@ import { isEmptyList, isJsonObject } from '../base/reading.ts';
  */
 export type Conditions = ReadonlyMap<string, number | '*'>;
 
+const Revision = Type.Integer({ minimum: 0 });
+const revisionCheck = Compile(Revision);
+
 /** 0: there must be no such user, or it must be deleted. */
-export const IfRev = Type.Record(Type.String(), Type.Integer({ minimum: 0 }), {
+export const IfRev = Type.Record(Type.String(), Revision, {
   description: 'the revisions that users must have to be changed, by id; 0: there must be no such user',
 });
 
@@ -37,7 +41,7 @@ export function readIfRev(sent: unknown, named: ReadonlySet<string>, problems: F
   const ifRev = new Map<string, number>();
   for (const [id, rev] of Object.entries(sent)) {
     const path = itemPath('if_rev', id);
-    if (typeof rev !== 'number' || !Number.isInteger(rev) || rev < 0) {
+    if (!revisionCheck.Check(rev)) {
       problems.push({ path, message: 'must be a revision: a whole number, 0 where there must be no such user' });
     } else if (!named.has(id)) problems.push({ path, message: 'is not among the users of the request' });
     else ifRev.set(id, rev);

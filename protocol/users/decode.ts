@@ -6,7 +6,6 @@
  * check and one walk over its keys. Only a user that is not fine is looked at field by field.
  */
 
-import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import type { FieldError } from '../base/errors.ts';
@@ -16,7 +15,7 @@ import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../base/reading.ts';
 import { dataProblem } from './size.ts';
-import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequestFields } from './user.ts';
+import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequest } from './user.ts';
 
 /** A longer language tag than any that is registered. */
 const LANGUAGE_CHARS_MAX = 35;
@@ -24,13 +23,12 @@ const LANGUAGE_CHARS_MAX = 35;
 /** Problems with custom data that one answer lists. */
 const PROBLEMS_MAX = 1_000;
 
-/** A user as it is sent. The id is checked apart, since it may also be the key of the map. */
-const UserRequest = Type.Object(UserRequestFields);
-type UserRequest = Static<typeof UserRequest>;
 const userCheck = Compile(UserRequest);
 
-/** The same, field by field: the errors of one field are then never cut off by those of another. */
-const FIELD_CHECKS = Object.entries(UserRequestFields).map(([field, schema]) => [field, Compile(schema)] as const);
+/** The same, field by field: the errors of one field are then never cut off by those of another. What is wrong with an id is found apart. */
+const FIELD_CHECKS = Object.entries(UserRequest.properties).flatMap(([field, schema]) =>
+  field === 'id' ? [] : [[field, Compile(schema)] as const],
+);
 
 export interface UserPlace {
   /** What errors call it, such as `users[ann]`. */
@@ -39,6 +37,11 @@ export interface UserPlace {
   readonly key: string | undefined;
   readonly dialect: Dialect;
   readonly caller: Actor['kind'];
+}
+
+/** Which of the two should count? */
+export function givenTwice(index: number, id: string): FieldError {
+  return { path: `users[${index}].id`, message: `"${id}" is there twice` };
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -77,9 +80,9 @@ function idOf(sent: JsonObject, { path, key }: UserPlace, problems: FieldError[]
   return undefined;
 }
 
-/** PHP writes an empty map as `[]`. Everything else that the check refused is explained. */
+/** PHP writes an empty map as `[]`. Everything else that the check refused is explained, but for the id. */
 function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonObject & UserRequest) | undefined {
-  const copy = { ...sent };
+  const { id: _, ...copy } = sent;
   for (const field of ['custom', 'teams_role', 'privacy_settings']) {
     if (isEmptyList(copy[field])) copy[field] = {};
   }

@@ -6,14 +6,16 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
+import { envelope } from '../base/envelope.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { fieldPath } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, pathId } from '../base/reading.ts';
+import { AnyObject } from '../base/schemas.ts';
 import { decodeUser } from './decode.ts';
-import { type UserInput, UserRequestFields } from './user.ts';
+import { type UserInput, UserRequest } from './user.ts';
 
 /** Creates a guest. `fallbackId` is used when `input.id` is taken. */
 export interface GuestCommand {
@@ -31,21 +33,18 @@ export interface CustomEventCommand {
 }
 
 /** The guest as any user is sent; without an id it gets one. */
-export const GuestBody = Type.Object({
-  user: Type.Object({ id: Type.Optional(Type.Union([Type.String(), Type.Null()])), ...UserRequestFields }),
-});
+export const GuestBody = Type.Object({ user: UserRequest });
 
 export const CustomEventBody = Type.Object({
   event: Type.Object({
     type: Type.String(),
-    custom: Type.Optional(Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()])),
+    custom: Type.Optional(Type.Union([AnyObject, Type.Null()])),
   }),
 });
 
-/** The user is looked at field by field, by what reads every user; here only whether there is one. */
-const guestCheck = Compile(Type.Object({ user: Type.Object({}) }));
-const eventBodyCheck = Compile(Type.Object({ event: Type.Object({}) }));
-const eventCheck = Compile(CustomEventBody.properties.event);
+/** The user itself is looked at by what reads every user. */
+const guestCheck = Compile(envelope(GuestBody, 'user'));
+const eventCheck = Compile(CustomEventBody);
 
 /** Keys of an event that the daemon sets; a caller that sends them (every Go client sends `created_at`) means nothing by it. */
 const EVENT_FIELDS: ReadonlySet<string> = new Set(['type', 'custom', 'created_at', 'received_at']);
@@ -57,8 +56,7 @@ const EVENT_FIELDS: ReadonlySet<string> = new Set(['type', 'custom', 'created_at
 export function decodeGuest(dialect: Dialect, body: unknown, actor: Actor['kind'], prefix: string): GuestCommand {
   const { user: sent } = checked(guestCheck, withoutLists(bodyObject(body), 'user'));
   const problems: FieldError[] = [];
-  const asked = isJsonObject(sent) ? sent.id : undefined;
-  const isNameless = asked === undefined || asked === null || asked === '';
+  const isNameless = sent.id === undefined || sent.id === null || sent.id === '';
   const input = decodeUser(sent, { path: 'user', key: isNameless ? prefix : undefined, dialect, caller: actor }, problems);
   if (input === undefined) throw fieldErrors('input', problems);
   if (actor === 'user') checkClientFields(input.teams ?? [], input.teams_role ?? {});
@@ -84,14 +82,14 @@ function checkClientFields(teams: readonly string[], teamsRole: Readonly<Record<
  * where a key is in both, the nested one counts.
  */
 export function decodeCustomEvent(id: string, body: unknown): CustomEventCommand {
-  const { event: sent } = checked(eventBodyCheck, withoutLists(bodyObject(body), 'event'));
-  const event = withoutLists(bodyObject(sent), 'custom');
-  const { type, custom: nested } = checked(eventCheck, event, 'event');
+  const sent = withoutLists(bodyObject(body), 'event');
+  const event = isJsonObject(sent.event) ? withoutLists(sent.event, 'custom') : {};
+  const { type, custom: nested } = checked(eventCheck, isJsonObject(sent.event) ? { ...sent, event } : sent).event;
   const problems: FieldError[] = [];
   const wrongType = eventTypeProblem(type);
   if (wrongType !== undefined) problems.push({ path: 'event.type', message: wrongType });
   const beside = Object.entries(event).filter(([key]) => !EVENT_FIELDS.has(key));
-  const entries = [...beside, ...(isJsonObject(nested) ? Object.entries(nested) : [])];
+  const entries = [...beside, ...Object.entries(nested ?? {})];
   for (const [key, value] of entries) problems.push(...dataProblems(key, value));
   const custom: JsonObject = problems.length > 0 ? {} : Object.fromEntries(entries);
   const bytes = utf8Bytes(JSON.stringify(custom));

@@ -1,6 +1,8 @@
 /** Reads questions about the history of a user. Pure; throws RosterError `input`. */
-import { fieldErrors } from '../base/errors.ts';
+import Type from 'typebox';
+import { says } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
+import { queryReader } from '../base/query-string.ts';
 import type { QueryFields } from '../base/reading.ts';
 import type { Micros } from '../base/time.ts';
 
@@ -13,22 +15,29 @@ export interface HistoryPageQuestion {
   readonly before?: number;
 }
 
-/** `GET /users/:id/history?limit=&before=`. A `limit` of 0 is how Go writes "not given". */
-export function decodeHistoryQuery({ limit, before }: QueryFields): HistoryPageQuestion {
-  const items = limit === undefined || limit === '' || limit === '0' ? LIMIT_DEFAULT : wholeNumber(limit);
-  if (items === undefined || items < 1 || items > LIMITS.queryLimitMax) {
-    throw fieldErrors('input', [{ path: 'limit', message: `must be a whole number from 1 to ${LIMITS.queryLimitMax}` }]);
-  }
-  if (before === undefined || before === '') return { limit: items };
-  const seq = wholeNumber(before);
-  if (seq === undefined || seq < 1) {
-    throw fieldErrors('input', [{ path: 'before', message: 'must be the seq of a change, a whole number from 1 on' }]);
-  }
-  return { limit: items, before: seq };
-}
+export const HistoryQuery = Type.Object({
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: LIMITS.queryLimitMax,
+      description: `1 to ${LIMITS.queryLimitMax}; default: ${LIMIT_DEFAULT}`,
+      ...says(`must be a whole number from 1 to ${LIMITS.queryLimitMax}`),
+    }),
+  ),
+  before: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'only changes with a smaller seq: `next` of the page before',
+      ...says('must be the seq of a change, a whole number from 1 on'),
+    }),
+  ),
+});
+const readHistory = queryReader(HistoryQuery);
 
-function wholeNumber(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+/** `GET /users/:id/history?limit=&before=`. A `limit` of 0 is how Go writes "not given". */
+export function decodeHistoryQuery(query: QueryFields): HistoryPageQuestion {
+  const { limit, before } = readHistory(query);
+  return { limit: limit || LIMIT_DEFAULT, ...(before === undefined ? undefined : { before }) };
 }
 
 /** One change in the history of a user. */

@@ -9,7 +9,8 @@ import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
-import { bodyObject, checked, isEmptyList, pathId, presentFields, type QueryFields, queryFlag } from '../base/reading.ts';
+import { QueryFlag, queryReader } from '../base/query-string.ts';
+import { bodyObject, checked, isEmptyList, pathId, presentFields, type QueryFields } from '../base/reading.ts';
 import { type Conditions, IfRev, readIfRev } from './conditions.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
 import { dataProblem } from './size.ts';
@@ -61,6 +62,12 @@ export const DeleteUsersBody = Type.Object(
   CLOSED,
 );
 
+export const DeleteUserQuery = Type.Object({
+  mark_messages_deleted: QueryFlag,
+  hard_delete: QueryFlag,
+  delete_conversation_channels: QueryFlag,
+});
+
 export const DeactivateUsersBody = Type.Object({ user_ids: UserIds, ...DeactivateOptions.properties, ...Conditional }, CLOSED);
 
 export const DeactivateUserBody = Type.Object(DeactivateOptions.properties, CLOSED);
@@ -70,6 +77,7 @@ export const ReactivateUserBody = Type.Object({ ...DeactivateOptions.properties,
 export const RestoreUsersBody = Type.Object({ user_ids: UserIds }, CLOSED);
 
 const deleteUsersCheck = Compile(DeleteUsersBody);
+const readDeleteUser = queryReader(DeleteUserQuery);
 const deactivateUsersCheck = Compile(DeactivateUsersBody);
 const deactivateUserCheck = Compile(DeactivateUserBody);
 const reactivateUserCheck = Compile(ReactivateUserBody);
@@ -84,13 +92,8 @@ export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
 
 /** `DELETE /users/{id}`, v1 only: everything is in the query. */
 export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand {
-  const messages = queryFlag(query, 'mark_messages_deleted');
-  const channels = queryFlag(query, 'delete_conversation_channels');
-  const options: DeleteOptions = {
-    ...(messages === undefined ? undefined : { mark_messages_deleted: messages }),
-    ...(channels === undefined ? undefined : { delete_conversation_channels: channels }),
-  };
-  return { kind: 'delete', ids: [pathId(id)], mode: queryFlag(query, 'hard_delete') === true ? 'hard' : 'soft', options };
+  const { hard_delete: isHard = false, ...options } = readDeleteUser(query);
+  return { kind: 'delete', ids: [pathId(id)], mode: isHard ? 'hard' : 'soft', options };
 }
 
 export function decodeDeactivateUsers(body: unknown, task: string): DeactivateCommand {

@@ -6,9 +6,11 @@
  * is an error and never replaces that value.
  */
 
+import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import type { FieldError } from '../base/errors.ts';
+import { explain, says } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
@@ -22,6 +24,16 @@ export interface PatchCommand {
   readonly problems: readonly FieldError[];
   readonly ifRev?: Conditions;
 }
+
+/** What a partial update changes. */
+export const PatchChanges = Type.Object({
+  set: Type.Optional(
+    Type.Unsafe<JsonObject>(
+      Type.Object({}, { additionalProperties: true, description: 'values by their path, with dots', ...says('must be an object') }),
+    ),
+  ),
+  unset: Type.Optional(Type.Array(Type.String(), { description: 'paths', ...says('must be a list of strings') })),
+});
 
 type Path = readonly string[];
 
@@ -48,6 +60,7 @@ type Step =
 const FIELDS = ['name', 'image', 'role', 'teams', 'teams_role', 'language', 'invisible', 'revoke_tokens_issued_before'] as const;
 type Field = (typeof FIELDS)[number];
 
+const changesCheck = Compile(PatchChanges);
 const privacyCheck = Compile(PrivacySettingsSchema);
 
 /**
@@ -55,6 +68,8 @@ const privacyCheck = Compile(PrivacySettingsSchema);
  * are ignored. Gives the patch, or everything that is wrong, with paths that begin with `at`.
  */
 export function parsePatch(set: unknown, unset: unknown, at: string): Patch | FieldError[] {
+  const sent = presentPatch({ set, unset });
+  if (!changesCheck.Check(sent)) return explain(changesCheck, sent, at);
   const problems: FieldError[] = [];
   const steps: Step[] = [];
   const touched: Touched[] = [];
@@ -72,24 +87,20 @@ export function parsePatch(set: unknown, unset: unknown, at: string): Patch | Fi
     else if (made !== undefined) steps.push(made);
   };
 
-  for (const [text, value] of setEntries(set, at, problems)) take(text, false, (path) => setStep(path, text, value));
-  for (const text of unsetPaths(unset, at, problems)) take(text, true, unsetStep);
+  for (const [text, value] of Object.entries(sent.set ?? {})) take(text, false, (path) => setStep(path, text, value));
+  for (const text of sent.unset ?? []) take(text, true, unsetStep);
   return problems.length > 0 ? problems : { steps };
 }
 
-/** An empty list is how PHP writes an empty object. */
-function setEntries(set: unknown, at: string, problems: FieldError[]): [string, unknown][] {
-  if (set === undefined || set === null || (Array.isArray(set) && set.length === 0)) return [];
-  if (isObject(set)) return Object.entries(set);
-  problems.push({ path: `${at}.set`, message: 'must be an object' });
-  return [];
+/** A copy without changes that are none: null, and what is empty, whether as a list or as an object, as PHP writes either. */
+export function presentPatch<Sent extends object>(sent: Sent & { readonly set?: unknown; readonly unset?: unknown }): Sent {
+  const copy = { ...sent };
+  for (const field of ['set', 'unset'] as const) if (isNone(copy[field])) delete copy[field];
+  return copy;
 }
 
-function unsetPaths(unset: unknown, at: string, problems: FieldError[]): string[] {
-  if (unset === undefined || unset === null || (isObject(unset) && Object.keys(unset).length === 0)) return [];
-  if (Array.isArray(unset) && unset.every((item) => typeof item === 'string')) return unset;
-  problems.push({ path: `${at}.unset`, message: 'must be a list of strings' });
-  return [];
+function isNone(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
 /** The segments of a path, or what is wrong with it. `custom.a` and `a` are the same place. */

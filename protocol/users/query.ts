@@ -1,7 +1,12 @@
 /** A whole user query: filter, order, page (protocol/README.md, FL and QY). Pure. */
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors, RosterError } from '../base/errors.ts';
+import { explain, says } from '../base/explain.ts';
 import { isObject, type Json } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
+import { isEmptyList } from '../base/reading.ts';
+import { AnyObject } from '../base/schemas.ts';
 import { type FieldRef, type Filter, fieldRef, parseFilter } from './filter.ts';
 import { reader } from './filter-match.ts';
 import type { StoredUser } from './user.ts';
@@ -23,34 +28,72 @@ export interface QuerySpec {
   readonly userId?: string;
 }
 
+const ALL: Filter = { kind: 'and', parts: [] };
 const ID: FieldRef = { kind: 'string', name: 'id' };
 const DEFAULT_SORT: readonly SortSpec[] = [
   { field: { kind: 'time', name: 'created_at' }, direction: -1 },
   { field: ID, direction: -1 },
 ];
 
+const SortField = Type.Object({
+  field: Type.String(says('needs a field')),
+  direction: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(-1)], says('must be 1 or -1'))),
+  type: Type.Optional(Type.Unknown({ description: 'ignored: every value sorts by its own type' })),
+});
+const Sort = Type.Array(SortField, {
+  maxItems: LIMITS.querySortFields,
+  ...says({ type: 'must be a list', maxItems: `must not have more than ${LIMITS.querySortFields} fields` }),
+});
+
+const Text = Type.Optional(Type.String(says('must be a string')));
+const Flag = Type.Optional(Type.Boolean(says('must be a boolean')));
+
+function count(maximum: number) {
+  return Type.Optional(Type.Integer({ minimum: 0, maximum, ...says(`must be a whole number from 0 to ${maximum}`) }));
+}
+
+/** What QueryUsers has in its `payload`. A limit of 0 is how Go writes "not given". */
+export const QueryPayload = Type.Object({
+  filter_conditions: Type.Optional(AnyObject),
+  sort: Type.Optional(Sort),
+  limit: count(LIMITS.queryLimitMax),
+  offset: count(LIMITS.queryOffsetMax),
+  id_gt: Text,
+  id_gte: Text,
+  id_lt: Text,
+  id_lte: Text,
+  presence: Flag,
+  include_deactivated_users: Flag,
+  user_id: Text,
+});
+const payloadCheck = Compile(QueryPayload);
+const sortCheck = Compile(Sort);
+const sortFieldCheck = Compile(SortField);
+
 /** Reads the payload of QueryUsers. Throws RosterError `input` naming every field that is wrong; unknown keys are ignored. */
 export function parseQuery(json: unknown): QuerySpec {
   if (!isObject(json)) throw fieldErrors('input', [{ path: 'payload', message: 'must be an object' }]);
+  // Filter and sort are languages of their own: what they say is read, and explained, where they are.
+  const { filter_conditions, sort: order, ...rest } = json;
   const problems: FieldError[] = [];
-  const filter = collect(problems, () => parseFilter(json.filter_conditions ?? {})) ?? { kind: 'and', parts: [] };
-  const range = parseRange(json, problems);
-  const hasRange = Object.keys(range).length > 0;
-  const fallback: readonly SortSpec[] = hasRange ? [{ field: ID, direction: -1 }] : DEFAULT_SORT;
-  const spec = {
-    filter,
-    sort: collect(problems, () => parseSort(json.sort)) ?? fallback,
-    limit: parseCount(json, 'limit', LIMITS.queryLimitDefault, LIMITS.queryLimitMax, problems),
-    offset: parseCount(json, 'offset', 0, LIMITS.queryOffsetMax, problems),
-    range,
-    includeDeactivated: parseFlag(json, 'include_deactivated_users', problems),
-    presence: parseFlag(json, 'presence', problems),
-  };
-  const userId = json.user_id;
-  if (userId !== undefined && userId !== null && typeof userId !== 'string')
-    problems.push({ path: 'user_id', message: 'must be a string' });
+  const filter = collect(problems, () => parseFilter(filter_conditions)) ?? ALL;
+  const sort = collect(problems, () => parseSort(order));
+  const sent = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  if (!payloadCheck.Check(sent)) throw fieldErrors('input', [...problems, ...explain(payloadCheck, sent, '')]);
   if (problems.length > 0) throw fieldErrors('input', problems);
-  return typeof userId === 'string' && userId !== '' ? { ...spec, userId } : spec;
+  const { limit, offset = 0, include_deactivated_users: includeDeactivated = false, presence = false, user_id: userId } = sent;
+  const range = rangeOf(sent);
+  const fallback: readonly SortSpec[] = Object.keys(range).length > 0 ? [{ field: ID, direction: -1 }] : DEFAULT_SORT;
+  return {
+    filter,
+    sort: sort ?? fallback,
+    limit: limit || LIMITS.queryLimitDefault,
+    offset,
+    range,
+    includeDeactivated,
+    presence,
+    ...(userId ? { userId } : undefined),
+  };
 }
 
 function collect<T>(problems: FieldError[], read: () => T): T | undefined {
@@ -63,30 +106,14 @@ function collect<T>(problems: FieldError[], read: () => T): T | undefined {
   }
 }
 
-/** A limit of 0 is how Go writes "not given". */
-function parseCount(json: Record<string, unknown>, key: string, fallback: number, max: number, problems: FieldError[]): number {
-  const value = json[key];
-  if (value === undefined || value === null || value === 0) return fallback;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
-  problems.push({ path: key, message: `must be a whole number from 0 to ${max}` });
-  return fallback;
-}
-
-function parseFlag(json: Record<string, unknown>, key: string, problems: FieldError[]): boolean {
-  const value = json[key];
-  if (value !== undefined && value !== null && typeof value !== 'boolean') problems.push({ path: key, message: 'must be a boolean' });
-  return value === true;
-}
-
-function parseRange(json: Record<string, unknown>, problems: FieldError[]): QuerySpec['range'] {
-  const range: { gt?: string; gte?: string; lt?: string; lte?: string } = {};
-  for (const side of ['gt', 'gte', 'lt', 'lte'] as const) {
-    const value = json[`id_${side}`];
-    if (value === undefined || value === null || value === '') continue;
-    if (typeof value === 'string') range[side] = value;
-    else problems.push({ path: `id_${side}`, message: 'must be a string' });
-  }
-  return range;
+/** An empty id is none. */
+function rangeOf({ id_gt: gt, id_gte: gte, id_lt: lt, id_lte: lte }: Static<typeof QueryPayload>): QuerySpec['range'] {
+  return {
+    ...(gt ? { gt } : undefined),
+    ...(gte ? { gte } : undefined),
+    ...(lt ? { lt } : undefined),
+    ...(lte ? { lte } : undefined),
+  };
 }
 
 /** Refuses a client's query by what only servers are shown: what it finds would tell. Throws RosterError `input`. */
@@ -104,21 +131,26 @@ function* fieldsOf(filter: Filter): Iterable<FieldRef> {
 
 /** The order asked for, or undefined when none is. Throws RosterError `input`. */
 export function parseSort(json: unknown): readonly SortSpec[] | undefined {
-  if (json === undefined || json === null || (Array.isArray(json) && json.length === 0)) return undefined;
-  if (!Array.isArray(json)) throw fieldErrors('input', [{ path: 'sort', message: 'must be a list' }]);
-  const problems: FieldError[] = [];
-  if (json.length > LIMITS.querySortFields)
-    problems.push({ path: 'sort', message: `must not have more than ${LIMITS.querySortFields} fields` });
+  if (json === undefined || json === null || isEmptyList(json)) return undefined;
+  const sent = Array.isArray(json) ? json.map(withoutNull) : json;
+  const problems = explain(sortCheck, sent, 'sort');
   const sort: SortSpec[] = [];
-  for (const [index, item] of json.entries()) {
-    const field = isObject(item) && typeof item.field === 'string' ? fieldRef(item.field) : 'needs a field';
-    const direction = isObject(item) ? (item.direction ?? 1) : 1;
+  for (const [index, item] of (Array.isArray(sent) ? sent : []).entries()) {
+    if (!sortFieldCheck.Check(item)) continue;
+    const { field: name, direction = 1 } = item;
+    const field = fieldRef(name);
     if (typeof field === 'string') problems.push({ path: `sort[${index}].field`, message: field });
-    else if (direction === 1 || direction === -1) sort.push({ field, direction });
-    else problems.push({ path: `sort[${index}].direction`, message: 'must be 1 or -1' });
+    else sort.push({ field, direction });
   }
   if (problems.length > 0) throw fieldErrors('input', problems);
   return sort;
+}
+
+/** A direction of null is none. */
+function withoutNull(item: unknown): unknown {
+  if (!isObject(item) || item.direction !== null) return item;
+  const { direction: _, ...rest } = item;
+  return rest;
 }
 
 type Compare = (a: StoredUser, b: StoredUser) => number;

@@ -136,18 +136,26 @@ export interface UserInput {
   readonly privacy_settings?: PrivacySettings;
 }
 
-/** Fields of a user as a caller sends them, before the dialect decides where custom data is. Unknown keys are custom. */
-export const UserRequestFields = {
-  name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  image: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  role: Type.Optional(Type.Union([Type.String({ maxLength: LIMITS.roleChars }), Type.Null()])),
-  teams: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
-  teams_role: Type.Optional(Type.Union([TeamsRole, Type.Null()])),
-  language: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  invisible: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
-  privacy_settings: Type.Optional(Type.Union([PrivacySettings, Type.Null()])),
-  custom: Type.Optional(Type.Union([Custom, Type.Null()])),
-} as const;
+/**
+ * A user as a caller sends it, whatever the dialect. In v1 all other keys are custom data; in v2 they may also be in `custom`.
+ * Where a user stands under its id, it may repeat it.
+ */
+export const UserRequest = Type.Object(
+  {
+    id: Type.Optional(Type.Union([Type.String({ maxLength: LIMITS.idChars }), Type.Null()])),
+    name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    image: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    role: Type.Optional(Type.Union([Type.String({ maxLength: LIMITS.roleChars }), Type.Null()])),
+    teams: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+    teams_role: Type.Optional(Type.Union([TeamsRole, Type.Null()])),
+    language: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    invisible: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+    privacy_settings: Type.Optional(Type.Union([PrivacySettings, Type.Null()])),
+    custom: Type.Optional(Type.Union([Custom, Type.Null()])),
+  },
+  { additionalProperties: true, title: 'UserRequest' },
+);
+export type UserRequest = Static<typeof UserRequest>;
 
 /** Fields that only the server sets. A caller that sends them back has them ignored: not stored, not an error. */
 export const RESERVED_FIELDS: ReadonlySet<string> = new Set([

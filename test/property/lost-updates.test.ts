@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RosterError } from '../../protocol/base/errors.ts';
 import type { Command } from '../../protocol/log/command.ts';
-import { decodePatches } from '../../protocol/users/upsert.ts';
+import { decodePatches } from '../../protocol/users/patch-request.ts';
 import { RulesBench } from '../support/rules-bench.ts';
 
 const id = fc.constantFrom('ann', 'bob');

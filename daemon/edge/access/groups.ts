@@ -1,4 +1,5 @@
 /** Endpoints about user groups. */
+
 import Type, { type TSchema } from 'typebox';
 import {
   AddMembersBody,
@@ -15,12 +16,13 @@ import {
   ListGroupsQuery,
   pageOfGroups,
   RemoveMembersBody,
+  readGroup,
   renderGroup,
   renderWholeGroup,
   SearchGroupsQuery,
   UpdateGroupBody,
 } from '../../../protocol/access/groups.ts';
-import { type Dialect, queryText } from '../../../protocol/base/reading.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
 import { checkTeam, unknownGroup } from '../../core/access/groups.ts';
@@ -67,9 +69,10 @@ export const GROUPS_ROUTES: readonly Endpoint[] = [
     query: GroupQuery,
     answer: wholeGroupIn(dialect),
     handle: ({ backend: { directory }, id, query }) => {
+      const { team_id: team } = readGroup(query);
       const group = directory.docs.get('group', id);
       if (group === undefined) throw unknownGroup(id);
-      checkTeam(group, queryText(query, 'team_id'));
+      checkTeam(group, team);
       return { body: { user_group: renderWholeGroup(group, dialect, (user) => directory.user(user)) } };
     },
   })),

@@ -4,11 +4,12 @@ import {
   CreateDeviceBody,
   DeleteDeviceQuery,
   decodeDevice,
-  decodeDeviceId,
   decodePush,
   ListDevicesQuery,
   PushBody,
   type PushCommand,
+  readDeleteDevice,
+  readListDevices,
   renderChannelPush,
   renderPush,
 } from '../../../protocol/app/devices.ts';
@@ -44,7 +45,7 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     query: ListDevicesQuery,
     answer: Type.Object({ devices: Type.Array(deviceIn(dialect)) }),
     handle: ({ backend: { directory }, caller, query }) => {
-      const id = pathId(actingUser(caller, query.user_id));
+      const id = pathId(actingUser(caller, readListDevices(query).user_id));
       const user = directory.user(id);
       if (user === undefined) throw directory.record(id) === undefined ? unknownUser(id) : deletedUser(id);
       const time = timeOf(dialect);
@@ -59,8 +60,9 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     query: DeleteDeviceQuery,
     answer: Nothing,
     handle: async ({ submit, caller, query }) => {
-      const by = pathId(actingUser(caller, query.user_id));
-      const { seq } = await submit({ kind: 'device-remove', by, deviceId: decodeDeviceId(query) }, 'live');
+      const { id: deviceId, user_id } = readDeleteDevice(query);
+      const by = pathId(actingUser(caller, user_id));
+      const { seq } = await submit({ kind: 'device-remove', by, deviceId }, 'live');
       return { body: {}, seq };
     },
   })),

@@ -5,7 +5,8 @@ import { decodeSettings } from '../../../protocol/app/settings-request.ts';
 import { appIn, renderApp } from '../../../protocol/app/settings-view.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
-import { type Dialect, type QueryFields, queryFlag } from '../../../protocol/base/reading.ts';
+import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import { checkHooks } from '../../../protocol/hooks/dead-letters.ts';
 import { type Task, TaskStatus } from '../../../protocol/log/documents.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
@@ -25,6 +26,10 @@ const Collisions = Type.Object({
     }),
   ),
 });
+
+const switches = Object.fromEntries(PLATFORMS.map((platform) => [platform, QueryFlag])) as Record<Platform, typeof QueryFlag>;
+const RateLimitsQuery = Type.Object({ ...switches, endpoints: Type.Optional(Type.String()) });
+const readRateLimits = queryReader(RateLimitsQuery);
 
 export const APP_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/app', (dialect) => ({
@@ -79,17 +84,15 @@ export const APP_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'user',
     summary: 'Limits of endpoints and what remains of them',
-    query: Type.Object({
-      ...Object.fromEntries(PLATFORMS.map((platform) => [platform, Type.Optional(Type.Boolean())])),
-      endpoints: Type.Optional(Type.String()),
-    }),
+    query: RateLimitsQuery,
     answer: Type.Record(
       Type.String(),
       Type.Record(Type.String(), Type.Object({ limit: Type.Integer(), remaining: Type.Integer(), reset: Type.Integer() })),
     ),
     handle: async ({ rateLimits, query }) => {
-      const endpoints = endpointNames(query.endpoints);
-      const wanted = wantedPlatforms(query);
+      const { endpoints: names, ...switches } = readRateLimits(query);
+      const endpoints = endpointNames(names);
+      const wanted = wantedPlatforms(switches);
       const reports = await Promise.all(wanted.map(async (platform) => [platform, await rateLimits.report(platform, endpoints)] as const));
       return { body: Object.fromEntries(reports) };
     },
@@ -109,8 +112,8 @@ function renderTask({ id, status, created_at, updated_at, result, error }: Task,
 }
 
 /** A platform is wanted when its switch is on; all are when none is. */
-function wantedPlatforms(query: QueryFields): readonly Platform[] {
-  const wanted = PLATFORMS.filter((platform) => queryFlag(query, platform) === true);
+function wantedPlatforms(switches: Readonly<Partial<Record<Platform, boolean>>>): readonly Platform[] {
+  const wanted = PLATFORMS.filter((platform) => switches[platform] === true);
   return wanted.length > 0 ? wanted : PLATFORMS;
 }
 

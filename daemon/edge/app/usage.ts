@@ -1,6 +1,6 @@
 /** Endpoints that tell how much the application is used. */
 import Type, { type TSchema } from 'typebox';
-import { decodeTeamUsage, decodeUsage, nextOf, TeamUsageBody } from '../../../protocol/app/usage.ts';
+import { decodeTeamUsage, decodeUsage, nextOf, TeamUsageBody, UsageQuery } from '../../../protocol/app/usage.ts';
 import type { TeamUsage } from '../../core/app/usage.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import type { Services } from '../http/services.ts';
@@ -58,7 +58,7 @@ export const USAGE_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'server',
     summary: 'Active users of a month and of its days; guests are counted, anonymous users are not',
-    query: Type.Object({ month: Type.Optional(Type.String({ description: 'YYYY-MM; default: this month' })) }),
+    query: UsageQuery,
     answer: Type.Object({
       month: Type.String(),
       monthly_active_users: Type.Integer(),

@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { queryFlag } from '../../../protocol/base/reading.ts';
+import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import {
   ActivitiesBody,
   type Activity,
@@ -20,6 +20,9 @@ import type { Services } from '../http/services.ts';
 import { allow, isFeedInSight } from './access.ts';
 import { ActivityIds, foreignActivityId } from './activity-ids.ts';
 import { enricher } from './enrich.ts';
+
+const RemoveActivityQuery = Type.Object({ foreign_id: QueryFlag });
+const readRemoveActivity = queryReader(RemoveActivityQuery);
 
 export const FEEDS_ACTIVITY_ROUTES: readonly Endpoint[] = [
   {
@@ -62,7 +65,7 @@ export const FEEDS_ACTIVITY_ROUTES: readonly Endpoint[] = [
     dialect: 'feeds',
     access: 'user',
     summary: 'Removes an activity by its id, or with foreign_id=1 all with that foreign id; one that is not there is no error',
-    query: Type.Object({ foreign_id: Type.Optional(Type.Boolean()) }),
+    query: RemoveActivityQuery,
     answer: Type.Object({ removed: Type.String() }),
     handle: removeActivity,
   },
@@ -158,7 +161,7 @@ async function removeActivity(call: Call): Promise<EndpointAnswer> {
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'delete', feed, owner: feed.id });
   const removed = params.activity_id ?? '';
-  if (queryFlag(query, 'foreign_id') !== true) {
+  if (readRemoveActivity(query).foreign_id !== true) {
     const { seq } = await submit({ kind: 'activity-remove', feed: feed.text, by: { id: removed.toLowerCase() } }, 'live');
     return { body: { removed }, seq };
   }

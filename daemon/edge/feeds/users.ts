@@ -1,12 +1,13 @@
 /** Users of the feeds dialect, one and many: the same records as in the chat dialects, under other rules for their ids. */
 
 import Type from 'typebox';
-import { queryFlag } from '../../../protocol/base/reading.ts';
+import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import {
   decodeFeedsUser,
   decodeFeedsUserData,
   decodeFeedsUsers,
   decodeIds,
+  FeedsIdsQuery,
   FeedsProfileAnswer,
   FeedsUserAnswer,
   FeedsUserBody,
@@ -25,7 +26,10 @@ import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { onlyUser, refuseGone } from '../http/outcome.ts';
 import { allow, userInSight } from './access.ts';
 
-const IdsQuery = Type.Object({ ids: Type.String({ description: 'up to 100 ids with commas between them' }) });
+const CreateUserQuery = Type.Object({ get_or_create: QueryFlag });
+const GetUserQuery = Type.Object({ with_follow_counts: QueryFlag });
+const readCreateUser = queryReader(CreateUserQuery);
+const readGetUser = queryReader(GetUserQuery);
 
 export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
   {
@@ -35,13 +39,13 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     dialect: 'feeds',
     access: 'user',
     summary: 'Creates a user, also under the id of a deleted one; with get_or_create, one that exists is answered as it is',
-    query: Type.Object({ get_or_create: Type.Optional(Type.Boolean()) }),
+    query: CreateUserQuery,
     body: FeedsUserBody,
     answer: FeedsUserAnswer,
     handle: async (call) => {
       const input = decodeFeedsUser(await call.body());
       allow(call.caller, { resource: 'users', action: 'write', owner: input.id });
-      const existing = queryFlag(call.query, 'get_or_create') === true ? 'keep' : 'refuse';
+      const existing = readCreateUser(call.query).get_or_create === true ? 'keep' : 'refuse';
       return oneUser(await upsert(call, { users: [input], existing, reuseDeleted: mayReuse(call) }));
     },
   },
@@ -52,12 +56,13 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     dialect: 'feeds',
     access: 'user',
     summary: 'A user, on demand with the counts of who follows and is followed',
-    query: Type.Object({ with_follow_counts: Type.Optional(Type.Boolean()) }),
+    query: GetUserQuery,
     answer: FeedsProfileAnswer,
     handle: (call) => {
       allow(call.caller, { resource: 'users', action: 'read' });
+      const { with_follow_counts: isCounted = false } = readGetUser(call.query);
       const user = existing(call, feedsId(call.id, 'id'));
-      const counts = queryFlag(call.query, 'with_follow_counts') === true ? followCounts(call, user.id) : undefined;
+      const counts = isCounted ? followCounts(call, user.id) : undefined;
       return { body: { ...renderFeedsUser(user), ...counts } };
     },
   },
@@ -115,7 +120,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     dialect: 'feeds',
     access: 'user',
     summary: 'Users by id; those that do not exist are left out',
-    query: IdsQuery,
+    query: FeedsIdsQuery,
     answer: Type.Object({ users: Type.Array(FeedsUserIn) }),
     handle: (call) => {
       allow(call.caller, { resource: 'users', action: 'read' });
@@ -130,7 +135,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     dialect: 'feeds',
     access: 'server',
     summary: 'Deletes many users for good; ids of none are no error',
-    query: IdsQuery,
+    query: FeedsIdsQuery,
     answer: Type.Object({ deleted_user_ids: Type.Array(Type.String()) }),
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete' });

@@ -9,7 +9,7 @@ import {
   decodeReplay,
   type HookStatus,
   hookStatusIn,
-  LETTER_PAGE_QUERY,
+  LetterPageQuery,
   ReplayBody,
 } from '../../../protocol/hooks/dead-letters.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
@@ -34,7 +34,7 @@ export const HOOKS_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'server',
     summary: 'Events that could not be delivered to a webhook, oldest first',
-    query: LETTER_PAGE_QUERY,
+    query: LetterPageQuery,
     answer: Type.Object({ dead_letters: Type.Array(deadLetterIn(dialect)) }),
     handle: async ({ services, params, query }) => {
       const letters = await services.hooks.deadLetters(params.hook_id ?? '', decodeLetterPage(query));

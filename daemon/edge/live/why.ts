@@ -1,9 +1,16 @@
 /** Questions of operators: why a live connection was told of something or not, and which durable consumers there are. */
 import Type from 'typebox';
-import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { says } from '../../../protocol/base/explain.ts';
+import { queryReader } from '../../../protocol/base/query-string.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+
+const WhyQuery = Type.Object({
+  event: Type.Integer({ minimum: 1, ...says('must be the seq of an event') }),
+  connection: Type.String({ minLength: 1, ...says('must be the id of a live connection') }),
+});
+const readWhy = queryReader(WhyQuery);
 
 export const DEBUG_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/debug/why', () => ({
@@ -11,7 +18,7 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'server',
     summary: 'Why a live connection was told of an event, or was not',
-    query: Type.Object({ event: Type.Integer({ minimum: 1 }), connection: Type.String({ minLength: 1 }) }),
+    query: WhyQuery,
     answer: Type.Object({
       event: Type.Object({
         seq: Type.Integer(),
@@ -22,7 +29,10 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
       connection: Type.Object({ connection_id: Type.String(), user_id: Type.Union([Type.String(), Type.Null()]) }),
       subscriptions: Type.Array(Type.Object({ sub: Type.String(), want: Type.String(), result: Type.String() })),
     }),
-    handle: async ({ live, query }) => ({ body: { ...(await live.why(connectionOf(query.connection), seqOf(query.event))) } }),
+    handle: async ({ live, query }) => {
+      const { connection, event } = readWhy(query);
+      return { body: { ...(await live.why(connection, event)) } };
+    },
   })),
   ...inBothDialects('/consumers', (dialect) => ({
     operation: 'ListConsumers',
@@ -59,13 +69,3 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     handle: async (call) => ({ body: {}, seq: await call.live.removeConsumer(call.id, call) }),
   })),
 ];
-
-function seqOf(text: string | undefined): number {
-  if (text !== undefined && /^[1-9]\d{0,15}$/.test(text)) return Number(text);
-  throw fieldErrors('input', [{ path: 'event', message: 'must be the seq of an event' }]);
-}
-
-function connectionOf(text: string | undefined): string {
-  if (text !== undefined && text !== '') return text;
-  throw fieldErrors('input', [{ path: 'connection', message: 'must be the id of a live connection' }]);
-}

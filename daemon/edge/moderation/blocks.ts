@@ -2,7 +2,7 @@
 
 import Type from 'typebox';
 import { pathId } from '../../../protocol/base/reading.ts';
-import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock } from '../../../protocol/moderation/blocks.ts';
+import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock, readBlocks } from '../../../protocol/moderation/blocks.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { unknownUser } from '../../core/problems.ts';
@@ -59,7 +59,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
     }),
     handle: (call) => {
       const { directory } = call.backend;
-      const id = pathId(actingUser(call.caller, call.query.user_id));
+      const id = pathId(actingUser(call.caller, readBlocks(call.query).user_id));
       const own = directory.user(id);
       if (own === undefined) throw unknownUser(id);
       const user = renderBrief(call, own, dialect);

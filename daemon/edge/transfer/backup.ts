@@ -1,8 +1,11 @@
 /** The whole directory at one position, as one file. */
 import Type from 'typebox';
-import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import { Nothing } from '../../../protocol/users/answers.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+
+const BackupQuery = Type.Object({ gzip: QueryFlag });
+const readBackup = queryReader(BackupQuery);
 
 const NAME = 'rosterd-backup.ndjson';
 
@@ -11,11 +14,11 @@ export const BACKUP_ROUTES: readonly Endpoint[] = inBothDialects('/backup', () =
   method: 'GET',
   access: 'server',
   summary: 'A backup of the whole directory at one position, JSON Lines, with checksums in its last line. `gzip=true`: compressed',
-  query: Type.Object({ gzip: Type.Optional(Type.Boolean()) }),
+  query: BackupQuery,
   answer: Nothing,
   isBinary: true,
   handle: ({ services, query }) => {
-    const isCompressed = flagOf(query.gzip);
+    const { gzip: isCompressed = false } = readBackup(query);
     const { stream, position } = services.openBackup(isCompressed);
     return {
       body: {},
@@ -28,9 +31,3 @@ export const BACKUP_ROUTES: readonly Endpoint[] = inBothDialects('/backup', () =
     };
   },
 }));
-
-function flagOf(text: string | undefined): boolean {
-  if (text === undefined || text === '' || text === 'false') return false;
-  if (text === 'true') return true;
-  throw fieldErrors('input', [{ path: 'gzip', message: 'must be true or false' }]);
-}

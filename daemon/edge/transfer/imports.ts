@@ -81,7 +81,7 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
     query: ImportsQuery,
     answer: Type.Object({ import_tasks: Type.Array(importIn(dialect)) }),
     handle: ({ backend, query }) => {
-      const { limit, offset } = decodeImportsQuery(query.limit, query.offset);
+      const { limit, offset } = decodeImportsQuery(query);
       const newestFirst = [...backend.directory.docs.all('import')].sort((a, b) => b.created_at - a.created_at);
       const page = newestFirst.slice(offset, offset + limit);
       return { body: { import_tasks: page.map((task) => renderImport(task, dialect)) } };

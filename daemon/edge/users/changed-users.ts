@@ -12,10 +12,6 @@ import type { Call, EndpointAnswer } from '../http/endpoint.ts';
 import { refuseGone, tagOf } from '../http/outcome.ts';
 import type { DryRun } from './dry-run.ts';
 
-export const DryRunQuery = Type.Object({
-  dry_run: Type.Optional(Type.Boolean({ description: 'says what would be done to each user, and does nothing; needs a server token' })),
-});
-
 export function changedUsersIn(dialect: Dialect): TSchema {
   const ids = Type.Array(Type.String());
   const fields = {

@@ -5,7 +5,9 @@
  * the refusal are taken out and the rest is judged again, until what is left would be accepted.
  */
 
+import Type from 'typebox';
 import { ERRORS, type FieldError, fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { flagParameter, queryReader } from '../../../protocol/base/query-string.ts';
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
@@ -15,6 +17,11 @@ import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from '../../core/directory/changed-fields.ts';
 import type { Reading } from '../http/backend.ts';
+
+export const DryRunQuery = Type.Object({
+  dry_run: flagParameter('says what would be done to each user, and does nothing; needs a server token'),
+});
+const readDryRun = queryReader(DryRunQuery, 'plain');
 
 /** Field by its name: what it was, and what it would be. */
 export type FieldDifferences = Readonly<Record<string, readonly [before: unknown, after: unknown]>>;
@@ -33,9 +40,9 @@ export interface DryRun {
  * Whether the request asks for a dry run. Anything but the plain words is an error, since the other way to read it writes. Throws
  * RosterError: `input` for another value, `not_allowed` for a client.
  */
-export function isDryRun({ dry_run: text = '' }: QueryFields, caller: Caller): boolean {
-  if (text === '' || text === 'false' || text === '0') return false;
-  if (text !== 'true' && text !== '1') throw fieldErrors('input', [{ path: 'dry_run', message: 'must be true or false' }]);
+export function isDryRun(query: QueryFields, caller: Caller): boolean {
+  const { dry_run: isDry = false } = readDryRun(query);
+  if (!isDry) return false;
   if (caller.kind !== 'server') throw fieldErrors('not_allowed', [{ path: 'dry_run', message: 'needs a server token' }]);
   return true;
 }

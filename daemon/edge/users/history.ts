@@ -3,7 +3,7 @@
 import Type, { type TSchema } from 'typebox';
 import { type Dialect, pathId } from '../../../protocol/base/reading.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
-import { decodeHistoryQuery } from '../../../protocol/users/history.ts';
+import { decodeHistoryQuery, HistoryQuery } from '../../../protocol/users/history.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { unknownUser } from '../../core/problems.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
@@ -13,10 +13,7 @@ export const HISTORY_ROUTES: readonly Endpoint[] = inBothDialects('/users/:id/hi
   method: 'GET',
   access: 'server',
   summary: 'What happened to a user, newest first; of users that were deleted too',
-  query: Type.Object({
-    limit: Type.Optional(Type.Integer({ description: '1 to 100; default: 25' })),
-    before: Type.Optional(Type.Integer({ description: 'only changes with a smaller seq: `next` of the page before' })),
-  }),
+  query: HistoryQuery,
   answer: Type.Object({
     history: Type.Array(changeIn(dialect)),
     next: Type.Optional(Type.Integer()),

@@ -2,6 +2,7 @@
  * Endpoints that delete, restore, deactivate and reactivate users. One user: the answer
  * is the user. Many: the answer is a task, which is finished by the time it can be asked for.
  */
+
 import { randomBytes } from 'node:crypto';
 import Type, { type TSchema } from 'typebox';
 import type { Dialect } from '../../../protocol/base/reading.ts';
@@ -12,6 +13,7 @@ import {
   DeactivateUserBody,
   DeactivateUsersBody,
   type DeleteCommand,
+  DeleteUserQuery,
   DeleteUsersBody,
   decodeDeactivateUser,
   decodeDeactivateUsers,
@@ -37,11 +39,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     dialect: 'v1',
     access: 'server',
     summary: 'Deletes one user, at once',
-    query: Type.Object({
-      mark_messages_deleted: Type.Optional(Type.Boolean()),
-      hard_delete: Type.Optional(Type.Boolean()),
-      delete_conversation_channels: Type.Optional(Type.Boolean()),
-    }),
+    query: DeleteUserQuery,
     answer: Type.Object({ user: userIn('v1') }),
     isConditional: true,
     handle: (call) => forOne(call, decodeDeleteUser(call.id, call.query), 'v1'),

@@ -1,11 +1,10 @@
 /** The endpoint that sets and removes single fields of users. */
 import { withHeaders } from '../../../protocol/users/conditions.ts';
-import { PatchRequest } from '../../../protocol/users/request-shapes.ts';
-import { decodePatches } from '../../../protocol/users/upsert.ts';
+import { decodePatches, PatchBody } from '../../../protocol/users/patch-request.ts';
 import { actorOf, laneOf } from '../http/acting.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { changedUsers, changedUsersIn, DryRunQuery, dryAnswer, idsIn } from './changed-users.ts';
-import { dryRun, isDryRun } from './dry-run.ts';
+import { changedUsers, changedUsersIn, dryAnswer, idsIn } from './changed-users.ts';
+import { DryRunQuery, dryRun, isDryRun } from './dry-run.ts';
 
 export const PATCH_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users', (dialect) => ({
@@ -14,7 +13,7 @@ export const PATCH_ROUTES: readonly Endpoint[] = [
     access: 'user',
     summary: 'Sets and removes single fields of users',
     query: DryRunQuery,
-    body: PatchRequest,
+    body: PatchBody,
     answer: changedUsersIn(dialect),
     isConditional: true,
     handle: async (call) => {

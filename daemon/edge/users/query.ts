@@ -2,10 +2,10 @@
 
 import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { queryReader } from '../../../protocol/base/query-string.ts';
 import { bodyObject } from '../../../protocol/base/reading.ts';
 import { fullUserIn } from '../../../protocol/users/answers.ts';
-import { parseQuery, refuseHiddenFields } from '../../../protocol/users/query.ts';
-import { QueryPayload } from '../../../protocol/users/request-shapes.ts';
+import { parseQuery, QueryPayload, refuseHiddenFields } from '../../../protocol/users/query.ts';
 import { notAllowed, unknownUser } from '../../core/problems.ts';
 import { type Visibility, visibilityFor } from '../../core/users/query.ts';
 import type { Asking } from '../http/acting.ts';
@@ -13,23 +13,27 @@ import { parseJson } from '../http/body.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { renderUser } from './changed-users.ts';
 
+const UsersQuery = Type.Object({ payload: Type.Optional(QueryPayload), connection_id: Type.Optional(Type.String()) });
+const readUsersQuery = queryReader(UsersQuery);
+
 export const QUERY_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users', (dialect) => ({
     operation: 'QueryUsers',
     method: 'GET',
     access: 'user',
     summary: 'Finds users',
-    query: Type.Object({ payload: Type.Optional(QueryPayload), connection_id: Type.Optional(Type.String()) }),
+    query: UsersQuery,
     answer: Type.Object({ users: Type.Array(fullUserIn(dialect)) }),
     handle: async (call) => {
       const { backend, caller, query, live } = call;
       const visibility = visibilityOf(call);
+      const { connection_id: connection } = readUsersQuery(query);
       const spec = parseQuery(query.payload ? bodyObject(parseJson(query.payload, 'payload'), 'payload') : {});
       if (caller.kind !== 'server') refuseHiddenFields(spec);
       const users = await backend.query(spec, visibility);
-      if (spec.presence && query.connection_id) {
+      if (spec.presence && connection !== undefined) {
         live.watch(
-          query.connection_id,
+          connection,
           caller,
           users.map(({ id }) => id),
         );

@@ -1,10 +1,18 @@
 /** What whoever keeps another system and this directory alike needs to know: where the directory is, and which users it has. */
 import Type from 'typebox';
-import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { says } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { queryReader } from '../../../protocol/base/query-string.ts';
 import { Nothing } from '../../../protocol/users/answers.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { userList } from './revision-list.ts';
+
+const RevisionsQuery = Type.Object({
+  team: Type.Optional(
+    Type.String({ minLength: 1, maxLength: LIMITS.teamBytes, ...says(`must not be longer than ${LIMITS.teamBytes} bytes`) }),
+  ),
+});
+const readRevisions = queryReader(RevisionsQuery);
 
 export const SYNC_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/sync/position', () => ({
@@ -23,20 +31,14 @@ export const SYNC_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'server',
     summary: 'Ids and revisions of all users, or of those of a team, at one position: one JSON object per line',
-    query: Type.Object({ team: Type.Optional(Type.String({ minLength: 1, maxLength: LIMITS.teamBytes })) }),
+    query: RevisionsQuery,
     answer: Nothing,
     isBinary: true,
     handle: ({ backend, query }) => {
-      const team = teamOf(query.team);
+      const { team } = readRevisions(query);
       const view = backend.freeze();
       const stream = userList({ view, team });
       return { body: {}, seq: view.position.seq, file: { stream, type: 'application/x-ndjson', name: 'users.ndjson' } };
     },
   })),
 ];
-
-function teamOf(text: string | undefined): string | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (text.length <= LIMITS.teamBytes) return text;
-  throw fieldErrors('input', [{ path: 'team', message: `must not be longer than ${LIMITS.teamBytes} bytes` }]);
-}

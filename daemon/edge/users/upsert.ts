@@ -1,11 +1,10 @@
 /** The endpoint that creates and replaces users. */
 import { withHeaders } from '../../../protocol/users/conditions.ts';
-import { UpsertRequest } from '../../../protocol/users/request-shapes.ts';
-import { decodeUpsert } from '../../../protocol/users/upsert.ts';
+import { decodeUpsert, UpsertBody } from '../../../protocol/users/upsert.ts';
 import { actorOf, laneOf } from '../http/acting.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { changedUsers, changedUsersIn, DryRunQuery, dryAnswer, idsIn } from './changed-users.ts';
-import { dryRun, isDryRun } from './dry-run.ts';
+import { changedUsers, changedUsersIn, dryAnswer, idsIn } from './changed-users.ts';
+import { DryRunQuery, dryRun, isDryRun } from './dry-run.ts';
 
 export const UPSERT_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users', (dialect) => ({
@@ -14,7 +13,7 @@ export const UPSERT_ROUTES: readonly Endpoint[] = [
     access: 'user',
     summary: 'Creates users, or replaces name, image and custom data of those that exist',
     query: DryRunQuery,
-    body: UpsertRequest,
+    body: UpsertBody,
     answer: changedUsersIn(dialect),
     isConditional: true,
     handle: async (call) => {

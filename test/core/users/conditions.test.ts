@@ -7,7 +7,7 @@ import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import type { Actor } from '../../../protocol/base/actor.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Conditions } from '../../../protocol/users/conditions.ts';
-import { decodePatches } from '../../../protocol/users/upsert.ts';
+import { decodePatches } from '../../../protocol/users/patch-request.ts';
 import { refusal } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 

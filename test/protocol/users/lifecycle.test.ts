@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeSettings as decodeWith } from '../../../protocol/app/settings-request.ts';
-import { queryFlag } from '../../../protocol/base/reading.ts';
+
 import { decodeConnect } from '../../../protocol/users/connect.ts';
 import {
   decodeDeactivateUser,
@@ -10,7 +10,7 @@ import {
   decodeReactivateUser,
   decodeReactivateUsers,
 } from '../../../protocol/users/lifecycle.ts';
-import { decodePatches } from '../../../protocol/users/upsert.ts';
+import { decodePatches } from '../../../protocol/users/patch-request.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;
@@ -125,7 +125,7 @@ describe('lifecycle', () => {
     });
     for (const on of ['true', '1', 'True']) assert.equal(decodeDeleteUser('ann', { hard_delete: on, user: 'hard' }).mode, 'hard');
     assert.deepEqual(
-      refusedFields(() => queryFlag({ hard_delete: 'maybe' }, 'hard_delete')),
+      refusedFields(() => decodeDeleteUser('ann', { hard_delete: 'maybe' })),
       [{ path: 'hard_delete', message: 'must be true or false' }],
     );
     assert.deepEqual(

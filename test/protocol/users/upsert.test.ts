@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Dialect } from '../../../protocol/base/reading.ts';
-import { decodePatches, decodeUpsert } from '../../../protocol/users/upsert.ts';
+import { decodePatches } from '../../../protocol/users/patch-request.ts';
+import { decodeUpsert } from '../../../protocol/users/upsert.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;

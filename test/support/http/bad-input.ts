@@ -46,7 +46,9 @@ export function sample(schema: JsonSchema): unknown {
     case 'object': {
       const properties = isRecord(schema.properties) ? schema.properties : {};
       const required = Array.isArray(schema.required) ? schema.required.map(String) : [];
-      return Object.fromEntries(required.map((name) => [name, sample(isRecord(properties[name]) ? properties[name] : {})]));
+      const own = Object.fromEntries(required.map((name) => [name, sample(isRecord(properties[name]) ? properties[name] : {})]));
+      const { minProperties, additionalProperties: rest } = schema;
+      return typeof minProperties === 'number' && minProperties > 0 && isRecord(rest) ? { ...own, some: sample(rest) } : own;
     }
     case 'array':
       return isRecord(schema.items) ? [sample(schema.items)] : [];

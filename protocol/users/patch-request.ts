@@ -1,0 +1,90 @@
+/**
+ * Reads `PATCH /users` into its command. As with an upsert, what is wrong with single users travels in the command. Pure;
+ * throws RosterError `input`.
+ */
+
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Actor } from '../base/actor.ts';
+import { envelope } from '../base/envelope.ts';
+import type { FieldError } from '../base/errors.ts';
+import { clip, explain, itemPath } from '../base/explain.ts';
+import { userIdProblem } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
+import { bodyObject, checked, isJsonObject, jsonProblem } from '../base/reading.ts';
+import { IfRev, readIfRev } from './conditions.ts';
+import { checkOperationalFields, givenTwice } from './decode.ts';
+import { type Patch, PatchChanges, type PatchCommand, parsePatch, presentPatch } from './patch.ts';
+
+/** One user of a partial update. */
+const PatchItem = Type.Object({ id: Type.String(), ...PatchChanges.properties });
+type PatchItem = Static<typeof PatchItem>;
+
+export const PatchBody = Type.Object({
+  users: Type.Array(PatchItem, { minItems: 1, maxItems: LIMITS.batchUsers }),
+  if_rev: Type.Optional(IfRev),
+});
+
+/** Paths in `set` and `unset` of one user together. */
+const PATCH_PATHS_MAX = 200;
+const PATH_CHARS_MAX = 1_024;
+
+const patchCheck = Compile(envelope(PatchBody, 'users'));
+const patchItemCheck = Compile(PatchItem);
+
+/** `PATCH /users`, the same in both dialects. */
+export function decodePatches(body: unknown, actor: Actor): PatchCommand {
+  const { if_rev, ...fields } = bodyObject(body);
+  const { users } = checked(patchCheck, fields);
+  const patches: PatchCommand['patches'][number][] = [];
+  const problems: FieldError[] = [];
+  const seen = new Set<string>();
+  for (const [index, sent] of users.entries()) {
+    const item = isJsonObject(sent) ? presentPatch(sent) : sent;
+    const at = itemPath('users', isJsonObject(item) && typeof item.id === 'string' && item.id !== '' ? item.id : index);
+    if (!patchItemCheck.Check(item)) {
+      problems.push(...explain(patchItemCheck, item, at));
+      continue;
+    }
+    const wrongId = userIdProblem(item.id);
+    if (wrongId !== undefined) problems.push({ path: `${at}.id`, message: wrongId });
+    else if (seen.has(item.id)) problems.push(givenTwice(index, item.id));
+    else {
+      const patch = patchOf(item, at, problems);
+      if (patch !== undefined) patches.push({ id: item.id, patch });
+    }
+    seen.add(item.id);
+  }
+  return { kind: 'patch', actor, patches, problems, ...readIfRev(if_rev, seen, problems) };
+}
+
+/** Bounds of what a patch may hold are checked before its language is: reading it costs time for every pair of paths. */
+function patchOf({ set, unset }: PatchItem, at: string, problems: FieldError[]): Patch | undefined {
+  const before = problems.length;
+  const entries = Object.entries(set ?? {});
+  const removed = unset ?? [];
+  if (entries.length + removed.length > PATCH_PATHS_MAX) {
+    problems.push({ path: at, message: `must not name more than ${PATCH_PATHS_MAX} paths` });
+    return undefined;
+  }
+  for (const [path, value] of entries) {
+    const problem = pathProblem(path) ?? jsonProblem(value, path.split('.').length + 1);
+    if (problem !== undefined) problems.push({ path: `${at}.set.${clip(path)}${problem.path}`, message: problem.message });
+  }
+  for (const path of removed) {
+    const problem = pathProblem(path);
+    if (problem !== undefined) problems.push({ path: `${at}.unset.${clip(path)}`, message: problem.message });
+  }
+  if (set !== undefined) checkOperationalFields(set, `${at}.set`, problems);
+  const parsed = problems.length > before ? [] : parsePatch(set, unset, at);
+  if (!Array.isArray(parsed)) return parsed;
+  problems.push(...parsed);
+  return undefined;
+}
+
+function pathProblem(path: string): FieldError | undefined {
+  if (path.length > PATH_CHARS_MAX) return { path: '', message: `must not be longer than ${PATH_CHARS_MAX} characters` };
+  if (path.split('.').length > LIMITS.customDepth)
+    return { path: '', message: `must not be nested deeper than ${LIMITS.customDepth} levels` };
+  return undefined;
+}
