@@ -16,7 +16,7 @@ import type { MuteCommand } from '../moderation/mutes.ts';
 import type { ActiveCommand, ConnectCommand } from '../users/connect.ts';
 import type { CustomEventCommand, GuestCommand } from '../users/guests.ts';
 import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from '../users/lifecycle.ts';
-import type { PatchCommand } from '../users/patch.ts';
+import type { PatchCommand } from '../users/patch-request.ts';
 import type { UpsertCommand } from '../users/upsert.ts';
 import type { StoredUser } from '../users/user.ts';
 import type { DocChange } from './documents.ts';

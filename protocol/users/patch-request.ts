@@ -12,9 +12,17 @@ import { clip, explain, itemPath } from '../base/explain.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, isJsonObject, jsonProblem } from '../base/reading.ts';
-import { IfRev, readIfRev } from './conditions.ts';
+import { type Conditions, IfRev, readIfRev } from './conditions.ts';
 import { checkOperationalFields, givenTwice } from './decode.ts';
-import { type Patch, PatchChanges, type PatchCommand, parsePatch, presentPatch } from './patch.ts';
+import { type Patch, PatchChanges, patchOf, presentPatch } from './patch.ts';
+
+export interface PatchCommand {
+  readonly kind: 'patch';
+  readonly actor: Actor;
+  readonly patches: readonly { readonly id: string; readonly patch: Patch }[];
+  readonly problems: readonly FieldError[];
+  readonly ifRev?: Conditions;
+}
 
 /** One user of a partial update. */
 const PatchItem = Type.Object({ id: Type.String(), ...PatchChanges.properties });
@@ -50,7 +58,7 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
     if (wrongId !== undefined) problems.push({ path: `${at}.id`, message: wrongId });
     else if (seen.has(item.id)) problems.push(givenTwice(index, item.id));
     else {
-      const patch = patchOf(item, at, problems);
+      const patch = boundedPatch(item, at, problems);
       if (patch !== undefined) patches.push({ id: item.id, patch });
     }
     seen.add(item.id);
@@ -59,11 +67,11 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
 }
 
 /** Bounds of what a patch may hold are checked before its language is: reading it costs time for every pair of paths. */
-function patchOf({ set, unset }: PatchItem, at: string, problems: FieldError[]): Patch | undefined {
+function boundedPatch(item: PatchItem, at: string, problems: FieldError[]): Patch | undefined {
+  const { set = {}, unset = [] } = item;
   const before = problems.length;
-  const entries = Object.entries(set ?? {});
-  const removed = unset ?? [];
-  if (entries.length + removed.length > PATCH_PATHS_MAX) {
+  const entries = Object.entries(set);
+  if (entries.length + unset.length > PATCH_PATHS_MAX) {
     problems.push({ path: at, message: `must not name more than ${PATCH_PATHS_MAX} paths` });
     return undefined;
   }
@@ -71,12 +79,12 @@ function patchOf({ set, unset }: PatchItem, at: string, problems: FieldError[]):
     const problem = pathProblem(path) ?? jsonProblem(value, path.split('.').length + 1);
     if (problem !== undefined) problems.push({ path: `${at}.set.${clip(path)}${problem.path}`, message: problem.message });
   }
-  for (const path of removed) {
+  for (const path of unset) {
     const problem = pathProblem(path);
     if (problem !== undefined) problems.push({ path: `${at}.unset.${clip(path)}`, message: problem.message });
   }
-  if (set !== undefined) checkOperationalFields(set, `${at}.set`, problems);
-  const parsed = problems.length > before ? [] : parsePatch(set, unset, at);
+  checkOperationalFields(set, `${at}.set`, problems);
+  const parsed = problems.length > before ? [] : patchOf(item, at);
   if (!Array.isArray(parsed)) return parsed;
   problems.push(...parsed);
   return undefined;

@@ -6,24 +6,14 @@
  * is an error and never replaces that value.
  */
 
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Actor } from '../base/actor.ts';
 import type { FieldError } from '../base/errors.ts';
 import { explain, says } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
-import type { Conditions } from './conditions.ts';
 import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
-
-export interface PatchCommand {
-  readonly kind: 'patch';
-  readonly actor: Actor;
-  readonly patches: readonly { readonly id: string; readonly patch: Patch }[];
-  readonly problems: readonly FieldError[];
-  readonly ifRev?: Conditions;
-}
 
 /** What a partial update changes. */
 export const PatchChanges = Type.Object({
@@ -34,6 +24,8 @@ export const PatchChanges = Type.Object({
   ),
   unset: Type.Optional(Type.Array(Type.String(), { description: 'paths', ...says('must be a list of strings') })),
 });
+
+export type PatchChanges = Static<typeof PatchChanges>;
 
 type Path = readonly string[];
 
@@ -69,7 +61,11 @@ const privacyCheck = Compile(PrivacySettingsSchema);
  */
 export function parsePatch(set: unknown, unset: unknown, at: string): Patch | FieldError[] {
   const sent = presentPatch({ set, unset });
-  if (!changesCheck.Check(sent)) return explain(changesCheck, sent, at);
+  return changesCheck.Check(sent) ? patchOf(sent, at) : explain(changesCheck, sent, at);
+}
+
+/** The same of changes whose form was checked. */
+export function patchOf({ set = {}, unset = [] }: PatchChanges, at: string): Patch | FieldError[] {
   const problems: FieldError[] = [];
   const steps: Step[] = [];
   const touched: Touched[] = [];
@@ -87,20 +83,22 @@ export function parsePatch(set: unknown, unset: unknown, at: string): Patch | Fi
     else if (made !== undefined) steps.push(made);
   };
 
-  for (const [text, value] of Object.entries(sent.set ?? {})) take(text, false, (path) => setStep(path, text, value));
-  for (const text of sent.unset ?? []) take(text, true, unsetStep);
+  for (const [text, value] of Object.entries(set)) take(text, false, (path) => setStep(path, text, value));
+  for (const text of unset) take(text, true, unsetStep);
   return problems.length > 0 ? problems : { steps };
 }
 
-/** A copy without changes that are none: null, and what is empty, whether as a list or as an object, as PHP writes either. */
-export function presentPatch<Sent extends object>(sent: Sent & { readonly set?: unknown; readonly unset?: unknown }): Sent {
-  const copy = { ...sent };
-  for (const field of ['set', 'unset'] as const) if (isNone(copy[field])) delete copy[field];
-  return copy;
+/** Without changes that are none: null, and what is empty, whether as a list or as an object, as PHP writes either. */
+export function presentPatch<Sent extends { readonly set?: unknown; readonly unset?: unknown }>(sent: Sent): Sent {
+  const isSet = !isNone(sent.set);
+  const isUnset = !isNone(sent.unset);
+  return isSet && isUnset ? sent : { ...sent, set: isSet ? sent.set : undefined, unset: isUnset ? sent.unset : undefined };
 }
 
 function isNone(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
+  if (typeof value !== 'object' || value === null) return value === null;
+  for (const _ in value) return false;
+  return true;
 }
 
 /** The segments of a path, or what is wrong with it. `custom.a` and `a` are the same place. */

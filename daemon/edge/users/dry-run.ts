@@ -11,7 +11,7 @@ import { flagParameter, queryReader } from '../../../protocol/base/query-string.
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
-import type { PatchCommand } from '../../../protocol/users/patch.ts';
+import type { PatchCommand } from '../../../protocol/users/patch-request.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
