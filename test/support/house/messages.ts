@@ -2,7 +2,7 @@
 import { mock } from 'node:test';
 import type { TSchema } from 'typebox';
 import { Validator } from 'typebox/compile';
-import { type JsonSchema, plainSchema } from '../../../daemon/edge/describe/openapi.ts';
+import { type JsonSchema, plainSchema } from '../../../daemon/edge/describe/schemas.ts';
 import type { Call, Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { RateLimits } from '../../../daemon/edge/rate-limits.ts';
 import { isObject } from '../../../protocol/base/json.ts';
@@ -52,8 +52,10 @@ function* messagesOf({ body, query }: Endpoint): Iterable<readonly [where: strin
 function smallestCall(row: Endpoint): Call {
   const params = Object.fromEntries([...row.path.matchAll(/:(\w+)/g)].map(([, name]) => [name, 'some']));
   const query = row.query === undefined ? {} : sample(plainSchema(row.query));
+  const backend = new FakeBackend();
   return {
-    backend: new FakeBackend(),
+    backend,
+    submit: (command, lane) => backend.submit(command, lane),
     services: { ...fakeServices(), compatStubs: true },
     rateLimits: new RateLimits({ mode: 'off' }),
     endpoints: [],

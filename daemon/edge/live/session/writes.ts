@@ -2,8 +2,10 @@
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
+import { decodePatches } from '../../../../protocol/users/patch-request.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import { decodePatches, decodeUpsert } from '../../../../protocol/users/upsert.ts';
+import type { Caller } from '../../auth.ts';
 import { actorOf } from '../../http/acting.ts';
 import { countWrite, type LiveContext, liveOrigin } from './context.ts';
 import { OPERATIONS } from './messages.ts';
