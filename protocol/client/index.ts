@@ -10,6 +10,7 @@ export { RosterClient } from './roster-client.ts';
 export { type ApiSecret, apiSecret } from './tokens/secret.ts';
 export type { TokenSource } from './tokens/token-keeper.ts';
 export type {
+  AppDevice,
   AppUser,
   ClientEvents,
   ConnectedUser,
@@ -25,4 +26,5 @@ export type {
   UserEvent,
   UserGroupEvent,
   UserPatch,
+  UserPrivacy,
 } from './types.ts';

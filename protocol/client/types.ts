@@ -3,7 +3,21 @@
 import type { JsonObject } from '../base/json.ts';
 import type { Sub } from '../live/client-frames.ts';
 import type { UserEventType } from '../live/user-events.ts';
+import type { DeleteMode } from '../users/delete-options.ts';
 import type { RosterClientError } from './client-error.ts';
+
+/** As the connection asked for: RFC 3339, or integer nanoseconds. */
+type LiveTime = string | number;
+
+interface Toggle {
+  readonly enabled: boolean;
+}
+
+export interface UserPrivacy {
+  readonly typing_indicators?: Toggle;
+  readonly read_receipts?: Toggle;
+  readonly delivery_receipts?: Toggle;
+}
 
 /** A user as the live protocol shows it (protocol/users/render.ts, `renderLive`): custom data nested. */
 export interface LiveUser {
@@ -13,28 +27,68 @@ export interface LiveUser {
   readonly role: string;
   readonly teams: readonly string[];
   readonly custom: JsonObject;
-  readonly created_at: string | number;
-  readonly updated_at: string | number;
+  readonly created_at: LiveTime;
+  readonly updated_at: LiveTime;
   readonly online: boolean;
   readonly banned: boolean;
   readonly invisible: boolean;
   readonly name?: string;
   readonly image?: string;
   readonly language?: string;
-  readonly last_active?: string | number;
-  readonly ban_expires?: string | number;
-  readonly deleted_at?: string | number;
-  readonly deactivated_at?: string | number;
+  /** The role in single teams, by team. */
+  readonly teams_role?: Readonly<Record<string, string>>;
+  readonly privacy_settings?: UserPrivacy;
+  readonly bypass_moderation?: boolean;
+  readonly last_active?: LiveTime;
+  readonly ban_expires?: LiveTime;
+  readonly deleted_at?: LiveTime;
+  readonly deactivated_at?: LiveTime;
+  /** Tokens that were issued before are good for nothing. */
+  readonly revoke_tokens_issued_before?: LiveTime;
 }
 
-export interface UserEvent {
+/** What the services that own messages, conversations and calls are asked to do, where a user is deleted or deactivated. */
+interface AskedOfOthers {
+  readonly delete_user?: DeleteMode;
+  readonly delete_messages?: string;
+  readonly delete_conversation?: string;
+  readonly delete_calls?: string;
+  readonly delete_files?: boolean;
+  readonly delete_conversation_channels?: boolean;
+  readonly hard_delete?: boolean;
+  readonly mark_messages_deleted?: boolean;
+  readonly mark_channels_deleted?: boolean;
+  readonly restore_messages?: boolean;
+  readonly restore_channels?: boolean;
+  readonly new_channel_owner_id?: string;
+  readonly new_call_owner_id?: string;
+}
+
+/** What is known of a ban, a mute or a report. */
+interface Moderated {
+  /** Who did it; also of a deactivation. */
+  readonly created_by_id?: string;
+  readonly target_ids?: readonly string[];
+  readonly reason?: string;
+  readonly expiration?: LiveTime;
+  readonly shadow?: boolean;
+  readonly cid?: string;
+  readonly future_channels?: boolean;
+  readonly ip_ban?: boolean;
+  readonly total_flags?: number;
+}
+
+export interface UserEvent extends AskedOfOthers, Moderated {
   /** One of the built-in types, all of which have a dot, or the type of a custom event. */
   readonly type: UserEventType | 'user.presence.changed' | 'user.hidden' | (string & {});
   readonly seq: number;
-  readonly created_at: string | number;
+  readonly created_at: LiveTime;
   /** Of `user.hidden` only the id is there. */
   readonly user: LiveUser;
-  readonly created?: boolean;
+  /** Of `user.updated`: the user is new. */
+  readonly created?: true;
+  /** Of `user.updated`: a deleted user is there again. */
+  readonly restored?: true;
   /** Names of the subscriptions that the event is for; absent for the own user. */
   readonly sub?: readonly string[];
   readonly match?: 'enter' | 'stay' | 'leave';
@@ -46,22 +100,34 @@ export interface UserEvent {
 interface AboutNoUser {
   readonly user?: undefined;
   readonly seq: number;
-  readonly created_at: string | number;
-  readonly sub: readonly string[];
+  readonly created_at: LiveTime;
+  readonly sub?: readonly string[];
 }
 
 export interface UserGroupEvent extends AboutNoUser {
-  readonly type: `user_group.${string}`;
+  readonly type:
+    | 'user_group.created'
+    | 'user_group.updated'
+    | 'user_group.deleted'
+    | 'user_group.member_added'
+    | 'user_group.member_removed';
   /** As it is now; of a deleted one, as it was last. */
   readonly user_group: {
+    readonly app_pk: number;
     readonly id: string;
     readonly name: string;
     readonly description?: string;
     readonly team_id?: string;
     readonly created_by?: string;
-    readonly created_at: string | number;
-    readonly updated_at: string | number;
-    readonly members: readonly { readonly user_id: string; readonly is_admin: boolean; readonly created_at: string | number }[];
+    readonly created_at: LiveTime;
+    readonly updated_at: LiveTime;
+    readonly members: readonly {
+      readonly app_pk: number;
+      readonly group_id: string;
+      readonly user_id: string;
+      readonly is_admin: boolean;
+      readonly created_at: LiveTime;
+    }[];
   };
   /** Who came, or went. */
   readonly members?: readonly string[];
@@ -73,13 +139,24 @@ export interface ExportEvent extends AboutNoUser {
   /** Where the file is, for a day. */
   readonly url?: string;
   readonly error?: string;
-  readonly started_at: string | number;
-  readonly finished_at: string | number;
+  readonly started_at: LiveTime;
+  readonly finished_at: LiveTime;
 }
 
 export interface ImportEvent extends AboutNoUser {
   readonly type: 'import.updated';
-  readonly import_task: { readonly id: string; readonly state: string; readonly result?: JsonObject };
+  readonly import_task: {
+    readonly id: string;
+    readonly path: string;
+    readonly mode: string;
+    readonly merge_custom?: boolean;
+    readonly state: string;
+    readonly history: readonly { readonly prev_state: string; readonly next_state: string; readonly created_at: LiveTime }[];
+    readonly size?: number;
+    readonly result?: JsonObject;
+    readonly created_at: LiveTime;
+    readonly updated_at: LiveTime;
+  };
   /** Users; absent until the file was analysed. */
   readonly progress?: { readonly done: number; readonly total: number };
 }
@@ -147,17 +224,44 @@ export interface ClientEvents {
   'token.expiring': (exp: number) => void;
 }
 
+/** A device as HTTP answers show it. */
+export interface AppDevice {
+  readonly id: string;
+  readonly push_provider: string;
+  readonly push_provider_name?: string;
+  readonly user_id: string;
+  readonly hardware_id?: string;
+  readonly voip?: boolean;
+  readonly created_at: string;
+}
+
 /** A user as HTTP answers show it, in the chat v1 rendering: custom data at the top level, times in RFC 3339. */
 export interface AppUser {
   readonly id: string;
   readonly role: string;
   readonly teams: readonly string[];
+  readonly language: string;
   readonly created_at: string;
   readonly updated_at: string;
   readonly online: boolean;
   readonly banned: boolean;
+  /** Shown to servers alone; false for everyone else. */
+  readonly shadow_banned: boolean;
+  readonly invisible: boolean;
+  /** Shown to servers and the user itself, as devices and mutes are; empty for everyone else. */
+  readonly blocked_user_ids: readonly string[];
+  readonly devices: readonly AppDevice[];
+  readonly mutes: readonly JsonObject[];
   readonly name?: string;
   readonly image?: string;
+  readonly teams_role?: Readonly<Record<string, string>>;
+  readonly privacy_settings?: UserPrivacy;
+  readonly bypass_moderation?: boolean;
+  readonly ban_expires?: string;
+  readonly last_active?: string;
+  readonly deactivated_at?: string;
+  readonly deleted_at?: string;
+  readonly revoke_tokens_issued_before?: string;
   readonly [key: string]: unknown;
 }
 

@@ -11,6 +11,7 @@ import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, isEmptyList, isJsonObject, jsonProblem, type QueryFields } from '../base/reading.ts';
+import { AnyObject } from '../base/schemas.ts';
 import { toRfc3339 } from '../base/time.ts';
 import type { StoredUser, UserInput } from '../users/user.ts';
 
@@ -124,7 +125,8 @@ function isText(value: Json | undefined): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-export interface FeedsUser {
+/** A user as the feeds dialect shows it. */
+export interface FeedsUserView {
   readonly id: string;
   readonly data: JsonObject;
   readonly created_at: string;
@@ -132,7 +134,7 @@ export interface FeedsUser {
 }
 
 /** The one rendering, of the user endpoints and of enrichment: name and image first, then custom data in the order it has. */
-export function renderFeedsUser({ id, name, image, custom, created_at, updated_at }: StoredUser): FeedsUser {
+export function renderFeedsUser({ id, name, image, custom, created_at, updated_at }: StoredUser): FeedsUserView {
   const own = { ...(name === undefined ? undefined : { name }), ...(image === undefined ? undefined : { image }) };
   // A custom key of the same name can only come from another dialect; the field of the record is the one that is meant.
   return { id, data: { ...own, ...custom, ...own }, created_at: toRfc3339(created_at), updated_at: toRfc3339(updated_at) };
@@ -140,7 +142,7 @@ export function renderFeedsUser({ id, name, image, custom, created_at, updated_a
 
 const userFields = {
   id: Type.String(),
-  data: Type.Object({}, { additionalProperties: true }),
+  data: AnyObject,
   created_at: Type.String({ format: 'date-time' }),
   updated_at: Type.String({ format: 'date-time' }),
 };
@@ -151,7 +153,7 @@ export const FeedsUserIn: TSchema = Type.Object(userFields, { title: 'FeedsUser'
 /** A user that is the answer. */
 export const FeedsUserAnswer: TSchema = Type.Object(userFields);
 
-export const FeedsProfileAnswer: TSchema = Type.Object({
+export const FeedsProfileAnswer = Type.Object({
   ...userFields,
   followers_count: Type.Optional(Type.Integer()),
   following_count: Type.Optional(Type.Integer()),

@@ -3,7 +3,7 @@
  * the request's `id` as `re`. From these the description of the protocol is made, and tests hold every frame against it.
  */
 
-import Type, { type TProperties, type TSchema } from 'typebox';
+import Type, { type TProperties } from 'typebox';
 import { AnyObject } from '../base/schemas.ts';
 import { ChatErrorAnswer } from '../users/answers.ts';
 import { DeactivateOptions, DeleteMode } from '../users/delete-options.ts';
@@ -18,7 +18,7 @@ const Re = Optional(Union([Text(), Type.Number()], { description: 'the `id` of t
 const Seq = Integer({ minimum: 0, description: 'position in the log' });
 
 /** A user as the live protocol shows it. */
-export const LiveUser = Obj(
+const LiveUser = Obj(
   {
     id: Text(),
     rev: Integer({ minimum: 0, description: 'a record is newer exactly when its rev is higher' }),
@@ -103,28 +103,28 @@ const LiveImport = Obj(
   { title: 'LiveImport' },
 );
 
-function event(type: string, fields: TProperties): TSchema {
+function event<Name extends string, Fields extends TProperties>(type: Name, fields: Fields) {
   return Obj({ type: Literal(type), ...fields });
 }
 
-function aboutUser(type: string, fields: TProperties = {}): TSchema {
+function aboutUser<Name extends string, Fields extends TProperties>(type: Name, fields: Fields) {
   return event(type, { ...ABOUT_USER, ...fields });
 }
 
 /** What is about no user is told to servers that want everything. */
-function aboutDocument(type: string, fields: TProperties): TSchema {
+function aboutDocument<Name extends string, Fields extends TProperties>(type: Name, fields: Fields) {
   return event(type, { seq: Seq, created_at: Time, ...fields, sub: ABOUT_USER.sub });
 }
 
-function aboutGroup(change: string, fields: TProperties = {}): TSchema {
-  return aboutDocument(`user_group.${change}`, { user_group: LiveUserGroup, ...fields });
+function aboutGroup<Change extends string, Fields extends TProperties>(change: Change, fields: Fields) {
+  return aboutDocument(`user_group.${change}` as const, { user_group: LiveUserGroup, ...fields });
 }
 
 const MemberIds = List(Text(), { description: 'who came, or went' });
 const ENDED_TASK = { task_id: Text(), started_at: Time, finished_at: Time } as const;
 
 /** Every event by its `type`; custom ones have a type of the application's own. */
-export const SERVER_EVENTS: Readonly<Record<string, TSchema>> = {
+export const SERVER_EVENTS = {
   'user.updated': aboutUser('user.updated', { created: Optional(Literal(true)), restored: Optional(Literal(true)) }),
   'user.deactivated': aboutUser('user.deactivated', DeactivateOptions.properties),
   'user.reactivated': aboutUser('user.reactivated', DeactivateOptions.properties),
@@ -146,9 +146,9 @@ export const SERVER_EVENTS: Readonly<Record<string, TSchema>> = {
   'user.unmuted': aboutUser('user.unmuted', MODERATION),
   'user.flagged': aboutUser('user.flagged', MODERATION),
   'user.unflagged': aboutUser('user.unflagged', MODERATION),
-  'user_group.created': aboutGroup('created'),
-  'user_group.updated': aboutGroup('updated'),
-  'user_group.deleted': aboutGroup('deleted'),
+  'user_group.created': aboutGroup('created', {}),
+  'user_group.updated': aboutGroup('updated', {}),
+  'user_group.deleted': aboutGroup('deleted', {}),
   'user_group.member_added': aboutGroup('member_added', { members: MemberIds }),
   'user_group.member_removed': aboutGroup('member_removed', { members: MemberIds }),
   'export.users.success': aboutDocument('export.users.success', { ...ENDED_TASK, url: Text({ description: 'good for a day' }) }),
@@ -157,7 +157,7 @@ export const SERVER_EVENTS: Readonly<Record<string, TSchema>> = {
     import_task: LiveImport,
     progress: Optional(Obj({ done: Integer(), total: Integer() }, { description: 'users; absent until the file was analysed' })),
   }),
-  'user.presence.changed': aboutUser('user.presence.changed'),
+  'user.presence.changed': aboutUser('user.presence.changed', {}),
   'user.hidden': event('user.hidden', { seq: Seq, created_at: Time, user: Obj({ id: Text() }) }),
   'presence.state': event('presence.state', { sub: List(Text()), reset: Optional(Literal(true)), online: List(Text()) }),
   'sub.reset': event('sub.reset', { sub: Text() }),
@@ -172,7 +172,7 @@ export const SERVER_EVENTS: Readonly<Record<string, TSchema>> = {
     retry_ms: Optional(Integer({ minimum: 0, description: 'when to come back' })),
   }),
   'connection.closed': event('connection.closed', { code: Integer(), reason: Text(), reconnect: Bool() }),
-};
+} as const;
 
 /** An event that a server sent about a user. */
 export const CustomEvent = Obj({ type: Text({ description: 'chosen by the application' }), ...ABOUT_USER, custom: AnyObject });
@@ -189,7 +189,7 @@ const Users = Obj({
 });
 
 /** The answer to each request, by its `op`. `ack` has none unless it is refused. */
-export const ANSWERS: Readonly<Record<string, TSchema>> = {
+export const ANSWERS = {
   connect: Obj({
     re: Re,
     type: Literal('connection.ok'),
@@ -209,7 +209,7 @@ export const ANSWERS: Readonly<Record<string, TSchema>> = {
   upsert: Obj({ re: Re, users: Type.Record(Text(), LiveUser), seq: Seq }),
   refresh: Obj({ re: Re, token_exp: Optional(Integer({ description: 'unix seconds' })) }),
   ping: Obj({ re: Re, seq: Seq }),
-};
+} as const;
 
 /** Any request that is refused. */
 export const Refused = Obj({ re: Re, error: ChatErrorAnswer });

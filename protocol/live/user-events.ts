@@ -2,7 +2,7 @@
 
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
 import type { CustomFact, DeletedFact, ModerationDetails, UserFact } from '../log/entry.ts';
-import { type Aside, type DateStyle, type Rendered, renderLive, renderV1 } from '../users/render.ts';
+import { type DateStyle, type Rendered, renderLive, renderV1, type UserAside } from '../users/render.ts';
 
 /** How a connection wants its events: the live protocol with either style of dates, or chat v1 for `/connect`. */
 export type EventDialect = 'live' | 'live-ns' | 'v1';
@@ -67,7 +67,7 @@ export function audienceOf(fact: Announced): Audience {
 }
 
 /** Body of the event, without the subscription names that differ per receiver. */
-export function renderEvent(type: string, fact: Announced, seq: number, at: Micros, aside: Aside, dialect: EventDialect): object {
+export function renderEvent(type: string, fact: Announced, seq: number, at: Micros, aside: UserAside, dialect: EventDialect): object {
   const dates: DateStyle = dialect === 'live-ns' ? 'ns' : 'rfc3339';
   const time = dates === 'ns' ? toNanos : toRfc3339;
   const event: Rendered = {

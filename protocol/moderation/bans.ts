@@ -11,7 +11,7 @@ import { LIMITS } from '../base/limits.ts';
 import { QueryFlag, queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, type Dialect, presentFields, type QueryFields } from '../base/reading.ts';
 import { DeleteMode } from '../users/delete-options.ts';
-import { firstOf, Id, idProblem, idProblems, Minutes, minutesOf, NamedUser, Reason, refuse, type Said } from './reading.ts';
+import { firstOf, Id, idProblem, idProblems, Minutes, minutesOf, NamedUser, ReasonField, refuse, type Said } from './reading.ts';
 
 export interface BanCommand {
   readonly kind: 'ban';
@@ -48,7 +48,7 @@ const BanFields = {
   target_user_id: Id,
   banned_by_id: Type.Optional(Id),
   banned_by: Type.Optional(NamedUser),
-  reason: Type.Optional(Reason),
+  reason: Type.Optional(ReasonField),
   timeout: Type.Optional(Minutes),
   shadow: Type.Optional(Type.Boolean()),
   ip_ban: Type.Optional(Type.Boolean()),

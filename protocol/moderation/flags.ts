@@ -6,7 +6,7 @@ import { type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, type Dialect, isEmptyList, jsonProblem, presentFields } from '../base/reading.ts';
 import { AnyObject } from '../base/schemas.ts';
-import { byOf, Id, idProblem, idsOf, NamedUser, Reason, refuse, type Said } from './reading.ts';
+import { byOf, Id, idProblem, idsOf, NamedUser, ReasonField, refuse, type Said } from './reading.ts';
 
 export interface FlagCommand {
   readonly kind: 'flag';
@@ -37,7 +37,7 @@ export const FlagBodyV1 = Type.Object({
   target_message_id: Type.Optional(Type.String()),
   user_id: Type.Optional(Id),
   user: Type.Optional(NamedUser),
-  reason: Type.Optional(Reason),
+  reason: Type.Optional(ReasonField),
   custom: Type.Optional(AnyObject),
 });
 
@@ -47,7 +47,7 @@ export const FlagBodyV2 = Type.Object({
   entity_creator_id: Type.Optional(Type.String()),
   user_id: Type.Optional(Id),
   user: Type.Optional(NamedUser),
-  reason: Type.Optional(Reason),
+  reason: Type.Optional(ReasonField),
   custom: Type.Optional(AnyObject),
 });
 

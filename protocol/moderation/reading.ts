@@ -12,7 +12,7 @@ export const Id = Type.String({ minLength: 1, maxLength: LIMITS.idChars });
 /** A whole user where one is named. Only its id counts. */
 export const NamedUser = Type.Object({ id: Type.String() });
 
-export const Reason = Type.String({ maxLength: LIMITS.reasonChars });
+export const ReasonField = Type.String({ maxLength: LIMITS.reasonChars });
 
 /** 0 is how Go writes "not given". */
 export const Minutes = Type.Integer({ minimum: 0, maximum: LIMITS.timeoutMinutes });

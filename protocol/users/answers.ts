@@ -2,20 +2,24 @@
  * Shapes of what the endpoints answer, for the API description and for the tests that check every answer. A schema
  * with a title is written down once in the description, under that name, so no two different ones may share a title.
  */
-import Type, { type TSchema } from 'typebox';
+import Type, { type TInteger, type TSchema, type TString } from 'typebox';
 import type { Dialect } from '../base/reading.ts';
 import { AnyObject } from '../base/schemas.ts';
 
 const { Array: List, Boolean: Bool, Integer, Object: Obj, Optional, String: Text, Unknown } = Type;
 
+type TimeIn<In extends Dialect> = In extends 'v1' ? TString : TInteger;
+
 /** v1: RFC 3339. v2: integer nanoseconds. */
-export function timeIn(dialect: Dialect): TSchema {
-  return dialect === 'v1' ? Text({ format: 'date-time' }) : Integer({ format: 'int64', description: 'nanoseconds since 1970' });
+export function timeIn<In extends Dialect>(dialect: In): TimeIn<In> {
+  const time = dialect === 'v1' ? Text({ format: 'date-time' }) : Integer({ format: 'int64', description: 'nanoseconds since 1970' });
+  // A dialect has one form of time, which a conditional type cannot be shown.
+  return time as TSchema as TimeIn<In>;
 }
 
 const Toggle = Obj({ enabled: Bool() });
 
-export function deviceIn(dialect: Dialect): TSchema {
+export function deviceIn<In extends Dialect>(dialect: In) {
   return Obj(
     {
       id: Text(),
@@ -31,7 +35,7 @@ export function deviceIn(dialect: Dialect): TSchema {
 }
 
 /** Fields that a user has in both dialects. In v1 custom data stands beside them. */
-function userFields(dialect: Dialect) {
+function userFields<In extends Dialect>(dialect: In) {
   const time = timeIn(dialect);
   return {
     id: Text(),
@@ -60,31 +64,16 @@ function userFields(dialect: Dialect) {
   };
 }
 
+/** A user as the endpoints of v1 show it. */
+export const UserV1 = Obj(
+  { ...userFields('v1'), devices: List(deviceIn('v1')), mutes: List(AnyObject) },
+  { additionalProperties: true, title: 'User_v1' },
+);
+const UserV2 = Obj({ ...userFields('v2'), custom: AnyObject }, { title: 'User_v2' });
+
 /** A user as most endpoints show it. */
 export function userIn(dialect: Dialect): TSchema {
-  const fields = userFields(dialect);
-  return dialect === 'v1'
-    ? Obj({ ...fields, devices: List(deviceIn(dialect)), mutes: List(AnyObject) }, { additionalProperties: true, title: 'User_v1' })
-    : Obj({ ...fields, custom: AnyObject }, { title: 'User_v2' });
-}
-
-/** A user with devices, mutes and counters, as upsert, partial update and query show it in v2; v1 makes no difference. */
-export function fullUserIn(dialect: Dialect): TSchema {
-  if (dialect === 'v1') return userIn(dialect);
-  return Obj(
-    {
-      ...userFields(dialect),
-      custom: AnyObject,
-      devices: List(deviceIn(dialect)),
-      mutes: List(muteIn(dialect)),
-      channel_mutes: List(Unknown()),
-      total_unread_count: Integer(),
-      unread_count: Integer(),
-      unread_channels: Integer(),
-      unread_threads: Integer(),
-    },
-    { title: 'FullUser_v2' },
-  );
+  return dialect === 'v1' ? UserV1 : UserV2;
 }
 
 export function muteIn(dialect: Dialect): TSchema {
@@ -95,11 +84,35 @@ export function muteIn(dialect: Dialect): TSchema {
   );
 }
 
+/** With devices, mutes and counters. */
+const FullUserV2 = Obj(
+  {
+    ...userFields('v2'),
+    custom: AnyObject,
+    devices: List(deviceIn('v2')),
+    mutes: List(muteIn('v2')),
+    channel_mutes: List(Unknown()),
+    total_unread_count: Integer(),
+    unread_count: Integer(),
+    unread_channels: Integer(),
+    unread_threads: Integer(),
+  },
+  { title: 'FullUser_v2' },
+);
+
+type FullUserIn<In extends Dialect> = In extends 'v1' ? typeof UserV1 : typeof FullUserV2;
+
+/** A user with devices, mutes and counters, as upsert, partial update and query show it in v2; v1 makes no difference. */
+export function fullUserIn<In extends Dialect>(dialect: In): FullUserIn<In> {
+  const user: TSchema = dialect === 'v1' ? UserV1 : FullUserV2;
+  return user as FullUserIn<In>;
+}
+
 /** The answer of what has nothing to say. */
 export const Nothing = Obj({});
 
 /** The answer of an endpoint that starts a task. */
-export const TaskStarted = Obj({ task_id: Text() });
+export const TaskStartedAnswer = Obj({ task_id: Text() });
 
 const Duration = Text({ pattern: '^\\d+\\.\\d\\dms$' });
 

@@ -4,14 +4,14 @@
  */
 
 import { isObject, type Json, jsonEquals } from '../base/json.ts';
-import type { Comparison, FieldRef, Filter, Test } from './filter.ts';
+import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
 import { foldText, hasWordPrefix, wordsOf } from './names.ts';
 import { appBan, type StoredUser } from './user.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate = (user: StoredUser, online: boolean) => boolean;
 
-export function compileFilter(filter: Filter): Predicate {
+export function compileFilter(filter: ParsedFilter): Predicate {
   switch (filter.kind) {
     case 'and': {
       const parts = filter.parts.map(compileFilter);

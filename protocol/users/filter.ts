@@ -39,15 +39,15 @@ export type Test =
   | { readonly op: '$contains'; readonly value: Json }
   | { readonly op: '$autocomplete' | '$q'; readonly text: string };
 
-export type Filter =
-  | { readonly kind: 'and' | 'or'; readonly parts: readonly Filter[] }
-  | { readonly kind: 'not'; readonly part: Filter }
+export type ParsedFilter =
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly ParsedFilter[] }
+  | { readonly kind: 'not'; readonly part: ParsedFilter }
   | { readonly kind: 'test'; readonly field: FieldRef; readonly test: Test };
 
-const ALL: Filter = { kind: 'and', parts: [] };
+const ALL: ParsedFilter = { kind: 'and', parts: [] };
 
 /** Reads a filter. Throws RosterError `input` that names every field that is wrong; `at` is where the filter stands in the request. */
-export function parseFilter(json: unknown, at = 'filter_conditions'): Filter {
+export function parseFilter(json: unknown, at = 'filter_conditions'): ParsedFilter {
   const problems: FieldError[] = [];
   const filter = new Parser(problems).filter(json, at, 1);
   if (problems.length > 0) throw fieldErrors('input', problems);
@@ -61,12 +61,12 @@ class Parser {
     this.#problems = problems;
   }
 
-  #wrong(path: string, message: string): Filter {
+  #wrong(path: string, message: string): ParsedFilter {
     this.#problems.push({ path, message });
     return ALL;
   }
 
-  filter(json: unknown, at: string, depth: number): Filter {
+  filter(json: unknown, at: string, depth: number): ParsedFilter {
     if (depth > LIMITS.queryDepth) return this.#wrong(at, `is nested deeper than ${LIMITS.queryDepth} levels`);
     if (json === undefined || json === null || (Array.isArray(json) && json.length === 0)) return ALL;
     if (!isObject(json)) return this.#wrong(at, 'must be an object');
@@ -75,7 +75,7 @@ class Parser {
     return parts.length === 1 && only !== undefined ? only : { kind: 'and', parts };
   }
 
-  #entry(key: string, value: unknown, at: string, depth: number): Filter {
+  #entry(key: string, value: unknown, at: string, depth: number): ParsedFilter {
     switch (key) {
       case '$and':
       case '$or':
@@ -95,7 +95,7 @@ class Parser {
     }
   }
 
-  #field(name: string, value: unknown, at: string, depth: number): Filter {
+  #field(name: string, value: unknown, at: string, depth: number): ParsedFilter {
     const field = fieldRef(name);
     if (typeof field === 'string') return this.#wrong(at, field);
     // Any team. PHP writes an empty map as `[]`.
@@ -111,9 +111,9 @@ class Parser {
   }
 
   /** Operators on one field, all of which must hold. */
-  #operators(field: FieldRef, name: string, operators: Readonly<Record<string, unknown>>, at: string, depth: number): Filter {
+  #operators(field: FieldRef, name: string, operators: Readonly<Record<string, unknown>>, at: string, depth: number): ParsedFilter {
     if (depth > LIMITS.queryDepth) return this.#wrong(at, `is nested deeper than ${LIMITS.queryDepth} levels`);
-    const parts = Object.entries(operators).map(([operator, operand]): Filter => {
+    const parts = Object.entries(operators).map(([operator, operand]): ParsedFilter => {
       const where = `${at}.${operator}`;
       // Taken as a value to be equal to, an operator without its $ would match nobody.
       if (!operator.startsWith('$')) return this.#wrong(where, 'operators begin with $');
@@ -125,10 +125,10 @@ class Parser {
     return parts.length === 1 && only !== undefined ? only : { kind: 'and', parts };
   }
 
-  #operator(field: FieldRef, name: string, operator: string, operand: unknown, at: string): Filter {
-    const test = (one: Test): Filter => ({ kind: 'test', field, test: one });
-    const not = (part: Filter): Filter => ({ kind: 'not', part });
-    const unsupported = (): Filter => this.#wrong(at, `field "${name}" does not support ${operator}`);
+  #operator(field: FieldRef, name: string, operator: string, operand: unknown, at: string): ParsedFilter {
+    const test = (one: Test): ParsedFilter => ({ kind: 'test', field, test: one });
+    const not = (part: ParsedFilter): ParsedFilter => ({ kind: 'not', part });
+    const unsupported = (): ParsedFilter => this.#wrong(at, `field "${name}" does not support ${operator}`);
     switch (operator) {
       case '$eq':
       case '$ne': {
@@ -233,7 +233,7 @@ export interface FilterHints {
   readonly teams?: readonly string[];
 }
 
-export function filterHints(filter: Filter): FilterHints {
+export function filterHints(filter: ParsedFilter): FilterHints {
   const hints: { ids?: readonly string[]; names?: readonly string[]; teams?: readonly string[] } = {};
   for (const part of conjuncts(filter)) {
     if (part.kind !== 'test') continue;
@@ -246,7 +246,7 @@ export function filterHints(filter: Filter): FilterHints {
   return hints;
 }
 
-function* conjuncts(filter: Filter): Iterable<Filter> {
+function* conjuncts(filter: ParsedFilter): Iterable<ParsedFilter> {
   if (filter.kind === 'and') for (const part of filter.parts) yield* conjuncts(part);
   else yield filter;
 }

@@ -7,7 +7,7 @@ import { isObject, type Json } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { isEmptyList } from '../base/reading.ts';
 import { AnyObject } from '../base/schemas.ts';
-import { type FieldRef, type Filter, fieldRef, parseFilter } from './filter.ts';
+import { type FieldRef, fieldRef, type ParsedFilter, parseFilter } from './filter.ts';
 import { reader } from './filter-match.ts';
 import type { StoredUser } from './user.ts';
 
@@ -17,7 +17,7 @@ export interface SortSpec {
 }
 
 export interface QuerySpec {
-  readonly filter: Filter;
+  readonly filter: ParsedFilter;
   readonly sort: readonly SortSpec[];
   readonly limit: number;
   readonly offset: number;
@@ -28,7 +28,7 @@ export interface QuerySpec {
   readonly userId?: string;
 }
 
-const ALL: Filter = { kind: 'and', parts: [] };
+const ALL: ParsedFilter = { kind: 'and', parts: [] };
 const ID: FieldRef = { kind: 'string', name: 'id' };
 const DEFAULT_SORT: readonly SortSpec[] = [
   { field: { kind: 'time', name: 'created_at' }, direction: -1 },
@@ -123,7 +123,7 @@ export function refuseHiddenFields({ filter, sort }: Pick<QuerySpec, 'filter' | 
   throw fieldErrors('input', [{ path: 'shadow_banned', message: 'cannot be used by a client' }]);
 }
 
-function* fieldsOf(filter: Filter): Iterable<FieldRef> {
+function* fieldsOf(filter: ParsedFilter): Iterable<FieldRef> {
   if (filter.kind === 'test') yield filter.field;
   else if (filter.kind === 'not') yield* fieldsOf(filter.part);
   else for (const part of filter.parts) yield* fieldsOf(part);

@@ -17,7 +17,7 @@ export interface Viewer {
 }
 
 /** What is known of a user beside its record. */
-export interface Aside {
+export interface UserAside {
   /** At least one live connection, and not invisible. */
   readonly online: boolean;
   /** Absent for everyone else. */
@@ -73,7 +73,7 @@ export function renderDevice(device: Device, userId: string, time: Time): Render
   return { ...device, user_id: userId, created_at: time(device.created_at) };
 }
 
-type Render = (user: StoredUser, aside: Aside) => Rendered;
+type Render = (user: StoredUser, aside: UserAside) => Rendered;
 
 /** Mutes of users that were deleted meanwhile are not shown: there is nobody to show. */
 function muteList(user: StoredUser, viewer: Viewer | undefined, time: Time, render: Render): Rendered[] {
@@ -97,7 +97,7 @@ export function renderMute({ created_at, updated_at, expires }: Mute, user: Rend
 }
 
 /** Chat v1: custom data at the top level, RFC 3339 times. A custom key equal to a field's name is not shown. */
-export function renderV1(user: StoredUser, { online, viewer }: Aside): Rendered {
+export function renderV1(user: StoredUser, { online, viewer }: UserAside): Rendered {
   const out: Rendered = {
     id: user.id,
     role: user.role,
@@ -124,7 +124,7 @@ function spreadCustom(custom: JsonObject, into: Rendered): void {
 }
 
 /** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, the published always-present fields always there. */
-export function renderV2(user: StoredUser, { online, viewer }: Aside): Rendered {
+export function renderV2(user: StoredUser, { online, viewer }: UserAside): Rendered {
   const out: Rendered = {
     id: user.id,
     role: user.role,
@@ -143,12 +143,12 @@ export function renderV2(user: StoredUser, { online, viewer }: Aside): Rendered 
 }
 
 /** A user as most endpoints of a chat dialect show it. */
-export function renderUserIn(dialect: Dialect, user: StoredUser, aside: Aside): Rendered {
+export function renderUserIn(dialect: Dialect, user: StoredUser, aside: UserAside): Rendered {
   return dialect === 'v1' ? renderV1(user, aside) : renderV2(user, aside);
 }
 
 /** `/api/v2` FullUserResponse: a UserResponse with devices, mutes and the counters, which a users-only server has at zero. */
-export function renderV2Full(user: StoredUser, aside: Aside): Rendered {
+export function renderV2Full(user: StoredUser, aside: UserAside): Rendered {
   const out = renderV2(user, aside);
   out.devices = deviceList(user, aside.viewer, toNanos);
   out.mutes = muteList(user, aside.viewer, toNanos, renderV2);
@@ -163,7 +163,7 @@ export function renderV2Full(user: StoredUser, aside: Aside): Rendered {
 export type DateStyle = 'rfc3339' | 'ns';
 
 /** The live protocol: the full public record with custom nested and its revision. */
-export function renderLive(user: StoredUser, { online }: Aside, dates: DateStyle = 'rfc3339'): Rendered {
+export function renderLive(user: StoredUser, { online }: UserAside, dates: DateStyle = 'rfc3339'): Rendered {
   const time = dates === 'ns' ? toNanos : toRfc3339;
   const ban = appBan(user);
   const isBanned = ban !== undefined && ban.shadow !== true;

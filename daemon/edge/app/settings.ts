@@ -7,6 +7,7 @@ import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import type { Dialect } from '../../../protocol/base/reading.ts';
+import { AnyObject } from '../../../protocol/base/schemas.ts';
 import { checkHooks } from '../../../protocol/hooks/dead-letters.ts';
 import { type Task, TaskStatus } from '../../../protocol/log/documents.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
@@ -30,6 +31,17 @@ const Collisions = Type.Object({
 const switches = Object.fromEntries(PLATFORMS.map((platform) => [platform, QueryFlag])) as Record<Platform, typeof QueryFlag>;
 const RateLimitsQuery = Type.Object({ ...switches, endpoints: Type.Optional(Type.String()) });
 const readRateLimits = queryReader(RateLimitsQuery);
+
+export function taskIn<In extends Dialect>(dialect: In) {
+  return Type.Object({
+    task_id: Type.String(),
+    status: TaskStatus,
+    created_at: timeIn(dialect),
+    updated_at: timeIn(dialect),
+    result: Type.Optional(AnyObject),
+    error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
+  });
+}
 
 export const APP_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/app', (dialect) => ({
@@ -64,14 +76,7 @@ export const APP_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'server',
     summary: 'How far a task is',
-    answer: Type.Object({
-      task_id: Type.String(),
-      status: TaskStatus,
-      created_at: timeIn(dialect),
-      updated_at: timeIn(dialect),
-      result: Type.Optional(Type.Object({}, { additionalProperties: true })),
-      error: Type.Optional(Type.Object({ type: Type.String(), description: Type.String() })),
-    }),
+    answer: taskIn(dialect),
     handle: ({ backend, services, id }) => {
       const task = backend.directory.docs.get('task', id);
       if (task === undefined) throw new RosterError('not_found', `the task ${clip(id)} does not exist`);

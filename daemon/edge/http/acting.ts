@@ -4,7 +4,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
-import type { Aside } from '../../../protocol/users/render.ts';
+import type { UserAside } from '../../../protocol/users/render.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 import type { Reading } from './backend.ts';
 
@@ -64,7 +64,7 @@ export interface Asking {
 }
 
 /** What a caller is shown of a user beside its record. */
-export function asideOf({ backend, caller }: Asking, id: string): Aside {
+export function asideOf({ backend, caller }: Asking, id: string): UserAside {
   const isServer = caller.kind === 'server';
   const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);
   const viewer = isPrivy

@@ -7,7 +7,7 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import { pathId } from '../../../protocol/base/reading.ts';
 import type { Task } from '../../../protocol/log/documents.ts';
 import { decodeExportUsers, EXPORT_FILE, EXPORT_TASK, ExportUsersBody } from '../../../protocol/transfer/exports.ts';
-import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
+import { Nothing, TaskStartedAnswer, userIn } from '../../../protocol/users/answers.ts';
 import { renderUserIn } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { deletedUser, unknownUser } from '../../core/problems.ts';
@@ -37,7 +37,7 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'Exports up to 25 users into a file, as a task',
     body: ExportUsersBody,
-    answer: TaskStarted,
+    answer: TaskStartedAnswer,
     handle: async ({ backend, submit, services, body, newId, isRepeat }) => {
       const ids = decodeExportUsers(await body());
       if (!isRepeat()) refuseUnknown(backend, ids);

@@ -12,9 +12,9 @@ import type { Call, EndpointAnswer } from '../http/endpoint.ts';
 import { refuseGone, tagOf } from '../http/outcome.ts';
 import type { DryRun } from './dry-run.ts';
 
-export function changedUsersIn(dialect: Dialect): TSchema {
+function fieldsIn<In extends Dialect>(dialect: In) {
   const ids = Type.Array(Type.String());
-  const fields = {
+  return {
     users: Type.Record(Type.String(), fullUserIn(dialect)),
     created: ids,
     updated: ids,
@@ -31,7 +31,13 @@ export function changedUsersIn(dialect: Dialect): TSchema {
       }),
     ),
   };
-  return dialect === 'v1' ? Type.Object(fields) : Type.Object({ ...fields, membership_deletion_task_id: Type.String() });
+}
+
+export const ChangedUsersV1 = Type.Object(fieldsIn('v1'));
+const ChangedUsersV2 = Type.Object({ ...fieldsIn('v2'), membership_deletion_task_id: Type.String() });
+
+export function changedUsersIn(dialect: Dialect): TSchema {
+  return dialect === 'v1' ? ChangedUsersV1 : ChangedUsersV2;
 }
 
 export function renderUser(call: Asking, user: StoredUser, dialect: Dialect): Record<string, unknown> {

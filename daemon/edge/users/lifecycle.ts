@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import Type, { type TSchema } from 'typebox';
 import type { Dialect } from '../../../protocol/base/reading.ts';
-import { Nothing, TaskStarted, userIn } from '../../../protocol/users/answers.ts';
+import { Nothing, TaskStartedAnswer, userIn } from '../../../protocol/users/answers.ts';
 import { withHeaders } from '../../../protocol/users/conditions.ts';
 import {
   type DeactivateCommand,
@@ -118,7 +118,7 @@ function forMany(
     access: 'server',
     summary,
     body: schema,
-    answer: TaskStarted,
+    answer: TaskStartedAnswer,
     isConditional: true,
     handle: async ({ submit, body, conditions, newId }) => {
       const sent = await body();

@@ -4,7 +4,7 @@
  * Indexes in the router only propose receivers; this file alone decides, for
  * live events and for those that are read back from the past.
  */
-import type { Filter } from '../../../protocol/users/filter.ts';
+import type { ParsedFilter } from '../../../protocol/users/filter.ts';
 import { compileFilter } from '../../../protocol/users/filter-match.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { HIDDEN, type Told, type ToldOfUser } from './told.ts';
@@ -13,7 +13,7 @@ export type Want =
   | { readonly kind: 'all' }
   | { readonly kind: 'ids'; readonly ids: ReadonlySet<string> }
   | { readonly kind: 'teams'; readonly teams: ReadonlySet<string> }
-  | { readonly kind: 'filter'; readonly filter: Filter };
+  | { readonly kind: 'filter'; readonly filter: ParsedFilter };
 
 export type Match = 'enter' | 'stay' | 'leave';
 

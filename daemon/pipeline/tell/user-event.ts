@@ -7,7 +7,7 @@ import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts'
 import type { DocLookups } from '../../../protocol/live/document-events.ts';
 import { type Audience, audienceOf, type EventDialect, eventType, renderEvent } from '../../../protocol/live/user-events.ts';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
-import type { Aside } from '../../../protocol/users/render.ts';
+import type { UserAside } from '../../../protocol/users/render.ts';
 import { roughDataBytes } from '../../../protocol/users/size.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { SeqSpan } from '../../core/directory/recent-past.ts';
@@ -50,7 +50,7 @@ export class OutgoingUserEvent implements ToldOfUser {
   #bodies: readonly Body[] = NOTHING;
   #frames: readonly Framed[] = NOTHING;
 
-  constructor(change: UserChange, type: string, at: Micros, aside: Aside, knowsBefore: boolean) {
+  constructor(change: UserChange, type: string, at: Micros, aside: UserAside, knowsBefore: boolean) {
     this.seq = change.seq;
     this.type = type;
     this.audience = audienceOf(change.fact);

@@ -1,10 +1,11 @@
 /** The feeds dialect: users with their data, and activities that refer to them. */
+import type { JsonObject } from '../../base/json.ts';
 import { unanswered } from '../client-error.ts';
 import { TokenKeeper, type TokenSource } from '../tokens/token-keeper.ts';
 import { HttpCaller, type HttpCallerOptions, part } from './http-caller.ts';
 import type { Answered } from './users-api.ts';
 
-export type FeedsUserData = Readonly<Record<string, unknown>>;
+export type FeedsUserData = JsonObject;
 
 export interface FeedsUser extends Answered {
   readonly id: string;

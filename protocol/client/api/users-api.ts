@@ -1,5 +1,6 @@
 /** Users over HTTP: writing, finding, the course of their lives, tasks and the settings of the application. */
 import { EventEmitter } from 'eventemitter3';
+import type { JsonObject } from '../../base/json.ts';
 import type { DeactivateOptions, DeleteMode, DeleteOptions } from '../../users/delete-options.ts';
 import type { AppUser, ClientEvents, Filter, QueryOptions, SortField, UserData, UserPatch } from '../types.ts';
 import { type HttpCaller, part } from './http-caller.ts';
@@ -14,6 +15,12 @@ export interface UsersAnswer extends Answered {
   readonly created: readonly string[];
   readonly updated: readonly string[];
   readonly unchanged: readonly string[];
+  /** Of a dry run: revisions now, 0 for no user. */
+  readonly revs?: Readonly<Record<string, number>>;
+  /** Of a dry run: by user and field, what it is and what it would be. */
+  readonly changes?: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>>;
+  /** Of a dry run: what is wrong with single users. */
+  readonly errors?: readonly { readonly path: string; readonly code: number; readonly message: string }[];
 }
 
 export interface UserAnswer extends Answered {
@@ -29,7 +36,7 @@ export interface TaskAnswer extends Answered {
   readonly status: 'waiting' | 'pending' | 'running' | 'completed' | 'failed';
   readonly created_at: string;
   readonly updated_at: string;
-  readonly result?: Readonly<Record<string, unknown>>;
+  readonly result?: JsonObject;
   readonly error?: { readonly type: string; readonly description: string };
 }
 

@@ -131,7 +131,22 @@ test('CL57 what the library hands out, and types of the application, may be hand
     banned: false,
     invisible: false,
   };
-  const app: AppUser = { id: 'bob', role: 'user', teams: [], created_at: '', updated_at: '', online: false, banned: false, book: 'dune' };
+  const app: AppUser = {
+    id: 'bob',
+    role: 'user',
+    teams: [],
+    language: '',
+    created_at: '',
+    updated_at: '',
+    online: false,
+    banned: false,
+    shadow_banned: false,
+    invisible: false,
+    blocked_user_ids: [],
+    devices: [],
+    mutes: [],
+    book: 'dune',
+  };
   const member: Member = { id: 'carl', name: 'Carl', address: { city: 'Delft' } };
   const wish: Wish = { id: 'carl' };
   await client.upsertUsers([live, app, member, { id: 'dora', book: 'dune' }, { ...member, custom: member.address }]);
