@@ -1,7 +1,7 @@
 /**
  * Makes dist/ from the sources, and leaves it alone when it already is what these very sources give: dist/.built holds a digest
- * of every source and of every file made from them, so neither an edit, nor a removed source, nor another branch, nor a missing or
- * damaged file goes unseen. Times of files say nothing and are not looked at.
+ * of every source, and of the names and sizes of what was made from them, so neither an edit, nor a removed source, nor another
+ * branch, nor a missing or cut-off file goes unseen. Times of files say nothing and are not looked at.
  *
  * Plain JavaScript, because it runs before anything is built. Types are checked by `npm run typecheck`, not here: `npm ci` and
  * `npm start` are to be quick.
@@ -10,7 +10,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -30,23 +30,21 @@ function filesBelow(folder, base) {
   });
 }
 
-function digest(base, names) {
+function digestOfSources() {
   const hash = createHash('sha256');
-  for (const name of names) {
-    const content = readFileSync(join(base, name));
-    hash.update(`${name}\n${content.length}\n`).update(content);
+  const sources = FOLDERS.flatMap((folder) => filesBelow(folder, ROOT).filter((name) => name.endsWith('.ts')));
+  for (const name of [...SETTINGS, ...sources]) {
+    const content = readFileSync(join(ROOT, name));
+    hash.update(`${name} ${content.length}\n`).update(content);
   }
   return hash.digest('hex');
 }
 
-const digestOfSources = () =>
-  digest(ROOT, [...SETTINGS, ...FOLDERS.flatMap((folder) => filesBelow(folder, ROOT).filter((name) => name.endsWith('.ts')))]);
-
-const digestOfBuilt = (folder) =>
-  digest(
-    folder,
-    filesBelow('', folder).filter((name) => name !== STAMP),
-  );
+function digestOfBuilt(folder) {
+  const hash = createHash('sha256');
+  for (const name of filesBelow('', folder).filter((file) => file !== STAMP)) hash.update(`${name} ${statSync(join(folder, name)).size}\n`);
+  return hash.digest('hex');
+}
 
 function isBuiltFrom(sources) {
   try {

@@ -51,7 +51,16 @@ export class Typing {
     return this.child.pid ?? 0;
   }
 
-  /** Whether anything of the group is left. */
+  /** Waits until everything of the group is gone. Rejects after 20 seconds: a daemon needs less to stop. */
+  async gone(): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    while (!this.isGone) {
+      if (Date.now() > deadline) throw new Error('something is left behind');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Whether nothing of the group is left. */
   get isGone(): boolean {
     try {
       process.kill(-this.pid, 0);
