@@ -6,12 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { extname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { CommandIo } from '../io.ts';
 import { DemoFailed, type Story } from './story.ts';
 
-/** From dist/ as well as from the sources. */
-const MAIN = resolve(import.meta.dirname, `../../main${extname(import.meta.filename)}`);
 /** So much of what a process said is repeated when it fails. */
 const SAID_LINES = 5;
 
@@ -32,7 +30,8 @@ export class DemoProcess {
 
   constructor(args: readonly string[], options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }) {
     this.#name = `rosterd ${args[0]}`;
-    this.#child = spawn(process.execPath, [...process.execArgv, MAIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [, program = ''] = process.argv;
+    this.#child = spawn(process.execPath, [...process.execArgv, program, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
