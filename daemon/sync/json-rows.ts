@@ -13,8 +13,9 @@ export async function* jsonLines(source: AsyncIterable<Buffer>): AsyncGenerator<
   const splitter = new LineSplitter();
   for await (const chunk of source) yield chunkOf(splitter.push(chunk), 'line');
   const last = chunkOf(splitter.end(), 'line');
-  for (const row of last.rows) if ('code' in row) throw new BrokenSource(`it breaks off in its last line, ${row.line}`);
-  yield last;
+  const rows = [...last.rows];
+  for (const row of rows) if ('code' in row) throw new BrokenSource(`it breaks off in its last line, ${row.line}`);
+  yield { ...last, rows };
 }
 
 /** Rejects with BrokenSource when the list is not closed. The line of a row is its number in the list. */
@@ -49,14 +50,14 @@ export async function* jsonItems(source: AsyncIterable<Buffer>, afterLine = 0): 
 }
 
 function chunkOf(raws: readonly RawLine[], what: 'line' | 'item', afterLine = 0): SourceChunk {
-  const rows: SourceRow[] = [];
-  let bytes = 0;
+  return { rows: rowsOf(raws, what, afterLine), bytes: raws.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+function* rowsOf(raws: readonly RawLine[], what: 'line' | 'item', afterLine: number): Generator<SourceRow> {
   for (const raw of raws) {
-    bytes += raw.bytes;
     const row = raw.line <= afterLine ? undefined : rowOf(raw, what);
-    if (row !== undefined) rows.push(row);
+    if (row !== undefined) yield row;
   }
-  return { rows, bytes };
 }
 
 /** Undefined for a blank line. */

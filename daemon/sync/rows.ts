@@ -24,7 +24,8 @@ export type SourceRow = ValueRow | RowError;
 
 /** Rows that came together. */
 export interface SourceChunk {
-  readonly rows: readonly SourceRow[];
+  /** Can be gone through once: they are parsed on the way, so that only one of them is held. */
+  readonly rows: Iterable<SourceRow>;
   /** Bytes of the source that they took, 0 where that is not known. */
   readonly bytes: number;
 }

@@ -152,11 +152,11 @@ class PlanRun {
       for await (const chunk of untilAborted(source, this.#stopping)) {
         const errors: RowError[] = [];
         for (const row of chunk.rows) {
+          counts.rows++;
           const read = reader.take(row);
           if ('code' in read) errors.push(read);
           else users.add(read);
         }
-        counts.rows += chunk.rows.length;
         for (const { id, line } of errors) {
           if (id === undefined && unreadable.count++ < UNREADABLE_SHOWN) unreadable.lines.push(line);
         }

@@ -140,7 +140,7 @@ test('PG6 a connection that is lost in the middle is a source that is not whole'
   let rows = 0;
   const reading = (async () => {
     for await (const chunk of source.chunks) {
-      rows += chunk.rows.length;
+      rows += [...chunk.rows].length;
       if (rows === 2_000)
         await postgres.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rosterd-sync'");
     }

@@ -26,7 +26,7 @@ async function split(text: string | Buffer, size: number | (() => number) = 7): 
 /** The values of the items; of one that is wrong, what it is wrong with. */
 async function values(text: string | Buffer, size?: number | (() => number)): Promise<unknown[]> {
   const chunks = await split(text, size);
-  return chunks.flatMap(({ rows }) => rows.map((row) => ('value' in row ? row.value : row.code)));
+  return chunks.flatMap(({ rows }) => [...rows].map((row) => ('value' in row ? row.value : row.code)));
 }
 
 test('IM6 JSON Lines and one JSON list are the same items, however the bytes come', async () => {
@@ -50,7 +50,7 @@ test('IM6 items have numbers, and the number of bytes adds up to the file', asyn
   const list = '[ {"a":1} ,\n{"b":2}]';
   const found = await split(list);
   assert.deepEqual(
-    found.flatMap(({ rows }) => rows.map(({ line }) => line)),
+    found.flatMap(({ rows }) => [...rows].map(({ line }) => line)),
     [1, 2],
   );
   assert.equal(

