@@ -5,6 +5,7 @@ export type { BanOptions } from './api/admin-api.ts';
 export { connect, FeedsClient, type FeedsUser, type FeedsUserData } from './api/feeds.ts';
 export type { TaskAnswer, TaskStarted, UserAnswer, UsersAnswer, WriteOptions } from './api/users-api.ts';
 export { RosterClientError } from './client-error.ts';
+export type { ExportEvent, ImportEvent, UserGroupEvent } from './document-types.ts';
 export type { RosterClientOptions } from './options.ts';
 export { RosterClient } from './roster-client.ts';
 export { type ApiSecret, apiSecret } from './tokens/secret.ts';
@@ -15,16 +16,13 @@ export type {
   ClientEvents,
   ConnectedUser,
   ConnectionState,
-  ExportEvent,
   Filter,
-  ImportEvent,
   LiveUser,
   QueryOptions,
   SortField,
   Subscription,
   UserData,
   UserEvent,
-  UserGroupEvent,
   UserPatch,
   UserPrivacy,
 } from './types.ts';

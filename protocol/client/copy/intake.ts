@@ -1,7 +1,8 @@
 /** What the daemon tells by itself: every event is handed on once and in order, after the local copy was brought up to it. */
 
+import type { DocumentEvent } from '../document-types.ts';
 import type { Frame } from '../link/requests.ts';
-import type { ClientEvents, DocumentEvent, LiveUser, UserEvent } from '../types.ts';
+import type { ClientEvents, LiveUser, UserEvent } from '../types.ts';
 import type { Progress } from './progress.ts';
 import type { Subscriptions } from './subscriptions.ts';
 

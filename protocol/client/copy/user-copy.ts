@@ -7,7 +7,8 @@
  * that at least one does, maybe one that was ended here while the event was on its way. Which one is then not known, and those
  * are asked again when it matters (`doubtful`).
  */
-import type { DocumentEvent, LiveUser, Subscription, UserEvent } from '../types.ts';
+import type { DocumentEvent } from '../document-types.ts';
+import type { LiveUser, Subscription, UserEvent } from '../types.ts';
 
 interface Held {
   readonly spec: Subscription;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { OpenStore } from '../../../daemon/cli/serve/daemon.ts';
-import type { DocumentEvent } from '../../../protocol/client/types.ts';
+import type { DocumentEvent } from '../../../protocol/client/document-types.ts';
 import { lastSeq } from '../../../protocol/log/entry.ts';
 import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';
 import { openDataDirectory } from '../../../store/data-dir.ts';

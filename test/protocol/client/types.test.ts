@@ -10,16 +10,8 @@ import type { ChangedUsersV1 } from '../../../daemon/edge/users/changed-users.ts
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import type { FeedsUser } from '../../../protocol/client/api/feeds.ts';
 import type { TaskAnswer, TaskStarted, UsersAnswer, WriteOptions } from '../../../protocol/client/api/users-api.ts';
-import type {
-  AppDevice,
-  AppUser,
-  ExportEvent,
-  ImportEvent,
-  LiveUser,
-  QueryOptions,
-  UserEvent,
-  UserGroupEvent,
-} from '../../../protocol/client/types.ts';
+import type { ExportEvent, ImportEvent, UserGroupEvent } from '../../../protocol/client/document-types.ts';
+import type { AppDevice, AppUser, LiveUser, QueryOptions, UserEvent } from '../../../protocol/client/types.ts';
 import type { FeedsProfileAnswer } from '../../../protocol/feeds/users.ts';
 import { ANSWERS, type CustomEvent, type SERVER_EVENTS } from '../../../protocol/live/server-frames.ts';
 import { type deviceIn, type TaskStartedAnswer, UserV1 } from '../../../protocol/users/answers.ts';
