@@ -2,6 +2,7 @@
  * Runs the test files of the suites named on the command line (all when none is named, a file by its path) with node:test.
  * Node's own runner passes when it found no file, so the files are listed here and an empty list is a failure.
  * Options that start with `--` are handed on to the test files in ROSTERD_TEST_ARGS, e.g. `npm run test:crash -- --cycles 1000`.
+ * `--hang-s 60` ends what runs longer than that.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -29,6 +30,9 @@ const firstOption = words.findIndex((word) => word.startsWith('--'));
 const named = (firstOption === -1 ? words : words.slice(0, firstOption)).flatMap((word) => (word === 'unit' ? MIRROR : [word]));
 const options = firstOption === -1 ? [] : words.slice(firstOption);
 const isLong = options.includes('--long');
+const hangAt = options.indexOf('--hang-s');
+/** How long a test may run. */
+const hangMs = hangAt === -1 ? (isLong ? 3_600_000 : 300_000) : Number(options[hangAt + 1]) * 1_000;
 
 function usageError(problem: string): never {
   console.error(problem);
@@ -56,7 +60,7 @@ const longestFirst = [...new Set(files)].sort(
 );
 
 const compiled = await compile(root, longestFirst);
-const hangs = new Hangs(isLong ? 3_600_000 : 120_000);
+const hangs = new Hangs(hangMs);
 const report = new Report(compiled.sourceOf);
 const printer = new spec();
 printer.pipe(process.stdout);

@@ -1,11 +1,12 @@
 /** How many clients per second can come: handshake, token, create or merge of the user, welcome. Beside a bare `ws` handshake and socket.io. */
-import { type Contestant, startPeer, startRosterd } from './peers.ts';
-import type { Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { API_KEY, userToken } from './rosterd.ts';
-import { ROUNDS, scale } from './scale.ts';
-import { overRounds } from './stats.ts';
-import { type Greeting, Swarm } from './swarm.ts';
+
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { ROUNDS, scale } from './kit/scale.ts';
+import { overRounds } from './kit/stats.ts';
+import { type Greeting, Swarm } from './load/swarm.ts';
+import { type Contestant, startPeer, startRosterd } from './servers/peers.ts';
+import { API_KEY, userToken } from './servers/rosterd.ts';
 
 const CONNECTS = scale(5_000, 2_000);
 const WARM_UP = 1_000;

@@ -3,17 +3,18 @@
  * time, everyone asks for signs of life, and 50 batches of 100 changed users per second come over HTTP meanwhile. How long
  * anyone waits, and whether one subscriber that stops reading is noticed by the others.
  */
-import { MARKED, openMember, type Seen } from './crowd-load.ts';
-import { Load, Pace, Poster } from './crowd-tools.ts';
-import { HttpLine } from './http-line.ts';
-import { type Contestant, startRosterd } from './peers.ts';
-import type { Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { ROUNDS, scale } from './scale.ts';
-import type { Delay } from './server-process.ts';
-import { monotonicMs, overRounds, percentile, sleep } from './stats.ts';
-import { ROSTER_ALL, Swarm } from './swarm.ts';
-import { smallUser, upsertBodies, upsertBody } from './users.ts';
+
+import { HttpLine } from './kit/http-line.ts';
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { ROUNDS, scale } from './kit/scale.ts';
+import { monotonicMs, overRounds, percentile, sleep } from './kit/stats.ts';
+import { smallUser, upsertBodies, upsertBody } from './kit/users.ts';
+import { MARKED, openMember, type Seen } from './load/crowd-load.ts';
+import { Load, Pace, Poster } from './load/crowd-tools.ts';
+import { ROSTER_ALL, Swarm } from './load/swarm.ts';
+import { type Contestant, startRosterd } from './servers/peers.ts';
+import type { Delay } from './servers/server-process.ts';
 
 const CROWD = scale(5_000, 2_000);
 /** Processes that hold it: none of them has so much to read that it delays what it measures. */

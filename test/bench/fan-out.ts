@@ -2,15 +2,15 @@
  * What it costs to tell everyone: CPU seconds of the server per million deliveries, for batches of 100 events, for single
  * events at a walking pace with their latency, and for single events as fast as the server takes them.
  */
-import { HttpLine, postAll } from './http-line.ts';
-import { Latencies } from './latencies.ts';
-import { type Contestant, startPeer, startRosterd, startRosterdIo } from './peers.ts';
-import type { Peer, Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { isLarge, ROUNDS, scale } from './scale.ts';
-import { overRounds, sleep } from './stats.ts';
-import { Swarm } from './swarm.ts';
-import { smallUser, upsertBody } from './users.ts';
+import { HttpLine, postAll } from './kit/http-line.ts';
+import { Latencies } from './kit/latencies.ts';
+import type { Peer, Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { isLarge, ROUNDS, scale } from './kit/scale.ts';
+import { overRounds, sleep } from './kit/stats.ts';
+import { smallUser, upsertBody } from './kit/users.ts';
+import { Swarm } from './load/swarm.ts';
+import { type Contestant, startPeer, startRosterd, startRosterdIo } from './servers/peers.ts';
 
 const BATCH_USERS = 100;
 const USERS = 10_000;

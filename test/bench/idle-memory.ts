@@ -1,12 +1,12 @@
 /** What a connection costs that does nothing: resident memory of the server per connection, beside bare `ws` and socket.io. */
 import { userGreeting } from './connects.ts';
-import { HttpLine, postAll } from './http-line.ts';
-import { type Contestant, type PeerMode, startPeer, startRosterd } from './peers.ts';
-import type { Report } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { scale } from './scale.ts';
-import { overRounds, sleep } from './stats.ts';
-import { type Greeting, ROSTER_ALL, Swarm } from './swarm.ts';
+import { HttpLine, postAll } from './kit/http-line.ts';
+import type { Report } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { scale } from './kit/scale.ts';
+import { overRounds, sleep } from './kit/stats.ts';
+import { type Greeting, ROSTER_ALL, Swarm } from './load/swarm.ts';
+import { type Contestant, type PeerMode, startPeer, startRosterd } from './servers/peers.ts';
 
 /** The load process needs as many file descriptors; Node raises its limit to the hard one by itself. */
 const CONNECTIONS = scale(10_000, 4_000);

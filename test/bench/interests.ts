@@ -2,14 +2,14 @@
  * Subscribers that each want something else: 1,000 sockets with 100 ids of 100,000 each, and batches of 100 users. What the
  * daemon spends on finding and telling the right ones, beside the bare sending of the same bytes.
  */
-import { HttpLine } from './http-line.ts';
-import { startPeer, startRosterd } from './peers.ts';
-import type { Report } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { ROUNDS, scale } from './scale.ts';
-import { overRounds, sleep } from './stats.ts';
-import { rosterGreeting, Swarm } from './swarm.ts';
-import { upsertBody } from './users.ts';
+import { HttpLine } from './kit/http-line.ts';
+import type { Report } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { ROUNDS, scale } from './kit/scale.ts';
+import { overRounds, sleep } from './kit/stats.ts';
+import { upsertBody } from './kit/users.ts';
+import { rosterGreeting, Swarm } from './load/swarm.ts';
+import { startPeer, startRosterd } from './servers/peers.ts';
 
 const SOCKETS = 1_000;
 const IDS_PER_SOCKET = 100;

@@ -1,8 +1,8 @@
 /** The rig of the store, journal.ts, in the form of the others: its figures with their targets, for the table and for bench.json. */
 import { journalBench, type Rate } from './journal.ts';
-import type { Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { overRounds } from './stats.ts';
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { overRounds } from './kit/stats.ts';
 
 export async function journalReport(): Promise<Report> {
   const { plain, oneInFlight, eightInFlight, snapshotSave, snapshotLoad, reopenSeconds } = await journalBench();

@@ -9,10 +9,10 @@ import { runQuery } from '../../daemon/core/users/query.ts';
 import { parseQuery } from '../../protocol/users/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import { seeded } from '../support/random.ts';
-import type { Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { ROUNDS, scale } from './scale.ts';
-import { overRounds } from './stats.ts';
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { ROUNDS, scale } from './kit/scale.ts';
+import { overRounds } from './kit/stats.ts';
 
 const USERS = scale(1_000_000, 200_000);
 const LOOKUPS = 2_000;

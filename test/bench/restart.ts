@@ -6,16 +6,16 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HttpLine, postAll } from './http-line.ts';
-import { Pinger } from './pinger.ts';
-import type { Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { Rosterd, UPSERT } from './rosterd.ts';
-import { isQuick, ROUNDS } from './scale.ts';
-import { type Delay, onServerCore } from './server-process.ts';
-import { overRounds, sleep } from './stats.ts';
-import { rosterGreeting } from './swarm.ts';
-import { upsertBodies } from './users.ts';
+import { HttpLine, postAll } from './kit/http-line.ts';
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { isQuick, ROUNDS } from './kit/scale.ts';
+import { overRounds, sleep } from './kit/stats.ts';
+import { upsertBodies } from './kit/users.ts';
+import { Pinger } from './load/pinger.ts';
+import { rosterGreeting } from './load/swarm.ts';
+import { Rosterd, UPSERT } from './servers/rosterd.ts';
+import { type Delay, onServerCore } from './servers/server-process.ts';
 
 /** So many changes never come: only the clean stop writes a snapshot. */
 const NO_SNAPSHOTS = ['--snapshot-changes', '1000000000'];

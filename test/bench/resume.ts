@@ -2,17 +2,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { HttpLine, postAll } from './http-line.ts';
-import { Latencies } from './latencies.ts';
-import { RawSocket } from './raw-socket.ts';
-import type { Report, Row } from './report.ts';
-import type { ResumeOrder } from './resume-load.ts';
-import { runWhenMain } from './rig.ts';
-import { API_KEY, Rosterd, SERVER_TOKEN, UPSERT } from './rosterd.ts';
-import { isLarge, ROUNDS, scale } from './scale.ts';
-import { overRounds, sleep } from './stats.ts';
-import { ROSTER_ALL, Swarm } from './swarm.ts';
-import { smallUser, upsertBody } from './users.ts';
+import { HttpLine, postAll } from './kit/http-line.ts';
+import { Latencies } from './kit/latencies.ts';
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { isLarge, ROUNDS, scale } from './kit/scale.ts';
+import { overRounds, sleep } from './kit/stats.ts';
+import { smallUser, upsertBody } from './kit/users.ts';
+import { RawSocket } from './load/raw-socket.ts';
+import type { ResumeOrder } from './load/resume-load.ts';
+import { ROSTER_ALL, Swarm } from './load/swarm.ts';
+import { API_KEY, Rosterd, SERVER_TOKEN, UPSERT } from './servers/rosterd.ts';
 
 const BEHIND = 10_000;
 const LIVE = 100;
@@ -68,7 +68,7 @@ class Resumers {
   }
 
   static async start(): Promise<Resumers> {
-    const child = fork(resolve(import.meta.dirname, 'resume-load.ts'), { execArgv: ['--import', import.meta.resolve('tsx')] });
+    const child = fork(resolve(import.meta.dirname, 'load/resume-load.ts'), { execArgv: ['--import', import.meta.resolve('tsx')] });
     await once(child, 'message');
     return new Resumers(child);
   }

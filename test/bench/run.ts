@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
-import { isMet, type Report } from './report.ts';
+import { isMet, type Report } from './kit/report.ts';
 
 const RIGS = [
   'fan-out',

@@ -2,15 +2,15 @@
  * One subscriber of everything stops reading while a lot happens: what the daemon keeps for it, and what 1,000 others, who
  * hear of a few users only, notice. The same load with and without the stop, in turn.
  */
-import { HttpLine } from './http-line.ts';
-import { Latencies } from './latencies.ts';
-import { type Contestant, startPeer, startRosterd } from './peers.ts';
-import type { Report } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { ROUNDS, scale } from './scale.ts';
-import { overRounds, sleep } from './stats.ts';
-import { type Greeting, ROSTER_ALL, rosterGreeting, Swarm } from './swarm.ts';
-import { benchUser, smallUser, upsertBody } from './users.ts';
+import { HttpLine } from './kit/http-line.ts';
+import { Latencies } from './kit/latencies.ts';
+import type { Report } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { ROUNDS, scale } from './kit/scale.ts';
+import { overRounds, sleep } from './kit/stats.ts';
+import { benchUser, smallUser, upsertBody } from './kit/users.ts';
+import { type Greeting, ROSTER_ALL, rosterGreeting, Swarm } from './load/swarm.ts';
+import { type Contestant, startPeer, startRosterd } from './servers/peers.ts';
 
 const OTHERS = 1_000;
 const PACE_MS = 100;

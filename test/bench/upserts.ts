@@ -2,16 +2,16 @@
  * Durable upserts through HTTP: how many users per second one core validates, compares, journals with fdatasync, applies,
  * acknowledges and broadcasts, and how long anyone waits meanwhile.
  */
-import { HttpLine, postAll } from './http-line.ts';
-import { startPeer, startRosterd } from './peers.ts';
-import { Pinger } from './pinger.ts';
-import type { Report, Row } from './report.ts';
-import { runWhenMain } from './rig.ts';
-import { ROUNDS, scale } from './scale.ts';
-import type { Delay } from './server-process.ts';
-import { overRounds, percentile } from './stats.ts';
-import { rosterGreeting, Swarm } from './swarm.ts';
-import { upsertBodies, upsertBody } from './users.ts';
+import { HttpLine, postAll } from './kit/http-line.ts';
+import type { Report, Row } from './kit/report.ts';
+import { runWhenMain } from './kit/rig.ts';
+import { ROUNDS, scale } from './kit/scale.ts';
+import { overRounds, percentile } from './kit/stats.ts';
+import { upsertBodies, upsertBody } from './kit/users.ts';
+import { Pinger } from './load/pinger.ts';
+import { rosterGreeting, Swarm } from './load/swarm.ts';
+import { startPeer, startRosterd } from './servers/peers.ts';
+import type { Delay } from './servers/server-process.ts';
 
 const USERS = scale(40_000, 20_000);
 const LONE = USERS / 4;

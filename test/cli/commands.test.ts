@@ -1,51 +1,12 @@
 /** CM: the command line as a whole, run in process. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { type CommandHooks, runCli } from '../../daemon/cli/commands.ts';
-import { type Credentials, resolveCredentials, SAMPLE_SECRET } from '../../daemon/cli/config/credentials.ts';
+import { test } from 'node:test';
+import { SAMPLE_SECRET } from '../../daemon/cli/config/credentials.ts';
 import { flagName } from '../../daemon/cli/config/setting.ts';
-import { ALL_SETTINGS, type Config } from '../../daemon/cli/config/settings.ts';
-import { parseToken } from '../../protocol/base/tokens.ts';
-import { fakeIo } from '../support/sync/fake-server.ts';
-
-const NOW_MS = 1_800_000_000_000;
-
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'rosterd-cli-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-  readonly served: { config: Config; credentials: Credentials }[];
-}
-
-async function run(cwd: string, args: string, env: Record<string, string> = {}, serve?: CommandHooks['serve']): Promise<Ran> {
-  const io = fakeIo({ cwd, env, nowMs: NOW_MS });
-  const served: Ran['served'] = [];
-  const hooks: CommandHooks = {
-    serve: async (config, credentials) => {
-      served.push({ config, credentials });
-      return (await serve?.(config, credentials)) ?? 0;
-    },
-  };
-  const code = await runCli(args === '' ? [] : args.split(' '), io, hooks);
-  return { code, out: io.stdout.text, err: io.stderr.text, served };
-}
-
-/** Claims of a token after its signature was computed anew. */
-function claimsOf(token: string, secret: string): unknown {
-  const { signed, signature } = parseToken(token);
-  assert.equal(signature, createHmac('sha256', secret).update(signed).digest('base64url'));
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-}
+import { ALL_SETTINGS } from '../../daemon/cli/config/settings.ts';
+import { folder, run } from '../support/cli-run.ts';
 
 test('CM1 serve hands settings and credentials to the daemon and ends with its code', async (t) => {
   const cwd = folder(t);
@@ -126,33 +87,6 @@ test('CM6 --version and --help go to stdout and end with 0', async (t) => {
   assert.equal(help.code, 0);
   for (const command of ['serve', 'token', 'sync', 'watch', 'config']) assert.match(help.out, new RegExp(`^  ${command} `, 'm'));
   assert.match(help.out, /Examples:[\s\S]*Exit codes:/);
-});
-
-test('CM7 token prints a token of the stored secret and nothing else', async (t) => {
-  const cwd = folder(t);
-  const { apiSecret } = resolveCredentials({ apiKey: undefined, apiSecret: undefined, data: join(cwd, 'rosterd-data') });
-  const { code, out, err } = await run(cwd, 'token ann');
-  assert.deepEqual([code, err], [0, '']);
-  assert.match(out, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-  const iat = NOW_MS / 1_000;
-  assert.deepEqual(claimsOf(out.trim(), apiSecret), { user_id: 'ann', iat, exp: iat + 86_400 });
-  const long = await run(cwd, 'token @bob_1 --exp 90s');
-  assert.deepEqual(claimsOf(long.out.trim(), apiSecret), { user_id: '@bob_1', iat, exp: iat + 90 });
-  const endless = await run(cwd, 'token ann --exp never');
-  assert.deepEqual(claimsOf(endless.out.trim(), apiSecret), { user_id: 'ann', iat });
-  const server = await run(cwd, 'token --server --exp 1h');
-  assert.deepEqual(claimsOf(server.out.trim(), apiSecret), { server: true, iat, exp: iat + 3_600 });
-});
-
-test('CM8 token takes key and secret from flags or variables, and data from --data', async (t) => {
-  const cwd = folder(t);
-  const flags = await run(cwd, 'token ann --api-key key --api-secret hush');
-  assert.ok(claimsOf(flags.out.trim(), 'hush'));
-  const env = await run(cwd, 'token ann', { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' });
-  assert.equal(env.out, flags.out);
-  const missing = await run(cwd, 'token ann --data elsewhere');
-  assert.equal(missing.code, 2);
-  assert.match(missing.err, /there is no .*elsewhere\/credentials\.json/);
 });
 
 test('CM9 config print shows value and origin, as text and as JSON', async (t) => {

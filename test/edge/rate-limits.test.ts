@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { platformOf, RateLimits, rateHeaders } from '../../daemon/edge/rate-limits.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
+import { assertRefused, httpWorld, type Send, userToken } from '../support/http/fake-backend.ts';
 
 const SERVER = { kind: 'server' } as const;
+
 const ANN = { kind: 'user', id: 'ann' } as const;
+
+async function create(send: Send, ...ids: string[]): Promise<void> {
+  const { status } = await send('POST', '/users', { body: { users: Object.fromEntries(ids.map((id) => [id, { id, name: id }])) } });
+  assert.equal(status, 201);
+}
 
 describe('platforms', () => {
   it('RL1 the platform of a client comes from X-Stream-Client', () => {
@@ -127,4 +134,39 @@ describe('limits', () => {
     });
     assert.equal('Retry-After' in rateHeaders({ limit: 6, remaining: 1, reset: 99 }), false);
   });
+});
+
+test('HT41 GET /rate_limits: the platforms and endpoints asked for', async () => {
+  const { send } = httpWorld();
+  for (const path of ['/rate_limits', '/api/v2/rate_limits']) {
+    const { body } = await send('GET', path, {
+      query: { server_side: 'true', android: 'true', ios: '', endpoints: 'GetRateLimits,SendMessage' },
+    });
+    assert.deepEqual(Object.keys(body), ['server_side', 'android', 'duration']);
+    assert.deepEqual(Object.keys(body.android), ['GetRateLimits', 'SendMessage']);
+    assert.ok(body.server_side.GetRateLimits.remaining < body.server_side.GetRateLimits.limit);
+    assert.equal(body.android.GetRateLimits.remaining, body.android.GetRateLimits.limit);
+    assert.ok(body.android.SendMessage.limit > 0);
+  }
+  const all = await send('GET', '/rate_limits');
+  assert.deepEqual(Object.keys(all.body), ['server_side', 'android', 'ios', 'web', 'unity', 'duration']);
+  assertRefused(await send('GET', '/rate_limits', { query: { endpoints: '__proto__' } }), 400, 4, 'endpoints');
+});
+
+test('HT42 a client over its limit gets 429, code 9, Retry-After; nothing is applied', async () => {
+  const { send, backend } = httpWorld({ rateLimits: { mode: 'clients', overrides: { UpdateUsersPartial: 6_000 } } });
+  await create(send, 'ann');
+  const write = (i: number) => send('PATCH', '/users', { token: userToken('ann'), body: { users: [{ id: 'ann', set: { i } }] } });
+  for (let i = 0; i < 60; i++) assert.equal((await write(i)).status, 200);
+  const refused = await write(60);
+  assertRefused(refused, 429, 9);
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  assert.equal(refused.headers['x-ratelimit-remaining'], '0');
+  assert.deepEqual(backend.directory.user('ann')?.custom, { i: 59 });
+});
+
+test('HT43 servers are limited too where the operator says so', async () => {
+  const { send } = httpWorld({ rateLimits: { mode: 'all', overrides: { GetApp: 60 } } });
+  for (let i = 0; i < 2; i++) assert.equal((await send('GET', '/app')).status, 200);
+  assertRefused(await send('GET', '/app'), 429, 9);
 });

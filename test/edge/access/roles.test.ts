@@ -3,8 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BUILT_IN_ROLES } from '../../../protocol/users/user.ts';
 import { assertRefused, httpWorld, userToken } from '../../support/http/fake-backend.ts';
-import { crashCopy } from '../../support/store/crash-copy.ts';
-import { World } from '../../support/world.ts';
 
 describe('roles', () => {
   it('RO20 create, list, delete in both dialects: one list, times in the form of the dialect', async () => {
@@ -77,25 +75,6 @@ describe('roles', () => {
     ] as const) {
       for (const prefix of ['', '/api/v2']) assertRefused(await send(method, `${prefix}${path}`, { token }), 403, 17, undefined, /'admin'/);
     }
-  });
-
-  it('RO24 roles survive a crash and a restart, and so does what keeps them', async (t) => {
-    const first = await World.start(t);
-    for (const name of ['captain', 'pilot']) assert.equal((await first.http('POST', '/roles', { name })).status, 201);
-    await first.upsert({ id: 'ann', role: 'captain' }, { id: 'bob', teams_role: { red: 'captain' } });
-    const before = (await first.http('GET', '/api/v2/roles')).body.roles;
-    // The second daemon reads the journal; the third the snapshot that the second left.
-    const data = await crashCopy(t, first.data);
-    const second = await World.start(t, { data });
-    assert.deepEqual((await second.http('GET', '/api/v2/roles')).body.roles, before);
-    assert.match((await second.http('DELETE', '/roles/captain')).body.message, /2 users have it/);
-    assert.equal((await second.http('DELETE', '/roles/pilot')).status, 200);
-    await second.stop();
-    const third = await World.start(t, { data });
-    assert.equal((await third.http('GET', '/api/v2/roles')).body.roles.length, before.length - 1);
-    assert.match((await third.http('DELETE', '/roles/captain')).body.message, /2 users have it/);
-    assert.equal((await third.upsert({ id: 'cem', role: 'captain' })).status, 201);
-    assert.equal((await third.upsert({ id: 'cem', role: 'pilot' })).status, 400);
   });
 });
 

@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertRefused, httpWorld, type Send, userToken } from '../../support/http/fake-backend.ts';
-import { crashCopy } from '../../support/store/crash-copy.ts';
-import { World } from '../../support/world.ts';
 
 const PREFIXES = ['', '/api/v2'] as const;
 
@@ -153,40 +151,5 @@ describe('push preferences', () => {
       assert.equal(received.body.errors.length, 3);
     }
     assert.equal(backend.position.seq, seq);
-  });
-});
-
-describe('durability', () => {
-  it('DV26 devices and preferences tell nobody, and survive a crash and restarts', async (t) => {
-    const first = await World.start(t);
-    await first.upsert({ id: 'ann' }, { id: 'bob' });
-    const subscriber = await first.subscriber({ subs: [{ sub: 'all', all: true, snapshot: false }] });
-    const body = { id: 'phone', push_provider: 'huawei', user_id: 'ann' };
-    assert.equal((await first.http('POST', '/devices', body)).status, 201);
-    const preferences = [
-      { user_id: 'ann', chat_level: 'none' },
-      { user_id: 'ann', channel_cid: 'm:1', chat_level: 'all' },
-    ];
-    assert.equal((await first.http('POST', '/api/v2/push_preferences', { preferences })).status, 200);
-    await first.upsert({ id: 'ann', name: 'Ann' });
-    const event = await subscriber.until(({ type }) => type === 'user.updated');
-    assert.deepEqual([event.user.name, subscriber.events.length], ['Ann', 1]);
-    const before = (await first.http('GET', '/devices?user_id=ann')).body.devices;
-
-    // The second daemon reads the journal, the third the snapshot that the second left.
-    const data = await crashCopy(t, first.data);
-    const second = await World.start(t, { data });
-    assert.deepEqual((await second.http('GET', '/devices?user_id=ann')).body.devices, before);
-    const echo = await second.http('POST', '/push_preferences', {
-      preferences: [{ user_id: 'ann' }, { user_id: 'ann', channel_cid: 'm:1' }],
-    });
-    assert.deepEqual(echo.body.user_preferences, { ann: { chat_level: 'none' } });
-    assert.deepEqual(echo.body.user_channel_preferences, { ann: { 'm:1': { chat_level: 'all' } } });
-    assert.equal((await second.http('POST', '/devices', { ...body, user_id: 'bob' })).status, 201);
-    await second.stop();
-
-    const third = await World.start(t, { data });
-    assert.deepEqual((await third.http('GET', '/devices?user_id=ann')).body.devices, []);
-    assert.equal((await third.http('GET', '/devices?user_id=bob')).body.devices[0].push_provider, 'huawei');
   });
 });

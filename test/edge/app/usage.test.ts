@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertRefused, httpWorld, userToken as tokenFor } from '../../support/http/fake-backend.ts';
-import { World } from '../../support/world.ts';
 
 const TEAM_USAGE = ['/stats/team_usage', '/api/v2/chat/stats/team_usage'];
+
 const USAGE = ['/usage', '/api/v2/usage'];
+
 const METRICS = [
   'users_daily',
   'messages_daily',
@@ -112,23 +113,4 @@ test('UA8 GET /usage: active users of a month and of its days, guests counted am
   await send('POST', '/guest', { body: { user: { id: 'g' } } });
   const { body } = await send('GET', '/usage');
   assert.deepEqual([body.monthly_active_users, body.guests, body.daily[0].guests], [1, 1, 1]);
-});
-
-test('UA9 what was counted outlives a restart', async (t) => {
-  const world = await World.start(t);
-  await world.http('PATCH', '/app', { multi_tenant_enabled: true });
-  await world.upsert({ id: 'ann', teams: ['red'] });
-  const ann = await world.chat('ann');
-  const asked = async (from: World) => [
-    (await from.http('GET', '/usage')).body,
-    (await from.http('POST', '/stats/team_usage', {})).body.teams[0],
-  ];
-  const [usage, red] = await asked(world);
-  assert.deepEqual([usage.monthly_active_users, red.users_month_to_date.total, red.concurrent_users.total], [1, 1, 1]);
-  ann.terminate();
-  await world.stop();
-  const again = await World.start(t, { data: world.data });
-  const [usageAfter, redAfter] = await asked(again);
-  assert.deepEqual(usageAfter.daily, usage.daily);
-  assert.deepEqual([redAfter.users_month_to_date.total, redAfter.users_daily.total, redAfter.concurrent_users.total], [1, 1, 0]);
 });

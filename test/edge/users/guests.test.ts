@@ -1,14 +1,11 @@
-/** Guests and anonymous callers (GU5–GU8) and custom events (CE4–CE6) over HTTP and live. */
+/** Guests and anonymous callers over HTTP: GU5–GU7. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WebSocket } from 'ws';
 import { parseToken } from '../../../protocol/base/tokens.ts';
-import { RosterClient } from '../../../protocol/client/roster-client.ts';
-import type { UserEvent } from '../../../protocol/client/types.ts';
 import { assertRefused, httpWorld, NOW_MS, signed, userToken as tokenFor } from '../../support/http/fake-backend.ts';
-import { API_KEY, userToken, World } from '../../support/world.ts';
 
 const BASES = ['', '/api/v2'];
+
 /** The ways in which a caller is nobody: the anonymous token, no token, and saying so. */
 const NOBODIES = [
   { token: signed({ user_id: '!anon' }) },
@@ -98,129 +95,4 @@ test('GU7 an anonymous caller may ask for a guest and for nothing else', async (
     assertRefused(await send('POST', `${base}/users`, { token: null, body: user }), 401, 5);
   }
   assert.equal(backend.directory.size, 0);
-});
-
-test('GU8 a guest connects with the token it was given, is counted once, and is an ordinary user to everyone else', async (t) => {
-  const world = await World.start(t);
-  const watcher = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
-  const { body } = await world.http('POST', '/guest', { user: { id: 'visitor', name: 'Visitor' } });
-  const announced = await watcher.until(({ type, user }) => type === 'user.updated' && user.id === 'visitor');
-  assert.deepEqual([announced.created, announced.user.role], [true, 'guest']);
-  const client = await world.open();
-  const ok = await client.request({ op: 'connect', api_key: API_KEY, token: body.access_token, user: { id: 'visitor', role: 'guest' } });
-  assert.deepEqual([ok.type, ok.me.id, ok.me.role], ['connection.ok', 'visitor', 'guest']);
-  const month = new Date().toISOString().slice(0, 7);
-  const usage = await world.http('GET', `/usage?month=${month}`);
-  assert.deepEqual([usage.body.monthly_active_users, usage.body.guests], [1, 1]);
-  const changed = await client.request({ op: 'update', set: { name: 'Me' } });
-  assert.equal(changed.user.name, 'Me');
-  await assert.rejects(client.request({ op: 'upsert', users: { x: { id: 'x' } } }));
-});
-
-test('GU8 an anonymous live connection has no user, writes nothing and is not counted', async (t) => {
-  const world = await World.start(t);
-  const anon = await world.open();
-  const ok = await anon.request({ op: 'connect', api_key: API_KEY, token: userToken('!anon') });
-  assert.deepEqual([ok.type, ok.me], ['connection.ok', undefined]);
-  await assert.rejects(anon.request({ op: 'update', set: { name: 'x' } }));
-  assert.equal(world.daemon.roster.directory.size, 0);
-  assert.equal((await world.http('GET', '/usage')).body.monthly_active_users, 0);
-});
-
-test('CE4 a custom event reaches the live clients of its user and servers, in order, and nobody else', async (t) => {
-  const world = await World.start(t);
-  const server = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
-  const ann = await world.chat('ann');
-  const bob = await world.chat('bob', {}, { subs: [{ sub: 'friends', ids: ['ann'] }] });
-  const query = new URLSearchParams({
-    json: JSON.stringify({ user_id: 'ann', user_details: { id: 'ann' } }),
-    api_key: API_KEY,
-    authorization: userToken('ann'),
-    'stream-auth-type': 'jwt',
-  });
-  const listener = await world.open(`/connect?${query}`);
-  await listener.until(({ type }) => type === 'health.check');
-  const flat = { event: { type: 'wave', n: 1, created_at: '0001-01-01T00:00:00Z' } };
-  assert.equal((await world.http('POST', '/users/ann/event', flat)).status, 200);
-  const nested = { event: { type: 'wave', custom: { n: 2, user: 'mine' } } };
-  assert.equal((await world.http('POST', '/api/v2/chat/users/ann/event', nested)).status, 200);
-  await world.upsert({ id: 'ann', name: 'Last' });
-  for (const [who, client] of Object.entries({ server, ann, bob, listener })) {
-    await client.until(({ type, user }) => type === 'user.updated' && user.name === 'Last');
-    const waves = client.frames.filter(({ type }) => type === 'wave');
-    if (who === 'bob') {
-      assert.deepEqual(waves, []);
-      continue;
-    }
-    const data = waves.map((frame) => (who === 'listener' ? frame.n : frame.custom.n));
-    assert.deepEqual(data, [1, 2], who);
-    assert.ok(
-      waves.every(({ user, created_at }) => user.id === 'ann' && created_at !== flat.event.created_at),
-      who,
-    );
-    const seqs = client.events.map(({ seq }) => seq).concat(waves.map(({ seq }) => seq));
-    assert.equal(new Set(seqs).size, seqs.length, who);
-  }
-  assert.deepEqual(
-    server.frames.filter(({ type }) => type === 'wave').map(({ sub }) => sub),
-    [['all'], ['all']],
-  );
-});
-
-test('CE5 who was away gets the custom events it missed, and the client library hands them out once', { timeout: 30_000 }, async (t) => {
-  const world = await World.start(t);
-  const client = new RosterClient({ url: world.liveUrl, apiKey: API_KEY, webSocket: WebSocket, random: () => 0 });
-  t.after(() => client.disconnectUser());
-  await client.connectUser({ id: 'ann' }, userToken('ann'));
-  const seen: unknown[] = [];
-  const own: unknown[] = [];
-  client.on('event', ({ type, custom }: UserEvent) => {
-    if (custom !== undefined) seen.push([type, custom.n]);
-  });
-  client.onCustom('wave', ({ custom }) => own.push(custom?.n));
-  const event = (type: string, n: number) => world.http('POST', '/users/ann/event', { event: { type, n } });
-  const got = (n: number) =>
-    new Promise<void>((resolve) => {
-      client.on('event', ({ custom }) => {
-        if (custom?.n === n) resolve();
-      });
-    });
-  const first = got(1);
-  await event('wave', 1);
-  await first;
-  const position = client.position;
-  assert.ok(position);
-  client.disconnectUser();
-  await event('wave', 2);
-  // A type that is a name of the library's own is handed out all the same, and confuses nobody.
-  const states: unknown[] = [];
-  client.on('state', (state) => states.push(state));
-  await event('state', 3);
-  const last = got(3);
-  await client.connectUser({ id: 'ann' }, userToken('ann'));
-  await last;
-  assert.deepEqual(seen, [
-    ['wave', 1],
-    ['wave', 2],
-    ['state', 3],
-  ]);
-  assert.deepEqual(own, [1, 2]);
-  assert.ok(states.every((state) => typeof state === 'object' && state !== null && 'kind' in state));
-});
-
-test('CE6 custom events are refused without a user, with a built-in type, without a type, or with too much data', async () => {
-  const { send, backend } = httpWorld();
-  await send('POST', '/users', { body: { users: { ann: { id: 'ann' } } } });
-  const { seq } = backend.directory;
-  for (const path of ['/users/ann/event', '/api/v2/chat/users/ann/event']) {
-    assertRefused(await send('POST', path.replace('ann', 'nobody'), { body: { event: { type: 'wave' } } }), 404, 16);
-    for (const type of ['user.updated', 'a.b', '', null, 7]) {
-      assertRefused(await send('POST', path, { body: { event: { type } } }), 400, 4, 'event.type');
-    }
-    assertRefused(await send('POST', path, { body: {} }), 400, 4, 'event');
-    assertRefused(await send('POST', path, { body: { event: { type: 'wave', custom: 'x' } } }), 400, 4, 'event.custom');
-    assertRefused(await send('POST', path, { body: { event: { type: 'wave', custom: { a: 'x'.repeat(5_121) } } } }), 400, 4, 'event');
-    assertRefused(await send('POST', path, { token: tokenFor('ann'), body: { event: { type: 'wave' } } }), 403, 17);
-  }
-  assert.equal(backend.directory.seq, seq);
 });

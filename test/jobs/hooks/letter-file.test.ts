@@ -1,127 +1,21 @@
-/** Parts of the delivery of webhooks: that only public addresses are reached (WH4), what is signed (WH6), what is sent, and the letters (WH10, WH11). */
+/** The letters of a webhook on disk: WH10 and WH11. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { appendFile, readFile, truncate } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { LetterStatus } from '../../../daemon/jobs/hooks/letter.ts';
 import { LETTER_LIMITS, type LetterLimits, Letters } from '../../../daemon/jobs/hooks/letter-file.ts';
-import { createSender, type Post } from '../../../daemon/jobs/hooks/sender.ts';
-import { signatureOf, webhookId } from '../../../daemon/jobs/hooks/signature.ts';
-import { type HookEvent, hookEventOf, renderHookBody } from '../../../protocol/hooks/payload.ts';
-import type { CustomFact, UserFact } from '../../../protocol/log/entry.ts';
+import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import { type FileSystem, nodeFileSystem } from '../../../store/file-system.ts';
 import { START_MS, userRecord } from '../../support/hooks/hook-bench.ts';
 import { Random } from '../../support/store/random.ts';
 import { type Fault, SimDisk } from '../../support/store/sim-disk.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 
-/** A receiver, and how often it was reached. */
-async function receiver(t: TestContext): Promise<{ url: string; reached: () => number }> {
-  let count = 0;
-  const server = createServer((_, response) => {
-    count++;
-    response.end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, reached: () => count };
-}
-
-const post = (url: string): Post => ({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000, cut: new AbortController().signal });
-
-test('WH4 neither an address nor a name that leads to one is connected to', async (t) => {
-  const { url, reached } = await receiver(t);
-  const sender = createSender({ allowPrivate: false });
-  t.after(() => sender.close());
-  for (const target of [url, url.replace('127.0.0.1', 'localhost'), url.replace('127.0.0.1', '[::ffff:127.0.0.1]'), 'ftp://example.com/']) {
-    const answer = await sender.post(post(target));
-    assert.equal(answer.kind, 'refused', `${target}: ${JSON.stringify(answer)}`);
-  }
-  assert.equal(reached(), 0);
-  const open = createSender({ allowPrivate: true });
-  t.after(() => open.close());
-  assert.deepEqual(await open.post(post(url)), { kind: 'status', status: 200, retryAfterMs: undefined });
-  assert.equal(reached(), 1);
-});
-
-test('WH4 what is said of a failure names no host, path or query', async () => {
-  const sender = createSender({ allowPrivate: true });
-  const answer = await sender.post(post('http://user:word@127.0.0.1:1/path-secret?token=query-secret'));
-  assert.deepEqual(answer, { kind: 'network', reason: 'the connection failed (ECONNREFUSED)' });
-  sender.close();
-});
-
-test('WH6 the signature is the hex HMAC-SHA256 of the body', () => {
-  // Made with: printf '{"a":1}' | openssl dgst -sha256 -hmac secret
-  const body = Buffer.from('{"a":1}');
-  assert.equal(signatureOf(body, 'secret'), createHmac('sha256', 'secret').update('{"a":1}').digest('hex'));
-  assert.match(signatureOf(body, 'secret'), /^[0-9a-f]{64}$/);
-  assert.notEqual(signatureOf(body, 'secret'), signatureOf(body, 'other'));
-});
-
-test('WH6 the id is a UUID, the same for the same event and hook, and another for any other', () => {
-  const id = webhookId('e', 1, 'h');
-  assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  assert.equal(webhookId('e', 1, 'h'), id);
-  assert.equal(new Set([id, webhookId('e', 2, 'h'), webhookId('f', 1, 'h'), webhookId('e', 1, 'i'), webhookId('e 1', 1, 'h')]).size, 5);
-});
-
-const lookups = {
-  epoch: 'e',
-  user: (id: string) => (id === 'mod' ? userRecord('mod') : undefined),
-  online: (id: string) => id === 'ann',
-  exportUrl: () => undefined,
-};
 const at = START_MS * 1_000;
 
-function body(fact: UserFact | CustomFact, dialect: 'v1' | 'v2'): Record<string, unknown> {
-  const event = hookEventOf(fact, 7, at);
-  assert.ok(event);
-  return JSON.parse(JSON.stringify(renderHookBody(event, dialect, lookups)));
-}
-
-test('WH6 v2 has nanoseconds and nested custom data, v1 RFC 3339 and flat users', () => {
-  const user = { ...userRecord('ann'), custom: { book: 'dune' } };
-  const fact: UserFact = { t: 'user', event: 'updated', user, fields: ['custom.book'] };
-  const v2 = body(fact, 'v2');
-  assert.deepEqual(
-    [v2.type, v2.created_at, v2.custom, v2.seq, v2.epoch, v2.fields],
-    ['user.updated', at * 1_000, {}, 7, 'e', ['custom.book']],
-  );
-  assert.deepEqual((v2.user as { custom: unknown }).custom, { book: 'dune' });
-  const v1 = body(fact, 'v1');
-  assert.deepEqual([v1.created_at, v1.members, v1.custom], ['2026-03-04T05:06:07.000000Z', [], undefined]);
-  const shown = v1.user as Record<string, unknown>;
-  assert.deepEqual([shown.book, shown.online, shown.created_at], ['dune', true, '2026-03-04T05:06:07.000000Z']);
-});
-
-test('WH6 whoever did it is shown as it is now, and stays as an id when it is gone', () => {
-  const ban = { created_at: at, by: 'mod' };
-  const user = { ...userRecord('ann'), bans: [ban] };
-  const about = { by: 'mod', reason: 'spam', expires: at, cid: 'messaging:a:b' };
-  const banned = body({ t: 'user', event: 'banned', user, about }, 'v2');
-  assert.equal((banned.created_by as { id: string }).id, 'mod');
-  assert.deepEqual([banned.reason, banned.expiration, banned.channel_type, banned.channel_id], ['spam', at * 1_000, 'messaging', 'a:b']);
-  const muted = body({ t: 'user', event: 'muted', user, about: { by: 'gone', targets: ['mod'] } }, 'v1');
-  assert.deepEqual([muted.created_by, muted.created_by_id, (muted.target_user as { id: string }).id], [undefined, 'gone', 'mod']);
-  const many = body({ t: 'user', event: 'muted', user, about: { targets: ['mod', 'gone'] } }, 'v2');
-  assert.deepEqual(
-    (many.target_users as { id: string }[]).map(({ id }) => id),
-    ['mod'],
-  );
-});
-
-test('WH6 a custom event carries its data flat in v1, where it hides no field, and under custom in v2', () => {
-  const fact: CustomFact = { t: 'custom', user: userRecord('ann'), type: 'poke', custom: { strength: 3, type: 'forged', user: 'forged' } };
-  const v1 = body(fact, 'v1');
-  assert.deepEqual([v1.type, v1.strength, (v1.user as { id: string }).id], ['poke', 3, 'ann']);
-  assert.deepEqual(body(fact, 'v2').custom, fact.custom);
-});
-
 const parked: LetterStatus = { state: 'parked', attempts: 1, retries: 1, whenMs: 5, reason: 'answered 500', isReplay: false };
+
 const dead: LetterStatus = { ...parked, state: 'dead' };
 
 function eventAt(seq: number, padding = 0): HookEvent {
@@ -250,6 +144,7 @@ test('WH10 the file is written anew when most of it is of no use, and nothing is
 });
 
 const NO_SPACE: Fault = { type: 'error', code: 'ENOSPC' };
+
 const idsOf = (letters: Letters): readonly string[] => letters.all('parked').map(({ id }) => id);
 
 test('WH10 a write that failed leaves no half line, also when it cannot be cut off either', async () => {

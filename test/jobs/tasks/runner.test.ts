@@ -1,17 +1,15 @@
-/** JB: the runner of tasks, and what time alone brings about. */
+/** JB1–JB5: the runner of tasks. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../../daemon/base/clock.ts';
 import type { RosterLogger } from '../../../daemon/base/logger.ts';
-import { Housekeeping, type HousekeepingOptions } from '../../../daemon/jobs/tasks/housekeeping.ts';
 import { type JobError, Runner, type Work } from '../../../daemon/jobs/tasks/runner.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { DocChange, Task } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
-import type { ImportTask } from '../../../protocol/transfer/imports.ts';
 
 const quiet: RosterLogger = { info: () => {}, error: () => {} };
+
 /** Waits are over at once; how long they were is noted. */
 function fastClock(slept: number[] = []): Clock {
   return {
@@ -192,125 +190,4 @@ test('JB5 stop waits for what runs, starts nothing more and marks nothing as fai
     ['run a'],
   );
   assert.equal(failures.size, 0);
-});
-
-const USER = { id: 'a', rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 };
-
-class Household {
-  readonly submitted: Command[] = [];
-  readonly expiry: { next: number | undefined } = { next: undefined };
-  readonly imports: ImportTask[] = [];
-  readonly removals: Parameters<HousekeepingOptions['files']['removeOld']>[0][] = [];
-  listener: (entry: Entry) => void = () => {};
-  failing = 0;
-  /** Ends of bans, the next one first, microseconds. */
-  ends: number[] = [];
-  readonly housekeeping: Housekeeping;
-
-  constructor(options: Partial<HousekeepingOptions> = {}) {
-    const all = () => this.imports;
-    this.housekeeping = new Housekeeping({
-      roster: {
-        directory: { docs: { all } as never, expiry: this.expiry },
-        submit: async (command) => this.#submit(command),
-        onApplied: (listener) => {
-          this.listener = listener;
-        },
-      },
-      files: {
-        removeOld: async (ages) => {
-          this.removals.push(ages);
-          return 0;
-        },
-      },
-      logger: quiet,
-      nowMs: Date.now,
-      exportsKeptMs: 1_000,
-      tasksKeptMs: 2_000,
-      ...options,
-    });
-  }
-
-  /** Ends one ban per command, as far as its time is over. */
-  #submit(command: Command): Outcome {
-    this.submitted.push(command);
-    if (this.failing-- > 0) throw new RosterError('unavailable');
-    const isDue = command.kind === 'expire' && (this.ends[0] ?? Number.POSITIVE_INFINITY) <= Date.now() * 1_000;
-    if (isDue) this.ends.shift();
-    this.expiry.next = this.ends[0];
-    return { users: isDue ? [{ user: USER, change: 'updated' }] : [], warnings: [], seq: 1 };
-  }
-
-  set(ends: number[]): void {
-    this.ends = ends;
-    this.expiry.next = ends[0];
-    this.listener({ id: 'e', time: 1, first: 1, facts: [{ t: 'user', event: 'banned', user: USER }] });
-  }
-
-  get expires(): number {
-    return this.submitted.filter(({ kind }) => kind === 'expire').length;
-  }
-}
-
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-test('JB6 what ends is ended in time, all of it, and nobody looks before', async (t) => {
-  const home = new Household();
-  home.housekeeping.start();
-  t.after(() => home.housekeeping.stop());
-  await wait(20);
-  assert.equal(home.expires, 1, 'at the start, for what ended while the daemon was away');
-  const at = (Date.now() + 600) * 1_000;
-  home.set([at, at, at, (Date.now() + 3_600_000) * 1_000]);
-  await wait(450);
-  assert.equal(home.expires, 1);
-  await wait(350);
-  assert.equal(home.ends.length, 1);
-  assert.equal(home.expires, 5, 'one command for each and one that finds nothing more');
-});
-
-test('JB6 an end that comes before the one that was waited for wakes it earlier', async (t) => {
-  const home = new Household();
-  home.housekeeping.start();
-  t.after(() => home.housekeeping.stop());
-  await wait(20);
-  home.set([(Date.now() + 100_000) * 1_000]);
-  await wait(300);
-  home.set([(Date.now() + 300) * 1_000, (Date.now() + 100_000) * 1_000]);
-  await wait(700);
-  assert.equal(home.ends.length, 1);
-});
-
-test('JB7 finished imports and files that were kept long enough go; what is needed stays', async () => {
-  const home = new Household();
-  const base = { mode: 'upsert' as const, history: [], created_at: 1 };
-  const now = Date.now() * 1_000;
-  home.imports.push(
-    { ...base, id: 'old', path: 'p1', state: 'completed', updated_at: now - 3_000_000 },
-    { ...base, id: 'new', path: 'p2', state: 'import_failed', updated_at: now },
-    { ...base, id: 'open', path: 'p3', state: 'importing', updated_at: now - 9_000_000 },
-  );
-  home.housekeeping.start();
-  await wait(20);
-  await home.housekeeping.stop();
-  assert.deepEqual(
-    home.submitted.filter(({ kind }) => kind === 'docs'),
-    [{ kind: 'docs', changes: [{ kind: 'import', id: 'old', doc: null }] }],
-  );
-  const [ages] = home.removals;
-  assert.deepEqual([...(ages?.neededUploads ?? [])], ['p3']);
-  assert.ok(Math.abs((ages?.exportsBeforeMs ?? 0) - (Date.now() - 1_000)) < 500);
-  assert.ok(Math.abs((ages?.uploadsBeforeMs ?? 0) - (Date.now() - 7 * 86_400_000)) < 500);
-});
-
-test('JB8 while nothing can be stored it goes on living, and stop ends it', async () => {
-  const home = new Household();
-  home.failing = 1;
-  home.housekeeping.start();
-  await wait(20);
-  assert.equal(home.removals.length, 1, 'the files are seen to all the same');
-  await home.housekeeping.stop();
-  home.set([Date.now() * 1_000]);
-  await wait(350);
-  assert.equal(home.expires, 1);
 });

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeSettings as decodeWith } from '../../../protocol/app/settings-request.ts';
-
-import { decodeConnect } from '../../../protocol/users/connect.ts';
+import { queryFlag } from '../../../protocol/base/reading.ts';
 import {
   decodeDeactivateUser,
   decodeDeleteUser,
@@ -10,77 +8,7 @@ import {
   decodeReactivateUser,
   decodeReactivateUsers,
 } from '../../../protocol/users/lifecycle.ts';
-import { decodePatches } from '../../../protocol/users/patch-request.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
-
-const SERVER = { kind: 'server' } as const;
-
-describe('partial updates', () => {
-  const paths = (body: unknown) => decodePatches(body, SERVER).problems.map(({ path }) => path);
-
-  it('RQ20 set and unset, alone or together, with PHP’s empty lists', () => {
-    const body = {
-      users: [
-        { id: 'ann', set: { 'a.b': 1 } },
-        { id: 'bob', unset: ['c'] },
-        { id: 'cem', set: [], unset: [] },
-      ],
-    };
-    const { patches, problems } = decodePatches(body, SERVER);
-    assert.deepEqual(problems, []);
-    assert.deepEqual(
-      patches.map(({ id }) => id),
-      ['ann', 'bob', 'cem'],
-    );
-  });
-
-  it('RQ21 paths through prototypes and overlapping paths are refused, naming the path', () => {
-    for (const path of ['__proto__.x', 'constructor.prototype.x', 'a.__proto__']) {
-      assert.deepEqual(paths(JSON.parse(`{"users":[{"id":"ann","set":{"${path}":1}}]}`)), [`users[ann].set.${path}`]);
-      assert.deepEqual(paths({ users: [{ id: 'ann', unset: [path] }] }), [`users[ann].unset.${path}`]);
-    }
-    assert.deepEqual(paths({ users: [{ id: 'ann', set: { 'a.b': 1 }, unset: ['a'] }] }), ['users[ann].unset.a']);
-    // An inherited name is a name like any other: it is set on the user's own data.
-    assert.deepEqual(paths({ users: [{ id: 'ann', set: { 'toString.call': 1 } }] }), []);
-  });
-
-  it('RQ22 items: 1 to 100, each with an id, none twice, of the right types', () => {
-    assert.deepEqual(
-      refusedFields(() => decodePatches({ users: [] }, SERVER)),
-      [{ path: 'users', message: 'must not be empty' }],
-    );
-    const many = Array.from({ length: 101 }, (_, i) => ({ id: `u${i}` }));
-    assert.deepEqual(
-      refusedFields(() => decodePatches({ users: many }, SERVER)),
-      [{ path: 'users', message: 'must not hold more than 100, got 101' }],
-    );
-    assert.deepEqual(
-      refusedFields(() => decodePatches({ users: { ann: {} } }, SERVER)),
-      [{ path: 'users', message: 'must be array, got object' }],
-    );
-    const body = {
-      users: [{}, { id: 4 }, { id: 'a b' }, { id: 'ann' }, { id: 'ann' }, 'x', { id: 'bob', set: 'x' }, { id: 'cem', unset: [1] }],
-    };
-    assert.deepEqual(paths(body), [
-      'users[0].id',
-      'users[1].id',
-      'users[a b].id',
-      'users[4].id',
-      'users[5]',
-      'users[bob].set',
-      'users[cem].unset',
-    ]);
-  });
-
-  it('RQ23 bounds that keep a patch from costing more than it weighs', () => {
-    const unset = Array.from({ length: 201 }, (_, i) => `k${i}`);
-    assert.deepEqual(paths({ users: [{ id: 'ann', unset }] }), ['users[ann]']);
-    assert.deepEqual(paths({ users: [{ id: 'ann', set: { [Array(33).fill('a').join('.')]: 1 } }] }).length, 1);
-    assert.deepEqual(paths(JSON.parse(`{"users":[{"id":"ann","set":{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}}]}`)).length, 1);
-    assert.deepEqual(paths(JSON.parse('{"users":[{"id":"ann","set":{"n":1e999}}]}')), ['users[ann].set.n']);
-    assert.deepEqual(paths({ users: [{ id: 'ann', set: { language: 'x'.repeat(36) } }] }), ['users[ann].set.language']);
-  });
-});
 
 describe('lifecycle', () => {
   it('RQ30 delete many: soft by default, options carried, empty texts absent, unknown keys dropped', () => {
@@ -156,51 +84,6 @@ describe('lifecycle', () => {
     assert.deepEqual(
       refusedFields(() => decodeReactivateUser('ann', { name: 'x'.repeat(11_000) })).map(({ path }) => path),
       ['name'],
-    );
-  });
-});
-
-describe('settings and connect', () => {
-  const decodeSettings = (body: unknown) => decodeWith(body, { dialect: 'v1', newId: () => 'new' });
-
-  it('RQ40 settings: what Go writes for a field that was not set is left alone; an explicit null clears the stamp', () => {
-    assert.deepEqual(decodeSettings({ name: '', policies: null, enforce_unique_usernames: '' }), { kind: 'settings', set: {} });
-    assert.deepEqual(decodeSettings({ enforce_unique_usernames: 'team', revoke_tokens_issued_before: null }), {
-      kind: 'settings',
-      set: { enforce_unique_usernames: 'team', revoke_tokens_issued_before: null },
-    });
-    const stamp = decodeSettings({ revoke_tokens_issued_before: '1970-01-01T00:00:01.5Z' }).set.revoke_tokens_issued_before;
-    assert.equal(stamp, 1_500_000);
-    assert.deepEqual(
-      refusedFields(() => decodeSettings({ enforce_unique_usernames: 'yes' })),
-      [{ path: 'enforce_unique_usernames', message: 'must be one of "no", "app", "team", got "yes"' }],
-    );
-    for (const never of ['soon', '1969-01-01T00:00:00Z', 1e300, true]) {
-      assert.deepEqual(
-        refusedFields(() => decodeSettings({ revoke_tokens_issued_before: never })).map(({ path }) => path),
-        ['revoke_tokens_issued_before'],
-      );
-    }
-  });
-
-  it('RQ41 details of a connect: both places for custom data, the own id at most repeated', () => {
-    assert.deepEqual(decodeConnect('ann', { id: 'ann', name: 'Ann', color: 'blue', custom: { a: 1 }, role: 'user', online: true }), {
-      custom: { color: 'blue', a: 1 },
-      name: 'Ann',
-      role: 'user',
-    });
-    assert.deepEqual(decodeConnect('ann', []), { custom: {} });
-    assert.deepEqual(
-      refusedFields(() => decodeConnect('ann', { id: 'bob' })).map(({ path }) => path),
-      ['user.id'],
-    );
-    assert.deepEqual(
-      refusedFields(() => decodeConnect('ann', { name: 'x'.repeat(6_000) })).map(({ path }) => path),
-      ['user'],
-    );
-    assert.deepEqual(
-      refusedFields(() => decodeConnect('ann', null)).map(({ path }) => path),
-      ['user'],
     );
   });
 });

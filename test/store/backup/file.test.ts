@@ -1,16 +1,10 @@
-/** BK: the format of a backup, and the two digests. */
+/** The file of a backup: BK3 and BK4. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32, gzipSync } from 'node:zlib';
-
-import { Directory } from '../../../daemon/core/directory/directory.ts';
-import type { FrozenView } from '../../../daemon/core/directory/frozen-view.ts';
 import { digest } from '../../../protocol/base/digest.ts';
-import { canonicalJson, userContent } from '../../../protocol/users/content.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
 import { BackupDamaged, type BackupSummary } from '../../../store/backup/codec.ts';
-import { ContentDigest } from '../../../store/backup/content-digest.ts';
 import { checkBackup } from '../../../store/backup/file.ts';
 import { StoreVersionMismatch } from '../../../store/journal/record.ts';
 import { backupOf, CREATED_AT, pieces, someLines, storedUser } from '../../support/store/backup-kit.ts';
@@ -180,83 +174,4 @@ test('BK4 a whole backup of another version is told as such; a version made by a
     }
   }
   assert.equal((await check(withHeader(bytes, () => {}))).users, 3);
-});
-
-test('BK1 a document that changes while the view is read comes once', () => {
-  const directory = new Directory({ epoch: 'e', seq: 0 });
-  const role = (name: string, at: number) => ({ t: 'doc', kind: 'role', id: name, doc: { name, created_at: at, updated_at: at } }) as const;
-  directory.apply({ id: 'a', time: 1, first: 1, facts: [role('one', 1), role('two', 1), role('three', 1)] });
-  const view: FrozenView = directory.freeze();
-  const names: unknown[] = [];
-  for (const line of view.lines()) {
-    if (!('doc' in line)) continue;
-    names.push(line.doc.id);
-    if (names.length > 1) continue;
-    directory.apply({
-      id: 'b',
-      time: 2,
-      first: 4,
-      facts: [role('one', 2), { t: 'doc', kind: 'role', id: 'two', doc: null }, role('four', 2)],
-    });
-  }
-  assert.deepEqual(names.sort(), ['one', 'three', 'two']);
-  view.release();
-});
-
-const ANN: StoredUser = { id: 'ann', rev: 7, name: 'Ann', role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 2 };
-
-test('BK11 the content of a user is what the application made it, and nothing else', () => {
-  assert.equal(userContent(ANN), '{"id":"ann","name":"Ann","role":"user"}');
-  const same: readonly Partial<StoredUser>[] = [
-    { rev: 9 },
-    { created_at: 5, updated_at: 6, last_active: 7 },
-    { revoke_tokens_issued_before: 3 },
-    { bans: [{ created_at: 1 }], mutes: [{ id: 'x', created_at: 1, updated_at: 1 }], blocks: [], flags: [], devices: [], push: {} },
-    { sent: '{}' },
-    { invisible: false },
-    { language: '' },
-    { teams_role: {} },
-  ];
-  for (const change of same) assert.equal(userContent({ ...ANN, ...change }), userContent(ANN), JSON.stringify(change));
-  const other: readonly Partial<StoredUser>[] = [
-    { id: 'bob' },
-    { name: 'Anne' },
-    { image: 'https://x' },
-    { role: 'admin' },
-    { teams: ['red'] },
-    { teams_role: { red: 'admin' } },
-    { language: 'nl' },
-    { invisible: true },
-    { privacy_settings: { read_receipts: { enabled: false } } },
-    { custom: { a: null } },
-    { deactivated_at: 4 },
-  ];
-  const texts = new Set(other.map((change) => userContent({ ...ANN, ...change })));
-  assert.equal(texts.size, other.length);
-  assert.ok(!texts.has(userContent(ANN)));
-  const all: StoredUser = Object.assign({}, ANN, ...other.slice(1));
-  // Its keys are in the order of RFC 8785.
-  assert.equal(userContent(all), canonicalJson(JSON.parse(userContent(all))));
-});
-
-test('BK11 canonical JSON is that of RFC 8785', () => {
-  assert.equal(
-    canonicalJson({ b: [1, { z: 1, a: 'é\n"' }], a: null, 10: 1, 9: 2, '\u20ac': 1e21, '': 0.1 }),
-    '{"":0.1,"10":1,"9":2,"a":null,"b":[1,{"a":"é\\n\\"","z":1}],"€":1e+21}',
-  );
-});
-
-test('BK11 the digest of content is the sum of SHA-256 in eight lanes, in any order', () => {
-  const users = ['ann', 'bob', 'carl'].map((id) => ({ ...ANN, id, name: `É ${id}` }));
-  const sums = Array.from({ length: 8 }, () => 0);
-  for (const user of users) {
-    const hash = createHash('sha256').update(userContent(user)).digest();
-    for (const lane of sums.keys()) sums[lane] = ((sums[lane] ?? 0) + hash.readUInt32BE(lane * 4)) % 2 ** 32;
-  }
-  const expected = `3-${sums.map((sum) => sum.toString(16).padStart(8, '0')).join('')}`;
-  for (const order of [users, users.toReversed()]) {
-    const sum = new ContentDigest();
-    for (const user of order) sum.add(user);
-    assert.equal(sum.toString(), expected);
-  }
 });

@@ -201,3 +201,15 @@ function openLetters(directory: string, { limits }: BenchOptions): Promise<Lette
   };
   return Letters.open(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits } });
 }
+
+/** Answers of each user, one after the other; the last one stays. Everybody else gets 200. */
+export function answers(byUser: Readonly<Record<string, readonly SendResult[]>>): (request: Request) => SendResult {
+  const counts = new Map<string, number>();
+  return ({ user }) => {
+    const list = byUser[user];
+    if (list === undefined) return OK;
+    const at = counts.get(user) ?? 0;
+    counts.set(user, at + 1);
+    return list[Math.min(at, list.length - 1)] ?? OK;
+  };
+}

@@ -1,0 +1,49 @@
+/** Starts servers to measure, rosterd and its peers, behind one face: where to post users, how to subscribe, how to end. */
+import { resolve } from 'node:path';
+import { io } from 'socket.io-client';
+import type { HttpTarget } from '../kit/http-line.ts';
+import { type Greeting, PLAIN, ROSTER_ALL, ROSTER_IO, ROSTER_IO_AUTH, SOCKET_IO } from '../load/swarm.ts';
+import { Rosterd, UPSERT } from './rosterd.ts';
+import { ServerProcess } from './server-process.ts';
+
+const PEER_SERVER = resolve(import.meta.dirname, 'peer-server.ts');
+const LISTENING = /listens on (http:\S+)/;
+
+export interface Contestant {
+  readonly name: string;
+  readonly server: ServerProcess;
+  readonly upsert: HttpTarget;
+  readonly greeting: Greeting;
+  end(): Promise<void>;
+}
+
+export type PeerMode = 'ws-loop' | 'ws-framed' | 'ws-gathered' | 'socket.io' | 'sends';
+
+export async function startPeer(mode: PeerMode): Promise<Contestant> {
+  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), PEER_SERVER, mode], listening: LISTENING });
+  if (mode === 'socket.io') await greetedBySocketIo(server.url);
+  const greeting = mode === 'socket.io' ? SOCKET_IO : PLAIN;
+  return { name: mode, server, upsert: { path: '/users' }, greeting, end: () => server.stop('SIGKILL') };
+}
+
+/** The load speaks the protocol by hand, to be cheap; that the server speaks Socket.IO is shown by the real client. */
+async function greetedBySocketIo(url: string, auth: object = {}): Promise<void> {
+  const socket = io(url, { auth, transports: ['websocket'], reconnection: false, forceNew: true });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  socket.disconnect();
+}
+
+export async function startRosterd(flags: readonly string[] = []): Promise<Contestant> {
+  const rosterd = await Rosterd.start(flags);
+  return { name: 'rosterd', server: rosterd.server, upsert: UPSERT, greeting: ROSTER_ALL, end: () => rosterd.end() };
+}
+
+/** The same daemon with subscribers that speak Socket.IO. */
+export async function startRosterdIo(flags: readonly string[] = []): Promise<Contestant> {
+  const rosterd = await Rosterd.start(flags);
+  await greetedBySocketIo(rosterd.server.url, ROSTER_IO_AUTH);
+  return { name: 'rosterd-io', server: rosterd.server, upsert: UPSERT, greeting: ROSTER_IO, end: () => rosterd.end() };
+}

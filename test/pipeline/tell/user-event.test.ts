@@ -1,0 +1,26 @@
+/** DE5: the events of an entry. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { batchFromLog } from '../../../daemon/pipeline/tell/user-event.ts';
+import type { DocFact } from '../../../protocol/log/documents.ts';
+import { AT, benchOf, importTask, lookupsOf } from '../../support/document-kit.ts';
+
+test('DE5 events of one entry stand in the order of their facts', () => {
+  const bench = benchOf('ann', 'bob');
+  const [first] = bench.entries;
+  const user = first?.facts[0];
+  assert.ok(user?.t === 'user');
+  const step: DocFact = { t: 'doc', kind: 'import', id: 'i1', doc: importTask(), event: { type: 'import.updated' } };
+  const silent: DocFact = { t: 'doc', kind: 'import', id: 'i1', doc: null };
+  const batch = batchFromLog({ id: 'e', time: AT, first: 7, facts: [step, user, silent, step, user] }, lookupsOf(bench));
+  assert.deepEqual(
+    batch.events.map(({ seq, type, id }) => [seq, type, id]),
+    [
+      [7, 'import.updated', 'i1'],
+      [8, 'user.updated', 'ann'],
+      [10, 'import.updated', 'i1'],
+      [11, 'user.updated', 'ann'],
+    ],
+  );
+  assert.deepEqual([batch.first, batch.last], [7, 11]);
+});

@@ -1,0 +1,37 @@
+/** The command line, run in process. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type CommandHooks, runCli } from '../../daemon/cli/commands.ts';
+import type { Config } from '../../daemon/cli/config/config.ts';
+import type { Credentials } from '../../daemon/cli/config/credentials.ts';
+import { fakeIo } from './sync/fake-server.ts';
+
+export const NOW_MS = 1_800_000_000_000;
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly served: { config: Config; credentials: Credentials }[];
+}
+
+export async function run(cwd: string, args: string, env: Record<string, string> = {}, serve?: CommandHooks['serve']): Promise<Ran> {
+  const io = fakeIo({ cwd, env, nowMs: NOW_MS });
+  const served: Ran['served'] = [];
+  const hooks: CommandHooks = {
+    serve: async (config, credentials) => {
+      served.push({ config, credentials });
+      return (await serve?.(config, credentials)) ?? 0;
+    },
+  };
+  const code = await runCli(args === '' ? [] : args.split(' '), io, hooks);
+  return { code, out: io.stdout.text, err: io.stderr.text, served };
+}
+
+export function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'rosterd-cli-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
