@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type CommandHooks, runCli } from '../../daemon/cli/commands.ts';
-import type { Config } from '../../daemon/cli/config/config.ts';
 import type { Credentials } from '../../daemon/cli/config/credentials.ts';
+import type { Config } from '../../daemon/cli/config/settings.ts';
 import { fakeIo } from './sync/fake-server.ts';
 
 export const NOW_MS = 1_800_000_000_000;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { queryFlag } from '../../../protocol/base/reading.ts';
 import {
   decodeDeactivateUser,
   decodeDeleteUser,

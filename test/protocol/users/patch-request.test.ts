@@ -1,8 +1,7 @@
-/** The bodies of partial updates (RQ20–RQ23) and the details of a connect (RQ41). */
+/** The bodies of partial updates: RQ20–RQ23. */
 import assert from 'node:assert/strict';
-import { describe, it, test } from 'node:test';
-import { decodeConnect } from '../../../protocol/users/connect.ts';
-import { decodePatches } from '../../../protocol/users/upsert.ts';
+import { describe, it } from 'node:test';
+import { decodePatches } from '../../../protocol/users/patch-request.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;
@@ -72,25 +71,4 @@ describe('partial updates', () => {
     assert.deepEqual(paths(JSON.parse('{"users":[{"id":"ann","set":{"n":1e999}}]}')), ['users[ann].set.n']);
     assert.deepEqual(paths({ users: [{ id: 'ann', set: { language: 'x'.repeat(36) } }] }), ['users[ann].set.language']);
   });
-});
-
-test('RQ41 details of a connect: both places for custom data, the own id at most repeated', () => {
-  assert.deepEqual(decodeConnect('ann', { id: 'ann', name: 'Ann', color: 'blue', custom: { a: 1 }, role: 'user', online: true }), {
-    custom: { color: 'blue', a: 1 },
-    name: 'Ann',
-    role: 'user',
-  });
-  assert.deepEqual(decodeConnect('ann', []), { custom: {} });
-  assert.deepEqual(
-    refusedFields(() => decodeConnect('ann', { id: 'bob' })).map(({ path }) => path),
-    ['user.id'],
-  );
-  assert.deepEqual(
-    refusedFields(() => decodeConnect('ann', { name: 'x'.repeat(6_000) })).map(({ path }) => path),
-    ['user'],
-  );
-  assert.deepEqual(
-    refusedFields(() => decodeConnect('ann', null)).map(({ path }) => path),
-    ['user'],
-  );
 });
