@@ -1,4 +1,4 @@
-/** Makes a rig runnable by itself: `npx tsx test/bench/fan-out.ts [--quick]`. Under run.ts it hands its report to the parent. */
+/** Makes a rig runnable by itself: `npx tsx test/bench/fan-out.ts [--quick]`. Under test/bench/run.ts it hands its report to the parent. */
 import { pathToFileURL } from 'node:url';
 import { pinLoad } from '../servers/server-process.ts';
 import { printReport, type Report } from './report.ts';

@@ -129,7 +129,7 @@ export const ROOMS: Order = {
     ['log'],
     ['live'],
     ['hooks'],
-    [['client/client-error.ts', 'client/types.ts']],
+    [['client/client-error.ts', 'client/types.ts', 'client/document-types.ts']],
     ['client/tokens'],
     ['client/api', 'client/link'],
     ['client/copy'],
