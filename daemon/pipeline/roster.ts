@@ -1,7 +1,6 @@
 /**
- * The directory as a service: opens on a log and a snapshot store, takes
- * commands, answers queries, feeds subscribers, and closes in reverse order.
- * The only thing the edge talks to.
+ * The directory as a service. It opens on a log and a snapshot store, takes commands, answers queries, feeds subscribers, and closes in
+ * reverse order. The edge talks to nothing else.
  */
 import { randomUUID } from 'node:crypto';
 import type { TeamUsageQuestion } from '../../protocol/app/usage.ts';
@@ -47,33 +46,33 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly logger: RosterLogger;
   /** Facts between two snapshots. */
   readonly snapshotEveryFacts: number;
-  /** Memory for the recent past, from which subscribers resume without touching the disk. */
+  /** Bytes of recent events kept in memory, from which subscribers resume without reading the disk. */
   readonly historyBytes: number;
   /** How long a user whose last connection ended still counts as online. */
   readonly presenceGraceMs: number;
-  /** A link to the file of a finished export, which the event about it carries. Absent: it carries none. */
+  /** Makes the link to the file of a finished export, which the event about the export carries. Absent: the event carries no link. */
   readonly exportUrl?: (taskId: string) => string;
-  /** Called once when the directory can no longer follow the log; the process should end. */
+  /** Called once when the directory can no longer follow the log; the process should then end. */
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Of what is told, the events about users. `settingsChanged`: the application's settings changed in the same entry. */
+/** Receives the events about users. `settingsChanged`: the application's settings changed in the same entry. */
 export type EventsListener = (events: readonly OutgoingUserEvent[], settingsChanged: boolean) => void;
 
 /** Longest time an event waits for others to share its write. */
 const GATHER_MS = 2;
 
-/** How long comings and goings are gathered. */
+/** How long presence changes are gathered. */
 const PRESENCE_GATHER_MS = 50;
 
-/** What the daemon does without being asked. */
+/** Origin of the changes that the daemon makes without a request. */
 const BY_ITSELF: Origin = { source: 'daemon' };
 
 export class Roster {
   readonly directory: Directory;
   readonly hub: Hub;
   readonly presence: Presence;
-  /** Where everything about live connections that may wait does: handshakes, connects, and the past for those who come back. */
+  /** Runs all work for live connections that can wait: handshakes, connects, and catch-up for clients that resume. */
   readonly turns = new Turns();
   readonly #options: RosterOptions;
   readonly #applier: Applier;
@@ -88,16 +87,16 @@ export class Roster {
 
   /** Loads the snapshot, replays the log up to its head, and is then ready to serve. */
   static async open(options: RosterOptions): Promise<Roster> {
-    // The epoch is the log's: a snapshot whose log was lost goes on under a new one.
+    // The epoch is the log's: a snapshot whose log was lost continues under a new epoch.
     const directory = new Directory({ epoch: options.log.head.epoch, seq: options.loaded?.position.seq ?? 0 });
     if (options.loaded !== undefined) {
-      // What lies in a snapshot is what `FrozenView.lines` gave: the store keeps lines whole or not at all.
+      // A snapshot contains exactly what `FrozenView.lines` produced, because the store keeps each line whole or not at all.
       for await (const lines of options.loaded.chunks()) directory.load(lines as DirectoryLine[]);
     }
     const roster = new Roster(options, directory);
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
-    // In the background: whoever needs an index before it is complete waits for the rest of it.
+    // In the background: a look-up that needs an index waits until that index is complete.
     void inSlices(repeated(() => directory.indexStep()));
     roster.#activity.start();
     return roster;
@@ -156,12 +155,12 @@ export class Roster {
   #applied(entry: Entry, changes: readonly UserChange[]): void {
     const batch = batchOf(entry, changes, this.#lookups);
     this.#history.push(batch);
-    // Sessions that an event makes impossible end before it, so that nothing follows their goodbye.
+    // Sessions that an event makes invalid end before it is published, so that nothing follows their goodbye.
     this.#listener(
       batch.events.filter(isAboutUser),
       entry.facts.some((fact) => fact.t === 'app'),
     );
-    // After the sessions that had to end, so that a user who was sent away has no grace.
+    // After those sessions ended, so that a user whose session was closed gets no grace period.
     for (const change of changes) this.presence.follow(change);
     this.hub.publish(batch);
     holdOutboxes(this.#options.log, entry.facts);
@@ -179,12 +178,12 @@ export class Roster {
     if (told.length > 0) this.hub.publishPresence(told);
   }
 
-  /** Adds a listener that hears of every applied entry, after the directory changed. It must not throw and must not take long. */
+  /** Adds a listener that receives every applied entry, after the directory changed. It must not throw and must return quickly. */
   onApplied(listener: (entry: Entry) => void): void {
     this.#appliedListeners.push(listener);
   }
 
-  /** Names the one listener that hears of events before any subscriber does. */
+  /** Sets the one listener that receives events before any subscriber does. */
   onEvents(listener: EventsListener): void {
     this.#listener = listener;
   }
@@ -204,27 +203,27 @@ export class Roster {
     return this.#ready;
   }
 
-  /** Has a visible live connection. */
+  /** Whether the user has a visible live connection. */
   online(id: string): boolean {
     return this.presence.isOnline(id) && mayShowOnline(this.directory.user(id));
   }
 
   /**
-   * Has a visible live connection, as far as subscribers were told. What they are told of a user must lead on from that: of
-   * somebody who comes and is deleted at once, or goes at once, they hear neither the one nor the other.
+   * Whether the user is online according to the last event that subscribers received. Later events must be consistent with it: about a user
+   * that connects and is deleted or leaves at once, subscribers receive neither change.
    */
   toldOnline(id: string): boolean {
     return this.presence.visible.has(id);
   }
 
-  /** Rejects with RosterError. `live` is for what a person waits for; `bulk` for many users at once. */
+  /** Rejects with RosterError. `live`: work that a person waits for; `bulk`: work on many users at once. */
   submit(command: Command, lane: Lane, origin: Origin = BY_ITSELF): Promise<Outcome> {
     return this.#sequencer.submit(command, lane, origin);
   }
 
   /**
-   * What the command would do if it were carried out now, decided by the very rules that would decide it; nothing is stored.
-   * Throws RosterError as `submit` rejects.
+   * What the command would do if it were carried out now, decided by the same rules; nothing is stored. Throws RosterError as `submit`
+   * rejects.
    */
   preview(command: Command): Outcome {
     return decide(new Draft(this.directory), command, wallClock(), this.#options.policy);
@@ -234,31 +233,31 @@ export class Roster {
     return inSlices(runQuery(this.directory, query, (id) => this.online(id), visibility));
   }
 
-  /** Names that users share now, though names are to be unique in this scope. Gives way to everything else while it looks. */
+  /** Names that several users share now, although names must be unique in this scope. Yields to all other work while it searches. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions> {
     return inSlices(nameCollisions(this.directory, scope));
   }
 
-  /** A page of teams and how much they use the application. Gives way to everything else while it counts. */
+  /** A page of teams with their usage of the application. Yields to all other work while it counts. */
   teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage> {
     return inSlices(teamUsage(this.directory, question, wallClock(), (id) => this.online(id)));
   }
 
-  /** The directory at this very position, for a snapshot that a tail will follow. Call `release` when done. */
+  /** The directory at the current position, for a snapshot that a tail of events follows. Call `release` when done. */
   freeze(): RecordsView {
     this.hub.flush();
     return this.directory.freezeRecords();
   }
 
-  /** The event at a position; undefined where nobody was told anything, or when it is no longer kept. */
+  /** The event at a position; undefined where no event was sent, or when it is no longer kept. */
   async eventAt(seq: number): Promise<AnyEvent | undefined> {
     if (seq > this.directory.seq) return undefined;
     return await eventAt(seq, { log: this.#options.log, history: this.#history, lookups: this.#lookups });
   }
 
   /**
-   * Every durable entry later than `after`, then those to come, until `signal` aborts. Rejects when they are no longer kept: then
-   * `keptAfter` is larger than `after`. An entry may be seen here before the directory has applied it.
+   * Every durable entry after `after`, then new ones, until `signal` aborts. Rejects when those entries are no longer kept: then
+   * `keptAfter` is larger than `after`. An entry may appear here before the directory has applied it.
    */
   follow(after: number, signal: AbortSignal): AsyncIterable<Entry> {
     return this.#options.log.read(after, signal);
@@ -275,17 +274,17 @@ export class Roster {
     return epoch === head.epoch && seq <= this.directory.seq && (seq >= this.#history.tail || seq >= tail);
   }
 
-  /** The smallest position after which every event still says how its user was before. */
+  /** The smallest position after which every event still holds the previous state of its user. */
   get remembersAfter(): number {
     return this.#history.tail;
   }
 
-  /** Says that the daemon is about to stop; requests are still served. */
+  /** Marks the daemon as about to stop; requests are still served. */
   beginStopping(): void {
     this.#ready = false;
   }
 
-  /** Finishes the commands that wait, saves a last snapshot and closes the log. Every subscriber must have left. */
+  /** Finishes the queued commands, saves a last snapshot and closes the log. Every subscriber must have left. */
   async close(): Promise<void> {
     this.#ready = false;
     this.#activity.stop();

@@ -1,11 +1,9 @@
 /**
- * Brings subscribers from a past position to the present: from memory where
- * the recent history reaches back that far, else from the log. The past is taken
- * in chunks, only as fast as the socket drains, so a subscriber that is ten
- * thousand events behind costs a chunk, not ten thousand events. Subscribers
- * that want everything share their chunks, which end at round positions so that
- * those who start at different ones soon read the same. A subscriber that asked for it gets of each chunk only the newest
- * state of each user.
+ * Brings subscribers from a past position to the present: from memory where the recent history reaches back that far, otherwise from the
+ * log. The past is read in chunks, only as fast as the socket drains, so a subscriber that is ten thousand events behind costs one chunk of
+ * memory, not ten thousand events. Subscribers that want everything share their chunks. These end at round positions, so that subscribers
+ * with different starts soon read the same chunks. A subscriber that asked for conflation gets only the newest state of each user in a
+ * chunk.
  *
  * It keeps HB9 (daemon/RULES.md).
  */
@@ -22,11 +20,11 @@ import { allDecoration } from './router.ts';
 import type { Subscriber, SubscriberState } from './subscriber.ts';
 import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
 
-/** Frames handed to a socket before it must have drained them. */
+/** Bytes of frames handed to a socket before it must have drained them. */
 const CHUNK_BYTES = 128 * 1024;
 /** Positions after which a shared chunk ends: about as many events as make a full chunk. */
 const SHARED_SEQS = 256;
-/** Events looked at for one subscriber in one go, also when none concerns it. */
+/** Events examined for one subscriber without a pause, even when none concerns it. */
 const OWN_EVENTS = 1_000;
 /** Shared chunks kept. */
 const CHUNKS_KEPT = 32;
@@ -39,20 +37,20 @@ interface Chunk {
   readonly position: number;
 }
 
-/** What is wanted of the past: a stretch that takes events and makes frames of them, and where to stop. */
+/** A request for the past: a stretch that turns events into frames, and where to stop. */
 interface Wanted {
   readonly stretch: Stretch;
   readonly isEnd: (event: AnyEvent, bytes: number, events: number) => boolean;
 }
 
-/** Events on their way into one chunk. */
+/** Events that are collected for one chunk. */
 interface Stretch {
   take(event: AnyEvent): void;
   readonly bytes: number;
   readonly frames: readonly Buffer[];
 }
 
-/** How an event is told; undefined: not at all. */
+/** Renders an event for the receiver; undefined: the receiver does not get it. */
 type Tell = (event: AnyEvent) => Buffer | undefined;
 
 interface Sources {
@@ -76,8 +74,8 @@ export class CatchUp {
   /** Runs until the subscriber is live again or gone. Never rejects. */
   start(subscriber: Subscriber): void {
     this.#run(subscriber).catch((error: unknown) => {
-      // The position is older than anything that is kept, or the log is closing. Either way the client must come back:
-      // it is then told whether it can resume or has to take a snapshot.
+      // The position is older than anything that is kept, or the log is closing. In both cases the client must reconnect; it then learns
+      // whether it can resume or needs a snapshot.
       if (!(error instanceof LogTrimmed || error instanceof LogClosed)) this.#sources.onError(error);
       subscriber.outlet.close('slow');
     });
@@ -95,12 +93,12 @@ export class CatchUp {
 
   async #feed(subscriber: Subscriber, state: Extract<SubscriberState, { kind: 'behind' }>): Promise<void> {
     if (state.position < this.#sources.history.tail && subscriber.isConfined) {
-      // It comes back and is told that it cannot resume.
+      // The client reconnects and then learns that it cannot resume.
       subscriber.outlet.close('slow');
       return;
     }
     const chunk = await this.#chunkFor(subscriber, state.position);
-    // Nothing counts that was read for a state which is no more: the subscriber left, or was sent further back meanwhile.
+    // Discard what was read for an old state: the subscriber left, or was sent further back meanwhile.
     if (subscriber.state !== state) return;
     state.position = chunk.position;
     if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes);
@@ -132,7 +130,7 @@ export class CatchUp {
     const [oldest] = this.#shared.keys();
     if (this.#shared.size > CHUNKS_KEPT && oldest !== undefined) this.#shared.delete(oldest);
     const forget = (): boolean => this.#shared.get(key) === made && this.#shared.delete(key);
-    // A chunk that ends where the present began will be longer the next time.
+    // A chunk that ends at the current head will be longer the next time.
     made.then((chunk) => chunk.position >= end || forget(), forget);
     return made;
   }
@@ -142,7 +140,7 @@ export class CatchUp {
     return await this.#readers(() => this.#fromLog(position, wanted));
   }
 
-  /** Batches that were published but not flushed yet are in the history too; they are left for the flush. */
+  /** Batches that were published but not flushed yet are in the history too; the flush sends those. */
   #fromHistory(position: number, wanted: Wanted): Chunk {
     const limit = this.#sources.hub().flushedSeq;
     const filling = new Filling(position, wanted);
@@ -165,7 +163,7 @@ export class CatchUp {
   }
 }
 
-/** A chunk that is being filled; exact to the event. */
+/** A chunk that is being filled, with the precision of single events. */
 class Filling {
   readonly #wanted: Wanted;
   #position: number;
@@ -195,7 +193,7 @@ class Filling {
   }
 }
 
-/** Every event is told. */
+/** Sends every event. */
 class EachOf implements Stretch {
   readonly frames: Buffer[] = [];
   readonly #tell: Tell;
@@ -213,7 +211,7 @@ class EachOf implements Stretch {
   }
 }
 
-/** Of each user, the newest state is told. */
+/** Sends only the newest state of each user. */
 function newestOf(conflation: Conflation, form: EventForm): Stretch {
   return {
     take: (event) => conflation.take(event),

@@ -1,7 +1,7 @@
 /**
- * A stretch of the past for a subscriber that wants the newest state of each user: of the events that follow one another
- * about a user and say nothing but how it is now, only the last one is told, where it stands, as if it had done all that
- * they did. Moderation and custom events are told each, and no state is taken past them. Events about documents are told each.
+ * A stretch of the past for a subscriber that wants only the newest state of each user. Of consecutive events about a user that say only
+ * what its state is now, the last one is sent, at its own position, as if it had made all of their changes. Moderation and custom events
+ * are sent one by one, and no state is moved past them. Events about documents are sent one by one.
  */
 import { roughDataBytes } from '../../../protocol/users/size.ts';
 import { OutgoingDocumentEvent } from './document-event.ts';
@@ -10,11 +10,11 @@ import { decoration, type Interest } from './interest.ts';
 import { HIDDEN, type ToldOfUser } from './told.ts';
 import { type AnyEvent, isAboutUser, type OutgoingUserEvent } from './user-event.ts';
 
-/** Events of one user that become one: the last of them, and what was there before the first. */
+/** Events of one user that become one: the last of them, and the first, which holds the state before. */
 interface Kept {
   last: OutgoingUserEvent;
   readonly first: OutgoingUserEvent;
-  /** What the events together did, when that was to bring the user into being. */
+  /** Set when the events together created or restored the user. */
   arrival: 'created' | 'restored' | undefined;
 }
 
@@ -24,10 +24,10 @@ const FRAME_OVERHEAD_BYTES = 400;
 export class Conflation {
   /** In order of their last event. */
   readonly #kept = new Set<Kept | OutgoingDocumentEvent>();
-  /** The one of each user that later states may still replace. */
+  /** For each user, the kept event that later states may still replace. */
   readonly #open = new Map<string, Kept>();
   readonly #interests: readonly Interest[];
-  /** What began later was not there for some of the events before it: those are told one by one. */
+  /** An interest that began later does not apply to some of the earlier events: those are sent one by one. */
   readonly #since: number;
   #bytes = 0;
 
@@ -36,7 +36,7 @@ export class Conflation {
     this.#since = this.#interests.reduce((latest, { since }) => Math.max(latest, since), 0);
   }
 
-  /** About how many bytes it will be. */
+  /** Approximate size of the frames, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -50,7 +50,7 @@ export class Conflation {
     const before = this.#open.get(event.id);
     const mayMerge = event.isState && event.seq > this.#since;
     if (before !== undefined && mayMerge) {
-      // Taken out and put at the end again: the order is that of the last events.
+      // Delete and append again: the order is that of the last events.
       this.#kept.delete(before);
       this.#bytes -= roughCost(before.last);
       before.last = event;
@@ -69,7 +69,7 @@ export class Conflation {
     this.#bytes += roughCost(kept.last);
   }
 
-  /** What each of them is told as. */
+  /** The frames of the kept events. */
   frames(form: EventForm): Buffer[] {
     const frames: Buffer[] = [];
     for (const kept of this.#kept) {
@@ -92,7 +92,7 @@ export class Conflation {
   }
 }
 
-/** The last event, as it would be had nothing happened in between. */
+/** The last event, as it would be if the events before it had not happened separately. */
 function merged(first: OutgoingUserEvent, last: OutgoingUserEvent): ToldOfUser {
   const { seq, type, id, audience, after, online } = last;
   return { seq, type, id, audience, after, online, before: first.before, knowsBefore: first.knowsBefore };

@@ -1,7 +1,7 @@
 /**
- * An event about a document on its way out: a user group, an export or an import. It is about no user, so only servers that
- * want everything hear of it. Made once per form and decoration, as events about users are, except one that carries a link
- * which ends: that is made when it is told.
+ * An outgoing event about a document: a user group, an export or an import. It is about no user, so only servers that want everything
+ * receive it. Like events about users, it is rendered once per form and decoration. An event with a link that expires is rendered at the
+ * time of sending instead.
  */
 
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -12,10 +12,10 @@ import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
 import type { Concerned, Notice } from './told.ts';
 
-/** Frames kept per event; more are made again for each receiver. */
+/** Frames kept per event; further ones are made again for each receiver. */
 const FRAMES_KEPT = 4;
 
-/** What it costs to keep beside the JSON, which is there twice at most: a frame and the document. */
+/** Memory beside the JSON, which is held twice at most: a frame and the document. */
 const OVERHEAD_BYTES = 700;
 
 export class OutgoingDocumentEvent implements Notice, Concerned {
@@ -37,12 +37,12 @@ export class OutgoingDocumentEvent implements Notice, Concerned {
     this.#lookups = lookups;
   }
 
-  /** Of the document. */
+  /** Id of the document. */
   get id(): string {
     return this.#fact.id;
   }
 
-  /** About how much it takes to keep it. */
+  /** Approximate memory that keeping it takes, in bytes. */
   get bytes(): number {
     return OVERHEAD_BYTES + 2 * JSON.stringify(this.#fact).length;
   }
@@ -68,7 +68,7 @@ export class OutgoingDocumentEvent implements Notice, Concerned {
   }
 }
 
-/** The events about documents of an entry, in order. */
+/** The events of an entry about documents, in order. */
 export function documentEventsOf(entry: Entry, lookups: DocLookups): readonly OutgoingDocumentEvent[] {
   const events: OutgoingDocumentEvent[] = [];
   let seq = entry.first;

@@ -1,4 +1,4 @@
-/** One event of the past, for an operator who asks about it: from memory where it is still there, else from the log. */
+/** Finds one event of the past, for an operator who asks about it: in memory if it is still there, otherwise in the log. */
 
 import type { DocLookups } from '../../../protocol/live/document-events.ts';
 import type { Log } from '../../../store/log.ts';
@@ -11,7 +11,7 @@ export interface PastSources {
   readonly lookups: DocLookups;
 }
 
-/** `seq`: a position that was applied. Undefined where nobody was told anything, or when it is no longer kept. */
+/** `seq`: a position that was applied. Undefined where no event was sent, or when it is no longer kept. */
 export async function eventAt(seq: number, { log, history, lookups }: PastSources): Promise<AnyEvent | undefined> {
   if (seq > history.tail) {
     for (const { events } of history.since(seq - 1)) return events.find((event) => event.seq === seq);

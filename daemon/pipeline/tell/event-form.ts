@@ -1,6 +1,6 @@
 /**
- * How a connection gets what it is told: the rendering, and what the JSON is
- * wrapped in. A WebSocket takes it as it is, Socket.IO inside an event packet of its protocol; both inside a text frame.
+ * How a connection receives messages: the rendering, and the envelope around the JSON. A WebSocket takes plain JSON, Socket.IO an event
+ * packet of its protocol; both inside a text frame.
  */
 import type { EventDialect } from '../../../protocol/live/user-events.ts';
 export type EventForm = EventDialect | `io ${EventDialect}`;
@@ -18,7 +18,7 @@ export function dialectOf(form: EventForm): EventDialect {
   return DIALECTS[form];
 }
 
-/** What a frame holds for this JSON. `42` is an Engine.IO message with a Socket.IO event in the main namespace. */
+/** The content of a frame for this JSON. `42` is an Engine.IO message with a Socket.IO event in the main namespace. */
 export function wrapped(form: EventForm, json: string): string {
   return form.startsWith('io ') ? `42["event",${json}]` : json;
 }

@@ -1,7 +1,6 @@
 /**
- * WebSocket framing of what the hub sends (RFC 6455 §5.2): an unmasked, final
- * text frame is a header of 2, 4 or 10 bytes and the payload. Framing a message
- * once and writing the same bytes to every socket is what makes fan-out cheap.
+ * WebSocket framing of what the hub sends (RFC 6455 §5.2): an unmasked, final text frame is a header of 2, 4 or 10 bytes and the payload. A
+ * message is framed once and the same bytes are written to every socket, which makes fan-out cheap.
  */
 
 const FINAL_TEXT = 0x81;
@@ -27,7 +26,7 @@ function headerBytes(length: number): 2 | 4 | 10 {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10;
 }
 
-/** Where the frame ends. `length`: of the text in UTF-8. */
+/** Returns where the frame ends. `length`: of the text in UTF-8, in bytes. */
 function writeFrame(into: Buffer, at: number, text: string, length: number): number {
   const header = headerBytes(length);
   into[at] = FINAL_TEXT;

@@ -1,23 +1,23 @@
 /**
- * Hands what was routed to its receivers, in slices: writing to five thousand sockets takes longer than anyone else on the
- * event loop may wait. Everyone gets its own bytes in the order in which they were routed.
+ * Sends routed events to their receivers, in slices: writing to five thousand sockets takes longer than other work on the event loop may
+ * wait. Every receiver gets its bytes in the order in which they were routed.
  *
  * It keeps HB8 (daemon/RULES.md).
  */
 import type { Due, Round, Share, Subscriber } from './subscriber.ts';
 
-/** Handing out goes on for no longer than this at a time. */
+/** Longest time that one slice takes. */
 const SLICE_MS = 8;
-/** Writes between two looks at the clock. */
+/** Writes between two checks of the clock. */
 const WRITES_PER_LOOK = 16;
-/** Rounds that may wait: beyond that the oldest is handed out at once, so that what waits is bounded. */
+/** Rounds that may wait. Beyond that the oldest is sent at once, so that the memory for waiting rounds is bounded. */
 const ROUNDS_MAX = 32;
 
 export interface HandOutOptions {
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   readonly hand: (receiver: Subscriber, share: Share) => void;
-  /** Nothing is on its way any more; handing it out took so long, without the pauses. */
+  /** Called when nothing is left to send. `tookMs`: how long sending took, without the pauses. */
   readonly onIdle: (tookMs: number) => void;
 }
 
@@ -30,14 +30,14 @@ export class HandOut {
     this.#options = options;
   }
 
-  /** Something is on its way. */
+  /** Whether something waits to be sent. */
   get isBusy(): boolean {
     return this.#rounds.length > 0;
   }
 
   /**
-   * Takes a round: at most one share for each receiver, made one at a time. Those that do not fit into this slice, or for
-   * whom something older is on its way, wait.
+   * Takes a round: at most one share for each receiver, made one at a time. Shares that do not fit into this slice wait, as do those of
+   * receivers that still wait for something older.
    */
   start(shares: Iterable<Share>): void {
     const { nowMs, hand } = this.#options;
@@ -65,12 +65,12 @@ export class HandOut {
     else if (!wasBusy) setImmediate(() => this.#slice());
   }
 
-  /** Hands out what is on its way to one receiver. */
+  /** Sends everything that waits for one receiver. */
   settle(receiver: Subscriber): void {
     while (receiver.due !== undefined) this.#give(receiver, receiver.due);
   }
 
-  /** What is on its way to this receiver is not handed out any more. */
+  /** Discards everything that waits for this receiver. */
   drop(receiver: Subscriber): void {
     receiver.due = undefined;
   }
@@ -104,7 +104,7 @@ export class HandOut {
     this.#rounds.shift();
   }
 
-  /** Who was settled or dropped meanwhile awaits nothing of this round. */
+  /** A receiver that was settled or dropped meanwhile waits for nothing of this round. */
   #giveNext(round: Round): void {
     const receiver = round.receivers[round.next++];
     if (receiver?.due?.round === round) this.#give(receiver, receiver.due);
@@ -122,7 +122,7 @@ export class HandOut {
   }
 }
 
-/** There are at most `ROUNDS_MAX` in a row. */
+/** At most `ROUNDS_MAX` shares wait for one receiver. */
 function followedBy(waiting: Due | undefined, due: Due): Due {
   return waiting === undefined ? due : { share: waiting.share, round: waiting.round, next: followedBy(waiting.next, due) };
 }

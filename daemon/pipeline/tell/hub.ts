@@ -1,6 +1,6 @@
 /**
- * The hub: who receives what. It is told each entry after it is durable and
- * applied, and hands every subscriber its events in order, once.
+ * The hub decides who receives what. It gets each entry after it is durable and applied, and hands every subscriber its events in order,
+ * once.
  *
  * It keeps HB1–HB5 and HB8 (daemon/RULES.md).
  */
@@ -15,24 +15,27 @@ import type { Interests, Share, Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
 import type { EventBatch } from './user-event.ts';
 
-/** Batches that cost as much as this in memory go out at once: what waits for a tick is bounded too. On the wire it is about a quarter. */
+/**
+ * Batches of this size in memory go out at once, so that the memory for gathered batches is bounded. On the wire they are about a quarter
+ * of it.
+ */
 const GATHERED_BYTES_MAX = 1024 * 1024;
 
 /**
- * A write costs about as much as the copying of 30 kB. What is much longer on the wire, as a bulk request of 100 users is, saves
- * little by waiting for more. In memory, as above.
+ * A write costs about as much as copying 30 kB. Batches that are much longer than that on the wire, such as a bulk request of 100 users,
+ * gain little by waiting for more. Size in memory, as above.
  */
 const LONG_BYTES = 256 * 1024;
 
-/** However long a flush takes, events wait no longer than this for others. */
+/** Events wait no longer than this for others, however long a flush takes. */
 const GATHER_MS_MAX = 30;
 
 export interface HubOptions {
   /** Position of the directory when the hub starts. */
   readonly seq: number;
-  /** What may be queued for a socket; beyond that it is no longer fed from memory. */
+  /** Bytes that may be queued for a socket; beyond that it is no longer fed from memory. */
   readonly outboxBytesMax: number;
-  /** How long events that follow one another closely wait for others to share their write. */
+  /** How long events in close succession wait for others to share their write. */
   readonly gatherMs: number;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
@@ -49,13 +52,13 @@ export interface HubStats {
   fellBehind: number;
 }
 
-/** An event, or someone who came or went. */
+/** An event or a presence change. */
 interface Tellable extends Concerned {
   text(form: EventForm, decoration: string): string;
   frame(form: EventForm, decoration: string): Buffer;
 }
 
-/** What a subscriber is told beside the event itself; undefined: it is not told. */
+/** What a subscriber receives in addition to the event itself; undefined: it does not receive the event. */
 type Decorate<T> = (subscriber: Subscriber, one: T) => string | undefined;
 
 export class Hub {
@@ -83,7 +86,7 @@ export class Hub {
     });
   }
 
-  /** Everything up to here was handed to every live subscriber, or is on its way to it. */
+  /** Everything up to this position was handed to every live subscriber, or is on its way to it. */
   get flushedSeq(): number {
     return this.#flushedSeq;
   }
@@ -96,7 +99,9 @@ export class Hub {
     this.#gather();
   }
 
-  /** Sees to it that what was published goes out, at once or with what follows it. While something is on its way, it waits for that. */
+  /**
+   * Makes sure that published events go out, at once or together with later ones. While a hand-out is in progress, they wait for its end.
+   */
   #gather(): void {
     if (this.#timer !== undefined || this.#pending.length === 0 || this.#handOut.isBusy) return;
     const waitMs = this.#flushedAtMs + this.#gatherMs - this.#options.nowMs();
@@ -104,10 +109,7 @@ export class Hub {
     else this.#timer = setTimeout(() => this.flush(), waitMs);
   }
 
-  /**
-   * Puts everything published so far on its way to the receivers there are now. Called before anything that decides who they
-   * are, or what they are told.
-   */
+  /** Routes everything published so far to the current receivers. Called before every change to the receivers or to what they receive. */
   flush(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -125,7 +127,7 @@ export class Hub {
     for (const event of events) event.release();
   }
 
-  /** Hands everything published so far to this receiver. Called before anything is written to it that must not overtake that. */
+  /** Hands everything published so far to this receiver. Called before a write to it that must not overtake those events. */
   settle(subscriber: Subscriber): void {
     this.flush();
     this.#handOut.settle(subscriber);
@@ -133,14 +135,14 @@ export class Hub {
 
   #onIdle(tookMs: number): void {
     this.#flushedAtMs = this.#options.nowMs();
-    // A single event alone would share its write with nobody.
+    // A single event would have no other to share its write with.
     const events = this.#pending.reduce((sum, batch) => sum + batch.events.length, 0);
     const isPressed = events > 1 && this.#pendingBytes < LONG_BYTES;
     this.#gatherMs = isPressed ? Math.max(this.#options.gatherMs, Math.min(2 * tookMs, GATHER_MS_MAX)) : this.#options.gatherMs;
     this.#gather();
   }
 
-  /** What each receiver is told, in one write. `decorate` decides for those outside the cohorts. */
+  /** What each receiver gets, in one write. `decorate` decides for receivers outside the cohorts. */
   *#route<T extends Tellable>(from: number, told: readonly T[], cohorts: Iterable<Cohort>, decorate: Decorate<T>): Generator<Share, void> {
     if (told.length === 0) return;
     for (const { members, form, decoration } of cohorts) {
@@ -160,7 +162,9 @@ export class Hub {
     for (const [subscriber, own] of frames) yield { receivers: [subscriber], bytes: joined(own), count: own.length, from };
   }
 
-  /** Tells who came or went. Not part of the log: a subscriber that is behind is told the state when it has caught up. */
+  /**
+   * Publishes presence changes. They are not part of the log: a subscriber that is behind receives the current state once it has caught up.
+   */
   publishPresence(changes: readonly PresenceChange[]): void {
     this.flush();
     const cohorts = [...this.#router.cohorts].filter(({ wantsPresence }) => wantsPresence);
@@ -175,7 +179,7 @@ export class Hub {
   #hand(subscriber: Subscriber, { bytes, count, from }: Share): void {
     const { outlet } = subscriber;
     const { queuedBytes } = outlet;
-    // One write may be as long as it is when nothing waits before it; else nobody could be told of it.
+    // A single write may have any length when nothing waits before it; otherwise long writes could never be sent.
     if (queuedBytes > 0 && queuedBytes + bytes.length > this.#options.outboxBytesMax) {
       this.stats.fellBehind++;
       this.rewind(subscriber, from);
@@ -187,7 +191,7 @@ export class Hub {
     this.stats.deliveries += count;
   }
 
-  /** Takes in a subscriber that has everything up to now. */
+  /** Adds a subscriber that has everything up to now. */
   join(subscriber: Subscriber): void {
     this.flush();
     this.stats.subscribers++;
@@ -195,7 +199,7 @@ export class Hub {
     this.#router.add(subscriber);
   }
 
-  /** Takes in a subscriber that has everything up to `position` only. */
+  /** Adds a subscriber that has everything up to `position` only. */
   joinFrom(subscriber: Subscriber, position: number, onCaughtUp: () => void): void {
     this.stats.subscribers++;
     subscriber.state = { kind: 'behind', position, onCaughtUp };
@@ -204,31 +208,31 @@ export class Hub {
     this.#options.catchUp(subscriber);
   }
 
-  /** Changes what a subscriber wants, between two flushes. */
+  /** Changes the interests of a subscriber, between two flushes. */
   change(subscriber: Subscriber, edit: (interests: Interests) => void): void {
-    // What was found for it by its old interests is not to follow what is said about the new ones.
+    // Events that were routed by its old interests must not follow answers about the new ones.
     this.settle(subscriber);
     const isLive = subscriber.state.kind === 'live';
     if (isLive) this.#router.remove(subscriber);
     edit(subscriber.interests);
     if (isLive) this.#router.add(subscriber);
-    // A new state object: a chunk that is being read for what it wanted before is thrown away.
+    // A new state object: a chunk that is being read for the old interests is discarded.
     else if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
   }
 
-  /** Sends a subscriber back to `position`, to read everything after it again as far as its interests ask for it. */
+  /** Sends a subscriber back to `position`, to read everything after it again, as far as its interests match. */
   rewind(subscriber: Subscriber, position: number, onCaughtUp?: () => void): void {
     switch (subscriber.state.kind) {
       case 'live':
         this.#router.remove(subscriber);
-        // It will read that too.
+        // The catch-up reads this again too.
         this.#handOut.drop(subscriber);
         subscriber.state = { kind: 'behind', position, onCaughtUp };
         this.#behind.add(subscriber);
         this.#options.catchUp(subscriber);
         break;
       case 'behind':
-        // A new state object: a chunk that is being read for the old one is thrown away, not sent twice.
+        // A new state object: a chunk that is being read for the old state is discarded, not sent twice.
         subscriber.state = { ...subscriber.state, position: Math.min(subscriber.state.position, position) };
         break;
       case 'out':
@@ -237,8 +241,8 @@ export class Hub {
   }
 
   /**
-   * Lets a subscriber that reached `position` become live again; false when there is more to read by now.
-   * Synchronous, so that nothing can be published in between.
+   * Makes a subscriber that reached `position` live again; false when there is more to read by now. Synchronous, so that nothing can be
+   * published in between.
    */
   rejoin(subscriber: Subscriber): boolean {
     if (subscriber.state.kind !== 'behind') return true;

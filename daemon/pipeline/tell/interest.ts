@@ -1,8 +1,7 @@
 /**
- * What a subscriber wants to hear about, and whether an event is one of those.
+ * What a subscriber wants to receive, and whether an event belongs to it.
  *
- * Indexes in the router only propose receivers; this file alone decides, for
- * live events and for those that are read back from the past.
+ * Indexes in the router only propose receivers; this file alone decides, for live events and for those that are read back from the past.
  */
 import type { ParsedFilter } from '../../../protocol/users/filter.ts';
 import { compileFilter } from '../../../protocol/users/filter-match.ts';
@@ -17,10 +16,12 @@ export type Want =
 
 export type Match = 'enter' | 'stay' | 'leave';
 
-/** Whose eyes the interest sees with: a server hears of everything, a user of itself, others only of what all may hear. */
+/**
+ * The rights of the interest's owner: a server receives everything, a user everything about itself, others only events that are for all.
+ */
 export type Reach = 'server' | 'self' | 'others';
 
-/** Whether its owner may know of a user. */
+/** Whether the owner of the interest may see a user. */
 export type Sight = (user: StoredUser) => boolean;
 
 type Predicate = (user: StoredUser, online: boolean) => boolean;
@@ -29,18 +30,18 @@ export interface InterestOptions {
   /** Name given by the client; empty for the interest in oneself, which is never named in events. */
   readonly name: string;
   readonly want: Want;
-  /** Events at or before this position were part of a snapshot, or were delivered under an earlier connection. */
+  /** Events at or before this position were part of a snapshot, or were delivered over an earlier connection. */
   readonly since: number;
   readonly reach: Reach;
-  /** Whether coming and going of its users is told too. */
+  /** Whether presence changes of its users are sent too. */
   readonly wantsPresence?: boolean | undefined;
   /** Absent: everyone is in sight. */
   readonly sight?: Sight | undefined;
-  /** What decided the sight, as a text: when that is another one, the interest shows too much or too little. */
+  /** The inputs of the sight, as a text: when they differ from the current ones, the interest shows too much or too little. */
   readonly basis?: string;
 }
 
-/** `hidden`: the user went out of sight; it is named, and nothing of it is shown. */
+/** `hidden`: the user left the receiver's sight; the event names it and shows nothing else of it. */
 export type Concern = Match | boolean | typeof HIDDEN;
 
 /** One named want of one subscriber. */
@@ -68,7 +69,7 @@ export class Interest {
     this.#matches = predicate(want);
   }
 
-  /** Not everyone is in sight. Then only events will do that say how their user was before: see `concerns`. */
+  /** Whether some users are out of sight. Then only events that know the previous state of their user can be used: see `concerns`. */
   get isConfined(): boolean {
     return this.#sight !== undefined;
   }
@@ -78,11 +79,11 @@ export class Interest {
     if (event.seq <= this.since || !this.#mayHear(event)) return false;
     if (event.after === undefined) return this.want.kind === 'all';
     const concern = this.#concern(event);
-    // A deleted user is judged by what it was: of the teams of a pruned one nothing is left.
+    // A deleted user is judged by its state before, because a pruned one has no teams left.
     const judged = isAlive(event.after) ? event.after : (event.before ?? event.after);
     if (concern === false || this.#sight === undefined || this.#sight(judged)) return concern;
-    // Who was in sight before must be taken out of the receiver's copy. Of an event that is read back from the log that is not
-    // known, and nobody is named who may never have been in sight: whoever has a sight is not fed from the log (catch-up.ts).
+    // A user that was in sight before must be removed from the receiver's copy. An event that is read back from the log does not say that,
+    // and an id that may never have been in sight must not be named; so a confined subscriber is not fed from the log (catch-up.ts).
     return event.knowsBefore && event.before !== undefined && this.#sight(event.before) ? HIDDEN : false;
   }
 
@@ -98,7 +99,7 @@ export class Interest {
     }
   }
 
-  /** Why the event is told under this interest or not, in words; for an operator who asks. */
+  /** Why the event is or is not sent under this interest, in words, for an operator who asks. */
   explain(event: Told): string {
     if (event.seq <= this.since) return `not told: the subscription begins after position ${this.since}`;
     if (!this.#mayHear(event))
@@ -116,7 +117,7 @@ export class Interest {
     return concern === true ? 'told' : `told with match ${concern}`;
   }
 
-  /** Whether the user is one of those it asks for. */
+  /** Whether the interest asks for this user. */
   holds(user: StoredUser, isOnline: boolean): boolean {
     if (this.#sight?.(user) === false) return false;
     switch (this.want.kind) {
@@ -134,7 +135,10 @@ export class Interest {
     return audience === 'all' || this.reach === 'server' || (audience === 'self' && this.reach === 'self');
   }
 
-  /** How it concerns this interest that a user came or went. A filter may ask for who is online: then it enters or leaves by that. */
+  /**
+   * How a presence change concerns this interest. A filter may ask for users that are online: then the change makes the user enter or
+   * leave.
+   */
   concernsPresence(user: StoredUser, isOnline: boolean): Match | boolean {
     if (this.#sight?.(user) === false) return false;
     switch (this.want.kind) {
@@ -156,8 +160,8 @@ export class Interest {
   #membership({ after, before, knowsBefore, online }: ToldOfUser): Match | false {
     const matches = this.#matches ?? (() => false);
     const isIn = isAlive(after) && matches(after, online);
-    // Read back from the log, the state before is not known. Telling a receiver that a user entered or left which it
-    // already knew, or never knew, changes nothing in its copy; not telling it would.
+    // An event read back from the log does not know the state before. An enter or leave for a user that the receiver already had, or never
+    // had, changes nothing in its copy; omitting one that matters would.
     if (!knowsBefore) return isIn ? 'enter' : 'leave';
     const wasIn = before !== undefined && matches(before, online);
     if (isIn) return wasIn ? 'stay' : 'enter';
@@ -172,15 +176,15 @@ function predicate(want: Want): Predicate | undefined {
 }
 
 /**
- * What a receiver with these interests is told about the event, as the JSON that is added to it
- * (`,"sub":["a","b"],"match":"enter"`), or undefined when it is not told at all.
- * Over several interests, the event enters if it was in none of them before, and leaves if it is in none after.
+ * The JSON that is added to the event for a receiver with these interests (`,"sub":["a","b"],"match":"enter"`), or undefined when the
+ * receiver does not get the event. Over several interests, the event enters if it was in none of them before, and leaves if it is in none
+ * after.
  */
 export function decoration(interests: Iterable<Interest>, event: Told): string | undefined {
   return joined(interests, (interest) => interest.concerns(event));
 }
 
-/** The same for a user that came or went. */
+/** Like `decoration`, for a presence change. */
 export function presenceDecoration(interests: Iterable<Interest>, user: StoredUser, isOnline: boolean): string | undefined {
   return joined(interests, (interest) => interest.concernsPresence(user, isOnline));
 }

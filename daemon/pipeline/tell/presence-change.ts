@@ -1,4 +1,7 @@
-/** A user that came or went, on its way out. It has no position: who resumes is told the state, not the changes. */
+/**
+ * An outgoing presence change: a user came online or went offline. It has no position: a subscriber that resumes receives the current
+ * state, not the changes.
+ */
 
 import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
 import type { EventDialect } from '../../../protocol/live/user-events.ts';
@@ -12,7 +15,7 @@ export class PresenceChange implements Concerned {
   readonly after: StoredUser;
   readonly online: boolean;
   readonly #at: Micros;
-  /** Position at which it was told; it has none of its own. */
+  /** Position at which it was sent; it has none of its own. */
   readonly #seq: number;
   readonly #bodies = new Map<EventDialect, string>();
 

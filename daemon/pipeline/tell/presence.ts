@@ -1,7 +1,6 @@
 /**
- * Who is there: users with at least one live connection, and those whose last
- * one ended a moment ago. Kept in memory only: after a crash everyone is away
- * until they come back.
+ * Which users are online: users with at least one live connection, and those whose last connection ended a moment ago. Kept in memory only:
+ * after a crash everyone is offline until they reconnect.
  *
  * It keeps PR1–PR3 (daemon/RULES.md).
  */
@@ -9,7 +8,7 @@
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { UserChange } from '../../core/directory/record.ts';
 
-/** Others may know of somebody who is there and has not asked to be invisible. */
+/** Whether others may see the user as online: it exists and has not asked to be invisible. */
 export function mayShowOnline(user: StoredUser | undefined): boolean {
   return user !== undefined && isAlive(user) && user.invisible !== true && user.deactivated_at === undefined;
 }
@@ -19,18 +18,18 @@ export interface PresenceOptions {
   readonly gatherMs: number;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  /** Whether others may know that the user is there. */
+  /** Whether others may see that the user is online. */
   readonly isVisible: (id: string) => boolean;
-  /** Users whose state, as others see it, changed. */
+  /** Receives the users whose presence, as others see it, changed. */
   readonly onChange: (changes: ReadonlyMap<string, boolean>) => void;
 }
 
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #sockets = new Map<string, number>();
-  /** Users without a connection who still count as there, and until when; in that order. */
+  /** Users without a connection that still count as online, and until when; ordered by that time. */
   readonly #leaving = new Map<string, number>();
-  /** Users that others were told are online. */
+  /** Users whose online state was sent to others. */
   readonly #told = new Set<string>();
   readonly #touched = new Set<string>();
   #graceTimer: NodeJS.Timeout | undefined;
@@ -68,7 +67,10 @@ export class Presence {
     this.#armGrace();
   }
 
-  /** The user is gone for good, or was sent away: no grace, and nobody is told about who no longer exists. */
+  /**
+   * Ends the grace period of a user that was deleted or sent away. `isTold`: others receive the change; false for a user that no longer
+   * exists.
+   */
   forget(id: string, isTold: boolean): void {
     this.#leaving.delete(id);
     if (isTold) this.touch(id);
@@ -86,7 +88,7 @@ export class Presence {
     return this.#sockets.has(id) || this.#leaving.has(id);
   }
 
-  /** Something that decides how others see the user may have changed. */
+  /** Called when something that decides how others see the user may have changed. */
   touch(id: string): void {
     this.#touched.add(id);
     this.#gatherTimer ??= setTimeout(() => this.#tell(), this.#options.gatherMs);

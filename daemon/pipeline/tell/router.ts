@@ -1,6 +1,6 @@
 /**
- * Who may be interested in an event: indexes by id, team and "everything".
- * Proposes receivers; `decoration` in interest.ts decides.
+ * Finds the subscribers that may be interested in an event, with indexes by id, team and "everything". It proposes receivers; `decoration`
+ * in interest.ts decides.
  */
 
 import type { EventForm } from './event-form.ts';
@@ -8,7 +8,7 @@ import type { Interest } from './interest.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
 
-/** Subscribers that want everything and are told the same: they get the same bytes. */
+/** Subscribers that want everything and receive the same bytes. */
 export interface Cohort {
   readonly key: string;
   readonly form: EventForm;
@@ -17,7 +17,7 @@ export interface Cohort {
   readonly members: Set<Subscriber>;
 }
 
-/** What every event tells a subscriber whose only interest is "everything" under this name. */
+/** The decoration of every event for a subscriber whose only interest is "everything" under this name. */
 export function allDecoration(name: string): string {
   return `,"sub":[${JSON.stringify(name)}]`;
 }
@@ -27,7 +27,7 @@ const NOBODY: ReadonlySet<Subscriber> = new Set();
 export class Router {
   readonly #byId = new Map<string, Set<Subscriber>>();
   readonly #byTeam = new Map<string, Set<Subscriber>>();
-  /** Looked at for every event: those with a filter, and those that want everything and something else too. */
+  /** Checked for every event: subscribers with a filter, and those that want everything and something else too. */
   readonly #always = new Set<Subscriber>();
   readonly #cohorts = new Map<string, Cohort>();
   readonly #cohortOf = new Map<Subscriber, Cohort>();
@@ -36,7 +36,7 @@ export class Router {
     return this.#cohorts.values();
   }
 
-  /** Puts the subscriber under its interests as they are now. Call `remove` before they change. */
+  /** Adds the subscriber under its current interests. Call `remove` before they change. */
   add(subscriber: Subscriber): void {
     const all = subscriber.onlyAll;
     if (all !== undefined) {

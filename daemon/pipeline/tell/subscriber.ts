@@ -1,7 +1,6 @@
 /**
- * One receiver of events. The states are a union: a subscriber is `live` (gets
- * every batch as it is published), `behind` (reads the past until it has caught up) or `out`. What is on its way to it is kept
- * with it.
+ * One receiver of events. The states are a union: a subscriber is `live` (gets every batch as it is published), `behind` (reads the past
+ * until it has caught up) or `out`. Its pending shares are kept with it.
  */
 import type { CloseReason } from '../../../protocol/live/close-codes.ts';
 import type { EventForm } from './event-form.ts';
@@ -9,13 +8,13 @@ import type { Interest } from './interest.ts';
 
 /** The socket, as the hub sees it. */
 export interface Outlet {
-  /** Bytes handed over that the kernel has not taken yet. */
+  /** Bytes that were handed over and that the kernel has not taken yet. */
   readonly queuedBytes: number;
   /** Queues prepared frames for writing, in order. */
   write(frames: Buffer): void;
   /**
-   * Resolves `true` when the queue is nearly empty, `false` when the socket closed.
-   * A peer that takes nothing for the outlet's stall time is closed as slow.
+   * Resolves `true` when the queue is nearly empty, `false` when the socket closed. A peer that takes nothing for the outlet's stall time
+   * is closed as slow.
    */
   drained(): Promise<boolean>;
   close(reason: CloseReason): void;
@@ -24,12 +23,12 @@ export interface Outlet {
 export type SubscriberState =
   /** Everything up to the hub's flushed position was handed over. */
   | { readonly kind: 'live' }
-  /** Everything up to `position` was handed over; a catch-up is on its way. `onCaughtUp` is told once it is live again. */
+  /** Everything up to `position` was handed over; a catch-up is in progress. `onCaughtUp` is called once it is live again. */
   | { readonly kind: 'behind'; position: number; readonly onCaughtUp: (() => void) | undefined }
-  /** Not in the hub: not yet, or no longer. */
+  /** Not in the hub: not added yet, or removed. */
   | { readonly kind: 'out' };
 
-/** What a receiver wants to hear about: under the name it gave, or under a symbol, which no name can be, where it gave none. */
+/** The interests of a receiver, by the name that it gave, or by a symbol, which cannot equal a name, where it gave none. */
 export type Interests = Map<string | symbol, Interest>;
 
 export class Subscriber {
@@ -37,13 +36,13 @@ export class Subscriber {
   readonly form: EventForm;
   readonly interests: Interests = new Map();
   state: SubscriberState = { kind: 'out' };
-  /** What the hand-out holds for it, while there is something on its way to it. */
+  /** What the hand-out still has to send to it. */
   due: Due | undefined = undefined;
-  /** While it is behind, the newest state of each user is enough for it. */
+  /** While it is behind, it needs only the newest state of each user. */
   conflates = false;
-  /** Set while it is behind and someone came or went: presence has no past to read, so its state is told anew afterwards. */
+  /** Set when presence changed while it was behind. Presence has no past to read, so its current state is sent afterwards. */
   missedPresence = false;
-  /** Tells the peer who of its subscriptions is online now. */
+  /** Sends the peer which users of its subscriptions are online now. */
   tellPresence: () => void = () => {};
 
   constructor(outlet: Outlet, form: EventForm) {
@@ -51,17 +50,17 @@ export class Subscriber {
     this.form = form;
   }
 
-  /** Whether it may know of some users only. The log does not say whom it knew of before, so it is fed from memory alone. */
+  /** Whether it may see only some users. The log does not record which users it saw before, so it is fed from memory alone. */
   get isConfined(): boolean {
     for (const interest of this.interests.values()) if (interest.isConfined) return true;
     return false;
   }
 
-  /** The only interest there is, when it is "everything": such subscribers share whole batches. */
+  /** The only interest, when that is "everything": such subscribers share whole batches. */
   get onlyAll(): Interest | undefined {
     let named: Interest | undefined;
     for (const interest of this.interests.values()) {
-      // Interest in oneself is part of everything and adds no name. What is watched adds who comes and goes.
+      // An interest in oneself is part of everything and adds no name. Watched users add presence changes.
       if (interest.name === '' && interest.want.kind === 'ids' && !interest.wantsPresence) continue;
       if (named !== undefined || interest.want.kind !== 'all' || interest.reach !== 'server') return undefined;
       named = interest;
@@ -80,15 +79,15 @@ export interface Share {
   readonly from: number;
 }
 
-/** Receivers of a round that wait for their turn, and how far it has come. */
+/** Receivers of a round that wait for their turn, and the progress of the round. */
 export interface Round {
   readonly receivers: Subscriber[];
   next: number;
 }
 
 /**
- * What waits for a receiver, oldest first. Kept with the receiver, so that it is found at once and costs nothing to who awaits
- * nothing. Never changed: all who await the same share and nothing else have the same one.
+ * What waits for a receiver, oldest first. Stored with the receiver, so that the look-up is immediate and an idle receiver costs nothing.
+ * Immutable: all receivers that wait for the same share and nothing else hold the same object.
  */
 export interface Due {
   readonly share: Share;

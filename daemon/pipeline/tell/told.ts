@@ -1,18 +1,18 @@
 /**
- * What decides who is told of something: the facts that interests, the router and the events share, so that none of them
- * needs another to say what an event is.
+ * The facts that decide who receives an event. Interests, the router and the events share them, so that none of these modules depends on
+ * another for the definition of an event.
  */
 import type { Audience } from '../../../protocol/live/user-events.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
-/** Whom something is about: an event, or someone who came or went. Without `after`, it is about no user. */
+/** The user that an event or a presence change is about. Without `after`, it is about no user. */
 export interface Concerned {
   readonly id: string;
   readonly after: StoredUser | undefined;
   readonly before: StoredUser | undefined;
 }
 
-/** Of an event about a user, what decides who is told of it. */
+/** The facts that decide who receives an event about a user. */
 export interface ToldOfUser extends Concerned {
   readonly seq: number;
   readonly type: string;
@@ -25,7 +25,7 @@ export interface ToldOfUser extends Concerned {
   readonly online: boolean;
 }
 
-/** The same of an event that is about no user: servers are told of it that want everything. */
+/** Like `ToldOfUser`, for an event that is about no user: it goes to servers that subscribe to everything. */
 export interface Notice {
   readonly seq: number;
   readonly type: string;
@@ -35,5 +35,5 @@ export interface Notice {
 
 export type Told = ToldOfUser | Notice;
 
-/** What a receiver is told of an event that takes a user out of its sight, in place of the event. */
+/** Sent instead of the event when the event takes a user out of the receiver's sight. */
 export const HIDDEN = 'hidden';

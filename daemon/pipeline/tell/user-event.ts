@@ -1,6 +1,6 @@
 /**
- * An event on its way out. Its JSON is made once per dialect and its frame once
- * per decoration (the subscription names a receiver is told), however many sockets it goes to.
+ * An outgoing event. Its JSON is made once per dialect and its frame once per decoration (the subscription names sent to a receiver),
+ * however many sockets it goes to.
  */
 
 import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
@@ -34,7 +34,7 @@ interface Framed {
   readonly frame: Buffer;
 }
 
-/** Most events are told in one form only: a map for each of them would be most of what they weigh. */
+/** Most events are rendered in one form only; a map in each of them would be most of their memory. */
 const NOTHING: readonly never[] = [];
 
 export class OutgoingUserEvent implements ToldOfUser {
@@ -66,24 +66,24 @@ export class OutgoingUserEvent implements ToldOfUser {
     return this.after.id;
   }
 
-  /** Whether it says nothing but how the user is now: a later one of the kind then says all that there is to say. */
+  /** Whether it says only what the user's state is now: a later such event replaces it. */
   get isState(): boolean {
     return STATES.has(this.type) && this.audience === 'all';
   }
 
-  /** The user is there from this event on: new, or given back. */
+  /** Set when the user exists from this event on: it was created or restored. */
   get arrival(): 'created' | 'restored' | undefined {
     const event = this.#fact.t === 'user' ? this.#fact.event : undefined;
     return event === 'created' || event === 'restored' ? event : undefined;
   }
 
-  /** What a receiver is told whose decoration is `""` or starts with a comma, such as `,"sub":["all"]`. */
+  /** The text for a receiver with this decoration: `""`, or JSON that starts with a comma, such as `,"sub":["all"]`. */
   text(form: EventForm, decoration: string): string {
     const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
     return wrapped(form, `${body}}`);
   }
 
-  /** The same in a frame, which several receivers share. */
+  /** Like `text`, as a frame that several receivers share. */
   frame(form: EventForm, decoration: string): Buffer {
     for (const kept of this.#frames) if (kept.form === form && kept.decoration === decoration) return kept.frame;
     const frame = textFrame(this.text(form, decoration));
@@ -91,13 +91,16 @@ export class OutgoingUserEvent implements ToldOfUser {
     return frame;
   }
 
-  /** Everyone who is live was told. Who reads it later has it made again: few do, and then it is kept for those who follow. */
+  /**
+   * Called when every live subscriber has it. For later readers the JSON is made again: there are few, and it is then kept for the next
+   * ones.
+   */
   release(): void {
     this.#bodies = NOTHING;
     this.#frames = NOTHING;
   }
 
-  /** The user is named and nothing else of it is told. */
+  /** Names the user and shows nothing else of it. */
   #hiddenBody(dialect: EventDialect): string {
     const created_at = dialect === 'live-ns' ? toNanos(this.#at) : toRfc3339(this.#at);
     return JSON.stringify({ type: 'user.hidden', seq: this.seq, created_at, user: { id: this.id } }).slice(0, -1);
@@ -106,7 +109,8 @@ export class OutgoingUserEvent implements ToldOfUser {
   /** The JSON of the event without its closing brace. */
   #body(dialect: EventDialect): string {
     for (const kept of this.#bodies) if (kept.dialect === dialect) return kept.json;
-    // Who becomes invisible by this very event, or is gone by it, is not shown as there; who is told of it is judged by what was told before.
+    // A user that this event makes invisible or deletes is not shown as online. Its receivers are chosen by the presence that was sent
+    // before.
     const online = this.online && mayShowOnline(this.after);
     const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online }, dialect)).slice(0, -1);
     this.#bodies = [...this.#bodies, { dialect, json }];
@@ -114,22 +118,22 @@ export class OutgoingUserEvent implements ToldOfUser {
   }
 }
 
-/** Whatever has a position and is told. */
+/** Everything that has a position and is sent to subscribers. */
 export type AnyEvent = OutgoingUserEvent | OutgoingDocumentEvent;
 
 export function isAboutUser(event: AnyEvent): event is OutgoingUserEvent {
   return event.after !== undefined;
 }
 
-/** The events of one entry, in order. It covers the entry's positions also when nobody is told anything. */
+/** The events of one entry, in order. The span covers the entry's positions even when no event is sent. */
 export interface EventBatch extends SeqSpan {
   readonly events: readonly AnyEvent[];
 }
 
 /**
- * What an event costs beside the user's data while it is told. The data itself is there about five times: the record, the one
- * before it, the JSON, the frame, and what objects need: with users of 400 bytes 2.8 kB per event. JSON and frame go when
- * everyone was told (`release`), and 0.9 kB are left, measured; they come back where someone resumes, so all of it counts.
+ * Memory of an event beside the user's data until it is sent. The data itself is held about five times: the record, the one before it, the
+ * JSON, the frame, and object overhead: 2.8 kB per event with users of 400 bytes. JSON and frame are freed once everyone has the event
+ * (`release`), which leaves 0.9 kB, measured. They are made again when a subscriber resumes, so all of it counts.
  */
 const EVENT_OVERHEAD_BYTES = 700;
 

@@ -1,7 +1,7 @@
 /**
- * A connection that stays open is activity: without it, who is connected over midnight would not be counted on the new day.
- * Once a minute, users with a live connection whose `last_active` is due are written down, some at a time, behind
- * everything that somebody waits for.
+ * Keeps `last_active` current for users whose connection stays open; otherwise a user connected over midnight would not be counted on the
+ * new day. Once a minute, it records activity for users with a live connection whose `last_active` is due, in small batches, at a lower
+ * priority than all work that a caller waits for.
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -15,12 +15,12 @@ const ROUND_MS = 60_000;
 export interface ActivityOptions {
   /** Users with a live connection. */
   readonly connected: () => Iterable<string>;
-  /** When the user was last active; undefined when it never was, or is no more. */
+  /** When the user was last active; undefined if it never was, or no longer exists. */
   readonly lastActive: (id: string) => Micros | undefined;
   readonly submit: (command: Command) => Promise<unknown>;
   /** Wall clock in microseconds. */
   readonly now: () => Micros;
-  /** Told what went wrong with a round; the next one makes up for it. */
+  /** Receives the error of a round; the next round makes up for it. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -44,7 +44,7 @@ export class ActivityRounds {
     clearInterval(this.#timer);
   }
 
-  /** Writes down everyone who is due. Never rejects; a round that is still going on is not joined by another. */
+  /** Records activity for every user that is due. Never rejects. Does nothing while an earlier round is still running. */
   async round(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -1,7 +1,6 @@
 /**
- * The only reader of the log: applies each durable entry to the directory,
- * once and in order, and hands what it did to the hub. Nothing else changes the
- * directory, also not for entries that this process wrote.
+ * The only reader of the log. It applies each durable entry to the directory, once and in order, and passes the result to the hub. Nothing
+ * else changes the directory, even for entries that this process wrote.
  */
 
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
@@ -47,7 +46,7 @@ export class Applier {
     const changes = this.#directory.apply(entry);
     this.#onApplied(entry, changes);
     const reached = lastSeq(entry);
-    // Waiters are few (the sequencer and whoever starts up), so a scan is cheaper than keeping them sorted.
+    // There are few waiters (the sequencer and the start of the daemon), so a scan is cheaper than keeping them sorted.
     const due = this.#waiters.filter((waiter) => waiter.seq <= reached);
     if (due.length === 0) return;
     this.#waiters = this.#waiters.filter((waiter) => waiter.seq > reached);

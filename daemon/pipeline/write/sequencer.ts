@@ -18,7 +18,7 @@ import type { Policy } from '../../core/policy.ts';
 import { RECEIPTS_DROPPED } from '../../core/users/receipts.ts';
 import type { Applier } from './applier.ts';
 
-/** `live` is for what a person waits for; `bulk` for many users at once. */
+/** `live`: work that a person waits for; `bulk`: work on many users at once. */
 export type Lane = 'live' | 'bulk';
 
 export interface SequencerOptions {
@@ -30,14 +30,14 @@ export interface SequencerOptions {
   readonly now: () => Micros;
   /** A random, unique id for an entry. */
   readonly newId: () => string;
-  /** Told about errors that someone should look at. */
+  /** Receives errors that an operator should look at. */
   readonly onError: (error: unknown) => void;
 }
 
 const LIVE_PER_BATCH = 256;
 const BULK_PER_BATCH = 4;
 const QUEUED_MAX = 20_000;
-/** How long to wait for the log to tell what became of an append (SQ5). */
+/** How long to wait for the log to show whether an append succeeded (SQ5). */
 const UNKNOWN_WAIT_MS = 5_000;
 
 interface Job {
@@ -47,7 +47,7 @@ interface Job {
   readonly reject: (error: Error) => void;
 }
 
-/** A batch as decided on one head. `settle` gives the answers, once the facts are durable. */
+/** A batch as decided on one head. `settle` answers the commands once the facts are durable. */
 interface Decision {
   readonly draft: Draft;
   readonly time: Micros;
@@ -79,13 +79,13 @@ export class Sequencer {
   }
 
   async #work(): Promise<void> {
-    // Let everything that arrived in this turn of the event loop join the first batch.
+    // Let every command that arrived in this turn of the event loop join the first batch.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.queued > 0) await this.#runBatch(this.#takeBatch());
     this.#working = undefined;
   }
 
-  /** SQ2. A command adds at most a fact per user and one for its task, so a batch by weight stays within an entry. */
+  /** SQ2. A command adds at most one fact per user and one for its task, so a batch limited by weight fits in an entry. */
   #takeBatch(): Job[] {
     const batch: Job[] = [];
     let weight = 0;
@@ -110,7 +110,7 @@ export class Sequencer {
         if (decision.draft.facts.length === 0 || (await this.#append(decision))) return decision.settle();
       }
     } catch (error) {
-      // SQ7: what is too long together may not be so apart.
+      // SQ7: commands that are too long together may fit separately.
       if (error instanceof RangeError && jobs.length > 1) {
         const middle = Math.ceil(jobs.length / 2);
         await this.#runBatch(jobs.slice(0, middle));
@@ -125,7 +125,7 @@ export class Sequencer {
     const { directory, policy } = this.#options;
     const draft = new Draft(directory);
     const answers: (() => void)[] = [];
-    // Times grow with positions, also when the clock is set back or two commands share a microsecond.
+    // Times increase with positions, even when the clock is set back or two commands share a microsecond.
     let time = Math.max(this.#options.now(), directory.time + 1);
     for (const job of jobs) {
       try {
@@ -157,7 +157,7 @@ export class Sequencer {
     }
   }
 
-  /** SQ5: reads on to the head of the log and looks whether the entry is there. */
+  /** SQ5: reads on to the head of the log and checks whether the entry exists. */
   async #findOut(id: string, cause: LogUnavailable): Promise<boolean> {
     const { log, directory, applier } = this.#options;
     const deadline = AbortSignal.timeout(UNKNOWN_WAIT_MS);
@@ -177,14 +177,14 @@ export class Sequencer {
     return new RosterError('unavailable', `the directory cannot store changes at the moment (${error.message}); ${text}`);
   }
 
-  /** Refuses new commands and finishes those that wait. */
+  /** Refuses new commands and finishes those that are queued. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#working;
   }
 }
 
-/** How many facts a command may add at most. */
+/** The largest number of facts that a command can add. */
 function weightOf(command: Command): number {
   switch (command.kind) {
     case 'once':

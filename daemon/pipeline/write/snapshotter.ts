@@ -1,7 +1,6 @@
 /**
- * Saves a snapshot every so many facts and at a clean stop, so that a restart
- * replays little and old entries can go. Saving reads a frozen view and yields
- * often; writing goes on meanwhile.
+ * Saves a snapshot after a number of facts and at a clean stop, so that a restart replays little and old entries can be removed. Saving
+ * reads a frozen view and yields often; writes continue meanwhile.
  */
 import type { Log } from '../../../store/log.ts';
 import type { SnapshotStore } from '../../../store/snapshot.ts';
@@ -11,7 +10,10 @@ export interface SnapshotterOptions {
   readonly directory: Directory;
   readonly log: Log;
   readonly store: SnapshotStore;
-  /** Facts applied since the last snapshot that start the next one; never fewer than there are users, so that saving stays cheap beside writing. */
+  /**
+   * Facts applied since the last snapshot that start the next one; never fewer than the number of users, so that saving stays cheap
+   * compared with writing.
+   */
   readonly everyFacts: number;
   readonly onSaved: (info: { readonly seq: number; readonly bytes: number; readonly ms: number }) => void;
   readonly onError: (error: unknown) => void;
@@ -36,7 +38,7 @@ export class Snapshotter {
     if (behind >= Math.max(everyFacts, directory.size) && this.#saving === undefined) this.#save().catch(this.#options.onError);
   }
 
-  /** Brings the snapshot up to now, unless it is. */
+  /** Saves a last snapshot, unless the newest one is current. */
   async finish(): Promise<void> {
     await this.#saving?.catch(() => {});
     if (this.#options.directory.seq > this.#savedSeq) await this.#save();
@@ -54,7 +56,7 @@ export class Snapshotter {
     const startedMs = nowMs();
     const before = this.#savedSeq;
     const view = directory.freeze();
-    // A snapshot that fails is tried again after as many facts as one that succeeds, not with every entry.
+    // A failed snapshot is retried after the same number of facts as a successful one, not with every entry.
     this.#savedSeq = view.position.seq;
     try {
       const { bytes } = await store.save(view);
