@@ -1,4 +1,6 @@
-/** Who acts in a request: its origin in the log, the actor of its commands, whom it acts for, and what it is shown of others. */
+/**
+ * The parties of a request: its origin in the log, the actor of its commands, the user it acts for, and what its caller may see of others.
+ */
 import type { Actor } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -8,7 +10,7 @@ import type { UserAside } from '../../../protocol/users/render.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 import type { Reading } from './backend.ts';
 
-/** Where the changes of a request come from. `client`: what the caller says it is. */
+/** The origin of the changes of a request. `client`: the name that the caller gives itself. */
 export function originOf(caller: Caller, client: string | undefined): Origin {
   return {
     source: caller.kind === 'server' ? 'server' : 'client',
@@ -17,7 +19,7 @@ export function originOf(caller: Caller, client: string | undefined): Origin {
   };
 }
 
-/** Who the command is from. An anonymous caller has no record and writes nothing. */
+/** The actor of the caller's commands. An anonymous caller has no record and writes nothing. */
 export function actorOf(caller: Caller): Actor {
   switch (caller.kind) {
     case 'server':
@@ -30,8 +32,8 @@ export function actorOf(caller: Caller): Actor {
 }
 
 /**
- * The user that a request acts for: a client acts for itself and may say so; a server must name someone.
- * Throws RosterError: `not_allowed` for a client that names another, `input` for a server that names nobody.
+ * The user that a request acts for: a client acts for itself and may name itself; a server must name a user. Throws RosterError:
+ * `not_allowed` for a client that names another user, `input` for a server that names none.
  */
 export function actingUser(caller: Caller, named: string | undefined, field = 'user_id'): string {
   switch (caller.kind) {
@@ -52,18 +54,18 @@ export function actingUser(caller: Caller, named: string | undefined, field = 'u
   }
 }
 
-/** What a single person waits for goes before bulk work. */
+/** Work that a single person waits for goes before bulk work. */
 export function laneOf(caller: Caller, users: number): Lane {
   return caller.kind === 'server' && users > 1 ? 'bulk' : 'live';
 }
 
-/** Who asks, and where the answer is looked up. */
+/** The caller, and where its answer is looked up. */
 export interface Asking {
   readonly backend: Pick<Reading, 'directory' | 'online'>;
   readonly caller: Caller;
 }
 
-/** What a caller is shown of a user beside its record. */
+/** What a caller sees of a user beside its record. */
 export function asideOf({ backend, caller }: Asking, id: string): UserAside {
   const isServer = caller.kind === 'server';
   const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);

@@ -1,4 +1,4 @@
-/** Who may come in by HTTP: the caller of a request, and whether an endpoint is for it. */
+/** Admission by HTTP: the caller of a request, and whether an endpoint admits it. */
 
 import type { FastifyRequest } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
@@ -18,7 +18,7 @@ export interface Doors {
   readonly urls: UrlSigner;
 }
 
-/** Who asks. Where a URL speaks for itself, whoever has it counts as anonymous. Throws RosterError as `authenticate` does. */
+/** The caller of a request. The holder of a signed URL counts as anonymous. Throws RosterError as `authenticate` does. */
 export function admitRequest(
   { access, dialect }: Pick<Endpoint, 'access' | 'dialect'>,
   { method, headers, query, url }: Request,
@@ -34,13 +34,13 @@ export function admitRequest(
     apiKey: query.api_key,
     token: headers.authorization ?? query.authorization,
     authType,
-    // Who says that it is anonymous is believed, and then told what it may not do.
+    // A caller that says that it is anonymous is admitted as such, and then refused what anonymous callers may not do.
     mayBeAnonymous: access === 'guest' || authType?.toLowerCase() === 'anonymous',
     mayBeScoped: dialect === 'feeds',
   });
 }
 
-/** Throws RosterError `not_allowed` for a caller that may not call at all; what it may do there is for the handler to say. */
+/** Throws RosterError `not_allowed` for a caller that may not call the endpoint at all; the handler decides what it may do there. */
 export function refuseOutsider(
   { access, operation }: Pick<Endpoint, 'access' | 'operation'>,
   caller: Caller,

@@ -1,6 +1,6 @@
 /**
- * What the edge needs of the directory service, and nothing more. `Roster` in
- * daemon/pipeline satisfies it; tests give a small one that keeps all in memory.
+ * The part of the directory service that the edge needs. `Roster` in daemon/pipeline satisfies it; tests use a small one that keeps
+ * everything in memory.
  */
 
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
@@ -16,10 +16,10 @@ import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Visibility } from '../../core/users/query.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 
-/** The directory as the edge may see it: it looks things up and changes nothing. */
+/** The directory as the edge sees it: read-only. */
 export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;
 
-/** The directory service, to read from. */
+/** The directory service, for reading. */
 export interface Reading {
   readonly directory: DirectoryReader;
   readonly position: Position;
@@ -27,31 +27,31 @@ export interface Reading {
   readonly ready: boolean;
   /** What the command would do now; nothing is stored. Throws RosterError. */
   preview(command: Command): Outcome;
-  /** The records at this very position, while the directory moves on. Call `release` when done. */
+  /** The records at the current position, while the directory moves on. Call `release` when done. */
   freeze(): RecordsView;
   query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
-  /** Names that users share now, though names are to be unique in this scope. */
+  /** Names that several users share now, although names must be unique in this scope. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;
-  /** A page of teams, and how much they use the application. */
+  /** A page of teams with their usage of the application. */
   teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage>;
-  /** Has a live connection that others may know of. */
+  /** Whether the user has a live connection that others may see. */
   online(id: string): boolean;
 }
 
 export interface Backend extends Reading {
-  /** Resolves when what the command did is durable. Rejects with RosterError when it is refused. */
+  /** Resolves when the changes of the command are durable. Rejects with RosterError when it is refused. */
   submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
 }
 
-/** How a request writes. Read its body before any of them. */
+/** The writes of a request. Read its body before any of them. */
 export interface RequestWrites {
   /**
-   * Resolves when what the command did is durable. It has the origin of the request, and is carried out once where the request
+   * Resolves when the changes of the command are durable. The command has the origin of the request, and is carried out once if the request
    * has a key. Rejects with RosterError when it is refused.
    */
   readonly submit: (command: Command, lane: Lane) => Promise<Outcome>;
-  /** An id that nobody else makes; the same one again when the request is repeated under its `Idempotency-Key`. */
+  /** A unique id; the same one again when the request is repeated under its `Idempotency-Key`. */
   readonly newId: () => string;
-  /** Whether what is submitted next was carried out before, so that nothing must be checked beforehand. */
+  /** Whether the next command was carried out before, so that nothing must be checked before it. */
   readonly isRepeat: () => boolean;
 }

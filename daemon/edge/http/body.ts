@@ -1,9 +1,8 @@
 /**
- * Reads the JSON body of a request, never more than LIMITS.bodyBytes of it,
- * whether it comes in the open, compressed, with a length or without one.
+ * Reads the JSON body of a request, never more than LIMITS.bodyBytes of it, plain or compressed, with or without a length.
  *
- * A body that is too big is not read to its end here: the caller is answered at
- * once and what still arrives is thrown away, so that it gets to see the answer.
+ * A body that is too big is not read to its end here: the caller is answered at once and the rest is discarded, so that it receives the
+ * answer.
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -17,8 +16,9 @@ import { describeJsonError } from './json-error.ts';
 const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
 
 /**
- * The parsed body; undefined when there is none. `onBytes` is told what is parsed. Throws RosterError: `input` for a content type that is not JSON (there is
- * no 415 in the closed list), an unknown encoding, bytes that are not UTF-8 and text that is not JSON; `too_big` beyond the limit.
+ * The parsed body; undefined when there is none. `onBytes` receives the bytes that are parsed. Throws RosterError: `input` for a content
+ * type that is not JSON (there is no 415 in the closed list), an unknown encoding, bytes that are not UTF-8 and text that is not JSON;
+ * `too_big` beyond the limit.
  */
 export async function readJsonBody(request: IncomingMessage, onBytes: (bytes: Buffer) => void = () => {}): Promise<unknown> {
   const { headers } = request;
@@ -42,7 +42,7 @@ export function parseJson(text: string, path: string): unknown {
 }
 
 function parse(bytes: Buffer): unknown {
-  // Node would put replacement characters for what is not UTF-8, and so store something else than what was sent.
+  // Node would decode invalid UTF-8 to replacement characters, and so store something other than what was sent.
   if (!isUtf8(bytes)) throw fieldErrors('input', [{ path: 'body', message: 'is not UTF-8' }]);
   return parseJson(bytes.toString('utf8'), 'body');
 }
@@ -51,7 +51,7 @@ function tooBig(what: string): RosterError {
   return new RosterError('too_big', `${what} is bigger than ${LIMITS.bodyBytes} bytes`);
 }
 
-/** A missing type is taken for JSON: there is nothing else it could be. */
+/** A missing type counts as JSON: nothing else is accepted. */
 function checkContentType(type: string | undefined): void {
   if (type === undefined || /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return;
   throw fieldErrors('input', [{ path: 'content-type', message: `must be application/json, got "${clip(type)}"` }]);
@@ -94,12 +94,12 @@ function collect(request: IncomingMessage): Promise<Buffer> {
 }
 
 async function decompress(bytes: Buffer, encoding: 'gzip' | 'deflate'): Promise<Buffer> {
-  // Some clients send deflate without the zlib header that the standard asks for. Its first byte tells.
+  // Some clients send deflate without the zlib header that the standard requires. The first byte shows it.
   const isRaw = encoding === 'deflate' && ((bytes[0] ?? 0) & 0x0f) !== 8;
   try {
     return await inflaters[isRaw ? 'raw deflate' : encoding](bytes, { maxOutputLength: LIMITS.bodyBytes });
   } catch (error) {
-    // zlib stops as soon as the limit is passed; a bomb is never unpacked further than that.
+    // zlib stops at the limit, so a decompression bomb is never unpacked further than that.
     if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw tooBig('the unpacked body');
     throw fieldErrors('input', [{ path: 'body', message: `is not whole ${encoding} data` }]);
   }

@@ -1,4 +1,4 @@
-/** Makes of a request what its handler gets. */
+/** Turns a request into the call that its handler gets. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
@@ -12,10 +12,10 @@ import type { Call, Endpoint } from './endpoint.ts';
 import { Writes } from './idempotency.ts';
 import { header } from './request-parts.ts';
 
-/** What all calls have in common. */
+/** The parts that all calls share. */
 export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' | 'live'> & { readonly backend: Backend };
 
-/** Throws RosterError `input` for a header that is not as it must be. */
+/** Throws RosterError `input` for a malformed header. */
 export function callOf(
   endpoint: Endpoint,
   caller: Caller,
@@ -49,7 +49,9 @@ export function callOf(
   };
 }
 
-/** Who puts a condition on a write that looks at none would take it for kept. Throws RosterError `input`. */
+/**
+ * Refuses a condition on a write that ignores conditions, because the client would believe that it was checked. Throws RosterError `input`.
+ */
 function conditionsOf({ method, isConditional }: Endpoint, headers: FastifyRequest['headers']): ConditionHeaders {
   if (method === 'GET') return {};
   const [ifMatch, ifNoneMatch] = [header(headers['if-match']), header(headers['if-none-match'])];

@@ -23,7 +23,7 @@ export function allowOrigin({ headers }: FastifyRequest, reply: FastifyReply, or
   return true;
 }
 
-/** What a browser asks before a request that is not a simple one. */
+/** The headers that a browser asks for before a request that is not a simple one. */
 export function preflightHeaders(): Record<string, string> {
   return {
     'Access-Control-Allow-Methods': METHODS,
@@ -33,8 +33,8 @@ export function preflightHeaders(): Record<string, string> {
 }
 
 /**
- * A caller without an `Origin` is no browser and is judged by its token alone. A browser's page is allowed when it came from
- * this very host, when its origin is in the list, or when the list holds `*`.
+ * A caller without an `Origin` is no browser and is judged by its token alone. A browser's page is allowed when it was served by this host,
+ * when its origin is in the list, or when the list holds `*`.
  */
 export function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean {
   if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;

@@ -1,4 +1,4 @@
-/** What an HTTP endpoint is: one row of the route table, and what its handler gets and gives. */
+/** An HTTP endpoint: one row of the route table, and the input and output of its handler. */
 
 import type { Readable } from 'node:stream';
 import type { TSchema } from 'typebox';
@@ -9,9 +9,9 @@ import type { RateLimits } from '../rate-limits.ts';
 import type { Reading, RequestWrites } from './backend.ts';
 import type { LiveControl, Services } from './services.ts';
 
-/** A request as its handler has it. What it writes says whose it is, and is carried out once where it has a key. */
+/** A request as its handler gets it. Its writes carry its origin, and are carried out once if it has an idempotency key. */
 export interface Call extends RequestWrites {
-  /** To read from; what is written goes through `submit`. */
+  /** For reading; writes go through `submit`. */
   readonly backend: Reading;
   readonly services: Services;
   readonly rateLimits: RateLimits;
@@ -26,35 +26,36 @@ export interface Call extends RequestWrites {
   readonly query: QueryFields;
   /** `X-Stream-Client`. */
   readonly client: string | undefined;
-  /** `Prefer: return=minimal` (RFC 7240 §4.2): the answer names the users by id and leaves them out. */
+  /** `Prefer: return=minimal` (RFC 7240 §4.2): the answer lists the ids of the users and omits the users. */
   readonly isMinimal: boolean;
   /** `If-Match` and `If-None-Match`, as they came. */
   readonly conditions: ConditionHeaders;
   /** Reads and parses the body. Rejects with RosterError. */
   readonly body: () => Promise<unknown>;
-  /** The body as it comes, for uploads. */
+  /** The body as it arrives, for uploads. */
   readonly rawBody: Readable;
 }
 
-/** What a handler gives. */
+/** The result of a handler. */
 export interface EndpointAnswer {
   /** Default 200. */
   readonly status?: 200 | 201;
-  /** Everything but `duration`. */
+  /** The answer without `duration`. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Seq that the answer is at: everything the request did is at or before it. */
+  /** Seq of the answer: everything that the request did is at or before it. */
   readonly seq?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent in place of `body`. Without `bytes` its length is not known beforehand, and it is sent in chunks. */
+  /** Sent instead of `body`. Without `bytes` its length is not known in advance, and it is sent in chunks. */
   readonly file?: { readonly stream: Readable; readonly bytes?: number; readonly type: string; readonly name: string };
 }
 
-/** How errors are written and what a path looks like: chat v1 and v2, and feeds under `/api/v1.0`. */
+/** The form of errors and paths: chat v1 and v2, and feeds under `/api/v1.0`. */
 export type RouteDialect = Dialect | 'feeds';
 
 /**
- * Who may call. `server`: a server token. `user`: any token that speaks for someone. `guest`: also an anonymous caller, with or
- * without a token. `signed`: whoever has the URL that `Services.signUrl` made. `open`: everyone, without an API key.
+ * The callers that an endpoint admits. `server`: a server token. `user`: any token that speaks for a user or a server. `guest`: also an
+ * anonymous caller, with or without a token. `signed`: every holder of a URL that `Services.signUrl` made. `open`: everyone, without an API
+ * key.
  */
 export type Access = 'server' | 'user' | 'guest' | 'signed' | 'open';
 
@@ -68,19 +69,19 @@ export interface Endpoint {
   readonly access: Access;
   /** One line for the API description. */
   readonly summary: string;
-  /** Schema of the body, the very one that validates it. */
+  /** Schema of the body, the same one that validates it. */
   readonly body?: TSchema;
   /** Schema of the query: every property is a parameter. */
   readonly query?: TSchema;
   /** Schema of the answer without `duration`. Tests check every answer against it. */
   readonly answer: TSchema;
-  /** A body that is not JSON (uploads) or an answer that is none (files). */
+  /** A body that is not JSON (uploads), or an answer that is not (files). */
   readonly isBinary?: true;
-  /** The answer has a form of its own, without `duration` (an OpenAPI document). */
+  /** The answer has its own form, without `duration` (an OpenAPI document). */
   readonly isPlain?: true;
-  /** It looks at `If-Match` and `If-None-Match`. Elsewhere they are refused, since a condition must not be passed over. */
+  /** It checks `If-Match` and `If-None-Match`. Other endpoints refuse them, since a condition must not be ignored. */
   readonly isConditional?: true;
-  /** A stand-in for something that rosterd does not have: served only when asked for. */
+  /** A stand-in for a feature that rosterd does not have: served only when the operator enables it. */
   readonly isStub?: true;
   handle(call: Call): EndpointAnswer | Promise<EndpointAnswer>;
 }

@@ -1,4 +1,4 @@
-/** How an HTTP request ends up in the answer and in the log when it was refused; also the refusals that Node itself makes. */
+/** How a refused request is answered and logged; also the refusals that Node itself makes. */
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,10 +7,10 @@ import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
 import type { RouteDialect } from './endpoint.ts';
 
-/** Operation of a request that is none of ours. */
+/** Operation of a request to no known endpoint. */
 export const REQUEST = 'Request';
 
-/** What is written about a request: never its query, its token or its body. */
+/** The parts of a request that are logged: never its query, its token or its body. */
 export interface Trace {
   readonly operation: string;
   readonly dialect: RouteDialect;
@@ -19,7 +19,7 @@ export interface Trace {
   readonly route: string;
   readonly startedMs: number;
   caller: 'none' | 'server' | 'user' | 'anonymous';
-  /** Asked for all the time by whoever watches the process; written at debug. */
+  /** Requested continually by monitoring; logged at debug. */
   readonly isRoutine?: boolean;
 }
 
@@ -41,8 +41,8 @@ export function writeLog(logger: EdgeLogger, trace: Trace, status: number, error
 }
 
 /**
- * What a request failed with, as one of the closed list. The framework refuses a content type that is none before any
- * handler runs; whatever else is thrown and is no RosterError is a mistake of ours.
+ * The error of a request, as one of the closed list. The framework refuses an invalid content type before any handler runs; everything else
+ * that is thrown and is not a RosterError is an internal error.
  */
 export function asRosterError(thrown: unknown): RosterError {
   if (thrown instanceof RosterError) return thrown;
@@ -63,7 +63,7 @@ function refusalOf(code: string | undefined): RosterError {
   }
 }
 
-/** Node could not read the request: too slow, headers too big, or not HTTP. The connection is given up. */
+/** Node could not read the request: too slow, headers too big, or not HTTP. The connection is closed. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket, logger: EdgeLogger): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -77,7 +77,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    // There is no endpoint yet to have a limit; these say only that nothing was used up.
+    // There is no endpoint yet that could have a limit; these headers say only that nothing was used up.
     'X-RateLimit-Limit: 1000',
     'X-RateLimit-Remaining: 1000',
     `X-RateLimit-Reset: ${Math.ceil(Date.now() / 1000) + 60}`,

@@ -1,6 +1,6 @@
 /**
- * Requests with an `Idempotency-Key`: the same key with the same request is carried out once, however often it is sent, and
- * answered the same way.
+ * Requests with an `Idempotency-Key`: the same request with the same key is carried out once, however often it is sent, and gets the same
+ * answer.
  *
  * It keeps IK1–IK3 (daemon/RULES.md).
  */
@@ -13,13 +13,13 @@ import type { Command } from '../../../protocol/log/command.ts';
 import type { DirectoryReader } from './backend.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** Who nobody knows is told from others by its key alone, so the key must be one that others do not guess: a UUID has 36. */
+/** Only the key distinguishes one anonymous caller from another, so it must be hard to guess. A UUID has 36 characters. */
 const ANONYMOUS_KEY_CHARS_MIN = 32;
 
-/** Parameters that say who asks and over which connection, not what for. */
+/** Parameters that identify the caller and its connection, not what it asks for. */
 const NOT_ASKED: ReadonlySet<string> = new Set(['api_key', 'authorization', 'stream-auth-type', 'connection_id']);
 
-/** A request, as far as it is the same when it is sent again. */
+/** The parts of a request that are equal when it is sent again. */
 export interface SentRequest {
   readonly endpoint: Pick<Endpoint, 'method' | 'path' | 'access'>;
   readonly params: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ function nameOf(caller: Caller): string {
   return caller.kind === 'user' ? `user ${caller.id}` : caller.kind;
 }
 
-/** What reads, and what has a URL that is good for one upload, needs no key and looks at none. Throws RosterError `input`. */
+/** Reads, and uploads with a URL that is good for one upload, need no key and ignore one. Throws RosterError `input`. */
 function checkedKey({ endpoint, caller, key }: SentRequest): string | undefined {
   if (key === undefined || endpoint.method === 'GET' || endpoint.access === 'signed') return undefined;
   const path = 'idempotency-key';
@@ -53,7 +53,7 @@ function checkedKey({ endpoint, caller, key }: SentRequest): string | undefined 
   return key;
 }
 
-/** The writes of one request. Without a key they are as they are, and its ids are random. */
+/** The writes of one request. Without a key, commands are unchanged and ids are random. */
 export class Writes {
   readonly #request: SentRequest;
   readonly #key: string | undefined;
@@ -61,14 +61,14 @@ export class Writes {
   #submits = 0;
   #ids = 0;
 
-  /** Throws RosterError `input` for a key that is none. */
+  /** Throws RosterError `input` for an invalid key. */
   constructor(request: SentRequest) {
     this.#request = request;
     const key = checkedKey(request);
     this.#key = key === undefined ? undefined : hash(nameOf(request.caller), key);
   }
 
-  /** Told of the bytes of the body, unpacked, before anything is submitted. */
+  /** Takes the bytes of the body, unpacked, before anything is submitted. */
   noteBody(bytes: Buffer): void {
     if (this.#key !== undefined) this.#body = createHash('sha256').update(bytes).digest('base64url');
   }
@@ -83,21 +83,21 @@ export class Writes {
     return `${this.#key}-${index}`;
   }
 
-  /** The command, to be carried out once where there is a key. A request may submit several: each has a receipt of its own. */
+  /** The command, to be carried out once if there is a key. A request may submit several commands; each has its own receipt. */
   wrapped(command: Command): Command {
     if (this.#key === undefined || command.kind === 'once') return command;
     return { kind: 'once', key: this.#receiptId(this.#submits++), fingerprint: this.#fingerprint, command };
   }
 
   /**
-   * Whether what is submitted next was carried out before. What a handler looks at beforehand is then not as it was the first
-   * time: it submits, and answers with what comes back.
+   * Whether the next command was carried out before. The state that a handler checks before it submits then differs from the first time:
+   * the handler skips the checks, submits, and answers with the outcome.
    */
   isRepeat({ docs }: Pick<DirectoryReader, 'docs'>): boolean {
     return this.#key !== undefined && docs.get('receipt', this.#receiptId(this.#submits)) !== undefined;
   }
 
-  /** An id that nobody else makes: random, or made of key and request (UUID version 8, RFC 9562 §5.8). Read the body first. */
+  /** A unique id: random, or derived from key and request (UUID version 8, RFC 9562 §5.8). Read the body first. */
   newId(): string {
     if (this.#key === undefined) return randomUUID();
     const bytes = createHash('sha256')

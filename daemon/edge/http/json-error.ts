@@ -1,7 +1,6 @@
 /**
- * Finds where a text stops being JSON. The engine's own message does not always
- * say, differs between versions of Node, and repeats parts of the text. Only
- * called after JSON.parse refused the text; no recursion, whatever the nesting.
+ * Finds where a text stops being JSON. The engine's own message does not always say, differs between versions of Node, and repeats parts of
+ * the text. Only called after JSON.parse refused the text; not recursive, whatever the nesting.
  */
 
 const WHITE = new Set([' ', '\t', '\n', '\r']);
@@ -67,7 +66,7 @@ function closing(bracket: '{' | '[' | undefined): string {
 
 interface Scanned {
   readonly isWhole: boolean;
-  /** After the token, or where it is broken. */
+  /** The offset after the token, or where it is broken. */
   readonly at: number;
 }
 

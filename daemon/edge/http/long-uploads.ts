@@ -1,11 +1,11 @@
 /**
- * Time for uploads. A request must arrive within a minute, and Node cuts off what takes longer; a file of some hundred
- * megabytes may take longer. Node tells a request's lateness once, so an upload that is excused gets a limit of its own.
+ * Time for uploads. A request must arrive within a minute, and Node cuts off a slower one; a file of several hundred megabytes may need
+ * longer. Node reports the lateness of a request once, so an excused upload gets its own time limit.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** From the moment a usual request would have been too late. The largest file then still arrives at 90 kB/s. */
+/** Counted from the moment at which a usual request would be too late. The largest file then still arrives at 90 kB/s. */
 const UPLOAD_MS = 3_600_000;
 
 export class LongUploads {
@@ -16,12 +16,12 @@ export class LongUploads {
     this.#limitMs = limitMs;
   }
 
-  /** The body of this request may take long. */
+  /** Allows the body of this request to take long. */
   expect(request: IncomingMessage): void {
     this.#requests.set(request.socket, request);
   }
 
-  /** Whether the connection may go on although Node found its request to be late. */
+  /** Whether the connection may stay open although Node reported its request as late. */
   excuses(error: Error & { readonly code?: string }, socket: Socket): boolean {
     const request = this.#requests.get(socket);
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT' || request === undefined || request.complete) return false;

@@ -1,6 +1,6 @@
 /**
- * Requests that are being answered. A stop waits for them and then ends every
- * connection: of those that are kept open for later requests, Node does not find all by itself, and would wait for their timeout.
+ * Requests in progress. A stop waits for them and then ends every connection: Node does not find all of those that are kept open for later
+ * requests, and would wait for their timeout.
  */
 import type { Server } from 'node:http';
 
@@ -18,7 +18,7 @@ export class OpenRequests {
     });
   }
 
-  /** Resolves when none is left, at the latest after `maxMs`. */
+  /** Resolves when no request is left, or after `maxMs`. */
   async done(maxMs: number): Promise<void> {
     if (this.#count === 0) return;
     await new Promise<void>((resolve) => {

@@ -1,9 +1,9 @@
-/** What a request answers with after its command: the one user that it was about, its revision, or why there is neither. */
+/** The answer of a request after its command: the one user that it was about, its revision, or why there is neither. */
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
-/** The header with the revision of the one user of an answer, to be sent back as `If-Match`. Several users have none. */
+/** The header with the revision of the one user of an answer, to be sent back as `If-Match`. An answer with several users has none. */
 export function tagOf({ users: [first, ...others] }: Outcome): Readonly<Record<string, string>> {
   return first === undefined || others.length > 0 ? {} : { ETag: etag(first.user) };
 }
@@ -27,8 +27,8 @@ export function refuseGone({ gone }: Outcome): void {
 }
 
 /**
- * Why there is nothing to answer with. After a repeated request it may have gone since the first time, which is no mistake of
- * ours; otherwise it is one, told by `mistake`.
+ * Why there is nothing to answer with. After a repeated request, the result may have been removed since the first time, which is no
+ * internal error. Otherwise it is one, described by `mistake`.
  */
 export function lost(outcome: Outcome, mistake: string): RosterError {
   if (outcome.isReplay !== true) return new RosterError('internal', mistake);

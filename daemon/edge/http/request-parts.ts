@@ -1,4 +1,4 @@
-/** The parts of a request as they come, before any endpoint is found: path, query, header. */
+/** The parts of a request as they arrive, before its endpoint is known: path, query, header. */
 import { parse as parseQueryString } from 'node:querystring';
 import type { Endpoint, RouteDialect } from './endpoint.ts';
 
@@ -7,7 +7,7 @@ const QUERY_KEYS_MAX = 100;
 
 type QueryParser = (text: string) => Record<string, string>;
 
-/** A client sends the same query again and again: its API key. Whoever gets the answer must leave it as it is. */
+/** Caches the last result, because a client repeats the same query: its API key. The result must not be modified. */
 export function rememberingLast(parse: QueryParser): QueryParser {
   let last = { text: '', query: Object.freeze(parse('')) };
   return (text) => {
@@ -26,12 +26,12 @@ export function flatQuery(text: string): Record<string, string> {
   return Object.fromEntries(flat);
 }
 
-/** The value of a request's header: the first one, where it was sent several times. */
+/** The value of a request's header: the first one if it was sent several times. */
 export function header(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Paths below this prefix are of the feeds dialect, also where there is no endpoint. */
+/** Paths below this prefix belong to the feeds dialect, even where there is no endpoint. */
 export function dialectOfPath(url: string): RouteDialect {
   if (/^\/+api\/+v1\.0(\/|\?|$)/.test(url)) return 'feeds';
   return /^\/+api\/+v2(\/|\?|$)/.test(url) ? 'v2' : 'v1';

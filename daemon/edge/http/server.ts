@@ -1,7 +1,6 @@
 /**
- * The HTTP edge. Every request goes the same way: admitted, counted, read,
- * decoded into a command, answered; every refusal is one of the closed list and
- * is written by one renderer. Neither the query nor the body of a request is ever logged.
+ * The HTTP edge. Every request takes the same steps: admitted, counted, read, decoded into a command, answered. Every refusal is one of the
+ * closed list, written by one renderer. Neither the query nor the body of a request is ever logged.
  */
 
 import { createServer } from 'node:http';
@@ -26,15 +25,15 @@ import type { LiveControl, Services } from './services.ts';
 export interface HttpServerOptions extends Doors {
   readonly backend: Backend;
   readonly logger: EdgeLogger;
-  /** Web pages that may call: see cors.ts. */
+  /** Origins of web pages that may call: see cors.ts. */
   readonly origins: readonly string[];
-  /** Counters that are shared with others, or what to make own ones from. */
+  /** Counters that are shared with other servers, or the options to create new ones from. */
   readonly rateLimits: RateLimits | RateLimitOptions;
   readonly live: LiveControl;
   readonly services: Services;
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
-  /** Times against slow clients, milliseconds. */
+  /** Time limits for slow clients, milliseconds. */
   readonly timeouts?: Partial<HttpTimeouts>;
 }
 
@@ -43,24 +42,24 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** From the first byte of a request to its last. */
   readonly requestMs: number;
-  /** A connection without a request is closed after this. Longer than load balancers keep theirs, so that they close first. */
+  /** A connection without a request is closed after this. Longer than the usual limit of load balancers, so that they close first. */
   readonly keepAliveMs: number;
 }
 
 const TIMEOUTS: HttpTimeouts = { headersMs: 10_000, requestMs: 60_000, keepAliveMs: 75_000 };
 /** How often Node looks for requests that took too long. */
 const TIMEOUT_CHECK_MS = 1_000;
-/** All headers together, the request line with its query included: a query payload of some kilobytes fits. */
+/** All headers together, including the request line with its query: a query payload of some kilobytes fits. */
 const HEADER_BYTES_MAX = 32 * 1024;
 /** Longer than any id, even when every byte of it is escaped. */
 const PARAM_CHARS_MAX = 4_096;
 
 type Query = { Querystring: QueryFields };
 type Request = FastifyRequest<Query>;
-/** As much of a request as a refusal needs: there is no more of it where the path could not even be read. */
+/** The parts of a request that a refusal needs: no others exist when the path could not even be read. */
 type Refusable = Pick<FastifyRequest, 'id' | 'method' | 'headers' | 'routeOptions'>;
 
-/** The server, not yet listening. Upgrades are nobody's business here: attach to `server`. */
+/** The server, not yet listening. It does not handle upgrades: attach to `server` for these. */
 export function createHttp(options: HttpServerOptions): FastifyInstance {
   const { headersMs, requestMs, keepAliveMs } = { ...TIMEOUTS, ...options.timeouts };
   const serverOptions = {
@@ -89,7 +88,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     },
     frameworkErrors: (_error, request, reply) => edge.badPath(request, reply),
   });
-  // Handlers read the body themselves, after admission, so that nobody without a token has one read.
+  // Handlers read the body themselves, after admission, so that no body is read for a caller without a token.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
   for (const endpoint of endpoints) {
@@ -116,7 +115,7 @@ function newTrace(request: Refusable, operation: string, dialect: RouteDialect =
     dialect,
     id: request.id,
     method: request.method,
-    // The pattern, not the path: whatever a caller puts into a path stays out of the log.
+    // The pattern, not the path, so that nothing a caller puts into a path is logged.
     route: request.routeOptions.url ?? '(none)',
     startedMs: performance.now(),
     caller: 'none',
@@ -179,7 +178,7 @@ class HttpEdge {
       .send(file.stream);
   }
 
-  /** Writes the error down in the form of the dialect. Whatever is not a RosterError is a mistake of ours. */
+  /** Sends the error in the form of the dialect. Everything that is not a RosterError is an internal error. */
   async refuse(trace: Trace, request: Refusable, reply: FastifyReply, thrown: unknown): Promise<FastifyReply> {
     const error = asRosterError(thrown);
     if (error.kind === 'internal') {
@@ -197,8 +196,8 @@ class HttpEdge {
   }
 
   /**
-   * Unknown path, or a known one with another method. There is no 405 in the closed list; `Allow` says what there is. The feeds
-   * dialect has many endpoints that are not here: who asks for one is admitted first, so that a wrong key is told as such.
+   * Unknown path, or a known one with another method. There is no 405 in the closed list; `Allow` lists the methods that exist. The feeds
+   * dialect has many endpoints that rosterd does not serve: their callers are admitted first, so that a wrong key is reported as such.
    */
   async notFound(request: Request, reply: FastifyReply): Promise<FastifyReply> {
     const dialect = dialectOfPath(request.url);
@@ -245,7 +244,7 @@ class HttpEdge {
     refuseOver(counted);
   }
 
-  /** Every answer shows a limit, also one to a request that was refused before it was counted. */
+  /** Every answer shows a limit, even to a request that was refused before it was counted. */
   async #showLimit(operation: string, request: Refusable, reply: FastifyReply): Promise<void> {
     if (reply.hasHeader('X-RateLimit-Limit')) return;
     const platform = platformOf(header(request.headers['x-stream-client']), undefined);

@@ -1,4 +1,4 @@
-/** What handlers can use beside the directory. */
+/** Services that handlers can use beside the directory. */
 import type { Readable } from 'node:stream';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -7,47 +7,44 @@ import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../..
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 import type { RequestWrites } from './backend.ts';
 
-/** Why a live connection was told of an event, or was not. */
+/** Why a live connection received an event, or did not. */
 export interface Why {
   readonly event: { readonly seq: number; readonly type: string; readonly user_id: string | null; readonly audience: string };
   readonly connection: { readonly connection_id: string; readonly user_id: string | null };
   readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
 }
 
-/** The live connections, as far as a request can have to do with them. */
+/** The live connections, as far as requests use them. */
 export interface LiveControl {
   /** Makes a live connection of the caller watch these users. Throws RosterError. */
   watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
   /** Rejects with RosterError: `input` for a connection that is not open, `not_found` for a position without an event. */
   why(connectionId: string, seq: number): Promise<Why>;
-  /**
-   * Forgets a durable consumer by a command of `call`. Rejects with RosterError `not_found`. Resolves with the position of the
-   * change.
-   */
+  /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number>;
 }
 
-/** Files that requests bring or fetch: uploads for imports, and finished exports. Names are made by the daemon, never by a caller. */
+/** Files that requests upload or fetch: uploads for imports, and finished exports. The daemon chooses the names, never a caller. */
 export interface FileStore {
   /** Stores an upload whole or not at all; rejects with RosterError `too_big` beyond `bytesMax`. */
   saveUpload(path: string, source: Readable, bytesMax: number): Promise<{ readonly bytes: number }>;
   hasUpload(path: string): Promise<boolean>;
-  /** The finished export; undefined when there is none, or no longer. */
+  /** The finished export; undefined when it does not exist, or no longer. */
   openExport(taskId: string, name: string): Promise<{ readonly stream: Readable; readonly bytes: number } | undefined>;
 }
 
-/** A backup that is being read. It ends, and lets go of what it holds, with its stream. */
+/** A backup that is being read. When its stream ends, it ends too and releases what it holds. */
 export interface OpenBackup {
   readonly stream: Readable;
-  /** What it is the state at. */
+  /** The position of the state that it contains. */
   readonly position: Position;
 }
 
-/** What happened to users. */
+/** The history of changes to users. */
 export interface UserHistory {
   /**
-   * A page, newest first. `next` is `before` of the page after it, where there is one; from the time `from` on nothing is
-   * missing. Rejects with RosterError: `not_found` when no history is kept, `unavailable` while not all of it can be told.
+   * A page, newest first. `next` is `before` of the page after it, if there is one; the history is complete from the time `from` on.
+   * Rejects with RosterError: `not_found` when no history is kept, `unavailable` while a part of it cannot be read.
    */
   page(question: {
     readonly id: string;
@@ -57,11 +54,11 @@ export interface UserHistory {
   }): Promise<{ readonly items: readonly HistoryItem[]; readonly next?: number; readonly from: Micros }>;
 }
 
-/** The delivery of webhooks, as far as a request can have to do with it. */
+/** The delivery of webhooks, as far as requests use it. */
 export interface HookControl {
-  /** Whether this host of a URL may be delivered to: an address that is not public only where the daemon is told so. */
+  /** Whether webhooks may be delivered to this host of a URL: to a private address only where the operator allows it. */
   mayReach(hostname: string): boolean;
-  /** In the order in which they were set. */
+  /** In the order in which they were configured. */
   status(): readonly HookStatus[];
   /** Oldest event first. Rejects with RosterError: `not_found`, `input`. */
   deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
@@ -79,7 +76,7 @@ export interface Services {
   signUrl(path: string, untilS: number): string;
   /** Wall clock, milliseconds. */
   nowMs(): number;
-  /** A backup of the directory as it is now. Throws RosterError `rate_limit` while too many are under way. */
+  /** A backup of the directory as it is now. Throws RosterError `rate_limit` while too many are in progress. */
   openBackup(isCompressed: boolean): OpenBackup;
   /** Whether the opt-in stand-ins for channels are served. */
   readonly compatStubs: boolean;

@@ -1,4 +1,4 @@
-/** URLs that work without a token for a while: whoever has one may fetch, or store, exactly that file. */
+/** URLs that work without a token for a while: each gives its holder the right to fetch, or store, exactly one file. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
@@ -6,20 +6,20 @@ import type { QueryFields } from '../../../protocol/base/reading.ts';
 export interface UrlSigner {
   /** `untilS` in unix seconds. */
   sign(path: string, untilS: number): string;
-  /** Throws RosterError `not_allowed` for a URL that was not signed here, was changed, or is over. */
+  /** Throws RosterError `not_allowed` for a URL that was not signed here, was changed, or has expired. */
   check(method: string, path: string, query: QueryFields): void;
 }
 
 export interface UrlSignerOptions {
   readonly secret: string;
-  /** Where the daemon can be reached from outside, without a slash at the end. */
+  /** The URL at which the daemon can be reached from outside, without a trailing slash. */
   readonly baseUrl: () => string;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
 }
 
 export function createUrlSigner({ secret, baseUrl, now }: UrlSignerOptions): UrlSigner {
-  // A key of its own, so that no signature of a URL can be taken for one of a token.
+  // A separate key, so that a signature of a URL can never pass for one of a token.
   const key = createHmac('sha256', secret).update('rosterd signed url').digest();
   const signature = (path: string, until: string) => createHmac('sha256', key).update(`${path} ${until}`).digest('base64url');
   return {

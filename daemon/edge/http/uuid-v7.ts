@@ -1,4 +1,4 @@
-/** UUIDs that sort by the time they were made (RFC 9562 §5.7): ids of what is listed in order of creation. */
+/** UUIDs that sort by creation time (RFC 9562 §5.7): ids for lists in order of creation. */
 import { randomBytes } from 'node:crypto';
 
 const RANDOM_BYTES = 10;
