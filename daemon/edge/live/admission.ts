@@ -1,12 +1,12 @@
-/** Who may open a live connection at all, whatever the transport: the origin of the page, and how many there are already. */
+/** Admission of live connections, whatever the transport: the origin of the page, and the number of open connections. */
 import type { IncomingMessage } from 'node:http';
 import { isAllowedOrigin } from '../http/cors.ts';
 
-/** Requests below this path are Socket.IO's. */
+/** Requests below this path belong to Socket.IO. */
 export const SOCKET_IO_PATH = '/socket.io';
 
 export interface AdmissionOptions {
-  /** Web pages that may connect: see cors.ts. */
+  /** Origins of web pages that may connect: see cors.ts. */
   readonly origins: readonly string[];
   readonly connectionsMax: number;
   readonly connectionsPerIpMax: number;
@@ -22,12 +22,12 @@ export class Admission {
     this.#options = options;
   }
 
-  /** New connections are turned away from now on. */
+  /** Refuses new connections from now on. */
   stop(): void {
     this.#isDraining = true;
   }
 
-  /** The HTTP status that turns this request for a connection away, or undefined when it is welcome. */
+  /** The HTTP status that refuses this request for a connection, or undefined when it is admitted. */
   refusal(request: IncomingMessage): string | undefined {
     const { connectionsMax, connectionsPerIpMax } = this.#options;
     const { socket } = request;
@@ -37,12 +37,12 @@ export class Admission {
     return undefined;
   }
 
-  /** Whether the page that the request comes from, if it comes from one, may connect. */
+  /** Whether the request may connect as far as its page decides: it comes from an allowed page or from none. */
   isAllowedOrigin({ headers }: IncomingMessage): boolean {
     return isAllowedOrigin(headers.origin, headers.host, this.#options.origins);
   }
 
-  /** Counts a connection; what is returned ends it, once. */
+  /** Counts a connection; the returned function ends it, and may be called more than once. */
   enter({ socket }: IncomingMessage): () => void {
     const ip = socket.remoteAddress ?? '';
     this.#count(ip, 1);

@@ -1,4 +1,4 @@
-/** Questions of operators: why a live connection was told of something or not, and which durable consumers there are. */
+/** Endpoints for operators: why a live connection did or did not receive an event, and which durable consumers exist. */
 import Type from 'typebox';
 import { says } from '../../../protocol/base/explain.ts';
 import { queryReader } from '../../../protocol/base/query-string.ts';

@@ -1,9 +1,7 @@
 /**
- * One connection of `GET /connect`, the form that Stream's public material
- * documents: everything is in the query, the first frame is a
- * `health.check` with `me`, and the client then only listens. Events are in the
- * chat v1 rendering and concern the user itself and the users it found by a query
- * with `presence: true` and this `connection_id`.
+ * One connection of `GET /connect`, the form that Stream's public material documents: the query holds all parameters, the first frame is a
+ * `health.check` with `me`, and the client then only listens. Events are in the chat v1 rendering and concern the user itself and the users
+ * it found by a query with `presence: true` and this `connection_id`.
  */
 import { randomUUID } from 'node:crypto';
 import { RosterError } from '../../../../protocol/base/errors.ts';
@@ -49,7 +47,7 @@ export class ChatSession implements LiveSession {
     return this.#readBytes();
   }
 
-  /** Opens the session from the query of the upgrade request. A refusal is told over the open socket, then it closes. */
+  /** Opens the session from the query of the upgrade request. A refusal is sent over the open socket, which then closes. */
   async open(query: URLSearchParams): Promise<void> {
     let leave = (): void => {};
     try {
@@ -86,7 +84,7 @@ export class ChatSession implements LiveSession {
     roster.presence.arrived(caller.id);
     sessions.add(this);
     sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
-    // The user may have been deleted or deactivated while the connect was on its way to the disk.
+    // The user may have been deleted or deactivated while the connect was being written.
     this.recheck();
     if (this.#isClosed) return;
     this.#outlet.send(healthCheck(this.#stamp(), { me: renderV1(me, { online: roster.online(me.id) }) }));
@@ -101,7 +99,7 @@ export class ChatSession implements LiveSession {
     return explainInterests(this.#open?.subscriber, event);
   }
 
-  /** What was watched may be out of sight now; the next query watches anew. */
+  /** Watched users may be out of sight now; the next query watches anew. */
   sightChanged(): void {
     if (this.#open === undefined) return;
     endOutdated(this.#context.roster, this.#open.subscriber, this.#open.caller);
@@ -116,7 +114,7 @@ export class ChatSession implements LiveSession {
     return { connection_id: this.connectionId, created_at: toRfc3339(Math.round(this.#context.nowMs() * 1000)) };
   }
 
-  /** Nothing in this form of the protocol can refresh a token; the end of the token is told when it comes. */
+  /** This form of the protocol cannot refresh a token; the end of the token is reported when it comes. */
   tokenExpiring(): void {}
 
   recheck(): void {
@@ -152,7 +150,7 @@ function parsePayload(text: string | null): Record<string, unknown> {
     const value: unknown = JSON.parse(text ?? '');
     if (isObject(value)) return value;
   } catch {
-    // Falls through to the one refusal for everything that is not an object.
+    // Falls through to the common refusal of everything that is not an object.
   }
   throw new RosterError('input', 'json: must be a JSON object with user_details', [{ path: 'json', message: 'must be a JSON object' }]);
 }

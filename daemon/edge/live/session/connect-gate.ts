@@ -1,21 +1,20 @@
 /**
- * How many connects are worked on at once. When a whole user base comes back in the same moment, a few connects are
- * checked and written at a time, in the order in which they came and in slices between everything else; some more wait,
- * bounded in number and bytes; and whoever comes beyond that is sent away before any work is done, with a time to come
- * back at. So a storm costs running sessions little, and memory a known amount.
+ * The number of connects in progress at once. When a whole user base reconnects in the same moment, a few connects at a time are checked
+ * and written, in order of arrival and in slices between other work. Some more wait, bounded in number and bytes. Further ones are refused
+ * before any work is done, with a time to retry at. So a storm hardly slows running sessions, and takes a bounded amount of memory.
  */
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { Turns } from '../../../base/turns.ts';
 
 /** Connects that are being checked, written or welcomed: enough to share a write to the disk. */
 const CONCURRENT_MAX = 64;
-/** What the frames of waiting connects may take together. */
+/** Bytes that the frames of waiting connects may take together. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
-/** A client that is sent away comes back after a time between these. */
+/** A refused client retries after a time between these two. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_SPREAD_MS = 4_000;
 
-/** A refusal that says when trying again can help. */
+/** A refusal that says when a retry can help. */
 export class RetryLater extends RosterError {
   readonly retryMs: number;
 
@@ -25,7 +24,7 @@ export class RetryLater extends RosterError {
   }
 }
 
-/** Ends the turn of a connect; to be called once. */
+/** Ends the turn of a connect; call it once. */
 type Leave = () => void;
 
 interface Waiting {
@@ -36,7 +35,7 @@ interface Waiting {
 export interface ConnectGateOptions {
   readonly waitingMax: number;
   readonly turns: Turns;
-  /** Numbers in [0, 1) that spread those who are sent away. */
+  /** Numbers in [0, 1) that spread the retries of refused clients. */
   readonly random: () => number;
 }
 
@@ -50,13 +49,13 @@ export class ConnectGate {
     this.#options = options;
   }
 
-  /** Connects that wait for their turn. */
+  /** Number of connects that wait for their turn. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Resolves when it is the turn of a connect whose frame has so many bytes; what it gives ends the turn. Throws RetryLater when
+   * Resolves when it is the turn of a connect whose frame has this many bytes; the resolved function ends the turn. Throws RetryLater when
    * too many wait already.
    */
   enter(bytes: number): Promise<Leave> {

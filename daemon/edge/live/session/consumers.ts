@@ -1,8 +1,7 @@
 /**
- * Durable consumers: the position that each acknowledged last is kept by the
- * daemon, in the log like everything else, so that a consumer needs no storage
- * of its own to miss nothing. Acknowledgements are written at a bounded rate;
- * after a crash a consumer gets again what it acknowledged in the last moment.
+ * Durable consumers. The daemon keeps the last acknowledged position of each, in the log like everything else, so that a consumer needs no
+ * storage of its own to miss nothing. Acknowledgements are written at a bounded rate; after a crash a consumer receives again what it
+ * acknowledged in the last moment.
  */
 
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
@@ -14,7 +13,7 @@ import type { RequestWrites } from '../../http/backend.ts';
 
 const WRITE_EVERY_MS = 1_000;
 
-/** The session that speaks for a consumer at the moment. */
+/** The session that currently speaks for a consumer. */
 interface Holder {
   close(reason: 'replaced'): void;
 }
@@ -38,8 +37,8 @@ export class Consumers {
   }
 
   /**
-   * Where a consumer goes on; one that is new begins now and is remembered. Whoever held the name before is closed as replaced.
-   * Rejects with RosterError `input` above the limit.
+   * The position at which a consumer continues; a new one starts at the current position and is stored. The session that held the name
+   * before is closed as replaced. Rejects with RosterError `input` above the limit.
    */
   async open(name: string, holder: Holder): Promise<Position> {
     const { roster } = this.#options;
@@ -63,13 +62,13 @@ export class Consumers {
     if (this.#holders.get(name) === holder) this.#holders.delete(name);
   }
 
-  /** A position never goes back. */
+  /** A position never decreases. */
   acknowledge(name: string, seq: number): void {
     this.#acknowledged.set(name, Math.max(seq, this.#acknowledged.get(name) ?? 0));
     this.#timer ??= setTimeout(() => void this.#write(), WRITE_EVERY_MS);
   }
 
-  /** Forgets a consumer; one that is connected is closed. Rejects with RosterError `not_found`. `call`: the request that asks for it. */
+  /** Removes a consumer; a connected one is closed. Rejects with RosterError `not_found`. `call`: the request that asks for it. */
   async remove(name: string, { submit, isRepeat }: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number> {
     if (!isRepeat()) {
       if (this.#options.roster.directory.docs.get('consumer', name) === undefined) {
@@ -81,7 +80,7 @@ export class Consumers {
     return (await submit({ kind: 'docs', changes: [{ kind: 'consumer', id: name, doc: null }] }, 'live')).seq;
   }
 
-  /** Writes what was acknowledged and not written yet. */
+  /** Writes the acknowledgements that are not written yet. */
   async stop(): Promise<void> {
     await this.#write();
   }

@@ -1,4 +1,4 @@
-/** What every live session shares. */
+/** The context that all live sessions share. */
 
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
@@ -24,13 +24,13 @@ export interface LiveContext {
   readonly logger: EdgeLogger;
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number;
-  /** What a client is told to wait before it comes back after a restart. */
+  /** The time that a client waits before it reconnects after a restart. */
   readonly retryMs: number;
 }
 
 /**
- * Who asks for a live connection, or goes on with another token. A connection ends with its token, so the leeway that a request
- * has after the end would let somebody in only to be sent away. Throws as `authenticate` does.
+ * Admits the caller of a new live connection or of a token refresh. A connection ends with its token, so the leeway that a request has
+ * after that end does not apply: the connection would end at once. Throws as `authenticate` does.
  */
 export function admit({ authenticator, nowMs }: LiveContext, credentials: CallerCredentials): Caller {
   const caller = authenticator.authenticate(credentials);
@@ -39,22 +39,22 @@ export function admit({ authenticator, nowMs }: LiveContext, credentials: Caller
   return caller;
 }
 
-/** When the token ends, in seconds since 1970; undefined when it never does. */
+/** The end of the token, in seconds since 1970; undefined when it never ends. */
 export function tokenEnd(caller: Caller | undefined): number | undefined {
   return caller === undefined || caller.kind === 'anonymous' ? undefined : caller.exp;
 }
 
-/** Counts a connect of a client against the limits of connecting. `client`: what it calls itself. Rejects with RetryLater. */
+/** Counts a connect of a client against the connect limits. `client`: the name that the client gives itself. Rejects with RetryLater. */
 export async function countConnect(context: LiveContext, caller: Caller, client?: string): Promise<void> {
   if (caller.kind === 'server') return;
   const { retryAfterS } = await count(context, 'Connect', caller, client);
   if (retryAfterS === undefined) return;
-  // Who was sent away in the same second does not come back in the same one.
+  // Spreads the retries: clients that are refused in the same second do not all reconnect in the same instant.
   const retryMs = retryAfterS * 1_000 + Math.floor(context.nowMs() % 1_000);
   throw new RetryLater('rate_limit', `too many connects; come back in ${retryAfterS} s`, retryMs);
 }
 
-/** Counts a write like one by HTTP, against the limits of that endpoint. Rejects with RosterError `rate_limit`. */
+/** Counts a write as over HTTP, against the limits of that endpoint. Rejects with RosterError `rate_limit`. */
 export async function countWrite(context: LiveContext, operation: string, caller: Caller): Promise<void> {
   refuseOver(await count(context, operation, caller));
 }
@@ -69,7 +69,7 @@ export async function connectUser(roster: Roster, id: string, details: unknown):
   return await roster.submit({ kind: 'connect', id, details: decoded }, 'live', liveOrigin({ kind: 'user', id }));
 }
 
-/** Where the changes of a live connection come from. */
+/** The origin of the changes of a live connection. */
 export function liveOrigin(caller: Caller): Origin {
   return { source: 'live', ...(caller.kind === 'user' ? { by: caller.id } : undefined) };
 }

@@ -1,4 +1,4 @@
-/** What HTTP requests can have to do with live connections: watching, asking why, and forgetting durable consumers. */
+/** What HTTP requests can do with live connections: watch users, explain events, and remove durable consumers. */
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RequestWrites } from '../../http/backend.ts';
@@ -31,7 +31,7 @@ export class LiveConnections implements LiveControl {
     };
   }
 
-  /** A connection without subscriptions is a reason of its own. */
+  /** A connection without subscriptions is itself a reason. */
   #explain(found: readonly Explanation[]): Why['subscriptions'] {
     return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not told: the connection has no subscription' }];
   }

@@ -1,9 +1,9 @@
-/** Why a live connection was told of an event, or was not: one answer for each of its subscriptions. */
+/** Why a live connection received an event, or did not: one answer for each of its subscriptions. */
 import type { Interest } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 
-/** Why one subscription of a connection was told of an event, or was not. */
+/** Why an event was sent under one subscription of a connection, or was not. */
 export interface Explanation {
   /** `(self)`: the interest in the own user. `(watched)`: users found by a query with presence. */
   readonly sub: string;

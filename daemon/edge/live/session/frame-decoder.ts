@@ -1,4 +1,4 @@
-/** Reads what a live client sends, as text or as an object: one frame, or what is wrong with it. */
+/** Reads a message of a live client, as text or as an object: the result is one frame, or what is wrong with it. */
 import { Compile } from 'typebox/compile';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { CLIENT_FRAMES, type ClientFrame } from '../../../../protocol/live/client-frames.ts';
@@ -36,7 +36,7 @@ export function checkFrame(value: Readonly<Record<string, unknown>>): Decoded {
   const { op, id } = value;
   if (!isOp(op)) return { kind: 'bad', reason: `op: must be one of ${Object.keys(CLIENT_FRAMES).join(', ')}` };
   const check = CHECKS[op];
-  // The check for this `op` vouches for the type.
+  // The check for this `op` guarantees the type.
   if (check.Check(value)) return { kind: 'frame', frame: value as ClientFrame };
   const [first] = check.Errors(value);
   const path = first?.instancePath.slice(1).replaceAll('/', '.') || op;

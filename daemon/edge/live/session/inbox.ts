@@ -1,6 +1,6 @@
 /**
- * Frames of one connection, handled in order: the next one waits for the answer to the one before, and the peer is not read
- * meanwhile. Who does not take its answers is not given more of them: it is waited for, and closed when it takes nothing.
+ * Frames of one connection, handled in order: the next frame waits for the answer to the one before, and nothing is read from the peer
+ * meanwhile. A peer that does not take its answers gets no more of them: the inbox waits for it, and it is closed when it takes nothing.
  */
 import type { Decoded } from './frame-decoder.ts';
 import { hasRoom, type Taking } from './outlet.ts';
@@ -12,7 +12,7 @@ export interface Source {
   resume(): void;
 }
 
-/** What is answered. */
+/** A frame that gets an answer. */
 type Answerable = Exclude<Decoded, { readonly kind: 'bad' }>;
 
 export class Inbox {
@@ -28,7 +28,7 @@ export class Inbox {
     this.#outlet = outlet;
   }
 
-  /** Frames that wait for their turn. */
+  /** Number of frames that wait for their turn. */
   get size(): number {
     return this.#waiting.length;
   }

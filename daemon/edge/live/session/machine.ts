@@ -1,7 +1,6 @@
 /**
- * The life of a live session as a pure machine: what every input does in every
- * state. Time, sockets and the directory are elsewhere; they come in as inputs
- * and are acted on as effects. `Live` is what a session has once it is open.
+ * The life of a live session as a pure state machine: the result of every input in every state. Time, sockets and the directory are
+ * outside; they come in as inputs and are acted on as effects. `Live` is the data of an open session.
  */
 
 import type { RosterError } from '../../../../protocol/base/errors.ts';
@@ -11,7 +10,7 @@ import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 export type SessionState<Live> =
   /** The socket is open; the connect frame has not come. */
   | { readonly kind: 'opening' }
-  /** The connect frame is on its way to the disk. */
+  /** The connect is in progress. */
   | { readonly kind: 'connecting'; readonly frame: ConnectFrame }
   | { readonly kind: 'live'; readonly live: Live }
   | { readonly kind: 'closed' };
@@ -29,23 +28,23 @@ export type SessionInput<Live> =
   | { readonly kind: 'refused'; readonly error: RosterError; readonly reason: CloseReason }
   /** The token ends soon. */
   | { readonly kind: 'expiring' }
-  /** Ended by the daemon; the error is there when the client should know why. */
+  /** Ended by the daemon; `error` is set when the client should know the reason. */
   | { readonly kind: 'dismissed'; readonly reason: CloseReason; readonly error?: RosterError }
-  /** The socket is gone. */
+  /** The socket has closed. */
   | { readonly kind: 'gone' };
 
 export type SessionEffect<Live> =
   /** Checks the token, and creates or merges the user. */
   | { readonly kind: 'decide'; readonly frame: ConnectFrame }
-  /** Counts as there from now on, is welcomed and hears of events. */
+  /** Counts the session as online, welcomes the client and starts its events. */
   | { readonly kind: 'enter'; readonly live: Live; readonly frame: ConnectFrame }
   | { readonly kind: 'perform'; readonly live: Live; readonly frame: ClientFrame }
   | { readonly kind: 'answer error'; readonly op: ClientFrame['op']; readonly id: FrameId; readonly error: RosterError }
   | { readonly kind: 'warn of expiry' }
-  /** The last thing that is said. `id` is that of the connect frame, when it is refused. */
+  /** Sends the last message. `id` is that of the connect frame, when that is refused. */
   | { readonly kind: 'tell error'; readonly error: RosterError; readonly id: FrameId }
   | { readonly kind: 'announce drain' }
-  /** No longer counts as there and hears of nothing more. */
+  /** Stops counting the session as online and ends its events. */
   | { readonly kind: 'leave'; readonly live: Live }
   | { readonly kind: 'close'; readonly reason: CloseReason };
 
@@ -59,7 +58,7 @@ export interface Refusals {
   readonly alreadyOpen: () => RosterError;
 }
 
-/** What `input` does in `state`. Total: every input has an answer in every state. */
+/** The result of `input` in `state`. Total: every input has a result in every state. */
 export function step<Live>(state: SessionState<Live>, input: SessionInput<Live>, refusals: Refusals): Step<Live> {
   switch (state.kind) {
     case 'opening':

@@ -1,4 +1,4 @@
-/** From a connect frame to an open session: who it is, where its events begin, and what it subscribes to. */
+/** From a connect frame to an open session: its identity, the start of its events, and its subscriptions. */
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { Position } from '../../../../protocol/base/position.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
@@ -14,26 +14,26 @@ import type { LiveSession } from './registry.ts';
 import { isSightUnchanged } from './sight.ts';
 import { LiveOps } from './verbs.ts';
 
-/** What an open session has. */
+/** The parts of an open session. */
 export interface Live {
   caller: Caller;
   readonly me: StoredUser | undefined;
   readonly warnings: readonly string[];
   readonly subscriber: Subscriber;
   readonly ops: LiveOps;
-  /** Position that the events begin after. */
+  /** Position after which the events begin. */
   readonly since: number;
   readonly isResumed: boolean;
   /** Name of the durable consumer that this session speaks for. */
   readonly durable: string | undefined;
 }
 
-/** Who connects. */
+/** The identity of a connecting client. */
 export interface Identity {
   readonly caller: Caller;
-  /** Its record before it connected; undefined for a server, and for a user that is new. */
+  /** Its record before it connected; undefined for a server, and for a new user. */
   readonly before: StoredUser | undefined;
-  /** As its connect left it. */
+  /** Its record after the connect. */
   readonly me: StoredUser | undefined;
   readonly warnings: readonly string[];
 }
@@ -53,11 +53,11 @@ export async function identify(context: LiveContext, frame: ConnectFrame): Promi
   return { caller, before, me: users[0]?.user, warnings };
 }
 
-/** What a session is opened with. */
+/** The inputs for opening a session. */
 export interface Opening {
   readonly context: LiveContext;
   readonly outlet: SessionOutlet;
-  /** Holds the durable consumer that the frame names. */
+  /** The session that will hold the durable consumer that the frame names. */
   readonly session: Pick<LiveSession, 'close'>;
   readonly form: EventForm;
   readonly dates: DateStyle;
@@ -102,7 +102,7 @@ export function welcome(
   };
 }
 
-/** Where the events go on: where the client says, else where its durable consumer was. */
+/** The position at which the events continue: the one that the client names, else that of its durable consumer. */
 async function startOf({ resume, durable }: ConnectFrame, caller: Caller, { context, session }: Opening): Promise<Position | undefined> {
   if (durable === undefined) return resume;
   if (caller.kind !== 'server') throw new RosterError('not_allowed', 'durable: only a server token may speak for a consumer');

@@ -1,20 +1,20 @@
-/** The writing side of a live connection, as a session sees it; a WebSocket or a Socket.IO connection is behind it. */
+/** The writing side of a live connection, as a session sees it; a WebSocket or a Socket.IO connection implements it. */
 import type { Outlet } from '../../../pipeline/tell/subscriber.ts';
 
 export interface SessionOutlet extends Outlet {
-  /** Sends one message of our own: an answer (it has `re`), or something that concerns this connection alone. */
+  /** Sends one message of the session itself: an answer (it has `re`), or something that concerns this connection alone. */
   send(message: object): void;
   /** Asks the peer for a sign of life. */
   ping(): void;
 }
 
-/** Answers are made while no more than this waits for the peer. The longest one is a page of a snapshot. */
+/** Answers are made only while at most this many bytes wait for the peer. The longest answer is a page of a snapshot. */
 export const ANSWERS_BYTES_MAX = 1024 * 1024;
 
-/** As much of a peer as says what it has taken. */
+/** The part of an outlet that shows how much its peer has taken. */
 export type Taking = Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
 
-/** Waits until the peer may be given another answer. False when it is gone. */
+/** Waits until another answer may be sent to the peer. False when the peer is gone. */
 export async function hasRoom(outlet: Taking): Promise<boolean> {
   return outlet.queuedBytes <= ANSWERS_BYTES_MAX || (await outlet.drained());
 }

@@ -8,17 +8,17 @@ import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { LiveContext } from './context.ts';
 import { sightOf, sightOfWatched } from './sight.ts';
 
-/** Key of the interest that a user's session has in the user itself. It has no name, so events do not show it. */
+/** Key of the interest that a user's session has in its own user. It has no name, so events do not show it. */
 export const OWN = Symbol('self');
 
 export function ownInterest(id: string, since: number): Interest {
   return new Interest({ name: '', want: { kind: 'ids', ids: new Set([id]) }, since, reach: 'self' });
 }
 
-/** The same for users that were found by a query with `presence: true`. */
+/** Like `OWN`, for users that were found by a query with `presence: true`. */
 export const WATCHED = Symbol('watched');
 
-/** Adds users to what a connection watches; of more than `LIMITS.subIds` the first ones go. */
+/** Adds users to those that a connection watches; beyond `LIMITS.subIds` the oldest ones are removed. */
 export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Caller, ids: readonly string[]): void {
   roster.hub.change(subscriber, (interests) => {
     const before = interests.get(WATCHED);
@@ -32,8 +32,8 @@ export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Calle
 }
 
 /**
- * For a connection that missed some coming and going: whether each user that it watches is there. What is watched has no name
- * under which a state could be told, so each is told as one who came or went.
+ * For a connection that missed presence changes: sends whether each user that it watches is online. The interest has no name under which a
+ * state could be sent, so each user is sent as a presence change.
  */
 export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscriber): void {
   const watched = subscriber.interests.get(WATCHED);
@@ -51,8 +51,8 @@ export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscrib
 }
 
 /**
- * Ends every interest whose owner may know of others now than when it began: what was shown may be too much or too little.
- * Gives the names of those that have one.
+ * Ends every interest whose owner may see other users now than when it began: its data may be too much or too little. Returns the names of
+ * the ended interests that have one.
  */
 export function endOutdated(roster: Roster, subscriber: Subscriber, caller: Caller): readonly string[] {
   const outdated = [...subscriber.interests].filter(([key, { name, want, basis }]) => {

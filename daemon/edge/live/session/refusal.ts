@@ -1,4 +1,4 @@
-/** Refusals of a live connection: why somebody who was let in would not be let in now, and how the connection then ends. */
+/** Refusals of a live connection: why an admitted caller would not be admitted now, and how the connection then ends. */
 import { type ErrorKind, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
@@ -6,7 +6,7 @@ import type { EdgeLogger } from '../../../base/logger.ts';
 import type { Authenticator } from '../../auth.ts';
 import { RetryLater } from './connect-gate.ts';
 
-/** Why a caller that was let in would not be let in again now; undefined when it still would. */
+/** Why an admitted caller would not be admitted again now; undefined when it still would. */
 export function refusalOf(authenticator: Authenticator, caller: Caller): RosterError | undefined {
   try {
     authenticator.recheck(caller);
@@ -48,12 +48,12 @@ export function closeReasonOf(kind: ErrorKind): CloseReason {
   }
 }
 
-/** When coming back can help, for a refusal that says so. */
+/** The time after which a retry can help, for a refusal that has one. */
 export function retryHint(error: RosterError): { readonly retry_ms: number } | undefined {
   return error instanceof RetryLater ? { retry_ms: error.retryMs } : undefined;
 }
 
-/** What somebody is refused with because of `error`. Whatever is no RosterError is a mistake of ours, and is written down. */
+/** The refusal to send because of `error`. Everything that is not a RosterError is an internal error, and is logged. */
 export function asRefusal(error: unknown, logger: EdgeLogger, details: object, text: string): RosterError {
   if (error instanceof RosterError) return error;
   logger.error({ err: error, ...details }, text);

@@ -1,6 +1,6 @@
 /**
- * All live sessions: the heartbeat, the end of tokens, and closing the sessions
- * of users that were deleted, deactivated or had their tokens revoked.
+ * All live sessions: the heartbeat, the end of tokens, and closing the sessions of users that were deleted, deactivated or had their tokens
+ * revoked.
  */
 
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
@@ -12,7 +12,7 @@ import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-ev
 import type { Explanation } from './explain.ts';
 import { sameTeams, sightRules } from './sight.ts';
 
-/** What the registry needs of a session, whatever its transport and dialect. */
+/** The part of a session that the registry needs, whatever its transport and dialect. */
 export interface LiveSession {
   readonly connectionId: string;
   /** Owner of the session; undefined for a server's. */
@@ -21,19 +21,19 @@ export interface LiveSession {
   readonly tokenExp: number | undefined;
   /** Bytes read from the peer so far: any traffic is a sign of life. */
   readonly bytesRead: number;
-  /** From now on also delivers events about these users. */
+  /** Also delivers events about these users from now on. */
   watch(ids: readonly string[]): void;
-  /** Why each of its subscriptions was told of the event, or was not. */
+  /** Why the event was sent under each of its subscriptions, or was not. */
   explain(event: AnyEvent): readonly Explanation[];
-  /** Whom the caller may see has perhaps changed. */
+  /** Called when the set of users that the caller may see may have changed. */
   sightChanged(): void;
   heartbeat(): void;
   tokenExpiring(): void;
   /** Ends the session when its token or its user no longer admits it. */
   recheck(): void;
-  /** Tells the reason, then closes. */
+  /** Sends the error, then closes. */
   end(error: RosterError, reason: CloseReason): void;
-  /** Goodbye without an error. */
+  /** Closes with a goodbye and no error. */
   close(reason: CloseReason): void;
 }
 
@@ -45,7 +45,7 @@ interface Held {
   readonly userId: string | undefined;
   bytesRead: number;
   silentBeats: number;
-  /** The end of its token that it was told of. */
+  /** The end of its token for which the warning was sent. */
   warnedOfExp: number | undefined;
 }
 
@@ -64,7 +64,7 @@ export interface Heartbeat {
   readonly everyMs: number;
   /** Counted in whole heartbeats. */
   readonly idleMs: number;
-  /** A peer that has sent no connect for so long is closed. */
+  /** A peer that has sent no connect for this long is closed. */
   readonly connectMs: number;
 }
 
@@ -75,15 +75,15 @@ export class SessionRegistry {
   readonly #sessions = new Map<LiveSession, Held>();
   readonly #byUser = new Map<string, Set<LiveSession>>();
   readonly #byConnection = new Map<string, LiveSession>();
-  /** Sessions by the tick of the heartbeat they get, so that ten thousand do not get it in the same instant. */
+  /** Sessions by the tick at which they get their heartbeat, so that ten thousand do not get it in the same instant. */
   readonly #slots: readonly Set<LiveSession>[];
-  /** Heartbeats without a byte from the peer after which it is dead. */
+  /** Heartbeats without a byte from the peer after which it counts as dead. */
   readonly #silentBeatsMax: number;
   readonly heartbeatMs: number;
   readonly connectMs: number;
-  /** Connections that have not been let in yet. */
+  /** Connections that are not admitted yet. */
   readonly #expected = new Set<LiveSession>();
-  /** Sessions whose token ends. */
+  /** Sessions whose token expires. */
   readonly #mortal = new Set<LiveSession>();
   #sightRules: string;
   #tick = 0;
@@ -114,7 +114,7 @@ export class SessionRegistry {
     this.#timer = undefined;
   }
 
-  /** A connection that has yet to say who it is: a stop says goodbye to it, too. */
+  /** Adds a connection that has not yet sent its connect, so that a stop says goodbye to it too. */
   expect(session: LiveSession): void {
     if (this.#isDraining) session.close('restart');
     else this.#expected.add(session);
@@ -122,7 +122,7 @@ export class SessionRegistry {
 
   add(session: LiveSession): void {
     this.#expected.delete(session);
-    // Its connect was on its way when the goodbyes began: nobody else would say goodbye to it.
+    // Its connect was in progress when the goodbyes began, so nothing else would say goodbye to it.
     if (this.#isDraining) {
       session.close('restart');
       return;
@@ -152,8 +152,8 @@ export class SessionRegistry {
   }
 
   /**
-   * A query with `presence: true` makes the caller's connection watch the users it found. A user may name only its own
-   * connection. Throws RosterError `input` for one that is not open.
+   * Makes the caller's connection watch the users that a query with `presence: true` found. A user may name only its own connection. Throws
+   * RosterError `input` for a connection that is not open.
    */
   watch(connectionId: string, caller: Caller, ids: readonly string[]): void {
     const session = this.#byConnection.get(connectionId);
@@ -168,13 +168,13 @@ export class SessionRegistry {
     return this.#byConnection.get(connectionId);
   }
 
-  /** Closes the sessions of a user that were there first, until `max` are left. */
+  /** Closes the oldest sessions of a user, until `max` are left. */
   closeOldest(userId: string, max: number): void {
     const own = [...(this.#byUser.get(userId) ?? [])];
     for (const session of own.slice(0, Math.max(0, own.length - max))) session.close('replaced');
   }
 
-  /** To be called when a session got a new token. */
+  /** Call this when a session got a new token. */
   tokenChanged(session: LiveSession): void {
     if (session.tokenExp === undefined) this.#mortal.delete(session);
     else this.#mortal.add(session);
@@ -207,7 +207,7 @@ export class SessionRegistry {
     }
   }
 
-  /** Ends the sessions that an event makes impossible. Called after the directory changed and before the event itself goes out. */
+  /** Ends the sessions that an event makes invalid. Called after the directory changed and before the event itself goes out. */
   onEvent({ type, id, before, after }: OutgoingUserEvent): void {
     const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
     const own = this.#byUser.get(id) ?? [];
@@ -217,7 +217,7 @@ export class SessionRegistry {
     if (!isSame) for (const session of [...own]) session.sightChanged();
   }
 
-  /** The application's settings changed, perhaps its revocation stamp: it concerns every user's token. */
+  /** Called when the application's settings changed, possibly its revocation stamp, which concerns the tokens of all users. */
   onSettings(app: AppSettings): void {
     recheckAll(this.#sessions.keys());
     const rules = sightRules(app);
@@ -226,12 +226,12 @@ export class SessionRegistry {
     for (const session of [...this.#sessions.keys()]) session.sightChanged();
   }
 
-  /** Closes everyone, spread evenly over `windowMs`, so that not all of them reconnect in the same instant. */
+  /** Closes all sessions, spread evenly over `windowMs`, so that they do not all reconnect in the same instant. */
   async drain(windowMs: number): Promise<void> {
     this.#isDraining = true;
     for (const session of [...this.#expected]) session.close('restart');
     const sessions = [...this.#sessions.keys()];
-    // Not the wall clock: one that is set in the middle would make it endless.
+    // A monotonic clock: if the wall clock were set back, the drain might never end.
     const startedMs = performance.now();
     for (const [index, session] of sessions.entries()) {
       const dueMs = startedMs + (windowMs * index) / sessions.length;

@@ -1,7 +1,6 @@
 /**
- * One connection of the live protocol `roster.v1` (protocol/README.md): from
- * the first frame, which must be `connect`, to the goodbye. The state is a union (machine.ts); this class feeds it and does
- * what it says.
+ * One connection of the live protocol `roster.v1` (protocol/README.md): from the first frame, which must be `connect`, to the goodbye. The
+ * state is a union (machine.ts); this class sends it inputs and carries out its effects.
  */
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
@@ -33,10 +32,10 @@ export class RosterSession implements LiveSession {
   readonly #envelope: '' | 'io ';
   readonly #openingTimer: NodeJS.Timeout;
   #state: SessionState<Live> = { kind: 'opening' };
-  /** How the client wants its times; known from its connect frame, also for the goodbye. */
+  /** The form in which the client wants times; set by its connect frame, and also used for the goodbye. */
   #dates: 'rfc3339' | 'ns' = 'rfc3339';
 
-  /** `envelope`: what events are wrapped in for this transport. */
+  /** `envelope`: the wrapping of events for this transport. */
   constructor(context: LiveContext, outlet: SessionOutlet, connectionId: string, readBytes: () => number, envelope: '' | 'io ' = '') {
     this.#context = context;
     this.#outlet = outlet;
@@ -51,7 +50,7 @@ export class RosterSession implements LiveSession {
     return this.#state.kind === 'live' ? this.#state.live : undefined;
   }
 
-  /** Runs the machine. Effects that take time are returned, so that the next frame waits for them. */
+  /** Runs the machine. Returns the effects that take time, so that the next frame waits for them. */
   #input(input: SessionInput<Live>): Promise<void> | undefined {
     const next = step(this.#state, input, REFUSALS);
     this.#state = next.state;
@@ -104,7 +103,7 @@ export class RosterSession implements LiveSession {
     return this.#readBytes();
   }
 
-  /** Whether the connect was accepted and nothing has ended it. */
+  /** Whether the connect was accepted and the session has not ended. */
   get isOpen(): boolean {
     return this.#state.kind === 'live';
   }
@@ -118,16 +117,16 @@ export class RosterSession implements LiveSession {
     let leave = (): void => {};
     try {
       leave = await this.#context.gate.enter(this.#weightOf(frame));
-      // Whoever is gone by the time of its turn costs no work.
+      // A session that has ended before its turn costs no work.
       if (this.#state.kind === 'connecting') await this.#input({ kind: 'accepted', live: await this.#open(frame) });
     } catch (error) {
       const refusal = this.#asRefusal(error);
-      // What fails after the connection is open does not end it, whatever it was.
+      // An error after the connection is open never ends it.
       if (this.isOpen) this.#outlet.send(frameError('connect', refusal, frame.id));
       else this.#input({ kind: 'refused', error: refusal, reason: closeReasonOf(refusal.kind) });
     } finally {
       leave();
-      // A connect that came to nothing speaks for no consumer.
+      // A failed connect releases its consumer.
       if (!this.isOpen && frame.durable !== undefined) this.#context.consumers.leave(frame.durable, this);
     }
   }
@@ -148,16 +147,16 @@ export class RosterSession implements LiveSession {
   async #enter(live: Live, frame: ConnectFrame): Promise<void> {
     const { roster, sessions } = this.#context;
     sessions.add(this);
-    // Its connect was on its way when the daemon began to stop.
+    // Its connect was in progress when the daemon began to stop.
     if (!this.isOpen) return;
     if (live.caller.kind === 'user') {
       roster.presence.arrived(live.caller.id);
       sessions.closeOldest(live.caller.id, LIMITS.socketsPerUser);
     }
-    // The user may have been deleted or deactivated while the connect was on its way to the disk.
+    // The user may have been deleted or deactivated while the connect was being written.
     this.recheck();
     if (!this.isOpen) return;
-    // A resumed client counts from where it was, until events have brought it further.
+    // A resumed client counts from its old position until events have brought it further.
     roster.hub.flush();
     this.#outlet.send(welcome(live, frame.id, { context: this.#context, connectionId: this.connectionId, dates: this.#dates }));
     if (!live.isResumed) return await this.#begin(live, frame);
@@ -165,7 +164,7 @@ export class RosterSession implements LiveSession {
     roster.hub.joinFrom(live.subscriber, live.since, () => this.#outlet.send(this.#health(true)));
   }
 
-  /** From here on, each subscription with a snapshot of its own. */
+  /** Starts at the current position, with a snapshot for each subscription. */
   async #begin({ subscriber, ops }: Live, { subs, resume }: ConnectFrame): Promise<void> {
     const { hub, position } = this.#context.roster;
     hub.join(subscriber);
@@ -176,7 +175,7 @@ export class RosterSession implements LiveSession {
     }
   }
 
-  /** A refusal is an answer like any other. */
+  /** A refusal is sent like any other answer. */
   async #perform({ ops }: Live, frame: ClientFrame): Promise<void> {
     try {
       await this.#request(ops, frame);
@@ -224,12 +223,12 @@ export class RosterSession implements LiveSession {
     return asRefusal(error, this.#context.logger, { connection_id: this.connectionId }, 'unexpected error in a live session');
   }
 
-  /** A frame that cannot be understood at all: told once, then the connection ends. */
+  /** Handles a frame that cannot be understood at all: sends the error once, then ends the connection. */
   badFrame(reason: string): void {
     this.#input({ kind: 'garbled', error: new RosterError('input', reason) });
   }
 
-  /** A frame of the protocol with a wrong field: answered with an error. As the first frame, it ends the connection. */
+  /** Handles a frame of the protocol with a wrong field: answers with an error. If it is the first frame, the connection ends. */
   invalidFrame(op: ClientFrame['op'], id: unknown, reason: string): void {
     const named = typeof id === 'string' || typeof id === 'number' ? id : undefined;
     this.#input({ kind: 'invalid', op, id: named, error: new RosterError('input', reason) });
@@ -283,7 +282,7 @@ export class RosterSession implements LiveSession {
     this.#input({ kind: 'dismissed', reason });
   }
 
-  /** The socket is gone. */
+  /** Called when the socket has closed. */
   closed(): void {
     this.#input({ kind: 'gone' });
   }

@@ -1,4 +1,4 @@
-/** Whom the owner of a live connection may know of, and whether that is another than before. */
+/** The users that the owner of a live connection may see, and whether they changed. */
 import { isInSight, isMultiTenant } from '../../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
@@ -7,7 +7,7 @@ import { isVisible, visibilityFor } from '../../../core/users/query.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import type { InterestOptions, Want } from '../../../pipeline/tell/interest.ts';
 
-/** Whom the owner of an interest may know of, and what that was decided by. */
+/** The users that the owner of an interest may see, and the inputs of that decision. */
 export type SightBasis = Required<Pick<InterestOptions, 'sight' | 'basis'>>;
 
 const EVERYONE: SightBasis = { sight: undefined, basis: '' };
@@ -17,15 +17,15 @@ const NO_ONE: SightBasis = { sight: () => false, basis: 'nowhere' };
 const NOBODY = { id: '', teams: [] };
 
 /**
- * Whom a caller may know of. A server of everyone. Users that a client names by id stand behind the walls of teams, where there
- * are walls; whoever it asks for in any other way it must be able to find, by the rules of a query.
+ * The users that a caller may see. A server sees everyone. Users that a client names by id are limited by teams, if the application is
+ * multi-tenant; users that it asks for in any other way must be ones that a query of that client could find.
  */
 export function sightOf(roster: Roster, caller: Caller, kind: Want['kind']): SightBasis {
   if (caller.kind === 'server') return EVERYONE;
   return kind === 'ids' ? sightOfNamed(roster, caller) : sightOfFound(roster, caller);
 }
 
-/** It asks the directory each time, so it follows the teams of both. */
+/** Asks the directory each time, so it follows changes to the teams of both users. */
 function sightOfNamed({ directory }: Roster, caller: Caller): SightBasis {
   if (!isMultiTenant(directory.app)) return EVERYONE;
   const viewer = () => (caller.kind === 'user' ? directory.user(caller.id) : NOBODY);
@@ -46,22 +46,24 @@ function sightOfFound({ directory }: Roster, caller: Caller): SightBasis {
   return { sight: (other) => isVisible(visibility, other), basis };
 }
 
-/** Users that were found by a query, maybe one of a server: they stay in sight like named ones, until a query may find others. */
+/**
+ * For users that a query found, possibly a query by a server: they stay in sight like users named by id, until the set that a query may
+ * find changes.
+ */
 export function sightOfWatched(roster: Roster, caller: Caller): SightBasis {
   const { sight, basis } = sightOf(roster, caller, 'ids');
   return { sight, basis: `${basis} ${sightOf(roster, caller, 'all').basis}` };
 }
 
-/** The settings that decide whom clients may know of, as a text: while it is the same, they decide the same. */
+/** The settings that decide which users clients may see, as a text: equal texts mean equal decisions. */
 export function sightRules(app: AppSettings): string {
   const { grants, disable_permissions_checks: isUnchecked, user_search_disallowed_roles: hidden } = app;
   return JSON.stringify([isMultiTenant(app), isUnchecked === true, grants ?? {}, hidden ?? []]);
 }
 
 /**
- * Whether what a caller may know of others is certainly the same as it was at `seq`, and who left its sight since can be told:
- * otherwise its copy may hold users that it must not see any more, and lack others, and no event says so. `before`: its own
- * record before it connected.
+ * Whether the caller certainly may see the same users as at `seq`, and the users that left its sight since then can be reported. Otherwise
+ * its copy may hold users that it may no longer see, and lack others, and no event says so. `before`: its own record before it connected.
  */
 export function isSightUnchanged(
   { directory, remembersAfter }: Roster,
@@ -71,7 +73,7 @@ export function isSightUnchanged(
 ): boolean {
   if (caller.kind === 'server') return true;
   if (directory.appSeq > seq) return false;
-  // Whoever may know of some users only is told of those that leave its sight, and the log does not say who was in it.
+  // A confined caller must receive an event for each user that leaves its sight, and the log does not say which users were in it.
   const { user_search_disallowed_roles: hidden = [] } = directory.app;
   if ((isMultiTenant(directory.app) || hidden.length > 0) && seq < remembersAfter) return false;
   if (caller.kind === 'anonymous' || !isMultiTenant(directory.app)) return true;

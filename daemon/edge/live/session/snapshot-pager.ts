@@ -1,6 +1,6 @@
 /**
- * Pages through the users of a subscription as they were at one position, while
- * the directory moves on. An abandoned pager gives its view back after a while.
+ * Pages through the users of a subscription as they were at one position, while the directory moves on. An abandoned pager releases its
+ * view after a while.
  */
 
 import { LIMITS } from '../../../../protocol/base/limits.ts';
@@ -11,19 +11,19 @@ import type { RecordsView } from '../../../core/directory/frozen-view.ts';
 import { isTombstone, type Tombstone } from '../../../core/directory/record.ts';
 import type { Sight, Want } from '../../../pipeline/tell/interest.ts';
 
-/** A client that does not ask for the next page for so long has lost its snapshot. */
+/** A client that does not ask for the next page for this long loses its snapshot. */
 const IDLE_MS = 60_000;
-/** Users looked at between two looks at the clock. */
+/** Users examined between two checks of the clock. */
 const STEP_USERS = 256;
 
 export interface SnapshotPage {
   readonly users: StoredUser[];
   readonly isLast: boolean;
-  /** On the last page, when it was asked for and is not too much to list: users that were deleted. */
+  /** On the last page, when requested and not too many to list: the ids of deleted users. */
   readonly gone: readonly string[] | undefined;
 }
 
-/** What the directory has under an id; undefined when it never had anything. */
+/** The directory's record under an id; undefined when it never had one. */
 interface Place {
   readonly id: string;
   readonly record: StoredUser | Tombstone | undefined;
@@ -37,7 +37,7 @@ export interface SnapshotPagerOptions {
   readonly online: (id: string) => boolean;
   /** Absent: everyone is in sight. */
   readonly sight: Sight | undefined;
-  /** Position that the receiver's copy is from: it is told who was deleted since. Absent: it has none. */
+  /** Position of the receiver's copy: users deleted since then are listed. Absent: the receiver has no copy. */
   readonly goneSince?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export class SnapshotPager {
   readonly #places: Iterator<Place>;
   readonly #sight: Sight | undefined;
   readonly #goneSince: number | undefined;
-  /** Undefined when they are too many to list. */
+  /** Undefined when there are too many to list. */
   #gone: string[] | undefined = [];
   readonly #matches: (user: StoredUser) => boolean;
   readonly #limit: number;
@@ -90,8 +90,8 @@ export class SnapshotPager {
   }
 
   /**
-   * Of a hard-deleted user only the id is left, and so neither when it went in the order of the log, nor of which team it was:
-   * it is always named, but not to those who may know of some users only.
+   * Of a hard-deleted user only the id remains, not the time of its deletion in the log or its teams. So it is always listed, but not for
+   * callers that may see only some users.
    */
   #noteGone(id: string, record: StoredUser | Tombstone | undefined): void {
     if (this.#goneSince === undefined || record === undefined) return;
@@ -103,7 +103,7 @@ export class SnapshotPager {
     if ((this.#gone?.length ?? 0) > LIMITS.snapshotPageUsers) this.#gone = undefined;
   }
 
-  /** Arms the end of an abandoned snapshot. */
+  /** Starts the timer that ends an abandoned snapshot. */
   releaseAfterIdle(onIdle: () => void): this {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(onIdle, IDLE_MS);

@@ -25,7 +25,7 @@ export interface LiveOpsOptions {
   readonly subscriber: Subscriber;
   readonly caller: Caller;
   readonly dates: DateStyle;
-  /** The durable consumer that it speaks for. */
+  /** The durable consumer that the session speaks for. */
   readonly durable: string | undefined;
   /** Position that this connection resumed from. */
   readonly resumedFrom: number | undefined;
@@ -35,26 +35,26 @@ export class LiveOps {
   readonly #options: LiveOpsOptions;
   /** Snapshots that are being paged through, by subscription. */
   readonly #pagers = new Map<string, { readonly cursor: string; readonly pager: SnapshotPager }>();
-  /** Where the connection was when it was last sent back. */
+  /** The position of the connection when it was last sent back. */
   #leftSeq = 0;
 
   constructor(options: LiveOpsOptions) {
     this.#options = options;
   }
 
-  /** Everything up to here was handed to this connection: where it may resume from. */
+  /** Everything up to this position was handed to this connection: it may resume from here. */
   get deliveredSeq(): number {
     const { subscriber, context } = this.#options;
     context.roster.hub.settle(subscriber);
     return subscriber.state.kind === 'behind' ? subscriber.state.position : context.roster.hub.flushedSeq;
   }
 
-  /** The furthest that this connection ever was: it may have been sent back for a subscription that was named late. */
+  /** The furthest position that this connection ever reached: it may have been sent back for a subscription that was named late. */
   get #furthestSeq(): number {
     return Math.max(this.#leftSeq, this.deliveredSeq);
   }
 
-  /** `goneSince`: position of a copy that the caller could not go on from. Rejects with RosterError. */
+  /** `goneSince`: position of the caller's copy when the caller could not resume from it. Rejects with RosterError. */
   async sub(frame: SubFrame, goneSince?: number): Promise<void> {
     const { context, subscriber, caller } = this.#options;
     const want = this.#want(frame);
@@ -78,8 +78,8 @@ export class LiveOps {
   }
 
   /**
-   * A subscription without a snapshot. On a resumed connection, what it missed since then is delivered, also when it is named
-   * only now. One that is named again missed nothing: it goes on from here.
+   * Starts a subscription without a snapshot. On a resumed connection, events that it missed since that position are delivered, even when
+   * it is named only now. A subscription that is named again missed nothing: it continues from here.
    */
   #follow(frame: SubFrame, want: Want): void {
     const { context, subscriber, resumedFrom } = this.#options;
@@ -98,7 +98,7 @@ export class LiveOps {
       hub.rewind(subscriber, since);
     }
     if (resumedFrom === undefined || frame.presence !== true) return;
-    // Who comes and goes has no past to be delivered: whoever resumed is told who is there, once it has the rest.
+    // Presence changes have no past to deliver: a resumed client receives who is online, once it has the rest.
     if (subscriber.state.kind === 'behind') subscriber.missedPresence = true;
     else this.#tellPresenceOf(subscriber.interests.get(frame.sub));
   }
@@ -108,7 +108,10 @@ export class LiveOps {
     this.#want(sub);
   }
 
-  /** A subscription named in a connect. What is refused by now passed the check before, so it ends like one whose owner may see less. */
+  /**
+   * Starts a subscription named in a connect. It passed the check before; if it is refused by now, it ends like one whose owner may see
+   * less.
+   */
   async begin(sub: Sub, goneSince: number | undefined): Promise<void> {
     try {
       await this.sub({ op: 'sub', ...sub }, goneSince);
@@ -117,7 +120,7 @@ export class LiveOps {
     }
   }
 
-  /** One named in a connect that resumed: no snapshot, the tail follows from the resumed position. */
+  /** Starts a subscription named in a connect that resumed: no snapshot, the events follow from the resumed position. */
   resume(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
     try {
@@ -151,7 +154,7 @@ export class LiveOps {
     const { dates, context, subscriber } = this.#options;
     const { presence } = context.roster;
     const interest = subscriber.interests.get(sub);
-    // Where coming and going is told too, as it was told: the changes that follow lead on from that.
+    // When presence changes are sent too, use the state that was sent last, so that the following changes are consistent with it.
     const isTold = interest?.wantsPresence === true;
     const online = (one: string): boolean => (isTold ? presence.visible.has(one) : context.roster.online(one));
     const { users, isLast, gone } = await pager.next();
@@ -174,9 +177,9 @@ export class LiveOps {
     });
   }
 
-  /** What its owner may see changed while the page was made: it was told so, and is not shown what it saw before. */
+  /** The set of users that its owner may see changed while the page was made: the owner was informed, and must not receive the old page. */
   #endedMeanwhile(id: string | number | undefined): void {
-    // Nobody awaits an answer to what was named in the connect.
+    // No answer is expected for a subscription named in the connect.
     if (id !== undefined) throw new RosterError('input', 'sub: the subscription was ended with sub.reset; subscribe anew');
   }
 
@@ -195,7 +198,7 @@ export class LiveOps {
     this.#reply(frame.id, {});
   }
 
-  /** What was not delivered cannot have been taken care of. */
+  /** Events that were not delivered cannot be acknowledged. */
   ack({ seq }: AckFrame): void {
     const { context, durable } = this.#options;
     const refuse = (message: string): RosterError => new RosterError('input', `seq: ${message}`, [{ path: 'seq', message }]);
@@ -218,7 +221,7 @@ export class LiveOps {
     return new Interest({ name, want, since, reach, wantsPresence, ...sightOf(context.roster, caller, want.kind) });
   }
 
-  /** Events up to this answer go out first, so that a client never sees an answer before what led to it. */
+  /** Events up to this answer go out first, so that a client never sees an answer before the events that led to it. */
   #reply(id: string | number | undefined, body: object): void {
     const { context, subscriber, outlet } = this.#options;
     context.roster.hub.settle(subscriber);
@@ -245,8 +248,8 @@ export class LiveOps {
   }
 
   /**
-   * Who is online now, for each subscription that wants to know: what a client needs after it missed comings and goings.
-   * The first frame of a subscription has `reset: true`; whoever none of its frames names is offline.
+   * Sends who is online now, for each subscription that wants presence: a client needs it after it missed presence changes. The first frame
+   * of a subscription has `reset: true`; users that none of its frames names are offline.
    */
   tellPresence(): void {
     const { context, subscriber } = this.#options;
@@ -270,7 +273,9 @@ export class LiveOps {
     }
   }
 
-  /** More than ids is for servers, and for clients that may search for users; what they see of it is what they could find. */
+  /**
+   * Subscriptions other than by id are for servers, and for clients that may search for users; these see only users that they could find.
+   */
   #mustSearch(caller: Caller): void {
     if (caller.kind === 'server') return;
     if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous caller may subscribe to nothing but ids');
@@ -281,15 +286,16 @@ export class LiveOps {
   }
 
   /**
-   * The caller's sight may have changed with its teams or its role, or with the settings. Where it did, what was shown may be too
-   * much or too little, so the subscription ends with `sub.reset`. The client subscribes anew, and is refused what it may not.
+   * The users that the caller may see may have changed with its teams, its role or the settings. If they did, earlier data may be too much
+   * or too little, so the subscription ends with `sub.reset`. The client subscribes anew, and a subscription that it may no longer have is
+   * refused.
    */
   sightChanged(): void {
     const { context, subscriber, caller } = this.#options;
     for (const name of endOutdated(context.roster, subscriber, caller)) this.#tellReset(name);
   }
 
-  /** Gives back the views that unfinished snapshots hold. */
+  /** Releases the views that unfinished snapshots hold. */
   release(): void {
     for (const sub of [...this.#pagers.keys()]) this.#dropPager(sub);
   }

@@ -1,4 +1,4 @@
-/** The verbs of a live connection that write: each is counted like one by HTTP, and answers once it is durable. */
+/** The verbs of a live connection that write: each counts like a write over HTTP, and is answered once it is durable. */
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
@@ -19,7 +19,7 @@ export interface Writer {
 export async function updateUser({ context, caller, dates }: Writer, frame: UpdateFrame): Promise<object> {
   const { roster } = context;
   await countWrite(context, OPERATIONS[frame.op], caller);
-  // Never the request id: a server that forgot to name a user would change the one whose id is that number.
+  // Never the request id: otherwise a server that forgot to name a user would change the user whose id is that number.
   const id = caller.kind === 'user' ? caller.id : frame.user_id;
   if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
   const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };

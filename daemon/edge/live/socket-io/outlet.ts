@@ -1,11 +1,9 @@
 /**
- * A Socket.IO connection as the hub sees it. What the hub prepared as
- * WebSocket frames goes out as it is when the transport is a WebSocket, through
- * Engine.IO's queue, so that it keeps its order with everything else; over long
- * polling the same frames are taken apart into packets.
+ * A Socket.IO connection as the hub sees it. If the transport is a WebSocket, the frames that the hub prepared go out unchanged, through
+ * Engine.IO's queue, so that they keep their order with everything else; over long polling the same frames are split into packets.
  *
- * The first message decides the connect: `connection.ok` opens the connection for
- * the client, an error refuses it. Until the client was told, what else is to be sent waits here.
+ * The first message decides the connect: `connection.ok` opens the connection for the client, an error refuses it. Until the client has
+ * received it, all other messages wait here.
  */
 import type { Socket } from 'socket.io';
 import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
@@ -13,12 +11,12 @@ import { eachText } from '../../../pipeline/tell/frame.ts';
 import { ANSWERS_BYTES_MAX, type SessionOutlet } from '../session/outlet.ts';
 import { NEARLY_EMPTY_BYTES } from '../websocket/outlet.ts';
 
-/** How the connect ended, told once: refused with this error, or accepted when there is none. */
+/** Receives the result of the connect, once: refused with this error, or accepted when there is none. */
 export type Decided = (error?: unknown) => void;
 
 type Reply = (answer: object) => void;
 
-/** The part of an Engine.IO packet that counts. */
+/** The part of an Engine.IO packet that is used here. */
 interface EnginePacket {
   readonly data?: string | Buffer;
   readonly options?: { readonly wsPreEncodedFrame?: readonly Buffer[] };
@@ -32,10 +30,10 @@ export class SocketIoOutlet implements SessionOutlet {
   readonly #stallMs: number;
   readonly #decided: Decided;
   readonly #replies = new Map<string, Reply>();
-  /** Called whenever something was taken by the transport, and at the end. */
+  /** Called whenever the transport has taken something, and at the end. */
   readonly #waiters = new Set<() => void>();
   #connect: 'undecided' | 'accepted' | 'refused' = 'undecided';
-  /** What waits for the client to be told that it is connected; undefined from then on. */
+  /** Messages that wait until the client knows that it is connected; undefined from then on. */
   #waiting: (() => void)[] | undefined = [];
   /** Bytes in Engine.IO's queue, and bytes that the transport has not handed to the kernel. */
   #inQueue = 0;
@@ -44,7 +42,7 @@ export class SocketIoOutlet implements SessionOutlet {
   #nextReply = 1;
   #open = true;
 
-  /** `stallMs`: a peer that takes nothing for so long while bytes wait for it is closed as slow. */
+  /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
   constructor(socket: Socket, stallMs: number, decided: Decided) {
     this.#socket = socket;
     this.#stallMs = stallMs;
@@ -53,7 +51,7 @@ export class SocketIoOutlet implements SessionOutlet {
     socket.conn.on('flush', this.#flushed);
   }
 
-  /** Everything that waits on this connection: events, answers, and what Socket.IO says by itself. */
+  /** All bytes that wait on this connection: events, answers, and Socket.IO's own packets. */
   get queuedBytes(): number {
     return this.#inQueue + this.#inTransport;
   }
@@ -64,7 +62,7 @@ export class SocketIoOutlet implements SessionOutlet {
     if (this.queuedBytes > ANSWERS_BYTES_MAX) void this.#watch();
   };
 
-  /** The whole queue goes to the transport, which has room for one batch and says when it is taken. */
+  /** The whole queue goes to the transport, which has room for one batch and reports when it is taken. */
   readonly #flushed = (): void => {
     const bytes = this.#inQueue;
     this.#inQueue = 0;
@@ -75,14 +73,14 @@ export class SocketIoOutlet implements SessionOutlet {
     });
   };
 
-  /** The client was told that the connection is open: what waited follows. */
+  /** Called when the client knows that the connection is open: the waiting messages follow. */
   opened(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const send of waiting) send();
   }
 
-  /** The connection is gone. */
+  /** Called when the connection has closed. */
   gone(): void {
     this.#open = false;
     this.#replies.clear();
@@ -91,7 +89,7 @@ export class SocketIoOutlet implements SessionOutlet {
     for (const wake of this.#waiters) wake();
   }
 
-  /** A request id under which an answer reaches the acknowledgement of the client. */
+  /** A request id that routes an answer to the acknowledgement of the client. */
   expectReply(reply: Reply | undefined): string | undefined {
     if (reply === undefined) return undefined;
     const id = `ack ${this.#nextReply++}`;
@@ -99,7 +97,7 @@ export class SocketIoOutlet implements SessionOutlet {
     return id;
   }
 
-  /** Answers a request that has been dealt with and has no answer of its own. */
+  /** Answers a handled request that has no answer of its own. */
   settle(id: string): void {
     if (this.#replies.has(id)) this.send({ re: id });
   }
@@ -109,7 +107,7 @@ export class SocketIoOutlet implements SessionOutlet {
       const { conn } = this.#socket;
       if (conn.transport.name === 'websocket') {
         const options = { compress: false, wsPreEncodedFrame: [frames] };
-        // The text only matters where the frame cannot be used, which the transport's name has ruled out.
+        // The text is used only where the frame cannot be, which the check of the transport's name has excluded.
         conn.write('', options);
         return;
       }
@@ -161,7 +159,7 @@ export class SocketIoOutlet implements SessionOutlet {
     return this.#open;
   }
 
-  /** Not everything that is said is waited for by whoever said it, so the connection looks after itself. */
+  /** Not every sender waits until its message is taken, so the connection checks for a stall itself. */
   async #watch(): Promise<void> {
     if (this.#isWatched) return;
     this.#isWatched = true;
@@ -182,11 +180,11 @@ export class SocketIoOutlet implements SessionOutlet {
     });
   }
 
-  /** Socket.IO has no close codes: the reason is an event of its own, the last one. */
+  /** Socket.IO has no close codes: the reason is a separate event, the last one. */
   close(reason: CloseReason): void {
     if (!this.#open) return;
     const { code, reason: text, reconnect } = CLOSE[reason];
-    // A refused connection is left to the client, which would otherwise not get to see the refusal; if it stays, a timeout ends it.
+    // The client closes a refused connection; otherwise it might never see the refusal. If it does not, a timeout closes it.
     if (this.#connect === 'undecided') this.#refuse({ code: -1, message: text, StatusCode: 503 });
     else if (this.#connect === 'accepted') {
       this.#whenOpen(() => {
@@ -195,7 +193,7 @@ export class SocketIoOutlet implements SessionOutlet {
       });
     }
     this.gone();
-    // Engine.IO would wait for its queue to empty, which this peer does not do.
+    // Engine.IO would wait for its queue to empty, which does not happen with this peer.
     if (reason === 'slow') setTimeout(() => this.#socket.conn.close(true), CLOSE_GRACE_MS).unref();
   }
 }

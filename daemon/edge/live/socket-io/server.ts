@@ -1,8 +1,7 @@
 /**
- * Live connections over Socket.IO v4 (path `/socket.io/`, main namespace), by
- * WebSocket or long polling: the same sessions as on `/live`. The `auth` of the
- * connection is the `connect` frame, a refusal is its `connect_error`; the verbs
- * are events with one argument and an acknowledgement; everything the server tells is the event `event`.
+ * Live connections over Socket.IO v4 (path `/socket.io/`, main namespace), by WebSocket or long polling: the same sessions as on `/live`.
+ * The `auth` of the connection is the `connect` frame, a refusal is its `connect_error`; the verbs are events with one argument and an
+ * acknowledgement; everything the server sends is the event `event`.
  *
  * An Engine.IO connection is what a WebSocket is on `/live`: it counts from its handshake to its end, and carries one session.
  */
@@ -21,7 +20,7 @@ import type { Heartbeat } from '../session/registry.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { SocketIoOutlet } from './outlet.ts';
 
-/** Requests of one connection that may wait for their turn: there is no way to stop reading from one Socket.IO client. */
+/** Requests of one connection that may wait for their turn: reading from a single Socket.IO client cannot be paused. */
 const WAITING_MAX = 256;
 
 const GOODBYE_MS = 1_000;
@@ -30,7 +29,7 @@ const GOODBYE_LOOK_MS = 20;
 export interface SocketIoServerOptions {
   readonly context: LiveContext;
   readonly admission: Admission;
-  /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
+  /** A peer that takes nothing for this long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
   readonly heartbeat: Heartbeat;
 }
@@ -51,9 +50,9 @@ interface Opening {
 export class SocketIoServer {
   readonly #options: SocketIoServerOptions;
   readonly #io: Server;
-  /** Sessions of sockets between their `connect` frame and the end. */
+  /** Sessions of sockets, from their `connect` frame to their end. */
   readonly #open = new WeakMap<Socket, Opening>();
-  /** Connections that have a session, or are about to. */
+  /** Connections that have a session, or are about to have one. */
   readonly #taken = new WeakSet<Connection>();
 
   constructor(options: SocketIoServerOptions) {
@@ -68,9 +67,9 @@ export class SocketIoServer {
       maxHttpBufferSize: LIMITS.frameBytes,
       // Upgrades to other paths belong to other servers.
       destroyUpgrade: false,
-      // Whether a page may connect is decided once, below, for both transports; here its browser is told so.
+      // Whether a page may connect is decided once, below, for both transports; this only allows its browser to read the answer.
       cors: { origin: true, credentials: false },
-      // Engine.IO asks about handshakes only. What is one is its decision: a look of our own at the address could differ from it.
+      // Engine.IO calls this for handshakes only. It decides which requests are handshakes; a separate check of the address could differ.
       allowRequest: (request, answer) => {
         const refusal = admission.refusal(request);
         answer(refusal, refusal === undefined);
@@ -87,26 +86,29 @@ export class SocketIoServer {
     engine.on('connection', (conn: Connection) => this.#count(conn));
   }
 
-  /** Later requests of a connection come from a page that may connect, as its handshake did. */
+  /** Checks that later requests of a connection come from a page that may connect, as its handshake did. */
   #checkOrigin(request: IncomingMessage & { _query?: { sid?: string } }, response: ServerResponse, next: () => void): void {
     const isHandshake = (request._query?.sid ?? '') === '';
     if (isHandshake || this.#options.admission.isAllowedOrigin(request)) {
       next();
       return;
     }
-    // Not chained: for an upgrade Engine.IO gives something that only resembles a response, and whose end cuts the socket.
+    // Not chained: for an upgrade Engine.IO passes an object that only resembles a response, and whose `end` cuts the socket.
     response.writeHead(403);
     response.end();
   }
 
   #count(conn: Connection): void {
     const { admission } = this.#options;
-    // Handshakes that came in one packet were all let through before the first of them was counted.
+    // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) conn.once('close', admission.enter(conn.request));
     else conn.close(true);
   }
 
-  /** Ends what is left. Sessions were told before; a goodbye that still waits for its client's next poll has a moment to be fetched. */
+  /**
+   * Ends the remaining connections. Sessions got their goodbye before; one that waits for its client's next poll gets a moment to be
+   * fetched.
+   */
   async close(): Promise<void> {
     for (let waitedMs = 0; this.#io.engine.clientsCount > 0 && waitedMs < GOODBYE_MS; waitedMs += GOODBYE_LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
@@ -115,11 +117,14 @@ export class SocketIoServer {
     this.#io.engine.close();
   }
 
-  /** The connect: `next` opens the connection for the client, or tells it the error. Called once in any case, or Socket.IO keeps the socket. */
+  /**
+   * Handles the connect. `next` opens the connection for the client, or sends it the error. It must be called once in every case, or
+   * Socket.IO keeps the socket.
+   */
   #admit(socket: Socket, next: (error?: Error) => void): void {
     const { conn } = socket;
     if (conn.readyState !== 'open' || this.#taken.has(conn)) {
-      // No client of Socket.IO connects twice at once; who does is not told why.
+      // A correct Socket.IO client never connects twice at once; one that does gets no reason.
       conn.close(true);
       next(new Error('the connection is taken'));
       return;
@@ -152,18 +157,18 @@ export class SocketIoServer {
     conn.on('packet', count);
     conn.on('close', gone);
     const outlet = new SocketIoOutlet(socket, stallMs, decided);
-    // While the daemon stops, a session is refused before it exists: what is used above must not need it then.
+    // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
     const session = new RosterSession(context, outlet, randomUUID(), () => received, 'io ');
     const turns = new Turns(outlet);
     const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet);
     this.#open.set(socket, { session, outlet, inbox, turns });
     socket.on('disconnect', (reason) => {
       gone();
-      // There is nothing else to connect to, and a connection without a session would wait for nobody.
+      // No other namespace exists to connect to, so a connection without a session would serve nothing.
       if (reason === 'client namespace disconnect') conn.close(true);
     });
     socket.onAny((op: unknown, ...args: unknown[]) => this.#take(socket, op, args));
-    // Through the inbox, so that what the client asks for next waits for the answers to the subscriptions of its connect.
+    // Through the inbox, so that the client's next requests wait for the answers to the subscriptions of its connect.
     inbox.take(checkFrame({ ...socket.handshake.auth, op: 'connect', id: undefined }));
   }
 
@@ -192,8 +197,8 @@ export class SocketIoServer {
 }
 
 /**
- * Answers `ack`, which has no answer of its own unless it is refused: with an empty one, once it had its turn. Else the client
- * would wait for ever, and its callback would be kept here as long.
+ * Answers `ack` requests, which have no other answer unless they are refused: with an empty answer, after their turn. Otherwise the client
+ * would wait for ever, and its callback would stay in memory for as long.
  */
 class Turns {
   readonly #outlet: SocketIoOutlet;
@@ -204,7 +209,7 @@ class Turns {
     this.#outlet = outlet;
   }
 
-  /** The inbox has taken this frame, and `waiting` frames wait in it. */
+  /** Called when the inbox has taken this frame; `waiting` frames wait in it. */
   taken({ op, id }: ClientFrame, waiting: number): void {
     this.#taken++;
     if (op === 'ack' && typeof id === 'string') this.#unanswered.push({ id, turn: this.#taken });
@@ -212,7 +217,7 @@ class Turns {
     this.#settle(this.#taken - waiting - 1);
   }
 
-  /** Everything taken had its turn. */
+  /** Called when every frame taken had its turn. */
   idle(): void {
     this.#settle(this.#taken);
   }
@@ -225,7 +230,10 @@ class Turns {
   }
 }
 
-/** Where in `value` there is something binary, as a dotted path ("" is the value itself), or undefined. Does not recurse: a client says how deep it is. */
+/**
+ * The place of a binary value in `value`, as a dotted path ("" is the value itself), or undefined. Not recursive, since a client decides
+ * the depth.
+ */
 function binaryPath(value: unknown): string | undefined {
   const open: [string, unknown][] = [['', value]];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {

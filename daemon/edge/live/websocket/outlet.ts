@@ -1,9 +1,7 @@
 /**
- * A live socket as the hub sees it. Prepared frames go straight to the raw
- * socket that the upgrade handed over; `ws` keeps the handshake, the reading
- * side, control frames and closing. The two never interleave inside a message:
- * `ws` writes whole control frames only, because compression is off and nothing
- * is sent through it in fragments.
+ * A live socket as the hub sees it. Prepared frames go straight to the raw socket that the upgrade handed over; `ws` handles the handshake,
+ * the reading side, control frames and closing. The two never interleave inside a message: `ws` writes whole control frames only, because
+ * compression is off and nothing is sent through it in fragments.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -11,7 +9,7 @@ import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.t
 import { textFrame } from '../../../pipeline/tell/frame.ts';
 import type { SessionOutlet } from '../session/outlet.ts';
 
-/** A queue below this counts as drained; below the stream's own mark it does, too, since the stream then says nothing more. */
+/** A queue below this counts as drained. So does one below the stream's own mark, since the stream then sends no further `drain`. */
 export const NEARLY_EMPTY_BYTES = 32 * 1024;
 /** A closed peer that does not answer the close frame is cut off after this. */
 const CLOSE_GRACE_MS = 3_000;
@@ -23,7 +21,7 @@ export class SocketOutlet implements SessionOutlet {
   readonly #nearlyEmptyBytes: number;
   #open = true;
 
-  /** `stallMs`: a peer that takes nothing for so long while bytes wait for it is closed as slow. */
+  /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
   constructor(ws: WebSocket, socket: Duplex, stallMs: number) {
     this.#ws = ws;
     this.#socket = socket;
@@ -73,7 +71,7 @@ export class SocketOutlet implements SessionOutlet {
     });
   }
 
-  /** Says goodbye. Nothing is written after the close frame. */
+  /** Sends the close frame. Nothing is written after it. */
   close(reason: CloseReason): void {
     if (!this.#open) return;
     this.#open = false;

@@ -1,7 +1,6 @@
 /**
- * Takes WebSocket upgrades: `/live` (roster.v1) and `/connect`. Checks origin
- * and connection limits before the handshake, reads frames one at a time, and
- * hands them to the session. Whatever else asks for an upgrade is answered here, too: nobody else would.
+ * Takes WebSocket upgrades: `/live` (roster.v1) and `/connect`. Checks origin and connection limits before the handshake, reads frames one
+ * at a time, and passes them to the session. All other upgrade requests are answered here too, because no other code would.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
@@ -22,7 +21,7 @@ import { serveWithoutUpgrade } from './plain-request.ts';
 export interface LiveServerOptions {
   readonly context: LiveContext;
   readonly admission: Admission;
-  /** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
+  /** A peer that takes nothing for this long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
 }
 
@@ -38,7 +37,7 @@ export class LiveServer {
       noServer: true,
       clientTracking: false,
       maxPayload: LIMITS.frameBytes,
-      // Prepared frames are written past `ws`; with compression on, the two would mix inside one stream of state.
+      // Prepared frames bypass `ws`; with compression on, the two would mix inside one compression state.
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
     });
@@ -46,11 +45,11 @@ export class LiveServer {
 
   attach(server: Server): void {
     server.on('upgrade', (request, socket, head) => {
-      // Before anything else: a reset without a listener would end the process.
+      // Must come first: a reset without a listener would end the process.
       socket.on('error', destroyed);
-      // Socket.IO takes its own: those whose target begins like this, and no other.
+      // Socket.IO takes the requests whose target begins like this, and no others.
       if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) === true) return;
-      // A thousand that come at once are a thousand handshakes: in slices, between everything else.
+      // A thousand upgrades at once are a thousand handshakes: done in slices, between other work.
       if (request.headers.upgrade?.toLowerCase() === 'websocket')
         void this.#options.context.roster.turns.next().then(() => this.#upgrade(request, socket, head));
       else serveWithoutUpgrade(server, request, socket, head);
@@ -92,7 +91,7 @@ export class LiveServer {
   }
 }
 
-/** For every socket the same: a closure would keep the request for as long as the connection. */
+/** Shared by all sockets: a closure would keep the request in memory for as long as the connection. */
 function destroyed(this: Duplex): void {
   this.destroy();
 }
@@ -101,13 +100,13 @@ function bytesRead(socket: Duplex): number {
   return socket instanceof Socket ? socket.bytesRead : 0;
 }
 
-/** By hand, because a target can be anything, and what is no URL must not throw here. */
+/** Parsed by hand, because a target can be any text, and an invalid URL must not throw here. */
 function partsOf(target: string): { readonly path: string; readonly query: string } {
   const [path = ''] = target.split('?', 1);
   return { path: path.replace(/\/+$/, ''), query: target.slice(path.length + 1) };
 }
 
-/** The peer may keep its side open as long as it likes; ours ends with the answer. */
+/** The peer may keep its side open as long as it likes; this side ends with the answer. */
 function refuse(socket: Duplex, status: string): void {
   socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${status.startsWith('404') ? '' : 'Retry-After: 5\r\n'}\r\n`);
