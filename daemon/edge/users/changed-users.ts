@@ -1,4 +1,4 @@
-/** What writing users answers with: the users that a request was about, and which of them changed. Also of a dry run. */
+/** The answer to writing users: the users that a request was about, and which of them changed. Also for a dry run. */
 
 import Type, { type TSchema } from 'typebox';
 import type { FieldError } from '../../../protocol/base/errors.ts';
@@ -45,7 +45,7 @@ export function renderUser(call: Asking, user: StoredUser, dialect: Dialect): Re
   return dialect === 'v1' ? renderV1(user, aside) : renderV2Full(user, aside);
 }
 
-/** The users that the headers can be about: those that could be read, and those that could not, as far as they can be told. */
+/** The users that the headers can be about: the valid ones, and the invalid ones as far as they can be told apart. */
 export function idsIn(read: readonly { readonly id: string }[], problems: readonly FieldError[]): readonly string[] {
   const unread = problems.map(({ path }) => path.split(']')[0] ?? '').filter((path) => path.startsWith('users['));
   return [...read.map(({ id }) => id), ...new Set(unread)];
@@ -56,7 +56,7 @@ export function dryAnswer(call: Call, { outcome, ...found }: DryRun, dialect: Di
   return { body: { ...body, ...found }, seq: call.backend.position.seq };
 }
 
-/** The users by id as they are now, and beside them which of them changed: `rosterd sync` counts by it. */
+/** The current users by id, and which of them changed: `rosterd sync` counts these. */
 export function changedUsers(call: Call, outcome: Outcome, dialect: Dialect): EndpointAnswer {
   refuseGone(outcome);
   const users: Record<string, unknown> = {};

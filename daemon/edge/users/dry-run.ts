@@ -1,8 +1,8 @@
 /**
- * What an upsert or a partial update would do, user by user, without doing it.
+ * The effect that an upsert or a partial update would have, user by user, without making it.
  *
- * A batch is judged as a whole first, because names within it are. Only when it would be refused, the users that are named in
- * the refusal are taken out and the rest is judged again, until what is left would be accepted.
+ * A batch is first judged as a whole, because the uniqueness of names is checked across it. If it would be refused, the users named in the
+ * refusal are removed and the rest is judged again, until the rest would be accepted.
  */
 
 import Type from 'typebox';
@@ -23,21 +23,21 @@ export const DryRunQuery = Type.Object({
 });
 const readDryRun = queryReader(DryRunQuery, 'plain');
 
-/** Field by its name: what it was, and what it would be. */
+/** Differences by field name: the value before, and the value after. */
 export type FieldDifferences = Readonly<Record<string, readonly [before: unknown, after: unknown]>>;
 
 export interface DryRun {
-  /** Of the users that would be accepted. */
+  /** The outcome for the users that would be accepted. */
   readonly outcome: Outcome;
-  /** Everything that is wrong with the others. */
+  /** All problems of the other users. */
   readonly errors: readonly Required<FieldError>[];
-  /** Revisions now, of every user that could be read; 0: there is no such user. */
+  /** Current revisions of every valid user in the request; 0: the user does not exist. */
   readonly revs: Readonly<Record<string, number>>;
   readonly changes: Readonly<Record<string, FieldDifferences>>;
 }
 
 /**
- * Whether the request asks for a dry run. Anything but the plain words is an error, since the other way to read it writes. Throws
+ * Whether the request asks for a dry run. Every value except the exact words is an error, since a misread value would cause a write. Throws
  * RosterError: `input` for another value, `not_allowed` for a client.
  */
 export function isDryRun(query: QueryFields, caller: Caller): boolean {
@@ -47,13 +47,13 @@ export function isDryRun(query: QueryFields, caller: Caller): boolean {
   return true;
 }
 
-/** Rejects with RosterError when the request is refused for another reason than single users. */
+/** Rejects with RosterError when the request is refused for a reason other than single users. */
 export async function dryRun(backend: Reading, command: UpsertCommand | PatchCommand, dialect: Dialect): Promise<DryRun> {
   const errors = command.problems.map(withCode);
   const refused = new Set<string>();
   for (;;) {
     const rest = without(command, refused);
-    // One preview of a full batch at a time, so that others get their turn between two of them.
+    // One preview of a full batch at a time, so that other work runs between two of them.
     if (refused.size > 0) await new Promise((resolve) => setImmediate(resolve));
     const found = previewed(backend, rest);
     if (found instanceof RosterError) {
@@ -87,7 +87,7 @@ function previewed(backend: Reading, command: UpsertCommand | PatchCommand): Out
   }
 }
 
-/** The users that the refusal is about, by its paths: `users[ann].role`. */
+/** The users that the refusal is about, from its paths: `users[ann].role`. */
 function namedUsers({ fields }: RosterError, ids: readonly string[]): ReadonlySet<string> {
   const asked = new Set(ids);
   const named = fields.map(({ path }) => /^users\[([^\]]*)\]/.exec(path)?.[1] ?? '');
@@ -113,7 +113,7 @@ function fieldChanges(before: StoredUser | undefined, after: StoredUser, dialect
   return Object.fromEntries(changedFields(base, after).map((field) => [field, [value(before, field), value(after, field)]]));
 }
 
-/** Who does not exist yet: everything that a new user has differs from it. */
+/** Stands for a user that does not exist yet: every field of a new user differs from it. */
 const NOBODY = { id: '', rev: 0, role: '', teams: [], custom: {}, updated_at: 0 };
 
 function valueIn(dialect: Dialect): (user: StoredUser | undefined, field: string) => unknown {

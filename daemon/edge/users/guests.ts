@@ -1,4 +1,4 @@
-/** Endpoints for guests, and for events of the application's own. */
+/** Endpoints for guests, and for an application's custom events. */
 import Type from 'typebox';
 import { Nothing, userIn } from '../../../protocol/users/answers.ts';
 import { CustomEventBody, decodeCustomEvent, decodeGuest, GuestBody } from '../../../protocol/users/guests.ts';
@@ -17,13 +17,13 @@ export const GUEST_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ user: userIn(dialect), access_token: Type.String() }),
     handle: async (call) => {
       const { backend, submit, caller, services } = call;
-      // Whoever is not a server is a client, with or without a token of its own.
+      // Every caller that is not a server is a client, with or without its own token.
       const actor = caller.kind === 'server' ? 'server' : 'user';
       const sent = await call.body();
       const outcome = await submit(decodeGuest(dialect, sent, actor, `guest-${call.newId()}`), 'live');
       const user = onlyUser(outcome);
       const aside = asideOf({ backend, caller: { kind: 'user', id: user.id } }, user.id);
-      // The same token again for a request that is repeated: one that was revoked since stays so.
+      // A repeated request gets the same token again: if that was revoked since, it stays revoked.
       const issuedS = Math.floor(Math.min(services.nowMs() * 1_000, user.created_at) / 1_000_000);
       return {
         status: 201,

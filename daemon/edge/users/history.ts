@@ -22,7 +22,7 @@ export const HISTORY_ROUTES: readonly Endpoint[] = inBothDialects('/users/:id/hi
   handle: async ({ backend, services, id, query }) => {
     const user = pathId(id);
     const question = decodeHistoryQuery(query);
-    // What a delete leaves is a record too.
+    // A deleted user has a record too.
     if (backend.directory.record(user) === undefined) throw unknownUser(user);
     const { items, next, from } = await services.history.page({ id: user, ...question });
     const time = timeOf(dialect);

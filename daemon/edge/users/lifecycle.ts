@@ -1,6 +1,6 @@
 /**
- * Endpoints that delete, restore, deactivate and reactivate users. One user: the answer
- * is the user. Many: the answer is a task, which is finished by the time it can be asked for.
+ * Endpoints that delete, restore, deactivate and reactivate users. For one user, the answer is the user. For many, it is a task, which is
+ * finished by the time its status can be requested.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -81,10 +81,10 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-/** Bytes of randomness in the id that channels are handed to. */
+/** Bytes of randomness in the id that becomes the owner of channels. */
 const OWNER_BYTES = 16;
 
-/** Channels of deleted users go to somebody: to who is named, else to an id that nobody has, made for this delete. */
+/** Channels of deleted users get a new owner: the named user, else an unused id, made for this delete. */
 function deleteUsers(body: unknown, task: string): DeleteCommand {
   const command = decodeDeleteUsers(body, task);
   const owner = command.options.new_channel_owner_id ?? `delete-user-${randomBytes(OWNER_BYTES).toString('hex')}`;
@@ -100,7 +100,7 @@ async function forOne(
   const outcome = await call.submit(command, 'live');
   const user = onlyUser(outcome);
   const aside = asideOf(call, user.id);
-  // After a delete nobody is online any more, whatever sockets are still being closed.
+  // A deleted user is never shown as online, even while its sockets are still closing.
   const shown = { ...aside, online: user.deleted_at === undefined && aside.online };
   return { body: { user: renderUserIn(dialect, user, shown) }, seq: outcome.seq, headers: tagOf(outcome) };
 }

@@ -43,7 +43,7 @@ export const QUERY_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-/** Whom the caller finds, whatever it asks for. A server finds everyone; a client must exist and be granted to search. */
+/** The users that the caller can find, whatever it asks for. A server finds everyone; a client must exist and be granted to search. */
 export function visibilityOf({ backend, caller }: Asking): Visibility {
   switch (caller.kind) {
     case 'server':

@@ -1,6 +1,6 @@
 /**
- * The users as they are at one position, as a file that is made while it is read: whoever reads slowly has it made slowly, and
- * everybody else gets their turn in between.
+ * The users at one position, as a file that is made while it is read: only as fast as its reader takes it, and in slices between other
+ * work.
  *
  * It keeps UL1 and UL2 (daemon/RULES.md).
  */
@@ -12,9 +12,9 @@ import { isTombstone } from '../../core/directory/record.ts';
 
 /** Characters of one piece. */
 const PIECE_CHARS = 64 * 1024;
-/** Users looked at between two looks at the clock. */
+/** Users examined between two checks of the clock. */
 const STEP_USERS = 256;
-/** Who takes nothing for so long has gone, whatever its connection says. */
+/** A reader that takes nothing for this long counts as gone, whatever its connection says. */
 const STALL_MS = 60_000;
 
 export interface UserListOptions {
@@ -25,10 +25,7 @@ export interface UserListOptions {
   readonly stallMs?: number;
 }
 
-/**
- * NDJSON: a line with position and count, one for each user, one that says that it is the end. It takes the view over and
- * releases it.
- */
+/** NDJSON: a line with position and count, one for each user, and one that marks the end. It takes over the view and releases it. */
 export function userList({ view, team, stallMs = STALL_MS }: UserListOptions): Readable {
   let stalled: NodeJS.Timeout | undefined;
   const stall: Stall = {
@@ -38,7 +35,7 @@ export function userList({ view, team, stallMs = STALL_MS }: UserListOptions): R
     end: () => clearTimeout(stalled),
   };
   const stream = Readable.from(watched(pieces(view, team), stall), { objectMode: false });
-  // Also when nobody ever read, in which case the generator never ran.
+  // Also when nothing was ever read, in which case the generator never ran.
   return stream.once('close', () => {
     stall.end();
     view.release();
@@ -50,7 +47,7 @@ interface Stall {
   end(): void;
 }
 
-/** A generator stands at its `yield` until whoever reads wants more. */
+/** A generator stays at its `yield` until the reader wants more. */
 async function* watched(texts: AsyncIterable<string>, stall: Stall): AsyncGenerator<Buffer> {
   for await (const text of texts) {
     stall.begin();
@@ -68,7 +65,7 @@ async function* pieces(view: RecordsView, team: string | undefined): AsyncGenera
     const text = await inSlices(filled(records, team));
     if (text === '') break;
     yield text;
-    // A reader that is as fast as memory would else keep everyone waiting.
+    // Otherwise a reader as fast as memory would block all other work.
     await new Promise((resolve) => setImmediate(resolve));
   }
   yield piece({ end: true, count });

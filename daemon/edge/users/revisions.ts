@@ -1,4 +1,4 @@
-/** What whoever keeps another system and this directory alike needs to know: where the directory is, and which users it has. */
+/** For a program that keeps another system equal to this directory: the current position, and the list of users. */
 import Type from 'typebox';
 import { says } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
