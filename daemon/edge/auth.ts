@@ -1,9 +1,9 @@
 /**
- * Admission: who is it that asks, told from the api key and the token. Takes
- * plain values, so HTTP requests and live connections are admitted by the same rules.
+ * Admission: identifies the caller by API key and token. Takes plain values, so HTTP requests and live connections are admitted by the same
+ * rules.
  *
- * The signature of a token is computed once and remembered; its times, its
- * revocation and the state of its user are looked at every time, because they change.
+ * The signature of a token is computed once and remembered; its times, its revocation and the state of its user are checked every time,
+ * because they change.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { RosterError } from '../../protocol/base/errors.ts';
@@ -23,10 +23,10 @@ import { deletedUser } from '../core/problems.ts';
 import type { DirectoryReader } from './http/backend.ts';
 import { tokenSignature } from './sign-token.ts';
 
-/** Verified tokens remembered. At a few hundred bytes each they cost some megabytes at most. */
+/** Number of verified tokens remembered. At a few hundred bytes each they take some megabytes at most. */
 const TOKENS_KEPT = 10_000;
 
-/** A longer token is refused before anything is computed over it. */
+/** A token with more characters is refused before anything is computed over it. */
 const TOKEN_CHARS_MAX = 8_192;
 
 export interface CallerCredentials {
@@ -35,18 +35,20 @@ export interface CallerCredentials {
   readonly token: string | undefined;
   /** `Stream-Auth-Type`. Missing means `jwt`. */
   readonly authType?: string | undefined;
-  /** Whether somebody without a user may ask: no token, or the anonymous one. */
+  /** Whether a caller without a user is admitted: one with no token, or with the anonymous type. */
   readonly mayBeAnonymous?: boolean;
-  /** Whether a server's token that is good for some feeds resources only is let in; what it may do is for the caller to check. */
+  /** Whether a server's token for only some feeds resources is admitted; the endpoint then checks what it may do. */
   readonly mayBeScoped?: boolean;
-  /** The token is shown only once, as by a live connection: not worth remembering. */
+  /** The token is used only once, as by a live connection, so it is not remembered. */
   readonly isOnce?: boolean;
 }
 
 export interface Authenticator {
   /** Throws RosterError: api_key, auth, a token_… kind, not_allowed (deactivated) or not_found (deleted). */
   authenticate(credentials: CallerCredentials): Caller;
-  /** Whether a caller that was let in earlier still would be: its token not revoked, its user neither deactivated nor deleted. Throws as above. */
+  /**
+   * Whether an admitted caller would still be admitted: its token not revoked, its user neither deactivated nor deleted. Throws as above.
+   */
   recheck(caller: Caller): void;
 }
 
@@ -67,17 +69,17 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     const known = isOnce ? undefined : verified.get(token);
     if (known !== undefined) return known;
     const found = verify(token, apiSecret);
-    // A token that anyone can make is not worth remembering: it would push out those that cost a computation.
+    // A token that anyone can make is not remembered: it would displace those whose check costs a computation.
     if (!isOnce && !found.isDev) verified.set(token, found);
     return found;
   }
 
-  /** Tokens that nobody signed are let in only while the application says so. */
+  /** Unsigned tokens are admitted only while the settings of the application allow them. */
   function checkDev(isDev: boolean | undefined): void {
     if (isDev === true && directory.app.disable_auth_checks !== true) throw new RosterError('token_signature');
   }
 
-  /** What a valid signature does not tell: whether the user may still act. */
+  /** Checks what a valid signature does not show: whether the user may still act. */
   function checkUser(id: string, iat: number | undefined, mayReuse: boolean): void {
     const user = directory.user(id);
     const record = directory.record(id);
@@ -93,12 +95,13 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     recheck(caller) {
       if (caller.kind !== 'user') return;
       checkDev(caller.isDev);
-      // Whose user was hard-deleted is not the one who uses the id again.
+      // A caller whose user was hard-deleted is not the user that reuses the id.
       checkUser(caller.id, caller.iat, false);
     },
     authenticate({ apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false }) {
       if (givenKey !== apiKey) throw new RosterError('api_key');
-      // The published errors give a missing type code 2. Leaving it out is harmless, since there is one type; naming another is not.
+      // By the published errors, a missing type has code 2. A missing type is accepted here: there is only one type. Any other type is
+      // refused.
       const type = authType === undefined || authType === '' ? 'jwt' : authType.toLowerCase();
       if (mayBeAnonymous && (type === 'anonymous' || token === undefined || token === '')) return { kind: 'anonymous' };
       if (type !== 'jwt') throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
@@ -131,8 +134,8 @@ interface Verified {
 }
 
 /**
- * The claims of a token that was signed with the secret, or made for development. The algorithm is pinned: what the header
- * names is only compared.
+ * The claims of a token that was signed with the secret, or made for development. The algorithm is fixed: the header's value is only
+ * compared with it.
  */
 function verify(token: string, secret: string): Verified {
   const parsed = parseToken(token);
@@ -142,12 +145,12 @@ function verify(token: string, secret: string): Verified {
   return { claims, isDev: false };
 }
 
-/** Compares without telling by its duration where the first difference is. The length is no secret. */
+/** Compares in constant time, so that the duration does not reveal the first difference. The length is not secret. */
 function sameBytes(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** A map of bounded size: what was not used for the longest time goes first. */
+/** A map of bounded size: the least recently used entry is removed first. */
 class RecentlyUsed<V> {
   readonly #entries = new Map<string, V>();
   readonly #max: number;
@@ -159,7 +162,7 @@ class RecentlyUsed<V> {
   get(key: string): V | undefined {
     const value = this.#entries.get(key);
     if (value === undefined) return undefined;
-    // Put at the end again: the map is in order of last use.
+    // Append again: the map is in order of last use.
     this.#entries.delete(key);
     this.#entries.set(key, value);
     return value;

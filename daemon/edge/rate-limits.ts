@@ -1,16 +1,14 @@
 /**
- * Rate limits per endpoint and platform, in a minute and in a second, and per
- * user. Every answer carries the state of the limit of a minute that is nearest to
- * being reached; a request over a limit is refused with code 9, shown that limit and told when to come back.
+ * Rate limits per endpoint and platform, for a minute and for a second, and per user. Every answer shows the state of the per-minute limit
+ * that is nearest to being reached; a request over a limit is refused with code 9, shown that limit and given a time to retry.
  *
- * Who is limited is a mode; requests are counted for everyone, so that a caller
- * without a limit still sees sensible numbers.
+ * A mode decides which callers are limited; requests are counted for all, so that a caller without a limit still sees sensible numbers.
  */
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { RosterError } from '../../protocol/base/errors.ts';
 import type { Caller } from '../../protocol/base/tokens.ts';
 
-/** Who is limited: nobody, callers with a user token, or server tokens as well. */
+/** The limited callers: none, those with a user token, or server tokens as well. */
 export type RateLimitMode = 'off' | 'clients' | 'all';
 
 export const PLATFORMS = ['server_side', 'android', 'ios', 'web', 'unity'] as const;
@@ -27,7 +25,7 @@ const PUBLISHED = {
   DeleteUsers: 6,
 };
 
-/** Our own: bulk forms as their single ones, what changes a user's own lists as a ban, what only reads as a query. */
+/** rosterd's own limits: bulk forms like their single forms, changes to a user's own lists like a ban, reads like a query. */
 const OWN = {
   ...eachOf(60, ['DeactivateUsers', 'ReactivateUsers', 'RestoreUsers', 'ExportUsers', 'CreateImportURL', 'CreateImport']),
   ...eachOf(60, ['CreateRole', 'DeleteRole', 'CreateUserGroup', 'UpdateUserGroup', 'DeleteUserGroup']),
@@ -48,18 +46,18 @@ function eachOf(limit: number, names: readonly string[]): Record<string, number>
   return Object.fromEntries(names.map((name) => [name, limit]));
 }
 
-/** Endpoints that are not in the tables, and those that rosterd lacks, have a limit too, because clients ask for it. */
+/** Limit of endpoints that are in neither table. Endpoints that rosterd lacks have it too, because clients ask for it. */
 const OTHER_PER_MINUTE = 1_000;
 
 /** Requests per minute of one user to one endpoint, on one platform. */
 const USER_PER_MINUTE = 60;
 
-/** Limit shown to callers that have none. Never enforced. */
+/** Shown to callers that have no limit. Never enforced. */
 const UNLIMITED_PER_MINUTE = 1_000_000;
 
 const WINDOW_S = 60;
 
-/** The published limit of one second is this part of that of a minute. At least one request is. */
+/** The published limit of one second is the limit of a minute divided by this, but at least one request. */
 const SECONDS_OF_BURST = 30;
 
 /** One limit as the headers and `GET /rate_limits` show it. `reset` is in unix seconds. */
@@ -69,26 +67,26 @@ export interface LimitState {
   readonly reset: number;
 }
 
-/** The outcome of counting a request. `retryAfterS` is there when it is one too many. */
+/** The outcome of counting a request. `retryAfterS` is set when the request is over the limit. */
 export interface CountedRequest extends LimitState {
   readonly retryAfterS?: number;
 }
 
 export interface RateLimitOptions {
   readonly mode: RateLimitMode;
-  /** Requests per minute for single endpoints in place of the table above. */
+  /** Requests per minute for single endpoints, instead of the table above. */
   readonly overrides?: Readonly<Record<string, number>>;
 }
 
 /**
- * The platform a request counts for. A server token is a server whatever client library it uses. A user token never
- * counts as a server, so that clients cannot use up what servers are allowed.
+ * The platform that a request counts for. A server token counts as a server, whatever its client library. A user token never counts as a
+ * server, so that clients cannot use up the limits of servers.
  */
 export function platformOf(client: string | undefined, caller: Caller | undefined): Platform {
   if (caller?.kind === 'server') return 'server_side';
   const text = client?.toLowerCase() ?? '';
   if (text.includes('android')) return 'android';
-  // “axios” is no iOS.
+  // “axios” is not iOS.
   if (/swift|(?<![a-z])ios/.test(text)) return 'ios';
   if (text.includes('unity') || text.includes('unreal')) return 'unity';
   return caller === undefined && !/javascript|js|react|browser/.test(text) ? 'server_side' : 'web';
@@ -99,7 +97,7 @@ export class RateLimits {
   readonly #overrides: ReadonlyMap<string, number>;
   /** One counter per endpoint and platform. Endpoints come from the route table, never from a caller. */
   readonly #app = new Map<string, RateLimiterAbstract>();
-  /** The same for the last second. */
+  /** Like `#app`, for the last second. */
   readonly #bursts = new Map<string, RateLimiterAbstract>();
   readonly #users = new RateLimiterMemory({ points: USER_PER_MINUTE, duration: WINDOW_S });
 
@@ -108,12 +106,12 @@ export class RateLimits {
     this.#overrides = new Map(Object.entries(overrides));
   }
 
-  /** Counts one request. `userId` is given for callers with a user token, who have a limit of their own as well. */
+  /** Counts one request. `userId` is set for callers with a user token, which also have their own limit. */
   async take(endpoint: string, platform: Platform, userId?: string): Promise<CountedRequest> {
     const isLimited = this.#isLimited(platform);
     const app = this.#counter(this.#app, endpoint, platform, WINDOW_S);
     if (!isLimited) return await consume(app, platform, false);
-    // What one user sends beyond its own limit does not count against everyone.
+    // Requests of one user beyond its own limit do not count against the shared limit.
     const own = userId === undefined ? undefined : await consume(this.#users, `${endpoint} ${platform} ${userId}`, true);
     if (own?.retryAfterS !== undefined) return own;
     const burst = await consume(this.#counter(this.#bursts, endpoint, platform, 1), platform, true);
@@ -122,7 +120,7 @@ export class RateLimits {
     return own === undefined || shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
   }
 
-  /** The state of a limit without counting anything. */
+  /** The state of a limit, without counting a request. */
   async peek(endpoint: string, platform: Platform): Promise<LimitState> {
     const points = this.#points(endpoint, platform);
     const used = await this.#app.get(counterKey(endpoint, platform))?.get(platform);
@@ -131,7 +129,7 @@ export class RateLimits {
       : state(points, used, !this.#isLimited(platform));
   }
 
-  /** The states of the named endpoints, of all known ones when none is named. */
+  /** The states of the named endpoints, or of all known ones when none is named. */
   async report(platform: Platform, endpoints: readonly string[]): Promise<Record<string, LimitState>> {
     const names = endpoints.length > 0 ? endpoints : [...new Set([...PER_MINUTE.keys(), ...this.#overrides.keys()])];
     const states = await Promise.all(names.map(async (name) => [name, await this.peek(name, platform)] as const));
@@ -159,7 +157,7 @@ export class RateLimits {
   }
 }
 
-/** Throws RosterError `rate_limit` when the request was one too many. */
+/** Throws RosterError `rate_limit` when the request was over the limit. */
 export function refuseOver({ retryAfterS }: CountedRequest): void {
   if (retryAfterS !== undefined) throw new RosterError('rate_limit', `too many requests, try again in ${retryAfterS} s`);
 }
@@ -182,7 +180,7 @@ function unixSeconds(msFromNow: number): number {
   return Math.ceil((Date.now() + Math.max(0, msFromNow)) / 1000);
 }
 
-/** A caller without a limit is always shown that something remains, since clients pace themselves by it. */
+/** A caller without a limit always sees at least one remaining request, since clients adjust their pace to it. */
 function state(limit: number, used: RateLimiterRes, isUnlimited: boolean): LimitState {
   const remaining = Math.max(limit - used.consumedPoints, isUnlimited ? 1 : 0);
   return { limit, remaining, reset: unixSeconds(used.msBeforeNext) };

@@ -1,4 +1,4 @@
-/** Every endpoint there is, in the order in which the API description lists them. */
+/** Every endpoint, in the order in which the API description lists them. */
 
 import { GROUPS_ROUTES } from './access/groups.ts';
 import { ROLES_ROUTES } from './access/roles.ts';
@@ -50,7 +50,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...SYNC_ROUTES,
   ...DEBUG_ROUTES,
   ...BACKUP_ROUTES,
-  // The feeds dialect. What of it is not here is answered as not supported.
+  // The feeds dialect. Its endpoints that rosterd lacks are answered as not supported.
   ...FEEDS_USERS_ROUTES,
   ...FEEDS_ACTIVITY_ROUTES,
   ...FEEDS_FOLLOW_ROUTES,

@@ -1,4 +1,4 @@
-/** Endpoints about roles and permissions. Permissions are fixed; what a role is granted is in the app settings. */
+/** Endpoints about roles and permissions. Permissions are fixed; the app settings hold the grants of each role. */
 import Type, { type TSchema } from 'typebox';
 import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import {

@@ -1,4 +1,4 @@
-/** Endpoints about devices and push preferences. A client reaches its own only. */
+/** Endpoints about devices and push preferences. A client can access only its own. */
 import Type, { type TSchema } from 'typebox';
 import {
   CreateDeviceBody,
@@ -82,7 +82,7 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-/** What holds now, for everything that the request named. */
+/** The current preferences, for everything that the request named. */
 function pushAnswer({ changes }: PushCommand, { users }: Outcome, dialect: Dialect): Rendered {
   const pushes = new Map(users.map(({ user }) => [user.id, user.push ?? {}]));
   const forUser = new Map<string, Rendered>();

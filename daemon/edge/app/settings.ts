@@ -66,7 +66,7 @@ export const APP_ROUTES: readonly Endpoint[] = [
       const { seq, isReplay } = await submit(command, 'live');
       const { enforce_unique_usernames: scope = before } = command.set;
       const isNew = scope !== before || (isReplay === true && command.set.enforce_unique_usernames !== undefined);
-      // Whoever makes names unique learns where they are not; from here on no new collision can arise.
+      // A request that makes names unique gets the existing collisions; no new ones can arise from now on.
       if (scope === null || scope === 'no' || !isNew) return { body: {}, seq };
       return { body: { collisions: await backend.nameCollisions(scope) }, seq };
     },
@@ -116,13 +116,13 @@ function renderTask({ id, status, created_at, updated_at, result, error }: Task,
   };
 }
 
-/** A platform is wanted when its switch is on; all are when none is. */
+/** A platform is included when its switch is on; all are when no switch is. */
 function wantedPlatforms(switches: Readonly<Partial<Record<Platform, boolean>>>): readonly Platform[] {
   const wanted = PLATFORMS.filter((platform) => switches[platform] === true);
   return wanted.length > 0 ? wanted : PLATFORMS;
 }
 
-/** `endpoints=A,B`. The names need not be known to rosterd, only be names. */
+/** `endpoints=A,B`. The names must be well formed; rosterd need not know them. */
 function endpointNames(text: string | undefined): string[] {
   const names = (text ?? '').split(',').filter((name) => name !== '');
   if (names.every((name) => /^[A-Za-z]{1,64}$/.test(name))) return names;

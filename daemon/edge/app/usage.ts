@@ -1,4 +1,4 @@
-/** Endpoints that tell how much the application is used. */
+/** Endpoints that report how much the application is used. */
 import Type, { type TSchema } from 'typebox';
 import { decodeTeamUsage, decodeUsage, nextOf, TeamUsageBody, UsageQuery } from '../../../protocol/app/usage.ts';
 import type { TeamUsage } from '../../core/app/usage.ts';
@@ -10,7 +10,7 @@ const Metric = Type.Object({
   daily: Type.Optional(Type.Array(Type.Object({ date: Type.String(), value: Type.Integer() }))),
 });
 
-/** Every metric of a team that the published API has, in its order. */
+/** Every metric of a team in the published API, in its order. */
 const METRICS = [
   'users_daily',
   'messages_daily',
@@ -79,7 +79,7 @@ function todayOf(services: Services): string {
   return new Date(services.nowMs()).toISOString().slice(0, 10);
 }
 
-/** Single days are listed where days were asked for. What rosterd does not own (messages, translations, images) is zero. */
+/** Lists single days when days were requested. Metrics of things that rosterd does not manage (messages, translations, images) are zero. */
 function renderTeam({ team, daily, ...seen }: TeamUsage, isByDay: boolean): Record<string, unknown> {
   const known = new Map<MetricName, number>([
     ['concurrent_users', seen.online],

@@ -1,6 +1,6 @@
 /**
- * Stand-ins for channels, which rosterd does not have: some client test suites cannot start without them. Served only when
- * asked for (`compat.stubs`); nothing is stored, and every answer says what it is.
+ * Stand-ins for channels, which rosterd does not have: some client test suites cannot start without them. Served only when enabled
+ * (`compat.stubs`); nothing is stored, and every answer says that it is a stand-in.
  */
 
 import Type from 'typebox';
@@ -16,7 +16,7 @@ import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '.
 const HEADERS = { 'X-Rosterd-Stub': '1' } as const;
 
 const ChannelQueryBody = Type.Object({
-  /** What a client says about the channel. Only custom data would be kept by a real one. */
+  /** The client's data about the channel. A real channel would keep only custom data. */
   data: Type.Optional(AnyObject),
   state: Type.Optional(Type.Boolean()),
   watch: Type.Optional(Type.Boolean()),
@@ -92,7 +92,7 @@ function refuseAnonymous({ caller }: Call): void {
   if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous user cannot create channels');
 }
 
-/** The published form of a channel's id; its type has no `!`. */
+/** The published form of a channel id; a channel type has no `!`. */
 const CHANNEL_ID = /^[\w!-]{1,64}$/;
 const CHANNEL_TYPE = /^[\w-]{1,64}$/;
 

@@ -1,6 +1,6 @@
 /**
- * The description of the live protocol (AsyncAPI 3.0), made from the schemas that check what clients send and that tests
- * hold everything the daemon sends against. It is written from the daemon's side: it receives what clients send.
+ * The description of the live protocol (AsyncAPI 3.0), made from the schemas that validate what clients send and that tests apply to
+ * everything the daemon sends. It is written from the daemon's side: it receives what clients send.
  */
 import type { TSchema } from 'typebox';
 import { CLIENT_FRAMES, type ClientFrame, LIVE_SUBPROTOCOL } from '../../../protocol/live/client-frames.ts';
@@ -8,7 +8,7 @@ import { CLOSE } from '../../../protocol/live/close-codes.ts';
 import { ANSWERS, CustomEvent, Refused, SERVER_EVENTS } from '../../../protocol/live/server-frames.ts';
 import { hoist, type JsonSchema, plainSchema } from './schemas.ts';
 
-/** Of what is described, not of the program: its first number changes when a client would have to. */
+/** Version of the description, not of the program: its major number changes when clients must change. */
 const VERSION = '1.1.0';
 
 const REQUESTS: Readonly<Record<ClientFrame['op'], string>> = {
@@ -71,7 +71,7 @@ interface Described {
 }
 
 function requests(): Described[] {
-  // The keys of a literal are its requests, and nothing else.
+  // The literal has one key for each request, and no others.
   return (Object.keys(CLIENT_FRAMES) as ClientFrame['op'][]).map((op) => ({
     name: messageName.request(op),
     summary: REQUESTS[op],

@@ -1,6 +1,6 @@
 /**
- * The description of the API (OpenAPI 3.1), made from the rows of the route table: the schemas in it are the ones that
- * validate requests, and the ones that tests hold every answer against, so it cannot say anything else than what is done.
+ * The description of the API (OpenAPI 3.1), made from the rows of the route table. Its schemas are the ones that validate requests and that
+ * tests apply to every answer, so it cannot differ from the behaviour.
  */
 import { ERRORS, type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
@@ -9,7 +9,7 @@ import { AnswerDuration, ChatErrorAnswer, FeedsErrorAnswer } from '../../../prot
 import type { Access, Endpoint, RouteDialect } from '../http/endpoint.ts';
 import { hoist, type JsonSchema, plainSchema } from './schemas.ts';
 
-/** Of what is described, not of the program: its first number changes when a client would have to. */
+/** Version of the description, not of the program: its major number changes when clients must change. */
 const VERSION = '1.0.0';
 const JSON_TYPE = 'application/json';
 const BINARY_TYPE = 'application/octet-stream';
@@ -20,7 +20,7 @@ const TAGS: Readonly<Record<RouteDialect, { readonly name: string; readonly desc
   feeds: { name: 'feeds', description: 'Everything about a user in `data`; errors of its own.' },
 };
 
-/** The whole document. What it says of errors is the closed list, of everything else the rows. */
+/** The whole document. Errors come from the closed list, everything else from the rows. */
 export function describeApi(endpoints: readonly Endpoint[]): JsonSchema {
   const schemas = new Map<string, JsonSchema>();
   const paths = new Map<string, Map<string, JsonSchema>>();
@@ -54,7 +54,7 @@ export function describeApi(endpoints: readonly Endpoint[]): JsonSchema {
   };
 }
 
-/** `v2_UpdateUsers`. An operation that has several paths in one dialect has its number behind the name. */
+/** `v2_UpdateUsers`. An operation with several paths in one dialect has a number after its name. */
 function operationIds(endpoints: readonly Endpoint[]): ReadonlyMap<Endpoint, string> {
   const seen = new Map<string, number>();
   return new Map(
@@ -109,7 +109,7 @@ function pathParameters(path: string): JsonSchema[] {
   }));
 }
 
-/** An object in the query travels as one JSON text. */
+/** An object in the query is sent as one JSON text. */
 function queryParameters({ query }: Endpoint): JsonSchema[] {
   if (query === undefined) return [];
   const { properties, required } = plainSchema(query);
@@ -122,7 +122,7 @@ function queryParameters({ query }: Endpoint): JsonSchema[] {
   }));
 }
 
-/** Whether a repeated request can be told from a new one. */
+/** Whether a request can have an `Idempotency-Key`, which distinguishes a repeat from a new request. */
 function isKeyed({ method, access }: Endpoint): boolean {
   return method !== 'GET' && access !== 'signed';
 }
@@ -142,7 +142,7 @@ function headerParameters(endpoint: Endpoint): JsonSchema[] {
   return given.map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
 }
 
-/** Statuses that a success may have: what creates answers 201, where it did create something. */
+/** Statuses that a success may have: requests that create answer 201 if they created something. */
 export function successStatuses({ method, isPlain, isBinary }: Endpoint): readonly number[] {
   const mayCreate = method === 'POST' || method === 'PUT';
   return mayCreate && isPlain !== true && isBinary !== true ? [200, 201] : [200];
@@ -166,13 +166,13 @@ function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSche
   return Object.fromEntries(successStatuses(endpoint).map((status) => [String(status), response]));
 }
 
-/** What the body of a success looks like, as plain JSON schema: the answer of the row, and `duration`. */
+/** The body of a success, as plain JSON schema: the answer of the row, and `duration`. */
 export function answerSchema({ answer, isPlain }: Endpoint): JsonSchema {
   const schema = plainSchema(answer);
   return isPlain === true ? schema : withDuration(schema);
 }
 
-/** The name is left out: with `duration` it is another schema. */
+/** The title is removed, because with `duration` it is a different schema. */
 function withDuration({ title: _, ...schema }: JsonSchema): JsonSchema {
   const { properties, required, anyOf } = schema;
   if (Array.isArray(anyOf)) return { ...schema, anyOf: anyOf.map(withDuration) };
@@ -230,7 +230,7 @@ const ACCESS: Readonly<Record<Access, string>> = {
   open: 'Needs no key and no token.',
 };
 
-/** Refusals by what they are about, so that an operation lists those that it can answer with. */
+/** Refusals by their cause, so that an operation lists those that it can answer with. */
 const EVERYWHERE = ['input', 'not_found', 'rate_limit', 'headers_too_big', 'timeout', 'unavailable', 'internal'] as const;
 const OF_TOKENS = ['api_key', 'auth', 'token_expired', 'token_not_yet', 'token_iat', 'token_signature', 'not_allowed'] as const;
 
@@ -263,9 +263,9 @@ function refusals(endpoint: Endpoint): JsonSchema {
 function errorResponses(): JsonSchema {
   const byName = new Map<string, { readonly family: Family; readonly status: number; readonly lines: string[] }>();
   for (const family of ['chat', 'feeds'] as const) {
-    // The keys of a literal are its kinds, and nothing else.
+    // The literal has one key for each kind, and no others.
     for (const kind of Object.keys(ERRORS) as ErrorKind[]) {
-      // No operation of that dialect takes a condition.
+      // No operation of that dialect accepts a condition.
       if (kind === 'precondition' && family === 'feeds') continue;
       const { code, status } = specOf(kind, family);
       const name = `${family}_${status}`;

@@ -7,7 +7,7 @@ import { describeLive } from './asyncapi.ts';
 import { describeApi } from './openapi.ts';
 import type { JsonSchema } from './schemas.ts';
 
-/** Made when it is first asked for; the endpoints of a daemon never change. */
+/** Made on first request; the endpoints of a daemon never change. */
 const made = new WeakMap<readonly Endpoint[], JsonSchema>();
 
 let live: JsonSchema | undefined;

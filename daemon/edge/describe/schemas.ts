@@ -1,10 +1,10 @@
-/** Schemas as the descriptions of the API show them: plain JSON schema, with those that have a name in one place. Pure. */
+/** Schemas for the descriptions of the API: plain JSON schema, with named schemas collected in one place. Pure. */
 import type { TSchema } from 'typebox';
 import { isObject } from '../../../protocol/base/json.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** A schema as other programs read it: without the marks of the library, and maps written the usual way. */
+/** A schema for other programs: without marks of the library, and with maps in the usual form. */
 export function plainSchema(schema: TSchema): JsonSchema {
   const plain: unknown = JSON.parse(JSON.stringify(schema));
   const mended = mapsMended(plain);
@@ -22,7 +22,10 @@ function mapsMended(schema: unknown): unknown {
   return values === undefined ? { ...rest, patternProperties } : { ...rest, additionalProperties: values };
 }
 
-/** Puts every schema with a title into `schemas`, and a reference in its place. Throws when a title stands for two different ones. */
+/**
+ * Moves every schema with a title into `schemas`, and leaves a reference in its place. Throws when two different schemas have the same
+ * title.
+ */
 export function hoist(schema: JsonSchema, schemas: Map<string, JsonSchema>): JsonSchema {
   const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, hoistInside(value, schemas)]));
   const { title } = inner;

@@ -1,6 +1,6 @@
 /**
- * Who may do what in the feeds dialect. A server's token may be limited to a resource, an action and a feed; a user's token
- * reads what is not behind the wall of another team, and writes what is the user's own.
+ * Permissions in the feeds dialect. A server's token may be limited to a resource, an action and a feed; a user's token reads what the
+ * separation of teams does not hide from it, and writes the user's own data.
  */
 
 import { isInSight } from '../../../protocol/access/tenancy.ts';
@@ -13,9 +13,9 @@ import type { Asking } from '../http/acting.ts';
 export interface Right {
   readonly resource: 'users' | 'feed' | 'follower' | 'activities';
   readonly action: 'read' | 'write' | 'delete';
-  /** Where the resource is one feed. Everything else takes a token that is good for every feed. */
+  /** Set when the resource is one feed. Every other resource requires a token that is good for every feed. */
   readonly feed?: FeedName;
-  /** The user whose own it is. A client that writes must be it; without one, only servers write. */
+  /** The user that owns the resource. A client that writes must be this user; without an owner, only servers write. */
   readonly owner?: string;
 }
 
@@ -33,16 +33,16 @@ export function allow(caller: Caller, right: Right): void {
   }
 }
 
-/** The user, when there is one and the caller may know of it. */
+/** The user, if it exists and the caller may see it. */
 export function userInSight({ backend: { directory }, caller }: Asking, id: string): StoredUser | undefined {
   const user = directory.user(id);
   if (user === undefined || caller.kind !== 'user') return user;
-  // A user that is not there yet has no team.
+  // A user that does not exist yet has no team.
   const viewer = directory.user(caller.id) ?? { id: caller.id, teams: [] };
   return isInSight(directory.app, viewer, user) ? user : undefined;
 }
 
-/** Whether the caller may know of what is in a feed (`user:ann`): of a user's feeds, when it may know of the user. */
+/** Whether the caller may see the content of a feed (`user:ann`): for a user's feed, whether it may see the user. */
 export function isFeedInSight(call: Asking, feed: string): boolean {
   const owner = feed.slice(feed.indexOf(':') + 1);
   return call.backend.directory.user(owner) === undefined || userInSight(call, owner) !== undefined;
@@ -50,14 +50,14 @@ export function isFeedInSight(call: Asking, feed: string): boolean {
 
 function checkScope({ resource, action, feedId }: Scope, right: Right): void {
   const { feed } = right;
-  // A token for one feed may have been given to a client, so it opens nothing that belongs to no feed.
+  // A token for one feed may have been given to a client, so it grants nothing outside that feed.
   const wantedFeed = feed === undefined ? '*' : `${feed.slug}${feed.id}`;
   if (covers(resource, right.resource) && covers(action, right.action) && covers(feedId, wantedFeed)) return;
   const place = feed === undefined ? 'all feeds' : `the feed ${feed.text}`;
   throw new RosterError('not_allowed', `the token is not good for ${right.resource}, ${right.action}, ${place}`);
 }
 
-/** A claim is `*`, one name, or names with commas between them. */
+/** A claim is `*`, one name, or names separated by commas. */
 function covers(claim: string, wanted: string): boolean {
   return claim === '*' || claim.split(',').includes(wanted);
 }

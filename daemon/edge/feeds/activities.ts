@@ -1,4 +1,4 @@
-/** The feed surface that users need: activities are added, read back with the users they refer to, and removed. */
+/** The part of the feeds API that concerns users: activities are added, read back with the users they refer to, and removed. */
 import Type from 'typebox';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -81,7 +81,7 @@ export function feedOf({ params }: Call): FeedName {
 
 const idMakers = new WeakMap<Services, ActivityIds>();
 
-/** One for each running server: its times only grow. */
+/** One per running server: its times only increase. */
 function activityIds(services: Services): ActivityIds {
   const known = idMakers.get(services) ?? new ActivityIds();
   idMakers.set(services, known);
@@ -118,7 +118,7 @@ function newActivity({ foreignId, time: sentTime, to, data }: ActivityInput, fee
   };
 }
 
-/** What a client may not write to directly, it may not reach through `to` either. */
+/** A client may not use `to` to reach feeds that it may not write to directly. */
 function checkOwnTargets(inputs: readonly ActivityInput[], ownId: string): void {
   const foreign = inputs.flatMap(({ to }) => to.filter((target) => !target.endsWith(`:${ownId}`)));
   if (foreign[0] === undefined) return;
@@ -130,7 +130,7 @@ function feedPage(call: Call, isEnriched: boolean): EndpointAnswer {
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'read', feed });
   const page = decodeFeedPage(query);
-  // One more than asked for tells whether there is another page.
+  // One more than requested shows whether there is another page.
   const wanted = { ...page, limit: page.limit + 1 };
   const found = isFeedInSight(call, feed.text) ? backend.directory.docs.newest('activity', feed.text, wanted) : [];
   const activities = found.slice(0, page.limit);

@@ -1,4 +1,4 @@
-/** Makes the ids of activities, and the times of those that come without one. */
+/** Makes the ids of activities, and the times of activities that are sent without one. */
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import type { Micros } from '../../../protocol/base/time.ts';
 import { timeUuid } from '../../../protocol/feeds/time-uuid.ts';
@@ -10,15 +10,15 @@ export class ActivityIds {
   #latest: Micros = 0;
   #sequence = randomInt(SEQUENCES);
 
-  /** Now, and later than whatever this was asked before: activities keep the order in which they came. */
+  /** The current time, later than every result before: activities keep their order of arrival. */
   nextTime(nowMs: number): Micros {
     this.#latest = Math.max(Math.floor(nowMs * 1000), this.#latest + 1);
     return this.#latest;
   }
 
   /**
-   * The id of an activity with this time. A foreign id and a time name one activity, so they always give the same id; without
-   * one the id is new, and above those made before for the same time.
+   * The id of an activity with this time. A foreign id and a time identify one activity, so they always give the same id. Without a foreign
+   * id the result is new, and above earlier ids for the same time.
    */
   make(time: Micros, foreignId: string | undefined): string {
     if (foreignId !== undefined) return foreignActivityId(time, foreignId);

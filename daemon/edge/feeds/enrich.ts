@@ -1,4 +1,4 @@
-/** Puts users and activities in the place of references to them, as they are at the moment of reading. */
+/** Replaces references to users and activities with their current state. */
 
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import { type Replace, renderActivity } from '../../../protocol/feeds/activities.ts';
@@ -7,7 +7,7 @@ import { renderFeedsUser } from '../../../protocol/feeds/users.ts';
 import type { Asking } from '../http/acting.ts';
 import { isFeedInSight, userInSight } from './access.ts';
 
-/** For one answer: whatever is referred to more than once in it is rendered once. What the reader may not know of is missing. */
+/** For one answer: an object that is referenced more than once is rendered once. Objects that the reader may not see are missing. */
 export function enricher(reader: Asking): Replace {
   const known = new Map<string, JsonObject>();
   const resolve = (reference: Reference): JsonObject => {
@@ -18,7 +18,7 @@ export function enricher(reader: Asking): Replace {
   return (value) => replaceReferences(value, resolve);
 }
 
-/** There are no collections and no reactions here. */
+/** rosterd has no collections and no reactions. */
 function lookUp(reader: Asking, { type, id }: Reference): JsonObject | undefined {
   if (type === 'user') {
     const user = userInSight(reader, id);

@@ -1,4 +1,4 @@
-/** Who follows whom. It is counted and nothing else: activities are not copied to the feeds of followers. */
+/** Follows between feeds. They are counted and have no other effect: activities are not copied to the feeds of followers. */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
@@ -9,11 +9,11 @@ import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { allow } from './access.ts';
 import { feedOf } from './activities.ts';
 
-/** Clients send more, about what to copy; nothing is copied. */
+/** Clients send further fields about what to copy; nothing is copied. */
 const FollowBody = Type.Object({ target: Type.String() });
 const bodyCheck = Compile(FollowBody);
 
-/** The same endpoints have two names among the published clients. */
+/** Published clients use two names for the same endpoints. */
 export const FEEDS_FOLLOW_ROUTES: readonly Endpoint[] = ['follows', 'following'].flatMap((name): Endpoint[] => [
   {
     operation: 'FeedsFollow',
@@ -58,7 +58,7 @@ async function unfollow(call: Call): Promise<EndpointAnswer> {
   return await write(call, isFollowed ? [{ kind: 'follow', id, doc: null }] : [], 200);
 }
 
-/** No change is submitted, too: a request that is repeated does nothing the second time, whatever happened in between. */
+/** Submits even an empty list of changes, so that a repeated request does nothing the second time, whatever happened in between. */
 async function write({ submit }: Call, changes: readonly DocChange[], status: 200 | 201): Promise<EndpointAnswer> {
   const { seq } = await submit({ kind: 'docs', changes }, 'live');
   return { status, body: {}, seq };

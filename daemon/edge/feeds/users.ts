@@ -1,4 +1,4 @@
-/** Users of the feeds dialect, one and many: the same records as in the chat dialects, under other rules for their ids. */
+/** Users of the feeds dialect, one and many: the same records as in the chat dialects, with other rules for their ids. */
 
 import Type from 'typebox';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
@@ -153,12 +153,12 @@ function upsert({ submit, caller }: Call, variant: Variant) {
   return submit(command, laneOf(caller, variant.users.length));
 }
 
-/** The id of a deleted user is free for a server. A client's token does not bring back the user that was deleted under it. */
+/** A server may reuse the id of a deleted user. A client's token does not restore its own deleted user. */
 function mayReuse({ caller }: Call): boolean {
   return caller.kind === 'server';
 }
 
-/** Whatever was written is answered with 201, a user that was kept as it is too. */
+/** Every write answers 201, even if it left the user unchanged. */
 function oneUser(outcome: Outcome): EndpointAnswer {
   return { status: 201, body: { ...renderFeedsUser(onlyUser(outcome)) }, seq: outcome.seq };
 }
@@ -169,7 +169,7 @@ function existing(call: Call, id: string): StoredUser {
   return user;
 }
 
-/** Follows of the two feeds that users have by convention: `user`, what they post, and `timeline`, what they read. */
+/** Follow counts of the two feeds that users have by convention: `user` holds their posts, and `timeline` what they read. */
 function followCounts({ backend }: Call, id: string): Readonly<Record<string, number>> {
   const { docs } = backend.directory;
   return {

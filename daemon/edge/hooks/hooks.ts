@@ -1,4 +1,4 @@
-/** Endpoints about the delivery of webhooks: how each hook fares, what could not be delivered, and sending it again. */
+/** Endpoints about the delivery of webhooks: the state of each hook, undelivered events, and their replay. */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { bodyObject, checked, type Dialect, presentFields } from '../../../protocol/base/reading.ts';
@@ -56,7 +56,7 @@ export const HOOKS_ROUTES: readonly Endpoint[] = [
   ...queueCheck('/check_sns', 'CheckSNS', SnsBody, 'SNS'),
 ];
 
-/** Queues are kept in the settings for the service that fills them; the published check is answered truthfully. */
+/** The settings keep queues for a service that fills them. rosterd does not, and the published check says so. */
 function queueCheck(path: string, operation: string, schema: typeof SqsBody | typeof SnsBody, name: string): readonly Endpoint[] {
   const check = Compile(schema);
   return inBothDialects(path, () => ({

@@ -117,7 +117,7 @@ async function unban(call: Call, dialect: Dialect, body: unknown): Promise<Endpo
   const { caller, submit } = call;
   const isServer = caller.kind === 'server';
   const by = isServer ? (named ?? createdBy) : actingUser(caller, named, dialect === 'v1' ? 'user_id' : 'unbanned_by_id');
-  // A client lifts its own bans from future channels, a server those of whom it names.
+  // A client lifts its own bans from future channels; a server those of the user it names.
   const futureOf = isServer ? createdBy : by;
   const command: UnbanCommand = {
     kind: 'unban',
@@ -134,7 +134,7 @@ function payloadOf({ query }: Call): unknown {
   return query.payload ? parseJson(query.payload, 'payload') : {};
 }
 
-/** Whose bans the caller may list: a server everyone's, a client those of whom it may ban. */
+/** The users whose bans the caller may list: for a server everyone, for a client those that it may ban. */
 function sightOf({ backend, caller }: Call): (user: StoredUser) => boolean {
   if (caller.kind === 'server') return () => true;
   const id = actingUser(caller, undefined);
@@ -147,7 +147,7 @@ function sightOf({ backend, caller }: Call): (user: StoredUser) => boolean {
   return reach === undefined ? () => true : ({ teams }) => isAmong(teams, reach);
 }
 
-/** Users that were deleted while the list was made are left out. */
+/** Omits users that were deleted while the list was made. */
 function renderBans(call: Call, bans: readonly FoundBan[], dialect: Dialect): readonly Rendered[] {
   const time = timeOf(dialect);
   return bans.flatMap(({ userId, ban }) => {
@@ -168,7 +168,7 @@ function renderBans(call: Call, bans: readonly FoundBan[], dialect: Dialect): re
   });
 }
 
-/** All that is known of a channel. */
+/** The known parts of a channel. */
 function channelOf(cid: string): Rendered {
   const at = cid.indexOf(':');
   return { cid, type: cid.slice(0, at), id: cid.slice(at + 1) };

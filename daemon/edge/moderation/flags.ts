@@ -19,7 +19,7 @@ import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';
 import { namedActor, renderBrief, submitNamed } from './named-users.ts';
 
-/** A report as v1 shows it. rosterd reports nobody by itself, and reviews nothing. */
+/** A report in v1 form. rosterd makes no reports itself, and reviews none. */
 const FlagV1 = Type.Object({
   item_id: Type.String(),
   user: Type.Optional(userIn('v1')),
@@ -69,7 +69,7 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ flag: Type.Optional(FlagV1) }),
     handle: async (call) => {
       const { by, target } = await flagRequest(call, 'v1');
-      // Whoever repeats the request is not shown a report that was made since; the one that it took back is gone.
+      // A repeated request does not show a report that was made since; the one that it took back is gone.
       const held = call.isRepeat() ? undefined : call.backend.directory.user(target)?.flags?.find((flag) => flag.by === by);
       const outcome = await call.submit(
         { kind: 'unflag', actor: actorOf(call.caller), target, ...(by === undefined ? {} : { by }) },

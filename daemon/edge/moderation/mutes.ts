@@ -13,7 +13,7 @@ import { renderBrief, submitNamed } from './named-users.ts';
 
 const MissingUsers = Type.Optional(Type.Array(Type.String(), { description: 'ids among the targets that do not exist' }));
 
-/** v1 names a single mute by itself; the list is there in both. */
+/** v1 also gives a single mute its own field; both dialects have the list. */
 function mutedIn(dialect: Dialect): TSchema {
   const fields = { mutes: Type.Array(muteIn(dialect)), own_user: fullUserIn(dialect), non_existing_users: MissingUsers };
   return dialect === 'v1' ? Type.Object({ ...fields, mute: Type.Optional(muteIn(dialect)) }) : Type.Object(fields);
@@ -57,7 +57,7 @@ function missingUsers({ missing = [] }: Outcome): Rendered {
   return missing.length === 0 ? {} : { non_existing_users: missing };
 }
 
-/** The mutes that were asked for, in that order. */
+/** The requested mutes, in the order of the request. */
 function mutedAnswer(call: Call, { targets }: MuteCommand, outcome: Outcome, dialect: Dialect): Rendered {
   const own = onlyUser(outcome);
   const user = renderBrief(call, own, dialect);

@@ -1,4 +1,4 @@
-/** What the endpoints of moderation share: users inside of bans, mutes, reports and blocks, who acts, and what errors call fields. */
+/** Shared by the moderation endpoints: users inside bans, mutes, reports and blocks, the acting user, and field names in errors. */
 
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import type { Dialect } from '../../../protocol/base/reading.ts';
@@ -8,20 +8,20 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 import { type Asking, actingUser, asideOf } from '../http/acting.ts';
 import type { Call } from '../http/endpoint.ts';
 
-/** As others see the user, except that servers see shadow bans. What the user keeps for itself (mutes, devices) is left out. */
+/** The user as others see it, except that servers see shadow bans. Private fields (mutes, devices) are omitted. */
 export function renderBrief({ backend, caller }: Asking, user: StoredUser, dialect: Dialect): Rendered {
   const aside = asideOf({ backend, caller: caller.kind === 'server' ? caller : { kind: 'anonymous' } }, user.id);
-  // The mutes of a user inside of a mute would hold users inside of mutes again.
+  // Otherwise mutes inside a mute would nest without end.
   const { mutes: _mutes, devices: _devices, ...shown } = user;
   return renderUserIn(dialect, shown, aside);
 }
 
-/** Who acts, where a server need not say: a client is itself, and may not name another. */
+/** The acting user, for requests where a server need not name one: a client acts as itself, and may not name another user. */
 export function namedActor({ caller }: Pick<Call, 'caller'>, named: string | undefined, field: string): string | undefined {
   return caller.kind === 'server' ? named : actingUser(caller, named, field);
 }
 
-/** Runs the command; a refusal calls the fields what this request calls them. */
+/** Runs the command; errors use the field names of this request. */
 export async function submitNamed(
   { submit }: Pick<Call, 'submit'>,
   command: Command,

@@ -1,4 +1,4 @@
-/** Exports of users, and the files they end in. */
+/** Exports of users, and their result files. */
 
 import Type from 'typebox';
 import { ERRORS, type FieldError, RosterError } from '../../../protocol/base/errors.ts';
@@ -71,18 +71,18 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
   },
 ];
 
-/** What a task has to show. The link to the file of an export is made anew each time it is asked for, and works for a day. */
+/** The result of a task. The link to the file of an export is made for each request, and works for a day. */
 export function taskResult({ id, kind, status, result }: Task, services: Pick<Services, 'signUrl' | 'nowMs'>): Task['result'] {
   if (kind !== EXPORT_TASK || status !== 'completed') return result;
   return { ...result, url: exportUrl(id, services) };
 }
 
-/** A link to the file of a finished export, good for a day from now on. */
+/** A link to the file of a finished export, valid for a day from now on. */
 export function exportUrl(taskId: string, { nowMs, signUrl }: Pick<Services, 'signUrl' | 'nowMs'>): string {
   return signUrl(`/exports/users/${taskId}/${EXPORT_FILE}`, Math.floor(nowMs() / 1_000) + LIMITS.signedUrlS);
 }
 
-/** The living user, or why there is none. */
+/** The living user, or the error that says why it is not available. */
 function living({ directory }: Reading, id: string): StoredUser | RosterError {
   return directory.user(id) ?? (directory.record(id) === undefined ? unknownUser(id) : deletedUser(id));
 }
