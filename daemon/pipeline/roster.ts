@@ -222,7 +222,7 @@ export class Roster {
   }
 
   /**
-   * What the command would do if it were carried out now, decided by the same rules; nothing is stored. Throws RosterError as `submit`
+   * The outcome that the command would have now, decided by the same rules; nothing is stored. Throws RosterError as `submit`
    * rejects.
    */
   preview(command: Command): Outcome {

@@ -65,7 +65,7 @@ export interface Asking {
   readonly caller: Caller;
 }
 
-/** What a caller sees of a user beside its record. */
+/** The data about a user that a caller sees beside its record. */
 export function asideOf({ backend, caller }: Asking, id: string): UserAside {
   const isServer = caller.kind === 'server';
   const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);

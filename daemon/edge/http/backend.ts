@@ -25,7 +25,7 @@ export interface Reading {
   readonly position: Position;
   /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
   readonly ready: boolean;
-  /** What the command would do now; nothing is stored. Throws RosterError. */
+  /** The outcome that the command would have now; nothing is stored. Throws RosterError. */
   preview(command: Command): Outcome;
   /** The records at the current position, while the directory moves on. Call `release` when done. */
   freeze(): RecordsView;

@@ -58,7 +58,7 @@ interface Tellable extends Concerned {
   frame(form: EventForm, decoration: string): Buffer;
 }
 
-/** What a subscriber receives in addition to the event itself; undefined: it does not receive the event. */
+/** The JSON that a subscriber receives in addition to the event; undefined: it does not receive the event. */
 type Decorate<T> = (subscriber: Subscriber, one: T) => string | undefined;
 
 export class Hub {
@@ -142,7 +142,7 @@ export class Hub {
     this.#gather();
   }
 
-  /** What each receiver gets, in one write. `decorate` decides for receivers outside the cohorts. */
+  /** The share of each receiver, in one write. `decorate` decides for receivers outside the cohorts. */
   *#route<T extends Tellable>(from: number, told: readonly T[], cohorts: Iterable<Cohort>, decorate: Decorate<T>): Generator<Share, void> {
     if (told.length === 0) return;
     for (const { members, form, decoration } of cohorts) {

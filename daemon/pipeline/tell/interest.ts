@@ -1,5 +1,5 @@
 /**
- * What a subscriber wants to receive, and whether an event belongs to it.
+ * The events that a subscriber wants, and whether an event is one of them.
  *
  * Indexes in the router only propose receivers; this file alone decides, for live events and for those that are read back from the past.
  */

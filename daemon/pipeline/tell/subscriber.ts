@@ -36,7 +36,7 @@ export class Subscriber {
   readonly form: EventForm;
   readonly interests: Interests = new Map();
   state: SubscriberState = { kind: 'out' };
-  /** What the hand-out still has to send to it. */
+  /** The shares that the hand-out still has to send to it. */
   due: Due | undefined = undefined;
   /** While it is behind, it needs only the newest state of each user. */
   conflates = false;
@@ -69,7 +69,7 @@ export class Subscriber {
   }
 }
 
-/** What some receivers get of a round: the same bytes, in one write each. */
+/** The part of a round that some receivers get: the same bytes, in one write each. */
 export interface Share {
   readonly receivers: Iterable<Subscriber>;
   readonly bytes: Buffer;
@@ -86,8 +86,8 @@ export interface Round {
 }
 
 /**
- * What waits for a receiver, oldest first. Stored with the receiver, so that the look-up is immediate and an idle receiver costs nothing.
- * Immutable: all receivers that wait for the same share and nothing else hold the same object.
+ * The shares that wait for a receiver, oldest first. Stored with the receiver, so that the look-up is immediate and an idle receiver costs
+ * nothing. Immutable: all receivers that wait for the same share and nothing else hold the same object.
  */
 export interface Due {
   readonly share: Share;

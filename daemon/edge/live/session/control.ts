@@ -1,4 +1,4 @@
-/** What HTTP requests can do with live connections: watch users, explain events, and remove durable consumers. */
+/** The actions of HTTP requests on live connections: watch users, explain events, and remove durable consumers. */
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RequestWrites } from '../../http/backend.ts';
