@@ -1,8 +1,8 @@
 /**
- * What stops a plan that looks like an accident: each says what is wrong, that nothing was done, and how to allow it. Pure.
+ * Brakes on a plan that looks like an accident. Each message says what is wrong, that nothing was done, and how to allow it. Pure.
  *
- * A wrong source costs a directory most through whom it does not name. So whatever leaves open who is in the source
- * is no plan at all as long as someone is to be removed for not being in it.
+ * A wrong source does most harm through the users that it does not name. So a source that leaves open who is in it gives no
+ * plan as long as users would be removed for being missing.
  */
 
 import { grouped } from '../../base/grouped.ts';
@@ -22,7 +22,7 @@ export function brokenSource({ source, missing }: PlanOptions, reason: string): 
   return `${source} is not whole: ${reason}. ${NOTHING} ${why}: bring the whole source.`;
 }
 
-/** `rows`: all rows that were read, wrong or not. */
+/** `rows`: all rows that were read, with errors or without. */
 export function emptySource({ source, missing, team }: PlanOptions, rows: number): string | undefined {
   if (rows > 0 || missing === 'ignore') return undefined;
   const who = team === undefined ? 'everyone' : `everyone of the team ${team}`;
@@ -32,7 +32,7 @@ export function emptySource({ source, missing, team }: PlanOptions, rows: number
   );
 }
 
-/** `lines`: the first of those whose id could not be read. */
+/** `lines`: the first lines whose id could not be read. */
 export function unreadableIds({ missing }: PlanOptions, count: number, lines: readonly number[]): string | undefined {
   if (count === 0 || missing === 'ignore') return undefined;
   const more = count > lines.length ? ', …' : '';
@@ -74,7 +74,7 @@ export function tooManyMissing(options: PlanOptions, missing: number, inScope: n
   );
 }
 
-/** `users`: those of the source that lie in the scope; `inScope`: those of the directory. */
+/** `users`: users of the source in the scope; `inScope`: users of the directory in the scope. */
 export function emptyScope({ team, source }: PlanOptions, users: number, inScope: number): string | undefined {
   if (team === undefined || inScope > 0 || users === 0) return undefined;
   return (
@@ -93,12 +93,12 @@ function percent(share: number, digits = 4): string {
   return `${Number((share * 100).toFixed(digits))}%`;
 }
 
-/** A percentage on the command line is no exact binary fraction: 29 of 100 are not more than 29%. */
+/** A percentage on the command line is no exact binary fraction: 29 of 100 do not exceed 29%. */
 function exceeds(part: number, share: number, whole: number): boolean {
   return part > share * whole * (1 + 1e-9);
 }
 
-/** The least whole percentage, or one with one decimal below 10, that allows `part` of `whole`. */
+/** The smallest whole percentage (below 10, with one decimal) that allows `part` of `whole`. */
 function percentAtLeast(part: number, whole: number): string {
   const exact = Number(((part * 100) / whole).toFixed(6));
   return `${exact < 10 ? Math.ceil(Number((exact * 10).toFixed(6))) / 10 : Math.ceil(exact)}%`;

@@ -1,11 +1,11 @@
-/** Turns the cell of a table, or a value of an object, into the value of a field. Pure. */
+/** Converts the cell of a table, or a value of an object, to the value of a field. Pure. */
 import { clip, typeName } from '../../../protocol/base/explain.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 
 /** `any` keeps the value as it is. */
 export type CellType = 'text' | 'number' | 'boolean' | 'json' | 'list' | 'any';
 
-/** Types that a column can be given by name. */
+/** Types that can be given to a column by name. */
 export const NAMED_TYPES: readonly CellType[] = ['text', 'number', 'boolean', 'json', 'list'];
 
 export type Converted = { readonly value: unknown } | { readonly problem: string };
@@ -22,12 +22,12 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
 ]);
 
-/** An empty cell, and what is not there, is not sent. */
+/** Empty cells and absent values are not sent. */
 export function isEmptyCell(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-/** Of a value that is not empty. Without `separator`, lists are cut at `;`, and at `,` where there is none. */
+/** Converts a value that is not empty. Without `separator`, lists are split at `;`, or at `,` when there is no `;`. */
 export function convert(value: unknown, type: CellType, separator?: string): Converted {
   switch (type) {
     case 'any':
@@ -56,7 +56,7 @@ function toNumber(value: unknown): Converted {
   const text = typeof value === 'string' ? value.trim() : '';
   if (!NUMBER.test(text)) return { problem: `${shown(value)} is no number` };
   const number = Number(text);
-  // 17 digits of an account number would silently become another one.
+  // An account number of 17 digits would silently become another number.
   const isExact = Number.isFinite(number) && (/[.e]/i.test(text) || Number.isSafeInteger(number));
   return isExact ? { value: number } : { problem: `${shown(value)} is too big to be an exact number; leave it as text` };
 }
@@ -66,7 +66,7 @@ function toBoolean(value: unknown): Converted {
   return found === undefined ? { problem: `${shown(value)} is neither true nor false` } : { value: found };
 }
 
-/** A cell that is a JSON list is taken as one: `[]` is how a table says "none at all". */
+/** A cell that is a JSON list is taken as one: a table says "none at all" with `[]`. */
 function toList(value: unknown, separator: string | undefined): Converted {
   if (Array.isArray(value)) return { value };
   if (typeof value !== 'string') return { problem: `must be a list, got ${typeName(value)}` };

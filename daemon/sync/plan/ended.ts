@@ -1,4 +1,4 @@
-/** Why planning ended before there was a plan. */
+/** The reason why planning ended before there was a plan. */
 
 /** Ends the planning. */
 export class Ended extends Error {
@@ -13,7 +13,7 @@ export class Ended extends Error {
   }
 }
 
-/** A full disk is the one error of the system that has a remedy worth naming. */
+/** Only a full disk has a remedy worth naming; other system errors give their own text. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return error instanceof Error && 'code' in error && error.code === 'ENOSPC' ? `${text}; TMPDIR names a directory with more room` : text;

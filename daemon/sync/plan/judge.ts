@@ -1,4 +1,4 @@
-/** What would become of the users of a batch if they were sent: the daemon is asked, or users are compared with what a server shows. */
+/** Finds out what sending a batch of users would change: asks the daemon, or compares the users with those that a server shows. */
 
 import { isObject, jsonEquals } from '../../../protocol/base/json.ts';
 import type { UserInput } from '../../../protocol/users/user.ts';
@@ -8,7 +8,7 @@ import type { AskRequest, Reply } from '../transport.ts';
 import { dryRunRequest } from '../upserter.ts';
 import type { PlanLine, PlannedChanges, PlanWrite } from './plan-lines.ts';
 
-/** Users that a server of the chat API gives at once. */
+/** Users that a server of the chat API returns at once. */
 export const QUERY_USERS = 30;
 
 export interface Judgement {
@@ -16,7 +16,7 @@ export interface Judgement {
   readonly unchanged: number;
 }
 
-/** The answer cannot be what it should be: nothing that it says may be believed. */
+/** The answer is not what it should be, so nothing in it may be believed. */
 export class StrangeAnswer extends Error {
   constructor(message: string) {
     super(message);
@@ -24,14 +24,14 @@ export class StrangeAnswer extends Error {
   }
 }
 
-/** One way to ask for a batch. `read` throws StrangeAnswer. */
+/** One way to judge a batch. `read` throws StrangeAnswer. */
 export interface Judge {
   readonly batchUsers: number;
   request(batch: readonly SourceUser[]): AskRequest;
   read(batch: readonly SourceUser[], reply: Reply): Judgement;
 }
 
-/** The daemon decides by all of its rules and stores nothing. Only for a server that is known to be rosterd: another one would write. */
+/** The daemon decides by all of its rules and stores nothing. Only for a server known to be rosterd: another server would write. */
 export const DRY_RUN: Judge = {
   batchUsers: 100,
   request: dryRunRequest,
@@ -57,7 +57,7 @@ export const DRY_RUN: Judge = {
   },
 };
 
-/** Compares with what QueryUsers shows: name, image and custom data, and what else is sent. The server's own rules are not known. */
+/** Compares with the users that QueryUsers shows: name, image, custom data, all other sent fields. The server's own rules are unknown. */
 export const COMPARE: Judge = {
   batchUsers: QUERY_USERS,
   request: (batch) => queryById(batch.map(({ id }) => id)),
@@ -76,7 +76,7 @@ export const COMPARE: Judge = {
   },
 };
 
-/** Users with these ids, deactivated ones too. At most `QUERY_USERS`. */
+/** Asks for the users with these ids, including deactivated ones. At most `QUERY_USERS`. */
 export function queryById(ids: readonly string[]): AskRequest {
   const payload = { filter_conditions: { id: { $in: ids } }, limit: QUERY_USERS, include_deactivated_users: true };
   return { method: 'GET', path: '/users', query: { payload: JSON.stringify(payload) } };
@@ -100,7 +100,7 @@ function idSet(ids: unknown): ReadonlySet<unknown> {
   return new Set(Array.isArray(ids) ? ids : []);
 }
 
-/** The errors of a dry run are those of a refusal, in an answer that is none. */
+/** The errors of a dry run have the form of a refusal, in an answer with a success status. */
 function reasonsIn(reply: Reply, batch: readonly SourceUser[]): ReadonlyMap<string, RefusalReason> {
   const refusal = readRefusal(reply, batch);
   return refusal.kind === 'named' ? refusal.reasons : new Map();
@@ -130,9 +130,9 @@ function inputOf(user: unknown): UserInput | undefined {
   return decodeSent(user, []);
 }
 
-/** Fields that an upsert leaves alone when they are not sent. */
+/** Fields that an upsert leaves unchanged when they are not sent. */
 const KEPT_FIELDS = ['role', 'teams', 'teams_role', 'language', 'invisible', 'privacy_settings'] as const;
-/** What a user has who never had anything else; servers differ in whether they show it. */
+/** Fields of a user that never had other values; servers differ in whether they show them. */
 const DEFAULTS: Readonly<Record<string, unknown>> = { invisible: false, teams: [], teams_role: {} };
 
 function differences(before: UserInput | undefined, after: UserInput | undefined): PlannedChanges {

@@ -1,9 +1,9 @@
 /**
- * Makes a plan: what a source would change in the directory, found out without changing anything.
+ * Makes a plan: finds out what a source would change in the directory, without changing anything.
  *
- * First the rows are read and checked, then the directory's list is held against the ids of the source, and only when all brakes
- * allow it the daemon is asked what it would do with each user. Users wait on the disk, so that of the source only the ids are in
- * memory. A plan is complete or it is not there: whatever ends the work early, and every brake, leaves no plan file behind.
+ * First it reads and checks the rows. Then it compares the directory's list with the ids of the source. Only when all brakes allow
+ * it, it asks the daemon what it would do with each user. Users wait on the disk, so only the ids of the source are in
+ * memory. A plan file is either complete or absent: an early end, or a brake, leaves no plan file behind.
  */
 import { join } from 'node:path';
 import type { Position } from '../../../protocol/base/position.ts';
@@ -36,10 +36,10 @@ import { Tally } from './tally.ts';
 import { untilAborted } from './until-aborted.ts';
 import { UserSpool } from './user-spool.ts';
 
-/** Lines without an id that messages name. */
+/** Number of lines without an id that messages name. */
 const UNREADABLE_SHOWN = 5;
 
-/** Never rejects because of the source, the network, the daemon or the disk; that is a status with its reasons. */
+/** Never rejects because of the source, the network, the daemon or the disk; these end in a status with reasons. */
 export async function makePlan(options: PlanOptions, deps: PlanDeps): Promise<PlanSummary> {
   const startedMs = deps.clock.now();
   const run = new PlanRun(options, deps);
@@ -49,7 +49,7 @@ export async function makePlan(options: PlanOptions, deps: PlanDeps): Promise<Pl
 
 interface Server {
   readonly base: Position | null;
-  /** Living users; undefined when the server does not tell. */
+  /** Living users; undefined when the server does not report them. */
   readonly users?: number;
 }
 
@@ -75,7 +75,7 @@ class PlanRun {
       random: deps.random,
       retryForMs: options.retryForMs,
       stopping: this.#stopping,
-      // Nothing is written, so nothing has to be waited for.
+      // Planning writes nothing, so no request has to be waited for.
       leaving: this.#stopping,
       onFatal: (reason) => this.#fail(reason),
       onTalk: (text) => deps.onTalk?.(text),
@@ -114,7 +114,7 @@ class PlanRun {
     return await this.#sink?.finish({ rows, unchanged, missing });
   }
 
-  /** Which kind of server it is. One that knows no positions is asked nothing that only rosterd would not carry out. */
+  /** Finds out the kind of server. A server without positions gets no dry runs: only rosterd is known not to carry them out. */
   async #meet(): Promise<Server> {
     const reply = await this.#ask({ method: 'GET', path: '/sync/position' }, new Pacer(this.#deps.clock));
     const { status, body } = reply;
@@ -141,7 +141,7 @@ class PlanRun {
     });
   }
 
-  /** Puts the good users into the spool. Resolves with whether a row, right or wrong, names a user. */
+  /** Puts the good users into the spool. Resolves with a test for whether any row, good or bad, names a user. */
   async #read(users: UserSpool): Promise<(id: string) => boolean> {
     const { rows: source, mapping, onProgress } = this.#deps;
     const reader = new RowReader(rowCheck(mapping, this.#options.team));
@@ -178,7 +178,7 @@ class PlanRun {
     return (id) => reader.has(id);
   }
 
-  /** The directory is listed once and not again in the middle: a list is one only when it is whole. */
+  /** Lists the directory once, without resuming in the middle: a list is valid only when it is whole. */
   async #findMissing(removal: Removal, removals: SpoolFile, isInSource: (id: string) => boolean, usersOfSource: number): Promise<void> {
     const options = this.#options;
     const { team } = options;
@@ -239,14 +239,14 @@ class PlanRun {
     );
   }
 
-  /** The list of one team says nothing of users whom another team has as well. */
+  /** The list of one team does not show the other teams of its users, so these are asked for. */
   async #inOtherTeams(batch: readonly PlanRemoval[], pacer: Pacer): Promise<ReadonlySet<string>> {
     if (this.#options.team === undefined) return new Set();
     const users = usersIn(await this.#ask(queryById(batch.map(({ id }) => id)), pacer));
     return new Set(users.filter(({ teams = [] }) => teams.length > 1).map(({ id }) => id));
   }
 
-  /** The right users in the wrong column, or the wrong directory: nobody is known there. */
+  /** Notes when the directory knows no user of the source: the id column, or the directory, may be the wrong one. */
   #noteStrangers({ users = 0 }: Server): void {
     const { create, update, unchanged } = this.#tally.counts;
     if (users === 0 || create === 0 || update + unchanged > 0) return;
@@ -281,13 +281,13 @@ class PlanRun {
     if (found.length > 0) throw new Ended('refused', found);
   }
 
-  /** Throws when the run was stopped meanwhile. */
+  /** Throws when the run was stopped. */
   #goOn(): void {
     if (this.#fatalReason !== undefined) throw new Ended('failed', [this.#fatalReason]);
     if (this.#deps.stop.aborted) throw new Ended('interrupted', []);
   }
 
-  /** The first reason counts; what follows is mostly its consequence. */
+  /** The first reason counts; later ones are mostly its consequences. */
   #fail(reason: string): void {
     this.#fatalReason ??= reason;
     this.#fatal.abort();

@@ -1,7 +1,7 @@
 /**
- * From the columns of a source to the fields of a user, by the names of the columns or by a map. Pure.
+ * Maps the columns of a source to the fields of a user, by the names of the columns or by a map. Pure.
  *
- * Everything that is wrong with the names is found before the first row is looked at, and all of it is told.
+ * All errors in the names are found and reported before the first row is read.
  */
 import { clip } from '../../../protocol/base/explain.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
@@ -10,7 +10,7 @@ import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../../protocol/users/user.ts';
 import type { RowMapping } from '../source-user.ts';
 import { type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
 
-/** Fields that a column can fill, and what they are made of. `custom` is all custom data as one JSON object. */
+/** Fields that a column can fill, and their types. `custom` is all custom data as one JSON object. */
 const FIELD_TYPES: ReadonlyMap<string, CellType> = new Map<string, CellType>([
   ['id', 'text'],
   ['name', 'text'],
@@ -26,7 +26,7 @@ const FIELD_TYPES: ReadonlyMap<string, CellType> = new Map<string, CellType>([
 const CUSTOM = 'custom.';
 const FIELDS_TEXT = `${[...FIELD_TYPES.keys()].join(', ')}, custom.<name>`;
 
-/** The map or the header cannot be used. One problem for each thing that is wrong. */
+/** The map or the header cannot be used. `problems` has one entry for each error. */
 export class MappingError extends Error {
   readonly problems: readonly string[];
 
@@ -40,12 +40,12 @@ export class MappingError extends Error {
 export interface MappingSource {
   /** The parsed map file. */
   readonly map?: unknown;
-  /** Of a table; its items are then lists of cells. Absent: items are objects, and a column is a path such as `person.name`. */
+  /** Columns of a table; its items are then lists of cells. Absent: items are objects, and a column is a path such as `person.name`. */
   readonly columns?: readonly string[];
 }
 
 export interface CompiledMapping extends RowMapping {
-  /** What a person should hear, such as columns that are left out. */
+  /** Notes for a person, such as columns that are left out. */
   readonly notes: readonly string[];
 }
 
@@ -53,7 +53,7 @@ interface Rule {
   readonly target: string;
   readonly type: CellType;
   readonly separator?: string;
-  /** How messages name what it reads. */
+  /** The input's name in messages. */
   readonly column?: string;
   readonly read: (item: unknown) => unknown;
 }
@@ -89,7 +89,7 @@ export function compileMapping({ map, columns }: MappingSource): CompiledMapping
 class Table implements CompiledMapping {
   readonly notes: readonly string[];
   readonly #rules: readonly Rule[];
-  /** Columns of objects that no item had yet. */
+  /** Columns of objects that no item has had yet. */
   readonly #unseen: Set<Rule>;
 
   constructor(rules: readonly Rule[], notes: readonly string[], isOfObjects: boolean) {
@@ -118,7 +118,7 @@ class Table implements CompiledMapping {
   }
 }
 
-/** Chat v1 has custom data beside the fields, so that none of it may be called like a field. */
+/** Chat v1 has custom data beside the fields, so no custom key may have the name of a field. */
 function spread(custom: unknown, user: Record<string, unknown>, problems: string[]): void {
   if (!isObject(custom)) {
     problems.push('custom: must be a JSON object');
@@ -150,7 +150,7 @@ function headerProblems(columns: readonly string[], hasMap: boolean): string[] {
 
 type Plan = { readonly wanted: ReadonlyMap<string, Wanted>; readonly notes: readonly string[] };
 
-/** `name`, `custom.age:number`. What only the daemon sets may stand there, as in a file that was exported, and is left out. */
+/** `name`, `custom.age:number`. Fields that only the daemon sets may be in the header, as in an exported file, and are left out. */
 function fromHeader(columns: readonly string[], problems: string[]): Plan {
   const wanted = new Map<string, Wanted>();
   const unknown: string[] = [];
@@ -238,7 +238,7 @@ function compileRule(target: string, want: Wanted, columns: readonly string[] | 
   return { target, type, column, read, ...(want.separator === undefined ? {} : { separator: want.separator }) };
 }
 
-/** A key that is written like the path counts before what the path leads to. */
+/** A key spelled like the whole path wins over the value that the path leads to. */
 function atPath(path: string): (item: unknown) => unknown {
   const parts = path.split('.');
   return (item) => {

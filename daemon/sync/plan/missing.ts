@@ -1,18 +1,18 @@
-/** Who is in the directory and not in the source. Pure, but for the spool. */
+/** Finds the users of the directory that are not in the source. Pure, but for the spool. */
 import type { ListedUser } from '../user-list.ts';
 import type { PlanRemoval, Removal } from './plan-lines.ts';
 import type { SpoolFile } from './spool.ts';
 
 export class MissingUsers {
-  /** All who are in the directory and not in the source. */
+  /** All users of the directory that are not in the source. */
   count = 0;
-  /** Those of them to whom something would happen; they are in the spool, in the order of the directory's list. */
+  /** Missing users that the plan would remove; they are in the spool, in the order of the directory's list. */
   removed = 0;
   /** Users of the directory that were looked at. */
   living = 0;
-  /** Those of them to whom it could happen: all, or those who are not deactivated already. */
+  /** Users that could be removed: all, or those not deactivated already. */
   inScope = 0;
-  /** In the source, and deactivated. */
+  /** Users in the source that are deactivated. */
   deactivated = 0;
   readonly #isInSource: (id: string) => boolean;
   readonly #removal: Removal;
@@ -24,7 +24,7 @@ export class MissingUsers {
     this.#isInSource = isInSource;
   }
 
-  /** True when something would happen to this user. Throws the system's error when the disk is full. */
+  /** True when the plan would remove this user. Throws the system's error when the disk is full. */
   note({ id, rev, isDeactivated }: ListedUser): boolean {
     const isActedOn = !(isDeactivated && this.#removal === 'deactivate');
     this.living++;

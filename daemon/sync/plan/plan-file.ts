@@ -1,8 +1,8 @@
 /**
- * Plan files: written as a stream, and read only after the whole file was found to be what was written.
+ * Plan files: written as a stream, and read only after a checksum has confirmed the whole file.
  *
- * A file that is being written lies under another name and is closed to others, since it holds personal data; it gets its
- * own name when it is complete and on the disk. So a plan that broke off, or that a brake refused, is never found there.
+ * While it is being written, a file has another name and is closed to other users, since it holds personal data. It gets its
+ * own name when it is complete and on disk. So an interrupted plan, or one that a brake refused, never exists under that name.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -22,12 +22,12 @@ import {
   type PlanTrailer,
 } from './plan-lines.ts';
 
-/** Longest line of a plan: a user of the longest source line, and what it replaces. */
+/** Longest line of a plan: a user of the longest source line, and the values that it replaces. */
 export const PLAN_LINE_BYTES_MAX = 1024 * 1024;
 const WRITE_BYTES = 256 * 1024;
 const READ_BYTES = 256 * 1024;
 
-/** The file is no plan, is not complete, or is not what was written. The message names the file and the reason. */
+/** The file is no plan, is incomplete, or differs from what was written. The message names the file and the reason. */
 export class PlanFileError extends Error {
   constructor(path: string, reason: string) {
     super(`${path} cannot be used as a plan: ${reason}`);
@@ -50,7 +50,7 @@ export class PlanWriter {
     this.#file = file;
   }
 
-  /** Writes the header. Rejects with the system's error when there can be no such file. */
+  /** Writes the header. Rejects with the system's error when the file cannot be created. */
   static async create(path: string, header: PlanHeader): Promise<PlanWriter> {
     const partPath = `${path}.${process.pid}.part`;
     const writer = new PlanWriter(path, partPath, await open(partPath, 'w', 0o600));
@@ -58,7 +58,7 @@ export class PlanWriter {
     return writer;
   }
 
-  /** Lines stand in the order in which they were given. Rejects with the system's error. */
+  /** Adds lines in the given order. Rejects with the system's error. */
   async add(lines: readonly PlanLine[]): Promise<void> {
     for (const line of lines) {
       this.#counts[countOf(line)]++;
@@ -66,7 +66,7 @@ export class PlanWriter {
     }
   }
 
-  /** Completes the file and gives it its name. What the lines say of themselves need not be counted. */
+  /** Completes the file and gives it its name. Takes only the counts that the lines do not show. */
   async finish(counts: Pick<PlanCounts, 'rows' | 'unchanged' | 'missing'>): Promise<PlanTrailer> {
     await this.#flush();
     const trailer: PlanTrailer = { end: true, counts: { ...this.#counts, ...counts }, sha256: this.#hash.digest('hex') };
@@ -77,7 +77,7 @@ export class PlanWriter {
     return trailer;
   }
 
-  /** Leaves nothing behind. */
+  /** Removes the unfinished file. */
   async abandon(): Promise<void> {
     await this.#file.close().catch(() => {});
     await rm(this.#partPath, { force: true });
@@ -109,7 +109,7 @@ export interface NumberedPlanLine {
 export class PlanFile {
   readonly path: string;
   readonly header: PlanHeader;
-  /** `trailer.sha256` names the plan: equal plans have equal sums, and different ones do not. */
+  /** `trailer.sha256` identifies the plan: equal plans have equal sums, different plans have different ones. */
   readonly trailer: PlanTrailer;
   readonly #file: FileHandle;
   readonly #stamp: string;
@@ -136,7 +136,7 @@ export class PlanFile {
     }
   }
 
-  /** Every line but header and trailer, those of one read together. Rejects with PlanFileError when the file changed since it was opened. */
+  /** All lines except header and trailer; lines read together are yielded together. Rejects with PlanFileError when the file changed. */
   async *lines(): AsyncGenerator<readonly NumberedPlanLine[]> {
     for await (const raws of rawLines(this.#file)) {
       if ((await stampOf(this.#file)) !== this.#stamp) throw new PlanFileError(this.path, 'it was changed while it was read');
@@ -154,7 +154,7 @@ export class PlanFile {
   }
 }
 
-/** True when the first line of a file is that of a plan, of whatever version: tells plans and sources apart. */
+/** True when the first line of a file is that of a plan of any version: distinguishes plans from sources. */
 export function looksLikePlan(firstBytes: Buffer): boolean {
   return /^\s*\{\s*"rosterd_plan"\s*:/.test(firstBytes.toString('utf8'));
 }

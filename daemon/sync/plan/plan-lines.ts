@@ -1,7 +1,7 @@
 /**
- * The lines of a plan file: what each says, and the check that a line which claims to be one is one. Pure.
+ * The lines of a plan file, and the check that a line is valid. Pure.
  *
- * header, then errors, creations and updates in the order of the source, then removals, then the trailer. Users that would
+ * Order: header; errors, creations and updates in the order of the source; removals; trailer. Users that would
  * not change are only counted. A plan never holds secrets.
  */
 import { isUserId } from '../../../protocol/base/ids.ts';
@@ -15,7 +15,7 @@ export const PLAN_VERSION = 1;
 export type Removal = 'deactivate' | 'soft-delete' | 'hard-delete';
 export const REMOVALS: readonly Removal[] = ['deactivate', 'soft-delete', 'hard-delete'];
 
-/** What the plan was made with, for whoever reads or applies it. */
+/** The options of the plan, for those who read or apply it. */
 export interface PlanSettings {
   readonly missing: 'ignore' | Removal;
   /** `team=red`, or null for the whole directory. */
@@ -26,25 +26,25 @@ export interface PlanHeader {
   readonly rosterd_plan: typeof PLAN_VERSION;
   /** RFC 3339. */
   readonly created_at: string;
-  /** Of the daemon that was asked, without credentials. */
+  /** URL of the daemon that was asked, without credentials. */
   readonly url: string;
   readonly source: string;
-  /** Where the daemon stood when planning began; null when the server is not rosterd. */
+  /** Position of the daemon when planning began; null when the server is not rosterd. */
   readonly base: Position | null;
   readonly options: PlanSettings;
 }
 
-/** Before and after, by field as the daemon names them (`name`, `custom.book`); null stands for absent. */
+/** Values before and after, by the daemon's name of the field (`name`, `custom.book`); null stands for absent. */
 export type PlannedChanges = Readonly<Record<string, readonly [unknown, unknown]>>;
 
 export interface PlanWrite {
   readonly do: 'create' | 'update';
-  /** Of the source. */
+  /** Line in the source. */
   readonly line: number;
   readonly id: string;
-  /** That the user had when the plan was made; 0 when it did not exist, null when the server does not tell. */
+  /** Revision of the user when the plan was made; 0 when it did not exist, null when the server does not report it. */
   readonly rev: number | null;
-  /** As it will be sent, in the form of chat v1. */
+  /** The user as it will be sent, in the form of chat v1. */
   readonly user: Readonly<Record<string, unknown>>;
   readonly changes?: PlannedChanges;
 }
@@ -55,7 +55,7 @@ export interface PlanRemoval {
   readonly rev: number | null;
 }
 
-/** A row of the source that leads to nothing. */
+/** A row of the source that changes nothing because of an error. */
 export interface PlanError {
   readonly error: RowError;
 }
@@ -68,7 +68,7 @@ export interface PlanCounts {
   readonly create: number;
   readonly update: number;
   readonly unchanged: number;
-  /** Users of the directory (of the scope) that the source does not name; 0 with `ignore`, which does not look. */
+  /** Users of the directory (in the scope) that the source does not name; 0 with `ignore`, which does not list them. */
   readonly missing: number;
   readonly deactivate: number;
   readonly soft_delete: number;
@@ -79,7 +79,7 @@ export interface PlanCounts {
 export interface PlanTrailer {
   readonly end: true;
   readonly counts: PlanCounts;
-  /** Of all bytes before this line, in hex. */
+  /** Checksum of all bytes before this line, in hex. */
   readonly sha256: string;
 }
 
@@ -95,7 +95,7 @@ export const NO_COUNTS: PlanCounts = {
   errors: 0,
 };
 
-/** Names of all counts. */
+/** The names of all counts. */
 export const COUNT_NAMES = [
   'rows',
   'create',
@@ -108,20 +108,20 @@ export const COUNT_NAMES = [
   'errors',
 ] as const;
 
-/** Users to whom something would happen. */
+/** The number of users that the plan changes. */
 export function changesOf(counts: PlanCounts): number {
   return counts.create + counts.update + removalsOf(counts);
 }
 
-/** Those of them who would be removed. */
+/** The number of users that the plan removes. */
 export function removalsOf({ deactivate, soft_delete, hard_delete }: PlanCounts): number {
   return deactivate + soft_delete + hard_delete;
 }
 
-/** Counts that grow. */
+/** The mutable form of the counts. */
 export type PlanTotals = { -readonly [Name in keyof PlanCounts]: number };
 
-/** The count that a line adds one to. */
+/** The count that a line increases by one. */
 export function countOf(
   line: PlanError | Pick<PlanWrite | PlanRemoval, 'do'>,
 ): 'create' | 'update' | 'deactivate' | 'soft_delete' | 'hard_delete' | 'errors' {

@@ -1,19 +1,19 @@
-/** Lines on the disk in place of memory: written once, then read from the beginning. */
+/** Keeps lines on the disk instead of in memory: written once, then read from the beginning. */
 import { appendFileSync, createReadStream } from 'node:fs';
 import { LineSplitter } from '../line-reader.ts';
 
-/** Held back until it is worth a write, in UTF-16 units. */
+/** Size at which buffered lines are written, in UTF-16 units. */
 const SPOOL_CHARS = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
-/** Far more than the largest user that can be sent takes. */
+/** Far larger than the largest user that can be sent. */
 const SPOOL_LINE_BYTES_MAX = 1024 * 1024;
 
-/** Lines without line breaks in them, none longer than a MiB. */
+/** Lines without line breaks in them, at most 1 MiB each. */
 export class SpoolFile {
   readonly path: string;
   #waiting: string[] = [];
   #waitingChars = 0;
-  /** Bytes that were written. */
+  /** Bytes written. */
   bytes = 0;
 
   constructor(path: string) {
@@ -36,7 +36,7 @@ export class SpoolFile {
     this.#waitingChars = 0;
   }
 
-  /** Everything that was added, from the beginning, as it comes from the disk. */
+  /** All added lines from the beginning, in chunks as the disk delivers them. */
   async *lines(): AsyncGenerator<readonly string[]> {
     this.flush();
     if (this.bytes === 0) return;

@@ -1,11 +1,11 @@
-/** What a person is told of a plan: counts, the most frequent errors and fields, and the first examples. Bounded, whatever its length. Pure. */
+/** The summary of a plan for a person: counts, most frequent errors and fields, first examples. Bounded for plans of any length. Pure. */
 import { countOf, NO_COUNTS, type PlanError, type PlanTotals, type PlanWrite, type Removal } from './plan-lines.ts';
 import type { ErrorGroup, PlanSummary } from './plan-types.ts';
 
 const EXAMPLES = 3;
 const EXAMPLE_LINES = 5;
 const GROUPS_SHOWN = 10;
-/** Kinds of errors, and fields, that are told apart; what comes later is counted as one. */
+/** Kinds of errors, and fields, that are counted separately; all further ones count together. */
 const KINDS_MAX = 1_000;
 const OTHERS = 'others';
 
@@ -68,7 +68,7 @@ export class Tally {
   }
 }
 
-/** Reasons that differ only in what they quote are of one kind. */
+/** Reasons that differ only in the text that they quote are of one kind. */
 function kindOf(reason: string): string {
   return reason
     .replace(/"[^"]*"/g, '""')

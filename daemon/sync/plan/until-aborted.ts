@@ -1,6 +1,6 @@
-/** Reads a source that may be silent for hours without being deaf to Ctrl-C. */
+/** Reads a source that may be silent for hours, and still reacts to Ctrl-C. */
 
-/** The items of `source` until its end or until `signal` aborts, whichever is first; then the source is let go. */
+/** The items of `source` until its end or until `signal` aborts, whichever is first; the source is then released. */
 export async function* untilAborted<Item>(source: AsyncIterable<Item>, signal: AbortSignal): AsyncGenerator<Item> {
   const items = source[Symbol.asyncIterator]();
   let isDone = false;
@@ -15,7 +15,7 @@ export async function* untilAborted<Item>(source: AsyncIterable<Item>, signal: A
       yield step.value;
     }
   } finally {
-    // Not awaited: a source that is silent may never answer.
+    // Not awaited: a silent source may never answer.
     if (!isDone) items.return?.()?.catch(() => {});
   }
 }

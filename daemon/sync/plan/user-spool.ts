@@ -1,4 +1,4 @@
-/** The good users of a source on the disk, until it is known that their source as a whole is good. */
+/** Keeps the good users of a source on the disk until the source as a whole is known to be good. */
 import type { BatchLimits } from '../source.ts';
 import type { SourceUser } from '../source-user.ts';
 import { SpoolFile } from './spool.ts';
@@ -24,7 +24,7 @@ export class UserSpool {
     this.count++;
   }
 
-  /** All of them again, cut into batches of at most so many users and bytes. */
+  /** All users again, in batches of at most this many users and bytes. */
   async *batches(limits: Pick<BatchLimits, 'users' | 'bytes'>): AsyncGenerator<readonly SourceUser[]> {
     let batch: SourceUser[] = [];
     let bytes = 0;
