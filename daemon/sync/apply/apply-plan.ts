@@ -1,10 +1,10 @@
 /**
- * Applies a plan: checks that it still fits, writes users, then removes users, and keeps a checkpoint of how far it is.
+ * Applies a plan: checks that it still fits, writes users, then removes users, and keeps a checkpoint of its progress.
  *
- * - Every write names the revision that its user had when the plan was made. Whoever changed since keeps the newer state.
- * - Removals begin only when every user of the plan was written, or was kept because it is newer: where one could not be
- *   written the plan does not fit the directory, and nobody is removed by a plan that does not fit.
- * - Everybody in the plan is in exactly one count, over any number of runs that were killed and went on.
+ * - Every write names the revision that its user had when the plan was made. A user that changed since keeps its newer state.
+ * - Removals begin only when every user of the plan was written, or was kept because it is newer. If a user could not be
+ *   written, the plan does not fit the directory, and a plan that does not fit removes nobody.
+ * - Each user of the plan is in exactly one count, over any number of runs that were killed and resumed.
  */
 import { errorText } from '../../../protocol/base/errors.ts';
 import { NO_RESULTS, sumOf } from '../counts.ts';
@@ -24,7 +24,7 @@ import { Remover, removalEntries } from './remover.ts';
 
 const BATCH_USERS = 100;
 
-/** Never rejects because of the network, the daemon, the disk or a plan that was changed meanwhile; that is `gave-up`. */
+/** Never rejects because of the network, the daemon, the disk or a plan that changed during the run: the status is then `gave-up`. */
 export async function applyPlan(options: ApplyOptions, deps: ApplyDeps): Promise<ApplySummary> {
   const application = new PlanApplication(options, deps);
   await application.run().catch((error: unknown) => application.giveUp(error));
@@ -43,7 +43,7 @@ class PlanApplication {
   readonly #total: number;
   #state: 'checking' | 'refused' | 'writing' | 'done' = 'checking';
   #heldBack = 0;
-  /** Found gone, or deactivated, before anything was written. */
+  /** Users found removed, or deactivated, before this run wrote anything. */
   #removed: ReadonlySet<string> = new Set();
   #refusal: Pick<ApplySummary, 'problems' | 'stale'> = { problems: [], stale: { count: 0, first: [] } };
 
@@ -56,7 +56,7 @@ class PlanApplication {
     this.#reads = pacer();
     this.#checkpointer = new Checkpointer(checkpoints, () => report.sync(), clock);
     const { resume, usersPerSecond = BATCH_USERS } = options;
-    // A slow rate is to be even: not a hundred users at once and then a long silence.
+    // At a slow rate, small batches spread the writes evenly: a hundred users at once would mean a long silence after them.
     this.#batchUsers = Math.max(1, Math.min(BATCH_USERS, Math.floor(usersPerSecond)));
     this.#total = changesOf(plan.trailer.counts);
     const { at = 1, counts = NO_RESULTS } = resume ?? {};
@@ -77,11 +77,11 @@ class PlanApplication {
     this.#state = 'done';
   }
 
-  /** The last checkpoint, and in the report a line for what was not done. */
+  /** Writes the last checkpoint, and the report's line for the part that was not done. */
   async close(): Promise<void> {
     if (this.#state === 'checking' || this.#state === 'refused') return;
     const { at, counts, problem } = this.#run;
-    // The checkpoint does not cover the line of the report behind it: a run that goes on writes over it.
+    // The checkpoint does not cover this line of the report: a resumed run overwrites it.
     await this.#checkpointer.write(at, counts, this.#state === 'done');
     if (this.#state === 'done') return;
     await this.#run.report([{ from_plan_line: at + 1, result: 'not_applied', reason: problem ?? 'interrupted' }]);

@@ -1,4 +1,4 @@
-/** What applying a plan is given and what it gives back. */
+/** The input and the result of applying a plan. */
 import type { SyncCounts } from '../counts.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
 import type { Report } from '../report.ts';
@@ -7,14 +7,14 @@ import type { SyncServer } from '../transport.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
 
 export interface ApplyOptions extends RunOptions {
-  /** Users that changed since the plan was made are kept as they are, and do not refuse it. */
+  /** Users that changed since the plan was made are left as they are and do not make it refused. */
   readonly ifUnchanged: boolean;
-  /** Of an earlier run of the same plan, which this one goes on with. */
+  /** The checkpoint of an earlier run of the same plan, which this run continues. */
   readonly resume?: Checkpoint;
 }
 
 export interface ApplyReport extends Report {
-  /** Puts what was added on the disk. Resolves with the length of the report in bytes. */
+  /** Syncs the added lines to the disk. Resolves with the length of the report in bytes. */
   sync(): Promise<number>;
 }
 
@@ -25,7 +25,7 @@ export interface ApplyDeps extends RunDeps {
   readonly checkpoints: CheckpointStore;
 }
 
-/** A user that changed since the plan was made. Revision 0: it does not exist. */
+/** A user that changed since the plan was made. Revision 0: the user does not exist. */
 export interface StaleUser {
   readonly id: string;
   readonly planned: number;
@@ -34,24 +34,24 @@ export interface StaleUser {
 
 export interface ApplySummary {
   /**
-   * `done`: to the end of the plan, or to its removals when these were held back. `refused`: nothing was written by this run.
-   * `interrupted`: by `stop`. `gave-up`: see `problems`.
+   * `done`: reached the end of the plan, or its removals when these were held back. `refused`: this run wrote nothing.
+   * `interrupted`: ended by `stop`. `gave-up`: see `problems`.
    */
   readonly status: 'done' | 'refused' | 'interrupted' | 'gave-up';
   readonly problems: readonly string[];
-  /** The first of those that changed since the plan was made, when it is refused for them. */
+  /** The users that changed since the plan was made, when the plan is refused for them: their number and the first of them. */
   readonly stale: { readonly count: number; readonly first: readonly StaleUser[] };
-  /** Of all runs of this plan that went on with each other. With `left` and `heldBack` they add up to `total`. */
+  /** Counts of this run and the runs that it continues. Together with `left` and `heldBack` they add up to `total`. */
   readonly counts: SyncCounts;
-  /** Users of the plan. */
+  /** Users in the plan. */
   readonly total: number;
-  /** Not brought, or not confirmed, because the run ended. */
+  /** Users not sent, or not confirmed, because the run ended. */
   readonly left: number;
-  /** Removals that were not begun because users could not be written. */
+  /** Removals not begun because some users could not be written. */
   readonly heldBack: number;
-  /** Rows of the source that are no part of the plan because something was wrong with them. */
+  /** Rows of the source that the plan leaves out because they have errors. */
   readonly errors: number;
-  /** Users that this run has settled. */
+  /** Users that this run settled. */
   readonly users: number;
   readonly elapsedMs: number;
 }

@@ -1,15 +1,15 @@
 /**
- * How far a plan is applied, kept outside of the process so that a run that was killed can go on.
+ * The progress of applying a plan, kept outside of the process so that a killed run can be resumed.
  *
  * A checkpoint never claims more than is done: everything up to its line was acknowledged, and an acknowledgement means on disk.
- * What was done behind it is sent again and found unchanged.
+ * Work done after that line is sent again and found unchanged.
  */
 import { isObject } from '../../../protocol/base/json.ts';
 import type { Clock } from '../../base/clock.ts';
 import { NO_RESULTS, type SyncCounts } from '../counts.ts';
 
 export const CHECKPOINT_VERSION = 1;
-/** A checkpoint costs some syncs of the disk; what is done between two of them is found unchanged after a crash. */
+/** Each checkpoint costs disk syncs. Work done between two checkpoints is found unchanged after a crash. */
 const EVERY_MS = 1_000;
 
 export interface Checkpoint {
@@ -17,21 +17,21 @@ export interface Checkpoint {
   /** SHA-256 of the plan. */
   readonly plan: string;
   readonly plan_path: string;
-  /** True when the plan belongs to this run and goes away with it: it was made for a source. */
+  /** True when the plan was made for this run from a source, and is removed with it. */
   readonly is_plan_temporary: boolean;
   /** Line of the plan up to which everything is done; 1, its header, at the start. */
   readonly at: number;
   readonly counts: SyncCounts;
-  /** What the report held then: what is behind came later and is written again. */
+  /** The report up to this checkpoint. A resumed run writes the bytes after it again. */
   readonly report: { readonly path: string; readonly bytes: number };
   /** RFC 3339. */
   readonly updated_at: string;
-  /** There is nothing left to do. */
+  /** Nothing is left to do. */
   readonly finished: boolean;
 }
 
 export interface CheckpointStore {
-  /** Resolves when it is on disk in place of the one before. */
+  /** Replaces the previous checkpoint. Resolves when it is on disk. */
   write(progress: Pick<Checkpoint, 'at' | 'counts' | 'finished'>, reportBytes: number): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export function isCheckpoint(value: unknown): value is Checkpoint {
   );
 }
 
-/** Writes at a bounded rate, whatever the rate of progress. */
+/** Writes checkpoints at a bounded rate, however fast the run progresses. */
 export class Checkpointer {
   readonly #store: CheckpointStore;
   readonly #syncReport: () => Promise<number>;
@@ -64,13 +64,13 @@ export class Checkpointer {
     this.#dueMs = clock.now() + EVERY_MS;
   }
 
-  /** Writes when the last time is long enough ago. Rejects with the system's error. */
+  /** Writes a checkpoint if enough time has passed since the last one. Rejects with the system's error. */
   async note(at: number, counts: SyncCounts): Promise<void> {
     if (this.#clock.now() >= this.#dueMs) await this.write(at, counts, false);
   }
 
   async write(at: number, counts: SyncCounts, finished: boolean): Promise<void> {
-    // The report first: a checkpoint must not claim lines that a power cut takes back.
+    // The report is synced first: a checkpoint must not claim lines that a power failure can take back.
     const bytes = await this.#syncReport();
     await this.#store.write({ at, counts: { ...counts }, finished }, bytes);
     this.#dueMs = this.#clock.now() + EVERY_MS;

@@ -1,4 +1,4 @@
-/** Asks what is left of the rate limits before the first write. */
+/** Asks for the remaining rate limits before the first write. */
 import { isObject } from '../../../protocol/base/json.ts';
 import type { KnownLimit, Pacer } from '../pacer.ts';
 import type { Retrier } from '../retrier.ts';
@@ -8,8 +8,8 @@ import type { SyncServer } from '../transport.ts';
 export type Pacers<Operation extends string> = Readonly<Record<Operation, Pacer>>;
 
 /**
- * Tells the pacers what is left for their operations, so that not even the first request is one too many. Nothing happens where
- * the server does not know limits. False: there was no answer before stopping or giving up.
+ * Gives each pacer the remaining limit of its operation, so that even the first request stays within it. Does nothing when
+ * the server does not know limits. False: the run was stopped or gave up before there was an answer.
  */
 export async function beginPacers<Operation extends string>(
   pacers: Pacers<Operation>,

@@ -1,4 +1,4 @@
-/** Cuts a plan into batches that fit into one request: first the users to write, then those to remove. */
+/** Cuts a plan into batches that fit into one request: first the users to write, then the users to remove. */
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
 import type { Removal } from '../plan/plan-lines.ts';
@@ -10,9 +10,9 @@ export interface WriteBatch {
   readonly users: readonly SourceUser[];
   /** Fields that differ, by user. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
-  /** Rows of the source that are no part of the plan, as they stand between the others. */
+  /** Rows with errors among these users. They are no part of the plan. */
   readonly errors: readonly RowError[];
-  /** Line of the plan that it ends with. */
+  /** Last line of the plan that the batch covers. */
   readonly lastAt: number;
 }
 
@@ -30,11 +30,11 @@ export interface RemovalBatch {
 }
 
 const ERRORS_MAX = 1_000;
-/** What the revisions add to a request: the ids once more, and a number each. */
+/** Bytes that the revisions add to a request: each id once more, and a number. */
 const REVS_BYTES = LIMITS.batchUsers * (LIMITS.idChars + 24);
 const BYTES_MAX = BATCH_LIMITS.bytes - REVS_BYTES;
 
-/** Users to create and to update, behind the line `afterAt`. */
+/** Users to create and to update, after the line `afterAt`. */
 export async function* writeBatches(plan: PlanFile, afterAt: number, usersMax: number): AsyncGenerator<WriteBatch> {
   let batch = new OpenBatch();
   for await (const lines of plan.lines()) {
@@ -65,7 +65,7 @@ class OpenBatch implements WriteBatch {
   lastAt = 0;
 }
 
-/** Users to remove, behind the line `afterAt`; those of one batch are removed in one way. */
+/** Users to remove, after the line `afterAt`. All users of one batch are removed in the same way. */
 export async function* removalBatches(plan: PlanFile, afterAt: number, usersMax: number): AsyncGenerator<RemovalBatch> {
   let users: RemovalUser[] = [];
   let removal: Removal | undefined;

@@ -1,6 +1,6 @@
 /**
- * Before anything is written: is this the directory that the plan was made for, and are the users that it touches still as
- * they were? What is found here only keeps a plan from being half applied: every write names its revision all the same.
+ * The check before anything is written: is this the directory that the plan was made for, and are its users unchanged?
+ * The check only prevents half-applied plans: every write still names its revision.
  */
 import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
@@ -17,15 +17,15 @@ import { dryRunRequest } from '../upserter.ts';
 import type { StaleUser } from './apply-types.ts';
 import { Revisions, readRevisions } from './revisions.ts';
 
-/** How many of the users that changed are named. */
+/** Largest number of changed users that are named. */
 const NAMED_MAX = 10;
 const BATCH_USERS = 100;
 
 export interface PrecheckOptions {
   readonly plan: PlanFile;
-  /** Lines up to this one are done. */
+  /** The lines up to this one are done. */
   readonly afterAt: number;
-  /** Users that changed are no reason to refuse. */
+  /** Changed users do not refuse the plan. */
   readonly ifUnchanged: boolean;
   readonly server: SyncServer;
   readonly retrier: Retrier;
@@ -37,11 +37,11 @@ export interface PrecheckOptions {
 }
 
 export type Prechecked =
-  /** `removed`: users that the plan removes and that are gone, or deactivated, already. */
+  /** `removed`: users that the plan removes and that are already removed or deactivated. */
   | { readonly kind: 'fine'; readonly removed: ReadonlySet<string> }
-  /** `stale` is empty unless it is for them. */
+  /** `stale` is empty unless changed users are the reason. */
   | { readonly kind: 'refused'; readonly problems: readonly string[]; readonly staleCount: number; readonly stale: readonly StaleUser[] }
-  /** There was no answer before stopping or giving up. */
+  /** The run was stopped or gave up before there was an answer. */
   | { readonly kind: 'ended' };
 
 const FINE: Prechecked = { kind: 'fine', removed: new Set() };
@@ -70,9 +70,9 @@ export async function precheck(options: PrecheckOptions): Promise<Prechecked> {
   }
   const problem = foreignProblem(base, found);
   if (problem !== undefined) return refused(problem);
-  // Nothing was written at all since: no user can have changed.
+  // Nothing was written since, so no user can have changed.
   if (found.seq === base.seq) return FINE;
-  // Writes tell who is as the plan wants them already, removals do not.
+  // Writes report the users that are already as planned; removals do not.
   if (ifUnchanged && removalsOf(plan.trailer.counts) === 0) return FINE;
   return await checkUsers(options);
 }
@@ -90,7 +90,7 @@ function foreignProblem(base: Position, found: Position): string | undefined {
   return undefined;
 }
 
-/** Finds the users with another revision in one list; those are asked for singly, since they may be as the plan wants them by now. */
+/** Finds users with another revision in one list. Those are asked for singly, because they may already be as planned. */
 async function checkUsers(options: PrecheckOptions): Promise<Prechecked> {
   const { plan, afterAt, server, retrier, reads } = options;
   const revisions = new Revisions();
@@ -121,7 +121,7 @@ class StaleCheck {
     this.#revisions = revisions;
   }
 
-  /** False when it could not be finished. */
+  /** False when the check could not be finished. */
   async run(): Promise<boolean> {
     const isDone = await inOrder({
       batches: this.#suspects(),
@@ -134,7 +134,7 @@ class StaleCheck {
     return isDone && !this.#options.stopping.aborted;
   }
 
-  /** Users to write whose revision is another one. Removals are judged by the list alone. */
+  /** Users to write that have another revision. Removals are judged by the list alone. */
   async *#suspects(): AsyncGenerator<readonly SourceUser[]> {
     const { plan, afterAt, ifUnchanged } = this.#options;
     let batch: SourceUser[] = [];
@@ -162,7 +162,7 @@ class StaleCheck {
     return await retrier.request((signal) => server.ask(dryRunRequest(batch), signal), writes);
   }
 
-  /** What is wrong with a user apart from its revision shows when it is written. */
+  /** Looks only at revisions: other errors of a user show when it is written. */
   #take(batch: readonly SourceUser[], reply: Reply): boolean {
     const { body } = reply;
     if (reply.status >= 300 || body === undefined || !Array.isArray(body.errors)) {

@@ -1,7 +1,7 @@
 /**
- * Removes batches of users: the request, the task that it becomes, and what the task says of each user.
+ * Removes batches of users: sends the request, follows its task, and reads the task's result for each user.
  *
- * Sent again it does no harm: who is gone already, or deactivated, counts as unchanged.
+ * Sending a batch again does no harm: users that are already removed or deactivated count as unchanged.
  */
 import { isObject } from '../../../protocol/base/json.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -20,26 +20,26 @@ import type { RemovalBatch, RemovalUser } from './plan-batches.ts';
 const POLL_MS = 100;
 const POLL_MS_MAX = 2_000;
 
-/** What became of users, by id. */
+/** The outcome of a removal, by id. */
 export interface Removed extends NotAccepted<RemovalUser> {
   readonly done: string[];
   readonly unchanged: string[];
-  /** Accepted by a server that does not say what became of them. */
+  /** Accepted by a server that does not report what happened to them. */
   readonly sent: string[];
 }
 
 export interface RemoverOptions {
   readonly ask: SyncServer['ask'];
   readonly retrier: Retrier;
-  /** For questions about what is under way: they go on while nothing new is begun. */
+  /** For questions about requests under way: these continue after nothing new is begun. */
   readonly finishing: Retrier;
   readonly removals: Pacer;
   readonly tasks: Pacer;
   readonly throttle: Throttle | undefined;
-  /** Known to be gone, or deactivated, before: that the task finds nothing wrong with them does not mean that it did something. */
+  /** Users known to be removed or deactivated before. A task that reports no error for them did not necessarily do anything. */
   readonly removed: ReadonlySet<string>;
   readonly clock: Clock;
-  /** How long a task may take. */
+  /** Longest time that a task may take. */
   readonly patienceMs: number;
   readonly stopping: AbortSignal;
   readonly leaving: AbortSignal;
@@ -53,10 +53,10 @@ export class Remover {
     this.#options = options;
   }
 
-  /** Never rejects because of the network or the server; that ends in `refused` or `notSent`. */
+  /** Never rejects because of the network or the server; such users end in `refused` or `notSent`. */
   async remove({ removal, users }: RemovalBatch): Promise<Removed> {
     const { onFatal, removed: known } = this.#options;
-    // Who was only marked as deleted is gone too, but a hard delete has still something to erase: that the daemon has to say.
+    // A soft-deleted user counts as deleted already, but a hard delete still has data to erase: the daemon decides that.
     const isSettled = ({ id }: RemovalUser) => removal !== 'hard-delete' && known.has(id);
     const unchanged = users.filter(isSettled).map(({ id }) => id);
     const removed: Removed = { done: [], unchanged, sent: [], refused: [], notSent: [] };
@@ -74,7 +74,7 @@ export class Remover {
     return await retrier.request((leaving) => ask(request, leaving), removals);
   }
 
-  /** Waits for the end of the task. False when it is not known, so that the users are asked for again. */
+  /** Waits for the end of the task. False when the end is unknown, so that the users are asked for again. */
   async #follow(removal: Removal, batch: readonly RemovalUser[], reply: Reply, removed: Removed): Promise<boolean> {
     const { ask, finishing, tasks, clock, patienceMs, leaving, onFatal, removed: known } = this.#options;
     const id = reply.body?.task_id;
@@ -107,7 +107,7 @@ export class Remover {
   }
 }
 
-/** Ids of users are safe as JSON keys, but only `JSON.stringify` knows it all. */
+/** Ids of users are safe as JSON keys; `JSON.stringify` quotes them in any case. */
 function removalRequest(removal: Removal, batch: readonly RemovalUser[]): AskRequest {
   const revs = batch.flatMap(({ id, rev }) => (rev === undefined ? [] : [[id, rev] as const]));
   const body = {
@@ -118,7 +118,7 @@ function removalRequest(removal: Removal, batch: readonly RemovalUser[]): AskReq
   return { method: 'POST', path: removal === 'deactivate' ? '/users/deactivate' : '/users/delete', body: JSON.stringify(body) };
 }
 
-/** `told` is what the task says of one user: `{status: "ok"}` or `{status: "error", error}`. */
+/** `told` is the task's result for one user: `{status: "ok"}` or `{status: "error", error}`. */
 function note(removed: Removed, removal: Removal, { id, line }: RemovalUser, wasSo: boolean, told: unknown): void {
   const { done, unchanged, sent, refused } = removed;
   if (!isObject(told)) sent.push(id);
@@ -126,7 +126,7 @@ function note(removed: Removed, removal: Removal, { id, line }: RemovalUser, was
   else {
     const reason = typeof told.error === 'string' ? told.error : 'refused';
     if (isSoAlready(removal, reason)) unchanged.push(id);
-    // Who was deleted by somebody else is no longer what the plan was made for.
+    // Somebody else deleted this user: it is no longer the user that the plan was made for.
     else refused.push({ line, id, code: 4, reason, ...(isPrecondition(reason) || isGone(reason) ? { isPrecondition: true } : undefined) });
   }
 }
@@ -149,7 +149,7 @@ const COUNT: Readonly<Record<Removal, 'deactivated' | 'soft_deleted' | 'hard_del
   'hard-delete': 'hard_deleted',
 };
 
-/** What became of a batch of users to remove, in its order. Adds to `counts`. */
+/** Report lines for a batch of users to remove, in its order. Adds to `counts`. */
 export function removalEntries({ removal, users }: RemovalBatch, removed: Removed, counts: SyncTotals): ReportEntry[] {
   const [done, sent] = [new Set(removed.done), new Set(removed.sent)];
   const refused = new Map(removed.refused.map((user) => [user.id, user]));

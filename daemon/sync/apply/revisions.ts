@@ -1,14 +1,14 @@
-/** The revisions that users have now, for those that a plan touches: one list of the whole directory, read as it comes. */
+/** The current revisions of the users that a plan touches, from one streamed list of the whole directory. */
 import { IdMap } from '../id-map.ts';
 import { type Reply, replyOf, type SyncServer, TransportError } from '../transport.ts';
 import { BrokenList, readUserList } from '../user-list.ts';
 
-/** Revision by id; 0 for those that do not exist. */
+/** Revision by id; 0 for users that do not exist. */
 export class Revisions {
   /** Negative: the user is deactivated. */
   readonly #revs = new IdMap();
 
-  /** Only users that were added are noted. */
+  /** Adds a user to note. Other users are ignored. */
   add(id: string): void {
     this.#revs.set(id, 0);
   }
@@ -22,7 +22,7 @@ export class Revisions {
     return { rev: Math.abs(rev), isDeactivated: rev < 0 };
   }
 
-  /** What was noted is forgotten. */
+  /** Forgets the noted revisions. */
   reset(): void {
     this.#revs.fill(0);
   }
@@ -31,8 +31,8 @@ export class Revisions {
 const BODY_CHARS_MAX = 64 * 1024;
 
 /**
- * Reads `GET /sync/users` to its end. Rejects with TransportError when it is not whole, so that it is asked for again; an answer
- * that is no such list is returned.
+ * Reads `GET /sync/users` to its end. Rejects with TransportError when the list is not whole, so that it is asked for again.
+ * Returns an answer that is no such list.
  */
 export async function readRevisions(server: SyncServer, revisions: Revisions, signal: AbortSignal): Promise<Reply> {
   const { status, chunks } = await server.stream({ method: 'GET', path: '/sync/users' }, signal);
