@@ -1,6 +1,6 @@
-/** What a run did with users. */
+/** Counts of users by what a run did with them. */
 
-/** `unchanged` were as they should be already, `changed_meanwhile` were kept as they are because somebody else changed them. */
+/** `unchanged`: already as wanted. `changed_meanwhile`: left as they are because somebody else changed them. */
 export interface SyncCounts {
   readonly created: number;
   readonly updated: number;
@@ -8,13 +8,13 @@ export interface SyncCounts {
   readonly soft_deleted: number;
   readonly hard_deleted: number;
   readonly unchanged: number;
-  /** Accepted by a server that does not say what became of them. */
+  /** Accepted by a server that does not report what happened to them. */
   readonly sent: number;
   readonly changed_meanwhile: number;
   readonly failed: number;
 }
 
-/** Counts that grow. */
+/** The mutable form of the counts. */
 export type SyncTotals = { -readonly [Name in keyof SyncCounts]: number };
 
 export const NO_RESULTS: SyncCounts = {
@@ -29,7 +29,7 @@ export const NO_RESULTS: SyncCounts = {
   failed: 0,
 };
 
-/** Users that are done, one way or the other. */
+/** The number of users that are done, one way or the other. */
 export function sumOf(counts: SyncCounts): number {
   return Object.values(counts).reduce((sum: number, count: number) => sum + count, 0);
 }

@@ -1,6 +1,6 @@
-/** A number for each of any number of ids: about 100 bytes for an id of 36 characters, all of it in memory. */
+/** Maps any number of ids to numbers. An id of 36 characters takes about 100 bytes; all ids are in memory. */
 
-/** A Map ends at 2^24 entries; well before that the next one starts. */
+/** A Map holds at most 2^24 entries; the next one starts well before that. */
 const IDS_PER_MAP = 8_000_000;
 
 export class IdMap {
@@ -27,7 +27,7 @@ export class IdMap {
     else this.#maps.push(new Map([[id, value]]));
   }
 
-  /** Gives every id this value. */
+  /** Sets every id to this value. */
   fill(value: number): void {
     for (const map of this.#maps) for (const id of map.keys()) map.set(id, value);
   }

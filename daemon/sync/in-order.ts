@@ -1,6 +1,6 @@
 /**
- * Works on several batches at a time and settles them in the order in which they were read, so that at any moment
- * everything up to the last one settled is done and nothing behind it counts.
+ * Works on several batches at a time and settles them in the order in which they were read. So at any moment
+ * everything up to the last settled batch is done, and nothing after it counts.
  */
 import pLimit from 'p-limit';
 
@@ -9,25 +9,25 @@ export interface InOrder<Batch, Result> {
   /** Batches that are worked on at the same time. */
   readonly concurrency: number;
   readonly work: (batch: Batch) => Promise<Result>;
-  /** Called for one batch after the other. What stands behind a batch that is not settled (false) is not settled either. */
+  /** Called for one batch after the other. After a batch that is not settled (false), no later batch is settled either. */
   readonly settle: (batch: Batch, result: Result) => Promise<boolean>;
-  /** Aborted: nothing more is read, even while the source is silent. What is worked on is waited for. */
+  /** Aborted: nothing more is read, even while the source is silent. Batches under way are waited for. */
   readonly stopping: AbortSignal;
-  /** Called for whatever rejects; it should abort `stopping`. */
+  /** Called for every rejection; it should abort `stopping`. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Batches that may wait for a free place beside those that are worked on. */
+/** Batches that may wait for a free place beside those under way. */
 const READ_AHEAD = 4;
 /** Batches that may be done and wait for a slower one before them. Each holds little more than ids. */
 const DONE_AHEAD = 256;
 
-/** A result that may itself be undefined. */
+/** Wraps a result, which may itself be undefined. */
 interface Done<Result> {
   readonly result: Result;
 }
 
-/** Resolves when nothing is out any more; with true when the end of the batches was reached. */
+/** Resolves when no batch is under way any more; with true when the end of the batches was reached. */
 export async function inOrder<Batch, Result>(options: InOrder<Batch, Result>): Promise<boolean> {
   const { batches, concurrency, work, settle, stopping, onError } = options;
   const limit = pLimit(concurrency);

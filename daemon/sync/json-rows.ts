@@ -1,14 +1,14 @@
-/** JSON as rows: one object per line, or one list of them. What is wrong with one of them is an error of that row. */
+/** JSON as rows: one object per line, or one list of objects. An error in an object is an error of that row. */
 import { isUtf8 } from 'node:buffer';
 import { errorText } from '../../protocol/base/errors.ts';
 import { LineSplitter, type RawLine, SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
 import { LIST_START, ListSplitter, startOf } from './list-reader.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from './rows.ts';
 
-/** White space and byte order mark before the first item; more than this is no list. */
+/** Most white space and byte order mark before the first item; input with more than this is no list. */
 const LEAD_BYTES_MAX = 64 * 1024;
 
-/** Rejects with BrokenSource when the last line has neither an end nor JSON in it. */
+/** Rejects with BrokenSource when the last line has no line end and is not JSON. */
 export async function* jsonLines(source: AsyncIterable<Buffer>): AsyncGenerator<SourceChunk> {
   const splitter = new LineSplitter();
   for await (const chunk of source) yield chunkOf(splitter.push(chunk), 'line');
@@ -26,8 +26,8 @@ export async function* jsonList(source: AsyncIterable<Buffer>): AsyncGenerator<S
 }
 
 /**
- * Items of a list or of lines: which of the two it is shows at the first character. Rows up to `afterLine` are passed over.
- * Rejects with BrokenSource when a list is none from its beginning to its end.
+ * Items of a list or of lines; the first character shows which of the two it is. Skips rows up to `afterLine`.
+ * Rejects with BrokenSource when the input is not one list from its beginning to its end.
  */
 export async function* jsonItems(source: AsyncIterable<Buffer>, afterLine = 0): AsyncGenerator<SourceChunk> {
   let lead: Buffer[] = [];

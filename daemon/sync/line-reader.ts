@@ -1,17 +1,17 @@
 /**
- * Cuts a stream of bytes into lines, whatever its length: one line is all that is ever held back.
- * CRLF and LF end a line, a byte order mark at the start and a missing last newline are fine.
+ * Cuts a stream of bytes of any length into lines. At most one line is held in memory.
+ * CRLF and LF end a line. A byte order mark at the start and a missing last newline are accepted.
  */
 
 /** Longest line in bytes, without its end. */
 export const SOURCE_LINE_BYTES_MAX = 64 * 1024;
 
 export interface RawLine {
-  /** From 1. */
+  /** Number of the line, from 1. */
   readonly line: number;
-  /** Bytes of the source it takes, with its end. */
+  /** Bytes of the line in the source, including its end. */
   readonly bytes: number;
-  /** Without its end; undefined when it is longer than the limit. Shares memory with the chunk it came in. */
+  /** Without the line end; undefined when it is longer than the limit. Shares memory with the chunk that it came in. */
   readonly content: Buffer | undefined;
 }
 
@@ -22,7 +22,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 export class LineSplitter {
   readonly #maxBytes: number;
   #line = 0;
-  /** Start of a line whose end has not come yet; emptied as soon as it is too long to be of use. */
+  /** Start of a line whose end has not come yet; emptied as soon as the line is too long. */
   #held: Buffer[] = [];
   #heldBytes = 0;
 
@@ -42,14 +42,14 @@ export class LineSplitter {
     return lines;
   }
 
-  /** The last line, when it had no end. */
+  /** The last line, when it has no end. */
   end(): RawLine[] {
     return this.#heldBytes === 0 ? [] : [this.#take(0)];
   }
 
   #hold(part: Buffer): void {
     this.#heldBytes += part.length;
-    // Room for the carriage return and the byte order mark, which do not count.
+    // The carriage return and the byte order mark do not count towards the limit.
     if (this.#heldBytes > this.#maxBytes + 1 + BOM.length) this.#held = [];
     else this.#held.push(part);
   }
@@ -68,7 +68,7 @@ export class LineSplitter {
   }
 }
 
-/** Lines as they come, those of one chunk together: a step per line would cost more than the line. */
+/** Yields the lines of each chunk together: a step per line would cost more than the line itself. */
 export async function* readLines(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<readonly RawLine[]> {
   const splitter = new LineSplitter(maxBytes);
   for await (const chunk of source) yield splitter.push(chunk);

@@ -1,6 +1,6 @@
 /**
- * Cuts one JSON list into its items, whatever its length. Only one item is ever held back; whether it is JSON is for
- * whoever parses it to find out.
+ * Cuts one JSON list of any length into its items. At most one item is held in memory. The caller parses the items and
+ * finds out whether they are JSON.
  */
 import { type RawLine, SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
 import { BrokenSource } from './rows.ts';
@@ -31,7 +31,7 @@ export class ListSplitter {
   #depth = 0;
   #isText = false;
   #isEscaped = false;
-  /** Parts of the item whose end has not come yet; emptied as soon as it is too long to be of use. */
+  /** Parts of the item whose end has not come yet; emptied as soon as the item is too long. */
   #held: Buffer[] = [];
   #heldBytes = 0;
   #isBlank = true;
@@ -57,13 +57,13 @@ export class ListSplitter {
     return items;
   }
 
-  /** There is no item without an end. Throws BrokenSource when the list was not closed. */
+  /** Ends the source. No item is left over. Throws BrokenSource when the list was not closed. */
   end(): RawLine[] {
     if (this.#state !== 'after') throw new BrokenSource(`the list is not closed; it breaks off in item ${this.#count + 1}`);
     return [];
   }
 
-  /** Before and after the list there may be white space only. True when the list begins with this byte. */
+  /** Before and after the list, only white space is allowed. True when the list begins with this byte. */
   #outside(byte: number): boolean {
     if (this.#state === 'before' && byte === LIST_START) {
       this.#state = 'items';
@@ -73,7 +73,7 @@ export class ListSplitter {
     throw new BrokenSource(this.#state === 'after' ? 'something follows the end of the list' : 'the source does not begin with a list');
   }
 
-  /** Follows texts and brackets; true for the comma or bracket that ends an item of the list. */
+  /** Tracks strings and brackets; true for the comma or bracket that ends an item of the list. */
   #endsItem(byte: number): boolean {
     if (this.#isText) {
       if (this.#isEscaped) this.#isEscaped = false;

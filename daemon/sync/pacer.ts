@@ -1,35 +1,35 @@
 /**
- * Keeps a sync within the server's rate limit, as told by `X-RateLimit-Limit`, `-Remaining`, `-Reset` and `Retry-After`.
+ * Keeps a sync within the server's rate limit, as given by `X-RateLimit-Limit`, `-Remaining`, `-Reset` and `Retry-After`.
  *
- * What is left of the window is the smallest `Remaining` seen in it, less the requests that are still out: those are the
- * only ones the server may have counted since. So nothing is ever started on a budget that may be used up.
+ * The budget of a window is the smallest `Remaining` seen in it, minus the requests in flight, the only ones that the server
+ * may have counted since. So no request starts on a budget that may be used up.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Reply } from './transport.ts';
 
-/** The reset is told in whole seconds; a little more keeps out of the last moments of the old window. */
+/** The reset is given in whole seconds; the slack stays clear of the last moments of the old window. */
 const RESET_SLACK_MS = 100;
 /** No limit of rosterd has a longer window; a server that names a later reset has a wrong clock. */
 const WINDOW_MS_MAX = 5 * 60_000;
 /** A server may also limit the requests of one second, to a thirtieth of those of a minute. */
 const SECOND_OF_MINUTE = 30;
-/** The reset of one window may be told a second earlier or later, depending on how the server rounds. */
+/** Depending on how the server rounds, the reset of one window may be given a second earlier or later. */
 const RESET_WOBBLE_S = 2;
-/** Of what a second allows, two thirds are used: requests do not arrive as evenly as they start. Of a minute that is still more than all. */
+/** Two thirds of the limit per second are used: requests arrive less evenly than they start. That is still more than a minute allows. */
 const CAREFUL_SHARE = 2 / 3;
-/** Less than this is not worth a timer. */
+/** Shorter waits are not worth a timer. */
 const SLEEP_MS_MIN = 1;
 const SECOND_MS = 1_000;
 
 export interface PacerOptions {
   /**
-   * Never finds out by a refusal: only one request is out until the limit is known, and a limit per second is taken for granted.
-   * Without it, whoever has no limit per second is not slowed down in short runs.
+   * Avoids every refusal: only one request is in flight until the limit is known, and a limit per second is assumed.
+   * Without it, short runs are not slowed down on servers without a limit per second.
    */
   readonly isCareful?: boolean;
 }
 
-/** A limit as `GET /rate_limits` tells it. `reset` in unix seconds. */
+/** A limit as `GET /rate_limits` gives it. `reset` in unix seconds. */
 export interface KnownLimit {
   readonly limit: number;
   readonly remaining: number;
@@ -37,9 +37,9 @@ export interface KnownLimit {
 }
 
 interface Window {
-  /** As the server wrote it: tells windows apart. */
+  /** As the server wrote it; identifies the window. */
   readonly reset: number;
-  /** By our clock. */
+  /** By the local clock. */
   readonly endsAtMs: number;
   readonly limit: number;
   remaining: number;
@@ -53,7 +53,7 @@ export class Pacer {
   #inFlight = 0;
   #notBeforeMs = 0;
   #spacingMs = 0;
-  /** Replaced and resolved whenever an answer came. */
+  /** Replaced and resolved on every answer. */
   #answered = new AbortController();
 
   constructor(clock: Clock, { isCareful = false }: PacerOptions = {}) {
@@ -61,11 +61,11 @@ export class Pacer {
     this.#isCareful = isCareful;
   }
 
-  /** Starts with what is known of the limit, so that not even the first request is one too many. */
+  /** Starts with a known limit, so that even the first request stays within it. */
   begin({ limit, remaining, reset }: KnownLimit, reply: Reply): void {
     const now = this.#clock.now();
     this.#meet(windowOf(limit, remaining, reset, reply, now));
-    // Somebody used it, maybe just now: the second that counts the requests may still be running.
+    // Somebody used the limit, maybe just now: the second that counts those requests may still be running.
     if (this.#spacingMs >= SLEEP_MS_MIN && remaining < limit) this.#notBeforeMs = Math.max(this.#notBeforeMs, now + SECOND_MS);
   }
 
@@ -84,7 +84,7 @@ export class Pacer {
     }
   }
 
-  /** The request is over; without an answer nothing was learned. */
+  /** Ends a request. Without an answer nothing is learned. */
   release(reply?: Reply): void {
     this.#inFlight--;
     if (reply !== undefined) this.#learn(reply);
@@ -96,7 +96,7 @@ export class Pacer {
     if (this.#notBeforeMs - now >= SLEEP_MS_MIN) return this.#notBeforeMs - now;
     const window = this.#window;
     if (window === undefined) return this.#isCareful && !this.#isAnswered && this.#inFlight > 0 ? WINDOW_MS_MAX : 0;
-    // After the reset the budget is full again, but nobody has confirmed it yet.
+    // After the reset the budget is full again, but no answer has confirmed it yet.
     const budget = now >= window.endsAtMs ? Math.max(1, window.limit) : window.remaining;
     if (budget - this.#inFlight > 0) return 0;
     return now >= window.endsAtMs ? WINDOW_MS_MAX : window.endsAtMs - now;
@@ -110,7 +110,7 @@ export class Pacer {
     if (told !== undefined) this.#meet(told);
     if (reply.status !== 429) return;
     this.#notBeforeMs = Math.max(this.#notBeforeMs, now + (retryAfterMs(reply, now) ?? 0));
-    // Refused although the minute had room: there is a limit per second as well, and only going slower stays below it.
+    // Refused although the minute had room: there is also a limit per second, and only a slower pace stays below it.
     const limit = this.#window?.limit ?? 0;
     if (hadBudget && limit > 0) this.#spacingMs = Math.max(this.#spacingMs, Math.ceil((SECOND_MS * SECOND_OF_MINUTE) / limit));
   }
@@ -122,12 +122,12 @@ export class Pacer {
     if (!this.#isCareful) return;
     const isFirst = this.#spacingMs === 0;
     this.#spacingMs = SECOND_MS / (CAREFUL_SHARE * Math.max(1, Math.floor(told.limit / SECOND_OF_MINUTE)));
-    // The request that told the limit was one of its second.
+    // The request that brought the limit counts in its second.
     if (isFirst) this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#clock.now() + this.#spacingMs);
   }
 }
 
-/** What `Retry-After` asks for (seconds or a date), in milliseconds; undefined without a readable one. */
+/** The wait that `Retry-After` asks for (seconds or a date), in milliseconds; undefined without a readable header. */
 export function retryAfterMs(reply: Reply, nowMs: number): number | undefined {
   const text = reply.header('retry-after');
   if (text === undefined) return undefined;
@@ -147,7 +147,7 @@ function windowOf(limit: number, remaining: number, reset: number, reply: Reply,
   return { reset, endsAtMs: nowMs + leftMs + RESET_SLACK_MS, limit, remaining };
 }
 
-/** The server's own clock when it tells it: ours may be wrong by more than a window. */
+/** The server's clock, if the reply has it: the local clock may be wrong by more than a window. */
 function serverNow(reply: Reply, nowMs: number): number {
   const date = Date.parse(reply.header('date') ?? '');
   return Number.isNaN(date) ? nowMs : date;

@@ -1,4 +1,4 @@
-/** Reads a 4xx answer to a batch: which users it refuses and why, or that the whole run is pointless. Pure. */
+/** Reads a 4xx answer to a batch: which users it refuses and why, or that the run cannot succeed at all. Pure. */
 import { isObject } from '../../protocol/base/json.ts';
 import type { Reply } from './transport.ts';
 
@@ -7,16 +7,16 @@ type Batch = readonly { readonly id: string }[];
 export interface RefusalReason {
   readonly code: number;
   readonly reason: string;
-  /** Only because the user has another revision than the request names. */
+  /** The only reason is that the user has another revision than the request names. */
   readonly isPrecondition?: true;
 }
 
 export type Refusal =
   /** These users of the batch are refused; the others may be sent again. */
   | { readonly kind: 'named'; readonly reasons: ReadonlyMap<string, RefusalReason> }
-  /** Something in the batch is refused, and the answer does not say what. */
+  /** Something in the batch is refused, and the answer does not say which part. */
   | { readonly kind: 'unnamed'; readonly reason: RefusalReason }
-  /** No batch would fare better: wrong key, wrong address, not rosterd. */
+  /** Every batch would fail: wrong key, wrong address, not rosterd. */
   | { readonly kind: 'fatal'; readonly reason: string };
 
 /** Codes that are about users: input, duplicate name, not found (deleted), payload too big. */
@@ -30,12 +30,12 @@ export function readRefusal(reply: Reply, batch: Batch): Refusal {
   if (reasons.size > 0) return { kind: 'named', reasons };
   const text = messageOf(reply);
   const isAboutUsers = code === undefined ? [400, 413, 422].includes(status) : USER_CODES.has(code);
-  // A path that does not exist is answered with 404 by many servers; only rosterd's code makes it a missing user.
+  // Many servers answer 404 for a path that does not exist; only rosterd's code makes it a missing user.
   if (isAboutUsers) return { kind: 'unnamed', reason: { code: code ?? status, reason: text } };
   return { kind: 'fatal', reason: `the daemon answers ${status}: ${text}` };
 }
 
-/** What the answer says in words, cut to a length that can be printed. */
+/** The message of the answer, cut to a printable length. */
 export function messageOf({ body, text }: Pick<Reply, 'body' | 'text'>): string {
   return clip(typeof body?.message === 'string' ? body.message : text.replaceAll(/\s+/g, ' ').trim() || 'no explanation');
 }
@@ -69,14 +69,14 @@ function namedUsers(body: Reply['body'], code: number, batch: Batch): Map<string
 }
 
 /**
- * True for what the daemon says of a user whose revision is not the one that the request named. The status does not tell: a
+ * True for the daemon's error about a user with another revision than the request named. The status does not show it: a
  * batch can be refused for several reasons, and the code is that of any bad input.
  */
 export function isPrecondition(message: string): boolean {
   return /^the user \S+ (has revision \d+, not \d+|does not exist|exists already \(revision \d+\))$/.test(message);
 }
 
-/** The user an error names. A long id is cut in the path; a cut that fits several users names none. */
+/** The user that an error names. Long ids are cut in the path; a cut that fits several users names none. */
 function findUser(name: string, batch: Batch): string | undefined {
   if (batch.some(({ id }) => id === name)) return name;
   if (!name.endsWith('…')) return undefined;

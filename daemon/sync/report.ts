@@ -1,31 +1,31 @@
-/** The report of a run: what became of users, line by line, in the order in which they were brought. */
+/** The report of a run: the outcome of each user, one per line, in the order in which the users were sent. */
 import type { SyncCounts, SyncTotals } from './counts.ts';
 import type { RowError } from './rows.ts';
 import type { RefusedUser } from './settle-batch.ts';
 import type { Upserted } from './upserter.ts';
 
-/** One line of the report. There is none for users that were as they should be already. */
+/** One line of the report. Users that were already as wanted have none. */
 export type ReportEntry =
   | {
       readonly id: string;
       readonly result: Exclude<keyof SyncCounts, 'unchanged' | 'failed' | 'changed_meanwhile'>;
-      /** That differ from before, where the plan names them. */
+      /** Fields that changed, where the plan names them. */
       readonly fields?: readonly string[];
     }
   | { readonly id: string; readonly result: 'failed'; readonly line: number; readonly code: number | string; readonly reason: string }
   | { readonly id: string; readonly result: 'changed_meanwhile'; readonly line: number; readonly reason: string }
-  /** A row of the source that holds no user that could be sent. */
+  /** A row of the source without a user that could be sent. */
   | (RowError & { readonly result: 'error' })
-  /** Not brought because the run ended before. */
+  /** Not sent because the run ended before. */
   | (RowError & { readonly result: 'not_applied'; readonly code: 'not_sent' })
-  /** Stands for everybody from this line of the source on, which were not read. */
+  /** Stands for all users from this line of the source on, which were not read. */
   | { readonly from_line: number; readonly result: 'not_applied'; readonly code: 'not_read'; readonly reason: string }
-  /** Stands for everybody from this line of the plan on. */
+  /** Stands for all users from this line of the plan on. */
   | { readonly from_plan_line: number; readonly result: 'not_applied' | 'held_back'; readonly reason: string };
 
-/** Where the lines go. */
+/** The destination of the lines. */
 export interface Report {
-  /** False: only those that were not applied are wanted, so that the others need not be written down. */
+  /** False: the report takes only users that were not applied, so the other lines need not be made. */
   readonly isFull: boolean;
   /** Resolves when the lines are handed to the system; wait for it before adding more. Rejects when they cannot be written. */
   add(entries: readonly ReportEntry[]): Promise<void>;
@@ -41,7 +41,7 @@ export interface WrittenBatch {
   readonly fields?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** What became of a batch of users to write, in its order. Adds to `counts`, but not what was wrong in the source. */
+/** Report lines for a batch of users to write, in its order. Adds to `counts`, except for errors in the source. */
 export function upsertEntries(
   { users, errors, fields }: WrittenBatch,
   done: Omit<Upserted<RefusedUser>, 'notSent'>,
@@ -61,7 +61,7 @@ export function upsertEntries(
     const user = refused.get(id);
     const result = results.get(id);
     const named = fields?.get(id);
-    // Somebody deleted it: like a newer state, that is left as it is.
+    // Somebody deleted the user: like a newer state, this is left as it is.
     if (user !== undefined) entries.push(refusedEntry(user, counts, user.code === NOT_FOUND && rev > 0));
     else if (result !== undefined) entries.push({ id, result, ...(named === undefined ? undefined : { fields: named }) });
   }

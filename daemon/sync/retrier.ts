@@ -1,7 +1,7 @@
 /**
- * One request until it has an answer that counts: paced, and sent again for as long as there is patience.
+ * Sends one request until it has a final answer: paced, and repeated for as long as there is patience.
  *
- * A request whose answer was lost is sent again. So only what does no harm when it is done twice may be sent with it.
+ * A request whose answer was lost is sent again. So use it only for requests that do no harm when carried out twice.
  */
 import { backoffMs } from '../../protocol/base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
@@ -12,18 +12,18 @@ import { type Reply, TransportError } from './transport.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 20_000;
-/** Added to what `Retry-After` asks for, so that those who were told the same do not come back together. */
+/** Random extra wait on top of `Retry-After`, so that callers with the same wait do not come back together. */
 const RETRY_SPREAD_MS = 250;
 
 export interface RetrierOptions {
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
-  /** Gives up after so long without a single request getting through. 0: never tries again. */
+  /** Gives up after this time without a single request getting through. 0: never tries again. */
   readonly retryForMs: number;
-  /** Aborted: nothing new is sent and nothing is waited for; what is out may finish. */
+  /** Aborted: nothing new is sent and all waits end; requests in flight may finish. */
   readonly stopping: AbortSignal;
-  /** Aborted: what is out is dropped too. */
+  /** Aborted: requests in flight are dropped too. */
   readonly leaving: AbortSignal;
   /** Called when the run cannot go on. */
   readonly onFatal: (reason: string) => void;
@@ -32,7 +32,7 @@ export interface RetrierOptions {
 
 export class Retrier {
   readonly #options: RetrierOptions;
-  /** Since when nothing got through; undefined while something does. Shared by all requests in flight. */
+  /** Time since which nothing got through; undefined while requests get through. Shared by all requests in flight. */
   #troubleSinceMs: number | undefined;
 
   constructor(options: RetrierOptions) {
@@ -40,7 +40,7 @@ export class Retrier {
   }
 
   /**
-   * The first answer that trying again would not change; undefined when there was none before stopping or giving up.
+   * The first answer that trying again would not change; undefined when the run was stopped or gave up before there was one.
    * Never rejects because of the network or the server.
    */
   async request(send: (leaving: AbortSignal) => Promise<Reply>, pacer: Pacer): Promise<Reply | undefined> {
@@ -60,7 +60,7 @@ export class Retrier {
     }
   }
 
-  /** One request. `problem` says in words why it is worth another. */
+  /** One attempt. `problem` says in words why another one is worthwhile. */
   async #attempt(
     send: (leaving: AbortSignal) => Promise<Reply>,
     pacer: Pacer,
@@ -84,7 +84,7 @@ export class Retrier {
     this.#troubleSinceMs = undefined;
   }
 
-  /** False when the patience would be over before the wait is; the run then ends. */
+  /** False when the patience ends before the wait does; the run then ends. */
   #mayWait(problem: string, waitMs: number): boolean {
     const { clock, retryForMs, onTalk, onFatal } = this.#options;
     const now = clock.now();

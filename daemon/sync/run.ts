@@ -1,8 +1,8 @@
 /**
- * A run: users are brought to a directory in batches, with a plan or straight from a source.
+ * A run: sends users to a directory in batches, from a plan or straight from a source.
  *
- * Batches settle in the order in which they were read, and a batch counts with its lines in the report. Whatever ends a run
- * early is a reason in its summary and never an exception. Nothing is ever done twice with an effect: running it again is safe.
+ * Batches settle in the order in which they were read, and a batch counts together with its lines in the report. An early end
+ * gives a reason in the summary and never an exception. Running again is safe: nothing takes effect twice.
  */
 import { setMaxListeners } from 'node:events';
 import { errorText } from '../../protocol/base/errors.ts';
@@ -14,9 +14,9 @@ import { Retrier, type RetrierOptions } from './retrier.ts';
 import { Throttle } from './throttle.ts';
 
 export interface RunOptions {
-  /** Batches on their way at the same time. */
+  /** Batches in flight at the same time. */
   readonly concurrency: number;
-  /** Gives up after so long without a single request getting through. */
+  /** Gives up after this time without a single request getting through. */
   readonly retryForMs: number;
   readonly usersPerSecond?: number;
 }
@@ -26,27 +26,27 @@ export interface RunDeps {
   /** 0 ≤ x < 1; spreads retries. */
   readonly random: () => number;
   readonly report: Report;
-  /** After every batch. */
+  /** Called after every batch. */
   readonly onProgress?: (progress: RunProgress) => void;
-  /** Something a person should hear while it runs. */
+  /** Called with messages that a person should see during the run. */
   readonly onTalk?: (text: string) => void;
-  /** Aborted by the first Ctrl-C: no more is read or sent, what is out may finish. */
+  /** Aborted by the first Ctrl-C: nothing more is read or sent, requests in flight may finish. */
   readonly stop?: AbortSignal;
-  /** Aborted by the second: ends at once. */
+  /** Aborted by the second Ctrl-C: the run ends at once. */
   readonly leave?: AbortSignal;
 }
 
 export interface RunProgress {
   readonly counts: SyncCounts;
-  /** Users that this run has settled. */
+  /** Users that this run settled. */
   readonly users: number;
   /** Bytes of the source that are done. */
   readonly bytes: number;
-  /** Everything up to this line, of the source or of the plan, is done. */
+  /** Everything up to this line of the source or plan is done. */
   readonly at: number;
 }
 
-/** How far an earlier run came, and where it is kept how far this one is. */
+/** The progress of an earlier run, and the place to record the progress of this one. */
 export interface ResumePoint {
   readonly at: number;
   readonly counts: SyncCounts;
@@ -54,7 +54,7 @@ export interface ResumePoint {
   readonly note: (at: number, counts: SyncCounts) => Promise<void>;
 }
 
-/** A part of a run: what is done with its batches, and what follows from it. */
+/** A part of a run: how its batches are handled and reported. */
 export interface Phase<Batch, Result> {
   readonly batches: AsyncGenerator<Batch>;
   readonly work: (batch: Batch) => Promise<Result>;
@@ -71,16 +71,16 @@ export class Run {
   readonly clock: Clock;
   readonly stopping: AbortSignal;
   readonly leaving: AbortSignal;
-  /** For all requests of the run: their trouble is the same. */
+  /** Shared by all requests of the run, because they fail for the same reasons. */
   readonly retrier: Retrier;
-  /** The same for questions about what is under way: they go on while nothing new is begun. */
+  /** Like `retrier`, for questions about requests under way: these continue after nothing new is begun. */
   readonly finishing: Retrier;
   readonly throttle: Throttle | undefined;
   counts: SyncCounts;
   at: number;
-  /** Users that were read and not brought, because the run ended. */
+  /** Users that were read and not sent, because the run ended. */
   notSent = 0;
-  /** Why it ended early, in words. */
+  /** The reason for an early end, in words. */
   problem: string | undefined;
   readonly #concurrency: number;
   readonly #deps: RunDeps;
@@ -92,7 +92,7 @@ export class Run {
   #bytes = 0;
   #isGap = false;
 
-  /** With a point to resume from, another run can go on where this one ends. */
+  /** With a point to resume from, a later run can continue where this one ends. */
   constructor({ concurrency, retryForMs, usersPerSecond }: RunOptions, deps: RunDeps, resumePoint?: ResumePoint) {
     const { clock, random, onTalk = () => {} } = deps;
     const never = new AbortController().signal;
@@ -100,7 +100,7 @@ export class Run {
     this.clock = clock;
     this.leaving = leave;
     this.stopping = AbortSignal.any([this.#fatal.signal, stop, leave]);
-    // Every request on its way listens; there are as many as were asked for.
+    // Every request in flight listens, and `concurrency` allows any number of them.
     setMaxListeners(0, stop, leave, this.stopping);
     const onFatal = (reason: string) => this.giveUp(reason);
     const trouble: RetrierOptions = { clock, random, retryForMs, stopping: this.stopping, leaving: leave, onFatal, onTalk };
@@ -120,18 +120,18 @@ export class Run {
     return this.clock.now() - this.#startedMs;
   }
 
-  /** Users that this run has settled. */
+  /** Users that this run settled. */
   get users(): number {
     return sumOf(this.counts) - this.#before;
   }
 
-  /** The first reason counts; what follows is mostly its consequence. */
+  /** The first reason counts; later ones are mostly its consequences. */
   giveUp(reason: string): void {
     this.problem ??= reason;
     this.#fatal.abort();
   }
 
-  /** False when they cannot be written, which ends the run. */
+  /** False when the lines cannot be written, which ends the run. */
   async report(entries: readonly ReportEntry[]): Promise<boolean> {
     if (entries.length === 0) return true;
     try {
@@ -143,7 +143,7 @@ export class Run {
     }
   }
 
-  /** True when the end of the batches was reached and everybody brought. Resolves when nothing is out any more. */
+  /** True when all batches were read and all their users sent. Resolves when no batch is under way any more. */
   async all<Batch extends Settled, Result extends { readonly notSent: readonly unknown[] }>(phase: Phase<Batch, Result>): Promise<boolean> {
     const isAtEnd = await inOrder({
       batches: phase.batches,
@@ -162,7 +162,7 @@ export class Run {
     { entries }: Phase<Batch, Result>,
   ): Promise<boolean> {
     if (result.notSent.length > 0) this.#isGap = true;
-    // Who was sent behind that point and who was not is found out by whoever goes on from there: nobody of this batch counts yet.
+    // The next run finds out which users behind that point were sent, so no user of this batch counts yet.
     if (this.#isGap && this.#resumePoint !== undefined) return false;
     const counts = { ...this.counts };
     if (!(await this.report(entries(batch, result, counts))) && this.#resumePoint !== undefined) return false;

@@ -1,23 +1,23 @@
 /**
- * A batch until everyone in it is settled: those that the daemon refuses are taken out one by one, and the others sent again.
- * Everyone comes back exactly once: accepted, refused, or not sent.
+ * Sends a batch until all its users are settled: refused users are taken out, and the others are sent again.
+ * Every user comes back exactly once: accepted, refused, or not sent.
  */
 import { type RefusalReason, readRefusal } from './refusal.ts';
 import type { Reply } from './transport.ts';
 
-/** A user of a batch. `line` is where it stands in the source or the plan. */
+/** A user of a batch. `line` is its place in the source or the plan. */
 export interface BatchUser {
   readonly line: number;
   readonly id: string;
 }
 
-/** A user that the daemon did not take, and why. */
+/** A user that the daemon did not accept, and why. */
 export type RefusedUser = BatchUser & RefusalReason;
 
 export interface BatchSteps<User extends BatchUser> {
-  /** Sends these. Undefined: the run ended before there was an answer. */
+  /** Sends these users. Undefined: the run ended before there was an answer. */
   readonly send: (batch: readonly User[]) => Promise<Reply | undefined>;
-  /** Takes the answer to a batch that was accepted. False: it is no such answer, and the run ends. */
+  /** Takes the answer to a batch that was accepted. False: the answer is not a valid one, and the run ends. */
   readonly accept: (batch: readonly User[], reply: Reply) => boolean | Promise<boolean>;
   /** Called when the run cannot go on. */
   readonly onFatal: (reason: string) => void;
@@ -28,7 +28,7 @@ export interface NotAccepted<User extends BatchUser> {
   readonly notSent: User[];
 }
 
-/** Adds to `rest` whoever was not accepted. */
+/** Adds the users that were not accepted to `rest`. */
 export async function settleBatch<User extends BatchUser>(
   users: readonly User[],
   { send, accept, onFatal }: BatchSteps<User>,
@@ -44,7 +44,7 @@ export async function settleBatch<User extends BatchUser>(
   }
 }
 
-/** What is left to send of a batch that was refused. */
+/** The users of a refused batch that are still to be sent. */
 function takeOut<User extends BatchUser>(
   batch: readonly User[],
   reply: Reply,

@@ -1,4 +1,4 @@
-/** From a row of the source to a user as it is sent, checked by the daemon's own rules, so that a bad row costs no request. Pure. */
+/** Turns a row of the source into a user to send. Checks it by the daemon's own rules, so that a bad row costs no request. Pure. */
 import type { FieldError } from '../../protocol/base/errors.ts';
 import { clip } from '../../protocol/base/explain.ts';
 import { isUserId } from '../../protocol/base/ids.ts';
@@ -12,22 +12,22 @@ import type { CheckRow, RowUser } from './source.ts';
 export interface SourceUser extends RowUser {
   /** In the form of chat v1. */
   readonly json: string;
-  /** The revision that it must have to be written; 0: it must not exist. */
+  /** The revision that the user must have to be written; 0: it must not exist. */
   readonly rev?: number;
 }
 
-/** How an item of the source becomes a user. */
+/** Maps an item of the source to a user. */
 export interface RowMapping {
-  /** Chat v1 form, not yet checked; or what is wrong with single fields, and the id where that can be told. */
+  /** Gives the chat v1 form, not yet checked; or the problems of single fields, with the id where it can be read. */
   map(item: unknown): { readonly value: unknown } | { readonly id?: unknown; readonly problems: readonly string[] };
-  /** Columns that were asked for and that no item had. */
+  /** Requested columns that no item had. */
   neverFound(): readonly string[];
 }
 
-/** What only the daemon sets, and one that it ignores: a source that was exported has them, and they need not travel. */
+/** Fields that only the daemon sets, and one that it ignores. An exported source has them, and they need not be sent. */
 const NOT_SENT: ReadonlySet<string> = new Set([...RESERVED_FIELDS, 'revoke_tokens_issued_before']);
 
-/** With a team, only users of this team are right. */
+/** With a team, only users of this team are accepted. */
 export function rowCheck(mapping: Pick<RowMapping, 'map'>, team?: string): CheckRow<SourceUser> {
   return (row) => {
     const mapped = mapping.map(row.value);
@@ -44,8 +44,8 @@ export function rowCheck(mapping: Pick<RowMapping, 'map'>, team?: string): Check
 }
 
 /**
- * The user as the daemon reads it from a server; or undefined, and everything that is wrong with its form in `problems`
- * (`role: must be string, got number`). What only the directory can tell (does the role exist, is the name free) is left to it.
+ * The user as the daemon reads it from a server; or undefined, with all errors of its form in `problems`
+ * (`role: must be string, got number`). Questions for the directory (does the role exist, is the name free) are left to the daemon.
  */
 export function decodeSent(value: unknown, problems: string[]): UserInput | undefined {
   const found: FieldError[] = [];
@@ -54,13 +54,13 @@ export function decodeSent(value: unknown, problems: string[]): UserInput | unde
   return user;
 }
 
-/** A user that is wrong is still reported by its id, where it has one. */
+/** Reports an invalid user by its id, where it has one. */
 export function invalidUser(line: number, id: unknown, problems: readonly string[]): RowError {
   const named = typeof id === 'string' && isUserId(id) ? { id } : undefined;
   return { line, ...named, code: 'invalid_user', reason: problems.join('; ') };
 }
 
-/** Teams that are not sent stay what they are, so the row itself must say that it belongs here. */
+/** Teams that are not sent do not change, so the row itself must name the team. */
 function outsideTeam({ teams = [] }: UserInput, team: string): string | undefined {
   if (teams.includes(team)) return undefined;
   const has = teams.length === 0 ? 'the row names no team' : `its teams are ${teams.map((name) => `"${clip(name)}"`).join(', ')}`;

@@ -1,6 +1,6 @@
 /**
- * Turns the rows of a source into users that may be written: every user was checked, every id occurs once.
- * What is wrong with a row is an error of that row and stops nothing.
+ * Turns the rows of a source into users to write: every user is checked, and every id occurs once.
+ * An error in a row is an error of that row and stops nothing.
  */
 import { LIMITS } from '../../protocol/base/limits.ts';
 import { IdMap } from './id-map.ts';
@@ -8,32 +8,32 @@ import { SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
 import type { RowError, SourceChunk, SourceRow, ValueRow } from './rows.ts';
 
 export interface RowUser {
-  /** Where it stands in the source. */
+  /** Line in the source. */
   readonly line: number;
   readonly id: string;
-  /** What it takes in a request, in UTF-8. */
+  /** Bytes of the user in a request, in UTF-8. */
   readonly bytes: number;
 }
 
-/** The user on a row, or what is wrong with it. */
+/** The user on a row, or the error in it. */
 export type CheckRow<User extends RowUser> = (row: ValueRow) => User | RowError;
 
 export interface SourceBatch<User extends RowUser> {
   readonly users: readonly User[];
   readonly errors: readonly RowError[];
-  /** Bytes of the source that were read for it. */
+  /** Bytes of the source that were read for this batch. */
   readonly bytes: number;
   readonly lastAt: number;
 }
 
 export interface BatchLimits {
   readonly users: number;
-  /** A batch is closed once its users have so many bytes; one more must still fit into a request. */
+  /** A batch is closed once its users have this many bytes; one more user must still fit into a request. */
   readonly bytes: number;
   readonly errors: number;
 }
 
-/** What a request adds to the users: the ids as keys, and punctuation. */
+/** Bytes that a request adds to the users: the ids as keys, and punctuation. */
 const FRAME_BYTES = LIMITS.batchUsers * (LIMITS.idChars + 4) + 64;
 
 export const BATCH_LIMITS: BatchLimits = {
@@ -42,10 +42,10 @@ export const BATCH_LIMITS: BatchLimits = {
   errors: 1_000,
 };
 
-/** Of rows with one id the first that is right counts. Remembers every id: the one thing in memory that grows with the source. */
+/** Among rows with the same id, the first valid one counts. Remembers every id: the one thing in memory that grows with the source. */
 export class RowReader<User extends RowUser> {
   readonly #check: CheckRow<User>;
-  /** The line of the row that counts; 0 where only wrong rows named the id. */
+  /** The line of the row that counts; 0 where only invalid rows named the id. */
   readonly #ids = new IdMap();
 
   constructor(check: CheckRow<User>) {
@@ -68,15 +68,15 @@ export class RowReader<User extends RowUser> {
     return read;
   }
 
-  /** Whether a row named this user, right or wrong. */
+  /** Whether a row named this user, valid or not. */
   has(id: string): boolean {
     return this.#ids.get(id) !== undefined;
   }
 }
 
 /**
- * Reads on only when the batch before was taken, so whoever is slow holds back the source. Rejects when the source does,
- * after the last rows that came before.
+ * Reads on only after the previous batch was taken, so a slow consumer holds back the source. Rejects when the source does,
+ * after the last rows before the error.
  */
 export async function* readBatches<User extends RowUser>(
   chunks: AsyncIterable<SourceChunk>,

@@ -1,7 +1,7 @@
 /**
- * Brings the users of a source to the daemon without a plan: each replaces the user of its id, whoever that is by then.
+ * Sends the users of a source to the daemon without a plan: each replaces the user with its id, in whatever state that is by then.
  *
- * Memory is bounded by the read-ahead whatever the length of the source (ids seen excepted). Each user of the source ends
+ * Memory is bounded by the read-ahead for sources of any length (except for the ids seen). Each user of the source ends
  * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
  */
 import { errorText } from '../../protocol/base/errors.ts';
@@ -21,19 +21,19 @@ export interface SyncDeps<User extends RowUser> extends RunDeps {
 }
 
 export interface SyncSummary {
-  /** `done`: to the end of the source. `interrupted`: by `stop`. `gave-up`: see `problem`. */
+  /** `done`: reached the end of the source. `interrupted`: by `stop`. `gave-up`: see `problem`. */
   readonly status: 'done' | 'interrupted' | 'gave-up';
   readonly problem?: string;
-  /** What was wrong in the source counts as failed. */
+  /** Errors in the source count as failed. */
   readonly counts: SyncCounts;
-  /** Read, but not brought to the daemon because the run ended. */
+  /** Users read, but not sent because the run ended. */
   readonly notSent: number;
   /** Everything up to this line is done. */
   readonly at: number;
   readonly elapsedMs: number;
 }
 
-/** Never rejects because of the source, the network, the daemon or the report; that is a `gave-up` with a reason. */
+/** Never rejects because of the source, the network, the daemon or the report; the status is then `gave-up`, with a reason. */
 export async function syncUsers<User extends RowUser>(options: RunOptions, deps: SyncDeps<User>): Promise<SyncSummary> {
   const run = new Run(options, deps);
   const { retrier, throttle, stopping } = run;
@@ -57,7 +57,7 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
     work: ({ users }) => upserter.upsert(users),
     entries: (batch, done, counts) => {
       counts.failed += batch.errors.length;
-      // After Ctrl-C the job is simply run again; after giving up, the report tells what is missing.
+      // After Ctrl-C the job is simply run again; after giving up, the report names the missing users.
       const rest: readonly User[] = run.problem === undefined ? [] : done.notSent;
       return [...upsertEntries(batch, done, counts, deps.report.isFull), ...rest.map(notSent)];
     },

@@ -1,4 +1,4 @@
-/** Keeps a run below a number of users per second that its operator named, however fast the server is. */
+/** Keeps a run below the number of users per second that its operator set, however fast the server is. */
 import type { Clock } from '../base/clock.ts';
 
 export class Throttle {
@@ -11,7 +11,7 @@ export class Throttle {
     this.#usersPerSecond = usersPerSecond;
   }
 
-  /** Resolves with true when so many users may be sent. False: `signal` aborted before. */
+  /** Resolves with true when this many users may be sent. False: `signal` aborted before. */
   async take(users: number, signal: AbortSignal): Promise<boolean> {
     const now = this.#clock.now();
     const startMs = Math.max(this.#freeAtMs, now);

@@ -1,13 +1,13 @@
-/** How requests reach a server, whatever lies between: HTTP for `rosterd sync`, nothing for an import inside the daemon. */
+/** The way of requests to a server: over HTTP for `rosterd sync`, by direct calls for an import inside the daemon. */
 import { parseObject } from '../../protocol/base/json.ts';
 
 export interface Reply {
   readonly status: number;
   /** By lower-case name. */
   header(name: string): string | undefined;
-  /** The JSON object that was answered; undefined for everything else. */
+  /** The JSON object of the answer; undefined for all other content. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
-  /** The answer as it came, for messages. */
+  /** The raw answer, for messages. */
   readonly text: string;
 }
 
@@ -16,13 +16,13 @@ export type Send<User> = (users: readonly User[], signal: AbortSignal) => Promis
 
 export interface AskRequest {
   readonly method: 'GET' | 'POST';
-  /** Below the address of the daemon: `/users`. */
+  /** Path below the address of the daemon, such as `/users`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-/** An answer that is read as it comes. */
+/** An answer that is read as it arrives. */
 export interface StreamedReply {
   readonly status: number;
   /** Rejects with TransportError when the connection breaks. */
@@ -35,7 +35,7 @@ export interface SyncServer {
   stream(request: AskRequest, signal: AbortSignal): Promise<StreamedReply>;
 }
 
-/** No answer: refused, cut, timed out. The request may have been carried out all the same. */
+/** There was no answer: refused, cut, timed out. The request may still have been carried out. */
 export class TransportError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,5 +1,5 @@
 /**
- * Writes batches of users: paced, retried, and with those that the daemon refuses taken out one by one.
+ * Writes batches of users: paced and retried, with refused users taken out.
  *
  * A request whose answer was lost is sent again. That is safe: an upsert that changes nothing is a no-op for the daemon.
  * Every user of a batch comes back exactly once: counted, refused, or not sent.
@@ -13,12 +13,12 @@ import type { SourceUser } from './source-user.ts';
 import type { Throttle } from './throttle.ts';
 import type { AskRequest, Reply, Send } from './transport.ts';
 
-/** What became of users, by id. */
+/** The outcome of an upsert, by id. */
 export interface Upserted<User extends BatchUser> extends NotAccepted<User> {
   readonly created: string[];
   readonly updated: string[];
   readonly unchanged: string[];
-  /** Accepted by a server that does not say what became of them. */
+  /** Accepted by a server that does not report what happened to them. */
   readonly sent: string[];
 }
 
@@ -42,7 +42,7 @@ export class Upserter<User extends BatchUser> {
     this.#options = options;
   }
 
-  /** Never rejects because of the network or the server; that ends in `refused` or `notSent`. */
+  /** Never rejects because of the network or the server; such users end in `refused` or `notSent`. */
   async upsert(users: readonly User[]): Promise<Upserted<User>> {
     const done: Upserted<User> = { created: [], updated: [], unchanged: [], sent: [], refused: [], notSent: [] };
     const steps = {
@@ -79,7 +79,7 @@ export class Upserter<User extends BatchUser> {
   }
 }
 
-/** `POST /users`, with the revisions that users must have where they are known. */
+/** `POST /users`, with the revisions that users must have, where they are known. */
 export function upsertRequest(batch: readonly SourceUser[]): AskRequest {
   const users = batch.map(({ id, json }) => `"${id}":${json}`).join(',');
   const revs = batch.flatMap(({ id, rev }) => (rev === undefined ? [] : [`"${id}":${rev}`]));
@@ -87,7 +87,7 @@ export function upsertRequest(batch: readonly SourceUser[]): AskRequest {
   return { method: 'POST', path: '/users', body: `{"users":{${users}}${conditions}}` };
 }
 
-/** The same, decided by all rules of the daemon and not carried out. Only for a server that is known to be rosterd: another one would write. */
+/** Like `upsertRequest`, decided by all rules but not carried out. Only for a server known to be rosterd: another server would write. */
 export function dryRunRequest(batch: readonly SourceUser[]): AskRequest {
   return { ...upsertRequest(batch), query: { dry_run: 'true' } };
 }

@@ -1,9 +1,9 @@
-/** The list of a directory's users (`GET /sync/users`), read as it comes and believed only when it is whole. */
+/** The list of a directory's users (`GET /sync/users`), read as it arrives and believed only when it is whole. */
 import { isUserId } from '../../protocol/base/ids.ts';
 import { parseObject } from '../../protocol/base/json.ts';
 import { readLines } from './line-reader.ts';
 
-/** The list of the directory's users is not what it should be. */
+/** The list of the directory's users is invalid. */
 export class BrokenList extends Error {
   constructor(reason: string) {
     super(`the list of the directory's users (GET /sync/users) cannot be used: ${reason}`);
@@ -19,7 +19,7 @@ export interface ListedUser {
 
 const LIST_LINE_BYTES = 4 * 1024;
 
-/** Calls `note` for each user. Rejects with BrokenList, TransportError; what was noted before is then of no use. */
+/** Calls `note` for each user. Rejects with BrokenList, TransportError; the users noted before are then of no use. */
 export async function readUserList(chunks: AsyncIterable<Buffer>, note: (user: ListedUser) => void): Promise<void> {
   const list = new UserList(note);
   for await (const lines of readLines(chunks, LIST_LINE_BYTES)) for (const { content } of lines) list.add(content);
