@@ -1,4 +1,4 @@
-/** Calls back once at the earliest of the times that it was set to. */
+/** Calls back once, at the earliest of the times that were set. */
 import type { Clock } from '../../base/clock.ts';
 
 export class Alarm {
@@ -12,7 +12,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** A later time than one that is set changes nothing. */
+  /** A time later than the one already set changes nothing. */
   set(atMs: number): void {
     if (atMs >= this.#atMs) return;
     this.stop();

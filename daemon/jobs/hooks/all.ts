@@ -1,5 +1,5 @@
 /**
- * All webhooks of the application: follows the settings, gives each hook its line, and writes down how far each is.
+ * All webhooks of the application: follows the settings, runs a line for each hook, and writes down the positions of the hooks.
  *
  * It keeps WH16–WH18 (daemon/RULES.md).
  */
@@ -20,28 +20,28 @@ import { Letters } from './letter-file.ts';
 
 const WRITE_EVERY_MS = 1_000;
 const EXPIRE_EVERY_MS = 3_600_000;
-/** Requests that are under way at a stop have so long to end. */
+/** Time that requests in flight have to end at a stop. */
 const LAST_REQUESTS_MS = 5_000;
-/** Letters that one request replays. */
+/** Largest number of letters that one request replays. */
 const REPLAY_MAX = 1_000;
 
 export interface WebhooksOptions {
   readonly roster: Pick<Roster, 'directory' | 'position' | 'submit' | 'follow' | 'keptAfter' | 'onApplied'>;
-  /** Of the letters; made when missing. */
+  /** Directory of the letters; made when missing. */
   readonly directory: string;
   readonly send: SendEvent;
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly logger: RosterLogger;
-  /** Requests of one hook at the same time. */
+  /** Requests of one hook in flight at the same time. */
   readonly concurrency: number;
-  /** How old an event may become before it is given up. */
+  /** Age at which an event that was not delivered is given up. */
   readonly retryMs: number;
   readonly deadKeptMs: number;
 }
 
-/** One webhook, whether events are collected for it or not. */
+/** One webhook, whether or not events are collected for it. */
 interface Port {
   readonly letters: Letters;
   line: HookLine | undefined;
@@ -60,7 +60,7 @@ export class Webhooks {
     this.#options = options;
   }
 
-  /** Takes up what an earlier daemon left, and from now on whatever is set. Rejects when the letters cannot be used. */
+  /** Continues the work of an earlier daemon and follows the settings from now on. Rejects when the letters cannot be used. */
   async start(): Promise<void> {
     const { directory, roster } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -72,7 +72,7 @@ export class Webhooks {
     void this.#expireAll();
   }
 
-  /** WH16. Requests under way have a moment to end; everything else stays in the log. */
+  /** WH16. Requests in flight have a moment to end; everything else stays in the log. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#following;
@@ -82,7 +82,7 @@ export class Webhooks {
     await Promise.all([...this.#ports.values()].map(({ letters }) => letters.close()));
   }
 
-  /** In the order in which they were set. */
+  /** In the order of the settings. */
   status(): readonly HookStatus[] {
     const head = this.#options.roster.position.seq;
     return this.#hooks.map((hook) => {
@@ -104,7 +104,7 @@ export class Webhooks {
     });
   }
 
-  /** Oldest event first. Rejects with RosterError `not_found` for a hook that is not there, or no webhook. */
+  /** Oldest event first. Rejects with RosterError `not_found` for a hook that does not exist or is no webhook. */
   async deadLetters(hookId: string, { limit, after, ...range }: LetterPage): Promise<readonly DeadLetter[]> {
     await this.#following;
     const { letters } = this.#port(hookId);
@@ -117,8 +117,8 @@ export class Webhooks {
   }
 
   /**
-   * WH14. Resolves with how many are on their way again, the oldest first, and how many of those asked for remain.
-   * Rejects with RosterError: `not_found`, or `conflict` for a hook that is disabled.
+   * WH14. Resolves with the number of letters that are sent again, the oldest first, and the number of requested ones that remain.
+   * Rejects with RosterError: `not_found`, or `conflict` for a disabled hook.
    */
   async replay(hookId: string, { ids, ...range }: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
     await this.#following;
@@ -152,7 +152,7 @@ export class Webhooks {
       });
   }
 
-  /** Brings what runs to what is set. */
+  /** Makes the running lines match the settings. */
   async #settle(): Promise<void> {
     const { roster } = this.#options;
     this.#hooks = hooksOf(roster.directory.app);
@@ -196,7 +196,7 @@ export class Webhooks {
     return new HookLine({ hook, letters, epoch, source: roster, send, clock, random, concurrency, retryMs, logger, onMoved }, position);
   }
 
-  /** Where the hook is. One that was set before there were outboxes begins now. */
+  /** Position of the hook. A hook without a stored position begins now. */
   async #begin({ id }: Hook, letters: Letters): Promise<number> {
     const { roster, logger, clock } = this.#options;
     const { epoch, seq: head } = roster.position;
@@ -235,7 +235,7 @@ export class Webhooks {
     });
   }
 
-  /** Never rejects: what could not be written is written later, with what came meanwhile. */
+  /** Never rejects: positions that could not be written are written later, with the newer ones. */
   async #write(): Promise<void> {
     const changes = this.#changes();
     if (changes.length === 0) return;
@@ -247,7 +247,7 @@ export class Webhooks {
     await this.#options.roster.submit({ kind: 'docs', changes }, 'live');
   }
 
-  /** Letters of hooks that were removed while no daemon ran, or as it ended. */
+  /** Removes the letters of hooks that were removed while no daemon ran, or while one was ending. */
   async #removeStrangers(): Promise<void> {
     const { directory } = this.#options;
     const known = new Set([...this.#ports.keys()].map(folderOf));
@@ -256,7 +256,7 @@ export class Webhooks {
     }
   }
 
-  /** WH11: now, and every hour until the stop. */
+  /** WH11: expires dead letters now, and every hour until the stop. */
   async #expireAll(): Promise<void> {
     const { clock, deadKeptMs, logger } = this.#options;
     const { signal } = this.#stopping;
@@ -270,7 +270,7 @@ export class Webhooks {
   }
 }
 
-/** Ids are texts of the caller's; the name of a folder must not be. */
+/** Callers choose ids, and must not choose the name of a folder. */
 function folderOf(hookId: string): string {
   return createHash('sha256').update(hookId).digest('hex').slice(0, 32);
 }

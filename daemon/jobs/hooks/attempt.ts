@@ -1,4 +1,4 @@
-/** One attempt at an event: the quick requests of an event that is new, or a single one of what was put aside, or probes. */
+/** One attempt at an event: the quick requests of a new event, or a single request for a letter or a probe. */
 import type { Hook } from '../../../protocol/hooks/hooks.ts';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -9,7 +9,7 @@ import { type DeliveryResult, quickAttempts, type SendResult } from './quick-att
 
 const TIMEOUT_MS = 6_000;
 
-/** Makes the request of an event ready; what it returns sends it once, and never rejects. */
+/** Prepares the request of an event. The returned function sends it once and never rejects. */
 export type SendEvent = (
   hook: Hook,
   item: Pick<Item, 'id' | 'epoch'>,
@@ -23,13 +23,13 @@ export interface AttemptOptions {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly logger: RosterLogger;
-  /** Cuts requests off. */
+  /** Cuts off requests. */
   readonly cut: AbortSignal;
-  /** No further request begins after this. */
+  /** Aborted: no further request begins. */
   readonly stopping: AbortSignal;
 }
 
-/** Never rejects: what cannot be made ready has failed. */
+/** Never rejects: an event whose request cannot be prepared has failed. */
 export async function attempt(hook: Hook, item: Item, isProbe: boolean, options: AttemptOptions): Promise<DeliveryResult> {
   const { letters, send, clock, random, logger, cut, stopping } = options;
   try {

@@ -1,5 +1,5 @@
 /**
- * Makes the request of an event: its body in the dialect of the hook, signed, and its headers.
+ * Prepares the request of an event: the signed body in the dialect of the hook, and the headers.
  *
  * It keeps WH6 (daemon/RULES.md).
  */
@@ -13,7 +13,7 @@ export interface DeliverOptions {
   readonly sender: Sender;
   readonly apiKey: string;
   readonly apiSecret: string;
-  /** Of this package. */
+  /** Version of this package. */
   readonly version: string;
   readonly lookups: Omit<HookLookups, 'epoch'>;
 }

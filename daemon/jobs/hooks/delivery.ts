@@ -1,5 +1,5 @@
 /**
- * One webhook: brings every event it wants to its receiver.
+ * One webhook: delivers every event that it wants to its receiver.
  *
  * It keeps WH8, WH9 and WH12–WH14 (daemon/RULES.md).
  */
@@ -21,13 +21,13 @@ import { webhookId } from './signature.ts';
 
 const WINDOW_EVENTS = 1_000;
 const WINDOW_BYTES = 8 * 1024 * 1024;
-/** Whether events have become too old is looked at so often while a hook is down. */
+/** Interval at which the age of events is checked while a hook is down. */
 const AGE_MS = 30_000;
 
 export interface LineOptions {
   readonly hook: Hook;
   readonly letters: Letters;
-  /** Of the log. */
+  /** Epoch of the log. */
   readonly epoch: string;
   readonly source: EventSource;
   readonly send: SendEvent;
@@ -35,7 +35,7 @@ export interface LineOptions {
   /** 0 ≤ x < 1; spreads retries. */
   readonly random: () => number;
   readonly concurrency: number;
-  /** How old an event may become before it is given up. */
+  /** Age at which an event that was not delivered is given up. */
   readonly retryMs: number;
   readonly logger: RosterLogger;
   /** Called when the position may have moved. */
@@ -61,7 +61,7 @@ export class HookLine {
     const { hook, source, send, clock, random, logger, letters, onMoved } = options;
     this.#options = options;
     this.#hook = hook;
-    // Every request that is under way listens to it.
+    // Every request in flight listens to these signals.
     setMaxListeners(0, this.#cut.signal, this.#stopping.signal);
     this.#attempting = { letters, send, clock, random, logger, cut: this.#cut.signal, stopping: this.#stopping.signal };
     this.#health = new Health(random);
@@ -85,7 +85,7 @@ export class HookLine {
     this.#reader = new HookReader(reader, position);
   }
 
-  /** Takes up what was parked before, and reads on. */
+  /** Takes up parked letters, and continues to read the log. */
   start(): void {
     for (const letter of this.#options.letters.all('parked')) {
       const lane = this.#lanes.get(letter.lane);
@@ -96,7 +96,7 @@ export class HookLine {
     this.#pump();
   }
 
-  /** The hook as it is set from now on. At another address it has a new chance. */
+  /** Applies new settings of the hook. A new address is probed at once. */
   update(hook: Hook): void {
     const isMoved = hook.url !== this.#hook.url;
     this.#hook = hook;
@@ -104,13 +104,13 @@ export class HookLine {
     this.#pump();
   }
 
-  /** Everything up to here was delivered, or lies in the letters. */
+  /** Everything up to here was delivered, or is stored as a letter. */
   get position(): number {
     const { oldest } = this.#window;
     return oldest === undefined ? this.#reader.at : Math.min(oldest - 1, this.#reader.at);
   }
 
-  /** The last position that is worth writing down. */
+  /** The last position worth writing down. */
   get worth(): number {
     return Math.min(this.#reader.worth, this.position);
   }
@@ -128,7 +128,7 @@ export class HookLine {
     return this.#health.lastSuccessMs;
   }
 
-  /** WH14. The letters are parked again already. */
+  /** WH14. The letters were moved back to `parked` before. */
   replay(letters: readonly Letter[]): void {
     for (const letter of letters) {
       const lane = this.#lanes.get(letter.lane);
@@ -139,7 +139,7 @@ export class HookLine {
     this.#pump();
   }
 
-  /** Begins nothing new. Requests under way have `lastMs` to end; what did not end is sent again after the next start. */
+  /** Begins nothing new. Requests in flight have `lastMs` to end; those that do not end are repeated after the next start. */
   async stop(lastMs: number): Promise<void> {
     this.#stopping.abort();
     this.#alarm.stop();
@@ -171,7 +171,7 @@ export class HookLine {
     const { epoch, letters, clock } = this.#options;
     const { seq, at } = event;
     const id = webhookId(epoch, seq, this.#hook.id);
-    // After a crash the log is read again from before what was put aside already.
+    // After a crash, the log is read again from a position before events that are letters already.
     if (letters.has(id)) return;
     const item: Item = { id, epoch, seq, at, event, attempts: 0, retries: 0, isReplay: false, isMoving: false };
     const lane = this.#lanes.get(event.lane);
@@ -218,12 +218,12 @@ export class HookLine {
     const { clock, letters, logger } = this.#options;
     const wasDown = this.isDown;
     this.#health.succeeded(clock.now());
-    // Should this not get to the disk, it is sent once more after a restart.
+    // If this does not get to the disk, the event is sent once more after a restart.
     if (item.event === undefined) await this.#parking.saved(letters.drop([item.id]));
     this.#parking.done(lane, item);
     if (wasDown) logger.info({ hook: this.#hook.id }, 'a webhook takes events again');
     for (const held of [...this.#lanes.held]) {
-      // What failed while nothing got through has a new chance; what failed while others got through is at fault itself.
+      // An event that failed while the hook was down is tried again; one that failed while others got through is parked.
       if (wasDown) this.#lanes.move(held, 'ready');
       else if (clock.now() >= this.#parking.fullUntilMs) this.#runThenPump(this.#parking.parkLane(held));
     }
@@ -252,7 +252,7 @@ export class HookLine {
     return this.#options.clock.now() >= this.#endsMs(item);
   }
 
-  /** Nothing more can be learnt from others at the moment: a receiver that lived just now refuses these events only. */
+  /** Parks the held events when no request in flight can tell more: the receiver was alive just now, so it refuses only these. */
   #judge(): void {
     const nowMs = this.#options.clock.now();
     const { held, ready } = this.#lanes;

@@ -1,8 +1,8 @@
-/** Whether anything gets through to a receiver, and when to look again if not (WH13). Pure. */
+/** Whether requests get through to a receiver, and when to probe again if not (WH13). Pure. */
 
-/** So many failures in a row, of whatever events, and the hook is down. */
+/** After this number of failures in a row, of any events, the hook is down. */
 const DOWN_FAILURES = 5;
-/** A success so short a time ago says that the receiver lives. */
+/** A success within this time shows that the receiver is alive. */
 const ALIVE_MS = 60_000;
 const PROBE_BASE_MS = 1_000;
 const PROBE_CAP_MS = 300_000;
@@ -20,7 +20,7 @@ export class Health {
   #probeAtMs = Number.POSITIVE_INFINITY;
   #lastSuccessMs: number | undefined;
   #lastError: LastError | undefined;
-  /** A probe is under way: there is one at a time. */
+  /** A probe is in flight: only one at a time. */
   isProbing = false;
 
   constructor(random: () => number) {
@@ -31,7 +31,7 @@ export class Health {
     return this.#failures >= DOWN_FAILURES;
   }
 
-  /** When the next probe is due, if there is anything to probe with; infinite while all is well. */
+  /** Time of the next probe, if there is an event to probe with; infinite while all is well. */
   get probeAtMs(): number {
     return this.isProbing ? Number.POSITIVE_INFINITY : this.#probeAtMs;
   }
@@ -44,7 +44,7 @@ export class Health {
     return this.#lastError;
   }
 
-  /** Whether something got through a short time ago. */
+  /** Whether a request got through a short time ago. */
   wasAlive(nowMs: number): boolean {
     return this.#lastSuccessMs !== undefined && nowMs - this.#lastSuccessMs <= ALIVE_MS;
   }
@@ -63,19 +63,19 @@ export class Health {
     if (isProbe || this.#probeAtMs === Number.POSITIVE_INFINITY) this.#probeAtMs = nowMs + this.#pauseMs();
   }
 
-  /** Something that is wrong on this side. */
+  /** Notes an error on this side. */
   note(nowMs: number, reason: string): void {
     this.#lastError = { reason, atMs: nowMs };
   }
 
-  /** What failed so far no longer says anything. */
+  /** Past failures no longer mean anything: the next probe is due now. */
   lookAgain(nowMs: number): void {
     if (this.#failures === 0) return;
     this.#probes = 0;
     this.#probeAtMs = nowMs;
   }
 
-  /** From half to the whole of 1 s, doubling up to 5 min. */
+  /** A random pause between half and the whole of 1 s, doubling up to 5 min. */
   #pauseMs(): number {
     return Math.min(PROBE_CAP_MS, PROBE_BASE_MS * 2 ** Math.min(this.#probes, 20)) * (0.5 + this.#random() / 2);
   }

@@ -1,33 +1,33 @@
 /**
- * The lanes of one hook: the events of one user (or one document) that wait, oldest first. Only the first of a lane is ever under way,
- * which is what keeps them in order. Pure.
+ * The lanes of one hook: the waiting events of one user (or one document), oldest first. At most the first event of a lane is in
+ * flight, which keeps them in order. Pure.
  */
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import { compareLetters } from './letter.ts';
 
-/** An event that waits for its delivery. */
+/** An event that waits for delivery. */
 export interface Item {
   readonly id: string;
   readonly epoch: string;
   readonly seq: number;
-  /** Of the event, microseconds. */
+  /** Time of the event, microseconds. */
   readonly at: number;
-  /** Absent: it was put aside, and its event lies in the file. */
+  /** Absent: the event is stored as a letter, in the file. */
   event: HookEvent | undefined;
-  /** Requests so far. */
+  /** Number of requests so far. */
   attempts: number;
-  /** Slow retries since it was parked. */
+  /** Number of slow retries since it was parked. */
   retries: number;
-  /** It was dead and is to be tried once more, whatever its age. */
+  /** A dead letter that is tried once more, whatever its age. */
   readonly isReplay: boolean;
-  /** It is being put aside at the moment. */
+  /** It is being stored as a letter. */
   isMoving: boolean;
 }
 
 /**
- * - `idle`: in nobody's hands for a moment. `ready`: its first may be sent. `sending`: it is under way.
- * - `held`: its first failed, and whether that is the event's fault or the receiver's is not known yet.
- * - `waiting`: its first was parked and is due at `dueMs`. `moving`: it is being put aside.
+ * - `idle`: between two states. `ready`: its first event may be sent. `sending`: its first event is in flight.
+ * - `held`: its first event failed, and it is not known yet whether the event or the receiver is the cause.
+ * - `waiting`: its first event was parked and is due at `dueMs`. `moving`: its first event is being stored as a letter.
  */
 export type LaneState = 'idle' | 'ready' | 'sending' | 'held' | 'waiting' | 'moving';
 
@@ -45,12 +45,12 @@ export class HookLane {
     return this.items[0];
   }
 
-  /** Whether something of it was put aside, or is about to be: then everything later goes there too. */
+  /** Whether some of its events are letters, or are becoming letters: all later events then become letters too. */
   get isParked(): boolean {
     return this.items.some((item) => item.event === undefined || item.isMoving);
   }
 
-  /** In the order in which they happened; never before one that is under way. */
+  /** Inserts in the order in which events happened; never before one in flight. */
   insert(item: Item): void {
     const start = this.state === 'sending' || this.state === 'moving' ? 1 : 0;
     let at = this.items.length;
@@ -71,9 +71,9 @@ export class HookLane {
 
 export class Lanes {
   readonly #lanes = new Map<string, HookLane>();
-  /** Those that may be sent, first come first served. */
+  /** Lanes that may send, first come first served. */
   readonly ready = new Set<HookLane>();
-  /** Those that failed, the one that was tried last at the end. */
+  /** Lanes that failed; the one tried last is at the end. */
   readonly held = new Set<HookLane>();
   readonly waiting = new Set<HookLane>();
 
@@ -98,7 +98,7 @@ export class Lanes {
     if (state === 'ready' || state === 'held' || state === 'waiting') this[state].add(lane);
   }
 
-  /** The lane for a probe, another one each time: one event that is at fault must not hide that the receiver is well. */
+  /** The lane for a probe, a different one each time: one bad event must not hide that the receiver is well. */
   toProbe(isDown: boolean): HookLane | undefined {
     for (const lanes of isDown ? [this.ready, this.held, this.waiting] : [this.held]) {
       for (const lane of lanes) return lane;
@@ -106,7 +106,7 @@ export class Lanes {
     return undefined;
   }
 
-  /** The next of the lane has its turn; an empty lane is gone. */
+  /** Gives the next event of the lane its turn; removes an empty lane. */
   next(lane: HookLane): void {
     const { first } = lane;
     this.move(lane, first === undefined ? 'idle' : first.isMoving ? 'moving' : 'ready');
@@ -115,7 +115,7 @@ export class Lanes {
 }
 
 /**
- * The events of a hook that lie in memory, in the order of the log. Bounded in number and bytes (WH9): whoever fills it waits for room.
+ * The events of a hook that are in memory, in the order of the log. Bounded in number and bytes (WH9): the reader waits for room.
  */
 export class Window {
   readonly #items = new Map<number, number>();
@@ -129,7 +129,7 @@ export class Window {
     this.#bytesMax = bytesMax;
   }
 
-  /** The smallest position that is not done; undefined when all are. */
+  /** The smallest position that is not done; undefined when all are done. */
   get oldest(): number | undefined {
     for (const seq of this.#items.keys()) return seq;
     return undefined;
@@ -156,7 +156,7 @@ export class Window {
     this.#wake();
   }
 
-  /** Resolves when something was taken out, or at once when `signal` aborts. */
+  /** Resolves when an event was removed, or at once when `signal` aborts. */
   async changed(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     await new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 /**
- * The letters of one hook, in one file beside the journal: `<data>/webhooks/<hash of the id>/letters.ndjson`. What a promise
- * here resolves for is on the disk, and what it rejects for is not there (store/append-file.ts). A line that a crash cut short was
- * never promised to anybody and is cut off.
+ * The letters of one hook, in one file beside the journal: `<data>/webhooks/<hash of the id>/letters.ndjson`. When a promise
+ * resolves, the change is on disk; when it rejects, the change is not stored (store/append-file.ts). A line that a crash cut short
+ * was never acknowledged and is cut off.
  *
  * It keeps WH10 and WH11 (daemon/RULES.md).
  */
@@ -22,9 +22,9 @@ import { LetterIndex } from './letter-index.ts';
 
 const FILE = 'letters.ndjson';
 const LINE_END = 0x0a;
-/** What versions before this one wrote while they wrote the file anew. */
+/** Name that versions before this one gave to the file while they rewrote it. */
 const PART = `${FILE}.part`;
-/** The file is written anew when this much of it is of no use, and more than what is. */
+/** The file is rewritten when its waste exceeds this, and exceeds the bytes in use. */
 const WASTE_BYTES = 16 * 1024 * 1024;
 
 export interface LetterLimits {
@@ -44,12 +44,12 @@ export const LETTER_LIMITS: LetterLimits = {
 interface Waiting {
   readonly line: LetterLine;
   readonly isUrgent: boolean;
-  /** `false`: there is no room for it. */
+  /** `false`: there is no room. */
   readonly resolve: (isDone: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Lines of the file are no letters; the first of them is at byte `offset`. */
+/** Lines of the file that are no letters; the first of them is at byte `offset`. */
 export type OnDamage = (lines: number, file: string, offset: number) => void;
 
 export interface LettersOptions {
@@ -64,11 +64,11 @@ export class Letters {
   readonly #index: LetterIndex;
   readonly #file: AppendFile;
   #waiting: Waiting[] = [];
-  /** One thing after the other happens to the file. */
+  /** Operations on the file run one after the other. */
   #busy: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  /** Reads what is there. Rejects when the directory cannot be used. */
+  /** Reads the existing letters. Rejects when the directory cannot be used. */
   static async open(
     directory: string,
     { onDamage, limits = LETTER_LIMITS, fileSystem = nodeFileSystem }: LettersOptions,
@@ -102,12 +102,12 @@ export class Letters {
     return this.#index.dead.count;
   }
 
-  /** Positions and events that were lost to this hook for good. */
+  /** Positions and events that this hook lost for good. */
   get lost(): number {
     return this.#index.lost;
   }
 
-  /** Parked letters that there is room for. */
+  /** Number of letters that can still be parked. */
   get room(): number {
     const { count, bytes } = this.#index.parked;
     return bytes >= this.#limits.parkedBytes ? 0 : Math.max(0, this.#limits.parked - count);
@@ -121,17 +121,17 @@ export class Letters {
     return this.#index.get(id);
   }
 
-  /** In the order in which they happened. */
+  /** In the order in which the events happened. */
   all(state: LetterState): readonly Letter[] {
     return this.#index.all(state);
   }
 
-  /** Puts an event aside. Resolves with false when there is no room (WH10). */
+  /** Stores an event as a letter. Resolves with false when there is no room (WH10). */
   put(id: string, epoch: string, event: HookEvent, status: LetterStatus): Promise<boolean> {
     return this.#append({ op: 'put', id, epoch, status, event }, true);
   }
 
-  /** Says something new of a letter. `isUrgent`: it matters that it is durable. */
+  /** Changes the status of a letter. `isUrgent`: the change must be durable. */
   move(id: string, status: LetterStatus, isUrgent = true): Promise<boolean> {
     return this.#append({ op: 'move', id, status }, isUrgent);
   }
@@ -144,7 +144,7 @@ export class Letters {
     return this.#append({ op: 'lost', count }, true);
   }
 
-  /** The event of a letter. Rejects when the letter is not there. */
+  /** The event of a letter. Rejects when the letter does not exist. */
   read(id: string): Promise<HookEvent> {
     return this.#inTurn(async () => {
       const letter = this.#index.get(id);
@@ -159,14 +159,14 @@ export class Letters {
     if (ids.length > 0) await this.drop(ids);
   }
 
-  /** Finishes what was asked for. */
+  /** Finishes pending operations. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#inTurn(() => this.#flush()).catch(() => {});
     await this.#file.close();
   }
 
-  /** The same, and nothing of it stays. */
+  /** Closes the file and removes it. */
   async remove(): Promise<void> {
     await this.close();
     await rm(this.#directory, { recursive: true, force: true });
@@ -176,7 +176,7 @@ export class Letters {
     if (this.#isClosed) return Promise.reject(new Error('the letters are closed'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ line, isUrgent, resolve, reject });
-      // What comes while the file is busy shares its write and its sync.
+      // Lines that arrive while the file is busy share one write and one sync.
       if (this.#waiting.length === 1) void this.#inTurn(() => this.#flush());
     });
   }
@@ -203,7 +203,7 @@ export class Letters {
     await this.#tidy().catch(() => {});
   }
 
-  /** Texts and what they will mean. Rooms are counted with what is written in the same go. */
+  /** Encodes lines, and the effects to apply once they are written. The limits include the lines of the same write. */
   #encode(waiting: readonly Waiting[]): { chunks: Buffer[]; apply: (() => void)[] } {
     const chunks: Buffer[] = [];
     const apply: (() => void)[] = [];
@@ -239,12 +239,12 @@ export class Letters {
     return line;
   }
 
-  /** WH11, and the file written anew when most of it is of no use. Runs after a write, in its turn. */
+  /** WH11, and rewrites the file when most of it is waste. Runs after a write, in its turn. */
   async #tidy(): Promise<void> {
     const { dead, deadBytes } = this.#limits;
     const { count, bytes } = this.#index.dead;
     if (count > dead || bytes > deadBytes) {
-      // A tenth at once, so that this is seldom.
+      // Drops a tenth at once, so that this happens rarely.
       const oldest = this.all('dead').slice(0, Math.max(count - dead, Math.ceil(count / 10)));
       void this.drop(oldest.map(({ id }) => id)).catch(() => {});
       void this.noteLost(oldest.length).catch(() => {});

@@ -1,4 +1,4 @@
-/** What is kept in memory of the letters of one hook: everything but their events. Pure. */
+/** The part of one hook's letters that is in memory: everything but the events. Pure. */
 import { compareLetters, type Letter, type LetterLine, type LetterState } from './letter.ts';
 
 /** Number of letters, and bytes of their events in the file. */
@@ -27,7 +27,7 @@ export class LetterIndex {
     return this.#lost;
   }
 
-  /** Bytes of the file that are still of use. */
+  /** Bytes of the file that are still in use. */
   get bytes(): number {
     return this.#counts.parked.bytes + this.#counts.dead.bytes;
   }
@@ -36,17 +36,17 @@ export class LetterIndex {
     return this.#letters.get(id);
   }
 
-  /** In no order that means anything. */
+  /** In no particular order. */
   values(): Iterable<Letter> {
     return this.#letters.values();
   }
 
-  /** In the order in which their events happened. */
+  /** In the order in which the events happened. */
   all(state: LetterState): readonly Letter[] {
     return [...this.#letters.values()].filter((letter) => letter.state === state).sort(compareLetters);
   }
 
-  /** What a line of the file says. `place` is where the line lies. */
+  /** Applies a line of the file. `place` is the place of the line. */
   apply(line: LetterLine, place: Letter['place']): void {
     switch (line.op) {
       case 'put': {

@@ -1,36 +1,36 @@
-/** A letter: an event that was put aside for a webhook, and how it is written in the file of its hook. Pure. */
+/** A letter: an event that was stored for a webhook, and its form in the file of the hook. Pure. */
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 
-/** `parked`: still to be delivered. `dead`: given up, kept to be looked at and replayed. */
+/** `parked`: still to be delivered. `dead`: given up, kept to be inspected and replayed. */
 export type LetterState = 'parked' | 'dead';
 
-/** What is kept in memory of a letter. The event itself lies in the file. */
+/** The part of a letter that is in memory. The event itself is in the file. */
 export interface Letter {
   /** `X-Webhook-Id`. */
   readonly id: string;
   readonly epoch: string;
   readonly seq: number;
-  /** Of the event, microseconds. */
+  /** Time of the event, microseconds. */
   readonly at: number;
   readonly lane: string;
   readonly type: string;
   readonly state: LetterState;
-  /** Requests so far. */
+  /** Number of requests so far. */
   readonly attempts: number;
-  /** Slow retries since it was parked: they make the next pause longer. */
+  /** Number of slow retries since it was parked: they lengthen the next pause. */
   readonly retries: number;
-  /** When a parked one is due, and when a dead one was given up. Milliseconds since 1970. */
+  /** Time when a parked letter is due, or a dead one was given up. Milliseconds since 1970. */
   readonly whenMs: number;
-  /** Why the last attempt failed. */
+  /** The reason why the last attempt failed. */
   readonly reason: string;
-  /** It was dead and is to be tried once more. */
+  /** A dead letter that is tried once more. */
   readonly isReplay: boolean;
-  /** Where its event lies in the file. */
+  /** Place of the event in the file. */
   readonly place: { readonly offset: number; readonly bytes: number };
 }
 
-/** What is said of a letter each time, beside its event. */
+/** The status of a letter, written with every change. */
 export type LetterStatus = Pick<Letter, 'state' | 'attempts' | 'retries' | 'whenMs' | 'reason' | 'isReplay'>;
 
 /** One line of the file. */
@@ -38,15 +38,15 @@ export type LetterLine =
   | { readonly op: 'put'; readonly id: string; readonly epoch: string; readonly status: LetterStatus; readonly event: HookEvent }
   | { readonly op: 'move'; readonly id: string; readonly status: LetterStatus }
   | { readonly op: 'drop'; readonly ids: readonly string[] }
-  /** Events that were lost without a letter: positions that the log no longer had, letters that could not be kept. */
+  /** Events lost without a letter: positions that the log no longer had, letters that could not be kept. */
   | { readonly op: 'lost'; readonly count: number };
 
-/** With its end. */
+/** With the line end. */
 export function encodeLetterLine(line: LetterLine): Buffer {
   return Buffer.from(`${JSON.stringify(line)}\n`);
 }
 
-/** Undefined for what is no line of such a file. */
+/** Undefined for text that is no line of such a file. */
 export function parseLetterLine(text: string): LetterLine | undefined {
   const line = parseObject(text);
   if (line === undefined) return undefined;
@@ -65,13 +65,13 @@ function isStatus(value: unknown): value is LetterStatus {
   return (state === 'parked' || state === 'dead') && isCounted && typeof reason === 'string' && typeof isReplay === 'boolean';
 }
 
-/** Its fact was checked when it was decided. */
+/** The fact was checked when it was decided. */
 function isEvent(value: unknown): value is HookEvent {
   if (!isObject(value) || !isObject(value.fact)) return false;
   return typeof value.seq === 'number' && typeof value.at === 'number' && typeof value.type === 'string' && typeof value.lane === 'string';
 }
 
-/** The order in which events happened. Across histories only the time tells. */
+/** The order in which events happened. Across epochs, only the time decides. */
 export function compareLetters(a: Pick<Letter, 'epoch' | 'seq' | 'at'>, b: Pick<Letter, 'epoch' | 'seq' | 'at'>): number {
   return a.epoch === b.epoch ? a.seq - b.seq : a.at - b.at;
 }

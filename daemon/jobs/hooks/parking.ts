@@ -1,4 +1,4 @@
-/** Puts events aside for one hook: parks them for later, or gives them up. What was put aside has left memory. */
+/** Stores events of one hook as letters: parks them for later, or gives them up. A stored event leaves memory. */
 import { backoffMs } from '../../../protocol/base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
@@ -10,7 +10,7 @@ import type { DeliveryResult } from './quick-attempts.ts';
 
 const PARK_BASE_MS = 30_000;
 const PARK_CAP_MS = 3_600_000;
-/** Space for letters, or a disk that works again, is looked for so often. */
+/** Interval at which space for letters, or a working disk, is looked for. */
 const FULL_MS = 30_000;
 const LETTERS_FAIL = 'events of a webhook could not be put aside on the disk';
 
@@ -23,7 +23,7 @@ export interface ParkingOptions {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly logger: RosterLogger;
-  /** The event has left memory. */
+  /** Called when the event has left memory. */
   readonly leave: (seq: number) => void;
 }
 
@@ -36,17 +36,17 @@ export class Parking {
     this.#options = options;
   }
 
-  /** When the first parked event may be due. */
+  /** Earliest time when a parked event may be due. */
   get waitingDueMs(): number {
     return this.#waitingDueMs;
   }
 
-  /** Until then nothing more is put aside: there was no room, or the disk failed. */
+  /** Until this time nothing more is stored: there was no room, or the disk failed. */
   get fullUntilMs(): number {
     return this.#fullUntilMs;
   }
 
-  /** Whether it is on the disk. Never rejects; what could not be written is told. */
+  /** Resolves with whether the change is on disk. Never rejects; failures are logged. */
   async saved(writing: Promise<boolean>): Promise<boolean> {
     const { clock, logger, hookId, health } = this.#options;
     try {
@@ -58,14 +58,14 @@ export class Parking {
     }
   }
 
-  /** It has left memory, or the file, and the next of its lane has its turn. */
+  /** Removes an event that has left memory or the file; the next of its lane has its turn. */
   done(lane: HookLane, item: Item): void {
     lane.remove(item);
     if (item.event !== undefined) this.#options.leave(item.seq);
     this.#options.lanes.next(lane);
   }
 
-  /** Everything of the lane that is in memory. */
+  /** Parks all events of the lane that are in memory. */
   async parkLane(lane: HookLane): Promise<void> {
     this.#options.lanes.move(lane, 'moving');
     await this.park(
@@ -74,7 +74,7 @@ export class Parking {
     );
   }
 
-  /** What there is no room for stays in memory, and the position of the hook with it. */
+  /** Events without room stay in memory, and so the position of the hook does not advance. */
   async park(lane: HookLane, items: readonly Item[]): Promise<void> {
     const { letters, clock, random, health } = this.#options;
     const reason = health.lastError?.reason ?? '';
@@ -100,7 +100,7 @@ export class Parking {
     return true;
   }
 
-  /** After its first was put aside, or could not be. What was never tried need not wait. */
+  /** Follows the attempt to store the first event. An event that was never tried need not wait. */
   #settle(lane: HookLane, whenMs: number): void {
     const { lanes } = this.#options;
     const { first } = lane;
@@ -110,7 +110,7 @@ export class Parking {
     else lanes.move(lane, 'held');
   }
 
-  /** A dead letter. */
+  /** Stores the event as a dead letter. */
   async bury(lane: HookLane, item: Item, reason: string): Promise<void> {
     const { letters, clock, lanes } = this.#options;
     lanes.move(lane, 'moving');
@@ -124,7 +124,7 @@ export class Parking {
     else lanes.move(lane, 'held');
   }
 
-  /** Everything in its lane's first place that is too old, while `isGoingOn`. */
+  /** Buries every first event of a lane that is too old, while `isGoingOn`. */
   async buryOld(isOld: (item: Item) => boolean, reason: string, isGoingOn: () => boolean): Promise<void> {
     const { letters, lanes } = this.#options;
     while (isGoingOn()) {
@@ -136,12 +136,12 @@ export class Parking {
       }
       const before = letters.dead;
       await Promise.all(old.map(([lane, item]) => this.bury(lane, item, reason)));
-      // None was too old any more, or none could be written down.
+      // No more event was too old, or none could be written.
       if (letters.dead === before) return;
     }
   }
 
-  /** A parked one failed again. The last try comes when the time is over (`endsMs`), not after it. */
+  /** A parked event failed again. Its last try comes when the time is over (`endsMs`), not after it. */
   waitAgain(lane: HookLane, item: Item, { reason, retryAfterMs }: DeliveryResult & { readonly kind: 'failed' }, endsMs: number): void {
     const { clock, random, letters } = this.#options;
     const pauseMs = Math.max(Math.min(retryAfterMs, PARK_CAP_MS), backoffMs(item.retries, random, PARK_BASE_MS, PARK_CAP_MS));
@@ -157,7 +157,7 @@ export class Parking {
     this.#waitingDueMs = Math.min(this.#waitingDueMs, whenMs);
   }
 
-  /** Parked ones that are due may be sent. */
+  /** Makes parked events ready that are due. */
   wakeDue(nowMs: number): void {
     const { lanes } = this.#options;
     this.#waitingDueMs = Number.POSITIVE_INFINITY;
@@ -168,7 +168,7 @@ export class Parking {
   }
 }
 
-/** What was put aside, as it waits in its lane. */
+/** The item of a letter, as it waits in its lane. */
 export function parkedItem({ id, epoch, seq, at, attempts, retries, isReplay }: Letter): Item {
   return { id, epoch, seq, at, event: undefined, attempts, retries, isReplay, isMoving: false };
 }

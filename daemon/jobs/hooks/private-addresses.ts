@@ -1,5 +1,5 @@
 /**
- * Which addresses a webhook must not reach: everything that is not the public internet, in every form in which a resolver or
+ * The addresses that a webhook must not reach: everything outside the public internet, in every form in which a resolver or
  * a URL writes an address.
  */
 import { BlockList, isIP } from 'node:net';
@@ -60,15 +60,15 @@ function sixToFour(address: string): string {
   return `2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`;
 }
 
-/** Whether `text` is an IP address that is not public; false for what is no address at all, such as a name. */
+/** Whether `text` is an IP address that is not public; false for text that is no address, such as a name. */
 export function isPrivateAddress(text: string): boolean {
-  // A zone says through which interface; the address is the same.
+  // A zone names the interface; the address is the same.
   const [address = ''] = text.split('%');
   const family = isIP(address);
   return family !== 0 && notPublic.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** Whether the host of a URL is such an address. The URL standard has brought every spelling of an IPv4 address into one form. */
+/** Whether the host of a URL is such an address. The URL standard normalizes every spelling of an IPv4 address. */
 export function isPrivateHost(hostname: string): boolean {
   return isPrivateAddress(hostname.replace(/^\[(.*)\]$/, '$1'));
 }

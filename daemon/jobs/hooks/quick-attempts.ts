@@ -1,19 +1,19 @@
 /**
- * The first few attempts at a delivery, which follow each other at once. What comes after them is the business of the line.
+ * The first few attempts at a delivery, in quick succession. The line handles everything after them.
  *
  * It keeps WH7 (daemon/RULES.md).
  */
 import { backoffMs } from '../../../protocol/base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 
-/** How one request ended. */
+/** The result of one request. */
 export type SendResult =
   | { readonly kind: 'status'; readonly status: number; readonly retryAfterMs?: number | undefined }
   | { readonly kind: 'network'; readonly reason: string }
   | { readonly kind: 'timeout' }
   /** The address must not be reached. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** It was cut off from this side: that says nothing of the receiver. */
+  /** Cut off from this side: this says nothing about the receiver. */
   | { readonly kind: 'stopped' };
 
 /** `attempts` counts all requests of this event so far. */
@@ -29,14 +29,14 @@ const PAUSE_CAP_MS = 2_000;
 export interface QuickOptions {
   /** Sends the request once. */
   readonly send: (attempt: number, timeoutMs: number) => Promise<SendResult>;
-  /** Requests of this event before. */
+  /** Number of earlier requests of this event. */
   readonly before: number;
   readonly timeoutMs: number;
-  /** At most so many requests, whatever is answered. */
+  /** Largest number of requests, whatever the answers are. */
   readonly attemptsMax: number;
   readonly clock: Clock;
   readonly random: () => number;
-  /** No further attempt begins after this. */
+  /** Aborted: no further attempt begins. */
   readonly stopping: AbortSignal;
 }
 
@@ -51,7 +51,7 @@ export async function quickAttempts({
 }: QuickOptions): Promise<DeliveryResult> {
   const endsMs = clock.now() + QUICK_MS;
   for (let count = 1; ; count++) {
-    // The first request has the time that the hook gives it, be it longer than all of them together.
+    // The first request has the timeout of the hook, even if that is longer than the time for all quick attempts.
     const answer = await send(before + count, count === 1 ? timeoutMs : Math.min(timeoutMs, Math.max(1, endsMs - clock.now())));
     if (answer.kind === 'stopped') return answer;
     if (isSuccess(answer)) return { kind: 'delivered', attempts: before + count };

@@ -1,5 +1,5 @@
 /**
- * Reads the log for one webhook and hands on the events that it wants, as fast as they are taken.
+ * Reads the log for one webhook and passes on the events that it wants, as fast as there is room for them.
  *
  * It keeps WH15 (daemon/RULES.md).
  */
@@ -11,7 +11,7 @@ import type { RosterLogger } from '../../base/logger.ts';
 
 const RETRY_MS = 10_000;
 
-/** The log, as far as it is read here. */
+/** The part of the log that is read here. */
 export interface EventSource {
   follow(after: number, signal: AbortSignal): AsyncIterable<Entry>;
   readonly keptAfter: number;
@@ -24,11 +24,11 @@ export interface ReaderOptions {
   readonly logger: RosterLogger;
   readonly stopping: AbortSignal;
   readonly wants: (event: HookEvent) => boolean;
-  /** Resolves when there is room for one more, or when it is to stop. */
+  /** Resolves when there is room for one more event, or at a stop. */
   readonly room: () => Promise<void>;
   readonly admit: (event: HookEvent) => void;
   readonly lost: (positions: number) => Promise<void>;
-  /** The position has moved. */
+  /** Called when the position has moved. */
   readonly onMoved: () => void;
 }
 
@@ -48,12 +48,12 @@ export class HookReader {
     return this.#at;
   }
 
-  /** The last position read that is no mere word about a webhook's position: writing those down would never end. */
+  /** The last position read, without facts that only store positions of webhooks: writing those down would never end. */
   get worth(): number {
     return this.#worth;
   }
 
-  /** Resolves when it is to stop. Never rejects. */
+  /** Resolves at a stop. Never rejects. */
   async run(): Promise<void> {
     const { source, stopping, logger, clock, hookId } = this.#options;
     while (!stopping.aborted) {

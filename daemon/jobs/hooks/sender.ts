@@ -11,7 +11,7 @@ import { isPrivateAddress, isPrivateHost } from './private-addresses.ts';
 import type { SendResult } from './quick-attempts.ts';
 
 const ANSWER_BYTES_MAX = 64 * 1024;
-/** An idle connection is closed after so long. */
+/** Time after which an idle connection is closed. */
 const IDLE_MS = 60_000;
 
 export interface Post {
@@ -19,7 +19,7 @@ export interface Post {
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body: Buffer;
   readonly timeoutMs: number;
-  /** Cuts the request off. */
+  /** Cuts off the request. */
   readonly cut: AbortSignal;
 }
 
@@ -36,7 +36,7 @@ class PrivateAddress extends Error {
   readonly code = PRIVATE;
 }
 
-/** Of the addresses of a name only public ones are tried; it is an error when it has no others. */
+/** Of the addresses of a name, only public ones are tried; a name without public addresses is an error. */
 const lookupPublic: LookupFunction = (hostname, options: LookupOptions, callback) => {
   lookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
     if (error !== null) return callback(error, []);
@@ -64,7 +64,7 @@ export function createSender({ allowPrivate }: { readonly allowPrivate: boolean 
     };
     const start = isPlain ? httpRequest : httpsRequest;
     const first = await once(start, url, options, what);
-    // The receiver had closed a connection that was kept open: that is no failure, it never saw the request.
+    // The receiver had closed an idle connection. This is no failure: it never saw the request.
     return first === 'stale' ? await again(start, url, options, what) : first;
   };
   return {
@@ -118,14 +118,14 @@ function isBroken(error: Error): boolean {
   return codeOf(error) === 'ECONNRESET' || codeOf(error) === 'EPIPE';
 }
 
-/** Codes only: texts of the system can name what stands in the URL. */
+/** Uses codes only: texts of the system can contain parts of the URL. */
 function answerOf(error: Error): SendResult {
   const code = codeOf(error);
   if (code === PRIVATE) return { kind: 'refused', reason: PRIVATE_REASON };
   return { kind: 'network', reason: `the connection failed (${code})` };
 }
 
-/** Seconds, or a date. */
+/** `Retry-After` in seconds or as a date. */
 function retryAfterOf({ headers }: IncomingMessage): number | undefined {
   const text = headers['retry-after'];
   if (text === undefined) return undefined;

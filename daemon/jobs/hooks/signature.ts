@@ -1,7 +1,7 @@
-/** What a receiver knows a delivery by: its id, and a signature made with the API secret. */
+/** The id of a delivery, and its signature with the API secret, by which a receiver recognizes it. */
 import { createHash, createHmac } from 'node:crypto';
 
-/** WH6: a UUID made from where the event is and whose it is, so that it is the same in every attempt and after every restart. */
+/** WH6: a UUID made from the position of the event and the hook, so that it is the same in every attempt and after every restart. */
 export function webhookId(epoch: string, seq: number, hookId: string): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([epoch, seq, hookId]))
@@ -11,7 +11,7 @@ export function webhookId(epoch: string, seq: number, hookId: string): string {
   return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** WH6: lowercase hex HMAC-SHA256 of the body as it is before compression. */
+/** WH6: lowercase hex HMAC-SHA256 of the body before compression. */
 export function signatureOf(body: Buffer, apiSecret: string): string {
   return createHmac('sha256', apiSecret).update(body).digest('hex');
 }

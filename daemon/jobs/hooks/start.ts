@@ -1,4 +1,4 @@
-/** The delivery of webhooks, put together. */
+/** Puts the delivery of webhooks together. */
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
@@ -13,9 +13,9 @@ export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'ret
   readonly dataDirectory: string;
   readonly apiKey: string;
   readonly apiSecret: string;
-  /** Of this package. */
+  /** Version of this package. */
   readonly version: string;
-  /** Whether addresses that are not public are delivered to. */
+  /** Whether webhooks may be delivered to addresses that are not public. */
   readonly allowPrivate: boolean;
   readonly exportUrl: (taskId: string) => string;
   readonly logger: RosterLogger;
@@ -23,7 +23,7 @@ export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'ret
 }
 
 export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters' | 'replay'> {
-  /** Whether this host of a URL may be delivered to. */
+  /** Whether webhooks may be delivered to this host of a URL. */
   mayReach(hostname: string): boolean;
   stop(): Promise<void>;
 }
