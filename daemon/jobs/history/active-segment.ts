@@ -1,6 +1,6 @@
 /**
- * The segment that is written. It gathers records in memory, where they can be found at once, and writes them as a block when
- * told to. Blocks are not synced one by one: what a loss of power takes away is in the log, and is read from there again.
+ * The segment that is being written. It gathers records in memory, where lookups find them at once, and `flush` writes them as a
+ * block. Blocks are not synced one by one: records that a power failure takes away are in the log, and are read from there again.
  */
 import type { Micros } from '../../../protocol/base/time.ts';
 import { AppendFile, FileDamaged, type RecordStep, type SyncProof } from '../../../store/append-file.ts';
@@ -29,12 +29,12 @@ import {
 } from './segment.ts';
 import { Slots } from './slots.ts';
 
-/** Records gathered in memory before they should be written. */
+/** Size of gathered records at which they should be written. */
 const GATHERED_BYTES = 512 * 1024;
-/** Written bytes that the kernel may hold back: a sync at the end should not be a big one, and what lies further back is durable. */
+/** Written bytes that may be unsynced: this keeps the final sync small, and everything before them is durable. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Where a block is, all that lies further back than may be unsynced was durable when it was written. */
+/** When a block exists, everything further back than the largest unsynced part was durable when it was written. */
 const PROOF: SyncProof = {
   magic: BLOCK_MAGIC,
   headerBytes: BLOCK_HEADER_BYTES,
@@ -42,13 +42,13 @@ const PROOF: SyncProof = {
     decodeBlockHeader(view.subarray(index, index + BLOCK_HEADER_BYTES)) === undefined ? undefined : at - UNSYNCED_BYTES_MAX,
 };
 
-/** Not to be changed while `flush` or `seal` is under way. */
+/** Do not change it while `flush` or `seal` runs. */
 export class ActiveSegment implements HistorySegment {
   readonly place: SegmentPlace;
   readonly header: SegmentHeader;
   readonly #file: AppendFile;
   readonly #slots: Slots;
-  /** The block that is gathered: room for its header, and its records. */
+  /** The block being gathered: room for its header, and its records. */
   readonly #block = Buffer.allocUnsafe(BLOCK_BYTES_MAX);
   #used = BLOCK_HEADER_BYTES;
   #written: number;
@@ -68,7 +68,7 @@ export class ActiveSegment implements HistorySegment {
     this.#time = end.time;
   }
 
-  /** Begins a segment; it is on the disk when this resolves. */
+  /** Begins a segment. Resolves when it is on disk. */
   static async create(place: SegmentPlace, header: SegmentHeader): Promise<ActiveSegment> {
     const { fs, folder, number } = place;
     const file = await AppendFile.create(fs, folder, blocksName(number), encodeSegmentHeader(header));
@@ -92,12 +92,12 @@ export class ActiveSegment implements HistorySegment {
     return this.#used > BLOCK_HEADER_BYTES;
   }
 
-  /** Whether nothing was written to it. */
+  /** Whether it holds no records at all. */
   get isEmpty(): boolean {
     return this.#written === SEGMENT_HEADER_BYTES && !this.hasRecords;
   }
 
-  /** Whether it takes nothing more before what was gathered is written. */
+  /** Whether the gathered records must be written before it takes more. */
   get isFull(): boolean {
     return this.#used >= GATHERED_BYTES;
   }
@@ -113,14 +113,14 @@ export class ActiveSegment implements HistorySegment {
     this.#time = change.at;
   }
 
-  /** Everything up to here was seen, also where it was nothing to write down. */
+  /** Notes that everything up to this position was seen, also where there was nothing to record. */
   advance(seq: number, time: Micros): void {
     if (seq <= this.#seq) return;
     this.#seq = seq;
     this.#time = time;
   }
 
-  /** Writes what was gathered, and how far that goes. What could not be written stays, and is found, and can be tried again. */
+  /** Writes the gathered records and the position. After a failure they stay in memory, are found, and can be written again. */
   async flush(): Promise<void> {
     if (this.#seq === this.#writtenSeq) return;
     this.#isFlushing = true;
@@ -146,7 +146,7 @@ export class ActiveSegment implements HistorySegment {
     return this.#file.sync();
   }
 
-  /** Nothing more is added. All must be flushed. */
+  /** Ends the segment: nothing more is added. Everything must be flushed. */
   async seal(): Promise<SealedSegment> {
     await this.sync();
     const end = { bytes: this.#written, seq: this.#seq, time: this.#time };
@@ -160,7 +160,7 @@ export class ActiveSegment implements HistorySegment {
   }
 
   async read(buffer: Buffer, position: number): Promise<number> {
-    // What is in memory is copied first: while the file is read, it may be written and make room for the next block.
+    // Copies the part in memory first: during the read of the file it may be written, and the next block may replace it.
     const written = this.#written;
     const end = Math.min(position + buffer.length, written + this.#used);
     const from = Math.max(position, written);
@@ -179,9 +179,9 @@ function beginningOf({ after, time }: SegmentHeader): SegmentEnd {
 }
 
 /**
- * Opens what is there under this number. One that was not sealed is read to its last whole block; what a crash left behind that is
- * cut off. Where damage ends it, it is told, sealed up to there and otherwise left as it is. Rejects with HistoryDamaged when
- * nothing of it can be read.
+ * Opens the segment with this number. An unsealed segment is read to its last whole block; bytes that a crash left after
+ * it are cut off. Damage is reported: the segment is sealed up to there and otherwise left as it is. Rejects with HistoryDamaged
+ * when nothing of it can be read.
  */
 export async function openSegment(place: SegmentPlace, onDamaged: (error: HistoryDamaged) => void): Promise<ActiveSegment | SealedSegment> {
   const header = await readSegmentHeader(place);

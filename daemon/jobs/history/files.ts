@@ -1,10 +1,10 @@
 /**
- * The history of all users on the disk: a row of segments (segment.ts), of which the last one is written.
+ * The history of all users on disk: a row of segments (segment.ts). Only the last one is written.
  *
  * It keeps HY1–HY4 (daemon/RULES.md).
  *
- * Not synced block by block: what a power failure takes away is in the log, and is read from there again.
- * `append` … `close` are called one after the other; `page` at any time.
+ * Blocks are not synced one by one: records that a power failure takes away are in the log, and are read from there again.
+ * Do not overlap calls of `append` … `close`; `page` may be called at any time.
  */
 import { randomInt } from 'node:crypto';
 import type { Position } from '../../../protocol/base/position.ts';
@@ -18,26 +18,26 @@ import { HistoryDamaged, type HistorySegment, SealedSegment } from './segment.ts
 
 export interface HistoryFilesOptions {
   readonly folder: string;
-  /** All files together. At least 1 MiB. */
+  /** Limit for all files together. At least 1 MiB. */
   readonly bytesMax: number;
   readonly onDamaged: (error: HistoryDamaged) => void;
   readonly fileSystem?: FileSystem;
 }
 
-/** Where the history begins, or begins anew. */
+/** A place where the history begins, or begins again. */
 export interface Beginning {
   readonly epoch: string;
-  /** What came after this seq follows. */
+  /** The history holds changes after this seq. */
   readonly after: number;
-  /** Nothing from this time on is missing. */
+  /** From this time on nothing is missing. */
   readonly time: Micros;
 }
 
-/** Age and bytes are each kept in so many segments, so that what goes at once is little. */
+/** Age and bytes are each divided into this number of segments, so that little is removed at a time. */
 const PARTS = 32;
 const SEGMENT_BYTES_MIN = 256 * 1024;
 const SEGMENT_BYTES_MAX = 256 * 1024 * 1024;
-/** There are at least as many slots as records of a usual size, so that few share one. */
+/** There are at least as many slots as records of usual size, so that few records share a slot. */
 const BYTES_PER_SLOT = 128;
 const HOUR_MICROS = 3_600_000_000;
 
@@ -49,7 +49,7 @@ export class HistoryFiles {
   #active: ActiveSegment | undefined;
   #lastNumber = 0;
 
-  /** Reads what is there. The last segment is read whole, the others only where they were not finished. */
+  /** Reads the existing segments. The last one is read whole, the others only where they were not finished. */
   static async open(options: HistoryFilesOptions): Promise<HistoryFiles> {
     const files = new HistoryFiles(options);
     const { folder } = options;
@@ -77,13 +77,13 @@ export class HistoryFiles {
     const { folder, onDamaged } = this.#options;
     try {
       const segment = await openSegment({ fs: this.#fs, folder, number }, onDamaged);
-      // The one before it is no longer the last.
+      // The previous segment is no longer the last.
       await this.#seal();
       if (segment instanceof SealedSegment) this.#sealed = [...this.#sealed, segment];
       else this.#active = segment;
     } catch (error) {
       if (!(error instanceof HistoryDamaged)) throw error;
-      // What it held is told as missing: its neighbours do not fit together. The file stays, for whoever wants to look at it.
+      // Lookups show the gap, because its neighbours do not join. The file stays, so that it can be inspected.
       onDamaged(error);
     }
   }
@@ -92,7 +92,7 @@ export class HistoryFiles {
     return this.#active === undefined ? this.#sealed : [...this.#sealed, this.#active];
   }
 
-  /** How far the log was read; undefined when there is no history. */
+  /** Position up to which the log was read; undefined when there is no history. */
   get position(): Position | undefined {
     const last = this.#active ?? this.#sealed.at(-1);
     return last === undefined ? undefined : { epoch: last.header.epoch, seq: last.seq };
@@ -103,12 +103,12 @@ export class HistoryFiles {
     return this.#active?.hasRecords === true;
   }
 
-  /** Whether `flush` must succeed before another change can be taken. */
+  /** Whether `flush` must succeed before it takes another change. */
   get isFull(): boolean {
     return this.#active === undefined || this.#active.isFull;
   }
 
-  /** Goes on at another place than `position`, or begins. */
+  /** Begins the history, or continues it at another place than `position`. */
   async begin({ epoch, after, time }: Beginning): Promise<void> {
     await this.#active?.flush();
     await this.#seal();
@@ -121,19 +121,19 @@ export class HistoryFiles {
     this.#active.append(change);
   }
 
-  /** Everything up to here was seen. */
+  /** Notes that everything up to this position was seen. */
   advance(seq: number, time: Micros): void {
     this.#active?.advance(seq, time);
   }
 
-  /** Writes what was taken. Rejects with an error of the file system; then it can be tried again, and nothing is lost or doubled. */
+  /** Writes the taken changes. Rejects with an error of the file system; a retry then loses and doubles nothing. */
   async flush(): Promise<void> {
     await this.#active?.flush();
     if (this.#active !== undefined && this.#active.bytes >= this.#segmentBytes) await this.#seal();
     if (this.#active === undefined) await this.#goOn();
   }
 
-  /** Begins a segment where the last one ended. */
+  /** Begins a segment where the last one ended, and removes surplus. */
   async #goOn(): Promise<void> {
     const last = this.#sealed.at(-1);
     if (last !== undefined) await this.#create({ epoch: last.header.epoch, after: last.seq, time: last.time });
@@ -154,10 +154,10 @@ export class HistoryFiles {
     this.#lastNumber = number;
   }
 
-  /** Removes what is older than `keepMicros`, a part of it later than it should, and what is too much. All must be flushed. */
+  /** Removes segments older than `keepMicros` (some of the data a little late) and beyond the byte limit. Everything must be flushed. */
   async tidy(now: Micros, keepMicros: number): Promise<void> {
     const active = this.#active;
-    // Where little happens, a segment would otherwise hold old changes until it is full.
+    // With few changes, a segment would otherwise hold old changes until it is full.
     const partMicros = Math.max(HOUR_MICROS, keepMicros / PARTS);
     if (active !== undefined && !active.isEmpty && active.header.time < now - partMicros) await this.#seal();
     if (this.#active === undefined) await this.#goOn();
@@ -167,7 +167,7 @@ export class HistoryFiles {
     await this.#removeSurplus();
   }
 
-  /** The active segment may become as long as one is. */
+  /** Counts the active segment with the full size of a segment. */
   async #removeSurplus(): Promise<void> {
     const used = () => this.#sealed.reduce((sum, { bytes }) => sum + bytes, this.#segmentBytes);
     for (let [oldest] = this.#sealed; oldest !== undefined && used() > this.#options.bytesMax; [oldest] = this.#sealed) {
@@ -180,7 +180,7 @@ export class HistoryFiles {
     await segment.remove();
   }
 
-  /** A page of the history of a user, with all that was taken. Rejects with an error of the file system. */
+  /** A page of the history of a user, including all taken changes. Rejects with an error of the file system. */
   async page(question: HistoryQuestion, notBefore: Micros): Promise<HistoryPage> {
     const oldest = () => this.#segments[0]?.place.number ?? Number.POSITIVE_INFINITY;
     return await lookUp(question, {
@@ -191,7 +191,7 @@ export class HistoryFiles {
     });
   }
 
-  /** Makes all that was flushed durable, and lets go of the files. */
+  /** Makes everything flushed durable, and closes the files. */
   async close(): Promise<void> {
     await this.#active?.sync();
     await this.#active?.close();

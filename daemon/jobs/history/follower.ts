@@ -1,6 +1,6 @@
 /**
- * Keeps the history of all users: who changed a user, from where, which fields, when. It follows the log on its own, beside
- * the path that requests take, and writes down what it reads (files.ts).
+ * Keeps the history of all users: who changed a user, from where, which fields, when. It follows the log independently of
+ * requests, and records what it reads (files.ts).
  *
  * It keeps HY5–HY8 (daemon/RULES.md).
  */
@@ -20,7 +20,7 @@ import { changeOf } from './record.ts';
 export interface HistoryJobOptions {
   readonly roster: Pick<Roster, 'follow' | 'keptAfter' | 'position'>;
   readonly folder: string;
-  /** How long a change is kept, milliseconds. 0: nothing is kept. */
+  /** Time for which a change is kept, milliseconds. 0: nothing is kept. */
   readonly keepMs: number;
   readonly bytesMax: number;
   readonly logger: RosterLogger;
@@ -28,15 +28,15 @@ export interface HistoryJobOptions {
   readonly fileSystem?: FileSystem;
 }
 
-/** Changes are gathered for so long. Until then they are found in memory, and after a crash in the log. */
+/** Changes are gathered for this time. Until then lookups find them in memory, and after a crash they are in the log. */
 const FLUSH_MS = 1_000;
-/** How far the log was read is written so often where there was nothing to write down. */
+/** Interval at which the position is written when there are no records to write. */
 const POSITION_MS = 60_000;
 const TIDY_MS = 3_600_000;
 const RETRY_MS = 5_000;
-/** Longest time that a lookup waits for what was acknowledged before it. */
+/** Longest time that a lookup waits for changes acknowledged before it. */
 const WAIT_MS = 5_000;
-/** Time at a stretch, before everybody else has a turn. */
+/** Time of reading after which other work has a turn. */
 const SLICE_MS = 2;
 
 type Waiter = { readonly seq: number; readonly resolve: () => void };
@@ -46,11 +46,11 @@ export class HistoryJob {
   readonly #clock: Clock;
   readonly #stopping = new AbortController();
   #files: HistoryFiles | undefined;
-  /** Whether the files go on where the log does. */
+  /** Whether the files continue where the log does. */
   #hasBegun = false;
-  /** The position in the files was held against the log of this daemon. */
+  /** Whether the position in the files was compared with the log of this daemon. */
   #isKnown = false;
-  /** Nothing is read before the next attempt. */
+  /** Whether reading has stopped until the next attempt. */
   #isStuck = false;
   #isFailing = false;
   #waiters: Waiter[] = [];
@@ -58,7 +58,7 @@ export class HistoryJob {
   #tidyTimer: NodeJS.Timeout | undefined;
   #positionMs = 0;
   #sliceEndMs = 0;
-  /** What changes the files at the moment. Nothing is taken meanwhile. */
+  /** The operation that changes the files at the moment. No change is taken meanwhile. */
   #writing: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -73,7 +73,7 @@ export class HistoryJob {
     this.#tidyTimer = setInterval(() => void this.#tidy().catch((error: unknown) => this.#failed(error)), TIDY_MS).unref();
   }
 
-  /** Writes what was read. Resolves when nothing of it runs any more. */
+  /** Writes the changes that were read. Resolves when everything has stopped. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#tidyTimer);
@@ -85,8 +85,8 @@ export class HistoryJob {
   }
 
   /**
-   * A page of the history of a user. Rejects with RosterError: `not_found` when no history is kept, `unavailable` while it is
-   * behind what was acknowledged before, or cannot be read.
+   * A page of the history of a user. Rejects with RosterError: `not_found` when no history is kept, `unavailable` while the
+   * history is behind changes acknowledged before, or cannot be read.
    */
   async page(question: HistoryQuestion): Promise<HistoryPage> {
     const { keepMs, roster, logger } = this.#options;
@@ -100,7 +100,7 @@ export class HistoryJob {
     }
   }
 
-  /** The files, once everything up to `seq` was read from the log. */
+  /** Resolves with the files once everything up to `seq` was read from the log. */
   async #reached(seq: number): Promise<HistoryFiles> {
     if (this.#readyAt(seq) === undefined && !this.#isStuck) {
       await new Promise<void>((resolve) => {
@@ -118,7 +118,7 @@ export class HistoryJob {
     return position !== undefined && position.seq >= seq && !this.#stopping.signal.aborted ? this.#files : undefined;
   }
 
-  /** Those who waited for this position go on. */
+  /** Resumes the lookups that waited for this position. */
   #settle(seq: number): void {
     if (this.#waiters.length === 0) return;
     const due = this.#waiters.filter((waiter) => waiter.seq <= seq);
@@ -145,7 +145,7 @@ export class HistoryJob {
         if (signal.aborted) return;
         const isBehindLog = this.#hasBegun && (this.#files?.position?.seq ?? 0) < this.#options.roster.keptAfter;
         this.#hasBegun = false;
-        // The log let go of what comes next: the next round begins with what it still has.
+        // The log has dropped the next entries: the next round begins with those that it still has.
         if (isBehindLog) continue;
         this.#failed(error);
         this.#isStuck = true;
@@ -166,14 +166,14 @@ export class HistoryJob {
     });
   }
 
-  /** Makes the files go on where the log does: where they ended, unless that is no longer, or not at all, in the log. */
+  /** Continues the files where they ended, or begins again where the log does if it no longer has, or never had, that position. */
   async #begin(files: HistoryFiles): Promise<void> {
     const { roster, logger } = this.#options;
     const { epoch, seq: head } = roster.position;
     const tail = roster.keptAfter;
     const { position } = files;
     const isSame = position?.epoch === epoch;
-    // Later on, the files may be ahead of what the directory has applied.
+    // Only at the start: later the files may be ahead of the applied directory.
     const isAhead = isSame && position.seq > head && !this.#isKnown;
     if (!isSame || position.seq < tail || isAhead) {
       const after = isAhead ? head : tail;
@@ -188,7 +188,7 @@ export class HistoryJob {
     this.#settle(files.position?.seq ?? 0);
   }
 
-  /** The time from which on nothing is missing for whoever reads the log from `after`. */
+  /** The time from which on nothing is missing for a reader that begins after `after`. */
   async #timeAfter(after: number, head: number): Promise<Micros> {
     if (after < head) for await (const { time } of this.#options.roster.follow(after, this.#stopping.signal)) return time;
     return this.#clock.now() * 1_000;
@@ -224,7 +224,7 @@ export class HistoryJob {
     return this.#writing !== undefined || files.isFull;
   }
 
-  /** Rejects when it is full and cannot be written; what others wrote in vain is told there. */
+  /** Rejects when the files are full and cannot be written. Failures of other writes are reported by those who started them. */
   #makeRoom(): Promise<void> {
     return this.#writing === undefined ? this.#flush() : this.#writing.catch(() => {});
   }
@@ -255,7 +255,7 @@ export class HistoryJob {
     });
   }
 
-  /** One after the other, and never while a change is taken. */
+  /** Runs one operation on the files at a time, and never while a change is taken. */
   async #exclusive(work: (files: HistoryFiles) => Promise<void>): Promise<void> {
     while (this.#writing !== undefined) await this.#writing.catch(() => {});
     const files = this.#files;
@@ -267,7 +267,7 @@ export class HistoryJob {
     await writing;
   }
 
-  /** Told once, until it goes on. */
+  /** Reports the first failure only, until a write succeeds. */
   #failed(error: unknown): void {
     if (!this.#isFailing) this.#options.logger.error({ err: error }, 'the history of users cannot be written; it is tried again');
     this.#isFailing = true;

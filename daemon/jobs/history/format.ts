@@ -1,11 +1,11 @@
 /**
- * How a segment of the history looks on the disk. All of it is lines of JSON, padded with spaces where a length is fixed.
+ * The format of a history segment on disk: lines of JSON, padded with spaces where a length is fixed.
  *
  *   00000007.ndjson   a header line of 256 bytes, then blocks: a header line of 128 bytes, and the records it counts
- *   00000007.heads    once nothing more is added: a header line of 256 bytes, then for each slot where its last record lies (u32, little-endian)
+ *   00000007.heads    once nothing more is added: a header line of 256 bytes, then for each slot the offset of its last record (u32, LE)
  *
- * The header of a block says up to which position of the log the history is complete with it, and has the checksum of its
- * records. So what was written and how far the log was read are one write: after a crash both are there or neither is.
+ * The header of a block holds the log position up to which the history is complete with this block, and the checksum of its
+ * records. So records and position are stored in one write: after a crash both exist or neither.
  */
 import { crc32 } from 'node:zlib';
 import { parseObject } from '../../../protocol/base/json.ts';
@@ -13,25 +13,25 @@ import type { Micros } from '../../../protocol/base/time.ts';
 
 export const SEGMENT_HEADER_BYTES = 256;
 export const BLOCK_HEADER_BYTES = 128;
-/** Longer blocks are not written. */
+/** Largest size of a block. */
 export const BLOCK_BYTES_MAX = 1024 * 1024;
 const FORMAT = 1;
 
-/** Where a segment begins in the history. */
+/** The beginning of a segment in the history. */
 export interface SegmentHeader {
   readonly epoch: string;
-  /** It holds what came after this seq. */
+  /** It holds changes after this seq. */
   readonly after: number;
-  /** Nothing from this time on is missing in it. */
+  /** From this time on it misses nothing. */
   readonly time: Micros;
-  /** Of the hash that chooses the slot of an id. */
+  /** Salt of the hash that chooses the slot of an id. */
   readonly salt: number;
   /** A power of two. */
   readonly slots: number;
 }
 
 export interface BlockHeader {
-  /** Bytes of records that follow. */
+  /** Bytes of the records that follow. */
   readonly bytes: number;
   readonly crc: number;
   /** The history is complete up to this seq. */
@@ -56,7 +56,7 @@ export function headsName(number: number): string {
   return `${String(number).padStart(8, '0')}.heads`;
 }
 
-/** The number of a segment; undefined for any other file. */
+/** The number of a segment; undefined for other files. */
 export function segmentNumber(name: string): number | undefined {
   const match = /^(\d{8})\.ndjson$/.exec(name);
   return match === null ? undefined : Number(match[1]);
@@ -76,10 +76,10 @@ export function encodeSegmentHeader({ epoch, after, time, salt, slots }: Segment
   return padded({ history: FORMAT, epoch, after, time, salt, slots }, SEGMENT_HEADER_BYTES);
 }
 
-/** How each block begins. The quotes in a record that is JSON are escaped, so no record has this. */
+/** The beginning of each block. A record is JSON and escapes quotes, so no record contains these bytes. */
 export const BLOCK_MAGIC = Buffer.from('{"block":');
 
-/** Undefined when it is damaged, or of a format that this daemon does not know. */
+/** Undefined when it is damaged, or has a format that this daemon does not know. */
 export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   const epoch = parseObject(bytes.toString('latin1'))?.epoch;
   const [history, after = 0, time = 0, salt = 0, slots = 0] = numbers(bytes, ['history', 'after', 'time', 'salt', 'slots']) ?? [];
@@ -87,7 +87,7 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   return { epoch, after, time, salt, slots };
 }
 
-/** Writes the header of a block over the first bytes of `block`, the rest of which are its records. */
+/** Writes the header of a block over the first bytes of `block`; the other bytes are its records. */
 export function sealBlock(block: Buffer, seq: number, time: Micros): void {
   const records = block.subarray(BLOCK_HEADER_BYTES);
   padded({ block: records.length, seq, time, crc: crcOf(records, seq, time) }, BLOCK_HEADER_BYTES).copy(block);
@@ -98,7 +98,7 @@ export function decodeBlockHeader(bytes: Buffer): BlockHeader | undefined {
   return block === undefined || block < 0 || block > BLOCK_BYTES_MAX ? undefined : { bytes: block, crc, seq, time };
 }
 
-/** Of the records, and of what their header says. */
+/** Checksum of the records and of the position in their header. */
 export function crcOf(records: Buffer, seq: number, time: Micros): number {
   return crc32(`${seq} ${time}`, crc32(records));
 }

@@ -1,9 +1,9 @@
 /**
  * Finds the changes of one user, newest first, over all segments.
  *
- * Where a segment does not go on where the one before it ended, changes are missing: that is told by an item `gap` between
- * the changes on both sides, and by the time from which nothing is missing. Where it goes on before that (the log lost its
- * end, or began anew from a snapshot), what was undone is left out.
+ * Where a segment begins after the end of the one before it, changes are missing: an item `gap` between the changes on both
+ * sides shows this, and so does the time from which nothing is missing. Where it begins before that end (the log lost its
+ * end, or began again from a snapshot), undone changes are left out.
  */
 
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -22,7 +22,7 @@ export interface HistoryQuestion {
 export interface HistoryPage {
   /** Newest first. */
   readonly items: readonly HistoryItem[];
-  /** Where there are more: `before` of the next page. */
+  /** When there are more items: `before` of the next page. */
   readonly next?: number;
   /** From this time on the history is complete. */
   readonly from: Micros;
@@ -31,17 +31,17 @@ export interface HistoryPage {
 export interface LookupOptions {
   /** Oldest first, at least one. */
   readonly segments: readonly HistorySegment[];
-  /** What is older is not shown. */
+  /** Older changes are not shown. */
   readonly notBefore: Micros;
-  /** Whether a segment was removed meanwhile, because its time was over. */
+  /** Whether a segment was removed during the lookup, because it expired. */
   readonly isGone: (segment: HistorySegment) => boolean;
-  /** A segment cannot be read; the history ends after it. */
+  /** Called when a segment cannot be read; the history ends after it. */
   readonly onDamaged: (error: HistoryDamaged) => void;
 }
 
-/** Bytes read at once; the records of a user who changes often lie close to each other. */
+/** Bytes per read; the records of a user that changes often lie close together. */
 const WINDOW_BYTES = 16 * 1024;
-/** Bytes of it after the record that is looked for. */
+/** Bytes of a read that follow the wanted record. */
 const AHEAD_BYTES = 2 * 1024;
 const LINE_END = 0x0a;
 
@@ -81,14 +81,14 @@ export async function lookUp({ id, limit, before }: HistoryQuestion, options: Lo
   return end(from);
 }
 
-/** The beginning of the newest stretch without a hole. */
+/** Start of the newest stretch without a gap. */
 function completeFrom(segments: readonly HistorySegment[]): Micros {
   let at = segments.length - 1;
   while (at > 0 && (segments[at - 1]?.seq ?? 0) >= (segments[at]?.header.after ?? 0)) at--;
   return segments[at]?.header.time ?? 0;
 }
 
-/** What the segment has of the user, newest first. */
+/** The records of the user in the segment, newest first. */
 async function* recordsOf(segment: HistorySegment, id: string, below: number): AsyncGenerator<HistoryItem, void, undefined> {
   const { salt, slots } = segment.header;
   const hash = hashOf(id, salt);
@@ -97,7 +97,7 @@ async function* recordsOf(segment: HistorySegment, id: string, below: number): A
   while (at !== 0) {
     const { id: found, item, prev, skip } = window.record(at) ?? (await window.load(at));
     if (found === id && item.seq < below) yield item;
-    // Ids with the same hash are told apart one by one.
+    // For ids with the same hash, records are compared one by one.
     const next: number = found === id || hashOf(found, salt) === hash ? prev : skip;
     if (next >= at) throw new HistoryDamaged(`segment ${segment.place.number}`, `the record at ${at} leads to ${next}`);
     at = next;
@@ -114,7 +114,7 @@ class Window {
     this.#segment = segment;
   }
 
-  /** The record at this place, when it is in what was read last. */
+  /** The record at this place, if it is in the part read last. */
   record(at: number): HistoryRecord | undefined {
     if (at < this.#start) return undefined;
     const line = at - this.#start;
@@ -122,7 +122,7 @@ class Window {
     return end < 0 ? undefined : decodeLine(this.#bytes.toString('utf8', line, end));
   }
 
-  /** The record at this place. Rejects with HistoryDamaged when there is none. */
+  /** Reads the record at this place. Rejects with HistoryDamaged when there is none. */
   async load(at: number): Promise<HistoryRecord> {
     await this.#read(Math.max(0, at + AHEAD_BYTES - WINDOW_BYTES), WINDOW_BYTES);
     const record = this.record(at);

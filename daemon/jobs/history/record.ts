@@ -1,11 +1,11 @@
 /**
- * One change in the history of a user, and the line it is on the disk:
+ * One change in the history of a user, and its line on disk:
  *
  *   {"id":"ann","link":[4711,0],"seq":12,"at":1763729000000000,"event":"updated","from":{"source":"server"},"fields":["name"]}
  *
- * It names the fields that changed and none of their values, so a user who is deleted leaves nothing personal in it. `link`
- * is where the record before it lies that shares its slot, and where the last one lies that is surely about another user
- * (segment.ts).
+ * It names the changed fields and none of their values, so a deleted user leaves nothing personal in it. `link` holds the
+ * offsets of two earlier records of the same slot: the previous one, and the newest one that certainly belongs to another
+ * user (segment.ts).
  */
 
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
@@ -13,7 +13,7 @@ import type { Micros } from '../../../protocol/base/time.ts';
 import type { Fact, Origin } from '../../../protocol/log/entry.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 
-/** A change as it is written down. */
+/** A change in the form that is recorded. */
 export interface HistoryChange {
   readonly id: string;
   readonly seq: number;
@@ -30,14 +30,14 @@ export interface HistoryRecord {
   readonly item: HistoryItem;
 }
 
-/** No record is longer, in bytes. */
+/** Largest record, in bytes. */
 export const RECORD_BYTES_MAX = 256 * 1024;
-/** A change that names more fields than this is kept without them. No record that fits the limits has so many. */
+/** A change with longer field names than this is kept without them. No record within the limits has that many. */
 const FIELDS_BYTES_MAX = 192 * 1024;
 /** Bytes of one UTF-16 unit in UTF-8. */
 const UTF8_BYTES_MAX = 3;
 
-/** The change that a fact is. Undefined where it is about no user, changes nothing, or is nobody's business (a silent one). */
+/** The change that a fact makes. Undefined when the fact is about no user, changes nothing, or is silent. */
 export function changeOf(fact: Fact, seq: number, at: Micros): HistoryChange | undefined {
   switch (fact.t) {
     case 'user':
@@ -51,8 +51,8 @@ export function changeOf(fact: Fact, seq: number, at: Micros): HistoryChange | u
 }
 
 /**
- * Texts of what was written last. The commands of one request share one origin, the changes of one batch one time, and those
- * of bulk work mostly touch the same fields.
+ * Texts of the last record. Commands of one request share an origin, changes of one batch share a time, and changes of bulk work
+ * mostly touch the same fields.
  */
 const last: { from: Origin | undefined; fromText: string; at: Micros; atText: string; fields: readonly string[]; fieldsText: string } = {
   from: undefined,
@@ -91,9 +91,9 @@ function fieldsText(fields: readonly string[] | undefined): string {
   return last.fieldsText;
 }
 
-/** The line, with its end. */
+/** The line of a record, with its end. */
 export function encodeLine({ id, seq, at, event, from, fields }: HistoryChange, prev: number, skip: number): string {
-  // Neither ids nor events have characters that JSON would escape.
+  // Neither ids nor events contain characters that JSON would escape.
   return `{"id":"${id}","link":[${prev},${skip}],"seq":${seq},"at":${timeText(at)},"event":"${event}"${originText(from)}${fieldsText(fields)}}\n`;
 }
 
@@ -105,7 +105,7 @@ export function idInLine(bytes: Buffer, at: number): string {
   return bytes.toString('latin1', at + ID_AT, bytes.indexOf(QUOTE, at + ID_AT));
 }
 
-/** The record that a line is; undefined when it is none. */
+/** The record of a line; undefined when the line is no record. */
 export function decodeLine(line: string): HistoryRecord | undefined {
   const read = parseObject(line);
   if (read === undefined) return undefined;
@@ -131,7 +131,7 @@ function originOf(from: unknown): Pick<HistoryItem, 'source' | 'by' | 'client' |
   };
 }
 
-/** 32 bits of an id (FNV-1a, mixed). The salt differs from segment to segment, so nobody can choose ids that always meet. */
+/** 32 bits of an id (FNV-1a, mixed). The salt differs between segments, so nobody can choose ids that always collide. */
 export function hashOf(id: string, salt: number): number {
   let hash = (0x811c9dc5 ^ salt) >>> 0;
   for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);

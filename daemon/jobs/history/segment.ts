@@ -1,10 +1,10 @@
 /**
- * Segments: the pieces of the history, oldest first. Each finds the records of a user by itself, so the oldest goes by
- * removing its files, and nothing is ever rewritten. The last one is written (active-segment.ts), the others are sealed.
+ * Segments: the pieces of the history, oldest first. Each can find the records of a user by itself, so the oldest is dropped by
+ * removing its files, and nothing is ever rewritten. The last one is being written (active-segment.ts), the others are sealed.
  *
- * An id falls into one of the slots. Every record says where the one before it in its slot lies, so a lookup begins at the
- * last record of the slot and reads backwards. A record about somebody else also says where the last one lies that is surely
- * about another user than it is: a user who changes all the time costs a neighbour in the slot one step, not thousands.
+ * Each id belongs to one of the slots. Every record holds the offset of the previous record in its slot, so a lookup begins at
+ * the last record of the slot and reads backwards. Every record also holds the offset of the newest earlier one that certainly
+ * belongs to another user, so skipping a user that changes all the time costs its slot neighbour one step, not thousands.
  */
 import { join } from 'node:path';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -19,7 +19,7 @@ import {
   type SegmentHeader,
 } from './format.ts';
 
-/** The files of a segment are not what the history wrote. */
+/** The files of a segment are not as the history wrote them. */
 export class HistoryDamaged extends Error {
   constructor(file: string, reason: string) {
     super(`${file} is damaged: ${reason}`);
@@ -33,22 +33,22 @@ export interface SegmentPlace {
   readonly number: number;
 }
 
-/** What a lookup needs of a segment. */
+/** The part of a segment that a lookup needs. */
 export interface HistorySegment {
   readonly place: SegmentPlace;
   readonly header: SegmentHeader;
-  /** The position up to which it goes, and its time. */
+  /** The position at which it ends, and its time. */
   readonly seq: number;
   readonly time: Micros;
-  /** Bytes on the disk. */
+  /** Bytes on disk. */
   readonly bytes: number;
-  /** Where the last record of a slot lies; 0 for nowhere. */
+  /** Offset of the last record of a slot; 0 for none. */
   head(slot: number): Promise<number>;
-  /** Fills the buffer from this place on. Resolves with how many bytes there were. */
+  /** Fills the buffer from this place on. Resolves with the number of bytes read. */
   read(buffer: Buffer, position: number): Promise<number>;
 }
 
-/** Where a segment ends. */
+/** The end of a segment. */
 export interface SegmentEnd {
   readonly seq: number;
   readonly time: Micros;
@@ -59,7 +59,7 @@ export function blocksPath({ folder, number }: SegmentPlace): string {
   return join(folder, blocksName(number));
 }
 
-/** A segment to which nothing is added any more. Costs two open files and no memory. */
+/** A segment to which nothing more is added. Costs two open files and no memory. */
 export class SealedSegment implements HistorySegment {
   readonly place: SegmentPlace;
   readonly header: SegmentHeader;
@@ -69,7 +69,7 @@ export class SealedSegment implements HistorySegment {
   readonly #file: OpenFile;
   readonly #heads: OpenFile;
 
-  /** Writes the table of slots, so that nobody has to read the segment again to find something in it. Its blocks are durable up to `end`. */
+  /** Writes the table of slots, so that no lookup has to read the whole segment. Its blocks are durable up to `end`. */
   static async seal(place: SegmentPlace, header: SegmentHeader, end: SegmentEnd, heads: Uint32Array): Promise<SealedSegment> {
     const { fs, folder, number } = place;
     const table = await createWhole(fs, 'side-file', folder, headsName(number), encodeHeads(heads, end));
@@ -81,7 +81,7 @@ export class SealedSegment implements HistorySegment {
     }
   }
 
-  /** Undefined when it was not sealed, or not to its end. */
+  /** Undefined when it was not sealed, or not up to its end. */
   static async open(place: SegmentPlace, header: SegmentHeader): Promise<SealedSegment | undefined> {
     const { fs, folder, number } = place;
     const heads = await openIfThere(fs, join(folder, headsName(number)));
@@ -90,7 +90,7 @@ export class SealedSegment implements HistorySegment {
     const read = await readFully(heads, table, table.length, 0);
     const end = decodeHeadsHeader(table.subarray(0, read), header.slots);
     const file = await fs.openRead(blocksPath(place));
-    // It may have been written on since, when not all of the sealing was done.
+    // After an incomplete sealing, more may have been written to it.
     if (end !== undefined && end.bytes === (await file.size())) return new SealedSegment(place, header, end, file, heads);
     await heads.close();
     await file.close();
@@ -122,7 +122,7 @@ export class SealedSegment implements HistorySegment {
     await this.#heads.close();
   }
 
-  /** The table goes first: a segment without one is whole, a table without its segment is nothing. */
+  /** Removes the table first: a segment without a table is valid, a table without its segment is not. */
   async remove(): Promise<void> {
     const { fs, folder, number } = this.place;
     await removeDurably(fs, 'retention', folder, headsName(number));

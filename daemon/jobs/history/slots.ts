@@ -1,4 +1,4 @@
-/** The slots of a segment that is written: for each, where its last record lies. Pure. */
+/** The slots of the segment being written: the offset of the last record of each. Pure. */
 import type { SegmentHeader } from './format.ts';
 import { hashOf, idInLine } from './record.ts';
 
@@ -7,7 +7,7 @@ const LINE_END = 0x0a;
 export class Slots {
   readonly #salt: number;
   readonly #mask: number;
-  /** For each slot: its last record, the hash of that, and what it skips to. */
+  /** The offset of the last record of each slot. The two tables below hold the hash of its id and its skip link. */
   readonly heads: Uint32Array;
   readonly #hashes: Uint32Array;
   readonly #skips: Uint32Array;
@@ -20,7 +20,7 @@ export class Slots {
     this.#skips = new Uint32Array(slots);
   }
 
-  /** Puts a record at offset `at` into the slot of its id. Returns what its link is (record.ts). */
+  /** Puts a record at offset `at` into the slot of its id. Returns its link (record.ts). */
   put(id: string, at: number): { readonly prev: number; readonly skip: number } {
     const hash = hashOf(id, this.#salt);
     const slot = hash & this.#mask;
@@ -32,7 +32,7 @@ export class Slots {
     return { prev, skip };
   }
 
-  /** Puts the records of a block that was read back, which lie at offset `at`. */
+  /** Puts the records of a block that was read back, which begin at offset `at`. */
   putAll(records: Buffer, at: number): void {
     let start = 0;
     for (let end = records.indexOf(LINE_END); end >= 0; end = records.indexOf(LINE_END, start)) {
