@@ -1,4 +1,4 @@
-/** Long work beside the directory: exports, imports, and the end of what has an end. */
+/** Long work beside the directory: exports, imports, the history of users, and everything that expires. */
 
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
@@ -19,17 +19,17 @@ export interface JobsOptions {
   readonly tasksKeptMs: number;
   /** Whether the id of a hard-deleted user may be used again. */
   readonly reuseHardDeleted: boolean;
-  /** The history of users: its folder, how long a change is kept (0: nothing is), and how many bytes. */
+  /** The history of users: its folder, how long a change is kept (0: no history), and its size limit in bytes. */
   readonly history: { readonly folder: string; readonly keepMs: number; readonly bytesMax: number };
 }
 
 export interface Jobs {
   readonly history: Pick<HistoryJob, 'page'>;
-  /** Stops what is under way; it goes on with the next start. */
+  /** Stops the running work; it continues at the next start. */
   stop(): Promise<void>;
 }
 
-/** Takes up what an earlier daemon left unfinished, and from now on whatever is asked for. */
+/** Resumes the unfinished work of an earlier daemon, and takes up new work from now on. */
 export function startJobs(options: JobsOptions): Jobs {
   const { roster, files, logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
   const nowMs = () => clock.now();
@@ -40,7 +40,7 @@ export function startJobs(options: JobsOptions): Jobs {
     random: Math.random,
     logger,
   });
-  // The sequencer's clock: after a step of the system's clock the two differ, and what is due by one is not by the other.
+  // The sequencer's clock: after a step of the system clock, the two differ about which things are due.
   const sequencerMs = () => performance.timeOrigin + performance.now();
   const housekeeping = new Housekeeping({ roster, files, logger, nowMs: sequencerMs, exportsKeptMs, tasksKeptMs });
   const history = new HistoryJob({ roster, logger, clock, ...options.history });
@@ -51,7 +51,7 @@ export function startJobs(options: JobsOptions): Jobs {
     history,
     stop: async () => {
       await Promise.all([runner.stop(), housekeeping.stop()]);
-      // Last, so that it has what the others wrote.
+      // Last, so that the history includes the changes of the others.
       await history.stop();
     },
   };

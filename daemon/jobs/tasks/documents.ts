@@ -1,4 +1,4 @@
-/** Reads and writes the documents of tasks and imports for the jobs that bring them forward. */
+/** Reads and writes the documents of tasks and imports for the jobs that carry them out. */
 import type { Doc, DocChange } from '../../../protocol/log/documents.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 
@@ -28,7 +28,7 @@ export class Documents<K extends Kind> {
     return Math.round(this.#nowMs() * 1_000);
   }
 
-  /** Resolves when the document is durable, with these fields changed; does nothing when it is gone. Rejects with RosterError. */
+  /** Changes these fields of the document. Resolves when it is durable; does nothing when it no longer exists. Rejects with RosterError. */
   async change(id: string, fields: Partial<Doc<K>>): Promise<void> {
     const doc = this.get(id);
     if (doc === undefined) return;

@@ -1,5 +1,5 @@
 /**
- * What time alone brings about: bans and mutes that end, tasks and imports that were kept long enough, and old files.
+ * Work caused by time alone: ends bans and mutes, and removes expired tasks, imports and files.
  *
  * It keeps JB6–JB8 (daemon/RULES.md).
  */
@@ -17,10 +17,10 @@ export interface HousekeepingOptions {
     readonly submit: Roster['submit'];
     onApplied(listener: (entry: Entry) => void): void;
   };
-  /** Removes exports and uploads that were kept long enough. Resolves with how many. */
+  /** Removes expired exports and uploads. Resolves with their number. */
   readonly files: { removeOld(ages: Ages): Promise<number> };
   readonly logger: RosterLogger;
-  /** The clock by which the directory ends what is over, milliseconds. */
+  /** The clock by which the directory ends bans and mutes, milliseconds. */
   readonly nowMs: () => number;
   readonly exportsKeptMs: number;
   /** Finished imports are kept as long as finished tasks. */
@@ -29,10 +29,10 @@ export interface HousekeepingOptions {
 
 const HOUR_MS = 3_600_000;
 const UPLOADS_KEPT_MS = 7 * 24 * HOUR_MS;
-/** Entries come thousands a second; what they change about the next end is looked at so often. */
+/** Thousands of entries may arrive per second; their effect on the next end is checked at this interval. */
 const REARM_MS = 250;
 const RETRY_MS = 30_000;
-/** A timer that goes off a little early would find nothing to do. */
+/** A timer that fires slightly early would find nothing to do. */
 const SLACK_MS = 5;
 
 export class Housekeeping {
@@ -61,7 +61,7 @@ export class Housekeeping {
     this.#clean();
   }
 
-  /** Resolves when nothing of it runs any more. */
+  /** Resolves when everything has stopped. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -70,7 +70,7 @@ export class Housekeeping {
     await this.#working;
   }
 
-  /** Sleeps until the first ban or mute ends; the hourly round is what wakes it at the latest. */
+  /** Sleeps until the first ban or mute ends, at most until the hourly round. */
   #arm(): void {
     clearTimeout(this.#timer);
     const { roster, nowMs } = this.#options;
@@ -91,7 +91,7 @@ export class Housekeeping {
     );
   }
 
-  /** One command ends a bounded number of things, so it is repeated until its outcome is empty. */
+  /** One command ends a bounded number of bans and mutes, so it is repeated until its outcome is empty. */
   async #expireAll(): Promise<void> {
     const { roster, nowMs, logger } = this.#options;
     while (!this.#isStopped) {
@@ -140,7 +140,7 @@ export class Housekeeping {
     if (removed > 0) logger.info({ files: removed }, 'old exports and uploads removed');
   }
 
-  /** One piece of work after the other. What fails is told to the log, and the round is repeated. */
+  /** Runs one piece of work after the other. A failure is logged, and the round is repeated. */
   #run(work: () => Promise<void>, done: () => void): void {
     this.#working = this.#working
       .then(() => (this.#isStopped ? undefined : work()))
@@ -153,10 +153,10 @@ export class Housekeeping {
   }
 }
 
-/** What is older goes. Milliseconds since 1970. */
+/** Files older than these times are removed. Milliseconds since 1970. */
 export interface Ages {
   readonly exportsBeforeMs: number;
   readonly uploadsBeforeMs: number;
-  /** Uploads that are still needed, however old. */
+  /** Uploads that are still needed, whatever their age. */
   readonly neededUploads: ReadonlySet<string>;
 }

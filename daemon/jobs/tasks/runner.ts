@@ -1,5 +1,5 @@
 /**
- * Runs the work that outlives its request. What is to be done are documents that are not finished; the runner finds them
+ * Runs the work that outlives its request. Each piece of work is an unfinished document; the runner finds them
  * at the start, and later among the applied entries, whoever wrote them.
  *
  * It keeps JB1–JB5 (daemon/RULES.md).
@@ -12,7 +12,7 @@ import type { Entry } from '../../../protocol/log/entry.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 
-/** What `failed` work says of itself. */
+/** The error of failed work. */
 export interface JobError {
   readonly type: string;
   readonly description: string;
@@ -20,14 +20,14 @@ export interface JobError {
 
 export interface Work {
   readonly kind: 'task' | 'import';
-  /** How many of them run at the same time. */
+  /** Number of documents worked on at the same time. */
   readonly concurrency: number;
-  /** Whether the document is still to be worked on. */
+  /** Whether the document still needs work. */
   isOpen(change: DocChange): boolean;
   openIds(): Iterable<string>;
-  /** Called when the work is taken up, before there may be room to run it. */
+  /** Called when the work is taken up, possibly before there is room to run it. */
   accept(id: string): Promise<void>;
-  /** Brings the document to an end, or rejects. Resolves early once `stopping` aborts. */
+  /** Brings the document to an end, or rejects. Resolves early when `stopping` aborts. */
   run(id: string, stopping: AbortSignal): Promise<void>;
   fail(id: string, error: JobError): Promise<void>;
 }
@@ -49,7 +49,7 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #stopping = new AbortController();
   readonly #limits = new Map<Work, LimitFunction>();
-  /** What is queued or runs, by kind and id. */
+  /** Work that is queued or running, by kind and id. */
   readonly #active = new Map<string, Promise<void>>();
 
   constructor(options: RunnerOptions) {
@@ -99,7 +99,7 @@ export class Runner {
         if (!isPassing(error)) {
           logger.error({ err: error, kind: work.kind, id }, 'a task failed');
           const failure = describe(error);
-          // Should even this not get through, it is what is tried again: the work itself has had its chance.
+          // If this fails too, only `fail` is tried again: the work itself is not repeated.
           next = () => work.fail(id, failure);
           if (attempt > 0) await clock.sleep(backoffMs(attempt, random, RETRY_BASE_MS, RETRY_CAP_MS), signal);
         } else await clock.sleep(backoffMs(attempt, random, RETRY_BASE_MS, RETRY_CAP_MS), signal);
@@ -112,7 +112,7 @@ function isPassing(error: unknown): boolean {
   return error instanceof RosterError && error.kind === 'unavailable';
 }
 
-/** What a caller may hear of it. Texts of other errors can name paths and are for the log only. */
+/** The part of the error that callers may see. Texts of other errors can contain paths and are only logged. */
 function describe(error: unknown): JobError {
   if (error instanceof RosterError) return { type: error.kind, description: error.message };
   return { type: 'internal', description: 'a mistake in the daemon; its log says more' };

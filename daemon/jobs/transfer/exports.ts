@@ -21,7 +21,7 @@ export interface ExportOptions {
 
 const AT_ONCE = 2;
 
-/** All tasks that wait. One of a kind that is not known here is failed: it would be waited for in vain. */
+/** Works on all waiting tasks. Fails a task of an unknown kind, because nobody would ever finish it. */
 export function taskWork({ roster, files, nowMs }: ExportOptions): Work {
   const tasks = new Documents(roster, 'task', nowMs);
   return {

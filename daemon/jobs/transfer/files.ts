@@ -4,9 +4,9 @@
  *   <data>/exports/<task>.jsonl        one export each
  *   <data>/uploads/<id>~<file name>    one upload each
  *
- * A file is there whole or not at all: it is written under another name, synced and renamed. Every name was made by the
- * daemon and is held against a pattern without slashes and leading dots before it reaches the disk. Whoever opens these
- * holds the lock of the data directory, so what is left half-written at the start was left by a process that is gone.
+ * A file exists whole or not at all: it is written under another name, synced and renamed. The daemon makes every name
+ * and checks it against a pattern without slashes and leading dots before it reaches the disk. Opening these files requires
+ * the lock of the data directory, so half-written files found at the start belong to a process that has ended.
  */
 
 import type { Stats } from 'node:fs';
@@ -20,7 +20,7 @@ import { ChunkWriter, createWhole, type FileSystem, nodeFileSystem, removeIfTher
 import type { Ages } from '../tasks/housekeeping.ts';
 
 const SILENCE_MS = 60_000;
-/** How versions before this one called what was not finished: a name, a UUID, this. */
+/** Name that earlier versions gave to unfinished files: a name, a UUID, this. */
 const OLD_PART = /\.[0-9a-f-]{36}\.part$/;
 const READ_BYTES = 64 * 1024;
 const TASK_ID = /^[\w-]{1,64}$/;
@@ -31,9 +31,9 @@ export interface StoredFile {
 }
 
 export interface FilesOptions {
-  /** An upload of which nothing arrives for so long is given up. */
+  /** An upload without new bytes for this time is aborted. */
   readonly silenceMs?: number;
-  /** For what is written; what is there is read from the disk itself. */
+  /** Used for writing; existing files are read from the disk itself. */
   readonly fileSystem?: FileSystem;
 }
 
@@ -42,10 +42,10 @@ export class Files {
   readonly #exports: string;
   readonly #uploads: string;
   readonly #silenceMs: number;
-  /** Uploads that are on their way. */
+  /** Uploads under way. */
   readonly #arriving = new Set<string>();
 
-  /** Makes the directories, for nobody but the daemon's own user, and clears away what was never finished. */
+  /** Makes the directories, accessible only to the daemon's user, and removes unfinished files. */
   static async open(dataDirectory: string, { silenceMs = SILENCE_MS, fileSystem = nodeFileSystem }: FilesOptions = {}): Promise<Files> {
     const files = new Files(dataDirectory, silenceMs, fileSystem);
     for (const folder of [files.#exports, files.#uploads]) {
@@ -64,8 +64,8 @@ export class Files {
   }
 
   /**
-   * Stores an upload. Under one path there is one file, once: an import can rely on what it has read.
-   * Rejects with RosterError: `conflict` when there is one already, `too_big`, `timeout` when nothing more comes,
+   * Stores an upload. Each path is written once, so an import can rely on the file that it has read.
+   * Rejects with RosterError: `conflict` when the path exists, `too_big`, `timeout` when no more bytes come,
    * `input` when the source broke off, `unavailable` when the disk is full.
    */
   async saveUpload(path: string, source: Readable, bytesMax: number): Promise<{ readonly bytes: number }> {
@@ -83,7 +83,7 @@ export class Files {
       await file.close();
       return { bytes };
     } catch (error) {
-      // What still arrives is thrown away, so that the caller gets to see the answer.
+      // Discards the rest of the upload, so that the caller gets the answer.
       source.resume();
       throw explained(error);
     } finally {
@@ -103,12 +103,12 @@ export class Files {
     return isUploadPath(path) && (await isFile(join(this.#uploads, uploadName(path))));
   }
 
-  /** The upload to read; undefined when there is none, or no longer. */
+  /** The upload to read; undefined when it does not exist (any more). */
   async openUpload(path: string): Promise<StoredFile | undefined> {
     return isUploadPath(path) ? await openToRead(join(this.#uploads, uploadName(path))) : undefined;
   }
 
-  /** Stores the lines, each of which gets a line end, as the export of this task. One that is there already is replaced. */
+  /** Stores the lines, each with a line end, as the export of this task. Replaces an existing one. */
   async writeExport(taskId: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
     const file = await createWhole(this.#fs, 'side-file', this.#exports, exportName(taskId), async (part) => {
       const writer = new ChunkWriter(part, 'side-file');
@@ -121,7 +121,7 @@ export class Files {
     return name === EXPORT_FILE && TASK_ID.test(taskId) ? await openToRead(join(this.#exports, exportName(taskId))) : undefined;
   }
 
-  /** Removes what is too old. Resolves with how many files that were. */
+  /** Removes old files. Resolves with their number. */
   async removeOld({ exportsBeforeMs, uploadsBeforeMs, neededUploads }: Ages): Promise<number> {
     const needed = new Set([...neededUploads].map(uploadName));
     const exports = await removeFrom(this.#exports, exportsBeforeMs, new Set());
@@ -156,9 +156,9 @@ async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<
   return removed;
 }
 
-/** The chunks of the source. Rejects as soon as none came for too long; the source is then destroyed, for whoever sends is gone. */
+/** The chunks of the source. Rejects when none came for too long, and destroys the source, because its sender is gone. */
 async function* withoutSilence(source: Readable, silenceMs: number): AsyncGenerator<Buffer> {
-  // Returning early must not destroy the source: it may be a request that is still to be answered.
+  // Returning early must not destroy the source: it may be a request that still needs an answer.
   const chunks = source.iterator({ destroyOnReturn: false });
   for (;;) {
     const timer = setTimeout(() => source.destroy(new RosterError('timeout', `nothing arrived for ${silenceMs} ms`)), silenceMs);
@@ -172,7 +172,7 @@ async function* withoutSilence(source: Readable, silenceMs: number): AsyncGenera
   }
 }
 
-/** What a caller may hear of an error of the system; others are passed on as they are, for the log. */
+/** The error that a caller may see for a system error; other errors are returned unchanged, for the log. */
 function explained(error: unknown): unknown {
   switch (codeOf(error)) {
     case 'ENOSPC':
@@ -190,7 +190,7 @@ async function isFile(path: string): Promise<boolean> {
   return (await statOf(path))?.isFile() === true;
 }
 
-/** Undefined when there is nothing. */
+/** Undefined when the file does not exist. */
 async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await stat(path);

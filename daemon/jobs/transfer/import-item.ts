@@ -9,21 +9,21 @@ import type { RowError, ValueRow } from '../../sync/rows.ts';
 import type { RowUser } from '../../sync/source.ts';
 import { decodeSent, invalidUser } from '../../sync/source-user.ts';
 
-/** A user of an import, as the directory takes it. */
+/** A user of an import, in the form that the directory takes. */
 export interface ImportUser extends RowUser {
   readonly user: UserInput;
 }
 
-/** What the directory knows that a file cannot. */
+/** Facts that only the directory knows. */
 export interface ItemRules {
   readonly hasRole: (role: string) => boolean;
   readonly wasDeleted: (id: string) => boolean;
 }
 
-/** Fields that a server sets by other requests; an upsert leaves them alone, so that an import could not keep its word. */
+/** Fields that a server sets by other requests. An upsert ignores them, so an import of them would be silently incomplete. */
 const OTHER_FIELDS = ['revoke_tokens_issued_before'];
 
-/** The user of the item, or everything that is wrong with it. */
+/** The user of the item, or all its errors. */
 export function checkItem({ line, value, bytes = 0 }: ValueRow, rules: ItemRules): ImportUser | RowError {
   if (!isObject(value)) return invalidUser(line, undefined, ['the item must be an object with "type" and "item"']);
   if (value.type !== 'user') return invalidUser(line, undefined, [`type: ${wrongType(value.type)}`]);

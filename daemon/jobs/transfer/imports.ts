@@ -1,6 +1,6 @@
 /**
  * Imports of users from an uploaded file: `uploaded → analyzing → analyzed → importing → completed`, with `analyze_failed`
- * and `import_failed` as the other ends. Each step is in the history of the import, with its time.
+ * and `import_failed` as the other ends. The history of the import holds each step with its time.
  *
  * It keeps IM1–IM5 and IM12 (daemon/RULES.md).
  */
@@ -34,29 +34,29 @@ export interface ImportOptions {
   readonly logger: RosterLogger;
   /** Whether the id of a hard-deleted user may be used again. */
   readonly reuseHardDeleted: boolean;
-  /** How often an import that runs says how far it is, milliseconds. */
+  /** Interval at which a running import reports its progress, milliseconds. */
   readonly progressMs?: number;
 }
 
 const PROGRESS_MS = 1_000;
-/** An import waits so long for a directory that cannot store anything. */
+/** Time that an import waits for a directory that cannot store anything. */
 const PATIENCE_MS = 24 * 3_600_000;
 const REASON_CHARS_MAX = 300;
-/** However long a batch took, and whatever the clock was set to meanwhile. */
+/** Longest pause, however long a batch took and whatever the clock was set to meanwhile. */
 const PAUSE_MS_MAX = 1_000;
 
-/** What an import tells of itself in `result`. */
+/** The content of `result`, in which an import reports on itself. */
 interface Report {
-  /** Items of the file: known once it was analysed. */
+  /** Items of the file: known after the analysis. */
   users?: number;
-  /** Items that are done; in a file of lines, lines. */
+  /** Items that are done; in a file of lines, the number of lines. */
   done?: number;
   created?: number;
   updated?: number;
   unchanged?: number;
   failed?: number;
   errors?: { item: number; id?: string; code: number | string; reason: string }[];
-  /** Why it ended early. */
+  /** The reason for an early end. */
   reason?: string;
 }
 
@@ -64,7 +64,7 @@ export function importWork(options: ImportOptions): Work {
   const job = new ImportJob(options);
   return {
     kind: 'import',
-    // One after the other: each reads on as fast as the directory stores, so that two would only share that.
+    // One after the other: an import reads as fast as the directory stores, so two would only share that speed.
     concurrency: 1,
     isOpen: ({ kind, doc }) => kind === 'import' && doc !== null && !isImportOver(doc),
     openIds: () => job.openIds(),
@@ -113,7 +113,7 @@ class ImportJob {
     }
   }
 
-  /** Resolves when the import is in this state. */
+  /** Moves the import to this state. Resolves when that is stored. */
   async #move(id: string, state: string, report: Report, more: Partial<ImportTask> = {}): Promise<void> {
     const task = this.#imports.get(id);
     if (task === undefined) return;
@@ -160,7 +160,7 @@ class ImportJob {
       if (clock.now() - saidMs < progressMs) return;
       saidMs = clock.now();
       const change = { result: asJson(added(before, progress, errors)) };
-      // One at a time, or an older state would be written over a newer one. A failure shows at the end, when it matters.
+      // One write at a time, or an older state could replace a newer one. A failure shows at the end, when it matters.
       saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
     };
     const change = mode === 'insert' ? { existing: 'keep' as const } : { existing: 'replace' as const, mergeCustom: merge_custom ?? false };
@@ -186,7 +186,7 @@ class ImportJob {
     if (status === 'done') return await this.#move(id, (report.failed ?? 0) > 0 ? 'import_failed' : 'completed', report);
     if (status === 'gave-up')
       return await this.#move(id, 'import_failed', { ...report, ...(problem === undefined ? undefined : { reason: problem }) });
-    // Interrupted: the next start goes on from here.
+    // Interrupted: the next start continues from here.
     await this.#imports.change(id, { result: asJson(report) });
   }
 
@@ -198,7 +198,7 @@ class ImportJob {
       wasDeleted: (id: string) => {
         const record = directory.record(id);
         if (record === undefined) return false;
-        // A tombstone, all that a hard delete leaves, is no user.
+        // A tombstone is no user.
         return 'rev' in record ? !isAlive(record) : !reuseHardDeleted;
       },
     };
@@ -206,7 +206,7 @@ class ImportJob {
   }
 }
 
-/** IM12. When others make its batches take longer, the pauses grow with them. */
+/** IM12. When other work slows down its batches, the pauses grow with them. */
 function givingWay<User>(send: Send<User>, clock: Clock): Send<User> {
   return async (users, signal) => {
     const startMs = clock.now();
@@ -216,7 +216,7 @@ function givingWay<User>(send: Send<User>, clock: Clock): Send<User> {
   };
 }
 
-/** The first errors of an import, and how many there are. */
+/** The first errors of an import, and the number of all errors. */
 class ErrorList implements RunReport {
   readonly isFull = false;
   readonly list: NonNullable<Report['errors']>;
@@ -227,7 +227,7 @@ class ErrorList implements RunReport {
     this.count = failed;
   }
 
-  /** What was not brought because the run ended is no error of the user: `done` and `reason` tell of it. */
+  /** Users not sent because the run ended are no errors: `done` and `reason` report them. */
   async add(entries: readonly ReportEntry[]): Promise<void> {
     for (const entry of entries) if (entry.result === 'failed' || entry.result === 'error') this.note(entry);
   }
@@ -240,7 +240,7 @@ class ErrorList implements RunReport {
   }
 }
 
-/** What this run did on top of what earlier runs of the same import did. */
+/** The results of this run added to those of earlier runs of the same import. */
 function added(before: Report, { counts, at }: { readonly counts: SyncCounts; readonly at: number }, errors: ErrorList): Report {
   return {
     ...before,

@@ -1,4 +1,4 @@
-/** Brings batches to the directory of the same process: what `POST /users` does, without a request. */
+/** Sends batches to the directory of the same process: does what `POST /users` does, without a request. */
 
 import { RosterError, renderChatError } from '../../../protocol/base/errors.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
@@ -8,7 +8,7 @@ import type { ImportUser } from './import-item.ts';
 
 type Change = Pick<UpsertCommand, 'existing' | 'mergeCustom'>;
 
-/** Refusals come back as answers, like those of the daemon to `rosterd sync`. `job`: the import. Rejects for mistakes only. */
+/** Returns refusals as answers, like those of the daemon to `rosterd sync`. `job`: the import. Rejects only for programming errors. */
 export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Change, job: string): Send<ImportUser> {
   return async (sent) => {
     try {
@@ -19,7 +19,7 @@ export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Chang
       for (const { user, change: what } of done.users) ids[what].push(user.id);
       return reply(200, { users: {}, ...ids });
     } catch (error) {
-      // A mistake of ours is not passing: the same batch would end the same way again.
+      // A programming error does not pass: the same batch would fail in the same way again.
       if (!(error instanceof RosterError) || error.kind === 'internal') throw error;
       return reply(error.spec.status, { ...renderChatError(error, 'ImportUsers', '0.00ms') });
     }
