@@ -1,4 +1,4 @@
-/** What the commands that talk to a daemon have in common: its address, and flags that take durations and numbers. */
+/** Shared by the commands that talk to a daemon: its address, and flags that take durations and numbers. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../base/duration.ts';
 import { ConfigError } from './config/config.ts';
@@ -11,20 +11,20 @@ export interface ClientSettings {
   readonly credentials: Credentials;
 }
 
-/** Hands the settings to commands that are built in files of their own. */
+/** Gives the settings to commands that have files of their own. */
 export interface ClientCommands {
   /** Adds the flags of the settings that such a command needs. */
   addSettings(command: Command): void;
   /** Reads them. Throws ConfigError, CredentialsError. */
   load(command: Command): ClientSettings;
-  /** Without credentials, for what happens on this machine alone. Throws ConfigError. */
+  /** Without credentials, for commands that work on this machine alone. Throws ConfigError. */
   settings(command: Command): Config;
 }
 
-/** Where the daemon of these settings can be reached from this machine. Throws ConfigError when that cannot be told. */
+/** The address at which this machine reaches the daemon of these settings. Throws ConfigError when that cannot be determined. */
 export function daemonUrl({ listen, tlsCert }: Pick<Config, 'listen' | 'tlsCert'>): string {
   if (listen.port === 0) throw new ConfigError(['the port that the daemon listens on is chosen at its start: give --url as it printed it']);
-  // An address that means "all of mine" can be listened on but not connected to.
+  // A daemon can listen on the unspecified address ("all of mine"), but a client cannot connect to it.
   const host = listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host === '::' ? '::1' : listen.host;
   return `${tlsCert === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
 }

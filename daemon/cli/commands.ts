@@ -1,8 +1,8 @@
 /**
- * The command line of rosterd: which commands there are, what they take, and which exit code they end with.
+ * The command line of rosterd: the commands, their flags, and their exit codes.
  *
- * stdout is for results, stderr for talk. Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted.
- * Nothing here touches the process: everything goes through CommandIo, so that tests run the very same program.
+ * stdout is for results, stderr for messages. Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted.
+ * Nothing here touches the process: everything goes through CommandIo, so that tests run the same program.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { userIdProblem } from '../../protocol/base/ids.ts';
@@ -20,7 +20,7 @@ import { serverToken, userToken } from './token.ts';
 import { packageVersion } from './version.ts';
 import { addWatchCommand } from './watch/command.ts';
 
-/** What the commands need from the daemon. */
+/** The functions that the commands need from the daemon. */
 export interface CommandHooks {
   /** Runs the daemon until it has stopped. Resolves with the exit code. */
   serve(config: Config, credentials: Credentials): Promise<number>;
@@ -50,7 +50,7 @@ export async function runCli(args: readonly string[], io: CommandIo, hooks: Comm
   }
 }
 
-/** The commander program. `exit.code` is what the process should end with after `parseAsync` resolved. */
+/** The commander program. `exit.code` is the exit code of the process after `parseAsync` resolved. */
 export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Command {
   const program = new Command('rosterd');
   program
@@ -137,7 +137,7 @@ Examples:
     const { credentials } = loadClientSettings(token, io);
     const times = exp === Number.POSITIVE_INFINITY ? { nowMs: io.now() } : { nowMs: io.now(), lifetimeMs: exp };
     io.stdout.write(`${user === undefined ? serverToken(credentials.apiSecret, times) : userToken(user, credentials.apiSecret, times)}\n`);
-    // Only a person at a terminal wants to know; a script that captures both streams wants nothing but the token.
+    // Only for a person at a terminal; a script that captures both streams wants only the token.
     if (io.stderr.isTTY)
       io.stderr.write('lifetimeMs' in times ? `(expires ${new Date(io.now() + exp).toISOString()})\n` : '(never expires)\n');
   });
@@ -163,7 +163,7 @@ function addConfig(program: Command, io: CommandIo): void {
   });
 }
 
-/** One flag for every setting that `wanted` names, and `--config`. */
+/** One flag for every setting that `wanted` accepts, and `--config`. */
 function addSettingOptions(command: Command, wanted: (setting: Setting<unknown>) => boolean): void {
   for (const [, setting] of ALL_SETTINGS) {
     if (!wanted(setting)) continue;
@@ -177,7 +177,7 @@ function addClientOptions(command: Command): void {
   addSettingOptions(command, (setting) => CLIENT_KEYS.has(setting.key));
 }
 
-/** The settings as this command's flags, the environment and the file give them. Throws ConfigError. */
+/** The settings from the flags of this command, the environment and the file. Throws ConfigError. */
 function loadSettings(command: Command, io: CommandIo): { config: Config; origins: Origins } {
   const names = new Set(['config', ...ALL_SETTINGS.map(([, setting]) => flagName(setting))]);
   const flags: Record<string, string | true> = {};

@@ -1,21 +1,21 @@
 /**
- * What asks a command to end: SIGINT, SIGTERM, and the end of the npm that started it.
+ * The interrupts that ask a command to end: SIGINT, SIGTERM, and the end of the npm that started it.
  *
- * npm and npx put a shell between themselves and the command. Not every shell hands a signal on (dash ends by it and leaves its
- * child behind), so the command looks whether the process that started it is still there. And npm passes on what a terminal has
- * sent to every process already: one Ctrl-C arrives twice, and must not count as the second one, which ends at once.
+ * npm and npx put a shell between themselves and the command. Not every shell passes signals on (dash ends and leaves its
+ * child behind), so the command checks whether the process that started it still exists. And npm passes on signals that the
+ * terminal has sent to every process already: one Ctrl-C arrives twice, and must not count as a second one, which ends at once.
  */
 
-/** A signal that comes so soon after another one is an echo of it. A person is slower. */
+/** A signal this soon after another one is its echo. A person is slower. */
 export const ECHO_MS = 300;
-/** How often the starter is looked for. */
+/** Interval at which the parent process is checked. */
 export const LOOK_MS = 250;
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Id of the parent process now: another one when the first has ended. */
+  /** Id of the current parent process: it changes when the parent ends. */
   parent(): number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   nowMs(): number;
   on(signal: 'SIGINT' | 'SIGTERM', handler: () => void): void;
   off(signal: 'SIGINT' | 'SIGTERM', handler: () => void): void;
@@ -29,7 +29,7 @@ const realSurroundings: Surroundings = {
   off: (signal, handler) => void process.off(signal, handler),
 };
 
-/** Calls `handler` at every interrupt in place of ending the process. Returns the way to undo it. */
+/** Calls `handler` at every interrupt instead of ending the process. Returns a function that undoes this. */
 export function onInterrupt(handler: () => void, around: Surroundings = realSurroundings): () => void {
   let lastMs = Number.NEGATIVE_INFINITY;
   const interrupt = (): void => {
@@ -54,7 +54,7 @@ export function onInterrupt(handler: () => void, around: Surroundings = realSurr
   };
 }
 
-/** By `npx rosterd …` or a script of this package, and not by a shell in them that goes on by itself (`&`). */
+/** Started by `npx rosterd …` or a script of this package, and not by a shell in it that goes on by itself (`&`). */
 function isStartedByNpm({ npm_lifecycle_script: script = '' }: Surroundings['env']): boolean {
   return /^('?rosterd'?|exec node [^&]*rosterd\.js) [^&]*$/.test(script);
 }

@@ -1,11 +1,11 @@
-/** What a command may touch of its process. Tests hand in their own; only `processIo` knows the real one. */
+/** The parts of the process that a command may use. Tests pass their own; only `processIo` uses the real process. */
 import type { Readable } from 'node:stream';
 import { onInterrupt } from './interrupts.ts';
 
 /** Exit codes of every command. */
 export const EXIT = {
   ok: 0,
-  /** The command ran, but something failed: users that were refused, a daemon that could not start, a lost connection. */
+  /** The command ran, but something failed: refused users, a daemon that could not start, a lost connection. */
   failed: 1,
   /** Wrong usage, settings or credentials; nothing was done. */
   usage: 2,
@@ -13,20 +13,20 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** What a command ends with is not thrown but set here; the program itself has no return value. */
+/** The exit code of a command is set here and not thrown; the program itself has no return value. */
 export interface Exit {
   code: number;
-  /** What wrong usage, settings or credentials end with. Set by a command that has another meaning for 2. */
+  /** Exit code for wrong usage, settings or credentials. Set by a command that uses 2 for something else. */
   usage?: number;
 }
 
 export interface Output {
-  /** False asks to wait for `drained` before writing more. */
+  /** False: wait for `drained` before writing more. */
   write(text: string): boolean;
-  /** Resolves when what was written has left the process, or never will. */
+  /** Resolves when the output has left the process, or never will. */
   drained(): Promise<void>;
   readonly isTTY: boolean;
-  /** The terminal itself, for what moves the cursor. Only when `isTTY`. */
+  /** The terminal itself, for cursor movement. Only when `isTTY`. */
   readonly terminal?: NodeJS.WriteStream;
 }
 
@@ -34,18 +34,18 @@ export interface CommandIo {
   readonly stdin: Readable;
   /** Results, and nothing else. */
   readonly stdout: Output;
-  /** Talk: progress, warnings, errors. */
+  /** Messages: progress, warnings, errors. */
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls `handler` at every interrupt (interrupts.ts) in place of ending the process. Returns the way to undo it. */
+  /** Calls `handler` at every interrupt (interrupts.ts) instead of ending the process. Returns a function that undoes this. */
   onInterrupt(handler: () => void): () => void;
 }
 
 function output(stream: NodeJS.WriteStream): Output {
-  // A closed pipe (`rosterd watch | head -1`) is no fault, the reader has seen enough; a full disk is one.
+  // A closed pipe (`rosterd watch | head -1`) is no error, the reader has seen enough; a full disk is one.
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed));
   return {
     write: (text) => stream.write(text),

@@ -18,7 +18,7 @@ export function userToken(userId: string, secret: string, at: TokenTimes): strin
   return signToken({ user_id: userId, ...times(at) }, secret);
 }
 
-/** A token that may do everything. Without `at` it carries no times, so that a wrong clock cannot spoil it. */
+/** A token that may do everything. Without `at` it carries no times, so that a wrong clock cannot make it invalid. */
 export function serverToken(secret: string, at?: TokenTimes): string {
   return signToken({ server: true, ...(at === undefined ? {} : times(at)) }, secret);
 }

@@ -1,11 +1,11 @@
-/** The version of this package, read from its package.json: the only place where it is written. */
+/** The version of this package, read from package.json, its only source. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isObject } from '../../protocol/base/json.ts';
 
 let known: string | undefined;
 
-/** Looks upwards, because the sources lie one folder less deep than the built files in `dist/`. */
+/** Searches upwards, because the sources are one folder less deep than the built files in `dist/`. */
 export function packageVersion(): string {
   if (known !== undefined) return known;
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {

@@ -1,4 +1,4 @@
-/** `rosterd backup`: from a running daemon, or from the data directory of one that is stopped, into a file or to stdout. */
+/** `rosterd backup`: from a running daemon, or from the data directory of a stopped one, into a file or to stdout. */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
@@ -25,7 +25,7 @@ export interface BackupFlags {
 
 const STDOUT = '-';
 
-/** Resolves with the exit code. Rejects with ConfigError for what is wrong before anything was done. */
+/** Resolves with the exit code. Rejects with ConfigError for problems found before anything was done. */
 export async function backUp(file: string, flags: BackupFlags, source: ClientSettings | Config, io: CommandIo): Promise<number> {
   const path = file === STDOUT ? undefined : resolve(io.cwd, file);
   if (path !== undefined) await checkTarget(path, flags.force === true);
@@ -74,7 +74,7 @@ async function fromDirectory(data: string, isCompressed: boolean, io: CommandIo)
   const { directory } = await replay(data);
   const plain = encodeBackup(directory.freeze(), new Date(io.now()).toISOString());
   if (!isCompressed) return plain;
-  // Its errors come out where it is read.
+  // Errors appear where the stream is read.
   return pipeline(Readable.from(plain, { objectMode: false }), createGzip(), () => {});
 }
 
@@ -88,7 +88,7 @@ async function* until(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): A
 async function writeTo(path: string | undefined, chunks: AsyncIterable<Uint8Array>, flags: BackupFlags, io: CommandIo): Promise<void> {
   const json = flags.json === true;
   if (path === undefined) {
-    // stdout has the backup itself.
+    // stdout carries the backup itself.
     io.stderr.write(factsText(backupFacts(await writeToStdout(chunks, io)), json));
     return;
   }

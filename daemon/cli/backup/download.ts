@@ -1,4 +1,4 @@
-/** `GET /backup` of a running daemon, as the bytes come. */
+/** `GET /backup` of a running daemon, streamed. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
@@ -8,19 +8,19 @@ import { packageVersion } from '../version.ts';
 const ERROR_BYTES_MAX = 64 * 1024;
 
 export interface DownloadOptions {
-  /** Of the daemon, with or without a path in front. */
+  /** URL of the daemon, with or without a path prefix. */
   readonly url: string;
   readonly apiKey: string;
   /** A server token. */
   readonly token: string;
   readonly isCompressed: boolean;
-  /** Longest time in which nothing comes. */
+  /** Longest time without new bytes. */
   readonly silenceMs: number;
-  /** Ends it; the chunks then reject with its reason. */
+  /** Ends the download; the chunks then reject with its reason. */
   readonly signal: AbortSignal;
 }
 
-/** Rejects with an Error that says what went wrong: no connection, a refusal of the daemon, a connection that broke in the middle. */
+/** Rejects with an Error that says what went wrong: no connection, a refusal of the daemon, a connection that broke off. */
 export async function* download(options: DownloadOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal } = options;
   const response = await answered(options);

@@ -1,4 +1,4 @@
-/** What the commands say about a directory or a backup: one line for each fact, or one JSON object. */
+/** The output of the commands about a directory or a backup: one line for each fact, or one JSON object. */
 import type { BackupSummary } from '../../../store/backup/codec.ts';
 import type { PlacedFacts } from '../../../store/backup/facts.ts';
 import type { CommandIo } from '../io.ts';
@@ -20,7 +20,7 @@ export function backupFacts(summary: BackupSummary): readonly Fact[] {
   return [['created', summary.createdAt], ...factsOf(summary), ['bytes', summary.bytes], ['sha256', summary.sha256]];
 }
 
-/** `--json`: numbers as they are. */
+/** With `--json`, numbers are not formatted. */
 export function factsText(facts: readonly Fact[], json: boolean): string {
   if (json) return `${JSON.stringify(Object.fromEntries(facts))}\n`;
   const width = Math.max(...facts.map(([name]) => name.length));

@@ -1,6 +1,6 @@
 /**
- * Backups of the running directory. Each is read from a frozen view while the directory goes on changing, only as fast as its
- * reader takes it, and lets go of the view when it ends, when its reader goes away, or takes nothing for too long.
+ * Backups of the running directory. Each is read from a frozen view while the directory keeps changing, as fast as its
+ * reader takes it. It releases the view when it ends, when its reader goes away, or when the reader takes nothing for too long.
  */
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
@@ -9,13 +9,13 @@ import { encodeBackup } from '../../../store/backup/codec.ts';
 import type { FrozenView } from '../../core/directory/frozen-view.ts';
 import type { OpenBackup } from '../../edge/http/services.ts';
 
-/** Each holds old forms of what changes meanwhile, and takes its share of the event loop. */
+/** Each backup holds old versions of changed records, and takes its share of the event loop. */
 const AT_ONCE = 2;
-/** A reader that takes nothing for so long is given up. */
+/** A reader that takes nothing for this time is dropped. */
 const STALL_MS = 60_000;
 
 export interface LiveBackupsOptions {
-  /** The directory as it is now. */
+  /** A frozen view of the current directory. */
   readonly freeze: () => FrozenView;
   /** Wall clock, milliseconds. */
   readonly nowMs: () => number;
@@ -31,12 +31,12 @@ export class LiveBackups {
     this.#options = options;
   }
 
-  /** Backups that are being read. */
+  /** Backups being read. */
   get count(): number {
     return this.#open;
   }
 
-  /** Throws RosterError `rate_limit` while two others are under way. */
+  /** Throws RosterError `rate_limit` while two others are running. */
   open(isCompressed: boolean): OpenBackup {
     if (this.#open >= AT_ONCE)
       throw new RosterError('rate_limit', `${AT_ONCE} backups are under way; try again when one of them has ended`);
@@ -48,14 +48,14 @@ export class LiveBackups {
       watched(encodeBackup(view, new Date(nowMs()).toISOString()), () => timer.refresh()),
       { objectMode: false },
     );
-    // Fast and small enough: a higher level takes twice the time for a tenth less.
+    // Fast and small enough: a higher level takes twice the time for 10% less.
     const stream = isCompressed ? pipeline(plain, createGzip({ level: constants.Z_BEST_SPEED }), () => {}) : plain;
     stream.once('close', () => {
       clearTimeout(timer);
       view.release();
       this.#open--;
     });
-    // Whoever sends it notices; here it only must not go unheard.
+    // The sender of the stream notices errors; this handler only keeps them from being uncaught.
     stream.on('error', () => {});
     return { stream, position: view.position };
   }

@@ -1,6 +1,6 @@
 /**
- * A data directory that no daemon has open, read as a daemon would read it at its start: the newest whole snapshot, and the journal
- * behind it. Nothing in it is changed but the lock that is held meanwhile.
+ * Reads a data directory that no daemon has open, as a daemon would at its start: the newest whole snapshot, and the journal
+ * after it. Changes nothing in it except for the lock, which is held meanwhile.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,13 +17,13 @@ import { ConfigError } from '../config/config.ts';
 
 export interface Replayed {
   readonly directory: Directory;
-  /** What the store had to overlook: a torn write at the end, a damaged newest snapshot. */
+  /** Damage that the store skipped: a torn write at the end, a damaged newest snapshot. */
   readonly events: readonly StoreEvent[];
 }
 
 /**
- * Holds the lock of a data directory while `work` runs. Rejects with ConfigError when there is no directory in it, with
- * DataDirectoryLocked when somebody has it open.
+ * Holds the lock of a data directory while `work` runs. Rejects with ConfigError when the path holds no data directory, with
+ * DataDirectoryLocked when another process has it open.
  */
 export async function whileLocked<T>(data: string, work: () => Promise<T>): Promise<T> {
   const [segments, snapshots] = await filesOf(data);
@@ -36,7 +36,7 @@ export async function whileLocked<T>(data: string, work: () => Promise<T>): Prom
   }
 }
 
-/** How many segments and snapshots there are. */
+/** The number of segments and of snapshots. */
 async function filesOf(data: string): Promise<readonly [number, number]> {
   const [journal, snapshot] = await Promise.all([namesIn(join(data, 'journal')), namesIn(join(data, 'snapshot'))]);
   return [journal.filter((name) => segmentFirst(name) !== undefined).length, snapshot.filter(isSnapshotName).length];
@@ -51,16 +51,16 @@ async function namesIn(path: string): Promise<readonly string[]> {
   }
 }
 
-/** The directory at its last position. Its lock is held. Rejects as opening does: LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
+/** The directory at its last position. The caller holds the lock. Rejects like opening: LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
 export async function replay(data: string): Promise<Replayed> {
   const events: StoreEvent[] = [];
   const { log, loaded } = await openLocked(data, { fileSystem: readOnly(), onEvent: (event) => events.push(event) });
   try {
-    // Where there is no journal yet, the epoch that a start would begin is not there either.
+    // Without a journal there is no epoch yet: a start would only begin one.
     const [segments] = await filesOf(data);
     const epoch = segments === 0 && loaded !== undefined ? loaded.position.epoch : log.head.epoch;
     const directory = new Directory({ epoch, seq: loaded?.position.seq ?? 0 });
-    // What lies in a snapshot is what `FrozenView.lines` gave: the store keeps lines whole or not at all.
+    // The lines of a snapshot are those that `FrozenView.lines` gave: the store keeps lines whole or not at all.
     if (loaded !== undefined) for await (const lines of loaded.chunks()) directory.load(lines as DirectoryLine[]);
     if (directory.seq < log.head.seq) {
       const stop = new AbortController();

@@ -1,4 +1,4 @@
-/** `rosterd verify`: is it whole, and what does it hold? Of a backup, a data directory, or a running daemon. */
+/** `rosterd verify`: is it whole, and what does it hold? For a backup, a data directory, or a running daemon. */
 import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { kindOfLine } from '../../../protocol/log/directory-line.ts';
@@ -30,7 +30,7 @@ export type VerifyTarget =
   | { readonly kind: 'data'; readonly data: string }
   | { readonly kind: 'daemon'; readonly url: string; readonly settings: ClientSettings };
 
-/** Resolves with the exit code. Rejects with ConfigError for what cannot be looked at. */
+/** Resolves with the exit code. Rejects with ConfigError for targets that cannot be checked. */
 export async function verify(target: VerifyTarget, { json, timeout }: VerifyFlags, io: CommandIo): Promise<number> {
   try {
     if (target.kind === 'data') return await whileLocked(target.data, () => verifyData(target.data, json === true, io));
@@ -59,7 +59,7 @@ async function verifyDaemon({ url, settings: { credentials } }: VerifyTarget & {
   return await checkBackup(chunks, `the directory of ${url}`).finally(undo);
 }
 
-/** Every file is looked at, also behind the first damage; then what a start would make of them. */
+/** Checks every file, also after the first damage, and then what a start would load from them. */
 async function verifyData(data: string, json: boolean, io: CommandIo): Promise<number> {
   const inspected = await inspectFiles(data);
   const opened = await replay(data).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
@@ -79,13 +79,13 @@ async function verifyData(data: string, json: boolean, io: CommandIo): Promise<n
   return damaged.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** A torn write at the end of the last segment is no damage when recovery finds that it is none. */
+/** A torn write at the end of the last segment is no damage when recovery accepts it. */
 function damageIn({ damaged }: Inspected, opened: Replayed | Error): readonly DamagedFile[] {
   if (!(opened instanceof Error)) {
     const torn = opened.events.flatMap((event) => (event.type === 'torn-tail-dropped' ? [event.file] : []));
     return damaged.filter(({ file }) => !torn.includes(file));
   }
-  // What no single file shows: a missing segment, a journal that does not belong to its snapshot.
+  // Damage that no single file shows: a missing segment, a journal that does not belong to its snapshot.
   const isNew = opened instanceof LogDamaged && !damaged.some(({ file }) => file === opened.file);
   return isNew ? [opened, ...damaged] : damaged;
 }

@@ -1,5 +1,5 @@
 /**
- * Finds out the settings: flags > `ROSTERD_*` variables > configuration file > defaults.
+ * Loads the settings: flags > `ROSTERD_*` variables > configuration file > defaults.
  *
  * Nothing is ignored silently: an unknown flag, variable or key is an error that names it, and a wrong
  * value is an error that names the setting, where it came from, the value and what is allowed.
@@ -12,7 +12,7 @@ import { suggestion } from './nearest.ts';
 import { envName, flagName, type Setting } from './setting.ts';
 import { ALL_SETTINGS, type Config, type Field } from './settings.ts';
 
-/** Where a value came from. */
+/** The origin of a value. */
 export type SettingOrigin =
   | { readonly from: 'default' }
   | { readonly from: 'file'; readonly path: string }
@@ -25,7 +25,7 @@ export interface ConfigSources {
   /** By flag name without dashes, such as `connect-role`; `true` for a flag without a value. `config` names the file. */
   readonly flags: Readonly<Record<string, string | true | undefined>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Relative paths of flags, variables and defaults start here; those of the file start beside the file. */
+  /** Relative paths from flags, variables and defaults start here; those from the file start at its directory. */
   readonly cwd: string;
 }
 
@@ -67,7 +67,7 @@ export function loadConfig({ flags, env, cwd }: ConfigSources): { readonly confi
     values[field] = setting.isPath && typeof value === 'string' ? resolve(source.base, value) : value;
     origins[field] = source.origin;
   }
-  // The loop above filled every field with what the table's own reader or default gave, which is what the two types say.
+  // The loop above filled every field from the reader or the default of the table, which gives the two types.
   const loaded = { config: values as Config, origins: origins as Origins };
   if (problems.length === 0) checkTogether(loaded.config, loaded.origins, problems);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -88,7 +88,7 @@ export function originText(origin: SettingOrigin): string {
   }
 }
 
-/** What `config print` shows: one setting per line with value and origin. Secrets are masked. */
+/** The output of `config print`: one setting per line with value and origin. Secrets are masked. */
 export function describeConfig(
   config: Config,
   origins: Origins,
@@ -145,13 +145,13 @@ function readEnv(env: ConfigSources['env'], cwd: string, found: Map<Setting<unkn
     if (!name.startsWith('ROSTERD_') || text === undefined || isForeignVariable(name, text)) continue;
     const setting = byEnv.get(name);
     if (setting === undefined) problems.push(`unknown environment variable ${name}${suggestion(name, byEnv.keys())}`);
-    // An empty variable counts as not set: that is what `ROSTERD_LISTEN=${LISTEN:-}` in a compose file means.
+    // An empty variable counts as not set: `ROSTERD_LISTEN=${LISTEN:-}` in a compose file means that.
     else if (text !== '') found.set(setting, { raw: { text }, origin: { from: 'env', name }, base: cwd });
   }
 }
 
 /**
- * Variables with our prefix that are not settings: the path of the file, those of the test runner, and those that
+ * Variables with the prefix of rosterd that are not settings: the path of the file, those of the test runner, and those that
  * Kubernetes puts into every pod beside a service called "rosterd" (ROSTERD_PORT=tcp://…, ROSTERD_SERVICE_HOST, …).
  */
 function isForeignVariable(name: string, text: string): boolean {
@@ -179,13 +179,13 @@ function readFlags(flags: ConfigSources['flags'], cwd: string, found: Map<Settin
 function parse(setting: Setting<unknown>, { raw, origin }: Found, problems: string[]): unknown {
   const value = 'text' in raw ? setting.kind.fromText(raw.text) : setting.kind.fromJson(raw.json);
   if (value !== undefined) return value;
-  // A mistyped secret is still somebody's secret.
+  // Even a mistyped secret is not printed.
   const shown = setting.secret ? 'not usable' : quote('text' in raw ? raw.text : raw.json);
   problems.push(`${setting.key} (from ${originText(origin)}) is ${shown}, but must be ${setting.kind.allowed}`);
   return setting.fallback;
 }
 
-/** Settings that only make sense together. */
+/** Checks settings that must be given together. */
 function checkTogether(config: Config, origins: Origins, problems: string[]): void {
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     const [given, missing] = config.tlsKey === undefined ? (['tlsCert', 'tls_key'] as const) : (['tlsKey', 'tls_cert'] as const);

@@ -1,9 +1,9 @@
 /**
- * The API key and secret: configured, else kept in the data directory, else made on first start.
+ * The API key and secret: configured, or stored in the data directory, or generated on the first start.
  *
- * - A made secret is durable before it is used: a token signed with it works after a crash too.
- * - `credentials.json` is readable by its owner only. A file that others can read is closed (mode 0600) with a
- *   warning; one that cannot be closed is refused.
+ * - A generated secret is durable before it is used: a token signed with it works after a crash too.
+ * - Only the owner can read `credentials.json`. A file that others can read is changed to mode 0600 with a
+ *   warning; if that fails, it is refused.
  * - A secret that is known or guessable never serves beyond loopback.
  */
 import { randomBytes } from 'node:crypto';
@@ -41,12 +41,12 @@ export class CredentialsError extends Error {
 }
 
 export const CREDENTIALS_FILE = 'credentials.json';
-/** The secret used in examples of the documentation. */
+/** The secret in the examples of the documentation. */
 export const SAMPLE_SECRET = 'a-secret-from-the-readme-change-me';
 
-/** Fewer characters than the 32 bytes of the HMAC-SHA256 key are not accepted beyond loopback. */
+/** A secret shorter than the 32 bytes of an HMAC-SHA256 key is not accepted beyond loopback. */
 const SECRET_CHARS_MIN = 32;
-/** "aaaa…" and "12341234…" are long but not secrets. */
+/** "aaaa…" and "12341234…" are long but not secret. */
 const SECRET_DIFFERENT_CHARS_MIN = 10;
 const KEY_BYTES = 8;
 const SECRET_BYTES = 32;
@@ -55,8 +55,8 @@ const OTHERS = 0o077;
 type CredentialConfig = Pick<Config, 'apiKey' | 'apiSecret' | 'data'>;
 
 /**
- * For the daemon: credentials are made and stored when there are none. Of two processes that do so at once, both get the pair of the first.
- * @param warn told in one sentence when the file had to be closed for others
+ * For the daemon: generates and stores credentials when there are none. Two processes that do so at once both get the pair of the first.
+ * @param warn called with one sentence when the file was closed for others
  * @throws CredentialsError
  */
 export function resolveCredentials(config: CredentialConfig, warn: (text: string) => void = () => {}): Credentials {
@@ -64,7 +64,7 @@ export function resolveCredentials(config: CredentialConfig, warn: (text: string
 }
 
 /**
- * For the commands that talk to a daemon: never makes any.
+ * For the commands that talk to a daemon: never generates credentials.
  * @throws CredentialsError also when there are none
  */
 export function findCredentials(config: CredentialConfig, warn: (text: string) => void = () => {}): Credentials {
@@ -111,7 +111,7 @@ const SAMPLES: ReadonlySet<string> = new Set(
   ].map(simplify),
 );
 
-/** Upper case, separators and repetition do not make a sample a secret. */
+/** A sample stays one with upper case, separators and repetition. */
 function simplify(secret: string): string {
   const letters = secret.toLowerCase().replace(/[^a-z0-9]/g, '');
   return /^(.+?)\1+$/.exec(letters)?.[1] ?? letters;
@@ -128,7 +128,7 @@ function secretWeakness(secret: string): string | undefined {
 function configured({ apiKey, apiSecret }: CredentialConfig): Credentials | undefined {
   if (apiKey !== undefined && apiSecret !== undefined) return { apiKey, apiSecret, origin: 'configured' };
   if (apiKey === undefined && apiSecret === undefined) return undefined;
-  // Half from here and half from the data directory would be a pair that nobody ever chose.
+  // A pair made half from here and half from the data directory would be one that nobody chose.
   const [given, missing] = apiKey === undefined ? ['api_secret', 'api_key'] : ['api_key', 'api_secret'];
   throw new CredentialsError(`${given} is set, but ${missing} is not: give both, or none to use those of the data directory`);
 }
@@ -198,14 +198,14 @@ function generate(data: string, warn: (text: string) => void): Credentials {
     syncDirectory(data);
   } catch (error) {
     rmSync(temporary, { force: true });
-    // Another process was faster; its pair is the one that counts.
+    // Another process was faster; its pair counts.
     if (hasCode(error, 'EEXIST')) return stored(data, warn) ?? generate(data, warn);
     throw new CredentialsError(`the API key and secret cannot be stored in ${data}: ${errorText(error)}`, { cause: error });
   }
   return { apiKey: pair.api_key, apiSecret: pair.api_secret, origin: 'generated' };
 }
 
-/** A link, unlike a rename, never replaces a file that is there. Not every file system has links. */
+/** A link, unlike a rename, never replaces an existing file. Not every file system has links. */
 function publish(temporary: string, file: string): void {
   try {
     linkSync(temporary, file);
@@ -216,7 +216,7 @@ function publish(temporary: string, file: string): void {
   rmSync(temporary, { force: true });
 }
 
-/** Makes the new name itself durable. Windows cannot open a directory and does not need it. */
+/** Makes the new name durable. Windows cannot open a directory and does not need this. */
 function syncDirectory(directory: string): void {
   if (process.platform === 'win32') return;
   const fd = openSync(directory, 'r');

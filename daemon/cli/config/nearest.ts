@@ -1,4 +1,4 @@
-/** Finds the name somebody probably meant. Pure. */
+/** Finds the name that was probably meant. Pure. */
 
 /** Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`. */
 function distance(a: string, b: string): number {
@@ -20,7 +20,7 @@ function distance(a: string, b: string): number {
 
 /** The known name nearest to `name`, or undefined when none is near enough to be worth suggesting. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
-  // Names longer than any of ours are not compared: the cost is quadratic and the input is somebody else's.
+  // Names longer than any known one are not compared: the cost is quadratic, and the input comes from outside.
   if (name.length > 100) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
@@ -35,7 +35,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** ` (did you mean X?)`, or nothing. */
+/** ` (did you mean X?)`, or an empty string. */
 export function suggestion(name: string, known: Iterable<string>): string {
   const meant = nearest(name, known);
   return meant === undefined ? '' : ` (did you mean ${meant}?)`;

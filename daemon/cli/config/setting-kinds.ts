@@ -1,14 +1,14 @@
 /**
- * How the value of a setting is read and written. Each kind reads text (environment variable, flag)
+ * Reading and writing the value of a setting. Each kind reads text (environment variable, flag)
  * and JSON (configuration file), says in words what it allows, and writes a value back. Pure.
  */
 import { grouped } from '../../base/grouped.ts';
 
-/** `undefined` from a reader means: refused, the answer is `allowed`. */
+/** A reader returns `undefined` for a value that is refused; `allowed` then explains why. */
 export interface Kind<T> {
-  /** What is allowed, as the end of a sentence: "must be …". */
+  /** The allowed values, as the end of a sentence: "must be …". */
   readonly allowed: string;
-  /** What stands after the flag in the help: `<host:port>`. */
+  /** The placeholder after the flag in the help: `<host:port>`. */
   readonly placeholder: string;
   fromText(text: string): T | undefined;
   fromJson(value: unknown): T | undefined;
@@ -21,7 +21,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Accepts a string from the file too, so that a value can be copied between environment and file. */
+/** The file may also hold a string, so that a value can be copied between environment and file. */
 function textual<T>(kind: Omit<Kind<T>, 'fromJson'>): Kind<T> {
   return { ...kind, fromJson: (value) => (typeof value === 'string' ? kind.fromText(value) : undefined) };
 }
@@ -40,7 +40,7 @@ export const address: Kind<ListenAddress> = textual({
   toText: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
 });
 
-/** A path. The loader makes it absolute: it alone knows what it is relative to. */
+/** A path. The loader makes it absolute, because only it knows the base directory. */
 export const path: Kind<string> = textual({
   allowed: 'a path',
   placeholder: '<path>',
@@ -85,7 +85,7 @@ function numeric(unit: string, min: number, max: number, zero: string | undefine
   };
 }
 
-/** A whole number from `min` to `max`. `zero` is what 0 means, when it is allowed beside them. */
+/** A whole number from `min` to `max`. `zero` is the meaning of 0, when 0 is also allowed. */
 export function count(min: number, max: number, zero?: string): Kind<number> {
   return numeric('', min, max, zero, 1, true);
 }
@@ -128,11 +128,11 @@ export function bytes(min: number, max: number, zero?: string): Kind<number> {
 
 function isOrigin(text: string): boolean {
   if (text === '*') return true;
-  // A URL may hold a star, but no browser sends one: a pattern would silently match nothing.
+  // A URL may contain a star, but no browser sends one: a pattern would silently match nothing.
   return /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** Browser origins as they stand in the `Origin` header, or `*`. */
+/** Browser origins as in the `Origin` header, or `*`. */
 export const originList: Kind<readonly string[]> = {
   allowed: 'a comma-separated list of origins such as https://app.example.com or http://localhost:3000, or *',
   placeholder: '<list>',
@@ -155,7 +155,7 @@ export const limitsPerMinute: Kind<Readonly<Record<string, number>>> = {
   fromText: (text) => {
     const pairs = text.split(',').map((part) => /^\s*([A-Za-z]+)\s*=\s*(\d+)\s*$/.exec(part));
     const names = new Set(pairs.map((pair) => pair?.[1]));
-    // A name given twice is refused: one of the two numbers would silently not count.
+    // A repeated name is refused: one of the two numbers would silently not count.
     if (names.size !== pairs.length) return undefined;
     return limitsPerMinute.fromJson(Object.fromEntries(pairs.map((pair) => [pair?.[1] ?? '', Number(pair?.[2])])));
   },

@@ -1,4 +1,4 @@
-/** One row of the table of settings, and what it is called in variables and flags. */
+/** One row of the table of settings, and its names in variables and flags. */
 import type { Kind } from './setting-kinds.ts';
 
 export interface Setting<T> {
@@ -7,7 +7,7 @@ export interface Setting<T> {
   readonly doc: string;
   readonly kind: Kind<Exclude<T, undefined>>;
   readonly fallback: T;
-  /** How the default reads in the documentation when the value alone would not say enough. */
+  /** The default in the documentation, when the value alone would not say enough. */
   readonly fallbackText?: string;
   /** Never printed. */
   readonly secret?: true;
@@ -15,7 +15,7 @@ export interface Setting<T> {
   readonly isPath?: true;
 }
 
-/** A row, with the type of its value. */
+/** Makes a row, with the type of its value. */
 export function setting<T>(spec: Setting<T>): Setting<T> {
   return spec;
 }
@@ -30,7 +30,7 @@ export function flagName(setting: Setting<unknown>): string {
   return setting.key.replaceAll(/[._]/g, '-');
 }
 
-/** The default as the documentation shows it. */
+/** The default in the form that the documentation shows. */
 export function fallbackText(setting: Setting<unknown>): string {
   return setting.fallbackText ?? setting.kind.toText(setting.fallback);
 }

@@ -1,6 +1,6 @@
 /**
  * The one table of settings. File keys, environment variables, flags, help, parsing, `config print`
- * and the table in the README are all made from it, so they cannot disagree.
+ * and the table in the README are all generated from it, so they cannot disagree.
  */
 import { envName, fallbackText, flagName, type Setting, setting } from './setting.ts';
 import { address, bytes, choice, count, hours, limitsPerMinute, milliseconds, originList, path, pattern, toggle } from './setting-kinds.ts';
@@ -241,13 +241,13 @@ export const SETTINGS = {
 type Widened<T> = T extends boolean ? boolean : T;
 
 /**
- * Everything `rosterd serve` can be told, checked. Times in milliseconds (`…Ms`), sizes in bytes (`…Bytes`), paths absolute.
- * 0 in `connectionsPerIpMax` and the three retentions means "no limit". The table above says what each field does.
+ * All settings of `rosterd serve`, checked. Times in milliseconds (`…Ms`), sizes in bytes (`…Bytes`), paths absolute.
+ * 0 in `connectionsPerIpMax` and the three retentions means "no limit". The table above describes each field.
  */
 export type Config = { readonly [Field in keyof typeof SETTINGS]: Widened<(typeof SETTINGS)[Field]['fallback']> };
 export type Field = keyof Config;
 
-/** The table with the value types forgotten, for code that treats all settings alike. In order of documentation. */
+/** The table without the types of the values, for code that treats all settings alike. In the order of the documentation. */
 export const ALL_SETTINGS: readonly (readonly [Field, Setting<unknown>])[] = Object.keys(SETTINGS).flatMap((name) =>
   isField(name) ? [[name, SETTINGS[name]] as const] : [],
 );

@@ -1,6 +1,6 @@
 /**
- * The main job as a story: users are brought in while a chat client and a subscriber are connected, the daemon is killed in the
- * middle, and at the end everybody has the same. Made of the real parts; each sentence is told after it was checked.
+ * The main job as a story: a job sends users while a chat client and a subscriber are connected, the daemon is killed in the
+ * middle, and in the end all copies are equal. It uses the real parts; each sentence is printed after it was checked.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ import type { Story } from './story.ts';
 import { ChatClient, DemoSubscriber } from './watcher.ts';
 
 const USERS = 10_000;
-/** The daemon is killed when the subscriber has heard of so many. */
+/** The daemon is killed when the subscriber has received this number of users. */
 const KILL_AT = 3_000;
 const SOURCE = 'users.ndjson';
-/** Ann stands in the file as number so many: after the crash. */
+/** Ann's line in the file: after the crash. */
 const ANN_AT = 9_000;
 const ANN = { id: 'ann', name: 'Ann', title: 'editor in chief' };
 
@@ -29,14 +29,14 @@ interface SourceUser {
 const sourceUser = (n: number): SourceUser =>
   n === ANN_AT ? ANN : { id: `user-${n}`, name: `User ${grouped(n)}`, title: n % 10 === 0 ? 'editor' : 'reader' };
 
-/** Who and what is on stage while the job runs. */
+/** The connected parties while the job runs. */
 interface Cast {
   readonly url: string;
   readonly subscriber: DemoSubscriber;
   readonly ann: ChatClient;
 }
 
-/** Tells the story. Rejects with DemoFailed when anything is not as told. */
+/** Tells the story. Rejects with DemoFailed when a check fails. */
 export async function playDemo(stage: Stage, story: Story): Promise<void> {
   const source = Array.from({ length: USERS }, (_, index) => sourceUser(index + 1));
   story.title(`rosterd: ${grouped(USERS)} users are brought in, and the daemon is killed in the middle of it.`);
@@ -90,7 +90,7 @@ async function connect(url: string, stage: Stage, story: Story): Promise<Cast> {
   return { url, subscriber, ann };
 }
 
-/** Kills the daemon in the middle of the job and starts it again. Resolves with the new one when everybody is back. */
+/** Kills the daemon in the middle of the job and starts it again. Resolves with the new one when everybody is connected again. */
 async function crash(
   daemon: DemoProcess,
   job: DemoProcess,
@@ -109,7 +109,7 @@ async function crash(
   story.tell('The job, the subscriber and Ann have lost it, and try again.');
 
   const next = await startDaemon(new URL(url).host, stage, story);
-  // Ann is the one whom the subscriber was given at its beginning.
+  // One of the users is Ann, whom the subscriber received at its beginning.
   const unheard = next.users - heard - 1;
   story.check(unheard >= 0 && next.users < USERS, `after the crash there are ${next.users} users, and ${heard} had been announced`);
   story.tell(
@@ -122,7 +122,7 @@ async function crash(
   return next.daemon;
 }
 
-/** How the job ends, and what was heard of it. */
+/** The end of the job, and the events of it. */
 async function finish(job: DemoProcess, { subscriber, ann }: Cast, story: Story): Promise<void> {
   await job.succeeds(story);
   const { created, updated, unchanged, failed } = JSON.parse(job.stdout);
@@ -155,7 +155,7 @@ async function again({ url, subscriber }: Cast, stage: Stage, story: Story): Pro
   story.tell(`The job is run once more: ${grouped(unchanged)} unchanged, and nobody hears of anything.`);
 }
 
-/** The file, the directory and the copy of the subscriber hold the same. */
+/** Checks that the file, the directory and the copy of the subscriber hold the same. */
 async function compare(source: readonly SourceUser[], { url, subscriber }: Cast, stage: Stage, story: Story): Promise<void> {
   const verify = stage.start('verify', '--url', url, '--json');
   await verify.succeeds(story);

@@ -1,6 +1,6 @@
 /**
- * Where the demo plays: a folder of its own, and commands of this very program as processes of their own, which see nothing of
- * the caller's settings. Whatever happens, nothing of it is left behind.
+ * The environment of the demo: a temporary folder, and the commands of this program as separate processes that do not see
+ * the caller's settings. It leaves nothing behind, whatever happens.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { CommandIo } from '../io.ts';
 import { DemoFailed, type Story } from './story.ts';
 
-/** So much of what a process said is repeated when it fails. */
+/** Number of lines of a process's output that are repeated when it fails. */
 const SAID_LINES = 5;
 
 export interface ChildEnd {
@@ -18,12 +18,12 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A command that runs. */
+/** A running command. */
 export class DemoProcess {
   readonly #name: string;
   readonly #child: ChildProcess;
   readonly finished: Promise<ChildEnd>;
-  /** Set as soon as it has ended. */
+  /** Set when it has ended. */
   ended: ChildEnd | undefined;
   stdout = '';
   stderr = '';
@@ -45,7 +45,7 @@ export class DemoProcess {
     this.finished.catch(() => {});
   }
 
-  /** Waits until it has said this. Rejects with DemoFailed when it ended before. */
+  /** Waits until its output matches. Rejects with DemoFailed when it ended before. */
   async says(pattern: RegExp, story: Story): Promise<RegExpExecArray> {
     return await story.until(`${this.#name} says ${pattern}`, () => {
       const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr) ?? undefined;
@@ -54,7 +54,7 @@ export class DemoProcess {
     });
   }
 
-  /** Waits for its end. Rejects with DemoFailed when it did not end with 0. */
+  /** Waits for its end. Rejects with DemoFailed when the exit code is not 0. */
   async succeeds(story: Story): Promise<void> {
     const { code } = await story.until(`${this.#name} has ended`, () => this.ended);
     if (code !== 0) throw this.#failed();
@@ -94,7 +94,7 @@ export class Stage {
     return started;
   }
 
-  /** Ends whatever still runs, and removes the folder. */
+  /** Ends the commands that still run, and removes the folder. */
   async clear(): Promise<void> {
     await Promise.allSettled(this.#processes.filter(({ ended }) => ended === undefined).map((left) => left.kill('SIGKILL')));
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });

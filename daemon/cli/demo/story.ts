@@ -1,8 +1,8 @@
-/** How the demo speaks: one sentence for each thing that happened, with the time, and none that was not checked. */
+/** The output of the demo: one sentence for each thing that happened, with the time. Every sentence was checked before. */
 import { styleText } from 'node:util';
 import type { CommandIo } from '../io.ts';
 
-/** Something did not turn out as the story says, or not in time. The message is for people. */
+/** A check of the story failed, or took too long. The message is for people. */
 export class DemoFailed extends Error {
   constructor(message: string) {
     super(message);
@@ -12,7 +12,7 @@ export class DemoFailed extends Error {
 
 const WAIT_MS = 30_000;
 const LOOK_EVERY_MS = 5;
-/** Space for the time in front of every sentence. */
+/** Space for the time before every sentence. */
 const MARGIN = 8;
 
 export class Story {
@@ -34,7 +34,7 @@ export class Story {
     return ((this.#io.now() - this.#startedMs) / 1_000).toFixed(1);
   }
 
-  /** What happens now; further lines stand below the first. */
+  /** Prints what happens now; further lines are indented below the first. */
   tell(...lines: readonly string[]): void {
     const time = `${this.seconds} s`.padStart(MARGIN - 2).padEnd(MARGIN);
     const [first = '', ...rest] = lines;
@@ -42,17 +42,17 @@ export class Story {
     for (const line of rest) this.#write(`${' '.repeat(MARGIN)}${line}`);
   }
 
-  /** A line of its own, without the time. */
+  /** Prints a line without the time. */
   title(text: string): void {
     this.#write(this.#isPlain ? text : styleText('bold', text, { validateStream: false }));
   }
 
-  /** Ends the story when it is not so. `otherwise` says what was found instead. */
+  /** Ends the story when the check fails. `otherwise` says what was found instead. */
   check(isSo: boolean, otherwise: string): void {
     if (!isSo) throw new DemoFailed(otherwise);
   }
 
-  /** Waits until `look` gives something. Rejects with DemoFailed after 30 seconds, or with the reason of `stop`. */
+  /** Waits until `look` returns a value. Rejects with DemoFailed after 30 seconds, or with the reason of `stop`. */
   async until<T>(what: string, look: () => T | undefined | false): Promise<T> {
     const deadline = performance.now() + WAIT_MS;
     for (;;) {

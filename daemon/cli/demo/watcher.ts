@@ -1,4 +1,4 @@
-/** The two programs of the demo that hold live connections, with `rosterd/client`: a subscriber to everything, and a chat client. */
+/** The two programs of the demo with live connections, made with `rosterd/client`: a subscriber to everything, and a chat client. */
 import { WebSocket } from 'ws';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
@@ -10,10 +10,10 @@ export interface Address {
   readonly secret: string;
 }
 
-/** A connection of which is known how often it was opened. */
+/** A connection that counts how often it was opened. */
 class Watched {
   readonly client: RosterClient;
-  /** How often it was opened. */
+  /** Number of times it was opened. */
   opened = 0;
 
   constructor(client: RosterClient) {
@@ -28,10 +28,10 @@ class Watched {
   }
 }
 
-/** Keeps a copy of all users, and a list of the changes that came. */
+/** Keeps a copy of all users, and a list of the changes received. */
 export class DemoSubscriber extends Watched {
   readonly changes: { readonly seq: number; readonly id: string }[] = [];
-  /** How often it was not possible to go on from where it was. */
+  /** Number of times that resuming was not possible. */
   resyncs = 0;
 
   constructor({ url, apiKey, secret }: Address) {
@@ -42,7 +42,7 @@ export class DemoSubscriber extends Watched {
     });
   }
 
-  /** Resolves with the number of users there are. */
+  /** Resolves with the number of users. */
   async connect(): Promise<number> {
     await this.client.connect();
     return (await this.client.subscribe({ sub: 'everything', all: true })).length;

@@ -1,6 +1,6 @@
 /**
- * The daemon: a straight list of things that start, and the same list in reverse when it stops. Which log it runs on is
- * decided by whoever hands it the store (main.ts).
+ * The daemon: a straight list of parts that start, and the same list in reverse when it stops. The caller chooses the log by the
+ * store that it passes (main.ts).
  */
 
 import { join } from 'node:path';
@@ -21,14 +21,14 @@ import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
 import { startEdge } from './edge.ts';
 
-/** Opens what the directory lives on. Rejects when it cannot be used; nothing then stays open. */
+/** Opens the storage of the directory. Rejects when it cannot be used; nothing then stays open. */
 export type OpenStore = (config: Config, onEvent: OnStoreEvent) => Promise<DataDirectory>;
 
 export interface RunningDaemon {
-  /** `http://127.0.0.1:8800`, with the port that was chosen. */
+  /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
   readonly roster: Roster;
-  /** Drains live connections, finishes what was accepted, saves a snapshot, and gives the data directory back. */
+  /** Drains live connections, finishes accepted work, saves a snapshot, and releases the data directory. */
   stop(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export interface DaemonOptions {
   readonly credentials: Credentials;
   readonly openStore: OpenStore;
   readonly logger: Logger;
-  /** The daemon cannot go on: its log failed, or cannot be followed. The process should end. */
+  /** The daemon cannot continue: its log failed, or cannot be followed. The process should end. */
   readonly onFatal: () => void;
   /** Of live connections. Default: that of the protocol. */
   readonly heartbeat?: Heartbeat;
@@ -50,10 +50,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT, clock = systemClock } = options;
   const data = await openStore(config, (event) => {
     logStoreEvent(logger, event);
-    // After a failed sync only a new process can find out what is on the disk; without the lock another one may be writing.
+    // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
     if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
   });
-  // Where it listens is known last, and asked for each time a link is made.
+  // The address is known last, and is read each time a link is made.
   const place = { url: '' };
   const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
   const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
@@ -125,7 +125,7 @@ function policyOf(config: Config): Policy {
   };
 }
 
-/** What the store did by itself: most of it is routine, some of it an operator should hear of. */
+/** Logs the events of the store: most are routine, some concern the operator. */
 function logStoreEvent(logger: Logger, event: StoreEvent): void {
   switch (event.type) {
     case 'segment-removed':

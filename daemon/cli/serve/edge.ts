@@ -1,4 +1,4 @@
-/** What the daemon is to the outside, put together: HTTP, WebSocket and Socket.IO on one port, with one set of sessions behind them. */
+/** Puts the outside of the daemon together: HTTP, WebSocket and Socket.IO on one port, with one set of sessions. */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import type { Logger } from 'pino';
@@ -23,9 +23,9 @@ import { LiveBackups } from '../backup/live-backups.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 
-/** A peer that takes nothing for so long while bytes wait for it is closed as slow. */
+/** A peer that takes nothing for this time while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
-/** Requests that are being answered at a stop have so long to end. */
+/** Time that requests being answered have to end at a stop. */
 const LAST_ANSWERS_MS = 10_000;
 
 export interface EdgeParts {
@@ -36,16 +36,16 @@ export interface EdgeParts {
   readonly history: UserHistory;
   readonly hooks: RunningWebhooks;
   readonly urls: UrlSigner;
-  /** Told where the daemon listens. */
+  /** Receives the address that the daemon listens on. */
   readonly place: { url: string };
   readonly logger: Logger;
   readonly heartbeat: Heartbeat;
 }
 
 export interface RunningEdge {
-  /** `http://127.0.0.1:8800`, with the port that was chosen. */
+  /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
-  /** Says goodbye to live connections, and answers the requests that are open. */
+  /** Says goodbye to live connections, and answers the open requests. */
   stop(): Promise<void>;
 }
 

@@ -1,19 +1,19 @@
 /**
- * Where the daemon's log lines go. They are gathered for a moment and written beside the event loop.
+ * The destination of the daemon's log lines. They are buffered for a moment and written outside the event loop.
  *
  * It keeps LO1–LO3 (daemon/RULES.md).
  *
- * pino's own destination does not do for this: when the file cannot be written, its last flush waits for ever, and the process never ends.
+ * pino's own destination does not fit: when the file cannot be written, its last flush waits forever, and the process never ends.
  */
 import { write, writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 
-/** Lines wait no longer than this for others. */
+/** Longest time that a line waits for others. */
 const GATHER_MS = 50;
-/** So many are written without waiting, in characters. */
+/** At this many characters, the lines are written without waiting. */
 const GATHER_CHARS = 8 * 1024;
 const WAITING_CHARS_MAX = 4 * 1024 * 1024;
-/** Between attempts that fail: a reader that is only slow is soon asked again, a full disk less and less often. */
+/** Pause between failing attempts: short for a slow reader, growing for a full disk. */
 const RETRY_MS_MIN = 5;
 const RETRY_MS_MAX = 500;
 /** pino's `error`. */
@@ -23,10 +23,10 @@ export class LogDestination implements DestinationStream {
   readonly #fd: number;
   #lines: string[] = [];
   #chars = 0;
-  /** What is being written, or could not be. It goes before the lines. */
+  /** Bytes being written, or that could not be written. They go before the lines. */
   #rest: Buffer = Buffer.alloc(0);
   #isWriting = false;
-  /** Until the next attempt; 0 while nothing fails. */
+  /** Time until the next attempt; 0 while nothing fails. */
   #retryMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
@@ -71,7 +71,7 @@ export class LogDestination implements DestinationStream {
     });
   }
 
-  /** Puts the lines behind what could not be written, once that is gone. False when there is nothing to write. */
+  /** Moves the lines to `#rest` once that is empty. False when there is nothing to write. */
   #take(): boolean {
     if (this.#rest.length === 0) {
       this.#rest = Buffer.from(this.#lines.join(''));
@@ -81,12 +81,12 @@ export class LogDestination implements DestinationStream {
     return this.#rest.length > 0;
   }
 
-  /** Writes what waits, as far as the file takes it at once: for when the process is about to end. */
+  /** Writes as much as the file takes at once: for the end of the process. */
   flushNow(): void {
     try {
       while (this.#take()) this.#rest = this.#rest.subarray(writeSync(this.#fd, this.#rest));
     } catch {
-      // What cannot be written now never will be.
+      // Bytes that cannot be written now are lost.
     }
   }
 }

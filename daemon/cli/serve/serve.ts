@@ -1,4 +1,4 @@
-/** `rosterd serve`: runs the daemon until it is interrupted, says where it is, and stops it with a deadline. */
+/** `rosterd serve`: runs the daemon until it is interrupted, prints its addresses, and stops it with a deadline. */
 import { pino } from 'pino';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
@@ -7,7 +7,7 @@ import { type OpenStore, type RunningDaemon, startDaemon } from './daemon.ts';
 import { LogDestination } from './log-destination.ts';
 
 const STDERR = 2;
-/** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no goodbye. */
+/** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no clean end. */
 const SHUTDOWN_MS = 60_000;
 
 /** Resolves with the exit code. */
@@ -21,7 +21,7 @@ export async function serve(config: Config, credentials: Credentials, openStore:
   });
   let interrupts = 0;
   io.onInterrupt(() => {
-    // A second signal means that whoever sent it does not want to wait.
+    // A second signal means that its sender does not want to wait.
     if (++interrupts > 1) process.exit(EXIT.interrupted);
     finish(EXIT.ok);
   });
@@ -33,7 +33,7 @@ export async function serve(config: Config, credentials: Credentials, openStore:
   return code;
 }
 
-/** At most six lines: where it is, where its data is, and what to do next. */
+/** At most six lines: the addresses, the data directory, and the next steps. */
 function greeting({ url, roster }: RunningDaemon, config: Config, credentials: Credentials): string {
   const live = url.replace(/^http/, 'ws');
   const dataFlag = config.data === `${process.cwd()}/rosterd-data` ? '' : ` --data ${config.data}`;

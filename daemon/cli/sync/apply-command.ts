@@ -7,7 +7,7 @@ import { addSourceOptions } from './plan-source.ts';
 
 const RATE_MAX = 1_000_000;
 
-/** `sync` is the command that this one stands below. */
+/** `sync` is the parent command. */
 export function addApplyCommand(sync: Command, io: CommandIo, exit: Exit, { addSettings, load }: ClientCommands): void {
   const apply = sync
     .command('apply')

@@ -1,4 +1,4 @@
-/** The files and the signals around `applyPlan`: which plan, from where, and what stays behind. */
+/** The files and signals around `applyPlan`: finds or makes the plan, and removes or keeps files at the end. */
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
@@ -46,14 +46,14 @@ interface Context {
 interface Paths {
   readonly checkpoint: string;
   readonly report: string;
-  /** Where the plan of a source lies while it is applied. */
+  /** Path of the plan made from a source while it is applied. */
   readonly madePlan: string;
 }
 
-/** The plan to apply, or the exit code where there is nothing to apply. */
+/** The plan to apply, or the exit code when there is nothing to apply. */
 type Found = { readonly plan: PlanFile; readonly isTemporary: boolean; readonly resume?: Checkpoint } | { readonly code: number };
 
-/** Bytes of a file that tell whether it is a plan. */
+/** Bytes of a file that show whether it is a plan. */
 const PEEK_BYTES = 64;
 
 /** Resolves with the exit code. Throws ConfigError for flags and files that cannot work. */
@@ -103,7 +103,7 @@ async function findPlan(file: string | undefined, context: Context): Promise<Fou
   return { plan, isTemporary: false };
 }
 
-/** They would change nothing any more, and whoever gives them expects otherwise. Throws ConfigError. */
+/** Refuses flags that would have no effect on a finished plan. Throws ConfigError. */
 function refuseSourceFlags({ map, format, from, query, scope, missing, maxMissingCount }: SourceFlags): void {
   const given = {
     map,
@@ -123,7 +123,7 @@ async function planPathOf(file: string | undefined, { io, flags }: Context): Pro
   if (file === undefined || file === '-') return undefined;
   const path = resolve(io.cwd, file);
   const handle = await open(path, 'r').catch((error: unknown) => {
-    // Of a source that is gone the plan may still be there.
+    // The source may be gone while its plan still exists.
     if (flags.resume) return undefined;
     throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
   });
@@ -165,7 +165,7 @@ async function resumed(before: Checkpoint | 'none', planPath: string | undefined
   return { code };
 }
 
-/** A source becomes a plan beside the checkpoint, so that its brakes are judged before anything is written. */
+/** Makes a plan of a source beside the checkpoint, so that its brakes are checked before anything is written. */
 async function planned(file: string | undefined, { flags, settings, io, url, interrupts, paths }: Context): Promise<Found> {
   const { status, problems, notes } = await planSource(file, flags, {
     url,
@@ -208,7 +208,7 @@ async function apply(found: Exclude<Found, { readonly code: number }>, context: 
     random: Math.random,
     report,
     checkpoints: new CheckpointFile(paths.checkpoint, { ...identity, reportPath: paths.report, now: io.now }),
-    // The bar counts users: how many there are is known.
+    // The bar counts users, because their number is known.
     onProgress: ({ users, counts }) => view.update({ users, failed: counts.failed, bytes: users }),
     onTalk: interrupts.talk,
     stop: interrupts.stop,
@@ -223,7 +223,7 @@ async function apply(found: Exclude<Found, { readonly code: number }>, context: 
   return exitCode(summary, flags);
 }
 
-/** There is nothing that another run could go on with. */
+/** True when there is nothing that another run could continue. */
 function isOver({ status }: ApplySummary, resume: Checkpoint | undefined): boolean {
   return status === 'done' || (status === 'refused' && resume === undefined);
 }

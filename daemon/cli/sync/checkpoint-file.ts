@@ -1,13 +1,13 @@
 /**
- * The checkpoint of a run as a file: a lowdb database whose adapter replaces it as a whole, and only by what is on the disk.
- * lowdb's own adapters never sync, so that a power cut could leave less than the run had claimed.
+ * The checkpoint of a run as a file: a lowdb database whose adapter syncs the new file and then replaces the old one with it.
+ * lowdb's own adapters never sync, so a power failure could leave less than the run had claimed.
  */
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
 import { CHECKPOINT_VERSION, type Checkpoint, type CheckpointStore, isCheckpoint } from '../../sync/apply/checkpoint.ts';
 
-/** `foreign`: a file of somebody else, which is never written over. */
+/** `foreign`: a file that is no checkpoint, which is never overwritten. */
 type Stored = Checkpoint | 'foreign' | null;
 
 type Fixed = Pick<Checkpoint, 'plan' | 'plan_path' | 'is_plan_temporary'> & { readonly reportPath: string; readonly now: () => number };
@@ -38,7 +38,7 @@ export class CheckpointFile implements CheckpointStore {
   }
 }
 
-/** What lies at `path`: nothing, a checkpoint, or a file of somebody else. Rejects with the system's error. */
+/** Reads `path`: no file, a checkpoint, or a foreign file. Rejects with the system's error. */
 export async function readCheckpoint(path: string): Promise<Checkpoint | 'none' | 'foreign'> {
   const db = new Low<Stored>(new DurableJson(path), null);
   await db.read();

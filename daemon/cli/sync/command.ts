@@ -49,7 +49,7 @@ export function addSyncCommand(program: Command, io: CommandIo, exit: Exit, clie
     .option('--json', 'print the counts as one JSON object')
     .option('--quiet', 'show no progress');
   addSettings(sync);
-  // What stands behind the name of a command below this one is that command's.
+  // Flags after the name of a subcommand belong to the subcommand.
   program.enablePositionalOptions();
   sync.enablePositionalOptions();
   sync.addHelpText(
@@ -75,7 +75,7 @@ Exit codes: 0 all users are in, 1 some failed or it gave up, 2 wrong usage or se
   addPlanCommand(sync, io, exit, client);
   addApplyCommand(sync, io, exit, client);
   sync.hook('preSubcommand', (_, subcommand) => {
-    // It would be read, and then have no effect: on the wrong directory, without a word.
+    // Such a flag would have no effect: the command would silently use the wrong directory.
     const lost = sync.options.filter((option) => sync.getOptionValueSource(option.attributeName()) === 'cli').map(({ long }) => long);
     if (lost.length === 0) return;
     if (subcommand.name() === 'plan') exit.usage = PLAN_EXIT.wrong;

@@ -1,4 +1,4 @@
-/** What every `sync` command has around it: the connection to the daemon, and what Ctrl-C does. */
+/** Shared by all `sync` commands: the connection to the daemon, and the handling of Ctrl-C. */
 import type { Credentials } from '../config/credentials.ts';
 import type { CommandIo } from '../io.ts';
 import { serverToken } from '../token.ts';
@@ -15,13 +15,13 @@ export function connectDaemon(
   return createHttpClient({ url, apiKey, token: serverToken(apiSecret), client: `rosterd-sync/${packageVersion()}`, ...options });
 }
 
-/** The first Ctrl-C lets finish what is on its way, the second leaves at once. */
+/** The first Ctrl-C lets requests in flight finish, the second ends at once. */
 export class Interrupts {
   readonly #stop = new AbortController();
   readonly #leave = new AbortController();
-  /** Says a sentence: above the bar as soon as there is one. */
+  /** Prints a sentence: above the bar as soon as there is one. */
   talk: (text: string) => void;
-  /** Takes no notice any more. */
+  /** Ignores interrupts from now on. */
   readonly end: () => void;
 
   constructor(io: CommandIo) {

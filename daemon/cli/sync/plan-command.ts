@@ -1,4 +1,4 @@
-/** `rosterd sync plan <source>`: what a source would change, without changing it. */
+/** `rosterd sync plan <source>`: shows what a source would change, without changing it. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatDuration } from '../../base/duration.ts';
@@ -35,7 +35,7 @@ export function addPlanCommand(sync: Command, io: CommandIo, exit: Exit, { addSe
     .option('--quiet', 'show no progress');
   addSettings(plan);
   plan.addHelpText('after', PLAN_HELP);
-  // Whoever asks by the exit code whether there is something to do must not take a misspelt flag for a yes.
+  // A script that checks the exit code for changes must not take a misspelt flag for a yes.
   plan.exitOverride((error) => {
     exit.usage = PLAN_EXIT.wrong;
     throw error;

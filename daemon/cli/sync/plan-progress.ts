@@ -1,10 +1,10 @@
-/** How far planning is: a bar (or lines) for reading the source, then one for asking about its users. */
+/** The progress of planning: a bar (or lines) for reading the source, then one for comparing its users. */
 import type { PlanProgress } from '../../sync/plan/plan-types.ts';
 import { createProgressView, type ProgressOptions, type ProgressView } from './progress.ts';
 
 export interface PlanProgressView {
   update(progress: PlanProgress): void;
-  /** One sentence that stays, above the bar. */
+  /** Prints a sentence above the bar. */
   talk(text: string): void;
   end(): void;
 }
@@ -18,7 +18,7 @@ export function createPlanProgress(options: ProgressOptions): PlanProgressView {
         phase = now;
         view.end();
         view = createProgressView({ ...options, totalBytes });
-        // Two bars need a word between them; lines of text do not.
+        // Two bars need a sentence between them; lines of text do not.
         if (options.stderr.terminal !== undefined && !options.quiet) view.talk('the source is read; now comparing with the directory');
       }
       view.update({ users: rows, failed: errors, bytes });

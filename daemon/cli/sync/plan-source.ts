@@ -1,4 +1,4 @@
-/** Plans a source: the flags that `sync plan` and `sync apply` share, and the way from them to `makePlan`. */
+/** Plans a source: the flags that `sync plan` and `sync apply` share, and their way to `makePlan`. */
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -32,7 +32,7 @@ export interface SourceFlags {
   readonly missing: PlanSettings['missing'];
   /** 0 to 1. */
   readonly maxMissing: number;
-  /** Undefined when it was not given. */
+  /** Undefined when the flag was not given. */
   readonly maxMissingCount?: number;
   /** 0 to 1. */
   readonly maxErrors: number;
@@ -85,7 +85,7 @@ export function addSourceOptions(command: Command): Command {
 
 /**
  * Plans `source` (a path, `-` for stdin, undefined with `--from`). Throws ConfigError for flags and files that cannot work;
- * everything else is told by the summary. The plan file is there only when the status is `planned`.
+ * the summary reports everything else. The plan file exists only when the status is `planned`.
  */
 export async function planSource(source: string | undefined, flags: SourceFlags, context: PlanContext): Promise<PlanSummary> {
   const { io, out } = context;
@@ -145,7 +145,7 @@ function checkFlags(source: string | undefined, { from, query, format, missing, 
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** A plan may take the place of a plan, and of nothing else. */
+/** A plan may replace a plan, but no other file. */
 async function checkOut(out: string, source: string | undefined, io: CommandIo): Promise<void> {
   if (source !== undefined && source !== '-' && resolve(io.cwd, source) === out)
     throw new ConfigError([`the plan would overwrite the source ${out}`]);

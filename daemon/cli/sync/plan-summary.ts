@@ -1,11 +1,11 @@
-/** A plan in words, and as one JSON object. Pure. */
+/** Shows a plan in words, and as one JSON object. Pure. */
 
 import { grouped } from '../../base/grouped.ts';
 import { changesOf, type PlanWrite, REMOVALS } from '../../sync/plan/plan-lines.ts';
 import type { ErrorGroup, FieldCount, PlanSummary } from '../../sync/plan/plan-types.ts';
 import { EXIT } from '../io.ts';
 
-/** `sync plan` alone has an exit code for "there is something to do"; usage errors are among what is wrong. */
+/** Only `sync plan` has an exit code for "there are changes"; usage errors count as wrong. */
 export const PLAN_EXIT = { nothing: 0, wrong: 1, changes: 2, interrupted: EXIT.interrupted } as const;
 
 const FIELDS_SHOWN = 12;
@@ -33,7 +33,7 @@ export function describePlan(summary: PlanSummary): string {
   const width = Math.max(...rows.map(([, count]) => grouped(count).length));
   const lines: string[] = [];
   for (const [name, count, example] of rows) {
-    // Who did not ask for removals is not told that there are none.
+    // Without --missing, the removals are not listed.
     if (count === 0 && REMOVALS.some((removal) => removal === name)) continue;
     lines.push(`${name.padEnd(11)}  ${grouped(count).padStart(width)}${example === '' || count === 0 ? '' : `  ${example}`}`);
     if (name === 'update') lines.push(...fieldLines(fields), ...examples.update.map((write) => `    ${changesIn(write)}`));

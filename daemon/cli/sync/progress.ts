@@ -1,5 +1,5 @@
 /**
- * Shows on stderr how far a sync is: a bar on a terminal, a plain line every few seconds elsewhere, nothing when asked to be quiet.
+ * Shows the progress of a sync on stderr: a bar on a terminal, a plain line every few seconds elsewhere, nothing with `--quiet`.
  */
 import { SingleBar } from 'cli-progress';
 import { formatDuration } from '../../base/duration.ts';
@@ -9,13 +9,13 @@ import type { Output } from '../io.ts';
 interface Shown {
   readonly users: number;
   readonly failed: number;
-  /** Of the source; what the total counts. */
+  /** Bytes of the source, in the unit of the total. */
   readonly bytes: number;
 }
 
 export interface ProgressView {
   update(progress: Shown): void;
-  /** One sentence that stays, above the bar. */
+  /** Prints a sentence above the bar. */
   talk(text: string): void;
   /** Leaves the last state on the screen. */
   end(): void;
@@ -23,10 +23,10 @@ export interface ProgressView {
 
 export interface ProgressOptions {
   readonly stderr: Output;
-  /** Undefined when the length of the source is not known. */
+  /** Undefined when the length of the source is unknown. */
   readonly totalBytes: number | undefined;
   readonly quiet: boolean;
-  /** Milliseconds. */
+  /** The current time, milliseconds. */
   readonly now: () => number;
 }
 
@@ -38,7 +38,7 @@ export function createProgressView(options: ProgressOptions): ProgressView {
   return stderr.terminal === undefined ? new Lines(options) : new Bar(options, stderr.terminal);
 }
 
-/** Users per second and time left, over the whole run so far: steadier than the last second and good enough to plan by. */
+/** Users per second and time left, averaged over the whole run: steadier than the last second and good enough to plan by. */
 export class Rate {
   readonly #now: () => number;
   readonly #totalBytes: number | undefined;
@@ -122,7 +122,7 @@ class Bar implements ProgressView {
   }
 
   talk(text: string): void {
-    // Takes the place of the bar, which is drawn again one line further down.
+    // Overwrites the bar, which is drawn again one line further down.
     this.#terminal.write(`\r\x1b[2Krosterd: ${text}\n`);
     this.#bar.updateETA();
   }

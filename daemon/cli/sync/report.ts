@@ -1,7 +1,7 @@
 /**
- * The report of a run as a file: one line of JSON for each user that is not as it was, or only for those that were not applied.
- * It is written as it grows, so that a million lines cost no memory. A run that goes on from a checkpoint cuts it to what that
- * knows, so that nobody is in it twice.
+ * The report of a run as a file: one line of JSON for each changed or failed user, or only for users that were not applied.
+ * It is written as it grows, so that a million lines cost no memory. A resumed run truncates it to the length in the
+ * checkpoint, so that no user is in it twice.
  */
 import { constants } from 'node:fs';
 import { access, type FileHandle, open } from 'node:fs/promises';
@@ -13,9 +13,9 @@ import { ConfigError } from '../config/config.ts';
 
 export interface ReportFileOptions {
   readonly path: string;
-  /** Every user that is not as it was, and a file even when there is none. Else only those that were not applied. */
+  /** Reports every changed or failed user, and makes a file even if there is none. Otherwise only users that were not applied. */
   readonly isFull: boolean;
-  /** Of the report that an earlier run began; absent: a new one. */
+  /** Bytes to keep of the report of an earlier run; absent: a new report. */
   readonly keepBytes?: number;
 }
 
@@ -33,7 +33,7 @@ export class ReportFile implements ApplyReport {
     this.#options = options;
   }
 
-  /** Finds out before anything is sent that the report could not be written. Rejects with the system's error. */
+  /** Finds out before anything is sent that the report cannot be written. Rejects with the system's error. */
   static async open(options: ReportFileOptions): Promise<ReportFile> {
     await access(dirname(options.path), constants.W_OK);
     const report = new ReportFile(options);
@@ -57,7 +57,7 @@ export class ReportFile implements ApplyReport {
     return this.#bytes;
   }
 
-  /** Where the report is, when there is one. */
+  /** Resolves with the path of the report, when there is one. */
   async close(): Promise<string | undefined> {
     await this.#file?.close();
     return this.#file === undefined ? undefined : this.#options.path;
@@ -73,7 +73,7 @@ export class ReportFile implements ApplyReport {
   }
 }
 
-/** Throws ConfigError where the report could not be written. */
+/** Throws ConfigError when the report cannot be written. */
 export async function openReport(options: ReportFileOptions): Promise<ReportFile> {
   try {
     return await ReportFile.open(options);

@@ -1,4 +1,4 @@
-/** What a run says at its end, with a plan or without, and the exit code that goes with it. */
+/** The final output of a run, with a plan or without, and its exit code. */
 import { formatDuration } from '../../base/duration.ts';
 import { grouped } from '../../base/grouped.ts';
 import type { ApplySummary } from '../../sync/apply/apply-types.ts';
@@ -18,7 +18,7 @@ export function exitCode(summary: SyncSummary | ApplySummary, flags: SummaryFlag
   return summary.status === 'done' && isComplete(summary, flags) ? EXIT.ok : EXIT.failed;
 }
 
-/** Whoever asked to keep newer states did not ask for less. */
+/** With `--if-unchanged`, users kept in a newer state do not make the run incomplete. */
 function isComplete(
   { counts, heldBack = 0, errors = 0 }: Pick<ApplySummary, 'counts'> & Partial<ApplySummary>,
   { ifUnchanged }: SummaryFlags,
@@ -26,7 +26,7 @@ function isComplete(
   return counts.failed + heldBack + errors + (ifUnchanged ? 0 : counts.changed_meanwhile) === 0;
 }
 
-/** Of a run without a plan. */
+/** For a run without a plan. */
 export function printSyncSummary(summary: SyncSummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
   const { status, problem, counts, notSent, elapsedMs } = summary;
   if (flags.json) {
@@ -39,7 +39,7 @@ export function printSyncSummary(summary: SyncSummary, reportPath: string | unde
   else if (!flags.quiet) printRate(sumOf(counts), elapsedMs, io);
 }
 
-/** Of a run of a plan. */
+/** For a run of a plan. */
 export function printApplySummary(summary: ApplySummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
   const { status, problems, stale, counts, total, left, heldBack, errors, users, elapsedMs } = summary;
   if (flags.json) {
@@ -76,7 +76,7 @@ function stateOf(rev: number): string {
 
 const ALWAYS_SHOWN: ReadonlySet<string> = new Set<keyof SyncCounts>(['created', 'updated', 'unchanged', 'failed']);
 
-/** What is rare has a line only when there is some of it. */
+/** Rare counts have a line only when they are not 0. */
 function printTable(counts: SyncCounts, rest: Readonly<Record<string, number>>, reportPath: string | undefined, io: CommandIo): void {
   const all = [...Object.entries(counts).map(([name, count]) => [label(name), count] as const), ...Object.entries(rest)];
   const rows = all.filter(([name, count]) => ALWAYS_SHOWN.has(name) || count > 0);
@@ -90,7 +90,7 @@ function label(name: string): string {
   return name.replaceAll('_', name.endsWith('deleted') ? '-' : ' ');
 }
 
-/** For a run that was finished before: what it did then, and the exit code it had. */
+/** For a run that had finished before: its results and its exit code. */
 export function printFinished({ counts, updated_at }: Checkpoint, errors: number, flags: SummaryFlags, io: CommandIo): number {
   io.stderr.write(`rosterd: there is nothing to resume: the plan was finished at ${updated_at}\n`);
   if (flags.json) io.stdout.write(`${JSON.stringify({ status: 'finished', ...counts })}\n`);

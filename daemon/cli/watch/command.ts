@@ -68,7 +68,7 @@ async function watchAndPrint(flags: WatchFlags, { config, credentials }: ClientS
   return EXIT.failed;
 }
 
-/** Without --json, who is online after a cut is talk: nobody came or went. */
+/** Without --json, the list of online users after a cut is a message, not a result: nobody came or went. */
 function printer({ json }: WatchFlags, { stdout }: CommandIo, onTalk: (text: string) => void): HandOn {
   return (event) => {
     if (!json && event.type === 'presence.state') {

@@ -1,12 +1,12 @@
 /**
- * How a Socket.IO connection ended, put as the end of a WebSocket: in words, and with the close code that says whether coming back
- * can help. Pure.
+ * Describes the end of a Socket.IO connection as the end of a WebSocket: in words, and with the close code that says whether
+ * reconnecting can help. Pure.
  */
 import { ERRORS } from '../../../protocol/base/errors.ts';
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
 import { CLOSE, type CloseSpec } from '../../../protocol/live/close-codes.ts';
 
-/** A code that is not on the list of close codes is the network's doing, which passes. */
+/** A code outside the list of close codes is a network error, which passes. */
 export interface SocketEnd {
   readonly code: number;
   readonly reason: string;
@@ -14,7 +14,7 @@ export interface SocketEnd {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What a WebSocket says of a peer that goes away, and of a connection that broke (RFC 6455 §7.4.1). */
+/** The WebSocket codes for a peer that goes away, and for a connection that broke (RFC 6455 §7.4.1). */
 const GOING_AWAY = 1001;
 const BROKEN = 1006;
 
@@ -22,14 +22,14 @@ const { bad_frame: badFrame, frame_too_big: tooBig } = CLOSE;
 export const UNREADABLE: SocketEnd = { code: badFrame.code, reason: 'the daemon sent something that is not a frame of roster.v1' };
 export const TOO_BIG: SocketEnd = { code: tooBig.code, reason: 'the subscription is too big for one frame' };
 
-/** The daemon does not accept the connect. `error` is the body of the closed list. */
+/** The daemon refused the connect. `error` is the error body of the protocol. */
 export function refusedEnd({ code, StatusCode, message }: Fields): SocketEnd {
   const known = Object.values(ERRORS).find((spec) => spec.code === code);
   const status = typeof StatusCode === 'number' ? StatusCode : (known?.status ?? 500);
   return { code: closeFor(status).code, reason: String(message) };
 }
 
-/** The daemon said goodbye, with `connection.closed`. */
+/** The daemon closed the connection with `connection.closed`. */
 export function closedEnd({ code, reason, reconnect }: Fields): SocketEnd {
   return {
     code: typeof code === 'number' ? closeCode(code, reconnect === true) : GOING_AWAY,
@@ -38,23 +38,23 @@ export function closedEnd({ code, reason, reconnect }: Fields): SocketEnd {
 }
 
 function closeCode(code: number, reconnect: boolean): number {
-  // It answers no goodbye of ours, whatever it means by it: it is going away.
+  // The client has not said goodbye, so this is no answer to it: the daemon is going away.
   if (code === CLOSE.normal.code) return GOING_AWAY;
   const isListed = Object.values(CLOSE).some((spec) => spec.code === code);
   const isOurFault = code >= 4400 && code < 4500 && !reconnect;
   return isOurFault && !isListed ? badFrame.code : code;
 }
 
-/** The connection broke after it had been made: `reason` and `details` are those of Socket.IO's `disconnect`. */
+/** The connection broke after it was made: `reason` and `details` are those of Socket.IO's `disconnect`. */
 export function brokenEnd(reason: string, details: unknown): SocketEnd {
   if (reason === 'io server disconnect') return { code: GOING_AWAY, reason: 'the daemon ended the connection' };
   if (reason === 'ping timeout') return { code: BROKEN, reason: 'no sign of life' };
   if (reason === 'parse error' || isGarbage(details)) return UNREADABLE;
-  // Any other status says that the daemon has forgotten the connection, for instance because it was started anew.
+  // Any other status means that the daemon no longer knows the connection, for instance after a restart.
   return isTooBig(failureOf(details)) ? TOO_BIG : { code: BROKEN, reason: 'the connection broke' };
 }
 
-/** No connection was made. `hadAnswer`: something on the other side had spoken Socket.IO before. */
+/** No connection was made. `hadAnswer`: the other side spoke Socket.IO before. */
 export function failedEnd(what: unknown, hadAnswer: boolean): SocketEnd {
   if (isGarbage(what)) return UNREADABLE;
   const failure = failureOf(what);
@@ -62,30 +62,30 @@ export function failedEnd(what: unknown, hadAnswer: boolean): SocketEnd {
   const { status, body, text } = failure;
   if (status === undefined) return { code: BROKEN, reason: text };
   const told = toldStatus(body);
-  // Too busy passes; an address without Socket.IO, or a proxy that forbids it, does not. Who has answered once will again.
+  // A busy daemon passes; an address without Socket.IO, or a proxy that forbids it, does not. A side that answered once will again.
   const code = hadAnswer ? BROKEN : closeFor(told?.status ?? status).code;
   return { code, reason: `the daemon answers ${told?.text ?? status}` };
 }
 
-/** Whoever redirects would do so again; everyone else may let long polling through where it does not let a WebSocket. */
+/** A redirect would happen again over long polling; after other errors, long polling may work where a WebSocket does not. */
 export function isRedirect(what: unknown): boolean {
   const { status = 0 } = failureOf(what);
   return status >= 300 && status < 400;
 }
 
-/** How the daemon closes a WebSocket for what it answers with this status over HTTP, as far as it matters here. */
+/** The close code that a WebSocket would get for this HTTP status, as far as it matters here. */
 function closeFor(status: number): CloseSpec {
   if (status === ERRORS.rate_limit.status) return CLOSE.rate;
   return status >= 500 || status === ERRORS.timeout.status ? CLOSE.overload : badFrame;
 }
 
-/** Engine.IO's word for a packet that is none. */
+/** Engine.IO's message for an invalid packet. */
 function isGarbage(what: unknown): boolean {
   return isObject(what) && what.message === 'server error';
 }
 
 interface NoConnection {
-  /** HTTP status that was answered in place of a connection. */
+  /** HTTP status of an answer in place of a connection. */
   readonly status?: number;
   /** Body of that answer. */
   readonly body?: string;
@@ -94,7 +94,7 @@ interface NoConnection {
   readonly text: string;
 }
 
-/** Reads what the transports of Socket.IO report: each puts something else into `description` and `context`. */
+/** Reads the errors that Socket.IO's transports report: each fills `description` and `context` differently. */
 function failureOf(what: unknown): NoConnection {
   const { description, context, message } = isObject(what) ? what : {};
   const closed = isObject(context) && typeof context.code === 'number' ? { closeCode: context.code } : {};
@@ -114,12 +114,12 @@ function isTooBig({ status, closeCode: code }: NoConnection): boolean {
 
 function textOf(error: unknown): string | undefined {
   if (!isObject(error)) return undefined;
-  // The error of a host with several addresses, none of which answers, has no message of its own.
+  // The error of a host with several addresses that all fail has no message.
   const texts = [error.message, error.code, error.name];
   return texts.find((text) => typeof text === 'string' && text !== '')?.toString();
 }
 
-/** A connection turned away before the handshake is answered with 403, whatever it was: the status that is meant is in the body. */
+/** A connection refused before the handshake is always answered with 403: the actual status is in the body. */
 function toldStatus(body: string | undefined): { readonly status: number; readonly text: string } | undefined {
   const answer = body === undefined ? undefined : parseObject(body);
   const text = typeof answer?.message === 'string' ? answer.message : '';

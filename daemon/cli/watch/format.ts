@@ -7,9 +7,9 @@ const SHOWN_CHARS = 200;
 const TYPE_WIDTH = 'user.reactivated'.length;
 
 /**
- * `2026-05-17 14:35:23.313  #1234  user.updated  ann  created  "Ann"  role=admin  custom={"plan":"pro"}`, or of someone who
- * came or went: `2026-05-17 14:35:23.313  online   ann`. What is about no user has the user group, task or import in place of
- * one: `…  #1240  import.updated  7c9e…  importing  1000/5000`
+ * `2026-05-17 14:35:23.313  #1234  user.updated  ann  created  "Ann"  role=admin  custom={"plan":"pro"}`, or for presence
+ * `2026-05-17 14:35:23.313  online   ann`. Events that are not about a user have the user group, task or import in its
+ * place: `…  #1240  import.updated  7c9e…  importing  1000/5000`
  */
 export function formatEvent(event: Fields): string {
   const user = isObject(event.user) ? event.user : {};
@@ -42,7 +42,7 @@ function importParts({ progress }: Fields, { id, state, result }: Fields): strin
   return parts;
 }
 
-/** The link opens the file for whoever has it: `--json` has it. */
+/** The link opens the file for anyone, so only `--json` shows it. */
 function exportParts({ error }: Fields, taskId: string): string[] {
   return typeof error === 'string' ? [plain(taskId), quoted(error)] : [plain(taskId)];
 }
@@ -76,7 +76,7 @@ function quoted(value: unknown): string {
   return plain(JSON.stringify(value));
 }
 
-/** What users wrote is shown, not obeyed: control characters could move the cursor, and direction marks reorder the line. */
+/** Makes text of users harmless: control characters could move the cursor, and direction marks could reorder the line. */
 export function plain(text: string): string {
   const cut = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
   return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);

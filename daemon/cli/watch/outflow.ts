@@ -1,17 +1,17 @@
 /**
- * Events on their way to whoever reads the output: in order, and one at a time when the reader asks to wait.
+ * Passes events to the reader of the output: in order, and one at a time when the reader asks to wait.
  *
- * A Socket.IO connection cannot be told to stop delivering, so what arrives meanwhile waits here, up to a limit. Beyond it
+ * A Socket.IO connection cannot pause delivery, so events that arrive meanwhile wait here, up to a limit. Beyond it
  * an event is not taken, and the caller gets it again by resuming: memory is bounded, and nothing is lost.
  */
 import { utf8Bytes } from '../../../protocol/base/json.ts';
 
 export type WatchedEvent = Readonly<Record<string, unknown>>;
 
-/** Hands an event on. A promise asks to receive no more until it has resolved. */
+/** Passes an event on. A returned promise asks for a pause until it resolves. */
 export type HandOn = (event: WatchedEvent) => Promise<void> | undefined;
 
-/** What may wait for the reader, at most. The bytes are those of the events as JSON. */
+/** Limits for events that wait for the reader. The bytes are those of the events as JSON. */
 export interface HeldMax {
   readonly events: number;
   readonly bytes: number;
@@ -26,10 +26,10 @@ export class Outflow {
   readonly #stopped: Promise<void>;
   readonly #held: { readonly event: WatchedEvent; readonly bytes: number }[] = [];
   #heldBytes = 0;
-  /** Resolves when the reader is ready and nothing waits; undefined when that is so. */
+  /** Resolves when the reader is ready and nothing waits; undefined while that is so. */
   #busy: Promise<void> | undefined;
 
-  /** After `stop` nothing more is handed on. */
+  /** After `stop` nothing more is passed on. */
   constructor(handOn: HandOn, stop: AbortSignal, max: HeldMax = HELD_MAX) {
     this.#handOn = handOn;
     this.#stop = stop;
@@ -45,7 +45,7 @@ export class Outflow {
       return true;
     }
     const bytes = utf8Bytes(JSON.stringify(event));
-    // One event always finds room, however big it is: otherwise it would never arrive.
+    // A single event always has room, however big it is: otherwise it would never arrive.
     const isFull = this.#held.length >= this.#max.events || this.#heldBytes + bytes > this.#max.bytes;
     if (isFull && this.#held.length > 0) return false;
     this.#held.push({ event, bytes });
@@ -53,7 +53,7 @@ export class Outflow {
     return true;
   }
 
-  /** Resolves when everything was handed on and the reader is ready for more, or at `stop`. */
+  /** Resolves when all events were passed on and the reader is ready for more, or at `stop`. */
   async drained(): Promise<void> {
     if (this.#busy === undefined || this.#stop.aborted) return;
     await Promise.race([this.#busy, this.#stopped]);

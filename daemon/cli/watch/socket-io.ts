@@ -1,7 +1,7 @@
 /**
- * A Socket.IO connection that looks like the WebSocket which the link of the client library expects: by WebSocket, and where that
- * does not get through, by long polling. The `auth` of the connection is the connect frame, verbs are events, and what the daemon
- * tells comes as frames that were read already (protocol/README.md, "Live: Socket.IO").
+ * A Socket.IO connection with the interface of the WebSocket that the client library's link expects: over WebSocket, or over long
+ * polling where that does not get through. The `auth` of the connection is the connect frame, verbs are events, and the daemon's
+ * messages arrive as decoded frames (protocol/README.md, "Live: Socket.IO").
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -20,12 +20,12 @@ type Listening =
   | [type: 'message', listener: (event: { data: unknown }) => void]
   | [type: 'close', listener: (event: SocketEnd) => void];
 
-/** For one transport. Two of them fit into the time that the link gives a connection to open. */
+/** For one transport. Two of them fit into the time that the link allows for opening. */
 const HANDSHAKE_MS = 8_000;
-/** How long a goodbye may take to be answered. */
+/** Time that a goodbye has to be answered. */
 const GOODBYE_MS = 1_000;
 
-/** The class to give to the link. `transports` are tried in this order. */
+/** The class to pass to the link. `transports` are tried in this order. */
 export function socketIoClass(transports: readonly Transport[]): SocketClass {
   return class extends SocketIoSocket {
     constructor(url: string) {
@@ -35,7 +35,7 @@ export function socketIoClass(transports: readonly Transport[]): SocketClass {
 }
 
 class SocketIoSocket implements SocketLike {
-  /** Beside `/live`, whatever path a proxy has put before it. */
+  /** The address of `/live`'s sibling for Socket.IO, below the path that a proxy may add. */
   readonly #address: URL;
   readonly #wires: Wires;
   #socket: Socket;
@@ -68,7 +68,7 @@ class SocketIoSocket implements SocketLike {
     } else this.#socket.emit(String(op), frame, (answer: unknown) => this.#tell({ ...(isObject(answer) ? answer : {}), re: id }));
   }
 
-  /** Says goodbye, and does not wait long for the answer; without a code, not at all. Nothing is reported any more. */
+  /** Says goodbye and waits only briefly for the answer; without a code, not at all. Reports nothing any more. */
   close(code?: number): void {
     this.#isOver = true;
     this.#socket.off();
@@ -78,7 +78,7 @@ class SocketIoSocket implements SocketLike {
 
   #open([transport = 'websocket', ...others]: readonly Transport[]): Socket {
     const { agent } = this.#wires;
-    // What follows the host in an address given to Socket.IO is a namespace, not a path.
+    // Socket.IO takes the path of its address for a namespace.
     const socket = io(this.#address.origin, {
       path: this.#address.pathname,
       transports: [transport],
@@ -88,7 +88,7 @@ class SocketIoSocket implements SocketLike {
         this.#onOpen();
       },
       timeout: HANDSHAKE_MS,
-      // When to come back, and from which position, is decided by the link.
+      // The link decides when to reconnect, and from which position.
       reconnection: false,
       forceNew: true,
     });
@@ -123,7 +123,7 @@ class SocketIoSocket implements SocketLike {
     }
   }
 
-  /** Over a WebSocket this is a frame, and then the close. */
+  /** A WebSocket would bring a frame, and then the close. */
   #refused(error: Fields): void {
     this.#tell({ type: 'connection.error', re: this.#connectId, error, retry_ms: error.retry_ms });
     this.#end(refusedEnd(error));
@@ -141,7 +141,7 @@ class SocketIoSocket implements SocketLike {
   }
 }
 
-/** The network connections below one Socket.IO connection, which keeps them to itself: to cut them when nobody answers. */
+/** The network connections below one Socket.IO connection, which does not expose them: needed to cut them without an answer. */
 class Wires {
   readonly agent: HttpAgent;
   readonly #open = new Set<Duplex>();
@@ -160,7 +160,7 @@ class Wires {
   }
 
   cut(afterMs: number): void {
-    // A connection that is open keeps the process alive by itself.
+    // An open connection keeps the process alive by itself.
     setTimeout(() => {
       for (const wire of this.#open) wire.destroy();
     }, afterMs).unref();

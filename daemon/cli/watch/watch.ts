@@ -1,8 +1,8 @@
 /**
- * The core of `rosterd watch`: hands on every event once and in order, over a link of the client library that stays connected.
+ * The core of `rosterd watch`: passes on every event once and in order, over a link of the client library that stays connected.
  *
- * Each event has a position of its own, so after a cut it resumes exactly behind the last one it has taken. Where that is
- * no longer possible it says so; it never goes on as if nothing were missing. Unlike `RosterClient` it keeps no copy of the users.
+ * Each event has its own position, so after a cut it resumes exactly after the last event taken. Where that is
+ * no longer possible it says so; it never continues as if nothing were missing. Unlike `RosterClient` it keeps no copy of the users.
  */
 import { isObject } from '../../../protocol/base/json.ts';
 import type { Position } from '../../../protocol/base/position.ts';
@@ -17,15 +17,15 @@ import { type HandOn, type HeldMax, Outflow } from './outflow.ts';
 import { socketIoClass, type Transport } from './socket-io.ts';
 
 export interface WatchOptions {
-  /** Of the daemon: `http://127.0.0.1:8800`, or behind a proxy `https://example.com/roster`. */
+  /** URL of the daemon: `http://127.0.0.1:8800`, or behind a proxy `https://example.com/roster`. */
   readonly url: string;
   readonly apiKey: string;
   /** A server token, made anew for every connection. */
   readonly token: () => string;
   readonly interest: Pick<Sub, 'all' | 'ids' | 'filter'>;
-  /** Whether to hear of users that come and go, too. */
+  /** Whether to receive presence too. */
   readonly presence?: boolean;
-  /** By default WebSocket, and long polling where that does not get through. */
+  /** By default WebSocket, and long polling where a WebSocket does not get through. */
   readonly transports?: readonly Transport[];
 }
 
@@ -57,9 +57,9 @@ class Watcher implements LinkOwner {
   readonly #outflow: Outflow;
   readonly #link: Link;
   readonly #tokens: LinkTokens;
-  /** Behind the last event taken. */
+  /** Position of the last event taken. */
   #position: Position | undefined;
-  /** Why the link was closed here: the reader is slow, or this, which nothing would change. */
+  /** The reason why the link was closed here: `#isBehind`, a slow reader; or `#refusal`, which trying again would not change. */
   #isBehind = false;
   #refusal: string | undefined;
   #closed: (ended: ConnectionEnd) => void = () => {};
@@ -94,23 +94,23 @@ class Watcher implements LinkOwner {
     return { kind: 'stopped' };
   }
 
-  /** Connected, over cuts, until the link is closed. */
+  /** Stays connected, over cuts, until the link is closed. */
   #connection(): Promise<ConnectionEnd> {
     return new Promise((resolve) => {
       this.#closed = resolve;
-      // Why there is no connection is in the state.
+      // The state holds the reason for a failed connection.
       this.#link.open(this.#tokens).catch(() => {});
     });
   }
 
   hello(): Hello {
     const { interest, presence } = this.#options;
-    // The subscription travels with the connect: between two frames an event could pass that belongs to neither.
+    // The subscription is part of the connect: in between two frames, an event could be missed.
     const subs = [{ sub: 'watch', ...interest, ...(presence ? { presence } : {}), snapshot: false }];
     return this.#position === undefined ? { subs } : { resume: this.#position, subs };
   }
 
-  /** A connect without its subscription is of no use. */
+  /** A connect without its subscription is useless. */
   retries(): boolean {
     return false;
   }
@@ -136,14 +136,14 @@ class Watcher implements LinkOwner {
 
   took(frame: Frame): void {
     const { type, error } = frame;
-    // An answer with an error leaves the connection open, but without the subscription it is of no use.
+    // An error in the answer leaves the connection open, but it is useless without the subscription.
     if (isObject(error)) this.#refuse(plain(String(error.message)));
-    // What has no type answers a request: the subscription in the connect, whose position is that of the connect.
+    // A frame without a type answers the subscription in the connect, and has the position of the connect.
     else if (type === undefined) return;
     else if (type === 'sub.reset') this.#deps.onTalk('resync: the daemon started the subscription anew; changes before now may be missing');
     else if (this.#isChatter(type) || this.#outflow.take(frame)) this.#advance(frame);
     else {
-      // What was not taken comes again when it resumes.
+      // Events not taken come again after resuming.
       this.#isBehind = true;
       this.#link.close();
     }
@@ -159,7 +159,7 @@ class Watcher implements LinkOwner {
   }
 
   #advance({ seq, type }: Frame): void {
-    // Coming and going has no position of its own: it names the one at which it was told, maybe ahead of the event that has it.
+    // Presence has no position of its own: its seq is that of the moment of sending, maybe ahead of the event with that seq.
     if (type === 'user.presence.changed' || this.#position === undefined || typeof seq !== 'number' || seq <= this.#position.seq) return;
     this.#position = { epoch: this.#position.epoch, seq };
   }

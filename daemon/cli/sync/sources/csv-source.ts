@@ -1,8 +1,8 @@
 /**
- * CSV (RFC 4180) as rows of cells: a header, then one row for each record, whatever its length.
+ * CSV (RFC 4180) as rows of cells: a header, then one row for each record, for files of any length.
  *
- * The line of a row is the one on which it begins. A row with another number of cells is an error of that row. A quote that is
- * not closed, or what is not UTF-8, leaves open where rows begin and end, so the source is not whole.
+ * The line of a row is the line on which it begins. A row with a different number of cells is an error of that row. After an
+ * unclosed quote, or bytes that are not UTF-8, it is unknown where rows begin and end, so the source is broken.
  */
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
@@ -11,11 +11,11 @@ import { CsvError, parse } from 'csv-parse';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
 
-/** A longer row is a quote that was not closed. */
+/** A longer row means an unclosed quote. */
 const ROW_CHARS_MAX = 256 * 1024;
 const ROWS_PER_CHUNK = 500;
 const DELIMITERS = [',', ';', '\t'];
-/** How far the header is looked for before the delimiter is decided. */
+/** Bytes searched for the header before the delimiter is decided. */
 const HEADER_BYTES_MAX = 64 * 1024;
 const LF = 0x0a;
 
@@ -50,7 +50,7 @@ export async function openCsv(source: AsyncIterable<Buffer>): Promise<CsvTable> 
 }
 
 interface NumberedRecord {
-  /** On which the record begins, and the one on which it ends. */
+  /** The line on which the record begins, and the one on which it ends. */
   readonly line: number;
   readonly cells: readonly string[];
 }
@@ -115,7 +115,7 @@ function broken(error: unknown): unknown {
   }
 }
 
-/** Checks that the bytes are UTF-8 while they pass, and counts them: the parser would read others as question marks. */
+/** Checks that the bytes are UTF-8 as they pass, and counts them: the parser would read invalid ones as question marks. */
 class WatchedBytes {
   readonly #source: AsyncIterable<Buffer>;
   #taken = 0;
@@ -145,7 +145,7 @@ class WatchedBytes {
     check();
   }
 
-  /** Bytes since it was asked last. */
+  /** Bytes since the last call. */
   taken(): number {
     const bytes = this.#taken;
     this.#taken = 0;
@@ -158,7 +158,7 @@ interface Lead {
   readonly rest: AsyncGenerator<Buffer>;
 }
 
-/** The bytes up to the end of the first line, as far as they are not too many. */
+/** The bytes up to the end of the first line, up to a limit. */
 async function readLead(rest: AsyncGenerator<Buffer>): Promise<Lead> {
   let lead = Buffer.alloc(0);
   while (lead.length < HEADER_BYTES_MAX && !lead.includes(LF)) {
@@ -174,7 +174,7 @@ async function* joined(lead: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerat
   yield* rest;
 }
 
-/** The one that the header has most of, outside quotes: spreadsheets write semicolons where the comma is part of a number. */
+/** The most frequent delimiter of the header, outside quotes: spreadsheets use semicolons where numbers have decimal commas. */
 function delimiterOf(lead: Buffer): string {
   const header = (lead.toString('utf8').split('\n', 1)[0] ?? '').replace(/"[^"]*"/g, '');
   const count = (delimiter: string) => header.split(delimiter).length;

@@ -1,4 +1,4 @@
-/** Opens a file, stdin or a query as a source of rows, and finds out what it holds. */
+/** Opens a file, stdin or a query as a source of rows, and finds out its format. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -35,8 +35,8 @@ export interface SourceChoice {
 }
 
 /**
- * Opens a path, `-` for stdin, or with `from` a database. A source that is broken from its beginning, or that was waited for
- * when Ctrl-C came, is read all the same: whoever reads it says what follows from that. Throws ConfigError.
+ * Opens a path, `-` for stdin, or with `from` a database. A source that is broken from its beginning, or whose opening
+ * Ctrl-C interrupted, is returned as a broken source: its reader decides what follows. Throws ConfigError.
  */
 export async function openSource(file = '-', choice: SourceChoice, io: CommandIo, stop: AbortSignal): Promise<OpenedSource> {
   const { from, query = '', format } = choice;
@@ -67,8 +67,8 @@ async function* brokenChunks(error: unknown): AsyncGenerator<SourceChunk> {
 }
 
 /**
- * `-` is stdin. Throws ConfigError for what cannot be read, BrokenSource for what cannot be a source, and whatever the stream
- * says when `stop` aborts while the first bytes are waited for.
+ * `-` is stdin. Throws ConfigError when the file cannot be read, BrokenSource when it cannot be a source, and the error of the
+ * stream when `stop` aborts before the first bytes arrive.
  */
 export async function openFileSource(file: string, format: Format | undefined, io: CommandIo, stop: AbortSignal): Promise<OpenedSource> {
   const { stream, totalBytes } = await openBytes(file, io);
@@ -94,7 +94,7 @@ export async function openFileSource(file: string, format: Format | undefined, i
   }
 }
 
-/** By the extension; a file without one that tells, and stdin, by the first character. `.json` files often hold one object per line. */
+/** By the extension; for stdin and unknown extensions, by the first character. `.json` files often hold one object per line. */
 function formatOf(file: string, first: number | undefined): Format {
   const extension = EXTENSIONS.get(/\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '');
   if (extension === 'csv') return extension;
@@ -115,13 +115,13 @@ async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readabl
 }
 
 interface Ahead {
-  /** The first byte that is no white space. */
+  /** The first byte that is not white space. */
   readonly first: number | undefined;
-  /** All bytes, those that were looked at included. */
+  /** All bytes, including those read ahead. */
   readonly bytes: AsyncGenerator<Buffer>;
 }
 
-/** Throws BrokenSource for what is no text. */
+/** Throws BrokenSource for content that is not text. */
 async function lookAhead(stream: Readable): Promise<Ahead> {
   const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
   const lead: Buffer[] = [];

@@ -5,14 +5,14 @@ export const FORMATS = ['ndjson', 'json', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
 
 export interface OpenedSource {
-  /** As the plan and messages call it. Never with a password. */
+  /** Name for the plan and for messages. Never contains a password. */
   readonly name: string;
-  /** Of a table, in the order of the cells of its rows. */
+  /** Columns of a table, in the order of the cells of its rows. */
   readonly columns?: readonly string[];
   /** Can be read once. Rejects with BrokenSource. */
   readonly chunks: AsyncIterable<SourceChunk>;
   /** Undefined when the length is not known. */
   readonly totalBytes?: number;
-  /** Lets go of it, read to its end or not. */
+  /** Releases the source, read to its end or not. */
   close(): Promise<void>;
 }

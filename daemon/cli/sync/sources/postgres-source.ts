@@ -1,8 +1,8 @@
 /**
- * The rows of a query against PostgreSQL: read with a cursor in a transaction that can only read, so that memory is bounded and
- * nothing there is changed. The line of a row is its number.
+ * The rows of a PostgreSQL query: read with a cursor in a read-only transaction, so that memory is bounded and
+ * nothing is changed. The line of a row is its number.
  *
- * No message holds the password. What goes wrong before the first row is a ConfigError, what goes wrong later breaks the source.
+ * No message contains the password. An error before the first row is a ConfigError, a later one breaks the source.
  */
 import pg from 'pg';
 import Cursor from 'pg-cursor';
@@ -13,19 +13,19 @@ import type { OpenedSource } from './opened-source.ts';
 const ROWS_PER_READ = 1_000;
 const CONNECT_MS = 15_000;
 
-/** Types as PostgreSQL numbers them (`select oid, typname from pg_type`). */
+/** PostgreSQL's numbers for types (`select oid, typname from pg_type`). */
 const INT8 = 20;
-/** bytea, interval, and lists of times: the driver would make objects of its own of them. */
+/** bytea, interval, and lists of times: the driver would turn them into its own objects. */
 const AS_TEXT: ReadonlySet<number> = new Set([17, 1186, 1115, 1182, 1185]);
 const DATE = 1082;
 const TIMESTAMP = 1114;
 const TIMESTAMPTZ = 1184;
 
 export interface PostgresOptions {
-  /** `postgres://user@host/database`; what it does not say comes from PGHOST, PGPASSWORD, ~/.pgpass and the like. */
+  /** `postgres://user@host/database`; missing parts come from PGHOST, PGPASSWORD, ~/.pgpass and the like. */
   readonly url: string;
   readonly query: string;
-  /** Aborted: the connection is closed, whatever it waits for. */
+  /** Aborted: the connection is closed, whatever it is waiting for. */
   readonly stop: AbortSignal;
 }
 
@@ -52,7 +52,7 @@ export async function openPostgres({ url, query, stop }: PostgresOptions): Promi
     throw new ConfigError([`${name}: ${what}: ${plainMessage(error, url)}`]);
   };
   await client.connect().catch((error: unknown) => fail('cannot connect', error));
-  // Times are written the same way whatever the server is set to.
+  // Times are written in the same way, whatever the settings of the server.
   await client
     .query("SET datestyle = 'ISO'; SET timezone = 'UTC'; SET intervalstyle = 'iso_8601'; BEGIN READ ONLY")
     .catch((error: unknown) => fail('cannot begin', error));
@@ -70,7 +70,7 @@ interface Read {
 function read(cursor: Cursor<readonly unknown[]>): Promise<Read> {
   return new Promise((resolve, reject) => {
     cursor.read(ROWS_PER_READ, (error, rows, result) => {
-      // The driver gives null where nothing failed.
+      // The driver passes null when nothing failed.
       if (error) reject(error);
       else resolve({ rows, columns: (result?.fields ?? []).map(({ name }) => name) });
     });
@@ -102,7 +102,7 @@ async function* chunksOf(
 function parserFor(type: number): (text: string) => unknown {
   switch (type) {
     case INT8:
-      // An id beyond what a number holds stays a text.
+      // An id beyond the exact range of numbers stays a text.
       return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text);
     case DATE:
       return (text) => text;
@@ -122,7 +122,7 @@ function withoutPassword(url: string): string {
   return at.href;
 }
 
-/** What the driver says, without the password if it should repeat it. */
+/** The driver's message, with the password removed if it contains it. */
 function plainMessage(error: unknown, url: string): string {
   const first = error instanceof AggregateError ? error.errors[0] : error;
   const text = first instanceof Error ? first.message || first.name : String(first);
