@@ -51,7 +51,7 @@ async function namesIn(path: string): Promise<readonly string[]> {
   }
 }
 
-/** The directory at its last position. The caller holds the lock. Rejects like opening: LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
+/** The directory at its last position. The caller holds the lock. Rejects with LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
 export async function replay(data: string): Promise<Replayed> {
   const events: StoreEvent[] = [];
   const { log, loaded } = await openLocked(data, { fileSystem: readOnly(), onEvent: (event) => events.push(event) });

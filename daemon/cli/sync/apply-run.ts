@@ -1,4 +1,4 @@
-/** The files and signals around `applyPlan`: finds or makes the plan, and removes or keeps files at the end. */
+/** The files and signals around `applyPlan`: finds or makes the plan, and cleans up at the end. */
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';

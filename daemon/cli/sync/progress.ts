@@ -9,7 +9,7 @@ import type { Output } from '../io.ts';
 interface Shown {
   readonly users: number;
   readonly failed: number;
-  /** Bytes of the source, in the unit of the total. */
+  /** Progress in the unit of `totalBytes`: bytes of the source. */
   readonly bytes: number;
 }
 

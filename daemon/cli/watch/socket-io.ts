@@ -35,7 +35,7 @@ export function socketIoClass(transports: readonly Transport[]): SocketClass {
 }
 
 class SocketIoSocket implements SocketLike {
-  /** The address of `/live`'s sibling for Socket.IO, below the path that a proxy may add. */
+  /** `/socket.io` beside `/live`, below the same path prefix of a proxy. */
   readonly #address: URL;
   readonly #wires: Wires;
   #socket: Socket;

@@ -105,7 +105,7 @@ class Watcher implements LinkOwner {
 
   hello(): Hello {
     const { interest, presence } = this.#options;
-    // The subscription is part of the connect: in between two frames, an event could be missed.
+    // The subscription is part of the connect: with two frames, an event between them could be missed.
     const subs = [{ sub: 'watch', ...interest, ...(presence ? { presence } : {}), snapshot: false }];
     return this.#position === undefined ? { subs } : { resume: this.#position, subs };
   }
