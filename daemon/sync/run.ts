@@ -162,7 +162,7 @@ export class Run {
     { entries }: Phase<Batch, Result>,
   ): Promise<boolean> {
     if (result.notSent.length > 0) this.#isGap = true;
-    // The next run finds out which users behind that point were sent, so no user of this batch counts yet.
+    // The next run finds out which users after that point were sent, so no user of this batch counts yet.
     if (this.#isGap && this.#resumePoint !== undefined) return false;
     const counts = { ...this.counts };
     if (!(await this.report(entries(batch, result, counts))) && this.#resumePoint !== undefined) return false;

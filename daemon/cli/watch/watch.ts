@@ -20,7 +20,7 @@ export interface WatchOptions {
   /** URL of the daemon: `http://127.0.0.1:8800`, or behind a proxy `https://example.com/roster`. */
   readonly url: string;
   readonly apiKey: string;
-  /** A server token, made anew for every connection. */
+  /** Makes a new server token for every connection. */
   readonly token: () => string;
   readonly interest: Pick<Sub, 'all' | 'ids' | 'filter'>;
   /** Whether to receive presence too. */

@@ -1,6 +1,6 @@
 /**
  * Runs the work that outlives its request. Each piece of work is an unfinished document; the runner finds them
- * at the start, and later among the applied entries, whoever wrote them.
+ * at the start, and later among the applied entries, from any writer.
  *
  * It keeps JB1–JB5 (daemon/RULES.md).
  */

@@ -2,7 +2,7 @@
  * Makes a plan: finds out what a source would change in the directory, without changing anything.
  *
  * First it reads and checks the rows. Then it compares the directory's list with the ids of the source. Only when all brakes allow
- * it, it asks the daemon what it would do with each user. Users wait on the disk, so only the ids of the source are in
+ * it does it ask the daemon about the outcome for each user. Users wait on the disk, so only the ids of the source are in
  * memory. A plan file is either complete or absent: an early end, or a brake, leaves no plan file behind.
  */
 import { join } from 'node:path';
