@@ -1,6 +1,6 @@
 /**
- * Shapes of what the endpoints answer, for the API description and for the tests that check every answer. A schema
- * with a title is written down once in the description, under that name, so no two different ones may share a title.
+ * Shapes of the endpoints' answers, for the API description and for the tests that check every answer. The description defines
+ * a schema with a title once, under that name, so no two different schemas may share a title.
  */
 import Type, { type TInteger, type TSchema, type TString } from 'typebox';
 import type { Dialect } from '../base/reading.ts';
@@ -13,7 +13,7 @@ type TimeIn<In extends Dialect> = In extends 'v1' ? TString : TInteger;
 /** v1: RFC 3339. v2: integer nanoseconds. */
 export function timeIn<In extends Dialect>(dialect: In): TimeIn<In> {
   const time = dialect === 'v1' ? Text({ format: 'date-time' }) : Integer({ format: 'int64', description: 'nanoseconds since 1970' });
-  // A dialect has one form of time, which a conditional type cannot be shown.
+  // A dialect has one form of time, but TypeScript cannot prove this for a conditional type.
   return time as TSchema as TimeIn<In>;
 }
 
@@ -34,7 +34,7 @@ export function deviceIn<In extends Dialect>(dialect: In) {
   );
 }
 
-/** Fields that a user has in both dialects. In v1 custom data stands beside them. */
+/** Fields that a user has in both dialects. In v1, custom data stands beside them. */
 function userFields<In extends Dialect>(dialect: In) {
   const time = timeIn(dialect);
   return {
@@ -102,13 +102,13 @@ const FullUserV2 = Obj(
 
 type FullUserIn<In extends Dialect> = In extends 'v1' ? typeof UserV1 : typeof FullUserV2;
 
-/** A user with devices, mutes and counters, as upsert, partial update and query show it in v2; v1 makes no difference. */
+/** A user with devices, mutes and counters, as upsert, partial update and query show it in v2. In v1 it is the ordinary user. */
 export function fullUserIn<In extends Dialect>(dialect: In): FullUserIn<In> {
   const user: TSchema = dialect === 'v1' ? UserV1 : FullUserV2;
   return user as FullUserIn<In>;
 }
 
-/** The answer of what has nothing to say. */
+/** The answer of an endpoint that returns no data. */
 export const Nothing = Obj({});
 
 /** The answer of an endpoint that starts a task. */
@@ -144,5 +144,5 @@ export const FeedsErrorAnswer = Obj(
   { title: 'FeedsError' },
 );
 
-/** `duration`, which every answer has that has no form of its own. */
+/** `duration`, a field of every answer that has no other form. */
 export const AnswerDuration = Duration;

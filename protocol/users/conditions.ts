@@ -1,6 +1,6 @@
 /**
- * Revisions that a request says its users must have: `if_rev` in the body, for any number of users, and the headers of RFC 9110
- * for one. Pure.
+ * Reads the revisions that a request requires of its users: `if_rev` in the body, for any number of users, and the headers of
+ * RFC 9110, for one user. Pure.
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -9,28 +9,29 @@ import { clip, itemPath, typeName } from '../base/explain.ts';
 import { isEmptyList, isJsonObject } from '../base/reading.ts';
 
 /**
- * Revisions that users must have for the command to change them; 0: there must be no such user; `*`: there must be one. Who has
- * another one is a problem of kind `precondition`. A user that would not change anyway is none: what was asked for is already so.
+ * The revision that each user must have for the command to change it. 0: the user must not exist; `*`: it must exist. A user with
+ * another revision is a problem of kind `precondition`. A user that the command would not change is no problem: it already is as
+ * the request wants it.
  */
 export type Conditions = ReadonlyMap<string, number | '*'>;
 
 const Revision = Type.Integer({ minimum: 0 });
 const revisionCheck = Compile(Revision);
 
-/** 0: there must be no such user, or it must be deleted. */
+/** 0: the user must not exist, or must be deleted. */
 export const IfRev = Type.Record(Type.String(), Revision, {
   description: 'the revisions that users must have to be changed, by id; 0: there must be no such user',
 });
 
-/** The headers as they came. */
+/** The headers as received. */
 export interface ConditionHeaders {
   readonly ifMatch?: string | undefined;
   readonly ifNoneMatch?: string | undefined;
 }
 
 /**
- * Reads `if_rev`. What is wrong with it is added to `problems`. `named`: the ids that the request is about; a condition on another
- * user is an error, since nobody would look at it.
+ * Reads `if_rev` and adds what is wrong with it to `problems`. `named`: the ids that the request is about. A condition on another
+ * user is an error, since nothing would check it.
  */
 export function readIfRev(sent: unknown, named: ReadonlySet<string>, problems: FieldError[]): { readonly ifRev?: Conditions } {
   if (sent === undefined || sent === null || sent === '' || isEmptyList(sent)) return {};
@@ -49,13 +50,13 @@ export function readIfRev(sent: unknown, named: ReadonlySet<string>, problems: F
   return { ifRev };
 }
 
-/** What a command says of its users. */
+/** The part of a command that holds its conditions. */
 interface Conditional {
   readonly ifRev?: Conditions;
 }
 
 /**
- * The command with the condition that the headers put on its one user. Throws RosterError `input` for headers that are no
+ * The command with the condition that the headers put on its one user. Throws RosterError `input` for headers that hold no
  * revision, for more than one user, and for conditions that are given twice.
  */
 export function withHeaders<Command extends Conditional>(command: Command, ids: readonly string[], headers: ConditionHeaders): Command {
@@ -71,7 +72,7 @@ export function withHeaders<Command extends Conditional>(command: Command, ids: 
   return { ...command, ifRev: new Map([[id, wanted]]) };
 }
 
-/** `"12"`, `12`, or `*`. A proxy that compresses may have made the tag a weak one; a revision is the same, whatever its encoding. */
+/** Reads `"12"`, `12`, or `*`. Also a weak tag, which a compressing proxy makes: a revision does not depend on the encoding. */
 function revision(text: string): number | '*' {
   const tag = text.trim();
   if (tag === '*') return '*';

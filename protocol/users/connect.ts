@@ -1,4 +1,4 @@
-/** Connects of clients, and what keeps their users active: the commands, and the details that a client sends. Pure. */
+/** The command for a client's connect, the details that the client sends, and the command that keeps users active. Pure. */
 
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -6,7 +6,7 @@ import { isEmptyList } from '../base/reading.ts';
 import { decodeUser, type UserPlace } from './decode.ts';
 import type { PrivacySettings } from './user.ts';
 
-/** The keys a client sent with its connect; absent keys are left alone. */
+/** The keys that a client sent with its connect. Absent keys do not change. */
 export interface ConnectDetails {
   readonly name?: string;
   readonly image?: string;
@@ -14,7 +14,7 @@ export interface ConnectDetails {
   readonly invisible?: boolean;
   readonly privacy_settings?: PrivacySettings;
   readonly custom: JsonObject;
-  /** Server fields: they may be repeated, not changed. */
+  /** Server fields: a client may repeat their values but not change them. */
   readonly role?: string;
   readonly teams?: readonly string[];
   readonly teams_role?: Readonly<Record<string, string>>;
@@ -26,13 +26,13 @@ export interface ConnectCommand {
   readonly details: ConnectDetails;
 }
 
-/** Users whose live connections are still open. Who is no living user is passed over. Sent by the daemon itself. */
+/** Users whose live connections are still open. The core skips ids without a living user. The daemon itself sends this command. */
 export interface ActiveCommand {
   readonly kind: 'active';
   readonly ids: readonly string[];
 }
 
-/** Details that a client sends with its connect. `id` is the token's user; the details may repeat it. */
+/** Decodes the details that a client sends with its connect. `id` is the token's user; the details may repeat it. */
 export function decodeConnect(id: string, details: unknown): ConnectDetails {
   const problems: FieldError[] = [];
   const place: UserPlace = { path: 'user', key: id, dialect: 'v2', caller: 'user' };

@@ -1,12 +1,12 @@
 /**
- * What a user is for the application, as one text: equal for two users exactly when their content is. Without revisions,
- * times, and what was done to the user by moderation or by its devices, so that directories that were filled in different
- * ways, or at different times, can be compared. Pure.
+ * The content of a user as one text, equal for two users exactly when their content is equal. It leaves out revisions, times,
+ * and the effects of moderation and devices, so that directories that were filled in different ways, or at different times,
+ * can be compared. Pure.
  */
 import type { Json } from '../base/json.ts';
 import type { StoredUser } from './user.ts';
 
-/** JSON with the keys of every object in the order of their UTF-16 code units and without spaces (RFC 8785). */
+/** JSON without spaces, with the keys of every object in the order of their UTF-16 code units (RFC 8785). */
 export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
@@ -24,13 +24,13 @@ function sortedKeys(value: object): string[] {
 }
 
 /**
- * The canonical JSON of an object with these keys, of which those are absent that the user lacks:
+ * The canonical JSON of an object with these keys; a key that the user lacks is absent:
  * `custom` (not when empty), `deactivated` (only true), `id`, `image`, `invisible` (only true), `language` (not when empty),
  * `name`, `privacy_settings`, `role`, `teams` (in their order; not when empty), `teams_role` (not when empty).
  */
 export function userContent(user: StoredUser): string {
   const { custom, deactivated_at, id, image, invisible, language, name, privacy_settings, role, teams, teams_role } = user;
-  // The keys stand here in the order of RFC 8785, which saves sorting them a million times.
+  // The keys are already in the order of RFC 8785, which saves a million sorts.
   let text = '{';
   if (hasKeys(custom)) text += `"custom":${canonicalJson(custom)},`;
   if (deactivated_at !== undefined) text += '"deactivated":true,';
@@ -51,7 +51,7 @@ function hasKeys(value: object): boolean {
   return false;
 }
 
-/** Privacy settings as JSON: what is undefined is not there. */
+/** Privacy settings as JSON, without undefined values. */
 function plain(settings: NonNullable<StoredUser['privacy_settings']>): Json {
   const entries = Object.entries(settings).flatMap(([key, toggle]) => (toggle === undefined ? [] : [[key, { enabled: toggle.enabled }]]));
   return Object.fromEntries(entries);

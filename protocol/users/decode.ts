@@ -1,9 +1,9 @@
 /**
  * Reads one user as a caller sends it, in either chat dialect, into the one form
- * that the rules work on: custom data nested, reserved keys gone, nothing undefined. Pure.
+ * that the rules work on: custom data nested, reserved keys removed, no undefined values. Pure.
  *
- * This is the hot path of every bulk job: a user that is fine costs one compiled
- * check and one walk over its keys. Only a user that is not fine is looked at field by field.
+ * This is the hot path of every bulk job: a valid user costs one compiled check
+ * and one walk over its keys. Only an invalid user is checked field by field.
  */
 
 import { Compile } from 'typebox/compile';
@@ -17,36 +17,36 @@ import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../base/re
 import { dataProblem } from './size.ts';
 import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequest } from './user.ts';
 
-/** A longer language tag than any that is registered. */
+/** Longer than any registered language tag. */
 const LANGUAGE_CHARS_MAX = 35;
 
-/** Problems with custom data that one answer lists. */
+/** The most problems with custom data that one answer lists. */
 const PROBLEMS_MAX = 1_000;
 
 const userCheck = Compile(UserRequest);
 
-/** The same, field by field: the errors of one field are then never cut off by those of another. What is wrong with an id is found apart. */
+/** One check per field, so that the errors of one field never cut off those of another. Errors of an id are found separately. */
 const FIELD_CHECKS = Object.entries(UserRequest.properties).flatMap(([field, schema]) =>
   field === 'id' ? [] : [[field, Compile(schema)] as const],
 );
 
 export interface UserPlace {
-  /** What errors call it, such as `users[ann]`. */
+  /** Its name in errors, such as `users[ann]`. */
   readonly path: string;
-  /** Key of the map it stands under; undefined in a list. */
+  /** Its key in the map; undefined in a list. */
   readonly key: string | undefined;
   readonly dialect: Dialect;
   readonly caller: Actor['kind'];
 }
 
-/** Which of the two should count? */
+/** The error for a user that is given twice: nothing says which of the two counts. */
 export function givenTwice(index: number, id: string): FieldError {
   return { path: `users[${index}].id`, message: `"${id}" is there twice` };
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The user, or undefined when something is wrong with it; everything wrong is added to `problems`. */
+/** The user, or undefined when something is wrong with it; all its errors are added to `problems`. */
 export function decodeUser(sent: unknown, place: UserPlace, problems: FieldError[]): UserInput | undefined {
   const { path } = place;
   if (!isJsonObject(sent)) {
@@ -67,7 +67,7 @@ export function decodeUser(sent: unknown, place: UserPlace, problems: FieldError
   return undefined;
 }
 
-/** The id in the user and its key in the map must agree; either may be left out where the other is there. */
+/** The id in the user and its key in the map must agree; either may be absent when the other is present. */
 function idOf(sent: JsonObject, { path, key }: UserPlace, problems: FieldError[]): string | undefined {
   const own = sent.id === null || sent.id === '' ? undefined : sent.id;
   const id = own ?? key ?? '';
@@ -80,7 +80,7 @@ function idOf(sent: JsonObject, { path, key }: UserPlace, problems: FieldError[]
   return undefined;
 }
 
-/** PHP writes an empty map as `[]`. Everything else that the check refused is explained, but for the id. */
+/** Accepts `[]` for an empty map, as PHP writes it. Explains every other error of the check, except those of the id. */
 function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonObject & UserRequest) | undefined {
   const { id: _, ...copy } = sent;
   for (const field of ['custom', 'teams_role', 'privacy_settings']) {
@@ -93,7 +93,7 @@ function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonOb
   return undefined;
 }
 
-/** Custom data from every place a dialect allows. Where a key is in several, the nested one counts. */
+/** Custom data from every place that the dialect allows. For a key in several places, the nested value counts. */
 function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, problems: FieldError[]): JsonObject {
   let custom: JsonObject | undefined;
   for (const key in sent) {
@@ -114,11 +114,11 @@ function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, 
     if (value === undefined || !isPlain(key, value, nestedPath, problems)) continue;
     if (custom !== undefined) custom[key] = value;
   }
-  // A user without stray top-level keys keeps the very object that was parsed.
+  // A user without stray top-level keys keeps the object that was parsed.
   return custom ?? nested;
 }
 
-/** v1 has one level: what is nested moves up, and a key that is a field of the user is not custom data there. */
+/** v1 has one level: nested keys move up, and a key that is a field of the user is not custom data there. */
 function flattened(nested: Json | undefined, path: string, into: JsonObject | undefined, problems: FieldError[]): JsonObject | undefined {
   if (!isJsonObject(nested)) return into;
   const custom = into ?? {};
@@ -134,12 +134,12 @@ function isPlain(key: string, value: Json, path: string, problems: FieldError[])
   if (typeof value === 'string' && !isForbiddenName(key)) return true;
   const problem = isForbiddenName(key) ? { path: '', message: `"${key}" is a reserved name` } : jsonProblem(value, 2);
   if (problem === undefined) return true;
-  // A hostile body can hold a hundred thousand bad keys; the answer need not repeat them all.
+  // A hostile body can hold a hundred thousand bad keys; the answer need not list them all.
   if (problems.length < PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
   return false;
 }
 
-/** Limits of the fields that are not counted in the size of the user's data: of an upsert, and of a patch's `set`. Types are not its business. */
+/** Checks the limits, not the types, of the fields that do not count towards the size of the data, in an upsert and in a patch's `set`. */
 export function checkOperationalFields(sent: JsonObject, path: string, problems: FieldError[]): void {
   const { language, role, teams, teams_role } = sent;
   if (typeof language === 'string' && language.length > LANGUAGE_CHARS_MAX) {
@@ -164,7 +164,7 @@ function checkTeamsRole(teamsRole: JsonObject, path: string, problems: FieldErro
     const at = itemPath(path, team);
     if (isForbiddenName(team)) problems.push({ path: at, message: `"${team}" is a reserved name` });
     else if (utf8Bytes(team) > LIMITS.teamBytes) problems.push({ path: at, message: `must not be longer than ${LIMITS.teamBytes} bytes` });
-    // The schema's pattern for keys does not match those with a line break, so their values are not checked by it.
+    // The schema's pattern for keys does not match keys with a line break, so the schema does not check their values.
     else if (typeof role !== 'string') problems.push({ path: at, message: `must be string, got ${typeName(role)}` });
     else if (role === '' || role.length > LIMITS.roleChars) {
       problems.push({ path: at, message: `must have 1 to ${LIMITS.roleChars} characters` });
@@ -172,7 +172,7 @@ function checkTeamsRole(teamsRole: JsonObject, path: string, problems: FieldErro
   }
 }
 
-/** Keys in one fixed order and only those that are there, so that all users share few shapes. An empty text is absent. */
+/** Sets only the keys that are present, in one fixed order, so that all users share few shapes. An empty text is absent. */
 function inputOf(id: string, sent: UserRequest, custom: JsonObject): UserInput {
   const input: Writable<UserInput> = { id, custom };
   const { name, image, role, teams, teams_role, language, invisible, privacy_settings } = sent;
@@ -187,7 +187,7 @@ function inputOf(id: string, sent: UserRequest, custom: JsonObject): UserInput {
   return input;
 }
 
-/** Only the settings that exist are kept, so that nothing of any size hides in the record. */
+/** Keeps only known settings, so that no large value hides in the record. */
 function knownPrivacy(sent: PrivacySettings): PrivacySettings {
   const known: PrivacySettings = {};
   for (const name of ['typing_indicators', 'read_receipts', 'delivery_receipts'] as const) {

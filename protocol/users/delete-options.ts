@@ -1,4 +1,4 @@
-/** What a delete, deactivate or reactivate asks of the services that own messages, conversations and calls. */
+/** The options of a delete, deactivate or reactivate for the services that own messages, conversations and calls. */
 import Type, { type Static } from 'typebox';
 
 export const DeleteMode = Type.Union([Type.Literal('soft'), Type.Literal('pruning'), Type.Literal('hard')]);

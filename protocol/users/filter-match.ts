@@ -1,6 +1,6 @@
 /**
- * Turns a filter into a function over users. It is built once and run over a
- * million of them, so everything that depends on the filter alone is done before. Pure.
+ * Turns a filter into a function over users. It is built once and runs over a
+ * million of them, so it computes in advance everything that depends on the filter alone. Pure.
  */
 
 import { isObject, type Json, jsonEquals } from '../base/json.ts';
@@ -36,7 +36,7 @@ export function compileFilter(filter: ParsedFilter): Predicate {
   }
 }
 
-/** `$eq: null` is "no team"; `$eq` and `$in` with a team mean "holds it". A list is to be equal as a whole. */
+/** `$eq: null` means "no team"; `$eq` and `$in` with a team mean "has this team". A list must be equal as a whole. */
 function compileTeams(test: Test): Predicate {
   switch (test.op) {
     case '$eq': {
@@ -91,13 +91,13 @@ export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: Stor
     case 'boolean':
       if (field.name === 'online') return (_, online) => online;
       if (field.name === 'invisible') return (user) => user.invisible ?? false;
-      // A ban for the whole application: seen by all, or by servers only.
+      // A ban for the whole application: visible to everyone, or to servers only.
       return field.name === 'banned' ? (user) => hasBan(user, false) : (user) => hasBan(user, true);
     case 'custom': {
       const { path } = field;
       const [only] = path;
       if (path.length === 1 && only !== undefined) {
-        // Only a name that every object inherits could be read where it is not stored.
+        // Only a name that every object inherits could be read without being stored.
         return only in Object.prototype
           ? ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined)
           : ({ custom }) => custom[only];
@@ -178,8 +178,8 @@ function compileComparison(read: ReturnType<typeof reader>, op: Comparison, want
 }
 
 /**
- * Prefix of any word, without regard to case and accents; the begin of an id is the begin of a word, too. `$q` asks for all words
- * of the text, in any order; a text without a letter or digit is looked for as it is.
+ * Matches a prefix of any word, ignoring case and accents; the beginning of an id is also the beginning of a word. `$q` requires
+ * all words of the text, in any order; a text without a letter or digit is searched for as it is.
  */
 function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
   const folded = foldText(text).trim();

@@ -1,9 +1,9 @@
 /**
- * The filter language of user queries (FL1–FL21): what a filter may say and
- * what it then is. Pure. Matching is in filter-match.ts, whole queries in query.ts.
+ * The filter language of user queries (FL1–FL21): the syntax of a filter and
+ * its parsed form. Pure. Matching is in filter-match.ts, whole queries in query.ts.
  *
  * Absent values: a comparison, `$in` or `$eq` with a value never matches them; `$ne`, `$nin`, `$not` and `$nor` do.
- * `$eq: null` matches exactly them, and a custom value that is null. A value of another type is unequal and not comparable.
+ * `$eq: null` matches exactly absent values and custom values that are null. A value of another type is unequal and not comparable.
  */
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { isForbiddenName } from '../base/ids.ts';
@@ -46,7 +46,7 @@ export type ParsedFilter =
 
 const ALL: ParsedFilter = { kind: 'and', parts: [] };
 
-/** Reads a filter. Throws RosterError `input` that names every field that is wrong; `at` is where the filter stands in the request. */
+/** Reads a filter. Throws RosterError `input` that names every wrong field; `at` is the place of the filter in the request. */
 export function parseFilter(json: unknown, at = 'filter_conditions'): ParsedFilter {
   const problems: FieldError[] = [];
   const filter = new Parser(problems).filter(json, at, 1);
@@ -103,7 +103,7 @@ class Parser {
     if (!isObject(value)) return this.#operator(field, name, '$eq', value, at);
     const plain = Object.keys(value).filter((key) => !key.startsWith('$'));
     if (plain.length === Object.keys(value).length) {
-      // A bare object is a value to be equal to, which only custom data has.
+      // A bare object is a value to compare with; only custom data has objects.
       if (field.kind !== 'custom') return this.#wrong(at, `field "${name}" expects an operator`);
       return { kind: 'test', field, test: { op: '$eq', value: value as Json } };
     }
@@ -115,7 +115,7 @@ class Parser {
     if (depth > LIMITS.queryDepth) return this.#wrong(at, `is nested deeper than ${LIMITS.queryDepth} levels`);
     const parts = Object.entries(operators).map(([operator, operand]): ParsedFilter => {
       const where = `${at}.${operator}`;
-      // Taken as a value to be equal to, an operator without its $ would match nobody.
+      // An operator without its $ would be read as a value to compare with, and match nobody.
       if (!operator.startsWith('$')) return this.#wrong(where, 'operators begin with $');
       if (operator !== '$not') return this.#operator(field, name, operator, operand, where);
       if (!isObject(operand) || isEmpty(operand)) return this.#wrong(where, 'expects an object of operators');
@@ -147,7 +147,7 @@ class Parser {
         if (field.kind === 'boolean' || field.kind === 'teams') return unsupported();
         const value = this.#value(field, name, operand, at);
         if (typeof value === 'string' || typeof value === 'number') return test({ op: operator, value });
-        // A time that cannot be read has been named already.
+        // An unreadable time is already among the problems.
         if (field.kind === 'time' && operand !== null) return ALL;
         return this.#wrong(at, `field "${name}" expects a string or a number to compare with`);
       }
@@ -208,7 +208,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-/** The field a name stands for: one of the record's own, or custom data by bare name, `custom.name` or a dotted path. */
+/** The field that a name refers to: one of the record's own, or custom data by bare name, `custom.name` or a dotted path. */
 export function fieldRef(name: string): FieldRef | string {
   const string = STRING_FIELDS.find((field) => field === name);
   if (string !== undefined) return { kind: 'string', name: string };
@@ -218,7 +218,7 @@ export function fieldRef(name: string): FieldRef | string {
   if (boolean !== undefined) return { kind: 'boolean', name: boolean };
   if (name === 'teams') return { kind: 'teams' };
   const [head = ''] = name.split('.');
-  // Read as custom data, such a name would be absent for everyone, and the answer silently wrong.
+  // Read as custom data, such a name would be absent for every user, and the answer would be wrong without an error.
   if (name === 'custom' || (head !== 'custom' && (KNOWN_FIELDS.has(head) || RESERVED_FIELDS.has(head)))) return 'cannot be used here';
   const path = (name.startsWith('custom.') ? name.slice('custom.'.length) : name).split('.');
   if (path.some((segment) => segment === '')) return 'a path must not have empty segments';
@@ -226,7 +226,7 @@ export function fieldRef(name: string): FieldRef | string {
   return { kind: 'custom', path };
 }
 
-/** Sets such that every match has its id, its name, or one of its teams among them: what an index can narrow a query to. */
+/** Sets by which an index can narrow a query: every match has its id, its name, or one of its teams in them. */
 export interface FilterHints {
   readonly ids?: readonly string[];
   readonly names?: readonly string[];
@@ -251,7 +251,7 @@ function* conjuncts(filter: ParsedFilter): Iterable<ParsedFilter> {
   else yield filter;
 }
 
-/** The strings one of which the field must equal or hold; undefined when the test does not say. */
+/** Strings of which the field must equal or hold at least one; undefined when the test does not name any. */
 function exactValues(test: Test): readonly string[] | undefined {
   const values = test.op === '$eq' || test.op === '$contains' ? [test.value] : test.op === '$in' ? test.values : undefined;
   return values?.every((value) => typeof value === 'string') ? values : undefined;

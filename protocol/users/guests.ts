@@ -1,6 +1,6 @@
 /**
- * Reads requests for guests and for events of the application's own. Pure; throws RosterError.
- * What is random is made by the caller.
+ * Reads requests for guests and for custom events of the application. Pure; throws RosterError.
+ * The caller makes the random parts.
  */
 
 import Type from 'typebox';
@@ -24,7 +24,7 @@ export interface GuestCommand {
   readonly fallbackId?: string;
 }
 
-/** An event of the application's own to the clients of a user. */
+/** A custom event of the application for the clients of a user. */
 export interface CustomEventCommand {
   readonly kind: 'custom-event';
   readonly id: string;
@@ -32,7 +32,7 @@ export interface CustomEventCommand {
   readonly custom: JsonObject;
 }
 
-/** The guest as any user is sent; without an id it gets one. */
+/** The guest, in the same form as any user; a guest without an id gets one. */
 export const GuestBody = Type.Object({ user: UserRequest });
 
 export const CustomEventBody = Type.Object({
@@ -42,16 +42,16 @@ export const CustomEventBody = Type.Object({
   }),
 });
 
-/** The user itself is looked at by what reads every user. */
+/** The decoder of users checks the user itself. */
 const guestCheck = Compile(envelope(GuestBody, 'user'));
 const eventCheck = Compile(CustomEventBody);
 
-/** Keys of an event that the daemon sets; a caller that sends them (every Go client sends `created_at`) means nothing by it. */
+/** Keys of an event that the daemon sets. It ignores them when a caller sends them, as every Go client does with `created_at`. */
 const EVENT_FIELDS: ReadonlySet<string> = new Set(['type', 'custom', 'created_at', 'received_at']);
 
 /**
- * `POST /guest`. A server's guest has the id it names, as long as that is free. Everyone else's has one that begins with
- * `prefix`, which holds a random part, so that nobody can take or guess another's.
+ * `POST /guest`. A guest made by a server has the id that the server names, if that id is free. Any other guest has an id that
+ * begins with `prefix`, which holds a random part, so that nobody can take or guess another guest's id.
  */
 export function decodeGuest(dialect: Dialect, body: unknown, actor: Actor['kind'], prefix: string): GuestCommand {
   const { user: sent } = checked(guestCheck, withoutLists(bodyObject(body), 'user'));
@@ -69,7 +69,7 @@ export function decodeGuest(dialect: Dialect, body: unknown, actor: Actor['kind'
   throw fieldErrors('input', [{ path: 'user.id', message }]);
 }
 
-/** Teams decide what a user can see: only a server gives them. */
+/** Refuses teams from a client: teams decide what a user can see, so only a server gives them. */
 function checkClientFields(teams: readonly string[], teamsRole: Readonly<Record<string, string>>): void {
   const problems: FieldError[] = [];
   if (teams.length > 0) problems.push({ path: 'user.teams', message: 'may be set by a server only' });
@@ -78,8 +78,8 @@ function checkClientFields(teams: readonly string[], teamsRole: Readonly<Record<
 }
 
 /**
- * `POST /users/{id}/event`. v1 has the data beside `type`, v2 under `custom`; both places are read in both dialects, and
- * where a key is in both, the nested one counts.
+ * `POST /users/{id}/event`. v1 has the data beside `type`, v2 under `custom`; both places are read in both dialects. For a key
+ * in both, the nested value counts.
  */
 export function decodeCustomEvent(id: string, body: unknown): CustomEventCommand {
   const sent = withoutLists(bodyObject(body), 'event');
@@ -99,7 +99,7 @@ export function decodeCustomEvent(id: string, body: unknown): CustomEventCommand
   return { kind: 'custom-event', id: pathId(id), type, custom };
 }
 
-/** Every type of rosterd's own has a dot, and so none of the application's may. */
+/** Every event type that rosterd defines has a dot, so a type of the application may have none. */
 function eventTypeProblem(type: string): string | undefined {
   if (type.trim() === '') return 'must not be empty';
   if (type.length > LIMITS.eventTypeChars) return `must not be longer than ${LIMITS.eventTypeChars} characters`;

@@ -1,4 +1,4 @@
-/** Reads questions about the history of a user. Pure; throws RosterError `input`. */
+/** Reads queries for the history of a user. Pure; throws RosterError `input`. */
 import Type from 'typebox';
 import { says } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -6,7 +6,7 @@ import { queryReader } from '../base/query-string.ts';
 import type { QueryFields } from '../base/reading.ts';
 import type { Micros } from '../base/time.ts';
 
-/** Items of a page that names no limit. */
+/** The number of items on a page when the request names no limit. */
 const LIMIT_DEFAULT = 25;
 
 export interface HistoryPageQuestion {
@@ -34,7 +34,7 @@ export const HistoryQuery = Type.Object({
 });
 const readHistory = queryReader(HistoryQuery);
 
-/** `GET /users/:id/history?limit=&before=`. A `limit` of 0 is how Go writes "not given". */
+/** `GET /users/:id/history?limit=&before=`. Go writes a `limit` of 0 for "not given". */
 export function decodeHistoryQuery(query: QueryFields): HistoryPageQuestion {
   const { limit, before } = readHistory(query);
   return { limit: limit || LIMIT_DEFAULT, ...(before === undefined ? undefined : { before }) };
@@ -44,7 +44,7 @@ export function decodeHistoryQuery(query: QueryFields): HistoryPageQuestion {
 export interface HistoryItem {
   readonly seq: number;
   readonly at: Micros;
-  /** That of the fact; `deleted:soft`, `deleted:pruning`, `deleted:hard`; `gap` where changes are missing. */
+  /** The event of the fact; `deleted:soft`, `deleted:pruning`, `deleted:hard`; `gap` where changes are missing. */
   readonly event: string;
   readonly source?: string;
   readonly by?: string;

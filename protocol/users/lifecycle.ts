@@ -1,6 +1,6 @@
 /**
- * Reads requests that delete, restore, deactivate and reactivate users, one at once or
- * up to 100 as a task. The same bodies in both dialects. Pure; throws RosterError `input`.
+ * Reads requests that delete, restore, deactivate and reactivate users, either one at
+ * once or up to 100 as a task. Both dialects have the same bodies. Pure; throws RosterError `input`.
  */
 
 import Type from 'typebox';
@@ -15,7 +15,7 @@ import { type Conditions, IfRev, readIfRev } from './conditions.ts';
 import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
 import { dataProblem } from './size.ts';
 
-/** With `task`, each user succeeds or fails alone and the task carries the results; without, the first problem is the answer. */
+/** With `task`, each user succeeds or fails alone and the task carries the results; without it, the first problem is the answer. */
 export interface DeleteCommand {
   readonly kind: 'delete';
   readonly ids: readonly string[];
@@ -23,7 +23,7 @@ export interface DeleteCommand {
   readonly options: DeleteOptions;
   readonly task?: string;
   readonly ifRev?: Conditions;
-  /** Users that are not there, or not any more, are passed over. */
+  /** Skips users that do not exist, or no longer exist. */
   readonly skipsGone?: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface ReactivateCommand {
   readonly ifRev?: Conditions;
 }
 
-/** All or nothing: one that cannot be restored refuses the command. */
+/** All or nothing: one user that cannot be restored makes the whole command fail. */
 export interface RestoreCommand {
   readonly kind: 'restore';
   readonly ids: readonly string[];
@@ -52,7 +52,7 @@ export interface RestoreCommand {
 
 const UserIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.batchUsers });
 
-/** Keys that are not named are dropped by `Clean`, so that an event carries only options that exist. */
+/** `Clean` drops unknown keys, so that an event carries only options that exist. */
 const CLOSED = { additionalProperties: false } as const;
 
 const Conditional = { if_rev: Type.Optional(IfRev) };
@@ -90,7 +90,7 @@ export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
   return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task };
 }
 
-/** `DELETE /users/{id}`, v1 only: everything is in the query. */
+/** `DELETE /users/{id}`, v1 only: all options are in the query. */
 export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand {
   const { hard_delete: isHard = false, ...options } = readDeleteUser(query);
   return { kind: 'delete', ids: [pathId(id)], mode: isHard ? 'hard' : 'soft', options };
@@ -132,7 +132,7 @@ function cleaned(check: { Clean(value: unknown): unknown }, body: unknown): unkn
   return check.Clean(if_rev === undefined || isEmptyList(if_rev) ? fields : { ...fields, if_rev });
 }
 
-/** An id that is given twice is acted on once. */
+/** The ids, each of them once. */
 function userIds(ids: readonly string[]): string[] {
   const problems: FieldError[] = [];
   for (const [index, id] of ids.entries()) {
@@ -143,7 +143,7 @@ function userIds(ids: readonly string[]): string[] {
   return [...new Set(ids)];
 }
 
-/** The users, and the revisions that they must have. */
+/** The users and the revisions that they must have. */
 function conditional(user_ids: readonly string[], if_rev: unknown) {
   const ids = userIds(user_ids);
   const problems: FieldError[] = [];
@@ -152,7 +152,7 @@ function conditional(user_ids: readonly string[], if_rev: unknown) {
   return { ids, ...condition };
 }
 
-/** Users that options name need not exist, since they are carried for other services; but they must be ids. */
+/** Checks that users named in options have valid ids. They need not exist, since rosterd only carries them for other services. */
 function checkNamedUsers(options: DeleteOptions & DeactivateOptions): void {
   for (const path of ['created_by_id', 'new_channel_owner_id', 'new_call_owner_id'] as const) {
     const id = options[path];

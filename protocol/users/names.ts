@@ -1,12 +1,12 @@
 /**
  * Names as people compare them: the key under which a name is unique, and the
- * words that `$autocomplete` and `$q` look at. Pure.
+ * words that `$autocomplete` and `$q` compare. Pure.
  */
 
 const ASCII = /^[\x20-\x7e]*$/;
 /**
- * What the key drops: all but letters, digits and the vowel signs that Indic and other scripts write as marks, without which
- * many names would be one. Points that are written or left out at will are dropped, too.
+ * The characters that the key drops: all but letters, digits and the vowel signs that Indic and other scripts write as marks;
+ * without those signs, many different names would have the same key. Optional points are dropped, too.
  */
 const NOT_OF_NAME =
   /(?:[^\p{L}\p{N}\p{M}]|(?!\p{Alphabetic})\p{M}|(?=[\p{Script=Inherited}\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}])\p{M})+/gu;
@@ -14,9 +14,9 @@ const ASCII_NOT_LETTER_OR_DIGIT = /[^a-z0-9]+/g;
 const MARKS = /\p{M}+/gu;
 
 /**
- * The key under which names are the same: NFKC, lower case, and only letters, digits and vowel signs, so that "John Doe", "john doe" and
- * "john.doe" are one name. Letters keep their accents ("José" is not "Jose", however it is composed), "ß" equals "ss" and a
- * final sigma equals any other. Empty when the name has no letter or digit: such names are not held to be unique.
+ * The key under which names are equal: NFKC, lower case, and only letters, digits and vowel signs, so that "John Doe", "john doe"
+ * and "john.doe" are one name. Letters keep their accents ("José" is not "Jose", however it is composed), "ß" equals "ss", and a
+ * final sigma equals any other. Empty when the name has no letter or digit: such names need not be unique.
  */
 export function nameKey(name: string): string {
   if (ASCII.test(name)) return name.toLowerCase().replace(ASCII_NOT_LETTER_OR_DIGIT, '');
@@ -24,13 +24,13 @@ export function nameKey(name: string): string {
   return foldCase(name.normalize('NFKC')).normalize('NFKC').replace(NOT_OF_NAME, '');
 }
 
-/** Lower case without accents: how `$autocomplete` and `$q` read both the name and what they look for. */
+/** Lower case without accents: the form in which `$autocomplete` and `$q` compare the name and the searched text. */
 export function foldText(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase();
   return foldCase(text.normalize('NFKD').replace(MARKS, ''));
 }
 
-/** Upper case folds what lower case alone keeps apart (ß and SS, ς and σ); lower case before it, since ẞ has no other upper case. */
+/** Upper case merges letters that lower case alone keeps apart (ß and SS, ς and σ). Lower case comes first because of ẞ. */
 function foldCase(text: string): string {
   return text.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ');
 }
@@ -41,8 +41,8 @@ export function wordsOf(folded: string): string[] {
 }
 
 /**
- * Whether a word of `text` begins with `prefix`. `prefix` is folded and may hold several words as they follow one another;
- * `text` need not be: it is folded on the way, without making a string, because a scan asks this of a million names.
+ * Whether a word of `text` begins with `prefix`. `prefix` is folded and may hold several consecutive words. `text` need not be
+ * folded: this function folds it without making a string, because a scan calls it for a million names.
  */
 export function hasWordPrefix(text: string, prefix: string): boolean {
   const length = foldInto(text);
@@ -58,16 +58,16 @@ function isPrefixAt(at: number, prefix: string): boolean {
   return true;
 }
 
-/** The text last folded, in UTF-16 units, and how many they are: a search for several words asks for the same text again. */
+/** The last folded text, in UTF-16 units, and its length: a search for several words uses the same text again. */
 let scratch = new Uint16Array(256);
 let scratchText = '';
 let scratchLength = 0;
 
-/** What a UTF-16 unit folds to when that is one unit again, filled as units are met; 0 is not known yet, 1 anything else. */
+/** The single unit that each UTF-16 unit folds to, filled on first use; 0: not known yet; 1: it does not fold to a single unit. */
 const foldedUnits = new Uint16Array(0x10000);
 const OTHER = 1;
 
-/** Unit for unit the same as `foldText`: folding a text is folding each of its characters alone. Gives the length in `scratch`. */
+/** Folds like `foldText`, one character at a time, since folding does not depend on neighbours. Returns the length in `scratch`. */
 function foldInto(text: string): number {
   if (text === scratchText) return scratchLength;
   let length = 0;
@@ -93,7 +93,7 @@ function foldInto(text: string): number {
   return length;
 }
 
-/** The longest that one character folds to (the ligature U+FDFA). */
+/** The longest fold of one character, in UTF-16 units (the ligature U+FDFA). */
 const FOLDED_UNITS_MAX = 18;
 
 function foldedUnit(unit: number): number {
@@ -116,7 +116,7 @@ const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 function isWordUnit(at: number): boolean {
   const unit = scratch[at] ?? 0;
   if (unit < 0x80) return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x30 && unit <= 0x39);
-  // The second half of a pair belongs to the letter that began with the first.
+  // The second half of a surrogate pair belongs to the same letter as the first.
   const isSecond = unit >= 0xdc00 && unit < 0xe000 && at > 0;
   return LETTER_OR_DIGIT.test(isSecond ? String.fromCharCode(scratch[at - 1] ?? 0, unit) : String.fromCharCode(unit));
 }

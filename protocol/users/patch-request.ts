@@ -1,5 +1,5 @@
 /**
- * Reads `PATCH /users` into its command. As with an upsert, what is wrong with single users travels in the command. Pure;
+ * Reads `PATCH /users` into its command. As with an upsert, the problems of single users travel in the command. Pure;
  * throws RosterError `input`.
  */
 
@@ -33,7 +33,7 @@ export const PatchBody = Type.Object({
   if_rev: Type.Optional(IfRev),
 });
 
-/** Paths in `set` and `unset` of one user together. */
+/** The most paths in `set` and `unset` of one user together. */
 const PATCH_PATHS_MAX = 200;
 const PATH_CHARS_MAX = 1_024;
 
@@ -66,7 +66,7 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
   return { kind: 'patch', actor, patches, problems, ...readIfRev(if_rev, seen, problems) };
 }
 
-/** Bounds of what a patch may hold are checked before its language is: reading it costs time for every pair of paths. */
+/** Checks the size limits of a patch before it is parsed, because parsing takes time for every pair of paths. */
 function boundedPatch(item: PatchItem, at: string, problems: FieldError[]): Patch | undefined {
   const { set = {}, unset = [] } = item;
   const before = problems.length;

@@ -1,6 +1,6 @@
 /**
  * The language of partial updates: `set` and `unset` with dotted paths. Pure:
- * a patch is checked once and then gives a new record, sharing what it did not touch.
+ * a patch is checked once and then produces a new record, which shares the untouched parts.
  *
  * Paths walk own properties only. A path through a value that is not an object
  * is an error and never replaces that value.
@@ -15,7 +15,7 @@ import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
 import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
-/** What a partial update changes. */
+/** The changes of a partial update. */
 export const PatchChanges = Type.Object({
   set: Type.Optional(
     Type.Unsafe<JsonObject>(
@@ -29,20 +29,20 @@ export type PatchChanges = Static<typeof PatchChanges>;
 
 type Path = readonly string[];
 
-/** A place that a patch names, and what errors call it. */
+/** A place that a patch names, with its name in errors. */
 interface Touched {
   readonly path: Path;
   readonly label: string;
   readonly isUnset: boolean;
 }
 
-/** A checked partial update. Steps touch different places, except that a part of a value that is set may be taken out of it afterwards. */
+/** A checked partial update. Steps touch different places, except that a later step may remove a part of a value that is set. */
 export interface Patch {
   readonly steps: readonly Step[];
 }
 
 type Step =
-  /** A field with a place of its own; undefined removes it. */
+  /** A field of the record; undefined removes it. */
   | { readonly kind: 'field'; readonly field: Field; readonly value: unknown }
   | { readonly kind: 'privacy'; readonly value: PrivacySettings | undefined }
   /** `text` is the path as it was sent. */
@@ -56,15 +56,15 @@ const changesCheck = Compile(PatchChanges);
 const privacyCheck = Compile(PrivacySettingsSchema);
 
 /**
- * Checks `set` (an object of paths and values) and `unset` (a list of paths). Read-only fields that were sent back in `set`
- * are ignored. Gives the patch, or everything that is wrong, with paths that begin with `at`.
+ * Checks `set` (an object of paths and values) and `unset` (a list of paths). Read-only fields in `set` are ignored. Returns the
+ * patch, or all its errors, with paths that begin with `at`.
  */
 export function parsePatch(set: unknown, unset: unknown, at: string): Patch | FieldError[] {
   const sent = presentPatch({ set, unset });
   return changesCheck.Check(sent) ? patchOf(sent, at) : explain(changesCheck, sent, at);
 }
 
-/** The same of changes whose form was checked. */
+/** Like `parsePatch`, for changes whose form was checked. */
 export function patchOf({ set = {}, unset = [] }: PatchChanges, at: string): Patch | FieldError[] {
   const problems: FieldError[] = [];
   const steps: Step[] = [];
@@ -88,7 +88,7 @@ export function patchOf({ set = {}, unset = [] }: PatchChanges, at: string): Pat
   return problems.length > 0 ? problems : { steps };
 }
 
-/** Without changes that are none: null, and what is empty, whether as a list or as an object, as PHP writes either. */
+/** Drops changes that change nothing: null, and an empty list or object, since PHP writes either for the other. */
 export function presentPatch<Sent extends { readonly set?: unknown; readonly unset?: unknown }>(sent: Sent): Sent {
   const isSet = !isNone(sent.set);
   const isUnset = !isNone(sent.unset);
@@ -101,7 +101,7 @@ function isNone(value: unknown): boolean {
   return true;
 }
 
-/** The segments of a path, or what is wrong with it. `custom.a` and `a` are the same place. */
+/** The segments of a path, or its error. `custom.a` and `a` are the same place. */
 function parsePath(text: string): Path | string {
   const path = text.split('.');
   for (const segment of path) {
@@ -120,7 +120,7 @@ function isField(name: string): name is Field {
   return FIELDS.some((field) => field === name);
 }
 
-/** The published sample sets `field` and unsets `field.unset` in one call: what was set is then stored without that. */
+/** Whether `unset` names a part of a value in `set`, as in the published sample: the value is then stored without that part. */
 function isTrim({ path, isUnset }: Touched, other: Touched): boolean {
   return isUnset && !other.isUnset && path.length > other.path.length && !isKnown(other.path[0] ?? '');
 }
@@ -142,7 +142,7 @@ function overlap(touched: readonly Touched[], one: Touched): string | undefined 
   return undefined;
 }
 
-/** A step, the reason there is none, or undefined for what is ignored. */
+/** A step, the reason why there is none, or undefined for an ignored path. */
 function setStep(path: Path, text: string, value: unknown): Step | string | undefined {
   const [first = '', ...rest] = path;
   if (first === 'id' || RESERVED_FIELDS.has(first)) return undefined;
@@ -163,7 +163,7 @@ function emptyListAsObject<T>(value: T): T | JsonObject {
   return Array.isArray(value) && value.length === 0 ? {} : value;
 }
 
-/** `custom` alone is all of it: the empty path. A known name below `custom` is an ordinary custom key. */
+/** `custom` alone names all custom data: the empty path. A known name below `custom` is an ordinary custom key. */
 function customPath(path: Path): Path {
   return path[0] === 'custom' ? path.slice(1) : path;
 }
@@ -194,7 +194,7 @@ function fieldStep(field: Field, value: unknown): Step | string {
     case 'revoke_tokens_issued_before': {
       if (value === null) return { kind: 'field', field, value: undefined };
       const stamp = parseTime(value);
-      // Outside of this no dialect could write the stamp again.
+      // No dialect could write a time outside these bounds again.
       return stamp !== undefined && stamp >= 0 && stamp <= Number.MAX_SAFE_INTEGER
         ? { kind: 'field', field, value: stamp }
         : 'must be an RFC 3339 time from 1970 to 2255, or null';
@@ -204,7 +204,7 @@ function fieldStep(field: Field, value: unknown): Step | string {
 
 const PRIVACY = ['typing_indicators', 'read_receipts', 'delivery_receipts'] as const;
 
-/** Settings merge: what is not named stays. Of a whole object only the settings that exist are taken, so that nothing of any size hides in it. */
+/** Settings merge: absent ones stay. Of a whole object only known settings are kept, so that no large value hides in it. */
 function privacyStep(rest: Path, value: unknown): Step | string {
   if (rest.length === 0 && value === null) return { kind: 'privacy', value: undefined };
   const whole = rest.reduceRight<unknown>((inner, segment) => ({ [segment]: inner }), rest.length === 0 ? emptyListAsObject(value) : value);
@@ -237,8 +237,8 @@ function isJson(value: unknown): value is Json {
 }
 
 /**
- * The record after the patch, or what kept it from being applied: paths through a value that is not an object, named with `at`.
- * The record itself is not changed. Size, role and teams are for the caller to check.
+ * The record after the patch, or the errors that prevent it: paths through a value that is not an object, named with `at`.
+ * The record itself does not change. The caller checks size, role and teams.
  */
 export function applyPatch(user: StoredUser, patch: Patch, at: string): StoredUser | FieldError[] {
   const problems: FieldError[] = [];
@@ -271,7 +271,7 @@ function isJsonObject(value: Json): value is JsonObject {
 
 function withField(user: StoredUser, field: Field | 'privacy_settings', value: unknown): StoredUser {
   const { [field]: _, ...rest } = user;
-  // The type of the value was checked for this field when the patch was parsed.
+  // `parsePatch` checked the type of the value for this field.
   return (value === undefined ? rest : { ...rest, [field]: value }) as StoredUser;
 }
 
@@ -279,7 +279,7 @@ function mergedPrivacy(before: PrivacySettings | undefined, change: PrivacySetti
   return { ...before, ...change };
 }
 
-/** `target` with `value` at `path`; undefined when the path leads through something that is not an object. Missing objects are made. */
+/** `target` with `value` at `path`, or undefined when the path leads through a value that is not an object. Makes missing objects. */
 function put(target: Json | undefined, path: Path, value: Json): Json | undefined {
   const [key, ...rest] = path;
   if (key === undefined) return value;
@@ -288,7 +288,7 @@ function put(target: Json | undefined, path: Path, value: Json): Json | undefine
   return inner === undefined ? undefined : { ...target, [key]: inner };
 }
 
-/** `target` without what lies at `path`; a path that leads nowhere changes nothing. */
+/** `target` without the value at `path`; a path that leads nowhere changes nothing. */
 function removed(target: JsonObject, path: Path): JsonObject {
   const [key, ...rest] = path;
   if (key === undefined) return {};

@@ -24,7 +24,7 @@ export interface QuerySpec {
   readonly range: { readonly gt?: string; readonly gte?: string; readonly lt?: string; readonly lte?: string };
   readonly includeDeactivated: boolean;
   readonly presence: boolean;
-  /** The user a server asks for. */
+  /** The user for whom a server asks. */
   readonly userId?: string;
 }
 
@@ -52,7 +52,7 @@ function count(maximum: number) {
   return Type.Optional(Type.Integer({ minimum: 0, maximum, ...says(`must be a whole number from 0 to ${maximum}`) }));
 }
 
-/** What QueryUsers has in its `payload`. A limit of 0 is how Go writes "not given". */
+/** The `payload` of QueryUsers. Go writes a limit of 0 for "not given". */
 export const QueryPayload = Type.Object({
   filter_conditions: Type.Optional(AnyObject),
   sort: Type.Optional(Sort),
@@ -70,10 +70,10 @@ const payloadCheck = Compile(QueryPayload);
 const sortCheck = Compile(Sort);
 const sortFieldCheck = Compile(SortField);
 
-/** Reads the payload of QueryUsers. Throws RosterError `input` naming every field that is wrong; unknown keys are ignored. */
+/** Reads the payload of QueryUsers. Throws RosterError `input` that names every wrong field; ignores unknown keys. */
 export function parseQuery(json: unknown): QuerySpec {
   if (!isObject(json)) throw fieldErrors('input', [{ path: 'payload', message: 'must be an object' }]);
-  // Filter and sort are languages of their own: what they say is read, and explained, where they are.
+  // Filter and sort are languages of their own, with their own parsers and errors.
   const { filter_conditions, sort: order, ...rest } = json;
   const problems: FieldError[] = [];
   const filter = collect(problems, () => parseFilter(filter_conditions)) ?? ALL;
@@ -106,7 +106,7 @@ function collect<T>(problems: FieldError[], read: () => T): T | undefined {
   }
 }
 
-/** An empty id is none. */
+/** An empty id counts as absent. */
 function rangeOf({ id_gt: gt, id_gte: gte, id_lt: lt, id_lte: lte }: Static<typeof QueryPayload>): QuerySpec['range'] {
   return {
     ...(gt ? { gt } : undefined),
@@ -116,7 +116,7 @@ function rangeOf({ id_gt: gt, id_gte: gte, id_lt: lt, id_lte: lte }: Static<type
   };
 }
 
-/** Refuses a client's query by what only servers are shown: what it finds would tell. Throws RosterError `input`. */
+/** Refuses a client's query on fields that only servers see, since its result would reveal them. Throws RosterError `input`. */
 export function refuseHiddenFields({ filter, sort }: Pick<QuerySpec, 'filter' | 'sort'>): void {
   if (![...fieldsOf(filter), ...sort.map(({ field }) => field)].some((field) => field.kind === 'boolean' && field.name === 'shadow_banned'))
     return;
@@ -129,7 +129,7 @@ function* fieldsOf(filter: ParsedFilter): Iterable<FieldRef> {
   else for (const part of filter.parts) yield* fieldsOf(part);
 }
 
-/** The order asked for, or undefined when none is. Throws RosterError `input`. */
+/** The requested order, or undefined when there is none. Throws RosterError `input`. */
 export function parseSort(json: unknown): readonly SortSpec[] | undefined {
   if (json === undefined || json === null || isEmptyList(json)) return undefined;
   const sent = Array.isArray(json) ? json.map(withoutNull) : json;
@@ -146,7 +146,7 @@ export function parseSort(json: unknown): readonly SortSpec[] | undefined {
   return sort;
 }
 
-/** A direction of null is none. */
+/** A direction of null counts as absent. */
 function withoutNull(item: unknown): unknown {
   if (!isObject(item) || item.direction !== null) return item;
   const { direction: _, ...rest } = item;
@@ -156,13 +156,13 @@ function withoutNull(item: unknown): unknown {
 type Compare = (a: StoredUser, b: StoredUser) => number;
 
 /**
- * Compares users in the order of `sort`. Missing values come last in both directions; values of different types are ordered
- * boolean, number, string, list, object; strings by code unit; lists are alike, and so are objects; the id decides last, so
- * that the order is total.
+ * Compares users in the order of `sort`. Missing values come last in both directions. Values of different types have the order
+ * boolean, number, string, list, object; strings compare by code unit; all lists are equal, and so are all objects. The id
+ * decides last, so that the order is total.
  */
 export function compareUsers(sort: readonly SortSpec[]): Compare {
   const [first = byId, second = byId, ...rest] = sort.map(compareBy);
-  // A walk over a million users compares each a few times: nearly all sorts have one field or two.
+  // A walk over a million users compares each several times, and nearly all sorts have one or two fields.
   if (rest.length === 0) return (a, b) => first(a, b) || second(a, b) || byId(a, b);
   return (a, b) => {
     let order = first(a, b) || second(a, b);
@@ -174,18 +174,18 @@ export function compareUsers(sort: readonly SortSpec[]): Compare {
 const byId: Compare = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 function compareBy({ field, direction }: SortSpec): Compare {
-  // Everyone has these, and nearly every query is sorted by them: read without a detour.
+  // Every user has these fields, and nearly every query sorts by them, so they are read directly.
   if (field.kind === 'time' && field.name === 'created_at') {
     return (a, b) => (a.created_at === b.created_at ? 0 : a.created_at < b.created_at ? -direction : direction);
   }
   if (field.kind === 'string' && field.name === 'id') return direction === 1 ? byId : (a, b) => byId(b, a);
-  // A list of teams is ordered by its first one.
+  // A list of teams sorts by its first team.
   const read = field.kind === 'teams' ? ({ teams }: StoredUser): Json | undefined => teams[0] : reader(field);
   return (a, b) => {
     const left = read(a, false);
     const right = read(b, false);
     if (left === right) return 0;
-    // Times and numbers are most of what is sorted by; two of them need no look at their types.
+    // Most sorted values are times and numbers, which need no comparison of types.
     if (typeof left === 'number' && typeof right === 'number') return left < right ? -direction : direction;
     if (left === undefined || left === null) return right === undefined || right === null ? 0 : 1;
     if (right === undefined || right === null) return -1;
@@ -202,7 +202,7 @@ function rankOf(value: Exclude<Json, null>): number {
 
 function compareJson(a: Exclude<Json, null>, b: Exclude<Json, null>): number {
   const ranks = rankOf(a) - rankOf(b);
-  // Never `<` on an object: it would call what custom data holds under `toString`.
+  // Never `<` on an object: it would call a `toString` that custom data holds.
   if (ranks !== 0 || typeof a === 'object' || typeof b === 'object') return ranks;
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 /**
- * One stored record, several renderings. Each function here is pure and gives
- * the JSON value that a dialect shows; which endpoint uses which is decided at the edge.
+ * Renderings of a stored record. Each function is pure and returns the JSON value
+ * that a dialect shows; the edge decides which endpoint uses which.
  */
 
 import type { JsonObject } from '../base/json.ts';
@@ -8,27 +8,27 @@ import type { Dialect } from '../base/reading.ts';
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
 import { appBan, type Device, KNOWN_FIELDS, type Mute, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
-/** Who reads, when it is a server or the user itself: they see devices, mutes and blocks, and the users these name. */
+/** The reader, when it is a server or the user itself: they see devices, mutes and blocks, and the users that these name. */
 export interface Viewer {
   readonly isServer: boolean;
   user(id: string): StoredUser | undefined;
-  /** Has a live connection that others may know of. Absent: that is not asked. */
+  /** Whether the user has a live connection that others may see. Absent: not needed. */
   readonly online?: (id: string) => boolean;
 }
 
-/** What is known of a user beside its record. */
+/** Facts about a user that are not in its record. */
 export interface UserAside {
   /** At least one live connection, and not invisible. */
   readonly online: boolean;
-  /** Absent for everyone else. */
+  /** Absent for every other reader. */
   readonly viewer?: Viewer | undefined;
 }
 
 export type Rendered = Record<string, unknown>;
-/** How a dialect writes a time. */
+/** Writes a time as a dialect shows it. */
 export type Time = (at: Micros) => string | number;
 
-/** How a chat dialect writes times. */
+/** The way in which a chat dialect writes times. */
 export function timeOf(dialect: Dialect): Time {
   return dialect === 'v1' ? toRfc3339 : toNanos;
 }
@@ -46,7 +46,7 @@ function optionalFields(user: StoredUser, into: Rendered, time: Time): void {
   if (user.revoke_tokens_issued_before !== undefined) into.revoke_tokens_issued_before = time(user.revoke_tokens_issued_before);
 }
 
-/** A shadow ban is shown to servers only. */
+/** Shadow bans are shown to servers only. */
 function banFields(user: StoredUser, viewer: Viewer | undefined, time: Time): Rendered {
   const ban = appBan(user);
   if (ban === undefined) return { banned: false, shadow_banned: false };
@@ -59,7 +59,7 @@ function banFields(user: StoredUser, viewer: Viewer | undefined, time: Time): Re
   };
 }
 
-/** Users that were deleted meanwhile are not shown, as in the list of blocks. */
+/** Leaves out users that were deleted meanwhile, as the list of blocks does. */
 function blockedIds(user: StoredUser, viewer: Viewer | undefined): string[] {
   if (viewer === undefined || user.blocks === undefined) return [];
   return user.blocks.flatMap(({ id }) => (viewer.user(id) === undefined ? [] : [id]));
@@ -75,7 +75,7 @@ export function renderDevice(device: Device, userId: string, time: Time): Render
 
 type Render = (user: StoredUser, aside: UserAside) => Rendered;
 
-/** Mutes of users that were deleted meanwhile are not shown: there is nobody to show. */
+/** Leaves out mutes of users that were deleted meanwhile: there is no user to show. */
 function muteList(user: StoredUser, viewer: Viewer | undefined, time: Time, render: Render): Rendered[] {
   if (viewer === undefined || user.mutes === undefined) return [];
   const own = render(user, { online: viewer.online?.(user.id) ?? false });
@@ -96,7 +96,7 @@ export function renderMute({ created_at, updated_at, expires }: Mute, user: Rend
   };
 }
 
-/** Chat v1: custom data at the top level, RFC 3339 times. A custom key equal to a field's name is not shown. */
+/** Chat v1: custom data at the top level, RFC 3339 times. A custom key with the name of a field is not shown. */
 export function renderV1(user: StoredUser, { online, viewer }: UserAside): Rendered {
   const out: Rendered = {
     id: user.id,
@@ -123,7 +123,7 @@ function spreadCustom(custom: JsonObject, into: Rendered): void {
   }
 }
 
-/** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, the published always-present fields always there. */
+/** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, with all fields that are published as always present. */
 export function renderV2(user: StoredUser, { online, viewer }: UserAside): Rendered {
   const out: Rendered = {
     id: user.id,
@@ -147,7 +147,7 @@ export function renderUserIn(dialect: Dialect, user: StoredUser, aside: UserAsid
   return dialect === 'v1' ? renderV1(user, aside) : renderV2(user, aside);
 }
 
-/** `/api/v2` FullUserResponse: a UserResponse with devices, mutes and the counters, which a users-only server has at zero. */
+/** `/api/v2` FullUserResponse: a UserResponse with devices, mutes and the counters, which are zero on a users-only server. */
 export function renderV2Full(user: StoredUser, aside: UserAside): Rendered {
   const out = renderV2(user, aside);
   out.devices = deviceList(user, aside.viewer, toNanos);
@@ -162,7 +162,7 @@ export function renderV2Full(user: StoredUser, aside: UserAside): Rendered {
 
 export type DateStyle = 'rfc3339' | 'ns';
 
-/** The live protocol: the full public record with custom nested and its revision. */
+/** The live protocol: the full public record with nested custom data and its revision. */
 export function renderLive(user: StoredUser, { online }: UserAside, dates: DateStyle = 'rfc3339'): Rendered {
   const time = dates === 'ns' ? toNanos : toRfc3339;
   const ban = appBan(user);

@@ -5,7 +5,7 @@ import type { StoredUser } from './user.ts';
 
 type UserData = Pick<StoredUser, 'name' | 'image' | 'custom'>;
 
-/** Why the data is too big for this kind of caller, or undefined when it is not. */
+/** The reason why the data is too big for this kind of caller, or undefined when it is not. */
 export function dataProblem(user: UserData, caller: 'server' | 'user'): string | undefined {
   const limit = caller === 'server' ? LIMITS.serverUserBytes : LIMITS.clientUserBytes;
   if (roughDataBytes(user) <= limit) return undefined;
@@ -15,14 +15,14 @@ export function dataProblem(user: UserData, caller: 'server' | 'user'): string |
 
 const KEYS_BYTES = '{"name":,"image":,"custom":}'.length;
 
-/** Never less than the true size of the data as JSON, for plain text about five times as much. Cheap. */
+/** A cheap bound: never less than the true size of the data as JSON, and about five times as much for plain text. */
 export function roughDataBytes(user: UserData): number {
   return roughBytes([user.name, user.image, user.custom]) + KEYS_BYTES;
 }
 
-/** Never less than the true size, and much cheaper: most users are far below the limit and are not encoded for it. */
+/** Never less than the true size, and much cheaper: most users are far below the limit and need no encoding. */
 function roughBytes(value: unknown): number {
-  // A UTF-16 unit becomes at most six bytes, as the escape \u0000.
+  // A UTF-16 unit takes at most six bytes, as the escape \u0000.
   if (typeof value === 'string') return value.length * 6 + 3;
   if (typeof value !== 'object' || value === null) return 26;
   let bytes = 3;

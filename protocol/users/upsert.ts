@@ -1,6 +1,6 @@
 /**
- * Reads `POST /users` into its command. What is wrong with the form of single users travels in the command, so that one answer
- * lists it together with what the rules find; a body that is wrong as a whole is refused here. Pure; throws RosterError `input`.
+ * Reads `POST /users` into its command. Errors in the form of single users travel in the command, so that one answer lists them
+ * together with those of the rules; a body that is wrong as a whole is refused here. Pure; throws RosterError `input`.
  */
 
 import Type from 'typebox';
@@ -19,20 +19,20 @@ export interface UpsertCommand {
   readonly kind: 'upsert';
   readonly actor: Actor;
   readonly users: readonly UserInput[];
-  /** What decoding found wrong with other users of the same batch: it fails as a whole, and every error is listed. */
+  /** The errors that decoding found in other users of the batch: the batch fails as a whole, and the answer lists every error. */
   readonly problems: readonly FieldError[];
-  /** What to do with a user that exists: replace it (default), refuse it (`conflict`), or keep it as it is. */
+  /** The treatment of a user that exists: replace it (default), refuse it (`conflict`), or keep it as it is. */
   readonly existing?: 'replace' | 'refuse' | 'keep';
-  /** What to do with a user that does not: create it (default), or refuse it (`not_found`). */
+  /** The treatment of a user that does not exist: create it (default), or refuse it (`not_found`). */
   readonly missing?: 'create' | 'refuse';
-  /** Custom data that is not sent stays. */
+  /** Keeps custom data that is not sent. */
   readonly mergeCustom?: boolean;
-  /** The id of a deleted user may be created anew. */
+  /** Allows a new user with the id of a deleted one. */
   readonly reuseDeleted?: boolean;
   readonly ifRev?: Conditions;
 }
 
-/** By id, or as a list. */
+/** Users by id, or as a list. */
 export const UpsertBody = Type.Object({
   users: Type.Union([
     Type.Record(Type.String(), UserRequest, { minProperties: 1, maxProperties: LIMITS.batchUsers }),
@@ -41,10 +41,10 @@ export const UpsertBody = Type.Object({
   if_rev: Type.Optional(IfRev),
 });
 
-/** Single users are checked one by one, so that every error of each is listed; so are the conditions. */
+/** Single users and the conditions are checked separately, so that every error of each is listed. */
 const upsertCheck = Compile(envelope(UpsertBody, 'users'));
 
-/** `POST /users`. A user given twice is refused: which of the two should count? */
+/** `POST /users`. Refuses a user that is given twice, since nothing says which of the two counts. */
 export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): UpsertCommand {
   const { if_rev, ...fields } = bodyObject(body);
   const { users: sent } = checked(upsertCheck, fields);

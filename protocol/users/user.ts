@@ -1,8 +1,8 @@
 /**
- * The user: the one record that is stored, and what a caller may send to change it.
+ * The user: the one record that is stored, and the fields that a caller may send to change it.
  *
- * A stored record never changes in place; every change is a new object. Whoever
- * holds one (a snapshot, a query, a socket's queue) holds a consistent state.
+ * A stored record never changes in place; every change makes a new object. A
+ * snapshot, a query or a socket's queue that holds one therefore holds a consistent state.
  */
 
 import Type, { type Static } from 'typebox';
@@ -23,8 +23,8 @@ const Custom = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: t
 const TeamsRole = Type.Record(Type.String(), Type.String());
 
 /**
- * One ban: for the application, for one channel (`cid`), or for the future channels of whoever made it (`future`).
- * What has expired is taken out by an entry of its own, so that no rendering needs a clock.
+ * One ban: for the application, for one channel (`cid`), or for the future channels of the user that made it (`future`).
+ * An entry of its own removes an expired ban, so that no rendering needs a clock.
  */
 export const Ban = Type.Object({
   cid: Type.Optional(Type.String()),
@@ -32,9 +32,9 @@ export const Ban = Type.Object({
   reason: Type.Optional(Type.String()),
   created_at: MicrosField,
   expires: Type.Optional(MicrosField),
-  /** The user is not told, and appears not to be banned. */
+  /** The user is not informed, and appears not to be banned. */
   shadow: Type.Optional(Type.Boolean()),
-  /** For the channels that `by` will create, and nothing else; kept for the service that owns channels. */
+  /** Applies only to channels that `by` will create; kept for the service that owns channels. */
   future: Type.Optional(Type.Boolean()),
   ip: Type.Optional(Type.Boolean()),
 });
@@ -85,10 +85,10 @@ export const PushPreferences = Type.Object({
 });
 export type PushPreferences = Static<typeof PushPreferences>;
 
-/** The record as it lies in the log, in a snapshot and in memory. Times are microseconds. Absent means never set. */
+/** The record as the log, snapshots and memory hold it. Times are microseconds. Absent means never set. */
 export const StoredUser = Type.Object({
   id: Type.String(),
-  /** Seq of the fact that last changed the user: grows with every change that anyone is told about. */
+  /** Seq of the fact that last changed the user: grows with every change that causes an event. */
   rev: Type.Integer({ minimum: 1 }),
   name: Type.Optional(Type.String()),
   image: Type.Optional(Type.String()),
@@ -104,7 +104,7 @@ export const StoredUser = Type.Object({
   last_active: Type.Optional(MicrosField),
   deactivated_at: Type.Optional(MicrosField),
   deleted_at: Type.Optional(MicrosField),
-  /** How it was deleted. A hard delete leaves no record, only a tombstone. */
+  /** The kind of delete. A hard delete leaves no record, only a tombstone. */
   deleted: Type.Optional(Type.Union([Type.Literal('soft'), Type.Literal('pruning')])),
   revoke_tokens_issued_before: Type.Optional(MicrosField),
   bans: Type.Optional(Type.Array(Ban)),
@@ -114,13 +114,13 @@ export const StoredUser = Type.Object({
   bypass_moderation: Type.Optional(Type.Boolean()),
   devices: Type.Optional(Type.Array(Device)),
   push: Type.Optional(PushPreferences),
-  /** What this user's connects last sent, as compact JSON: the memory of the stale-reconnect guard. Never shown. */
+  /** The details that this user's connects last sent, as compact JSON, for the stale-reconnect guard. Never shown. */
   sent: Type.Optional(Type.String()),
 });
 export type StoredUser = Readonly<Static<typeof StoredUser>>;
 
 /**
- * One user of a server's upsert, decoded from any dialect: custom data nested, reserved keys gone.
+ * One user of a server's upsert, decoded from either dialect: custom data nested, reserved keys removed.
  * Absent name, image and custom mean "remove"; the other absent fields mean "keep" (US1).
  */
 export interface UserInput {
@@ -137,8 +137,8 @@ export interface UserInput {
 }
 
 /**
- * A user as a caller sends it, whatever the dialect. In v1 all other keys are custom data; in v2 they may also be in `custom`.
- * Where a user stands under its id, it may repeat it.
+ * A user as a caller sends it, in either dialect. In v1 all other keys are custom data; in v2 custom data may also be in `custom`.
+ * A user under its id in a map may repeat the id.
  */
 export const UserRequest = Type.Object(
   {
@@ -157,7 +157,7 @@ export const UserRequest = Type.Object(
 );
 export type UserRequest = Static<typeof UserRequest>;
 
-/** Fields that only the server sets. A caller that sends them back has them ignored: not stored, not an error. */
+/** Fields that only the server sets. When a caller sends them, they are ignored: not stored, not an error. */
 export const RESERVED_FIELDS: ReadonlySet<string> = new Set([
   'created_at',
   'updated_at',
@@ -185,7 +185,7 @@ export const RESERVED_FIELDS: ReadonlySet<string> = new Set([
   'rev',
 ]);
 
-/** Fields with a place of their own in the record; everything else a caller sends is custom data. */
+/** Fields with a place in the record; every other key that a caller sends is custom data. */
 export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   'id',
   'name',
@@ -215,7 +215,7 @@ export const BUILT_IN_ROLES: ReadonlySet<string> = new Set([
 
 export const DEFAULT_ROLE = 'user';
 
-/** Fields of the record that an upsert keeps as they are: they are written by operations of their own. */
+/** Fields of the record that an upsert keeps: other operations write them. */
 export const SERVER_FIELDS = [
   'last_active',
   'deactivated_at',
