@@ -1,4 +1,4 @@
-/** Who asks for something. Pure. */
+/** The party for whom a command acts. Pure. */
 
-/** Who asks. A server may act for anyone; a user only for itself. */
+/** A server may act for anyone; a user only for itself. */
 export type Actor = { readonly kind: 'server' } | { readonly kind: 'user'; readonly id: string };

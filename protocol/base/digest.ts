@@ -1,6 +1,6 @@
-/** A short text that is the same for two copies of the same users, whatever their order. Runs in a browser too. */
+/** A short text that is equal for two copies of the same users, whatever their order. Also runs in a browser. */
 
-/** FNV-1a, 32 bits, with one of two beginnings; and the finish of MurmurHash3, so that near inputs lie far apart. */
+/** FNV-1a, 32 bits, from one of two initial values, with the final mix of MurmurHash3 to spread similar inputs. */
 function hash(text: string, seed: number): number {
   let value = seed;
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
@@ -10,9 +10,9 @@ function hash(text: string, seed: number): number {
 }
 
 /**
- * Ids and revisions of users, added one after the other. As text `<count>-<16 hexadecimal digits>`: for each user the text
- * `id:rev` is hashed twice to 32 bits; each of the two is added up over all users modulo 2^32. Ids are ASCII, so a character
- * is a byte. Presence is no part of it: a revision is.
+ * A sum over ids and revisions of users, added one at a time. As text: `<count>-<16 hexadecimal digits>`. The text `id:rev` of
+ * each user is hashed twice to 32 bits, and each of the two hashes is summed over all users modulo 2^32. Ids are ASCII, so a
+ * character is a byte. Includes revisions, but not presence.
  */
 export class RevisionDigest {
   #count = 0;

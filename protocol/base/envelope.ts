@@ -1,18 +1,18 @@
 /**
- * The check of a body whose one field holds what is checked by itself, piece by piece: made from the schema of the whole body,
- * which is also the one in the API description. Pure.
+ * Checks of bodies that hold one field whose items are checked separately, one by one. Such a check is made from the schema of
+ * the whole body, which is also the one in the API description. Pure.
  */
 import Type, { type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from 'typebox';
 import type { JsonObject } from './json.ts';
 
-/** A list or an object of which nothing more is known. */
+/** A list or an object with unknown content. */
 type Opened<T> = T extends readonly unknown[] ? readonly unknown[] : T extends object ? JsonObject : T;
 
 type Envelope<Properties extends TProperties, Name extends keyof Properties> = TObject<
   Omit<Properties, Name> & Readonly<Record<Name, TUnsafe<Opened<Static<Properties[Name]>>>>>
 >;
 
-/** The schema with nothing known of what `name` holds, but of which kind it is and how much may be in it. */
+/** The schema, in which only the type and the size limits of the field `name` remain. */
 export function envelope<Properties extends TProperties, Name extends keyof Properties & string>(
   { properties, ...options }: TObject<Properties>,
   name: Name,
@@ -22,7 +22,7 @@ export function envelope<Properties extends TProperties, Name extends keyof Prop
   return Type.Object({ ...properties, [name]: shell(field) }, options) as TSchema as Envelope<Properties, Name>;
 }
 
-/** Keywords about what is inside. */
+/** Keywords about the content of a value. */
 const CONTENT: ReadonlySet<string> = new Set(['items', 'properties', 'required', 'patternProperties', 'additionalProperties', 'title']);
 
 function shell(schema: TSchema): TSchema {

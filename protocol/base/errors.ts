@@ -1,11 +1,11 @@
 /**
  * The closed list of errors. Every refusal of rosterd is one of these kinds;
- * a dialect only decides how it is written down. Pure.
+ * a dialect only decides its written form. Pure.
  */
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** What a caller should do: give up, repeat the same request later, or get a new token first. */
+/** The advice to a caller: give up, repeat the same request later, or get a new token first. */
 export type RetryAdvice = 'no' | 'later' | 'new-token';
 
 export interface ErrorSpec {
@@ -14,7 +14,7 @@ export interface ErrorSpec {
   readonly status: number;
   readonly text: string;
   readonly retry: RetryAdvice;
-  /** A client's mistake is `info` or `warn`; `error` always means that someone should look. */
+  /** A client's mistake is `info` or `warn`; `error` always needs a person's attention. */
   readonly level: LogLevel;
 }
 
@@ -42,7 +42,7 @@ export const ERRORS = {
 
 export type ErrorKind = keyof typeof ERRORS;
 
-/** One thing that is wrong with one field. `path` reads like `users[ann].role`. */
+/** One error in one field. `path` has the form `users[ann].role`. */
 export interface FieldError {
   readonly path: string;
   readonly message: string;
@@ -50,7 +50,7 @@ export interface FieldError {
   readonly code?: number;
 }
 
-/** A refusal: its kind, the reason in words, and every field that is wrong. */
+/** A refusal: its kind, the reason in words, and every wrong field. */
 export class RosterError extends Error {
   readonly kind: ErrorKind;
   readonly fields: readonly FieldError[];
@@ -67,7 +67,7 @@ export class RosterError extends Error {
   }
 }
 
-/** A refusal because of fields: the first one becomes the reason, all of them are listed. */
+/** A refusal because of wrong fields: it lists all of them, and the first one becomes the reason. */
 export function fieldErrors(kind: ErrorKind, fields: readonly FieldError[]): RosterError {
   const first = fields[0];
   return new RosterError(kind, first === undefined ? ERRORS[kind].text : `${first.path}: ${first.message}`, fields);
@@ -102,7 +102,7 @@ export function renderChatError(error: RosterError, operation: string, duration:
   return { ...body, exception_fields: Object.fromEntries(named), errors: error.fields.map((field) => ({ code, ...field })) };
 }
 
-/** What was thrown, in words. */
+/** The text of a thrown value. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 /**
- * Puts into words what a schema found wrong: one error per place, with the path
- * of the place (`users[ann].role`) and what stands there instead. Only called
- * once a check has failed, so it may take its time. Pure.
+ * Puts the errors that a schema finds into words: one error per place, with the
+ * path of the place (`users[ann].role`) and the value found there. Runs only
+ * after a check has failed, so it need not be fast. Pure.
  */
 import type { TSchema, TSchemaOptions } from 'typebox';
 import type { TLocalizedValidationError } from 'typebox/error';
@@ -9,11 +9,11 @@ import { Settings } from 'typebox/system';
 import type { FieldError } from './errors.ts';
 import { isObject } from './json.ts';
 
-/** The library stops after 8 findings, and one wrong field of a union makes several: others would be cut off. A hostile body is still cut. */
+/** The library's own limit of 8 would cut errors off, since one wrong field of a union makes several. A hostile body is still cut. */
 const FINDINGS_MAX = 1_000;
 Settings.Set({ maxErrors: FINDINGS_MAX });
 
-/** What `explain` needs of a compiled schema. */
+/** The part of a compiled schema that `explain` uses. */
 export interface Explainable {
   Type(): TSchema;
   Errors(value: unknown): TLocalizedValidationError[];
@@ -22,17 +22,17 @@ export interface Explainable {
 const SAYS = Symbol('says');
 
 /**
- * Options of a schema that say in words of its own what a value must be. A text stands for everything that is wrong with the
- * value and in it; texts by keyword (`type`, `maxItems`) for those alone. The schema as JSON is the same with it and without.
+ * Schema options with a custom text for what a value must be. A single text replaces all errors of the value and inside it;
+ * texts by keyword (`type`, `maxItems`) replace the errors of those keywords alone. They do not change the JSON of the schema.
  */
 export function says(text: string | Readonly<Record<string, string>>): TSchemaOptions {
   return { [SAYS]: text };
 }
 
-/** Longest part of a caller's own text that is repeated in an error. */
+/** The longest part of a caller's text that an error repeats. */
 const QUOTED_CHARS = 64;
 
-/** Text of a caller, cut where it would make an error unreadable. */
+/** A caller's text, cut so that it does not make an error unreadable. */
 export function clip(text: string): string {
   return text.length <= QUOTED_CHARS ? text : `${text.slice(0, QUOTED_CHARS)}…`;
 }
@@ -47,13 +47,13 @@ export function fieldPath(path: string, field: string): string {
   return path === '' ? clip(field) : `${path}.${clip(field)}`;
 }
 
-/** Name of the JSON type of a value. */
+/** The name of a value's JSON type. */
 export function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;
 }
 
-/** Everything the schema finds wrong with `value`, which stands at `path`. Empty when nothing is. */
+/** All errors that the schema finds in `value`, whose place is `path`. Empty when there are none. */
 export function explain(schema: Explainable, value: unknown, path: string): FieldError[] {
   const places = new Map<string, TLocalizedValidationError[]>();
   const said = new Map<string, string>();
@@ -68,14 +68,14 @@ export function explain(schema: Explainable, value: unknown, path: string): Fiel
   const problems: FieldError[] = [...said].map(([pointer, message]) => ({ path: follow(pointer, value, path).path, message }));
   for (const [pointer, errors] of places) {
     const place = follow(pointer, value, path);
-    // When the branch of a union that fits the value names a place inside it, the branches that do not fit are noise.
+    // When the branch of a union that fits the value reports an error inside it, the other branches' errors are noise.
     const isAnswered = [...places.keys()].some((other) => other.startsWith(`${pointer}/`));
     problems.push(...describe(errors, place, isAnswered));
   }
   return problems;
 }
 
-/** What schemas on the way to the error say of it: the text, by the place it is about. Only fields that are missing make several. */
+/** The custom texts of schemas on the way to the error, by the place that they describe. Only missing fields make several. */
 function ownWords(
   root: unknown,
   { schemaPath, instancePath, keyword, params }: TLocalizedValidationError,
@@ -87,7 +87,7 @@ function ownWords(
   let isMap = false;
   for (const [at, step] of ['', ...way].entries()) {
     if (at > 0) schema = childOf(schema, step);
-    // A step into a map of properties leads to no value, the one after it does.
+    // A step into a map of properties does not lead to a value; the step after it does.
     if (isMap || step === 'items' || step === 'additionalProperties') depth++;
     isMap = !isMap && (step === 'properties' || step === 'patternProperties');
     const text = textOf(schema, at === way.length ? keyword : undefined);
@@ -105,7 +105,7 @@ function childOf(schema: unknown, step: string): unknown {
   return typeof schema === 'object' && schema !== null ? Reflect.get(schema, step) : undefined;
 }
 
-/** `keyword`: of an error of this very schema. */
+/** With `keyword`: the text for an error of this schema itself. */
 function textOf(schema: unknown, keyword?: string): string | undefined {
   const text: unknown = typeof schema === 'object' && schema !== null ? Reflect.get(schema, SAYS) : undefined;
   if (typeof text === 'string') return text;
@@ -144,9 +144,9 @@ function describe(errors: readonly TLocalizedValidationError[], { path, value }:
       isFitted = true;
     }
   }
-  // Of a union, one branch fits but for its bounds: that the others do not is noise.
+  // When one branch of a union fits except for its bounds, the other branches' errors are noise.
   if (isFitted && errors.some(({ keyword }) => keyword === 'anyOf')) return problems;
-  // That null is taken for "not sent" is a convenience, not something to advise.
+  // null is accepted as "not sent" for convenience; errors do not recommend it.
   if (types.size > 1) types.delete('null');
   const wanted = allowed.length > 0 ? `one of ${allowed.map((item) => JSON.stringify(item)).join(', ')}` : [...types].join(' or ');
   if (wanted === '' || isAnswered) return problems;

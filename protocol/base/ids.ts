@@ -1,4 +1,4 @@
-/** Identifiers: what a user id, team, role or custom key may look like. Pure. */
+/** The forms of identifiers: user ids, teams, roles and custom keys. Pure. */
 import { LIMITS } from './limits.ts';
 
 declare const brand: unique symbol;
@@ -7,7 +7,7 @@ export type UserId = string & { readonly [brand]: 'UserId' };
 
 const USER_ID = new RegExp(`^[@\\w-]{1,${LIMITS.idChars}}$`);
 
-/** Names that would reach an object's prototype if anyone ever used them as a plain key. Refused everywhere. */
+/** Names that would reach an object's prototype if they were used as a plain key. Refused everywhere. */
 export function isForbiddenName(name: string): boolean {
   return name === '__proto__' || name === 'prototype' || name === 'constructor';
 }
@@ -16,7 +16,7 @@ export function isUserId(id: string): id is UserId {
   return USER_ID.test(id) && !isForbiddenName(id);
 }
 
-/** The reason an id is refused, for the error text. */
+/** The reason why an id is refused, for the error text. */
 export function userIdProblem(id: unknown): string | undefined {
   if (typeof id !== 'string') return 'must be a string';
   if (id === '') return 'must not be empty';

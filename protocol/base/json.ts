@@ -9,7 +9,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The JSON object that `text` is, or undefined when it is anything else. */
+/** The JSON object in `text`, or undefined when `text` is anything else. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -38,7 +38,7 @@ export function jsonEquals(a: unknown, b: unknown): boolean {
 }
 
 /**
- * Length of `text` in UTF-8 bytes, without encoding it. The code runs in a browser too, so no Buffer.
+ * Length of `text` in UTF-8 bytes, without encoding it. Uses no Buffer, because it also runs in a browser.
  * A lone surrogate counts as the three bytes of U+FFFD, as every encoder writes it.
  */
 export function utf8Bytes(text: string): number {

@@ -1,25 +1,25 @@
 /**
  * Every limit of rosterd, in one place. Units are the last word of each name.
- * The relations between them are asserted when the module loads, so that a
- * change to one that breaks another stops the process at start, not at 3 a.m.
+ * The module asserts the relations between them when it loads, so that a change
+ * that breaks one stops the process at its start, not at 3 a.m.
  */
 export const LIMITS = {
   /** Users in one upsert, partial update, delete, deactivate, reactivate or restore request. */
   batchUsers: 100,
   /** Users in one export. */
   exportUsers: 25,
-  /** A file uploaded for an import. */
+  /** A file that is uploaded for an import. */
   importBytes: 300 * 1024 * 1024,
-  /** Errors that an import lists; all are counted. */
+  /** Errors that an import lists; it counts all of them. */
   importErrorsKept: 100,
-  /** How long the link to an export works, and an upload may begin. */
+  /** The time during which the link to an export works, and an upload may begin. */
   signedUrlS: 24 * 3_600,
 
   /** Length of a user id. */
   idChars: 255,
   /** name + image + custom as compact UTF-8 JSON, sent by a server. */
   serverUserBytes: 10_240,
-  /** The same, sent over a client connection or with a client token. */
+  /** Like `serverUserBytes`, sent over a client connection or with a client token. */
   clientUserBytes: 5_120,
   /** Nesting of custom data. */
   customDepth: 32,
@@ -41,13 +41,13 @@ export const LIMITS = {
 
   /** One more drops the oldest. */
   devicesPerUser: 25,
-  /** Length of a device id: the push token that a provider gave out. */
+  /** Length of a device id: the push token from the provider. */
   deviceIdChars: 1_024,
-  /** Length of the names that come with a device. */
+  /** Length of the names in a device. */
   deviceTextChars: 255,
   /** Preferences in one request. */
   pushPerRequest: 100,
-  /** Channels for which one user has preferences of its own. */
+  /** Channels for which one user has separate preferences. */
   pushChannelsPerUser: 100,
   /** chat_preferences or feeds_preferences as compact UTF-8 JSON. */
   pushPreferenceBytes: 1_024,
@@ -56,28 +56,28 @@ export const LIMITS = {
 
   /** Bans of one user: one for the application, one for each channel, one for the future channels of each moderator. */
   bansPerUser: 250,
-  /** Users that one user mutes. Each is shown with its record wherever the muter is. */
+  /** Users that one user mutes. A rendering of the muter can include the record of each. */
   mutesPerUser: 500,
   blocksPerUser: 1_000,
-  /** Reports kept of one user; the oldest goes first. */
+  /** Reports kept about one user; the oldest is dropped first. */
   flagsPerUser: 100,
   /** Reason of a ban or a report. */
   reasonChars: 500,
   /** Custom data of a report, as compact UTF-8 JSON. */
   flagCustomBytes: 2_048,
-  /** Longest ban or mute that ends: 100 years. */
+  /** The longest temporary ban or mute: 100 years. */
   timeoutMinutes: 52_560_000,
 
-  /** `data` of a user in the feeds dialect as compact UTF-8 JSON, whoever sends it. */
+  /** `data` of a user in the feeds dialect as compact UTF-8 JSON, from any caller. */
   feedsDataBytes: 10_240,
   /** One activity, without id, time and feeds, as compact UTF-8 JSON. */
   activityBytes: 10_240,
   activitiesPerRequest: 100,
-  /** References to users, objects, activities and reactions in one activity: each is replaced by a record when it is read enriched. */
+  /** References to users, objects, activities and reactions in one activity: an enriched read replaces each by a record. */
   referencesPerActivity: 20,
-  /** Feeds that one request adds an activity to beside its own. */
+  /** Feeds, beside its own, to which one request adds an activity. */
   targetsPerActivity: 100,
-  /** Feeds that one activity can be in. */
+  /** Feeds that can contain one activity. */
   feedsPerActivity: 500,
   activityPageDefault: 25,
   activityPageMax: 100,
@@ -106,38 +106,38 @@ export const LIMITS = {
 
   /** Facts in one entry. The sequencer closes a batch before it would exceed this. */
   entryFacts: 2_000,
-  /** Bytes of one entry in the journal. A longer length in a record header is damage. */
+  /** Bytes of one entry in the journal. A record header with a longer length is damaged. */
   entryBytes: 64 * 1024 * 1024,
 
-  /** Tasks kept by the directory; the oldest finished one goes first. */
+  /** Tasks that the directory keeps; the oldest finished task is dropped first. */
   tasksKept: 10_000,
-  /** Receipts of requests with an `Idempotency-Key` kept by the directory; the oldest go first. */
+  /** Receipts of requests with an `Idempotency-Key` that the directory keeps; the oldest are dropped first. */
   receiptsKept: 100_000,
   /** Length of an `Idempotency-Key`. */
   idempotencyKeyChars: 255,
-  /** As much of what a caller says it is (`X-Stream-Client`) as the history of a user shows. */
+  /** The part of a client's self-description (`X-Stream-Client`) that the history of a user shows. */
   clientNameChars: 64,
   /** Days and months for which active users are kept. */
   usageDaysKept: 400,
   usageMonthsKept: 36,
-  /** Days in one question about the usage of teams. */
+  /** Days in one query for the usage of teams. */
   usageRangeDays: 366,
   /** Teams in one page of team usage. */
   usageTeams: 30,
-  /** A user that connects again within this time, and on the same day, is not written for it. */
+  /** A user that connects again within this time, and on the same day, causes no write. */
   activityStepMs: 15 * 60_000,
   /** Data of one custom event, as compact UTF-8 JSON. */
   eventBytes: 5_120,
   /** Length of the type of a custom event. */
   eventTypeChars: 255,
 
-  /** Entry and request ids remembered, to find out what became of an append whose answer was lost. */
+  /** Entry and request ids remembered, to find the outcome of an append whose answer was lost. */
   requestIdsKept: 10_000,
 
   /** A live socket must send its connect frame within this time. */
   connectTimeoutMs: 10_000,
   heartbeatMs: 25_000,
-  /** How long a peer may leave heartbeats unanswered; counted in whole heartbeats. */
+  /** The time for which a peer may leave heartbeats unanswered, in whole heartbeats. */
   idleTimeoutMs: 60_000,
   /** Leeway for iat, nbf and exp. */
   tokenLeewayS: 5,

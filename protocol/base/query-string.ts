@@ -1,6 +1,6 @@
 /**
- * Query strings, read by the schema that describes them: every parameter is a text, and an empty one is not given. A parameter
- * that is an object travels as JSON; it is a message of its own and is left to what reads that. Pure.
+ * Reads query strings by their schema: every parameter is a text, and an empty one counts as absent. A parameter that is an
+ * object travels as JSON; it is a message with its own parser. Pure.
  */
 import Type, { type Static, type TObject, type TProperties } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -12,22 +12,22 @@ import { type Micros, parseTime } from './time.ts';
 
 const FLAG_TEXT = 'must be true or false';
 
-/** Longest text that a list is searched for or continued from. */
+/** The longest text to search a list for, or to continue it from. */
 const TEXT_CHARS_MAX = 255;
 
-/** A switch, with a description of its own. */
+/** A boolean parameter with its description. */
 export function flagParameter(description: string) {
   return Type.Optional(Type.Boolean({ description, ...says(FLAG_TEXT) }));
 }
 
 export const QueryFlag = Type.Optional(Type.Boolean(says(FLAG_TEXT)));
 
-/** Items of one page. 0 is how Go writes "not given". */
+/** Items on one page. Go writes 0 for "not given". */
 export const QueryLimit = Type.Optional(
   Type.Integer({ minimum: 0, maximum: LIMITS.queryLimitMax, ...says(`must be a whole number from 1 to ${LIMITS.queryLimitMax}`) }),
 );
 
-/** A text that a list is searched for, or continued from. */
+/** A text to search a list for, or to continue it from. */
 export const QueryText = Type.Optional(
   Type.Refine(
     Type.String({ maxLength: TEXT_CHARS_MAX, ...says(`must be a text of at most ${TEXT_CHARS_MAX} characters`) }),
@@ -35,22 +35,22 @@ export const QueryText = Type.Optional(
   ),
 );
 
-/** RFC 3339, or integer nanoseconds. `queryTime` gives the time. */
+/** RFC 3339, or integer nanoseconds. `queryTime` converts it. */
 export const QueryTime = Type.Optional(
   Type.Refine(Type.String(says('must be a time in RFC 3339, or integer nanoseconds')), (text) => queryTime(text) !== undefined),
 );
 
-/** Items of one page, where none are asked for the default. */
+/** Items on one page; the default when the query names none. */
 export function pageLimit({ limit }: { readonly limit?: number }): number {
   return limit || LIMITS.queryLimitDefault;
 }
 
-/** Undefined for a text that is no time, and for none. */
+/** Undefined for an absent text, and for one that is not a time. */
 export function queryTime(text: string | undefined): Micros | undefined {
   return text === undefined ? undefined : parseTime(/^\d{1,19}$/.test(text) ? Number(text) : text);
 }
 
-/** How a switch is written: Go writes `true` or nothing, PHP `1` and `0`. `plain` knows these alone, `any` also other words for them. */
+/** The accepted forms of a boolean. `plain`: `true` and `false` as Go writes them, `1` and `0` as PHP does; `any`: also other words. */
 type FlagWords = 'plain' | 'any';
 
 const WORDS: Readonly<Record<FlagWords, ReadonlyMap<string, boolean>>> = {
@@ -66,7 +66,7 @@ const WORDS: Readonly<Record<FlagWords, ReadonlyMap<string, boolean>>> = {
   ]),
 };
 
-/** Gives what reads the parameters that `schema` describes. It throws RosterError `input` with everything that is wrong; what is not described is passed over. */
+/** A reader of the parameters in `schema`. It throws RosterError `input` with everything that is wrong, and skips unknown ones. */
 export function queryReader<Properties extends TProperties>(
   schema: TObject<Properties>,
   words: FlagWords = 'any',
@@ -85,7 +85,7 @@ export function queryReader<Properties extends TProperties>(
   };
 }
 
-/** What cannot be read stays a text, which the schema then refuses. */
+/** An unreadable value stays a text, which the schema then refuses. */
 function readAs(text: string, type: unknown, words: FlagWords): unknown {
   if (type === 'boolean') return WORDS[words].get(words === 'any' ? text.toLowerCase() : text) ?? text;
   if (type === 'integer') return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;

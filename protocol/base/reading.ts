@@ -1,6 +1,6 @@
 /**
- * The kit of everything that reads requests: bodies, pages, and custom data that may be stored. Pure; whatever
- * reads throws RosterError `input` with the path of what is wrong.
+ * Tools to read requests: bodies, pages, and custom data to store. Pure; every
+ * reader throws RosterError `input` with the path of the error.
  */
 import { type FieldError, fieldErrors } from './errors.ts';
 import { clip, type Explainable, explain, typeName } from './explain.ts';
@@ -11,20 +11,20 @@ import { LIMITS } from './limits.ts';
 /** `v1`: custom data at the top level of the user. `v2`: custom data under `custom`, and unknown top-level keys as well. */
 export type Dialect = 'v1' | 'v2';
 
-/** The parameters of a query string, as texts. */
+/** The parameters of a query string as texts. */
 export type QueryFields = Readonly<Record<string, string | undefined>>;
 
 interface Checker<T> extends Explainable {
   Check(value: unknown): value is T;
 }
 
-/** The value when the schema allows it; otherwise throws with everything that is wrong. */
+/** The value when the schema allows it; otherwise throws with all its errors. */
 export function checked<T>(checker: Checker<T>, value: unknown, path = ''): T {
   if (checker.Check(value)) return value;
   throw fieldErrors('input', explain(checker, value, path));
 }
 
-/** A body is an object. None at all is an empty one, and so is `[]`: PHP writes an empty map that way. `path` names it in the error. */
+/** A body as an object. An absent body counts as empty, and so does `[]`, PHP's empty map. `path` names the body in the error. */
 export function bodyObject(body: unknown, path = 'body'): JsonObject {
   if (body === undefined || isEmptyList(body)) return {};
   if (isJsonObject(body)) return body;
@@ -39,19 +39,19 @@ export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** A copy without what counts as not sent: null, and the empty texts that Go sends. */
+/** A copy without the values that count as not sent: null, and the empty texts that Go sends. */
 export function presentFields(body: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== ''));
 }
 
-/** The id in a path, checked. `+` is how getstream-go writes a space there, and wrong in an id either way. */
+/** The id in a path, checked. getstream-go writes a space there as `+`, which an id cannot contain either. */
 export function pathId(id: string): string {
   const problem = userIdProblem(id);
   if (problem !== undefined) throw fieldErrors('input', [{ path: 'user_id', message: problem }]);
   return id;
 }
 
-/** The first `limit` items beyond the one where the last page ended. `compare` is a total order; `items` need not be in it. */
+/** The first `limit` items after the end of the previous page. `compare` is a total order; `items` need not be sorted. */
 export function pageOf<T>(
   items: readonly T[],
   compare: (a: T, b: T) => number,
@@ -61,14 +61,14 @@ export function pageOf<T>(
   return items.filter(isBeyond).sort(compare).slice(0, limit);
 }
 
-/** Order of texts by their characters, the same on every machine. */
+/** Compares texts by their UTF-16 code units: the same order on every machine. */
 export function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /**
- * What keeps a value of custom data from being stored: a name that reaches an object's prototype, more nesting than
- * allowed (`depth` is where the value itself is; custom data is at 1), or a number that JSON could not write again.
+ * The reason why a value cannot be stored as custom data: a name that reaches an object's prototype, too much nesting
+ * (`depth` is the level of the value itself; custom data is at 1), or a number that JSON could not write again.
  */
 export function jsonProblem(value: Json, depth: number): FieldError | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path: '', message: 'is too big a number' };

@@ -1,12 +1,12 @@
 /**
- * Times. Inside, a time is a whole number of microseconds since 1970, which a
- * double holds exactly until the year 2255. Each dialect writes it its own way. Pure.
+ * Times. Internally, a time is a whole number of microseconds since 1970, which a
+ * double holds exactly until the year 2255. Each dialect has its own written form. Pure.
  */
 
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export type Micros = number;
 
-/** The second and its text of the last two distinct seconds: bulk work writes many times of the same ones, mostly created and updated. */
+/** The last two distinct seconds and their texts: bulk work writes the same seconds many times, mostly created and updated. */
 const recent = { second: -1, prefix: '', otherSecond: -1, otherPrefix: '' };
 
 /** `2026-05-17T14:35:23.313097Z`: RFC 3339 in UTC with microseconds. */
@@ -40,7 +40,7 @@ export function parseTime(value: unknown): Micros | undefined {
   if (match === null) return undefined;
   const [, day, clock, fraction = '', zone = 'Z'] = match;
   const ms = Date.parse(`${day}T${clock}${zone.toUpperCase()}`);
-  // Some engines read 30 February as 2 March; a day that its month does not have is no time.
+  // Some engines read 30 February as 2 March; a date that does not exist is not a time.
   if (Number.isNaN(ms) || new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day) return undefined;
   return ms * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6));
 }

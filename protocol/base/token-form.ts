@@ -1,6 +1,6 @@
-/** The compact form of a token, as far as it is made without the secret (RFC 7515). Pure; runs in a browser. */
+/** The compact form of a token, except the parts that need the secret (RFC 7515). Pure; runs in a browser. */
 
-/** What a token's signature is over: header and claims, each as base64url. */
+/** The text that a token's signature covers: header and claims, each as base64url. */
 export function signingInput(claims: Readonly<Record<string, unknown>>): string {
   return `${encodePart({ alg: 'HS256', typ: 'JWT' })}.${encodePart(claims)}`;
 }
