@@ -1,7 +1,7 @@
-/** The one class of errors that the client rejects with. */
+/** The only class of errors with which the client rejects. */
 import type { FieldError, RetryAdvice } from '../base/errors.ts';
 
-/** Code of what was not refused by the daemon: no connection, no answer, or an answer that is none of its own. */
+/** Code of errors that are no refusal by the daemon: no connection, no answer, or an answer in an unknown form. */
 export const NO_ANSWER = -1;
 
 interface ErrorDetails {
@@ -12,7 +12,7 @@ interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** What to do about an error: see `RetryAdvice`. Agrees with the closed list of errors for every code and status in it. */
+/** The advice for an error: see `RetryAdvice`. Agrees with the closed list of errors for every code and status in it. */
 export function adviceFor(code: number, status: number): RetryAdvice {
   if (status === 401 && code === 40) return 'new-token';
   if (status === 401 && (code === 41 || code === 42)) return 'later';
@@ -21,15 +21,15 @@ export function adviceFor(code: number, status: number): RetryAdvice {
 
 /**
  * A refusal by the daemon, or the lack of an answer. `code` is that of the error list (protocol/README.md), -1 without an answer;
- * `status` the HTTP status, 0 without an answer; `errors` has everything that is wrong, field by field.
+ * `status` is the HTTP status, 0 without an answer; `errors` lists every error, field by field.
  */
 export class RosterClientError extends Error {
   readonly code: number;
   readonly status: number;
   readonly errors: readonly FieldError[];
-  /** `later`: the same call may work after a while; `new-token`: with a new token; `no`: not as it is. */
+  /** `later`: the same call may succeed after a while; `new-token`: with a new token; `no`: not in this form. */
   readonly retry: RetryAdvice;
-  /** How long the daemon asked to wait. */
+  /** The wait that the daemon asked for. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, { code, status, errors = [], retryAfterMs, cause }: ErrorDetails) {
@@ -43,7 +43,7 @@ export class RosterClientError extends Error {
   }
 }
 
-/** The body of an error of any dialect: chat and live say `message` and `errors`, feeds `detail` and `exception_fields`. */
+/** The error body of any dialect: chat and live have `message` and `errors`, feeds has `detail` and `exception_fields`. */
 interface ErrorBody {
   readonly code?: unknown;
   readonly message?: unknown;
@@ -53,7 +53,7 @@ interface ErrorBody {
   readonly exception_fields?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** `status` is that of the HTTP answer; a live answer has its own in the body. */
+/** `status` is the status of the HTTP answer; a live answer has it in the body. */
 export function refusal(body: unknown, status?: number, retryAfterMs?: number): RosterClientError {
   const { code, message, detail, StatusCode, errors, exception_fields: fields = {} }: ErrorBody = isBody(body) ? body : {};
   const named = Object.entries(fields).flatMap(([path, texts]) => [texts].flat().map((text) => ({ path, message: text })));
@@ -69,7 +69,7 @@ function isBody(body: unknown): body is ErrorBody {
   return typeof body === 'object' && body !== null;
 }
 
-/** There was no answer. */
+/** The error for a missing answer. */
 export function unanswered(message: string, cause?: unknown): RosterClientError {
   return new RosterClientError(message, { code: NO_ANSWER, status: 0, cause });
 }

@@ -1,7 +1,7 @@
-/** Events about a user group, an export or an import. Their times are as the connection asked for: RFC 3339, or integer nanoseconds. */
+/** Events about a user group, an export or an import. Their times have the connection's format: RFC 3339, or integer nanoseconds. */
 import type { JsonObject } from '../base/json.ts';
 
-/** What every event about a user group, an export or an import has. Told to servers that subscribed to everything. */
+/** The common part of events about a user group, an export or an import. Sent to servers that subscribe to everything. */
 interface AboutNoUser {
   readonly user?: undefined;
   readonly seq: number;
@@ -16,7 +16,7 @@ export interface UserGroupEvent extends AboutNoUser {
     | 'user_group.deleted'
     | 'user_group.member_added'
     | 'user_group.member_removed';
-  /** As it is now; of a deleted one, as it was last. */
+  /** Its current state; for a deleted group, its last state. */
   readonly user_group: {
     readonly app_pk: number;
     readonly id: string;
@@ -34,14 +34,14 @@ export interface UserGroupEvent extends AboutNoUser {
       readonly created_at: string | number;
     }[];
   };
-  /** Who came, or went. */
+  /** The members that were added or removed. */
   readonly members?: readonly string[];
 }
 
 export interface ExportEvent extends AboutNoUser {
   readonly type: 'export.users.success' | 'export.users.error';
   readonly task_id: string;
-  /** Where the file is, for a day. */
+  /** The URL of the file, valid for a day. */
   readonly url?: string;
   readonly error?: string;
   readonly started_at: string | number;
@@ -62,7 +62,7 @@ export interface ImportEvent extends AboutNoUser {
     readonly created_at: string | number;
     readonly updated_at: string | number;
   };
-  /** Users; absent until the file was analysed. */
+  /** Counts users; absent until the file was analysed. */
   readonly progress?: { readonly done: number; readonly total: number };
 }
 

@@ -1,4 +1,4 @@
-/** `rosterd/client`: users over HTTP, and a live connection that comes back by itself and misses nothing. Runs in a browser and in Node. */
+/** `rosterd/client`: users over HTTP, and a live connection that reconnects by itself without missing events. For browsers and Node. */
 
 export { digest } from '../base/digest.ts';
 export type { BanOptions } from './api/admin-api.ts';

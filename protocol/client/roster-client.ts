@@ -1,6 +1,6 @@
 /**
- * The client. A live connection of `roster.v1` that comes back by itself: it keeps the position of the last event it handed on and
- * comes back with it, so every event arrives once and in order. When the daemon cannot go on from there, `resync` says so, and the
+ * The client. A live connection of `roster.v1` that reconnects by itself: it resumes from the position of the last event that it
+ * emitted, so every event arrives once and in order. When the daemon cannot resume from there, the client emits `resync`, and the
  * local copy is that of a fresh snapshot. Beside it, the calls of the HTTP API (users-api.ts, admin-api.ts).
  */
 import type { EventEmitter } from 'eventemitter3';
@@ -31,7 +31,7 @@ import type {
   UserEvent,
 } from './types.ts';
 
-/** Room that a connect frame keeps for everything but its subscriptions. */
+/** Bytes that a connect frame reserves for everything but its subscriptions. */
 const HELLO_BYTES = FRAME_BYTES / 2;
 
 export class RosterClient extends AdminApi {
@@ -41,14 +41,14 @@ export class RosterClient extends AdminApi {
   readonly #subs: Subscriptions;
   readonly #progress: Progress;
   readonly #intake: Intake;
-  /** Whose token the calls are made with. */
+  /** The tokens for the calls. */
   #tokens: TokenKeeper | undefined;
   readonly #server: TokenKeeper | undefined;
-  /** Whom the connection is for; undefined before the first one. */
+  /** The identity of the connection; undefined before the first one. */
   #who: string | undefined;
-  /** What the next connect frame says of the own user. */
+  /** The details of the own user for the next connect frame. */
   #user: ConnectedUser | undefined;
-  /** Nobody in particular, whom no connection is for. */
+  /** True for an anonymous user without a token, who has no connection. */
   #isNobody = false;
 
   constructor(options: RosterClientOptions) {
@@ -76,22 +76,22 @@ export class RosterClient extends AdminApi {
     return this.#link.state;
   }
 
-  /** Everything up to it was handed on; a new client that is given the same subscriptions could go on from it. */
+  /** Every event up to this position was emitted; a new client with the same subscriptions could resume from it. */
   get position(): Position | undefined {
     return this.#progress.position;
   }
 
-  /** The own user as it is now; undefined without one. */
+  /** The own user in its current state; undefined without one. */
   get me(): LiveUser | undefined {
     return this.#intake.me;
   }
 
-  /** The local copy: every user that a subscription holds, by id, as new as the daemon has told. */
+  /** The local copy: every user that a subscription holds, by id, in the newest state that the daemon has sent. */
   get users(): ReadonlyMap<string, LiveUser> {
     return this.#subs.copy.users;
   }
 
-  /** Digest of the local copy: two copies of the same users in the same revisions have the same (`digest`). */
+  /** Digest of the local copy: equal for two copies of the same users in the same revisions (`digest`). */
   digest(): string {
     return digest(this.users.values());
   }
@@ -104,8 +104,8 @@ export class RosterClient extends AdminApi {
   }
 
   /**
-   * An anonymous user, who is not counted. With a token of the user `!anon` (one is made with a `secret`) it has a live connection
-   * and may subscribe by ids; without one it has none, and its calls say that they are nobody's.
+   * Connects an anonymous user, who is not counted. With a token of the user `!anon` (made with a `secret`) it has a live connection
+   * and may subscribe by ids; without a token it has no connection and makes its calls as an anonymous user.
    */
   async connectAnonymousUser(token?: TokenSource): Promise<void> {
     const { secret } = this.#options;
@@ -117,22 +117,22 @@ export class RosterClient extends AdminApi {
     } else await this.#open('anonymous', new TokenKeeper(source));
   }
 
-  /** Creates a guest and connects as it. The daemon may give it another id, which contains the one asked for. */
+  /** Creates a guest and connects as it. The daemon may give it another id, which contains the requested one. */
   async setGuestUser(user: ConnectedUser): Promise<LiveUser> {
-    // Before the guest is made, who would be there and counted otherwise.
+    // Checked before the guest is made, because otherwise the guest would exist and count.
     this.#link.mustBeClosed();
     const answer = await this.#http.call<{ user: AppUser; access_token: string }>('POST', '/guest', { body: { user } });
     return await this.connectUser({ id: answer.user.id }, answer.access_token);
   }
 
-  /** Opens the connection with a server token, without a user of its own; with a `secret`, the token is made here. */
+  /** Opens the connection with a server token and without a user; with a `secret`, the client makes the token. */
   async connect(token?: TokenSource): Promise<void> {
     const tokens = token === undefined ? this.#server : new TokenKeeper(token);
     if (tokens === undefined) throw unanswered('connect needs a token, or a client with a secret');
     await this.#open('server', tokens);
   }
 
-  /** Closes for good. When the same user connects again, it goes on where it was; for anybody else everything is forgotten. */
+  /** Closes without reconnecting. If the same user connects again, it resumes; for any other user, the client forgets everything. */
   disconnectUser(): Promise<void> {
     this.#link.close();
     this.#tokens = undefined;
@@ -140,15 +140,15 @@ export class RosterClient extends AdminApi {
     return Promise.resolve();
   }
 
-  /** A new token that the application came by itself, for the calls and the connection from now on. */
+  /** Sets a new token that the application got by itself, for the calls and the connection. */
   async refreshToken(token: string): Promise<void> {
     this.#tokens?.replace(token);
     if (this.state.kind === 'open') await this.#link.request({ op: 'refresh', token });
   }
 
   /**
-   * Starts a subscription, which lasts over reconnects; one of the same name is replaced. Resolves with the users as they are now
-   * (none with `snapshot: false`), as soon as there is a connection. A rejection that nobody awaits ends no process.
+   * Starts a subscription, which survives reconnects and replaces one of the same name. Resolves with its current users (none with
+   * `snapshot: false`) as soon as there is a connection. A rejection that nobody awaits does not end the process.
    */
   subscribe(sub: Subscription): Promise<readonly LiveUser[]> {
     if (!this.#isNobody) return this.#subs.add(sub);
@@ -161,7 +161,7 @@ export class RosterClient extends AdminApi {
     await this.#subs.remove(sub);
   }
 
-  /** Finds users. With `presence: true` this connection also hears of them from now on. */
+  /** Finds users. With `presence: true` this connection also receives their events from now on. */
   override async queryUsers(
     filter: Filter = {},
     sort: SortField | readonly SortField[] = [],
@@ -171,14 +171,14 @@ export class RosterClient extends AdminApi {
     const { kind } = this.state;
     if (options.presence !== true || kind === 'idle' || kind === 'closed' || answer.users.length === 0) return answer;
     const watching = this.#subs.watch(answer.users.map(({ id }) => id));
-    // Without a connection at the moment, it begins with the next one; the answer does not wait for that.
+    // Without a connection, the subscription begins with the next one; the answer does not wait for it.
     if (kind === 'open') await watching;
     return answer;
   }
 
-  /** Partial update of the own user over the live connection; with a server token, of `user_id`. */
+  /** Partially updates the own user over the live connection; with a server token, the user `user_id`. */
   async update(change: { readonly user_id?: string; readonly set?: object; readonly unset?: readonly string[] }): Promise<LiveUser> {
-    // The daemon would take the number of the request for the id of the user.
+    // The daemon would take the id of the request for the id of the user.
     if (this.state.kind === 'open' && (change.user_id ?? this.#user?.id) === undefined) {
       const errors = [{ path: 'user_id', message: 'is required: the connection has no user of its own' }];
       throw new RosterClientError('update needs user_id', { code: 4, status: 400, errors });
@@ -190,20 +190,20 @@ export class RosterClient extends AdminApi {
   }
 
   /**
-   * Durable consumers: everything up to `seq` was taken care of. Without one, everything that was handed on. Without a connection
-   * at the moment, it is told with the next one.
+   * For durable consumers: acknowledges everything up to `seq`; without `seq`, everything that was emitted. Without a connection,
+   * the next one sends it.
    */
   ack(seq?: number): void {
     this.#progress.acknowledge(seq);
   }
 
-  /** A token of a user; `exp` and `iat` in seconds since 1970. Needs the `secret`. */
+  /** Makes a token of a user; `exp` and `iat` in seconds since 1970. Needs the `secret`. */
   async createToken(userId: string, exp?: number, iat: number = Math.floor(Date.now() / 1_000)): Promise<string> {
     if (this.#options.secret === undefined) throw unanswered('createToken needs a client with a secret');
     return await this.#options.secret.sign({ user_id: userId, iat, ...(exp === undefined ? undefined : { exp }) });
   }
 
-  /** Listens to custom events of one type. Returns what ends that. */
+  /** Listens to custom events of one type. Returns a function that stops it. */
   onCustom(type: string, listener: (event: UserEvent) => void): () => void {
     const filtered = (event: UserEvent): void => {
       if (event.type === type) listener(event);
@@ -217,7 +217,7 @@ export class RosterClient extends AdminApi {
     await this.#link.open(tokens);
   }
 
-  /** What was there for somebody else is forgotten; whoever comes back goes on where it was. Throws while there is a connection. */
+  /** Forgets the state of a previous user; the same user resumes. Throws when there is a connection. */
   #become(who: string, tokens: TokenKeeper | undefined, user: ConnectedUser | undefined): void {
     this.#link.mustBeClosed();
     if (this.#who !== undefined && this.#who !== who) {
@@ -246,7 +246,7 @@ export class RosterClient extends AdminApi {
         };
       },
       opened: (ok) => {
-        // Its details were taken: told again by a device that comes back, they would undo what was changed elsewhere meanwhile.
+        // The daemon has taken the details: a reconnect that sent them again would undo changes made elsewhere meanwhile.
         if (this.#user !== undefined) this.#user = { id: this.#user.id };
         this.#intake.opened(ok);
       },
@@ -260,7 +260,7 @@ export class RosterClient extends AdminApi {
     };
   }
 
-  /** What a listener throws does not keep the client from its work. */
+  /** Keeps errors of listeners away from the client. */
   #emit<Name extends keyof ClientEvents>(name: Name, ...args: Parameters<ClientEvents[Name]>): void {
     outside(() => (this as unknown as EventEmitter<string>).emit(name, ...args));
   }

@@ -1,4 +1,4 @@
-/** What users of the client see. */
+/** The types that applications of the client see. */
 
 import type { JsonObject } from '../base/json.ts';
 import type { Sub } from '../live/client-frames.ts';
@@ -7,7 +7,7 @@ import type { DeleteMode } from '../users/delete-options.ts';
 import type { RosterClientError } from './client-error.ts';
 import type { ExportEvent, ImportEvent, UserGroupEvent } from './document-types.ts';
 
-/** As the connection asked for: RFC 3339, or integer nanoseconds. */
+/** In the connection's format: RFC 3339, or integer nanoseconds. */
 type LiveTime = string | number;
 
 interface Toggle {
@@ -36,7 +36,7 @@ export interface LiveUser {
   readonly name?: string;
   readonly image?: string;
   readonly language?: string;
-  /** The role in single teams, by team. */
+  /** The role in a single team, by team. */
   readonly teams_role?: Readonly<Record<string, string>>;
   readonly privacy_settings?: UserPrivacy;
   readonly bypass_moderation?: boolean;
@@ -44,11 +44,11 @@ export interface LiveUser {
   readonly ban_expires?: LiveTime;
   readonly deleted_at?: LiveTime;
   readonly deactivated_at?: LiveTime;
-  /** Tokens that were issued before are good for nothing. */
+  /** Tokens that were issued before this time are not valid. */
   readonly revoke_tokens_issued_before?: LiveTime;
 }
 
-/** What the services that own messages, conversations and calls are asked to do, where a user is deleted or deactivated. */
+/** The options of a delete or deactivation for the services that own messages, conversations and calls. */
 interface AskedOfOthers {
   readonly delete_user?: DeleteMode;
   readonly delete_messages?: string;
@@ -65,9 +65,9 @@ interface AskedOfOthers {
   readonly new_call_owner_id?: string;
 }
 
-/** What is known of a ban, a mute or a report. */
+/** The details of a ban, a mute or a report. */
 interface Moderated {
-  /** Who did it; also of a deactivation. */
+  /** The user that did it; also of a deactivation. */
   readonly created_by_id?: string;
   readonly target_ids?: readonly string[];
   readonly reason?: string;
@@ -84,13 +84,13 @@ export interface UserEvent extends AskedOfOthers, Moderated {
   readonly type: UserEventType | 'user.presence.changed' | 'user.hidden' | (string & {});
   readonly seq: number;
   readonly created_at: LiveTime;
-  /** Of `user.hidden` only the id is there. */
+  /** In `user.hidden` only the id is present. */
   readonly user: LiveUser;
   /** Of `user.updated`: the user is new. */
   readonly created?: true;
-  /** Of `user.updated`: a deleted user is there again. */
+  /** Of `user.updated`: a deleted user was restored. */
   readonly restored?: true;
-  /** Names of the subscriptions that the event is for; absent for the own user. */
+  /** Names of the subscriptions for which the event is; absent for the own user. */
   readonly sub?: readonly string[];
   readonly match?: 'enter' | 'stay' | 'leave';
   /** Data of a custom event. */
@@ -101,17 +101,17 @@ export type ConnectionState =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly attempt: number }
   | { readonly kind: 'open'; readonly connectionId: string }
-  /** Comes back by itself after `delayMs`. */
+  /** Reconnects by itself after `delayMs`. */
   | ({ readonly kind: 'waiting'; readonly attempt: number; readonly delayMs: number } & ConnectionEnd)
-  /** Does not come back. */
+  /** Does not reconnect. */
   | ({ readonly kind: 'closed' } & ConnectionEnd);
 
-/** Why there is no connection. */
+/** The reason why there is no connection. */
 export interface ConnectionEnd {
-  /** Close code of the connection; 1006 when it broke, or there was none. */
+  /** Close code of the connection; 1006 when it broke, or when there was none. */
   readonly code: number;
   readonly reason: string;
-  /** What the daemon said was wrong. */
+  /** The error that the daemon reported. */
   readonly error?: RosterClientError;
 }
 
@@ -131,9 +131,9 @@ export interface ClientEvents {
   'user.unmuted': (event: UserEvent) => void;
   'user.flagged': (event: UserEvent) => void;
   'user.unflagged': (event: UserEvent) => void;
-  /** The user went out of sight: nothing but its id is told, and it is no longer in the local copy. */
+  /** The user is no longer visible: the event has only its id, and the user is no longer in the local copy. */
   'user.hidden': (event: UserEvent) => void;
-  /** A user came or went. It is told as it happens, and not made up for after a cut. */
+  /** A user went online or offline. Emitted as it happens; one that is missed during a cut is not emitted later. */
   'user.presence.changed': (event: UserEvent) => void;
   'user_group.created': (event: UserGroupEvent) => void;
   'user_group.updated': (event: UserGroupEvent) => void;
@@ -142,19 +142,19 @@ export interface ClientEvents {
   'user_group.member_removed': (event: UserGroupEvent) => void;
   'export.users.success': (event: ExportEvent) => void;
   'export.users.error': (event: ExportEvent) => void;
-  /** An import is in another state, or further on. */
+  /** The state or the progress of an import changed. */
   'import.updated': (event: ImportEvent) => void;
-  /** These users of the local copy are others than before: changed, come, gone, online or offline. */
+  /** These users of the local copy changed: new data, added, removed, online or offline. */
   'users.changed': (ids: readonly string[]) => void;
   state: (state: ConnectionState) => void;
   /**
-   * The daemon could not go on from the last position, or the subscription began anew: events may have been missed. These are
-   * the users of the subscription now, and the ids that are gone from it. Both are empty where it was asked for without a snapshot.
+   * The daemon could not resume from the last position, or the subscription began again: events may have been missed. Gives the
+   * current users of the subscription, and the ids that left it. Both are empty for a subscription without a snapshot.
    */
   resync: (sub: string, users: readonly LiveUser[], gone: readonly string[]) => void;
-  /** A subscription that had to begin anew was refused, and has ended. */
+  /** A subscription that had to begin again was refused, and has ended. */
   'sub.refused': (sub: string, error: RosterClientError) => void;
-  /** The token ends at `exp` (seconds since 1970). A token provider is asked by itself; otherwise see `refreshToken`. */
+  /** The token ends at `exp` (seconds since 1970). The client asks a token provider by itself; otherwise see `refreshToken`. */
   'token.expiring': (exp: number) => void;
 }
 
@@ -179,10 +179,10 @@ export interface AppUser {
   readonly updated_at: string;
   readonly online: boolean;
   readonly banned: boolean;
-  /** Shown to servers alone; false for everyone else. */
+  /** Shown to servers alone; false for every other reader. */
   readonly shadow_banned: boolean;
   readonly invisible: boolean;
-  /** Shown to servers and the user itself, as devices and mutes are; empty for everyone else. */
+  /** Shown to servers and the user itself, as devices and mutes are; empty for every other reader. */
   readonly blocked_user_ids: readonly string[];
   readonly devices: readonly AppDevice[];
   readonly mutes: readonly JsonObject[];
@@ -200,12 +200,12 @@ export interface AppUser {
 }
 
 /**
- * What may have more than its own fields: a literal with custom data in it, and anything that has a type of its own, such as an
- * interface of the application, or a user as this library hands it out.
+ * An object that may have more than its own fields: a literal with custom data, or a value with a type of its own, such as an
+ * interface of the application, or a user that this library returned.
  */
 export type Open<Known extends object> = Known | (Known & Readonly<Record<string, unknown>>);
 
-/** A user to be written. Custom data lies beside the fields, or in `custom`, or both: the nested value counts. */
+/** A user to write. Custom data may be beside the fields, or in `custom`, or both: the nested value counts. */
 export type UserData = Open<{
   readonly id: string;
   readonly name?: string;
@@ -215,27 +215,27 @@ export type UserData = Open<{
   readonly custom?: object;
 }>;
 
-/** A partial update: keys may be paths with dots. */
+/** A partial update: keys may be dotted paths. */
 export interface UserPatch {
   readonly id: string;
   readonly set?: object;
   readonly unset?: readonly string[];
 }
 
-/** The own user as it connects. Custom data lies beside the fields or in `custom`; what is left out stays as it is. */
+/** The own user at its connect. Custom data may be beside the fields or in `custom`; absent fields do not change. */
 export type ConnectedUser = Open<{ readonly id: string }>;
 
-/** A subscription as asked for: exactly one of ids, teams, filter or all. */
+/** A requested subscription: exactly one of ids, teams, filter or all. */
 export type Subscription = Omit<Sub, 'ids' | 'teams' | 'filter'> & {
   readonly ids?: readonly string[];
   readonly teams?: readonly string[];
   readonly filter?: Filter;
 };
 
-/** Conditions by field, as the HTTP API has them. */
+/** Conditions by field, in the form of the HTTP API. */
 export type Filter = object;
 
-/** One field and its direction, such as `{ name: 1 }`, or the form of the wire. */
+/** One field and its direction, such as `{ name: 1 }`, or the wire form. */
 export type SortField = Readonly<Record<string, 1 | -1>> | { readonly field: string; readonly direction?: 1 | -1 };
 
 export interface QueryOptions {
@@ -246,6 +246,6 @@ export interface QueryOptions {
   readonly id_lt?: string;
   readonly id_lte?: string;
   readonly include_deactivated_users?: boolean;
-  /** Also hear of the users that are found, and of their coming and going, from now on; they join the local copy. */
+  /** Also subscribe to the found users and their presence from now on; they join the local copy. */
   readonly presence?: boolean;
 }

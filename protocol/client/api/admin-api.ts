@@ -1,4 +1,4 @@
-/** Moderation, devices, roles, groups and figures over HTTP. With a user token, what a client may do for itself. */
+/** Moderation, devices, roles, groups and usage over HTTP. With a user token: the calls that a client may make for itself. */
 
 import type { AppUser, Filter, Open, SortField } from '../types.ts';
 import { type HttpCaller, part } from './http-caller.ts';
@@ -8,7 +8,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Listed<Name extends string> = Answered & { readonly [N in Name]: readonly Fields[] };
 
 export type BanOptions = Open<{
-  /** Who bans; needed with a server's token. */
+  /** The user that bans; needed with a server's token. */
   readonly banned_by_id?: string;
   readonly reason?: string;
   /** Minutes; without it the ban lasts until it is lifted. */
@@ -16,7 +16,7 @@ export type BanOptions = Open<{
   readonly shadow?: boolean;
 }>;
 
-/** Whom a server acts for; a client acts for itself. */
+/** The user for whom a server acts; a client acts for itself. */
 function by(userId: string | undefined): { readonly user_id?: string } {
   return userId === undefined ? {} : { user_id: userId };
 }
@@ -92,7 +92,7 @@ export class AdminApi extends UsersApi {
     return this.#http.call('POST', '/push_preferences', { body: { preferences } });
   }
 
-  /** An event of the application's own, to the clients of the user. */
+  /** Sends a custom event of the application to the clients of the user. */
   sendUserCustomEvent(userId: string, event: Open<{ readonly type: string }>): Promise<Answered> {
     return this.#http.call('POST', `/users/${part(userId)}/event`, { body: { event } });
   }
@@ -129,7 +129,7 @@ export class AdminApi extends UsersApi {
     return this.#http.call('DELETE', `/usergroups/${part(id)}`);
   }
 
-  /** A page; `options` as `GET /usergroups` has them. */
+  /** Returns a page. `options`: the parameters of `GET /usergroups`. */
   listUserGroups(options: Readonly<Record<string, string | number>> = {}): Promise<Listed<'user_groups'>> {
     return this.#http.call('GET', '/usergroups', { query: options });
   }

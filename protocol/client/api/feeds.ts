@@ -22,8 +22,8 @@ type Page = Answered & { readonly results: readonly Activity[]; readonly next: s
 const BASE = '/api/v1.0';
 
 /**
- * A client of the feeds dialect. `token`: of a user, or of a server. `appId` is there because the published clients have it: a
- * daemon serves one application. Without `url`, that of the page.
+ * A client of the feeds dialect. `token`: of a user, or of a server. `appId` has no effect, since a daemon serves one
+ * application; it exists because the published clients have it. `url` defaults to that of the page.
  */
 export function connect(apiKey: string, token: TokenSource, _appId?: string, options: Partial<HttpCallerOptions> = {}): FeedsClient {
   const page = (globalThis as { location?: { origin: string } }).location?.origin;
@@ -41,29 +41,29 @@ export class FeedsClient {
     this.#http = new HttpCaller(options, () => this.#tokens);
   }
 
-  /** A user by its id, whether it is there or not. Every call rejects with RosterClientError. */
+  /** A user by its id, whether it exists or not. Every call rejects with RosterClientError. */
   user(id: string) {
     const http = this.#http;
     const path = `${BASE}/user/${part(id)}/`;
     return {
       id,
-      /** How activities refer to the user: read with enrichment, it is replaced by the user. */
+      /** The reference to this user for use in activities: an enriched read replaces it by the user. */
       ref: `SU:${id}`,
       /** Refused with 409 for a user that exists, unless `get_or_create` is set. */
       create: (data: object = {}, options: { readonly get_or_create?: boolean } = {}): Promise<FeedsUser> =>
         http.call('POST', `${BASE}/user/`, { query: options, body: { id, data } }),
-      /** The user as it is; `data` counts only for a new one. */
+      /** Returns an existing user unchanged; `data` counts only for a new one. */
       getOrCreate: (data: object = {}): Promise<FeedsUser> =>
         http.call('POST', `${BASE}/user/`, { query: { get_or_create: true }, body: { id, data } }),
       get: (options: { readonly with_follow_counts?: boolean } = {}): Promise<FeedsUser> => http.call('GET', path, { query: options }),
       /** Replaces the data. */
       update: (data: object = {}): Promise<FeedsUser> => http.call('PUT', path, { body: { data } }),
-      /** For good; references to the user read as missing. */
+      /** Deletes the user permanently; references to it read as missing. */
       delete: (): Promise<Answered> => http.call('DELETE', path),
     };
   }
 
-  /** Get-or-create of the token's own user. */
+  /** Gets or creates the token's own user. */
   async setUser(data: object = {}): Promise<FeedsUser> {
     return await this.user(userIdOf(await this.#tokens.current())).getOrCreate(data);
   }
@@ -75,7 +75,7 @@ export class FeedsClient {
       addActivity: (activity: object): Promise<Activity> => http.call('POST', `${BASE}/${path}`, { body: activity }),
       addActivities: (activities: readonly object[]): Promise<Answered & { readonly activities: readonly Activity[] }> =>
         http.call('POST', `${BASE}/${path}`, { body: { activities } }),
-      /** Newest first. With `enrich`, users stand in place of references to them. */
+      /** Newest first. `enrich` replaces references to users by the users. */
       get: ({
         enrich = false,
         ...query
@@ -89,14 +89,14 @@ export class FeedsClient {
   }
 }
 
-/** The claim `user_id`. The token is not judged here; the daemon does that. */
+/** The claim `user_id`. Does not check the token; the daemon does. */
 function userIdOf(token: string): string {
   try {
     const claims: unknown = JSON.parse(atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')));
     const id = typeof claims === 'object' && claims !== null && 'user_id' in claims ? claims.user_id : undefined;
     if (typeof id === 'string') return id;
   } catch {
-    // Falls through to the one refusal for every token that names nobody.
+    // Falls through to the one error for every token without a user.
   }
   throw unanswered('setUser needs the token of a user');
 }

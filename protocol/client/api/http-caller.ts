@@ -1,14 +1,14 @@
 /**
- * HTTP calls of the client, over the global `fetch`. What was refused for its rate is tried again when the daemon says, a few
- * times and not for long; an expired token is renewed once. Everything else rejects with RosterClientError.
+ * HTTP calls of the client, over the global `fetch`. Repeats a rate-limited call when the daemon says so, a few times and with
+ * bounded waits; renews an expired token once. Every other failure rejects with RosterClientError.
  */
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
 import type { TokenKeeper } from '../tokens/token-keeper.ts';
 
 export interface RetryOptions {
-  /** How often a call that was refused for its rate is tried again; default 3. */
+  /** The number of times that a rate-limited call is repeated; default 3. */
   readonly attempts?: number;
-  /** The longest that one of these waits may last; when the daemon asks for more, the call rejects at once. Default 10,000. */
+  /** The longest single wait, in ms; when the daemon asks for more, the call rejects at once. Default 10,000. */
   readonly maxWaitMs?: number;
 }
 
@@ -22,7 +22,7 @@ export interface HttpCallerOptions {
 export interface HttpCall {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
-  /** What is sent again under the same key is not carried out again. Visible ASCII, at most 255 characters. */
+  /** The daemon carries out requests with the same key only once. Visible ASCII, at most 255 characters. */
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -30,20 +30,20 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const RETRY_ATTEMPTS = 3;
 const RETRY_WAIT_MS = 10_000;
-/** Names this library and what it runs in: the daemon counts user tokens of it as `web`. */
+/** The name of this library and its platform: the daemon counts its user tokens as `web`. */
 const CLIENT_NAME = 'rosterd-javascript';
 
 export class HttpCaller {
   readonly #options: HttpCallerOptions;
   readonly #tokens: () => TokenKeeper | undefined;
 
-  /** `tokens`: whoever calls at that moment; undefined: nobody, as an anonymous user. */
+  /** `tokens` returns the tokens for the current caller, or undefined for an anonymous user. */
   constructor(options: HttpCallerOptions, tokens: () => TokenKeeper | undefined) {
     this.#options = options;
     this.#tokens = tokens;
   }
 
-  /** The body of the answer, as the API gives it. */
+  /** Returns the body of the answer as the API sends it. */
   async call<T>(method: Method, path: string, call: HttpCall = {}): Promise<T> {
     const { attempts = RETRY_ATTEMPTS, maxWaitMs = RETRY_WAIT_MS } = this.#options.retry ?? {};
     let isRenewed = false;
@@ -63,7 +63,7 @@ export class HttpCaller {
     }
   }
 
-  /** The answer, or the refusal as a value, since it may be tried again. */
+  /** Returns the answer, or the refusal as a value, since the call may be repeated. */
   async #once(method: Method, path: string, { query = {}, body, idempotencyKey }: HttpCall, token: string | undefined): Promise<unknown> {
     const { url, apiKey } = this.#options;
     const parameters = new URLSearchParams({ api_key: apiKey });
@@ -91,7 +91,7 @@ export class HttpCaller {
   }
 }
 
-/** `Retry-After` in seconds, which every refusal for its rate carries. */
+/** `Retry-After`, in seconds in the header of every rate-limit refusal, as ms. */
 function retryAfterMs(headers: Headers): number | undefined {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;

@@ -1,11 +1,11 @@
-/** Users over HTTP: writing, finding, the course of their lives, tasks and the settings of the application. */
+/** Users over HTTP: upsert, update, query, lifecycle, tasks and the settings of the application. */
 import { EventEmitter } from 'eventemitter3';
 import type { JsonObject } from '../../base/json.ts';
 import type { DeactivateOptions, DeleteMode, DeleteOptions } from '../../users/delete-options.ts';
 import type { AppUser, ClientEvents, Filter, QueryOptions, SortField, UserData, UserPatch } from '../types.ts';
 import { type HttpCaller, part } from './http-caller.ts';
 
-/** Every answer says how long it took the daemon. */
+/** The part that every answer has: the time that the daemon took. */
 export interface Answered {
   readonly duration: string;
 }
@@ -15,11 +15,11 @@ export interface UsersAnswer extends Answered {
   readonly created: readonly string[];
   readonly updated: readonly string[];
   readonly unchanged: readonly string[];
-  /** Of a dry run: revisions now, 0 for no user. */
+  /** Of a dry run: the current revisions, 0 for no user. */
   readonly revs?: Readonly<Record<string, number>>;
-  /** Of a dry run: by user and field, what it is and what it would be. */
+  /** Of a dry run: by user and field, the current value and the value that the call would store. */
   readonly changes?: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>>;
-  /** Of a dry run: what is wrong with single users. */
+  /** Of a dry run: the errors of single users. */
   readonly errors?: readonly { readonly path: string; readonly code: number; readonly message: string }[];
 }
 
@@ -46,15 +46,15 @@ export interface AppAnswer extends Answered {
 
 export interface WriteOptions {
   /**
-   * Revisions that users must have to be changed, by id; 0: there must be no such user. Users of a local copy have theirs in
-   * `rev`. The call rejects with status 412 when one has another, and changes none.
+   * The revisions that users must have for the call to change them, by id; 0: the user must not exist. Users of a local copy have
+   * theirs in `rev`. When a user has another revision, the call rejects with status 412 and changes no user.
    */
   readonly ifRev?: Readonly<Record<string, number>>;
-  /** A call that is repeated with the same key is not carried out again. */
+  /** The daemon carries out calls with the same key only once. */
   readonly idempotencyKey?: string;
 }
 
-/** Ids alone, or in the form of the wire with the options beside them. */
+/** Ids alone, or the wire form with the options beside them. */
 type Ids<Options> = readonly string[] | ({ readonly user_ids: readonly string[] } & Options);
 type DeleteUsersOptions = { readonly user?: DeleteMode } & DeleteOptions;
 
@@ -69,7 +69,7 @@ function oneOf<Options extends object>(user: string | ({ readonly user_id: strin
   return { id, body: { ...rest, ...options } };
 }
 
-/** The form of the wire. */
+/** The wire form of a sort order. */
 export function sortOf(sort: SortField | readonly SortField[]): object[] {
   const fields: readonly SortField[] = [sort].flat();
   return fields.flatMap((one): object[] => {
@@ -92,17 +92,17 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.upsertUsers([user], options);
   }
 
-  /** The same for up to 100 users, all or none. */
+  /** Like `upsertUser`, for up to 100 users, all or none. */
   upsertUsers(users: readonly UserData[], { ifRev, idempotencyKey }: WriteOptions = {}): Promise<UsersAnswer> {
     return this.#http.call('POST', '/users', { body: { users, if_rev: ifRev }, idempotencyKey });
   }
 
-  /** Changes what is named and nothing else. */
+  /** Changes only the named fields. */
   partialUpdateUser(patch: UserPatch, options?: WriteOptions): Promise<UsersAnswer> {
     return this.partialUpdateUsers([patch], options);
   }
 
-  /** The same for up to 100 users, all or none. */
+  /** Like `partialUpdateUser`, for up to 100 users, all or none. */
   partialUpdateUsers(patches: readonly UserPatch[], { ifRev, idempotencyKey }: WriteOptions = {}): Promise<UsersAnswer> {
     return this.#http.call('PATCH', '/users', { body: { users: patches, if_rev: ifRev }, idempotencyKey });
   }
@@ -111,7 +111,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.partialUpdateUsers(request.users);
   }
 
-  /** At most 100 users of a page. The client's own `queryUsers` can also subscribe to them. */
+  /** Returns at most 100 users per page. The client's own `queryUsers` can also subscribe to them. */
   queryUsers(
     filter: Filter = {},
     sort: SortField | readonly SortField[] = [],
@@ -131,7 +131,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('POST', '/users/deactivate', { body: bodyOf(users, options) });
   }
 
-  /** May give the user a new name. */
+  /** Reactivates a user, optionally with a new name. */
   reactivateUser(
     user: string | ({ readonly user_id: string; readonly name?: string } & DeactivateOptions),
     options?: DeactivateOptions & { readonly name?: string },
@@ -144,7 +144,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('POST', '/users/reactivate', { body: bodyOf(users, options) });
   }
 
-  /** Deletes one user at once, softly unless `hard_delete` is set. */
+  /** Deletes one user at once. The delete is soft unless `hard_delete` is set. */
   deleteUser(
     user: string | { readonly user_id: string; readonly hard_delete?: boolean },
     options?: { readonly hard_delete?: boolean; readonly mark_messages_deleted?: boolean; readonly delete_conversation_channels?: boolean },
@@ -153,12 +153,12 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('DELETE', `/users/${part(id)}`, { query: body });
   }
 
-  /** Softly unless `user` says otherwise. */
+  /** The delete is soft unless `user` says otherwise. */
   deleteUsers(users: Ids<DeleteUsersOptions>, options?: DeleteUsersOptions): Promise<TaskStarted> {
     return this.#http.call('POST', '/users/delete', { body: bodyOf(users, options) });
   }
 
-  /** All of them or none. */
+  /** Restores all of the users or none. */
   restoreUsers(users: Ids<object>): Promise<Answered> {
     return this.#http.call('POST', '/users/restore', { body: bodyOf(users, undefined) });
   }
@@ -167,7 +167,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('GET', `/users/${part(id)}/export`);
   }
 
-  /** Up to 25 users into a file; its URL is `result.url` of the finished task. */
+  /** Exports up to 25 users into a file; its URL is `result.url` of the finished task. */
   exportUsers(users: Ids<object>): Promise<TaskStarted> {
     return this.#http.call('POST', '/export/users', { body: bodyOf(users, undefined) });
   }
@@ -184,12 +184,12 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('PATCH', '/app', { body: settings });
   }
 
-  /** Tokens of the user that were issued before are good for nothing any more; null takes that back. */
+  /** Revokes all tokens of the user that were issued before the given time; null undoes this. */
   revokeUserToken(id: string, before: Date | string | null = new Date()): Promise<UsersAnswer> {
     return this.partialUpdateUser({ id, set: { revoke_tokens_issued_before: before } });
   }
 
-  /** The same for all users. */
+  /** Like `revokeUserToken`, for all users. */
   revokeTokens(before: Date | string | null = new Date()): Promise<Answered> {
     return this.updateAppSettings({ revoke_tokens_issued_before: before });
   }

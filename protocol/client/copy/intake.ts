@@ -1,4 +1,4 @@
-/** What the daemon tells by itself: every event is handed on once and in order, after the local copy was brought up to it. */
+/** Takes the events of the daemon: updates the local copy, then emits every event once and in order. */
 
 import type { DocumentEvent } from '../document-types.ts';
 import type { Frame } from '../link/requests.ts';
@@ -8,20 +8,20 @@ import type { Subscriptions } from './subscriptions.ts';
 
 export interface IntakeOwner {
   emit<Name extends keyof ClientEvents>(name: Name, ...args: Parameters<ClientEvents[Name]>): void;
-  /** Names of custom events are the application's: the list of typed ones cannot hold them. */
+  /** Emits a custom event: the application chooses its name, so the list of typed events cannot contain it. */
   emitNamed(event: { readonly type: string }): void;
 }
 
-/** Names of the client's own that no event of the daemon is emitted under. */
+/** Event names of the client itself, under which it emits no event of the daemon. */
 const OWN_NAMES: ReadonlySet<string> = new Set(['event', 'state', 'resync']);
 
 export class Intake {
   readonly #subs: Subscriptions;
   readonly #progress: Progress;
   readonly #owner: IntakeOwner;
-  /** Id of the own user; undefined for a server, and for nobody in particular. */
+  /** Id of the own user; undefined for a server and without a user. */
   ownId: string | undefined;
-  /** The own user as it is now. */
+  /** The own user in its current state. */
   me: LiveUser | undefined;
 
   constructor(subs: Subscriptions, progress: Progress, owner: IntakeOwner) {
@@ -68,12 +68,12 @@ export class Intake {
     if (user.id === this.ownId && (this.me === undefined || user.rev >= this.me.rev)) this.me = user;
   }
 
-  /** At least once after a resume becomes exactly once here. */
+  /** After a resume an event may come again; this emits it only once. */
   #hand(event: UserEvent | DocumentEvent): void {
     if (!this.#progress.isNews(event.seq)) return;
     this.#progress.advance(event.seq);
     const names = this.#subs.copy.concerned(event);
-    // About a user group, an export or an import: no user changes, and `event` is for those that are about one.
+    // It is about a user group, an export or an import, and `event` is only for events about users.
     if (event.user === undefined) {
       if (names.length > 0) this.#owner.emitNamed(event);
       return;
@@ -86,7 +86,7 @@ export class Intake {
     this.#tell(event);
   }
 
-  /** Coming and going has no position of its own: it is news whenever it comes. */
+  /** A change of presence has no position of its own, so it counts as new whenever it comes. */
   #heardPresence(event: UserEvent): void {
     this.becomeMe(event.user);
     this.#subs.copy.presence(event);
@@ -94,7 +94,7 @@ export class Intake {
     this.#tell(event);
   }
 
-  /** Someone left a subscription, or was told of under one that was ended here meanwhile: is there another that holds it? */
+  /** After a `leave`, or an event for a subscription that ended here meanwhile: checks whether another subscription holds the user. */
   #settleDoubtsAfter({ match, sub = [] }: UserEvent): void {
     if (match === 'leave' || sub.some((name) => !this.#subs.copy.has(name))) this.#subs.settleDoubts();
   }

@@ -1,6 +1,6 @@
 /**
- * How far the client has got: the position that it comes back with, and what was acknowledged of it. A position is only as good as
- * the subscription that is furthest behind: one that the connection did not name yet has nothing after where the connection began.
+ * The progress of the client: the position from which it resumes, and the acknowledged part of it. The position is that of the
+ * subscription that is furthest behind: one that the connection has not named yet has no events after the connection's start.
  */
 import type { Position } from '../../base/position.ts';
 import type { UserCopy } from './user-copy.ts';
@@ -8,11 +8,11 @@ import type { UserCopy } from './user-copy.ts';
 export class Progress {
   readonly #copy: UserCopy;
   readonly #tell: (seq: number) => void;
-  /** Of the last event handed on. */
+  /** The position of the last event that was emitted. */
   #position: Position | undefined;
-  /** Where the events of this connection began. */
+  /** The position at which the events of this connection began. */
   #startedAt = 0;
-  /** Events about the own user at or before this were handed on. */
+  /** Events about the own user up to this position were emitted. */
   #ownSince = 0;
   #acknowledged: Position | undefined;
 
@@ -22,14 +22,14 @@ export class Progress {
     this.#tell = tell;
   }
 
-  /** Everything up to here was handed on, for every subscription. */
+  /** Every event up to this position was emitted, for every subscription. */
   get position(): Position | undefined {
     const position = this.#position;
     if (position === undefined || !this.#copy.isWaiting) return position;
     return { ...position, seq: Math.min(position.seq, this.#startedAt) };
   }
 
-  /** An event comes at least once after a resume. */
+  /** Whether an event is new: after a resume, an event comes at least once. */
   isNews(seq: number): boolean {
     return this.#position !== undefined && seq > this.#position.seq;
   }
@@ -38,13 +38,13 @@ export class Progress {
     return seq > this.#ownSince;
   }
 
-  /** A connection is open, and its events begin after this position. True when it is in another history than the one before. */
+  /** A connection opens, with events after this position. Returns true when its history differs from that of the previous one. */
   start(position: Position, isResumed: boolean): boolean {
     const isNewHistory = this.#position !== undefined && this.#position.epoch !== position.epoch;
     this.#position = position;
     this.#startedAt = position.seq;
     if (!isResumed) this.#ownSince = 0;
-    // It may have been made while there was no connection, or have gone down with the one before.
+    // It may date from a time without a connection, or have been lost with the previous connection.
     if (this.#acknowledged?.epoch === position.epoch) this.#tell(this.#acknowledged.seq);
     else this.#acknowledged = undefined;
     return isNewHistory;
@@ -55,7 +55,7 @@ export class Progress {
     if (position !== undefined && typeof seq === 'number' && seq > position.seq) this.#position = { ...position, seq };
   }
 
-  /** The daemon goes back for a subscription that was named late; all others have what is after `seq`. */
+  /** The daemon goes back for a subscription that was named late; all others already have the events after `seq`. */
   rewind(seq: number, sub?: string): void {
     const position = this.#position;
     if (position === undefined || seq >= position.seq) return;
@@ -64,14 +64,14 @@ export class Progress {
     this.#position = { ...position, seq };
   }
 
-  /** Where the next connection goes on: as far back as the subscriptions need that the last one did not come to. */
+  /** The position for the next connection: far enough back for the subscriptions that the last connection did not reach. */
   resume(): Position | undefined {
     const { position } = this;
     if (position !== undefined) this.rewind(position.seq);
     return position;
   }
 
-  /** What was not handed on for every subscription cannot have been taken care of. */
+  /** Acknowledges at most the position up to which every subscription has its events. */
   acknowledge(seq: number | undefined): void {
     const { position } = this;
     if (position === undefined) return;

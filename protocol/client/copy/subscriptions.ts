@@ -1,4 +1,4 @@
-/** The subscriptions of a client over the life of its connections: named again, completed, begun anew, and waited for. */
+/** The subscriptions of a client across its connections: it names them again, completes them, restarts them, and awaits them. */
 
 import { RosterClientError, unanswered } from '../client-error.ts';
 import type { Link } from '../link/link.ts';
@@ -11,7 +11,7 @@ export interface SubscriptionsOwner {
   changed(ids: readonly string[]): void;
   resynced(sub: string, users: readonly LiveUser[], gone: readonly string[]): void;
   refused(sub: string, error: RosterClientError): void;
-  /** The daemon goes back to `seq` to feed this subscription. */
+  /** The daemon goes back to `seq` for this subscription. */
   rewound(seq: number, sub: string): void;
 }
 
@@ -21,13 +21,13 @@ export interface Connected {
   readonly seq: number;
 }
 
-/** The subscription that queries with `presence` add to. The newest ids stay when there are too many. */
+/** The subscription to which queries with `presence` add. When there are too many ids, the newest stay. */
 const QUERIED = 'queryUsers';
 const QUERIED_IDS = 1_000;
-/** Room that a frame keeps for everything but the subscription, or but its ids. */
+/** Bytes that a frame reserves for everything but the subscription, or but its ids. */
 const ENVELOPE_BYTES = 256;
 
-/** Codes of refusals that may be for a subscription: wrong input, and not allowed. */
+/** Codes of refusals that a subscription may have caused: wrong input, and not allowed. */
 const MAY_BE_A_SUB: ReadonlySet<number> = new Set([4, 17]);
 
 interface Waiter {
@@ -40,16 +40,16 @@ export class Subscriptions {
   readonly #link: Link;
   readonly #owner: SubscriptionsOwner;
   readonly #waiters = new Map<string, Waiter[]>();
-  /** The latest snapshot that is being read, by subscription: an older one gives up. */
+  /** The latest snapshot read of each subscription: older reads give up. */
   readonly #runs = new Map<string, object>();
-  /** Subscriptions that were complete once: what comes for them now is told as `resync`. */
+  /** Subscriptions that were complete before: a new snapshot of one causes `resync`. */
   readonly #known = new Set<string>();
-  /** As they were named in the last connect frame. */
+  /** The subscriptions as the last connect frame named them. */
   readonly #greeted = new Map<string, Subscription>();
-  /** Whether that frame named a position. Where it did not, one that resumes is a durable consumer's. */
+  /** Whether that frame named a position. If it did not, a connection that resumes is a durable consumer's. */
   #resumes = false;
   #isOpen = false;
-  /** The last connect was refused, maybe for a subscription: the next one names none. */
+  /** The last connect was refused, possibly because of a subscription, so the next one names none. */
   #namesNone = false;
 
   constructor(link: Link, owner: SubscriptionsOwner) {
@@ -58,12 +58,12 @@ export class Subscriptions {
     this.copy = new UserCopy((ids) => owner.changed(ids));
   }
 
-  /** Whoever awaits it is told of its failure; nobody has to. */
+  /** Rejects when the subscription fails; a caller need not await it. */
   add(asked: Subscription): Promise<readonly LiveUser[]> {
     const added = new Promise<readonly LiveUser[]>((resolve, reject) => {
-      // Nothing is begun that could not be asked for, so what it would have replaced stays.
+      // Checks the size first, so that a subscription too large to send does not replace an existing one.
       frameText('sub', asked, ENVELOPE_BYTES);
-      // Who is told of coming and going is also told when some of it was missed.
+      // A subscription whose members depend on presence also needs to learn when changes of presence were missed.
       const wanted = dependsOnPresence(asked) ? { ...asked, presence: true } : asked;
       this.#known.delete(wanted.sub);
       this.#waiters.set(wanted.sub, [...(this.#waiters.get(wanted.sub) ?? []), { resolve, reject }]);
@@ -74,7 +74,7 @@ export class Subscriptions {
     return added;
   }
 
-  /** Adds users to those that queries asked to hear of. */
+  /** Adds users to the subscription of queries. */
   watch(ids: readonly string[]): Promise<unknown> {
     const found = new Set(ids);
     const before = this.copy.spec(QUERIED)?.ids ?? [];
@@ -91,7 +91,7 @@ export class Subscriptions {
     if (this.#isOpen) await this.#end(name);
   }
 
-  /** What the connect frame names: all that fit, and of a connection that resumes only those whose snapshot is complete. */
+  /** The subscriptions for the connect frame: all that fit, and on a resume only those whose snapshot is complete. */
   hello(resumes: boolean, bytesMax: number): Subscription[] {
     let bytes = 0;
     const candidates = this.#namesNone ? [] : resumes ? this.copy.loaded : this.copy.specs;
@@ -108,13 +108,13 @@ export class Subscriptions {
     return specs;
   }
 
-  /** A connect was refused. True when it is worth trying without subscriptions, so that the one at fault is refused alone. */
+  /** A connect was refused. True when one without subscriptions may succeed, so that only the wrong subscription is refused. */
   retries({ code }: RosterClientError): boolean {
     this.#namesNone = this.#greeted.size > 0 && MAY_BE_A_SUB.has(code);
     return this.#namesNone;
   }
 
-  /** Runs before any frame of the new connection is looked at. */
+  /** Runs before the next frame of the new connection is processed. */
   connected({ isResumed, isNewHistory, seq }: Connected): void {
     this.#runs.clear();
     this.#isOpen = true;
@@ -126,7 +126,7 @@ export class Subscriptions {
       else if (!isResumed) this.#greeted.set(sub, this.copy.begin(spec));
       else if (this.copy.isLoaded(sub)) this.copy.wait(sub, false);
       else {
-        // A durable consumer goes on where it was, without a snapshot.
+        // A durable consumer resumes at its position, without a snapshot.
         this.copy.follow(sub, seq);
         this.#completed(sub, [], []);
       }
@@ -135,8 +135,8 @@ export class Subscriptions {
   }
 
   /**
-   * One that the connect frame did not name as it is now. On a connection that resumed the daemon goes back for it, unless it needs
-   * a snapshot anyway.
+   * Names a subscription that the connect frame did not name in its current form. On a resumed connection, the daemon goes back for
+   * it, unless it needs a snapshot anyway.
    */
   #nameLate(spec: Subscription, isResumed: boolean): void {
     const isFollowing = isResumed && this.copy.isLoaded(spec.sub);
@@ -146,10 +146,10 @@ export class Subscriptions {
     void this.#ask(isFed ? { ...held, snapshot: false } : held, isFollowing);
   }
 
-  /** A snapshot that nobody asked for: it follows a connect that could not resume. */
+  /** A snapshot without a request: it follows a connect that could not resume. */
   told(name: string, first: Frame): void {
     const spec = this.copy.spec(name);
-    // It is of one that was replaced or ended meanwhile.
+    // The snapshot belongs to a subscription that was replaced or ended meanwhile.
     if (spec === undefined || spec !== this.#greeted.get(name)) return;
     if (first.users === undefined) {
       this.copy.follow(name, Number(first.seq));
@@ -157,13 +157,13 @@ export class Subscriptions {
     } else void this.#read(name, first);
   }
 
-  /** The daemon ended a subscription, because what its owner may see has changed: it begins anew. */
+  /** The daemon ended a subscription because its owner may now see other users: it starts again. */
   reset(name: string): void {
     const spec = this.copy.spec(name);
     if (spec !== undefined) void this.#ask(this.copy.begin(spec));
   }
 
-  /** Who is online now, after some coming and going was missed: with it, who is in a subscription that asks for that. */
+  /** The users online after missed changes of presence, and so the members of a subscription that depends on presence. */
   presenceState(names: readonly string[], online: readonly string[], isReset: boolean): void {
     this.copy.presenceState(names, online, isReset);
     for (const spec of isReset ? this.copy.specs : []) if (names.includes(spec.sub) && dependsOnPresence(spec)) this.reset(spec.sub);
@@ -173,12 +173,12 @@ export class Subscriptions {
     for (const { sub } of this.copy.doubtful) this.reset(sub);
   }
 
-  /** What is asked for from now on waits for the next connection. */
+  /** From now on, subscriptions wait for the next connection. */
   cut(): void {
     this.#isOpen = false;
   }
 
-  /** Nobody needs to wait any longer: the connection does not come back. */
+  /** The connection does not come back, so every waiting call ends. */
   disconnected(error: unknown): void {
     this.#namesNone = false;
     for (const name of [...this.#waiters.keys()]) this.#settle(name, error);
@@ -212,7 +212,7 @@ export class Subscriptions {
   async #read(name: string, first: Frame): Promise<void> {
     const run = {};
     this.#runs.set(name, run);
-    // What the daemon knows to be gone, whether the copy had it or not.
+    // Ids that the daemon reports as gone, whether or not the copy has them.
     const told = new Set<string>();
     try {
       for (let page = first; ; page = await this.#link.request({ op: 'page', sub: name, more: String(page.more) })) {
@@ -229,7 +229,7 @@ export class Subscriptions {
     }
   }
 
-  /** Without a connection it is asked for again when there is one; what the daemon refused has ended. */
+  /** Without a connection, the next connection asks for it again; a subscription that the daemon refused has ended. */
   #failed(name: string, run: object, error: unknown): void {
     if (this.#runs.get(name) !== run) return;
     this.#runs.delete(name);
@@ -241,7 +241,7 @@ export class Subscriptions {
     if (isKnown) this.#owner.refused(name, refused);
   }
 
-  /** A cut ends it as well. */
+  /** Ends a subscription. The end of the connection does so, too. */
   async #end(name: string): Promise<void> {
     await this.#link.request({ op: 'unsub', sub: name }).catch((error: unknown) => {
       if (!isUnanswered(error)) throw error;
@@ -265,7 +265,7 @@ export class Subscriptions {
   }
 }
 
-/** Who is in such a subscription changes without the log, so what was missed cannot be read there. */
+/** Members of such a subscription change without an entry in the log, so missed changes cannot be read there. */
 function dependsOnPresence({ filter }: Subscription): boolean {
   return filter !== undefined && JSON.stringify(filter).includes('"online"');
 }

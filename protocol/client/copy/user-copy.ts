@@ -1,38 +1,38 @@
 /**
- * The local copy of the users that subscriptions hold: fed with snapshots, events and presence, in whatever order these overtake
- * one another. No record is replaced by an older one (`rev`), and a user leaves the copy when no subscription holds it any more.
+ * The local copy of the users that subscriptions hold. It takes snapshots, events and presence in any order. An older record never
+ * replaces a newer one (`rev`), and a user leaves the copy when no subscription holds it any more.
  *
- * An event names the subscriptions it is for and has one `match` over all of them. So: a subscription by filter or team that is
- * not named does not hold the user; `enter` means that every named one does, `leave` that none does, and `stay` over several
- * that at least one does, maybe one that was ended here while the event was on its way. Which one is then not known, and those
- * are asked again when it matters (`doubtful`).
+ * An event names its subscriptions and has one `match` for all of them. A subscription by filter or team that it does not name
+ * does not hold the user. `enter` means that every named subscription holds the user, `leave` that none does, and `stay` for
+ * several that at least one does, possibly one that was ended here while the event was on its way. The copy then does not know
+ * which one, and asks for these subscriptions again when it matters (`doubtful`).
  */
 import type { DocumentEvent } from '../document-types.ts';
 import type { LiveUser, Subscription, UserEvent } from '../types.ts';
 
 interface Held {
   readonly spec: Subscription;
-  /** Events at or before this position are in its snapshot, or were handed on already. */
+  /** Events up to this position are in its snapshot, or were emitted already. */
   since: number;
-  /** Who is in it; false: perhaps. */
+  /** The users in it; false: uncertain. */
   readonly members: Map<string, boolean>;
-  /** Set while a snapshot is on its way. */
+  /** Set while a snapshot is being read. */
   loading: Loading | undefined;
   isLoaded: boolean;
-  /** Named late to a connection that resumed: what it missed is still to come, whatever the others were handed meanwhile. */
+  /** Named late on a resumed connection: its missed events are still to come, whatever the others have received meanwhile. */
   isWaiting: boolean;
 }
 
 interface Loading {
-  /** Ids in the pages so far. */
+  /** Ids in the pages received so far. */
   readonly seen: Set<string>;
-  /** Ids that an event told of meanwhile, with its position: it knows better than a snapshot from before. */
+  /** Ids in events received meanwhile, with their positions: such an event is newer than a snapshot from before it. */
   readonly touched: Map<string, number>;
-  /** Other users were asked for than before: what is told until the snapshot comes may be told for those. */
+  /** The subscription selects other users than before, so events until the snapshot may still be for the previous selection. */
   readonly isNew: boolean;
 }
 
-/** Events after which a user may be in other subscriptions than before. Mutes, reports and custom events change nothing there. */
+/** Events that can move a user into or out of subscriptions. Mutes, reports and custom events cannot. */
 const MOVES: ReadonlySet<string> = new Set([
   'user.updated',
   'user.deactivated',
@@ -45,9 +45,9 @@ const MOVES: ReadonlySet<string> = new Set([
 export class UserCopy {
   readonly users = new Map<string, LiveUser>();
   readonly #subs = new Map<string, Held>();
-  /** The newest revision known, also of users that are gone while a snapshot that is older may still bring them. */
+  /** The newest known revision, also of absent users that an older, unfinished snapshot may still bring. */
   readonly #revs = new Map<string, number>();
-  /** Who is in some subscription only perhaps. */
+  /** Users whose place in a subscription is uncertain. */
   readonly #doubts = new Set<string>();
   readonly #changed: (ids: readonly string[]) => void;
 
@@ -75,14 +75,14 @@ export class UserCopy {
     return this.#subs.get(sub)?.isLoaded === true;
   }
 
-  /** Whether a subscription lacks what others were handed already. */
+  /** Whether a subscription lacks events that others have received. */
   get isWaiting(): boolean {
     return [...this.#subs.values()].some((held) => held.isWaiting);
   }
 
   /**
-   * Begins a subscription, or begins it anew: who is in it stays until the snapshot says otherwise. What it gives is another object
-   * each time, so that it names this beginning. `isReplacing`: the daemon was told of another one under this name.
+   * Begins a subscription, or begins it again: its users stay until the snapshot replaces them. Returns a new object each time,
+   * which identifies this beginning. `isReplacing`: the daemon knows another subscription under this name.
    */
   begin(asked: Subscription, isReplacing = false): Subscription {
     const before = this.#subs.get(asked.sub);
@@ -99,13 +99,13 @@ export class UserCopy {
     return spec;
   }
 
-  /** The first page says at which position the snapshot is. */
+  /** The first page gives the position of the snapshot. */
   page(sub: string, seq: number, users: readonly LiveUser[]): void {
     const held = this.#subs.get(sub);
     if (held?.loading === undefined) return;
     const { seen, touched } = held.loading;
     held.since = Math.max(held.since, seq);
-    // What came before the snapshot's position came for the subscription as it was before.
+    // Events before the snapshot's position were for the previous form of the subscription.
     for (const [id, at] of touched) if (at <= seq) touched.delete(id);
     const changed: string[] = [];
     for (const user of users) {
@@ -117,7 +117,7 @@ export class UserCopy {
     if (changed.length > 0) this.#changed(changed);
   }
 
-  /** The snapshot is complete. Who was in the subscription and is not any more. */
+  /** The snapshot is complete. `gone`: the users that have left the subscription. */
   end(sub: string): { readonly users: readonly LiveUser[]; readonly gone: readonly string[] } {
     const held = this.#subs.get(sub);
     if (held?.loading === undefined) return { users: [], gone: [] };
@@ -131,7 +131,7 @@ export class UserCopy {
     return { users: [...held.members.keys()].flatMap((id) => this.users.get(id) ?? []), gone };
   }
 
-  /** A subscription without a snapshot: it is fed from `seq` on, and nothing is known of what it holds. */
+  /** A subscription without a snapshot: it gets events after `seq`, and its users are unknown. */
   follow(sub: string, seq: number): void {
     const held = this.#subs.get(sub);
     if (held === undefined) return;
@@ -141,18 +141,18 @@ export class UserCopy {
     held.isWaiting = false;
   }
 
-  /** What subscriptions were handed up to `seq` is not handed to them again, when the daemon goes back for the sake of others. */
+  /** Marks events up to `seq` as received, so that they are not emitted again when the daemon goes back for another subscription. */
   holdBack(seq: number, except?: string): void {
     for (const [name, held] of this.#subs) if (name !== except && !held.isWaiting) held.since = Math.max(held.since, seq);
   }
 
-  /** Whether the daemon has yet to go back for this subscription. */
+  /** Sets whether the daemon still has to go back for this subscription. */
   wait(sub: string, isWaiting: boolean): void {
     const held = this.#subs.get(sub);
     if (held !== undefined) held.isWaiting = isWaiting;
   }
 
-  /** Ends a subscription; its users go unless another one holds them. */
+  /** Ends a subscription; its users leave the copy unless another subscription holds them. */
   remove(sub: string): void {
     const held = this.#subs.get(sub);
     if (held === undefined) return;
@@ -161,7 +161,7 @@ export class UserCopy {
     this.#forgetAbsent();
   }
 
-  /** Another history: revisions and positions of the old one mean nothing. */
+  /** The history is a new one: revisions and positions of the old one are meaningless. */
   forgetHistory(): void {
     for (const id of this.#revs.keys()) this.#revs.set(id, -1);
     for (const held of this.#subs.values()) held.since = 0;
@@ -176,12 +176,12 @@ export class UserCopy {
     if (ids.length > 0) this.#changed(ids);
   }
 
-  /** The subscriptions that an event is news for. */
+  /** The subscriptions for which an event is new. */
   concerned({ sub = [], seq }: UserEvent | DocumentEvent): readonly string[] {
     return sub.filter((name) => (this.#subs.get(name)?.since ?? Number.POSITIVE_INFINITY) < seq);
   }
 
-  /** `names`: the subscriptions it is news for. */
+  /** `names`: the subscriptions for which it is new. */
   apply(event: UserEvent, names: readonly string[]): void {
     const { type, user, seq } = event;
     const isGone = type === 'user.deleted' || type === 'user.hidden';
@@ -195,21 +195,21 @@ export class UserCopy {
     this.#settle(user, seq, isGone);
   }
 
-  /** A user came or went. Who is not named may well be in a subscription that does not ask for presence. */
+  /** A change of presence. A subscription that does not ask for presence is not named, and may still hold the user. */
   presence(event: UserEvent): void {
     const { user, sub = [], match } = event;
     const names = sub.filter((name) => this.#subs.has(name));
     for (const name of names) {
       const held = this.#subs.get(name);
       if (held === undefined || match === undefined) continue;
-      // Coming and going has no position: it may be newer than a page that is on its way, whatever the position of the page.
+      // A change of presence has no position: it may be newer than a page on its way, whatever the position of that page.
       if (match !== 'stay') held.loading?.touched.set(user.id, held.loading.isNew ? event.seq : Number.POSITIVE_INFINITY);
       this.#move(held, true, event);
     }
     this.#settle(user, user.rev, false);
   }
 
-  /** Who is online of a subscription; `reset` begins the list: whoever is not in it is offline. */
+  /** The online users of a subscription; `reset` begins the list, and users that are not in it are offline. */
   presenceState(sub: readonly string[], online: readonly string[], isReset: boolean): void {
     const there = new Set(online);
     const changed: string[] = [];
@@ -225,7 +225,7 @@ export class UserCopy {
     if (changed.length > 0) this.#changed(changed);
   }
 
-  /** Subscriptions that must be asked again: only they may hold a user, and none of them certainly does. */
+  /** Subscriptions to ask for again: only they may hold some user, and none of them certainly does. */
   get doubtful(): readonly Subscription[] {
     const unsettled = new Set<Held>();
     for (const id of this.#doubts) {
@@ -247,13 +247,13 @@ export class UserCopy {
     } else members.delete(user.id);
   }
 
-  /** What was ended meanwhile may have been of any kind. */
+  /** A subscription that was ended meanwhile may have been of any kind. */
   #canLeave(name: string): boolean {
     const spec = this.#subs.get(name)?.spec;
     return spec === undefined || spec.filter !== undefined || spec.teams !== undefined;
   }
 
-  /** After an event: the record is kept if some subscription holds it. */
+  /** After an event: keeps the record if some subscription holds the user. */
   #settle(user: LiveUser, rev: number, isGone: boolean): void {
     const known = this.#revs.get(user.id) ?? -1;
     const isHeld = [...this.#subs.values()].some(({ members }) => members.has(user.id));
@@ -267,7 +267,7 @@ export class UserCopy {
     if (isChanged) this.#changed([user.id]);
   }
 
-  /** True when the copy is other than before. */
+  /** Returns true when the copy changed. */
   #put(user: LiveUser): boolean {
     const before = this.users.get(user.id);
     if ((this.#revs.get(user.id) ?? -1) > user.rev) return false;
@@ -285,7 +285,7 @@ export class UserCopy {
     if (changed.length > 0) this.#changed(changed);
   }
 
-  /** What is known of users that are gone is needed only while older snapshots are on their way. */
+  /** Revisions of absent users are needed only while older snapshots are being read. */
   #forgetAbsent(): void {
     if (this.#isLoading) return;
     for (const id of this.#revs.keys()) if (!this.users.has(id)) this.#revs.delete(id);

@@ -1,6 +1,6 @@
 /** Calls into the application that must not interrupt the client. */
 
-/** Runs `work`. What it throws stays visible, as an uncaught error of its own, but goes no further up from here. */
+/** Runs `work`. An error that it throws becomes an uncaught error, and does not reach the caller. */
 export function outside(work: () => void): void {
   try {
     work();

@@ -1,6 +1,6 @@
 /**
- * The socket of the client: opens it, says hello, comes back after a cut, renews the token, and notices when nobody is there any
- * more. What the frames mean is not its business.
+ * The socket of the client: opens it, sends the connect frame, reconnects after a cut, renews the token, and detects a dead
+ * connection. It does not interpret other frames.
  */
 
 import { CLOSE } from '../../live/close-codes.ts';
@@ -19,32 +19,32 @@ export interface LinkOptions {
   readonly webSocket?: SocketClass | undefined;
   /** In [0, 1). */
   readonly random: () => number;
-  /** True: nobody waits for the first connection, so what the network does does not end it either. */
+  /** True: no caller waits for the first connection, so network failures do not end it either. */
   readonly isPatient?: boolean;
   /** Replaced in tests. */
   readonly after?: After;
 }
 
-/** Whose token it is. */
+/** The tokens of the user or server that connects. */
 export type LinkTokens = Pick<TokenKeeper, 'canRenew' | 'current' | 'renew'>;
 
 export interface LinkOwner {
   hello(): Hello;
-  /** A connect was refused. True: another one, which differs from it, is worth trying at once. */
+  /** A connect was refused. True: a different connect frame may succeed at once. */
   retries(refused: RosterClientError): boolean;
-  /** `connection.ok`. Runs before the next frame is looked at: a snapshot may follow in the same packet. */
+  /** `connection.ok`. Runs before the next frame is processed: a snapshot may follow in the same packet. */
   opened(ok: Frame): void;
-  /** A frame that is no answer. */
+  /** A frame that is not an answer. */
   took(frame: Frame): void;
   became(state: ConnectionState): void;
 }
 
 const EXPIRED = 40;
-/** What a browser reports, too, for a connection that broke (RFC 6455 §7.4.1). */
+/** The code that a browser, too, reports for a broken connection (RFC 6455 §7.4.1). */
 const NO_SIGN_OF_LIFE = 1006;
-/** Silence of so many heartbeats means that the connection is dead. */
+/** After a silence of this many heartbeats, the connection counts as dead. */
 const SILENT_HEARTBEATS = 2.5;
-/** How long a socket may take to open and to answer the connect frame. */
+/** The time for a socket to open and to answer the connect frame. */
 const OPENING_MS = 20_000;
 
 const nothing = (): void => {};
@@ -58,19 +58,19 @@ export class Link {
   #state: ConnectionState = { kind: 'idle' };
   #tokens: LinkTokens | undefined;
   #mustRenew = false;
-  /** The token that the daemon has of us. */
+  /** The token that the daemon holds for this connection. */
   #given: string | undefined;
   #socket: SocketLike | undefined;
-  /** Counts attempts: one that was overtaken while it waited for a token gives up. */
+  /** Counts attempts: one that was superseded while it waited for a token gives up. */
   #run = 0;
-  /** These call off the next attempt, and the end by silence. */
+  /** These cancel the timers for the next attempt and for silence. */
   #stayAway = nothing;
   #stopListening = nothing;
   #silenceMs = OPENING_MS;
-  /** Set until the first connection is open: a refusal then is the answer to `open`, not a reason to come back. */
+  /** Set until the first connection is open: until then, a refusal is the answer to `open` and causes no reconnect. */
   #opening: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   #refusal: RosterClientError | undefined;
-  /** What the daemon asked to wait before coming back. */
+  /** The wait before a reconnect that the daemon asked for. */
   #retryMs: unknown;
 
   constructor(options: LinkOptions, owner: LinkOwner) {
@@ -83,12 +83,12 @@ export class Link {
     return this.#state;
   }
 
-  /** Throws RosterClientError while there is a connection, or one is on its way. */
+  /** Throws RosterClientError when a connection exists or is being made. */
   mustBeClosed(): void {
     if (this.#state.kind !== 'idle' && this.#state.kind !== 'closed') throw unanswered('already connected');
   }
 
-  /** Resolves when the connection is open. Rejects with RosterClientError, or with what the token provider rejects with. */
+  /** Resolves when the connection is open. Rejects with RosterClientError, or with the error of the token provider. */
   open(tokens: LinkTokens): Promise<void> {
     this.#tokens = tokens;
     this.#mustRenew = false;
@@ -99,8 +99,8 @@ export class Link {
   }
 
   /**
-   * Sends a frame and gives its answer. Rejects when there is no connection, when it is cut, and when the daemon refuses.
-   * `taken` gets the answer before the next frame is looked at: frames that came in one packet do not wait for promises.
+   * Sends a frame and returns its answer. Rejects when there is no connection, when it is cut, and when the daemon refuses.
+   * `taken` gets the answer before the next frame is processed, since frames in one packet do not wait for promises.
    */
   request(frame: Request, taken: (answer: Frame) => void = () => {}): Promise<Frame> {
     const socket = this.#socket;
@@ -115,17 +115,17 @@ export class Link {
     );
   }
 
-  /** Sends a frame that is not answered; nowhere, when there is no connection. */
+  /** Sends a frame that has no answer; does nothing without a connection. */
   tell(frame: Request): void {
     if (this.#state.kind !== 'open') return;
     try {
       this.#socket?.send(JSON.stringify(frame));
     } catch {
-      // A socket that takes nothing any more is about to close, and nobody waits for an answer.
+      // A socket that refuses to send is about to close, and no caller waits for an answer.
     }
   }
 
-  /** Gives the daemon a new token, so that the connection outlives the old one. Resolves with whether there was a new one. */
+  /** Sends a new token to the daemon, so that the connection outlives the old one. Resolves with whether there was a new one. */
   async #refresh(): Promise<boolean> {
     const socket = this.#socket;
     const token = await this.#tokens?.renew(this.#given);
@@ -134,7 +134,7 @@ export class Link {
     return true;
   }
 
-  /** Closes for good. */
+  /** Closes without reconnecting. */
   close(): void {
     const socket = this.#socket;
     this.#leave(CLOSE.normal.code, CLOSE.normal.reason);
@@ -163,7 +163,7 @@ export class Link {
     this.#given = token;
     this.#silenceMs = OPENING_MS;
     this.#expectMore();
-    // Events of a socket that was given up are no longer ours.
+    // Ignores events of a socket that was given up.
     const ours = () => this.#socket === socket;
     socket.addEventListener('open', () => ours() && this.#introduce(socket, token));
     socket.addEventListener('message', ({ data }) => ours() && this.#take(socket, frameOf(data)));
@@ -171,7 +171,7 @@ export class Link {
     socket.addEventListener('error', () => {});
   }
 
-  /** What follows is in `#take`, or in the close that comes after a refusal. */
+  /** `#take` handles the answer, or the close handler if the daemon refuses. */
   #introduce(socket: SocketLike, token: string): void {
     const frame = { ...this.#owner.hello(), op: 'connect', api_key: this.#options.apiKey, token } as const;
     this.#requests
@@ -179,20 +179,20 @@ export class Link {
       .catch((error: unknown) => {
         const isOver = this.#socket !== socket || this.#refusal !== undefined;
         if (isOver || !(error instanceof RosterClientError) || error.status === 0) return;
-        // It was refused here and never sent: the daemon would wait for it until it took us for silent, and let us come back.
+        // The frame was refused here and never sent. Without this close, the daemon would wait, time out, and allow a reconnect.
         socket.close(CLOSE.normal.code);
         this.#fail(error, CLOSE.bad_frame.code, CLOSE.bad_frame.reason, error);
       });
   }
 
-  /** `frame`: undefined when it is no JSON object. */
+  /** `frame`: undefined when it is not a JSON object. */
   #take(socket: SocketLike, frame: Frame | undefined): void {
     if (frame === undefined) {
       this.#cut('a frame is not JSON');
       return;
     }
     if (frame.type === 'connection.ok') this.#opened(socket, frame);
-    // A listener may have closed the connection as soon as it was open.
+    // A listener may have closed the connection as soon as it opened.
     if (this.#socket !== socket) return;
     this.#expectMore();
     if (typeof frame.re === 'string') this.#requests.answer(frame.re, frame, frame.error === undefined ? undefined : this.#noted(frame));
@@ -204,7 +204,7 @@ export class Link {
     }
   }
 
-  /** The refusal; when it is why the connection ends, it is kept for the close that follows. */
+  /** Returns the refusal, and keeps the one that ends the connection for the close event that follows. */
   #noted({ type, error, retry_ms: retryMs }: Frame): RosterClientError {
     const refused = refusal(error);
     if (type === 'connection.error' || this.#state.kind === 'connecting') this.#refusal = refused;
@@ -225,13 +225,13 @@ export class Link {
     this.#owner.opened(ok);
   }
 
-  /** Any frame is a sign of life; without one for a while the connection is given up and made anew. */
+  /** Any frame is a sign of life; after a silence, the connection is given up and made again. */
   #expectMore(): void {
     this.#stopListening();
     if (this.#socket !== undefined) this.#stopListening = this.#after(this.#silenceMs, () => this.#cut('no sign of life'));
   }
 
-  /** The connection is no good: it is closed here, and taken as one that the network has cut. */
+  /** The connection is unusable: closes it here and treats it as cut by the network. */
   #cut(reason: string): void {
     this.#socket?.close();
     this.#closed(NO_SIGN_OF_LIFE, reason, this.#state.kind === 'connecting' ? this.#state.attempt : 0);
@@ -280,7 +280,7 @@ export class Link {
     this.#become({ kind: 'closed', ...why(code, reason, error) });
   }
 
-  /** A listener that throws is the application's to look at: the connection goes on. */
+  /** An error of a listener is left to the application: the connection continues. */
   #become(state: ConnectionState): void {
     this.#state = state;
     outside(() => this.#owner.became(state));

@@ -1,17 +1,17 @@
-/** When a connection whose token ends soon gets another. */
+/** Decides when a connection whose token ends soon gets a new one. */
 
-/** Between two questions about a connection whose token ends soon. */
+/** The time between two requests for a token. */
 const RENEWAL_GAP_MS = 10_000;
 
 /**
- * Renews the token of a connection that the daemon warned of. A provider may hand out its cached token until that has ended, fail
- * for a while, or give tokens that end soon as well: it is asked at once, then every 10 s until the daemon has a new token.
+ * Renews the token of a connection after the daemon's warning. A provider may return a cached token until it has ended, fail for a
+ * while, or return tokens that also end soon: it is asked at once, then every 10 s until the daemon has a new token.
  */
 export class Renewal {
   readonly #renew: () => Promise<boolean>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isDue = false;
-  /** Counts connections: what comes out of a question for an earlier one is nobody's business. */
+  /** Counts connections: the result of a request for an earlier one is ignored. */
   #run = 0;
 
   /** `renew` resolves with whether the daemon has a new token. */
@@ -24,7 +24,7 @@ export class Renewal {
     if (this.#timer === undefined) this.#ask();
   }
 
-  /** The connection is gone. The gap lasts, because the next one may be warned at once. */
+  /** The connection ended. The interval still holds, because the next connection may get a warning at once. */
   cut(): void {
     this.#run++;
     this.#isDue = false;

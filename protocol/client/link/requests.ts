@@ -1,4 +1,4 @@
-/** The requests of a client: numbered, written, and matched with their answers. */
+/** The requests of a client: numbers and writes them, and matches them with their answers. */
 import type { ChatErrorBody } from '../../base/errors.ts';
 import { utf8Bytes } from '../../base/json.ts';
 import type { ClientFrame, ConnectFrame } from '../../live/client-frames.ts';
@@ -14,13 +14,13 @@ export interface Frame {
   readonly [key: string]: unknown;
 }
 
-/** What the connect frame says beside key and token. */
+/** The content of the connect frame beside key and token. */
 export type Hello = Omit<ConnectFrame, 'op' | 'api_key' | 'token' | 'user' | 'subs'> & {
   readonly user?: object;
   readonly subs?: readonly Subscription[];
 };
 
-/** A frame that is only read here, so what the application gave may be read-only. */
+/** A frame to send. It is only read here, so the application's objects may be read-only. */
 export type Request =
   | Exclude<ClientFrame, { op: 'connect' | 'sub' }>
   | ({ readonly op: 'sub' } & Subscription)
@@ -40,8 +40,8 @@ export class Requests {
   #nextId = 1;
 
   /**
-   * Hands the text of the frame to `send`, and gives its answer; `taken` gets that before the next frame is looked at. What is
-   * refused here, with a status as the daemon would, was not sent.
+   * Passes the text of the frame to `send`, and returns its answer; `taken` gets the answer before the next frame is processed. A
+   * frame refused here, with the status that the daemon would use, was not sent.
    */
   async make(frame: Request, send: (text: string) => void, taken: (answer: Frame) => void = () => {}): Promise<Frame> {
     const id = String(this.#nextId++);
@@ -57,7 +57,7 @@ export class Requests {
     });
   }
 
-  /** `refused`: the frame is a refusal, and this is what it says. */
+  /** `refused`: the error when the frame is a refusal. */
   answer(id: string, frame: Frame, refused: RosterClientError | undefined): void {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
@@ -68,7 +68,7 @@ export class Requests {
     }
   }
 
-  /** Nothing is answered any more. */
+  /** Rejects all open requests. */
   fail(message: string): void {
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
@@ -76,7 +76,7 @@ export class Requests {
   }
 }
 
-/** The text of `content`, which may be no longer than a frame less `roomBytes`. Throws RosterClientError, as the daemon would refuse it. */
+/** The text of `content`, at most the size of a frame less `roomBytes`. Throws the RosterClientError of the daemon's own refusal. */
 export function frameText(op: string, content: object, roomBytes = 0): string {
   let text: string;
   try {

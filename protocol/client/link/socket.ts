@@ -1,14 +1,14 @@
-/** What the client needs of a WebSocket and of time, and what it says over the one. */
+/** The parts of a WebSocket and of a timer that the client uses, and its subprotocol. */
 import { isObject, parseObject } from '../../base/json.ts';
 import { unanswered } from '../client-error.ts';
 
-/** What LIVE_SUBPROTOCOL and LIMITS.frameBytes are; their modules would bring the whole of the schemas into a bundle. */
+/** Equal to LIVE_SUBPROTOCOL and LIMITS.frameBytes; importing their modules would add all schemas to a bundle. */
 export const SUBPROTOCOL = 'roster.v1';
 export const FRAME_BYTES = 64 * 1024;
 
 /**
- * The part of the browser's WebSocket that is used; the one of the `ws` package has it too. `data` is the text of a frame; another
- * transport, which has read the frame already, gives the object. `close` without a code gives a connection up that seems dead.
+ * The part of the browser's WebSocket that the client uses; the class of the `ws` package has it too. `data` is the text of a frame,
+ * or the object from a transport that parses frames itself. `close` without a code gives up a connection that seems dead.
  */
 export interface SocketLike {
   send(text: string): void;
@@ -20,7 +20,7 @@ export interface SocketLike {
 
 export type SocketClass = new (url: string, protocols: string[]) => SocketLike;
 
-/** Calls `work` once, in `ms`. Returns what calls it off. */
+/** Calls `work` once, after `ms`. Returns a function that cancels the call. */
 export type After = (ms: number, work: () => void) => () => void;
 
 export const after: After = (ms, work) => {
@@ -28,7 +28,7 @@ export const after: After = (ms, work) => {
   return () => clearTimeout(timer);
 };
 
-/** Begins a live connection to `url`, as in the options of the client. Throws RosterClientError where there can be none. */
+/** Opens a live connection to `url`, as in the options of the client. Throws RosterClientError when that is impossible. */
 export function socketTo(url: string, given: SocketClass | undefined): SocketLike {
   const WebSocketClass = given ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
   if (WebSocketClass === undefined) throw unanswered('there is no WebSocket here: give the option webSocket');
@@ -40,7 +40,7 @@ export function socketTo(url: string, given: SocketClass | undefined): SocketLik
   }
 }
 
-/** What a socket gave as `data`; undefined when it is no frame. */
+/** The frame in the `data` of a socket; undefined when it is none. */
 export function frameOf(data: unknown): Record<string, unknown> | undefined {
   if (typeof data === 'string') return parseObject(data);
   return isObject(data) && Object.getPrototypeOf(data) === Object.prototype ? data : undefined;

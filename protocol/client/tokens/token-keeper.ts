@@ -1,10 +1,10 @@
-/** Holds the token that calls are made with, and gets a new one when the old one has ended, or soon will. */
+/** Holds the token for calls, and gets a new one when the old one has ended or soon will. */
 import { unanswered } from '../client-error.ts';
 
-/** A token, or what gives one: asked when the first is needed, and again when the daemon says that it has expired or soon will. */
+/** A token, or a provider: called for the first token, and again when the daemon says that the token has expired or soon will. */
 export type TokenSource = string | (() => string | Promise<string>);
 
-/** A question that takes longer is given up, so that the next caller asks anew. */
+/** A call to the provider that takes longer is given up, so that the next caller makes a new one. */
 const ANSWER_MS = 20_000;
 
 export class TokenKeeper {
@@ -16,19 +16,19 @@ export class TokenKeeper {
     this.#source = source;
   }
 
-  /** Whether there is somebody to ask for another token. */
+  /** Whether there is a token provider. */
   get canRenew(): boolean {
     return typeof this.#source === 'function';
   }
 
-  /** Rejects with whatever the provider rejects with, or with RosterClientError when it takes longer than 20 s. */
+  /** Rejects with the error of the provider, or with RosterClientError when it takes longer than 20 s. */
   current(): Promise<string> {
     return this.#held === undefined ? this.renew() : Promise.resolve(this.#held);
   }
 
   /**
-   * Asks the provider. Callers that ask at the same time get the same token. `used`: the token that is no good any more; when
-   * another one came meanwhile, nobody is asked.
+   * Asks the provider. Concurrent callers get the same token. `used`: the token that is no longer valid; when another one has
+   * arrived meanwhile, the provider is not asked.
    */
   renew(used?: string): Promise<string> {
     const source = this.#source;
@@ -45,7 +45,7 @@ export class TokenKeeper {
     return this.#asking;
   }
 
-  /** A new token that the application came by itself. */
+  /** Sets a new token that the application got by itself. */
   replace(token: string): void {
     if (typeof this.#source === 'string') this.#source = token;
     this.#held = token;
