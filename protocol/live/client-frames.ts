@@ -1,7 +1,7 @@
 /**
  * The frames of the live protocol `roster.v1`: one JSON object per text frame.
  * Client frames have `op`; the answer repeats their `id` as `re`. Server events
- * have `type`. Unknown keys are ignored both ways.
+ * have `type`. Both sides ignore unknown keys.
  */
 import Type, { type Static } from 'typebox';
 import { LIMITS } from '../base/limits.ts';
@@ -13,7 +13,7 @@ export const LIVE_SUBPROTOCOL = 'roster.v1';
 const RequestId = Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Number()]));
 const AnyObject = Type.Record(Type.String(), Type.Unknown());
 
-/** What to hear about: exactly one of ids, teams, filter or all. */
+/** A subscription: exactly one of ids, teams, filter or all. */
 export const Sub = Type.Object({
   sub: Type.String({ minLength: 1, maxLength: 64 }),
   ids: Type.Optional(Type.Array(Type.String(), { maxItems: LIMITS.subIds })),
@@ -21,7 +21,7 @@ export const Sub = Type.Object({
   filter: Type.Optional(AnyObject),
   all: Type.Optional(Type.Literal(true)),
   presence: Type.Optional(Type.Boolean()),
-  /** Whether the answer carries the users as they are now; default true. */
+  /** Whether the answer contains the current users; default true. */
   snapshot: Type.Optional(Type.Boolean()),
   /** Users per page of the snapshot. */
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.snapshotPageUsers })),
@@ -35,12 +35,12 @@ export const ConnectFrame = Type.Object({
   token: Type.String(),
   /** Details of the token's own user, as `connectUser` sends them. */
   user: Type.Optional(AnyObject),
-  /** The last position the client has seen; everything later follows, or the answer says `resumed: false`. */
+  /** The last position that the client has seen; all later events follow, or the answer says `resumed: false`. */
   resume: Type.Optional(Position),
   subs: Type.Optional(Type.Array(Sub, { maxItems: LIMITS.subsPerConnection })),
-  /** Of what was missed, only the newest state of each user is wanted: see the wire reference. Default: every event. */
+  /** Asks for only the newest state of each user in the catch-up: see the wire reference. Default: every event. */
   conflate: Type.Optional(Type.Boolean()),
-  /** Server token only: the daemon keeps the position that this consumer acknowledged, and goes on from there. */
+  /** Server token only: the daemon keeps the position that this consumer acknowledged, and resumes from it. */
   durable: Type.Optional(Type.String({ pattern: '^[\\w.-]{1,64}$' })),
   dates: Type.Optional(Type.Union([Type.Literal('rfc3339'), Type.Literal('ns')])),
 });
@@ -49,7 +49,7 @@ export type ConnectFrame = Static<typeof ConnectFrame>;
 export const SubFrame = Type.Interface([Sub], { op: Type.Literal('sub'), id: RequestId });
 export type SubFrame = Static<typeof SubFrame>;
 
-/** The next page of a snapshot; `more` is what the page before it named. */
+/** The next page of a snapshot; `more` is the value from the previous page. */
 export const PageFrame = Type.Object({ op: Type.Literal('page'), id: RequestId, sub: Type.String(), more: Type.String() });
 export type PageFrame = Static<typeof PageFrame>;
 
@@ -74,14 +74,14 @@ export type UpsertFrame = Static<typeof UpsertFrame>;
 export const RefreshFrame = Type.Object({ op: Type.Literal('refresh'), id: RequestId, token: Type.String() });
 export type RefreshFrame = Static<typeof RefreshFrame>;
 
-/** Everything up to this position was taken care of; for durable consumers. Not answered. */
+/** For durable consumers: acknowledges everything up to this position. Not answered. */
 export const AckFrame = Type.Object({ op: Type.Literal('ack'), id: RequestId, seq: Type.Integer({ minimum: 0 }) });
 export type AckFrame = Static<typeof AckFrame>;
 
 export const PingFrame = Type.Object({ op: Type.Literal('ping'), id: RequestId });
 export type PingFrame = Static<typeof PingFrame>;
 
-/** Every frame a client may send, by its `op`. */
+/** Every frame that a client may send, by its `op`. */
 export const CLIENT_FRAMES = {
   connect: ConnectFrame,
   sub: SubFrame,

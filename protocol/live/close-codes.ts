@@ -1,13 +1,13 @@
 /**
- * The closed list of goodbyes on a live socket. The range tells the client what
- * to do: 1000–1999 and 4000–4099 mean "come back and resume", 4400–4499 mean
- * that something about the connection itself is wrong and `reconnect` says whether
- * trying again can help.
+ * The closed list of close codes of a live socket. The range tells the client
+ * how to react: 1000–1999 and 4000–4099 mean "reconnect and resume", 4400–4499
+ * mean that something about the connection itself is wrong, and `reconnect` says
+ * whether another attempt can help.
  */
 export interface CloseSpec {
   readonly code: number;
   readonly reason: string;
-  /** Whether the client should connect again (and resume) by itself. */
+  /** Whether the client should reconnect (and resume) by itself. */
   readonly reconnect: boolean;
 }
 

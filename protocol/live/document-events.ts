@@ -1,6 +1,6 @@
 /**
- * Events about documents: what is told of user groups, exports and imports. All of an event lies in its fact, except what
- * must not lie there: a link that opens a file, and who is there now. Pure.
+ * Events about user groups, exports and imports. The fact holds the whole event, except for the parts that must not be
+ * stored in it: a link that opens a file, and the users that exist now. Pure.
  */
 
 import { APP_PK, renderWholeGroup, type UserGroup } from '../access/groups.ts';
@@ -11,26 +11,26 @@ import { type Rendered, renderUserIn, timeOf } from '../users/render.ts';
 import type { StoredUser } from '../users/user.ts';
 import type { EventDialect } from './user-events.ts';
 
-/** How the event is written: as a live connection asked for it, or as the body of a webhook (`v1`, `v2`). */
+/** The form of the event: as a live connection asked for it, or as the body of a webhook (`v1`, `v2`). */
 export type DocEventDialect = EventDialect | 'v2';
 
-/** What an event shows that is not in the log, asked for when it is written down. */
+/** The parts of an event that are not in the log, looked up when the event is rendered. */
 export interface DocLookups {
   /** The living user. */
   user(id: string): StoredUser | undefined;
   online(id: string): boolean;
-  /** A link to the file of a finished export, good for a while from now on; undefined where no files are served. */
+  /** A link to the file of a finished export, valid for a limited time from now on; undefined where no files are served. */
   exportUrl(taskId: string): string | undefined;
 }
 
-/** The event a change to a document is announced with; most are told to nobody. */
+/** The type of the event that a change to a document causes; most changes cause none. */
 export function docEventType({ event }: DocFact): DocEventType | undefined {
   return event?.type;
 }
 
 /**
- * The whole event. A live one has its `seq`, and names people by id; the body of a webhook has the user who did it. Members
- * of a user group are shown as far as they exist now, as in every answer. `fact` must be one that is told.
+ * The whole event. A live event has its `seq` and names users by id; the body of a webhook contains the user who did it. As in
+ * every answer, only members that exist now are shown. `fact` must be one that causes an event.
  */
 export function renderDocEvent(fact: DocFact, seq: number, at: Micros, dialect: DocEventDialect, lookups: DocLookups): Rendered {
   const isLive = dialect === 'live' || dialect === 'live-ns';
@@ -83,7 +83,7 @@ function importFields(task: ImportTask, dates: 'v1' | 'v2'): Rendered {
   const isCounted = typeof users === 'number' && typeof done === 'number';
   return {
     import_task: renderImport(task, dates),
-    // Blank lines of a file count as lines, and not as users.
+    // Blank lines of a file count as lines, but not as users.
     ...(isCounted ? { progress: { done: Math.min(done, users), total: users } } : undefined),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What the daemon sends over the live protocol `roster.v1`: a schema for every message. Events have `type`; answers repeat
- * the request's `id` as `re`. From these the description of the protocol is made, and tests hold every frame against it.
+ * The messages that the daemon sends over the live protocol `roster.v1`: a schema for each. Events have `type`; answers repeat
+ * the request's `id` as `re`. The description of the protocol is made from these, and tests check every frame against it.
  */
 
 import Type, { type TProperties } from 'typebox';
@@ -10,7 +10,7 @@ import { DeactivateOptions, DeleteMode } from '../users/delete-options.ts';
 
 const { Array: List, Boolean: Bool, Integer, Literal, Object: Obj, Optional, String: Text, Union } = Type;
 
-/** As the client asked for in its `connect`. */
+/** In the form that the client asked for in its `connect`. */
 const Time = Union([Text({ format: 'date-time' }), Integer({ format: 'int64', description: 'nanoseconds since 1970' })]);
 
 const Toggle = Obj({ enabled: Bool() });
@@ -47,7 +47,7 @@ const LiveUser = Obj(
   { title: 'LiveUser' },
 );
 
-/** What every event about a user has. */
+/** The fields that every event about a user has. */
 const ABOUT_USER = {
   seq: Seq,
   created_at: Time,
@@ -56,7 +56,7 @@ const ABOUT_USER = {
   match: Optional(Union([Literal('enter'), Literal('stay'), Literal('leave')])),
 } as const;
 
-/** What is known of an act of moderation. */
+/** The details of an act of moderation. */
 const MODERATION = {
   created_by_id: Optional(Text()),
   target_ids: Optional(List(Text())),
@@ -70,7 +70,7 @@ const MODERATION = {
   total_flags: Optional(Integer()),
 } as const;
 
-/** A user group with its members, as far as they exist now. */
+/** A user group with those of its members that exist now. */
 const LiveUserGroup = Obj(
   {
     app_pk: Integer(),
@@ -86,7 +86,7 @@ const LiveUserGroup = Obj(
   { title: 'LiveUserGroup' },
 );
 
-/** As the answer about the import has it. */
+/** An import in the form of the answer about it. */
 const LiveImport = Obj(
   {
     id: Text(),
@@ -111,7 +111,7 @@ function aboutUser<Name extends string, Fields extends TProperties>(type: Name, 
   return event(type, { ...ABOUT_USER, ...fields });
 }
 
-/** What is about no user is told to servers that want everything. */
+/** Events that are about no user, for servers that subscribe to everything. */
 function aboutDocument<Name extends string, Fields extends TProperties>(type: Name, fields: Fields) {
   return event(type, { seq: Seq, created_at: Time, ...fields, sub: ABOUT_USER.sub });
 }
@@ -123,7 +123,7 @@ function aboutGroup<Change extends string, Fields extends TProperties>(change: C
 const MemberIds = List(Text(), { description: 'who came, or went' });
 const ENDED_TASK = { task_id: Text(), started_at: Time, finished_at: Time } as const;
 
-/** Every event by its `type`; custom ones have a type of the application's own. */
+/** Every event by its `type`; the application chooses the types of custom events. */
 export const SERVER_EVENTS = {
   'user.updated': aboutUser('user.updated', { created: Optional(Literal(true)), restored: Optional(Literal(true)) }),
   'user.deactivated': aboutUser('user.deactivated', DeactivateOptions.properties),
@@ -188,7 +188,7 @@ const Users = Obj({
   gone: Optional(List(Text(), { description: 'users that were deleted since the position that could not be continued from' })),
 });
 
-/** The answer to each request, by its `op`. `ack` has none unless it is refused. */
+/** The answer to each request, by its `op`. `ack` has an answer only when it is refused. */
 export const ANSWERS = {
   connect: Obj({
     re: Re,
@@ -211,5 +211,5 @@ export const ANSWERS = {
   ping: Obj({ re: Re, seq: Seq }),
 } as const;
 
-/** Any request that is refused. */
+/** The answer to a refused request. */
 export const Refused = Obj({ re: Re, error: ChatErrorAnswer });

@@ -1,10 +1,10 @@
-/** Events: what subscribers are told about a fact. Pure. */
+/** Events: the form of facts for subscribers. Pure. */
 
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
 import type { CustomFact, DeletedFact, ModerationDetails, UserFact } from '../log/entry.ts';
 import { type DateStyle, type Rendered, renderLive, renderV1, type UserAside } from '../users/render.ts';
 
-/** How a connection wants its events: the live protocol with either style of dates, or chat v1 for `/connect`. */
+/** The form of a connection's events: the live protocol with either style of dates, or chat v1 for `/connect`. */
 export type EventDialect = 'live' | 'live-ns' | 'v1';
 
 export type UserEventType =
@@ -21,10 +21,10 @@ export type UserEventType =
 
 type Announced = UserFact | DeletedFact | CustomFact;
 
-/** Who may hear of an event: whoever watches the user, only the user itself, or only servers. Servers hear of all. */
+/** The receivers of an event: all subscribers to the user, only the user itself, or only servers. Servers receive all events. */
 export type Audience = 'all' | 'self' | 'server';
 
-/** The event a fact is announced with; a silent fact has none. A new user is a `user.updated` with `created: true`. */
+/** The type of a fact's event; a silent fact has none. A new user is a `user.updated` with `created: true`. */
 export function eventType(fact: Announced): UserEventType | (string & {}) | undefined {
   if (fact.t === 'deleted') return 'user.deleted';
   if (fact.t === 'custom') return fact.type;
@@ -47,7 +47,7 @@ export function eventType(fact: Announced): UserEventType | (string & {}) | unde
   }
 }
 
-/** Who is muted is the user's own business, who is flagged the moderators'; a shadow ban is never told to the one it is for. */
+/** Mutes are only for the user itself, flags only for moderators, and the target of a shadow ban never learns of it. */
 export function audienceOf(fact: Announced): Audience {
   if (fact.t === 'custom') return 'self';
   if (fact.t === 'deleted') return 'all';
@@ -66,7 +66,7 @@ export function audienceOf(fact: Announced): Audience {
   }
 }
 
-/** Body of the event, without the subscription names that differ per receiver. */
+/** Body of the event, without the names of subscriptions, which differ by receiver. */
 export function renderEvent(type: string, fact: Announced, seq: number, at: Micros, aside: UserAside, dialect: EventDialect): object {
   const dates: DateStyle = dialect === 'live-ns' ? 'ns' : 'rfc3339';
   const time = dates === 'ns' ? toNanos : toRfc3339;
@@ -94,7 +94,7 @@ function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetail
   };
 }
 
-/** What was asked of the services that own messages, conversations and calls; always all of it, as the published webhook model has it. */
+/** The options for the services that own messages, conversations and calls; always complete, as in the published webhook model. */
 export function deleteFields({ mode, options }: DeletedFact): object {
   return {
     delete_user: mode,

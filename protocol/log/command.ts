@@ -1,7 +1,7 @@
 /**
- * Commands: what a request asks for, decoded and checked for form. Whatever
- * needs the directory to be judged (does the user exist, is the name free) is
- * judged by `decide` in daemon/core.
+ * Commands: decoded requests whose form is checked. Conditions that depend on
+ * the directory (does the user exist, is the name free) are checked by `decide`
+ * in daemon/core.
  */
 
 import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand } from '../access/groups.ts';
@@ -21,20 +21,20 @@ import type { UpsertCommand } from '../users/upsert.ts';
 import type { StoredUser } from '../users/user.ts';
 import type { DocChange } from './documents.ts';
 
-/** Ends bans and mutes whose time is over, and drops tasks and receipts that were kept long enough. Sent by the daemon itself. */
+/** Ends expired bans and mutes, and drops tasks and receipts after their retention. The daemon itself sends it. */
 export interface ExpireCommand {
   readonly kind: 'expire';
 }
 
-/** Writes documents as they are. For what has no rules of its own: the progress of tasks, and who follows whom. */
+/** Writes documents as they are, for those without rules: the progress of tasks, and follows. */
 export interface DocsCommand {
   readonly kind: 'docs';
   readonly changes: readonly DocChange[];
 }
 
 /**
- * A command that is carried out once, whatever number of times it is sent: the receipt of the first time lies in the entry
- * of its effects. The same key with another fingerprint is refused as `key_reused`.
+ * A command that is carried out once, however often it is sent: the entry of its effects also contains its receipt. The same
+ * key with another fingerprint is refused as `key_reused`.
  */
 export interface OnceCommand {
   readonly kind: 'once';
@@ -76,21 +76,21 @@ export type Command =
   | ActivityRemoveCommand
   | DocsCommand;
 
-/** What became of each user of a command. */
+/** The effect of a command on one user. */
 export type Change = 'created' | 'updated' | 'unchanged';
 
-/** The answer to a command that was accepted: the users as they are now, in the order asked for. */
+/** The answer to an accepted command: the users in their current state, in the requested order. */
 export interface Outcome {
   readonly users: readonly { readonly user: StoredUser; readonly change: Change }[];
   readonly warnings: readonly string[];
-  /** Ids that the command named and that do not exist, where that is no error. */
+  /** Ids in the command that do not exist, where that is no error. */
   readonly missing?: readonly string[];
-  /** Documents as they are now. */
+  /** Documents in their current state. */
   readonly docs?: readonly DocChange[];
-  /** Everything this command did is at or before this position. */
+  /** All effects of this command are at or before this position. */
   readonly seq: number;
-  /** It was carried out before; nothing was done now. Users and documents are as they are now. */
+  /** The command was carried out before, and nothing happened now. Users and documents are in their current state. */
   readonly isReplay?: true;
-  /** Of a replay: users that were hard-deleted since, or by it. They are not in `users`. */
+  /** Of a replay: users that were hard-deleted since then, or by the command. They are not in `users`. */
   readonly gone?: readonly string[];
 }

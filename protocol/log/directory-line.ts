@@ -1,13 +1,13 @@
 /**
- * One line of a snapshot or a backup: settings, usage, a document, a user, or the tombstone of one. Looked at where a file comes
- * from outside: enough to know that a directory can take it. What the lines say is protected by checksums.
+ * One line of a snapshot or a backup: settings, usage, a document, a user, or a tombstone. For files from outside, this checks
+ * just enough to know that a directory can load the line. Checksums protect the content of the lines.
  */
 
 import { isObject } from '../base/json.ts';
 import type { StoredUser } from '../users/user.ts';
 import { DOC_KINDS } from './documents.ts';
 
-/** What a line is, with the user where it is one. */
+/** The kind of a line, with the user if it is one. */
 export type LineKind = { readonly kind: 'user'; readonly user: StoredUser } | { readonly kind: 'gone' | 'document' | 'settings' | 'usage' };
 
 const GONE: LineKind = { kind: 'gone' };
@@ -17,7 +17,7 @@ const USAGE: LineKind = { kind: 'usage' };
 
 const KINDS: ReadonlySet<unknown> = new Set(DOC_KINDS);
 
-/** What the line is, or undefined when it is none of a directory. */
+/** The kind of a line, or undefined when it is not a line of a directory. */
 export function kindOfLine(line: unknown): LineKind | undefined {
   if (!isObject(line)) return undefined;
   const { user, gone, doc, state, usage } = line;
@@ -28,7 +28,7 @@ export function kindOfLine(line: unknown): LineKind | undefined {
   return isObject(usage) && typeof usage.period === 'string' && isObject(usage.teams) ? USAGE : undefined;
 }
 
-/** The fields without which there is no record. The rest is as whoever wrote the record knew it. */
+/** Checks the fields that every record needs. The other fields are as the writer of the record knew them. */
 function isUser(value: object): value is StoredUser {
   const { id, rev, role, teams, custom, created_at, updated_at }: Partial<Record<keyof StoredUser, unknown>> = value;
   const hasTexts = typeof id === 'string' && typeof role === 'string' && Array.isArray(teams) && isObject(custom);

@@ -1,7 +1,7 @@
 /**
- * Documents: the small things that are kept beside users (tasks, roles, user
- * groups, imports, the feeds room). Each kind has a schema; one fact writes them
- * all, and the directory keeps them in one place. Part of the durable format.
+ * Documents: the small records beside users (tasks, roles, user groups, imports,
+ * the feeds room). Each kind has a schema; one fact writes all kinds, and the
+ * directory keeps them in one place. Part of the durable format.
  */
 
 import Type, { type Static, type TSchema } from 'typebox';
@@ -23,14 +23,14 @@ export const TaskStatus = Type.Union([
 ]);
 export type TaskStatus = Static<typeof TaskStatus>;
 
-/** Work that outlives its request. What it needs to go on after a restart is in `input`. */
+/** Work that outlives its request. `input` holds everything that it needs to continue after a restart. */
 export const Task = Type.Object({
   id: Type.String(),
   kind: Type.String(),
   status: TaskStatus,
   created_at: MicrosField,
   updated_at: MicrosField,
-  /** When it began to run, the last time it did. */
+  /** The time at which it last began to run. */
   started_at: Type.Optional(MicrosField),
   input: Type.Optional(AnyObject),
   progress: Type.Optional(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
@@ -39,7 +39,7 @@ export const Task = Type.Object({
 });
 export type Task = Static<typeof Task>;
 
-/** A durable consumer of events: where it is, acknowledged by itself. Its id is its name. */
+/** A durable consumer of events, with the position that it acknowledged. Its id is its name. */
 export const Consumer = Type.Object({
   name: Type.String(),
   epoch: Type.String(),
@@ -49,7 +49,7 @@ export const Consumer = Type.Object({
 });
 export type Consumer = Static<typeof Consumer>;
 
-/** Where a webhook is: every event up to here was delivered, or put aside where it is not forgotten. Its id is that of the hook. */
+/** The position of a webhook: every event up to here was delivered, or is kept as a letter. Its id is that of the hook. */
 export const Outbox = Type.Object({
   id: Type.String(),
   epoch: Type.String(),
@@ -60,19 +60,19 @@ export const Outbox = Type.Object({
 export type Outbox = Static<typeof Outbox>;
 
 /**
- * What a request with an `Idempotency-Key` did, so that repeating it does nothing and gives the same answer. Its id is the
- * key with whose it is. Written in the same entry as the effects.
+ * The effects of a request with an `Idempotency-Key`, so that repeating it does nothing and returns the same answer. Its id is
+ * the key with its owner. Written in the same entry as the effects.
  */
 export const Receipt = Type.Object({
   id: Type.String(),
-  /** Of the request: the same key with another request is refused. */
+  /** Fingerprint of the request: the same key with another request is refused. */
   fingerprint: Type.String(),
   seq: Type.Integer({ minimum: 0 }),
   users: Type.Array(Type.Tuple([Type.String(), Type.Union([Type.Literal('created'), Type.Literal('updated'), Type.Literal('unchanged')])])),
   docs: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), id: Type.String() }))),
   missing: Type.Optional(Type.Array(Type.String())),
   warnings: Type.Optional(Type.Array(Type.String())),
-  /** Users that it hard-deleted, as it answered with them: without personal data. */
+  /** Users that it hard-deleted, in the form of its answer: without personal data. */
   pruned: Type.Optional(Type.Array(StoredUser)),
   created_at: MicrosField,
 });
@@ -104,7 +104,7 @@ export const DOC_KINDS = [
   'receipt',
 ] as const satisfies readonly DocKind[];
 
-/** The document is now exactly this; null: it is gone. */
+/** The document is now exactly this; null: it no longer exists. */
 export type DocChange = {
   readonly [Kind in DocKind]: { readonly kind: Kind; readonly id: string; readonly doc: Doc<Kind> | null };
 }[DocKind];
@@ -121,14 +121,14 @@ export const DocEventType = Type.Union([
 ]);
 export type DocEventType = Static<typeof DocEventType>;
 
-/** What is told of a change to a document, where anybody is: with the document itself, all that the event is made from. */
+/** The event that a change to a document causes: together with the document, all that is needed to render it. */
 export const DocEvent = Type.Object({
   type: DocEventType,
-  /** Of a user group: who came, or went. */
+  /** Of a user group: the members that were added or removed. */
   members: Type.Optional(Type.Array(Type.String())),
-  /** The user group as it was last, when it is gone. */
+  /** The last state of a deleted user group. */
   was: Type.Optional(UserGroup),
-  /** The user who did it, where it is known. */
+  /** The user who did it, if known. */
   by: Type.Optional(Type.String()),
 });
 export type DocEvent = Static<typeof DocEvent>;
@@ -154,20 +154,20 @@ export const DocFact = Type.Union([
   docFact('outbox'),
   docFact('receipt'),
 ]);
-/** Without `event` it is stored, and nobody is told. */
+/** Without `event`, the fact is stored and no event is sent. */
 export type DocFact = DocChange & { readonly t: 'doc'; readonly event?: DocEvent };
 
-/** Where the activities of a feed with one foreign id are found. The name of a feed has no space. */
+/** The key of the activities of a feed with one foreign id. The name of a feed has no space. */
 export function foreignKey(feed: string, foreignId: string): string {
   return `${feed} ${foreignId}`;
 }
 
-/** Time by which documents of a kind are kept in order; undefined for those in the order in which they came. */
+/** The time by which documents of a kind are ordered; undefined for kinds in order of arrival. */
 export function docTime({ doc, kind }: DocChange): Time | undefined {
   return kind === 'activity' ? doc?.time : undefined;
 }
 
-/** Names under which a document can be found beside its id. Derived: they are stored nowhere. */
+/** Keys by which a document can be found beside its id. They are derived, not stored. */
 export function docKeys({ kind, doc }: DocChange): readonly string[] {
   if (doc === null) return [];
   switch (kind) {

@@ -2,9 +2,9 @@
  * The durable format: an entry is one batch of facts, stored whole or not at all.
  *
  * A fact says what is true now ("user ann is now {…}", "user bob was deleted"),
- * never what was asked for, so applying it needs no rules and gives the same
- * directory on every machine and after every restart. A change to anything
- * here changes the format on disk: the tripwire test asks for a new version.
+ * never what was requested, so applying it needs no rules and gives the same
+ * directory on every machine and after every restart. Any change here changes
+ * the format on disk: the tripwire test then requires a new version.
  */
 
 import Type, { type Static } from 'typebox';
@@ -16,9 +16,9 @@ import { DocFact } from './documents.ts';
 
 export const ENTRY_VERSION = 3;
 
-/** Where a change came from: what the history of a user tells beside the change. */
+/** The origin of a change, which the history of a user shows beside the change. */
 export const Origin = Type.Object({
-  /** A request with a server token or a client's, a live connection, an import, or the daemon by itself. */
+  /** A request with a server token or a client token, a live connection, an import, or the daemon itself. */
   source: Type.Union([
     Type.Literal('server'),
     Type.Literal('client'),
@@ -26,20 +26,20 @@ export const Origin = Type.Object({
     Type.Literal('import'),
     Type.Literal('daemon'),
   ]),
-  /** The user who did it, where it was one. */
+  /** The user who did it, if it was a user. */
   by: Type.Optional(Type.String()),
-  /** What the caller says it is (`X-Stream-Client`), at most `LIMITS.clientNameChars`. */
+  /** The client's self-description (`X-Stream-Client`), at most `LIMITS.clientNameChars`. */
   client: Type.Optional(Type.String()),
-  /** The import. */
+  /** The id of the import. */
   job: Type.Optional(Type.String()),
 });
 export type Origin = Readonly<Static<typeof Origin>>;
 
-/** What an event about a ban, a mute or a flag says beside the user. */
+/** The details of an event about a ban, a mute or a flag, beside the user. */
 export const ModerationDetails = Type.Object({
-  /** Who did it; absent when it ended by itself. */
+  /** The user that did it; absent when it expired. */
   by: Type.Optional(Type.String()),
-  /** The other users: who is muted, or no longer. */
+  /** The other users: those that are muted, or no longer muted. */
   targets: Type.Optional(Type.Array(Type.String())),
   reason: Type.Optional(Type.String()),
   expires: Type.Optional(MicrosField),
@@ -48,14 +48,14 @@ export const ModerationDetails = Type.Object({
   /** Also, or only, for the channels that `by` will create. */
   future_channels: Type.Optional(Type.Boolean()),
   ip_ban: Type.Optional(Type.Boolean()),
-  /** What is asked of the service that owns messages. */
+  /** The request to the service that owns messages. */
   delete_messages: Type.Optional(DeleteMode),
   /** Flags of the user, this one included. */
   total_flags: Type.Optional(Type.Integer()),
 });
 export type ModerationDetails = Static<typeof ModerationDetails>;
 
-/** The user is now exactly this. `event` is what subscribers are told; a `silent` fact is stored, but nobody is told. */
+/** The user is now exactly this. `event` is the event for subscribers; a `silent` fact is stored, but no event is sent. */
 export const UserFact = Type.Object({
   t: Type.Literal('user'),
   event: Type.Union([
@@ -76,7 +76,7 @@ export const UserFact = Type.Object({
   options: Type.Optional(DeactivateOptions),
   about: Type.Optional(ModerationDetails),
   from: Type.Optional(Origin),
-  /** What differs from the record before, custom data by its keys (`custom.book`). Absent for a new user and a silent fact. */
+  /** The fields that changed, custom data by its keys (`custom.book`). Absent for a new user and a silent fact. */
   fields: Type.Optional(Type.Array(Type.String())),
 });
 export type UserFact = Static<typeof UserFact>;
@@ -94,10 +94,10 @@ export const DeletedFact = Type.Object({
 });
 export type DeletedFact = Static<typeof DeletedFact>;
 
-/** An event of the application's own about a user: it changes nothing, but is in the log so that whoever resumes gets it too. */
+/** A custom event of the application about a user. It changes nothing, but is in the log so that a resuming subscriber gets it, too. */
 export const CustomFact = Type.Object({
   t: Type.Literal('custom'),
-  /** The user as it was. */
+  /** The user at that time. */
   user: StoredUser,
   type: Type.String(),
   custom: Type.Record(Type.String(), Type.Unknown()),
@@ -110,7 +110,7 @@ export type AppFact = Static<typeof AppFact>;
 export const Fact = Type.Union([UserFact, DeletedFact, CustomFact, AppFact, DocFact]);
 export type Fact = UserFact | DeletedFact | CustomFact | AppFact | DocFact;
 
-/** What is appended: the log adds the position. `id` is random, so that a lost answer can be found out. */
+/** The entry to append: the log adds the position. `id` is random, so that the outcome can be found when the answer was lost. */
 export const EntryDraft = Type.Object({
   id: Type.String({ minLength: 1 }),
   /** Time of the batch, microseconds. */
