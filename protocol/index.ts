@@ -1,4 +1,4 @@
-/** What programs that talk to rosterd may use: the shapes of the wire, its limits and errors, and the making of tokens. */
+/** The exports for programs that talk to rosterd: the shapes of the wire, its limits and errors, and the making of tokens. */
 
 export { type ChatErrorBody, ERRORS, type ErrorKind, type FieldError } from './base/errors.ts';
 export { LIMITS } from './base/limits.ts';

@@ -1,4 +1,4 @@
-/** Reads requests about user groups, and writes groups down. The same in both dialects. Pure; throws RosterError `input`. */
+/** Reads requests about user groups, and renders groups. The same in both dialects. Pure; throws RosterError `input`. */
 
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -89,7 +89,7 @@ const updateCheck = Compile(UpdateGroupBody);
 const addCheck = Compile(AddMembersBody);
 const removeCheck = Compile(RemoveMembersBody);
 
-/** The team that the group must be of. */
+/** The team to which the group must belong. */
 export const GroupQuery = Type.Object({ team_id: QueryText });
 
 export const ListGroupsQuery = Type.Object({ limit: QueryLimit, id_gt: QueryText, created_at_gt: QueryTime, team_id: QueryText });
@@ -106,10 +106,10 @@ export const readGroup = queryReader(GroupQuery);
 const readListGroups = queryReader(ListGroupsQuery);
 const readSearchGroups = queryReader(SearchGroupsQuery);
 
-/** Its path would be that of the search. */
+/** The path of a group with this id would be the path of the search. */
 const RESERVED_ID = 'search';
 
-/** `POST /usergroups`. `freshId` is the id of a group that is sent without one. */
+/** `POST /usergroups`. `freshId` is the id for a group that is sent without one. */
 export function decodeGroupCreate(body: unknown, freshId: string): GroupCreateCommand {
   const { member_ids = [], id = freshId, name, created_by_id, ...rest } = checked(createCheck, presentFields(bodyObject(body)));
   const problems: FieldError[] = [];
@@ -124,7 +124,7 @@ export function decodeGroupCreate(body: unknown, freshId: string): GroupCreateCo
   return { kind: 'group-create', id, name, memberIds, ...extras(rest), ...creator };
 }
 
-/** `PUT /usergroups/{id}`. An empty description removes it; what is not sent stays. */
+/** `PUT /usergroups/{id}`. An empty description removes it; absent fields stay. */
 export function decodeGroupUpdate(id: string, body: unknown): GroupUpdateCommand {
   const sent = bodyObject(body);
   const { name, ...rest } = checked(updateCheck, presentFields(sent));
@@ -165,7 +165,7 @@ function checkTeamId(team: string | undefined, problems: FieldError[]): void {
     problems.push({ path: 'team_id', message: `must not be longer than ${LIMITS.teamBytes} bytes` });
 }
 
-/** An id that is given twice counts once. */
+/** The ids, each of them once. */
 function userIds(ids: readonly string[], problems: FieldError[]): string[] {
   for (const [index, id] of ids.entries()) {
     const problem = userIdProblem(id);
@@ -181,26 +181,26 @@ function checkedIds(sent: readonly string[]): string[] {
   return ids;
 }
 
-/** Which groups of all, in which order. */
+/** A selection of groups, and its order. */
 export interface GroupPage {
   readonly order: 'created' | 'name';
   readonly limit: number;
   readonly team?: string | undefined;
   /** Part of the name, in any case. */
   readonly text?: string | undefined;
-  /** Where the last page ended: the time or the name of its last group, its id, or both. */
+  /** The end of the previous page: the time or the name of its last group, its id, or both. */
   readonly createdGt?: Micros | undefined;
   readonly nameGt?: string | undefined;
   readonly idGt?: string | undefined;
 }
 
-/** `GET /usergroups`: oldest first, by id among those of the same time. */
+/** `GET /usergroups`: oldest first; groups of the same time by id. */
 export function decodeGroupList(query: QueryFields): GroupPage {
   const { team_id: team, created_at_gt, id_gt: idGt, ...page } = readListGroups(query);
   return { order: 'created', limit: pageLimit(page), team, createdGt: queryTime(created_at_gt), idGt };
 }
 
-/** `GET /usergroups/search`: by name, by id among those of the same name. */
+/** `GET /usergroups/search`: by name; groups of the same name by id. */
 export function decodeGroupSearch(query: QueryFields): GroupPage {
   const { team_id: team, query: text, name_gt: nameGt, id_gt: idGt, ...page } = readSearchGroups(query);
   return { order: 'name', limit: pageLimit(page), team, text, nameGt, idGt };
@@ -213,7 +213,7 @@ const byName = (a: Place, b: Place): number => compareTexts(a.name, b.name) || c
 
 /**
  * One page of the groups. With a time or name and an id, the page begins after that place, whether or not a group is there;
- * with an id alone, after that group. Throws RosterError `input` when there is no such group: nobody could tell where to go on.
+ * with an id alone, after that group. Throws RosterError `input` when that group does not exist, since its place is unknown.
  */
 export function pageOfGroups(groups: readonly UserGroup[], page: GroupPage): readonly UserGroup[] {
   const { order, limit, team, idGt } = page;
@@ -239,7 +239,7 @@ function placeOf(groups: readonly UserGroup[], { order, createdGt, nameGt }: Gro
   throw fieldErrors('input', [{ path: 'id_gt', message: `there is no user group with this id; say ${beside} as well` }]);
 }
 
-/** Whether this user is the one that became a member: a younger one only has the same id. */
+/** Whether this user is the one that became a member. A user created later only has the same id. */
 export function isMember(user: Pick<StoredUser, 'created_at'>, member: GroupMember): boolean {
   return user.created_at <= member.created_at;
 }
@@ -250,7 +250,7 @@ export function renderGroup({ members: _, created_at, updated_at, ...group }: Us
   return { ...group, created_at: time(created_at), updated_at: time(updated_at) };
 }
 
-/** A group with its members, as far as they exist now. */
+/** A group with those of its members that exist now. */
 export function renderWholeGroup(group: UserGroup, dialect: Dialect, user: (id: string) => StoredUser | undefined): Rendered {
   const time = timeOf(dialect);
   const members = group.members.flatMap((member) => {
@@ -261,5 +261,5 @@ export function renderWholeGroup(group: UserGroup, dialect: Dialect, user: (id: 
   return { ...renderGroup(group, dialect), members };
 }
 
-/** There is one application, so its number tells nobody anything. */
+/** There is one application, so its number carries no information. */
 export const APP_PK = 0;

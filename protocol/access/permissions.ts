@@ -1,22 +1,22 @@
 /**
- * What a client may do, by the role of its user. A server token may do everything
- * and is never asked. Pure.
+ * The actions that a client may do, by the role of its user. A server token may
+ * do everything and is not checked. Pure.
  *
  * A permission is named by its id, such as `search-user`. The built-in grants
- * below hold until the application grants something to a role itself
- * (`grants` of the app settings); that role then has exactly what is listed there.
+ * below apply until the application sets grants for a role
+ * (`grants` of the app settings); that role then has exactly those permissions.
  */
 import type { AppSettings } from '../app/settings.ts';
 
 export interface Permission {
-  /** What grants name it by. */
+  /** Its name in grants. */
   readonly id: string;
   readonly name: string;
   readonly description: string;
-  /** What errors name it by. */
+  /** Its name in errors. */
   readonly action: string;
   readonly level: 'app' | 'channel';
-  /** Holds only for what is the caller's own. */
+  /** Applies only to the caller's own objects. */
   readonly owner: boolean;
 }
 
@@ -36,7 +36,7 @@ const ROWS: readonly Row[] = [
   ['update-user-teams', 'UpdateUserTeams', 'app', 'Changes the teams of the own user'],
 ];
 
-/** Every permission there is, by id in order. They are fixed: none can be added or changed. */
+/** All permissions, ordered by id. They are fixed: none can be added or changed. */
 export const PERMISSIONS: ReadonlyMap<string, Permission> = new Map(
   ROWS.map(([id, action, level, description]) => [id, { id, name: nameOf(id), description, action, level, owner: id.endsWith('-owner') }]),
 );
@@ -53,7 +53,7 @@ const NONE: ReadonlySet<string> = new Set();
 const MEMBER: ReadonlySet<string> = new Set(['search-user', 'update-user-owner', 'flag-user', 'mute-user', 'block-user']);
 const MODERATOR: ReadonlySet<string> = new Set([...MEMBER, 'ban-user', 'read-flag-reports', 'update-flag-reports']);
 
-/** Roles whose grants are not those of `user`. */
+/** Roles whose grants differ from those of `user`. */
 const BUILT_IN_GRANTS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['anonymous', NONE],
   ['moderator', MODERATOR],
@@ -63,12 +63,12 @@ const BUILT_IN_GRANTS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 ]);
 
 /**
- * Whether users of this role may do this; `action` is the id of a permission. A role without grants of its own, every custom one among them, has those of
- * `user`. With `disable_permissions_checks` all is granted. Nothing here lets a client change a role: that is for servers only.
+ * Whether users of this role may do this; `action` is the id of a permission. A role without grants, such as every new custom
+ * role, has those of `user`. With `disable_permissions_checks` all is granted. No grant lets a client change a role: only servers can.
  */
 export function isGranted(app: AppSettings, role: string, action: string): boolean {
   if (app.disable_permissions_checks === true) return true;
-  // A role may be named like something that every object inherits.
+  // A role may have the name of a property that every object inherits.
   const granted = app.grants !== undefined && Object.hasOwn(app.grants, role) ? app.grants[role] : undefined;
   return granted === undefined ? (BUILT_IN_GRANTS.get(role) ?? MEMBER).has(action) : granted.includes(action);
 }

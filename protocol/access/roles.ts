@@ -1,4 +1,4 @@
-/** Reads requests about roles, and writes roles and permissions down. The same in both dialects. Pure; throws RosterError `input`. */
+/** Reads requests about roles, and renders roles and permissions. The same in both dialects. Pure; throws RosterError `input`. */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { AppSettings } from '../app/settings.ts';
@@ -25,7 +25,7 @@ export interface RoleCommand {
 export const CreateRoleBody = Type.Object({ name: Type.String() });
 const createRoleCheck = Compile(CreateRoleBody);
 
-/** Roles of users, and roles that mean something only to the service that owns channels. */
+/** Roles of users, and roles for channels, which only the service that owns channels uses. */
 const RoleType = Type.Union([Type.Literal('user'), Type.Literal('channel')]);
 
 export const SearchRolesQuery = Type.Object({
@@ -60,7 +60,7 @@ export interface RoleSearch {
   readonly text?: string | undefined;
   readonly nameGt?: string | undefined;
   readonly type?: Static<typeof RoleType> | undefined;
-  /** Whether `global_admin` and `global_moderator` may be found. */
+  /** Whether the search includes `global_admin` and `global_moderator`. */
   readonly isGlobalToo: boolean;
 }
 
@@ -70,19 +70,19 @@ export function decodeRoleSearch(query: QueryFields): RoleSearch {
   return { limit: pageLimit(page), text, nameGt, type, isGlobalToo };
 }
 
-/** A role as it is listed. */
+/** A role in a list. */
 export interface ListedRole extends Role {
   readonly isCustom: boolean;
 }
 
-/** Every role by name: the built-in ones, which exist since the beginning of time, and those that were created. */
+/** Every role by name: the built-in ones, with creation time 0, and those that were created. */
 export function allRoles(created: Iterable<Role>): readonly ListedRole[] {
   const builtIn = [...BUILT_IN_ROLES].map((name) => ({ name, created_at: 0, updated_at: 0, isCustom: false }));
   const custom = [...created].map((role) => ({ ...role, isCustom: true }));
   return [...builtIn, ...custom].sort(byName);
 }
 
-/** A role that was created may be used for both, so it is found as either type. */
+/** A created role may be of either type, so a search finds it under both. */
 export function searchRoles(roles: readonly ListedRole[], { limit, text, nameGt, type, isGlobalToo }: RoleSearch): readonly ListedRole[] {
   const part = text?.toLowerCase();
   const isWanted = ({ name, isCustom }: ListedRole): boolean => {
@@ -99,7 +99,7 @@ function byName(a: ListedRole, b: ListedRole): number {
   return compareTexts(a.name, b.name);
 }
 
-/** The only scope there is, for every role that is granted anything in it. */
+/** The only scope, for every role that has any grants in it. */
 const APP_SCOPE = '.app';
 
 /** v1 clients read `scoped`, v2 clients `scopes`: v1 answers have both. */

@@ -1,4 +1,4 @@
-/** Reads requests about devices and push preferences, and writes preferences down. The same in both dialects. Pure; throws RosterError. */
+/** Reads requests about devices and push preferences, and renders preferences. The same in both dialects. Pure; throws RosterError. */
 
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -46,7 +46,7 @@ export const CreateDeviceBody = Type.Object({
   hardware_id: DeviceText,
   voip_token: Type.Optional(Type.Boolean()),
   user_id: Type.Optional(Type.String()),
-  /** In place of `user_id`. */
+  /** An alternative to `user_id`. */
   user: Type.Optional(Type.Object({ id: Type.Optional(Type.String()) })),
 });
 
@@ -56,10 +56,10 @@ export const DeleteDeviceQuery = Type.Object({
   user_id: Type.Optional(Type.String()),
 });
 
-/** `GET /devices`: whose devices. */
+/** `GET /devices`: the owner of the devices. */
 export const readListDevices = queryReader(ListDevicesQuery);
 
-/** `DELETE /devices`: the id of the device, and whose it is. */
+/** `DELETE /devices`: the id of the device, and its owner. */
 export const readDeleteDevice = queryReader(DeleteDeviceQuery);
 
 const Level = Type.Union([Type.Literal('all'), Type.Literal('none'), Type.Literal('default')]);
@@ -75,7 +75,7 @@ const Details = Type.Object({}, { additionalProperties: true });
 
 const PushItem = Type.Object({
   user_id: Type.Optional(Type.String()),
-  /** For one channel in place of all. */
+  /** For this channel instead of all. */
   channel_cid: Type.Optional(Type.String()),
   chat_level: Type.Optional(ChatLevel),
   call_level: Type.Optional(Level),
@@ -138,7 +138,7 @@ function presentItem(item: unknown): unknown {
   return present;
 }
 
-/** The user that is meant; the empty text where that cannot be told, and the reason among the problems. */
+/** The user that the item means; an empty text when that is unclear, with the reason among the problems. */
 function userOf({ user_id }: PushItem, actor: Actor, path: string, problems: FieldError[], foreign: FieldError[]): string {
   if (actor.kind === 'user') {
     if (user_id !== undefined && user_id !== actor.id) {
@@ -193,7 +193,7 @@ function setOf(item: PushItem, path: string, problems: FieldError[]): PushSet {
     ...(chat_level === undefined ? undefined : { chat_level }),
     ...(call_level === undefined ? undefined : { call_level }),
     ...(feeds_level === undefined ? undefined : { feeds_level }),
-    // The zero time is how Go writes "not given".
+    // Go writes the zero time for "not given".
     ...(until === undefined || until < 0 ? undefined : { disabled_until: until }),
     ...(remove_disable === true ? { disabled_until: null } : undefined),
     ...(chat_preferences !== undefined && isJsonObject(chat_preferences) ? { chat_preferences } : undefined),
@@ -201,7 +201,7 @@ function setOf(item: PushItem, path: string, problems: FieldError[]): PushSet {
   };
 }
 
-/** Preferences of a user for everything that has none of its own. */
+/** Preferences of a user for all channels without preferences of their own. */
 export function renderPush({ channels: _, ...push }: PushPreferences, dialect: Dialect): Rendered {
   return withTime(push, dialect);
 }

@@ -1,4 +1,4 @@
-/** What `PATCH /app` may hold: the settings that mean something here, and the others of the published API by their type. */
+/** The body of `PATCH /app`: the settings that rosterd uses, and the types of the others in the published API. */
 import Type, { type Static, type TOptional, type TSchema } from 'typebox';
 import { AppSettings, EventHook } from './settings.ts';
 
@@ -15,7 +15,7 @@ const Names = Type.Array(Name, { maxItems: LIST_MAX });
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const AnyObject = Type.Object({});
 
-/** Where a hook of kind `sqs` or `sns` delivers: kept for the service that does so. */
+/** The delivery target of a hook of kind `sqs` or `sns`: kept for the service that delivers to it. */
 const QUEUE_FIELDS = {
   sqs_queue_url: Type.Optional(Text),
   sqs_region: Type.Optional(Text),
@@ -33,7 +33,7 @@ const QUEUE_FIELDS = {
 } as const;
 
 export const HookBody = Type.Object({
-  /** A hook that exists keeps its times; without an id one is made. */
+  /** A hook with a known id keeps its times; one without an id gets one. */
   id: Type.Optional(Name),
   hook_type: EventHook.properties.hook_type,
   /** Default true. */
@@ -52,7 +52,7 @@ export const HookBody = Type.Object({
 });
 export type HookBody = Static<typeof HookBody>;
 
-/** The settings that mean something here. */
+/** The settings that rosterd uses. */
 export const NamedSettings = Type.Object({
   enforce_unique_usernames: Type.Optional(AppSettings.properties.enforce_unique_usernames),
   /** RFC 3339, integer nanoseconds, or null to clear. */
@@ -64,16 +64,16 @@ export const NamedSettings = Type.Object({
   disable_auth_checks: Type.Optional(Type.Boolean()),
   disable_permissions_checks: Type.Optional(Type.Boolean()),
   permission_version: Type.Optional(Type.Union([Type.Literal('v1'), Type.Literal('v2')])),
-  /** true is the same as `permission_version: "v2"`. */
+  /** true has the effect of `permission_version: "v2"`. */
   migrate_permissions_to_v2: Type.Optional(Type.Boolean()),
   user_search_disallowed_roles: Type.Optional(Names),
-  /** Ids of permissions by role. Roles that are not named keep theirs; null gives a role its built-in ones again; {} all of them. */
+  /** Ids of permissions by role. Absent roles keep theirs; null restores the built-in ones of a role; {} those of all roles. */
   grants: Type.Optional(
     Type.Record(Type.String(), Type.Union([Type.Array(Type.String(), { maxItems: GRANTS_PER_ROLE_MAX }), Type.Null()])),
   ),
   webhook_url: Type.Optional(Text),
   webhook_events: Type.Optional(Names),
-  /** In place of all hooks that there are. */
+  /** Replaces all existing hooks. */
   event_hooks: Type.Optional(Type.Array(HookBody, { maxItems: HOOKS_MAX })),
   enable_hook_payload_compression: Type.Optional(Type.Boolean()),
 });
@@ -87,7 +87,7 @@ const UploadConfig = Type.Object({
   size_limit: Type.Optional(Count),
 });
 
-/** Settings of the published API without a meaning here, by type: an answer that repeated another type could not be read. */
+/** Types of the published settings that rosterd does not use: clients could not read an answer that repeats a value of another type. */
 const ECHOED: Readonly<Record<string, TOptional<TSchema>>> = {
   ...all(Type.Boolean(), [
     ...[
@@ -120,10 +120,10 @@ const ECHOED: Readonly<Record<string, TOptional<TSchema>>> = {
   ...all(UploadConfig, ['file_upload_config', 'image_upload_config']),
 };
 
-/** Any other keys may stand beside these: they are kept and repeated. */
+/** Any other keys are allowed as well: they are kept and repeated. */
 export const SettingsBody = Type.Object({ ...NamedSettings.properties, ...ECHOED });
 
-/** What only the server says of itself, and keys to push services, which would lie here for nothing. Sent back, they are ignored. */
+/** Fields that only the server sets, and keys to push services, which would have no use here. They are ignored when sent. */
 export const IGNORED: ReadonlySet<string> = new Set([
   ...['id', 'placement', 'suspended', 'suspended_explanation', 'created_at', 'updated_at', 'duration', 'collisions'],
   ...['apn_config', 'firebase_config', 'huawei_config', 'xiaomi_config'],

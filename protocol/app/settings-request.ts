@@ -1,10 +1,10 @@
 /**
- * Reads `PATCH /app`. The settings that mean something here become a command;
- * the others are checked for their type and kept, to be repeated, because
- * clients send the whole application back and read it again. Pure; throws RosterError `input`.
+ * Reads `PATCH /app`. The settings that rosterd uses become a command; it checks
+ * the type of the others and keeps them to repeat them, because clients send the
+ * whole application back and read it again. Pure; throws RosterError `input`.
  *
- * null leaves a setting alone, except that a null stamp of revocation clears it. An empty text leaves `name`, `organization` and
- * what has a fixed set of values alone, and clears any other; so do an empty list and an empty object.
+ * null leaves a setting unchanged, except that a null stamp of revocation clears it. An empty text leaves `name`, `organization`
+ * and settings with a fixed set of values unchanged, and clears any other; so do an empty list and an empty object.
  */
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
@@ -24,9 +24,9 @@ const bodyCheck = Compile(SettingsBody);
 const namedCheck = Compile(NamedSettings);
 
 export interface SettingsRequest {
-  /** Of the request: hooks that do not say how their body is written have it. */
+  /** The dialect of the request, and of the body of hooks that do not name one. */
   readonly dialect: Dialect;
-  /** Gives a hook without an id one. */
+  /** Makes the id of a hook that is sent without one. */
   readonly newId: () => string;
 }
 
@@ -61,7 +61,7 @@ export function decodeSettings(body: unknown, { dialect, newId }: SettingsReques
 
 const UPLOADS: ReadonlySet<string> = new Set(['file_upload_config', 'image_upload_config']);
 
-/** Without what counts as not sent, and with `{}` where PHP wrote `[]`. */
+/** Drops values that count as not sent, and replaces PHP's `[]` by `{}`. */
 function mended(sent: JsonObject): JsonObject {
   const present = Object.entries(sent).filter(([name, value]) => value !== null && (value !== '' || isClearable(name)));
   return Object.fromEntries(present.map(([name, value]) => [name, mendedValue(name, value)]));
@@ -80,17 +80,17 @@ function mendedHook(hook: JsonObject): JsonObject {
 
 const HOOK_OBJECTS: ReadonlySet<string> = new Set(['callback', 'failover_config']);
 
-/** Whether an empty text says “none”. For the other settings it is how Go writes one that was not set. */
+/** Whether an empty text clears the setting. For the other settings, Go writes it for one that is not set. */
 function isClearable(name: string): boolean {
   return name === 'webhook_url' || !isNamed(name);
 }
 
-/** Whether the setting means something here. */
+/** Whether rosterd uses the setting. */
 function isNamed(name: string): boolean {
   return Object.hasOwn(NamedSettings.properties, name);
 }
 
-/** undefined: left alone. null: cleared. */
+/** undefined: unchanged. null: cleared. */
 function stampOf(sent: Json | undefined, problems: FieldError[]): number | null | undefined {
   if (sent === undefined || sent === '') return undefined;
   const time = sent === null ? null : parseTime(sent);
@@ -100,7 +100,7 @@ function stampOf(sent: Json | undefined, problems: FieldError[]): number | null 
   return undefined;
 }
 
-/** `sent` is the same list as it was sent, with the fields that rosterd only keeps. */
+/** `sent` is the same list in the form in which it was sent, with the fields that rosterd only keeps. */
 function hooksOf(hooks: readonly HookBody[], sent: Json | undefined, newId: () => string, problems: FieldError[]): HookInput[] {
   const sentHooks = Array.isArray(sent) ? sent : [];
   const ids = new Set<string>();
@@ -135,7 +135,7 @@ function hookOf(hook: HookBody, newId: () => string, path: string, problems: Fie
   };
 }
 
-/** Fields of a hook with a place of their own; its times are the server's. */
+/** Fields of a hook that have a place in the record; the server sets its times. */
 const HOOK_FIELDS: ReadonlySet<string> = new Set([
   ...['id', 'hook_type', 'enabled', 'event_types', 'webhook_url', 'product', 'timeout_ms', 'dialect', 'created_at', 'updated_at'],
 ]);
@@ -147,14 +147,14 @@ function restOf(sent: Json | undefined, path: string, problems: FieldError[]): J
   return rest.length === 0 ? undefined : Object.fromEntries(rest);
 }
 
-/** What a permission is called. Ids that are not among rosterd's own are kept for the services that know them. */
+/** The form of a permission's id. Ids that rosterd does not define are kept for the services that know them. */
 const PERMISSION_ID = /^[A-Za-z0-9][\w-]{0,127}$/;
 
 function checkGrants(role: string, permissions: unknown, problems: FieldError[]): void {
   const path = fieldPath('grants', role);
   if (isForbiddenName(role)) problems.push({ path, message: `"${role}" is a reserved name` });
   if (permissions === null) return;
-  // The schema's pattern for keys does not match those with a line break, so their values are not checked by it.
+  // The schema's pattern for keys does not match keys with a line break, so the schema does not check their values.
   if (!Array.isArray(permissions)) {
     problems.push({ path, message: `must be array, got ${typeName(permissions)}` });
     return;
@@ -171,7 +171,7 @@ function checkUrl(text: string, path: string, problems: FieldError[]): void {
   problems.push({ path, message: 'must be an http or https URL' });
 }
 
-/** Everything without a meaning here, as it was sent; undefined when there is none of it. */
+/** All settings that rosterd does not use, as they were sent; undefined when there are none. */
 function otherOf(present: JsonObject, problems: FieldError[]): JsonObject | undefined {
   const other = Object.entries(present).filter(([name]) => !isNamed(name) && !IGNORED.has(name));
   for (const [name, value] of other) checkValue('', name, value, problems);
@@ -179,7 +179,7 @@ function otherOf(present: JsonObject, problems: FieldError[]): JsonObject | unde
   return Object.fromEntries(other.map(([name, value]) => [name, UPLOADS.has(name) ? { ...uploadDefaults(), ...toObject(value) } : value]));
 }
 
-/** A configuration of uploads is read as a whole, so that what was not sent is written out. */
+/** Clients read an upload configuration as a whole, so absent fields are added. */
 function uploadDefaults(): JsonObject {
   return Object.fromEntries(Object.entries(UPLOAD_CONFIG).map(([name, value]) => [name, typeof value === 'number' ? value : [...value]]));
 }

@@ -14,7 +14,7 @@ export const UPLOAD_CONFIG = {
   size_limit: 0,
 } as const;
 
-/** What is shown of a setting that was never set. Most of these fields say nothing in a directory of users, but clients read them. */
+/** The values of settings that were never set. Most of these fields have no use in a directory of users, but clients read them. */
 export const APP_DEFAULTS = {
   name: 'rosterd',
   organization: '',
@@ -69,12 +69,12 @@ export const APP_DEFAULTS = {
 
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map(Object.entries(APP_DEFAULTS));
 
-/** The value of a setting that was never set; undefined where there is none to show. */
+/** The value of a setting that was never set; undefined when none is shown. */
 export function appDefault(name: string): unknown {
   return DEFAULTS.get(name);
 }
 
-/** Schema of the settings as shown. Settings that rosterd only repeats may stand beside these. */
+/** Schema of the settings as shown. Settings that rosterd only repeats may be beside these. */
 export function appIn(dialect: Dialect): TSchema {
   const shown = Object.entries(APP_DEFAULTS).map(([name, value]) => [name, schemaOf(value)] as const);
   const time = timeIn(dialect);

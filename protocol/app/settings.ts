@@ -6,7 +6,7 @@ import { MicrosField } from '../base/schemas.ts';
 
 const Names = Type.Array(Type.String());
 
-/** Where events go outside of live connections. Only `webhook` is delivered; the other kinds are kept and reported as not delivered. */
+/** A destination for events beside live connections. Only `webhook` is delivered; other kinds are kept and reported as not delivered. */
 export const EventHook = Type.Object({
   id: Type.String(),
   hook_type: Type.Union([Type.Literal('webhook'), Type.Literal('sqs'), Type.Literal('sns'), Type.Literal('pending_message')]),
@@ -18,7 +18,7 @@ export const EventHook = Type.Object({
   product: Type.Optional(Type.String()),
   /** Time for one delivery; absent: the default. */
   timeout_ms: Type.Optional(Type.Integer({ minimum: 1 })),
-  /** How the body is written. */
+  /** The form of the body. */
   dialect: Type.Union([Type.Literal('v1'), Type.Literal('v2')]),
   created_at: MicrosField,
   updated_at: MicrosField,
@@ -27,46 +27,46 @@ export const EventHook = Type.Object({
 });
 export type EventHook = Static<typeof EventHook>;
 
-/** A hook as a caller sets it. Its times are given when it is stored; without a dialect it has that of the request. */
+/** A hook in the form of a request. Its times are set when it is stored; without a dialect it gets that of the request. */
 export type HookInput = Omit<EventHook, 'created_at' | 'updated_at' | 'dialect'> & Partial<Pick<EventHook, 'dialect'>>;
 
-/** Absent means never set: the default of the published API holds. */
+/** Absent means never set: the default of the published API applies. */
 export const AppSettings = Type.Object({
   enforce_unique_usernames: Type.Union([Type.Literal('no'), Type.Literal('app'), Type.Literal('team')]),
   revoke_tokens_issued_before: Type.Optional(MicrosField),
   name: Type.Optional(Type.String()),
   organization: Type.Optional(Type.String()),
-  /** Clients see only users of their own teams, those without a team only each other. */
+  /** Clients see only users of their own teams; those without a team see only each other. */
   multi_tenant_enabled: Type.Optional(Type.Boolean()),
   guest_user_creation_disabled: Type.Optional(Type.Boolean()),
-  /** Users are let in with development tokens, which nobody signed. */
+  /** Users can connect with development tokens, which are unsigned. */
   disable_auth_checks: Type.Optional(Type.Boolean()),
-  /** Clients may do what their role does not grant. They still never change a role. */
+  /** Clients may also do what their role does not grant. They still cannot change a role. */
   disable_permissions_checks: Type.Optional(Type.Boolean()),
   permission_version: Type.Optional(Type.String()),
-  /** Roles that a client's queries do not find. */
+  /** Roles whose users do not appear in clients' queries. */
   user_search_disallowed_roles: Type.Optional(Names),
-  /** Permissions by role, in place of the built-in ones for that role. */
+  /** Permissions by role, which replace the built-in ones of that role. */
   grants: Type.Optional(Type.Record(Type.String(), Names)),
   webhook_url: Type.Optional(Type.String()),
   webhook_events: Type.Optional(Names),
   event_hooks: Type.Optional(Type.Array(EventHook)),
   enable_hook_payload_compression: Type.Optional(Type.Boolean()),
-  /** Everything else that a caller set: kept and repeated, without a meaning here. */
+  /** All other settings that a caller set: kept and repeated, but not used. */
   other: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }))),
 });
 export type AppSettings = Static<typeof AppSettings>;
 
-/** Absent: left alone. null: back to the default. `event_hooks` replaces all hooks; `grants` and `other` change what they name. */
+/** Absent: unchanged. null: back to the default. `event_hooks` replaces all hooks; `grants` and `other` change the keys they name. */
 export interface SettingsCommand {
   readonly kind: 'settings';
   readonly set: {
     readonly [Name in Exclude<keyof AppSettings, 'event_hooks' | 'grants'>]?: AppSettings[Name] | null;
   } & {
     readonly event_hooks?: readonly HookInput[] | null;
-    /** A role with null has its built-in permissions again. */
+    /** null restores the built-in permissions of a role. */
     readonly grants?: Readonly<Record<string, readonly string[] | null>> | null;
   };
-  /** Of the request: hooks that do not say how their body is written have it. */
+  /** The dialect of the request, and of the body of hooks that do not name one. */
   readonly dialect?: EventHook['dialect'];
 }

@@ -1,4 +1,4 @@
-/** Reads questions about usage: of teams, and of the application. Pure; throws RosterError `input`. */
+/** Reads queries about usage: of teams, and of the application. Pure; throws RosterError `input`. */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
@@ -23,9 +23,9 @@ export interface TeamUsageQuestion {
   readonly days: readonly string[];
   /** The period, when it is a whole month: `2026-11`. */
   readonly month?: string;
-  /** The team after which the page begins. */
+  /** The last team of the previous page. */
   readonly after?: string;
-  /** Teams in the page. */
+  /** Teams on the page. */
   readonly limit: number;
 }
 
@@ -41,7 +41,7 @@ export function decodeTeamUsage(body: unknown, today: string): TeamUsageQuestion
 
 /** The cursor of the page after this team. */
 export function nextOf(team: string): string {
-  // JSON escapes what a URI cannot hold: a team may be any text.
+  // JSON escapes the characters that a URI cannot contain: a team may be any text.
   return encodeURIComponent(JSON.stringify(team));
 }
 
@@ -50,7 +50,7 @@ function teamAfter(next: string, problems: FieldError[]): string | undefined {
     const team: unknown = JSON.parse(decodeURIComponent(next));
     if (typeof team === 'string') return team;
   } catch {
-    // Falls through to the one refusal of everything that `nextOf` did not make.
+    // Falls through to the one error for every text that `nextOf` did not make.
   }
   problems.push({ path: 'next', message: 'is not what a page named' });
   return undefined;
@@ -93,7 +93,7 @@ function periodOf(
 export const UsageQuery = Type.Object({ month: Type.Optional(Type.String({ description: 'YYYY-MM; default: this month' })) });
 const readUsage = queryReader(UsageQuery);
 
-/** `GET /usage?month=`. Without a month: the one of `today`. */
+/** `GET /usage?month=`. The month of `today` by default. */
 export function decodeUsage(query: QueryFields, today: string): { readonly month: string; readonly days: readonly string[] } {
   const { month = today.slice(0, 7) } = readUsage(query);
   if (isMonth(month)) return { month, days: daysBetween(`${month}-01`, lastDayOf(month)) };
@@ -120,7 +120,7 @@ function dateOf(ms: number): string {
 function lastDayOf(month: string): string {
   const [year = 0, number = 1] = month.split('-').map(Number);
   const first = new Date(0);
-  // Unlike Date.UTC, this takes the years before 100 as they are. Day 0 is the last one of the month before.
+  // Unlike Date.UTC, this accepts years before 100 as they are. Day 0 is the last day of the previous month.
   first.setUTCFullYear(year, number, 0);
   return dateOf(first.getTime());
 }

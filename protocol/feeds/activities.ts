@@ -1,4 +1,4 @@
-/** Activities of the feeds room: how they are sent and how they are shown. Pure; what reads throws RosterError. */
+/** Activities of the feeds room: reads and renders them. Pure; the readers throw RosterError. */
 
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -13,32 +13,32 @@ import { parseFeedName } from './feed-name.ts';
 import { countReferences } from './references.ts';
 import { dataProblems } from './users.ts';
 
-/** An activity of the feeds room. `feeds` are all it is in: where it was added and its targets, as `slug:id`. */
+/** An activity of the feeds room. `feeds` are all feeds that contain it: the one it was added to and its targets, as `slug:id`. */
 export const Activity = Type.Object({
   id: Type.String(),
   feeds: Type.Array(Type.String()),
   origin: Type.String(),
   foreign_id: Type.Optional(Type.String()),
   time: MicrosField,
-  /** actor, verb, object and everything else, in the order it was sent. */
+  /** actor, verb, object and all other fields, in the order in which they were sent. */
   data: AnyObject,
 });
 
 export type Activity = Static<typeof Activity>;
 
-/** Adds activities to the feeds they name; one whose id is there already is replaced, and is in the feeds of both. */
+/** Adds activities to the feeds that they name. One with an existing id replaces that activity, and is in the feeds of both. */
 export interface ActivityAddCommand {
   readonly kind: 'activity-add';
   readonly activities: readonly Activity[];
-  /** A client's own reference: it replaces activities of no other actor. */
+  /** A client's own reference: the command replaces activities of no other actor. */
   readonly actor?: string;
 }
 
-/** Takes activities out of a feed; out of the feed that one was added to first, it is gone. None there is no error. */
+/** Removes activities from a feed. Removed from the feed it was first added to, an activity is deleted. None found is no error. */
 export interface ActivityRemoveCommand {
   readonly kind: 'activity-remove';
   readonly feed: string;
-  /** One id, or a foreign id that any number of activities may have: at most `LIMITS.activitiesPerRequest` go at once. */
+  /** One id, or a foreign id that any number of activities may share: removes at most `LIMITS.activitiesPerRequest` at once. */
   readonly by: { readonly id: string } | { readonly foreignId: string };
 }
 
@@ -46,7 +46,7 @@ const TextOrNumber = Type.Union([Type.String(), Type.Number(), Type.Null()]);
 const Text = Type.Union([Type.String({ maxLength: LIMITS.idChars }), Type.Null()]);
 const Targets = Type.Union([Type.Array(Type.String(), { maxItems: LIMITS.targetsPerActivity }), Type.Null()]);
 
-/** Whatever else an activity has is data of its own. */
+/** All other fields of an activity are its data. */
 const ActivityFields = {
   actor: Type.Optional(TextOrNumber),
   verb: Type.Optional(Text),
@@ -57,7 +57,7 @@ const ActivityFields = {
   to: Type.Optional(Targets),
 };
 
-/** One activity, or `activities` with many. */
+/** One activity, or several in `activities`. */
 export const ActivitiesBody = Type.Object({
   ...ActivityFields,
   activities: Type.Optional(Type.Array(Type.Object(ActivityFields), { minItems: 1, maxItems: LIMITS.activitiesPerRequest })),
@@ -68,18 +68,18 @@ const bodyCheck = Compile(ActivitiesBody);
 export interface ActivityInput {
   readonly foreignId?: string;
   readonly time?: Micros;
-  /** Other feeds it is to be in, as `slug:id`, each once. */
+  /** Other feeds for the activity, as `slug:id`, each once. */
   readonly to: readonly string[];
   readonly data: JsonObject;
 }
 
 export interface ActivitiesInput {
   readonly activities: readonly ActivityInput[];
-  /** Whether they came as a list; the answer is then a list too. */
+  /** Whether they came as a list; the answer is then a list, too. */
   readonly isMany: boolean;
 }
 
-/** `ownActor` is the one that a client's activities have. */
+/** `ownActor` is the actor of a client's activities. */
 export function decodeActivities(body: unknown, ownActor: string | undefined): ActivitiesInput {
   const sent = bodyObject(body);
   const { activities } = checked(bodyCheck, sent);
@@ -93,7 +93,7 @@ export function decodeActivities(body: unknown, ownActor: string | undefined): A
   };
 }
 
-/** What rosterd itself says of an activity: not stored again when a client sends it back. */
+/** Fields that rosterd itself sets: not stored again when a client sends them back. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(['id', 'origin', 'foreign_id', 'time', 'to']);
 
 function activityOf(sent: JsonObject, path: string, ownActor: string | undefined): ActivityInput {
@@ -109,7 +109,7 @@ function activityOf(sent: JsonObject, path: string, ownActor: string | undefined
   data.actor = actor;
   if (typeof data.object === 'number') data.object = String(data.object);
   problems.push(...dataProblems(data, path, 1));
-  // Only what is not nested too deep is walked.
+  // Only values that are not nested too deep are walked.
   if (problems.length === 0 && countReferences(data) > LIMITS.referencesPerActivity) {
     problems.push({ path: path || 'activity', message: `must not hold more than ${LIMITS.referencesPerActivity} references` });
   }
@@ -123,7 +123,7 @@ function activityOf(sent: JsonObject, path: string, ownActor: string | undefined
   };
 }
 
-/** Go writes an empty text for what is not there. */
+/** Go writes an empty text for an absent value. */
 function isAbsent(value: Json | undefined): boolean {
   return value === undefined || value === null || value === '';
 }
@@ -157,22 +157,22 @@ function checkSize(data: JsonObject, path: string): void {
   throw new RosterError('too_big', `${path}: ${message}`, [{ path, message }]);
 }
 
-/** With or without a zone; without one it is UTC. Undefined when it is no time since 1970. */
+/** Reads a time with or without a zone; without one it is UTC. Undefined when it is not a time since 1970. */
 export function parseFeedsTime(sent: unknown): Micros | undefined {
   if (typeof sent !== 'string') return undefined;
   const time = parseTime(sent) ?? parseTime(`${sent}Z`);
   return time !== undefined && time >= 0 ? time : undefined;
 }
 
-/** `2024-05-06T07:08:09.123456`: UTC without saying so, the one form that all published clients read. */
+/** `2024-05-06T07:08:09.123456`: UTC without a zone, the only form that all published clients read. */
 export function toFeedsTime(time: Micros): string {
   return toRfc3339(time).slice(0, -1);
 }
 
-/** Puts a value in place of one that stands in an activity. */
+/** Returns the replacement for a value in an activity. */
 export type Replace = (value: Json) => Json;
 
-/** `feed` is the one it is read in; it has come there from its `origin`, unless it was added there. */
+/** `feed` is the feed that is read. The activity came there from its `origin`, unless it was added there. */
 export function renderActivity({ id, foreign_id, time, origin, data }: Activity, feed: string, replace: Replace = asIs): JsonObject {
   const { actor = '', verb = '', object = '', target = '', to, ...custom } = data;
   return {

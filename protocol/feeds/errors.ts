@@ -1,4 +1,4 @@
-/** Errors as the feeds dialect writes them: its own codes, and a name that clients choose their exception class by. Pure. */
+/** Errors of the feeds dialect: its own codes, and a name by which clients choose their exception class. Pure. */
 import type { ErrorKind, RosterError } from '../base/errors.ts';
 
 interface FeedsError {
@@ -9,8 +9,8 @@ interface FeedsError {
 
 /**
  * Codes 2, 4, 9, 16, 17, 18 and 22 are published with these statuses. A token that is missing, expired, revoked or wrongly signed
- * is 17, as the published clients' own checks expect of a wrong secret; a name that is taken is bad input, since 6 means
- * something else here. What has no published code has -1, which is that of a mistake of the server, with its HTTP status.
+ * is 17, as the published clients' own tests expect for a wrong secret. A name that is taken is bad input, since 6 has another
+ * meaning here. Kinds without a published code have -1, the code of a server error, with their HTTP status.
  */
 const FEEDS_ERRORS: Readonly<Record<ErrorKind, FeedsError>> = {
   input: { code: 4, status: 400, exception: 'InputException' },

@@ -1,4 +1,4 @@
-/** The name of a feed: a slug, which says what kind of feed it is, and the id of whose it is. Pure. */
+/** The name of a feed: a slug, which is the kind of the feed, and the id of its owner. Pure. */
 import { fieldErrors } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { feedsId } from './users.ts';
@@ -6,7 +6,7 @@ import { feedsId } from './users.ts';
 export interface FeedName {
   readonly slug: string;
   readonly id: string;
-  /** `user:ann`: what it is called everywhere but in tokens. */
+  /** `user:ann`: the form used everywhere except in tokens. */
   readonly text: string;
 }
 
@@ -18,7 +18,7 @@ export function feedName(slug: string, id: string, path = 'feed'): FeedName {
   return { slug, id: feedsId(id, `${path}.id`), text: `${slug}:${id}` };
 }
 
-/** Reads `user:ann`; what clients that sign write behind it, after a space, means nothing any more. Throws RosterError `input`. */
+/** Reads `user:ann`. Ignores the text after a space, which signing clients still send. Throws RosterError `input`. */
 export function parseFeedName(text: string, path: string): FeedName {
   const [name = ''] = text.split(' ');
   const [slug = '', id, ...rest] = name.split(':');

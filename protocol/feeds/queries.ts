@@ -1,4 +1,4 @@
-/** Reads which activities a request asks for. Pure; throws RosterError `input`. */
+/** Reads requests for activities. Pure; throws RosterError `input`. */
 import Type from 'typebox';
 import { fieldErrors } from '../base/errors.ts';
 import { itemPath, says } from '../base/explain.ts';
@@ -53,19 +53,19 @@ export interface FeedPage {
   readonly limit: number;
 }
 
-/** Which part of a feed, newest first. All bounds hold together. */
+/** A part of a feed, newest first. All bounds apply together. */
 export function decodeFeedPage(query: QueryFields): FeedPage {
   const { id_gt, id_gte, id_lt, id_lte, offset = 0, limit } = readFeed(query);
   return {
     after: [...bound(id_gt, false), ...bound(id_gte, true)],
     before: [...bound(id_lt, false), ...bound(id_lte, true)],
     offset,
-    // Go writes 0 for what is not there.
+    // Go writes 0 for an absent value.
     limit: limit || LIMITS.activityPageDefault,
   };
 }
 
-/** A bound need not be in the feed: its place is known from its id. */
+/** A bound need not be in the feed: its id determines its place. */
 function bound(id: string | undefined, inclusive: boolean): PlaceBound[] {
   const lower = id?.toLowerCase();
   const time = lower === undefined ? undefined : timeOfUuid(lower);

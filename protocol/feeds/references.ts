@@ -1,6 +1,6 @@
 /**
  * References in activities: `SU:ann` is a user, `SO:food:burger` an object of a collection, `SA:…` an activity and `SR:…` a
- * reaction. An enriched read puts what they stand for in their place, or says that it is missing. Pure.
+ * reaction. An enriched read replaces each by its object, or by a note that it is missing. Pure.
  */
 import { isUserId } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
@@ -13,7 +13,7 @@ const USER = /^SU:(.+)$/;
 const OBJECT = /^SO:([\w-]+):([\w-]+)$/;
 const OTHER = /^S([AR]):([\w-]+)$/;
 
-/** Undefined for any other text: it stays what it is. */
+/** Undefined for any other text, which stays as it is. */
 export function parseReference(text: string): Reference | undefined {
   if (!text.startsWith('S')) return undefined;
   const user = USER.exec(text)?.[1];
@@ -24,7 +24,7 @@ export function parseReference(text: string): Reference | undefined {
   return id === undefined ? undefined : { type: kind === 'A' ? 'activity' : 'reaction', id, text };
 }
 
-/** What stands in the place of a reference to something that is not there. Reading it is no error. */
+/** The replacement for a reference to something that does not exist. Reading it is no error. */
 export function missingReference(reference: Reference): JsonObject {
   return {
     id: reference.id,
@@ -35,7 +35,7 @@ export function missingReference(reference: Reference): JsonObject {
   };
 }
 
-/** The value with every reference in it, at any depth, replaced by what `resolve` gives. What that holds is left alone. */
+/** The value with every reference in it, at any depth, replaced by the result of `resolve`. Does not look inside that result. */
 export function replaceReferences(value: Json, resolve: (reference: Reference) => JsonObject): Json {
   if (typeof value === 'string') {
     const reference = parseReference(value);

@@ -1,6 +1,6 @@
 /**
- * Users as the feeds dialect has them: an id and `data`. Name and image, where they are texts, are those of the stored record;
- * everything else in `data` is custom data, whatever it is called: a role in it is a word, not a role. Pure.
+ * Users in the feeds dialect: an id and `data`. Name and image, if they are texts, are those of the stored record; all other
+ * keys of `data` are custom data, whatever their names: `role` there is an ordinary key, not the user's role. Pure.
  */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -15,7 +15,7 @@ import { AnyObject } from '../base/schemas.ts';
 import { toRfc3339 } from '../base/time.ts';
 import type { StoredUser, UserInput } from '../users/user.ts';
 
-/** An empty list is an empty object, as PHP writes it; null is none. */
+/** An empty list is an empty object, as PHP writes it; null counts as absent. */
 const Data = Type.Union([Type.Object({}), Type.Array(Type.Unknown(), { maxItems: 0 }), Type.Null()]);
 
 export const FeedsUserBody = Type.Object({ id: Type.String(), data: Type.Optional(Data) });
@@ -40,7 +40,7 @@ export function decodeFeedsUser(body: unknown): UserInput {
   return userOf(feedsId(id, 'id'), data, 'data');
 }
 
-/** `PUT user/{id}/`: data that is not there is empty. Throws as above. */
+/** `PUT user/{id}/`: absent data is empty. Throws like `decodeFeedsUser`. */
 export function decodeFeedsUserData(id: string, body: unknown): UserInput {
   return userOf(feedsId(id, 'id'), checked(dataCheck, bodyObject(body)).data, 'data');
 }
@@ -51,7 +51,7 @@ export interface FeedsUsers {
   readonly override: boolean;
 }
 
-/** `POST users/`. An id that is there twice is refused. Throws as above. */
+/** `POST users/`. Refuses an id that is given twice. Throws like `decodeFeedsUser`. */
 export function decodeFeedsUsers(body: unknown): FeedsUsers {
   const { users: sent, override, override_existing } = checked(usersCheck, bodyObject(body));
   const seen = new Set<string>();
@@ -72,7 +72,7 @@ export const FeedsIdsQuery = Type.Object({
 });
 const readIds = queryReader(FeedsIdsQuery);
 
-/** `ids=a,b`: 1 to 100 ids; one that is there twice counts once. */
+/** `ids=a,b`: 1 to 100 ids, each used once. */
 export function decodeIds(query: QueryFields): string[] {
   const { ids } = readIds(query);
   const all = [...new Set(ids.split(',').map((id) => id.trim()))];
@@ -84,7 +84,7 @@ export function decodeIds(query: QueryFields): string[] {
   return all;
 }
 
-/** The id, checked. Feeds ids are narrower than those of the chat dialects: there is no `@`. */
+/** The id, checked. The feeds dialect allows fewer ids than the chat dialects: none with `@`. */
 export function feedsId(id: string, path: string): string {
   const problem = feedsIdProblem(id);
   if (problem !== undefined) throw fieldErrors('input', [{ path, message: problem }]);
@@ -109,7 +109,7 @@ function userOf(id: string, sent: Static<typeof Data> | undefined, path: string)
   return { id, custom, ...(isText(name) ? { name } : undefined), ...(isText(image) ? { image } : undefined) };
 }
 
-/** What cannot be stored of an object, each with its place: reserved names, nesting that is too deep, numbers that are none. */
+/** The parts of an object that cannot be stored, each with its place: reserved names, too much nesting, invalid numbers. */
 export function dataProblems(data: JsonObject, path: string, depth: number): FieldError[] {
   const problems: FieldError[] = [];
   for (const [key, value] of Object.entries(data)) {
@@ -120,7 +120,7 @@ export function dataProblems(data: JsonObject, path: string, depth: number): Fie
   return problems;
 }
 
-/** An empty name is none in the record, so it stays in custom data and can be read back. */
+/** The record has no empty name, so an empty one stays in custom data and can be read back. */
 function isText(value: Json | undefined): value is string {
   return typeof value === 'string' && value !== '';
 }
@@ -133,10 +133,10 @@ export interface FeedsUserView {
   readonly updated_at: string;
 }
 
-/** The one rendering, of the user endpoints and of enrichment: name and image first, then custom data in the order it has. */
+/** The one rendering, of the user endpoints and of enrichment: name and image first, then custom data in its order. */
 export function renderFeedsUser({ id, name, image, custom, created_at, updated_at }: StoredUser): FeedsUserView {
   const own = { ...(name === undefined ? undefined : { name }), ...(image === undefined ? undefined : { image }) };
-  // A custom key of the same name can only come from another dialect; the field of the record is the one that is meant.
+  // A custom key of the same name can only come from another dialect; the field of the record counts.
   return { id, data: { ...own, ...custom, ...own }, created_at: toRfc3339(created_at), updated_at: toRfc3339(updated_at) };
 }
 
@@ -150,7 +150,7 @@ const userFields = {
 /** A user inside an answer. */
 export const FeedsUserIn: TSchema = Type.Object(userFields, { title: 'FeedsUser' });
 
-/** A user that is the answer. */
+/** A user as the whole answer. */
 export const FeedsUserAnswer: TSchema = Type.Object(userFields);
 
 export const FeedsProfileAnswer = Type.Object({

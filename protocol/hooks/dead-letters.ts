@@ -1,4 +1,4 @@
-/** Questions about the delivery of webhooks, and the replay of what could not be delivered. Pure; throws RosterError `input`. */
+/** Queries about the delivery of webhooks, and the replay of events that could not be delivered. Pure; throws RosterError `input`. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { AppSettings, SettingsCommand } from '../app/settings.ts';
@@ -11,35 +11,35 @@ import { type HookKind, WEBHOOK_URL_ID } from './hooks.ts';
 
 const REPLAY_IDS_MAX = 1_000;
 
-/** - `ok`, `down`: delivered, or tried to. `disabled`: collects nothing. `not delivered`: of a kind that rosterd only keeps. */
+/** - `ok`, `down`: the state of deliveries. `disabled`: keeps no events. `not delivered`: of a kind that rosterd only stores. */
 export type HookState = 'ok' | 'down' | 'disabled' | 'not delivered';
 
-/** How a hook fares. Times are in microseconds. */
+/** The state of a hook. Times are in microseconds. */
 export interface HookStatus {
   readonly id: string;
   readonly kind: HookKind;
   readonly isEnabled: boolean;
   readonly state: HookState;
-  /** Up to where it has everything, or has it put aside. Absent where nothing is collected. */
+  /** Every event up to here was delivered or put aside. Absent for a hook that keeps no events. */
   readonly position?: number | undefined;
-  /** Positions that are still to be looked at. */
+  /** The number of positions still to process. */
   readonly lag?: number | undefined;
   readonly parked: number;
   readonly dead: number;
-  /** Events that it never gets: the log, or the list of dead letters, no longer had room for them. */
+  /** Events that it never gets, because the log or the list of dead letters had no room left for them. */
   readonly lost: number;
   readonly lastError?: { readonly reason: string; readonly at: Micros } | undefined;
   readonly lastSuccessAt?: Micros | undefined;
 }
 
-/** An event that was given up. */
+/** An event whose delivery was given up. */
 export interface DeadLetter {
-  /** `X-Webhook-Id` of its attempts. */
+  /** The `X-Webhook-Id` of its attempts. */
   readonly id: string;
   readonly seq: number;
   readonly epoch: string;
   readonly type: string;
-  /** Whom it is about, or the kind and id of what it is about. */
+  /** The id of the user, or the kind and id of the document, that it is about. */
   readonly subject: string;
   readonly at: Micros;
   readonly failedAt: Micros;
@@ -47,7 +47,7 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
-/** Which dead letters, by the time of their event. */
+/** A selection of dead letters by the time of their event. */
 export interface LetterRange {
   readonly from?: Micros | undefined;
   /** Inclusive. */
@@ -56,7 +56,7 @@ export interface LetterRange {
 
 export interface LetterPage extends LetterRange {
   readonly limit: number;
-  /** The id of the last one of the page before. */
+  /** The id of the last letter on the previous page. */
   readonly after?: string | undefined;
 }
 
@@ -74,7 +74,7 @@ const replayCheck = Compile(ReplayBody);
 
 export type ReplayBody = Static<typeof ReplayBody>;
 
-/** Without ids, and without times, all of them. */
+/** Without ids and times, replays all dead letters. */
 export function decodeReplay(body: unknown): ReplayRequest {
   const { ids, from, to } = checked(replayCheck, presentFields(bodyObject(body)));
   const problems: FieldError[] = [];
@@ -98,8 +98,8 @@ export function decodeLetterPage(query: QueryFields): LetterPage {
 }
 
 /**
- * What is wrong with the hooks that a command sets and that were not there before: addresses that will never be delivered to.
- * Names are judged when they are connected to. `mayReach`: whether the host of a URL may be delivered to. Throws RosterError `input`.
+ * Refuses new hooks of a command whose addresses rosterd will never deliver to. Names are checked when they are connected to.
+ * `mayReach`: whether the host of a URL may be delivered to. Throws RosterError `input`.
  */
 export function checkHooks({ set }: SettingsCommand, app: AppSettings, mayReach: (hostname: string) => boolean): void {
   const problems: FieldError[] = [];

@@ -1,7 +1,7 @@
-/** The hooks of the application, as whoever delivers to them reads the settings. Pure. */
+/** The hooks of the application, derived from its settings for delivery. Pure. */
 import type { AppSettings } from '../app/settings.ts';
 
-/** Id of the hook that the setting `webhook_url` is. No other hook may have it. */
+/** Id of the hook that the setting `webhook_url` defines. No other hook may have it. */
 export const WEBHOOK_URL_ID = 'webhook_url';
 
 export type HookKind = 'webhook' | 'sqs' | 'sns' | 'pending_message';
@@ -10,11 +10,11 @@ export interface Hook {
   readonly id: string;
   readonly kind: HookKind;
   readonly isEnabled: boolean;
-  /** Where a webhook is delivered to; empty for the other kinds, which are only kept. */
+  /** The address of a webhook; empty for the other kinds, which are only kept. */
   readonly url: string;
   /** Empty: all. */
   readonly eventTypes: readonly string[];
-  /** Whether events of the application's own are sent; undefined: as their type is asked for. */
+  /** Whether custom events of the application are sent; undefined: as `eventTypes` says. */
   readonly custom: boolean | undefined;
   readonly dialect: 'v1' | 'v2';
   /** Time for one request; undefined: the default. */
@@ -22,7 +22,7 @@ export interface Hook {
   readonly isCompressed: boolean;
 }
 
-/** In the order in which they were set, that of `webhook_url` first. */
+/** In the order in which they were set, with that of `webhook_url` first. */
 export function hooksOf(app: AppSettings): readonly Hook[] {
   const isCompressed = app.enable_hook_payload_compression === true;
   const hooks: Hook[] = [];
@@ -48,14 +48,14 @@ export function hooksOf(app: AppSettings): readonly Hook[] {
   return hooks;
 }
 
-/** Whether events are kept for this hook until it has them. */
+/** Whether events are kept for this hook until they are delivered. */
 export function isCollecting({ kind, isEnabled, url }: Hook): boolean {
   return kind === 'webhook' && isEnabled && url !== '';
 }
 
 /**
- * WH19: the types asked for, all when none is; events of the application's own as `should_send_custom_events` says, where it says
- * something. The product does not matter: users belong to every product.
+ * WH19: the event types asked for, all when there are none; custom events of the application by `should_send_custom_events`, if
+ * it is set. The product does not matter: users belong to every product.
  */
 export function wantsEvent({ eventTypes, custom }: Hook, type: string, isCustom: boolean): boolean {
   if (isCustom && custom !== undefined) return custom;

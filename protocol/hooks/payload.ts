@@ -1,7 +1,7 @@
 /**
- * What a webhook is sent: the body of an event as the published models of `/api/v2` have it (times in nanoseconds, users with
- * nested custom data) or as chat v1 has it (RFC 3339, flat users). Beside the published fields stand `seq` and `epoch`, by
- * which a receiver can tell what is newer. Users other than the one the event is about are shown as they are when it is sent. Pure.
+ * The body of a webhook: an event in the form of the published models of `/api/v2` (times in nanoseconds, users with nested
+ * custom data) or of chat v1 (RFC 3339, flat users). Beside the published fields are `seq` and `epoch`, which show a receiver
+ * what is newer. Users other than the subject of the event are shown as they are when it is sent. Pure.
  */
 
 import type { Micros } from '../base/time.ts';
@@ -14,33 +14,33 @@ import { roughDataBytes } from '../users/size.ts';
 
 export type HookFact = UserFact | DeletedFact | CustomFact | DocFact;
 
-/** An event as it waits for its delivery. JSON, so that it can be put aside in a file. */
+/** An event that waits for its delivery. It is JSON, so that it can be put aside in a file. */
 export interface HookEvent {
   readonly seq: number;
   /** Time of its entry, microseconds. */
   readonly at: Micros;
   readonly type: string;
-  /** Events with the same lane are delivered one after the other: the id of the user, or the kind and id of a document. */
+  /** Events in the same lane are delivered one after the other: the id of the user, or the kind and id of a document. */
   readonly lane: string;
   readonly fact: HookFact;
 }
 
-/** The event that a fact is; undefined where nobody is told. */
+/** The event that a fact causes; undefined when it causes none. */
 export function hookEventOf(fact: Fact, seq: number, at: Micros): HookEvent | undefined {
   if (fact.t === 'app') return undefined;
   const type = fact.t === 'doc' ? docEventType(fact) : eventType(fact);
   if (type === undefined) return undefined;
-  // No id of a user has a space in it.
+  // The id of a user has no space in it.
   return { seq, at, type, lane: fact.t === 'doc' ? `${fact.kind} ${fact.id}` : fact.user.id, fact };
 }
 
-/** Memory that an event takes while it waits, about. */
+/** The approximate memory that a waiting event takes, in bytes. */
 export function roughEventBytes({ fact }: HookEvent): number {
   return 512 + (fact.t === 'doc' ? 1_024 : roughDataBytes(fact.user));
 }
 
 export interface HookLookups extends DocLookups {
-  /** Of the history that the event is part of. */
+  /** The epoch of the event. */
   readonly epoch: string;
 }
 
@@ -53,7 +53,7 @@ export function renderHookBody(event: HookEvent, dialect: 'v1' | 'v2', lookups: 
   const viewer = { isServer: true, user: lookups.user, online: lookups.online };
   const isCustom = fact.t === 'custom';
   return {
-    // In v1 what a custom event carries stands beside its fields, and gives way to them.
+    // In v1 the data of a custom event is beside its fields, which take precedence.
     ...(isCustom && dialect === 'v1' ? fact.custom : undefined),
     type: event.type,
     created_at: time(at),
@@ -80,7 +80,7 @@ function userFields(fact: UserFact, dialect: 'v1' | 'v2', lookups: HookLookups):
   };
 }
 
-/** The reporter is `created_by`; whom it is about stands in both places where receivers look. */
+/** The reporter is `created_by`; the reported user is in both places where receivers look for it. */
 function flagFields({ user, about }: UserFact, dialect: 'v1' | 'v2', { online }: HookLookups): Rendered {
   return {
     target_user: renderUserIn(dialect, user, { online: online(user.id) }),
@@ -110,7 +110,7 @@ function channelFields(cid: string): Rendered {
   return colon === -1 ? { cid } : { cid, channel_type: cid.slice(0, colon), channel_id: cid.slice(colon + 1) };
 }
 
-/** The id stays where its user is gone. */
+/** The id stays when its user no longer exists. */
 function byWhom(id: string | undefined, dialect: 'v1' | 'v2', lookups: HookLookups): Rendered {
   if (id === undefined) return {};
   const [user] = others([id], dialect, lookups);

@@ -1,4 +1,4 @@
-/** Lists of bans: which ones, in which order, which page (MD11, MD12). Pure; throws RosterError `input`. */
+/** Lists of bans: filter, order and page (MD11, MD12). Pure; throws RosterError `input`. */
 
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -21,7 +21,7 @@ const Page = {
 
 const SortItem = Type.Object({ field: Type.String(), direction: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(-1)])) });
 
-/** What `filter_conditions` may say is read by hand, for the sake of its errors. */
+/** `filter_conditions` has a parser of its own, for better errors. */
 export const BannedPayload = Type.Object({
   ...Page,
   filter_conditions: Type.Optional(Type.Unknown()),
@@ -41,7 +41,7 @@ export type BanField = 'user_id' | 'channel_cid' | 'banned_by_id' | 'created_at'
 type BanValue = string | number;
 type BanOperator = '$eq' | '$in' | '$gt' | '$gte' | '$lt' | '$lte';
 
-/** null is what is absent: no channel, nobody named. */
+/** null stands for an absent value: no channel, or no user named. */
 export interface BanTest {
   readonly field: BanField;
   readonly op: BanOperator;
@@ -54,20 +54,20 @@ export interface BanSort {
 }
 
 export interface BanQuery {
-  /** Bans of the application and of channels, or bans from channels that do not exist yet. */
+  /** Bans of the application and of channels, or bans from future channels. */
   readonly kind: 'current' | 'future';
-  /** All of them hold. */
+  /** All of them must match. */
   readonly tests: readonly BanTest[];
   readonly sort: readonly BanSort[];
   readonly limit: number;
   readonly offset: number;
-  /** Without bans that are over, but have not been taken out yet. */
+  /** Leaves out bans that have expired but were not removed yet. */
   readonly excludeExpired: boolean;
 }
 
 const NEWEST_FIRST: readonly BanSort[] = [{ field: 'created_at', direction: -1 }];
 
-/** The payload of `query_banned_users`. Unknown keys of the payload are ignored, unknown fields of the filter are refused. */
+/** The payload of `query_banned_users`. Ignores unknown keys of the payload, and refuses unknown fields of the filter. */
 export function parseBanQuery(payload: unknown): BanQuery {
   const sent = bodyObject(payload, 'payload');
   const problems: FieldError[] = [];
@@ -92,10 +92,10 @@ export function parseBanQuery(payload: unknown): BanQuery {
 }
 
 export interface FutureBanRequest {
-  /** Who made the bans, as the payload names it. */
+  /** The user that made the bans, as the payload names it. */
   readonly by?: string;
   readonly includeTotal: boolean;
-  /** What is asked for, whoever made the bans. */
+  /** The query, without regard to the user that made the bans. */
   readonly query: BanQuery;
 }
 
@@ -181,7 +181,7 @@ function operandOf(field: BanField, value: unknown, at: string, problems: FieldE
   return '';
 }
 
-/** A ban with the user it is on. */
+/** A ban with the user that is banned. */
 export interface FoundBan {
   readonly userId: string;
   readonly ban: Ban;
@@ -200,7 +200,7 @@ export function readBan(field: BanField, { userId, ban }: FoundBan): BanValue | 
   }
 }
 
-/** Whether the ban is asked for, at this time. */
+/** Whether the query matches the ban at this time. */
 export function matchesBan({ kind, tests, excludeExpired }: BanQuery, found: FoundBan, now: Micros): boolean {
   const { future, expires } = found.ban;
   if ((future === true) !== (kind === 'future')) return false;
@@ -224,7 +224,7 @@ function holds({ op, values }: BanTest, value: BanValue | null): boolean {
   }
 }
 
-/** A total order: what is absent comes last, equals go by user and then by channel. */
+/** A total order: absent values come last, and equal ones are ordered by user and then by channel. */
 export function compareBans(sort: readonly BanSort[]): (a: FoundBan, b: FoundBan) => number {
   const keys: readonly BanSort[] = [...sort, { field: 'user_id', direction: 1 }, { field: 'channel_cid', direction: 1 }];
   return (a, b) => {

@@ -1,6 +1,6 @@
 /**
- * Bans: the commands, and the requests that make and lift them. The dialects name things differently: in v1 `user_id` is
- * whoever acts and a channel is `type` and `id`; in v2 there is `banned_by_id` and `channel_cid`. Pure; throws RosterError `input`.
+ * Bans: the commands, and the requests that make and lift them. The dialects use different names: in v1 `user_id` is the
+ * acting user and a channel is `type` and `id`; v2 has `banned_by_id` and `channel_cid`. Pure; throws RosterError `input`.
  */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -23,7 +23,7 @@ export interface BanCommand {
   readonly minutes?: number;
   readonly shadow?: boolean;
   readonly cid?: string;
-  /** Beside it, a ban from the channels that `by` will create. Needs `by`. */
+  /** Also bans from the channels that `by` will create. Needs `by`. */
   readonly future?: boolean;
   readonly ip?: boolean;
   /** Carried on the event for the service that owns messages. */
@@ -34,12 +34,12 @@ export interface UnbanCommand {
   readonly kind: 'unban';
   readonly actor: Actor;
   readonly target: string;
-  /** Who lifts it. Need not exist. */
+  /** The user that lifts it. Need not exist. */
   readonly by?: string;
   readonly cid?: string;
-  /** Only a shadow ban is lifted. */
+  /** Lifts only a shadow ban. */
   readonly shadow?: boolean;
-  /** Beside it, bans from future channels are lifted: those that `futureOf` made, or all. */
+  /** Also lifts bans from future channels: those that `futureOf` made, or all. */
   readonly future?: boolean;
   readonly futureOf?: string;
 }
@@ -64,7 +64,7 @@ export const BanBodyV1 = Type.Object({
 });
 export const BanBodyV2 = Type.Object({ ...BanFields, channel_cid: Type.Optional(Type.String()) });
 
-/** Also where it is missing. */
+/** Has the same error text when it is missing. */
 const TargetId = Type.String({ minLength: 1, maxLength: LIMITS.idChars, ...says({ required: 'must not be empty' }) });
 
 export const UnbanQueryV1 = Type.Object({
@@ -110,12 +110,12 @@ export function decodeBan(dialect: Dialect, body: unknown): Said<BanCommand> {
   };
 }
 
-/** What a request to lift bans says. Who made the ban is named for the sake of bans from future channels. */
+/** A request to lift bans. It names the user that made the ban, for bans from future channels. */
 export interface UnbanRequest extends Omit<Said<UnbanCommand>, 'futureOf'> {
   readonly createdBy?: string;
 }
 
-/** v1: everything is in the query. v2: what is lifted is in the query, who lifts it in the body. */
+/** v1: the query has everything. v2: the query names the ban, and the body the user that lifts it. */
 export function decodeUnban(dialect: Dialect, query: QueryFields, body: unknown): UnbanRequest {
   const asked: Static<typeof UnbanQueryV1> & Partial<Static<typeof UnbanQueryV2>> =
     dialect === 'v1' ? readUnbanV1(query) : readUnbanV2(query);

@@ -19,7 +19,7 @@ export const BlocksQuery = Type.Object({ user_id: Type.Optional(Id) });
 
 const blockCheck = Compile(BlockBody);
 
-/** `GET /users/block`: whose blocks. */
+/** `GET /users/block`: the user whose blocks are listed. */
 export const readBlocks = queryReader(BlocksQuery);
 
 export function decodeBlock(body: unknown): { readonly target: string; readonly by?: string } {

@@ -15,7 +15,7 @@ export interface FlagCommand {
   readonly by?: string;
   readonly reason?: string;
   readonly custom?: JsonObject;
-  /** Id of the report, made by the caller of decide. */
+  /** Id of the report; the caller of `decide` makes it. */
   readonly itemId: string;
 }
 
@@ -60,12 +60,12 @@ const flagCheckV2 = Compile(FlagBodyV2);
 const flagCountCheck = Compile(FlagCountBody);
 const bypassCheck = Compile(BypassBody);
 
-/** The only kind of thing that can be reported here. */
+/** The only type of object that rosterd accepts reports about. */
 const USER_ENTITY = 'stream:user';
 
 const USERS_ONLY = 'rosterd knows users only';
 
-/** In v1 the target stands in a field of its own, in v2 it is an entity among others. */
+/** In v1 the target has its own field; in v2 it is one kind of entity. */
 export function decodeFlag(dialect: Dialect, body: unknown): Omit<Said<FlagCommand>, 'itemId'> {
   const fields = presentFields(bodyObject(body));
   // PHP writes an empty map as a list.
@@ -102,7 +102,7 @@ function flaggedV2(fields: JsonObject) {
   return { ...sent, target: sent.entity_id, path: 'entity_id' };
 }
 
-/** The user whose reports are counted. */
+/** The id of the user whose reports are counted. */
 export function decodeFlagCount(body: unknown): string {
   const { entity_creator_id: id } = checked(flagCountCheck, presentFields(bodyObject(body)));
   refuse([idProblem('entity_creator_id', id)]);

@@ -11,7 +11,7 @@ import { byOf, Id, idProblem, idsOf, Minutes, minutesOf, NamedUser, refuse, type
 export interface MuteCommand {
   readonly kind: 'mute' | 'unmute';
   readonly actor: Actor;
-  /** Who does not want to hear. */
+  /** The user that mutes. */
   readonly by: string;
   readonly targets: readonly string[];
   readonly minutes?: number;
@@ -37,13 +37,13 @@ const CHECKS = {
 } as const;
 
 export interface MuteRequest extends Omit<Said<MuteCommand>, 'by'> {
-  /** Who mutes, when that is said. */
+  /** The user that mutes, if named. */
   readonly by?: string;
-  /** The target that was named in a field of its own. */
+  /** The target in the field `target_id`. */
   readonly single?: string;
 }
 
-/** v1 may name a target in a field of its own, `target_id`. */
+/** v1 may name one target in the field `target_id`. */
 export function decodeMute(kind: MuteCommand['kind'], dialect: Dialect, body: unknown): MuteRequest {
   const sent: Static<typeof MuteBodyV1> = checked(CHECKS[kind][dialect], presentFields(bodyObject(body)));
   const single = dialect === 'v1' ? sent.target_id : undefined;

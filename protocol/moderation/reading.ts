@@ -1,6 +1,6 @@
 /**
- * The kit of requests that ban, mute, report and block users: whom they name, and who acts. Whom a request
- * acts for is only repeated here (`by`): what the token allows is judged at the edge. Pure; throws RosterError `input`.
+ * Tools for requests that ban, mute, report and block users: the users that they name, and the acting user. The acting
+ * user (`by`) is only read here; the edge checks what the token allows. Pure; throws RosterError `input`.
  */
 import Type from 'typebox';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
@@ -9,15 +9,15 @@ import { LIMITS } from '../base/limits.ts';
 
 export const Id = Type.String({ minLength: 1, maxLength: LIMITS.idChars });
 
-/** A whole user where one is named. Only its id counts. */
+/** A whole user as a reference. Only its id counts. */
 export const NamedUser = Type.Object({ id: Type.String() });
 
 export const ReasonField = Type.String({ maxLength: LIMITS.reasonChars });
 
-/** 0 is how Go writes "not given". */
+/** Go writes 0 for "not given". */
 export const Minutes = Type.Integer({ minimum: 0, maximum: LIMITS.timeoutMinutes });
 
-/** What a command says beside who sends it. */
+/** The content of a command without its sender. */
 export type Said<Command> = Omit<Command, 'kind' | 'actor'>;
 
 type Acting = { readonly user_id?: string; readonly user?: { readonly id: string } };

@@ -1,4 +1,4 @@
-/** Reads requests for exports of users, and says what their files are called. The same in both chat dialects. Pure; throws RosterError `input`. */
+/** Reads requests for exports of users, and names their files. The same in both chat dialects. Pure; throws RosterError `input`. */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors } from '../base/errors.ts';
@@ -13,10 +13,10 @@ const exportUsersCheck = Compile(ExportUsersBody);
 /** The kind of the tasks that export users. Their `input` is `{user_ids}`. */
 export const EXPORT_TASK = 'export_users';
 
-/** Name of the file that an export ends in; each task has one. */
+/** Name of the file that an export produces; each task has one. */
 export const EXPORT_FILE = 'users.jsonl';
 
-/** `POST /export/users`. An id that is given twice is exported once. */
+/** `POST /export/users`. Exports an id that is given twice only once. */
 export function decodeExportUsers(body: unknown): readonly string[] {
   const { user_ids } = checked(exportUsersCheck, presentFields(bodyObject(body)));
   const problems = user_ids.flatMap((id, index) => {

@@ -1,4 +1,4 @@
-/** Reads requests for imports, says what their files are called, and writes imports down. The same in both chat dialects. Pure; throws RosterError `input`. */
+/** Reads requests for imports, names their files, and renders imports. The same in both chat dialects. Pure; throws RosterError `input`. */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors, type RosterError } from '../base/errors.ts';
@@ -10,7 +10,7 @@ import { AnyObject, MicrosField } from '../base/schemas.ts';
 import { timeIn } from '../users/answers.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
 
-/** A bulk import from an uploaded file, run inside the daemon. */
+/** A bulk import from an uploaded file, which runs inside the daemon. */
 export const ImportTask = Type.Object({
   id: Type.String(),
   path: Type.String(),
@@ -26,7 +26,7 @@ export const ImportTask = Type.Object({
 
 export type ImportTask = Static<typeof ImportTask>;
 
-/** Letters of a file name that are kept in the path of an upload. */
+/** The most characters of a file name that the path of an upload keeps. */
 const FILE_CHARS_MAX = 100;
 
 export const ImportUrlBody = Type.Object({ filename: Type.Optional(Type.String({ maxLength: 255 })) });
@@ -48,7 +48,7 @@ const readImports = queryReader(ImportsQuery);
 const importUrlCheck = Compile(ImportUrlBody);
 const importCheck = Compile(ImportBody);
 
-/** `POST /import_urls`: the name the file is to have, made of letters that are harmless in a path and on a disk. */
+/** `POST /import_urls`: the name for the file, with only characters that are safe in a path and on a disk. */
 export function decodeImportUrl(body: unknown): string {
   const { filename = '' } = checked(importUrlCheck, presentFields(bodyObject(body)));
   const name = filename
@@ -62,27 +62,27 @@ export function decodeImportUrl(body: unknown): string {
 
 export type ImportRequest = Pick<ImportTask, 'path' | 'mode' | 'merge_custom'>;
 
-/** `POST /imports`. Without `mode` it is an upsert. */
+/** `POST /imports`. The default `mode` is an upsert. */
 export function decodeImport(body: unknown): ImportRequest {
   const { path, mode = 'upsert', merge_custom } = checked(importCheck, presentFields(bodyObject(body)));
   if (!isUploadPath(path)) throw neverUploaded();
   return { path, mode, ...(merge_custom === undefined ? undefined : { merge_custom }) };
 }
 
-/** The refusal of a path under which there is no whole upload. */
+/** The error for a path without a complete upload. */
 export function neverUploaded(): RosterError {
   return fieldErrors('input', [
     { path: 'path', message: 'nothing was uploaded there; ask for a URL, upload the file, then import its path' },
   ]);
 }
 
-/** Which imports to list, the newest first. */
+/** The imports to list, newest first. */
 export function decodeImportsQuery(query: QueryFields): { readonly limit: number; readonly offset: number } {
   const { offset = 0, ...page } = readImports(query);
   return { limit: pageLimit(page), offset };
 }
 
-/** What the daemon calls an upload: a random id and a file name. No other text is ever used as one. */
+/** The daemon's name for an upload: a random id and a file name. No other text is used as one. */
 export function uploadPath(id: string, fileName: string): string {
   return `${id}/${fileName}`;
 }
@@ -115,7 +115,7 @@ export function importIn(dialect: Dialect): TSchema {
   });
 }
 
-/** An import, with its times as the dialect writes them. */
+/** An import, with its times in the form of the dialect. */
 export function renderImport({ history, created_at, updated_at, ...task }: ImportTask, dialect: Dialect): Rendered {
   const time = timeOf(dialect);
   return {
