@@ -63,8 +63,8 @@ const BUILT_IN_GRANTS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 ]);
 
 /**
- * Whether users of this role may do this; `action` is the id of a permission. A role without grants, such as every new custom
- * role, has those of `user`. With `disable_permissions_checks` all is granted. No grant lets a client change a role: only servers can.
+ * Whether users of this role may do this; `action` is the id of a permission. A role for which the application set no grants, such as
+ * a new custom role, has those of `user`. `disable_permissions_checks` grants all. No grant lets a client change a role: only servers can.
  */
 export function isGranted(app: AppSettings, role: string, action: string): boolean {
   if (app.disable_permissions_checks === true) return true;

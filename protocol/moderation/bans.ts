@@ -64,7 +64,7 @@ export const BanBodyV1 = Type.Object({
 });
 export const BanBodyV2 = Type.Object({ ...BanFields, channel_cid: Type.Optional(Type.String()) });
 
-/** Has the same error text when it is missing. */
+/** A missing id gets the error text of an empty one. */
 const TargetId = Type.String({ minLength: 1, maxLength: LIMITS.idChars, ...says({ required: 'must not be empty' }) });
 
 export const UnbanQueryV1 = Type.Object({
