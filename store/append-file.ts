@@ -1,6 +1,6 @@
 /**
- * A file of records that only grows: the segments of the journal, those of the user history, the letters of a webhook. What a
- * record looks like is its owner's business (`ReadRecord`); what a crash or a full disk does to a file is dealt with here (AF1–AF6).
+ * A file of records that only grows: the segments of the journal, those of the user history, the letters of a webhook. The owner
+ * defines the form of a record (`ReadRecord`); this file handles the effects of a crash or a full disk (AF1–AF6).
  *
  * One call at a time, except `read`.
  */
@@ -9,37 +9,37 @@ import { createNamed, createWhole, type FileSystem, type OpenFile, readFully, wr
 
 const WINDOW_BYTES = 1024 * 1024;
 
-/** What is found where a record should begin. */
+/** The result of reading at a place where a record should begin. */
 export type RecordStep =
-  /** A whole one of `bytes` bytes. */
+  /** A whole record of `bytes` bytes. */
   | { readonly kind: 'whole'; readonly bytes: number }
-  /** That takes `bytes` bytes to say. Where the file has fewer, the record is bad for this reason. */
+  /** Needs `bytes` bytes to decide. If the file has fewer, the record is bad for this reason. */
   | { readonly kind: 'more'; readonly bytes: number; readonly reason: string }
   | { readonly kind: 'bad'; readonly reason: string };
 
-/** Reads the record that begins at the beginning of `view`, which is at offset `at` of the file. Called for each record in order. */
+/** Reads the record at the beginning of `view`, which is at offset `at` of the file. Called for each record in order. */
 export type ReadRecord = (view: Buffer, at: number) => RecordStep;
 
-/** The first record that is none. */
+/** The first place without a valid record. */
 export interface BadRecord {
   readonly offset: number;
   readonly reason: string;
 }
 
 export interface ScannedFile {
-  /** Whole records end here. */
+  /** The end of the whole records. */
   readonly end: number;
-  /** Of the file, bytes. */
+  /** Size of the file, bytes. */
   readonly size: number;
   readonly bad: BadRecord | undefined;
 }
 
-/** What a later record says of the bytes before it. */
+/** Proof, by later records, that earlier bytes were durable. */
 export interface SyncProof {
   /** Each record begins with these bytes, and no record has them elsewhere. */
   readonly magic: Uint8Array;
   readonly headerBytes: number;
-  /** All before the returned offset was durable when the header at `at`, which begins at `index` of `view`, was written. Undefined: it is no header. */
+  /** Every byte before the returned offset was durable when the header at `at` (`index` in `view`) was written. Undefined: not a header. */
   durableBefore(view: Buffer, index: number, at: number): number | undefined;
 }
 
@@ -62,11 +62,11 @@ export interface RecordFormat {
   /** Offset of the first record. */
   readonly start: number;
   readonly read: ReadRecord;
-  /** Without it, a bad record at any place is a torn tail. */
+  /** Without it, a bad record at any place counts as a torn tail. */
   readonly proof?: SyncProof;
 }
 
-/** A view of the file that moves forward, so that reading all of it costs one buffer whatever its size. */
+/** A view of the file that moves forward, so that reading the whole file needs one buffer, whatever its size. */
 export class FileWindow {
   readonly #file: OpenFile;
   #buffer = Buffer.allocUnsafe(WINDOW_BYTES);
@@ -77,7 +77,7 @@ export class FileWindow {
     this.#file = file;
   }
 
-  /** At least `bytes` bytes from `offset` on, fewer only at the end of the file. Valid until the next call. */
+  /** At least `bytes` bytes from `offset`, fewer only at the end of the file. Valid until the next call. */
   async at(offset: number, bytes: number): Promise<Buffer> {
     if (offset < this.#start || offset + bytes > this.#start + this.#filled) {
       if (bytes > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(bytes);
@@ -88,7 +88,7 @@ export class FileWindow {
   }
 }
 
-/** Reads records from `start` to the end of the file, or to the first bad one. Rejects with what `read` throws. */
+/** Reads records from `start` to the end of the file, or to the first bad one. Rejects with the error that `read` throws. */
 export async function scanRecords(file: OpenFile, start: number, read: ReadRecord): Promise<ScannedFile> {
   const size = await file.size();
   const window = new FileWindow(file);
@@ -109,8 +109,8 @@ export async function scanRecords(file: OpenFile, start: number, read: ReadRecor
 }
 
 /**
- * Looks behind a bad record for a proof that its bytes were once durable: the offset of a later record that says so, or
- * undefined. Looks at every byte, because a damaged length would otherwise hide what follows. A header suffices as proof.
+ * Searches after a bad record for a proof that its bytes were durable. Returns the offset of a later record that proves it, or
+ * undefined. Looks at every byte, because a damaged length would otherwise hide later records. A header suffices as proof.
  */
 export async function findProofOfSync(file: OpenFile, size: number, bad: number, proof: SyncProof): Promise<number | undefined> {
   const { magic, headerBytes } = proof;
@@ -140,9 +140,9 @@ export class AppendFile {
   #file: OpenFile;
   #end: number;
   #syncedEnd: number;
-  /** Something may lie behind the end: it is cut off before anything is written. */
+  /** There may be bytes after the end: they are cut off before the next write. */
   #isFrayed = false;
-  /** The directory was synced since the name was given. */
+  /** The directory was synced since the file got its name. */
   #isNamed = true;
 
   private constructor(fs: FileSystem, path: string, file: OpenFile, end: number) {
@@ -153,7 +153,7 @@ export class AppendFile {
     this.#syncedEnd = end;
   }
 
-  /** Creates a file that is there only with its first content, which is durable when this resolves. See `createWhole`. */
+  /** Creates a file that exists only with its first content, which is durable when this resolves. See `createWhole`. */
   static async create(fs: FileSystem, directory: string, name: string, content: Uint8Array): Promise<AppendFile> {
     const file = await createWhole(fs, 'segment', directory, name, content);
     return new AppendFile(fs, join(directory, name), file, content.length);
@@ -179,8 +179,8 @@ export class AppendFile {
   }
 
   /**
-   * Opens a file to be written on from `end`; what lies behind is cut off. What a killed process wrote may lie only in the page
-   * cache, and so may the name: both are made durable, because from here on they are built upon (AF3, AF5).
+   * Opens a file to continue writing at `end`, and cuts off the bytes after it. The writes of a killed process may exist only in the
+   * page cache, and so may the name of the file: this makes both durable, because new records build on them (AF3, AF5).
    */
   static async resume(fs: FileSystem, path: string, end: number): Promise<AppendFile> {
     const file = await fs.openWrite(path);
@@ -195,29 +195,29 @@ export class AppendFile {
     }
   }
 
-  /** Length of what was appended, bytes. */
+  /** Length of the appended records, bytes. */
   get end(): number {
     return this.#end;
   }
 
-  /** Bytes that a loss of power may take. */
+  /** Bytes that a loss of power may destroy. */
   get unsynced(): number {
     return this.#end - this.#syncedEnd;
   }
 
-  /** Half of what was refused may still lie behind the end, because it could not be cut off either. */
+  /** A part of a failed append may still be after the end, because cutting it off failed, too. */
   get isFrayed(): boolean {
     return this.#isFrayed;
   }
 
-  /** Appends the first `length` bytes. Rejects with an error of the file system; then nothing of it is there (AF1). */
+  /** Appends the first `length` bytes. Rejects with an error of the file system; then none of them is stored (AF1). */
   async append(bytes: Uint8Array, length = bytes.length): Promise<void> {
     if (this.#isFrayed) await this.#cut();
     this.#isFrayed = true;
     try {
       await writeFully(this.#file, 'group-write', bytes, length, this.#end);
     } catch (error) {
-      // Where that fails, the next append begins with it.
+      // If this fails, the next append begins with it.
       await this.#cut().catch(() => {});
       throw error;
     }
@@ -225,7 +225,7 @@ export class AppendFile {
     this.#end += length;
   }
 
-  /** The same, and durably (AF2). When the sync fails, what was appended is taken back. */
+  /** Like `append`, but durably (AF2). When the sync fails, the append is undone. */
   async appendDurably(bytes: Uint8Array): Promise<void> {
     const before = this.#end;
     await this.append(bytes);
@@ -239,7 +239,7 @@ export class AppendFile {
     }
   }
 
-  /** All that was appended is durable when this resolves. After an error nobody knows what is. */
+  /** All appended bytes are durable when this resolves. After an error it is unknown which bytes are. */
   async sync(): Promise<void> {
     await this.#file.datasync('group-sync');
     this.#syncedEnd = this.#end;
@@ -247,8 +247,8 @@ export class AppendFile {
   }
 
   /**
-   * Puts a new file in the place of this one. `write` writes its content from offset 0 on and says how many bytes that are. A crash
-   * leaves either of them, whole, and the next sync sees to it that the new one stays (AF5). Rejects with an error of the file
+   * Replaces this file by a new one. `write` writes its content from offset 0 and returns the number of bytes. A crash
+   * leaves one of the two files, whole; the next sync ensures that the new one stays (AF5). Rejects with an error of the file
    * system, or of `write`; then nothing has changed.
    */
   async replace(write: (file: OpenFile) => Promise<number>): Promise<void> {
@@ -267,7 +267,7 @@ export class AppendFile {
     await this.#syncName().catch(() => {});
   }
 
-  /** Fills the buffer from `position` on, less of it at the end of the file. Resolves with how many bytes there were. */
+  /** Fills the buffer from `position`, or less of it at the end of the file. Resolves with the number of bytes read. */
   read(buffer: Uint8Array, position: number): Promise<number> {
     return readFully(this.#file, buffer, buffer.length, position);
   }

@@ -1,11 +1,11 @@
 /**
- * A data directory opened as one thing: the lock, the newest whole snapshot, and the journal after it.
+ * A data directory as one unit: the lock, the newest whole snapshot, and the journal after it.
  *
- *   <data>/lock/      who has it open
+ *   <data>/lock/      the processes that have it open
  *   <data>/snapshot/  the newest two snapshots
  *   <data>/journal/   the segments
  *
- * Nothing is read before the lock is held, and the lock is the last thing given back.
+ * Nothing is read before the lock is held, and the lock is released last.
  */
 import { access, constants, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -20,7 +20,7 @@ import { SnapshotFiles } from './snapshot/file.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
 
 export interface DataDirectoryOptions {
-  /** Sizes and retention of the journal; sensible without. */
+  /** Sizes and retention of the journal; all have defaults. */
   readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'heldBytes' | 'recentBytes' | 'blockBytes' | 'now'>;
   readonly fileSystem?: FileSystem;
   readonly onEvent?: OnStoreEvent;
@@ -31,11 +31,11 @@ export interface DataDirectory {
   readonly snapshots: SnapshotStore;
   /** The newest whole snapshot. Its lines come first, then `log.read(loaded.position.seq, …)`; without one, `log.read(0, …)`. */
   readonly loaded: LoadedSnapshot | undefined;
-  /** Closes the log, then gives the directory back. */
+  /** Closes the log, then releases the directory. */
   close(): Promise<void>;
 }
 
-/** The directory cannot be used, for a reason that lies outside of its content. */
+/** The directory cannot be used, for a reason outside its content. */
 export class DataDirectoryUnusable extends Error {
   readonly directory: string;
 
@@ -48,7 +48,7 @@ export class DataDirectoryUnusable extends Error {
 
 /**
  * Opens the directory, creating it with mode 0700 when it is missing. Rejects with DataDirectoryUnusable,
- * DataDirectoryLocked, LogDamaged, SnapshotDamaged or StoreVersionMismatch; in every case nothing stays locked.
+ * DataDirectoryLocked, LogDamaged, SnapshotDamaged or StoreVersionMismatch; in every case the lock is released.
  */
 export async function openDataDirectory(path: string, options: DataDirectoryOptions = {}): Promise<DataDirectory> {
   const directory = resolve(path);
@@ -64,7 +64,7 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
   }
 }
 
-/** Opens what is in a directory whose lock is held: first the snapshot, then the journal, which must go on where it ends. */
+/** Opens the content of a directory whose lock is held: first the snapshot, then the journal, which must continue from its end. */
 export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<DataDirectory, 'close'>> {
   const fileSystem = options.fileSystem ?? nodeFileSystem;
   const onEvent = options.onEvent ?? (() => {});
@@ -75,7 +75,7 @@ export async function openLocked(directory: string, options: DataDirectoryOption
   const loaded = await snapshots.load();
   const place = join(directory, 'journal');
   const log = await Journal.open({ ...options.journal, directory: place, fileSystem, snapshot: loaded?.position, onEvent });
-  // The names of the two directories must survive a power loss as surely as what is in them.
+  // The names of the two directories must survive a power loss as surely as their content.
   await fileSystem.syncDirectory('recovery-directory-sync', directory);
   return { log, snapshots, loaded };
 }

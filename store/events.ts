@@ -1,5 +1,5 @@
 /**
- * What the store did by itself and an operator should hear of. The store never logs: whoever opens it
+ * Actions of the store that an operator should learn of. The store never logs: the code that opens it
  * passes `onEvent` and decides where the events go. An event never carries user data.
  */
 export type StoreEvent =
@@ -9,19 +9,19 @@ export type StoreEvent =
   | { readonly type: 'epoch-started'; readonly epoch: string; readonly after: number }
   /** An append was refused and rolled back; the journal keeps working. Usually the disk is full. */
   | { readonly type: 'append-rolled-back'; readonly error: Error }
-  /** The journal accepts nothing until the process is restarted. */
+  /** The journal accepts nothing until the process restarts. */
   | { readonly type: 'journal-failed'; readonly error: Error }
-  /** The journal was closed, but could not note that it was closed cleanly. Nothing is lost. */
+  /** The journal was closed without its marker of a clean close. Nothing is lost. */
   | { readonly type: 'clean-marker-failed'; readonly error: Error }
-  /** Retention removed a segment; `tail` is the smallest position that can still be read from. */
+  /** Retention removed a segment; `tail` is the smallest position from which reading is still possible. */
   | { readonly type: 'segment-removed'; readonly file: string; readonly tail: number }
-  /** LG12: it was removed though somebody still needs what it held, because more is held than may be. `names` lose what they had not read. */
+  /** LG12: a held segment was removed, because the held segments exceed their bound. Readers in `names` lose the entries they had not read. */
   | { readonly type: 'held-segment-removed'; readonly file: string; readonly tail: number; readonly names: readonly string[] }
-  /** A snapshot failed its checks at load and an older one is used if there is one. */
+  /** A snapshot failed its checks at load; an older one is used if it exists. */
   | { readonly type: 'snapshot-damaged'; readonly file: string; readonly reason: string }
   /** The lock of a process that no longer lives was taken over. */
   | { readonly type: 'lock-taken-over'; readonly pid: number }
-  /** The lock file of this process vanished: somebody removed it, or another process believes that this one is dead. */
+  /** The lock file of this process vanished: somebody removed it, or another process considers this one dead. */
   | { readonly type: 'lock-lost'; readonly file: string };
 
 export type OnStoreEvent = (event: StoreEvent) => void;

@@ -1,43 +1,43 @@
 /**
- * The few file operations the store needs, so that a test can stand between the store and the disk
+ * The few file operations that the store needs, so that a test can stand between the store and the disk
  * and lose power, run out of space or fail at any of them.
  *
  * Every operation that changes the disk names its crash point: the union below is the complete list of
- * the places where a crash can interrupt the store, and a test proves that each of them was reached.
+ * places where a crash can interrupt the store, and a test proves that each of them was reached.
  */
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-/** Files that appear under their name only when they are whole: temporary file, sync, rename, directory sync. */
+/** Files that get their name only when they are whole: temporary file, sync, rename, directory sync. */
 export type WholeFile = 'segment' | 'clean' | 'torn-copy' | 'snapshot';
 
-/** The same, of files beside the log: exports, uploads, and the tables of a user history. */
+/** Like `WholeFile`, for files beside the log: exports, uploads, and the tables of a user history. */
 export type SideFilePoint = `side-file-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`;
 
-/** What is written only by an operator's command, while no daemon has the directory: a backup, and the marker of a restore. */
+/** Writes of operators' commands only, while no daemon has the directory: a backup, and the marker of a restore. */
 export type OperatorPoint =
   | `${'backup' | 'restoring'}-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`
   | 'backup-remove'
-  /** What an interrupted restore left goes before the next one begins. */
+  /** The remains of an interrupted restore are removed before the next one begins. */
   | 'restore-clear'
   | 'restore-clear-sync'
   | 'restore-directory-sync'
   | 'restoring-remove'
   | 'restoring-remove-sync';
 
-/** What the store itself does. */
+/** Operations of the store itself. */
 export type StorePoint =
   | `${WholeFile}-${'create' | 'write' | 'sync' | 'rename' | 'directory-sync'}`
   /** A group of records is appended to a file of records (append-file.ts). */
   | 'group-write'
   | 'group-sync'
-  /** A group that did not fit on the disk is cut off again. */
+  /** A group that did not fit on the disk is cut off. */
   | 'rollback-truncate'
   | 'rollback-sync'
-  /** The marker of a clean close goes before the first write after it. */
+  /** The marker of a clean close is removed before the next write. */
   | 'clean-remove'
   | 'clean-remove-sync'
-  /** Reopening: what the last process wrote is made durable, a torn tail is cut off. */
+  /** Reopening: the last process's writes are made durable, and a torn tail is cut off. */
   | 'recovery-truncate'
   | 'recovery-sync'
   | 'recovery-directory-sync'
@@ -52,7 +52,7 @@ export type CrashPoint = StorePoint | OperatorPoint | SideFilePoint;
 export interface OpenFile {
   /** Returns the number of bytes read, 0 at the end of the file. */
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>;
-  /** Returns the number of bytes written, which may be fewer than asked for. */
+  /** Returns the number of bytes written, which may be fewer than requested. */
   write(point: CrashPoint, buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>;
   truncate(point: CrashPoint, length: number): Promise<void>;
   /** `fdatasync`: content and size are durable when this resolves. */
@@ -62,7 +62,7 @@ export interface OpenFile {
 }
 
 export interface FileSystem {
-  /** Creates the directory and its parents, durably and with mode 0700, where they are missing. */
+  /** Creates the directory and its missing parents, durably and with mode 0700. */
   makeDirectory(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
   openRead(path: string): Promise<OpenFile>;
@@ -75,10 +75,10 @@ export interface FileSystem {
   syncDirectory(point: CrashPoint, path: string): Promise<void>;
 }
 
-/** No name that a client may choose has a `~`, so none of them looks like a leftover. */
+/** A client cannot choose a name with `~`, so no such name looks like a leftover. */
 export const TEMPORARY_SUFFIX = '~.tmp';
 
-/** Whether the file is one that was not finished. Earlier versions called them `<name>.tmp`. */
+/** Whether the file was left unfinished. Earlier versions named such files `<name>.tmp`. */
 export function isTemporary(name: string): boolean {
   return name.endsWith('.tmp');
 }
@@ -120,7 +120,7 @@ export const nodeFileSystem: FileSystem = {
   async makeDirectory(path) {
     const first = await mkdir(path, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
-    // From the innermost outwards, each new name in the directory that holds it.
+    // From the innermost outwards: each new name in its parent directory.
     const outermost = resolve(first);
     for (let made = resolve(path); made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made));
   },
@@ -138,7 +138,7 @@ async function syncFolder(path: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-/** Writes all of `length` bytes. A disk that takes nothing more counts as full. */
+/** Writes all of `length` bytes. A disk that accepts no more bytes counts as full. */
 export async function writeFully(file: OpenFile, point: CrashPoint, buffer: Uint8Array, length: number, position: number): Promise<void> {
   let done = 0;
   while (done < length) {
@@ -148,7 +148,7 @@ export async function writeFully(file: OpenFile, point: CrashPoint, buffer: Uint
   }
 }
 
-/** Reads `length` bytes, fewer at the end of the file. Returns how many. */
+/** Reads `length` bytes, fewer at the end of the file. Returns the number read. */
 export async function readFully(file: OpenFile, buffer: Uint8Array, length: number, position: number): Promise<number> {
   let done = 0;
   while (done < length) {
@@ -160,15 +160,15 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, length: numb
 }
 
 const READ_BYTES = 256 * 1024;
-/** Synced so often, so that the small syncs of others never wait behind one big one. */
+/** A sync after this many bytes, so that other files' small syncs never wait behind one big one. */
 const SYNC_BYTES = 16 * 1024 * 1024;
 
-/** Writes one chunk after the other, from the beginning of a file that is created. */
+/** Writes chunks one after the other, from the beginning of a new file. */
 export class ChunkWriter {
   readonly #file: OpenFile;
   readonly #what: 'segment' | 'snapshot' | 'backup' | 'side-file';
   #unsynced = 0;
-  /** Written so far. */
+  /** Bytes written so far. */
   bytes = 0;
 
   constructor(file: OpenFile, what: 'segment' | 'snapshot' | 'backup' | 'side-file') {
@@ -186,7 +186,7 @@ export class ChunkWriter {
   }
 }
 
-/** The bytes of a file, from its beginning to its end. With `reusesBuffer`, a chunk is valid until the next one is asked for. */
+/** The bytes of a file, from beginning to end. With `reusesBuffer`, a chunk is valid until the next one is requested. */
 export async function* fileChunks(path: string, fs: FileSystem, { reusesBuffer = false } = {}): AsyncGenerator<Buffer, void, undefined> {
   let buffer = Buffer.allocUnsafe(READ_BYTES);
   const file = await fs.openRead(path);
@@ -203,16 +203,16 @@ export async function* fileChunks(path: string, fs: FileSystem, { reusesBuffer =
   }
 }
 
-/** The first content of a file: the bytes, or what writes them from offset 0 on. */
+/** The first content of a file: the bytes, or a function that writes them from offset 0. */
 export type Content = Uint8Array | ((file: OpenFile) => Promise<void>);
 
-/** What `createWhole` creates; its crash points begin with this. */
+/** The kinds of file that `createWhole` creates; their crash points begin with the kind. */
 export type WholeKind = WholeFile | 'restoring' | 'side-file';
 
 /**
- * Creates a file that exists under its name only with all of its first content, durably. Returns it open for writing. A file
- * that had the name is replaced. On an error nothing is left under `name`, and an older file is as it was, unless only the last
- * step failed: then a crash may leave either.
+ * Creates a file that exists under its name only with all of its first content, durably. Returns it open for writing. It
+ * replaces an existing file of that name. After an error there is no new file under `name`, and an older one is unchanged, unless
+ * only the last step failed: then a crash may leave either.
  */
 export async function createWhole(fs: FileSystem, what: WholeKind, directory: string, name: string, content: Content): Promise<OpenFile> {
   const file = await createNamed(fs, what, directory, name, content);
@@ -225,7 +225,7 @@ export async function createWhole(fs: FileSystem, what: WholeKind, directory: st
   }
 }
 
-/** `createWhole` without its last step: until the directory is synced, a crash may take the name back. On an error nothing has changed. */
+/** `createWhole` without its last step: until the directory is synced, a crash may undo the name. After an error nothing has changed. */
 export async function createNamed(fs: FileSystem, what: WholeKind, directory: string, name: string, content: Content): Promise<OpenFile> {
   const temporary = join(directory, name + TEMPORARY_SUFFIX);
   const file = await fs.create(`${what}-create`, temporary);
@@ -242,7 +242,7 @@ export async function createNamed(fs: FileSystem, what: WholeKind, directory: st
   }
 }
 
-/** Removes a file, durably. Also right when there is none. `what`: its crash points begin with this. */
+/** Removes a file, durably, if it exists. `what`: the beginning of its crash points. */
 export async function removeDurably(fs: FileSystem, what: 'retention' | 'clean-remove', directory: string, name: string): Promise<void> {
   const [remove, sync]: readonly [CrashPoint, CrashPoint] =
     what === 'retention' ? ['retention-remove', 'retention-directory-sync'] : ['clean-remove', 'clean-remove-sync'];
@@ -254,7 +254,7 @@ export async function removeDurably(fs: FileSystem, what: 'retention' | 'clean-r
   await fs.syncDirectory(sync, directory);
 }
 
-/** Removes a file; that it is not there, or cannot be removed now, is not an error: leftovers are removed at the next open. */
+/** Removes a file. A missing file, or one that cannot be removed now, is no error: the next open removes leftovers. */
 export async function removeIfThere(fs: FileSystem, point: CrashPoint, path: string): Promise<void> {
   try {
     await fs.remove(point, path);
@@ -263,7 +263,7 @@ export async function removeIfThere(fs: FileSystem, point: CrashPoint, path: str
   }
 }
 
-/** The temporary files of a crashed process are removed before anything else is looked at. Returns the other names. */
+/** Removes the temporary files of a crashed process before any other file is used. Returns the other names. */
 export async function listWithoutLeftovers(fs: FileSystem, directory: string): Promise<string[]> {
   const kept: string[] = [];
   for (const name of await fs.list(directory)) {

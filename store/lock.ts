@@ -1,13 +1,13 @@
 /**
  * One process per data directory, without native modules and without a lock that outlives a `kill -9`.
  *
- * Each process that wants the directory puts a file of its own, with a random name, into `<data>/lock/`, and then looks at the
- * files of the others. One with a living owner: it takes its own away again and refuses. Dead owners' files are removed. Whoever
- * finds no living other holds the lock. Since everybody writes before looking, of two starters at least one sees the other; both
+ * Each process that wants the directory puts a file with a random name into `<data>/lock/`, and then looks at the other
+ * files. If one has a living owner, the process removes its own file and refuses. Files of dead owners are removed. A process that
+ * finds no other living owner holds the lock. Since all write before they look, of two starters at least one sees the other; both
  * may give way, and try again after a random time. A name is never used twice, so removing a dead owner's file never removes a lock.
  *
- * An owner is the same process only if boot id, process id and start time agree, so a reused pid is not taken for it. A process
- * in another pid namespace (a container on the same volume) cannot be looked at: its heartbeat, the file's mtime, tells.
+ * An owner is the same process only if boot id, process id and start time agree, so a reused pid is not mistaken for it. A process
+ * in another pid namespace (a container on the same volume) is not visible: its heartbeat, the file's mtime, shows whether it lives.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, readlink, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import type { OnStoreEvent } from './events.ts';
 import { hasCode, isTemporary, TEMPORARY_SUFFIX } from './file-system.ts';
 
 const HEARTBEAT_MS = 2_000;
-/** A foreign heartbeat that did not move for this long has stopped. */
+/** A foreign heartbeat that has not moved for this long has stopped. */
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 const ATTEMPTS = 4;
 
@@ -39,7 +39,7 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Who holds a lock, as written in its file. `boot`, `namespace` and `start` are empty where the system does not tell. */
+/** The owner of a lock, as written in its file. `boot`, `namespace` and `start` are empty where the system does not provide them. */
 interface Owner {
   readonly pid: number;
   readonly host: string;
@@ -48,7 +48,7 @@ interface Owner {
   readonly start: string;
 }
 
-/** Takes the directory, which exists. Rejects with DataDirectoryLocked, or an error of the file system. */
+/** Locks an existing directory. Rejects with DataDirectoryLocked, or an error of the file system. */
 export async function acquireLock(directory: string, onEvent: OnStoreEvent = () => {}): Promise<Lock> {
   const place = join(directory, 'lock');
   await mkdir(place, { recursive: true, mode: 0o700 });
@@ -65,7 +65,7 @@ export async function acquireLock(directory: string, onEvent: OnStoreEvent = () 
     if (holder === undefined) return hold(file, onEvent);
     await unlink(file);
     if (attempt === ATTEMPTS) throw new DataDirectoryLocked(directory, holder.pid);
-    // The other one may be a starter that gives way at this moment, too.
+    // The other process may be a starter that gives way at this moment, too.
     await delay(5 + Math.random() * 40);
   }
 }
@@ -88,7 +88,7 @@ function hold(file: string, onEvent: OnStoreEvent): Lock {
   };
 }
 
-/** The file gets its name only when it is whole, so that nobody reads half an owner. */
+/** The file gets its name only when it is whole, so that no process reads an incomplete one. */
 async function writeOwnFile(place: string, me: Owner): Promise<string> {
   const file = join(place, `${me.pid}-${randomBytes(8).toString('hex')}`);
   await writeFile(file + TEMPORARY_SUFFIX, JSON.stringify(me), { flag: 'wx', mode: 0o600 });
@@ -96,7 +96,7 @@ async function writeOwnFile(place: string, me: Owner): Promise<string> {
   return file;
 }
 
-/** The living owner of another lock file, if there is one. Files of the dead are removed. */
+/** The living owner of another lock file, if there is one. Removes the files of dead owners. */
 async function findOther(place: string, own: string, me: Owner, onEvent: OnStoreEvent): Promise<Owner | undefined> {
   for (const name of await readdir(place)) {
     const file = join(place, name);
@@ -114,7 +114,7 @@ async function findOther(place: string, own: string, me: Owner, onEvent: OnStore
   return undefined;
 }
 
-/** The owner in a lock file, or undefined when the file is gone. One that is damaged has only its name to tell. */
+/** The owner in a lock file, or undefined when the file no longer exists. A damaged file gives only what its name contains. */
 async function readOwner(file: string): Promise<Owner | undefined> {
   let text: string;
   try {
@@ -142,14 +142,14 @@ function pidInName(name: string): number {
 async function isAlive(file: string, owner: Owner, me: Owner): Promise<boolean> {
   const sameKernel = owner.boot === me.boot && owner.namespace === me.namespace;
   if (sameKernel) return isRunning(owner.pid) && (owner.start === '' || owner.start === (await startTime(owner.pid)));
-  // A machine that was started again runs none of its earlier processes.
+  // After a restart of the machine, none of its earlier processes runs.
   if (owner.host === me.host && owner.boot !== '' && owner.boot !== me.boot) return false;
   return heartbeatMoves(file);
 }
 
-/** Whether a process of this machine has that id. */
+/** Whether a process with that id runs on this machine. */
 export function isRunning(pid: number): boolean {
-  // Signals to pid 0 and below go to groups.
+  // Signals to pid 0 and below go to process groups.
   if (pid <= 0) return false;
   try {
     process.kill(pid, 0);
@@ -182,6 +182,6 @@ async function identify(): Promise<Owner> {
 /** Field 22 of /proc/PID/stat: clock ticks between boot and the start of the process. Empty where there is no /proc. */
 async function startTime(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The second field, the command, may itself contain blanks and brackets; the fields after its last bracket do not.
+  // The second field, the command, may itself contain spaces and brackets; the fields after its last bracket do not.
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

@@ -1,6 +1,6 @@
 /**
  * The `Log` contract: how entries become durable, and in which order they are read.
- * The rules have numbers; the contract suite (test/contract/) proves each against every adapter.
+ * The rules have numbers; the contract suite (test/contract/) proves each for every adapter.
  *
  * It keeps LG1–LG12 (store/README.md).
  */
@@ -11,14 +11,14 @@ import type { Entry, EntryDraft } from '../protocol/log/entry.ts';
 export type AppendResult = { readonly status: 'appended'; readonly entry: Entry } | { readonly status: 'conflict'; readonly head: number };
 
 export interface Log {
-  /** Epoch and seq of the last durable fact; seq 0 when the log is empty and no snapshot gave it a start. */
+  /** Epoch and seq of the last durable fact; seq 0 when the log is empty and did not start from a snapshot. */
   readonly head: Position;
   /** The smallest `after` that `read` accepts: everything later is kept. */
   readonly tail: number;
 
   /**
-   * Stores one entry after `after`, the seq of the head it was decided on. Several appends may be in flight, each naming the
-   * head that the one before it will leave; they become durable together and resolve in order.
+   * Stores one entry after `after`, the seq of the head on which the decision was based. Several appends may be in flight, each
+   * naming the head that the previous one will leave; they become durable together and resolve in order.
    * Rejects with LogUnavailable (LG5) or LogClosed (LG10); with a TypeError or RangeError for an entry that no log could store
    * (no facts, not JSON, longer than LIMITS.entryBytes).
    */
@@ -27,27 +27,27 @@ export interface Log {
   /**
    * Every entry later than `after`, then live ones as they become durable, until `signal` aborts (the iterator then ends) or
    * the log closes (it ends after the last durable entry). Rejects with LogTrimmed (LG7).
-   * A slow consumer costs no memory: entries it is behind by are read from where they are stored.
+   * A slow consumer costs no memory: it reads the entries that it lacks from storage.
    */
   read(after: number, signal: AbortSignal): AsyncIterable<Entry>;
 
   /**
-   * Says that a snapshot at `seq` is durable, so that entries up to it are no longer needed for recovery.
-   * What retention (count, bytes, age) no longer asks for is removed, never anything after `seq`, nor what is held (LG12).
+   * Reports that a snapshot at `seq` is durable, so that recovery no longer needs the entries up to it. The log then removes
+   * the entries that retention (count, bytes, age) no longer requires, never any after `seq`, nor held ones (LG12).
    */
   snapshotSaved(seq: number): Promise<void>;
 
   /**
-   * Holds everything later than `after` for whoever has this name; `undefined` lets go. Holds last as long as the log is open,
-   * so they are set anew after each start, before the first snapshot is saved. A hold beyond the head, or before the tail, is fine.
+   * Holds every entry later than `after` under this name; `undefined` ends the hold. Holds last while the log is open, so they
+   * are set again after each start, before the first snapshot is saved. A hold beyond the head, or before the tail, is allowed.
    */
   keepAfter(name: string, after: number | undefined): void;
 
-  /** Finishes what is in flight. Later calls of `append` reject with LogClosed. */
+  /** Completes the appends in flight. Later calls of `append` reject with LogClosed. */
   close(): Promise<void>;
 }
 
-/** LG5. `not-written`: nothing was stored, trying again is safe. `unknown`: read on and look for the entry's id. */
+/** LG5. `not-written`: nothing was stored, and a retry is safe. `unknown`: read on and look for the entry's id. */
 export class LogUnavailable extends Error {
   readonly outcome: 'not-written' | 'unknown';
 
@@ -58,7 +58,7 @@ export class LogUnavailable extends Error {
   }
 }
 
-/** LG7. `tail` is the smallest position that can still be read from. */
+/** LG7. `tail` is the smallest position from which reading is still possible. */
 export class LogTrimmed extends Error {
   readonly tail: number;
 
@@ -77,7 +77,7 @@ export class LogClosed extends Error {
   }
 }
 
-/** LG9. A record before the last one is damaged, or a file is missing: history cannot be trusted, the log does not open. */
+/** LG9. A record before the last one is damaged, or a file is missing: the history is unreliable, and the log does not open. */
 export class LogDamaged extends Error {
   readonly file: string;
   readonly offset: number;

@@ -1,6 +1,6 @@
 /**
- * The reference `Log`: in memory, with faults that a test asks for. It promises LG1–LG10 and LG12 as far as a process that lives can,
- * and is the plainest reading of the contract; where another adapter differs from it, one of them is wrong.
+ * The reference `Log`: in memory, with faults on request for tests. It keeps LG1–LG10 and LG12 as far as one process can without a
+ * disk, and is the simplest reading of the contract; if another adapter differs from it, one of them is wrong.
  */
 import { randomBytes } from 'node:crypto';
 import type { Position } from '../protocol/base/position.ts';
@@ -10,7 +10,7 @@ import { type AppendResult, type Log, LogClosed, LogTrimmed, LogUnavailable } fr
 import { Waiter, Wakeups } from './wakeups.ts';
 
 /**
- * What happens to the next append that is not a conflict by itself:
+ * The fault of the next append that is not a conflict by itself:
  * - `not-written`: rejects, nothing is stored.
  * - `unknown-stored`: rejects as `unknown`, though the entry was stored.
  * - `unknown-lost`: rejects as `unknown`, and the entry was not stored.
@@ -50,7 +50,7 @@ export class MemoryLog implements Log {
   #queue: Waiting[] = [];
   #tail: number;
   #seq: number;
-  /** The seq that the last accepted append will leave. */
+  /** The seq of the head after the last accepted append. */
   #promised: number;
   #gate: Promise<void> = Promise.resolve();
   #working: Promise<void> | undefined;
@@ -74,7 +74,7 @@ export class MemoryLog implements Log {
     return this.#tail;
   }
 
-  /** The faults happen to the next appends, one each, in the order in which they were asked for. */
+  /** Adds a fault. Each fault applies to one of the next appends, in order. */
   failNext(fault: MemoryFault): void {
     this.#faults.push(fault);
   }
@@ -178,7 +178,7 @@ export class MemoryLog implements Log {
     }
   }
 
-  /** Whatever waits behind named a head that will never be. */
+  /** Appends behind a refused one named a head that will never exist. */
   #refuseWaiting(): void {
     const waiting = this.#queue;
     this.#queue = [];

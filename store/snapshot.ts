@@ -1,8 +1,8 @@
 /**
  * The `SnapshotStore` contract (LG11): the directory at one position, saved whole or not at all.
  *
- * Nothing here holds the whole directory in one string or document: lines are
- * handed over in chunks, and a saver may pause between chunks as long as it likes.
+ * The whole directory never exists as one string or document: lines are
+ * passed in chunks, and a saver may pause between chunks for any time.
  */
 import type { Position } from '../protocol/base/position.ts';
 
@@ -17,16 +17,16 @@ export interface SnapshotSource {
 
 export interface LoadedSnapshot {
   readonly position: Position;
-  /** Lines in the order they were saved, in chunks; can be read once. */
+  /** Lines in the order in which they were saved, in chunks; can be read once. */
   chunks(): AsyncIterable<readonly SnapshotLine[]>;
 }
 
 export interface SnapshotStore {
   /**
-   * Writes a new snapshot; resolves when it is durable under its final name. On any failure, or a crash at any point,
-   * the earlier snapshot stays what `load` returns.
+   * Writes a new snapshot; resolves when it is durable under its final name. After any failure, or a crash at any point,
+   * `load` still returns the earlier snapshot.
    */
   save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }>;
-  /** The newest snapshot that is whole (its trailer and checksum were verified before this resolves), or undefined. */
+  /** The newest whole snapshot (its trailer and checksum are verified before this resolves), or undefined. */
   load(): Promise<LoadedSnapshot | undefined>;
 }

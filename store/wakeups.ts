@@ -1,4 +1,4 @@
-/** Readers that have seen everything wait here. Waking them costs nothing for those that do not wait. */
+/** Readers that have seen every entry wait here. Waking them costs nothing for those that do not wait. */
 export class Wakeups {
   readonly #waiting = new Set<() => void>();
 
@@ -10,7 +10,7 @@ export class Wakeups {
     this.#waiting.delete(wake);
   }
 
-  /** Each waiter is called once and forgotten. A waiter only resolves a promise, so none can add itself again meanwhile. */
+  /** Calls each waiter once and forgets it. A waiter only resolves a promise, so none can add itself again meanwhile. */
   wakeAll(): void {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
@@ -33,7 +33,7 @@ export class Waiter {
     signal.addEventListener('abort', this.#wake);
   }
 
-  /** Resolves at the next `wakeAll`, or when the signal aborts. The caller has just seen that there is nothing to do. */
+  /** Resolves at the next `wakeAll`, or when the signal aborts. The caller has just seen that there is nothing to read. */
   wait(): Promise<void> {
     if (this.#signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {

@@ -5,9 +5,9 @@
  *   {…}                                                                              one line per object, as in a snapshot
  *   {"lines":…,"bytes":…,"crc32":…,"sha256":"…","users":…,"deleted":…,"documents":…,"content":"…","revisions":"…"}
  *
- * `lines` and everything after `documents` is about the lines between, `bytes`, `crc32` and `sha256` are about all bytes before
- * the trailer. A backup is whole if and only if its last line is, byte for byte, the trailer that its content leads to. The
- * first four keys of the trailer stay as they are in all versions.
+ * `lines`, `documents` and the later keys describe the lines between; `bytes`, `crc32` and `sha256` describe all bytes before
+ * the trailer. A backup is whole if and only if its last line is, byte for byte, the trailer computed from its content. The
+ * first four keys of the trailer stay the same in all versions.
  */
 import { parseObject } from '../../protocol/base/json.ts';
 import type { Position } from '../../protocol/base/position.ts';
@@ -23,18 +23,18 @@ const BACKUP_VERSION = 1;
 const NEWLINE = 0x0a;
 const NO_HEADER = 'it does not begin with the header of a backup';
 
-/** What is in a backup, and what it is called in one line of text. */
+/** The content of a backup. */
 export interface BackupSummary extends PlacedFacts {
   /** RFC 3339. */
   readonly createdAt: string;
   readonly lines: number;
-  /** All of it, uncompressed. */
+  /** Size of the whole backup, uncompressed. */
   readonly bytes: number;
-  /** Of everything before the trailer. */
+  /** Of all bytes before the trailer. */
   readonly sha256: string;
 }
 
-/** The file is not what a finished backup is. `offset` is in bytes, uncompressed, where it is known. */
+/** The file is not a finished backup. `offset` is in bytes, uncompressed, where it is known. */
 export class BackupDamaged extends Error {
   readonly file: string;
   readonly offset: number | undefined;
@@ -54,7 +54,7 @@ function encodeTrailer(lines: number, { bytes, crc }: Sums, sha256: string, fact
   return `${JSON.stringify({ lines, bytes, crc32: crc, sha256, users, deleted, documents, content, revisions })}\n`;
 }
 
-/** The backup of a directory, in chunks of about 256 KiB; a chunk is made when it is asked for, in slices of a few milliseconds. */
+/** The backup of a directory, in chunks of about 256 KiB; each chunk is made on request, in slices of a few milliseconds. */
 export function encodeBackup(source: SnapshotSource, createdAt: string): AsyncGenerator<Buffer, void, undefined> {
   const { epoch, seq } = source.position;
   const header = { format: FORMAT, version: BACKUP_VERSION, snapshot_version: SNAPSHOT_VERSION, epoch, seq, created_at: createdAt };
@@ -77,25 +77,25 @@ export function encodeBackup(source: SnapshotSource, createdAt: string): AsyncGe
 type Header = Position & { readonly createdAt: string };
 
 /**
- * Checks a backup while it goes by. `push` takes its bytes, uncompressed, in any pieces; `end` says what it was, or what is wrong
- * with it. Nothing that `push` gave back may be used before `end` has returned.
+ * Checks a backup as a stream. `push` takes its bytes, uncompressed, in any pieces; `end` returns a summary, or throws the
+ * error. The results of `push` must not be used before `end` has returned.
  */
 export class BackupReader {
   readonly #file: string;
   readonly #reader: LineReader;
   readonly #facts = new FactCounter();
   #header: Header | undefined;
-  /** Of another version: only its checksum can be verified. */
+  /** Set for another version, of which only the checksum can be verified. */
   #foreign: StoreVersionMismatch | undefined;
   #lines = 0;
 
-  /** @param file what errors call it */
+  /** @param file its name in errors */
   constructor(file: string) {
     this.#file = file;
     this.#reader = new LineReader(new Sums({ hasSha: true }), NO_HEADER, (reason, offset) => this.#damaged(reason, offset));
   }
 
-  /** Returns lines, between header and trailer, that are complete now. Throws BackupDamaged. */
+  /** Returns the lines, between header and trailer, that are now complete. Throws BackupDamaged. */
   push(chunk: Buffer): Buffer {
     const lines = this.#reader.push(chunk);
     const { header, sums } = this.#reader;
@@ -126,7 +126,7 @@ export class BackupReader {
   #readHeader(text: string): void {
     const { format, version, snapshot_version: snapshot, epoch, seq, created_at: createdAt } = parseObject(text) ?? {};
     if (format !== FORMAT || typeof version !== 'number') throw this.#damaged(NO_HEADER, 0);
-    // Told at the end: a version that a flipped bit has made is damage, not another version.
+    // Reported at the end: a version that a flipped bit made is damage, not another version.
     if (version !== BACKUP_VERSION) this.#foreign = new StoreVersionMismatch(this.#file, version, BACKUP_VERSION);
     else if (snapshot !== SNAPSHOT_VERSION) this.#foreign = new StoreVersionMismatch(this.#file, Number(snapshot), SNAPSHOT_VERSION);
     else if (typeof epoch !== 'string' || typeof seq !== 'number' || !Number.isSafeInteger(seq) || typeof createdAt !== 'string') {
@@ -135,7 +135,7 @@ export class BackupReader {
   }
 
   #readLines(body: Buffer, start: number): void {
-    // Only where that fails, one by one, to find the place.
+    // Only after a failure, one by one, to find the place.
     const lines = parseLines(Buffer.from(body));
     if (lines === undefined) throw this.#firstBadLine(body, start);
     for (const line of lines) {

@@ -1,7 +1,7 @@
 /**
- * Content of users, added one after the other, as a text that is the same whatever their order: `<count>-<64 hexadecimal digits>`.
- * For each user the SHA-256 of its content (protocol/users/content.ts) in UTF-8 is taken as eight 32-bit numbers, big-endian;
- * each of the eight is added up over all users modulo 2^32. It finds differences that happen, not such as somebody makes on purpose.
+ * A digest of the content of users, added one at a time; their order does not matter. As text: `<count>-<64 hexadecimal digits>`.
+ * For each user, the SHA-256 of its content (protocol/users/content.ts) in UTF-8 is split into eight 32-bit numbers, big-endian;
+ * each of the eight is summed over all users modulo 2^32. It detects accidental differences, not deliberate ones.
  */
 import { hash } from 'node:crypto';
 import { userContent } from '../../protocol/users/content.ts';
@@ -15,12 +15,12 @@ export class ContentDigest {
 
   add(user: StoredUser): void {
     this.#count++;
-    // One call for each user: half the time of a hash object. 'binary' is one character for each byte.
+    // One call per user takes half the time of a hash object. 'binary' is one character per byte.
     const bytes = hash('sha256', userContent(user), 'binary');
     for (let lane = 0; lane < LANES; lane++) {
       const at = lane * 4;
       const high = (bytes.charCodeAt(at) << 24) | (bytes.charCodeAt(at + 1) << 16);
-      // An element of a Uint32Array keeps what is left modulo 2^32.
+      // An element of a Uint32Array keeps the value modulo 2^32.
       this.#sums[lane] = (this.#sums[lane] ?? 0) + (high | (bytes.charCodeAt(at + 2) << 8) | bytes.charCodeAt(at + 3));
     }
   }

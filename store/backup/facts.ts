@@ -1,4 +1,4 @@
-/** What can be said about a directory after going through its lines once: how many there are of each kind, and the two digests. */
+/** Facts about a directory from one pass over its lines: the number of lines of each kind, and the two digests. */
 import { RevisionDigest } from '../../protocol/base/digest.ts';
 import type { Position } from '../../protocol/base/position.ts';
 import type { LineKind } from '../../protocol/log/directory-line.ts';
@@ -7,18 +7,18 @@ import { ContentDigest } from './content-digest.ts';
 
 /** Numbers and digests of one directory at one position. */
 export interface DirectoryFacts {
-  /** Living users, deactivated ones too. */
+  /** Living users, including deactivated ones. */
   readonly users: number;
-  /** Deleted users: records that are kept, and ids that stay taken. */
+  /** Deleted users: records that are kept, and tombstones. */
   readonly deleted: number;
   readonly documents: number;
   /** Of the content of living users; see content-digest.ts. */
   readonly content: string;
-  /** Of ids and revisions of living users: what `digest` of the client library gives. */
+  /** Of ids and revisions of living users: equal to `digest` of the client library. */
   readonly revisions: string;
 }
 
-/** The same with where it is. */
+/** Like `DirectoryFacts`, with the position. */
 export interface PlacedFacts extends DirectoryFacts {
   readonly position: Position;
 }

@@ -1,6 +1,6 @@
 /**
- * Backups as files. A backup is there under its name only when it is whole and durable: it is written to `<file>.<pid>.part`,
- * checked while it is written, synced, renamed, and the directory is synced. Reading checks the same, compressed or not.
+ * Backups as files. A backup has its name only when it is whole and durable: it is written to `<file>.<pid>.part`,
+ * checked during the write, synced, renamed, and the directory is synced. Reading makes the same checks, compressed or not.
  */
 import { basename, dirname, join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
@@ -11,7 +11,7 @@ import { BackupDamaged, BackupReader, type BackupSummary } from './codec.ts';
 
 const READ_BYTES = 256 * 1024;
 
-/** There is a file of that name, and nobody said that it may be replaced. */
+/** A file of that name exists, and the caller did not allow replacing it. */
 export class BackupExists extends Error {
   constructor(path: string) {
     super(`${path} exists already; --force replaces it`);
@@ -20,13 +20,13 @@ export class BackupExists extends Error {
 }
 
 export interface WrittenBackup extends BackupSummary {
-  /** Of the file, as it was written. */
+  /** Size of the file as written. */
   readonly fileBytes: number;
 }
 
 /**
- * Writes what `chunks` give, compressed or not, to `path`. Rejects with BackupExists, BackupDamaged when it was not a whole
- * backup, with what `chunks` threw, or with an error of the disk. Then no part is left, and an older file is as it was.
+ * Writes the bytes of `chunks`, compressed or not, to `path`. Rejects with BackupExists, with BackupDamaged when they are not a
+ * whole backup, with the error of `chunks`, or with an error of the disk. Then no part is left, and an older file is unchanged.
  */
 export async function writeBackup(
   path: string,
@@ -35,7 +35,7 @@ export async function writeBackup(
 ): Promise<WrittenBackup> {
   const directory = dirname(path);
   await refuseExisting(fileSystem, path, force);
-  // Two at once, such as one that began before the last had ended, do not write into each other.
+  // Two concurrent backups, such as one that began before the last had ended, do not write into the same file.
   const part = `${path}.${process.pid}.part`;
   await removeLeftovers(fileSystem, path);
   const file = await fileSystem.create('backup-create', part);
@@ -46,7 +46,7 @@ export async function writeBackup(
     await file.datasync('backup-sync');
     isOpen = false;
     await file.close();
-    // Somebody else may have made one meanwhile.
+    // Another process may have made one meanwhile.
     await refuseExisting(fileSystem, path, force);
     await fileSystem.rename('backup-rename', part, path);
     await fileSystem.syncDirectory('backup-directory-sync', directory);
@@ -63,7 +63,7 @@ async function refuseExisting(fileSystem: FileSystem, path: string, force: boole
   if ((await fileSystem.list(dirname(path))).includes(basename(path))) throw new BackupExists(path);
 }
 
-/** Parts of processes that were killed. */
+/** Removes parts of processes that were killed. */
 async function removeLeftovers(fileSystem: FileSystem, path: string): Promise<void> {
   const start = `${basename(path)}.`;
   for (const name of await fileSystem.list(dirname(path))) {
@@ -72,7 +72,7 @@ async function removeLeftovers(fileSystem: FileSystem, path: string): Promise<vo
   }
 }
 
-/** Hands on what it has written. */
+/** Passes on the chunks after writing them. */
 async function* written(chunks: AsyncIterable<Uint8Array>, writer: ChunkWriter): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunks) {
     await writer.add(chunk);
@@ -81,9 +81,9 @@ async function* written(chunks: AsyncIterable<Uint8Array>, writer: ChunkWriter):
 }
 
 /**
- * Reads a backup to its end, compressed or not, and says what it is. `onLines` gets the lines between header and trailer, in
- * pieces; they mean nothing before this has resolved. Rejects with BackupDamaged or StoreVersionMismatch.
- * @param file what errors call it
+ * Reads a backup to its end, compressed or not, and returns its summary. `onLines` gets the lines between header and trailer, in
+ * pieces; they must not be used before this has resolved. Rejects with BackupDamaged or StoreVersionMismatch.
+ * @param file its name in errors
  */
 export async function checkBackup(
   chunks: AsyncIterable<Uint8Array>,
@@ -102,7 +102,7 @@ function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-/** What was compressed is told by its first bytes, whatever the file is called. */
+/** Decompresses files that begin with the bytes of gzip, whatever their names. */
 async function* decompressed(chunks: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Buffer, void, undefined> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
@@ -128,7 +128,7 @@ async function* gunzipped(chunks: AsyncGenerator<Uint8Array>, file: string): Asy
   source.once('error', (error) => {
     sourceError = error;
   });
-  // Its errors come out of the loop below.
+  // The loop below receives its errors.
   pipeline(source, gunzip, () => {});
   try {
     for await (const chunk of gunzip) yield chunk;

@@ -1,7 +1,7 @@
 /**
- * Looks at a data directory without changing it: every file of the journal and every snapshot is read to its end and checked,
- * also behind damage that keeps a daemon from starting. What a daemon would make of the whole is for `openLocked` to say, on a
- * file system that changes nothing (read-only-fs.ts).
+ * Inspects a data directory without changing it: reads and checks every file of the journal and every snapshot to its end,
+ * also after damage that keeps a daemon from starting. `openLocked`, on a file system that changes nothing (read-only-fs.ts),
+ * shows the result for a daemon as a whole.
  */
 import { join } from 'node:path';
 import { type FileSystem, listWithoutLeftovers, nodeFileSystem } from '../file-system.ts';
@@ -14,7 +14,7 @@ import { SnapshotDamaged } from '../snapshot/codec.ts';
 import { checkSnapshot, isSnapshotName, snapshotLines } from '../snapshot/file.ts';
 import { readOnly } from './read-only-fs.ts';
 
-/** A file that is not what the store wrote. `offset` in bytes, where it is known: a checksum over a whole file names no place. */
+/** A damaged file. `offset` is in bytes, where it is known: a checksum over a whole file gives no place. */
 export interface DamagedFile {
   readonly file: string;
   readonly offset: number | undefined;
@@ -24,13 +24,13 @@ export interface DamagedFile {
 export interface Inspected {
   readonly segments: number;
   readonly snapshots: number;
-  /** Of all of them, bytes. */
+  /** Total size, bytes. */
   readonly bytes: number;
-  /** In the order of the journal, then of the snapshots. A last segment that ends in a torn write is among them: recovery tells the two apart. */
+  /** In the order of the journal, then of the snapshots. Includes a last segment with a torn tail: only recovery tells it from damage. */
   readonly damaged: readonly DamagedFile[];
 }
 
-/** Rejects only where a file cannot be read at all. */
+/** Rejects only when a file cannot be read at all. */
 export async function inspectFiles(directory: string, below: FileSystem = nodeFileSystem): Promise<Inspected> {
   const fileSystem = readOnly(below);
   const journal = join(directory, 'journal');

@@ -1,10 +1,10 @@
 /**
- * The disk as a file system that changes nothing: what is read comes from below, what is written goes nowhere. Opened on it, a
- * data directory is judged and read by the very code of the daemon, and stays as it is to the last byte.
+ * A file system that changes nothing: reads come from the file system below, and writes are discarded. The daemon's own
+ * code can open and check a data directory on it, and every byte stays the same.
  */
 import { type FileSystem, hasCode, nodeFileSystem, type OpenFile } from '../file-system.ts';
 
-/** A file that was created on it: whatever is written counts as written, and nothing can be read. */
+/** A newly created file: writes succeed without effect, and nothing can be read. */
 function sink(): OpenFile {
   return {
     read: async () => 0,
@@ -16,7 +16,7 @@ function sink(): OpenFile {
   };
 }
 
-/** A directory that is not there counts as empty: the store would make it. */
+/** A missing directory counts as empty, since the store would create it. */
 export function readOnly(below: FileSystem = nodeFileSystem): FileSystem {
   return {
     makeDirectory: async () => {},

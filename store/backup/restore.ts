@@ -1,9 +1,9 @@
 /**
- * Puts a backup into an empty data directory. The whole file is checked before anything is written, and again while it is.
+ * Restores a backup into an empty data directory. Checks the whole file before the first write, and again during the write.
  *
- * The directory is either as it was, or holds the restored directory: a snapshot, which has its name only when it is whole. While
- * it is being written a marker lies beside it; a daemon that finds the marker does not start, so that nobody is served an empty
- * directory in place of a restored one after a crash. Restoring again clears away what the interrupted one left.
+ * The directory is either unchanged, or holds the restored directory: a snapshot, which has its name only when it is whole. During
+ * the write a marker exists beside it; a daemon that finds the marker does not start, so that after a crash it never serves an
+ * empty directory instead of a restored one. Another restore first removes the remains of an interrupted one.
  *
  * There is no journal afterwards: the first start begins a new epoch at the position of the backup (LG8).
  */
@@ -26,10 +26,10 @@ import { checkBackup } from './file.ts';
 
 export const RESTORING = 'restoring';
 
-/** What may lie in a data directory that counts as empty. Folders count when nothing is in them. */
+/** Names that a data directory may contain and still count as empty. Folders count when they are empty. */
 const HARMLESS: ReadonlySet<string> = new Set(['credentials.json', 'rosterd.json', 'lock', 'lost+found', RESTORING]);
 
-/** The directory holds something that restoring would replace, or mix with. */
+/** The directory holds data that restoring would replace, or mix with. */
 export class NotEmpty extends Error {
   constructor(directory: string, found: string) {
     super(`${directory} is not empty: there is ${found}. Restore into an empty directory (credentials.json may be in it)`);
@@ -38,8 +38,8 @@ export class NotEmpty extends Error {
 }
 
 /**
- * Restores `backup` into a directory that exists and whose lock is held. Rejects with NotEmpty, BackupDamaged,
- * StoreVersionMismatch, or an error of the disk; then the directory is as it was.
+ * Restores `backup` into an existing directory whose lock is held. Rejects with NotEmpty, BackupDamaged,
+ * StoreVersionMismatch, or an error of the disk; then the directory is unchanged.
  */
 export async function restoreBackup(backup: string, directory: string, fileSystem: FileSystem = nodeFileSystem): Promise<BackupSummary> {
   const isInterrupted = await refuseData(fileSystem, directory);
@@ -52,7 +52,7 @@ export async function restoreBackup(backup: string, directory: string, fileSyste
     await writeSnapshot(fileSystem, backup, place, checked);
     await fileSystem.syncDirectory('restore-directory-sync', directory);
   } catch (error) {
-    // What was published is taken back, so that a daemon may start in the empty directory. Where even that fails, the marker stays.
+    // Removes the published snapshot, so that a daemon may start in the empty directory. If even that fails, the marker stays.
     const takenBack = clear(fileSystem, place).then(() => unmark(fileSystem, directory));
     await takenBack.catch(() => {});
     throw error;
@@ -69,7 +69,7 @@ async function refuseData(fileSystem: FileSystem, directory: string): Promise<bo
     if (HARMLESS.has(name) || isTemporary(name)) continue;
     const inside = await filesIn(fileSystem, join(directory, name));
     if (inside === undefined) throw new NotEmpty(directory, name);
-    // Under the marker a snapshot can only be of the restore that was interrupted: no daemon starts there.
+    // Under the marker, a snapshot can only be from the interrupted restore, since no daemon starts there.
     const isOurs = name === 'snapshot' && isInterrupted;
     const left = inside.filter((file) => !isTemporary(file));
     if (left[0] !== undefined && !isOurs) throw new NotEmpty(directory, join(name, left[0]));
@@ -77,7 +77,7 @@ async function refuseData(fileSystem: FileSystem, directory: string): Promise<bo
   return isInterrupted;
 }
 
-/** undefined: it is a file. */
+/** undefined: the path is a file. */
 async function filesIn(fileSystem: FileSystem, path: string): Promise<string[] | undefined> {
   try {
     return await fileSystem.list(path);

@@ -1,6 +1,6 @@
 /**
  * Reads entries from segment files in blocks of about `blockBytes`, and keeps the newest blocks, so that a thousand readers
- * that resume from about the same place cost one read and one parse. Checksums are verified on every read from a file.
+ * that resume from about the same place cause one read and one parse. Every read from a file verifies the checksums.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '../../protocol/log/entry.ts';
@@ -9,7 +9,7 @@ import { LogDamaged } from '../log.ts';
 import { decodeEntry, RECORD_HEADER_BYTES, readRecordHeader } from './record.ts';
 import type { Segment } from './segment.ts';
 
-/** Files read at the same time. Each costs a file descriptor and a buffer of a block, whatever the number of readers. */
+/** Concurrent file reads. Each costs a file descriptor and a buffer of one block, whatever the number of readers. */
 const LOADS_MAX = 8;
 
 interface CachedBlock {
@@ -31,8 +31,8 @@ export class BlockReader {
   }
 
   /**
-   * The entries of the block of `segment` that holds seq `after + 1`, whole. Rejects with LogDamaged, or with what the file
-   * system says when retention has removed the file.
+   * The whole entries of the block of `segment` that holds seq `after + 1`. Rejects with LogDamaged, or with an error of the file
+   * system when retention has removed the file.
    */
   block(segment: Segment, after: number): Promise<readonly Entry[]> {
     const { from, to } = blockBounds(segment, after + 1);
@@ -45,7 +45,7 @@ export class BlockReader {
     }
     const entries = this.#load(segment, from, to);
     this.#keep(key, { bytes: to - from, entries });
-    // A failure is told to those who wait for it, and the next one tries again.
+    // A failure reaches the readers that wait for it, and the next reader tries again.
     entries.catch(() => this.#forget(key));
     return entries;
   }

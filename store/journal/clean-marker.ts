@@ -1,7 +1,7 @@
 /**
  * The marker of a clean close: `clean` in the journal directory says where the journal ended.
  *
- * While it is there nothing was written after the close, so there is no torn tail to forgive: the journal must end exactly
+ * While it exists, nothing was written after the close, so there can be no torn tail: the journal must end exactly
  * where the marker says, and any difference is damage. It is removed, durably, before the first write after reopening.
  */
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export async function writeCleanMarker(fs: FileSystem, directory: string, marker
   await file.close();
 }
 
-/** Durably removes the marker. Also right when there is none. */
+/** Durably removes the marker, if it exists. */
 export function removeCleanMarker(fs: FileSystem, directory: string): Promise<void> {
   return removeDurably(fs, 'clean-remove', directory, NAME);
 }
@@ -41,7 +41,7 @@ export async function readCleanMarker(fs: FileSystem, directory: string, names: 
   const buffer = Buffer.alloc(BYTES_MAX);
   const bytes = await readFully(file, buffer, BYTES_MAX, 0).finally(() => file.close());
   const marker = parse(buffer.toString('utf8', 0, bytes));
-  // The marker appears under its name only when it is whole, so a crash cannot have torn it.
+  // The marker gets its name only when it is whole, so a crash cannot have torn it.
   if (marker === undefined) throw new LogDamaged(path, 0, 'the marker of the clean close does not match its checksum');
   return marker;
 }

@@ -1,8 +1,8 @@
 /**
- * A group: the records that are written with one write and made durable with one `fdatasync`.
+ * A group: the records that one write stores and one `fdatasync` makes durable.
  *
- * Entries are encoded as they arrive, which is while the group before this one is on its way to the disk; the headers are
- * completed when it is known where in which segment the group goes. Buffers are reused, so that a busy journal makes little garbage.
+ * Entries are encoded as they arrive, while the previous group is being written; their headers are completed when the place
+ * of the group in a segment is known. Buffers are reused, so that a busy journal makes little garbage.
  */
 import { crc32 } from 'node:zlib';
 import { ENTRY_VERSION, type Entry } from '../../protocol/log/entry.ts';
@@ -48,7 +48,7 @@ export class Group {
     this.#length = at + bytes;
   }
 
-  /** Completes the headers: the group goes to offset `synced` of the segment with this seed, and all before it is durable. */
+  /** Completes the headers: the group goes to offset `synced` of the segment with this seed, and everything before it is durable. */
   seal(seed: number, synced: number): void {
     for (const { entry, at, bytes, payloadCrc } of this.records) {
       const header = {

@@ -1,9 +1,9 @@
 /**
- * The journal: the `Log` on a local disk. It promises LG1–LG10 and LG12 (store/log.ts) with one fdatasync per group of appends.
+ * The journal: the `Log` on a local disk. It keeps LG1–LG10 and LG12 (store/log.ts) with one fdatasync per group of appends.
  *
- * Appends are encoded when they arrive and gathered into a group; while one group is on its way to the disk the next one
+ * Appends are encoded when they arrive and gathered into a group; while one group is being written, the next one
  * forms. Nothing is served, counted in `head` or answered before its group is durable. Readers that keep up get the
- * entries by reference, all others read the files.
+ * entries by reference; all others read the files.
  */
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
@@ -24,14 +24,14 @@ import type { Segment } from './segment.ts';
 import { SegmentWriter, type WriteOutcome } from './segment-writer.ts';
 import { Trimmer } from './trimmer.ts';
 
-/** Two buffers take turns: one is filled while the other is written. Longer ones are not worth keeping. */
+/** Two buffers alternate: one is filled while the other is written. Longer ones are not kept. */
 const SPARE_BUFFERS = 2;
 const SPARE_BYTES = 1024 * 1024;
 
-/** A reader that got this many entries without waiting for any is catching up, and keeps the pace. */
+/** A reader that got this many entries without waiting is catching up, and observes the pace. */
 const PACED_ENTRIES = 8;
 
-/** `failed` is for good: only a new process can find out what is on the disk. */
+/** `failed` is permanent: only a new process can find out the state of the disk. */
 type State = { readonly name: 'open' } | { readonly name: 'failed'; readonly error: Error } | { readonly name: 'closed' };
 
 export class Journal implements Log {
@@ -49,14 +49,14 @@ export class Journal implements Log {
   readonly #wakeups = new Wakeups();
   readonly #pace = new Pace();
   readonly #spares: Buffer[] = [];
-  /** Groups not yet handed to the writer, oldest first. The last one still takes records. */
+  /** Groups not yet handed to the writer, oldest first. The last one still accepts records. */
   #groups: Group[] = [];
   #pendingBytes = 0;
   #state: State = { name: 'open' };
   #head: Position;
-  /** The seq that the last accepted append will leave. */
+  /** The seq of the head after the last accepted append. */
   #promised: number;
-  /** Resolves when everything accepted so far is answered. */
+  /** Resolves when all accepted appends are answered. */
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -117,7 +117,7 @@ export class Journal implements Log {
     try {
       payload = encodePayload(draft);
     } catch (error) {
-      // Trying again would not help, so this is no LogUnavailable.
+      // Not a LogUnavailable, since another attempt would not help.
       return Promise.reject(toError(error));
     }
     const payloadBytes = Buffer.byteLength(payload);
@@ -176,7 +176,7 @@ export class Journal implements Log {
     return this.#closing;
   }
 
-  /** The group that takes the next record; a new one when the last is full. */
+  /** The group for the next record; a new one when the last is full. */
   #openGroup(payloadBytes: number): Group {
     const last = this.#groups.at(-1);
     if (last !== undefined && last.length + payloadBytes + RECORD_HEADER_BYTES <= this.#groupBytes) return last;
@@ -186,7 +186,7 @@ export class Journal implements Log {
   }
 
   async #writeGroups(): Promise<void> {
-    // Callers that were answered together append again together: wait until all of them had their turn, so that they share a sync.
+    // Callers that were answered together append again together: waits until all of them have run, so that they share a sync.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     for (let group = this.#groups.shift(); group !== undefined; group = this.#groups.shift()) {
       this.#settle(group, await this.#writer.write(group));
@@ -229,7 +229,7 @@ export class Journal implements Log {
     this.#wakeups.wakeAll();
   }
 
-  /** Whatever waits behind a refused append named a head that will never be, so it is refused with it. */
+  /** Appends behind a refused one named a head that will never exist, so they are refused with it. */
   #refuse(groups: readonly Group[], error: LogUnavailable): void {
     this.#groups = [];
     this.#promised = this.#head.seq;
@@ -248,7 +248,7 @@ export class Journal implements Log {
     try {
       return await this.#blocks.block(segment, after);
     } catch (error) {
-      // Retention may have taken the file away meanwhile; then nothing is damaged.
+      // Retention may have removed the file meanwhile; then nothing is damaged.
       if (after < this.tail) throw new LogTrimmed(after, this.tail);
       if (hasCode(error, 'ENOENT')) throw new LogDamaged(segment.path, 0, 'the file is gone');
       throw error;
@@ -264,7 +264,7 @@ export class Journal implements Log {
     this.#wakeups.wakeAll();
     await this.#writer.close();
     if (failed || unchanged) return;
-    // Everything accepted is durable; without the marker the next open only has to be more forgiving about the last record.
+    // All accepted appends are durable; without the marker, the next open only has to be more tolerant of the last record.
     const noMarker = (error: unknown): void => this.#onEvent({ type: 'clean-marker-failed', error: toError(error) });
     await writeCleanMarker(this.#fs, this.#directory, this.#writer.end).catch(noMarker);
   }

@@ -1,4 +1,4 @@
-/** What may be set about a journal, and the sizes it has without. */
+/** The options of a journal, and their defaults. */
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Position } from '../../protocol/base/position.ts';
 import type { OnStoreEvent } from '../events.ts';
@@ -6,27 +6,27 @@ import type { FileSystem } from '../file-system.ts';
 import type { Retention } from './retention.ts';
 
 export interface JournalOptions {
-  /** Holds the segments and nothing else. Created when missing. Whoever opens the journal holds the lock of the data directory. */
+  /** Holds only the segments. Created when missing. The code that opens the journal holds the lock of the data directory. */
   readonly directory: string;
   readonly fileSystem?: FileSystem;
-  /** Position of the snapshot that was loaded: what it covers was durable, and where it ends a new history may begin (LG8). */
+  /** Position of the loaded snapshot: everything up to it was durable, and a new history may begin at it (LG8). */
   readonly snapshot?: Position | undefined;
-  /** A segment is closed when the next group would make it longer. */
+  /** A segment is closed when the next group would exceed this size. */
   readonly segmentBytes?: number;
   readonly retention?: Partial<Retention>;
-  /** Segments that are held (LG12) are kept up to this many bytes of all. */
+  /** Held segments (LG12) are kept up to this many bytes in total. */
   readonly heldBytes?: number;
-  /** One write takes at most this many bytes, unless a single entry is longer. */
+  /** The size of one write is at most this many bytes, unless a single entry is longer. */
   readonly groupBytes?: number;
-  /** Appends beyond this many waiting bytes are refused as `not-written`. */
+  /** While more bytes than this wait, appends are refused as `not-written`. */
   readonly pendingBytes?: number;
-  /** The newest entries of this many bytes are kept for readers that keep up. */
+  /** Size of the newest entries kept in memory for readers that keep up. */
   readonly recentBytes?: number;
-  /** Size of the blocks in which readers that lag read. */
+  /** Size of the blocks for readers that lag. */
   readonly blockBytes?: number;
-  /** Blocks of this many bytes are kept for further readers. */
+  /** Size of the blocks kept for other readers. */
   readonly cacheBytes?: number;
-  /** Milliseconds since 1970; decides only the age for retention. */
+  /** Milliseconds since 1970; used only for the age in retention. */
   readonly now?: () => number;
   readonly onEvent?: OnStoreEvent;
 }

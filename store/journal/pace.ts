@@ -1,7 +1,6 @@
 /**
- * Readers that catch up get what is already in memory without waiting for anything, so a thousand of them could keep the event
- * loop for as long as they like. They share one slice of a few milliseconds per turn of the loop; when it is used up, all wait
- * for the next turn.
+ * Readers that catch up from memory never wait for I/O, so a thousand of them could occupy the event loop without limit. They
+ * share one slice of a few milliseconds per turn of the loop; when it is used up, all wait for the next turn.
  */
 const SLICE_MS = 4;
 

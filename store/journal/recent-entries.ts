@@ -1,6 +1,6 @@
 /**
  * The newest entries, kept in memory up to a bound in bytes, so that a reader that keeps up gets them by reference
- * and never parses what this process itself has just written.
+ * and never parses entries that this process has just written.
  */
 import { type Entry, lastSeq } from '../../protocol/log/entry.ts';
 
@@ -34,7 +34,7 @@ export class RecentEntries {
     this.#from = 0;
   }
 
-  /** The entry that holds seq `after + 1`, or undefined when it is no longer (or not yet) here. */
+  /** The entry that holds seq `after + 1`, or undefined when it is not kept here (any more, or yet). */
   after(after: number): Entry | undefined {
     let low = this.#from;
     let high = this.#entries.length - 1;

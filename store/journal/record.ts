@@ -15,7 +15,7 @@
  *     44      4  CRC-32 of bytes 0–43, continued from the CRC-32 of the segment's first seq, so that a record is valid only in its own segment
  *     48         payload: compact JSON
  *
- * `synced` is what tells a torn tail from damage: a valid record that says "offset x was durable before me" proves that
+ * `synced` distinguishes a torn tail from damage: a valid record that says "offset x was durable before me" proves that
  * a bad record at x was once good.
  */
 import { crc32 } from 'node:zlib';
@@ -45,7 +45,7 @@ export interface RecordHeader {
   readonly payloadCrc: number;
 }
 
-/** The data directory was written by a version of rosterd with another format. It is not damaged, and must not be treated as if it were. */
+/** The data directory was written by a version of rosterd with another format. It is not damaged, and must not be treated as damaged. */
 export class StoreVersionMismatch extends Error {
   readonly file: string;
 
@@ -65,7 +65,7 @@ function readUint64(buffer: Buffer, at: number): number {
   return buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * TWO_32;
 }
 
-/** What the header checksums of the segment that begins at seq `first` continue from. */
+/** The start value for the header checksums of the segment that begins at seq `first`. */
 export function segmentSeed(first: number): number {
   const bytes = Buffer.alloc(8);
   writeUint64(bytes, first, 0);
@@ -102,7 +102,7 @@ export function readRecordHeader(buffer: Buffer, at: number, seed: number): Reco
   };
 }
 
-/** A whole record in a buffer of its own; for segment headers, where speed does not matter. */
+/** A whole record in a new buffer; for segment headers, where speed does not matter. */
 export function encodeRecord(kind: number, version: number, first: number, payload: string, seed: number): Buffer {
   const payloadBytes = Buffer.byteLength(payload);
   const buffer = Buffer.alloc(RECORD_HEADER_BYTES + payloadBytes);
@@ -121,7 +121,7 @@ export function encodePayload(draft: EntryDraft): string {
   return text;
 }
 
-/** The entry in a payload whose checksum was verified, or undefined when it is not the entry its header describes. */
+/** The entry in a payload whose checksum was verified, or undefined when it does not match its header. */
 export function decodeEntry(payload: string, header: RecordHeader): Entry | undefined {
   if (header.version !== ENTRY_VERSION) return undefined;
   let value: unknown;
@@ -132,6 +132,6 @@ export function decodeEntry(payload: string, header: RecordHeader): Entry | unde
   }
   if (!isObject(value) || typeof value.id !== 'string' || typeof value.time !== 'number') return undefined;
   if (!Array.isArray(value.facts) || value.facts.length !== header.facts) return undefined;
-  // The checksums prove that these are the bytes an append wrote, and appends write facts only: no need to validate each again.
+  // The checksums prove that an append wrote these bytes, and appends write only facts: they need no further validation.
   return { id: value.id, time: value.time, first: header.first, facts: value.facts };
 }

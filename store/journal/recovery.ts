@@ -1,11 +1,11 @@
 /**
- * Opening a journal after whatever happened: every segment is read and checked, a torn tail is told from damage, and what
- * is found is made durable before anything is built on it. The rules (README, "Recovery") in short:
+ * Opens a journal in any state: reads and checks every segment, distinguishes a torn tail from damage, and makes the
+ * result durable before anything builds on it. The rules (README, "Recovery") in short:
  *
  * - A bad record in a segment that is not the last one, a missing segment, a foreign epoch or a bad segment header is damage.
  * - A bad record at offset x of the last segment is damage if a later record proves that x was durable, if a snapshot
- *   already covers its seq, or if the journal was closed cleanly. Otherwise it is a torn tail: it and all after it are dropped.
- * - Damage never changes a file. It throws LogDamaged and leaves everything for the operator to look at.
+ *   already covers its seq, or if the journal was closed cleanly. Otherwise it is a torn tail: it and everything after it are dropped.
+ * - Damage never changes a file. It throws LogDamaged and leaves everything for the operator.
  */
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
@@ -36,11 +36,11 @@ export interface Recovered {
   readonly segments: Segment[];
   /** The active segment's file, open for writing. */
   readonly file: AppendFile;
-  /** True when the marker of a clean close is still there. */
+  /** True when the marker of a clean close still exists. */
   readonly clean: boolean;
 }
 
-/** Opens the journal in `directory`, or begins one. Throws LogDamaged, StoreVersionMismatch, or what the file system throws. */
+/** Opens the journal in `directory`, or begins one. Throws LogDamaged, StoreVersionMismatch, or an error of the file system. */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const { fs, directory, snapshot, blockBytes } = options;
   const names = await listWithoutLeftovers(fs, directory);
@@ -71,7 +71,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   return { lineage: lastScan.segment.lineage, segments, file, clean: marker !== undefined };
 }
 
-/** LG8: no journal, so a history begins; where the snapshot ends when there is one. */
+/** LG8: without a journal, a history begins, at the end of the snapshot if there is one. */
 async function begin(options: RecoveryOptions): Promise<Recovered> {
   const { fs, directory, snapshot, blockBytes } = options;
   const start = snapshot?.seq ?? 0;
@@ -91,7 +91,7 @@ function checkSuccession(before: Segment | undefined, next: Segment): void {
   }
 }
 
-/** The snapshot and the journal must belong together and leave nothing out between them. */
+/** Checks that the snapshot and the journal belong together, without a gap between them. */
 function checkSnapshot(oldest: Segment, last: Scan, snapshot: Position | undefined): void {
   const { lineage, path, end } = last.segment;
   const covered = snapshot?.seq ?? 0;
@@ -148,8 +148,8 @@ async function openActive(options: RecoveryOptions, scan: Scan): Promise<AppendF
 }
 
 /**
- * The bytes to be dropped are kept in `<segment>.torn`: a bit flip in the very last record looks like a torn write, and then this
- * is the only copy of an acknowledged entry. Only the newest such file is kept, so that a crash loop cannot fill the disk.
+ * Keeps the dropped bytes in `<segment>.torn`: a bit flip in the last record looks like a torn write, and then this
+ * is the only copy of an acknowledged entry. Keeps only the newest such file, so that a crash loop cannot fill the disk.
  */
 async function keepTornTail(options: RecoveryOptions, { segment, size }: Scan, bad: BadRecord): Promise<string> {
   const { fs, directory } = options;

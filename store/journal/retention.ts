@@ -1,20 +1,20 @@
-/** What the journal keeps for readers that resume and for those that hold it, beyond what recovery needs. Pure. */
+/** The entries that the journal keeps, beyond those for recovery, for readers that resume and for holds. Pure. */
 
-/** A segment goes as soon as one of the limits no longer asks for it. */
+/** A segment is removed as soon as one of the limits no longer requires it. */
 export interface Retention {
-  /** The last this many facts are kept. */
+  /** The number of newest facts to keep. */
   readonly facts: number;
-  /** The last this many bytes of segments are kept. */
+  /** The size of the newest segments to keep, bytes. */
   readonly bytes: number;
-  /** Entries younger than this are kept, unless another limit lets them go. */
+  /** Entries younger than this are kept, unless another limit removes them. */
   readonly ageMs: number;
 }
 
-/** LG12: what readers with a name still need. */
+/** LG12: the entries that named readers still need. */
 export interface Held {
-  /** Facts later than this are held; infinite when nobody holds anything. */
+  /** Facts later than this are held; infinite without holds. */
   readonly after: number;
-  /** Segments are held as long as they and all later ones have at most this many bytes. */
+  /** A segment is held while it and all later ones have at most this many bytes in total. */
   readonly bytesMax: number;
 }
 
@@ -31,7 +31,7 @@ interface KeptSegment {
 }
 
 /**
- * How many of the oldest segments may go. Never the last one, which is being written, never one that holds a fact after
+ * The number of oldest segments that may be removed: never the last one, which is being written, none with a fact after
  * `covered`, which recovery needs, and none that is held.
  */
 export function removableSegments(

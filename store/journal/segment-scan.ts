@@ -1,6 +1,6 @@
 /**
- * Reads a segment from its first byte and says how far it is good. It decides nothing: what a bad record means
- * (torn tail or damage) is the business of recovery.ts.
+ * Reads a segment from its first byte and finds the end of its valid records. It makes no decisions: recovery.ts decides
+ * whether a bad record is a torn tail or damage.
  */
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -45,7 +45,7 @@ async function readHeaderRecord(window: FileWindow, path: string, size: number, 
   return new Segment(path, first, lineage, end, blockBytes);
 }
 
-/** Why the record cannot be the next one of the segment, or undefined when its header is good. */
+/** The reason why the record cannot be the next one of the segment, or undefined when its header is good. */
 function headerFault(header: RecordHeader | undefined, segment: Segment, size: number): string | undefined {
   if (header === undefined) return 'no whole record header';
   if (header.kind !== KIND_ENTRY || header.facts === 0) return 'a record of an unknown kind';
@@ -56,7 +56,7 @@ function headerFault(header: RecordHeader | undefined, segment: Segment, size: n
   return undefined;
 }
 
-/** Throws LogDamaged for a bad segment header, StoreVersionMismatch for another format than this version's. */
+/** Throws LogDamaged for a bad segment header, StoreVersionMismatch for the format of another version. */
 export async function scanSegment(file: OpenFile, path: string, blockBytes: number): Promise<Scan> {
   const size = await file.size();
   const segment = await readHeaderRecord(new FileWindow(file), path, size, blockBytes);
@@ -79,7 +79,7 @@ function readEntry(view: Buffer, segment: Segment, size: number): RecordStep {
   return { kind: 'whole', bytes };
 }
 
-/** Every record says up to where the segment was durable when it was written. */
+/** Every record says how much of the segment was durable when it was written. */
 export function syncProof(segment: Segment): SyncProof {
   return {
     magic: MAGIC,

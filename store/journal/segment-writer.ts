@@ -1,9 +1,9 @@
 /**
- * Writes groups of records to the active segment, one at a time, and answers what became of each.
+ * Writes groups of records to the active segment, one at a time, and returns the outcome of each.
  *
- * After an `fdatasync` that failed nobody knows what is on the disk, and asking again would answer "fine" about pages the
- * kernel has already thrown away: the writer is then failed for good. A write that failed is cut off again, and the
- * writer goes on, because the truncation was made durable and so proves that the disk still answers.
+ * After a failed `fdatasync` the state of the disk is unknown, and another call could report success for pages that the
+ * kernel has already dropped: the writer then fails permanently. A failed write is cut off, and the
+ * writer continues, because the cut was made durable and so proves that the disk still works.
  */
 import { basename } from 'node:path';
 import type { AppendFile } from '../append-file.ts';
@@ -28,7 +28,7 @@ export type WriteOutcome =
   | { readonly status: 'durable' }
   /** Nothing of the group is stored, and the next one may be tried. */
   | { readonly status: 'rolled-back'; readonly error: Error }
-  /** Nothing is known of the group if `wrote`, and no further group will be written. */
+  /** If `wrote`, it is unknown whether the group is stored. No further group will be written. */
   | { readonly status: 'failed'; readonly error: Error; readonly wrote: boolean };
 
 export class SegmentWriter {
@@ -40,7 +40,7 @@ export class SegmentWriter {
   #active: Segment;
   #file: AppendFile;
   #clean: boolean;
-  /** A rotation was begun and may have left the next segment behind: the active one must not grow any more. */
+  /** A rotation began and may have created the next segment, so the active one must not grow any more. */
   #rotating = false;
 
   constructor(options: SegmentWriterOptions) {
@@ -54,12 +54,12 @@ export class SegmentWriter {
     this.#clean = options.clean;
   }
 
-  /** Writes one group after the last durable record. The caller awaits the outcome before it hands over the next. */
+  /** Writes one group after the last durable record. The caller awaits the outcome before it passes the next. */
   async write(group: Group): Promise<WriteOutcome> {
     try {
       await this.#prepare(group.length);
     } catch (error) {
-      // A full disk may have room again later; a disk that fails to sync is not asked again.
+      // A full disk may have space again later; a disk that fails to sync is not tried again.
       return hasCode(error, 'EIO')
         ? { status: 'failed', error: toError(error), wrote: false }
         : { status: 'rolled-back', error: toError(error) };
@@ -88,7 +88,7 @@ export class SegmentWriter {
     return { epoch: lineage.epoch, seq: last, segment: basename(path), bytes: end };
   }
 
-  /** True while the marker of the last clean close is still there: nothing was written since. */
+  /** True while the marker of the last clean close exists: nothing was written since. */
   get clean(): boolean {
     return this.#clean;
   }

@@ -1,7 +1,7 @@
 /**
  * A segment: one file of the journal, named by the seq of its first fact, holding a header record and then one record per entry.
  *
- * Here is what a segment is called, how a new one is created, and what is known about one in memory: its end, its last
+ * This file has the names of segments, the creation of a new one, and the state of one in memory: its end, its last
  * seq, and a sparse index of marks (about one per block) so that a reader never scans from the segment's start.
  */
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import { encodeRecord, KIND_SEGMENT, SEGMENT_VERSION, segmentSeed } from './reco
 
 const NAME = /^(\d{16})\.journal$/;
 
-/** The epoch that a segment belongs to and where it came from. Every segment carries it, so that the oldest kept one tells it, too. */
+/** The epoch of a segment and the origin of that epoch. Every segment has it, so that the oldest kept segment suffices to know it. */
 export interface Lineage {
   readonly epoch: string;
-  /** The seq at which the epoch began: 0, or that of the snapshot it was begun from. */
+  /** The seq at which the epoch began: 0, or that of the snapshot from which it began. */
   readonly start: number;
   /** The epoch of that snapshot. */
   readonly parent: string | null;
@@ -31,7 +31,7 @@ export function segmentName(first: number): string {
   return `${String(first).padStart(16, '0')}.journal`;
 }
 
-/** The first seq in a segment's name, or undefined when the file is no segment. */
+/** The first seq in a segment's name, or undefined when the file is not a segment. */
 export function segmentFirst(name: string): number | undefined {
   const digits = NAME.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
@@ -80,7 +80,7 @@ export class Segment {
     return this.#last - this.first + 1;
   }
 
-  /** A durable record of `bytes` with `facts` facts follows the ones known so far. */
+  /** Adds a durable record of `bytes` bytes with `facts` facts after the known ones. */
   add(bytes: number, facts: number, time: number): void {
     const mark = this.marks.at(-1);
     if (mark === undefined || this.#end + bytes - mark.offset > this.#blockBytes)

@@ -1,4 +1,4 @@
-/** Removes segments that nobody needs any more (LG11, LG12): which ones is said by retention.ts. */
+/** Removes segments that are no longer needed (LG11, LG12); retention.ts selects them. */
 import { basename } from 'node:path';
 import type { OnStoreEvent } from '../events.ts';
 import { type FileSystem, removeDurably } from '../file-system.ts';
@@ -8,7 +8,7 @@ import type { Segment } from './segment.ts';
 export interface TrimmerOptions {
   readonly fs: FileSystem;
   readonly directory: string;
-  /** Oldest first, the last one is active. The trimmer takes from it what it removes. */
+  /** Oldest first, the last one is active. The trimmer removes segments from it. */
   readonly segments: Segment[];
   /** Seq of the newest snapshot. */
   readonly covered: number;
@@ -21,7 +21,7 @@ export interface TrimmerOptions {
 export class Trimmer {
   readonly #options: TrimmerOptions;
   readonly #holds = new Map<string, number>();
-  /** The last two snapshots. Entries after the older one stay, so that it can stand in when the newer one is damaged. */
+  /** The last two snapshots. Entries after the older one stay, so that it can replace a damaged newer one. */
   #snapshots: readonly [older: number, newer: number];
   #tail: number;
   #trimming: Promise<void> = Promise.resolve();
@@ -42,14 +42,14 @@ export class Trimmer {
     else this.#holds.set(name, after);
   }
 
-  /** Resolves when what need not be kept any more is gone, durably. */
+  /** Resolves when all segments that need not be kept are removed, durably. */
   snapshotSaved(seq: number): Promise<void> {
     this.#snapshots = [this.#snapshots[1], seq];
     this.#trimming = this.idle().then(() => this.#trim());
     return this.#trimming;
   }
 
-  /** Resolves when nothing is being removed. */
+  /** Resolves when no removal is in progress. */
   idle(): Promise<void> {
     return this.#trimming.catch(() => {});
   }

@@ -3,9 +3,9 @@
  *
  *   {"format":"rosterd-snapshot","version":2,"epoch":"…","seq":500}    header
  *   {…}                                                                one line per saved object
- *   {"lines":2,"bytes":210,"crc32":3735928559}                         trailer; the CRC-32 and the bytes are those before it
+ *   {"lines":2,"bytes":210,"crc32":3735928559}                         trailer; number and CRC-32 of the bytes before it
  *
- * A file is whole if and only if the trailer is its last line and agrees with everything before it. The trailer stays as it is in
+ * A file is whole if and only if the trailer is its last line and agrees with everything before it. The trailer stays the same in
  * all versions.
  */
 import { parseObject } from '../../protocol/base/json.ts';
@@ -15,10 +15,10 @@ import type { SnapshotSource } from '../snapshot.ts';
 import { encodeLines, LineReader, Sums } from './lines.ts';
 
 const FORMAT = 'rosterd-snapshot';
-/** Of the header and of the lines. */
+/** The version of the header and of the lines. */
 export const SNAPSHOT_VERSION = 2;
 
-/** The file is not what a finished save leaves. */
+/** The file is not the result of a finished save. */
 export class SnapshotDamaged extends Error {
   readonly file: string;
   readonly reason: string;
@@ -31,7 +31,7 @@ export class SnapshotDamaged extends Error {
   }
 }
 
-/** What was learned of a file by reading all of it. */
+/** The result of reading a whole file. */
 export interface CheckedSnapshot {
   readonly position: Position;
   readonly lines: number;
@@ -45,7 +45,7 @@ export function snapshotTrailer(lines: number, { bytes, crc }: Sums): string {
   return `${JSON.stringify({ lines, bytes, crc32: crc })}\n`;
 }
 
-/** The bytes of a snapshot, in chunks of about 256 KiB, each valid until the next one is asked for. `onLines` hears how many lines it has. */
+/** The bytes of a snapshot, in chunks of about 256 KiB, each valid until the next one is requested. `onLines` gets the number of lines. */
 export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) => void): AsyncGenerator<Buffer, void, undefined> {
   const sums = new Sums({ hasSha: false });
   const trailer = (lines: number): string => {
@@ -56,20 +56,20 @@ export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) 
 }
 
 /**
- * Checks a snapshot while it goes by: `push` takes its bytes, in any pieces, and returns lines that are complete; `end` says
- * what it was, or what is wrong with it.
+ * Checks a snapshot as a stream: `push` takes its bytes, in any pieces, and returns complete lines; `end` returns the
+ * result, or throws the error.
  */
 export class SnapshotReader {
   readonly #file: string;
   readonly #reader: LineReader;
 
-  /** @param file what errors call it */
+  /** @param file its name in errors */
   constructor(file: string) {
     this.#file = file;
     this.#reader = new LineReader(new Sums({ hasSha: false }), 'it has no header', (reason) => new SnapshotDamaged(file, reason));
   }
 
-  /** What it returns is valid until the next call. Throws SnapshotDamaged. */
+  /** The result is valid until the next call. Throws SnapshotDamaged. */
   push(chunk: Buffer): Buffer {
     return this.#reader.push(chunk);
   }
@@ -82,7 +82,7 @@ export class SnapshotReader {
     if (typeof lines !== 'number' || typeof crc !== 'number' || bytes !== sums.bytes)
       throw this.#damaged('it does not end with its trailer');
     if (crc !== sums.crc) throw this.#damaged('it does not match its checksum');
-    // Only now: a version that a flipped bit has made must not look like a later version.
+    // Checked last: a version that a flipped bit made must not look like a later version.
     return { position: this.#position(header ?? ''), lines };
   }
 

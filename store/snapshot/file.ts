@@ -1,9 +1,9 @@
 /**
  * Snapshots in a directory (LG11): a lowdb database whose adapter streams.
  *
- * lowdb gives the shape, `db.data = …; await db.write()` and `await db.read()`; the adapter gives what lowdb's own do not: the
- * document never exists in one piece, the event loop is not held for more than a few milliseconds, and a file has its name
- * only when it is whole and durable. The newest two snapshots are kept, so that damage to one is not the end.
+ * lowdb gives the form, `db.data = …; await db.write()` and `await db.read()`; the adapter adds what lowdb's own adapters lack: the
+ * document never exists in one piece, the event loop is blocked for at most a few milliseconds, and a file has its name
+ * only when it is whole and durable. The newest two snapshots are kept, so that damage to one is not fatal.
  */
 import { join } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
@@ -25,7 +25,7 @@ import { parseLines } from './lines.ts';
 const KEPT = 2;
 const NAME = /^(\d{12})-\d{16}\.ndjson$/;
 
-/** Generations grow: the newest snapshot has the highest one. */
+/** Generations increase: the newest snapshot has the highest one. */
 export function snapshotName(generation: number, seq: number): string {
   return `${String(generation).padStart(12, '0')}-${String(seq).padStart(16, '0')}.ndjson`;
 }
@@ -35,7 +35,7 @@ export function isSnapshotName(name: string): boolean {
 }
 
 export interface SnapshotStoreOptions {
-  /** Holds the snapshots and nothing else. Created when missing. */
+  /** Holds only the snapshots. Created when missing. */
   readonly directory: string;
   readonly fileSystem?: FileSystem;
   readonly onEvent?: OnStoreEvent;
@@ -46,7 +46,7 @@ export interface SavedSnapshot {
   readonly lines: number;
 }
 
-/** What the database holds: what is to be written, what was written, what was read, or nothing. */
+/** The state of the database: a document to write, written or read, or nothing. */
 type SnapshotDocument =
   | { readonly state: 'empty' }
   | { readonly state: 'to-save'; readonly source: SnapshotSource }
@@ -59,7 +59,7 @@ export class SnapshotFiles implements SnapshotStore {
   readonly #db: Low<SnapshotDocument>;
   #saving = false;
 
-  /** Creates the directory where it is missing and removes what an interrupted save has left. */
+  /** Creates the directory when it is missing and removes the remains of an interrupted save. */
   static async open(options: SnapshotStoreOptions): Promise<SnapshotFiles> {
     const fs = options.fileSystem ?? nodeFileSystem;
     await fs.makeDirectory(options.directory);
@@ -72,7 +72,7 @@ export class SnapshotFiles implements SnapshotStore {
     this.#db = new Low<SnapshotDocument>(adapter, EMPTY);
   }
 
-  /** One at a time: a second call while one is at work is a programmer's error. */
+  /** One call at a time: a concurrent second call is a programming error. */
   async save(source: SnapshotSource): Promise<SavedSnapshot> {
     if (this.#saving) throw new Error('a snapshot is being saved already');
     this.#saving = true;
@@ -173,7 +173,7 @@ export async function checkSnapshot(fs: FileSystem, path: string): Promise<Check
   return reader.end();
 }
 
-/** The lines of a snapshot, parsed in chunks of about a millisecond. Rejects with SnapshotDamaged, at the latest at the end, when it is not whole. */
+/** The lines of a snapshot, parsed in chunks of about a millisecond. Rejects with SnapshotDamaged, at the end at the latest, if it is damaged. */
 export async function* snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
   const reader = new SnapshotReader(path);
   let count = 0;

@@ -1,6 +1,6 @@
 /**
- * What snapshots and backups have in common: newline-delimited JSON, with a header line before and a trailer line behind the lines
- * of a directory, which are the same in both. A newline inside a JSON string is escaped, so the byte 0a is always the end of a line.
+ * The common format of snapshots and backups: newline-delimited JSON, with a header line before and a trailer line after the lines
+ * of a directory, which are equal in both. A newline inside a JSON string is escaped, so the byte 0a is always the end of a line.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -10,11 +10,11 @@ import type { SnapshotLine } from '../snapshot.ts';
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 const CHUNK_BYTES = 256 * 1024;
-/** Short, since two backups and a snapshot may share a turn with everything else. */
+/** Short, since two backups and a snapshot may share a turn of the event loop with all other work. */
 const SLICE_MS = 2;
-/** The clock is looked at every so many lines. */
+/** Lines between two checks of the clock. */
 const LINES_PER_LOOK = 16;
-/** Far longer than any line of a directory; what is longer is none, and must not fill the memory. */
+/** Far longer than any line of a directory; a longer line is invalid, and must not fill the memory. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
 /** Longer than any header. */
 const HEADER_BYTES_MAX = 4 * 1024;
@@ -35,25 +35,25 @@ export class Sums {
     this.bytes += chunk.length;
   }
 
-  /** SHA-256 in hex, empty where none is kept. Only once, at the end. */
+  /** SHA-256 in hex, empty when none is computed. Call only once, at the end. */
   sha256(): string {
     return this.#sha?.digest('hex') ?? '';
   }
 }
 
 export interface LinesToEncode {
-  /** With its line end, as the trailer. */
+  /** Includes its line end, like the trailer. */
   readonly header: string;
   readonly lines: Iterable<SnapshotLine>;
-  /** Of how many lines, once all of them are in the sums. */
+  /** Makes the trailer for this number of lines, once all of them are in the sums. */
   readonly trailer: (lines: number) => string;
   readonly sums: Sums;
-  /** Each chunk is made where the last one was: it is valid until the next one is asked for. */
+  /** Each chunk reuses the buffer of the last one: it is valid until the next one is requested. */
   readonly reusesBuffer: boolean;
   readonly onLine?: (line: SnapshotLine) => void;
 }
 
-/** In chunks of about 256 KiB; a chunk is made when it is asked for, in slices of a few milliseconds. */
+/** In chunks of about 256 KiB; each chunk is made on request, in slices of a few milliseconds. */
 export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buffer, void, undefined> {
   const { header, lines, trailer, sums, reusesBuffer, onLine } = toEncode;
   let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -63,7 +63,7 @@ export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buff
   for (const line of lines) {
     onLine?.(line);
     const text = `${JSON.stringify(line)}\n`;
-    // Three bytes per unit of UTF-16 are always enough, and cheaper to know than the exact number.
+    // Three bytes per unit of UTF-16 are always enough, and cheaper to compute than the exact number.
     const enough = text.length * 3;
     if (used + enough > chunk.length) {
       const full = chunk.subarray(0, used);
@@ -83,43 +83,43 @@ export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buff
   yield Buffer.concat([rest, Buffer.from(trailer(count))]);
 }
 
-/** Takes a file in any pieces, and tells header, lines and trailer apart while it goes by. */
+/** Takes a file in any pieces, and separates header, lines and trailer as a stream. */
 export class LineReader {
   readonly sums: Sums;
   readonly #damaged: (reason: string, offset: number) => Error;
   readonly #noHeader: string;
   #header: string | undefined;
   #bytes = 0;
-  /** Bytes from the beginning of the last line that is known to be whole on, which may be the trailer. They are from `#from` to `#to`. */
+  /** The bytes of the last complete line, which may be the trailer, and of the rest after it. They are from `#from` to `#to`. */
   #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   #from = 0;
   #to = 0;
 
-  /** @param noHeader what is wrong with a file that has no first line */
+  /** @param noHeader the error text for a file without a first line */
   constructor(sums: Sums, noHeader: string, damaged: (reason: string, offset: number) => Error) {
     this.sums = sums;
     this.#noHeader = noHeader;
     this.#damaged = damaged;
   }
 
-  /** The first line, with its end, as soon as it and another one were seen. */
+  /** The first line, with its end, as soon as another line was seen after it. */
   get header(): string | undefined {
     return this.#header;
   }
 
-  /** All that was taken. */
+  /** Number of bytes taken. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Once everything was taken: the last line, with whatever end it has. All before it is in the sums. */
+  /** After the whole file: the last line, with its end if it has one. All bytes before it are in the sums. */
   get trailer(): string {
     return this.#buffer.toString('utf8', this.#from, this.#to);
   }
 
   /**
-   * Returns lines, between header and trailer, that are complete now; valid until the next call, and the caller's to write in.
-   * Throws what `damaged` makes when they can be none.
+   * Returns the lines, between header and trailer, that are now complete; valid until the next call, and the caller may write in them.
+   * Throws the error of `damaged` for bytes that cannot be lines.
    */
   push(chunk: Buffer): Buffer {
     this.#bytes += chunk.length;
@@ -137,7 +137,7 @@ export class LineReader {
     return complete.subarray(from);
   }
 
-  /** What is held and the chunk behind it, from the beginning of the buffer on. */
+  /** The held bytes and the chunk after them, moved to the beginning of the buffer. */
   #joined(chunk: Buffer): Buffer {
     const held = this.#to - this.#from;
     const length = held + chunk.length;
@@ -151,12 +151,12 @@ export class LineReader {
   }
 }
 
-/** Whether the first line ends within so many bytes, or may still do. */
+/** Whether the first line ends within `max` bytes, or still may. */
 function startsWithin(bytes: Buffer, max: number): boolean {
   return bytes.length <= max || bytes.subarray(0, max).includes(NEWLINE);
 }
 
-/** Many whole lines with one call of the parser, for which their ends become commas, in place. Undefined when one of them is not JSON. */
+/** Parses many whole lines with one call of the parser, replacing their ends by commas in place. Undefined when one of them is not JSON. */
 export function parseLines(list: Buffer): readonly SnapshotLine[] | undefined {
   let count = 1;
   for (let at = list.indexOf(NEWLINE); at !== -1 && at < list.length - 1; at = list.indexOf(NEWLINE, at + 1)) {

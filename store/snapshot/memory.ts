@@ -5,7 +5,7 @@ export class MemorySnapshots implements SnapshotStore {
   #newest: LoadedSnapshot | undefined;
   #failure: Error | undefined;
 
-  /** The next save rejects with `error`, after it has taken the lines. */
+  /** The next save rejects with `error` after it has taken the lines. */
   failNext(error: Error): void {
     this.#failure = error;
   }
