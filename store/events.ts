@@ -15,7 +15,7 @@ export type StoreEvent =
   | { readonly type: 'clean-marker-failed'; readonly error: Error }
   /** Retention removed a segment; `tail` is the smallest position from which reading is still possible. */
   | { readonly type: 'segment-removed'; readonly file: string; readonly tail: number }
-  /** LG12: a held segment was removed, because the held segments exceed their bound. Readers in `names` lose the entries they had not read. */
+  /** LG12: a held segment was removed, because held segments exceed their bound. `names` lose the entries that they had not read. */
   | { readonly type: 'held-segment-removed'; readonly file: string; readonly tail: number; readonly names: readonly string[] }
   /** A snapshot failed its checks at load; an older one is used if it exists. */
   | { readonly type: 'snapshot-damaged'; readonly file: string; readonly reason: string }

@@ -1,6 +1,6 @@
 /**
- * The reference `Log`: in memory, with faults on request for tests. It keeps LG1–LG10 and LG12 as far as one process can without a
- * disk, and is the simplest reading of the contract; if another adapter differs from it, one of them is wrong.
+ * The reference `Log`: in memory, with faults on request for tests. It keeps LG1–LG10 and LG12 as far as is possible without
+ * a disk, and is the simplest reading of the contract; if another adapter differs from it, one of them is wrong.
  */
 import { randomBytes } from 'node:crypto';
 import type { Position } from '../protocol/base/position.ts';

@@ -173,7 +173,7 @@ export async function checkSnapshot(fs: FileSystem, path: string): Promise<Check
   return reader.end();
 }
 
-/** The lines of a snapshot, parsed in chunks of about a millisecond. Rejects with SnapshotDamaged, at the end at the latest, if it is damaged. */
+/** The lines of a snapshot, parsed in chunks of about a millisecond. A damaged one rejects with SnapshotDamaged by the end. */
 export async function* snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
   const reader = new SnapshotReader(path);
   let count = 0;
