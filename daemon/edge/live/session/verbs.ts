@@ -108,10 +108,7 @@ export class LiveOps {
     this.#want(sub);
   }
 
-  /**
-   * Starts a subscription named in a connect. It passed the check before; if it is refused by now, it ends like one whose owner may see
-   * less.
-   */
+  /** Starts a subscription named in a connect. It passed the check; if it is refused by now, it ends like one whose owner may see less. */
   async begin(sub: Sub, goneSince: number | undefined): Promise<void> {
     try {
       await this.sub({ op: 'sub', ...sub }, goneSince);
@@ -273,9 +270,7 @@ export class LiveOps {
     }
   }
 
-  /**
-   * Subscriptions other than by id are for servers, and for clients that may search for users; these see only users that they could find.
-   */
+  /** Subscriptions other than by id are for servers, and for clients that may search; these see only users that they could find. */
   #mustSearch(caller: Caller): void {
     if (caller.kind === 'server') return;
     if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous caller may subscribe to nothing but ids');
