@@ -1,8 +1,10 @@
-/** SP: never more requests than the server allows. */
+/** SP and AP9: never more requests than the server allows. */
 import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
 import { test } from 'node:test';
 import { Pacer, retryAfterMs } from '../../daemon/sync/pacer.ts';
 import { type Reply, replyOf } from '../../daemon/sync/transport.ts';
+import { seeded } from '../support/random.ts';
 import { FakeClock } from '../support/sync/fake-server.ts';
 
 const signal = new AbortController().signal;
@@ -76,6 +78,44 @@ async function drive(clock: FakeClock, server: CountingServer, count: number, co
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
   return (clock.now() - startedMs) / 60_000;
+}
+
+const never = new AbortController().signal;
+
+// Fake time takes no listener back.
+setMaxListeners(0, never);
+
+/** Counts requests in fixed windows of a minute and of a second that begin with their first request, as rosterd does. */
+class WindowedServer {
+  refused = 0;
+  served = 0;
+  readonly #clock: FakeClock;
+  readonly #perMinute: number;
+  #minute = { endsMs: 0, used: 0 };
+  #second = { endsMs: 0, used: 0 };
+
+  constructor(clock: FakeClock, perMinute: number) {
+    this.#clock = clock;
+    this.#perMinute = perMinute;
+  }
+
+  async request(latencyMs: number): Promise<Reply> {
+    await this.#clock.sleep(latencyMs);
+    const now = this.#clock.now();
+    if (now >= this.#minute.endsMs) this.#minute = { endsMs: now + 60_000, used: 0 };
+    if (now >= this.#second.endsMs) this.#second = { endsMs: now + 1_000, used: 0 };
+    this.#minute.used++;
+    this.#second.used++;
+    const isTooMuch = this.#minute.used > this.#perMinute || this.#second.used > Math.max(1, Math.floor(this.#perMinute / 30));
+    if (isTooMuch) this.refused++;
+    else this.served++;
+    const headers = {
+      'x-ratelimit-limit': String(this.#perMinute),
+      'x-ratelimit-remaining': String(Math.max(0, this.#perMinute - this.#minute.used)),
+      'x-ratelimit-reset': String(Math.ceil(this.#minute.endsMs / 1_000)),
+    };
+    return answer(headers, isTooMuch ? 429 : 200);
+  }
 }
 
 test('SP1 the budget of each window is used and never exceeded', async () => {
@@ -199,4 +239,35 @@ test('SP11 Retry-After is read as seconds or as a date', () => {
   assert.equal(retryAfterMs(answer({ 'retry-after': 'Sun, 17 May 2026 12:00:30 GMT' }), now), 30_000);
   assert.equal(retryAfterMs(answer({ 'retry-after': 'Sun, 17 May 2026 11:00:00 GMT' }), now), 0);
   assert.equal(retryAfterMs(answer({ 'retry-after': 'later' }), now), undefined);
+});
+
+test('AP9 a careful pacer is never refused, from the first request on, and uses what it may', async () => {
+  for (const perMinute of [6, 60, 300, 1_000]) {
+    const clock = new FakeClock();
+    const server = new WindowedServer(clock, perMinute);
+    const random = seeded(perMinute);
+    const pacer = new Pacer(clock, { isCareful: true });
+    const startMs = clock.now();
+    // Three minutes' worth, or enough of it to tell.
+    const requests = Math.min(perMinute * 3, 1_100);
+    const worker = async () => {
+      while (server.served + server.refused < requests) {
+        assert.ok(await pacer.acquire(never));
+        pacer.release(await server.request(1 + random() * 60));
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, worker));
+    assert.equal(server.refused, 0, `${perMinute} a minute`);
+    const minutes = (clock.now() - startMs) / 60_000;
+    assert.ok(minutes < requests / perMinute + 0.5, `${requests} at ${perMinute} a minute took ${minutes} minutes`);
+  }
+});
+
+test('AP9 a pacer that is told what is left begins with that', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock, { isCareful: true });
+  const reset = clock.now() / 1_000 + 30;
+  pacer.begin({ limit: 300, remaining: 0, reset }, answer({}, 200));
+  assert.ok(await pacer.acquire(never));
+  assert.ok(clock.now() >= reset * 1_000);
 });

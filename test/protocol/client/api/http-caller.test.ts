@@ -1,8 +1,9 @@
-/** The client's calls without a daemon: one question for many of them (CL33), forms of sorting (CL56), what may be handed in (CL57). */
+/** The client's calls without a daemon: what is tried again (CL32), one question for many of them (CL33), forms of sorting (CL56), what may be handed in (CL57). */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { FeedsClient, type FeedsUser } from '../../../../protocol/client/api/feeds.ts';
 import { HttpCaller } from '../../../../protocol/client/api/http-caller.ts';
+import { RosterClientError } from '../../../../protocol/client/client-error.ts';
 import { RosterClient } from '../../../../protocol/client/roster-client.ts';
 import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
 import type { AppUser, LiveUser, SortField } from '../../../../protocol/client/types.ts';
@@ -27,7 +28,61 @@ function answering(t: TestContext, answer: (sent: Sent) => Promise<Response> | R
 }
 
 const expired = (): Response => new Response('{"code":40,"message":"expired"}', { status: 401 });
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Types of an application, which have no index signature. */
+interface Member {
+  readonly id: string;
+  readonly name: string;
+  readonly address: { readonly city: string };
+}
+
+interface Wish {
+  readonly id: string;
+}
+
+/** Whether a value of the type `Value` may be handed in where `Place` is asked for. */
+type Fits<Value, Place> = [Value] extends [Place] ? true : false;
+
+type First<Call extends (...args: never[]) => unknown> = Parameters<Call>[0];
+
+const subscribable: Fits<
+  { readonly sub: string; readonly ids: readonly string[]; readonly filter: Wish },
+  First<RosterClient['subscribe']>
+> = true;
+
+const connectable: readonly [
+  Fits<LiveUser, First<RosterClient['connectUser']>>,
+  Fits<AppUser, First<RosterClient['setGuestUser']>>,
+  Fits<Member, First<RosterClient['connectUser']>>,
+] = [true, true, true];
+
+interface Scripted {
+  readonly status: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+}
+
+/** Answers calls one after the other, and keeps what was sent. */
+function scriptFetch(t: TestContext, answers: readonly (Scripted | Error)[]) {
+  const sent: { url: URL; method: string; headers: Record<string, string> }[] = [];
+  const left = [...answers];
+  t.mock.method(globalThis, 'fetch', (url: string, { method, headers }: { method: string; headers: Record<string, string> }) => {
+    sent.push({ url: new URL(url), method, headers });
+    const next = left.shift();
+    if (next === undefined) throw new Error('nothing more was expected');
+    if (next instanceof Error) return Promise.reject(next);
+    const text = typeof next.body === 'string' ? next.body : JSON.stringify(next.body ?? {});
+    return Promise.resolve(new Response(text, { status: next.status, ...(next.headers ? { headers: next.headers } : {}) }));
+  });
+  return sent;
+}
+
+const caller = (tokens?: TokenKeeper, retry?: { attempts?: number; maxWaitMs?: number }) =>
+  new HttpCaller({ url: 'ws://host:1/', apiKey: 'key', ...(retry ? { retry } : {}) }, () => tokens);
+
+const busy = { status: 429, headers: { 'Retry-After': '0' }, body: { code: 9, message: 'slow down' } };
 
 test('CL33 calls whose one token has expired ask for one new token, however late they hear of it', async (t) => {
   let made = 0;
@@ -92,30 +147,6 @@ test('CL56 every call that sorts takes a field and its direction, one or many, a
   assert.equal(sent.length, 8);
 });
 
-/** Types of an application, which have no index signature. */
-interface Member {
-  readonly id: string;
-  readonly name: string;
-  readonly address: { readonly city: string };
-}
-interface Wish {
-  readonly id: string;
-}
-
-/** Whether a value of the type `Value` may be handed in where `Place` is asked for. */
-type Fits<Value, Place> = [Value] extends [Place] ? true : false;
-type First<Call extends (...args: never[]) => unknown> = Parameters<Call>[0];
-
-const subscribable: Fits<
-  { readonly sub: string; readonly ids: readonly string[]; readonly filter: Wish },
-  First<RosterClient['subscribe']>
-> = true;
-const connectable: readonly [
-  Fits<LiveUser, First<RosterClient['connectUser']>>,
-  Fits<AppUser, First<RosterClient['setGuestUser']>>,
-  Fits<Member, First<RosterClient['connectUser']>>,
-] = [true, true, true];
-
 test('CL57 what the library hands out, and types of the application, may be handed in (the types are the test)', async (t) => {
   const sent = answering(t);
   const client = new RosterClient(HOST);
@@ -172,4 +203,45 @@ test('CL57 a known field of another type is still refused by the compiler', asyn
   await client.upsertUser({ name: 'Ann' });
   const written: Fits<FeedsUser['data'], First<RosterClient['upsertUser']>> = false;
   assert.equal(written, false);
+});
+
+test('CL32 a call refused for its rate is tried again, as often and as long as allowed', async (t) => {
+  const sent = scriptFetch(t, [busy, busy, { status: 200, body: { ok: 1 } }, busy, busy, { ...busy, headers: { 'Retry-After': '60' } }]);
+  const token = new TokenKeeper('token');
+  assert.deepEqual(await caller(token).call('GET', '/x', { query: { a: 1, b: undefined } }), { ok: 1 });
+  assert.equal(sent.length, 3);
+  assert.equal(sent[0]?.url.href, 'http://host:1/x?api_key=key&a=1');
+  assert.deepEqual([sent[0]?.headers.authorization, sent[0]?.headers['stream-auth-type']], ['token', 'jwt']);
+  await assert.rejects(caller(token, { attempts: 1 }).call('GET', '/x'), (error) => {
+    assert.ok(error instanceof RosterClientError);
+    assert.deepEqual([error.code, error.status, error.retry, error.retryAfterMs], [9, 429, 'later', 0]);
+    return true;
+  });
+  await assert.rejects(caller(token).call('GET', '/x'), (error) => error instanceof RosterClientError && error.retryAfterMs === 60_000);
+  assert.equal(sent.length, 6);
+});
+
+test('CL32 an expired token is renewed once; nobody calls as an anonymous user; no answer is an error of the same class', async (t) => {
+  const expired = { status: 401, body: { code: 40, message: 'expired' } };
+  const sent = scriptFetch(t, [
+    expired,
+    { status: 200 },
+    expired,
+    expired,
+    { status: 200 },
+    new Error('refused'),
+    { status: 200, body: 'x' },
+  ]);
+  let made = 0;
+  const tokens = new TokenKeeper(() => `t${++made}`);
+  await caller(tokens).call('GET', '/x');
+  await assert.rejects(caller(tokens).call('GET', '/x'), (error) => error instanceof RosterClientError && error.code === 40);
+  await caller().call('POST', '/guest', { body: {} });
+  assert.deepEqual(
+    sent.map(({ headers }) => headers.authorization ?? headers['stream-auth-type']),
+    ['t1', 't2', 't2', 't3', 'anonymous'],
+  );
+  const isUnanswered = (error: unknown) => error instanceof RosterClientError && error.status === 0 && error.retry === 'later';
+  await assert.rejects(caller().call('GET', '/x'), isUnanswered);
+  await assert.rejects(caller().call('GET', '/x'), isUnanswered);
 });

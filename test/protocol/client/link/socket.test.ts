@@ -1,7 +1,10 @@
-/** What a transport may give the client: CL71. */
+/** What a transport may give the client (CL71), and what the bundle repeats of the schemas (CL31). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import { FRAME_BYTES, SUBPROTOCOL } from '../../../../protocol/client/link/socket.ts';
 import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
+import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
 import { bareLink, settle, socket } from '../../../support/live/fake-socket.ts';
 
 test('CL71 a transport may give frames that it has read; anything else that is no text cuts the connection', async () => {
@@ -20,4 +23,8 @@ test('CL71 a transport may give frames that it has read; anything else that is n
     assert.equal(made.state.kind, kind);
     made.close();
   }
+});
+
+test('CL31 what the bundle repeats of the schemas is what they say', () => {
+  assert.deepEqual([SUBPROTOCOL, FRAME_BYTES], [LIVE_SUBPROTOCOL, LIMITS.frameBytes]);
 });
