@@ -1,6 +1,6 @@
-/** HS9–HS11: where a file stands. */
+/** HS9–HS11, HS18: where a file stands. */
 import { test } from 'node:test';
-import { fewFiles, oneRoomPerStem, testsMirrorSources } from '../support/house/folders.ts';
+import { fewFiles, namedPlacesExist, oneRoomPerStem, testsMirrorSources } from '../support/house/folders.ts';
 import { finds, holds } from '../support/house/tree.ts';
 
 test('HS9 no folder has more than 20 files', () => holds(fewFiles));
@@ -60,5 +60,21 @@ test('HS11 a test without a source, or of a source that stands elsewhere, is fou
       'test/core/users/gone.limits.test.ts has no daemon/core/users/gone.ts',
       'test/edge/users/upsert.test.ts has no daemon/edge/users/upsert.ts',
     ],
+  );
+});
+
+test('HS18 a file that code names from its own place exists', () => holds(namedPlacesExist));
+
+test('HS18 a name that a move left behind is found; what a build makes is not missed', () => {
+  const beside = (named: string): string => `const path = resolve(import.meta.dirname, '${named}');`;
+  finds(
+    namedPlacesExist,
+    {
+      'test/bench/servers/probe.ts': '',
+      'test/bench/servers/one.ts': beside('probe.ts') + beside('../../..') + beside('../servers'),
+      'test/bench/servers/two.ts': beside('../probe.ts'),
+      'test/bench/servers/three.ts': beside('../../../dist/daemon/main.js'),
+    },
+    ['test/bench/servers/two.ts names ../probe.ts, and test/bench/probe.ts does not exist'],
   );
 });

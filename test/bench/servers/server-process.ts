@@ -8,7 +8,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 
-const PROBE = resolve(import.meta.dirname, '../probe.mjs');
+const PROBE = resolve(import.meta.dirname, 'probe.mjs');
 const SERVER_CORE = '0';
 const LOAD_CORE = '1';
 /** `getconf CLK_TCK`: the unit of times in /proc/PID/stat. */

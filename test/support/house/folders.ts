@@ -1,4 +1,5 @@
-/** Where a file stands: how full a folder is, under which room a name stands, and which source a test mirrors. */
+/** Where a file stands: how full a folder is, under which room a name stands, which source a test mirrors, and what code names beside itself. */
+import { posix } from 'node:path';
 import { folderOf, type HouseRule, isSource } from './tree.ts';
 
 const FILES_MAX = 20;
@@ -67,6 +68,32 @@ export const testsMirrorSources: HouseRule = {
       seen++;
       const source = `${layer}/${room}${stem}.ts`;
       if (!paths.has(source)) wrong.push(`${path} has no ${source}`);
+    }
+    return { seen, wrong };
+  },
+};
+
+/** A path that code puts together from the place of its own file, as one literal. */
+const BESIDE_ITSELF = /import\.meta\.dirname,\s*'([\w./-]+)'/g;
+/** Made, not kept. */
+const BUILT = /^dist\//;
+
+/** HS18: a file or folder that code names from its own place exists, so that a move takes such names along. */
+export const namedPlacesExist: HouseRule = {
+  seenMin: 10,
+  check(files) {
+    const places = new Set<string>(['']);
+    for (const { path } of files) {
+      for (let place = path; place !== ''; place = folderOf(place)) places.add(place);
+    }
+    const wrong: string[] = [];
+    let seen = 0;
+    for (const file of files.filter(({ path }) => /\.[jt]s$/.test(path))) {
+      for (const [, named = ''] of file.text.matchAll(BESIDE_ITSELF)) {
+        seen++;
+        const place = posix.join(folderOf(file.path), named).replace(/^\.$/, '');
+        if (!places.has(place) && !BUILT.test(place)) wrong.push(`${file.path} names ${named}, and ${place} does not exist`);
+      }
     }
     return { seen, wrong };
   },
