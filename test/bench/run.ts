@@ -20,6 +20,7 @@ const RIGS = [
   'resume',
   'crowd',
   'query',
+  'worst',
   'reconcile',
   'journal-report',
 ];
