@@ -15,7 +15,7 @@ import { programFile } from './support/run/program.ts';
 import { Report } from './support/run/report.ts';
 
 /** The rooms that mirror the sources; "unit" names them all. */
-const MIRROR = ['core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'cli'];
+const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'cli'];
 /** Those with long files first. */
 const SUITES = ['crash', 'e2e', 'contract', 'property', ...MIRROR.toReversed(), 'house'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;

@@ -1,19 +1,103 @@
-/** Runs a generator that yields often, without blocking the event loop for more than a few milliseconds at a time. */
+/**
+ * Runs walks, which are generators that yield often, without holding the event loop: all of them together get a few milliseconds of each of
+ * its turns. Callers alternate, so that one who starts a hundred walks slows down none but its own.
+ *
+ * It keeps BU1 and BU2 (daemon/RULES.md).
+ */
 
-const SLICE_MS = 5;
+/** Milliseconds for all walks together in one turn of the event loop. */
+const TURN_MS = 5;
+/** The share of a turn that one caller gets before the next one. */
+const SHARE_MS = 1;
 
-export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
-  for (;;) {
-    const endsMs = performance.now() + SLICE_MS;
-    do {
-      const step = work.next();
-      if (step.done === true) return step.value;
-    } while (performance.now() < endsMs);
-    await new Promise((resolve) => setImmediate(resolve));
+/**
+ * A walk, step by step. It yields the work that it did since the step before, in units of about ten nanoseconds: one for a comparison, or
+ * for a few bytes of text. A walk whose work is bounded by other means yields nothing.
+ */
+export type Walk<T> = Generator<number | undefined, T>;
+
+/** What a caller may spend on its walks. */
+export interface Budget {
+  readonly caller: string;
+  /** Counts work that was done; none at the beginning of a walk. Throws RosterError when it was too much. */
+  spend(units: number): void;
+}
+
+/** A walk that has begun. `advance` runs it until it ends or the time has come, and returns whether it ended. */
+interface Begun {
+  advance(endsMs: number): boolean;
+}
+
+/** The walks that wait, by caller. Callers are in the order of their turns. */
+const waiting = new Map<unknown, Begun[]>();
+/** The end of the time in which walks begin at once in this turn, so that a short one need not wait. */
+let promptUntilMs: number | undefined;
+
+/**
+ * Runs the walk to its end. The walks of one caller follow one another; a walk without a budget has turns of its own. Rejects with what the
+ * walk or its budget throws.
+ */
+export function inSlices<T>(walk: Walk<T>, budget?: Budget): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let hasBegun = false;
+    const advance = (endsMs: number): boolean => {
+      try {
+        if (!hasBegun) budget?.spend(0);
+        hasBegun = true;
+        do {
+          const { done, value } = walk.next();
+          if (done === true) {
+            resolve(value);
+            return true;
+          }
+          if (value !== undefined) budget?.spend(value);
+        } while (performance.now() < endsMs);
+        return false;
+      } catch (error) {
+        reject(error);
+        return true;
+      }
+    };
+    const begun = { advance };
+    if (!endedAtOnce(begun)) wait(begun, budget?.caller ?? begun);
+  });
+}
+
+/** Whether the walk came to its end within the time that this turn has for new walks. */
+function endedAtOnce(walk: Begun): boolean {
+  if (waiting.size > 0) return false;
+  const nowMs = performance.now();
+  if (promptUntilMs === undefined) {
+    promptUntilMs = nowMs + SHARE_MS;
+    setImmediate(() => {
+      promptUntilMs = undefined;
+    });
   }
+  return nowMs < promptUntilMs && walk.advance(promptUntilMs);
+}
+
+function wait(walk: Begun, caller: unknown): void {
+  if (waiting.size === 0) setImmediate(runTurn);
+  const others = waiting.get(caller);
+  if (others === undefined) waiting.set(caller, [walk]);
+  else others.push(walk);
+}
+
+/** Gives each caller its share, again and again, until the time of the turn is over. */
+function runTurn(): void {
+  const turnEndsMs = performance.now() + TURN_MS;
+  // A caller whose share is over goes to the end of the line, where the loop comes to it again.
+  for (const [caller, walks] of waiting) {
+    const nowMs = performance.now();
+    if (nowMs >= turnEndsMs) break;
+    if (walks[0]?.advance(Math.min(nowMs + SHARE_MS, turnEndsMs)) === true) walks.shift();
+    waiting.delete(caller);
+    if (walks.length > 0) waiting.set(caller, walks);
+  }
+  if (waiting.size > 0) setImmediate(runTurn);
 }
 
 /** Work that is over when `step` says that there is no more to do. */
-export function* repeated(step: () => boolean): Generator<void, void> {
-  while (step()) yield;
+export function* repeated(step: () => boolean): Walk<void> {
+  while (step()) yield undefined;
 }

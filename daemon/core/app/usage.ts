@@ -44,7 +44,7 @@ export function* teamUsage(
   { days, month, after, limit }: TeamUsageQuestion,
   now: Micros,
   online: (id: string) => boolean,
-): Generator<void, TeamUsagePage> {
+): Generator<undefined, TeamUsagePage> {
   // Without multi-tenancy, teams are only labels and have no usage.
   if (directory.app.multi_tenant_enabled !== true) return { teams: [], hasMore: false };
   const isCurrent = days.includes(dayOf(now));
@@ -75,7 +75,7 @@ interface Seen {
 
 const NOTHING: Readonly<Seen> = { total: 0, last24Hours: 0, last30Days: 0, thisMonth: 0, online: 0 };
 
-function* look(directory: TeamReader, team: string, now: Micros, online: (id: string) => boolean): Generator<void, Seen> {
+function* look(directory: TeamReader, team: string, now: Micros, online: (id: string) => boolean): Generator<undefined, Seen> {
   const seen = { ...NOTHING };
   const month = monthOf(dayOf(now));
   const monthStart = Date.parse(`${month}-01T00:00:00Z`) * 1000;
@@ -91,7 +91,7 @@ function* look(directory: TeamReader, team: string, now: Micros, online: (id: st
   return seen;
 }
 
-function* inSteps<T>(items: Iterable<T>, act: (item: T) => void): Generator<void, void> {
+function* inSteps<T>(items: Iterable<T>, act: (item: T) => void): Generator<undefined, void> {
   let count = 0;
   for (const item of items) {
     act(item);

@@ -8,8 +8,8 @@ import { type BanQuery, compareBans, type FoundBan, matchesBan } from '../../../
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 
-/** Users visited between two yields. */
-const STEP_USERS = 128;
+/** Bans, and users without one, looked at between two yields. */
+const STEP = 256;
 
 export interface BanPage {
   readonly bans: readonly FoundBan[];
@@ -23,15 +23,19 @@ export function* runBanQuery(
   query: BanQuery,
   now: Micros,
   mayShow: (user: StoredUser) => boolean = () => true,
-): Generator<void, BanPage> {
+): Generator<undefined, BanPage> {
   const compare = compareBans(query.sort);
   const wanted = query.offset + query.limit;
   let first: FoundBan[] = [];
   let total = 0;
   let looked = 0;
   for (const id of namedUsers(query) ?? directory.bans.ids()) {
-    if (++looked % STEP_USERS === 0) yield;
     const user = directory.user(id);
+    looked += 1 + (user?.bans?.length ?? 0);
+    if (looked >= STEP) {
+      yield;
+      looked = 0;
+    }
     if (user?.bans === undefined || !mayShow(user)) continue;
     for (const ban of user.bans) {
       const found = { userId: id, ban };
@@ -40,7 +44,7 @@ export function* runBanQuery(
       first.push(found);
     }
     // Sorted and cut now and then, so that each ban is compared a few times and the list stays about as long as the page.
-    if (first.length > 2 * wanted + STEP_USERS) first = first.sort(compare).slice(0, wanted);
+    if (first.length > wanted + STEP) first = first.sort(compare).slice(0, wanted);
   }
   return { bans: first.sort(compare).slice(query.offset, wanted), total };
 }

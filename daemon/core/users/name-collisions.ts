@@ -33,7 +33,7 @@ interface Held {
  * Yields now and then, so that the caller can give way to others. Each name is read as it is at that moment: once new claims are
  * refused, no collision can be added.
  */
-export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Generator<void, NameCollisions> {
+export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Generator<undefined, NameCollisions> {
   while (directory.indexStep()) yield;
   const examples: NameCollision[] = [];
   let total = 0;

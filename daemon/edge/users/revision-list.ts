@@ -81,7 +81,7 @@ function isWanted(record: Entry, team: string | undefined): record is StoredUser
   return !isTombstone(record) && isAlive(record) && (team === undefined || record.teams.includes(team));
 }
 
-function* counted(view: RecordsView, team: string): Generator<void, number> {
+function* counted(view: RecordsView, team: string): Generator<undefined, number> {
   let count = 0;
   let looked = 0;
   for (const record of view.records()) {
@@ -92,7 +92,7 @@ function* counted(view: RecordsView, team: string): Generator<void, number> {
 }
 
 /** The next lines; empty at the end. */
-function* filled(records: Iterator<Entry>, team: string | undefined): Generator<void, string> {
+function* filled(records: Iterator<Entry>, team: string | undefined): Generator<undefined, string> {
   let text = '';
   for (let looked = 1; text.length < PIECE_CHARS; looked++) {
     const next = records.next();

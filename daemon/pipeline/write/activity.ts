@@ -60,7 +60,7 @@ export class ActivityRounds {
     }
   }
 
-  *#due(): Generator<void, string[]> {
+  *#due(): Generator<undefined, string[]> {
     const { connected, lastActive, now } = this.#options;
     const due: string[] = [];
     for (const id of connected()) {

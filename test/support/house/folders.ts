@@ -46,6 +46,7 @@ export const oneRoomPerStem: HouseRule = {
 const MIRROR: Readonly<Record<string, string>> = {
   protocol: 'protocol',
   store: 'store',
+  base: 'daemon/base',
   core: 'daemon/core',
   pipeline: 'daemon/pipeline',
   edge: 'daemon/edge',

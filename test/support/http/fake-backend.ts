@@ -1,6 +1,7 @@
 /** A directory service in memory, without log and queues, and the HTTP edge on top of it: the world of the edge's tests. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import type { Walk } from '../../../daemon/base/slices.ts';
 import { type TeamUsagePage, teamUsage } from '../../../daemon/core/app/usage.ts';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
@@ -76,7 +77,7 @@ export class FakeBackend implements Backend {
   }
 }
 
-function finished<T>(steps: Generator<void, T>): T {
+function finished<T>(steps: Walk<T>): T {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
