@@ -5,8 +5,10 @@
  * A mode decides which callers are limited; requests are counted for all, so that a caller without a limit still sees sensible numbers.
  */
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import { RosterError } from '../../protocol/base/errors.ts';
+import { fieldErrors, RosterError } from '../../protocol/base/errors.ts';
+import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Caller } from '../../protocol/base/tokens.ts';
+import type { Budget } from '../base/slices.ts';
 
 /** The limited callers: none, those with a user token, or server tokens as well. */
 export type RateLimitMode = 'off' | 'clients' | 'all';
@@ -36,6 +38,7 @@ const OWN = {
   ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'GetUserHistory', 'DebugWhy', 'ListConsumers']),
   ...eachOf(60, ['Backup', 'DeleteConsumer', 'ListUserRevisions']),
   ...eachOf(1_000, ['GetPosition']),
+  Subscribe: 100_000,
   ...eachOf(1_000, ['ListHooks', 'ListDeadLetters']),
   ...eachOf(60, ['ReplayDeadLetters', 'CheckSQS', 'CheckSNS']),
 };
@@ -49,13 +52,17 @@ function eachOf(limit: number, names: readonly string[]): Record<string, number>
 /** Limit of endpoints that are in neither table. Endpoints that rosterd lacks have it too, because clients ask for it. */
 const OTHER_PER_MINUTE = 1_000;
 
-/** Requests per minute of one user to one endpoint, on one platform. */
+/** Requests per minute of one user to one endpoint, on all platforms together. */
 const USER_PER_MINUTE = 60;
+
+/** The same for what one client does more often: it pages through snapshots. */
+const USER_PER_MINUTE_OF: Readonly<Record<string, number>> = { Subscribe: 600 };
 
 /** Shown to callers that have no limit. Never enforced. */
 const UNLIMITED_PER_MINUTE = 1_000_000;
 
 const WINDOW_S = 60;
+const DAY_S = 24 * 3_600;
 
 /** The published limit of one second is the limit of a minute divided by this, but at least one request. */
 const SECONDS_OF_BURST = 30;
@@ -76,6 +83,8 @@ export interface RateLimitOptions {
   readonly mode: RateLimitMode;
   /** Requests per minute for single endpoints, instead of the table above. */
   readonly overrides?: Readonly<Record<string, number>>;
+  /** Guests from one address in a day; 0: no limit. Default: `LIMITS.guestsPerAddress`. */
+  readonly guestsPerAddress?: number;
 }
 
 /**
@@ -99,10 +108,20 @@ export class RateLimits {
   readonly #app = new Map<string, RateLimiterAbstract>();
   /** Like `#app`, for the last second. */
   readonly #bursts = new Map<string, RateLimiterAbstract>();
+  /** One counter per user and endpoint: whatever the client calls itself, it has one limit. */
   readonly #users = new RateLimiterMemory({ points: USER_PER_MINUTE, duration: WINDOW_S });
+  readonly #busyUsers = new Map(
+    Object.entries(USER_PER_MINUTE_OF).map(([endpoint, points]) => [endpoint, new RateLimiterMemory({ points, duration: WINDOW_S })]),
+  );
+  /** Units of work of each user in this minute. */
+  readonly #work = new Map<string, number>();
+  #workEndsMs = 0;
 
-  constructor({ mode, overrides = {} }: RateLimitOptions) {
+  readonly #guests: RateLimiterMemory | undefined;
+
+  constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress }: RateLimitOptions) {
     this.#mode = mode;
+    if (guestsPerAddress > 0) this.#guests = new RateLimiterMemory({ points: guestsPerAddress, duration: DAY_S });
     this.#overrides = new Map(Object.entries(overrides));
   }
 
@@ -112,12 +131,64 @@ export class RateLimits {
     const app = this.#counter(this.#app, endpoint, platform, WINDOW_S);
     if (!isLimited) return await consume(app, platform, false);
     // Requests of one user beyond its own limit do not count against the shared limit.
-    const own = userId === undefined ? undefined : await consume(this.#users, `${endpoint} ${platform} ${userId}`, true);
+    const own =
+      userId === undefined ? undefined : await consume(this.#busyUsers.get(endpoint) ?? this.#users, `${endpoint} ${userId}`, true);
     if (own?.retryAfterS !== undefined) return own;
     const burst = await consume(this.#counter(this.#bursts, endpoint, platform, 1), platform, true);
     if (burst.retryAfterS !== undefined) return burst;
     const shared = await consume(app, platform, true);
     return own === undefined || shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
+  }
+
+  /**
+   * Counts a guest that is created from an address. Rejects with RosterError `rate_limit`. The loopback address counts nothing: behind a
+   * proxy on the same machine, everyone has it.
+   */
+  async takeGuest(address: string): Promise<void> {
+    if (this.#guests === undefined || this.#mode === 'off' || /^(::1|(::ffff:)?127\.[\d.]+)$/.test(address)) return;
+    const { retryAfterS, limit } = await consume(this.#guests, address, true);
+    if (retryAfterS === undefined) return;
+    throw new RosterError(
+      'rate_limit',
+      `${limit} guests were created from ${address} within a day (guests_per_ip_max); try again in ${retryAfterS} s`,
+    );
+  }
+
+  /** What the walks of this caller over the directory may cost; undefined: a server, which is trusted. */
+  budgetOf(caller: Caller): Budget | undefined {
+    if (caller.kind === 'server') return undefined;
+    const user = caller.kind === 'user' ? caller.id : '';
+    let spent = 0;
+    return {
+      caller: user,
+      spend: (units) => {
+        const before = this.#workOf(user);
+        if (this.#mode !== 'off' && before > LIMITS.userUnitsPerMinute) throw this.#tooMuchWork();
+        this.#work.set(user, before + units);
+        spent += units;
+        if (spent > LIMITS.queryUnits) {
+          const reason = `the query takes more work than one may (${LIMITS.queryUnits} comparisons); ask with fewer conditions, or by ids, names or teams`;
+          throw fieldErrors('input', [{ path: 'filter_conditions', message: reason }]);
+        }
+      },
+    };
+  }
+
+  #workOf(user: string): number {
+    const nowMs = performance.now();
+    if (nowMs >= this.#workEndsMs) {
+      this.#workEndsMs = nowMs + WINDOW_S * 1_000;
+      this.#work.clear();
+    }
+    return this.#work.get(user) ?? 0;
+  }
+
+  #tooMuchWork(): RosterError {
+    const waitS = Math.max(1, Math.ceil((this.#workEndsMs - performance.now()) / 1_000));
+    return new RosterError(
+      'rate_limit',
+      `your queries took more than ${LIMITS.userUnitsPerMinute} comparisons in a minute; try again in ${waitS} s`,
+    );
   }
 
   /** The state of a limit, without counting a request. */

@@ -13,7 +13,7 @@ import type { StoredUser } from '../../protocol/users/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import type { RosterLogger } from '../base/logger.ts';
-import { inSlices, repeated } from '../base/slices.ts';
+import { type Budget, inSlices, repeated } from '../base/slices.ts';
 import { Turns } from '../base/turns.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
@@ -72,7 +72,7 @@ export class Roster {
   readonly directory: Directory;
   readonly hub: Hub;
   readonly presence: Presence;
-  /** Runs all work for live connections that can wait: handshakes, connects, and catch-up for clients that resume. */
+  /** Runs the work for new live connections, which can wait: handshakes and connects. */
   readonly turns = new Turns();
   readonly #options: RosterOptions;
   readonly #applier: Applier;
@@ -121,7 +121,7 @@ export class Roster {
     };
     const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the pipeline');
     this.#history = new RecentPast<EventBatch>(directory.seq, options.historyBytes);
-    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, lookups: this.#lookups, turns: this.turns, onError });
+    const catchUp = new CatchUp({ log, history: this.#history, hub: () => this.hub, lookups: this.#lookups, onError });
     this.hub = new Hub({
       seq: directory.seq,
       outboxBytesMax: options.outboxBytesMax,
@@ -229,8 +229,10 @@ export class Roster {
     return decide(new Draft(this.directory), command, wallClock(), this.#options.policy);
   }
 
-  query(query: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
-    return inSlices(runQuery(this.directory, query, (id) => this.online(id), visibility));
+  /** Rejects with RosterError when it takes more work than the budget allows. */
+  query(query: QuerySpec, visibility: Visibility, budget?: Budget): Promise<StoredUser[]> {
+    const walk = runQuery(this.directory, query, (id) => this.online(id), visibility);
+    return inSlices(walk, budget);
   }
 
   /** Names that several users share now, although names must be unique in this scope. Yields to all other work while it searches. */

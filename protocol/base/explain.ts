@@ -9,8 +9,11 @@ import { Settings } from 'typebox/system';
 import type { FieldError } from './errors.ts';
 import { isObject } from './json.ts';
 
+/** Problems that one answer lists: whoever sent more learns nothing from the rest. */
+export const PROBLEMS_MAX = 100;
+
 /** The library's own limit of 8 would cut errors off, since one wrong field of a union makes several. A hostile body is still cut. */
-const FINDINGS_MAX = 1_000;
+const FINDINGS_MAX = 10 * PROBLEMS_MAX;
 Settings.Set({ maxErrors: FINDINGS_MAX });
 
 /** The part of a compiled schema that `explain` uses. */
@@ -53,8 +56,89 @@ export function typeName(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value;
 }
 
+/** The part of a schema that bounds how much a value holds, and leads to the schemas of its parts. */
+interface Bounds {
+  readonly type?: string;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
+  readonly items?: Bounds;
+  readonly properties?: Readonly<Record<string, Bounds>>;
+  readonly patternProperties?: Readonly<Record<string, Bounds>>;
+  readonly additionalProperties?: Bounds | boolean;
+  readonly anyOf?: readonly Bounds[];
+}
+
+/**
+ * The lists and maps in `value` that hold more than the schema allows. To be asked before anything else is: what is inside them is not
+ * looked at, so the work does not grow with the value.
+ */
+export function overfull(schema: TSchema, value: unknown, path: string): FieldError[] {
+  return overfullIn(schema as Bounds, value, path);
+}
+
+function overfullIn(schema: Bounds, value: unknown, path: string): FieldError[] {
+  if (typeof value !== 'object' || value === null || !hasBounds(schema)) return [];
+  if (schema.anyOf !== undefined) {
+    const wanted = Array.isArray(value) ? 'array' : 'object';
+    const branches = schema.anyOf
+      .filter(({ type }) => type === undefined || type === wanted)
+      .map((branch) => overfullIn(branch, value, path));
+    return branches.some((found) => found.length === 0) ? [] : (branches[0] ?? []);
+  }
+  const [count, max, keyword] = Array.isArray(value)
+    ? ([value.length, schema.maxItems, 'maxItems'] as const)
+    : ([Object.keys(value).length, schema.maxProperties, 'maxProperties'] as const);
+  if (max !== undefined && count > max) {
+    return [{ path, message: textOf(schema, keyword) ?? textOf(schema) ?? `must not hold more than ${max}, got ${count}` }];
+  }
+  const found: FieldError[] = [];
+  for (const [inner, part, partPath] of partsOf(schema, value, path)) {
+    found.push(...overfullIn(inner, part, partPath));
+    if (found.length >= PROBLEMS_MAX) break;
+  }
+  return found;
+}
+
+function* partsOf(schema: Bounds, value: object, path: string): Iterable<readonly [schema: Bounds, part: unknown, path: string]> {
+  if (Array.isArray(value)) {
+    if (schema.items === undefined || !hasBounds(schema.items)) return;
+    for (const [index, item] of value.entries()) yield [schema.items, item, itemPath(path, index)];
+    return;
+  }
+  const values = value as Readonly<Record<string, unknown>>;
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+    if (Object.hasOwn(values, name)) yield [inner, values[name], fieldPath(path, name)];
+  }
+  for (const inner of mapsOf(schema)) {
+    if (hasBounds(inner)) for (const name of Object.keys(values)) yield [inner, values[name], itemPath(path, name)];
+  }
+}
+
+function mapsOf({ patternProperties = {}, additionalProperties }: Bounds): Bounds[] {
+  return [...Object.values(patternProperties), ...(typeof additionalProperties === 'object' ? [additionalProperties] : [])];
+}
+
+const bounded = new WeakMap<object, boolean>();
+
+/** Whether the schema, or one inside it, has a bound. */
+function hasBounds(schema: Bounds): boolean {
+  const known = bounded.get(schema);
+  if (known !== undefined) return known;
+  const inner = [
+    ...(schema.anyOf ?? []),
+    ...Object.values(schema.properties ?? {}),
+    ...mapsOf(schema),
+    ...(schema.items ? [schema.items] : []),
+  ];
+  const has = schema.maxItems !== undefined || schema.maxProperties !== undefined || inner.some(hasBounds);
+  bounded.set(schema, has);
+  return has;
+}
+
 /** All errors that the schema finds in `value`, whose place is `path`. Empty when there are none. */
 export function explain(schema: Explainable, value: unknown, path: string): FieldError[] {
+  const tooMany = overfull(schema.Type(), value, path);
+  if (tooMany.length > 0) return tooMany;
   const places = new Map<string, TLocalizedValidationError[]>();
   const said = new Map<string, string>();
   for (const error of schema.Errors(value)) {

@@ -32,6 +32,9 @@ export const LIMITS = {
   /** Roles that can be created beside the built-in ones. */
   customRoles: 25,
 
+  /** Guests that are created from one address in a day. */
+  guestsPerAddress: 1_000,
+
   groups: 10_000,
   membersPerGroup: 1_000,
   /** Members in one request to create a group, or to add or remove members. */
@@ -61,6 +64,8 @@ export const LIMITS = {
   blocksPerUser: 1_000,
   /** Reports kept about one user; the oldest is dropped first. */
   flagsPerUser: 100,
+  /** Users that one user reports. */
+  flagsPerReporter: 1_000,
   /** Reason of a ban or a report. */
   reasonChars: 500,
   /** Custom data of a report, as compact UTF-8 JSON. */
@@ -79,11 +84,22 @@ export const LIMITS = {
   targetsPerActivity: 100,
   /** Feeds that can contain one activity. */
   feedsPerActivity: 500,
+  /** Activities that one user has in its feeds, and those of the application: beyond that, clients add no more. */
+  activitiesPerUser: 500,
+  activities: 50_000,
+  /** Feeds that the feeds of one user follow, and follows of the application. */
+  followsPerUser: 2_000,
+  follows: 1_000_000,
   activityPageDefault: 25,
   activityPageMax: 100,
 
   /** Body of an HTTP request, after decompression. */
   bodyBytes: 2 * 1024 * 1024,
+  /** Values in it: texts, numbers, lists, objects. Parsing so many takes about ten milliseconds. */
+  bodyValues: 100_000,
+  /** How far a body may be compressed, when it is longer than this unpacked. */
+  compressionRatio: 200,
+  ratioFreeBytes: 64 * 1024,
   /** One frame from a live client. */
   frameBytes: 64 * 1024,
   /** Ids in one live subscription. */
@@ -92,6 +108,13 @@ export const LIMITS = {
   consumers: 1_000,
   /** Subscriptions of one connection. */
   subsPerConnection: 32,
+  /** Conditions in all filters of one connection. */
+  conditionsPerConnection: 400,
+  /** What the live connections of one user hold together: conditions of filters, their bytes, ids and teams, unfinished snapshots. */
+  conditionsPerUser: 800,
+  filterBytesPerUser: 256 * 1024,
+  subIdsPerUser: 20_000,
+  snapshotsPerUser: 64,
   /** Live sockets of one user; one more closes the oldest. */
   socketsPerUser: 50,
   /** Users in one page of a subscription's snapshot. */
@@ -103,6 +126,19 @@ export const LIMITS = {
   querySortFields: 5,
   queryInValues: 100,
   queryDepth: 5,
+  /** The text of `$autocomplete` and `$q`. */
+  searchTextChars: 255,
+  /** Comparisons that one user can need: each test is one, and so is each word of a searched text and each object in a list. */
+  filterConditions: 100,
+  /** A filter as compact UTF-8 JSON. */
+  filterBytes: 32 * 1024,
+  /**
+   * The work of one query: comparisons, and a few bytes of text each, in units of about ten nanoseconds. A walk over a million users takes
+   * about a tenth of it.
+   */
+  queryUnits: 200_000_000,
+  /** The work of all queries and snapshots of one user in a minute. */
+  userUnitsPerMinute: 1_000_000_000,
 
   /** Facts in one entry. The sequencer closes a batch before it would exceed this. */
   entryFacts: 2_000,
@@ -156,6 +192,10 @@ function assertLimits(): void {
       LIMITS.activitiesPerRequest * LIMITS.activityBytes < LIMITS.bodyBytes,
       'a full request of the largest activities must fit into a body',
     ],
+    [LIMITS.filterConditions <= LIMITS.conditionsPerConnection, 'a full filter must fit into a connection'],
+    [LIMITS.conditionsPerConnection <= LIMITS.conditionsPerUser, 'a full connection must be allowed to a user'],
+    [LIMITS.filterBytes <= LIMITS.filterBytesPerUser, 'a full filter must be allowed to a user'],
+    [LIMITS.queryUnits <= LIMITS.userUnitsPerMinute, 'one full query in a minute must be allowed'],
     [LIMITS.heartbeatMs * 2 < LIMITS.idleTimeoutMs, 'a peer must be able to miss one heartbeat'],
     [LIMITS.pushPerRequest < LIMITS.entryFacts, 'push preferences of one request must fit into an entry'],
     [LIMITS.membersPerRequest <= LIMITS.membersPerGroup, 'a full request of members must fit into a group'],

@@ -6,11 +6,12 @@
  * `$eq: null` matches exactly absent values and custom values that are null. A value of another type is unequal and not comparable.
  */
 import { type FieldError, fieldErrors } from '../base/errors.ts';
+import { PROBLEMS_MAX } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { parseTime } from '../base/time.ts';
-import { foldText } from './names.ts';
+import { foldText, wordsOf } from './names.ts';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from './user.ts';
 
 const STRING_FIELDS = ['id', 'name', 'image', 'role', 'language'] as const;
@@ -46,12 +47,43 @@ export type ParsedFilter =
 
 const ALL: ParsedFilter = { kind: 'and', parts: [] };
 
-/** Reads a filter. Throws RosterError `input` that names every wrong field; `at` is the place of the filter in the request. */
+/**
+ * Reads a filter. Throws RosterError `input` that names every wrong field, or the bound that the filter exceeds; `at` is the place of the
+ * filter in the request.
+ */
 export function parseFilter(json: unknown, at = 'filter_conditions'): ParsedFilter {
   const problems: FieldError[] = [];
   const filter = new Parser(problems).filter(json, at, 1);
+  const conditions = conditionsOf(filter);
+  if (conditions > LIMITS.filterConditions) {
+    problems.unshift({ path: at, message: `must not have more than ${LIMITS.filterConditions} conditions, got ${conditions}` });
+  }
   if (problems.length > 0) throw fieldErrors('input', problems);
   return filter;
+}
+
+/** Comparisons that one user can need: one for each test, each further word of a searched text, and each object in a list. */
+export function conditionsOf(filter: ParsedFilter): number {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.parts.reduce((sum, part) => sum + conditionsOf(part), filter.parts.length === 0 ? 1 : 0);
+    case 'not':
+      return conditionsOf(filter.part);
+    case 'test':
+      return conditionsOfTest(filter.test);
+  }
+}
+
+function conditionsOfTest(test: Test): number {
+  if (test.op === '$in') return 1 + test.values.filter((value) => typeof value === 'object' && value !== null).length;
+  return Math.max(1, searchedWords(test));
+}
+
+/** The words that a text is searched for; 0 for another test. */
+export function searchedWords(test: Test): number {
+  if (test.op === '$autocomplete') return 1;
+  return test.op === '$q' ? Math.max(1, wordsOf(foldText(test.text)).length) : 0;
 }
 
 class Parser {
@@ -62,7 +94,7 @@ class Parser {
   }
 
   #wrong(path: string, message: string): ParsedFilter {
-    this.#problems.push({ path, message });
+    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push({ path, message });
     return ALL;
   }
 
@@ -160,6 +192,7 @@ class Parser {
       case '$q':
         if (field.kind !== 'string') return unsupported();
         if (typeof operand !== 'string' || foldText(operand).trim() === '') return this.#wrong(at, 'expects a text that is not empty');
+        if (operand.length > LIMITS.searchTextChars) return this.#wrong(at, `must not be longer than ${LIMITS.searchTextChars} characters`);
         return test({ op: operator, text: operand });
       default:
         return this.#wrong(at, `unknown operator ${operator}`);
@@ -171,7 +204,10 @@ class Parser {
       this.#wrong(at, 'expects a list');
       return [];
     }
-    if (operand.length > LIMITS.queryInValues) this.#wrong(at, `holds more than ${LIMITS.queryInValues} values`);
+    if (operand.length > LIMITS.queryInValues) {
+      this.#wrong(at, `holds more than ${LIMITS.queryInValues} values`);
+      return [];
+    }
     return operand.map((item, index) => this.#value(field, name, item, `${at}[${index}]`));
   }
 

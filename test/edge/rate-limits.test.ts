@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import { platformOf, RateLimits, rateHeaders } from '../../daemon/edge/rate-limits.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
+import { LIMITS } from '../../protocol/base/limits.ts';
 import { assertRefused, httpWorld, type Send, userToken } from '../support/http/fake-backend.ts';
 
 const SERVER = { kind: 'server' } as const;
@@ -109,6 +111,48 @@ describe('limits', () => {
     assert.equal((await limits.take('UpdateApp', 'web')).remaining, 86);
     const unlimited = new RateLimits({ mode: 'clients' });
     for (let i = 0; i < 100; i++) assert.equal((await unlimited.take('DeleteUsers', 'server_side')).retryAfterS, undefined);
+  });
+
+  it('RL12 a user has one limit per endpoint, whatever its clients call themselves', async () => {
+    const limits = new RateLimits({ mode: 'clients', overrides: { QueryUsers: 6_000 } });
+    for (const platform of ['web', 'ios', 'android', 'unity'] as const) {
+      for (let i = 0; i < 15; i++) assert.equal((await limits.take('QueryUsers', platform, 'ann')).retryAfterS, undefined);
+    }
+    for (const platform of ['web', 'ios'] as const)
+      assert.notEqual((await limits.take('QueryUsers', platform, 'ann')).retryAfterS, undefined);
+  });
+
+  it('RL13 subscribing has a limit of its own, high enough to page through a large directory', async () => {
+    const limits = new RateLimits({ mode: 'clients' });
+    for (let i = 0; i < 600; i++) assert.equal((await limits.take('Subscribe', 'web', 'ann')).retryAfterS, undefined);
+    assert.notEqual((await limits.take('Subscribe', 'web', 'ann')).retryAfterS, undefined);
+    assert.equal((await limits.take('Subscribe', 'web', 'bob')).retryAfterS, undefined);
+  });
+
+  it('RL14 the work of one query is bounded, and that of one user in a minute; servers are trusted', () => {
+    const limits = new RateLimits({ mode: 'clients' });
+    assert.equal(limits.budgetOf({ kind: 'server' }), undefined);
+    const spend = (caller: typeof ANN | { kind: 'user'; id: string }, units: number): void => limits.budgetOf(caller)?.spend(units);
+    const refusedAs = (kind: string, reason: RegExp) => (error: unknown) =>
+      error instanceof RosterError && error.kind === kind && reason.test(error.message);
+    assert.throws(() => spend(ANN, LIMITS.queryUnits + 1), refusedAs('input', /200000000 comparisons/));
+    for (let spent = LIMITS.queryUnits; spent < LIMITS.userUnitsPerMinute; spent += LIMITS.queryUnits) spend(ANN, LIMITS.queryUnits);
+    assert.throws(() => spend(ANN, 0), refusedAs('rate_limit', /1000000000 comparisons in a minute; try again in \d+ s/));
+    spend({ kind: 'user', id: 'bob' }, 1);
+    const unlimited = new RateLimits({ mode: 'off' });
+    for (let n = 0; n < 20; n++) unlimited.budgetOf(ANN)?.spend(LIMITS.queryUnits);
+  });
+
+  it('RL15 guests from one address are counted, but not those behind a proxy on this machine', async () => {
+    const limits = new RateLimits({ mode: 'clients', guestsPerAddress: 2 });
+    const take = (address: string): Promise<void> => limits.takeGuest(address);
+    await take('192.0.2.1');
+    await take('192.0.2.1');
+    await assert.rejects(take('192.0.2.1'), /2 guests were created from 192\.0\.2\.1 within a day \(guests_per_ip_max\)/);
+    await take('192.0.2.2');
+    for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) for (let n = 0; n < 5; n++) await take(address);
+    const unlimited = new RateLimits({ mode: 'clients', guestsPerAddress: 0 });
+    for (let n = 0; n < 5; n++) await unlimited.takeGuest('192.0.2.1');
   });
 
   it('RL11 the published limits, and one for every endpoint there is', async () => {

@@ -9,6 +9,7 @@
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import { filterHints } from '../../../protocol/users/filter.ts';
+import { workOf } from '../../../protocol/users/filter-cost.ts';
 import { compileFilter } from '../../../protocol/users/filter-match.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
 import { compareUsers, type QuerySpec } from '../../../protocol/users/query.ts';
@@ -16,11 +17,13 @@ import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isTombstone, type Tombstone } from '../directory/record.ts';
 
-/** Users visited between two yields: about a tenth of a millisecond. */
-const STEP_USERS = 256;
+/** Units of work between two yields: less than a tenth of a millisecond. */
+const STEP_UNITS = 5_000;
+/** The work of looking at a user, without the filter. */
+const USER_UNITS = 20;
 
-/** Users gathered beyond two pages before they are sorted. Few large sorts cost about as much per user as many small ones. */
-const GATHERED_MIN = 1_024;
+/** Users gathered beyond a page before the page is sorted anew, so that a sort by long texts takes no longer than a step may. */
+const GATHERED_MAX = 512;
 
 /** Maximum number of ids gathered from an index at once: a few milliseconds. */
 const GATHERED_IDS = 10_000;
@@ -33,53 +36,47 @@ export interface Visibility {
 }
 
 /**
- * Yields every few users without a value; returns the page in order. `online` answers whether a user has a visible live connection.
- * The query may run over several turns of the event loop; each user is read in a state that it had meanwhile.
+ * Yields the units of work that it did, every few users; returns the page in order. `online` answers whether a user has a visible live
+ * connection. The query may run over several turns of the event loop; each user is read in a state that it had meanwhile.
  */
 export function* runQuery(
   directory: Directory,
   query: QuerySpec,
   online: (id: string) => boolean,
   visibility: Visibility = {},
-): Generator<void, StoredUser[]> {
+): Generator<number, StoredUser[]> {
   const matches = compileFilter(query.filter);
+  const unitsOf = workOf(query.filter);
   const compare = compareUsers(query.sort);
   const wanted = query.offset + query.limit;
   const page = new Page(compare, wanted);
-  let looked = 0;
+  let units = 0;
   for (const user of candidates(directory, query)) {
-    if (++looked % STEP_USERS === 0) yield;
+    units += USER_UNITS;
+    if (units >= STEP_UNITS) {
+      yield units;
+      units = 0;
+    }
     if (isTombstone(user) || !isAlive(user)) continue;
     if (user.deactivated_at !== undefined && !query.includeDeactivated) continue;
     if (!inRange(query, user.id) || !isVisible(visibility, user)) continue;
+    units += unitsOf(user);
     if (matches(user, online(user.id))) page.offer(user);
   }
+  yield units;
   return page.sorted().slice(query.offset);
 }
 
 /** May include deleted users. A walk over everyone uses no generator here, which would cost it a good part of its time. */
-function candidates(directory: Directory, query: QuerySpec): Iterable<StoredUser | Tombstone> {
-  const hints = filterHints(query.filter);
-  if (hints.ids !== undefined) return known(directory, hints.ids);
+function candidates(directory: Directory, { filter }: QuerySpec): Iterable<StoredUser | Tombstone> {
+  const { ids, names, teams } = filterHints(filter);
+  if (ids !== undefined) return known(directory, ids);
   if (!directory.isIndexed) return directory.records();
-  if (hints.names !== undefined) {
-    return known(
-      directory,
-      unique(hints.names, (name) => directory.idsByName(nameKey(name))),
-    );
-  }
-  if (hints.teams !== undefined && isWorthIt(directory, hints.teams)) {
-    return known(
-      directory,
-      unique(hints.teams, (team) => directory.idsByTeam(team)),
-    );
-  }
-  return directory.records();
-}
-
-/** Gathering the ids of a large team would block the event loop and cost more than a walk over everyone. */
-function isWorthIt(directory: Directory, teams: readonly string[]): boolean {
-  return teams.reduce((sum, team) => sum + directory.countInTeam(team), 0) <= GATHERED_IDS;
+  const found =
+    names !== undefined
+      ? gathered(names, (name) => directory.idsByName(nameKey(name)))
+      : teams !== undefined && gathered(teams, (team) => directory.idsByTeam(team));
+  return found ? known(directory, found) : directory.records();
 }
 
 function* known(directory: Directory, ids: Iterable<string>): Iterable<StoredUser> {
@@ -89,9 +86,15 @@ function* known(directory: Directory, ids: Iterable<string>): Iterable<StoredUse
   }
 }
 
-function unique(keys: readonly string[], idsOf: (key: string) => Iterable<string>): Set<string> {
+/** The ids of all keys, unless they are so many that gathering them would block the event loop and cost more than a walk over everyone. */
+function gathered(keys: readonly string[], idsOf: (key: string) => Iterable<string>): Set<string> | undefined {
   const ids = new Set<string>();
-  for (const key of keys) for (const id of idsOf(key)) ids.add(id);
+  for (const key of keys) {
+    for (const id of idsOf(key)) {
+      ids.add(id);
+      if (ids.size > GATHERED_IDS) return undefined;
+    }
+  }
   return ids;
 }
 
@@ -143,7 +146,7 @@ class Page {
   offer(user: StoredUser): void {
     if (this.#last !== undefined && this.#compare(user, this.#last) >= 0) return;
     this.#gathered.push(user);
-    if (this.#gathered.length >= this.#size * 2 + GATHERED_MIN) this.#cut();
+    if (this.#gathered.length >= this.#size + GATHERED_MAX) this.#cut();
   }
 
   sorted(): StoredUser[] {

@@ -9,6 +9,7 @@ import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../../protocol/users/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Budget } from '../../base/slices.ts';
 import type { TeamUsagePage } from '../../core/app/usage.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import type { RecordsView } from '../../core/directory/frozen-view.ts';
@@ -29,7 +30,8 @@ export interface Reading {
   preview(command: Command): Outcome;
   /** The records at the current position, while the directory moves on. Call `release` when done. */
   freeze(): RecordsView;
-  query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]>;
+  /** Rejects with RosterError when it takes more work than the budget allows. */
+  query(spec: QuerySpec, visibility: Visibility, budget?: Budget): Promise<StoredUser[]>;
   /** Names that several users share now, although names must be unique in this scope. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;
   /** A page of teams with their usage of the application. */
