@@ -10,7 +10,7 @@
 import pLimit from 'p-limit';
 import type { DocLookups } from '../../../protocol/live/document-events.ts';
 import { type Log, LogClosed, LogTrimmed } from '../../../store/log.ts';
-import type { Turns } from '../../base/turns.ts';
+import { Turns } from '../../base/turns.ts';
 import type { RecentPast } from '../../core/directory/recent-past.ts';
 import { Conflation } from './conflation.ts';
 import type { EventForm } from './event-form.ts';
@@ -24,8 +24,9 @@ import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
 const CHUNK_BYTES = 128 * 1024;
 /** Positions after which a shared chunk ends: about as many events as make a full chunk. */
 const SHARED_SEQS = 256;
-/** Events examined for one subscriber without a pause, even when none concerns it. */
+/** Events examined for one subscriber without a pause, even when none concerns it, and how long that may take. */
 const OWN_EVENTS = 1_000;
+const OWN_MS = 2;
 /** Shared chunks kept. */
 const CHUNKS_KEPT = 32;
 /** Subscribers that read the log at the same time. Each holds one chunk. */
@@ -58,13 +59,14 @@ interface Sources {
   readonly history: RecentPast<EventBatch>;
   readonly hub: () => Hub;
   readonly lookups: DocLookups;
-  readonly turns: Turns;
   readonly onError: (error: unknown) => void;
 }
 
 export class CatchUp {
   readonly #sources: Sources;
   readonly #readers = pLimit(LOG_READERS);
+  /** Of its own: whoever connects does not wait behind those who read. */
+  readonly #turns = new Turns();
   readonly #shared = new Map<string, Promise<Chunk>>();
 
   constructor(sources: Sources) {
@@ -84,9 +86,10 @@ export class CatchUp {
   async #run(subscriber: Subscriber): Promise<void> {
     const hub = this.#sources.hub();
     while (await subscriber.outlet.drained()) {
-      await this.#sources.turns.next();
+      await this.#turns.next();
       const { state } = subscriber;
       if (state.kind === 'behind' && state.position < hub.flushedSeq) await this.#feed(subscriber, state);
+      if (subscriber.missedPresence && subscriber.presenceMark === undefined) await hub.gatherPresence(subscriber);
       if (hub.rejoin(subscriber)) return;
     }
   }
@@ -106,7 +109,8 @@ export class CatchUp {
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
     const { form, interests, conflates } = subscriber;
-    const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS;
+    const endsMs = performance.now() + OWN_MS;
+    const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS || performance.now() >= endsMs;
     if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), form), isEnd });
     const all = subscriber.onlyAll;
     if (all !== undefined && all.since <= position) {

@@ -5,14 +5,15 @@
  * It keeps HB1–HB5 and HB8 (daemon/RULES.md).
  */
 
-import type { EventForm } from './event-form.ts';
 import { textFrames } from './frame.ts';
+import { type Decorate, framesOf, type Tellable } from './frames-of.ts';
 import { HandOut } from './hand-out.ts';
 import { decoration, presenceDecoration } from './interest.ts';
 import type { PresenceChange } from './presence-change.ts';
 import { type Cohort, Router } from './router.ts';
 import type { Interests, Share, Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
+import { Touched } from './touched.ts';
 import type { EventBatch } from './user-event.ts';
 
 /**
@@ -52,15 +53,6 @@ export interface HubStats {
   fellBehind: number;
 }
 
-/** An event or a presence change. */
-interface Tellable extends Concerned {
-  text(form: EventForm, decoration: string): string;
-  frame(form: EventForm, decoration: string): Buffer;
-}
-
-/** The JSON that a subscriber receives in addition to the event; undefined: it does not receive the event. */
-type Decorate<T> = (subscriber: Subscriber, one: T) => string | undefined;
-
 export class Hub {
   readonly #options: HubOptions;
   readonly #router = new Router();
@@ -70,6 +62,8 @@ export class Hub {
   #pendingBytes = 0;
   /** Subscribers that read the past. */
   readonly #behind = new Set<Subscriber>();
+  /** What changed while somebody was behind. */
+  readonly #touched = new Touched();
   #timer: NodeJS.Timeout | undefined;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #gatherMs = 0;
@@ -124,7 +118,13 @@ export class Hub {
     this.#handOut.start(
       this.#route(from, events, this.#router.cohorts, (subscriber, event) => decoration(subscriber.interests.values(), event)),
     );
+    this.#touch(events);
     for (const event of events) event.release();
+  }
+
+  #touch(changes: readonly Partial<Concerned>[]): void {
+    if (this.#behind.size === 0) this.#touched.clear();
+    else for (const { id } of changes) if (id !== undefined) this.#touched.add(id);
   }
 
   /** Hands everything published so far to this receiver. Called before a write to it that must not overtake those events. */
@@ -148,18 +148,16 @@ export class Hub {
     for (const { members, form, decoration } of cohorts) {
       yield { receivers: members, bytes: textFrames(told.map((one) => one.text(form, decoration))), count: told.length, from };
     }
-    const frames = new Map<Subscriber, Buffer[]>();
-    for (const one of told) {
-      for (const subscriber of this.#router.candidates(one)) {
-        const added = decorate(subscriber, one);
-        if (added === undefined) continue;
-        const frame = one.frame(subscriber.form, added);
-        const own = frames.get(subscriber);
-        if (own === undefined) frames.set(subscriber, [frame]);
-        else own.push(frame);
-      }
-    }
+    const { frames, late } = framesOf(told, (one) => this.#router.candidates(one), decorate, this.#options.nowMs);
     for (const [subscriber, own] of frames) yield { receivers: [subscriber], bytes: joined(own), count: own.length, from };
+    for (const subscriber of late) this.#readLater(subscriber, from);
+  }
+
+  /** Lets a subscriber read what it was not judged for, after everything that it was already to get. */
+  #readLater(subscriber: Subscriber, from: number): void {
+    this.#handOut.settle(subscriber);
+    subscriber.missedPresence = true;
+    this.rewind(subscriber, from);
   }
 
   /**
@@ -173,6 +171,7 @@ export class Hub {
         presenceDecoration(subscriber.interests.values(), after, online),
       ),
     );
+    this.#touch(changes);
     for (const subscriber of this.#behind) subscriber.missedPresence = true;
   }
 
@@ -218,6 +217,13 @@ export class Hub {
     if (isLive) this.#router.add(subscriber);
     // A new state object: a chunk that is being read for the old interests is discarded.
     else if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
+    subscriber.presenceMark = undefined;
+  }
+
+  /** Begins to gather who is online for a subscriber that missed it. */
+  async gatherPresence(subscriber: Subscriber): Promise<void> {
+    subscriber.presenceMark = this.#touched.mark;
+    await subscriber.gatherPresence();
   }
 
   /** Sends a subscriber back to `position`, to read everything after it again, as far as its interests match. */
@@ -247,12 +253,16 @@ export class Hub {
   rejoin(subscriber: Subscriber): boolean {
     if (subscriber.state.kind !== 'behind') return true;
     if (subscriber.state.position < this.#flushedSeq) return false;
+    const { presenceMark } = subscriber;
+    const changed = presenceMark === undefined ? undefined : this.#touched.since(presenceMark);
+    subscriber.presenceMark = undefined;
+    if (subscriber.missedPresence && changed === undefined) return false;
     const { onCaughtUp } = subscriber.state;
     subscriber.state = { kind: 'live' };
     this.#behind.delete(subscriber);
     this.#router.add(subscriber);
     onCaughtUp?.();
-    if (subscriber.missedPresence) subscriber.tellPresence();
+    if (subscriber.missedPresence && changed !== undefined) subscriber.tellPresence(changed);
     subscriber.missedPresence = false;
     return true;
   }

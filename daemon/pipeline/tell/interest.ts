@@ -3,16 +3,16 @@
  *
  * Indexes in the router only propose receivers; this file alone decides, for live events and for those that are read back from the past.
  */
-import type { ParsedFilter } from '../../../protocol/users/filter.ts';
-import { compileFilter } from '../../../protocol/users/filter-match.ts';
+import type { Predicate } from '../../../protocol/users/filter-match.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import type { SharedFilter } from './shared-filter.ts';
 import { HIDDEN, type Told, type ToldOfUser } from './told.ts';
 
 export type Want =
   | { readonly kind: 'all' }
   | { readonly kind: 'ids'; readonly ids: ReadonlySet<string> }
   | { readonly kind: 'teams'; readonly teams: ReadonlySet<string> }
-  | { readonly kind: 'filter'; readonly filter: ParsedFilter };
+  | { readonly kind: 'filter'; readonly filter: SharedFilter };
 
 export type Match = 'enter' | 'stay' | 'leave';
 
@@ -23,8 +23,6 @@ export type Reach = 'server' | 'self' | 'others';
 
 /** Whether the owner of the interest may see a user. */
 export type Sight = (user: StoredUser) => boolean;
-
-type Predicate = (user: StoredUser, online: boolean) => boolean;
 
 export interface InterestOptions {
   /** Name given by the client; empty for the interest in oneself, which is never named in events. */
@@ -170,7 +168,7 @@ export class Interest {
 }
 
 function predicate(want: Want): Predicate | undefined {
-  if (want.kind === 'filter') return compileFilter(want.filter);
+  if (want.kind === 'filter') return (user, online) => want.filter.matches(user, online);
   if (want.kind === 'teams') return (user) => user.teams.some((team) => want.teams.has(team));
   return undefined;
 }

@@ -42,8 +42,12 @@ export class Subscriber {
   conflates = false;
   /** Set when presence changed while it was behind. Presence has no past to read, so its current state is sent afterwards. */
   missedPresence = false;
-  /** Sends the peer which users of its subscriptions are online now. */
-  tellPresence: () => void = () => {};
+  /** The hub's mark when `gatherPresence` began for its present interests; undefined when it did not. */
+  presenceMark: number | undefined = undefined;
+  /** Finds out which users of its subscriptions are online, in slices. Called before `tellPresence`. */
+  gatherPresence: () => Promise<void> = () => Promise.resolve();
+  /** Sends the peer which users of its subscriptions are online now. `changed`: users that may have changed since they were gathered. */
+  tellPresence: (changed: ReadonlySet<string>) => void = () => {};
 
   constructor(outlet: Outlet, form: EventForm) {
     this.outlet = outlet;
@@ -53,6 +57,12 @@ export class Subscriber {
   /** Whether it may see only some users. The log does not record which users it saw before, so it is fed from memory alone. */
   get isConfined(): boolean {
     for (const interest of this.interests.values()) if (interest.isConfined) return true;
+    return false;
+  }
+
+  /** Whether it takes work to find out what concerns it. */
+  get hasFilter(): boolean {
+    for (const { want } of this.interests.values()) if (want.kind === 'filter') return true;
     return false;
   }
 

@@ -1,104 +1,12 @@
 /** The hub and the catch-up on sockets that the test controls: rules HB1–HB5, HB9. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
-import { Interest, type Want } from '../../../daemon/pipeline/tell/interest.ts';
-import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
-import type { CloseReason } from '../../../protocol/live/close-codes.ts';
+import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
+import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
+import { Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 import { parseFilter } from '../../../protocol/users/filter.ts';
-import { MemoryLog } from '../../../store/memory-log.ts';
-import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { FakeOutlet, OUTBOX_BYTES_MAX, openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
 import { seeded, testOption } from '../../support/random.ts';
-
-const OUTBOX_BYTES_MAX = 64 * 1024;
-
-/** A socket whose peer reads only when the test lets it. */
-class FakeOutlet implements Outlet {
-  readonly writes: Buffer[] = [];
-  queuedBytes = 0;
-  peakBytes = 0;
-  isReading = true;
-  closedAs: CloseReason | undefined;
-  #waiting: (() => void)[] = [];
-
-  write(frames: Buffer): void {
-    this.writes.push(frames);
-    if (!this.isReading) this.queuedBytes += frames.length;
-    this.peakBytes = Math.max(this.peakBytes, this.queuedBytes);
-  }
-
-  async drained(): Promise<boolean> {
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.queuedBytes > 0 && this.closedAs === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return this.closedAs === undefined;
-  }
-
-  read(): void {
-    this.isReading = true;
-    this.queuedBytes = 0;
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  close(reason: CloseReason): void {
-    this.closedAs = reason;
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  /** Every event written so far. */
-  get events(): { seq: number; user: { id: string }; sub?: string[] }[] {
-    return this.writes.flatMap((bytes) => textFrames(bytes)).map((text) => JSON.parse(text));
-  }
-}
-
-/** Takes unmasked text frames apart; fails on anything else. */
-function textFrames(bytes: Buffer): string[] {
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    assert.equal(bytes[at], 0x81);
-    const short = bytes[at + 1] ?? 0;
-    const [header, length] = short < 126 ? [2, short] : short === 126 ? [4, bytes.readUInt16BE(at + 2)] : [10, bytes.readUInt32BE(at + 6)];
-    texts.push(bytes.toString('utf8', at + header, at + header + length));
-    at += header + length;
-  }
-  return texts;
-}
-
-async function openRoster(historyBytes = 1 << 20) {
-  const log = new MemoryLog({ retentionFacts: 1_000_000 });
-  return await Roster.open({
-    log,
-    snapshots: new MemorySnapshots(),
-    loaded: undefined,
-    policy: DEFAULT_POLICY,
-    logger: {
-      info: () => {},
-      error: (details) => {
-        throw Object.assign(new Error('the pipeline logged an error'), details);
-      },
-    },
-    snapshotEveryFacts: 1_000_000,
-    historyBytes,
-    outboxBytesMax: OUTBOX_BYTES_MAX,
-    presenceGraceMs: 0,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-}
-
-function upsert(roster: Roster, ids: readonly string[], note = '') {
-  const users = ids.map((id) => ({ id, custom: { note } }));
-  return roster.submit({ kind: 'upsert', actor: { kind: 'server' }, users, problems: [] }, 'bulk');
-}
-
-function subscribe(roster: Roster, name: string, want: Want): { outlet: FakeOutlet; subscriber: Subscriber } {
-  const outlet = new FakeOutlet();
-  const subscriber = new Subscriber(outlet, 'live');
-  subscriber.interests.set(name, new Interest({ name, want, since: roster.directory.seq, reach: 'server' }));
-  roster.hub.join(subscriber);
-  return { outlet, subscriber };
-}
 
 const batch = (n: number, of = 10) => Array.from({ length: of }, (_, i) => `u${n * of + i}`);
 
@@ -125,7 +33,7 @@ test('HB2 subscribers that are told the same share the same bytes', async () => 
   const roster = await openRoster();
   const first = subscribe(roster, 'all', { kind: 'all' });
   const second = subscribe(roster, 'all', { kind: 'all' });
-  const filter = parseFilter({ id: { $in: ['u1'] } });
+  const filter = new SharedFilter(parseFilter({ id: { $in: ['u1'] } }), 100);
   const third = subscribe(roster, 'one', { kind: 'filter', filter });
   const fourth = subscribe(roster, 'one', { kind: 'filter', filter });
   await upsert(roster, batch(0));

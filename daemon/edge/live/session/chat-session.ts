@@ -20,6 +20,7 @@ import type { SessionOutlet } from './outlet.ts';
 import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-interests.ts';
 import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
+import type { Asks } from './subscriptions/wants.ts';
 
 export class ChatSession implements LiveSession {
   readonly connectionId = randomUUID();
@@ -89,6 +90,11 @@ export class ChatSession implements LiveSession {
     if (this.#isClosed) return;
     this.#outlet.send(healthCheck(this.#stamp(), { me: renderV1(me, { online: roster.online(me.id) }) }));
     roster.hub.join(subscriber);
+  }
+
+  /** It has no frames to ask with. */
+  get asks(): Asks {
+    return { wants: [], snapshots: 0 };
   }
 
   watch(ids: readonly string[]): void {

@@ -1,5 +1,6 @@
 /** Reads a message of a live client, as text or as an object: the result is one frame, or what is wrong with it. */
 import { Compile } from 'typebox/compile';
+import { overfull } from '../../../../protocol/base/explain.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { CLIENT_FRAMES, type ClientFrame } from '../../../../protocol/live/client-frames.ts';
 
@@ -36,6 +37,8 @@ export function checkFrame(value: Readonly<Record<string, unknown>>): Decoded {
   const { op, id } = value;
   if (!isOp(op)) return { kind: 'bad', reason: `op: must be one of ${Object.keys(CLIENT_FRAMES).join(', ')}` };
   const check = CHECKS[op];
+  const [tooMany] = overfull(check.Type(), value, '');
+  if (tooMany !== undefined) return { kind: 'invalid', op, id, reason: `${tooMany.path}: ${tooMany.message}` };
   // The check for this `op` guarantees the type.
   if (check.Check(value)) return { kind: 'frame', frame: value as ClientFrame };
   const [first] = check.Errors(value);

@@ -25,7 +25,7 @@ export const OPERATIONS: Readonly<Record<ClientFrame['op'], string>> = {
   connect: 'Connect',
   sub: 'Subscribe',
   page: 'Subscribe',
-  unsub: 'Unsubscribe',
+  unsub: 'Subscribe',
   update: 'UpdateUsersPartial',
   upsert: 'UpdateUsers',
   refresh: 'RefreshToken',

@@ -65,7 +65,7 @@ export interface Opening {
 
 /** The session, not yet in the hub. Rejects with RosterError for a consumer or a subscription that is refused. */
 export async function openLive({ caller, before, me, warnings }: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
-  const { context, outlet, form, dates } = opening;
+  const { context, outlet, session, form, dates } = opening;
   const { roster } = context;
   const subscriber = new Subscriber(outlet, form);
   subscriber.conflates = frame.conflate === true;
@@ -74,9 +74,10 @@ export async function openLive({ caller, before, me, warnings }: Identity, frame
   const resume = canResume ? from : undefined;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
-  const ops = new LiveOps({ context, outlet, subscriber, caller, dates, durable: frame.durable, resumedFrom: resume?.seq });
-  subscriber.tellPresence = () => ops.tellPresence();
-  for (const sub of frame.subs ?? []) ops.check(sub);
+  const ops = new LiveOps({ context, session, outlet, subscriber, caller, dates, durable: frame.durable, resumedFrom: resume?.seq });
+  subscriber.gatherPresence = () => ops.gatherPresence();
+  subscriber.tellPresence = (changed) => ops.tellPresence(changed);
+  ops.check(frame.subs ?? []);
   return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined, durable: frame.durable };
 }
 

@@ -5,6 +5,13 @@ import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import type { EdgeLogger } from '../../../base/logger.ts';
 import type { Authenticator } from '../../auth.ts';
 import { RetryLater } from './connect-gate.ts';
+import type { Refusals } from './machine.ts';
+
+/** Refusals of frames that come at the wrong time. */
+export const REFUSALS: Refusals = {
+  notFirst: (op) => new RosterError('input', `the first frame must be connect, not ${op}`),
+  alreadyOpen: () => new RosterError('input', 'the connection is already open'),
+};
 
 /** Why an admitted caller would not be admitted again now; undefined when it still would. */
 export function refusalOf(authenticator: Authenticator, caller: Caller): RosterError | undefined {

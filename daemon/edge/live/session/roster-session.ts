@@ -10,19 +10,15 @@ import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import { admit, type LiveContext, tokenEnd } from './context.ts';
 import { type Explanation, explainInterests } from './explain.ts';
-import { type Refusals, type SessionEffect, type SessionInput, type SessionState, step } from './machine.ts';
+import { type SessionEffect, type SessionInput, type SessionState, step } from './machine.ts';
 import { connectionError, frameError, healthCheck, type Stamp } from './messages.ts';
 import { identify, type Live, openLive, welcome } from './opening.ts';
 import { hasRoom, type SessionOutlet } from './outlet.ts';
 import { watchUsers } from './own-interests.ts';
-import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
+import { asRefusal, closeReasonOf, REFUSALS, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
+import type { Asks } from './subscriptions/wants.ts';
 import type { LiveOps } from './verbs.ts';
-
-const REFUSALS: Refusals = {
-  notFirst: (op) => new RosterError('input', `the first frame must be connect, not ${op}`),
-  alreadyOpen: () => new RosterError('input', 'the connection is already open'),
-};
 
 export class RosterSession implements LiveSession {
   readonly connectionId: string;
@@ -97,6 +93,10 @@ export class RosterSession implements LiveSession {
 
   get tokenExp(): number | undefined {
     return tokenEnd(this.#live?.caller);
+  }
+
+  get asks(): Asks {
+    return this.#live?.ops.asks ?? { wants: [], snapshots: 0 };
   }
 
   get bytesRead(): number {

@@ -5,22 +5,24 @@ import { RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { AckFrame, PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
-import { parseFilter } from '../../../../protocol/users/filter.ts';
-import { refuseHiddenFields } from '../../../../protocol/users/query.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
-import { notAllowed } from '../../../core/problems.ts';
-import { visibilityFor } from '../../../core/users/query.ts';
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import type { LiveContext } from './context.ts';
+import { countWrite, type LiveContext } from './context.ts';
+import { OPERATIONS } from './messages.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { endOutdated, tellWatched } from './own-interests.ts';
+import type { LiveSession } from './registry.ts';
 import { sightOf } from './sight.ts';
-import { SnapshotPager } from './snapshot-pager.ts';
+import { PresenceStates } from './subscriptions/presence-states.ts';
+import { SnapshotPager } from './subscriptions/snapshot-pager.ts';
+import { type Asks, mustFit, wantOf } from './subscriptions/wants.ts';
 import { updateUser, upsertUsers } from './writes.ts';
 
 export interface LiveOpsOptions {
   readonly context: LiveContext;
+  /** The session whose verbs these are. */
+  readonly session: Pick<LiveSession, 'close'>;
   readonly outlet: SessionOutlet;
   readonly subscriber: Subscriber;
   readonly caller: Caller;
@@ -38,8 +40,11 @@ export class LiveOps {
   /** The position of the connection when it was last sent back. */
   #leftSeq = 0;
 
+  readonly #presence: PresenceStates;
+
   constructor(options: LiveOpsOptions) {
     this.#options = options;
+    this.#presence = new PresenceStates(options.context.roster, options.subscriber, options.outlet);
   }
 
   /** Everything up to this position was handed to this connection: it may resume from here. */
@@ -54,10 +59,32 @@ export class LiveOps {
     return Math.max(this.#leftSeq, this.deliveredSeq);
   }
 
+  /** What this connection asked for, and has not read to its end. */
+  get asks(): Asks {
+    return { wants: [...this.#named().values()], snapshots: this.#pagers.size };
+  }
+
+  #named(): Map<string, Want> {
+    const { interests } = this.#options.subscriber;
+    return new Map([...interests.values()].filter(({ name }) => name !== '').map(({ name, want }) => [name, want]));
+  }
+
+  /** Rejects with RosterError. */
+  async sub(frame: SubFrame): Promise<void> {
+    await this.#count(frame.op);
+    await this.#subscribe(frame);
+  }
+
+  async #count(op: 'sub' | 'page' | 'unsub'): Promise<void> {
+    const { context, caller } = this.#options;
+    await countWrite(context, OPERATIONS[op], caller);
+  }
+
   /** `goneSince`: position of the caller's copy when the caller could not resume from it. Rejects with RosterError. */
-  async sub(frame: SubFrame, goneSince?: number): Promise<void> {
+  async #subscribe(frame: SubFrame, goneSince?: number): Promise<void> {
     const { context, subscriber, caller } = this.#options;
-    const want = this.#want(frame);
+    const want = this.#wantsOf([frame]).get(frame.sub);
+    if (want === undefined) return;
     if (frame.snapshot === false) {
       this.#follow(frame, want);
       return;
@@ -73,6 +100,7 @@ export class LiveOps {
       online: (id) => context.roster.toldOnline(id),
       sight: sightOf(context.roster, caller, want.kind).sight,
       goneSince,
+      budget: context.rateLimits.budgetOf(caller),
     });
     await this.#replyPage(frame.id, frame.sub, pager);
   }
@@ -99,19 +127,19 @@ export class LiveOps {
     }
     if (resumedFrom === undefined || frame.presence !== true) return;
     // Presence changes have no past to deliver: a resumed client receives who is online, once it has the rest.
-    if (subscriber.state.kind === 'behind') subscriber.missedPresence = true;
-    else this.#tellPresenceOf(subscriber.interests.get(frame.sub));
+    subscriber.missedPresence = true;
+    hub.rewind(subscriber, this.deliveredSeq);
   }
 
-  /** Throws RosterError for a subscription that would be refused. */
-  check(sub: Sub): void {
-    this.#want(sub);
+  /** Throws RosterError for subscriptions that would be refused. */
+  check(subs: readonly Sub[]): void {
+    this.#wantsOf(subs);
   }
 
   /** Starts a subscription named in a connect. It passed the check; if it is refused by now, it ends like one whose owner may see less. */
   async begin(sub: Sub, goneSince: number | undefined): Promise<void> {
     try {
-      await this.sub({ op: 'sub', ...sub }, goneSince);
+      await this.#subscribe({ op: 'sub', ...sub }, goneSince);
     } catch (error) {
       this.#endRefused(sub, error);
     }
@@ -121,7 +149,8 @@ export class LiveOps {
   resume(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
     try {
-      subscriber.interests.set(sub.sub, this.#interest(sub, this.#want(sub), resumedFrom ?? 0));
+      const want = this.#wantsOf([sub]).get(sub.sub);
+      if (want !== undefined) subscriber.interests.set(sub.sub, this.#interest(sub, want, resumedFrom ?? 0));
     } catch (error) {
       this.#endRefused(sub, error);
     }
@@ -138,6 +167,7 @@ export class LiveOps {
   }
 
   async page(frame: PageFrame): Promise<void> {
+    await this.#count(frame.op);
     const open = this.#pagers.get(frame.sub);
     if (open === undefined || open.cursor !== frame.more) {
       throw new RosterError('input', 'more: there is no such page; it was read already, or waited too long', [
@@ -185,7 +215,8 @@ export class LiveOps {
     this.#pagers.delete(sub);
   }
 
-  unsub(frame: UnsubFrame): void {
+  async unsub(frame: UnsubFrame): Promise<void> {
+    await this.#count(frame.op);
     const { context, subscriber } = this.#options;
     if (!subscriber.interests.has(frame.sub)) {
       throw new RosterError('input', `sub: there is no subscription "${frame.sub}"`, [{ path: 'sub', message: 'unknown' }]);
@@ -225,59 +256,26 @@ export class LiveOps {
     outlet.send({ re: id, ...body });
   }
 
-  #want(sub: Sub): Want {
-    const { caller, subscriber } = this.#options;
-    const kinds = [sub.ids, sub.teams, sub.filter, sub.all].filter((part) => part !== undefined);
-    if (kinds.length !== 1) throw new RosterError('input', 'sub: exactly one of ids, teams, filter or all is needed');
-    const others = [...subscriber.interests.values()].filter(({ name }) => name !== '' && name !== sub.sub);
-    if (others.length >= LIMITS.subsPerConnection) {
-      throw new RosterError('input', `sub: at most ${LIMITS.subsPerConnection} subscriptions per connection`);
-    }
-    if (sub.ids !== undefined) return { kind: 'ids', ids: new Set(sub.ids) };
-    this.#mustSearch(caller);
-    if (sub.teams !== undefined) return { kind: 'teams', teams: new Set(sub.teams) };
-    if (sub.filter !== undefined) {
-      const filter = parseFilter(sub.filter);
-      if (caller.kind !== 'server') refuseHiddenFields({ filter, sort: [] });
-      return { kind: 'filter', filter };
-    }
-    return { kind: 'all' };
+  /** What the connection would ask for with these subscriptions too. Throws RosterError when it may not, or when that is too much. */
+  #wantsOf(subs: readonly Sub[]): Map<string, Want> {
+    const { caller, context, session } = this.#options;
+    const wants = this.#named();
+    for (const sub of subs) wants.set(sub.sub, wantOf(sub, caller, context.roster));
+    mustFit([...wants.values()], caller.kind === 'user' ? context.sessions.asksBeside(session, caller.id) : []);
+    return wants;
+  }
+
+  /** Who is online, for each subscription that wants presence; a filter may take time to judge all users that are. */
+  async gatherPresence(): Promise<void> {
+    await this.#presence.gather();
   }
 
   /**
-   * Sends who is online now, for each subscription that wants presence: a client needs it after it missed presence changes. The first frame
-   * of a subscription has `reset: true`; users that none of its frames names are offline.
+   * Sends who is online now, for each subscription that wants presence: a client needs it after it missed presence changes.
    */
-  tellPresence(): void {
-    const { context, subscriber } = this.#options;
-    for (const interest of subscriber.interests.values()) this.#tellPresenceOf(interest);
-    tellWatched(context, subscriber);
-  }
-
-  #tellPresenceOf(interest: Interest | undefined): void {
-    const { context, outlet } = this.#options;
-    const { presence, directory } = context.roster;
-    if (interest?.wantsPresence !== true || interest.name === '') return;
-    const online: string[] = [];
-    const candidates = interest.want.kind === 'ids' ? interest.want.ids : presence.visible;
-    for (const id of candidates) {
-      const user = directory.user(id);
-      if (user !== undefined && presence.visible.has(id) && interest.holds(user, true)) online.push(id);
-    }
-    for (let at = 0; at === 0 || at < online.length; at += LIMITS.subIds) {
-      const names = online.slice(at, at + LIMITS.subIds);
-      outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
-    }
-  }
-
-  /** Subscriptions other than by id are for servers, and for clients that may search; these see only users that they could find. */
-  #mustSearch(caller: Caller): void {
-    if (caller.kind === 'server') return;
-    if (caller.kind === 'anonymous') throw new RosterError('not_allowed', 'an anonymous caller may subscribe to nothing but ids');
-    const { directory } = this.#options.context.roster;
-    const user = directory.user(caller.id);
-    if (user !== undefined && visibilityFor(directory.app, user) !== 'nowhere') return;
-    throw new RosterError('not_allowed', notAllowed(caller.id, user?.role ?? '', 'SearchUser'));
+  tellPresence(changed: ReadonlySet<string>): void {
+    this.#presence.tell(changed);
+    tellWatched(this.#options.context, this.#options.subscriber);
   }
 
   /**

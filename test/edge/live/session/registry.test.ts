@@ -12,6 +12,7 @@ class FakeSession implements LiveSession {
   tokenExp: number | undefined;
   bytesRead = 0;
   beats = 0;
+  readonly asks = { wants: [], snapshots: 0 };
   readonly told: string[] = [];
   readonly registry: SessionRegistry;
 

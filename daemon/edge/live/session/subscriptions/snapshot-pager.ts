@@ -3,18 +3,19 @@
  * view after a while.
  */
 
-import { LIMITS } from '../../../../protocol/base/limits.ts';
-import { compileFilter } from '../../../../protocol/users/filter-match.ts';
-import { isAlive, type StoredUser } from '../../../../protocol/users/user.ts';
-import { inSlices } from '../../../base/slices.ts';
-import type { RecordsView } from '../../../core/directory/frozen-view.ts';
-import { isTombstone, type Tombstone } from '../../../core/directory/record.ts';
-import type { Sight, Want } from '../../../pipeline/tell/interest.ts';
+import { LIMITS } from '../../../../../protocol/base/limits.ts';
+import { workOf } from '../../../../../protocol/users/filter-cost.ts';
+import { isAlive, type StoredUser } from '../../../../../protocol/users/user.ts';
+import { type Budget, inSlices, type Walk } from '../../../../base/slices.ts';
+import type { RecordsView } from '../../../../core/directory/frozen-view.ts';
+import { isTombstone, type Tombstone } from '../../../../core/directory/record.ts';
+import type { Sight, Want } from '../../../../pipeline/tell/interest.ts';
 
 /** A client that does not ask for the next page for this long loses its snapshot. */
 const IDLE_MS = 60_000;
-/** Users examined between two checks of the clock. */
-const STEP_USERS = 256;
+/** Units of work between two checks of the clock, and those of looking at a user without a filter. */
+const STEP_UNITS = 5_000;
+const USER_UNITS = 20;
 
 export interface SnapshotPage {
   readonly users: StoredUser[];
@@ -39,6 +40,7 @@ export interface SnapshotPagerOptions {
   readonly sight: Sight | undefined;
   /** Position of the receiver's copy: users deleted since then are listed. Absent: the receiver has no copy. */
   readonly goneSince?: number | undefined;
+  readonly budget: Budget | undefined;
 }
 
 export class SnapshotPager {
@@ -46,16 +48,20 @@ export class SnapshotPager {
   readonly #places: Iterator<Place>;
   readonly #sight: Sight | undefined;
   readonly #goneSince: number | undefined;
+  readonly #budget: Budget | undefined;
   /** Undefined when there are too many to list. */
   #gone: string[] | undefined = [];
   readonly #matches: (user: StoredUser) => boolean;
+  readonly #unitsOf: (user: StoredUser) => number;
   readonly #limit: number;
   readonly total: number | undefined;
   #next: IteratorResult<Place>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ view, want, limit, online, sight, goneSince }: SnapshotPagerOptions) {
+  constructor({ view, want, limit, online, sight, goneSince, budget }: SnapshotPagerOptions) {
     this.#view = view;
+    this.#budget = budget;
+    this.#unitsOf = want.kind === 'filter' ? workOf(want.filter.filter) : () => 0;
     this.#sight = sight;
     this.#goneSince = goneSince;
     this.#limit = limit;
@@ -73,18 +79,26 @@ export class SnapshotPager {
 
   async next(): Promise<SnapshotPage> {
     clearTimeout(this.#timer);
-    return await inSlices(this.#fill());
+    return await inSlices(this.#fill(), this.#budget);
   }
 
-  *#fill(): Generator<void, SnapshotPage> {
+  *#fill(): Walk<SnapshotPage> {
     const users: StoredUser[] = [];
-    for (let looked = 1; this.#next.done !== true && users.length < this.#limit; looked++) {
+    let units = 0;
+    while (this.#next.done !== true && users.length < this.#limit) {
       const { id, record } = this.#next.value;
+      units += USER_UNITS;
       if (record === undefined || isTombstone(record) || !isAlive(record)) this.#noteGone(id, record);
-      else if (this.#matches(record)) users.push(record);
+      else {
+        units += this.#unitsOf(record);
+        if (this.#matches(record)) users.push(record);
+      }
       this.#next = this.#places.next();
-      if (looked % STEP_USERS === 0) yield;
+      if (units < STEP_UNITS) continue;
+      yield units;
+      units = 0;
     }
+    yield units;
     const isLast = this.#next.done === true;
     return { users, isLast, gone: isLast && this.#goneSince !== undefined ? this.#gone : undefined };
   }
@@ -132,9 +146,7 @@ function matcher(want: Want, online: (id: string) => boolean): (user: StoredUser
       return () => true;
     case 'teams':
       return (user) => user.teams.some((team) => want.teams.has(team));
-    case 'filter': {
-      const matches = compileFilter(want.filter);
-      return (user) => matches(user, online(user.id));
-    }
+    case 'filter':
+      return (user) => want.filter.matches(user, online(user.id));
   }
 }

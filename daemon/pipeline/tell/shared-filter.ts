@@ -1,0 +1,57 @@
+/**
+ * Filters of live subscriptions. All subscriptions that ask the same share one compiled filter, and it judges each state of a user once,
+ * however many of them there are.
+ */
+import { conditionsOf, type ParsedFilter } from '../../../protocol/users/filter.ts';
+import { compileFilter, type Predicate } from '../../../protocol/users/filter-match.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+
+interface Judged {
+  readonly user: StoredUser;
+  readonly online: boolean;
+  readonly matches: boolean;
+}
+
+export class SharedFilter {
+  readonly filter: ParsedFilter;
+  readonly conditions: number;
+  /** Length of its text: what it costs in memory is about proportional to that. */
+  readonly bytes: number;
+  readonly #matches: Predicate;
+  /** The last two judgements: an event is judged by the state after it and the one before. */
+  #last: Judged | undefined;
+  #lastButOne: Judged | undefined;
+
+  constructor(filter: ParsedFilter, bytes: number) {
+    this.filter = filter;
+    this.conditions = conditionsOf(filter);
+    this.bytes = bytes;
+    this.#matches = compileFilter(filter);
+  }
+
+  /** A record never changes: another state of the user is another object. */
+  matches(user: StoredUser, online: boolean): boolean {
+    for (const known of [this.#last, this.#lastButOne]) if (known?.user === user && known.online === online) return known.matches;
+    const matches = this.#matches(user, online);
+    this.#lastButOne = this.#last;
+    this.#last = { user, online, matches };
+    return matches;
+  }
+}
+
+/** The filters in use, by their text. */
+const shared = new Map<string, WeakRef<SharedFilter>>();
+const unused = new FinalizationRegistry<string>((text) => {
+  if (shared.get(text)?.deref() === undefined) shared.delete(text);
+});
+
+/** The filter as all its subscriptions share it. */
+export function sharedFilter(filter: ParsedFilter): SharedFilter {
+  const text = JSON.stringify(filter);
+  const known = shared.get(text)?.deref();
+  if (known !== undefined) return known;
+  const made = new SharedFilter(filter, text.length);
+  shared.set(text, new WeakRef(made));
+  unused.register(made, text);
+  return made;
+}
