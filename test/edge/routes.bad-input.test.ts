@@ -119,10 +119,12 @@ describe('bad users', () => {
       4,
       'users[ann].custom.constructor',
     );
-    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    const deep = nested(40_000);
     assertRefused(await refused(world, 'POST', '/users', users(`{"ann":{"a":${deep}}}`)), 400, 4);
     assertRefused(await refused(world, 'PATCH', '/users', { payload: `{"users":[{"id":"ann","set":{"a":${deep}}}]}` }), 400, 4);
     assertRefused(await refused(world, 'POST', '/users', { payload: deep }), 400, 4, 'body');
+    assertRefused(await refused(world, 'POST', '/users', { payload: nested(200_000) }), 413, 22);
   });
 });
 

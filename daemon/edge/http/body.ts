@@ -42,9 +42,32 @@ export function parseJson(text: string, path: string): unknown {
 }
 
 function parse(bytes: Buffer): unknown {
+  if (bytes.length > SMALL_BYTES) refuseTooMany(bytes);
   // Node would decode invalid UTF-8 to replacement characters, and so store something other than what was sent.
   if (!isUtf8(bytes)) throw fieldErrors('input', [{ path: 'body', message: 'is not UTF-8' }]);
   return parseJson(bytes.toString('utf8'), 'body');
+}
+
+/** A body of this length cannot hold enough values to be refused for their number. */
+const SMALL_BYTES = LIMITS.bodyValues;
+
+const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, OPEN_OBJECT] = [...'"\\,[{'].map((character) => character.charCodeAt(0));
+
+/**
+ * Refuses a body with too many values, before any is made: parsing a million of them would hold the event loop. Counts what separates
+ * values, outside of texts.
+ */
+function refuseTooMany(bytes: Buffer): void {
+  let values = 1;
+  let isText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) isText = !isText;
+    else if (isText) at += byte === BACKSLASH ? 1 : 0;
+    else if (byte === COMMA || byte === OPEN_LIST || byte === OPEN_OBJECT) values++;
+  }
+  if (values <= LIMITS.bodyValues) return;
+  throw new RosterError('too_big', `the body holds more than ${LIMITS.bodyValues} values; send fewer items per request`);
 }
 
 function tooBig(what: string): RosterError {
@@ -97,10 +120,12 @@ async function decompress(bytes: Buffer, encoding: 'gzip' | 'deflate'): Promise<
   // Some clients send deflate without the zlib header that the standard requires. The first byte shows it.
   const isRaw = encoding === 'deflate' && ((bytes[0] ?? 0) & 0x0f) !== 8;
   try {
-    return await inflaters[isRaw ? 'raw deflate' : encoding](bytes, { maxOutputLength: LIMITS.bodyBytes });
+    const unpacked = await inflaters[isRaw ? 'raw deflate' : encoding](bytes, { maxOutputLength: LIMITS.bodyBytes });
+    if (unpacked.length <= Math.max(LIMITS.ratioFreeBytes, bytes.length * LIMITS.compressionRatio)) return unpacked;
   } catch (error) {
     // zlib stops at the limit, so a decompression bomb is never unpacked further than that.
     if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw tooBig('the unpacked body');
     throw fieldErrors('input', [{ path: 'body', message: `is not whole ${encoding} data` }]);
   }
+  throw new RosterError('too_big', `the body is compressed by more than ${LIMITS.compressionRatio} to 1; send it plain, or less of it`);
 }

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
+import { overfull } from '../../../protocol/base/explain.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
@@ -35,6 +36,7 @@ export function callOf(
     params: named,
     query,
     client,
+    address: raw.socket.remoteAddress ?? '',
     isMinimal: header(headers.prefer)?.includes('return=minimal') === true,
     conditions: conditionsOf(endpoint, headers),
     submit: async (command, lane) => {
@@ -44,7 +46,13 @@ export function callOf(
     },
     newId: () => writes.newId(),
     isRepeat: () => writes.isRepeat(backend.directory),
-    body: () => readJsonBody(raw, (bytes) => writes.noteBody(bytes)),
+    body: async () => {
+      const body = await readJsonBody(raw, (bytes) => writes.noteBody(bytes));
+      // Before anything looks at the items: there may be a hundred thousand.
+      const tooMany = endpoint.body === undefined ? [] : overfull(endpoint.body, body, '');
+      if (tooMany.length > 0) throw fieldErrors('input', tooMany);
+      return body;
+    },
     rawBody: raw,
   };
 }

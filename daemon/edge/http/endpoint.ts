@@ -24,6 +24,8 @@ export interface Call extends RequestWrites {
   /** All parameters of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: QueryFields;
+  /** Of the machine that the request came from: the caller's, or that of a proxy. */
+  readonly address: string;
   /** `X-Stream-Client`. */
   readonly client: string | undefined;
   /** `Prefer: return=minimal` (RFC 7240 §4.2): the answer lists the ids of the users and omits the users. */

@@ -65,6 +65,7 @@ function smallestCall(row: Endpoint): Call {
     params,
     query: Object.fromEntries(Object.entries(Object(query)).map(([name, value]) => [name, String(value)])),
     client: undefined,
+    address: '',
     isMinimal: false,
     conditions: {},
     newId: () => '00000000-0000-4000-8000-000000000000',

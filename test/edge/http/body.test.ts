@@ -1,0 +1,39 @@
+/** BU7: what is refused before it is parsed. */
+import assert from 'node:assert/strict';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { test } from 'node:test';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { readJsonBody } from '../../../daemon/edge/http/body.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
+
+function sent(body: Buffer, encoding?: string): Promise<unknown> {
+  const request = new IncomingMessage(new Socket());
+  request.headers = { 'content-length': String(body.length), ...(encoding === undefined ? undefined : { 'content-encoding': encoding }) };
+  request.push(body);
+  request.push(null);
+  return readJsonBody(request);
+}
+
+const refused = (body: Buffer, reason: RegExp, encoding?: string): Promise<void> =>
+  assert.rejects(sent(body, encoding), (error) => error instanceof RosterError && error.kind === 'too_big' && reason.test(error.message));
+
+test('BU7 a body holds at most 100,000 values, counted outside of texts', async () => {
+  const numbers = (count: number): Buffer => Buffer.from(`[${Array.from({ length: count }, () => 1).join(',')}]`);
+  assert.equal(((await sent(numbers(LIMITS.bodyValues - 1))) as unknown[]).length, 99_999);
+  await refused(numbers(LIMITS.bodyValues + 1), /100000 values/);
+  await refused(Buffer.from(`[${'{},'.repeat(690_000)}{}]`), /100000 values/);
+  await refused(Buffer.from(`${'['.repeat(200_000)}${']'.repeat(200_000)}`), /100000 values/);
+  const text = '",[{\\"'.repeat(100_000);
+  assert.deepEqual(await sent(Buffer.from(JSON.stringify([text, '\\', 'a,b']))), [text, '\\', 'a,b'], 'commas in texts are no values');
+});
+
+test('BU7 a body may be compressed by 200 to 1, and a short one by more', async () => {
+  const text = (chars: number, of = 'x'): Buffer => Buffer.from(JSON.stringify([of.repeat(chars / of.length)]));
+  assert.ok(await sent(gzipSync(text(60_000)), 'gzip'));
+  await refused(gzipSync(text(1_000_000)), /200 to 1/, 'gzip');
+  await refused(deflateSync(text(1_000_000)), /200 to 1/, 'deflate');
+  const usual = Array.from({ length: 100 }, (_, n) => ({ id: `user-${n}`, name: `Some Name ${n}`, custom: { bio: 'x'.repeat(150), n } }));
+  assert.deepEqual(await sent(gzipSync(JSON.stringify({ users: usual })), 'gzip'), { users: usual });
+});
