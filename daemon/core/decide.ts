@@ -7,6 +7,8 @@
  */
 
 import type { Micros } from '../../protocol/base/time.ts';
+import type { ActivityAddCommand, ActivityRemoveCommand } from '../../protocol/feeds/activities.ts';
+import type { FollowCommand } from '../../protocol/feeds/follows.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
@@ -16,6 +18,7 @@ import type { Draft } from './directory/draft.ts';
 import { docEvent } from './document-events.ts';
 import { decideExpire } from './expire.ts';
 import { decideActivityAdd, decideActivityRemove } from './feeds/activities.ts';
+import { decideFollow } from './feeds/follows.ts';
 import { isLateOutbox } from './hooks/outbox.ts';
 import { decideBan, decideUnban } from './moderation/bans.ts';
 import { decideBlock } from './moderation/blocks.ts';
@@ -72,9 +75,10 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'docs':
       return decideDocs(draft, command);
     case 'activity-add':
-      return decideActivityAdd(draft, command);
     case 'activity-remove':
-      return decideActivityRemove(draft, command);
+    case 'follow':
+    case 'unfollow':
+      return inFeeds(draft, command, now);
     case 'ban':
       return decideBan(draft, command, now);
     case 'unban':
@@ -83,9 +87,8 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'unmute':
       return decideMute(draft, command, now);
     case 'flag':
-      return decideFlag(draft, command, now);
     case 'unflag':
-      return decideUnflag(draft, command);
+      return command.kind === 'flag' ? decideFlag(draft, command, now) : decideUnflag(draft, command);
     case 'bypass':
       return decideBypass(draft, command);
     case 'block':
@@ -112,6 +115,11 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'group-remove':
       return decideGroupMembers(draft, command, now);
   }
+}
+
+function inFeeds(draft: Draft, command: ActivityAddCommand | ActivityRemoveCommand | FollowCommand, now: Micros): Outcome {
+  if (command.kind === 'activity-add') return decideActivityAdd(draft, command);
+  return command.kind === 'activity-remove' ? decideActivityRemove(draft, command) : decideFollow(draft, command, now);
 }
 
 /**

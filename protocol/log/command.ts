@@ -9,6 +9,7 @@ import type { RoleCommand } from '../access/roles.ts';
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../app/devices.ts';
 import type { SettingsCommand } from '../app/settings.ts';
 import type { ActivityAddCommand, ActivityRemoveCommand } from '../feeds/activities.ts';
+import type { FollowCommand } from '../feeds/follows.ts';
 import type { BanCommand, UnbanCommand } from '../moderation/bans.ts';
 import type { BlockCommand } from '../moderation/blocks.ts';
 import type { BypassCommand, FlagCommand, UnflagCommand } from '../moderation/flags.ts';
@@ -26,7 +27,7 @@ export interface ExpireCommand {
   readonly kind: 'expire';
 }
 
-/** Writes documents as they are, for those without rules: the progress of tasks, and follows. */
+/** Writes documents as they are, for those without rules, such as the progress of tasks. */
 export interface DocsCommand {
   readonly kind: 'docs';
   readonly changes: readonly DocChange[];
@@ -74,6 +75,7 @@ export type Command =
   | SettingsCommand
   | ActivityAddCommand
   | ActivityRemoveCommand
+  | FollowCommand
   | DocsCommand;
 
 /** The effect of a command on one user. */

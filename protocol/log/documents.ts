@@ -162,6 +162,11 @@ export function foreignKey(feed: string, foreignId: string): string {
   return `${feed} ${foreignId}`;
 }
 
+/** The key of everything in feeds that one user made; `owner` is its id. The name of a feed has no space, and begins with no such text. */
+export function ownerKey(owner: string): string {
+  return `by ${owner}`;
+}
+
 /** The time by which documents of a kind are ordered; undefined for kinds in order of arrival. */
 export function docTime({ doc, kind }: DocChange): Time | undefined {
   return kind === 'activity' ? doc?.time : undefined;
@@ -172,9 +177,13 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
   if (doc === null) return [];
   switch (kind) {
     case 'activity':
-      return doc.foreign_id === undefined ? doc.feeds : [...doc.feeds, ...doc.feeds.map((feed) => foreignKey(feed, doc.foreign_id ?? ''))];
+      return [
+        ...doc.feeds,
+        ...(doc.foreign_id === undefined ? [] : doc.feeds.map((feed) => foreignKey(feed, doc.foreign_id ?? ''))),
+        ownerKey(ownerOf(doc.origin)),
+      ];
     case 'follow':
-      return [`from ${doc.source}`, `to ${doc.target}`];
+      return [`from ${doc.source}`, `to ${doc.target}`, ownerKey(ownerOf(doc.source))];
     case 'group':
       return doc.members.map(({ user_id }) => user_id);
     case 'task':
@@ -185,4 +194,9 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'receipt':
       return [];
   }
+}
+
+/** The user that a feed (`user:ann`) belongs to. */
+function ownerOf(feed: string): string {
+  return feed.slice(feed.indexOf(':') + 1);
 }

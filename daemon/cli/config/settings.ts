@@ -2,6 +2,7 @@
  * The one table of settings. File keys, environment variables, flags, help, parsing, `config print`
  * and the table in the README are all generated from it, so they cannot disagree.
  */
+import { LIMITS } from '../../../protocol/base/limits.ts';
 import { envName, fallbackText, flagName, type Setting, setting } from './setting.ts';
 import { address, bytes, choice, count, hours, limitsPerMinute, milliseconds, originList, path, pattern, toggle } from './setting-kinds.ts';
 
@@ -89,6 +90,12 @@ export const SETTINGS = {
     doc: 'Live connections from one address. Leave 0 behind a proxy, where all clients share one address.',
     kind: count(1, 10_000_000, 'no limit'),
     fallback: 0,
+  }),
+  guestsPerIpMax: setting<number>({
+    key: 'guests_per_ip_max',
+    doc: 'Guests created from one address within a day; the loopback address is not counted. Set 0 behind a proxy on another machine.',
+    kind: count(1, 10_000_000, 'no limit'),
+    fallback: LIMITS.guestsPerAddress,
   }),
   connectsWaitingMax: setting({
     key: 'connects_waiting_max',

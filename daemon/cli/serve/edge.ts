@@ -68,7 +68,11 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     if (settingsChanged) sessions.onSettings(roster.directory.app);
   });
   const tls = tlsOf(config);
-  const rateLimits = new RateLimits({ mode: config.rateLimits, overrides: config.rateLimitOverrides });
+  const rateLimits = new RateLimits({
+    mode: config.rateLimits,
+    overrides: config.rateLimitOverrides,
+    guestsPerAddress: config.guestsPerIpMax,
+  });
   const http = createHttp({
     backend: roster,
     urls,

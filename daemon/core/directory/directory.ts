@@ -19,8 +19,8 @@ import { Expiry } from './expiry.ts';
 import { FrozenView, type RecordsView } from './frozen-view.ts';
 import { IdIndex } from './id-index.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
-import { RoleCounts } from './role-counts.ts';
 import { Usage } from './usage.ts';
+import { ReporterCounts, RoleCounts } from './user-counts.ts';
 
 /** Users indexed between two checks of the clock. */
 const INDEXED_PER_STEP = 256;
@@ -38,6 +38,7 @@ export class Directory {
   readonly #docs = new Docs();
   /** Users by role; kept up to date while loading too. */
   readonly roles = new RoleCounts();
+  readonly reporters = new ReporterCounts();
   readonly expiry = new Expiry();
   readonly bans = new BanIndex();
   readonly devices = new DeviceIndex();
@@ -188,6 +189,7 @@ export class Directory {
     this.#records.set(record.id, record);
     this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     this.roles.changed(before, after);
+    this.reporters.changed(before, after);
     this.expiry.changed(before, after);
     this.devices.changed(before, after);
     this.bans.changed(before, after);

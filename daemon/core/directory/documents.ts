@@ -12,11 +12,11 @@ export interface DocReader {
   count(kind: DocKind): number;
   /** Documents with this key (see `docKeys`). */
   under<Kind extends DocKind>(kind: Kind, key: string): Iterable<Doc<Kind>>;
+  countUnder(kind: DocKind, key: string): number;
 }
 
-/** The documents of the directory itself, which can also be counted and paged by key. */
+/** The documents of the directory itself, which can also be paged by key. */
 export interface DocLibrary extends DocReader {
-  countUnder(kind: DocKind, key: string): number;
   /** The documents of a stretch of time, newest first. Only for kinds that have a time. */
   newest<Kind extends DocKind>(kind: Kind, key: string, stretch: TimelinePage): Doc<Kind>[];
 }
@@ -139,6 +139,17 @@ export class DraftDocs implements DocReader {
       if (change.kind !== kind) continue;
       const wasThere = this.#base.get(kind, change.id) !== undefined;
       count += (change.doc === null ? 0 : 1) - (wasThere ? 1 : 0);
+    }
+    return count;
+  }
+
+  countUnder(kind: DocKind, key: string): number {
+    let count = this.#base.countUnder(kind, key);
+    for (const change of this.#changes.values()) {
+      if (change.kind !== kind) continue;
+      const before = this.#base.get(kind, change.id);
+      if (docKeys(change).includes(key)) count++;
+      if (before !== undefined && docKeys({ kind, id: change.id, doc: before } as DocChange).includes(key)) count--;
     }
     return count;
   }

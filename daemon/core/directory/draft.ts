@@ -12,7 +12,7 @@ import { changedFields } from './changed-fields.ts';
 import type { Directory } from './directory.ts';
 import { type DocReader, DraftDocs } from './documents.ts';
 import { living, type Tombstone, tombstoneOf } from './record.ts';
-import { RoleCounts } from './role-counts.ts';
+import { ReporterCounts, RoleCounts } from './user-counts.ts';
 
 type Records = Map<string, StoredUser | Tombstone>;
 
@@ -28,6 +28,7 @@ export class Draft {
   readonly #stagedDocs: DraftDocs;
   /** Users by role, relative to the counts of the directory. */
   readonly #committedRoles = new RoleCounts();
+  readonly #committedReporters = new ReporterCounts();
   readonly #stagedFacts: Fact[] = [];
   /** Facts of the commands that were accepted, in order. */
   readonly facts: Fact[] = [];
@@ -53,6 +54,11 @@ export class Draft {
   /** Number of living users with this role, counting the commands accepted so far. */
   usersWithRole(role: string): number {
     return this.#directory.roles.get(role) + this.#committedRoles.get(role);
+  }
+
+  /** Number of living users with a report by this user, counting the commands accepted so far. */
+  usersReportedBy(reporter: string): number {
+    return this.#directory.reporters.get(reporter) + this.#committedReporters.get(reporter);
   }
 
   get app(): AppSettings {
@@ -126,7 +132,9 @@ export class Draft {
 
   commit(): void {
     for (const [id, record] of this.#staged) {
-      this.#committedRoles.changed(living(this.#committed.get(id) ?? this.#directory.record(id)), living(record));
+      const [before, after] = [living(this.#committed.get(id) ?? this.#directory.record(id)), living(record)];
+      this.#committedRoles.changed(before, after);
+      this.#committedReporters.changed(before, after);
       this.#committed.set(id, record);
     }
     for (const fact of this.#stagedFacts) {

@@ -9,17 +9,22 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import { type DocChange, foreignKey } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
 import { type Problem, problem, refuseIfAny } from '../problems.ts';
+import { checkQuota } from './quotas.ts';
 
 /** All or nothing; every problem is listed. */
 export function decideActivityAdd(draft: Draft, { activities, actor }: ActivityAddCommand): Outcome {
   const problems: Problem[] = [];
   const docs: DocChange[] = [];
+  const owner = actor?.slice('SU:'.length);
   for (const [index, activity] of activities.entries()) {
     const before = draft.docs.get('activity', activity.id);
     const path = `activities[${index}]`;
     if (before !== undefined && actor !== undefined && before.data.actor !== actor) {
       problems.push(problem('not_allowed', `${path}.foreign_id`, 'another actor has an activity with this foreign_id and time'));
       continue;
+    }
+    if (before === undefined && owner !== undefined) {
+      checkQuota(draft, { kind: 'user', id: owner }, 'activity', { perUser: LIMITS.activitiesPerUser, inAll: LIMITS.activities });
     }
     const doc = before === undefined ? activity : joined(before, activity);
     if (doc.feeds.length > LIMITS.feedsPerActivity) {

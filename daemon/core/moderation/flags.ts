@@ -7,7 +7,7 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import type { BypassCommand, FlagCommand, UnflagCommand } from '../../../protocol/moderation/flags.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { checkActor, livingUser, outcomeOf, targetFor } from './restrictions.ts';
+import { checkActor, livingUser, outcomeOf, refuseField, targetFor } from './restrictions.ts';
 
 const SERVER = { kind: 'server' } as const;
 
@@ -19,6 +19,9 @@ export function decideFlag(draft: Draft, command: FlagCommand, now: Micros): Out
   if (by !== undefined) livingUser(draft, actor, by, 'user_id');
   const held = user.flags?.find((flag) => flag.by === by);
   if (held !== undefined && held.reason === reason && jsonEquals(held.custom, custom)) return outcomeOf(draft, user, 'unchanged');
+  if (actor.kind === 'user' && held === undefined && draft.usersReportedBy(actor.id) >= LIMITS.flagsPerReporter) {
+    refuseField('target_user_id', `the user ${actor.id} has reported ${LIMITS.flagsPerReporter} users, and may not report more`);
+  }
   const flag: Flag = {
     item_id: held?.item_id ?? command.itemId,
     ...(by === undefined ? undefined : { by }),

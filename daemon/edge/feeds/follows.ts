@@ -4,7 +4,8 @@ import { Compile } from 'typebox/compile';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { bodyObject, checked } from '../../../protocol/base/reading.ts';
 import { parseFeedName } from '../../../protocol/feeds/feed-name.ts';
-import type { DocChange } from '../../../protocol/log/documents.ts';
+import type { FollowCommand } from '../../../protocol/feeds/follows.ts';
+import { actorOf } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { allow } from './access.ts';
 import { feedOf } from './activities.ts';
@@ -43,23 +44,17 @@ async function follow(call: Call): Promise<EndpointAnswer> {
   allow(call.caller, { resource: 'follower', action: 'write', feed: source, owner: source.id });
   const target = parseFeedName(checked(bodyCheck, bodyObject(await call.body())).target, 'target');
   if (target.text === source.text) throw fieldErrors('input', [{ path: 'target', message: 'a feed cannot follow itself' }]);
-  const id = `${source.text}>${target.text}`;
-  if (call.backend.directory.docs.get('follow', id) !== undefined) return await write(call, [], 201);
-  const created_at = Math.floor(call.services.nowMs() * 1000);
-  return await write(call, [{ kind: 'follow', id, doc: { source: source.text, target: target.text, created_at } }], 201);
+  return await write(call, { kind: 'follow', source: source.text, target: target.text }, 201);
 }
 
 async function unfollow(call: Call): Promise<EndpointAnswer> {
   const source = feedOf(call);
   allow(call.caller, { resource: 'follower', action: 'delete', feed: source, owner: source.id });
   const target = parseFeedName(call.params.target ?? '', 'target');
-  const id = `${source.text}>${target.text}`;
-  const isFollowed = call.backend.directory.docs.get('follow', id) !== undefined;
-  return await write(call, isFollowed ? [{ kind: 'follow', id, doc: null }] : [], 200);
+  return await write(call, { kind: 'unfollow', source: source.text, target: target.text }, 200);
 }
 
-/** Submits even an empty list of changes, so that a repeated request does nothing the second time, whatever happened in between. */
-async function write({ submit }: Call, changes: readonly DocChange[], status: 200 | 201): Promise<EndpointAnswer> {
-  const { seq } = await submit({ kind: 'docs', changes }, 'live');
+async function write({ submit, caller }: Call, follow: Omit<FollowCommand, 'actor'>, status: 200 | 201): Promise<EndpointAnswer> {
+  const { seq } = await submit({ ...follow, actor: actorOf(caller) }, 'live');
   return { status, body: {}, seq };
 }

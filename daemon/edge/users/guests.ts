@@ -16,10 +16,11 @@ export const GUEST_ROUTES: readonly Endpoint[] = [
     body: GuestBody,
     answer: Type.Object({ user: userIn(dialect), access_token: Type.String() }),
     handle: async (call) => {
-      const { backend, submit, caller, services } = call;
+      const { backend, submit, caller, services, rateLimits } = call;
       // Every caller that is not a server is a client, with or without its own token.
       const actor = caller.kind === 'server' ? 'server' : 'user';
       const sent = await call.body();
+      if (actor === 'user') await rateLimits.takeGuest(call.address);
       const outcome = await submit(decodeGuest(dialect, sent, actor, `guest-${call.newId()}`), 'live');
       const user = onlyUser(outcome);
       const aside = asideOf({ backend, caller: { kind: 'user', id: user.id } }, user.id);
