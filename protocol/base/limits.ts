@@ -95,8 +95,9 @@ export const LIMITS = {
 
   /** Body of an HTTP request, after decompression. */
   bodyBytes: 2 * 1024 * 1024,
-  /** Values in it: texts, numbers, lists, objects. Parsing so many takes about ten milliseconds. */
+  /** Values in it, from a server and from a client: texts, numbers, lists, objects. Parsing 20,000 takes up to ten milliseconds. */
   bodyValues: 100_000,
+  clientBodyValues: 20_000,
   /** How far a body may be compressed, when it is longer than this unpacked. */
   compressionRatio: 200,
   ratioFreeBytes: 64 * 1024,

@@ -20,7 +20,7 @@ import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, Us
 /** Longer than any registered language tag. */
 const LANGUAGE_CHARS_MAX = 35;
 
-/** The most problems with custom data that one answer lists. */
+/** The most problems that one answer about users lists. */
 const PROBLEMS_MAX = 1_000;
 
 const userCheck = Compile(UserRequest);
@@ -88,6 +88,7 @@ function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonOb
   }
   if (userCheck.Check(copy)) return copy;
   for (const [field, check] of FIELD_CHECKS) {
+    if (problems.length >= PROBLEMS_MAX) break;
     if (Object.hasOwn(copy, field) && !check.Check(copy[field])) problems.push(...explain(check, copy[field], fieldPath(path, field)));
   }
   return undefined;

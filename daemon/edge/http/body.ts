@@ -15,12 +15,22 @@ import { describeJsonError } from './json-error.ts';
 
 const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
 
+export interface BodyOptions {
+  /** How many values it may hold. */
+  readonly valuesMax?: number;
+  /** Receives the bytes that are parsed. */
+  readonly onBytes?: (bytes: Buffer) => void;
+}
+
 /**
- * The parsed body; undefined when there is none. `onBytes` receives the bytes that are parsed. Throws RosterError: `input` for a content
+ * The parsed body; undefined when there is none. Throws RosterError: `input` for a content
  * type that is not JSON (there is no 415 in the closed list), an unknown encoding, bytes that are not UTF-8 and text that is not JSON;
- * `too_big` beyond the limit.
+ * `too_big` beyond a limit.
  */
-export async function readJsonBody(request: IncomingMessage, onBytes: (bytes: Buffer) => void = () => {}): Promise<unknown> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  { valuesMax = LIMITS.bodyValues, onBytes }: BodyOptions = {},
+): Promise<unknown> {
   const { headers } = request;
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return undefined;
   checkContentType(headers['content-type']);
@@ -28,8 +38,8 @@ export async function readJsonBody(request: IncomingMessage, onBytes: (bytes: Bu
   if (Number(headers['content-length']) > LIMITS.bodyBytes) throw tooBig('the body');
   const sent = await collect(request);
   const bytes = encoding === 'identity' ? sent : await decompress(sent, encoding);
-  onBytes(bytes);
-  return bytes.length === 0 ? undefined : parse(bytes);
+  onBytes?.(bytes);
+  return bytes.length === 0 ? undefined : parse(bytes, valuesMax);
 }
 
 /** Parses JSON text; an error says where in the text it is. `path` names the text in the error. */
@@ -41,15 +51,13 @@ export function parseJson(text: string, path: string): unknown {
   }
 }
 
-function parse(bytes: Buffer): unknown {
-  if (bytes.length > SMALL_BYTES) refuseTooMany(bytes);
+function parse(bytes: Buffer, valuesMax: number): unknown {
+  // A shorter body cannot hold so many.
+  if (bytes.length > valuesMax) refuseTooMany(bytes, valuesMax);
   // Node would decode invalid UTF-8 to replacement characters, and so store something other than what was sent.
   if (!isUtf8(bytes)) throw fieldErrors('input', [{ path: 'body', message: 'is not UTF-8' }]);
   return parseJson(bytes.toString('utf8'), 'body');
 }
-
-/** A body of this length cannot hold enough values to be refused for their number. */
-const SMALL_BYTES = LIMITS.bodyValues;
 
 const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, OPEN_OBJECT] = [...'"\\,[{'].map((character) => character.charCodeAt(0));
 
@@ -57,17 +65,24 @@ const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, OPEN_OBJECT] = [...'"\\,[{'].map((cha
  * Refuses a body with too many values, before any is made: parsing a million of them would hold the event loop. Counts what separates
  * values, outside of texts.
  */
-function refuseTooMany(bytes: Buffer): void {
+function refuseTooMany(bytes: Buffer, valuesMax: number): void {
   let values = 1;
-  let isText = false;
-  for (let at = 0; at < bytes.length; at++) {
+  for (let at = 0; at < bytes.length && values <= valuesMax; at++) {
     const byte = bytes[at];
-    if (byte === QUOTE) isText = !isText;
-    else if (isText) at += byte === BACKSLASH ? 1 : 0;
+    if (byte === QUOTE) at = endOfText(bytes, at);
     else if (byte === COMMA || byte === OPEN_LIST || byte === OPEN_OBJECT) values++;
   }
-  if (values <= LIMITS.bodyValues) return;
-  throw new RosterError('too_big', `the body holds more than ${LIMITS.bodyValues} values; send fewer items per request`);
+  if (values > valuesMax) throw new RosterError('too_big', `the body holds more than ${valuesMax} values; send fewer items per request`);
+}
+
+/** The place of the quote that ends the text beginning at `at`. */
+function endOfText(bytes: Buffer, at: number): number {
+  for (let end = bytes.indexOf('"', at + 1); end !== -1; end = bytes.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (bytes[end - 1 - escapes] === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return bytes.length;
 }
 
 function tooBig(what: string): RosterError {

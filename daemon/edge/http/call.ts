@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { overfull } from '../../../protocol/base/explain.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
@@ -47,7 +48,10 @@ export function callOf(
     newId: () => writes.newId(),
     isRepeat: () => writes.isRepeat(backend.directory),
     body: async () => {
-      const body = await readJsonBody(raw, (bytes) => writes.noteBody(bytes));
+      const body = await readJsonBody(raw, {
+        valuesMax: caller.kind === 'server' ? LIMITS.bodyValues : LIMITS.clientBodyValues,
+        onBytes: (bytes) => writes.noteBody(bytes),
+      });
       // Before anything looks at the items: there may be a hundred thousand.
       const tooMany = endpoint.body === undefined ? [] : overfull(endpoint.body, body, '');
       if (tooMany.length > 0) throw fieldErrors('input', tooMany);
