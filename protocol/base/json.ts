@@ -19,6 +19,29 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** A string, or one of the marks that structure a JSON text. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
+
+/** Whether an object in `text`, which must be JSON, names a key twice: JSON.parse keeps the last one, and other readers the first. */
+export function hasRepeatedKey(text: string): boolean {
+  /** The keys of the open objects; undefined for an open list. Innermost last. */
+  const open: (Set<unknown> | undefined)[] = [];
+  let isKey = false;
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    const keys = open.at(-1);
+    if (token.startsWith('"') && isKey && keys !== undefined) {
+      const key: unknown = JSON.parse(token);
+      if (keys.has(key)) return true;
+      keys.add(key);
+    }
+    isKey = token === '{' || token === ',';
+  }
+  return false;
+}
+
 /** Deep equality of JSON values. The order of keys does not matter; `undefined` equals only `undefined`. */
 export function jsonEquals(a: unknown, b: unknown): boolean {
   if (a === b) return true;

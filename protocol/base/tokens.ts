@@ -5,10 +5,10 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { RosterError } from './errors.ts';
-import { isObject } from './json.ts';
+import { hasRepeatedKey, isObject } from './json.ts';
 import { LIMITS } from './limits.ts';
 import type { Micros } from './time.ts';
-import { signingInput } from './token-form.ts';
+import { base64Url, signingInput } from './token-form.ts';
 
 /** The claims that rosterd uses; it ignores all others. */
 export const TokenClaims = Type.Object({
@@ -57,6 +57,8 @@ const ANONYMOUS = '!anon';
 /** The text in place of the signature in a development token, as the published clients make it. */
 const DEV_SIGNATURE = 'devtoken';
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
+/** `JWT`, and explicit types such as `at+jwt` (RFC 8725 §3.11). */
+const JWT_TYPE = /^(application\/)?([\w.-]+\+)?jwt$/i;
 const claimsCheck = Compile(TokenClaims);
 
 /**
@@ -66,9 +68,8 @@ const claimsCheck = Compile(TokenClaims);
 export function parseToken(token: string): ParsedToken {
   const [header, payload, signature, ...rest] = token.split('.');
   if (header === undefined || payload === undefined || signature === undefined || rest.length > 0) throw new RosterError('token_signature');
-  const { alg } = decodePart(header);
-  // The algorithm is pinned: rosterd treats a token that names another algorithm, or none, as unsigned.
-  if (alg !== 'HS256' || !BASE64URL.test(signature)) throw new RosterError('token_signature');
+  checkHeader(decodePart(header));
+  if (!BASE64URL.test(signature)) throw new RosterError('token_signature');
   const claims = decodePart(payload);
   if (!claimsCheck.Check(claims)) {
     const [first] = claimsCheck.Errors(claims);
@@ -89,13 +90,31 @@ export function devCallerOf(claims: TokenClaims): Caller {
   return caller.kind === 'user' ? { ...caller, isDev: true } : caller;
 }
 
+/** Throws RosterError `token_signature` for a header that asks for more than a plain JWT under HS256. */
+function checkHeader({ alg, crit, b64, typ, cty }: Readonly<Record<string, unknown>>): void {
+  // The algorithm is pinned: rosterd treats a token that names another algorithm, or none, as unsigned.
+  if (alg !== 'HS256') throw new RosterError('token_signature');
+  // RFC 7515 §4.1.11: every extension that `crit` names must be understood. rosterd understands none, and an empty list is invalid.
+  if (crit !== undefined) throw new RosterError('token_signature', 'the token header has crit; no extension is supported');
+  // RFC 7797: the signature would cover the claims in another form.
+  if (b64 !== undefined && b64 !== true) throw new RosterError('token_signature', 'the token header has b64; only true is supported');
+  if (typ !== undefined && !(typeof typ === 'string' && JWT_TYPE.test(typ))) {
+    throw new RosterError('token_signature', 'the token header has a typ that is not JWT');
+  }
+  // RFC 7519 §5.2: the claims of a nested token are not in this one.
+  if (cty !== undefined) throw new RosterError('token_signature', 'the token header has cty; nested tokens are not supported');
+}
+
+/** The JSON object in a part. Every byte of it counts: two texts never mean the same token. */
 function decodePart(part: string): Record<string, unknown> {
   try {
-    if (!BASE64URL.test(part)) throw new RosterError('token_signature');
     const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
     const bytes = Uint8Array.from(binary, (char) => char.charCodeAt(0));
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (isObject(value)) return value;
+    // Padding, white space, and bits beyond the last byte would be ignored.
+    if (base64Url(bytes) !== part) throw new RosterError('token_signature');
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const value: unknown = JSON.parse(text);
+    if (isObject(value) && !hasRepeatedKey(text)) return value;
   } catch {
     // Every error in the form gets the same refusal.
   }
