@@ -180,15 +180,18 @@ export class AppendFile {
 
   /**
    * Opens a file to continue writing at `end`, and cuts off the bytes after it. The writes of a killed process may exist only in the
-   * page cache, and so may the name of the file: this makes both durable, because new records build on them (AF3, AF5).
+   * page cache, and so may the name of the file: this makes both durable, because new records build on them (AF3, AF5). With `keepsTail`,
+   * the bytes after `end` stay until `mend`, or the next write.
    */
-  static async resume(fs: FileSystem, path: string, end: number): Promise<AppendFile> {
+  static async resume(fs: FileSystem, path: string, end: number, keepsTail = false): Promise<AppendFile> {
     const file = await fs.openWrite(path);
     try {
-      if ((await file.size()) > end) await file.truncate('recovery-truncate', end);
+      if (!keepsTail && (await file.size()) > end) await file.truncate('recovery-truncate', end);
       await file.datasync('recovery-sync');
       await fs.syncDirectory('recovery-directory-sync', dirname(path));
-      return new AppendFile(fs, path, file, end);
+      const resumed = new AppendFile(fs, path, file, end);
+      resumed.#isFrayed = keepsTail;
+      return resumed;
     } catch (error) {
       await file.close();
       throw error;
@@ -210,9 +213,14 @@ export class AppendFile {
     return this.#isFrayed;
   }
 
+  /** Cuts off bytes after the end, if there may be any. */
+  async mend(): Promise<void> {
+    if (this.#isFrayed) await this.#cut();
+  }
+
   /** Appends the first `length` bytes. Rejects with an error of the file system; then none of them is stored (AF1). */
   async append(bytes: Uint8Array, length = bytes.length): Promise<void> {
-    if (this.#isFrayed) await this.#cut();
+    await this.mend();
     this.#isFrayed = true;
     try {
       await writeFully(this.#file, 'group-write', bytes, length, this.#end);

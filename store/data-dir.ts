@@ -10,6 +10,7 @@
 import { access, constants, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RESTORING } from './backup/restore.ts';
+import { isNoSpace } from './disk-errors.ts';
 import type { OnStoreEvent } from './events.ts';
 import { type FileSystem, hasCode, nodeFileSystem, toError } from './file-system.ts';
 import { Journal } from './journal/journal.ts';
@@ -54,14 +55,24 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
   const directory = resolve(path);
   const onEvent = options.onEvent ?? (() => {});
   await makeUsable(directory);
-  const lock = await acquireLock(directory, onEvent);
+  const lock = await acquireLock(directory, onEvent).catch((error: unknown) => {
+    throw unusable(directory, error);
+  });
   try {
     const opened = await openLocked(directory, options);
     return { ...opened, close: () => opened.log.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
-    throw error;
+    throw unusable(directory, error);
   }
+}
+
+/** An error of the system, with the directory that it makes unusable; other errors say enough by themselves. */
+function unusable(directory: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return error;
+  const place = 'path' in error && typeof error.path === 'string' ? error.path : directory;
+  const reason = isNoSpace(error) ? `${place} cannot be written: no space is left on the disk` : error.message;
+  return new DataDirectoryUnusable(directory, reason, { cause: error });
 }
 
 /** Opens the content of a directory whose lock is held: first the snapshot, then the journal, which must continue from its end. */
@@ -97,6 +108,7 @@ async function syncDirectory(path: string): Promise<void> {
 
 function describe(error: unknown): string {
   if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM')) return `user ${process.getuid?.() ?? '?'} may not read and write it`;
+  if (isNoSpace(error)) return 'it cannot be made: no space is left on the disk';
   if (hasCode(error, 'EROFS')) return 'it lies on a read-only file system';
   if (hasCode(error, 'EEXIST') || hasCode(error, 'ENOTDIR')) return 'a part of its path is a file';
   return toError(error).message;

@@ -7,6 +7,7 @@
  */
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { naming } from './disk-errors.ts';
 
 /** Files that get their name only when they are whole: temporary file, sync, rename, directory sync. */
 export type WholeFile = 'segment' | 'clean' | 'torn-copy' | 'snapshot';
@@ -83,31 +84,34 @@ export function isTemporary(name: string): boolean {
   return name.endsWith('.tmp');
 }
 
+/** Node names the file in the errors of most operations, but not in those of an open file. */
 class NodeFile implements OpenFile {
   readonly #handle: FileHandle;
+  readonly #path: string;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, path: string) {
     this.#handle = handle;
+    this.#path = path;
   }
 
   async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    return (await this.#handle.read(buffer, offset, length, position)).bytesRead;
+    return (await naming(this.#path, this.#handle.read(buffer, offset, length, position))).bytesRead;
   }
 
   async write(_point: CrashPoint, buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    return (await this.#handle.write(buffer, offset, length, position)).bytesWritten;
+    return (await naming(this.#path, this.#handle.write(buffer, offset, length, position))).bytesWritten;
   }
 
   truncate(_point: CrashPoint, length: number): Promise<void> {
-    return this.#handle.truncate(length);
+    return naming(this.#path, this.#handle.truncate(length));
   }
 
   datasync(_point: CrashPoint): Promise<void> {
-    return this.#handle.datasync();
+    return naming(this.#path, this.#handle.datasync());
   }
 
   async size(): Promise<number> {
-    return (await this.#handle.stat()).size;
+    return (await naming(this.#path, this.#handle.stat())).size;
   }
 
   close(): Promise<void> {
@@ -125,9 +129,9 @@ export const nodeFileSystem: FileSystem = {
     for (let made = resolve(path); made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made));
   },
   list: (path) => readdir(path),
-  openRead: async (path) => new NodeFile(await open(path, 'r')),
-  openWrite: async (path) => new NodeFile(await open(path, 'r+')),
-  create: async (_point, path) => new NodeFile(await open(path, 'w+', 0o600)),
+  openRead: async (path) => new NodeFile(await open(path, 'r'), path),
+  openWrite: async (path) => new NodeFile(await open(path, 'r+'), path),
+  create: async (_point, path) => new NodeFile(await open(path, 'w+', 0o600), path),
   rename: (_point, from, to) => rename(from, to),
   remove: (_point, path) => unlink(path),
   syncDirectory: (_point, path) => syncFolder(path),

@@ -15,6 +15,7 @@ import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isObject } from '../protocol/base/json.ts';
+import { isNoSpace, naming } from './disk-errors.ts';
 import type { OnStoreEvent } from './events.ts';
 import { hasCode, isTemporary, TEMPORARY_SUFFIX } from './file-system.ts';
 
@@ -91,8 +92,15 @@ function hold(file: string, onEvent: OnStoreEvent): Lock {
 /** The file gets its name only when it is whole, so that no process reads an incomplete one. */
 async function writeOwnFile(place: string, me: Owner): Promise<string> {
   const file = join(place, `${me.pid}-${randomBytes(8).toString('hex')}`);
-  await writeFile(file + TEMPORARY_SUFFIX, JSON.stringify(me), { flag: 'wx', mode: 0o600 });
-  await rename(file + TEMPORARY_SUFFIX, file);
+  const temporary = file + TEMPORARY_SUFFIX;
+  try {
+    await naming(temporary, writeFile(temporary, JSON.stringify(me), { flag: 'wx', mode: 0o600 }));
+  } catch (error) {
+    // On a full disk there is often still room for a name: it holds the pid, and the heartbeat shows that its owner lives.
+    if (!isNoSpace(error)) throw error;
+    await writeFile(temporary, '', { mode: 0o600 });
+  }
+  await rename(temporary, file);
   return file;
 }
 

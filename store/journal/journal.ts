@@ -7,6 +7,7 @@
  */
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
+import { diskReason } from '../disk-errors.ts';
 import type { OnStoreEvent } from '../events.ts';
 import { type FileSystem, hasCode, nodeFileSystem, toError } from '../file-system.ts';
 import { type AppendResult, type Log, LogClosed, LogDamaged, LogTrimmed, LogUnavailable } from '../log.ts';
@@ -75,7 +76,7 @@ export class Journal implements Log {
   }
 
   private constructor(options: JournalOptions, fs: FileSystem, recovered: Recovered) {
-    const { segments, file, clean, lineage } = recovered;
+    const { segments, file, clean, lineage, dropTail } = recovered;
     const active = segments.at(-1);
     if (active === undefined) throw new Error('a journal has at least one segment');
     this.#fs = fs;
@@ -86,7 +87,9 @@ export class Journal implements Log {
     this.#onEvent = options.onEvent ?? (() => {});
     this.#epoch = lineage.epoch;
     this.#segments = segments;
-    this.#writer = new SegmentWriter({ fs, directory: options.directory, segmentBytes, blockBytes, segments, file, active, clean });
+    const now = options.now ?? Date.now;
+    const place = { fs, directory: options.directory, segments, now };
+    this.#writer = new SegmentWriter({ ...place, segmentBytes, blockBytes, file, active, clean, dropTail });
     this.#recent = new RecentEntries(recentBytes);
     this.#blocks = new BlockReader(fs, cacheBytes);
     this.#head = { epoch: lineage.epoch, seq: active.last };
@@ -263,7 +266,8 @@ export class Journal implements Log {
     this.#state = { name: 'closed' };
     this.#wakeups.wakeAll();
     await this.#writer.close();
-    if (failed || unchanged) return;
+    // A torn tail that is still there must not look like the end of a clean close.
+    if (failed || unchanged || this.#writer.hasTail) return;
     // All accepted appends are durable; without the marker, the next open only has to be more tolerant of the last record.
     const noMarker = (error: unknown): void => this.#onEvent({ type: 'clean-marker-failed', error: toError(error) });
     await writeCleanMarker(this.#fs, this.#directory, this.#writer.end).catch(noMarker);
@@ -271,5 +275,5 @@ export class Journal implements Log {
 }
 
 function notWritten(message: string, cause?: unknown): LogUnavailable {
-  return new LogUnavailable('not-written', cause === undefined ? message : `${message}: ${toError(cause).message}`, { cause });
+  return new LogUnavailable('not-written', cause === undefined ? message : `${message}: ${diskReason(cause)}`, { cause });
 }

@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Position } from '../../protocol/base/position.ts';
 import { AppendFile, type BadRecord, findProofOfSync } from '../append-file.ts';
+import { isNoSpace } from '../disk-errors.ts';
 import type { OnStoreEvent } from '../events.ts';
 import { createWhole, type FileSystem, listWithoutLeftovers, type OpenFile, removeIfThere, writeFully } from '../file-system.ts';
 import { LogDamaged } from '../log.ts';
@@ -38,6 +39,8 @@ export interface Recovered {
   readonly file: AppendFile;
   /** True when the marker of a clean close still exists. */
   readonly clean: boolean;
+  /** There is no space to keep a copy of the torn tail: it is still there, and must be dropped by this before anything is written. */
+  readonly dropTail: (() => Promise<void>) | undefined;
 }
 
 /** Opens the journal in `directory`, or begins one. Throws LogDamaged, StoreVersionMismatch, or an error of the file system. */
@@ -67,8 +70,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (lastScan === undefined || oldest === undefined) throw new Error('a journal has at least one segment');
   checkSnapshot(oldest, lastScan, snapshot);
   if (marker !== undefined) checkMarker(lastScan, marker);
-  const file = await openActive(options, lastScan);
-  return { lineage: lastScan.segment.lineage, segments, file, clean: marker !== undefined };
+  const active = await openActive(options, lastScan);
+  return { lineage: lastScan.segment.lineage, segments, ...active, clean: marker !== undefined };
 }
 
 /** LG8: without a journal, a history begins, at the end of the snapshot if there is one. */
@@ -78,7 +81,7 @@ async function begin(options: RecoveryOptions): Promise<Recovered> {
   const lineage: Lineage = { epoch: randomBytes(12).toString('hex'), start, parent: snapshot?.epoch ?? null };
   const { segment, file } = await createSegment(fs, directory, start + 1, lineage, blockBytes);
   options.onEvent({ type: 'epoch-started', epoch: lineage.epoch, after: start });
-  return { lineage, segments: [segment], file, clean: false };
+  return { lineage, segments: [segment], file, clean: false, dropTail: undefined };
 }
 
 function checkSuccession(before: Segment | undefined, next: Segment): void {
@@ -138,13 +141,27 @@ function checkMarker(last: Scan, marker: CleanMarker): void {
 }
 
 /** Opens the last segment for writing, without its torn tail. */
-async function openActive(options: RecoveryOptions, scan: Scan): Promise<AppendFile> {
+async function openActive(options: RecoveryOptions, scan: Scan): Promise<Pick<Recovered, 'file' | 'dropTail'>> {
   const { fs, onEvent } = options;
+  const { bad, size } = scan;
   const { path, end } = scan.segment;
-  const copy = scan.bad === undefined ? undefined : await keepTornTail(options, scan, scan.bad);
-  const file = await AppendFile.resume(fs, path, end);
-  if (copy !== undefined) onEvent({ type: 'torn-tail-dropped', file: path, offset: end, bytes: scan.size - end, copy });
-  return file;
+  if (bad === undefined) return { file: await AppendFile.resume(fs, path, end), dropTail: undefined };
+  const told = (copy: string): void => onEvent({ type: 'torn-tail-dropped', file: path, offset: end, bytes: size - end, copy });
+  try {
+    const copy = await keepTornTail(options, scan, bad);
+    const file = await AppendFile.resume(fs, path, end);
+    told(copy);
+    return { file, dropTail: undefined };
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+  }
+  const file = await AppendFile.resume(fs, path, end, true);
+  const dropTail = async (): Promise<void> => {
+    const copy = await keepTornTail(options, scan, bad);
+    await file.mend();
+    told(copy);
+  };
+  return { file, dropTail };
 }
 
 /**

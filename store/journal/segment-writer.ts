@@ -22,6 +22,10 @@ export interface SegmentWriterOptions {
   readonly file: AppendFile;
   readonly active: Segment;
   readonly clean: boolean;
+  /** Drops the torn tail that could not be dropped at recovery, because the disk was full. */
+  readonly dropTail: (() => Promise<void>) | undefined;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
 }
 
 export type WriteOutcome =
@@ -40,6 +44,7 @@ export class SegmentWriter {
   #active: Segment;
   #file: AppendFile;
   #clean: boolean;
+  #dropTail: (() => Promise<void>) | undefined;
   /** A rotation began and may have created the next segment, so the active one must not grow any more. */
   #rotating = false;
 
@@ -52,6 +57,8 @@ export class SegmentWriter {
     this.#active = options.active;
     this.#file = options.file;
     this.#clean = options.clean;
+    this.#dropTail = options.dropTail;
+    this.#now = options.now;
   }
 
   /** Writes one group after the last durable record. The caller awaits the outcome before it passes the next. */
@@ -93,11 +100,18 @@ export class SegmentWriter {
     return this.#clean;
   }
 
+  /** Whether the torn tail of a crash is still there. */
+  get hasTail(): boolean {
+    return this.#dropTail !== undefined;
+  }
+
   close(): Promise<void> {
     return this.#file.close();
   }
 
   async #prepare(bytes: number): Promise<void> {
+    await this.#dropTail?.();
+    this.#dropTail = undefined;
     if (this.#clean) {
       await removeCleanMarker(this.#fs, this.#directory);
       this.#clean = false;

@@ -200,7 +200,7 @@ function generate(data: string, warn: (text: string) => void): Credentials {
     rmSync(temporary, { force: true });
     // Another process was faster; its pair counts.
     if (hasCode(error, 'EEXIST')) return stored(data, warn) ?? generate(data, warn);
-    throw new CredentialsError(`the API key and secret cannot be stored in ${data}: ${errorText(error)}`, { cause: error });
+    throw new CredentialsError(`the API key and secret cannot be stored in ${file}: ${errorText(error)}`, { cause: error });
   }
   return { apiKey: pair.api_key, apiSecret: pair.api_secret, origin: 'generated' };
 }

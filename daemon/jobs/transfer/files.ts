@@ -16,6 +16,7 @@ import type { Readable } from 'node:stream';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { isUploadPath } from '../../../protocol/transfer/imports.ts';
+import { isNoSpace } from '../../../store/disk-errors.ts';
 import { ChunkWriter, createWhole, type FileSystem, nodeFileSystem, removeIfThere, TEMPORARY_SUFFIX } from '../../../store/file-system.ts';
 import type { Ages } from '../tasks/housekeeping.ts';
 
@@ -49,7 +50,7 @@ export class Files {
   static async open(dataDirectory: string, { silenceMs = SILENCE_MS, fileSystem = nodeFileSystem }: FilesOptions = {}): Promise<Files> {
     const files = new Files(dataDirectory, silenceMs, fileSystem);
     for (const folder of [files.#exports, files.#uploads]) {
-      await fileSystem.makeDirectory(folder);
+      if (!(await madeDirectory(fileSystem, folder))) continue;
       for (const name of await fileSystem.list(folder))
         if (isPart(name)) await removeIfThere(fileSystem, 'leftover-remove', join(folder, name));
     }
@@ -77,6 +78,7 @@ export class Files {
         throw new RosterError('conflict', 'this file was uploaded already; ask for another URL to upload another one');
       }
       let bytes = 0;
+      await this.#fs.makeDirectory(this.#uploads);
       const file = await createWhole(this.#fs, 'side-file', this.#uploads, name, async (part) => {
         bytes = await this.#receive(new ChunkWriter(part, 'side-file'), source, bytesMax);
       });
@@ -110,6 +112,7 @@ export class Files {
 
   /** Stores the lines, each with a line end, as the export of this task. Replaces an existing one. */
   async writeExport(taskId: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
+    await this.#fs.makeDirectory(this.#exports);
     const file = await createWhole(this.#fs, 'side-file', this.#exports, exportName(taskId), async (part) => {
       const writer = new ChunkWriter(part, 'side-file');
       for await (const line of lines) await writer.add(Buffer.from(`${line}\n`));
@@ -129,6 +132,17 @@ export class Files {
   }
 }
 
+/** False on a full disk: then the directory is made by the first file. */
+async function madeDirectory(fs: FileSystem, folder: string): Promise<boolean> {
+  try {
+    await fs.makeDirectory(folder);
+    return true;
+  } catch (error) {
+    if (isNoSpace(error)) return false;
+    throw error;
+  }
+}
+
 function uploadName(path: string): string {
   if (!isUploadPath(path)) throw new RosterError('not_found', 'there is no such upload');
   return path.replace('/', '~');
@@ -145,7 +159,7 @@ function isPart(name: string): boolean {
 
 async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<string>): Promise<number> {
   let removed = 0;
-  for (const name of await readdir(folder)) {
+  for (const name of await namesIn(folder)) {
     if (isPart(name) || needed.has(name)) continue;
     const path = join(folder, name);
     const file = await statOf(path);
@@ -154,6 +168,16 @@ async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<
     removed++;
   }
   return removed;
+}
+
+/** The names in a directory that may not exist. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** The chunks of the source. Rejects when none came for too long, and destroys the source, because its sender is gone. */

@@ -63,10 +63,21 @@ function count({ rateLimits }: LiveContext, operation: string, caller: Caller, c
   return rateLimits.take(operation, platformOf(client, caller), caller.kind === 'user' ? caller.id : undefined);
 }
 
-/** Creates or merges the caller's own user. `details` are as the client sent them. Rejects with RosterError. */
+/**
+ * Creates or merges the caller's own user. `details` are as the client sent them. Rejects with RosterError. While nothing can be stored, a
+ * user that stays as it is connects all the same (DK2): only the memory of this connect is missing then.
+ */
 export async function connectUser(roster: Roster, id: string, details: unknown): Promise<Outcome> {
   const decoded: ConnectDetails = decodeConnect(id, details);
-  return await roster.submit({ kind: 'connect', id, details: decoded }, 'live', liveOrigin({ kind: 'user', id }));
+  const command = { kind: 'connect', id, details: decoded } as const;
+  try {
+    return await roster.submit(command, 'live', liveOrigin({ kind: 'user', id }));
+  } catch (error) {
+    if (!(error instanceof RosterError) || error.kind !== 'unavailable' || !roster.ready) throw error;
+    const outcome = roster.preview(command);
+    if (outcome.users[0]?.change !== 'unchanged') throw error;
+    return { ...outcome, seq: roster.position.seq };
+  }
 }
 
 /** The origin of the changes of a live connection. */
