@@ -1,11 +1,12 @@
 /** `GET /backup` of a running daemon, streamed. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import { reach } from '../../base/outgoing.ts';
 import { packageVersion } from '../version.ts';
 
 /** An answer that is no backup is an error of a few hundred bytes. */
 const ERROR_BYTES_MAX = 64 * 1024;
+const REFUSAL_MS = 5_000;
 
 export interface DownloadOptions {
   /** URL of the daemon, with or without a path prefix. */
@@ -39,31 +40,33 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
   }
 }
 
-function answered({ url, apiKey, token, isCompressed, silenceMs, signal }: DownloadOptions): Promise<IncomingMessage> {
+async function answered({ url, apiKey, token, isCompressed, silenceMs, signal }: DownloadOptions): Promise<IncomingMessage> {
   const target = new URL(url);
   target.pathname = `${target.pathname.replace(/\/+$/, '')}/backup`;
   target.search = new URLSearchParams({ api_key: apiKey, ...(isCompressed ? { gzip: 'true' } : {}) }).toString();
   const headers = { Authorization: token, 'Stream-Auth-Type': 'jwt', 'X-Stream-Client': `rosterd-backup/${packageVersion()}` };
-  const request = target.protocol === 'https:' ? httpsRequest(target, { headers }) : httpRequest(target, { headers });
-  return new Promise((resolve, reject) => {
-    const abort = () => request.destroy(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    request.setTimeout(silenceMs, () => request.destroy(new Error(`nothing came for ${silenceMs} ms`)));
-    request.once('close', () => signal.removeEventListener('abort', abort));
-    request.on('error', (error) => reject(signal.aborted ? signal.reason : new Error(`${url} cannot be reached: ${messageOf(error)}`)));
-    request.on('response', resolve);
-    if (signal.aborted) abort();
-    else request.end();
-  });
+  const reached = await reach({ url: target, options: { headers }, timeoutMs: silenceMs, isStreamed: true, signal });
+  if (reached.kind === 'answered') return reached.response;
+  if (signal.aborted) throw signal.reason;
+  const reason = reached.kind === 'failed' ? messageOf(reached.error) : `nothing came for ${silenceMs} ms`;
+  throw new Error(`${url} cannot be reached: ${reason}`);
 }
 
+/** An answer that is no backup may be anything: it is read for a short time, and only its beginning. */
 async function refusal(response: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of response) {
-    bytes += part.length;
-    if (bytes > ERROR_BYTES_MAX) break;
-    parts.push(part);
+  const timer = setTimeout(() => response.destroy(), REFUSAL_MS);
+  try {
+    for await (const part of response) {
+      bytes += part.length;
+      if (bytes > ERROR_BYTES_MAX) break;
+      parts.push(part);
+    }
+  } catch {
+    // What came of it counts.
+  } finally {
+    clearTimeout(timer);
   }
   const { message } = parseObject(Buffer.concat(parts).toString('utf8')) ?? {};
   if (typeof message === 'string') return `the daemon refuses: ${message} (status ${response.statusCode})`;

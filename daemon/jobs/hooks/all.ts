@@ -7,16 +7,18 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { DeadLetter, HookState, HookStatus, LetterPage, LetterRange, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
 import { type Hook, hooksOf, isCollecting } from '../../../protocol/hooks/hooks.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
+import { isNoSpace } from '../../../store/disk-errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { SendEvent } from './attempt.ts';
 import { HookLine } from './delivery.ts';
-import type { Letter } from './letter.ts';
+import { compareLetters } from './letter.ts';
 import { Letters } from './letter-file.ts';
+import { type HookPort, isWithin, statusOf, toDeadLetter } from './view.ts';
 
 const WRITE_EVERY_MS = 1_000;
 const EXPIRE_EVERY_MS = 3_600_000;
@@ -41,15 +43,9 @@ export interface WebhooksOptions {
   readonly deadKeptMs: number;
 }
 
-/** One webhook, whether or not events are collected for it. */
-interface Port {
-  readonly letters: Letters;
-  line: HookLine | undefined;
-}
-
 export class Webhooks {
   readonly #options: WebhooksOptions;
-  readonly #ports = new Map<string, Port>();
+  readonly #ports = new Map<string, HookPort>();
   readonly #stopping = new AbortController();
   #hooks: readonly Hook[] = [];
   /** Follows the settings, one change after the other. */
@@ -60,13 +56,26 @@ export class Webhooks {
     this.#options = options;
   }
 
-  /** Continues the work of an earlier daemon and follows the settings from now on. Rejects when the letters cannot be used. */
+  /**
+   * Continues the work of an earlier daemon and follows the settings from now on. Rejects when the letters cannot be used. On a full disk,
+   * it begins when there is space.
+   */
   async start(): Promise<void> {
-    const { directory, roster } = this.#options;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { roster, logger } = this.#options;
     roster.onApplied(({ facts }) => {
       if (facts.some((fact) => fact.t === 'app')) this.#follow();
     });
+    try {
+      await this.#begin();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      logger.error({ err: error }, 'webhooks cannot begin while the disk is full; it is tried again');
+      this.#followLater(() => this.#begin());
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await this.#settle();
     await this.#removeStrangers();
     void this.#expireAll();
@@ -85,23 +94,7 @@ export class Webhooks {
   /** In the order of the settings. */
   status(): readonly HookStatus[] {
     const head = this.#options.roster.position.seq;
-    return this.#hooks.map((hook) => {
-      const { letters, line } = this.#ports.get(hook.id) ?? {};
-      const lastError = line?.lastError;
-      return {
-        id: hook.id,
-        kind: hook.kind,
-        isEnabled: hook.isEnabled,
-        state: stateOf(hook, line),
-        position: line?.position,
-        lag: line === undefined ? undefined : Math.max(0, head - line.position),
-        parked: letters?.parked ?? 0,
-        dead: letters?.dead ?? 0,
-        lost: letters?.lost ?? 0,
-        lastError: lastError === undefined ? undefined : { reason: lastError.reason, at: Math.round(lastError.atMs * 1_000) },
-        lastSuccessAt: line?.lastSuccessMs === undefined ? undefined : Math.round(line.lastSuccessMs * 1_000),
-      };
-    });
+    return this.#hooks.map((hook) => statusOf(hook, this.#ports.get(hook.id), head));
   }
 
   /** Oldest event first. Rejects with RosterError `not_found` for a hook that does not exist or is no webhook. */
@@ -117,39 +110,47 @@ export class Webhooks {
   }
 
   /**
-   * WH14. Resolves with the number of letters that are sent again, the oldest first, and the number of requested ones that remain.
-   * Rejects with RosterError: `not_found`, or `conflict` for a disabled hook.
+   * WH14. Resolves with the number of letters, dead and parked, that are sent again now, the oldest first, and the number of requested
+   * ones that are not. Rejects with RosterError: `not_found`, or `conflict` for a disabled hook.
    */
   async replay(hookId: string, { ids, ...range }: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
     await this.#following;
     const { letters, line } = this.#port(hookId);
     if (line === undefined) throw new RosterError('conflict', 'the hook is disabled; nothing is sent to it');
     const wanted = ids === undefined ? undefined : new Set(ids);
-    const asked = letters.all('dead').filter((letter) => isWithin(letter, range) && (wanted === undefined || wanted.has(letter.id)));
-    const now = asked.slice(0, Math.min(REPLAY_MAX, letters.room));
+    const asked = [...letters.all('dead'), ...letters.all('parked')]
+      .filter((letter) => isWithin(letter, range) && (wanted === undefined || wanted.has(letter.id)))
+      .sort(compareLetters);
+    let { room } = letters;
+    const now = asked.slice(0, REPLAY_MAX).filter(({ state }) => state === 'parked' || room-- > 0);
     const whenMs = this.#options.clock.now();
-    const moves = now.map(({ id, attempts, retries, reason }) =>
-      letters.move(id, { state: 'parked', attempts, retries, whenMs, reason, isReplay: true }),
+    const moves = now.map(({ id, state, attempts, retries, reason }) =>
+      state === 'parked' ? true : letters.move(id, { state: 'parked', attempts, retries, whenMs, reason, isReplay: true }),
     );
     await Promise.all(moves);
     line.replay(now.flatMap(({ id }) => letters.get(id) ?? []));
     return { replaying: now.length, remaining: asked.length - now.length };
   }
 
-  #port(hookId: string): Port {
+  #port(hookId: string): HookPort {
     const port = this.#ports.get(hookId);
     if (port === undefined) throw new RosterError('not_found', 'there is no such webhook');
     return port;
   }
 
-  #follow(): void {
-    const { logger, clock } = this.#options;
+  #follow(act: () => Promise<void> = () => this.#settle()): void {
+    const { logger } = this.#options;
     this.#following = this.#following
-      .then(() => (this.#stopping.signal.aborted ? undefined : this.#settle()))
+      .then(() => (this.#stopping.signal.aborted ? undefined : act()))
       .catch((error: unknown) => {
         logger.error({ err: error }, 'a change to the webhooks could not be followed; it is tried again');
-        void clock.sleep(WRITE_EVERY_MS, this.#stopping.signal).then(() => this.#stopping.signal.aborted || this.#follow());
+        this.#followLater(act);
       });
+  }
+
+  #followLater(act: () => Promise<void>): void {
+    const { clock } = this.#options;
+    void clock.sleep(WRITE_EVERY_MS, this.#stopping.signal).then(() => this.#stopping.signal.aborted || this.#follow(act));
   }
 
   /** Makes the running lines match the settings. */
@@ -172,8 +173,9 @@ export class Webhooks {
     this.#ports.set(hook.id, port);
     if (isCollecting(hook)) {
       if (port.line === undefined) {
-        port.line = this.#lineOf(hook, port.letters, await this.#begin(hook, port.letters));
-        port.line.start();
+        port.line = this.#lineOf(hook, port.letters, await this.#beginning(hook, port.letters));
+        // Enabled anew, or new: what is parked is tried at once. At the start of the daemon, it waits for its time.
+        port.line.start(known !== undefined);
       } else port.line.update(hook);
     } else {
       await port.line?.stop(0);
@@ -197,7 +199,7 @@ export class Webhooks {
   }
 
   /** Position of the hook. A hook without a stored position begins now. */
-  async #begin({ id }: Hook, letters: Letters): Promise<number> {
+  async #beginning({ id }: Hook, letters: Letters): Promise<number> {
     const { roster, logger, clock } = this.#options;
     const { epoch, seq: head } = roster.position;
     const known = roster.directory.docs.get('outbox', id);
@@ -270,21 +272,12 @@ export class Webhooks {
   }
 }
 
+/** Whether it failed only because nothing can be stored now. */
+function isFull(error: unknown): boolean {
+  return isNoSpace(error) || (error instanceof RosterError && error.kind === 'unavailable');
+}
+
 /** Callers choose ids, and must not choose the name of a folder. */
 function folderOf(hookId: string): string {
   return createHash('sha256').update(hookId).digest('hex').slice(0, 32);
-}
-
-function stateOf(hook: Hook, line: HookLine | undefined): HookState {
-  if (hook.kind !== 'webhook') return 'not delivered';
-  if (line === undefined) return 'disabled';
-  return line.isDown ? 'down' : 'ok';
-}
-
-function isWithin({ at }: Letter, { from = 0, to = Number.POSITIVE_INFINITY }: LetterRange): boolean {
-  return at >= from && at <= to;
-}
-
-function toDeadLetter({ id, seq, epoch, type, lane, at, whenMs, attempts, reason }: Letter): DeadLetter {
-  return { id, seq, epoch, type, subject: lane, at, failedAt: Math.round(whenMs * 1_000), attempts, reason };
 }

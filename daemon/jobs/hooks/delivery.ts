@@ -4,6 +4,7 @@
  * It keeps WH8, WH9 and WH12–WH14 (daemon/RULES.md).
  */
 import { setMaxListeners } from 'node:events';
+import { jsonEquals } from '../../../protocol/base/json.ts';
 import { type Hook, wantsEvent } from '../../../protocol/hooks/hooks.ts';
 import { type HookEvent, roughEventBytes } from '../../../protocol/hooks/payload.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -85,23 +86,23 @@ export class HookLine {
     this.#reader = new HookReader(reader, position);
   }
 
-  /** Takes up parked letters, and continues to read the log. */
-  start(): void {
+  /** Takes up parked letters, and continues to read the log. `isNow`: parked letters are tried at once. */
+  start(isNow = false): void {
     for (const letter of this.#options.letters.all('parked')) {
       const lane = this.#lanes.get(letter.lane);
-      lane.insert(parkedItem(letter));
-      if (lane.first?.id === letter.id) this.#parking.wait(lane, letter.whenMs);
+      lane.insert(parkedItem(letter, this.#options.clock.now()));
+      if (lane.first?.id === letter.id) this.#parking.wait(lane, isNow ? 0 : letter.whenMs);
     }
     this.#run(this.#reader.run());
     this.#pump();
   }
 
-  /** Applies new settings of the hook. A new address is probed at once. */
+  /** WH22: applies new settings of the hook. With them, earlier failures mean nothing, and everything that waits is tried at once. */
   update(hook: Hook): void {
-    const isMoved = hook.url !== this.#hook.url;
+    const isSame = jsonEquals(hook, this.#hook);
     this.#hook = hook;
-    if (isMoved) this.#health.lookAgain(this.#options.clock.now());
-    this.#pump();
+    if (isSame) return;
+    this.#lookAgain([...this.#lanes.waiting, ...this.#lanes.held]);
   }
 
   /** Everything up to here was delivered, or is stored as a letter. */
@@ -128,14 +129,19 @@ export class HookLine {
     return this.#health.lastSuccessMs;
   }
 
-  /** WH14. The letters were moved back to `parked` before. */
+  /** WH14. Dead letters were moved back to `parked` before. Letters that were parked all along are tried now, and not at their time. */
   replay(letters: readonly Letter[]): void {
-    for (const letter of letters) {
+    const lanes = letters.map((letter) => {
       const lane = this.#lanes.get(letter.lane);
-      lane.insert(parkedItem(letter));
-      const isNext = lane.first?.id === letter.id;
-      if (isNext && lane.state !== 'sending' && lane.state !== 'moving') this.#lanes.move(lane, 'ready');
-    }
+      if (!lane.items.some(({ id }) => id === letter.id)) lane.insert(parkedItem(letter, this.#options.clock.now()));
+      return lane;
+    });
+    this.#lookAgain(lanes.filter(({ state }) => state !== 'sending' && state !== 'moving'));
+  }
+
+  #lookAgain(lanes: readonly HookLane[]): void {
+    for (const lane of lanes) this.#lanes.move(lane, 'ready');
+    this.#health.lookAgain(this.#options.clock.now());
     this.#pump();
   }
 
@@ -169,7 +175,8 @@ export class HookLine {
 
   #admit(event: HookEvent): void {
     const { epoch, letters, clock } = this.#options;
-    const { seq, at } = event;
+    const { seq } = event;
+    const at = Math.min(event.at, clock.now() * 1_000);
     const id = webhookId(epoch, seq, this.#hook.id);
     // After a crash, the log is read again from a position before events that are letters already.
     if (letters.has(id)) return;
@@ -272,6 +279,8 @@ export class HookLine {
   #ring(): void {
     if (this.#stopping.signal.aborted) return;
     const nowMs = this.#options.clock.now();
+    this.#health.bound(nowMs);
+    this.#parking.bound(nowMs);
     if (this.isDown) {
       // WH13
       const reason = this.lastError?.reason ?? 'nothing got through';

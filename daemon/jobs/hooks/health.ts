@@ -68,6 +68,11 @@ export class Health {
     this.#lastError = { reason, atMs: nowMs };
   }
 
+  /** After the clock was set back, the next probe is no further away than the longest pause. */
+  bound(nowMs: number): void {
+    if (this.#probeAtMs !== Number.POSITIVE_INFINITY) this.#probeAtMs = Math.min(this.#probeAtMs, nowMs + PROBE_CAP_MS);
+  }
+
   /** Past failures no longer mean anything: the next probe is due now. */
   lookAgain(nowMs: number): void {
     if (this.#failures === 0) return;

@@ -10,7 +10,7 @@ export interface Item {
   readonly id: string;
   readonly epoch: string;
   readonly seq: number;
-  /** Time of the event, microseconds. */
+  /** Time of the event, microseconds. Never later than the moment at which it came here: the log may be ahead of the clock. */
   readonly at: number;
   /** Absent: the event is stored as a letter, in the file. */
   event: HookEvent | undefined;

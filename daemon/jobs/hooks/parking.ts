@@ -153,8 +153,16 @@ export class Parking {
   }
 
   wait(lane: HookLane, whenMs: number): void {
-    this.#options.lanes.move(lane, 'waiting', whenMs);
-    this.#waitingDueMs = Math.min(this.#waitingDueMs, whenMs);
+    const { clock, lanes } = this.#options;
+    lanes.move(lane, 'waiting', Math.min(whenMs, clock.now() + PARK_CAP_MS));
+    this.#waitingDueMs = Math.min(this.#waitingDueMs, lane.dueMs);
+  }
+
+  /** After the clock was set back, nothing waits for longer than the longest pause. */
+  bound(nowMs: number): void {
+    this.#fullUntilMs = Math.min(this.#fullUntilMs, nowMs + FULL_MS);
+    this.#waitingDueMs = Math.min(this.#waitingDueMs, nowMs + PARK_CAP_MS);
+    for (const lane of this.#options.lanes.waiting) lane.dueMs = Math.min(lane.dueMs, nowMs + PARK_CAP_MS);
   }
 
   /** Makes parked events ready that are due. */
@@ -169,6 +177,6 @@ export class Parking {
 }
 
 /** The item of a letter, as it waits in its lane. */
-export function parkedItem({ id, epoch, seq, at, attempts, retries, isReplay }: Letter): Item {
-  return { id, epoch, seq, at, event: undefined, attempts, retries, isReplay, isMoving: false };
+export function parkedItem({ id, epoch, seq, at, attempts, retries, isReplay }: Letter, nowMs: number): Item {
+  return { id, epoch, seq, at: Math.min(at, nowMs * 1_000), event: undefined, attempts, retries, isReplay, isMoving: false };
 }

@@ -4,9 +4,10 @@
  * It keeps WH4 and WH5 (daemon/RULES.md).
  */
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { type Reached, reach } from '../../base/outgoing.ts';
 import { isPrivateAddress, isPrivateHost } from './private-addresses.ts';
 import type { SendResult } from './quick-attempts.ts';
 
@@ -49,64 +50,58 @@ const lookupPublic: LookupFunction = (hostname, options: LookupOptions, callback
 };
 
 export function createSender({ allowPrivate }: { readonly allowPrivate: boolean }): Sender {
-  const http = new HttpAgent({ keepAlive: true, timeout: IDLE_MS });
-  const https = new HttpsAgent({ keepAlive: true, timeout: IDLE_MS });
+  const kept = { http: new HttpAgent({ keepAlive: true, timeout: IDLE_MS }), https: new HttpsAgent({ keepAlive: true, timeout: IDLE_MS }) };
+  const fresh = { http: new HttpAgent(), https: new HttpsAgent() };
   const post = async (what: Post): Promise<SendResult> => {
     const url = new URL(what.url);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'only http and https are delivered to' };
     if (!allowPrivate && isPrivateHost(url.hostname)) return { kind: 'refused', reason: PRIVATE_REASON };
-    const isPlain = url.protocol === 'http:';
+    const scheme = url.protocol === 'http:' ? 'http' : 'https';
     const options = {
       method: 'POST',
       headers: { ...what.headers, 'Content-Length': what.body.length },
-      agent: isPlain ? http : https,
       ...(allowPrivate ? {} : { lookup: lookupPublic }),
     };
-    const start = isPlain ? httpRequest : httpsRequest;
-    const first = await once(start, url, options, what);
+    const endsMs = performance.now() + what.timeoutMs;
+    const send = (agent: HttpAgent): Promise<Reached> => {
+      const timeoutMs = Math.max(1, endsMs - performance.now());
+      return reach({ url, options: { ...options, agent }, body: what.body, timeoutMs, signal: what.cut });
+    };
+    const first = await send(kept[scheme]);
     // The receiver had closed an idle connection. This is no failure: it never saw the request.
-    return first === 'stale' ? await again(start, url, options, what) : first;
+    return resultOf(first.kind === 'failed' && first.isStale ? await send(fresh[scheme]) : first);
   };
   return {
     post,
     close: () => {
-      http.destroy();
-      https.destroy();
+      for (const { http, https } of [kept, fresh]) {
+        http.destroy();
+        https.destroy();
+      }
     },
   };
 }
 
-async function again(start: typeof httpRequest, url: URL, options: RequestOptions, what: Post): Promise<SendResult> {
-  const answer = await once(start, url, { ...options, agent: false }, what);
-  return answer === 'stale' ? { kind: 'network', reason: 'the connection broke' } : answer;
+function resultOf(reached: Reached): SendResult {
+  switch (reached.kind) {
+    case 'answered':
+      drop(reached.response);
+      return { kind: 'status', status: reached.response.statusCode ?? 0, retryAfterMs: retryAfterOf(reached.response) };
+    case 'late':
+      return { kind: 'timeout' };
+    case 'aborted':
+      return { kind: 'stopped' };
+    case 'failed':
+      return failureOf(reached.error);
+  }
 }
 
-function once(start: typeof httpRequest, url: URL, options: RequestOptions, { body, timeoutMs, cut }: Post): Promise<SendResult | 'stale'> {
-  return new Promise((resolve) => {
-    if (cut.aborted) return resolve({ kind: 'stopped' });
-    const request = start(url, options);
-    const end = (answer: SendResult | 'stale'): void => {
-      resolve(answer);
-      request.destroy();
-    };
-    const timer = setTimeout(() => end({ kind: 'timeout' }), timeoutMs);
-    const onCut = (): void => end({ kind: 'stopped' });
-    cut.addEventListener('abort', onCut, { once: true });
-    request.on('close', () => {
-      clearTimeout(timer);
-      cut.removeEventListener('abort', onCut);
-    });
-    request.on('error', (error) => end(request.reusedSocket && isBroken(error) ? 'stale' : answerOf(error)));
-    request.on('response', (response) => {
-      resolve({ kind: 'status', status: response.statusCode ?? 0, retryAfterMs: retryAfterOf(response) });
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > ANSWER_BYTES_MAX) request.destroy();
-      });
-      response.on('error', () => request.destroy());
-    });
-    request.end(body);
+/** Reads a short answer to its end, so that its connection can be used again. */
+function drop(response: IncomingMessage): void {
+  let bytes = 0;
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) response.destroy();
   });
 }
 
@@ -114,12 +109,8 @@ function codeOf(error: Error): string {
   return 'code' in error ? String(error.code) : error.name;
 }
 
-function isBroken(error: Error): boolean {
-  return codeOf(error) === 'ECONNRESET' || codeOf(error) === 'EPIPE';
-}
-
 /** Uses codes only: texts of the system can contain parts of the URL. */
-function answerOf(error: Error): SendResult {
+function failureOf(error: Error): SendResult {
   const code = codeOf(error);
   if (code === PRIVATE) return { kind: 'refused', reason: PRIVATE_REASON };
   return { kind: 'network', reason: `the connection failed (${code})` };

@@ -17,6 +17,8 @@ export interface HttpCallerOptions {
   readonly url: string;
   readonly apiKey: string;
   readonly retry?: RetryOptions;
+  /** The longest time for one request and its answer, in ms; default 60,000. Then the call rejects. */
+  readonly timeoutMs?: number;
 }
 
 export interface HttpCall {
@@ -30,6 +32,7 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const RETRY_ATTEMPTS = 3;
 const RETRY_WAIT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 /** The name of this library and its platform: the daemon counts its user tokens as `web`. */
 const CLIENT_NAME = 'rosterd-javascript';
 
@@ -65,13 +68,15 @@ export class HttpCaller {
 
   /** Returns the answer, or the refusal as a value, since the call may be repeated. */
   async #once(method: Method, path: string, { query = {}, body, idempotencyKey }: HttpCall, token: string | undefined): Promise<unknown> {
-    const { url, apiKey } = this.#options;
+    const { url, apiKey, timeoutMs = TIMEOUT_MS } = this.#options;
     const parameters = new URLSearchParams({ api_key: apiKey });
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
     let response: Response;
     try {
       response = await fetch(`${httpUrl(url)}${path}?${parameters}`, {
         method,
+        // `fetch` by itself waits for as long as bytes come, however slowly.
+        signal: AbortSignal.timeout(timeoutMs),
         headers: {
           'stream-auth-type': token === undefined ? 'anonymous' : 'jwt',
           'x-stream-client': CLIENT_NAME,

@@ -21,10 +21,17 @@ interface Sleeper {
 /** Time stands still until `advance`. */
 export class FakeClock implements Clock {
   #nowMs = START_MS;
+  /** How far the wall clock was set from where it would be. */
+  #setMs = 0;
   readonly #sleepers = new Set<Sleeper>();
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#setMs;
+  }
+
+  /** Sets the wall clock forward or back; sleepers do not notice. */
+  set(byMs: number): void {
+    this.#setMs += byMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -99,6 +106,8 @@ export class HookBench {
   readonly log = new MemoryLog({ epoch: 'e' });
   readonly requests: Request[] = [];
   readonly logged: string[] = [];
+  /** How far the log is ahead of the clock. */
+  aheadMs = 0;
   readonly directory: string;
   letters: Letters;
   line: HookLine;
@@ -160,18 +169,18 @@ export class HookBench {
   }
 
   /** A daemon that ended and started again where it had written it was. */
-  async restart(position = this.line.position): Promise<void> {
+  async restart(position = this.line.position, isNow = false): Promise<void> {
     await this.line.stop(0);
     await this.letters.close();
     this.letters = await openLetters(this.directory, this.#options);
     this.line = this.#newLine(position);
-    this.line.start();
+    this.line.start(isNow);
   }
 
   /** One event for each id, as one entry, and everything that follows from it at this moment. */
   async tell(...ids: readonly string[]): Promise<void> {
     const facts = ids.map((id, index): Fact => ({ t: 'user', event: 'updated', user: userRecord(id, this.log.head.seq + index + 1) }));
-    const time = Math.round(this.clock.now() * 1_000);
+    const time = Math.round((this.clock.now() + this.aheadMs) * 1_000);
     await this.log.append(this.log.head.seq, { id: `entry-${this.log.head.seq}`, time, facts });
     await this.settle();
   }

@@ -1,0 +1,45 @@
+/** What callers see of webhooks and their letters. Pure. */
+import type { DeadLetter, HookState, HookStatus, LetterRange } from '../../../protocol/hooks/dead-letters.ts';
+import type { Hook } from '../../../protocol/hooks/hooks.ts';
+import type { HookLine } from './delivery.ts';
+import type { Letter } from './letter.ts';
+import type { Letters } from './letter-file.ts';
+
+/** One webhook, whether or not events are collected for it. */
+export interface HookPort {
+  readonly letters: Letters;
+  line: HookLine | undefined;
+}
+
+/** `head`: position of the directory. `port`: absent for a hook that is no webhook. */
+export function statusOf(hook: Hook, port: HookPort | undefined, head: number): HookStatus {
+  const { letters, line } = port ?? {};
+  const lastError = line?.lastError;
+  return {
+    id: hook.id,
+    kind: hook.kind,
+    isEnabled: hook.isEnabled,
+    state: stateOf(hook, line),
+    position: line?.position,
+    lag: line === undefined ? undefined : Math.max(0, head - line.position),
+    parked: letters?.parked ?? 0,
+    dead: letters?.dead ?? 0,
+    lost: letters?.lost ?? 0,
+    lastError: lastError === undefined ? undefined : { reason: lastError.reason, at: Math.round(lastError.atMs * 1_000) },
+    lastSuccessAt: line?.lastSuccessMs === undefined ? undefined : Math.round(line.lastSuccessMs * 1_000),
+  };
+}
+
+function stateOf(hook: Hook, line: HookLine | undefined): HookState {
+  if (hook.kind !== 'webhook') return 'not delivered';
+  if (line === undefined) return 'disabled';
+  return line.isDown ? 'down' : 'ok';
+}
+
+export function isWithin({ at }: Letter, { from = 0, to = Number.POSITIVE_INFINITY }: LetterRange): boolean {
+  return at >= from && at <= to;
+}
+
+export function toDeadLetter({ id, seq, epoch, type, lane, at, whenMs, attempts, reason }: Letter): DeadLetter {
+  return { id, seq, epoch, type, subject: lane, at, failedAt: Math.round(whenMs * 1_000), attempts, reason };
+}
