@@ -8,11 +8,16 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** A timer of Node that is set for longer fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: async (ms, signal) => {
     try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
+      for (let left = ms; left > 0; left -= TIMER_MS_MAX) {
+        await delay(Math.min(left, TIMER_MS_MAX), undefined, signal === undefined ? {} : { signal });
+      }
     } catch {
       // Aborted: the sleep is over too.
     }

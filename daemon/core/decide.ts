@@ -24,7 +24,7 @@ import { decideBan, decideUnban } from './moderation/bans.ts';
 import { decideBlock } from './moderation/blocks.ts';
 import { decideBypass, decideFlag, decideUnflag } from './moderation/flags.ts';
 import { decideMute } from './moderation/mutes.ts';
-import type { Policy } from './policy.ts';
+import type { Moment, Policy } from './policy.ts';
 import { decideActive, decideConnect } from './users/connect.ts';
 import { decideCustomEvent, decideGuest } from './users/guests.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './users/lifecycle.ts';
@@ -32,12 +32,13 @@ import { makeRoom, receiptOf, replayed } from './users/receipts.ts';
 import { decidePatch, decideUpsert } from './users/upsert.ts';
 
 /**
- * Stages the facts of `command` and returns the answer to give once they are durable.
+ * Stages the facts of `command` and returns the answer to give once they are durable. `now` is the time of the log, which never goes
+ * back: it orders. `wall` is the wall clock: everything that ends by itself, or is counted by day, is counted from it (CK1).
  * Throws RosterError for a refused command; the draft is then unchanged.
  */
-export function decide(draft: Draft, command: Command, now: Micros, policy: Policy): Outcome {
+export function decide(draft: Draft, command: Command, now: Micros, policy: Policy, wall: Micros = now): Outcome {
   try {
-    const outcome = dispatch(draft, command, now, policy);
+    const outcome = dispatch(draft, command, { now, wall }, policy);
     draft.commit();
     return outcome;
   } catch (error) {
@@ -46,28 +47,29 @@ export function decide(draft: Draft, command: Command, now: Micros, policy: Poli
   }
 }
 
-function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): Outcome {
+function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy): Outcome {
+  const { now, wall } = moment;
   switch (command.kind) {
     case 'once':
-      return decideOnce(draft, command, now, policy);
+      return decideOnce(draft, command, moment, policy);
     case 'upsert':
       return decideUpsert(draft, command, now, policy);
     case 'patch':
       return decidePatch(draft, command, now);
     case 'connect':
-      return decideConnect(draft, command, now, policy);
+      return decideConnect(draft, command, moment, policy);
     case 'active':
-      return decideActive(draft, command, now);
+      return decideActive(draft, command, wall);
     case 'delete':
-      return decideDelete(draft, command, now);
+      return decideDelete(draft, command, moment);
     case 'deactivate':
-      return decideDeactivate(draft, command, now);
+      return decideDeactivate(draft, command, moment);
     case 'reactivate':
-      return decideReactivate(draft, command, now);
+      return decideReactivate(draft, command, moment);
     case 'restore':
       return decideRestore(draft, command, now);
     case 'guest':
-      return decideGuest(draft, command, now, policy);
+      return decideGuest(draft, command, moment, policy);
     case 'custom-event':
       return decideCustomEvent(draft, command);
     case 'settings':
@@ -80,12 +82,12 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'unfollow':
       return inFeeds(draft, command, now);
     case 'ban':
-      return decideBan(draft, command, now);
+      return decideBan(draft, command, moment);
     case 'unban':
       return decideUnban(draft, command);
     case 'mute':
     case 'unmute':
-      return decideMute(draft, command, now);
+      return decideMute(draft, command, moment);
     case 'flag':
     case 'unflag':
       return command.kind === 'flag' ? decideFlag(draft, command, now) : decideUnflag(draft, command);
@@ -95,13 +97,13 @@ function dispatch(draft: Draft, command: Command, now: Micros, policy: Policy): 
     case 'unblock':
       return decideBlock(draft, command, now);
     case 'expire':
-      return decideExpire(draft, now, policy);
+      return decideExpire(draft, wall, policy);
     case 'device-add':
       return decideDeviceAdd(draft, command, now);
     case 'device-remove':
       return decideDeviceRemove(draft, command);
     case 'push':
-      return decidePush(draft, command, now);
+      return decidePush(draft, command, wall);
     case 'role-create':
     case 'role-delete':
       return decideRole(draft, command, now);
@@ -126,12 +128,12 @@ function inFeeds(draft: Draft, command: ActivityAddCommand | ActivityRemoveComma
  * A repeated key gives the first answer again and changes nothing. A refused command leaves no receipt: it did nothing,
  * and may be sent again. Throws RosterError `key_reused` for a key that came with another request.
  */
-function decideOnce(draft: Draft, { key, fingerprint, command }: OnceCommand, now: Micros, policy: Policy): Outcome {
+function decideOnce(draft: Draft, { key, fingerprint, command }: OnceCommand, moment: Moment, policy: Policy): Outcome {
   const kept = draft.docs.get('receipt', key);
   if (kept !== undefined) return replayed(draft, kept, fingerprint);
-  const outcome = dispatch(draft, command, now, policy);
+  const outcome = dispatch(draft, command, moment, policy);
   makeRoom(draft);
-  draft.stage({ t: 'doc', kind: 'receipt', id: key, doc: receiptOf(draft, outcome, key, fingerprint, now) });
+  draft.stage({ t: 'doc', kind: 'receipt', id: key, doc: receiptOf(draft, outcome, key, fingerprint, moment.wall) });
   return outcome;
 }
 

@@ -17,18 +17,18 @@ import { dropReceipts } from './users/receipts.ts';
 const FACTS_MAX = LIMITS.batchUsers;
 
 /** The outcome holds the users whose bans or mutes ended, and the dropped tasks and receipts. It is empty when nothing is over. */
-export function decideExpire(draft: Draft, now: Micros, policy: Policy): Outcome {
+export function decideExpire(draft: Draft, wall: Micros, policy: Policy): Outcome {
   const last = draft.nextSeq + FACTS_MAX;
   const users: Outcome['users'][number][] = [];
-  for (const id of draft.dueBy(now, FACTS_MAX)) {
+  for (const id of draft.dueBy(wall, FACTS_MAX)) {
     // An earlier command of the same batch may have lifted the ban, or deleted the user.
     const found = find(draft, id);
     if (found.kind !== 'alive') continue;
-    const user = endMutes(draft, endBans(draft, found.user, now, last), now, last);
+    const user = endMutes(draft, endBans(draft, found.user, wall, last), wall, last);
     if (user !== found.user) users.push({ user, change: 'updated' });
   }
-  const tasks = dropTasks(draft, now, policy, last);
-  const receipts = dropReceipts(draft, now - policy.receiptsKeptMicros, last - draft.nextSeq);
+  const tasks = dropTasks(draft, wall, policy, last);
+  const receipts = dropReceipts(draft, wall, policy.receiptsKeptMicros, last - draft.nextSeq);
   return { users, docs: [...tasks, ...receipts], warnings: [], seq: draft.nextSeq - 1 };
 }
 
@@ -57,12 +57,17 @@ function endMutes(draft: Draft, before: StoredUser, now: Micros, last: number): 
   return user;
 }
 
-/** Tasks are in the order of their creation, so the first one that is too young ends the search. */
+/**
+ * Tasks are in the order of their creation, so the first one that is too young ends the search. One from a time that has not come yet was
+ * made while the clock stood ahead, and says nothing about those after it.
+ */
 function dropTasks(draft: Draft, now: Micros, { tasksKeptMicros, exportsKeptMicros }: Policy, last: number): readonly DocChange[] {
   const dropped: DocChange[] = [];
   const room = last - draft.nextSeq;
   for (const { id, kind, status, created_at, updated_at } of draft.docs.all('task')) {
-    if (created_at > now - tasksKeptMicros || dropped.length >= room) break;
+    if (dropped.length >= room) break;
+    if (created_at > now) continue;
+    if (created_at > now - tasksKeptMicros) break;
     const keptMicros = kind === EXPORT_TASK ? Math.max(tasksKeptMicros, exportsKeptMicros) : tasksKeptMicros;
     const isFinished = status === 'completed' || status === 'failed';
     if (isFinished && updated_at <= now - keptMicros) dropped.push({ kind: 'task', id, doc: null });

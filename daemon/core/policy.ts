@@ -1,4 +1,13 @@
-/** Rules that an operator sets in the configuration. Pure. */
+/** What a decision depends on beside the directory: the rules that an operator sets in the configuration, and the time. Pure. */
+import type { Micros } from '../../protocol/base/time.ts';
+
+/** The time of a decision, on both clocks. */
+export interface Moment {
+  /** Time of the log: later than that of every decision before. It orders, and stamps records. */
+  readonly now: Micros;
+  /** Wall clock, which may be set forward or back. Ends of bans, ages and days are counted from it. */
+  readonly wall: Micros;
+}
 
 /** Rules that an operator sets in the configuration. Every node of a cluster must have the same. */
 export interface Policy {

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
+import { wallClock } from '../base/wall-clock.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import { HistoryJob } from './history/follower.ts';
 import { Housekeeping } from './tasks/housekeeping.ts';
@@ -40,9 +41,8 @@ export function startJobs(options: JobsOptions): Jobs {
     random: Math.random,
     logger,
   });
-  // The sequencer's clock: after a step of the system clock, the two differ about which things are due.
-  const sequencerMs = () => performance.timeOrigin + performance.now();
-  const housekeeping = new Housekeeping({ roster, files, logger, nowMs: sequencerMs, exportsKeptMs, tasksKeptMs });
+  // The clock of the sequencer, so that the two agree about what is due.
+  const housekeeping = new Housekeeping({ roster, files, logger, nowMs: () => wallClock() / 1_000, exportsKeptMs, tasksKeptMs });
   const history = new HistoryJob({ roster, logger, clock, ...options.history });
   runner.start();
   housekeeping.start();

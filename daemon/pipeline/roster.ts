@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TeamUsageQuestion } from '../../protocol/app/usage.ts';
 import type { Position } from '../../protocol/base/position.ts';
+import type { Micros } from '../../protocol/base/time.ts';
 import type { DocLookups } from '../../protocol/live/document-events.ts';
 import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Origin } from '../../protocol/log/entry.ts';
@@ -34,6 +35,7 @@ import { PresenceChange } from './tell/presence-change.ts';
 import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUserEvent } from './tell/user-event.ts';
 import { ActivityRounds } from './write/activity.ts';
 import { Applier } from './write/applier.ts';
+import { ClockGap } from './write/clock-gap.ts';
 import { holdOutbox, holdOutboxes } from './write/outbox-holds.ts';
 import { type Lane, Sequencer } from './write/sequencer.ts';
 import { Snapshotter } from './write/snapshotter.ts';
@@ -52,6 +54,8 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly presenceGraceMs: number;
   /** Makes the link to the file of a finished export, which the event about the export carries. Absent: the event carries no link. */
   readonly exportUrl?: (taskId: string) => string;
+  /** Wall clock, microseconds. Default: the system's. */
+  readonly now?: () => Micros;
   /** Called once when the directory can no longer follow the log; the process should then end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -61,10 +65,8 @@ export type EventsListener = (events: readonly OutgoingUserEvent[], settingsChan
 
 /** Longest time an event waits for others to share its write. */
 const GATHER_MS = 2;
-
 /** How long presence changes are gathered. */
 const PRESENCE_GATHER_MS = 50;
-
 /** Origin of the changes that the daemon makes without a request. */
 const BY_ITSELF: Origin = { source: 'daemon' };
 
@@ -72,9 +74,10 @@ export class Roster {
   readonly directory: Directory;
   readonly hub: Hub;
   readonly presence: Presence;
+  readonly clockGap: ClockGap;
   /** Runs the work for new live connections, which can wait: handshakes and connects. */
   readonly turns = new Turns();
-  readonly #options: RosterOptions;
+  readonly #options: RosterOptions & { readonly now: () => Micros };
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
   readonly #activity: ActivityRounds;
@@ -103,8 +106,8 @@ export class Roster {
   }
 
   private constructor(options: RosterOptions, directory: Directory) {
-    const { log, logger, policy } = options;
-    this.#options = options;
+    const { log, logger, policy, now = wallClock } = options;
+    this.#options = { ...options, now };
     this.directory = directory;
     for (const doc of directory.docs.all('outbox')) holdOutbox(log, { kind: 'outbox', id: doc.id, doc });
     this.presence = new Presence({
@@ -142,12 +145,13 @@ export class Roster {
       options.loaded?.position.seq ?? 0,
     );
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
-    this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now: wallClock, newId: randomUUID, onError });
+    this.clockGap = new ClockGap(directory, now, logger);
+    this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now, newId: randomUUID, onError });
     this.#activity = new ActivityRounds({
       connected: () => this.presence.connected,
       lastActive: (id) => directory.user(id)?.last_active,
       submit: (command) => this.submit(command, 'bulk'),
-      now: wallClock,
+      now,
       onError: (error) => logger.error({ err: error }, 'the activity of connected users could not be stored; it is tried again'),
     });
   }
@@ -165,15 +169,15 @@ export class Roster {
     this.hub.publish(batch);
     holdOutboxes(this.#options.log, entry.facts);
     this.#snapshotter.applied();
+    this.clockGap.check();
     for (const listener of this.#appliedListeners) listener(entry);
   }
 
   #presenceChanged(changes: ReadonlyMap<string, boolean>): void {
-    const at = wallClock();
     const told: PresenceChange[] = [];
     for (const [id, isOnline] of changes) {
       const user = this.directory.user(id);
-      if (user !== undefined) told.push(new PresenceChange(user, isOnline, at, this.directory.seq));
+      if (user !== undefined) told.push(new PresenceChange(user, isOnline, this.#options.now(), this.directory.seq));
     }
     if (told.length > 0) this.hub.publishPresence(told);
   }
@@ -226,7 +230,7 @@ export class Roster {
    * rejects.
    */
   preview(command: Command): Outcome {
-    return decide(new Draft(this.directory), command, wallClock(), this.#options.policy);
+    return decide(new Draft(this.directory), command, this.#options.now(), this.#options.policy);
   }
 
   /** Rejects with RosterError when it takes more work than the budget allows. */
@@ -242,7 +246,7 @@ export class Roster {
 
   /** A page of teams with their usage of the application. Yields to all other work while it counts. */
   teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage> {
-    return inSlices(teamUsage(this.directory, question, wallClock(), (id) => this.online(id)));
+    return inSlices(teamUsage(this.directory, question, this.#options.now(), (id) => this.online(id)));
   }
 
   /** The directory at the current position, for a snapshot that a tail of events follows. Call `release` when done. */

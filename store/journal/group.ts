@@ -48,8 +48,12 @@ export class Group {
     this.#length = at + bytes;
   }
 
-  /** Completes the headers: the group goes to offset `synced` of the segment with this seed, and everything before it is durable. */
-  seal(seed: number, synced: number): void {
+  /**
+   * Completes the headers: the group goes to offset `synced` of the segment with this seed, and everything before it is durable. `nowMs`:
+   * the wall clock, from which retention counts the age of the entries; their own times may be ahead of it.
+   */
+  seal(seed: number, synced: number, nowMs: number): void {
+    const now = Math.floor(nowMs * 1_000);
     for (const { entry, at, bytes, payloadCrc } of this.records) {
       const header = {
         kind: KIND_ENTRY,
@@ -58,7 +62,7 @@ export class Group {
         facts: entry.facts.length,
         first: entry.first,
         synced,
-        time: entry.time,
+        time: Math.min(entry.time, now),
         payloadCrc,
       };
       writeRecordHeader(this.#buffer, at, header, seed);

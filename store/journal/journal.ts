@@ -95,10 +95,9 @@ export class Journal implements Log {
     this.#head = { epoch: lineage.epoch, seq: active.last };
     this.#promised = active.last;
     this.#trimmer = new Trimmer({
-      ...{ fs, directory: options.directory, segments, heldBytes, onEvent: this.#onEvent },
+      ...{ ...place, heldBytes, onEvent: this.#onEvent },
       covered: options.snapshot?.seq ?? 0,
       retention: { ...DEFAULT_RETENTION, ...options.retention },
-      now: options.now ?? Date.now,
     });
   }
 

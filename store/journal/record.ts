@@ -10,7 +10,7 @@
  *     12      4  number of facts (0 for a segment header)
  *     16      8  seq of the first fact
  *     24      8  synced: everything before this offset of the segment was durable when the record was written
- *     32      8  time of the entry, microseconds
+ *     32      8  time of the entry for its age, microseconds: never ahead of the wall clock at which it was written
  *     40      4  CRC-32 of the payload
  *     44      4  CRC-32 of bytes 0–43, continued from the CRC-32 of the segment's first seq, so that a record is valid only in its own segment
  *     48         payload: compact JSON

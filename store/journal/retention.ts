@@ -43,14 +43,25 @@ export function removableSegments(
 ): number {
   let facts = segments.reduce((sum, segment) => sum + segment.facts, 0);
   let bytes = segments.reduce((sum, segment) => sum + segment.end, 0);
+  const times = agedTimes(segments, nowMs * 1_000);
   let count = 0;
-  for (const segment of segments.slice(0, -1)) {
+  for (const [index, segment] of segments.slice(0, -1).entries()) {
     const isHeld = segment.last > held.after && bytes <= held.bytesMax;
     facts -= segment.facts;
     bytes -= segment.end;
-    const expired = segment.lastTime / 1000 < nowMs - retention.ageMs;
+    const expired = (times[index] ?? 0) / 1_000 < nowMs - retention.ageMs;
     if (segment.last > covered || isHeld || !(facts >= retention.facts || bytes >= retention.bytes || expired)) break;
     count++;
   }
   return count;
+}
+
+/** A time that has not come yet is from a clock that stood ahead: the segment is as old as the next one. */
+function agedTimes(segments: readonly KeptSegment[], now: number): readonly number[] {
+  let next = now;
+  const times = segments.toReversed().map(({ lastTime }) => {
+    if (lastTime > 0 && lastTime <= now) next = lastTime;
+    return next;
+  });
+  return times.reverse();
 }

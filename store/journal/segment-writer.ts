@@ -41,6 +41,7 @@ export class SegmentWriter {
   readonly #segmentBytes: number;
   readonly #blockBytes: number;
   readonly #segments: Segment[];
+  readonly #now: () => number;
   #active: Segment;
   #file: AppendFile;
   #clean: boolean;
@@ -72,7 +73,8 @@ export class SegmentWriter {
         : { status: 'rolled-back', error: toError(error) };
     }
     const active = this.#active;
-    group.seal(active.seed, active.end);
+    const nowMs = this.#now();
+    group.seal(active.seed, active.end, nowMs);
     try {
       await this.#file.append(group.buffer, group.length);
     } catch (error) {
@@ -85,7 +87,7 @@ export class SegmentWriter {
     } catch (error) {
       return { status: 'failed', error: toError(error), wrote: true };
     }
-    for (const record of group.records) active.add(record.bytes, record.entry.facts.length, record.entry.time);
+    for (const record of group.records) active.add(record.bytes, record.entry.facts.length, Math.min(record.entry.time, nowMs * 1_000));
     return { status: 'durable' };
   }
 

@@ -71,7 +71,7 @@ export class Segment {
     return this.#last;
   }
 
-  /** Time of the last entry in microseconds, 0 while there is none. */
+  /** Time of the last entry in microseconds, for its age; 0 while there is none. */
   get lastTime(): number {
     return this.#lastTime;
   }

@@ -48,7 +48,7 @@ export function withOwnDevices(draft: Draft, user: StoredUser): StoredUser {
 }
 
 /** All or nothing; every problem is listed. A user may be named several times: for itself and for channels. */
-export function decidePush(draft: Draft, { changes }: PushCommand, now: Micros): Outcome {
+export function decidePush(draft: Draft, { changes }: PushCommand, wall: Micros): Outcome {
   const problems: Problem[] = [];
   const users = new Map<string, { readonly before: StoredUser; readonly push: PushPreferences }>();
   for (const [index, { id, cid, set }] of changes.entries()) {
@@ -59,7 +59,7 @@ export function decidePush(draft: Draft, { changes }: PushCommand, now: Micros):
       continue;
     }
     const push = users.get(id)?.push ?? found.user.push ?? {};
-    const next = cid === undefined ? merged(push, set) : withChannel(push, cid, set, now);
+    const next = cid === undefined ? merged(push, set) : withChannel(push, cid, set, wall);
     const channels = Object.keys(next.channels ?? {}).length;
     if (channels > LIMITS.pushChannelsPerUser) {
       const text = `the user ${id} would have preferences for ${channels} channels; at most ${LIMITS.pushChannelsPerUser} are allowed`;

@@ -165,7 +165,7 @@ export function monthOf(day: string): string {
   return day.slice(0, 7);
 }
 
-/** Whether activity at `now` is to be recorded: on a new day (UTC), or long enough after the last one. */
+/** Whether activity at `now` is to be recorded: on a new day (UTC), long enough after the last one, or when the clock was set back since. */
 export function isActivityDue(last: Micros, now: Micros): boolean {
-  return now - last >= LIMITS.activityStepMs * 1_000 || Math.floor(now / DAY) > Math.floor(last / DAY);
+  return Math.abs(now - last) >= LIMITS.activityStepMs * 1_000 || Math.floor(now / DAY) > Math.floor(last / DAY);
 }

@@ -10,13 +10,14 @@ import type { ModerationDetails } from '../../../protocol/log/entry.ts';
 import type { BanCommand, UnbanCommand } from '../../../protocol/moderation/bans.ts';
 import type { Ban } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
+import type { Moment } from '../policy.ts';
 import { checkActor, livingUser, outcomeOf, refuseField, targetFor, withBans } from './restrictions.ts';
 
 const MINUTE: Micros = 60_000_000;
 
 /** The end of a ban or mute of so many minutes; undefined when it has no end. */
-export function endOf(minutes: number | undefined, now: Micros): Micros | undefined {
-  return minutes === undefined ? undefined : now + minutes * MINUTE;
+export function endOf(minutes: number | undefined, wall: Micros): Micros | undefined {
+  return minutes === undefined ? undefined : wall + minutes * MINUTE;
 }
 
 /** The scope of a ban. A user has at most one ban of each scope, the last one. */
@@ -25,13 +26,13 @@ function scopeOf({ cid, future, by }: Ban): string {
   return cid === undefined ? 'app' : `cid ${cid}`;
 }
 
-export function decideBan(draft: Draft, command: BanCommand, now: Micros): Outcome {
+export function decideBan(draft: Draft, command: BanCommand, moment: Moment): Outcome {
   const { actor, target, by } = command;
   checkActor(draft, actor, by, 'ban-user');
   const user = targetFor(draft, actor, target, 'ban-user', 'target_user_id');
   if (by !== undefined) livingUser(draft, actor, by, 'banned_by_id');
   else if (command.future === true) refuseField('banned_by_id', 'is required for a ban from future channels');
-  const made = bansOf(command, now);
+  const made = bansOf(command, moment);
   const scopes = new Set(made.map(scopeOf));
   const held = user.bans ?? [];
   const kept = held.filter((ban) => !scopes.has(scopeOf(ban)));
@@ -46,13 +47,13 @@ export function decideBan(draft: Draft, command: BanCommand, now: Micros): Outco
     draft.stage({ t: 'user', event: 'unbanned', user: withBans(user, without, draft.nextSeq), about: aboutLifted([ended], by) });
   }
   const after = withBans(user, [...kept, ...made], draft.nextSeq);
-  draft.stage({ t: 'user', event: 'banned', user: after, about: aboutBan(command, now) });
+  draft.stage({ t: 'user', event: 'banned', user: after, about: aboutBan(command, moment) });
   return outcomeOf(draft, after, 'updated');
 }
 
 /** The ban, and on request a second one from future channels. */
-function bansOf({ by, reason, minutes, shadow, cid, future, ip }: BanCommand, now: Micros): readonly Ban[] {
-  const expires = endOf(minutes, now);
+function bansOf({ by, reason, minutes, shadow, cid, future, ip }: BanCommand, { now, wall }: Moment): readonly Ban[] {
+  const expires = endOf(minutes, wall);
   const common = {
     ...(by === undefined ? undefined : { by }),
     ...(reason === undefined ? undefined : { reason }),
@@ -64,8 +65,8 @@ function bansOf({ by, reason, minutes, shadow, cid, future, ip }: BanCommand, no
   return future === true ? [ban, { ...common, future }] : [ban];
 }
 
-function aboutBan({ by, reason, minutes, shadow, cid, future, ip, deleteMessages }: BanCommand, now: Micros): ModerationDetails {
-  const expires = endOf(minutes, now);
+function aboutBan({ by, reason, minutes, shadow, cid, future, ip, deleteMessages }: BanCommand, { wall }: Moment): ModerationDetails {
+  const expires = endOf(minutes, wall);
   return {
     ...(by === undefined ? undefined : { by }),
     ...(reason === undefined ? undefined : { reason }),

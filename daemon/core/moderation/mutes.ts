@@ -1,21 +1,21 @@
 /** Mutes: users whom a user does not want to hear. They are stored with the user who mutes. Pure. */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { MuteCommand } from '../../../protocol/moderation/mutes.ts';
 import type { Mute, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
+import type { Moment } from '../policy.ts';
 import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
 import { endOf } from './bans.ts';
 import { checkActor, findFor, livingUser, outcomeOf, reachProblem, refuseField, withMutes } from './restrictions.ts';
 
 /** Targets that do not exist are named in the outcome; when none does, the command is refused. */
-export function decideMute(draft: Draft, command: MuteCommand, now: Micros): Outcome {
+export function decideMute(draft: Draft, command: MuteCommand, moment: Moment): Outcome {
   checkActor(draft, command.actor, command.by, 'mute-user');
   const user = livingUser(draft, command.actor, command.by, 'user_id');
   const { targets, missing } = resolve(draft, command, user);
-  const outcome = command.kind === 'mute' ? mute(draft, command, user, targets, now) : unmute(draft, command, user, targets);
+  const outcome = command.kind === 'mute' ? mute(draft, command, user, targets, moment) : unmute(draft, command, user, targets);
   return { ...outcome, missing };
 }
 
@@ -50,8 +50,8 @@ function resolve(draft: Draft, { kind, actor, by, targets: named }: MuteCommand,
 }
 
 /** Muting again renews a mute: it gets the new end, or none, and keeps its beginning. */
-function mute(draft: Draft, { by, minutes }: MuteCommand, user: StoredUser, targets: readonly string[], now: Micros): Outcome {
-  const expires = endOf(minutes, now);
+function mute(draft: Draft, { by, minutes }: MuteCommand, user: StoredUser, targets: readonly string[], { now, wall }: Moment): Outcome {
+  const expires = endOf(minutes, wall);
   const mutes = new Map<string, Mute>((user.mutes ?? []).map((held) => [held.id, held]));
   for (const id of targets) {
     const created_at = mutes.get(id)?.created_at ?? now;

@@ -19,7 +19,7 @@ import { DEFAULT_ROLE, type PrivacySettings, type StoredUser } from '../../../pr
 import type { Draft } from '../directory/draft.ts';
 import { find } from '../directory/find.ts';
 import { isActivityDue } from '../directory/usage.ts';
-import type { Policy } from '../policy.ts';
+import type { Moment, Policy } from '../policy.ts';
 import { deletedUser, notAllowed, refuseIfAny } from '../problems.ts';
 import { checkUser, sizeProblem } from './rules.ts';
 import { sameData, settle } from './upsert.ts';
@@ -34,7 +34,7 @@ interface Sent {
   custom?: JsonObject;
 }
 
-export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros, policy: Policy): Outcome {
+export function decideConnect(draft: Draft, command: ConnectCommand, { now, wall }: Moment, policy: Policy): Outcome {
   const { id, details } = command;
   const found = find(draft, id, policy);
   if (found.kind === 'deleted') throw deletedUser(id);
@@ -45,7 +45,7 @@ export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros
   const memory = policy.connectGuard === 'guard' && before?.sent !== undefined ? parseSent(before.sent) : {};
   const fresh = changedKeys(details, memory);
   const sent = remembered(details, policy.connectGuard === 'guard' ? memory : {});
-  const memo = { sent: JSON.stringify(sent), last_active: activeAt(before, now) };
+  const memo = { sent: JSON.stringify(sent), last_active: activeAt(before, wall) };
   const after = merged(before, id, fresh, memo, now, draft.nextSeq);
 
   const tooBig = sizeProblem(before, after, 'user');
@@ -67,11 +67,11 @@ export function decideConnect(draft: Draft, command: ConnectCommand, now: Micros
 }
 
 /** Moves `last_active` of users that are still connected, silently: nothing else about them changed. */
-export function decideActive(draft: Draft, { ids }: ActiveCommand, now: Micros): Outcome {
+export function decideActive(draft: Draft, { ids }: ActiveCommand, wall: Micros): Outcome {
   for (const id of ids) {
     const found = find(draft, id);
     if (found.kind !== 'alive' || found.user.deactivated_at !== undefined) continue;
-    const last_active = activeAt(found.user, now);
+    const last_active = activeAt(found.user, wall);
     if (last_active !== found.user.last_active) draft.stage({ t: 'user', event: 'silent', user: { ...found.user, last_active } });
   }
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
@@ -131,8 +131,8 @@ function remembered(details: ConnectDetails, memory: Sent): Sent {
 }
 
 /** The `last_active` of the user after this connect. A connect soon after another one is not worth a write. */
-function activeAt(before: StoredUser | undefined, now: Micros): Micros {
-  return before?.last_active === undefined || isActivityDue(before.last_active, now) ? now : before.last_active;
+function activeAt(before: StoredUser | undefined, wall: Micros): Micros {
+  return before?.last_active === undefined || isActivityDue(before.last_active, wall) ? wall : before.last_active;
 }
 
 /** The fields that a connect writes beside the keys it sent. */

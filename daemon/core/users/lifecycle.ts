@@ -11,6 +11,7 @@ import { withOwnDevices } from '../app/devices.ts';
 import type { Draft } from '../directory/draft.ts';
 import { find } from '../directory/find.ts';
 import { isTombstone, living, type Tombstone } from '../directory/record.ts';
+import type { Moment } from '../policy.ts';
 import { deletedUser, type Problem, problem, refuseIfAny, unknownUser } from '../problems.ts';
 import { brokenCondition } from './conditions.ts';
 import { checkUser } from './rules.ts';
@@ -18,9 +19,10 @@ import { checkUser } from './rules.ts';
 /** A mode may follow a weaker one: a soft-deleted user can still be pruned, a pruned one can still be removed. */
 const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, hard: 3 };
 
-export function decideDelete(draft: Draft, command: DeleteCommand, now: Micros): Outcome {
+export function decideDelete(draft: Draft, command: DeleteCommand, moment: Moment): Outcome {
+  const { now } = moment;
   const { mode, options, ifRev, skipsGone } = command;
-  return forEach(draft, command, now, 'delete_users', (id) => {
+  return forEach(draft, command, moment, 'delete_users', (id) => {
     const record = draft.record(id);
     if (skipsGone === true && living(record) === undefined) return 'passed over';
     if (record === undefined) throw refusal(ifRev, id, undefined) ?? unknownUser(id);
@@ -43,8 +45,9 @@ function deletedRecord(user: StoredUser, mode: DeleteMode, now: Micros, rev: num
   return { id, role, teams: [], custom: {}, created_at, ...marks, deleted: 'pruning' };
 }
 
-export function decideDeactivate(draft: Draft, command: DeactivateCommand, now: Micros): Outcome {
-  return forEach(draft, command, now, 'deactivate_users', (id) => {
+export function decideDeactivate(draft: Draft, command: DeactivateCommand, moment: Moment): Outcome {
+  const { now } = moment;
+  return forEach(draft, command, moment, 'deactivate_users', (id) => {
     const before = alive(draft, command, id);
     if (before.deactivated_at !== undefined) {
       return asBefore(command, id, before, new RosterError('input', `the user ${id} is already deactivated`));
@@ -57,8 +60,9 @@ export function decideDeactivate(draft: Draft, command: DeactivateCommand, now: 
   });
 }
 
-export function decideReactivate(draft: Draft, command: ReactivateCommand, now: Micros): Outcome {
-  return forEach(draft, command, now, 'reactivate_users', (id) => {
+export function decideReactivate(draft: Draft, command: ReactivateCommand, moment: Moment): Outcome {
+  const { now } = moment;
+  return forEach(draft, command, moment, 'reactivate_users', (id) => {
     const before = alive(draft, command, id);
     if (before.deactivated_at === undefined) {
       const isActive = new RosterError('input', `the user ${id} is not deactivated`);
@@ -137,7 +141,7 @@ type TaskResult = { readonly status: 'ok' } | { readonly status: 'error'; readon
  * Runs `act` for each id. Without a task, the first problem refuses the command. With one, each user succeeds or fails
  * alone, and the finished task with all results is part of the same entry, so it becomes visible together with its effects.
  */
-function forEach(draft: Draft, command: Conditional, now: Micros, kind: string, act: (id: string) => Acted): Outcome {
+function forEach(draft: Draft, command: Conditional, { wall }: Moment, kind: string, act: (id: string) => Acted): Outcome {
   const users: Outcome['users'][number][] = [];
   const result = new Map<string, TaskResult>();
   for (const id of command.ids) {
@@ -151,7 +155,7 @@ function forEach(draft: Draft, command: Conditional, now: Micros, kind: string, 
     }
   }
   if (command.task !== undefined) {
-    const task = { id: command.task, kind, status: 'completed' as const, created_at: now, updated_at: now };
+    const task = { id: command.task, kind, status: 'completed' as const, created_at: wall, updated_at: wall };
     draft.stage({ t: 'doc', kind: 'task', id: task.id, doc: { ...task, result: Object.fromEntries(result) } });
   }
   return { users, warnings: [], seq: draft.nextSeq - 1 };

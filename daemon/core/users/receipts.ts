@@ -59,18 +59,23 @@ export function makeRoom(draft: Draft): void {
   for (const id of oldest(draft, RECEIPTS_DROPPED, () => true)) draft.stage({ t: 'doc', kind: 'receipt', id, doc: null });
 }
 
-/** Drops at most `max` receipts from `before` or earlier. Receipts are in the order of their creation. */
-export function dropReceipts(draft: Draft, before: Micros, max: number): readonly DocChange[] {
-  const ids = oldest(draft, max, ({ created_at }) => created_at <= before);
+/** Drops at most `max` receipts that are `keptMicros` old by the wall clock. */
+export function dropReceipts(draft: Draft, wall: Micros, keptMicros: Micros, max: number): readonly DocChange[] {
+  const ids = oldest(draft, max, ({ created_at }) => created_at <= wall - keptMicros, wall);
   const dropped = ids.map((id) => ({ kind: 'receipt', id, doc: null }) as const);
   for (const change of dropped) draft.stage({ t: 'doc', ...change });
   return dropped;
 }
 
-function oldest(draft: Draft, max: number, isOver: (receipt: Receipt) => boolean): readonly string[] {
+/**
+ * Receipts are in the order of their creation, so the first one that is not over ends the search. One from after `wall` was made while the
+ * clock stood ahead, and says nothing about those after it.
+ */
+function oldest(draft: Draft, max: number, isOver: (receipt: Receipt) => boolean, wall = Number.POSITIVE_INFINITY): readonly string[] {
   const ids: string[] = [];
   if (max <= 0) return ids;
   for (const receipt of draft.docs.all('receipt')) {
+    if (receipt.created_at > wall) continue;
     if (!isOver(receipt)) break;
     ids.push(receipt.id);
     if (ids.length === max) break;

@@ -26,6 +26,8 @@ export interface Reading {
   readonly position: Position;
   /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
   readonly ready: boolean;
+  /** How far the times in the log are ahead of the wall clock, milliseconds. */
+  readonly clockGap: { readonly ms: number };
   /** The outcome that the command would have now; nothing is stored. Throws RosterError. */
   preview(command: Command): Outcome;
   /** The records at the current position, while the directory moves on. Call `release` when done. */

@@ -99,7 +99,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     });
   }
   app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, true));
-  app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, options.backend.ready));
+  app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, options.backend.ready, options.backend.clockGap.ms));
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
   app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
   app.setErrorHandler<Error>((error, request, reply) => {
@@ -225,10 +225,15 @@ class HttpEdge {
     return this.#send(trace, reply, 204, '');
   }
 
-  async health(request: Request, reply: FastifyReply, isWell: boolean): Promise<FastifyReply> {
+  async health(request: Request, reply: FastifyReply, isWell: boolean, clockGapMs = 0): Promise<FastifyReply> {
     await this.#showLimit('Health', request, reply);
     const trace = { ...newTrace(request, 'Health'), isRoutine: true };
-    return this.#send(trace, reply, isWell ? 200 : 503, JSON.stringify({ status: isWell ? 'ok' : 'not ready' }));
+    return this.#send(
+      trace,
+      reply,
+      isWell ? 200 : 503,
+      JSON.stringify({ status: isWell ? 'ok' : 'not ready', ...(clockGapMs > 0 ? { clock_behind_log_ms: clockGapMs } : undefined) }),
+    );
   }
 
   #send(trace: Trace, reply: FastifyReply, status: number, text: string, error?: RosterError): FastifyReply {

@@ -161,23 +161,26 @@ export class HistoryFiles {
     const partMicros = Math.max(HOUR_MICROS, keepMicros / PARTS);
     if (active !== undefined && !active.isEmpty && active.header.time < now - partMicros) await this.#seal();
     if (this.#active === undefined) await this.#goOn();
-    for (let [oldest] = this.#sealed; oldest !== undefined && oldest.time < now - keepMicros; [oldest] = this.#sealed) {
-      await this.#remove(oldest);
-    }
+    while (this.#isExpired(now, keepMicros)) await this.#removeOldest();
     await this.#removeSurplus();
   }
 
   /** Counts the active segment with the full size of a segment. */
   async #removeSurplus(): Promise<void> {
     const used = () => this.#sealed.reduce((sum, { bytes }) => sum + bytes, this.#segmentBytes);
-    for (let [oldest] = this.#sealed; oldest !== undefined && used() > this.#options.bytesMax; [oldest] = this.#sealed) {
-      await this.#remove(oldest);
-    }
+    while (this.#sealed.length > 0 && used() > this.#options.bytesMax) await this.#removeOldest();
   }
 
-  async #remove(segment: SealedSegment): Promise<void> {
-    this.#sealed = this.#sealed.filter((other) => other !== segment);
-    await segment.remove();
+  /** Whether the oldest segment is. A time that has not come yet is from a clock that stood ahead: the next segment says more. */
+  #isExpired(now: Micros, keepMicros: number): boolean {
+    const known = this.#sealed.find(({ time }) => time <= now);
+    return known !== undefined && known.time < now - keepMicros;
+  }
+
+  async #removeOldest(): Promise<void> {
+    const [oldest, ...others] = this.#sealed;
+    this.#sealed = others;
+    await oldest?.remove();
   }
 
   /** A page of the history of a user, including all taken changes. Rejects with an error of the file system. */

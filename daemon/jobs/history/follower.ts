@@ -38,6 +38,8 @@ const RETRY_MS = 5_000;
 const WAIT_MS = 5_000;
 /** Time of reading after which other work has a turn. */
 const SLICE_MS = 2;
+/** The clock here and the one of the log are read a little apart. */
+const CLOCKS_APART: Micros = 1_000_000;
 
 type Waiter = { readonly seq: number; readonly resolve: () => void };
 
@@ -208,16 +210,23 @@ export class HistoryJob {
 
   async #take(files: HistoryFiles, entry: Entry): Promise<void> {
     let seq = entry.first;
+    const time = this.#timeOf(entry);
     for (const fact of entry.facts) {
-      const change = changeOf(fact, seq++, entry.time);
+      const change = changeOf(fact, seq++, time);
       if (change === undefined) continue;
       while (this.#mustWait(files)) await this.#makeRoom();
       files.append(change);
     }
     while (this.#mustWait(files)) await this.#makeRoom();
-    files.advance(lastSeq(entry), entry.time);
+    files.advance(lastSeq(entry), time);
     this.#settle(lastSeq(entry));
     this.#flushTimer ??= setTimeout(() => this.#flushInTime(), FLUSH_MS);
+  }
+
+  /** Ages are counted from the wall clock, and the log may be ahead of it: nothing happened later than now. */
+  #timeOf({ time }: Entry): Micros {
+    const now = Math.round(this.#clock.now() * 1_000);
+    return time > now + CLOCKS_APART ? now : time;
   }
 
   #mustWait(files: HistoryFiles): boolean {

@@ -65,7 +65,8 @@ export async function lookUp({ id, limit, before }: HistoryQuestion, options: Lo
     if (segment.header.after + 1 >= below) continue;
     try {
       for await (const item of recordsOf(segment, id, below)) {
-        if (item.at < notBefore) return end(from);
+        // Later ones need not be older: the clock may have been set back.
+        if (item.at < notBefore) continue;
         if (gap !== undefined && gap.seq < (before ?? Number.POSITIVE_INFINITY)) items.push(gap);
         gap = undefined;
         items.push(item);

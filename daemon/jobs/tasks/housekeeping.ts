@@ -20,7 +20,7 @@ export interface HousekeepingOptions {
   /** Removes expired exports and uploads. Resolves with their number. */
   readonly files: { removeOld(ages: Ages): Promise<number> };
   readonly logger: RosterLogger;
-  /** The clock by which the directory ends bans and mutes, milliseconds. */
+  /** The wall clock by which the directory ends bans and mutes, milliseconds. It may be set forward and back. */
   readonly nowMs: () => number;
   readonly exportsKeptMs: number;
   /** Finished imports are kept as long as finished tasks. */
@@ -34,12 +34,18 @@ const REARM_MS = 250;
 const RETRY_MS = 30_000;
 /** A timer that fires slightly early would find nothing to do. */
 const SLACK_MS = 5;
+/** Timers do not notice that the wall clock was set: it is compared with them at this interval. */
+const LOOK_MS = 500;
+const STEP_MS = 100;
 
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   #timer: NodeJS.Timeout | undefined;
   #rearm: NodeJS.Timeout | undefined;
   #hourly: NodeJS.Timeout | undefined;
+  #look: NodeJS.Timeout | undefined;
+  /** How far the wall clock is ahead of the clock of the timers. */
+  #aheadMs = 0;
   #working: Promise<void> = Promise.resolve();
   #isStopped = false;
   #isExpiring = false;
@@ -58,6 +64,8 @@ export class Housekeeping {
       }, REARM_MS);
     });
     this.#hourly = setInterval(() => this.#clean(), HOUR_MS);
+    this.#aheadMs = this.#ahead();
+    this.#look = setInterval(() => this.#lookAtClock(), LOOK_MS);
     this.#clean();
   }
 
@@ -67,7 +75,19 @@ export class Housekeeping {
     clearTimeout(this.#timer);
     clearTimeout(this.#rearm);
     clearInterval(this.#hourly);
+    clearInterval(this.#look);
     await this.#working;
+  }
+
+  #ahead(): number {
+    return this.#options.nowMs() - performance.now();
+  }
+
+  #lookAtClock(): void {
+    const aheadMs = this.#ahead();
+    if (Math.abs(aheadMs - this.#aheadMs) < STEP_MS) return;
+    this.#aheadMs = aheadMs;
+    this.#arm();
   }
 
   /** Sleeps until the first ban or mute ends, at most until the hourly round. */

@@ -125,12 +125,13 @@ export class Sequencer {
     const { directory, policy } = this.#options;
     const draft = new Draft(directory);
     const answers: (() => void)[] = [];
+    const wall = this.#options.now();
     // Times increase with positions, even when the clock is set back or two commands share a microsecond.
-    let time = Math.max(this.#options.now(), directory.time + 1);
+    let time = Math.max(wall, directory.time + 1);
     for (const job of jobs) {
       try {
         draft.begin(job.origin);
-        const outcome = decide(draft, job.command, time++, policy);
+        const outcome = decide(draft, job.command, time++, policy, wall);
         answers.push(() => job.resolve(outcome));
       } catch (error) {
         if (!(error instanceof RosterError)) this.#options.onError(error);

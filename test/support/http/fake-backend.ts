@@ -21,7 +21,7 @@ import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { QuerySpec } from '../../../protocol/users/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { checkAnswer } from './answer-check.ts';
+import { checkAnswer, checkAnswerType } from './answer-check.ts';
 
 /** 2026-03-04T05:06:07.000000Z, and one millisecond later with every command. */
 const START = 1_772_600_767_000_000;
@@ -32,6 +32,7 @@ export class FakeBackend implements Backend {
   /** What was submitted, in order. */
   readonly commands: { readonly command: Command; readonly lane: Lane }[] = [];
   ready = true;
+  readonly clockGap = { ms: 0 };
   /** Thrown by the next submit in place of deciding it. */
   failure: unknown;
   #now = START;
@@ -197,6 +198,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
     for (const [name, value] of Object.entries(response.headers)) received[name] = value === undefined ? undefined : String(value);
     checkRateHeaders(received);
     const text = response.payload;
+    if (text !== '') checkAnswerType(method, path, response.statusCode, received['content-type']);
     const isJson = received['content-type']?.startsWith('application/json') === true;
     const answer = isJson && text !== '' ? JSON.parse(text) : undefined;
     // What watches the process asks for these; they have a form of their own.
