@@ -2,6 +2,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { fieldErrors, RosterError, renderChatError } from '../../../protocol/base/errors.ts';
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
@@ -40,16 +41,32 @@ export function writeLog(logger: EdgeLogger, trace: Trace, status: number, error
   logger[error?.spec.level ?? (isRoutine === true ? 'debug' : 'info')](line, 'request');
 }
 
+/** The framework found no endpoint: its own search knows fewer methods than Node, and it refuses some of them before it searches. */
+export function isUnrouted(thrown: unknown): boolean {
+  const { code } = frameworkRefusal(thrown) ?? {};
+  return code === 'FST_ERR_NOT_FOUND' || code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE';
+}
+
 /**
- * The error of a request, as one of the closed list. The framework refuses an invalid content type before any handler runs; everything else
- * that is thrown and is not a RosterError is an internal error.
+ * The error of a request, as one of the closed list. The framework refuses some requests before any handler runs; everything else that is
+ * thrown and is not a RosterError is an internal error.
  */
 export function asRosterError(thrown: unknown): RosterError {
   if (thrown instanceof RosterError) return thrown;
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+  const refusal = frameworkRefusal(thrown);
+  if (refusal === undefined) return new RosterError('internal');
+  if (refusal.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return fieldErrors('input', [{ path: 'content-type', message: 'must be application/json' }]);
-  return new RosterError('internal');
+  if (refusal.statusCode === 413) return new RosterError('too_big');
+  return new RosterError('input', `the request is not supported (${refusal.code})`);
+}
+
+/** A refusal of the framework that blames the request. */
+function frameworkRefusal(thrown: unknown): { readonly code: string; readonly statusCode: number } | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || !('statusCode' in thrown)) return undefined;
+  const { code, statusCode } = thrown;
+  if (typeof code !== 'string' || !code.startsWith('FST_') || typeof statusCode !== 'number') return undefined;
+  return statusCode >= 400 && statusCode < 500 ? { code, statusCode } : undefined;
 }
 
 function refusalOf(code: string | undefined): RosterError {
@@ -70,9 +87,13 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
     return;
   }
   const refusal = refusalOf(error.code);
-  const { status, level } = refusal.spec;
-  logger[level]({ error: refusal.kind, cause: error.code }, 'connection refused');
-  const body = errorAnswer(refusal, { operation: REQUEST, dialect: 'v1' }, '0.00ms').text;
+  logger[refusal.spec.level]({ error: refusal.kind, cause: error.code }, 'connection refused');
+  refuseOnSocket(refusal, 'v1', socket);
+}
+
+/** Answers where Node offers no response: the connection is closed. */
+export function refuseOnSocket(refusal: RosterError, dialect: RouteDialect, socket: Duplex): void {
+  const { status, text: body } = errorAnswer(refusal, { operation: REQUEST, dialect }, '0.00ms');
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json; charset=utf-8',

@@ -1,5 +1,7 @@
 /** The parts of a request as they arrive, before its endpoint is known: path, query, header. */
+import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
+import { fieldErrors } from '../../../protocol/base/errors.ts';
 import type { Endpoint, RouteDialect } from './endpoint.ts';
 
 /** Parameters beyond these are ignored. */
@@ -29,6 +31,18 @@ export function flatQuery(text: string): Record<string, string> {
 /** The value of a request's header: the first one if it was sent several times. */
 export function header(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** The path and query of a target. Proxies may send the whole URL (RFC 9112 §3.2.2). */
+export function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const path = target.replace(/^https?:\/\/[^/?]*/i, '');
+  return path === target || path.startsWith('/') ? path : `/${path}`;
+}
+
+/** Throws RosterError `input` for a request of HTTP/1.1 that names no host (RFC 9112 §3.2). */
+export function checkHost({ httpVersion, headers }: IncomingMessage): void {
+  if (headers.host === undefined && httpVersion === '1.1') throw fieldErrors('input', [{ path: 'host', message: 'is required' }]);
 }
 
 /** Paths below this prefix belong to the feeds dialect, even where there is no endpoint. */

@@ -3,10 +3,11 @@
  * closed list, written by one renderer. Neither the query nor the body of a request is ever logged.
  */
 
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { RosterError } from '../../../protocol/base/errors.ts';
+import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
@@ -17,9 +18,9 @@ import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
 import type { Endpoint, EndpointAnswer, RouteDialect } from './endpoint.ts';
-import { answerClientError, asRosterError, errorAnswer, REQUEST, type Trace, writeLog } from './errors.ts';
+import { answerClientError, asRosterError, errorAnswer, isUnrouted, REQUEST, refuseOnSocket, type Trace, writeLog } from './errors.ts';
 import { LongUploads } from './long-uploads.ts';
-import { dialectOfPath, flatQuery, header, methodsOf, rememberingLast } from './request-parts.ts';
+import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 
 export interface HttpServerOptions extends Doors {
@@ -68,6 +69,8 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersMs),
     maxHeaderSize: HEADER_BYTES_MAX,
+    // Node would answer in a form of its own: see `checkHost`.
+    requireHostHeader: false,
   };
   const endpoints = ROUTES.filter(({ isStub }) => isStub !== true || options.services.compatStubs);
   const edge = new HttpEdge(options, endpoints);
@@ -75,6 +78,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     logger: false,
     exposeHeadRoutes: false,
     return503OnClosing: false,
+    rewriteUrl: ({ url = '' }) => originForm(url),
     routerOptions: {
       ignoreDuplicateSlashes: true,
       ignoreTrailingSlash: true,
@@ -101,12 +105,27 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
   app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, true));
   app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, options.backend.ready, options.backend.clockGap.ms));
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
+  app.addHook('onRequest', async ({ raw }) => checkHost(raw));
   app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
-  app.setErrorHandler<Error>((error, request, reply) => {
+  app.setErrorHandler<Error, Query>((error, request, reply) => {
+    if (isUnrouted(error)) return edge.notFound(request, reply);
     const endpoint = endpoints.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
     return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST, dialectOfPath(request.url)), request, reply, error);
   });
+  refuseWhatNodeWould(app.server);
   return app;
+}
+
+/** Requests that Node refuses in a form of its own, or without any answer. */
+function refuseWhatNodeWould(server: Server): void {
+  server.on('checkExpectation', ({ url = '', socket }: IncomingMessage) => {
+    const error = fieldErrors('input', [{ path: 'expect', message: 'must be 100-continue' }]);
+    refuseOnSocket(error, dialectOfPath(url), socket);
+  });
+  server.on('connect', (_: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy());
+    refuseOnSocket(new RosterError('input', 'CONNECT is not supported: this is no proxy'), 'v1', socket);
+  });
 }
 
 function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
