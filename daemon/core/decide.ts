@@ -48,18 +48,17 @@ export function decide(draft: Draft, command: Command, now: Micros, policy: Poli
 }
 
 function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy): Outcome {
-  const { now, wall } = moment;
   switch (command.kind) {
     case 'once':
       return decideOnce(draft, command, moment, policy);
     case 'upsert':
-      return decideUpsert(draft, command, now, policy);
+      return decideUpsert(draft, command, moment.now, policy);
     case 'patch':
-      return decidePatch(draft, command, now);
+      return decidePatch(draft, command, moment.now);
     case 'connect':
       return decideConnect(draft, command, moment, policy);
     case 'active':
-      return decideActive(draft, command, wall);
+      return decideActive(draft, command, moment.wall);
     case 'delete':
       return decideDelete(draft, command, moment);
     case 'deactivate':
@@ -67,20 +66,20 @@ function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy
     case 'reactivate':
       return decideReactivate(draft, command, moment);
     case 'restore':
-      return decideRestore(draft, command, now);
+      return decideRestore(draft, command, moment.now);
     case 'guest':
       return decideGuest(draft, command, moment, policy);
     case 'custom-event':
       return decideCustomEvent(draft, command);
     case 'settings':
-      return decideSettings(draft, command, now);
+      return decideSettings(draft, command, moment.now);
     case 'docs':
       return decideDocs(draft, command);
     case 'activity-add':
     case 'activity-remove':
     case 'follow':
     case 'unfollow':
-      return inFeeds(draft, command, now);
+      return inFeeds(draft, command, moment.now);
     case 'ban':
       return decideBan(draft, command, moment);
     case 'unban':
@@ -90,32 +89,32 @@ function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy
       return decideMute(draft, command, moment);
     case 'flag':
     case 'unflag':
-      return command.kind === 'flag' ? decideFlag(draft, command, now) : decideUnflag(draft, command);
+      return command.kind === 'flag' ? decideFlag(draft, command, moment.now) : decideUnflag(draft, command);
     case 'bypass':
       return decideBypass(draft, command);
     case 'block':
     case 'unblock':
-      return decideBlock(draft, command, now);
+      return decideBlock(draft, command, moment.now);
     case 'expire':
-      return decideExpire(draft, wall, policy);
+      return decideExpire(draft, moment.wall, policy);
     case 'device-add':
-      return decideDeviceAdd(draft, command, now);
+      return decideDeviceAdd(draft, command, moment.now);
     case 'device-remove':
       return decideDeviceRemove(draft, command);
     case 'push':
-      return decidePush(draft, command, wall);
+      return decidePush(draft, command, moment.wall);
     case 'role-create':
     case 'role-delete':
-      return decideRole(draft, command, now);
+      return decideRole(draft, command, moment.now);
     case 'group-create':
-      return decideGroupCreate(draft, command, now);
+      return decideGroupCreate(draft, command, moment.now);
     case 'group-update':
-      return decideGroupUpdate(draft, command, now);
+      return decideGroupUpdate(draft, command, moment.now);
     case 'group-delete':
       return decideGroupDelete(draft, command);
     case 'group-add':
     case 'group-remove':
-      return decideGroupMembers(draft, command, now);
+      return decideGroupMembers(draft, command, moment.now);
   }
 }
 

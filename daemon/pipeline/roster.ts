@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TeamUsageQuestion } from '../../protocol/app/usage.ts';
 import type { Position } from '../../protocol/base/position.ts';
-import type { Micros } from '../../protocol/base/time.ts';
 import type { DocLookups } from '../../protocol/live/document-events.ts';
 import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Origin } from '../../protocol/log/entry.ts';
@@ -55,7 +54,7 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   /** Makes the link to the file of a finished export, which the event about the export carries. Absent: the event carries no link. */
   readonly exportUrl?: (taskId: string) => string;
   /** Wall clock, microseconds. Default: the system's. */
-  readonly now?: () => Micros;
+  readonly now?: typeof wallClock;
   /** Called once when the directory can no longer follow the log; the process should then end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -77,7 +76,7 @@ export class Roster {
   readonly clockGap: ClockGap;
   /** Runs the work for new live connections, which can wait: handshakes and connects. */
   readonly turns = new Turns();
-  readonly #options: RosterOptions & { readonly now: () => Micros };
+  readonly #options: RosterOptions & { readonly now: typeof wallClock };
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
   readonly #activity: ActivityRounds;

@@ -38,6 +38,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       /^daemon\/pipeline\//,
       /^protocol\//,
       'store/append-file.ts',
+      'store/disk-errors.ts',
       'store/file-system.ts',
       /^node:/,
       'p-limit',
