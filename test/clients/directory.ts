@@ -1,4 +1,4 @@
-/** A daemon for one client program: empty, on a free port, and gone with its data directory when it is stopped. */
+/** A daemon for one program: empty, on a free port, and gone with its data directory when it is stopped. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,11 +15,11 @@ export interface ClientDirectory {
   stop(): Promise<void>;
 }
 
-export async function startDirectory(): Promise<ClientDirectory> {
+export async function startDirectory(settings: Readonly<Record<string, string>> = {}): Promise<ClientDirectory> {
   const data = await mkdtemp(join(tmpdir(), 'rosterd-clients-'));
   const remove = (): Promise<void> => rm(data, { recursive: true, force: true });
   try {
-    const flags = { listen: '127.0.0.1:0', data, 'drain-ms': '0', 'log-level': 'error', ...compatStubs() };
+    const flags = { listen: '127.0.0.1:0', data, 'drain-ms': '0', 'log-level': 'error', ...compatStubs(), ...settings };
     const { config } = loadConfig({ flags, env: {}, cwd: data });
     const daemon = await startDaemon({
       config,

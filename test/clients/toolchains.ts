@@ -25,7 +25,12 @@ export type Prepared =
 export async function prepare(folder: string): Promise<Prepared> {
   if (existsSync(join(folder, 'go.mod'))) return await withTool('go', ['version'], () => goCommand(folder));
   if (existsSync(join(folder, 'pom.xml'))) return await javaProgram(folder);
-  return await withTool('python3', ['--version'], (version) => pythonCommand(folder, version));
+  return await preparePython(folder, (bin) => ({ file: join(bin, 'python'), args: [join(folder, 'run.py')] }));
+}
+
+/** An environment with the `requirements.txt` of the folder. `command` gets the folder of its programs. */
+export async function preparePython(folder: string, command: (bin: string) => Command): Promise<Prepared> {
+  return await withTool('python3', ['--version'], async (version) => command(join(await environment(folder, version), 'bin')));
 }
 
 /** `make` gets what the tool says about its version; without the tool it is not called. */
@@ -74,11 +79,11 @@ async function javaCommand(folder: string): Promise<Command> {
   return { file: 'java', args: ['-cp', join(ready, '*'), join(folder, 'Program.java')] };
 }
 
-async function pythonCommand(folder: string, version: string): Promise<Command> {
+async function environment(folder: string, version: string): Promise<string> {
   const requirements = join(folder, 'requirements.txt');
   const ready = join(cache, `venv-${keyOf(version, await readFile(requirements))}`);
   if (!existsSync(join(ready, 'bin', 'python'))) await makeOnce(ready, (own) => makeVenv(own, requirements));
-  return { file: join(ready, 'bin', 'python'), args: [join(folder, 'run.py')] };
+  return ready;
 }
 
 async function makeVenv(own: string, requirements: string): Promise<void> {

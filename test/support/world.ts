@@ -15,7 +15,7 @@ import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cl
 import { HEARTBEAT, type Heartbeat } from '../../daemon/edge/live/session/registry.ts';
 import { encodeToken } from '../../protocol/base/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
-import { checkAnswer } from './http/answer-check.ts';
+import { checkAnswer, checkAnswerType } from './http/answer-check.ts';
 import { assertNoSecret, leakIn, markToken, SECRET } from './http/secrecy.ts';
 import { LiveClient } from './live/live-client.ts';
 
@@ -156,6 +156,7 @@ export class World {
     const text = await response.text();
     if (response.status >= 400) assertNoSecret(text, 'an error');
     const answer = JSON.parse(text);
+    checkAnswerType(method, url.pathname, response.status, response.headers.get('content-type'));
     if (!/^\/(healthz|readyz)$/.test(url.pathname)) checkAnswer(method, url.pathname, response.status, answer);
     return { status: response.status, headers: response.headers, body: answer };
   }

@@ -12,7 +12,6 @@ import { hoist, type JsonSchema, plainSchema } from './schemas.ts';
 /** Version of the description, not of the program: its major number changes when clients must change. */
 const VERSION = '1.0.0';
 const JSON_TYPE = 'application/json';
-const BINARY_TYPE = 'application/octet-stream';
 
 const TAGS: Readonly<Record<RouteDialect, { readonly name: string; readonly description: string }>> = {
   v1: { name: 'chat v1', description: 'Custom data at the top level of a user; times in RFC 3339.' },
@@ -73,8 +72,7 @@ function pathTemplate(path: string): string {
 }
 
 function operation(endpoint: Endpoint, operationId: string, schemas: Map<string, JsonSchema>): JsonSchema {
-  const { method, dialect, access, summary, body, isBinary } = endpoint;
-  const hasBinaryBody = isBinary === true && method !== 'GET';
+  const { dialect, access, summary, body, uploads } = endpoint;
   const hoisted = (schema: JsonSchema): JsonSchema => hoist(schema, schemas);
   return {
     operationId,
@@ -82,8 +80,8 @@ function operation(endpoint: Endpoint, operationId: string, schemas: Map<string,
     summary,
     description: ACCESS[access],
     parameters: [...pathParameters(endpoint.path), ...queryParameters(endpoint), ...headerParameters(endpoint)],
-    ...(hasBinaryBody ? { requestBody: { required: true, content: { [BINARY_TYPE]: {} } } } : undefined),
-    ...(body !== undefined && !hasBinaryBody
+    ...(uploads === undefined ? undefined : { requestBody: { required: true, content: contentOf(uploads, {}) } }),
+    ...(body !== undefined
       ? {
           requestBody: {
             required: isRequired(plainSchema(body)),
@@ -143,13 +141,21 @@ function headerParameters(endpoint: Endpoint): JsonSchema[] {
 }
 
 /** Statuses that a success may have: requests that create answer 201 if they created something. */
-export function successStatuses({ method, isPlain, isBinary }: Endpoint): readonly number[] {
+export function successStatuses({ method, isPlain, uploads }: Endpoint): readonly number[] {
   const mayCreate = method === 'POST' || method === 'PUT';
-  return mayCreate && isPlain !== true && isBinary !== true ? [200, 201] : [200];
+  return mayCreate && isPlain !== true && uploads === undefined ? [200, 201] : [200];
+}
+
+/** Content types of a success. */
+export function answerTypes({ downloads }: Endpoint): readonly string[] {
+  return downloads ?? [JSON_TYPE];
+}
+
+function contentOf(types: readonly string[], content: JsonSchema): JsonSchema {
+  return Object.fromEntries(types.map((type) => [type, content]));
 }
 
 function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSchema): JsonSchema {
-  const isFile = endpoint.isBinary === true && endpoint.method === 'GET';
   const names = [
     'X-RateLimit-Limit',
     'X-RateLimit-Remaining',
@@ -161,7 +167,7 @@ function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSche
   const response = {
     description: endpoint.summary,
     headers: headerRefs(names),
-    content: isFile ? { [BINARY_TYPE]: {} } : { [JSON_TYPE]: { schema: hoisted(answerSchema(endpoint)) } },
+    content: contentOf(answerTypes(endpoint), endpoint.downloads === undefined ? { schema: hoisted(answerSchema(endpoint)) } : {}),
   };
   return Object.fromEntries(successStatuses(endpoint).map((status) => [String(status), response]));
 }
@@ -235,11 +241,11 @@ const EVERYWHERE = ['input', 'not_found', 'rate_limit', 'headers_too_big', 'time
 const OF_TOKENS = ['api_key', 'auth', 'token_expired', 'token_not_yet', 'token_iat', 'token_signature', 'not_allowed'] as const;
 
 function kindsOf(endpoint: Endpoint): readonly ErrorKind[] {
-  const { access, method, body, isBinary, isConditional } = endpoint;
+  const { access, method, body, uploads, isConditional } = endpoint;
   return [
     ...EVERYWHERE,
     ...(access === 'open' ? [] : access === 'signed' ? (['not_allowed'] as const) : OF_TOKENS),
-    ...(body !== undefined || isBinary === true ? (['too_big'] as const) : []),
+    ...(body !== undefined || uploads !== undefined ? (['too_big'] as const) : []),
     ...(method === 'POST' ? (['conflict', 'duplicate_username'] as const) : []),
     ...(isConditional === true ? (['precondition'] as const) : []),
     ...(isKeyed(endpoint) ? (['key_reused'] as const) : []),

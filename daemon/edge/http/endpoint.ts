@@ -77,8 +77,10 @@ export interface Endpoint {
   readonly query?: TSchema;
   /** Schema of the answer without `duration`. Tests check every answer against it. */
   readonly answer: TSchema;
-  /** A body that is not JSON (uploads), or an answer that is not (files). */
-  readonly isBinary?: true;
+  /** Content types of a body that is not JSON: the handler reads it as it arrives, whatever it is called. */
+  readonly uploads?: readonly string[];
+  /** Content types of an answer that is a file and not JSON. */
+  readonly downloads?: readonly string[];
   /** The answer has its own form, without `duration` (an OpenAPI document). */
   readonly isPlain?: true;
   /** It checks `If-Match` and `If-None-Match`. Other endpoints refuse them, since a condition must not be ignored. */

@@ -171,7 +171,7 @@ class HttpEdge {
       await this.#count(endpoint.operation, caller, request, reply);
       refuseOutsider(endpoint, caller, backend.directory);
       if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
-      if (endpoint.isBinary === true) this.uploads.expect(request.raw);
+      if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
       const answer = await endpoint.handle(callOf(endpoint, caller, request, reply, this.#shared));
       return this.#answer(trace, reply, answer, endpoint.isPlain === true);
     } catch (error) {

@@ -8,6 +8,8 @@ const BackupQuery = Type.Object({ gzip: QueryFlag });
 const readBackup = queryReader(BackupQuery);
 
 const NAME = 'rosterd-backup.ndjson';
+const PLAIN = 'application/x-ndjson';
+const COMPRESSED = 'application/gzip';
 
 export const BACKUP_ROUTES: readonly Endpoint[] = inBothDialects('/backup', () => ({
   operation: 'Backup',
@@ -16,7 +18,7 @@ export const BACKUP_ROUTES: readonly Endpoint[] = inBothDialects('/backup', () =
   summary: 'A backup of the whole directory at one position, JSON Lines, with checksums in its last line. `gzip=true`: compressed',
   query: BackupQuery,
   answer: Nothing,
-  isBinary: true,
+  downloads: [PLAIN, COMPRESSED],
   handle: ({ services, query }) => {
     const { gzip: isCompressed = false } = readBackup(query);
     const { stream, position } = services.openBackup(isCompressed);
@@ -25,7 +27,7 @@ export const BACKUP_ROUTES: readonly Endpoint[] = inBothDialects('/backup', () =
       headers: { 'X-Rosterd-Position': `${position.epoch}:${position.seq}` },
       file: {
         stream,
-        type: isCompressed ? 'application/gzip' : 'application/x-ndjson',
+        type: isCompressed ? COMPRESSED : PLAIN,
         name: isCompressed ? `${NAME}.gz` : NAME,
       },
     };

@@ -17,6 +17,9 @@ import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { etag } from '../http/outcome.ts';
 import type { Services } from '../http/services.ts';
 
+/** JSON Lines. */
+const LINES = 'application/x-ndjson';
+
 export const EXPORT_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users/:id/export', (dialect) => ({
     operation: 'ExportUser',
@@ -62,11 +65,11 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
     access: 'signed',
     summary: 'The file of an export: one JSON object per line. The URL is in the result of the task',
     answer: Nothing,
-    isBinary: true,
+    downloads: [LINES],
     handle: async ({ services, params: { task = '', file = '' } }) => {
       const found = await services.files.openExport(task, file);
       if (found === undefined) throw new RosterError('not_found', 'the export does not exist, or no longer');
-      return { body: {}, file: { ...found, type: 'application/x-ndjson', name: EXPORT_FILE } };
+      return { body: {}, file: { ...found, type: LINES, name: EXPORT_FILE } };
     },
   },
 ];

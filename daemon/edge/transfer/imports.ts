@@ -42,7 +42,7 @@ export const IMPORT_ROUTES: readonly Endpoint[] = [
     access: 'signed',
     summary: 'Stores the file, up to 300 MiB: JSON Lines, or one JSON list. Each URL takes one file',
     answer: Type.Object({ size: Type.Integer() }),
-    isBinary: true,
+    uploads: ['application/octet-stream', 'application/x-ndjson', 'application/json'],
     handle: async ({ services, rawBody, params: { id = '', file = '' } }) => {
       const { bytes } = await services.files.saveUpload(uploadPath(id, file), rawBody, LIMITS.importBytes);
       return { body: { size: bytes } };

@@ -12,6 +12,8 @@ const RevisionsQuery = Type.Object({
     Type.String({ minLength: 1, maxLength: LIMITS.teamBytes, ...says(`must not be longer than ${LIMITS.teamBytes} bytes`) }),
   ),
 });
+/** JSON Lines. */
+const LINES = 'application/x-ndjson';
 const readRevisions = queryReader(RevisionsQuery);
 
 export const SYNC_ROUTES: readonly Endpoint[] = [
@@ -33,12 +35,12 @@ export const SYNC_ROUTES: readonly Endpoint[] = [
     summary: 'Ids and revisions of all users, or of those of a team, at one position: one JSON object per line',
     query: RevisionsQuery,
     answer: Nothing,
-    isBinary: true,
+    downloads: [LINES],
     handle: ({ backend, query }) => {
       const { team } = readRevisions(query);
       const view = backend.freeze();
       const stream = userList({ view, team });
-      return { body: {}, seq: view.position.seq, file: { stream, type: 'application/x-ndjson', name: 'users.ndjson' } };
+      return { body: {}, seq: view.position.seq, file: { stream, type: LINES, name: 'users.ndjson' } };
     },
   })),
 ];

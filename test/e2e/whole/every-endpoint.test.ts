@@ -78,7 +78,7 @@ class Trial {
     const { access } = this.#row;
     if (access === 'signed') await this.#signature();
     else if (access !== 'open') await this.#credentials();
-    if (this.#row.isBinary !== true) await this.#bodies();
+    if (this.#row.uploads === undefined && this.#row.downloads === undefined) await this.#bodies();
     await this.#queries();
     await this.#paths();
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { describeApi } from '../../../daemon/edge/describe/openapi.ts';
 import { ROUTES } from '../../../daemon/edge/routes.ts';
-import { checkAnswer } from '../../support/http/answer-check.ts';
+import { checkAnswer, checkAnswerType } from '../../support/http/answer-check.ts';
 import { fakeServices, httpWorld } from '../../support/http/fake-backend.ts';
 import { openApiBreaches } from '../../support/http/openapi-rules.ts';
 
@@ -87,7 +87,11 @@ describe('the description of the API', () => {
         ['server', 'user', 'guest'].includes(row.access),
         what,
       );
-      assert.equal(operation.requestBody !== undefined, row.method !== 'GET' && (row.body !== undefined || row.isBinary === true), what);
+      assert.equal(
+        operation.requestBody !== undefined,
+        row.method !== 'GET' && (row.body !== undefined || row.uploads !== undefined),
+        what,
+      );
       const family = row.dialect === 'feeds' ? 'feeds' : 'chat';
       for (const [status, { $ref }] of Object.entries(operation.responses)) {
         if (status >= '400') assert.equal($ref, `#/components/responses/${family}_${status}`, what);
@@ -118,6 +122,31 @@ describe('the description of the API', () => {
     for (const [status, answer] of wrong) {
       assert.throws(() => checkAnswer('GET', '/api/v2//users/?x=1', status, answer), assert.AssertionError);
     }
+  });
+
+  it('OA7 an operation names the content types of its body and its answers, and another one is found', async () => {
+    const { paths } = await served(true);
+    const typesOf = (value: unknown): string[] => Object.keys(Object(Object(value).content));
+    for (const row of ROUTES) {
+      const { operationId, requestBody, responses } = paths[templateOf(row.path)]?.[row.method.toLowerCase()] ?? assert.fail(row.path);
+      if (requestBody !== undefined) assert.deepEqual(typesOf(requestBody), row.uploads ?? ['application/json'], operationId);
+      assert.deepEqual(typesOf(responses['200']), row.downloads ?? ['application/json'], operationId);
+    }
+    assert.deepEqual(typesOf(paths['/backup']?.get?.responses['200']), ['application/x-ndjson', 'application/gzip']);
+    assert.deepEqual(typesOf(paths['/imports/uploads/{id}/{file}']?.put?.requestBody), [
+      'application/octet-stream',
+      'application/x-ndjson',
+      'application/json',
+    ]);
+    checkAnswerType('GET', '/backup?x', 200, 'application/gzip');
+    checkAnswerType('GET', '/users', 200, 'application/json; charset=utf-8');
+    const wrong: readonly [string, number, string | undefined][] = [
+      ['/backup', 200, 'application/octet-stream'],
+      ['/backup', 400, 'application/gzip'],
+      ['/users', 200, 'text/html'],
+      ['/users', 200, undefined],
+    ];
+    for (const [path, status, type] of wrong) assert.throws(() => checkAnswerType('GET', path, status, type), assert.AssertionError);
   });
 
   it('OA6 two different schemas cannot share a name', () => {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { Compile, type Validator } from 'typebox/compile';
-import { answerSchema, successStatuses } from '../../../daemon/edge/describe/openapi.ts';
+import { answerSchema, answerTypes, successStatuses } from '../../../daemon/edge/describe/openapi.ts';
 import { type JsonSchema, plainSchema } from '../../../daemon/edge/describe/schemas.ts';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../../daemon/edge/routes.ts';
@@ -55,6 +55,14 @@ function assertFits(check: Validator, body: unknown, what: string): void {
   assert.fail(`${what} is not as described:\n  ${problems.join('\n  ')}\n${JSON.stringify(body)?.slice(0, 2_000)}`);
 }
 
+/** Fails when an answer has another content type than those described for its endpoint. */
+export function checkAnswerType(method: string, url: string, status: number, type: string | null | undefined): void {
+  const endpoint = endpointOf(method, url);
+  const described = status >= 400 || endpoint === undefined ? ['application/json'] : answerTypes(endpoint);
+  const media = type?.split(';')[0]?.trim() ?? '(none)';
+  assert.ok(described.includes(media), `the answer ${status} to ${method} ${routedPath(url)} is ${media}; ${described} is described`);
+}
+
 /** Fails when an answer is not of the form that is described for its endpoint. Answers that are no JSON are not for here. */
 export function checkAnswer(method: string, url: string, status: number, body: unknown): void {
   const endpoint = endpointOf(method, url);
@@ -69,7 +77,7 @@ export function checkAnswer(method: string, url: string, status: number, body: u
     );
     return;
   }
-  if (endpoint === undefined || (endpoint.isBinary === true && method === 'GET')) return;
+  if (endpoint === undefined || endpoint.downloads !== undefined) return;
   assert.ok(successStatuses(endpoint).includes(status), `${what}: only ${successStatuses(endpoint)} are described`);
   assertFits(
     checkOf(endpoint, () => answerSchema(endpoint)),

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, type World } from '../world.ts';
-import { checkAnswer, endpointOf } from './answer-check.ts';
+import { checkAnswer, checkAnswerType, endpointOf } from './answer-check.ts';
 
 export interface GoldenRequest {
   readonly method: string;
@@ -147,6 +147,7 @@ export async function sendGolden(
   const plain = base.replace(/^https?:\/\/[^/]+/, '').split('?')[0] ?? '';
   const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
   const answer: unknown = isJson && raw !== '' ? JSON.parse(raw) : undefined;
+  if (response.status !== 204) checkAnswerType(method, plain, response.status, response.headers.get('content-type'));
   if (isJson) checkAnswer(method, plain, response.status, answer);
   return { status: response.status, headers: response.headers, body: answer, text: raw, path: plain };
 }

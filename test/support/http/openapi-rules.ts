@@ -185,7 +185,7 @@ class Reader {
 
   #content(value: unknown, place: Place): void {
     const entries = Object.entries(this.#object(value, [...place, 'content']));
-    this.#must(entries.length === 1, [...place, 'content'], 'must have one media type');
+    this.#must(entries.length > 0, [...place, 'content'], 'must have a media type');
     for (const [type, media] of entries) {
       this.#must(/^[\w.+-]+\/[\w.+-]+$/.test(type), [...place, type], 'is not a media type');
       const { schema } = this.#object(media, [...place, type], ['schema']);
