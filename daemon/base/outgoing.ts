@@ -45,7 +45,12 @@ export function reach(outgoing: OutgoingRequest): Promise<Reached> {
   const { url, options, body, timeoutMs, isStreamed = false, signal } = outgoing;
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ kind: 'aborted' });
-    const request = url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options);
+    let request: ClientRequest;
+    try {
+      request = url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options);
+    } catch (error) {
+      return resolve({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)), isStale: false });
+    }
     let answer: IncomingMessage | undefined;
     const cut = (reached: Reached, reason: Error): void => {
       resolve(reached);

@@ -98,6 +98,7 @@ function collect(response: IncomingMessage): Promise<Reply> {
     });
     response.on('error', (error) => reject(isCut(error) ? new Error(CUT) : error));
     response.on('close', () => reject(new Error(CUT)));
+    if (response.closed) reject(new Error(CUT));
     response.on('end', () => {
       const header = (name: string) => {
         const value = response.headers[name];

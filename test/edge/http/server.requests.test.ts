@@ -21,6 +21,14 @@ test('HT44 health needs no token; not ready is 503 there and code -1 elsewhere',
   assertRefused(await send('GET', '/users'), 503, -1);
 });
 
+test('CK3 readyz shows how far the wall clock is behind the log, and nothing while it is not', async () => {
+  const { send, backend } = httpWorld();
+  const ready = async () => (await send('GET', '/readyz', { token: null })).body;
+  assert.deepEqual(await ready(), { status: 'ok' });
+  backend.clockGap.ms = 86_400_000;
+  assert.deepEqual(await ready(), { status: 'ok', clock_behind_log_ms: 86_400_000 });
+});
+
 test('HT46 an unexpected exception is 500, code -1, logged with the request id; the next request is served', async () => {
   const { send, backend, logs } = httpWorld();
   backend.failure = new TypeError('boom');

@@ -277,3 +277,22 @@ test('HY8 kept for no time nothing is kept, and what there was is removed', asyn
   await off.stop();
   assert.deepEqual(await readdir(folder), []);
 });
+
+test('CK1 changes from a log that is ahead of the clock have the time of the clock, and are kept no longer', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  let nowMs = NOW;
+  const clock = { now: () => nowMs, sleep: async () => {} };
+  await rig.log.append(0, { id: 'ahead', time: (NOW + 365 * KEEP_MS) * 1_000, facts: [fact('ann')] });
+  const job = rig.start({ clock });
+  const times = async (): Promise<number[]> => (await job.page({ id: 'ann', limit: 10 })).items.map(({ at }) => at);
+  assert.deepEqual(await times(), [NOW * 1_000]);
+  // A clock that was back for one change hides this change, and no other.
+  nowMs = NOW - 10 * KEEP_MS;
+  await rig.log.append(1, { id: 'back', time: (NOW + 365 * KEEP_MS) * 1_000 + 1, facts: [fact('ann')] });
+  await job.page({ id: 'ann', limit: 10 });
+  nowMs = NOW + 1_000;
+  await rig.log.append(2, { id: 'right', time: (NOW + 365 * KEEP_MS) * 1_000 + 2, facts: [fact('ann')] });
+  assert.deepEqual(await times(), [(NOW + 1_000) * 1_000, NOW * 1_000]);
+  nowMs = NOW + KEEP_MS + 1;
+  assert.deepEqual(await times(), [(NOW + 1_000) * 1_000]);
+});

@@ -63,3 +63,16 @@ test('LG12 a held fact keeps its segment and all later ones, up to the bound', (
   // The oldest is held while it and the nine after it are no more than may be held.
   assert.deepEqual([held(0, 1_000), held(0, 999), held(0, 900), held(0, 899), held(0, 0)], [0, 1, 1, 2, 9]);
 });
+
+test('CK1 a segment from a clock that stood ahead is as old as the next one, and keeps nothing else', () => {
+  const ahead = (...indices: readonly number[]) =>
+    SEGMENTS.map((segment, index) => (indices.includes(index) ? { ...segment, lastTime: segment.lastTime + 1e12 } : segment));
+  const kept = (segments: typeof SEGMENTS, ageMs: number): number => removableSegments(segments, ALL, NOW_MS, { ...NEVER, ageMs });
+  assert.equal(kept(ahead(0), 8_500), 2, 'it goes with the next one');
+  assert.equal(kept(ahead(0), 9_500), 0);
+  assert.equal(kept(ahead(0, 1, 2), 6_500), 4);
+  assert.equal(kept(ahead(0, 1, 2), 7_500), 0);
+  assert.equal(kept(ahead(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), 0), 0, 'nobody knows how old they are');
+  // A segment that is new holds no entry, and says nothing.
+  assert.equal(kept([...ahead(8, 9), { last: 100, facts: 0, end: 48, lastTime: 0 }], 500), 8);
+});
