@@ -336,6 +336,37 @@ test('WH18 BK8 restored from a backup, a webhook begins with the new history: wh
   assert.equal((await hooks(third))[0].lost, lost);
 });
 
+test('WH14 WH22 a parked event is tried at once by a replay, a new address, and enabling the hook', async (t) => {
+  // Time as it is: by itself, the event would be tried again after 30 s.
+  const world = await start(t, { clock: systemClock });
+  const to = await receiver(t);
+  const park = async (id: string): Promise<void> => {
+    to.behave = ({ user }) => (user === id ? 404 : 200);
+    await setHook(world, to.url);
+    await world.upsert({ id: `ok-${id}` });
+    await to.until(() => to.taken.some(({ user }) => user === `ok-${id}`));
+    await world.upsert({ id });
+    await hookUntil(world, ({ parked }) => parked === 1);
+    to.behave = () => 200;
+  };
+  const arrives = async (id: string): Promise<void> => {
+    await to.until(() => to.taken.some(({ user }) => user === id));
+    await hookUntil(world, ({ parked }) => parked === 0);
+  };
+  await park('d1');
+  const replayed = await world.http('POST', '/hooks/main/replay', {});
+  assert.deepEqual([replayed.body.replaying, replayed.body.remaining], [1, 0]);
+  await arrives('d1');
+  await park('d2');
+  await setHook(world, `${to.url}&moved=1`);
+  await arrives('d2');
+  await park('d3');
+  await setHook(world, to.url, { enabled: false });
+  await setHook(world, to.url);
+  await arrives('d3');
+  to.checkOrder();
+});
+
 test('WH21 no secret, token, address or body is in any log line', async (t) => {
   const lines: string[] = [];
   const world = await start(t, { onLog: (line) => lines.push(line), flags: { 'webhooks-retry-h': '0.001' } });
