@@ -62,9 +62,8 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
 /** Receives the events about users. `settingsChanged`: the application's settings changed in the same entry. */
 export type EventsListener = (events: readonly OutgoingUserEvent[], settingsChanged: boolean) => void;
 
-/** Longest time an event waits for others to share its write. */
+/** How long events, and presence changes, wait for others to share their write. */
 const GATHER_MS = 2;
-/** How long presence changes are gathered. */
 const PRESENCE_GATHER_MS = 50;
 /** Origin of the changes that the daemon makes without a request. */
 const BY_ITSELF: Origin = { source: 'daemon' };
@@ -101,6 +100,7 @@ export class Roster {
     // In the background: a look-up that needs an index waits until that index is complete.
     void inSlices(repeated(() => directory.indexStep()));
     roster.#activity.start();
+    roster.clockGap.check();
     return roster;
   }
 

@@ -192,7 +192,7 @@ export class HistoryJob {
 
   /** The time from which on nothing is missing for a reader that begins after `after`. */
   async #timeAfter(after: number, head: number): Promise<Micros> {
-    if (after < head) for await (const { time } of this.#options.roster.follow(after, this.#stopping.signal)) return time;
+    if (after < head) for await (const entry of this.#options.roster.follow(after, this.#stopping.signal)) return this.#timeOf(entry);
     return this.#clock.now() * 1_000;
   }
 

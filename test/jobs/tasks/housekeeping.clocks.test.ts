@@ -18,7 +18,7 @@ const START_MS = 1_772_600_767_000;
 
 /** A directory with its housekeeping, under a wall clock that is set as a test likes. */
 class Clockwork {
-  readonly log = new MemoryLog({ epoch: 'e' });
+  log = new MemoryLog({ epoch: 'e' });
   readonly snapshots = new MemorySnapshots();
   readonly entries: Entry[] = [];
   readonly logged: string[] = [];
@@ -195,6 +195,13 @@ test('CK3 a gap between log and wall clock is logged once, shown, and its end is
   work.setMs += 2 * YEAR_MS;
   await work.write('3');
   assert.deepEqual([work.roster.clockGap.ms, gaps()], [0, 2]);
+  // From a snapshot alone, too.
+  await work.roster.close();
+  await work.close();
+  work.log = new MemoryLog({ epoch: 'e', start: work.roster.position.seq });
+  work.setMs -= YEAR_MS;
+  await work.open();
+  assert.equal(gaps(), 3);
 });
 
 test('CK1 tasks and receipts from a time that has not come yet do not hold back those after them', async (t) => {
