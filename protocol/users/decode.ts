@@ -15,6 +15,7 @@ import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../base/reading.ts';
 import { dataProblem } from './size.ts';
+import { uniqueTeams } from './teams.ts';
 import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequest } from './user.ts';
 
 /** Longer than any registered language tag. */
@@ -180,7 +181,7 @@ function inputOf(id: string, sent: UserRequest, custom: JsonObject): UserInput {
   if (name) input.name = name;
   if (image) input.image = image;
   if (role) input.role = role;
-  if (teams) input.teams = teams;
+  if (teams) input.teams = uniqueTeams(teams);
   if (teams_role) input.teams_role = teams_role;
   if (language) input.language = language;
   if (typeof invisible === 'boolean') input.invisible = invisible;

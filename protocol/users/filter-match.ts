@@ -6,6 +6,7 @@
 import { isObject, type Json, jsonEquals } from '../base/json.ts';
 import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
 import { foldText, hasWordPrefix, wordsOf } from './names.ts';
+import { exactlyTeams } from './teams.ts';
 import { appBan, type StoredUser } from './user.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
@@ -36,22 +37,24 @@ export function compileFilter(filter: ParsedFilter): Predicate {
   }
 }
 
-/** `$eq: null` means "no team"; `$eq` and `$in` with a team mean "has this team". A list must be equal as a whole. */
+/** `$eq: null` means "no team"; `$eq` and `$in` with a team mean "has this team". A list means exactly these teams. */
 function compileTeams(test: Test): Predicate {
   switch (test.op) {
     case '$eq': {
       const { value } = test;
       if (value === null) return ({ teams }) => teams.length === 0;
-      return Array.isArray(value) ? ({ teams }) => jsonEquals(teams, value) : holdsTeam(value);
+      if (!Array.isArray(value)) return holdsTeam(value);
+      const isExactly = exactlyTeams(value);
+      return ({ teams }) => isExactly(teams);
     }
     case '$in': {
       const wanted = new Set<unknown>(test.values);
       const orNone = wanted.has(null);
-      const lists = test.values.filter((value) => Array.isArray(value));
+      const lists = test.values.filter((value) => Array.isArray(value)).map(exactlyTeams);
       return ({ teams }) => {
         if (teams.length === 0 && orNone) return true;
         for (const team of teams) if (wanted.has(team)) return true;
-        return lists.length > 0 && lists.some((list) => jsonEquals(teams, list));
+        return lists.length > 0 && lists.some((isExactly) => isExactly(teams));
       };
     }
     case '$contains':

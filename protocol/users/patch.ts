@@ -13,6 +13,7 @@ import { explain, says } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
+import { uniqueTeams } from './teams.ts';
 import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
 /** The changes of a partial update. */
@@ -180,7 +181,7 @@ function fieldStep(field: Field, value: unknown): Step | string {
     case 'teams':
       if (value === null) return { kind: 'field', field, value: [] };
       return Array.isArray(value) && value.every((team) => typeof team === 'string')
-        ? { kind: 'field', field, value }
+        ? { kind: 'field', field, value: uniqueTeams(value) }
         : 'must be a list of strings';
     case 'teams_role': {
       if (value === null) return { kind: 'field', field, value: undefined };

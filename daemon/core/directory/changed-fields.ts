@@ -1,5 +1,6 @@
 /** The fields of a user that a change touched, as history, webhooks and plans name them. Pure. */
 import { jsonEquals } from '../../../protocol/base/json.ts';
+import { sameTeams } from '../../../protocol/users/teams.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -10,7 +11,8 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** Names of the fields that differ, custom data by its keys (`custom.book`), in the order of the record. */
 export function changedFields(before: StoredUser, after: StoredUser): string[] {
-  const fields = differing(before as Fields, after as Fields, NOT_TOLD);
+  const same = before.teams === after.teams || !sameTeams(before.teams, after.teams) ? after : { ...after, teams: before.teams };
+  const fields = differing(before as Fields, same as Fields, NOT_TOLD);
   if (before.custom === after.custom) return fields;
   for (const key of differing(before.custom, after.custom, NONE)) fields.push(`custom.${key}`);
   return fields;

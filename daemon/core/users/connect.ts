@@ -15,7 +15,8 @@ import { isObject, type Json, type JsonObject, jsonEquals } from '../../../proto
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { ActiveCommand, ConnectCommand, ConnectDetails } from '../../../protocol/users/connect.ts';
-import { DEFAULT_ROLE, type PrivacySettings, type StoredUser } from '../../../protocol/users/user.ts';
+import { sameTeams } from '../../../protocol/users/teams.ts';
+import { DEFAULT_ROLE, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
 import { find } from '../directory/find.ts';
 import { isActivityDue } from '../directory/usage.ts';
@@ -82,7 +83,7 @@ function checkServerFields(id: string, details: ConnectDetails, before: StoredUs
   const role = before?.role ?? DEFAULT_ROLE;
   const attempts: [string, string, boolean][] = [
     ['role', 'UpdateUserRole', details.role !== undefined && details.role !== role],
-    ['teams', 'UpdateUserTeams', details.teams !== undefined && !jsonEquals(details.teams, before?.teams ?? [])],
+    ['teams', 'UpdateUserTeams', details.teams !== undefined && !sameTeams(details.teams, before?.teams ?? [])],
     ['teams_role', 'UpdateUserRole', details.teams_role !== undefined && !jsonEquals(details.teams_role, before?.teams_role ?? {})],
   ];
   const warnings: string[] = [];

@@ -8,6 +8,7 @@ import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { jsonEquals, utf8Bytes } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { dataProblem } from '../../../protocol/users/size.ts';
+import { keptTeamsRole, sameTeams } from '../../../protocol/users/teams.ts';
 import { DEFAULT_ROLE, type StoredUser } from '../../../protocol/users/user.ts';
 import { roleExists } from '../access/roles.ts';
 import type { Draft } from '../directory/draft.ts';
@@ -74,10 +75,12 @@ export function checkOwnRights(
   if (before?.deactivated_at !== undefined) problems.push(problem('not_allowed', `${path}.id`, `the user ${actorId} was deactivated`));
   if (after !== before && !isGranted(app, role, 'update-user-owner')) problems.push(refuse('UpdateUser', 'id'));
   if (after.role !== role) problems.push(refuse('UpdateUserRole', 'role'));
-  if (!jsonEquals(after.teams, before?.teams ?? []) && !isGranted(app, role, 'update-user-teams')) {
+  if (!sameTeams(after.teams, before?.teams ?? []) && !isGranted(app, role, 'update-user-teams')) {
     problems.push(refuse('UpdateUserTeams', 'teams'));
   }
-  if (!jsonEquals(after.teams_role, before?.teams_role)) problems.push(refuse('UpdateUserRole', 'teams_role'));
+  // With a team, its role may go.
+  const mayHave = [before?.teams_role, keptTeamsRole(before, after.teams)];
+  if (!mayHave.some((roles) => jsonEquals(after.teams_role, roles))) problems.push(refuse('UpdateUserRole', 'teams_role'));
   if (after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before) {
     problems.push(refuse('RevokeTokens', 'revoke_tokens_issued_before'));
   }

@@ -4,8 +4,9 @@ import type { Actor } from '../../../protocol/base/actor.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
-import { applyPatch } from '../../../protocol/users/patch.ts';
+import { applyPatch, type Patch } from '../../../protocol/users/patch.ts';
 import type { PatchCommand } from '../../../protocol/users/patch-request.ts';
+import { keptTeamsRole, sameTeams } from '../../../protocol/users/teams.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
@@ -101,7 +102,7 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
       problems.push(...(broken === undefined ? patched.map((wrong) => problem('input', wrong.path, wrong.message)) : [broken]));
       continue;
     }
-    const after = { ...patched, updated_at: now, rev: draft.nextSeq };
+    const after = { ...settledTeams(before, patched, patch), updated_at: now, rev: draft.nextSeq };
     const broken = brokenBy(command, before, after);
     problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
     if (broken === undefined) claims.push({ path, before, after });
@@ -110,6 +111,15 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
   problems.push(...checkNames(draft, claims));
   refuseIfAny(command.problems, problems);
   return { users, warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** Keeps the stored order of the same teams, and drops the roles in teams that the user left, unless the patch also names the roles. */
+function settledTeams(before: StoredUser, after: StoredUser, { steps }: Patch): StoredUser {
+  if (sameTeams(before.teams, after.teams)) return { ...after, teams: before.teams };
+  const roles = keptTeamsRole(before, after.teams);
+  if (roles === before.teams_role || steps.some((step) => step.kind === 'field' && step.field === 'teams_role')) return after;
+  const { teams_role: _, ...rest } = after;
+  return roles === undefined ? rest : { ...rest, teams_role: roles };
 }
 
 function isForeign(actor: Actor, id: string): boolean {
@@ -159,7 +169,7 @@ export function sameData(a: StoredUser, b: StoredUser): boolean {
     a.language === b.language &&
     (a.invisible ?? false) === (b.invisible ?? false) &&
     a.revoke_tokens_issued_before === b.revoke_tokens_issued_before &&
-    jsonEquals(a.teams, b.teams) &&
+    sameTeams(a.teams, b.teams) &&
     jsonEquals(a.teams_role, b.teams_role) &&
     jsonEquals(a.privacy_settings, b.privacy_settings) &&
     jsonEquals(a.custom, b.custom)
@@ -168,18 +178,19 @@ export function sameData(a: StoredUser, b: StoredUser): boolean {
 
 /** The user after `input` replaced its named fields. Keys have a fixed order and none is undefined, so records share few shapes. */
 export function recordOf(before: StoredUser | undefined, input: UserInput, now: Micros, rev: number): StoredUser {
-  const teamsRole = input.teams_role ?? before?.teams_role;
+  const keptTeams = before?.teams ?? NO_TEAMS;
+  const teams = input.teams === undefined || sameTeams(input.teams, keptTeams) ? keptTeams : [...input.teams];
+  const teamsRole = input.teams_role ?? keptTeamsRole(before, teams);
   const language = input.language ?? before?.language;
   const invisible = input.invisible ?? before?.invisible;
   const privacy = input.privacy_settings ?? before?.privacy_settings;
-  const keptTeams = before?.teams ?? NO_TEAMS;
   return {
     id: input.id,
     rev,
     ...(input.name === undefined ? undefined : { name: input.name }),
     ...(input.image === undefined ? undefined : { image: input.image }),
     role: input.role ?? before?.role ?? DEFAULT_ROLE,
-    teams: input.teams === undefined || jsonEquals(input.teams, keptTeams) ? keptTeams : [...input.teams],
+    teams,
     custom: input.custom,
     created_at: before?.created_at ?? now,
     updated_at: now,

@@ -1,6 +1,7 @@
 /** Finds out what sending a batch of users would change: asks the daemon, or compares the users with those that a server shows. */
 
 import { isObject, jsonEquals } from '../../../protocol/base/json.ts';
+import { sameTeams } from '../../../protocol/users/teams.ts';
 import type { UserInput } from '../../../protocol/users/user.ts';
 import { messageOf, type RefusalReason, readRefusal } from '../refusal.ts';
 import { decodeSent, type SourceUser } from '../source-user.ts';
@@ -142,8 +143,11 @@ function differences(before: UserInput | undefined, after: UserInput | undefined
   };
   if (after === undefined) return changes;
   for (const field of ['name', 'image'] as const) compare(field, before?.[field], after[field]);
-  for (const field of KEPT_FIELDS)
-    if (after[field] !== undefined) compare(field, before?.[field] ?? (before && DEFAULTS[field]), after[field]);
+  const hasSameTeams = before !== undefined && sameTeams(before.teams ?? [], after.teams ?? []);
+  for (const field of KEPT_FIELDS) {
+    if (after[field] === undefined || (field === 'teams' && hasSameTeams)) continue;
+    compare(field, before?.[field] ?? (before && DEFAULTS[field]), after[field]);
+  }
   for (const key of new Set([...Object.keys(before?.custom ?? {}), ...Object.keys(after.custom)])) {
     compare(`custom.${key}`, before?.custom[key], after.custom[key]);
   }

@@ -44,6 +44,24 @@ async function linesOf(path: string): Promise<readonly PlanLine[]> {
   return lines;
 }
 
+test('US13 teams in another order are no change for a plan, an event or a connect, and repetitions are not kept', async (t) => {
+  const world = await World.start(t);
+  await world.upsert({ id: 'to1', name: 'Ann', teams: ['red', 'red', 'blue'], custom: { tags: ['a', 'b'] } });
+  assert.deepEqual(world.daemon.roster.directory.user('to1')?.teams, ['red', 'blue']);
+  const { seq } = world.daemon.roster.position;
+  const same = await plan(t, world.daemon.url, { 'a.csv': 'id,name,teams,custom.tags:list\nto1,Ann,blue;red;blue,a;b\n' }, ['a.csv']);
+  assert.equal(same.code, 0, same.io.stdout.text);
+  const other = await plan(t, world.daemon.url, { 'b.csv': 'id,name,teams,custom.tags:list\nto1,Ann,blue;red,b;a\n' }, ['b.csv']);
+  assert.equal(other.code, 2);
+  assert.match(other.io.stdout.text, /update +1\n {4}custom\.tags +1\n/);
+  assert.doesNotMatch(other.io.stdout.text, /teams/);
+  const client = await world.chat('to1', { teams: ['blue', 'red'] });
+  assert.deepEqual(client.frames[0].me.teams, ['red', 'blue']);
+  const found = encodeURIComponent(JSON.stringify({ filter_conditions: { teams: ['blue', 'red'] } }));
+  assert.equal((await world.http('GET', `/users?payload=${found}`)).body.users.length, 1);
+  assert.equal(world.daemon.roster.directory.user('to1')?.rev, seq, 'no event');
+});
+
 test('PC1 0: nothing to do; 2: changes, told with examples; the directory is left as it was', async (t) => {
   const world = await World.start(t);
   await world.upsert(...numberedUsers(3));

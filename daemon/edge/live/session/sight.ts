@@ -2,6 +2,7 @@
 import { isInSight, isMultiTenant } from '../../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
+import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { isVisible, visibilityFor } from '../../../core/users/query.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
@@ -79,8 +80,4 @@ export function isSightUnchanged(
   if (caller.kind === 'anonymous' || !isMultiTenant(directory.app)) return true;
   const now = directory.user(caller.id);
   return before !== undefined && before.rev <= seq && now !== undefined && sameTeams(before.teams, now.teams);
-}
-
-export function sameTeams(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || (a.length === b.length && a.every((team) => b.includes(team)));
 }
