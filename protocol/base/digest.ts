@@ -1,4 +1,7 @@
-/** A short text that is equal for two copies of the same users, whatever their order. Also runs in a browser. */
+/** Short texts that stand for long ones: for a copy of users, whatever their order, and for a value. They run in a browser, too. */
+
+const FIRST = 0x811c9dc5;
+const SECOND = 0x9e3779b9;
 
 /** FNV-1a, 32 bits, from one of two initial values, with the final mix of MurmurHash3 to spread similar inputs. */
 function hash(text: string, seed: number): number {
@@ -7,6 +10,20 @@ function hash(text: string, seed: number): number {
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) >>> 0;
+}
+
+/** Two texts with the same one are almost certainly equal: by chance, one pair in 2^48 is not. 8 letters, digits, `-` or `_`. */
+export function textDigest(text: string): string {
+  return letters(hash(text, FIRST)) + letters(hash(text, SECOND));
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** The lower 24 bits as four letters. */
+function letters(value: number): string {
+  let text = '';
+  for (let shift = 18; shift >= 0; shift -= 6) text += ALPHABET.charAt((value >>> shift) & 63);
+  return text;
 }
 
 /**
@@ -22,8 +39,8 @@ export class RevisionDigest {
   add(id: string, rev: number): void {
     const text = `${id}:${rev}`;
     this.#count++;
-    this.#first = (this.#first + hash(text, 0x811c9dc5)) >>> 0;
-    this.#second = (this.#second + hash(text, 0x9e3779b9)) >>> 0;
+    this.#first = (this.#first + hash(text, FIRST)) >>> 0;
+    this.#second = (this.#second + hash(text, SECOND)) >>> 0;
   }
 
   toString(): string {

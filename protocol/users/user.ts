@@ -114,7 +114,7 @@ export const StoredUser = Type.Object({
   bypass_moderation: Type.Optional(Type.Boolean()),
   devices: Type.Optional(Type.Array(Device)),
   push: Type.Optional(PushPreferences),
-  /** The details that this user's connects last sent, as compact JSON, for the stale-reconnect guard. Never shown. */
+  /** The memory of the stale-reconnect guard: digests of the values that this user's connects have sent. Never shown. */
   sent: Type.Optional(Type.String()),
 });
 export type StoredUser = Readonly<Static<typeof StoredUser>>;

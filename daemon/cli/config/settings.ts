@@ -75,7 +75,7 @@ export const SETTINGS = {
   }),
   connectGuard: setting<'guard' | 'merge'>({
     key: 'connect.guard',
-    doc: 'User details sent on connect: `guard` writes only what differs from what the same user sent last time, so that a stale phone rolls nothing back; `merge` writes all.',
+    doc: 'User details sent on connect: `guard` writes only values that the same user has not sent lately, so that stale phones roll nothing back; `merge` writes all.',
     kind: choice(['guard', 'merge']),
     fallback: 'guard',
   }),

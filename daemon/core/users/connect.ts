@@ -1,17 +1,14 @@
 /**
  * The rules of connectUser: it creates the user or merges the keys sent, never
- * removes a field, and never changes what only a server may change. Pure.
- *
- * The stale-reconnect guard: a phone that reconnects sends the details it had
- * when it started, which would roll back newer data. The record remembers the values
- * that the user's connects last sent; only keys that differ from these are written.
+ * removes a field, and never changes what only a server may change. Of the keys sent, it writes only those
+ * that the stale-reconnect guard lets through (guard.ts). Pure.
  *
  * A connect is activity: it moves `last_active`, as part of the change that it makes anyway, or silently.
  */
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { isObject, type Json, type JsonObject, jsonEquals } from '../../../protocol/base/json.ts';
+import { jsonEquals } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { ActiveCommand, ConnectCommand, ConnectDetails } from '../../../protocol/users/connect.ts';
@@ -22,18 +19,9 @@ import { find } from '../directory/find.ts';
 import { isActivityDue } from '../directory/usage.ts';
 import type { Moment, Policy } from '../policy.ts';
 import { deletedUser, notAllowed, refuseIfAny } from '../problems.ts';
+import { newDetails, type SentDetails } from './guard.ts';
 import { checkUser, sizeProblem } from './rules.ts';
 import { sameData, settle } from './upsert.ts';
-
-/** The values that a connect sent, by key; custom keys are under `custom`. */
-interface Sent {
-  name?: string;
-  image?: string;
-  language?: string;
-  invisible?: boolean;
-  privacy_settings?: PrivacySettings;
-  custom?: JsonObject;
-}
 
 export function decideConnect(draft: Draft, command: ConnectCommand, { now, wall }: Moment, policy: Policy): Outcome {
   const { id, details } = command;
@@ -43,10 +31,8 @@ export function decideConnect(draft: Draft, command: ConnectCommand, { now, wall
   if (before?.deactivated_at !== undefined) throw new RosterError('not_allowed', `the user ${id} was deactivated`);
 
   const warnings = checkServerFields(id, details, before, policy);
-  const memory = policy.connectGuard === 'guard' && before?.sent !== undefined ? parseSent(before.sent) : {};
-  const fresh = changedKeys(details, memory);
-  const sent = remembered(details, policy.connectGuard === 'guard' ? memory : {});
-  const memo = { sent: JSON.stringify(sent), last_active: activeAt(before, wall) };
+  const { fresh, memory: sent } = newDetails(details, policy.connectGuard === 'guard' ? before?.sent : undefined);
+  const memo = { sent, last_active: activeAt(before, wall) };
   const after = merged(before, id, fresh, memo, now, draft.nextSeq);
 
   const tooBig = sizeProblem(before, after, 'user');
@@ -98,39 +84,6 @@ function checkServerFields(id: string, details: ConnectDetails, before: StoredUs
   return warnings;
 }
 
-function parseSent(text: string): Sent {
-  const value: unknown = JSON.parse(text);
-  return isObject(value) ? value : {};
-}
-
-const SCALARS = ['name', 'image', 'language', 'invisible', 'privacy_settings'] as const;
-
-/** The keys of this connect that differ from the values last sent. Only these are written. */
-function changedKeys(details: ConnectDetails, memory: Sent): Sent {
-  const fresh: Record<string, unknown> = {};
-  for (const key of SCALARS) {
-    const value = details[key];
-    if (value !== undefined && !jsonEquals(value, memory[key])) fresh[key] = value;
-  }
-  const custom: JsonObject = {};
-  for (const [key, value] of Object.entries(details.custom)) {
-    const last: Json | undefined = memory.custom !== undefined && Object.hasOwn(memory.custom, key) ? memory.custom[key] : undefined;
-    if (!jsonEquals(value, last)) custom[key] = value;
-  }
-  return { ...fresh, custom };
-}
-
-/** A key that this connect did not send keeps its remembered value: another device may send it again. */
-function remembered(details: ConnectDetails, memory: Sent): Sent {
-  const sent: Record<string, unknown> = {};
-  for (const key of SCALARS) {
-    const value = details[key] ?? memory[key];
-    if (value !== undefined) sent[key] = value;
-  }
-  const custom = { ...memory.custom, ...details.custom };
-  return Object.keys(custom).length === 0 ? sent : { ...sent, custom };
-}
-
 /** The `last_active` of the user after this connect. A connect soon after another one is not worth a write. */
 function activeAt(before: StoredUser | undefined, wall: Micros): Micros {
   return before?.last_active === undefined || isActivityDue(before.last_active, wall) ? wall : before.last_active;
@@ -142,7 +95,7 @@ interface Memo {
   readonly last_active: Micros;
 }
 
-function merged(before: StoredUser | undefined, id: string, fresh: Sent, memo: Memo, now: Micros, rev: number): StoredUser {
+function merged(before: StoredUser | undefined, id: string, fresh: SentDetails, memo: Memo, now: Micros, rev: number): StoredUser {
   const { custom, privacy_settings, ...scalars } = fresh;
   const { privacy_settings: privacyBefore, ...rest } = before ?? {
     id,

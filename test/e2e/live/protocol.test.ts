@@ -1,5 +1,8 @@
 /** The live protocol against a real daemon: rules LV1–LV9 of protocol/README.md. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { HEARTBEAT } from '../../../daemon/edge/live/session/registry.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -131,6 +134,29 @@ test('LV4 a stale reconnect does not roll back what was changed meanwhile', asyn
   const edited = await world.chat('ann', { ...phone, color: 'green' });
   assert.equal(edited.frames[0].me.name, 'New name', 'only the key that the phone changed is written');
   assert.deepEqual(edited.frames[0].me.custom, { color: 'green', size: 2 });
+});
+
+test('LV4 several phones with stale details roll back nothing, over a restart from a snapshot and one from the journal', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'rosterd-'));
+  t.after(() => rm(data, { recursive: true, force: true }));
+  const phones = [{ name: 'A', color: 'red' }, { name: 'B', color: 'blue' }, { name: 'C' }];
+  let world = await World.start(t, { data });
+  for (const phone of phones) await world.chat('ann', phone);
+  await world.http('PATCH', '/api/v2/users', { users: [{ id: 'ann', set: { name: 'Server', color: 'green' } }] });
+  for (const step of ['the same daemon', 'the journal', 'a snapshot']) {
+    const watcher = await world.subscriber({ subs: [{ sub: 'all', all: true, snapshot: false }] });
+    for (const phone of phones) {
+      const { me } = (await world.chat('ann', phone)).frames[0];
+      assert.deepEqual([me.name, me.custom], ['Server', { color: 'green' }], step);
+    }
+    await world.upsert({ id: `mark ${step}`.replaceAll(' ', '-') });
+    await watcher.until(({ user }) => user?.id.startsWith('mark') === true);
+    assert.equal(watcher.events.length, 1, 'no reconnect is an event');
+    await world.stop();
+    // Without its snapshot, the next daemon reads the journal from the beginning.
+    if (step === 'the same daemon') await rm(join(data, 'snapshot'), { recursive: true });
+    world = await World.start(t, { data });
+  }
 });
 
 test('LV4 connect.guard merge writes everything that is sent', async (t) => {
