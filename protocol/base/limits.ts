@@ -174,8 +174,8 @@ export const LIMITS = {
   /** A live socket must send its connect frame within this time. */
   connectTimeoutMs: 10_000,
   heartbeatMs: 25_000,
-  /** The time for which a peer may leave heartbeats unanswered, in whole heartbeats. */
-  idleTimeoutMs: 60_000,
+  /** A peer is dead this long after the first heartbeat that it left unanswered: by then, it has left two unanswered. */
+  idleTimeoutMs: 50_000,
   /** Leeway for iat, nbf and exp. */
   tokenLeewayS: 5,
 } as const;
@@ -197,7 +197,7 @@ function assertLimits(): void {
     [LIMITS.conditionsPerConnection <= LIMITS.conditionsPerUser, 'a full connection must be allowed to a user'],
     [LIMITS.filterBytes <= LIMITS.filterBytesPerUser, 'a full filter must be allowed to a user'],
     [LIMITS.queryUnits <= LIMITS.userUnitsPerMinute, 'one full query in a minute must be allowed'],
-    [LIMITS.heartbeatMs * 2 < LIMITS.idleTimeoutMs, 'a peer must be able to miss one heartbeat'],
+    [LIMITS.idleTimeoutMs === 2 * LIMITS.heartbeatMs, 'a peer must be dead after two unanswered heartbeats, and not before'],
     [LIMITS.pushPerRequest < LIMITS.entryFacts, 'push preferences of one request must fit into an entry'],
     [LIMITS.membersPerRequest <= LIMITS.membersPerGroup, 'a full request of members must fit into a group'],
     [LIMITS.customRoleChars <= LIMITS.roleChars, 'a role that can be created must be one that a user can have'],

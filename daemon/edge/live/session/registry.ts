@@ -48,7 +48,8 @@ interface Held {
   readonly slot: number;
   readonly userId: string | undefined;
   bytesRead: number;
-  silentBeats: number;
+  /** Heartbeats since the last sign of life. */
+  unanswered: number;
   /** The end of its token for which the warning was sent. */
   warnedOfExp: number | undefined;
 }
@@ -66,7 +67,7 @@ export interface RegistryOptions {
 export interface Heartbeat {
   /** Whole seconds, in milliseconds. */
   readonly everyMs: number;
-  /** Counted in whole heartbeats. */
+  /** A peer is dead this long after the first heartbeat that it left unanswered: a multiple of `everyMs`. */
   readonly idleMs: number;
   /** A peer that has sent no connect for this long is closed. */
   readonly connectMs: number;
@@ -81,8 +82,8 @@ export class SessionRegistry {
   readonly #byConnection = new Map<string, LiveSession>();
   /** Sessions by the tick at which they get their heartbeat, so that ten thousand do not get it in the same instant. */
   readonly #slots: readonly Set<LiveSession>[];
-  /** Heartbeats without a byte from the peer after which it counts as dead. */
-  readonly #silentBeatsMax: number;
+  /** After this many unanswered heartbeats, a peer is dead. */
+  readonly #unansweredMax: number;
   readonly heartbeatMs: number;
   readonly connectMs: number;
   /** Connections that are not admitted yet. */
@@ -101,7 +102,7 @@ export class SessionRegistry {
     const { everyMs, idleMs, connectMs } = options.heartbeat ?? HEARTBEAT;
     this.heartbeatMs = everyMs;
     this.connectMs = connectMs;
-    this.#silentBeatsMax = Math.floor(idleMs / everyMs);
+    this.#unansweredMax = Math.floor(idleMs / everyMs);
     this.#slots = Array.from({ length: Math.max(1, Math.round(everyMs / TICK_MS)) }, () => new Set());
   }
 
@@ -132,7 +133,7 @@ export class SessionRegistry {
       return;
     }
     const slot = this.#nextSlot++ % this.#slots.length;
-    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, silentBeats: 0, warnedOfExp: undefined });
+    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, unanswered: 0, warnedOfExp: undefined });
     this.#byConnection.set(session.connectionId, session);
     this.#slots[slot]?.add(session);
     this.tokenChanged(session);
@@ -199,9 +200,9 @@ export class SessionRegistry {
   #beat(session: LiveSession): void {
     const held = this.#sessions.get(session);
     if (held === undefined) return;
-    held.silentBeats = session.bytesRead > held.bytesRead ? 0 : held.silentBeats + 1;
+    if (session.bytesRead > held.bytesRead) held.unanswered = 0;
     held.bytesRead = session.bytesRead;
-    if (held.silentBeats > this.#silentBeatsMax) session.close('silent');
+    if (held.unanswered++ >= this.#unansweredMax) session.close('silent');
     else session.heartbeat();
   }
 
