@@ -53,7 +53,8 @@ export interface ParsedToken {
   readonly signature: string;
 }
 
-const ANONYMOUS = '!anon';
+/** The user id of everyone without a user. */
+export const ANONYMOUS = '!anon';
 /** The text in place of the signature in a development token, as the published clients make it. */
 const DEV_SIGNATURE = 'devtoken';
 const BASE64URL = /^[A-Za-z0-9_-]+$/;

@@ -31,8 +31,9 @@ export type Sub = Static<typeof Sub>;
 export const ConnectFrame = Type.Object({
   op: Type.Literal('connect'),
   id: RequestId,
-  api_key: Type.String(),
-  token: Type.String(),
+  api_key: Type.Optional(Type.String()),
+  /** Not needed by an anonymous client, which says so by its user id `!anon`. */
+  token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   /** Details of the token's own user, as `connectUser` sends them. */
   user: Type.Optional(AnyObject),
   /** The last position that the client has seen; all later events follow, or the answer says `resumed: false`. */

@@ -25,6 +25,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [
   { version: 'roster.v1', hash: '0c5a836a817b6d86', what: 'first protocol' },
   { version: 'roster.v1', hash: '2e588e779f49686b', what: 'durable, conflate in connect; ack; nothing breaks for older clients' },
+  {
+    version: 'roster.v1',
+    hash: '3b956c3cac496dc4',
+    what: 'connect without a key or a token is refused as such (codes 2 and 5), or is anonymous; nothing breaks for older clients',
+  },
 ];
 
 function hashOf(schema: object): string {

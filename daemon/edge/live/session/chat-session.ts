@@ -5,15 +5,16 @@
  */
 import { randomUUID } from 'node:crypto';
 import { RosterError } from '../../../../protocol/base/errors.ts';
-import { isObject } from '../../../../protocol/base/json.ts';
+import { isObject, parseObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { toRfc3339 } from '../../../../protocol/base/time.ts';
-import type { Caller } from '../../../../protocol/base/tokens.ts';
+import { ANONYMOUS, type Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { renderV1 } from '../../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
-import { admit, connectUser, countConnect, type LiveContext } from './context.ts';
+import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
 import { type Explanation, explainInterests } from './explain.ts';
 import { connectionError, healthCheck, type Stamp } from './messages.ts';
 import type { SessionOutlet } from './outlet.ts';
@@ -22,12 +23,15 @@ import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
 import type { Asks } from './subscriptions/wants.ts';
 
+/** The owner of such a connection: a user, or nobody in particular. */
+type Listener = Exclude<Caller, { kind: 'server' }>;
+
 export class ChatSession implements LiveSession {
   readonly connectionId = randomUUID();
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
   readonly #readBytes: () => number;
-  #open: { readonly caller: Extract<Caller, { kind: 'user' }>; readonly subscriber: Subscriber } | undefined;
+  #open: { readonly caller: Listener; readonly subscriber: Subscriber } | undefined;
   #isClosed = false;
 
   constructor(context: LiveContext, outlet: SessionOutlet, readBytes: () => number) {
@@ -37,11 +41,12 @@ export class ChatSession implements LiveSession {
   }
 
   get userId(): string | undefined {
-    return this.#open?.caller.id;
+    const caller = this.#open?.caller;
+    return caller?.kind === 'user' ? caller.id : undefined;
   }
 
   get tokenExp(): number | undefined {
-    return this.#open?.caller.exp;
+    return tokenEnd(this.#open?.caller);
   }
 
   get bytesRead(): number {
@@ -64,37 +69,60 @@ export class ChatSession implements LiveSession {
 
   async #connect(query: URLSearchParams): Promise<void> {
     const { roster, sessions } = this.#context;
-    const caller = admit(this.#context, {
-      apiKey: query.get('api_key') ?? undefined,
-      token: query.get('authorization') ?? undefined,
-    });
-    const payload = parsePayload(query.get('json'));
-    const details = isObject(payload.user_details) ? payload.user_details : {};
-    const claimed = payload.user_id ?? details.id;
-    if (caller.kind !== 'user') throw new RosterError('auth', 'a user token is needed');
-    if (claimed !== undefined && claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
+    const { caller, details } = this.#admit(query);
     await countConnect(this.#context, caller, query.get('X-Stream-Client') ?? undefined);
-    const { users } = await connectUser(roster, caller.id, { ...details, id: caller.id });
-    const me = users[0]?.user;
-    if (me === undefined || this.#isClosed) return;
-
+    const me = caller.kind === 'user' ? await this.#connectUser(caller.id, details) : undefined;
+    if (this.#isClosed) return;
     const subscriber = new Subscriber(this.#outlet, 'v1');
     this.#open = { caller, subscriber };
     subscriber.tellPresence = () => tellWatched(this.#context, subscriber);
-    subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
-    roster.presence.arrived(caller.id);
+    if (caller.kind === 'user') {
+      subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
+      roster.presence.arrived(caller.id);
+    }
     sessions.add(this);
-    sessions.closeOldest(caller.id, LIMITS.socketsPerUser);
+    if (this.userId !== undefined) sessions.closeOldest(this.userId, LIMITS.socketsPerUser);
     // The user may have been deleted or deactivated while the connect was being written.
     this.recheck();
     if (this.#isClosed) return;
-    this.#outlet.send(healthCheck(this.#stamp(), { me: renderV1(me, { online: roster.online(me.id) }) }));
+    const shown = me === undefined ? {} : { me: renderV1(me, { online: roster.online(me.id) }) };
+    this.#outlet.send(healthCheck(this.#stamp(), shown));
     roster.hub.join(subscriber);
   }
 
   /** It has no frames to ask with. */
   get asks(): Asks {
     return { wants: [], snapshots: 0 };
+  }
+
+  /** Throws RosterError. Who names no user, or `!anon`, needs no token. */
+  #admit(query: URLSearchParams): { readonly caller: Listener; readonly details: Record<string, unknown> } {
+    const json = query.get('json');
+    const payload = parseObject(json ?? '');
+    const details = isObject(payload?.user_details) ? payload.user_details : {};
+    const claimed = payload?.user_id ?? details.id;
+    const isNobody = claimed === undefined || claimed === ANONYMOUS;
+    const caller = admit(this.#context, {
+      apiKey: query.get('api_key') ?? undefined,
+      token: query.get('authorization') ?? undefined,
+      ...(isNobody ? { authType: query.get('stream-auth-type') ?? undefined, mayBeAnonymous: true } : undefined),
+    });
+    if (caller.kind === 'server') throw new RosterError('auth', 'a user token is needed');
+    if (caller.kind === 'anonymous' ? !isNobody : claimed !== undefined && claimed !== caller.id) {
+      throw new RosterError('auth', 'the token belongs to another user');
+    }
+    if (payload === undefined && (json !== null || caller.kind === 'user')) {
+      const text = 'must be a JSON object with user_details';
+      throw new RosterError('input', `json: ${text}`, [{ path: 'json', message: text }]);
+    }
+    return { caller, details };
+  }
+
+  async #connectUser(id: string, details: Record<string, unknown>): Promise<StoredUser> {
+    const { users } = await connectUser(this.#context.roster, id, { ...details, id });
+    const me = users[0]?.user;
+    if (me === undefined) throw new RosterError('internal');
+    return me;
   }
 
   watch(ids: readonly string[]): void {
@@ -147,16 +175,6 @@ export class ChatSession implements LiveSession {
     this.#context.sessions.remove(this);
     if (this.#open === undefined) return;
     this.#context.roster.hub.leave(this.#open.subscriber);
-    this.#context.roster.presence.left(this.#open.caller.id);
+    if (this.userId !== undefined) this.#context.roster.presence.left(this.userId);
   }
-}
-
-function parsePayload(text: string | null): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    if (isObject(value)) return value;
-  } catch {
-    // Falls through to the common refusal of everything that is not an object.
-  }
-  throw new RosterError('input', 'json: must be a JSON object with user_details', [{ path: 'json', message: 'must be a JSON object' }]);
 }

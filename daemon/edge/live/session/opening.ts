@@ -1,7 +1,7 @@
 /** From a connect frame to an open session: its identity, the start of its events, and its subscriptions. */
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { Position } from '../../../../protocol/base/position.ts';
-import type { Caller } from '../../../../protocol/base/tokens.ts';
+import { ANONYMOUS, type Caller } from '../../../../protocol/base/tokens.ts';
 import type { ConnectFrame } from '../../../../protocol/live/client-frames.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
@@ -40,10 +40,13 @@ export interface Identity {
 
 /** Admits the caller, counts its connect, and creates or merges its user. Rejects with RosterError. */
 export async function identify(context: LiveContext, frame: ConnectFrame): Promise<Identity> {
-  const caller = admit(context, { apiKey: frame.api_key, token: frame.token, isOnce: true });
+  const isAnonymous = frame.user?.id === ANONYMOUS;
+  const caller = admit(context, { apiKey: frame.api_key, token: frame.token ?? undefined, isOnce: true, mayBeAnonymous: isAnonymous });
   await countConnect(context, caller);
   if (caller.kind !== 'user') {
-    if (frame.user !== undefined) throw new RosterError('input', 'user: only a user token connects a user');
+    if (frame.user !== undefined && !(isAnonymous && caller.kind === 'anonymous')) {
+      throw new RosterError('input', 'user: only a user token connects a user');
+    }
     return { caller, before: undefined, me: undefined, warnings: [] };
   }
   const before = context.roster.directory.user(caller.id);

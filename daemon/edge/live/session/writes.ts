@@ -19,11 +19,12 @@ export interface Writer {
 export async function updateUser({ context, caller, dates }: Writer, frame: UpdateFrame): Promise<object> {
   const { roster } = context;
   await countWrite(context, OPERATIONS[frame.op], caller);
+  const actor = actorOf(caller);
   // Never the request id: otherwise a server that forgot to name a user would change the user whose id is that number.
   const id = caller.kind === 'user' ? caller.id : frame.user_id;
   if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
   const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
-  const { users, seq } = await roster.submit(decodePatches(body, actorOf(caller)), 'live', liveOrigin(caller));
+  const { users, seq } = await roster.submit(decodePatches(body, actor), 'live', liveOrigin(caller));
   const user = users[0]?.user;
   if (user === undefined) throw new RosterError('internal');
   return { user: renderLive(user, { online: roster.online(user.id) }, dates), seq };
