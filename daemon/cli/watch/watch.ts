@@ -47,6 +47,9 @@ export type WatchEnd = { readonly kind: 'stopped' } | { readonly kind: 'refused'
 /** Frames about the connection, not about users. */
 const CHATTER: ReadonlySet<unknown> = new Set(['health.check', 'token.expiring']);
 
+/** So often in a row, the daemon may end a subscription that it has accepted. */
+const RESETS_MAX = 3;
+
 export async function watch(options: WatchOptions, deps: WatchDeps): Promise<WatchEnd> {
   return await new Watcher(options, deps).run();
 }
@@ -59,9 +62,11 @@ class Watcher implements LinkOwner {
   readonly #tokens: LinkTokens;
   /** Position of the last event taken. */
   #position: Position | undefined;
-  /** The reason why the link was closed here: `#isBehind`, a slow reader; or `#refusal`, which trying again would not change. */
-  #isBehind = false;
+  /** The reason why the link was closed here: `#pause`, after which it resumes; or `#refusal`, which trying again would not change. */
+  #pause: string | undefined;
   #refusal: string | undefined;
+  /** How often the daemon has ended the subscription since the last event. */
+  #resets = 0;
   #closed: (ended: ConnectionEnd) => void = () => {};
 
   constructor(options: WatchOptions, deps: WatchDeps) {
@@ -82,14 +87,14 @@ class Watcher implements LinkOwner {
     stop.addEventListener('abort', onStop, { once: true });
     while (!stop.aborted) {
       const { error, reason } = await this.#connection();
-      if (this.#isBehind && !stop.aborted) onTalk('the output is read too slowly; disconnected until it has caught up');
+      if (this.#pause !== undefined && !stop.aborted) onTalk(this.#pause);
       await this.#outflow.drained();
       if (stop.aborted) break;
-      if (!this.#isBehind) {
+      if (this.#pause === undefined) {
         stop.removeEventListener('abort', onStop);
         return { kind: 'refused', reason: this.#refusal ?? (error?.status === 413 ? TOO_BIG.reason : plain(error?.message ?? reason)) };
       }
-      this.#isBehind = false;
+      this.#pause = undefined;
     }
     return { kind: 'stopped' };
   }
@@ -140,13 +145,25 @@ class Watcher implements LinkOwner {
     if (isObject(error)) this.#refuse(plain(String(error.message)));
     // A frame without a type answers the subscription in the connect, and has the position of the connect.
     else if (type === undefined) return;
-    else if (type === 'sub.reset') this.#deps.onTalk('resync: the daemon started the subscription anew; changes before now may be missing');
-    else if (this.#isChatter(type) || this.#outflow.take(frame)) this.#advance(frame);
-    else {
+    else if (type === 'sub.reset') this.#subscribeAnew();
+    else if (this.#isChatter(type)) this.#advance(frame);
+    else if (this.#outflow.take(frame)) {
+      this.#resets = 0;
+      this.#advance(frame);
       // Events not taken come again after resuming.
-      this.#isBehind = true;
-      this.#link.close();
-    }
+    } else this.#disconnect('the output is read too slowly; disconnected until it has caught up');
+  }
+
+  /** The subscription ended. Another connection begins it after the last event, so nothing is missing; or the daemon refuses it. */
+  #subscribeAnew(): void {
+    this.#resets++;
+    if (this.#resets > RESETS_MAX) this.#refuse('the daemon ends the subscription again and again');
+    else this.#disconnect('the daemon ended the subscription; subscribing anew');
+  }
+
+  #disconnect(reason: string): void {
+    this.#pause = reason;
+    this.#link.close();
   }
 
   #refuse(reason: string): void {

@@ -33,3 +33,17 @@ test('WA34 a refused connect that says when to come back is repeated then', asyn
   const { seqs, pauses } = await watchUntil(daemon.url, 1);
   assert.deepEqual([seqs, pauses], [[11], [4_500]]);
 });
+
+test('WA34 so is one that was refused for the moment, after which only the transport ended', async (t) => {
+  const error = { code: 9, StatusCode: 429, message: 'too many requests' };
+  const daemon = await fakeLive(t, [
+    (peer) => {
+      const closed = { type: 'connection.closed', code: 4429, reason: 'too many requests', reconnect: true };
+      peer.send({ type: 'connection.error', error, retry_ms: 4_000 }, closed);
+    },
+    (peer) => peer.send(ok, event(11)),
+  ]);
+  const { seqs, pauses, talk } = await watchUntil(daemon.url, 1);
+  assert.deepEqual([seqs, pauses], [[11], [4_500]]);
+  assert.match(talk[0] ?? '', /not connected \(.*too many requests/);
+});

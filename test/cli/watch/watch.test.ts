@@ -79,6 +79,25 @@ test('WA4 an announced restart is waited for as long as it asks', async (t) => {
   assert.deepEqual((await watchUntil(daemon.url, 1)).pauses, [5_250]);
 });
 
+test('WA36 a subscription that the daemon ends is begun anew behind the last event', async (t) => {
+  const daemon = await fakeLive(t, [
+    (peer) => peer.send(ok, event(11), { type: 'sub.reset', sub: 'watch' }, event(99)),
+    (peer) => peer.send({ ...ok, seq: 11, resumed: true }, event(12)),
+  ]);
+  const { seqs, talk, end } = await watchUntil(daemon.url, 2);
+  assert.deepEqual([seqs, end], [[11, 12], { kind: 'stopped' }]);
+  assert.equal(talk[1], 'the daemon ended the subscription; subscribing anew');
+  const [, again] = daemon.connects;
+  assert.deepEqual([again?.resume, again?.subs], [{ epoch: 'e1', seq: 11 }, [{ sub: 'watch', all: true, snapshot: false }]]);
+});
+
+test('WA36 a daemon that only ends subscriptions ends the watch', async (t) => {
+  const daemon = await fakeLive(t, [(peer) => peer.send(ok, { type: 'sub.reset', sub: 'watch' })]);
+  const { end } = await watchUntil(daemon.url, 1);
+  assert.deepEqual(end, { kind: 'refused', reason: 'the daemon ends the subscription again and again' });
+  assert.equal(daemon.connects.length, 4);
+});
+
 test('WA8 a connection without any sign of life is given up', async (t) => {
   const daemon = await fakeLive(t, [(peer) => peer.send(ok), (peer) => peer.send({ ...ok, resumed: true }, event(11))]);
   const { seqs, talk } = await watchUntil(daemon.url, 1, { silence: true });
