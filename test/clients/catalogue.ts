@@ -7,7 +7,8 @@ export interface Client {
   readonly name: string;
   /** Name of the published package, as in its registry. */
   readonly client: string;
-  readonly dialect: 'v1' | 'v2' | 'feeds';
+  /** `live`: Socket.IO, over restarts of the daemon. */
+  readonly dialect: 'v1' | 'v2' | 'feeds' | 'live';
 }
 
 export const CLIENTS: readonly Client[] = [
@@ -15,4 +16,6 @@ export const CLIENTS: readonly Client[] = [
   { name: 'go-v1', client: 'stream-chat-go', dialect: 'v1' },
   { name: 'java-feeds', client: 'stream-java', dialect: 'feeds' },
   { name: 'python-feeds', client: 'stream-python', dialect: 'feeds' },
+  { name: 'java-socketio', client: 'socket.io-client (Java)', dialect: 'live' },
+  { name: 'python-socketio', client: 'python-socketio', dialect: 'live' },
 ];

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { CLIENTS, type Client } from './catalogue.ts';
 import { startDirectory } from './directory.ts';
 import { type Outcome, runProgram } from './program.ts';
+import { startRestarting } from './restarting.ts';
 import { prepare } from './toolchains.ts';
 
 interface Totals {
@@ -39,7 +40,7 @@ async function runClient(totals: Totals, client: Client): Promise<void> {
   const prepared = await prepare(folder);
   if (prepared.kind === 'absent') return skip(totals, client, `${prepared.toolchain} is not installed`);
   if (prepared.kind === 'failed') return report(totals, client, { operation: 'prepare', failure: prepared.reason });
-  const directory = await startDirectory();
+  const directory = await (client.dialect === 'live' ? startRestarting() : startDirectory());
   try {
     await runProgram({ ...prepared.command, env: directory.env, onOutcome: (outcome) => report(totals, client, outcome) });
   } finally {

@@ -61,7 +61,11 @@ test('SI3 a refusal is a connect_error with the error of the closed list', async
     [{ token: userToken('ann'), user: { id: 'bob' } }, 5],
     [{ token: userToken('ann'), user: { id: 'ann', role: 'admin' } }, 17],
     [{ token: 7 }, 4],
-    [{}, 4],
+    [{}, 5],
+    [{ token: null }, 5],
+    [{ token: '' }, 5],
+    [{ user: { id: 'ann' } }, 5],
+    [{ api_key: undefined, token: userToken('ann') }, 2],
   ];
   for (const [auth, code] of cases) {
     const client = connected(t, world, auth);

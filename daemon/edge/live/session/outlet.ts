@@ -11,6 +11,9 @@ export interface SessionOutlet extends Outlet {
 /** Answers are made only while at most this many bytes wait for the peer. The longest answer is a page of a snapshot. */
 export const ANSWERS_BYTES_MAX = 1024 * 1024;
 
+/** A peer that does not take part in its goodbye is cut off after this. */
+export const CLOSE_GRACE_MS = 3_000;
+
 /** The part of an outlet that shows how much its peer has taken. */
 export type Taking = Pick<SessionOutlet, 'queuedBytes' | 'drained'>;
 

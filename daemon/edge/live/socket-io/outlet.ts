@@ -4,11 +4,16 @@
  *
  * The first message decides the connect: `connection.ok` opens the connection for the client, an error refuses it. Until the client has
  * received it, all other messages wait here.
+ *
+ * The client libraries reconnect by themselves when the transport ends, but not when the server ends the namespace or refuses it. So where
+ * another attempt can help, only the transport ends, after the same goodbye; even a connect that is refused for the moment is first
+ * accepted. Engine.IO's own `close` packet counts as final for some clients, and is never sent.
  */
 import type { Socket } from 'socket.io';
+import { WebSocket } from 'ws';
 import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { eachText } from '../../../pipeline/tell/frame.ts';
-import { ANSWERS_BYTES_MAX, type SessionOutlet } from '../session/outlet.ts';
+import { ANSWERS_BYTES_MAX, CLOSE_GRACE_MS, type SessionOutlet } from '../session/outlet.ts';
 import { NEARLY_EMPTY_BYTES } from '../websocket/outlet.ts';
 
 /** Receives the result of the connect, once: refused with this error, or accepted when there is none. */
@@ -22,9 +27,6 @@ interface EnginePacket {
   readonly options?: { readonly wsPreEncodedFrame?: readonly Buffer[] };
 }
 
-/** A slow peer that does not take the goodbye either is cut off after this. */
-const CLOSE_GRACE_MS = 3_000;
-
 export class SocketIoOutlet implements SessionOutlet {
   readonly #socket: Socket;
   readonly #stallMs: number;
@@ -33,6 +35,8 @@ export class SocketIoOutlet implements SessionOutlet {
   /** Called whenever the transport has taken something, and at the end. */
   readonly #waiters = new Set<() => void>();
   #connect: 'undecided' | 'accepted' | 'refused' = 'undecided';
+  /** The error of a connect that is about to be refused. */
+  #refusal: unknown;
   /** Messages that wait until the client knows that it is connected; undefined from then on. */
   #waiting: (() => void)[] | undefined = [];
   /** Bytes in Engine.IO's queue, and bytes that the transport has not handed to the kernel. */
@@ -40,7 +44,7 @@ export class SocketIoOutlet implements SessionOutlet {
   #inTransport = 0;
   #isWatched = false;
   #nextReply = 1;
-  #open = true;
+  #state: 'open' | 'closing' | 'gone' = 'open';
 
   /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
   constructor(socket: Socket, stallMs: number, decided: Decided) {
@@ -82,7 +86,8 @@ export class SocketIoOutlet implements SessionOutlet {
 
   /** Called when the connection has closed. */
   gone(): void {
-    this.#open = false;
+    this.#state = 'gone';
+    this.#waiting = [];
     this.#replies.clear();
     this.#socket.conn.off('packetCreate', this.#packetCreated);
     this.#socket.conn.off('flush', this.#flushed);
@@ -118,9 +123,8 @@ export class SocketIoOutlet implements SessionOutlet {
   send(message: object): void {
     const { re, ...body } = message as { re?: unknown; type?: unknown; error?: unknown; retry_ms?: unknown };
     if (this.#connect === 'undecided') {
-      if (body.error !== undefined)
-        this.#refuse(body.retry_ms === undefined ? body.error : { ...Object(body.error), retry_ms: body.retry_ms });
-      else if (body.type === 'connection.ok') this.#accept();
+      if (body.type === 'connection.ok') this.#accept();
+      else if (body.error !== undefined) this.#refusal = body.error;
     }
     const reply = typeof re === 'string' ? this.#replies.get(re) : undefined;
     this.#whenOpen(() => {
@@ -137,9 +141,9 @@ export class SocketIoOutlet implements SessionOutlet {
   ping(): void {}
 
   #whenOpen(send: () => void): void {
-    if (!this.#open) return;
+    if (this.#state !== 'open') return;
     if (this.#waiting === undefined) send();
-    else if (this.#connect === 'accepted') this.#waiting.push(send);
+    else this.#waiting.push(send);
   }
 
   #accept(): void {
@@ -147,16 +151,11 @@ export class SocketIoOutlet implements SessionOutlet {
     this.#decided();
   }
 
-  #refuse(error: unknown): void {
-    this.#connect = 'refused';
-    this.#decided(error);
-  }
-
   async drained(): Promise<boolean> {
-    while (this.#open && this.queuedBytes > NEARLY_EMPTY_BYTES) {
-      if ((await this.#movedOrStalled()) === 'stalled') this.close('slow');
+    while (this.#state === 'open' && this.queuedBytes > NEARLY_EMPTY_BYTES) {
+      if ((await this.#movedOrStalled(this.#stallMs)) === 'stalled') this.close('slow');
     }
-    return this.#open;
+    return this.#state === 'open';
   }
 
   /** Not every sender waits until its message is taken, so the connection checks for a stall itself. */
@@ -167,7 +166,7 @@ export class SocketIoOutlet implements SessionOutlet {
     this.#isWatched = false;
   }
 
-  #movedOrStalled(): Promise<'moved' | 'stalled'> {
+  #movedOrStalled(stallMs: number): Promise<'moved' | 'stalled'> {
     return new Promise((resolve) => {
       const done = (result: 'moved' | 'stalled'): void => {
         clearTimeout(timer);
@@ -175,25 +174,42 @@ export class SocketIoOutlet implements SessionOutlet {
         resolve(result);
       };
       const moved = (): void => done('moved');
-      const timer = setTimeout(() => done('stalled'), this.#stallMs);
+      const timer = setTimeout(() => done('stalled'), stallMs);
       this.#waiters.add(moved);
     });
   }
 
   /** Socket.IO has no close codes: the reason is a separate event, the last one. */
   close(reason: CloseReason): void {
-    if (!this.#open) return;
+    if (this.#state !== 'open') return;
     const { code, reason: text, reconnect } = CLOSE[reason];
-    // The client closes a refused connection; otherwise it might never see the refusal. If it does not, a timeout closes it.
-    if (this.#connect === 'undecided') this.#refuse({ code: -1, message: text, StatusCode: 503 });
-    else if (this.#connect === 'accepted') {
-      this.#whenOpen(() => {
-        this.#socket.emit('event', { type: 'connection.closed', code, reason: text, reconnect });
-        this.#socket.disconnect(true);
-      });
+    if (this.#connect === 'undecided' && !reconnect) {
+      // The client closes a refused connection; otherwise it might never see the refusal. If it does not, a timeout closes it.
+      this.#connect = 'refused';
+      this.#decided(this.#refusal ?? { code: -1, message: text, StatusCode: 503 });
+      this.gone();
+      return;
     }
-    this.gone();
-    // Engine.IO would wait for its queue to empty, which does not happen with this peer.
-    if (reason === 'slow') setTimeout(() => this.#socket.conn.close(true), CLOSE_GRACE_MS).unref();
+    const sayGoodbye = (): void => {
+      this.#socket.emit('event', { type: 'connection.closed', code, reason: text, reconnect });
+      if (!reconnect) this.#socket.disconnect();
+      void this.#end();
+    };
+    this.#state = 'closing';
+    if (this.#waiting === undefined) sayGoodbye();
+    else this.#waiting.push(sayGoodbye);
+    if (this.#connect === 'undecided') this.#accept();
+  }
+
+  /** Ends the transport once the peer has taken the goodbye, or has had the time for it. */
+  async #end(): Promise<void> {
+    const overMs = performance.now() + CLOSE_GRACE_MS;
+    for (let leftMs = CLOSE_GRACE_MS; leftMs > 0 && this.queuedBytes > 0; leftMs = overMs - performance.now()) {
+      await this.#movedOrStalled(leftMs);
+    }
+    const { conn } = this.#socket;
+    // Without a close frame, after which Java's client would wait for ever; and without a `close` packet, since no poll waits for one.
+    if ('socket' in conn.transport && conn.transport.socket instanceof WebSocket) conn.transport.socket.terminate();
+    conn.close(true);
   }
 }

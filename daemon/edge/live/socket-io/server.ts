@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'socket.io';
+import { type ServerOptions, WebSocketServer } from 'ws';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
@@ -16,6 +17,7 @@ import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
 import type { LiveContext } from '../session/context.ts';
 import { checkFrame, type Decoded, isOp } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
+import { CLOSE_GRACE_MS } from '../session/outlet.ts';
 import type { Heartbeat } from '../session/registry.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { SocketIoOutlet } from './outlet.ts';
@@ -23,7 +25,6 @@ import { SocketIoOutlet } from './outlet.ts';
 /** Requests of one connection that may wait for their turn: reading from a single Socket.IO client cannot be paused. */
 const WAITING_MAX = 256;
 
-const GOODBYE_MS = 1_000;
 const GOODBYE_LOOK_MS = 20;
 
 export interface SocketIoServerOptions {
@@ -47,6 +48,15 @@ interface Opening {
   readonly turns: Turns;
 }
 
+/** Cuts off a peer that does not answer the close frame as soon as on `/live`. */
+class WebSockets extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    // The types of `ws` do not know this option yet.
+    const closing: object = { closeTimeout: CLOSE_GRACE_MS };
+    super({ ...options, ...closing });
+  }
+}
+
 export class SocketIoServer {
   readonly #options: SocketIoServerOptions;
   readonly #io: Server;
@@ -63,7 +73,9 @@ export class SocketIoServer {
       serveClient: false,
       connectTimeout: heartbeat.connectMs,
       pingInterval: heartbeat.everyMs,
-      pingTimeout: heartbeat.idleMs - heartbeat.everyMs,
+      // Engine.IO sends no second ping before the first is answered; the `health.check` of the session is the other heartbeat.
+      pingTimeout: heartbeat.idleMs,
+      wsEngine: WebSockets,
       maxHttpBufferSize: LIMITS.frameBytes,
       // Upgrades to other paths belong to other servers.
       destroyUpgrade: false,
@@ -103,18 +115,16 @@ export class SocketIoServer {
     // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) conn.once('close', admission.enter(conn.request));
     else conn.close(true);
+    // Long polling waits this long for the poll that is to carry its end; by default, 30 s.
+    Object.assign(conn.transport, { closeTimeout: CLOSE_GRACE_MS });
   }
 
-  /**
-   * Ends the remaining connections. Sessions got their goodbye before; one that waits for its client's next poll gets a moment to be
-   * fetched.
-   */
-  async close(): Promise<void> {
-    for (let waitedMs = 0; this.#io.engine.clientsCount > 0 && waitedMs < GOODBYE_MS; waitedMs += GOODBYE_LOOK_MS) {
-      await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
-    }
-    this.#io.disconnectSockets(true);
-    this.#io.engine.close();
+  /** Resolves when no connection is left, or after `maxMs`: then it ends those whose peers have not taken their goodbye. */
+  async close(maxMs: number): Promise<void> {
+    const overMs = performance.now() + maxMs;
+    const { engine } = this.#io;
+    while (engine.clientsCount > 0 && performance.now() < overMs) await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
+    engine.close();
   }
 
   /**
@@ -163,6 +173,8 @@ export class SocketIoServer {
     const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet);
     this.#open.set(socket, { session, outlet, inbox, turns });
     socket.on('disconnect', (reason) => {
+      // The outlet is about to end the connection.
+      if (reason === 'server namespace disconnect') return;
       gone();
       // No other namespace exists to connect to, so a connection without a session would serve nothing.
       if (reason === 'client namespace disconnect') conn.close(true);

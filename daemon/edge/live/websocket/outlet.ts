@@ -7,12 +7,10 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { textFrame } from '../../../pipeline/tell/frame.ts';
-import type { SessionOutlet } from '../session/outlet.ts';
+import { CLOSE_GRACE_MS, type SessionOutlet } from '../session/outlet.ts';
 
 /** A queue below this counts as drained. So does one below the stream's own mark, since the stream then sends no further `drain`. */
 export const NEARLY_EMPTY_BYTES = 32 * 1024;
-/** A closed peer that does not answer the close frame is cut off after this. */
-const CLOSE_GRACE_MS = 3_000;
 
 export class SocketOutlet implements SessionOutlet {
   readonly #ws: WebSocket;
