@@ -154,7 +154,7 @@ export const SETTINGS = {
   }),
   drainMs: setting({
     key: 'drain_ms',
-    doc: 'Time to say goodbye to live connections at a stop, in milliseconds; the closes are spread over it.',
+    doc: 'Time that a stop leaves to its peers, in milliseconds: the goodbyes to live connections are spread over most of it, and at its end all connections are cut.',
     kind: milliseconds(0, 600_000),
     fallback: 5_000,
   }),

@@ -28,7 +28,7 @@ export interface RunningDaemon {
   /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
   readonly roster: Roster;
-  /** Drains live connections, finishes accepted work, saves a snapshot, and releases the data directory. */
+  /** Drains live connections within `drain_ms`, finishes accepted work, saves a snapshot, and releases the data directory. */
   stop(): Promise<void>;
 }
 
@@ -44,6 +44,9 @@ export interface DaemonOptions {
   /** Of jobs and webhooks. Default: the system's. */
   readonly clock?: Clock;
 }
+
+/** Peers have this long to take their goodbyes and answers at a stop, even where `drain_ms` is less. */
+const STOP_MS_MIN = 1_000;
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
@@ -101,9 +104,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       url: edge.url,
       roster,
       stop: async () => {
-        await edge.stop();
+        const maxMs = Math.max(config.drainMs, STOP_MS_MIN);
+        await Promise.all([edge.stop(maxMs), hooks.stop(maxMs)]);
         await jobs.stop();
-        await hooks.stop();
         await roster.close();
         await data.close();
       },

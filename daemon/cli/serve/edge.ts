@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import type { Logger } from 'pino';
 import { createAuthenticator } from '../../edge/auth.ts';
-import { OpenRequests } from '../../edge/http/open-requests.ts';
+import { OpenConnections } from '../../edge/http/open-connections.ts';
 import { createHttp } from '../../edge/http/server.ts';
 import type { Services, UserHistory } from '../../edge/http/services.ts';
 import type { UrlSigner } from '../../edge/http/signed-urls.ts';
@@ -25,8 +25,8 @@ import type { Config } from '../config/settings.ts';
 
 /** A peer that takes nothing for this time while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
-/** Time that requests being answered have to end at a stop. */
-const LAST_ANSWERS_MS = 10_000;
+/** The part of the time for a stop over which the goodbyes are spread. The rest is left to the last peers, to take theirs. */
+const GOODBYES_SHARE = 0.8;
 
 export interface EdgeParts {
   readonly config: Config;
@@ -45,8 +45,8 @@ export interface EdgeParts {
 export interface RunningEdge {
   /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
-  /** Says goodbye to live connections, and answers the open requests. */
-  stop(): Promise<void>;
+  /** Says goodbye to live connections, and answers the open requests. Whatever the peers do, it cuts them off after `maxMs`. */
+  stop(maxMs: number): Promise<void>;
 }
 
 /** Resolves when it serves. Rejects when the address cannot be listened on. */
@@ -96,21 +96,23 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   live.attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
-  const requests = new OpenRequests(http.server);
+  const connections = new OpenConnections(http.server);
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();
   place.url = urlOf(http.server, tls !== undefined);
   return {
     url: place.url,
-    stop: async () => {
+    stop: async (maxMs) => {
+      const overMs = performance.now() + maxMs;
+      const leftMs = (): number => Math.max(0, overMs - performance.now());
       roster.beginStopping();
       admission.stop();
-      await sessions.drain(config.drainMs);
+      await sessions.drain(config.drainMs * GOODBYES_SHARE);
       sessions.stop();
-      await socketIo.close();
+      await socketIo.close(leftMs());
       const closed = http.close();
-      await requests.done(LAST_ANSWERS_MS);
-      http.server.closeAllConnections();
+      await connections.idle(leftMs());
+      connections.cut();
       await closed;
       await consumers.stop();
     },

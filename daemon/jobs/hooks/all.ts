@@ -22,7 +22,7 @@ import { type HookPort, isWithin, statusOf, toDeadLetter } from './view.ts';
 
 const WRITE_EVERY_MS = 1_000;
 const EXPIRE_EVERY_MS = 3_600_000;
-/** Time that requests in flight have to end at a stop. */
+/** Time that requests in flight have to end at a stop, by default. */
 const LAST_REQUESTS_MS = 5_000;
 /** Largest number of letters that one request replays. */
 const REPLAY_MAX = 1_000;
@@ -82,10 +82,10 @@ export class Webhooks {
   }
 
   /** WH16. Requests in flight have a moment to end; everything else stays in the log. */
-  async stop(): Promise<void> {
+  async stop(lastMs = LAST_REQUESTS_MS): Promise<void> {
     this.#stopping.abort();
     await this.#following;
-    await Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(LAST_REQUESTS_MS)));
+    await Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(lastMs)));
     await this.#writing;
     await this.#write();
     await Promise.all([...this.#ports.values()].map(({ letters }) => letters.close()));

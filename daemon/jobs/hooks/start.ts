@@ -25,7 +25,8 @@ export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'ret
 export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters' | 'replay'> {
   /** Whether webhooks may be delivered to this host of a URL. */
   mayReach(hostname: string): boolean;
-  stop(): Promise<void>;
+  /** Requests in flight have `lastMs` to end. */
+  stop(lastMs: number): Promise<void>;
 }
 
 /** Rejects when the directory of the letters cannot be used. */
@@ -45,8 +46,8 @@ export async function startWebhooks(options: StartOptions): Promise<RunningWebho
     status: () => webhooks.status(),
     deadLetters: (id, page) => webhooks.deadLetters(id, page),
     replay: (id, request) => webhooks.replay(id, request),
-    stop: async () => {
-      await webhooks.stop();
+    stop: async (lastMs) => {
+      await webhooks.stop(lastMs);
       sender.close();
     },
   };
