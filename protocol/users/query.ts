@@ -9,7 +9,6 @@ import { isEmptyList } from '../base/reading.ts';
 import { AnyObject } from '../base/schemas.ts';
 import { type FieldRef, fieldRef, type ParsedFilter, parseFilter } from './filter.ts';
 import { reader } from './filter-match.ts';
-import { firstTeam } from './teams.ts';
 import type { StoredUser } from './user.ts';
 
 export interface SortSpec {
@@ -180,7 +179,8 @@ function compareBy({ field, direction }: SortSpec): Compare {
     return (a, b) => (a.created_at === b.created_at ? 0 : a.created_at < b.created_at ? -direction : direction);
   }
   if (field.kind === 'string' && field.name === 'id') return direction === 1 ? byId : (a, b) => byId(b, a);
-  const read = field.kind === 'teams' ? ({ teams }: StoredUser): Json | undefined => firstTeam(teams) : reader(field);
+  // A list of teams sorts by its first team.
+  const read = field.kind === 'teams' ? ({ teams }: StoredUser): Json | undefined => teams[0] : reader(field);
   return (a, b) => {
     const left = read(a, false);
     const right = read(b, false);

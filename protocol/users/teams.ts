@@ -21,13 +21,6 @@ export function exactlyTeams(wanted: readonly unknown[]): (teams: readonly strin
   return (teams) => teams.length >= set.size && teams.every((team) => set.has(team)) && new Set(teams).size === set.size;
 }
 
-/** The team by which users are sorted: the order in which they were sent must not decide. */
-export function firstTeam(teams: readonly string[]): string | undefined {
-  let first = teams[0];
-  for (const team of teams) if (first !== undefined && team < first) first = team;
-  return first;
-}
-
 /**
  * The roles in teams that a user keeps who is now in `teams`: leaving a team ends the role in it. A role in a team that the user was
  * not in stays.

@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Server, type Socket } from 'socket.io';
 import { type ServerOptions, WebSocketServer } from 'ws';
-import { SocketIoOutlet } from '../../../daemon/edge/live/socket-io/outlet.ts';
-import { IoClient } from '../../support/live/io-client.ts';
-import { RawIo } from '../../support/live/raw-io.ts';
-import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
+import { SocketIoOutlet } from '../../../../daemon/edge/live/socket-io/outlet.ts';
+import { IoClient } from '../../../support/live/io-client.ts';
+import { RawIo } from '../../../support/live/raw-io.ts';
+import { API_KEY, serverToken, userToken, World } from '../../../support/world.ts';
 
 const authOf = (id: string): object => ({ api_key: API_KEY, token: userToken(id), user: { id } });
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { io, type Socket } from 'socket.io-client';
-import type { Frame } from '../../support/live/live-client.ts';
-import { RestartingDaemon } from '../../support/restarting.ts';
-import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
+import type { Frame } from '../../../support/live/live-client.ts';
+import { RestartingDaemon } from '../../../support/restarting.ts';
+import { API_KEY, serverToken, userToken, World } from '../../../support/world.ts';
 
 const PATIENCE_MS = 30_000;
 

@@ -1,8 +1,8 @@
 /** SI: the same sessions over Socket.IO, by WebSocket and by long polling. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { IoClient, type IoOptions } from '../../support/live/io-client.ts';
-import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
+import { IoClient, type IoOptions } from '../../../support/live/io-client.ts';
+import { API_KEY, serverToken, userToken, World } from '../../../support/world.ts';
 
 function connected(t: TestContext, world: World, auth: object, options?: IoOptions): IoClient {
   const client = new IoClient(world.daemon.url, { api_key: API_KEY, ...auth }, options);
