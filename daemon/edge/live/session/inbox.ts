@@ -2,9 +2,13 @@
  * Frames of one connection, handled in order: the next frame waits for the answer to the one before, and nothing is read from the peer
  * meanwhile. A peer that does not take its answers gets no more of them: the inbox waits for it, and it is closed when it takes nothing.
  */
+import type { Turns } from '../../../base/turns.ts';
 import type { Decoded } from './frame-decoder.ts';
 import { hasRoom, type Taking } from './outlet.ts';
 import type { RosterSession } from './roster-session.ts';
+
+/** Frames that waited for one answer are handled for this long, then everything else has its turn. */
+const SLICE_MS = 2;
 
 /** The reading side of a connection. */
 export interface Source {
@@ -19,13 +23,15 @@ export class Inbox {
   readonly #source: Source;
   readonly #session: RosterSession;
   readonly #outlet: Taking;
+  readonly #turns: Turns;
   readonly #waiting: Answerable[] = [];
   #isBusy = false;
 
-  constructor(source: Source, session: RosterSession, outlet: Taking) {
+  constructor(source: Source, session: RosterSession, outlet: Taking, turns: Turns) {
     this.#source = source;
     this.#session = session;
     this.#outlet = outlet;
+    this.#turns = turns;
   }
 
   /** Number of frames that wait for their turn. */
@@ -45,10 +51,14 @@ export class Inbox {
   async #run(): Promise<void> {
     this.#isBusy = true;
     this.#source.pause();
+    let sliceEndsMs = performance.now() + SLICE_MS;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.kind === 'frame') await this.#session.handle(next.frame);
       else this.#session.invalidFrame(next.op, next.id, next.reason);
       await hasRoom(this.#outlet);
+      if (performance.now() < sliceEndsMs) continue;
+      await this.#turns.next();
+      sliceEndsMs = performance.now() + SLICE_MS;
     }
     this.#isBusy = false;
     this.#source.resume();

@@ -11,6 +11,9 @@ export interface SessionOutlet extends Outlet {
 /** Answers are made only while at most this many bytes wait for the peer. The longest answer is a page of a snapshot. */
 export const ANSWERS_BYTES_MAX = 1024 * 1024;
 
+/** For WebSocket servers: one frame of a connection in each turn of the event loop, however many arrive in one piece. */
+export const ONE_FRAME_A_TURN = { allowSynchronousEvents: false } as const;
+
 /** A peer that does not take part in its goodbye is cut off after this. */
 export const CLOSE_GRACE_MS = 3_000;
 

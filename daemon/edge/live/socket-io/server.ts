@@ -9,7 +9,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'socket.io';
-import { type ServerOptions, WebSocketServer } from 'ws';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
@@ -17,12 +16,12 @@ import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
 import type { LiveContext } from '../session/context.ts';
 import { checkFrame, type Decoded, isOp } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
-import { CLOSE_GRACE_MS } from '../session/outlet.ts';
 import type { Heartbeat } from '../session/registry.ts';
 import { RosterSession } from '../session/roster-session.ts';
+import { boundPolling, EngineWebSockets } from './engine.ts';
 import { SocketIoOutlet } from './outlet.ts';
 
-/** Requests of one connection that may wait for their turn: reading from a single Socket.IO client cannot be paused. */
+/** Requests of one connection that may wait for their turn: reading from a single Socket.IO client cannot be paused. No body holds more. */
 const WAITING_MAX = 256;
 
 const GOODBYE_LOOK_MS = 20;
@@ -48,15 +47,6 @@ interface Opening {
   readonly turns: Turns;
 }
 
-/** Cuts off a peer that does not answer the close frame as soon as on `/live`. */
-class WebSockets extends WebSocketServer {
-  constructor(options: ServerOptions) {
-    // The types of `ws` do not know this option yet.
-    const closing: object = { closeTimeout: CLOSE_GRACE_MS };
-    super({ ...options, ...closing });
-  }
-}
-
 export class SocketIoServer {
   readonly #options: SocketIoServerOptions;
   readonly #io: Server;
@@ -75,7 +65,7 @@ export class SocketIoServer {
       pingInterval: heartbeat.everyMs,
       // Engine.IO sends no second ping before the first is answered; the `health.check` of the session is the other heartbeat.
       pingTimeout: heartbeat.idleMs,
-      wsEngine: WebSockets,
+      wsEngine: EngineWebSockets,
       maxHttpBufferSize: LIMITS.frameBytes,
       // Upgrades to other paths belong to other servers.
       destroyUpgrade: false,
@@ -94,7 +84,11 @@ export class SocketIoServer {
   attach(server: HttpServer): void {
     this.#io.attach(server);
     const { engine } = this.#io;
-    engine.use((request: IncomingMessage, response: ServerResponse, next: () => void) => this.#checkOrigin(request, response, next));
+    const { turns } = this.#options.context.roster;
+    // Hundreds of requests may come in one packet.
+    engine.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+      void turns.next().then(() => this.#checkOrigin(request, response, next));
+    });
     engine.on('connection', (conn: Connection) => this.#count(conn));
   }
 
@@ -115,8 +109,7 @@ export class SocketIoServer {
     // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) conn.once('close', admission.enter(conn.request));
     else conn.close(true);
-    // Long polling waits this long for the poll that is to carry its end; by default, 30 s.
-    Object.assign(conn.transport, { closeTimeout: CLOSE_GRACE_MS });
+    if (conn.transport.name === 'polling') boundPolling(conn.transport, WAITING_MAX);
   }
 
   /** Resolves when no connection is left, or after `maxMs`: then it ends those whose peers have not taken their goodbye. */
@@ -170,7 +163,7 @@ export class SocketIoServer {
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
     const session = new RosterSession(context, outlet, randomUUID(), () => received, 'io ');
     const turns = new Turns(outlet);
-    const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet);
+    const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet, context.roster.turns);
     this.#open.set(socket, { session, outlet, inbox, turns });
     socket.on('disconnect', (reason) => {
       // The outlet is about to end the connection.

@@ -14,6 +14,7 @@ import { ChatSession } from '../session/chat-session.ts';
 import type { LiveContext } from '../session/context.ts';
 import { type Decoded, decodeFrame } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
+import { ONE_FRAME_A_TURN } from '../session/outlet.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { SocketOutlet } from './outlet.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
@@ -39,6 +40,7 @@ export class LiveServer {
       maxPayload: LIMITS.frameBytes,
       // Prepared frames bypass `ws`; with compression on, the two would mix inside one compression state.
       perMessageDeflate: false,
+      ...ONE_FRAME_A_TURN,
       handleProtocols: (offered) => (offered.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
     });
   }
@@ -75,7 +77,7 @@ export class LiveServer {
     const { context, stallMs } = this.#options;
     const outlet = new SocketOutlet(ws, socket, stallMs);
     const session = new RosterSession(context, outlet, randomUUID(), () => bytesRead(socket));
-    const inbox = new Inbox(ws, session, outlet);
+    const inbox = new Inbox(ws, session, outlet, context.roster.turns);
     ws.on('message', (data, isBinary) => inbox.take(isBinary ? BINARY : decodeFrame(data.toString())));
     // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
     ws.on('error', () => session.closed());

@@ -1,0 +1,43 @@
+/** What Engine.IO, below Socket.IO, has no options for: bounds on what a peer can hold up. */
+import type { Socket } from 'socket.io';
+import { type ServerOptions, WebSocketServer } from 'ws';
+import { CLOSE_GRACE_MS, ONE_FRAME_A_TURN } from '../session/outlet.ts';
+
+/** Its WebSockets: one frame a turn, and a peer that does not answer the close frame is cut off as soon as on `/live`. */
+export class EngineWebSockets extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    // The types of `ws` do not know `closeTimeout` yet.
+    const more: object = { closeTimeout: CLOSE_GRACE_MS, ...ONE_FRAME_A_TURN };
+    super({ ...options, ...more });
+  }
+}
+
+/** The parts of its long polling that are used here. */
+interface LongPolling {
+  closeTimeout: number;
+  onData(body: string): void;
+  onError(reason: string): void;
+}
+
+const PACKET_END = '\u001e';
+
+/**
+ * Bounds how long a connection waits for the poll that is to carry its end (by default 30 s), and how many packets one body may hold, since
+ * all of them are handled at once.
+ */
+export function boundPolling(transport: Socket['conn']['transport'], packetsMax: number): void {
+  // Engine.IO keeps these parts to itself.
+  const polling = transport as unknown as LongPolling;
+  const take = polling.onData.bind(polling);
+  polling.closeTimeout = CLOSE_GRACE_MS;
+  polling.onData = (body) => {
+    if (holdsMore(body, PACKET_END, packetsMax)) polling.onError('too many packets in one body');
+    else take(body);
+  };
+}
+
+function holdsMore(text: string, part: string, most: number): boolean {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + 1)) if (++count > most) return true;
+  return false;
+}
