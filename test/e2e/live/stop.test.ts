@@ -118,6 +118,18 @@ for (const [peer, arrive] of Object.entries(PEERS)) {
   });
 }
 
+test('LV60 a stop does not wait for peers that have no goodbye to take', async (t) => {
+  const world = await World.start(t, { flags: { 'drain-ms': '60000' } });
+  for (const peer of ['a Socket.IO client that has not connected', 'a live client that has sent no connect']) await PEERS[peer]?.(t, world);
+  const refused = await RawIo.open(world.liveUrl);
+  refused.connect({ ...AUTH, token: 'nonsense' });
+  await refused.until('"code":43');
+  const startedMs = performance.now();
+  await world.daemon.stop();
+  const tookMs = performance.now() - startedMs;
+  assert.ok(tookMs < 10_000, `the stop took ${Math.round(tookMs)} ms`);
+});
+
 test('LV60 the process ends with the stop, whatever its peers left behind', { timeout: 60_000 }, async (t) => {
   const data = ['--listen', '127.0.0.1:0', '--data', '.'];
   const world = await World.start(t);

@@ -52,6 +52,7 @@ export class SocketIoServer {
   readonly #io: Server;
   /** Sessions of sockets, from their `connect` frame to their end. */
   readonly #open = new WeakMap<Socket, Opening>();
+  readonly #connections = new Set<Connection>();
   /** Connections that have a session, or are about to have one. */
   readonly #taken = new WeakSet<Connection>();
 
@@ -106,6 +107,8 @@ export class SocketIoServer {
 
   #count(conn: Connection): void {
     const { admission } = this.#options;
+    this.#connections.add(conn);
+    conn.once('close', () => this.#connections.delete(conn));
     // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) conn.once('close', admission.enter(conn.request));
     else conn.close(true);
@@ -116,6 +119,8 @@ export class SocketIoServer {
   async close(maxMs: number): Promise<void> {
     const overMs = performance.now() + maxMs;
     const { engine } = this.#io;
+    // Without a session, there is no goodbye to take.
+    for (const conn of this.#connections) if (!this.#taken.has(conn)) conn.close(true);
     while (engine.clientsCount > 0 && performance.now() < overMs) await new Promise((resolve) => setTimeout(resolve, GOODBYE_LOOK_MS));
     engine.close();
   }
