@@ -1,6 +1,7 @@
 /** JSON as rows: one object per line, or one list of objects. An error in an object is an error of that row. */
 import { isUtf8 } from 'node:buffer';
 import { errorText } from '../../protocol/base/errors.ts';
+import { parseExact } from '../../protocol/base/exact-numbers.ts';
 import { LineSplitter, type RawLine, SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
 import { LIST_START, ListSplitter, startOf } from './list-reader.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from './rows.ts';
@@ -67,8 +68,9 @@ function rowOf({ line, content }: RawLine, what: 'line' | 'item'): SourceRow | u
   const text = content.toString('utf8');
   if (text.trim() === '') return undefined;
   try {
-    const value: unknown = JSON.parse(text);
-    return what === 'line' ? { line, value, text } : { line, value, bytes: content.length };
+    const { value, isExact } = parseExact(text);
+    const row = isExact ? { line, value } : { line, value, isInexact: true };
+    return what === 'line' ? { ...row, text } : { ...row, bytes: content.length };
   } catch (error) {
     return { line, code: 'invalid_json', reason: `the ${what} is not JSON: ${errorText(error)}` };
   }

@@ -3,7 +3,10 @@
 /** A row whose value could be read. Blank lines are no rows. */
 export interface ValueRow {
   readonly line: number;
+  /** Holds an InexactNumber for each number that cannot be kept. */
   readonly value: unknown;
+  /** Whether the value may hold such numbers. */
+  readonly isInexact?: boolean;
   /** The value as JSON in one line, if the source has it in this form: this saves writing it again. */
   readonly text?: string;
   /** Bytes of the row in the source, where they are known. */

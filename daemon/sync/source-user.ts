@@ -1,5 +1,6 @@
 /** Turns a row of the source into a user to send. Checks it by the daemon's own rules, so that a bad row costs no request. Pure. */
 import type { FieldError } from '../../protocol/base/errors.ts';
+import { InexactNumber, inexactIn } from '../../protocol/base/exact-numbers.ts';
 import { clip } from '../../protocol/base/explain.ts';
 import { isUserId } from '../../protocol/base/ids.ts';
 import { isObject } from '../../protocol/base/json.ts';
@@ -33,14 +34,21 @@ export function rowCheck(mapping: Pick<RowMapping, 'map'>, team?: string): Check
     const mapped = mapping.map(row.value);
     if ('problems' in mapped) return invalidUser(row.line, mapped.id, mapped.problems);
     const { value } = mapped;
-    const problems: string[] = [];
-    const user = decodeSent(value, problems);
+    const problems = row.isInexact === true ? inexactProblems(value) : [];
+    const user = problems.length === 0 ? decodeSent(value, problems) : undefined;
     if (user === undefined) return invalidUser(row.line, isObject(value) ? value.id : undefined, problems);
     const outside = team === undefined ? undefined : outsideTeam(user, team);
     if (outside !== undefined) return { line: row.line, id: user.id, code: 'out_of_scope', reason: outside };
     const json = jsonOf(row, value);
     return { line: row.line, id: user.id, json, bytes: Buffer.byteLength(json) };
   };
+}
+
+/** The numbers that would become other numbers, in everything that is sent. */
+export function inexactProblems(user: unknown): string[] {
+  const isWhole = !isObject(user) || user instanceof InexactNumber;
+  const sent = isWhole ? user : Object.entries(user).filter(([key]) => !NOT_SENT.has(key));
+  return inexactIn(sent).map(({ text }) => text);
 }
 
 /**

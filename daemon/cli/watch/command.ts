@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { userIdProblem } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { refusedNumbers } from '../../../protocol/users/exact-fields.ts';
 import { type ClientCommands, type ClientSettings, checkedUrl, daemonUrl } from '../client-options.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
@@ -102,5 +103,7 @@ function checkedFilter(text: string): Record<string, unknown> {
     throw new InvalidArgumentError(`It is not JSON: ${error instanceof Error ? error.message : String(error)}.`);
   }
   if (!isObject(filter)) throw new InvalidArgumentError('It must be a JSON object such as {"role":"admin"}.');
+  const [inexact] = refusedNumbers(`{"filter":${text}}`);
+  if (inexact !== undefined) throw new InvalidArgumentError(`${inexact.text}.`);
   return filter;
 }

@@ -11,6 +11,7 @@ import { gunzip, inflate, inflateRaw } from 'node:zlib';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { inexactFields } from '../../../protocol/users/exact-fields.ts';
 import { describeJsonError } from './json-error.ts';
 
 const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
@@ -42,8 +43,15 @@ export async function readJsonBody(
   return bytes.length === 0 ? undefined : parse(bytes, valuesMax);
 }
 
-/** Parses JSON text; an error says where in the text it is. `path` names the text in the error. */
+/** Parses JSON text; an error says where in the text it is, or which number cannot be kept. `path` names the text in the error. */
 export function parseJson(text: string, path: string): unknown {
+  const value = parsed(text, path);
+  const inexact = inexactFields(text);
+  if (inexact.length > 0) throw fieldErrors('input', inexact);
+  return value;
+}
+
+function parsed(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -7,7 +7,7 @@ import { dataProblem } from '../../../protocol/users/size.ts';
 import { RESERVED_FIELDS, type UserInput } from '../../../protocol/users/user.ts';
 import type { RowError, ValueRow } from '../../sync/rows.ts';
 import type { RowUser } from '../../sync/source.ts';
-import { decodeSent, invalidUser } from '../../sync/source-user.ts';
+import { decodeSent, inexactProblems, invalidUser } from '../../sync/source-user.ts';
 
 /** A user of an import, in the form that the directory takes. */
 export interface ImportUser extends RowUser {
@@ -24,7 +24,7 @@ export interface ItemRules {
 const OTHER_FIELDS = ['revoke_tokens_issued_before'];
 
 /** The user of the item, or all its errors. */
-export function checkItem({ line, value, bytes = 0 }: ValueRow, rules: ItemRules): ImportUser | RowError {
+export function checkItem({ line, value, bytes = 0, isInexact = false }: ValueRow, rules: ItemRules): ImportUser | RowError {
   if (!isObject(value)) return invalidUser(line, undefined, ['the item must be an object with "type" and "item"']);
   if (value.type !== 'user') return invalidUser(line, undefined, [`type: ${wrongType(value.type)}`]);
   const sent = value.item ?? value.data;
@@ -33,7 +33,9 @@ export function checkItem({ line, value, bytes = 0 }: ValueRow, rules: ItemRules
   for (const field of Object.keys(sent)) {
     if (RESERVED_FIELDS.has(field) || OTHER_FIELDS.includes(field)) problems.push(`${clip(field)}: is a reserved field`);
   }
-  const user = decodeSent(sent, problems);
+  const inexact = isInexact ? inexactProblems(sent) : [];
+  problems.push(...inexact);
+  const user = inexact.length > 0 ? undefined : decodeSent(sent, problems);
   if (user === undefined) return invalidUser(line, sent.id, problems);
   if (dataProblem(user, 'user') !== undefined) problems.push(`user data is more than ${LIMITS.clientUserBytes} bytes`);
   if (user.role !== undefined && !rules.hasRole(user.role)) problems.push(`role: role "${clip(user.role)}" does not exist`);

@@ -7,7 +7,9 @@ import { after, before, type TestContext, test } from 'node:test';
 import { runCli } from '../../../daemon/cli/commands.ts';
 import type { OpenedSource } from '../../../daemon/cli/sync/sources/opened-source.ts';
 import { openPostgres } from '../../../daemon/cli/sync/sources/postgres-source.ts';
+import { compileMapping } from '../../../daemon/sync/plan/mapping.ts';
 import { BrokenSource } from '../../../daemon/sync/rows.ts';
+import { rowCheck } from '../../../daemon/sync/source-user.ts';
 import { fakeIo } from '../../support/sync/fake-server.ts';
 import { findPostgres, PG_PASSWORD, PG_USER, type Postgres, startPostgres } from '../../support/sync/postgres.ts';
 import { API_KEY, API_SECRET, World } from '../../support/world.ts';
@@ -186,4 +188,21 @@ test('PG9 a plan of a query, by the names of its columns', options, async (t) =>
       { id: '3', teams: ['red', 'blue'], age: 4.5 },
     ],
   );
+});
+
+test('PG10 numbers in JSON and in lists keep their digits, or are errors of their row', options, async (t) => {
+  const lists = "select array[9007199254740993, 1.5, 7]::numeric[], array[9007199254740993]::int8[], array['[1]'::jsonb, '{\"a\":2}']";
+  assert.deepEqual(await valuesOf(await open(t, lists)), [[['9007199254740993', 1.5, 7], ['9007199254740993'], [[1], { a: 2 }]]]);
+  const query = `select * from (values ('a', '{"discord":175928847299117063}'::jsonb, 1.7e17::float8), ('b', '{"discord":"175928847299117063"}', 2))
+    v(id, custom, "custom.f")`;
+  const check = rowCheck(compileMapping({ columns: ['id', 'custom', 'custom.f'] }));
+  const found: unknown[] = [];
+  for await (const { rows } of (await open(t, query)).chunks) for (const row of rows) if ('value' in row) found.push(check(row));
+  assert.deepEqual(
+    found.map((one) => Object(one).reason ?? JSON.parse(Object(one).json)),
+    ['discord: 175928847299117063 is too big to be an exact number; write it as text', { id: 'b', discord: '175928847299117063', f: 2 }],
+  );
+  const [byFloat] = await valuesOf(await open(t, 'select 175928847299117063::float8'));
+  const read = compileMapping({ columns: ['id'] }).map(byFloat);
+  assert.ok('problems' in read && /^id: \d+ is too big to be an exact number/.test(read.problems[0] ?? ''), JSON.stringify(read));
 });

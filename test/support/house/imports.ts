@@ -25,6 +25,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'fastify',
       'ws',
       'socket.io',
+      'socket.io-parser',
       'pino',
       'rate-limiter-flexible',
     ],

@@ -6,6 +6,7 @@
  */
 import pg from 'pg';
 import Cursor from 'pg-cursor';
+import { parseExact } from '../../../../protocol/base/exact-numbers.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
 import { ConfigError } from '../../config/config.ts';
 import type { OpenedSource } from './opened-source.ts';
@@ -17,6 +18,11 @@ const CONNECT_MS = 15_000;
 const INT8 = 20;
 /** bytea, interval, and lists of times: the driver would turn them into its own objects. */
 const AS_TEXT: ReadonlySet<number> = new Set([17, 1186, 1115, 1182, 1185]);
+/** json and jsonb, and lists of them. */
+const JSON_VALUES: ReadonlySet<number> = new Set([114, 3802]);
+const JSON_LISTS: ReadonlySet<number> = new Set([199, 3807]);
+const NUMERIC_LIST = 1231;
+const TEXT_LIST: number = 1009;
 const DATE = 1082;
 const TIMESTAMP = 1114;
 const TIMESTAMPTZ = 1184;
@@ -32,11 +38,12 @@ export interface PostgresOptions {
 /** Connects, begins, and reads the first rows. Rejects with ConfigError. */
 export async function openPostgres({ url, query, stop }: PostgresOptions): Promise<OpenedSource> {
   const name = withoutPassword(url);
+  const inexact: Inexact = { wasFound: false };
   const client = new pg.Client({
     connectionString: url,
     application_name: 'rosterd-sync',
     connectionTimeoutMillis: CONNECT_MS,
-    types: { getTypeParser: parserFor },
+    types: { getTypeParser: (type: number) => parserFor(type, inexact) },
   });
   let lost: Error | undefined;
   client.on('error', (error) => {
@@ -59,7 +66,7 @@ export async function openPostgres({ url, query, stop }: PostgresOptions): Promi
   const cursor = client.query(new Cursor<readonly unknown[]>(query, [], { rowMode: 'array' }));
   const first = await read(cursor).catch((error: unknown) => fail('the query failed', error));
   if (first.columns.length === 0) return await fail('the query failed', new Error('it gives no columns; it must be one SELECT'));
-  return { name, columns: first.columns, chunks: chunksOf(cursor, first.rows, () => lost, url), close };
+  return { name, columns: first.columns, chunks: chunksOf(cursor, first.rows, { inexact, lost: () => lost, url }), close };
 }
 
 interface Read {
@@ -77,16 +84,26 @@ function read(cursor: Cursor<readonly unknown[]>): Promise<Read> {
   });
 }
 
+/** Whether a value was read that holds a number which cannot be kept. */
+interface Inexact {
+  wasFound: boolean;
+}
+
+interface Connection {
+  readonly inexact: Inexact;
+  readonly lost: () => Error | undefined;
+  readonly url: string;
+}
+
 async function* chunksOf(
   cursor: Cursor<readonly unknown[]>,
   first: Read['rows'],
-  lost: () => Error | undefined,
-  url: string,
+  { inexact, lost, url }: Connection,
 ): AsyncGenerator<SourceChunk> {
   let line = 0;
   for (let rows = first; rows.length > 0; ) {
     const found: SourceRow[] = [];
-    for (const value of rows) found.push({ line: ++line, value });
+    for (const value of rows) found.push({ line: ++line, value, isInexact: inexact.wasFound });
     yield { rows: found, bytes: 0 };
     try {
       rows = (await read(cursor)).rows;
@@ -99,11 +116,19 @@ async function* chunksOf(
 }
 
 /** Numbers, booleans, JSON and lists as the driver reads them; times as RFC 3339; everything else as PostgreSQL writes it. */
-function parserFor(type: number): (text: string) => unknown {
+function parserFor(type: number, inexact: Inexact): (text: string) => unknown {
+  const json = (text: string) => {
+    const { value, isExact } = parseExact(text);
+    if (!isExact) inexact.wasFound = true;
+    return value;
+  };
+  if (JSON_VALUES.has(type)) return json;
+  if (JSON_LISTS.has(type)) return listOf(json);
   switch (type) {
     case INT8:
-      // An id beyond the exact range of numbers stays a text.
-      return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text);
+      return exactOrText;
+    case NUMERIC_LIST:
+      return listOf(exactOrText);
     case DATE:
       return (text) => text;
     case TIMESTAMP:
@@ -113,6 +138,21 @@ function parserFor(type: number): (text: string) => unknown {
     default:
       return AS_TEXT.has(type) ? (text) => text : pg.types.getTypeParser(type);
   }
+}
+
+/** A number beyond the exact range stays a text. */
+function exactOrText(text: string): number | string {
+  const number = Number(text);
+  return Number.isFinite(number) && (Number.isSafeInteger(number) || !/^-?\d+$/.test(text)) ? number : text;
+}
+
+function listOf(read: (text: string) => unknown): (text: string) => unknown {
+  const asTexts: (text: string) => unknown = pg.types.getTypeParser(TEXT_LIST);
+  const readAll = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(readAll);
+    return typeof value === 'string' ? read(value) : value;
+  };
+  return (text) => readAll(asTexts(text));
 }
 
 function withoutPassword(url: string): string {

@@ -4,12 +4,13 @@
  * it found by a query with `presence: true` and this `connection_id`.
  */
 import { randomUUID } from 'node:crypto';
-import { RosterError } from '../../../../protocol/base/errors.ts';
+import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { isObject, parseObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { toRfc3339 } from '../../../../protocol/base/time.ts';
 import { ANONYMOUS, type Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
+import { inexactFields } from '../../../../protocol/users/exact-fields.ts';
 import { renderV1 } from '../../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
@@ -115,6 +116,8 @@ export class ChatSession implements LiveSession {
       const text = 'must be a JSON object with user_details';
       throw new RosterError('input', `json: ${text}`, [{ path: 'json', message: text }]);
     }
+    const inexact = inexactFields(json ?? '');
+    if (inexact.length > 0) throw fieldErrors('input', inexact);
     return { caller, details };
   }
 

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { overfull } from '../../../../protocol/base/explain.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { CLIENT_FRAMES, type ClientFrame } from '../../../../protocol/live/client-frames.ts';
+import { inexactFields } from '../../../../protocol/users/exact-fields.ts';
 
 const CHECKS = {
   connect: Compile(CLIENT_FRAMES.connect),
@@ -30,7 +31,9 @@ export function decodeFrame(text: string): Decoded {
     return { kind: 'bad', reason: 'the frame is not JSON' };
   }
   if (!isObject(value)) return { kind: 'bad', reason: 'the frame must be a JSON object' };
-  return checkFrame(value);
+  const [inexact] = isOp(value.op) ? inexactFields(text) : [];
+  if (inexact === undefined || !isOp(value.op)) return checkFrame(value);
+  return { kind: 'invalid', op: value.op, id: value.id, reason: `${inexact.path}: ${inexact.message}` };
 }
 
 export function checkFrame(value: Readonly<Record<string, unknown>>): Decoded {

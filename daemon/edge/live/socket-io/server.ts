@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'socket.io';
+import { NOT_EXACT } from '../../../../protocol/base/exact-numbers.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
@@ -19,6 +20,7 @@ import { Inbox } from '../session/inbox.ts';
 import type { Heartbeat } from '../session/registry.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { boundPolling, EngineWebSockets } from './engine.ts';
+import { exactParser } from './exact-parser.ts';
 import { SocketIoOutlet } from './outlet.ts';
 
 /** Requests of one connection that may wait for their turn: reading from a single Socket.IO client cannot be paused. No body holds more. */
@@ -61,6 +63,7 @@ export class SocketIoServer {
     const { admission, heartbeat } = options;
     this.#io = new Server({
       path: SOCKET_IO_PATH,
+      parser: exactParser,
       serveClient: false,
       connectTimeout: heartbeat.connectMs,
       pingInterval: heartbeat.everyMs,
@@ -179,7 +182,7 @@ export class SocketIoServer {
     });
     socket.onAny((op: unknown, ...args: unknown[]) => this.#take(socket, op, args));
     // Through the inbox, so that the client's next requests wait for the answers to the subscriptions of its connect.
-    inbox.take(checkFrame({ ...socket.handshake.auth, op: 'connect', id: undefined }));
+    inbox.take(decodedArgument('connect', undefined, socket.handshake.auth));
   }
 
   #take(socket: Socket, op: unknown, args: readonly unknown[]): void {
@@ -195,11 +198,7 @@ export class SocketIoServer {
       session.badFrame('the argument must be an object');
     } else {
       const id = outlet.expectReply(acknowledge);
-      const binary = binaryPath(argument);
-      const decoded: Decoded =
-        binary === undefined
-          ? checkFrame({ ...(isObject(argument) ? argument : {}), op, id })
-          : { kind: 'invalid', op, id, reason: `${binary || op}: must be JSON, not binary` };
+      const decoded = decodedArgument(op, id, argument);
       inbox.take(decoded);
       if (decoded.kind === 'frame') turns.taken(decoded.frame, inbox.size);
     }
@@ -240,18 +239,25 @@ class Turns {
   }
 }
 
+function decodedArgument(op: ClientFrame['op'], id: unknown, argument: unknown): Decoded {
+  const wrong = notJson(argument);
+  if (wrong === undefined) return checkFrame({ ...(isObject(argument) ? argument : {}), op, id });
+  return { kind: 'invalid', op, id, reason: `${wrong.path || op}: ${wrong.problem}` };
+}
+
 /**
- * The place of a binary value in `value`, as a dotted path ("" is the value itself), or undefined. Not recursive, since a client decides
- * the depth.
+ * The first value in `value` that JSON does not have: its place as a dotted path ("" is the value itself), and what is wrong with it.
+ * Not recursive, since a client decides the depth.
  */
-function binaryPath(value: unknown): string | undefined {
+function notJson(value: unknown): { readonly path: string; readonly problem: string } | undefined {
   const open: [string, unknown][] = [['', value]];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [path, part] = next;
-    if (ArrayBuffer.isView(part) || part instanceof ArrayBuffer) return path;
+    if (ArrayBuffer.isView(part) || part instanceof ArrayBuffer) return { path, problem: 'must be JSON, not binary' };
+    if (typeof part === 'number' && !Number.isFinite(part)) return { path, problem: NOT_EXACT };
     if (typeof part !== 'object' || part === null) continue;
     for (const [name, inner] of Object.entries(part)) {
-      if (typeof inner === 'object') open.push([path === '' ? name : `${path}.${name}`, inner]);
+      if (typeof inner === 'object' || typeof inner === 'number') open.push([path === '' ? name : `${path}.${name}`, inner]);
     }
   }
   return undefined;

@@ -1,0 +1,111 @@
+/** NU: whole numbers keep their digits, or are found. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { InexactNumber, inexactIn, inexactNumbers, parseExact } from '../../../protocol/base/exact-numbers.ts';
+import { inexactFields } from '../../../protocol/users/exact-fields.ts';
+
+function found(text: string): string[] {
+  return inexactNumbers(text).map((number) => number.text.replace(' is too big to be an exact number; write it as text', ''));
+}
+
+const cases: readonly [text: string, found: readonly string[]][] = [
+  ['{"uid":9007199254740993}', ['uid: 9007199254740993']],
+  ['{"uid":9007199254740992}', []],
+  ['{"uid":9007199254740991,"n":-9007199254740991}', []],
+  ['{"uid":-175928847299117063}', ['uid: -175928847299117063']],
+  ['{"a":1152921504606846976}', ['a: 1152921504606846976']],
+  ['{"a":{"b c":[1,{"d":175928847299117063}]}}', ['a.b c[1].d: 175928847299117063']],
+  ['[1,[2,175928847299117063]]', ['[1][1]: 175928847299117063']],
+  ['175928847299117063', ['175928847299117063']],
+  ['{"users":{"ann":{"discord":175928847299117063}}}', ['users[ann].discord: 175928847299117063']],
+  ['{"1":{},"users":[{"n":{"n":175928847299117063}}]}', ['users[0].n.n: 175928847299117063']],
+  // Only whole numbers: fractions and exponents may be rounded.
+  ['{"a":9007199254740993.0,"b":1.0e20,"c":0.1234567890123456789,"d":1e400,"e":-0,"f":1234567890123456e3}', []],
+  // Texts are never meant.
+  ['{"a":"9007199254740993","9007199254740993":"x","b":"\\"9007199254740993\\\\"}', []],
+  ['{"a\\"b":"\\\\","c":9007199254740993}', ['c: 9007199254740993']],
+  ['{"x":"{\\"a\\":9007199254740993,","y":[9007199254740993]}', ['y[0]: 9007199254740993']],
+];
+for (const [text, expected] of cases) test(`NU1 ${text}`, () => assert.deepEqual(found(text), expected));
+
+test('NU1 a key such as __proto__ or one that is there twice does no harm', () => {
+  const { value, isExact } = parseExact('{"__proto__":{"a":9007199254740993},"a":9007199254740993,"b":{"c":9007199254740993},"b":1}');
+  assert.equal(isExact, false);
+  assert.equal(inexactIn(value).length, 2);
+  assert.equal(Object.getPrototypeOf(value), Object.prototype);
+  assert.ok(Object(value).a instanceof InexactNumber);
+});
+
+test('NU1 values of any shape are read as JSON.parse reads them, or every number that it would change is found', () => {
+  const whole = fc.oneof(
+    fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }),
+    fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }),
+    fc.integer(),
+  );
+  const number = whole.map((digits) => ({ text: String(digits), isKept: JSON.stringify(Number(digits)) === String(digits) }));
+  const fraction = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => ({ text: JSON.stringify(value), isKept: true }));
+  const words = fc.string({ unit: fc.constantFrom('"', '\\', '{', ',', ':', '[', '9007199254740993', 'é', '\n') });
+  const text = words.map((value) => ({ text: JSON.stringify(value), isKept: true }));
+  type Part = { readonly text: string; readonly isKept: boolean };
+  const { value } = fc.letrec<{ value: Part & { readonly bad?: number } }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      number,
+      // JSON writes a large fraction without one.
+      fraction.filter((one) => /[.e]/.test(one.text) || one.text.length < 16),
+      text,
+      fc.array(tie('value')).map((items) =>
+        joined(
+          '[',
+          items.map((item) => ['', item]),
+          ']',
+        ),
+      ),
+      fc.array(fc.tuple(words, tie('value'))).map((items) =>
+        joined(
+          '{',
+          items.map(([key, item]) => [`${JSON.stringify(key)} : `, item]),
+          '}',
+        ),
+      ),
+    ),
+  }));
+  function badIn(part: Part & { readonly bad?: number }): number {
+    return part.bad ?? (part.isKept ? 0 : 1);
+  }
+  function joined(open: string, items: readonly (readonly [string, Part & { readonly bad?: number }])[], close: string) {
+    const bad = items.reduce((sum, [, item]) => sum + badIn(item), 0);
+    return { text: `${open}${items.map(([key, item]) => key + item.text).join(' , ')}${close}`, isKept: bad === 0, bad };
+  }
+  fc.assert(
+    fc.property(value, (part) => {
+      assert.equal(inexactNumbers(part.text).length, badIn(part));
+      const { value: read, isExact } = parseExact(part.text);
+      assert.equal(isExact, badIn(part) === 0);
+      if (isExact) assert.deepEqual(read, JSON.parse(part.text));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+const times: readonly [text: string, fields: readonly string[]][] = [
+  ['{"users":{"ann":{"created_at":1759288472991170631,"mutes":[{"created_at":1759288472991170631}],"a":1}}}', []],
+  ['{"users":[{"id":"a","set":{"revoke_tokens_issued_before":1759288472991170631}}]}', []],
+  ['{"filter_conditions":{"$and":[{"created_at":{"$gt":1759288472991170631}}]}}', []],
+  ['{"filter":{"discord":{"$gt":1759288472991170631}}}', ['filter.discord.$gt']],
+  ['{"users":{"ann":{"job":{"created_at":1759288472991170631}}}}', ['users[ann].job.created_at']],
+  ['{"users":{"created_at":{"x":1759288472991170631}}}', ['users[created_at].x']],
+  ['{"users":{"ann":{"custom":{"created_at":1759288472991170631}}}}', ['users[ann].custom.created_at']],
+  ['{"users":{"ann":{"from":1759288472991170631}}}', ['users[ann].from']],
+  ['{"from":1759288472991170631,"to":1759288472991170631}', []],
+  ['{"preferences":[{"disabled_until":1759288472991170631}]}', []],
+  ['{"set":{"address.zip":1759288472991170631}}', ['set.address.zip']],
+];
+for (const [text, fields] of times) {
+  test(`HI13 times, and what only the daemon sets, may have any digits: ${text}`, () =>
+    assert.deepEqual(
+      inexactFields(text).map(({ path }) => path),
+      fields,
+    ));
+}
