@@ -1,6 +1,6 @@
 /**
  * Cuts a stream of bytes of any length into lines. At most one line is held in memory.
- * CRLF and LF end a line. A byte order mark at the start and a missing last newline are accepted.
+ * CRLF, LF and CR end a line, as in an editor. A byte order mark at the start and a missing last newline are accepted.
  */
 
 /** Longest line in bytes, without its end. */
@@ -25,32 +25,50 @@ export class LineSplitter {
   /** Start of a line whose end has not come yet; emptied as soon as the line is too long. */
   #held: Buffer[] = [];
   #heldBytes = 0;
+  /** The last chunk ended with a carriage return: the next one shows whether a line feed belongs to it. */
+  #isCrOpen = false;
 
   constructor(maxBytes = SOURCE_LINE_BYTES_MAX) {
     this.#maxBytes = maxBytes;
   }
 
   push(chunk: Buffer): RawLine[] {
+    if (chunk.length === 0) return [];
     const lines: RawLine[] = [];
     let start = 0;
-    for (let end = chunk.indexOf(LF, start); end !== -1; end = chunk.indexOf(LF, start)) {
-      this.#hold(chunk.subarray(start, end));
-      lines.push(this.#take(1));
-      start = end + 1;
+    if (this.#isCrOpen) {
+      start = chunk[0] === LF ? 1 : 0;
+      lines.push(this.#take(1 + start));
     }
-    if (start < chunk.length) this.#hold(chunk.subarray(start));
+    let lf = chunk.indexOf(LF, start);
+    let cr = chunk.indexOf(CR, start);
+    this.#isCrOpen = chunk.at(-1) === CR;
+    const last = this.#isCrOpen ? chunk.length - 1 : chunk.length;
+    for (;;) {
+      const isCr = cr !== -1 && (lf === -1 || cr < lf);
+      const end = isCr ? cr : lf;
+      if (end === -1 || end >= last) break;
+      const endBytes = isCr && chunk[end + 1] === LF ? 2 : 1;
+      this.#hold(chunk.subarray(start, end));
+      lines.push(this.#take(endBytes));
+      start = end + endBytes;
+      if (lf !== -1 && lf < start) lf = chunk.indexOf(LF, start);
+      if (cr !== -1 && cr < start) cr = chunk.indexOf(CR, start);
+    }
+    if (start < last) this.#hold(chunk.subarray(start, last));
     return lines;
   }
 
   /** The last line, when it has no end. */
   end(): RawLine[] {
+    if (this.#isCrOpen) return [this.#take(1)];
     return this.#heldBytes === 0 ? [] : [this.#take(0)];
   }
 
   #hold(part: Buffer): void {
     this.#heldBytes += part.length;
-    // The carriage return and the byte order mark do not count towards the limit.
-    if (this.#heldBytes > this.#maxBytes + 1 + BOM.length) this.#held = [];
+    // The byte order mark does not count towards the limit.
+    if (this.#heldBytes > this.#maxBytes + BOM.length) this.#held = [];
     else this.#held.push(part);
   }
 
@@ -63,7 +81,6 @@ export class LineSplitter {
     this.#heldBytes = 0;
     this.#line++;
     if (this.#line === 1 && content.subarray(0, BOM.length).equals(BOM)) content = content.subarray(BOM.length);
-    if (content.at(-1) === CR) content = content.subarray(0, -1);
     return { line: this.#line, bytes: bytes + endBytes, content: isWhole && content.length <= this.#maxBytes ? content : undefined };
   }
 }

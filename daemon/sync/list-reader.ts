@@ -70,7 +70,11 @@ export class ListSplitter {
       return true;
     }
     if (isSpace(byte) || (this.#state === 'before' && BOM.includes(byte))) return false;
-    throw new BrokenSource(this.#state === 'after' ? 'something follows the end of the list' : 'the source does not begin with a list');
+    throw new BrokenSource(
+      this.#state === 'after'
+        ? 'something follows the end of the list'
+        : 'the source does not begin with a list; one object per line is the format ndjson',
+    );
   }
 
   /** Tracks strings and brackets; true for the comma or bracket that ends an item of the list. */

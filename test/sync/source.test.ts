@@ -43,6 +43,37 @@ test('SS1 LF, CRLF, blank lines, a byte order mark and a missing last newline, h
   }
 });
 
+test('SS1 CR alone ends a line, however the bytes are cut', async () => {
+  const text = '{"id":"a"}\r{"id":"b"}\r\r\n{"id":"c"}\n\r{"id":"d"}\r';
+  for (const size of [1, 2, 3, 11, 1000]) {
+    assert.deepEqual(await users(text, size), ['1:a', '2:b', '4:c', '6:d'], `chunks of ${size}`);
+    assert.equal(
+      (await read(text, size)).reduce((sum, { bytes }) => sum + bytes, 0),
+      text.length,
+    );
+  }
+});
+
+test('SS16 a number that would become another number is an error that names it, and the user', async () => {
+  const found = await failures(
+    '{"id":"a","discord":175928847299117063,"name":7}',
+    '{"id":9007199254740993}',
+    '{"id":"c","created_at":1759288472991170631,"rev":9007199254740993}',
+    '{"id":"d","x":{"y":[1,-9007199254740993]},"z":"9007199254740993"}',
+    '9007199254740993',
+  );
+  const reason = (number: string) => `${number} is too big to be an exact number; write it as text`;
+  assert.deepEqual(
+    found.map((error) => [error.line, error.id, error.reason]),
+    [
+      [1, 'a', reason('discord: 175928847299117063')],
+      [2, undefined, reason('id: 9007199254740993')],
+      [4, 'd', reason('x.y[1]: -9007199254740993')],
+      [5, undefined, reason('9007199254740993')],
+    ],
+  );
+});
+
 test('SS2 an empty source has no users', async () => {
   for (const text of ['', '\n', '\r\n\r\n', '\uFEFF', ' ']) assert.deepEqual(await users(text), []);
 });

@@ -1,4 +1,5 @@
 /** Converts the cell of a table, or a value of an object, to the value of a field. Pure. */
+import { inexactNumbers, NOT_EXACT } from '../../../protocol/base/exact-numbers.ts';
 import { clip, typeName } from '../../../protocol/base/explain.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 
@@ -22,9 +23,18 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
 ]);
 
-/** Empty cells and absent values are not sent. */
+/** White space, and characters without width that tables carry along unseen. */
+const EDGE = '[\\s\\u00ad\\u180e\\u200b-\\u200f\\u2060\\ufeff]+';
+const EDGES = new RegExp(`^${EDGE}|${EDGE}$`, 'g');
+
+/** The text without white space around it. */
+export function bare(text: string): string {
+  return text.replace(EDGES, '');
+}
+
+/** Empty cells, also those that only look empty, and absent values are not sent. */
 export function isEmptyCell(value: unknown): boolean {
-  return value === undefined || value === null || value === '';
+  return value === undefined || value === null || (typeof value === 'string' && bare(value) === '');
 }
 
 /** Converts a value that is not empty. Without `separator`, lists are split at `;`, or at `,` when there is no `;`. */
@@ -47,13 +57,15 @@ export function convert(value: unknown, type: CellType, separator?: string): Con
 
 function toText(value: unknown): Converted {
   if (typeof value === 'string') return { value };
-  if (typeof value === 'number' || typeof value === 'boolean') return { value: String(value) };
+  // A database may have rounded a large number already, so what it writes is no id.
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) return { problem: `${value} ${NOT_EXACT}` };
+  if (typeof value === 'boolean' || Number.isFinite(value)) return { value: String(value) };
   return { problem: `must be text, got ${typeName(value)}` };
 }
 
 function toNumber(value: unknown): Converted {
   if (typeof value === 'number') return { value };
-  const text = typeof value === 'string' ? value.trim() : '';
+  const text = typeof value === 'string' ? bare(value) : '';
   if (!NUMBER.test(text)) return { problem: `${shown(value)} is no number` };
   const number = Number(text);
   // An account number of 17 digits would silently become another number.
@@ -62,7 +74,7 @@ function toNumber(value: unknown): Converted {
 }
 
 function toBoolean(value: unknown): Converted {
-  const found = typeof value === 'boolean' ? value : BOOLEANS.get(String(value).trim().toLowerCase());
+  const found = typeof value === 'boolean' ? value : BOOLEANS.get(bare(String(value)).toLowerCase());
   return found === undefined ? { problem: `${shown(value)} is neither true nor false` } : { value: found };
 }
 
@@ -72,16 +84,18 @@ function toList(value: unknown, separator: string | undefined): Converted {
   if (typeof value !== 'string') return { problem: `must be a list, got ${typeName(value)}` };
   if (value.trimStart().startsWith('[')) {
     const list = parsed(value);
-    if ('value' in list && Array.isArray(list.value)) return list;
+    if ('value' in list ? Array.isArray(list.value) : list.problem.endsWith(NOT_EXACT)) return list;
   }
   const cut = separator ?? (value.includes(';') ? ';' : ',');
-  const items = value.split(cut).map((item) => item.trim());
+  const items = value.split(cut).map(bare);
   return { value: items.filter((item) => item !== '') };
 }
 
 function parsed(text: string): Converted {
   try {
-    return { value: JSON.parse(text) };
+    const value: unknown = JSON.parse(text);
+    const [inexact] = inexactNumbers(text);
+    return inexact === undefined ? { value } : { problem: inexact.text };
   } catch (error) {
     return { problem: `is not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }

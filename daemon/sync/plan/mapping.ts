@@ -3,12 +3,13 @@
  *
  * All errors in the names are found and reported before the first row is read.
  */
+import { InexactNumber } from '../../../protocol/base/exact-numbers.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../../protocol/users/user.ts';
 import type { RowMapping } from '../source-user.ts';
-import { type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
+import { bare, type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
 
 /** Fields that a column can fill, and their types. `custom` is all custom data as one JSON object. */
 const FIELD_TYPES: ReadonlyMap<string, CellType> = new Map<string, CellType>([
@@ -23,6 +24,8 @@ const FIELD_TYPES: ReadonlyMap<string, CellType> = new Map<string, CellType>([
   ['privacy_settings', 'json'],
   ['custom', 'json'],
 ]);
+/** Fields in which white space around the value is none of it. */
+const NAMES: ReadonlySet<string> = new Set(['id', 'role', 'language']);
 const CUSTOM = 'custom.';
 const FIELDS_TEXT = `${[...FIELD_TYPES.keys()].join(', ')}, custom.<name>`;
 
@@ -69,7 +72,7 @@ interface Wanted {
 export function compileMapping({ map, columns }: MappingSource): CompiledMapping {
   if (map === undefined && columns === undefined) return { map: (value) => ({ value }), neverFound: () => [], notes: [] };
   const problems: string[] = [];
-  if (columns !== undefined) problems.push(...headerProblems(columns, map !== undefined));
+  if (columns !== undefined) problems.push(...headerProblems(columns));
   const { wanted, notes } = map === undefined ? fromHeader(columns ?? [], problems) : fromMap(map, columns, problems);
   const rules: Rule[] = [];
   for (const [target, want] of wanted) {
@@ -80,10 +83,11 @@ export function compileMapping({ map, columns }: MappingSource): CompiledMapping
   if (id === undefined) problems.push(map === undefined ? 'there is no column "id"' : 'the map does not say what the id is');
   else if ('value' in id) problems.push('id: cannot be the same for everyone');
   if (problems.length > 0) {
-    const hint = columns === undefined ? [] : [`columns of the source: ${columns.map((name) => clip(name)).join(', ')}`];
+    const hint = columns === undefined ? [] : [`columns of the source: ${columns.map(columnName).join(', ')}`];
     throw new MappingError([...problems, ...hint]);
   }
-  return new Table(rules, notes, columns === undefined);
+  const unnamed = map === undefined ? (columns ?? []).flatMap((name, index) => (name === '' ? [index] : [])) : [];
+  return new Table(rules, notes, columns === undefined, unnamed);
 }
 
 class Table implements CompiledMapping {
@@ -91,10 +95,13 @@ class Table implements CompiledMapping {
   readonly #rules: readonly Rule[];
   /** Columns of objects that no item has had yet. */
   readonly #unseen: Set<Rule>;
+  /** Indexes of the columns whose cells must all be empty, since nothing says what they are. */
+  readonly #unnamed: readonly number[];
 
-  constructor(rules: readonly Rule[], notes: readonly string[], isOfObjects: boolean) {
+  constructor(rules: readonly Rule[], notes: readonly string[], isOfObjects: boolean, unnamed: readonly number[]) {
     this.#rules = rules;
     this.notes = notes;
+    this.#unnamed = unnamed;
     this.#unseen = new Set(isOfObjects ? rules.filter(({ column }) => column !== undefined) : []);
   }
 
@@ -105,10 +112,18 @@ class Table implements CompiledMapping {
       const found = rule.read(item);
       if (found !== undefined && this.#unseen.size > 0) this.#unseen.delete(rule);
       if (isEmptyCell(found)) continue;
-      const converted = convert(found, rule.type, rule.separator);
+      if (found instanceof InexactNumber) {
+        problems.push(found.text);
+        continue;
+      }
+      const value = typeof found === 'string' && NAMES.has(rule.target) ? bare(found) : found;
+      const converted = convert(value, rule.type, rule.separator);
       if ('problem' in converted) problems.push(`${rule.target}: ${converted.problem}`);
       else if (rule.target === 'custom') spread(converted.value, user, problems);
       else user[rule.target.startsWith(CUSTOM) ? rule.target.slice(CUSTOM.length) : rule.target] = converted.value;
+    }
+    for (const index of this.#unnamed) {
+      if (Array.isArray(item) && !isEmptyCell(item[index])) problems.push(`column ${index + 1} has no name, but there is a value in it`);
     }
     return problems.length === 0 ? { value: user } : { id: user.id, problems };
   }
@@ -137,12 +152,16 @@ function keyProblem(key: string): string | undefined {
   return KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key) ? 'custom data cannot be called like a field of the user' : undefined;
 }
 
-function headerProblems(columns: readonly string[], hasMap: boolean): string[] {
+/** An unnamed column is called by its number. */
+function columnName(name: string, index: number): string {
+  return name === '' ? `column ${index + 1}` : clip(name);
+}
+
+function headerProblems(columns: readonly string[]): string[] {
   const problems: string[] = [];
   const seen = new Set<string>();
-  for (const [index, name] of columns.entries()) {
-    if (name.trim() === '' && !hasMap) problems.push(`column ${index + 1} has no name`);
-    else if (name.trim() !== '' && seen.has(name)) problems.push(`there are two columns "${clip(name)}"`);
+  for (const name of columns) {
+    if (name !== '' && seen.has(name)) problems.push(`there are two columns "${clip(name)}"`);
     seen.add(name);
   }
   return problems;
@@ -155,9 +174,13 @@ function fromHeader(columns: readonly string[], problems: string[]): Plan {
   const wanted = new Map<string, Wanted>();
   const unknown: string[] = [];
   const leftOut: string[] = [];
-  for (const column of columns) {
+  const unnamed: string[] = [];
+  for (const [index, column] of columns.entries()) {
     const [, name = column, type] = /^(.*?):([^:]*)$/.exec(column) ?? [];
-    if (column.trim() === '') continue;
+    if (column === '') {
+      unnamed.push(columnName(column, index));
+      continue;
+    }
     if (RESERVED_FIELDS.has(name) || name === 'revoke_tokens_issued_before') leftOut.push(name);
     else if (!FIELD_TYPES.has(name) && !name.startsWith(CUSTOM)) unknown.push(column);
     else if (wanted.has(name)) problems.push(`there are two columns for ${clip(name)}`);
@@ -171,8 +194,11 @@ function fromHeader(columns: readonly string[], problems: string[]): Plan {
         `Fields of a user: ${FIELDS_TEXT}`,
     );
   }
-  const notes = leftOut.length === 0 ? [] : [`left out, since only the daemon sets them: ${leftOut.join(', ')}`];
-  return { wanted, notes };
+  return { wanted, notes: [...leftOutNote('only the daemon sets them', leftOut), ...leftOutNote('they have no name', unnamed)] };
+}
+
+function leftOutNote(reason: string, columns: readonly string[]): readonly string[] {
+  return columns.length === 0 ? [] : [`left out, since ${reason}: ${columns.join(', ')}`];
 }
 
 function fromMap(map: unknown, columns: readonly string[] | undefined, problems: string[]): Plan {
@@ -183,9 +209,8 @@ function fromMap(map: unknown, columns: readonly string[] | undefined, problems:
     if (want !== undefined) wanted.set(target, want);
   }
   const used = new Set([...wanted.values()].map(({ column }) => column));
-  const leftOut = columns?.filter((column) => !used.has(column)) ?? [];
-  const notes = leftOut.length === 0 ? [] : [`left out, since the map does not name them: ${leftOut.map((name) => clip(name)).join(', ')}`];
-  return { wanted, notes };
+  const leftOut = columns?.flatMap((column, index) => (used.has(column) ? [] : [columnName(column, index)])) ?? [];
+  return { wanted, notes: leftOutNote('the map does not name them', leftOut) };
 }
 
 const WANTED_KEYS: ReadonlySet<string> = new Set(['column', 'value', 'type', 'separator']);

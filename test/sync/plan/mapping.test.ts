@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileMapping, MappingError } from '../../../daemon/sync/plan/mapping.ts';
+import { parseExact } from '../../../protocol/base/exact-numbers.ts';
 
 const table: readonly [string, { columns?: string[]; map?: unknown }, unknown, unknown][] = [
   [
@@ -101,13 +102,12 @@ const wrong: readonly [string, { columns?: string[]; map?: unknown }, readonly s
     { columns: ['id', 'id', '', 'custom.x:int', 'name:number', 'custom.role', 'custom.a.b'] },
     [
       'there are two columns "id"',
-      'column 3 has no name',
       'there are two columns for id',
       'custom.x: unknown type "int"; there are text, number, boolean, json, list',
       'name: is of type text, not number',
       'custom.role: custom data cannot be called like a field of the user',
       'custom.a.b: must not have a dot in its name; fill it with a column of type json',
-      'columns of the source: id, id, , custom.x:int, name:number, custom.role, custom.a.b',
+      'columns of the source: id, id, column 3, custom.x:int, name:number, custom.role, custom.a.b',
     ],
   ],
   [
@@ -164,4 +164,61 @@ test('MA5 a path that no object has is known in the end', () => {
   assert.deepEqual(mapping.neverFound(), ['full_nam']);
   mapping.map({ no: 'b', full_nam: null });
   assert.deepEqual(mapping.neverFound(), []);
+});
+
+function mapped(map: unknown, item: unknown) {
+  return compileMapping({ map }).map(item);
+}
+
+test('SS16 a map refuses a number that would become another number by the name that the source gives it, and only where it is used', () => {
+  const map = { id: 'uid', name: 'n', custom: 'more', 'custom.list': { column: 'tags', type: 'list' } };
+  const { value } = parseExact('{"uid":9007199254740993,"n":"A","unused":9007199254740993}');
+  const problem = 'uid: 9007199254740993 is too big to be an exact number; write it as text';
+  assert.deepEqual(mapped(map, value), { id: undefined, problems: [problem] });
+  const { value: unused } = parseExact('{"uid":9007199254740992,"n":"A","unused":9007199254740993}');
+  assert.deepEqual(mapped({ id: 'n' }, unused), { value: { id: 'A' } });
+});
+
+test('SS17 a number that a source may have rounded is no id', () => {
+  for (const uid of [175928847299117060, 1e20, 2 ** 53, -(2 ** 60), Number.POSITIVE_INFINITY, Number.NaN]) {
+    const found = mapped({ id: 'uid' }, { uid });
+    assert.ok('problems' in found && /^id: /.test(found.problems[0] ?? ''), String(uid));
+  }
+  for (const [uid, id] of [
+    [2 ** 53 - 1, '9007199254740991'],
+    [0.5, '0.5'],
+    [-0, '0'],
+  ] as const) {
+    assert.deepEqual(mapped({ id: 'uid' }, { uid }), { value: { id } });
+  }
+});
+
+test('SS16 the same in a cell that holds JSON', () => {
+  const table = compileMapping({ columns: ['id', 'custom.x:json', 'custom.y:list'] });
+  const reason = 'is too big to be an exact number; write it as text';
+  assert.deepEqual(table.map(['a', '{"z":[9007199254740993]}', '[9007199254740993]']), {
+    id: 'a',
+    problems: [`custom.x: z[0]: 9007199254740993 ${reason}`, `custom.y: [0]: 9007199254740993 ${reason}`],
+  });
+  assert.deepEqual(table.map(['a', '{"z":"9007199254740993"}', '9007199254740993']), {
+    value: { id: 'a', x: { z: '9007199254740993' }, y: ['9007199254740993'] },
+  });
+});
+
+test('MA6 white space around ids and roles is no part of them, and a cell that only looks empty is', () => {
+  const table = compileMapping({ columns: ['id', 'name', 'role', 'teams', 'custom.n:number', 'custom.b:boolean'] });
+  assert.deepEqual(table.map(['\u00a0a1\u200b', ' Uma ', '\tadmin\ufeff', ' red\u00a0; blue', '\u00a07 ', ' yes\u200b']), {
+    value: { id: 'a1', name: ' Uma ', role: 'admin', teams: ['red', 'blue'], n: 7, b: true },
+  });
+  assert.deepEqual(table.map(['a1', '\u200b', ' ', '\u00a0', '\t', '\ufeff']), { value: { id: 'a1' } });
+});
+
+test('MA7 a column without a name is left out by its number, and a value in it is an error of its row', () => {
+  const table = compileMapping({ columns: ['id', '', 'name', ''] });
+  assert.deepEqual(table.notes, ['left out, since they have no name: column 2, column 4']);
+  assert.deepEqual(table.map(['a', '', 'A', ' ']), { value: { id: 'a', name: 'A' } });
+  assert.deepEqual(table.map(['a', '', 'A', 'x']), { id: 'a', problems: ['column 4 has no name, but there is a value in it'] });
+  const byMap = compileMapping({ columns: ['no', '', 'x'], map: { id: 'no' } });
+  assert.deepEqual(byMap.notes, ['left out, since the map does not name them: column 2, x']);
+  assert.deepEqual(byMap.map(['a', 'y', 'z']), { value: { id: 'a' } });
 });

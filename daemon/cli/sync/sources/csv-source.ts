@@ -1,23 +1,27 @@
 /**
  * CSV (RFC 4180) as rows of cells: a header, then one row for each record, for files of any length.
  *
- * The line of a row is the line on which it begins. A row with a different number of cells is an error of that row. After an
- * unclosed quote, or bytes that are not UTF-8, it is unknown where rows begin and end, so the source is broken.
+ * The line of a row is the line on which it begins, in an editor's count. Rows of which every cell is blank are no rows. A row with a
+ * different number of cells is an error of that row, unless only blank cells are too many. After an unclosed quote, or bytes that are
+ * not UTF-8, it is unknown where rows begin and end, so the source is broken.
  */
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { CsvError, parse } from 'csv-parse';
 import { isObject } from '../../../../protocol/base/json.ts';
+import { bare, isEmptyCell } from '../../../sync/plan/cell-types.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
+import { LineIndex } from './line-index.ts';
 
 /** A longer row means an unclosed quote. */
 const ROW_CHARS_MAX = 256 * 1024;
 const ROWS_PER_CHUNK = 500;
-const DELIMITERS = [',', ';', '\t'];
+const DELIMITERS = [',', ';', '\t', '|'];
 /** Bytes searched for the header before the delimiter is decided. */
 const HEADER_BYTES_MAX = 64 * 1024;
 const LF = 0x0a;
+const CR = 0x0d;
 
 export interface CsvTable {
   readonly columns: readonly string[];
@@ -28,88 +32,108 @@ export interface CsvTable {
 export async function openCsv(source: AsyncIterable<Buffer>): Promise<CsvTable> {
   const watched = new WatchedBytes(source);
   const { lead, rest } = await readLead(watched.bytes());
+  const { delimiter, skipped } = layoutOf(lead);
   const parser = parse({
-    bom: true,
-    delimiter: delimiterOf(lead),
+    delimiter,
     info: true,
     max_record_size: ROW_CHARS_MAX,
-    record_delimiter: ['\r\n', '\n'],
+    record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
-    skip_empty_lines: true,
   });
-  const bytes = Readable.from(joined(lead, rest), { objectMode: false });
+  const bytes = Readable.from(joined(lead.subarray(skipped), rest), { objectMode: false });
   bytes.on('error', (error) => parser.destroy(error));
   bytes.pipe(parser);
-  const records = numbered(parser);
+  const lineAt = (offset: number) => watched.lines.at(skipped + offset);
+  const records = numbered(parser, lineAt);
   const header = await records.next().catch((error: unknown) => {
-    throw broken(error);
+    throw broken(error, lineAt);
   });
   if (header.done === true) throw new BrokenSource('it is empty: it has not even a header');
-  const columns = header.value.cells.map((name) => name.trim());
-  return { columns, chunks: rowsOf(records, columns.length, watched) };
+  const columns = header.value.cells.map(bare);
+  return { columns, chunks: rowsOf(records, columns, watched, lineAt) };
 }
 
+type LineAt = (offset: number) => number;
+
 interface NumberedRecord {
-  /** The line on which the record begins, and the one on which it ends. */
+  /** The line on which the record begins. */
   readonly line: number;
   readonly cells: readonly string[];
 }
 
-async function* numbered(parser: AsyncIterable<unknown>): AsyncGenerator<NumberedRecord, void> {
+/** The records that are not blank. */
+async function* numbered(parser: AsyncIterable<unknown>, lineAt: LineAt): AsyncGenerator<NumberedRecord, void> {
+  // A record begins where the one before it ended. The parser's own count of lines takes a CRLF in quotes for two.
+  let start = 0;
   for await (const found of parser) {
     assert(isFound(found), 'the parser was asked for records with information');
     const { record, info } = found;
-    let breaks = 0;
-    for (const cell of record) {
-      for (let at = cell.indexOf('\n'); at !== -1; at = cell.indexOf('\n', at + 1)) breaks++;
-    }
-    yield { line: info.lines - breaks, cells: record };
+    const line = lineAt(start);
+    start = info.bytes;
+    if (!record.every(isEmptyCell)) yield { line, cells: record };
   }
 }
 
 interface Found {
   readonly record: readonly string[];
-  readonly info: { readonly lines: number };
+  readonly info: { readonly bytes: number };
 }
 
 function isFound(found: unknown): found is Found {
-  return isObject(found) && Array.isArray(found.record) && isObject(found.info) && typeof found.info.lines === 'number';
+  return isObject(found) && Array.isArray(found.record) && isObject(found.info) && typeof found.info.bytes === 'number';
 }
 
-async function* rowsOf(records: AsyncGenerator<NumberedRecord, void>, columns: number, watched: WatchedBytes): AsyncGenerator<SourceChunk> {
+async function* rowsOf(
+  records: AsyncGenerator<NumberedRecord, void>,
+  columns: readonly string[],
+  watched: WatchedBytes,
+  lineAt: LineAt,
+): AsyncGenerator<SourceChunk> {
   let rows: SourceRow[] = [];
   let last: SourceRow | undefined;
+  // A header may end with columns that have neither names nor cells.
+  const needed = columns.findLastIndex((name) => name !== '') + 1;
   try {
     for await (const { line, cells } of records) {
-      last = rowOf(line, cells, columns);
+      last = rowOf(line, cells, columns.length, needed, watched.hasNul);
       rows.push(last);
       if (rows.length < ROWS_PER_CHUNK) continue;
       yield { rows, bytes: watched.taken() };
       rows = [];
     }
   } catch (error) {
-    throw broken(error);
+    throw broken(error, lineAt);
   }
-  if (last !== undefined && 'code' in last && watched.lastByte !== LF) {
+  if (last !== undefined && 'code' in last && last.code === 'wrong_columns' && !watched.endsWithLine) {
     throw new BrokenSource(`it breaks off in its last line, ${last.line}`);
   }
   yield { rows, bytes: watched.taken() };
 }
 
-function rowOf(line: number, cells: readonly string[], columns: number): SourceRow {
-  if (cells.length === columns) return { line, value: cells };
+function rowOf(line: number, cells: readonly string[], columns: number, needed: number, mayHaveNul: boolean): SourceRow {
+  if (mayHaveNul && cells.some((cell) => cell.includes('\0')))
+    return { line, code: 'invalid_text', reason: 'the row holds a NUL character' };
+  const isFitting = cells.length === columns || (cells.length >= needed && cells.slice(columns).every(isEmptyCell));
+  if (isFitting) return { line, value: cells };
   const count = `${cells.length} ${cells.length === 1 ? 'cell' : 'cells'}`;
   return { line, code: 'wrong_columns', reason: `the row has ${count}, the header has ${columns}` };
 }
 
-function broken(error: unknown): unknown {
+function broken(error: unknown, lineAt: LineAt): unknown {
   if (!(error instanceof CsvError)) return error;
-  const line = typeof error.lines === 'number' ? error.lines : '?';
+  // The offset is that of the cell with the error.
+  const line = typeof error.bytes === 'number' ? lineAt(error.bytes) : '?';
   switch (error.code) {
     case 'CSV_QUOTE_NOT_CLOSED':
       return new BrokenSource(`a quote that is opened on line ${line} is not closed`);
     case 'CSV_MAX_RECORD_SIZE':
-      return new BrokenSource(`the row that ends behind line ${line} is longer than ${ROW_CHARS_MAX} characters; is a quote not closed?`);
+      return new BrokenSource(`the row on line ${line} is longer than ${ROW_CHARS_MAX} characters; is a quote not closed?`);
+    case 'INVALID_OPENING_QUOTE':
+      return new BrokenSource(`line ${line} is no CSV: a cell that holds a quote must be quoted, and its own quotes doubled`);
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return new BrokenSource(
+        `line ${line} is no CSV: something follows the closing quote of a cell; quotes within a cell must be doubled`,
+      );
     default:
       return new BrokenSource(`line ${line} is no CSV: ${error.message}`);
   }
@@ -118,8 +142,10 @@ function broken(error: unknown): unknown {
 /** Checks that the bytes are UTF-8 as they pass, and counts them: the parser would read invalid ones as question marks. */
 class WatchedBytes {
   readonly #source: AsyncIterable<Buffer>;
+  readonly lines = new LineIndex();
   #taken = 0;
-  lastByte: number | undefined;
+  #lastByte: number | undefined;
+  hasNul = false;
 
   constructor(source: AsyncIterable<Buffer>) {
     this.#source = source;
@@ -127,19 +153,19 @@ class WatchedBytes {
 
   async *bytes(): AsyncGenerator<Buffer> {
     const decoder = new TextDecoder('utf-8', { fatal: true });
-    let lines = 1;
     const check = (chunk?: Buffer) => {
       try {
         decoder.decode(chunk, { stream: chunk !== undefined });
       } catch {
-        throw new BrokenSource(`it is not UTF-8 (on line ${lines} or soon after); save it as UTF-8`);
+        throw new BrokenSource(`it is not UTF-8 (on line ${this.lines.last} or soon after); save it as UTF-8`);
       }
     };
     for await (const chunk of this.#source) {
       check(chunk);
-      for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) lines++;
+      this.lines.add(chunk);
+      if (chunk.includes(0)) this.hasNul = true;
       this.#taken += chunk.length;
-      this.lastByte = chunk.at(-1) ?? this.lastByte;
+      this.#lastByte = chunk.at(-1) ?? this.#lastByte;
       yield chunk;
     }
     check();
@@ -151,6 +177,10 @@ class WatchedBytes {
     this.#taken = 0;
     return bytes;
   }
+
+  get endsWithLine(): boolean {
+    return this.#lastByte === LF || this.#lastByte === CR;
+  }
 }
 
 interface Lead {
@@ -158,10 +188,10 @@ interface Lead {
   readonly rest: AsyncGenerator<Buffer>;
 }
 
-/** The bytes up to the end of the first line, up to a limit. */
+/** The bytes up to the end of the header, up to a limit. */
 async function readLead(rest: AsyncGenerator<Buffer>): Promise<Lead> {
   let lead = Buffer.alloc(0);
-  while (lead.length < HEADER_BYTES_MAX && !lead.includes(LF)) {
+  while (lead.length < HEADER_BYTES_MAX && !readHeader(lead).isWhole) {
     const step = await rest.next();
     if (step.done === true) break;
     lead = Buffer.concat([lead, step.value]);
@@ -174,9 +204,36 @@ async function* joined(lead: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerat
   yield* rest;
 }
 
-/** The most frequent delimiter of the header, outside quotes: spreadsheets use semicolons where numbers have decimal commas. */
-function delimiterOf(lead: Buffer): string {
-  const header = (lead.toString('utf8').split('\n', 1)[0] ?? '').replace(/"[^"]*"/g, '');
-  const count = (delimiter: string) => header.split(delimiter).length;
-  return DELIMITERS.reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best), ',');
+/** A byte order mark, and the line with which a spreadsheet names the delimiter of the file; when it saves the file, it pads that line. */
+const PREAMBLE = /^\ufeff?(?:"?sep=([^\r\n"])"?[,;\t| ]*(?:\r\n|\n|\r|$))?/iu;
+const BLANK_LINES = /^(?:[\s,;|]*[\r\n])?/;
+const QUOTED = /"[^"]*(?:"|$)/g;
+
+interface Header {
+  readonly delimiter: string | undefined;
+  /** The text before the header. */
+  readonly preamble: string;
+  /** The header outside its quotes. */
+  readonly plain: string;
+  /** Whether its end was found. */
+  readonly isWhole: boolean;
+}
+
+function readHeader(lead: Buffer): Header {
+  const text = lead.toString('utf8');
+  const [preamble = '', delimiter] = PREAMBLE.exec(text) ?? [];
+  const [plain = '', ...more] = text
+    .slice(preamble.length)
+    .replace(BLANK_LINES, '')
+    .replace(QUOTED, '')
+    .split(/[\r\n]/, 2);
+  return { delimiter, preamble, plain, isWhole: more.length > 0 };
+}
+
+/** Without a line that names it, the most frequent delimiter: spreadsheets use semicolons where numbers have decimal commas. */
+function layoutOf(lead: Buffer): { readonly delimiter: string; readonly skipped: number } {
+  const { delimiter, preamble, plain } = readHeader(lead);
+  const count = (candidate: string) => plain.split(candidate).length;
+  const likely = () => DELIMITERS.reduce((best, candidate) => (count(candidate) > count(best) ? candidate : best));
+  return { delimiter: delimiter ?? likely(), skipped: Buffer.byteLength(preamble) };
 }

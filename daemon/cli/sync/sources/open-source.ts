@@ -15,6 +15,8 @@ import { openPostgres } from './postgres-source.ts';
 
 const READ_BYTES = 256 * 1024;
 const LEAD_BYTES_MAX = 64 * 1024;
+/** Bytes that show the encoding. */
+const MARK_BYTES = 4;
 const LIST_START = 0x5b;
 const OBJECT_START = 0x7b;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -94,12 +96,13 @@ export async function openFileSource(file: string, format: Format | undefined, i
   }
 }
 
-/** By the extension; for stdin and unknown extensions, by the first character. `.json` files often hold one object per line. */
+/** By the extension and the first character: JSON may be a list or one object per line, whatever the file is called. */
 function formatOf(file: string, first: number | undefined): Format {
   const extension = EXTENSIONS.get(/\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase() ?? '');
   if (extension === 'csv') return extension;
   if (first === LIST_START) return 'json';
-  return first === OBJECT_START || first === undefined ? (extension ?? 'ndjson') : (extension ?? 'csv');
+  if (first === OBJECT_START) return 'ndjson';
+  return extension ?? (first === undefined ? 'ndjson' : 'csv');
 }
 
 async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readable; totalBytes: number | undefined }> {
@@ -126,7 +129,7 @@ async function lookAhead(stream: Readable): Promise<Ahead> {
   const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
   const lead: Buffer[] = [];
   let first: number | undefined;
-  for (let bytes = 0; first === undefined && bytes < LEAD_BYTES_MAX; ) {
+  for (let bytes = 0; (first === undefined || bytes < MARK_BYTES) && bytes < LEAD_BYTES_MAX; ) {
     const step = await chunks.next();
     if (step.done === true) break;
     const chunk = Buffer.from(step.value);
@@ -135,10 +138,15 @@ async function lookAhead(stream: Readable): Promise<Ahead> {
     const start = Buffer.concat(lead);
     if (start.subarray(0, 2).equals(GZIP))
       throw new BrokenSource('it is compressed: unpack it first, such as zcat users.csv.gz | rosterd sync plan -');
-    if (UTF16.some((mark) => start.subarray(0, 2).equals(mark))) throw new BrokenSource('it is UTF-16: save it as UTF-8');
+    if (isUtf16(start)) throw new BrokenSource('it is UTF-16: save it as UTF-8');
     first = start.subarray(start.subarray(0, 3).equals(BOM) ? 3 : 0).find((byte) => byte > 0x20);
   }
   return { first, bytes: allBytes(lead, chunks) };
+}
+
+/** Shown by its mark, or by the empty byte that every letter of ASCII has there. */
+function isUtf16(start: Buffer): boolean {
+  return UTF16.some((mark) => start.subarray(0, 2).equals(mark)) || start.subarray(0, MARK_BYTES).includes(0);
 }
 
 async function* allBytes(lead: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

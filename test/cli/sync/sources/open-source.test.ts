@@ -90,6 +90,41 @@ const tables: readonly [string, string, readonly string[], [number, unknown][]][
   ],
   ['a header alone', 'id,name\n', ['id', 'name'], []],
   ['other letters', 'id,name\na,Zoë 🎈\n', ['id', 'name'], [[2, ['a', 'Zoë 🎈']]]],
+  ['bars', 'id|name\na|A,B\n', ['id', 'name'], [[2, ['a', 'A,B']]]],
+  [
+    'CR alone',
+    'id,name\ra,"x\ry"\rb,B\r',
+    ['id', 'name'],
+    [
+      [2, ['a', 'x\ry']],
+      [4, ['b', 'B']],
+    ],
+  ],
+  ['separators in a header with quotes and line breaks', '"i,d";"n\na,m,e"\na;A\n', ['i,d', 'n\na,m,e'], [[3, ['a', 'A']]]],
+  ['a line that names the separator', 'sep=;\r\nid;name,x\r\na;A\r\n', ['id', 'name,x'], [[3, ['a', 'A']]]],
+  ['the same in quotes, with padding and a byte order mark', '\uFEFF"sep=|"|||\nid|name\na|A\n', ['id', 'name'], [[3, ['a', 'A']]]],
+  ['a separator that is no common one', 'sep=§\nid§name\na§A\n', ['id', 'name'], [[3, ['a', 'A']]]],
+  ['a tab as the separator', 'SEP=\t\nid\tname\na\tA,;\n', ['id', 'name'], [[3, ['a', 'A,;']]]],
+  ['white space of any kind around names', '\u00a0id\u200b,\tname \na,A\n', ['id', 'name'], [[2, ['a', 'A']]]],
+  [
+    'empty cells behind the last column',
+    'id,name\na,A,, \nb,B,C\n',
+    ['id', 'name'],
+    [
+      [2, ['a', 'A', '', ' ']],
+      [3, 'wrong_columns'],
+    ],
+  ],
+  [
+    'columns without names, and rows that leave them out',
+    'id,name,,\na,A\nb\nc,C,,x\n',
+    ['id', 'name', '', ''],
+    [
+      [2, ['a', 'A']],
+      [3, 'wrong_columns'],
+      [4, ['c', 'C', '', 'x']],
+    ],
+  ],
 ];
 for (const [what, text, columns, rows] of tables) {
   test(`SO1 CSV with ${what}, however the bytes are cut`, async () => {
@@ -97,11 +132,60 @@ for (const [what, text, columns, rows] of tables) {
   });
 }
 
+const blank: readonly [string, string, [number, unknown][]][] = [
+  [
+    'separators alone, at the end',
+    'id,name,x\r\nu1,U,S\r\n,,\r\n,,\r\nu2,V,T\r\n,,\r\n',
+    [
+      [2, ['u1', 'U', 'S']],
+      [5, ['u2', 'V', 'T']],
+    ],
+  ],
+  ['quotes and white space', 'id;name;x\nu1;U;S\n"";"";""\n ;\t;\u00a0\n""\n;;;;;\n', [[2, ['u1', 'U', 'S']]]],
+  ['before the header', ';;\n\n ; ;\nid;name;x\nu1;U;S\n', [[5, ['u1', 'U', 'S']]]],
+];
+for (const [what, text, rows] of blank) {
+  test(`SO7 blank rows of CSV are no rows, but count as lines: ${what}`, async () => {
+    for (const size of [1, 7, 1_000]) assert.deepEqual((await csv(text, size)).rows, rows);
+  });
+}
+
+test('SO8 the lines of CSV are those of an editor, whatever the line breaks in quotes', async () => {
+  for (const end of ['\r\n', '\n', '\r']) {
+    for (const inner of ['\r\n', '\n', '\r']) {
+      const text = ['id,name', `a1,"1 Main St${inner}${inner}Delft"`, 'bad id,Bob', ''].join(end);
+      for (const size of [1, 2, 3, 1_000]) {
+        const { rows } = await csv(text, size);
+        assert.deepEqual(
+          rows.map(([line]) => line),
+          [2, 5],
+          JSON.stringify([end, inner, size]),
+        );
+      }
+    }
+  }
+});
+
+test('SO9 a NUL character in CSV is an error of its row', async () => {
+  assert.deepEqual((await csv('id,name\na,A\nb,"B\0"\nc,C\n', 4)).rows, [
+    [2, ['a', 'A']],
+    [3, 'invalid_text'],
+    [4, ['c', 'C']],
+  ]);
+});
+
 const broken: readonly [string, string | Buffer, RegExp][] = [
   ['nothing', '', /it is empty: it has not even a header/],
-  ['a quote that is not closed', 'id,name\na,A\nb,"B\nc,C\n', /a quote that is opened on line \d+ is not closed/],
-  ['a quote in the middle of a cell', 'id,name\na,x"y"\n', /line 2 is no CSV/],
-  ['text behind a quote', 'id,name\na,"x"y\n', /line 2 is no CSV/],
+  ['a quote that is not closed', 'id,name\na,A\nb,"B\nc,C\n', /a quote that is opened on line 3 is not closed/],
+  [
+    'a quote that is not closed, after others with line breaks',
+    'id,name,x\r\na,"A\r\nB","C\r\nd',
+    /a quote that is opened on line 3 is not closed/,
+  ],
+  ['a quote in the middle of a cell', 'id,name\na,x"y"\n', /line 2 is no CSV: a cell that holds a quote must be quoted/],
+  ['text behind a quote', 'id,name\r\na,"x\r\nz"\r\nb,"x"y\r\n', /line 4 is no CSV: something follows the closing quote/],
+  ['only a byte order mark', '\uFEFF', /it is empty: it has not even a header/],
+  ['only a line that names the separator', 'sep=;\n', /it is empty: it has not even a header/],
   ['a row without end', `id,name\na,"${'x'.repeat(300_000)}`, /longer than 262144 characters; is a quote not closed\?|is not closed/],
   ['a last line that is cut', 'id,name,team\na,A,red\nb,B', /it breaks off in its last line, 3/],
   ['another encoding', Buffer.from('id,name\na,Zo\xeb\n', 'latin1'), /it is not UTF-8 \(on line \d or soon after\); save it as UTF-8/],
@@ -138,6 +222,8 @@ const formats: readonly [string, string, Format | undefined, unknown][] = [
   ['users.ndjson', '{"id":"a"}\n', undefined, { id: 'a' }],
   ['users.jsonl', '{"id":"a"}\n', undefined, { id: 'a' }],
   ['users.json', '[{"id":"a"}]', undefined, { id: 'a' }],
+  ['users.json', '{"id":"a"}\n', undefined, { id: 'a' }],
+  ['users.JSON', '\uFEFF\r\n{"id":"a"}\n', undefined, { id: 'a' }],
   ['users.ndjson', ' [{"id":"a"}]', undefined, { id: 'a' }],
   ['users.CSV', 'id\na\n', undefined, ['a']],
   ['users.txt', 'id,name\na,A\n', undefined, ['a', 'A']],
@@ -175,6 +261,14 @@ test('SO5 what is no text says what to do', async (t) => {
   writeFileSync(join(cwd, 'excel.csv'), Buffer.from('\uFEFFid\na\n', 'utf16le'));
   await assert.rejects(openFileSource('users.csv.gz', undefined, fakeIo({ cwd }), never), /it is compressed: unpack it first/);
   await assert.rejects(openFileSource('excel.csv', undefined, fakeIo({ cwd }), never), /it is UTF-16: save it as UTF-8/);
+  const little = Buffer.from('id,name\r\na,A\r\n', 'utf16le');
+  const big = Buffer.from(little).swap16();
+  for (const bytes of [little, big, Buffer.concat([Buffer.from([0xfe, 0xff]), big]), Buffer.from('[{"id":"a"}]', 'utf16le')]) {
+    for (const size of [1, 3, 1_000]) {
+      const stdin = Readable.from(chunksOf(bytes, size));
+      await assert.rejects(openFileSource('-', undefined, fakeIo({ cwd, stdin }), never), /it is UTF-16: save it as UTF-8/);
+    }
+  }
 });
 
 test('SO6 progress adds up to the length of the source', async () => {
