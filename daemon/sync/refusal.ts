@@ -1,5 +1,6 @@
 /** Reads a 4xx answer to a batch: which users it refuses and why, or that the run cannot succeed at all. Pure. */
 import { isObject } from '../../protocol/base/json.ts';
+import type { TakenOut } from './counts.ts';
 import type { Reply } from './transport.ts';
 
 type Batch = readonly { readonly id: string }[];
@@ -86,4 +87,16 @@ function findUser(name: string, batch: Batch): string | undefined {
 
 function clip(text: string): string {
   return text.length <= REASON_CHARS_MAX ? text : `${text.slice(0, REASON_CHARS_MAX)}…`;
+}
+
+/** The users that an earlier sync took out, as the answer to an upsert names them. */
+export function takenOutIn(body: Readonly<Record<string, unknown>>): TakenOut[] {
+  return Object.entries(isObject(body.taken_out) ? body.taken_out : {}).flatMap(([id, how]) =>
+    how === 'deactivated' || how === 'deleted' ? [{ id, how }] : [],
+  );
+}
+
+/** True for the daemon's error about such a user. */
+export function saysDeletedBySync(message: string): boolean {
+  return /^the user \S+ was deleted by a sync$/.test(message);
 }

@@ -68,7 +68,7 @@ export function upsertEntries(
   return entries;
 }
 
-const RESULTS = ['created', 'updated', 'sent'] as const;
+const RESULTS = ['created', 'updated', 'reactivated', 'restored', 'sent'] as const;
 
 /** Adds to `counts`. */
 export function refusedEntry({ id, line, code, reason, isPrecondition }: RefusedUser, counts: SyncTotals, isGone = false): ReportEntry {

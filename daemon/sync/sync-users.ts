@@ -5,7 +5,7 @@
  * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
  */
 import { errorText } from '../../protocol/base/errors.ts';
-import type { SyncCounts } from './counts.ts';
+import { type SyncCounts, TakenOutList } from './counts.ts';
 import { Pacer } from './pacer.ts';
 import { type ReportEntry, upsertEntries } from './report.ts';
 import type { SourceChunk } from './rows.ts';
@@ -28,6 +28,10 @@ export interface SyncSummary {
   readonly counts: SyncCounts;
   /** Users read, but not sent because the run ended. */
   readonly notSent: number;
+  /** Rows of the source that were read, with errors or without. */
+  readonly rows: number;
+  /** Users of the source that an earlier sync took out. */
+  readonly takenOut: TakenOutList;
   /** Everything up to this line is done. */
   readonly at: number;
   readonly elapsedMs: number;
@@ -41,10 +45,13 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
   const upserter = new Upserter({ send: deps.send, retrier, pacer: new Pacer(deps.clock), throttle, stopping, onFatal });
   let nextLine = 1;
   let isRead = false;
+  let rows = 0;
+  const takenOut = new TakenOutList();
   async function* batches(): AsyncGenerator<SourceBatch<User>> {
     try {
       for await (const batch of readBatches(deps.source, deps.check)) {
         nextLine = batch.lastAt + 1;
+        rows += batch.users.length + batch.errors.length;
         yield batch;
       }
       isRead = true;
@@ -57,6 +64,7 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
     work: ({ users }) => upserter.upsert(users),
     entries: (batch, done, counts) => {
       counts.failed += batch.errors.length;
+      takenOut.add(done.takenOut);
       // After Ctrl-C the job is simply run again; after giving up, the report names the missing users.
       const rest: readonly User[] = run.problem === undefined ? [] : done.notSent;
       return [...upsertEntries(batch, done, counts, deps.report.isFull), ...rest.map(notSent)];
@@ -68,7 +76,7 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
   }
   const { problem, counts, at, elapsedMs } = run;
   const status = problem !== undefined ? 'gave-up' : isWhole ? 'done' : 'interrupted';
-  return { status, ...(problem === undefined ? {} : { problem }), counts, notSent: run.notSent, at, elapsedMs };
+  return { status, ...(problem === undefined ? {} : { problem }), counts, notSent: run.notSent, rows, takenOut, at, elapsedMs };
 }
 
 function notSent({ line, id }: RowUser): ReportEntry {

@@ -5,8 +5,10 @@
  * Every user of a batch comes back exactly once: counted, refused, or not sent.
  */
 import { isObject } from '../../protocol/base/json.ts';
+import type { Returns } from '../../protocol/users/upsert.ts';
+import type { TakenOut } from './counts.ts';
 import type { Pacer } from './pacer.ts';
-import { messageOf } from './refusal.ts';
+import { messageOf, saysDeletedBySync, takenOutIn } from './refusal.ts';
 import type { Retrier } from './retrier.ts';
 import { type BatchUser, type NotAccepted, settleBatch } from './settle-batch.ts';
 import type { SourceUser } from './source-user.ts';
@@ -17,9 +19,13 @@ import type { AskRequest, Reply, Send } from './transport.ts';
 export interface Upserted<User extends BatchUser> extends NotAccepted<User> {
   readonly created: string[];
   readonly updated: string[];
+  readonly reactivated: string[];
+  readonly restored: string[];
   readonly unchanged: string[];
   /** Accepted by a server that does not report what happened to them. */
   readonly sent: string[];
+  /** Users that an earlier sync took out and that stay out. They are in one of the other lists too. */
+  readonly takenOut: TakenOut[];
 }
 
 export interface UpserterOptions<User extends BatchUser> {
@@ -33,7 +39,7 @@ export interface UpserterOptions<User extends BatchUser> {
   readonly onFatal: (reason: string) => void;
 }
 
-const CHANGES = ['created', 'updated', 'unchanged'] as const;
+const CHANGES = ['created', 'updated', 'reactivated', 'restored', 'unchanged'] as const;
 
 export class Upserter<User extends BatchUser> {
   readonly #options: UpserterOptions<User>;
@@ -44,13 +50,15 @@ export class Upserter<User extends BatchUser> {
 
   /** Never rejects because of the network or the server; such users end in `refused` or `notSent`. */
   async upsert(users: readonly User[]): Promise<Upserted<User>> {
-    const done: Upserted<User> = { created: [], updated: [], unchanged: [], sent: [], refused: [], notSent: [] };
+    const lists = { created: [], updated: [], reactivated: [], restored: [], unchanged: [], sent: [] };
+    const done: Upserted<User> = { ...lists, takenOut: [], refused: [], notSent: [] };
     const steps = {
       send: (batch: readonly User[]) => this.#send(batch),
       accept: (batch: readonly User[], reply: Reply) => this.#note(done, batch, reply),
       onFatal: this.#options.onFatal,
     };
     await settleBatch(users, steps, done);
+    for (const { id, reason } of done.refused) if (saysDeletedBySync(reason)) done.takenOut.push({ id, how: 'deleted' });
     return done;
   }
 
@@ -59,6 +67,7 @@ export class Upserter<User extends BatchUser> {
       this.#options.onFatal(`the answer is not that of a user directory (status ${status}): ${messageOf({ body, text }).slice(0, 200)}`);
       return false;
     }
+    done.takenOut.push(...takenOutIn(body));
     let told = 0;
     for (const change of CHANGES) {
       const ids: unknown = body[change];
@@ -80,14 +89,16 @@ export class Upserter<User extends BatchUser> {
 }
 
 /** `POST /users`, with the revisions that users must have, where they are known. */
-export function upsertRequest(batch: readonly SourceUser[]): AskRequest {
+export function upsertRequest(batch: readonly SourceUser[], returning: Returns = 'leave'): AskRequest {
   const users = batch.map(({ id, json }) => `"${id}":${json}`).join(',');
   const revs = batch.flatMap(({ id, rev }) => (rev === undefined ? [] : [`"${id}":${rev}`]));
   const conditions = revs.length === 0 ? '' : `,"if_rev":{${revs.join(',')}}`;
-  return { method: 'POST', path: '/users', body: `{"users":{${users}}${conditions}}` };
+  // Other servers do not know the option, so it is only sent where it is used.
+  const more = returning === 'leave' ? '' : `,"returning":"${returning}"`;
+  return { method: 'POST', path: '/users', body: `{"users":{${users}}${conditions}${more}}` };
 }
 
 /** Like `upsertRequest`, decided by all rules but not carried out. Only for a server known to be rosterd: another server would write. */
-export function dryRunRequest(batch: readonly SourceUser[]): AskRequest {
-  return { ...upsertRequest(batch), query: { dry_run: 'true' } };
+export function dryRunRequest(batch: readonly SourceUser[], returning?: Returns): AskRequest {
+  return { ...upsertRequest(batch, returning), query: { dry_run: 'true' } };
 }

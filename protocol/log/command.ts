@@ -79,7 +79,7 @@ export type Command =
   | DocsCommand;
 
 /** The effect of a command on one user. */
-export type Change = 'created' | 'updated' | 'unchanged';
+export type Change = 'created' | 'updated' | 'reactivated' | 'restored' | 'unchanged';
 
 /** The answer to an accepted command: the users in their current state, in the requested order. */
 export interface Outcome {

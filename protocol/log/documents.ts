@@ -59,6 +59,14 @@ export const Outbox = Type.Object({
 
 export type Outbox = Static<typeof Outbox>;
 
+const WhatChanged = Type.Union([
+  Type.Literal('created'),
+  Type.Literal('updated'),
+  Type.Literal('reactivated'),
+  Type.Literal('restored'),
+  Type.Literal('unchanged'),
+]);
+
 /**
  * The effects of a request with an `Idempotency-Key`, so that repeating it does nothing and returns the same answer. Its id is
  * the key with its owner. Written in the same entry as the effects.
@@ -68,7 +76,7 @@ export const Receipt = Type.Object({
   /** Fingerprint of the request: the same key with another request is refused. */
   fingerprint: Type.String(),
   seq: Type.Integer({ minimum: 0 }),
-  users: Type.Array(Type.Tuple([Type.String(), Type.Union([Type.Literal('created'), Type.Literal('updated'), Type.Literal('unchanged')])])),
+  users: Type.Array(Type.Tuple([Type.String(), WhatChanged])),
   docs: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), id: Type.String() }))),
   missing: Type.Optional(Type.Array(Type.String())),
   warnings: Type.Optional(Type.Array(Type.String())),

@@ -23,6 +23,8 @@ export interface DeleteCommand {
   readonly options: DeleteOptions;
   readonly task?: string;
   readonly ifRev?: Conditions;
+  /** Its source did not name the users: a sync may bring them back. */
+  readonly bySync?: boolean;
   /** Skips users that do not exist, or no longer exist. */
   readonly skipsGone?: boolean;
 }
@@ -33,6 +35,7 @@ export interface DeactivateCommand {
   readonly options: DeactivateOptions;
   readonly task?: string;
   readonly ifRev?: Conditions;
+  readonly bySync?: boolean;
 }
 
 export interface ReactivateCommand {
@@ -56,9 +59,14 @@ const UserIds = Type.Array(Type.String(), { minItems: 1, maxItems: LIMITS.batchU
 const CLOSED = { additionalProperties: false } as const;
 
 const Conditional = { if_rev: Type.Optional(IfRev) };
+const BySync = {
+  by_sync: Type.Optional(
+    Type.Boolean({ description: 'because the source of a sync does not name them; `returning` of an upsert brings only these users back' }),
+  ),
+};
 
 export const DeleteUsersBody = Type.Object(
-  { user_ids: UserIds, user: Type.Optional(DeleteMode), ...DeleteOptions.properties, ...Conditional },
+  { user_ids: UserIds, user: Type.Optional(DeleteMode), ...DeleteOptions.properties, ...Conditional, ...BySync },
   CLOSED,
 );
 
@@ -68,7 +76,9 @@ export const DeleteUserQuery = Type.Object({
   delete_conversation_channels: QueryFlag,
 });
 
-export const DeactivateUsersBody = Type.Object({ user_ids: UserIds, ...DeactivateOptions.properties, ...Conditional }, CLOSED);
+export const ReactivateUsersBody = Type.Object({ user_ids: UserIds, ...DeactivateOptions.properties, ...Conditional }, CLOSED);
+
+export const DeactivateUsersBody = Type.Object({ ...ReactivateUsersBody.properties, ...BySync }, CLOSED);
 
 export const DeactivateUserBody = Type.Object(DeactivateOptions.properties, CLOSED);
 
@@ -79,15 +89,16 @@ export const RestoreUsersBody = Type.Object({ user_ids: UserIds }, CLOSED);
 const deleteUsersCheck = Compile(DeleteUsersBody);
 const readDeleteUser = queryReader(DeleteUserQuery);
 const deactivateUsersCheck = Compile(DeactivateUsersBody);
+const reactivateUsersCheck = Compile(ReactivateUsersBody);
 const deactivateUserCheck = Compile(DeactivateUserBody);
 const reactivateUserCheck = Compile(ReactivateUserBody);
 const restoreUsersCheck = Compile(RestoreUsersBody);
 
 /** `POST /users/delete`. Without `user` the delete is soft. */
 export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
-  const { user_ids, user = 'soft', if_rev, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
+  const { user_ids, user = 'soft', if_rev, by_sync = false, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task };
+  return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task, bySync: by_sync };
 }
 
 /** `DELETE /users/{id}`, v1 only: all options are in the query. */
@@ -97,9 +108,9 @@ export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand 
 }
 
 export function decodeDeactivateUsers(body: unknown, task: string): DeactivateCommand {
-  const { user_ids, if_rev, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  const { user_ids, if_rev, by_sync = false, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'deactivate', ...conditional(user_ids, if_rev), options, task };
+  return { kind: 'deactivate', ...conditional(user_ids, if_rev), options, task, bySync: by_sync };
 }
 
 export function decodeDeactivateUser(id: string, body: unknown): DeactivateCommand {
@@ -109,7 +120,7 @@ export function decodeDeactivateUser(id: string, body: unknown): DeactivateComma
 }
 
 export function decodeReactivateUsers(body: unknown, task: string): ReactivateCommand {
-  const { user_ids, if_rev, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  const { user_ids, if_rev, ...options } = checked(reactivateUsersCheck, cleaned(reactivateUsersCheck, body));
   checkNamedUsers(options);
   return { kind: 'reactivate', ...conditional(user_ids, if_rev), options, task };
 }

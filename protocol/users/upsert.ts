@@ -3,11 +3,11 @@
  * together with those of the rules; a body that is wrong as a whole is refused here. Pure; throws RosterError `input`.
  */
 
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
-import type { FieldError } from '../base/errors.ts';
+import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, type Dialect, isJsonObject } from '../base/reading.ts';
@@ -30,7 +30,14 @@ export interface UpsertCommand {
   /** Allows a new user with the id of a deleted one. */
   readonly reuseDeleted?: boolean;
   readonly ifRev?: Conditions;
+  readonly returning?: Returns;
 }
+
+const Returning = Type.Union([Type.Literal('leave'), Type.Literal('reactivate'), Type.Literal('restore')], {
+  description:
+    'of users that a sync deactivated or soft-deleted (`by_sync`): `reactivate` brings back the deactivated ones, `restore` the deleted ones too',
+});
+export type Returns = Static<typeof Returning>;
 
 /** Users by id, or as a list. */
 export const UpsertBody = Type.Object({
@@ -39,6 +46,7 @@ export const UpsertBody = Type.Object({
     Type.Array(UserRequest, { minItems: 1, maxItems: LIMITS.batchUsers }),
   ]),
   if_rev: Type.Optional(IfRev),
+  returning: Type.Optional(Returning),
 });
 
 /** Single users and the conditions are checked separately, so that every error of each is listed. */
@@ -47,7 +55,9 @@ const upsertCheck = Compile(envelope(UpsertBody, 'users'));
 /** `POST /users`. Refuses a user that is given twice, since nothing says which of the two counts. */
 export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): UpsertCommand {
   const { if_rev, ...fields } = bodyObject(body);
-  const { users: sent } = checked(upsertCheck, fields);
+  const { users: sent, returning } = checked(upsertCheck, fields);
+  if (returning !== undefined && actor.kind !== 'server')
+    throw fieldErrors('not_allowed', [{ path: 'returning', message: 'needs a server token' }]);
   const users: UserInput[] = [];
   const problems: FieldError[] = [];
   const add = (value: unknown, path: string, key: string | undefined) => {
@@ -66,5 +76,6 @@ export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): Ups
   } else if (isJsonObject(sent)) {
     for (const key of Object.keys(sent)) add(sent[key], itemPath('users', key), key);
   }
-  return { kind: 'upsert', actor, users, problems, ...readIfRev(if_rev, seen, problems) };
+  const condition = readIfRev(if_rev, seen, problems);
+  return { kind: 'upsert', actor, users, problems, ...condition, ...(returning === undefined ? undefined : { returning }) };
 }

@@ -106,6 +106,9 @@ export const StoredUser = Type.Object({
   deleted_at: Type.Optional(MicrosField),
   /** The kind of delete. A hard delete leaves no record, only a tombstone. */
   deleted: Type.Optional(Type.Union([Type.Literal('soft'), Type.Literal('pruning')])),
+  /** A sync deactivated, or deleted, the user, because its source did not name it. Never shown. Ends with that state. */
+  deactivated_by_sync: Type.Optional(Type.Literal(true)),
+  deleted_by_sync: Type.Optional(Type.Literal(true)),
   revoke_tokens_issued_before: Type.Optional(MicrosField),
   bans: Type.Optional(Type.Array(Ban)),
   mutes: Type.Optional(Type.Array(Mute)),
@@ -219,6 +222,7 @@ export const DEFAULT_ROLE = 'user';
 export const SERVER_FIELDS = [
   'last_active',
   'deactivated_at',
+  'deactivated_by_sync',
   'revoke_tokens_issued_before',
   'bans',
   'mutes',

@@ -104,13 +104,14 @@ async function findPlan(file: string | undefined, context: Context): Promise<Fou
 }
 
 /** Refuses flags that would have no effect on a finished plan. Throws ConfigError. */
-function refuseSourceFlags({ map, format, from, query, scope, missing, maxMissingCount }: SourceFlags): void {
+function refuseSourceFlags({ map, format, from, query, scope, missing, maxMissingCount, returning }: SourceFlags): void {
   const given = {
     map,
     format,
     from,
     query,
     scope,
+    returning: returning === 'leave' ? undefined : returning,
     missing: missing === 'ignore' ? undefined : missing,
     'max-missing-count': maxMissingCount,
   };

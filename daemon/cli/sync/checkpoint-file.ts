@@ -6,6 +6,7 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
 import { CHECKPOINT_VERSION, type Checkpoint, type CheckpointStore, isCheckpoint } from '../../sync/apply/checkpoint.ts';
+import { NO_RESULTS } from '../../sync/counts.ts';
 
 /** `foreign`: a file that is no checkpoint, which is never overwritten. */
 type Stored = Checkpoint | 'foreign' | null;
@@ -60,7 +61,7 @@ class DurableJson implements Adapter<Stored> {
     if (text === undefined) return null;
     try {
       const value: unknown = JSON.parse(text);
-      return isCheckpoint(value) ? value : 'foreign';
+      return isCheckpoint(value) ? { ...value, counts: { ...NO_RESULTS, ...value.counts } } : 'foreign';
     } catch {
       return 'foreign';
     }

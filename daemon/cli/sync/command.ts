@@ -1,6 +1,7 @@
 /** `rosterd sync <users.ndjson>`: its flags and its help, and the files around `syncUsers`. */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { Returns } from '../../../protocol/users/upsert.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { Report } from '../../sync/report.ts';
 import { rowCheck } from '../../sync/source-user.ts';
@@ -12,6 +13,7 @@ import type { CommandIo, Exit } from '../io.ts';
 import { addApplyCommand } from './apply-command.ts';
 import { connectDaemon, Interrupts } from './connection.ts';
 import { addPlanCommand } from './plan-command.ts';
+import { returningOption } from './plan-source.ts';
 import { PLAN_EXIT } from './plan-summary.ts';
 import { createProgressView } from './progress.ts';
 import { openReport } from './report.ts';
@@ -25,6 +27,7 @@ interface SyncFlags {
   readonly retryFor: number;
   readonly timeout: number;
   readonly report?: string;
+  readonly returning: Returns;
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -46,6 +49,7 @@ export function addSyncCommand(program: Command, io: CommandIo, exit: Exit, clie
     )
     .addOption(new Option('--timeout <duration>', 'longest time for one request').argParser(checkedDuration(1)).default(60_000, '1m'))
     .option('--report <path>', 'file that names every failed user. Default: <users.ndjson>.report.ndjson; only made when one failed')
+    .addOption(returningOption())
     .option('--json', 'print the counts as one JSON object')
     .option('--quiet', 'show no progress');
   addSettings(sync);
@@ -60,14 +64,16 @@ Name, image and custom data that are not given are removed; role, teams and the 
 A JSON list and CSV are read too, CSV with the header that sync plan --help describes.
 Running it again is always safe: users that would not change are left alone.
 
-To see first what would change, and for PostgreSQL and users who are to be removed: rosterd sync plan, rosterd sync apply.
+Users that an earlier \`sync apply --missing\` took out stay out, and are named; --returning brings them back.
+
+rosterd sync plan and rosterd sync apply show first what would change, read PostgreSQL, and remove users.
 
 Examples:
   $ rosterd sync users.ndjson
   $ zcat users.ndjson.gz | rosterd sync - --url https://roster.example.com --report failed.ndjson
   $ rosterd sync users.ndjson --json --quiet
 
-Exit codes: 0 all users are in, 1 some failed or it gave up, 2 wrong usage or settings, 130 interrupted`,
+Exit codes: 0 all users are in, 1 some failed, there were none, or it gave up, 2 wrong usage or settings, 130 interrupted`,
   );
   sync.action(async (file: string, flags: SyncFlags) => {
     exit.code = await syncFile(file, flags, load(sync), io);
@@ -79,7 +85,7 @@ Exit codes: 0 all users are in, 1 some failed or it gave up, 2 wrong usage or se
     const lost = sync.options.filter((option) => sync.getOptionValueSource(option.attributeName()) === 'cli').map(({ long }) => long);
     if (lost.length === 0) return;
     if (subcommand.name() === 'plan') exit.usage = PLAN_EXIT.wrong;
-    throw new ConfigError([`${lost.join(' and ')} must stand behind ${subcommand.name()}`]);
+    throw new ConfigError([`${lost.join(' and ')} must come after ${subcommand.name()}`]);
   });
 }
 
@@ -92,7 +98,7 @@ async function syncFile(file: string, flags: SyncFlags, settings: ClientSettings
     try {
       const report = await openReport({ path, isFull: false });
       const summary = await syncSource(source, report, flags, settings, interrupts, io);
-      printSyncSummary(summary, await report.close(), flags, io);
+      printSyncSummary(summary, source.name, await report.close(), flags, io);
       return exitCode(summary, flags);
     } finally {
       await source.close();
@@ -110,7 +116,7 @@ async function syncSource(
   interrupts: Interrupts,
   io: CommandIo,
 ): Promise<SyncSummary> {
-  const { concurrency, retryFor, timeout, quiet } = flags;
+  const { concurrency, retryFor, timeout, quiet, returning } = flags;
   const mapping = mappingOf(source);
   for (const note of mapping.notes) io.stderr.write(`rosterd: note: ${note}\n`);
   const client = connectDaemon(flags.url ?? daemonUrl(config), credentials, { sockets: concurrency, timeoutMs: timeout });
@@ -121,7 +127,7 @@ async function syncSource(
     {
       source: source.chunks,
       check: rowCheck(mapping),
-      send: (users, signal) => client.ask(upsertRequest(users), signal),
+      send: (users, signal) => client.ask(upsertRequest(users, returning), signal),
       clock: systemClock,
       random: Math.random,
       report,

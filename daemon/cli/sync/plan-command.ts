@@ -70,6 +70,12 @@ const PLAN_HELP = `
 A table (CSV, PostgreSQL) names the fields in its header: id, name, image, role, language, invisible, teams, teams_role,
 privacy_settings, custom.<name>; custom.age:number, :boolean, :json and :list say what a column holds. An empty cell is not sent:
 name, image and custom data that are not sent are removed, everything else stays as it is; [] empties a list.
+Rows whose cells are all empty are no rows. A first line such as sep=; names the separator. A whole number beyond 2^53 in JSON would become
+another number, so it is an error: write it as text.
+
+Users that an earlier \`sync apply --missing\` deactivated or soft-deleted, and that the source names again, stay out and are named. With
+--returning reactivate, those that were deactivated come back; with restore, those that were deleted too. Users that somebody else took
+out stay out.
 
 Accidents are refused before anything is written: a source that is empty or breaks off, rows whose id cannot be read, too many
 wrong rows, too many missing users. The message says what would allow it.

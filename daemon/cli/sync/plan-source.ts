@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { errorText } from '../../../protocol/base/errors.ts';
+import { inexactNumbers } from '../../../protocol/base/exact-numbers.ts';
 import { utf8Bytes } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Returns } from '../../../protocol/users/upsert.ts';
 import { systemClock } from '../../base/clock.ts';
 import { makePlan } from '../../sync/plan/make-plan.ts';
 import type { CompiledMapping } from '../../sync/plan/mapping.ts';
@@ -36,6 +38,7 @@ export interface SourceFlags {
   readonly maxMissingCount?: number;
   /** 0 to 1. */
   readonly maxErrors: number;
+  readonly returning: Returns;
   /** The team. */
   readonly scope?: string;
 }
@@ -54,7 +57,7 @@ export interface PlanContext {
   readonly stop: AbortSignal;
 }
 
-/** Adds --map, --format, --from, --query, --missing, --max-missing, --max-missing-count, --max-errors and --scope. */
+/** Adds --map, --format, --from, --query, --missing, --max-missing, --max-missing-count, --max-errors, --returning and --scope. */
 export function addSourceOptions(command: Command): Command {
   return command
     .addOption(new Option('--format <format>', 'of the source. Default: by its name, else by its first character').choices(FORMATS))
@@ -62,7 +65,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(new Option('--from <url>', 'read a PostgreSQL database, postgres://user@host/database').argParser(checkedDatabase))
     .option('--query <sql>', 'the SELECT that gives the users; the names of its columns are those of the fields')
     .addOption(
-      new Option('--missing <what>', 'what becomes of users of the directory who are not in the source')
+      new Option('--missing <what>', 'what becomes of users of the directory that are not in the source')
         .choices(['ignore', ...REMOVALS])
         .default('ignore'),
     )
@@ -80,7 +83,17 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option('--max-errors <percent>', 'refuse to plan when more of the rows are wrong').argParser(checkedShare).default(0.1, '10%'),
     )
+    .addOption(returningOption())
     .addOption(new Option('--scope <team=…>', 'only users of this team, in the source and in the directory').argParser(checkedScope));
+}
+
+export function returningOption(): Option {
+  return new Option(
+    '--returning <what>',
+    'what becomes of users of the source that an earlier sync took out: reactivate those that it deactivated, restore also those that it soft-deleted',
+  )
+    .choices(['leave', 'reactivate', 'restore'])
+    .default('leave');
 }
 
 /**
@@ -128,9 +141,9 @@ async function planOpened(opened: OpenedSource, mapping: CompiledMapping, flags:
 }
 
 function planOptions(source: string, flags: SourceFlags, { url, concurrency, retryForMs }: PlanContext): PlanOptions {
-  const { missing, maxMissing, maxMissingCount = MAX_MISSING_COUNT, maxErrors, scope } = flags;
+  const { missing, maxMissing, maxMissingCount = MAX_MISSING_COUNT, maxErrors, returning, scope } = flags;
   const team = scope === undefined ? {} : { team: scope };
-  return { url, source, missing, maxMissing, maxMissingCount, maxErrors, concurrency, retryForMs, ...team };
+  return { url, source, missing, maxMissing, maxMissingCount, maxErrors, returning, concurrency, retryForMs, ...team };
 }
 
 /** Throws ConfigError for flags that contradict each other. */
@@ -166,7 +179,11 @@ async function checkOut(out: string, source: string | undefined, io: CommandIo):
 
 async function readMap(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    const text = (await readFile(path, 'utf8')).replace(/^\ufeff/, '');
+    const map: unknown = JSON.parse(text);
+    const [inexact] = inexactNumbers(text);
+    if (inexact !== undefined) throw new Error(inexact.text);
+    return map;
   } catch (error) {
     throw new ConfigError([`the map ${path} cannot be used: ${errorText(error)}`]);
   }

@@ -1,13 +1,14 @@
 /** Shows a plan in words, and as one JSON object. Pure. */
 
 import { grouped } from '../../base/grouped.ts';
-import { changesOf, type PlanWrite, REMOVALS } from '../../sync/plan/plan-lines.ts';
+import { changesOf, type PlanWrite } from '../../sync/plan/plan-lines.ts';
 import type { ErrorGroup, FieldCount, PlanSummary } from '../../sync/plan/plan-types.ts';
 import { EXIT } from '../io.ts';
 
 /** Only `sync plan` has an exit code for "there are changes"; usage errors count as wrong. */
 export const PLAN_EXIT = { nothing: 0, wrong: 1, changes: 2, interrupted: EXIT.interrupted } as const;
 
+const ALWAYS_SHOWN: ReadonlySet<string> = new Set(['create', 'update', 'unchanged', 'errors']);
 const FIELDS_SHOWN = 12;
 const EXAMPLE_FIELDS = 3;
 const VALUE_CHARS = 40;
@@ -20,11 +21,21 @@ export function planExitCode({ status, counts }: PlanSummary): number {
 
 /** Lines for people, each with its end. */
 export function describePlan(summary: PlanSummary): string {
-  const { counts, fields, examples, errors } = summary;
+  const { counts, fields, examples, errors, takenOut } = summary;
   const rows: [string, number, string][] = [
     ['create', counts.create, more(examples.create.map(placeOf), counts.create)],
     ['update', counts.update, ''],
+    ['reactivate', counts.reactivate, more(examples.reactivate.map(placeOf), counts.reactivate)],
+    ['restore', counts.restore, more(examples.restore.map(placeOf), counts.restore)],
     ['unchanged', counts.unchanged, ''],
+    [
+      'taken out',
+      takenOut.count,
+      more(
+        takenOut.first.map(({ id, how }) => `${id} (${how})`),
+        takenOut.count,
+      ),
+    ],
     ['deactivate', counts.deactivate, more(examples.missing, counts.deactivate)],
     ['soft-delete', counts.soft_delete, more(examples.missing, counts.soft_delete)],
     ['hard-delete', counts.hard_delete, more(examples.missing, counts.hard_delete)],
@@ -33,8 +44,7 @@ export function describePlan(summary: PlanSummary): string {
   const width = Math.max(...rows.map(([, count]) => grouped(count).length));
   const lines: string[] = [];
   for (const [name, count, example] of rows) {
-    // Without --missing, the removals are not listed.
-    if (count === 0 && REMOVALS.some((removal) => removal === name)) continue;
+    if (count === 0 && !ALWAYS_SHOWN.has(name)) continue;
     lines.push(`${name.padEnd(11)}  ${grouped(count).padStart(width)}${example === '' || count === 0 ? '' : `  ${example}`}`);
     if (name === 'update') lines.push(...fieldLines(fields), ...examples.update.map((write) => `    ${changesIn(write)}`));
     if (name === 'errors') lines.push(...errors.map((group) => `    ${errorIn(group)}`));
@@ -44,9 +54,9 @@ export function describePlan(summary: PlanSummary): string {
 
 /** As one JSON object in one line. */
 export function planJson(summary: PlanSummary, out: string | undefined): string {
-  const { status, counts, base, fields, errors, examples, notes, problems, elapsedMs, trailer } = summary;
+  const { status, counts, base, fields, errors, examples, takenOut, notes, problems, elapsedMs, trailer } = summary;
   const plan = trailer === undefined ? null : { path: out ?? null, sha256: trailer.sha256 };
-  return `${JSON.stringify({ status, ...counts, base, plan, fields, error_groups: errors, examples, notes, problems, seconds: elapsedMs / 1_000 })}\n`;
+  return `${JSON.stringify({ status, ...counts, base, plan, fields, error_groups: errors, examples, taken_out: takenOut, notes, problems, seconds: elapsedMs / 1_000 })}\n`;
 }
 
 function fieldLines(fields: readonly FieldCount[]): string[] {

@@ -15,6 +15,8 @@ interface SummaryFlags {
 
 export function exitCode(summary: SyncSummary | ApplySummary, flags: SummaryFlags): number {
   if (summary.status === 'interrupted') return EXIT.interrupted;
+  // A program that reads only the exit code must not take a source without users for one that needs nothing.
+  if ('rows' in summary && summary.rows === 0) return EXIT.failed;
   return summary.status === 'done' && isComplete(summary, flags) ? EXIT.ok : EXIT.failed;
 }
 
@@ -27,23 +29,35 @@ function isComplete(
 }
 
 /** For a run without a plan. */
-export function printSyncSummary(summary: SyncSummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
-  const { status, problem, counts, notSent, elapsedMs } = summary;
+export function printSyncSummary(
+  summary: SyncSummary,
+  source: string,
+  reportPath: string | undefined,
+  flags: SummaryFlags,
+  io: CommandIo,
+): void {
+  const { status, counts, notSent, rows, takenOut, elapsedMs } = summary;
+  const isEmpty = status === 'done' && rows === 0;
+  const problem = isEmpty ? `${source} has no users; nothing was written` : summary.problem;
   if (flags.json) {
-    const { created, updated, unchanged, sent, failed } = counts;
-    const more = { not_sent: notSent, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: problem ?? null };
-    io.stdout.write(`${JSON.stringify({ status, created, updated, unchanged, sent, failed, ...more })}\n`);
+    const { created, updated, reactivated, restored, unchanged, sent, failed } = counts;
+    const out = { count: takenOut.count, first: takenOut.first };
+    const more = { not_sent: notSent, taken_out: out, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: problem ?? null };
+    const results = { created, updated, reactivated, restored, unchanged, sent, failed };
+    io.stdout.write(`${JSON.stringify({ status: isEmpty ? 'empty' : status, ...results, ...more })}\n`);
   } else printTable(counts, { 'not sent': notSent }, reportPath, io);
+  for (const note of takenOut.notes()) io.stderr.write(`rosterd: note: ${note}\n`);
   if (status === 'gave-up') io.stderr.write(`rosterd: gave up: ${problem}\n`);
-  if (status !== 'done') io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted; ' : ''}run it again to finish\n`);
+  if (isEmpty) io.stderr.write(`rosterd: ${problem}\n`);
+  else if (status !== 'done') io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted; ' : ''}run it again to finish\n`);
   else if (!flags.quiet) printRate(sumOf(counts), elapsedMs, io);
 }
 
 /** For a run of a plan. */
 export function printApplySummary(summary: ApplySummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
-  const { status, problems, stale, counts, total, left, heldBack, errors, users, elapsedMs } = summary;
+  const { status, problems, stale, counts, total, left, heldBack, errors, takenOut, users, elapsedMs } = summary;
   if (flags.json) {
-    const more = { held_back: heldBack, left, errors, total, seconds: elapsedMs / 1_000, report: reportPath ?? null };
+    const more = { held_back: heldBack, left, errors, total, taken_out: takenOut, seconds: elapsedMs / 1_000, report: reportPath ?? null };
     io.stdout.write(`${JSON.stringify({ status, ...counts, ...more, stale: { count: stale.count, first: stale.first }, problems })}\n`);
   } else if (status !== 'refused') printTable(counts, { 'held back': heldBack, left, 'source errors': errors }, reportPath, io);
   for (const problem of problems) io.stderr.write(`rosterd: ${status === 'gave-up' ? 'gave up: ' : ''}${problem}\n`);

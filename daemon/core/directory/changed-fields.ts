@@ -5,8 +5,10 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Not reported: every change moves these fields, `sent` is internal to the stale-reconnect guard, and `custom` is compared by key. */
-const NOT_TOLD: ReadonlySet<string> = new Set(['id', 'rev', 'updated_at', 'sent', 'custom']);
+/**
+ * Not reported: every change moves these fields, `sent` and the marks of a sync are never shown, and `custom` is compared by key.
+ */
+const NOT_TOLD: ReadonlySet<string> = new Set(['id', 'rev', 'updated_at', 'sent', 'deactivated_by_sync', 'deleted_by_sync', 'custom']);
 const NONE: ReadonlySet<string> = new Set();
 
 /** Names of the fields that differ, custom data by its keys (`custom.book`), in the order of the record. */

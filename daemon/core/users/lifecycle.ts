@@ -21,7 +21,7 @@ const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, ha
 
 export function decideDelete(draft: Draft, command: DeleteCommand, moment: Moment): Outcome {
   const { now } = moment;
-  const { mode, options, ifRev, skipsGone } = command;
+  const { mode, options, ifRev, skipsGone, bySync } = command;
   return forEach(draft, command, moment, 'delete_users', (id) => {
     const record = draft.record(id);
     if (skipsGone === true && living(record) === undefined) return 'passed over';
@@ -31,16 +31,19 @@ export function decideDelete(draft: Draft, command: DeleteCommand, moment: Momen
     if (record.deleted !== undefined && STRENGTH[record.deleted] >= STRENGTH[mode]) return asBefore(command, id, record, deletedUser(id));
     const refused = refusal(ifRev, id, record);
     if (refused !== undefined) throw refused;
-    const user = deletedRecord(record, mode, now, draft.nextSeq);
+    const user = deletedRecord(record, mode, now, draft.nextSeq, bySync);
     draft.stage({ t: 'deleted', mode, user, options });
     return { user, change: 'updated' };
   });
 }
 
 /** The record that stays after a soft or pruning delete. After a hard one, the pruned record is only in the event. */
-function deletedRecord(user: StoredUser, mode: DeleteMode, now: Micros, rev: number): StoredUser {
+function deletedRecord(user: StoredUser, mode: DeleteMode, now: Micros, rev: number, bySync = false): StoredUser {
   const marks = { rev, updated_at: now, deleted_at: isAlive(user) ? now : (user.deleted_at ?? now) };
-  if (mode === 'soft') return { ...user, ...marks, deleted: 'soft' };
+  if (mode === 'soft') {
+    const { deleted_by_sync: _, ...rest } = user;
+    return { ...rest, ...marks, deleted: 'soft', ...(bySync ? { deleted_by_sync: true } : undefined) };
+  }
   const { id, role, created_at } = user;
   return { id, role, teams: [], custom: {}, created_at, ...marks, deleted: 'pruning' };
 }
@@ -54,7 +57,10 @@ export function decideDeactivate(draft: Draft, command: DeactivateCommand, momen
     }
     const refused = refusal(command.ifRev, id, before);
     if (refused !== undefined) throw refused;
-    const user = { ...before, rev: draft.nextSeq, updated_at: now, deactivated_at: now };
+    // A daemon from before the mark may have left one behind.
+    const { deactivated_by_sync: _, ...rest } = before;
+    const mark = command.bySync === true ? { deactivated_by_sync: true as const } : undefined;
+    const user: StoredUser = { ...rest, rev: draft.nextSeq, updated_at: now, deactivated_at: now, ...mark };
     draft.stage({ t: 'user', event: 'deactivated', user, options: command.options });
     return { user, change: 'updated' };
   });
@@ -71,7 +77,7 @@ export function decideReactivate(draft: Draft, command: ReactivateCommand, momen
     }
     const refused = refusal(command.ifRev, id, before);
     if (refused !== undefined) throw refused;
-    const { deactivated_at: _, ...rest } = before;
+    const { deactivated_at: _at, deactivated_by_sync: _by, ...rest } = before;
     const named = command.name === undefined ? rest : { ...rest, name: command.name };
     const user = { ...named, rev: draft.nextSeq, updated_at: now };
     const [taken] = checkUser(draft, `users[${id}]`, before, user);
@@ -92,7 +98,7 @@ export function decideRestore(draft: Draft, command: RestoreCommand, now: Micros
       problems.push(problem('input', path, `user ${id} cannot be restored: ${whyNotRestorable(record)}`));
       continue;
     }
-    const { deleted_at: _at, deleted: _mode, ...rest } = record;
+    const { deleted_at: _at, deleted: _mode, deleted_by_sync: _by, ...rest } = record;
     const user = withOwnDevices(draft, { ...rest, rev: draft.nextSeq, updated_at: now });
     // While it was deleted, another user may have taken its name, and its role may have been removed.
     problems.push(...checkUser(draft, `users[${id}]`, undefined, user));

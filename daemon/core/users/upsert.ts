@@ -15,6 +15,7 @@ import type { Policy } from '../policy.ts';
 import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
 import { brokenCondition } from './conditions.ts';
 import { checkNames, type NameClaim } from './name-claims.ts';
+import { isDeletedBySync, returningOf, stageReturn } from './returning.ts';
 import { checkFields, checkOwnRights, sizeProblem } from './rules.ts';
 
 type Settled = { readonly user: StoredUser; readonly change: Change };
@@ -30,7 +31,8 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
   const users: Settled[] = [];
   for (const input of command.users) {
     const path = `users[${input.id}]`;
-    const found = foundFor(draft, command, input.id, policy);
+    const back = returningOf(draft, command, input.id);
+    const found: Found = back === undefined ? foundFor(draft, command, input.id, policy) : { kind: 'alive', user: back.user };
     const before = found.kind === 'alive' ? found.user : undefined;
     const refused = refusalOf(draft, command, path, input.id, found);
     if (refused.length > 0) {
@@ -41,11 +43,16 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
       users.push({ user: before, change: 'unchanged' });
       continue;
     }
+    // The return comes first: what follows it has the revision after it.
+    const returned = back === undefined ? undefined : stageReturn(draft, back, now);
     const after = recordOf(before, merged(before, input, command), now, draft.nextSeq);
-    const broken = brokenBy(command, before, after);
-    problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
-    if (broken === undefined) claims.push({ path, before, after });
-    users.push(settle(draft, before, after));
+    const broken = back === undefined ? brokenBy(command, before, after) : brokenCondition(command.ifRev, input.id, back.out);
+    // While the user was deleted, others may have taken its name, and its role may have been removed.
+    const prior = back?.change === 'restored' ? undefined : before;
+    problems.push(...(broken === undefined ? checkWrite(draft, command, path, prior, after) : [broken]));
+    if (broken === undefined) claims.push({ path, before: prior, after });
+    const settled = settle(draft, returned ?? before, after);
+    users.push(back === undefined ? settled : { ...settled, change: back.change });
   }
   problems.push(...checkNames(draft, claims));
   refuseIfAny(command.problems, problems);
@@ -62,8 +69,10 @@ function foundFor(draft: Draft, { reuseDeleted }: UpsertCommand, id: string, pol
 function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: string, found: Found): Problem[] {
   const { actor, existing, missing, ifRev } = command;
   switch (found.kind) {
-    case 'deleted':
-      return [brokenCondition(ifRev, id, undefined) ?? missingProblem(found, id, path)];
+    case 'deleted': {
+      const bySync = isDeletedBySync(draft.record(id)) ? problem('not_found', path, `the user ${id} was deleted by a sync`) : undefined;
+      return [brokenCondition(ifRev, id, undefined) ?? bySync ?? missingProblem(found, id, path)];
+    }
     case 'absent':
       // A client that names another user is refused for that, by the rules of every write.
       if (missing !== 'refuse' || isForeign(actor, id)) return [];

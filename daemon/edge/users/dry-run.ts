@@ -10,12 +10,13 @@ import { ERRORS, type FieldError, fieldErrors, RosterError } from '../../../prot
 import { flagParameter, queryReader } from '../../../protocol/base/query-string.ts';
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
-import type { Outcome } from '../../../protocol/log/command.ts';
+import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { PatchCommand } from '../../../protocol/users/patch-request.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from '../../core/directory/changed-fields.ts';
+import { isTombstone } from '../../core/directory/record.ts';
 import type { Reading } from '../http/backend.ts';
 
 export const DryRunQuery = Type.Object({
@@ -104,7 +105,15 @@ function revsOf({ directory }: Reading, ids: readonly string[]): Readonly<Record
 
 function changesOf({ directory }: Reading, { users }: Outcome, dialect: Dialect): Readonly<Record<string, FieldDifferences>> {
   const changed = users.filter(({ change }) => change !== 'unchanged');
-  return Object.fromEntries(changed.map(({ user }) => [user.id, fieldChanges(directory.user(user.id), user, dialect)]));
+  return Object.fromEntries(
+    changed.map(({ user, change }) => [user.id, fieldChanges(userBefore(directory, user.id, change), user, dialect)]),
+  );
+}
+
+/** A restored user is compared with what was deleted. */
+function userBefore(directory: Reading['directory'], id: string, change: Change): StoredUser | undefined {
+  const record = change === 'restored' ? directory.record(id) : directory.user(id);
+  return record === undefined || isTombstone(record) ? undefined : record;
 }
 
 function fieldChanges(before: StoredUser | undefined, after: StoredUser, dialect: Dialect): FieldDifferences {
@@ -120,10 +129,11 @@ function valueIn(dialect: Dialect): (user: StoredUser | undefined, field: string
   const time = timeOf(dialect);
   return (user, field) => {
     const value = user === undefined ? undefined : fieldOf(user, field);
-    return field === 'revoke_tokens_issued_before' && typeof value === 'number' ? time(value) : (value ?? null);
+    return TIMES.has(field) && typeof value === 'number' ? time(value) : (value ?? null);
   };
 }
 
+const TIMES: ReadonlySet<string> = new Set(['deactivated_at', 'deleted_at', 'revoke_tokens_issued_before']);
 const CUSTOM = 'custom.';
 
 function fieldOf(user: StoredUser, field: string): unknown {

@@ -24,6 +24,7 @@ import {
   decodeRestoreUsers,
   type ReactivateCommand,
   ReactivateUserBody,
+  ReactivateUsersBody,
   RestoreUsersBody,
 } from '../../../protocol/users/lifecycle.ts';
 import { renderUserIn } from '../../../protocol/users/render.ts';
@@ -66,7 +67,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
   })),
   ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, deleteUsers),
   ...forMany('/users/deactivate', 'DeactivateUsers', 'Deactivates up to 100 users as a task', DeactivateUsersBody, decodeDeactivateUsers),
-  ...forMany('/users/reactivate', 'ReactivateUsers', 'Reactivates up to 100 users as a task', DeactivateUsersBody, decodeReactivateUsers),
+  ...forMany('/users/reactivate', 'ReactivateUsers', 'Reactivates up to 100 users as a task', ReactivateUsersBody, decodeReactivateUsers),
   ...inBothDialects('/users/restore', () => ({
     operation: 'RestoreUsers',
     method: 'POST',

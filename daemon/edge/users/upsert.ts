@@ -3,7 +3,7 @@ import { withHeaders } from '../../../protocol/users/conditions.ts';
 import { decodeUpsert, UpsertBody } from '../../../protocol/users/upsert.ts';
 import { actorOf, laneOf } from '../http/acting.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { changedUsers, changedUsersIn, dryAnswer, idsIn } from './changed-users.ts';
+import { changedUsers, changedUsersIn, dryAnswer, idsIn, takenOutOf } from './changed-users.ts';
 import { DryRunQuery, dryRun, isDryRun } from './dry-run.ts';
 
 export const UPSERT_ROUTES: readonly Endpoint[] = [
@@ -21,10 +21,15 @@ export const UPSERT_ROUTES: readonly Endpoint[] = [
       const isDry = isDryRun(call.query, caller);
       const decoded = decodeUpsert(dialect, await body(), actorOf(caller));
       const command = withHeaders(decoded, idsIn(decoded.users, decoded.problems), conditions);
-      if (isDry) return dryAnswer(call, await dryRun(backend, command, dialect), dialect);
+      if (isDry) {
+        const dry = await dryRun(backend, command, dialect);
+        const answer = dryAnswer(call, dry, dialect);
+        return { ...answer, body: { ...answer.body, ...takenOutOf(call, command.users, dry.outcome) } };
+      }
       const outcome = await submit(command, laneOf(caller, command.users.length));
       const isCreated = outcome.users.some(({ change }) => change === 'created');
-      return { ...changedUsers(call, outcome, dialect), status: isCreated ? 201 : 200 };
+      const answer = changedUsers(call, outcome, dialect);
+      return { ...answer, body: { ...answer.body, ...takenOutOf(call, command.users, outcome) }, status: isCreated ? 201 : 200 };
     },
   })),
 ];

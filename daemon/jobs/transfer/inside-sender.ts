@@ -1,6 +1,7 @@
 /** Sends batches to the directory of the same process: does what `POST /users` does, without a request. */
 
 import { RosterError, renderChatError } from '../../../protocol/base/errors.ts';
+import type { Change as Effect } from '../../../protocol/log/command.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Reply, Send } from '../../sync/transport.ts';
@@ -15,7 +16,7 @@ export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Chang
       const users = sent.map(({ user }) => user);
       const command: UpsertCommand = { kind: 'upsert', actor: { kind: 'server' }, users, problems: [], ...change };
       const done = await roster.submit(command, 'bulk', { source: 'import', job });
-      const ids = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
+      const ids: Record<Effect, string[]> = { created: [], updated: [], unchanged: [], reactivated: [], restored: [] };
       for (const { user, change: what } of done.users) ids[what].push(user.id);
       return reply(200, { users: {}, ...ids });
     } catch (error) {

@@ -101,6 +101,7 @@ class PlanApplication {
       left: this.#left() - this.#heldBack,
       heldBack: this.#heldBack,
       errors: this.#deps.plan.trailer.counts.errors,
+      takenOut: this.#deps.plan.trailer.taken_out ?? { count: 0, first: [] },
       users,
       elapsedMs,
     };
@@ -140,7 +141,7 @@ class PlanApplication {
   async #write(): Promise<boolean> {
     const { retrier, throttle, stopping, at } = this.#run;
     const upserter = new Upserter<SourceUser>({
-      send: (users, signal) => this.#ask(upsertRequest(users), signal),
+      send: (users, signal) => this.#ask(upsertRequest(users, this.#deps.plan.header.options.returning), signal),
       retrier,
       pacer: this.#pacers.UpdateUsers,
       throttle,

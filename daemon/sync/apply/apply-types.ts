@@ -1,5 +1,5 @@
 /** The input and the result of applying a plan. */
-import type { SyncCounts } from '../counts.ts';
+import type { SyncCounts, TakenOutSummary } from '../counts.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
 import type { Report } from '../report.ts';
 import type { RunDeps, RunOptions } from '../run.ts';
@@ -51,6 +51,8 @@ export interface ApplySummary {
   readonly heldBack: number;
   /** Rows of the source that the plan leaves out because they have errors. */
   readonly errors: number;
+  /** Users of the source that an earlier sync took out, and that the plan leaves out. */
+  readonly takenOut: TakenOutSummary;
   /** Users that this run settled. */
   readonly users: number;
   readonly elapsedMs: number;

@@ -43,7 +43,8 @@ export function isCheckpoint(value: unknown): value is Checkpoint {
     [is_plan_temporary, finished].every((flag) => typeof flag === 'boolean') &&
     isCount(at) &&
     isObject(counts) &&
-    Object.keys(NO_RESULTS).every((name) => isCount(counts[name])) &&
+    // A checkpoint of an earlier version of the program has fewer counts.
+    Object.keys(NO_RESULTS).every((name) => isCount(counts[name] ?? 0)) &&
     isObject(report) &&
     typeof report.path === 'string' &&
     isCount(report.bytes)

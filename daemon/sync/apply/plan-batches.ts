@@ -41,7 +41,7 @@ export async function* writeBatches(plan: PlanFile, afterAt: number, usersMax: n
     for (const { at, line } of lines) {
       if (at <= afterAt) continue;
       if ('error' in line) batch.errors.push(line.error);
-      else if (line.do === 'create' || line.do === 'update') {
+      else if ('user' in line) {
         const json = JSON.stringify(line.user);
         const bytes = Buffer.byteLength(json);
         batch.users.push({ line: line.line, id: line.id, json, bytes, ...(line.rev === null ? undefined : { rev: line.rev }) });
@@ -71,7 +71,7 @@ export async function* removalBatches(plan: PlanFile, afterAt: number, usersMax:
   let removal: Removal | undefined;
   for await (const lines of plan.lines()) {
     for (const { at, line } of lines) {
-      if (at <= afterAt || 'error' in line || line.do === 'create' || line.do === 'update') continue;
+      if (at <= afterAt || 'error' in line || 'user' in line) continue;
       if (removal !== undefined && (users.length >= usersMax || line.do !== removal)) {
         yield { removal, users, lastAt: at - 1 };
         users = [];

@@ -143,9 +143,11 @@ class StaleCheck {
         if (at <= afterAt || 'error' in line || line.rev === null) continue;
         const { rev, isDeactivated } = this.#revisions.get(line.id);
         if (rev === line.rev) continue;
-        const isWrite = line.do === 'create' || line.do === 'update';
+        const isWrite = 'user' in line;
         if (!isWrite && isRemovedAlready(line.do, rev, isDeactivated)) this.removed.add(line.id);
         else if (ifUnchanged) continue;
+        // Somebody else took this user out meanwhile: an upsert would find nothing to do and leave it out.
+        else if (line.do === 'reactivate' && isDeactivated) this.#found(line.id, line.rev, rev);
         else if (isWrite) {
           batch.push(asUser(line, line.rev));
           if (batch.length < BATCH_USERS) continue;
@@ -158,8 +160,8 @@ class StaleCheck {
   }
 
   async #ask(batch: readonly SourceUser[]): Promise<Reply | undefined> {
-    const { server, retrier, writes } = this.#options;
-    return await retrier.request((signal) => server.ask(dryRunRequest(batch), signal), writes);
+    const { plan, server, retrier, writes } = this.#options;
+    return await retrier.request((signal) => server.ask(dryRunRequest(batch, plan.header.options.returning), signal), writes);
   }
 
   /** Looks only at revisions: other errors of a user show when it is written. */

@@ -114,6 +114,8 @@ function removalRequest(removal: Removal, batch: readonly RemovalUser[]): AskReq
     user_ids: batch.map(({ id }) => id),
     ...(removal === 'deactivate' ? undefined : { user: removal === 'hard-delete' ? 'hard' : 'soft' }),
     ...(revs.length === 0 ? undefined : { if_rev: Object.fromEntries(revs) }),
+    // A later sync may bring back only the users that a sync took out.
+    ...(removal === 'hard-delete' ? undefined : { by_sync: true }),
   };
   return { method: 'POST', path: removal === 'deactivate' ? '/users/deactivate' : '/users/delete', body: JSON.stringify(body) };
 }

@@ -18,17 +18,18 @@ const DONE_TO: Readonly<Record<PlanOptions['missing'], string>> = {
 };
 
 export function brokenSource({ source, missing }: PlanOptions, reason: string): string {
-  const why = missing === 'ignore' ? 'Half a source is not planned' : 'Whoever stands behind the break would be taken for missing';
+  const why = missing === 'ignore' ? 'Half a source is not planned' : 'The users after the break would count as missing';
   return `${source} is not whole: ${reason}. ${NOTHING} ${why}: bring the whole source.`;
 }
 
 /** `rows`: all rows that were read, with errors or without. */
 export function emptySource({ source, missing, team }: PlanOptions, rows: number): string | undefined {
-  if (rows > 0 || missing === 'ignore') return undefined;
+  if (rows > 0) return undefined;
+  if (missing === 'ignore') return `${source} has no users. ${NOTHING} Is it the right source?`;
   const who = team === undefined ? 'everyone' : `everyone of the team ${team}`;
   return (
     `${source} has no users; with --missing ${missing}, ${who} would be ${DONE_TO[missing]}. ${NOTHING} ` +
-    'No source is ever taken to say that nobody is left, and no flag allows it: leave --missing out.'
+    'An empty source never means that nobody is left, and no flag allows it.'
   );
 }
 
@@ -37,8 +38,8 @@ export function unreadableIds({ missing }: PlanOptions, count: number, lines: re
   if (count === 0 || missing === 'ignore') return undefined;
   const more = count > lines.length ? ', …' : '';
   return (
-    `${rowsOf(count)} no id that can be read (line${count === 1 ? '' : 's'} ${lines.join(', ')}${more}), so whoever stands there would be ` +
-    `${DONE_TO[missing]} as missing. ${NOTHING} Correct ${count === 1 ? 'that line' : 'those lines'}, or leave --missing out.`
+    `${rowsOf(count)} no id that can be read (line${count === 1 ? '' : 's'} ${lines.join(', ')}${more}), so ` +
+    `${count === 1 ? 'its user' : 'their users'} would count as missing and be ${DONE_TO[missing]}. ${NOTHING} Correct ${count === 1 ? 'that line' : 'those lines'}, or leave --missing out.`
   );
 }
 

@@ -2,12 +2,14 @@
 
 import { isObject, jsonEquals } from '../../../protocol/base/json.ts';
 import { sameTeams } from '../../../protocol/users/teams.ts';
+import type { Returns } from '../../../protocol/users/upsert.ts';
 import type { UserInput } from '../../../protocol/users/user.ts';
-import { messageOf, type RefusalReason, readRefusal } from '../refusal.ts';
+import type { TakenOut } from '../counts.ts';
+import { messageOf, type RefusalReason, readRefusal, takenOutIn } from '../refusal.ts';
 import { decodeSent, type SourceUser } from '../source-user.ts';
 import type { AskRequest, Reply } from '../transport.ts';
 import { dryRunRequest } from '../upserter.ts';
-import type { PlanLine, PlannedChanges, PlanWrite } from './plan-lines.ts';
+import type { PlanLine, PlannedChanges, PlanWrite, Write } from './plan-lines.ts';
 
 /** Users that a server of the chat API returns at once. */
 export const QUERY_USERS = 30;
@@ -15,6 +17,8 @@ export const QUERY_USERS = 30;
 export interface Judgement {
   readonly lines: readonly PlanLine[];
   readonly unchanged: number;
+  /** Users that an earlier sync took out and that stay out. */
+  readonly takenOut: readonly TakenOut[];
 }
 
 /** The answer is not what it should be, so nothing in it may be believed. */
@@ -33,30 +37,40 @@ export interface Judge {
 }
 
 /** The daemon decides by all of its rules and stores nothing. Only for a server known to be rosterd: another server would write. */
-export const DRY_RUN: Judge = {
-  batchUsers: 100,
-  request: dryRunRequest,
-  read: (batch, reply) => {
-    const body = bodyOf(reply);
-    const { revs, changes } = body;
-    if (!isObject(revs) || !isObject(changes)) {
-      throw new StrangeAnswer(
-        'the daemon did not say that it only tried (POST /users?dry_run=true); it may have written the users it was asked about',
-      );
-    }
-    const [created, updated, unchanged] = [body.created, body.updated, body.unchanged].map(idSet);
-    const wrong = Array.isArray(body.errors) && body.errors.length > 0 ? reasonsIn(reply, batch) : undefined;
-    const lines: PlanLine[] = [];
-    let same = 0;
-    for (const user of batch) {
-      const does = created?.has(user.id) ? 'create' : updated?.has(user.id) ? 'update' : undefined;
-      if (does !== undefined) lines.push(writeOf(does, user, revOf(revs[user.id]), changesOf(changes[user.id])));
-      else if (unchanged?.has(user.id)) same++;
-      else lines.push(errorOf(user, wrong?.get(user.id) ?? { code: -1, reason: 'the daemon does not say what would become of the user' }));
-    }
-    return { lines, unchanged: same };
-  },
-};
+export function dryRunJudge(returning: Returns): Judge {
+  return { batchUsers: 100, request: (batch) => dryRunRequest(batch, returning), read: readDryRun };
+}
+
+/** Lists of the answer, and what they say would become of their users. */
+const WRITES_BY_LIST: readonly (readonly [string, Write])[] = [
+  ['created', 'create'],
+  ['updated', 'update'],
+  ['reactivated', 'reactivate'],
+  ['restored', 'restore'],
+];
+
+function readDryRun(batch: readonly SourceUser[], reply: Reply): Judgement {
+  const body = bodyOf(reply);
+  const { revs, changes } = body;
+  if (!isObject(revs) || !isObject(changes)) {
+    throw new StrangeAnswer(
+      'the daemon did not say that it only tried (POST /users?dry_run=true); it may have written the users it was asked about',
+    );
+  }
+  const does = new Map<unknown, Write>();
+  for (const [list, write] of WRITES_BY_LIST) for (const id of idsIn(body[list])) does.set(id, write);
+  const unchanged = new Set(idsIn(body.unchanged));
+  const wrong = Array.isArray(body.errors) && body.errors.length > 0 ? reasonsIn(reply, batch) : undefined;
+  const lines: PlanLine[] = [];
+  let same = 0;
+  for (const user of batch) {
+    const write = does.get(user.id);
+    if (write !== undefined) lines.push(writeOf(write, user, revOf(revs[user.id]), changesOf(changes[user.id])));
+    else if (unchanged.has(user.id)) same++;
+    else lines.push(errorOf(user, wrong?.get(user.id) ?? { code: -1, reason: 'the daemon does not say what would become of the user' }));
+  }
+  return { lines, unchanged: same, takenOut: takenOutIn(body) };
+}
 
 /** Compares with the users that QueryUsers shows: name, image, custom data, all other sent fields. The server's own rules are unknown. */
 export const COMPARE: Judge = {
@@ -73,7 +87,7 @@ export const COMPARE: Judge = {
       else if (Object.keys(changes).length > 0) lines.push(writeOf('update', user, null, changes));
       else same++;
     }
-    return { lines, unchanged: same };
+    return { lines, unchanged: same, takenOut: [] };
   },
 };
 
@@ -97,8 +111,8 @@ function bodyOf(reply: Reply): Readonly<Record<string, unknown>> {
   return body;
 }
 
-function idSet(ids: unknown): ReadonlySet<unknown> {
-  return new Set(Array.isArray(ids) ? ids : []);
+function idsIn(ids: unknown): readonly unknown[] {
+  return Array.isArray(ids) ? ids : [];
 }
 
 /** The errors of a dry run have the form of a refusal, in an answer with a success status. */
@@ -119,7 +133,7 @@ function changesOf(sent: unknown): PlannedChanges {
   return changes;
 }
 
-function writeOf(does: 'create' | 'update', { line, id, json }: SourceUser, rev: number | null, changes: PlannedChanges): PlanWrite {
+function writeOf(does: Write, { line, id, json }: SourceUser, rev: number | null, changes: PlannedChanges): PlanWrite {
   return { do: does, line, id, rev, user: JSON.parse(json), changes };
 }
 

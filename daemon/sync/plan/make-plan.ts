@@ -27,8 +27,9 @@ import {
   unusedColumns,
 } from './brakes.ts';
 import { Ended, reasonOf } from './ended.ts';
-import { COMPARE, DRY_RUN, type Judge, type Judgement, QUERY_USERS, queryById, usersIn } from './judge.ts';
+import { COMPARE, dryRunJudge, type Judge, type Judgement, QUERY_USERS, queryById, usersIn } from './judge.ts';
 import { MissingUsers } from './missing.ts';
+import { deactivatedNote, SameLetters, strangersNote } from './notes.ts';
 import { PLAN_VERSION, type PlanLine, type PlanRemoval, type PlanTrailer, type Removal } from './plan-lines.ts';
 import type { PlanDeps, PlanOptions, PlanSink, PlanSummary } from './plan-types.ts';
 import { SpoolFile } from './spool.ts';
@@ -65,6 +66,8 @@ class PlanRun {
   #fatalReason: string | undefined;
   #sink: PlanSink | undefined;
   #base: Position | null = null;
+  /** Users of the source that are deactivated, where the directory was listed. */
+  #deactivated = 0;
 
   constructor(options: PlanOptions, deps: PlanDeps) {
     this.#options = options;
@@ -106,12 +109,12 @@ class PlanRun {
     const isInSource = await this.#read(users);
     const removals = new SpoolFile(join(this.#deps.spoolDirectory, 'removals'));
     if (removal !== 'ignore') await this.#findMissing(removal, removals, isInSource, users.count);
-    await this.#judge(users, this.#base === null ? COMPARE : DRY_RUN);
+    await this.#judge(users, this.#base === null ? COMPARE : dryRunJudge(this.#options.returning));
     this.#brake([this.#errorsBrake()]);
     await this.#remove(removals);
-    this.#noteStrangers(server);
+    this.#noteEnd(server);
     const { rows, unchanged, missing } = this.#tally.counts;
-    return await this.#sink?.finish({ rows, unchanged, missing });
+    return await this.#sink?.finish({ rows, unchanged, missing }, this.#tally.summary().takenOut);
   }
 
   /** Finds out the kind of server. A server without positions gets no dry runs: only rosterd is known not to carry them out. */
@@ -129,7 +132,7 @@ class PlanRun {
   }
 
   async #openSink(): Promise<void> {
-    const { url, source, missing, team } = this.#options;
+    const { url, source, missing, team, returning } = this.#options;
     const scope = team === undefined ? null : `team=${team}`;
     this.#sink = await this.#deps.openSink?.({
       rosterd_plan: PLAN_VERSION,
@@ -137,7 +140,7 @@ class PlanRun {
       url,
       source,
       base: this.#base,
-      options: { missing, scope },
+      options: { missing, scope, ...(returning === 'leave' || this.#base === null ? {} : { returning }) },
     });
   }
 
@@ -145,6 +148,7 @@ class PlanRun {
   async #read(users: UserSpool): Promise<(id: string) => boolean> {
     const { rows: source, mapping, onProgress } = this.#deps;
     const reader = new RowReader(rowCheck(mapping, this.#options.team));
+    const letters = new SameLetters((id) => reader.has(id));
     const { counts } = this.#tally;
     const unreadable = { count: 0, lines: [] as number[] };
     let bytes = 0;
@@ -155,7 +159,10 @@ class PlanRun {
           counts.rows++;
           const read = reader.take(row);
           if ('code' in read) errors.push(read);
-          else users.add(read);
+          else {
+            users.add(read);
+            letters.take(read.id, read.line);
+          }
         }
         for (const { id, line } of errors) {
           if (id === undefined && unreadable.count++ < UNREADABLE_SHOWN) unreadable.lines.push(line);
@@ -175,6 +182,7 @@ class PlanRun {
       this.#errorsBrake(),
       unreadableIds(this.#options, unreadable.count, unreadable.lines),
     ]);
+    this.#notes.push(...letters.notes());
     return (id) => reader.has(id);
   }
 
@@ -192,10 +200,7 @@ class PlanRun {
     this.#goOn();
     this.#tally.counts.missing = missing.count;
     this.#brake([emptyScope(options, usersOfSource, missing.living), tooManyMissing(options, missing.removed, missing.inScope)]);
-    const { deactivated } = missing;
-    if (deactivated === 0) return;
-    const [who, are] = deactivated === 1 ? ['user', 'is'] : ['users', 'are'];
-    this.#notes.push(`${deactivated} ${who} of the source ${are} deactivated and will stay so`);
+    this.#deactivated = missing.deactivated;
   }
 
   async #judge(users: UserSpool, judge: Judge): Promise<void> {
@@ -207,8 +212,9 @@ class PlanRun {
       batches: users.batches({ users: judge.batchUsers, bytes: BATCH_LIMITS.bytes }),
       concurrency: this.#options.concurrency,
       work: async (batch) => judge.read(batch, await this.#ask(judge.request(batch), pacer)),
-      settle: async (batch, { lines, unchanged }) => {
+      settle: async (batch, { lines, unchanged, takenOut }) => {
         counts.unchanged += unchanged;
+        this.#tally.takenOut.add(takenOut);
         await this.#add(lines);
         asked += batch.length;
         for (const user of batch) bytes += user.bytes;
@@ -246,13 +252,10 @@ class PlanRun {
     return new Set(users.filter(({ teams = [] }) => teams.length > 1).map(({ id }) => id));
   }
 
-  /** Notes when the directory knows no user of the source: the id column, or the directory, may be the wrong one. */
-  #noteStrangers({ users = 0 }: Server): void {
-    const { create, update, unchanged } = this.#tally.counts;
-    if (users === 0 || create === 0 || update + unchanged > 0) return;
-    this.#notes.push(
-      `none of the users of the source is in the directory, which has ${users}: is the right column the id, and is it the right directory?`,
-    );
+  #noteEnd({ users = 0 }: Server): void {
+    const { counts, takenOut } = this.#tally;
+    const others = this.#deactivated - takenOut.deactivated - counts.reactivate;
+    this.#notes.push(...takenOut.notes(), ...deactivatedNote(others), ...strangersNote(counts, users));
   }
 
   async #ask(request: AskRequest, pacer: Pacer): Promise<Reply> {

@@ -6,6 +6,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import type { TakenOutSummary } from '../counts.ts';
 import { LineSplitter, type RawLine } from '../line-reader.ts';
 import {
   COUNT_NAMES,
@@ -66,10 +67,11 @@ export class PlanWriter {
     }
   }
 
-  /** Completes the file and gives it its name. Takes only the counts that the lines do not show. */
-  async finish(counts: Pick<PlanCounts, 'rows' | 'unchanged' | 'missing'>): Promise<PlanTrailer> {
+  /** Completes the file and gives it its name. Takes only what the lines do not show. */
+  async finish(counts: Pick<PlanCounts, 'rows' | 'unchanged' | 'missing'>, takenOut?: TakenOutSummary): Promise<PlanTrailer> {
     await this.#flush();
-    const trailer: PlanTrailer = { end: true, counts: { ...this.#counts, ...counts }, sha256: this.#hash.digest('hex') };
+    const out = takenOut === undefined || takenOut.count === 0 ? {} : { taken_out: takenOut };
+    const trailer: PlanTrailer = { end: true, counts: { ...this.#counts, ...counts }, ...out, sha256: this.#hash.digest('hex') };
     await this.#file.appendFile(`${JSON.stringify(trailer)}\n`);
     await this.#file.sync();
     await this.#file.close();
@@ -169,7 +171,7 @@ async function verify(path: string, file: FileHandle): Promise<{ header: PlanHea
       if (trailer !== undefined) throw new PlanFileError(path, `something follows its end, on line ${raw.line}`);
       const value = parse(raw);
       if (header === undefined) header = headerOf(path, value);
-      else if (isPlanTrailer(value)) trailer = value;
+      else if (isPlanTrailer(value)) trailer = { ...value, counts: { ...NO_COUNTS, ...value.counts } };
       else if (isPlanLine(value)) counts[countOf(value)]++;
       else throw new PlanFileError(path, `line ${raw.line} is no line of a plan`);
       if (trailer === undefined) hash.update(raw.content ?? '').update('\n');

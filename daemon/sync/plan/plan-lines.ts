@@ -7,10 +7,15 @@
 import { isUserId } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import type { Position } from '../../../protocol/base/position.ts';
+import type { Returns } from '../../../protocol/users/upsert.ts';
+import type { TakenOutSummary } from '../counts.ts';
 import type { RowError } from '../rows.ts';
 
 /** Version of the format. A file of another version is refused. */
 export const PLAN_VERSION = 1;
+
+export type Write = 'create' | 'update' | 'reactivate' | 'restore';
+export const WRITES: readonly Write[] = ['create', 'update', 'reactivate', 'restore'];
 
 export type Removal = 'deactivate' | 'soft-delete' | 'hard-delete';
 export const REMOVALS: readonly Removal[] = ['deactivate', 'soft-delete', 'hard-delete'];
@@ -20,6 +25,8 @@ export interface PlanSettings {
   readonly missing: 'ignore' | Removal;
   /** `team=red`, or null for the whole directory. */
   readonly scope: string | null;
+  /** Absent: `leave`. */
+  readonly returning?: Exclude<Returns, 'leave'>;
 }
 
 export interface PlanHeader {
@@ -38,7 +45,8 @@ export interface PlanHeader {
 export type PlannedChanges = Readonly<Record<string, readonly [unknown, unknown]>>;
 
 export interface PlanWrite {
-  readonly do: 'create' | 'update';
+  /** `reactivate`, `restore`: the user comes back and is then written like any other. */
+  readonly do: Write;
   /** Line in the source. */
   readonly line: number;
   readonly id: string;
@@ -62,11 +70,13 @@ export interface PlanError {
 
 export type PlanLine = PlanWrite | PlanRemoval | PlanError;
 
-/** Each row of the source is in exactly one of create, update, unchanged and errors. */
+/** Each row of the source is in exactly one of create, update, reactivate, restore, unchanged and errors. */
 export interface PlanCounts {
   readonly rows: number;
   readonly create: number;
   readonly update: number;
+  readonly reactivate: number;
+  readonly restore: number;
   readonly unchanged: number;
   /** Users of the directory (in the scope) that the source does not name; 0 with `ignore`, which does not list them. */
   readonly missing: number;
@@ -79,6 +89,8 @@ export interface PlanCounts {
 export interface PlanTrailer {
   readonly end: true;
   readonly counts: PlanCounts;
+  /** Users of the source that an earlier sync took out and that the plan leaves out; absent when there are none. */
+  readonly taken_out?: TakenOutSummary;
   /** Checksum of all bytes before this line, in hex. */
   readonly sha256: string;
 }
@@ -87,6 +99,8 @@ export const NO_COUNTS: PlanCounts = {
   rows: 0,
   create: 0,
   update: 0,
+  reactivate: 0,
+  restore: 0,
   unchanged: 0,
   missing: 0,
   deactivate: 0,
@@ -100,6 +114,8 @@ export const COUNT_NAMES = [
   'rows',
   'create',
   'update',
+  'reactivate',
+  'restore',
   'unchanged',
   'missing',
   'deactivate',
@@ -110,7 +126,7 @@ export const COUNT_NAMES = [
 
 /** The number of users that the plan changes. */
 export function changesOf(counts: PlanCounts): number {
-  return counts.create + counts.update + removalsOf(counts);
+  return counts.create + counts.update + counts.reactivate + counts.restore + removalsOf(counts);
 }
 
 /** The number of users that the plan removes. */
@@ -124,7 +140,7 @@ export type PlanTotals = { -readonly [Name in keyof PlanCounts]: number };
 /** The count that a line increases by one. */
 export function countOf(
   line: PlanError | Pick<PlanWrite | PlanRemoval, 'do'>,
-): 'create' | 'update' | 'deactivate' | 'soft_delete' | 'hard_delete' | 'errors' {
+): Write | 'deactivate' | 'soft_delete' | 'hard_delete' | 'errors' {
   if ('error' in line) return 'errors';
   if (line.do === 'soft-delete') return 'soft_delete';
   return line.do === 'hard-delete' ? 'hard_delete' : line.do;
@@ -136,7 +152,8 @@ export function isPlanHeader(value: unknown): value is PlanHeader {
   const isBase = base === null || (isObject(base) && typeof base.epoch === 'string' && isCount(base.seq));
   const isScope = options.scope === null || typeof options.scope === 'string';
   const isMissing = options.missing === 'ignore' || isRemoval(options.missing);
-  return isBase && isScope && isMissing && [created_at, url, source].every((text) => typeof text === 'string');
+  const isReturning = [undefined, 'reactivate', 'restore'].some((known) => known === options.returning);
+  return isBase && isScope && isMissing && isReturning && [created_at, url, source].every((text) => typeof text === 'string');
 }
 
 export function isPlanLine(value: unknown): value is PlanLine {
@@ -149,14 +166,16 @@ export function isPlanLine(value: unknown): value is PlanLine {
   const { id, rev, user, line, changes } = value;
   if (typeof id !== 'string' || !isUserId(id) || !(rev === null || isCount(rev))) return false;
   if (isRemoval(value.do)) return user === undefined;
-  if (value.do !== 'create' && value.do !== 'update') return false;
+  if (!WRITES.some((write) => write === value.do)) return false;
   return isCount(line) && isObject(user) && user.id === id && (changes === undefined || isObject(changes));
 }
 
 export function isPlanTrailer(value: unknown): value is PlanTrailer {
   if (!isObject(value) || value.end !== true || !isObject(value.counts)) return false;
-  const { counts } = value;
-  return COUNT_NAMES.every((name) => isCount(counts[name])) && typeof value.sha256 === 'string' && /^[0-9a-f]{64}$/.test(value.sha256);
+  const { counts, taken_out: out } = value;
+  if (out !== undefined && !(isObject(out) && isCount(out.count) && Array.isArray(out.first))) return false;
+  // A plan of an earlier version of the program has fewer counts.
+  return COUNT_NAMES.every((name) => isCount(counts[name] ?? 0)) && typeof value.sha256 === 'string' && /^[0-9a-f]{64}$/.test(value.sha256);
 }
 
 function isRemoval(value: unknown): value is Removal {

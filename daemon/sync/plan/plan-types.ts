@@ -1,6 +1,8 @@
 /** The input and the result of `makePlan`. */
 import type { Position } from '../../../protocol/base/position.ts';
+import type { Returns } from '../../../protocol/users/upsert.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { TakenOutSummary } from '../counts.ts';
 import type { SourceChunk } from '../rows.ts';
 import type { RowMapping } from '../source-user.ts';
 import type { SyncServer } from '../transport.ts';
@@ -20,6 +22,7 @@ export interface PlanOptions {
   readonly maxMissingCount: number;
   /** Largest share of the rows that may have errors, 0 to 1. */
   readonly maxErrors: number;
+  readonly returning: Returns;
   /** Requests on their way at the same time. */
   readonly concurrency: number;
   /** Gives up after this time without an answer. */
@@ -29,7 +32,7 @@ export interface PlanOptions {
 /** The destination of the plan, such as `PlanWriter`. */
 export interface PlanSink {
   add(lines: readonly PlanLine[]): Promise<void>;
-  finish(counts: Pick<PlanCounts, 'rows' | 'unchanged' | 'missing'>): Promise<PlanTrailer>;
+  finish(counts: Pick<PlanCounts, 'rows' | 'unchanged' | 'missing'>, takenOut: TakenOutSummary): Promise<PlanTrailer>;
   /** Removes everything that was written. */
   abandon(): Promise<void>;
 }
@@ -87,15 +90,19 @@ export interface PlanSummary {
   readonly notes: readonly string[];
   readonly counts: PlanCounts;
   readonly base: Position | null;
-  /** Fields of the updates, the most frequent first. */
+  /** Fields of the updates and of users that come back, the most frequent first. */
   readonly fields: readonly FieldCount[];
   /** The most frequent first, at most 10. */
   readonly errors: readonly ErrorGroup[];
   readonly examples: {
     readonly create: readonly PlanWrite[];
     readonly update: readonly PlanWrite[];
+    readonly reactivate: readonly PlanWrite[];
+    readonly restore: readonly PlanWrite[];
     readonly missing: readonly string[];
   };
+  /** Users of the source that an earlier sync took out, and that the plan leaves out. */
+  readonly takenOut: TakenOutSummary;
   readonly elapsedMs: number;
   /** Only with a sink, and `planned`. */
   readonly trailer?: PlanTrailer;

@@ -15,6 +15,11 @@ export interface UsersAnswer extends Answered {
   readonly created: readonly string[];
   readonly updated: readonly string[];
   readonly unchanged: readonly string[];
+  /** Users that a sync had taken out, and that `returning` brought back. */
+  readonly reactivated?: readonly string[];
+  readonly restored?: readonly string[];
+  /** Users that a sync took out, and that stay out. */
+  readonly taken_out?: Readonly<Record<string, 'deactivated' | 'deleted'>>;
   /** Of a dry run: the current revisions, 0 for no user. */
   readonly revs?: Readonly<Record<string, number>>;
   /** Of a dry run: by user and field, the current value and the value that the call would store. */

@@ -67,8 +67,14 @@ test('SY3 --json prints one object, --report says where the report goes', async 
   assert.equal(io.stderr.text, '');
   const { seconds, ...printed } = JSON.parse(io.stdout.text);
   assert.ok(seconds >= 0);
-  const counts = { created: 3, updated: 0, unchanged: 0, sent: 0, failed: 1, not_sent: 0 };
-  assert.deepEqual(printed, { status: 'done', ...counts, report: join(cwd, 'failed.txt'), reason: null });
+  const counts = { created: 3, updated: 0, reactivated: 0, restored: 0, unchanged: 0, sent: 0, failed: 1, not_sent: 0 };
+  assert.deepEqual(printed, {
+    status: 'done',
+    ...counts,
+    taken_out: { count: 0, first: [] },
+    report: join(cwd, 'failed.txt'),
+    reason: null,
+  });
 });
 
 test('SY4 - reads stdin', async (t) => {

@@ -148,6 +148,8 @@ test('PC3 --json is one object; stdin, a map and a scope', async (t) => {
       rows: 1,
       create: 0,
       update: 1,
+      reactivate: 0,
+      restore: 0,
       unchanged: 0,
       missing: 1,
       deactivate: 0,
@@ -156,6 +158,7 @@ test('PC3 --json is one object; stdin, a map and a scope', async (t) => {
       errors: 0,
     },
     plan: null,
+    taken_out: { count: 0, first: [] },
     fields: ['custom.dept', 'name', 'teams'].map((field) => ({ field, changed: 1, removed: 0 })),
     error_groups: [],
     notes: ['left out, since the map does not name them: x'],
@@ -273,7 +276,7 @@ test('PC7 flags before `plan` are refused, and the straight form is what it was'
     return { code: await runCli(args, io, { serve: () => assert.fail() }), io };
   };
   const lost = await run('sync', '--url', world.daemon.url, 'plan', 'users.ndjson');
-  assert.deepEqual([lost.code, lost.io.stderr.text], [1, 'rosterd: --url must stand behind plan\n']);
+  assert.deepEqual([lost.code, lost.io.stderr.text], [1, 'rosterd: --url must come after plan\n']);
   const straight = await run('sync', 'users.ndjson', '--url', world.daemon.url);
   assert.match(straight.io.stdout.text, /^created +1$/m);
   assert.equal((await run('sync', '--nope')).code, 2);

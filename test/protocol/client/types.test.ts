@@ -106,6 +106,8 @@ const WHOLE: Required<StoredUser> = {
   deactivated_at: 4,
   deleted_at: 5,
   deleted: 'soft',
+  deactivated_by_sync: true,
+  deleted_by_sync: true,
   revoke_tokens_issued_before: 6,
   bans: [{ created_at: 1, expires: 9 }],
   mutes: [],

@@ -115,6 +115,18 @@ export function contentOf({ rev: _rev, created_at: _created, updated_at: _update
 
 /** Everybody in both sums of `--json`: the counts are of the whole plan. */
 export function accounted(json: Readonly<Record<string, number>>): number {
-  const names = ['created', 'updated', 'deactivated', 'soft_deleted', 'hard_deleted', 'unchanged', 'sent', 'changed_meanwhile', 'failed'];
+  const names = [
+    'created',
+    'updated',
+    'reactivated',
+    'restored',
+    'deactivated',
+    'soft_deleted',
+    'hard_deleted',
+    'unchanged',
+    'sent',
+    'changed_meanwhile',
+    'failed',
+  ];
   return [...names, 'held_back', 'left'].reduce((sum, name) => sum + (json[name] ?? 0), 0);
 }

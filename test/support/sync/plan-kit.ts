@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { jsonLines } from '../../../daemon/sync/json-rows.ts';
 import { makePlan } from '../../../daemon/sync/plan/make-plan.ts';
-import type { PlanHeader, PlanLine } from '../../../daemon/sync/plan/plan-lines.ts';
+import { NO_COUNTS, type PlanHeader, type PlanLine } from '../../../daemon/sync/plan/plan-lines.ts';
 import type { PlanDeps, PlanOptions, PlanSummary } from '../../../daemon/sync/plan/plan-types.ts';
 import { type AskRequest, type Reply, replyOf, type StreamedReply, type SyncServer } from '../../../daemon/sync/transport.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
@@ -110,6 +110,7 @@ export const PLAN_DEFAULTS: PlanOptions = {
   maxMissing: 0.1,
   maxMissingCount: 500,
   maxErrors: 0.1,
+  returning: 'leave',
   concurrency: 4,
   retryForMs: 0,
 };
@@ -140,8 +141,7 @@ export async function planOf(
           add: async (more) => void lines.push(...more),
           finish: async (counts) => {
             sink = 'finished';
-            const none = { create: 0, update: 0, deactivate: 0, soft_delete: 0, hard_delete: 0, errors: 0 };
-            return { end: true, counts: { ...none, ...counts }, sha256: '' };
+            return { end: true, counts: { ...NO_COUNTS, ...counts }, sha256: '' };
           },
           abandon: async () => {
             sink = 'abandoned';

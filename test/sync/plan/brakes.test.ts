@@ -33,9 +33,14 @@ const cases: readonly Case[] = [
     directory: known(3),
     options: { missing: 'deactivate', maxMissing: 1 },
     problems: [
-      'users.ndjson has no users; with --missing deactivate, everyone would be deactivated. Nothing was planned. No source is ever taken to say that nobody is left, and no flag allows it: leave --missing out.',
+      'users.ndjson has no users; with --missing deactivate, everyone would be deactivated. Nothing was planned. An empty source never means that nobody is left, and no flag allows it.',
     ],
-    allowedBy: { missing: 'ignore' },
+  },
+  {
+    what: 'BR1 an empty source where nobody is to be removed',
+    text: '\n',
+    directory: known(3),
+    problems: ['users.ndjson has no users. Nothing was planned. Is it the right source?'],
   },
   {
     what: 'BR1 an empty source of a team',
@@ -43,7 +48,7 @@ const cases: readonly Case[] = [
     directory: known(3),
     options: { missing: 'hard-delete', team: 'red' },
     problems: [
-      'users.ndjson has no users; with --missing hard-delete, everyone of the team red would be deleted for good. Nothing was planned. No source is ever taken to say that nobody is left, and no flag allows it: leave --missing out.',
+      'users.ndjson has no users; with --missing hard-delete, everyone of the team red would be deleted for good. Nothing was planned. An empty source never means that nobody is left, and no flag allows it.',
     ],
   },
   {
@@ -52,7 +57,7 @@ const cases: readonly Case[] = [
     directory: known(3),
     options: { missing: 'deactivate', maxMissing: 1, maxErrors: 1 },
     problems: [
-      'users.ndjson is not whole: it breaks off in its last line, 3. Nothing was planned. Whoever stands behind the break would be taken for missing: bring the whole source.',
+      'users.ndjson is not whole: it breaks off in its last line, 3. Nothing was planned. The users after the break would count as missing: bring the whole source.',
     ],
   },
   {
@@ -68,7 +73,7 @@ const cases: readonly Case[] = [
     directory: known(20),
     options: { missing: 'deactivate' },
     problems: [
-      '2 rows have no id that can be read (lines 21, 22), so whoever stands there would be deactivated as missing. Nothing was planned. Correct those lines, or leave --missing out.',
+      '2 rows have no id that can be read (lines 21, 22), so their users would count as missing and be deactivated. Nothing was planned. Correct those lines, or leave --missing out.',
     ],
     allowedBy: { missing: 'ignore' },
   },

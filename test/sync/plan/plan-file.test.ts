@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { looksLikePlan, PlanFile, PlanFileError, PlanWriter } from '../../../daemon/sync/plan/plan-file.ts';
-import type { PlanHeader, PlanLine } from '../../../daemon/sync/plan/plan-lines.ts';
+import { NO_COUNTS, type PlanHeader, type PlanLine } from '../../../daemon/sync/plan/plan-lines.ts';
 import { isLong } from '../../support/long.ts';
 import { heldBytes } from '../../support/memory.ts';
 
@@ -51,7 +51,7 @@ test('PF1 what was written is read, with its place in the file, its counts and t
   const text = await written(path);
   const plan = await PlanFile.open(path);
   assert.deepEqual(plan.header, header);
-  const counts = { rows: 4, create: 1, update: 1, unchanged: 1, missing: 1, deactivate: 0, soft_delete: 0, hard_delete: 1, errors: 1 };
+  const counts = { ...NO_COUNTS, rows: 4, create: 1, update: 1, unchanged: 1, missing: 1, hard_delete: 1, errors: 1 };
   assert.deepEqual(plan.trailer.counts, counts);
   const before = text.slice(0, text.lastIndexOf('{"end"'));
   assert.equal(plan.trailer.sha256, createHash('sha256').update(before).digest('hex'));
