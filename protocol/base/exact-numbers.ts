@@ -40,9 +40,9 @@ export class InexactNumber {
 
 export const NOT_EXACT = 'is too big to be an exact number; write it as text';
 
-/** `text` is valid JSON. Costs next to nothing when no number or text in it has 16 digits in a row. */
+/** `text` is valid JSON. Costs next to nothing unless something in it looks like a number of 16 digits. */
 export function inexactNumbers(text: string): readonly InexactNumber[] {
-  return hasLongRun(text) ? scanned(text) : [];
+  return mayHoldSome(text) ? scanned(text) : [];
 }
 
 /** Like JSON.parse, with an InexactNumber in the place of each number that cannot be kept. Throws SyntaxError. */
@@ -75,55 +75,103 @@ export function inexactIn(value: unknown): readonly InexactNumber[] {
   return found;
 }
 
-/** Looks at every sixteenth character: no run of sixteen digits can lie between two of them. */
-function hasLongRun(text: string): boolean {
+/**
+ * Whether the text may hold such a number. Looks at every sixteenth character: no run of sixteen digits lies between two of them.
+ * Most long runs are in texts and have a letter or a quote beside them, which no number has.
+ */
+function mayHoldSome(text: string): boolean {
   for (let at = DIGITS_AT_RISK - 1; at < text.length; at += DIGITS_AT_RISK) {
-    if (!isDigit(text, at)) continue;
+    if (!isDigit(text.charCodeAt(at))) continue;
     let from = at;
     let to = at + 1;
-    while (from > 0 && isDigit(text, from - 1)) from--;
-    while (isDigit(text, to)) to++;
-    if (to - from >= DIGITS_AT_RISK) return true;
+    while (isDigit(text.charCodeAt(from - 1))) from--;
+    while (isDigit(text.charCodeAt(to))) to++;
+    if (to - from >= DIGITS_AT_RISK && BEFORE.test(text.charAt(from - 1)) && AFTER.test(text.charAt(to))) return true;
+    at = to - 1;
   }
   return false;
 }
 
-function isDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
+/** The beginning and the end of the text are empty. */
+const BEFORE = /^[\s:,[-]?$/;
+const AFTER = /^[\s,\]}]?$/;
+
+function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE;
 }
 
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[[\]{},:]/gs;
-
 interface Container {
   readonly isList: boolean;
-  /** The index, or the key as it is written, of the value that is being read. */
-  at: number | string;
+  /** The index of the value that is being read, or the place of its key. */
+  at: number;
 }
 
 function scanned(text: string): InexactNumber[] {
   const found: InexactNumber[] = [];
   const open: Container[] = [];
   let isKey = false;
-  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+  for (let at = 0; at < text.length; at++) {
     const inner = open.at(-1);
-    if (token === '{' || token === '[') {
-      isKey = token === '{';
-      open.push({ isList: !isKey, at: isKey ? '""' : 0 });
-    } else if (token === '}' || token === ']') open.pop();
-    else if (token === ':') isKey = false;
-    else if (token === ',') {
-      isKey = inner?.isList === false;
-      if (typeof inner?.at === 'number') inner.at++;
-    } else if (token.startsWith('"')) {
-      if (isKey && inner !== undefined) inner.at = token;
-    } else if (isInexact(token)) found.push(new InexactNumber(open.map(keyOf), token, index));
+    switch (text.charAt(at)) {
+      case '{':
+        open.push({ isList: false, at });
+        isKey = true;
+        break;
+      case '[':
+        open.push({ isList: true, at: 0 });
+        isKey = false;
+        break;
+      case '}':
+      case ']':
+        open.pop();
+        break;
+      case ':':
+        isKey = false;
+        break;
+      case ',':
+        isKey = inner?.isList === false;
+        if (inner?.isList === true) inner.at++;
+        break;
+      case '"':
+        if (isKey && inner !== undefined) inner.at = at;
+        at = endOfText(text, at);
+        break;
+      default: {
+        const end = endOfNumber(text, at);
+        const token = text.slice(at, end);
+        if (isInexact(token))
+          found.push(
+            new InexactNumber(
+              open.map((container) => keyOf(text, container)),
+              token,
+              at,
+            ),
+          );
+        at = Math.max(at, end - 1);
+      }
+    }
   }
   return found;
 }
 
-function keyOf({ at }: Container): string | number {
-  return typeof at === 'number' ? at : String(JSON.parse(at));
+/** The place of the quote that ends the text which begins at `start`. */
+function endOfText(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const char = text.charAt(at);
+    if (char === '"') return at;
+    if (char === '\\') at++;
+  }
+  return text.length;
+}
+
+function endOfNumber(text: string, start: number): number {
+  let at = start;
+  while (isDigit(text.charCodeAt(at)) || '.eE+-'.includes(text.charAt(at) || ' ')) at++;
+  return at;
+}
+
+function keyOf(text: string, { isList, at }: Container): string | number {
+  return isList ? at : String(JSON.parse(text.slice(at, endOfText(text, at) + 1)));
 }
 
 function isInexact(token: string): boolean {

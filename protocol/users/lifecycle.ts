@@ -96,9 +96,9 @@ const restoreUsersCheck = Compile(RestoreUsersBody);
 
 /** `POST /users/delete`. Without `user` the delete is soft. */
 export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
-  const { user_ids, user = 'soft', if_rev, by_sync = false, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
+  const { user_ids, user = 'soft', if_rev, by_sync, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task, bySync: by_sync };
+  return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task, ...bySync(by_sync) };
 }
 
 /** `DELETE /users/{id}`, v1 only: all options are in the query. */
@@ -108,9 +108,9 @@ export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand 
 }
 
 export function decodeDeactivateUsers(body: unknown, task: string): DeactivateCommand {
-  const { user_ids, if_rev, by_sync = false, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
+  const { user_ids, if_rev, by_sync, ...options } = checked(deactivateUsersCheck, cleaned(deactivateUsersCheck, body));
   checkNamedUsers(options);
-  return { kind: 'deactivate', ...conditional(user_ids, if_rev), options, task, bySync: by_sync };
+  return { kind: 'deactivate', ...conditional(user_ids, if_rev), options, task, ...bySync(by_sync) };
 }
 
 export function decodeDeactivateUser(id: string, body: unknown): DeactivateCommand {
@@ -136,6 +136,10 @@ export function decodeReactivateUser(id: string, body: unknown): ReactivateComma
 export function decodeRestoreUsers(body: unknown): RestoreCommand {
   const { user_ids } = checked(restoreUsersCheck, cleaned(restoreUsersCheck, body));
   return { kind: 'restore', ids: userIds(user_ids) };
+}
+
+function bySync(sent: boolean | undefined): { readonly bySync?: true } {
+  return sent === true ? { bySync: true } : {};
 }
 
 function cleaned(check: { Clean(value: unknown): unknown }, body: unknown): unknown {
