@@ -57,8 +57,6 @@ export function convert(value: unknown, type: CellType, separator?: string): Con
 
 function toText(value: unknown): Converted {
   if (typeof value === 'string') return { value };
-  // A database may have rounded a large number already, so what it writes is no id.
-  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) return { problem: `${value} ${NOT_EXACT}` };
   if (typeof value === 'boolean' || Number.isFinite(value)) return { value: String(value) };
   return { problem: `must be text, got ${typeName(value)}` };
 }

@@ -3,7 +3,7 @@
  *
  * All errors in the names are found and reported before the first row is read.
  */
-import { InexactNumber } from '../../../protocol/base/exact-numbers.ts';
+import { InexactNumber, NOT_EXACT } from '../../../protocol/base/exact-numbers.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
@@ -112,8 +112,9 @@ class Table implements CompiledMapping {
       const found = rule.read(item);
       if (found !== undefined && this.#unseen.size > 0) this.#unseen.delete(rule);
       if (isEmptyCell(found)) continue;
-      if (found instanceof InexactNumber) {
-        problems.push(found.text);
+      const lost = lostNumber(found, rule);
+      if (lost !== undefined) {
+        problems.push(lost);
         continue;
       }
       const value = typeof found === 'string' && NAMES.has(rule.target) ? bare(found) : found;
@@ -131,6 +132,14 @@ class Table implements CompiledMapping {
   neverFound(): readonly string[] {
     return [...this.#unseen].map(({ column }) => column ?? '');
   }
+}
+
+/** The problem with a number that is not the one that was meant, by the name that the source gives it. */
+function lostNumber(found: unknown, { type, column, target }: Rule): string | undefined {
+  if (found instanceof InexactNumber) return found.text;
+  // A database may have rounded a large number before, so its digits are no id.
+  const isRounded = type === 'text' && typeof found === 'number' && Number.isInteger(found) && !Number.isSafeInteger(found);
+  return isRounded ? `${column ?? target}: ${found} ${NOT_EXACT}` : undefined;
 }
 
 /** Chat v1 has custom data beside the fields, so no custom key may have the name of a field. */

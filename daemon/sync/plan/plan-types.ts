@@ -90,7 +90,7 @@ export interface PlanSummary {
   readonly notes: readonly string[];
   readonly counts: PlanCounts;
   readonly base: Position | null;
-  /** Fields of the updates and of users that come back, the most frequent first. */
+  /** Fields of the updates, the most frequent first. */
   readonly fields: readonly FieldCount[];
   /** The most frequent first, at most 10. */
   readonly errors: readonly ErrorGroup[];

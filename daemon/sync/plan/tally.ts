@@ -53,7 +53,7 @@ export class Tally {
     this.counts[write.do]++;
     const examples = this.#writes[write.do];
     if (examples.length < EXAMPLES) examples.push(write);
-    if (write.do === 'create') return;
+    if (write.do !== 'update') return;
     for (const [field, [, after]] of Object.entries(write.changes ?? {})) {
       const name = this.#fields.has(field) || this.#fields.size < KINDS_MAX ? field : OTHERS;
       const known = this.#fields.get(name) ?? { changed: 0, removed: 0 };

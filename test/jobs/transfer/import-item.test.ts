@@ -155,3 +155,17 @@ for (const [what, item, id, ...expected] of [
     for (const [index, pattern] of expected.entries()) assert.match(problems[index] ?? '', pattern);
   });
 }
+
+test('SS16 a number of an import that would become another number is an error of its item, and so are its other errors', async () => {
+  const user = '{"id":"ann","banned":true,"discord":175928847299117063}';
+  const text = `{"type":"user","item":${user}}\r{"type":"user","item":{"id":9007199254740993}}\r{"type":"user","more":9007199254740993,"item":{"id":"bob"}}`;
+  const found: unknown[] = [];
+  for await (const { rows } of jsonItems(pieces(text, 7))) {
+    for (const row of rows) found.push('value' in row ? checkItem(row, RULES) : row);
+  }
+  const reason = (number: string) => `item.${number} is too big to be an exact number; write it as text`;
+  assert.deepEqual(
+    found.map((one) => Object(one).reason ?? Object(one).user),
+    [`banned: is a reserved field; ${reason('discord: 175928847299117063')}`, reason('id: 9007199254740993'), { id: 'bob', custom: {} }],
+  );
+});
