@@ -2,6 +2,8 @@
 
 const LF = 0x0a;
 const CR = 0x0d;
+/** Line ends that are forgotten at once: fewer would copy the rest every time. */
+const FORGOTTEN = 64 * 1024;
 
 export class LineIndex {
   /** Offsets behind the line ends that were not asked for yet, in ascending order. */
@@ -44,7 +46,6 @@ export class LineIndex {
       this.#first++;
       this.#line++;
     }
-    // Forgets in large steps: a small one would copy the rest every time.
     if (this.#first > FORGOTTEN) {
       this.#ends = ends.slice(this.#first);
       this.#first = 0;
@@ -52,5 +53,3 @@ export class LineIndex {
     return this.#line;
   }
 }
-
-const FORGOTTEN = 64 * 1024;
