@@ -141,7 +141,7 @@ test('US7 the memory is the same after a restart from the log and from a snapsho
   reopened.load(JSON.parse(JSON.stringify([...bench.directory.freeze().lines()])));
   for (const name of ['A', 'B', 'C']) {
     const draft = new Draft(reopened);
-    decideConnect(draft, { kind: 'connect', id: 'ann', details: { name, custom: {} } }, 10_000, DEFAULT_POLICY);
+    decideConnect(draft, { kind: 'connect', id: 'ann', details: { name, custom: {} } }, { now: 10_000, wall: 10_000 }, DEFAULT_POLICY);
     assert.deepEqual(draft.facts, [], name);
   }
 });

@@ -11,8 +11,8 @@ import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { Explanation } from './explain.ts';
-import type { Asks } from './subscriptions/wants.ts';
 import { sightRules } from './sight.ts';
+import type { Asks } from './subscriptions/wants.ts';
 
 /** The part of a session that the registry needs, whatever its transport and dialect. */
 export interface LiveSession {
