@@ -91,7 +91,8 @@ export class SocketIoServer {
     const { turns } = this.#options.context.roster;
     // Hundreds of requests may come in one packet.
     engine.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
-      void turns.next().then(() => this.#checkOrigin(request, response, next));
+      // A poll whose peer left meanwhile would be waited for, and the next one would count as a second at the same time.
+      void turns.next().then(() => request.socket.destroyed || this.#checkOrigin(request, response, next));
     });
     engine.on('connection', (conn: Connection) => this.#count(conn));
   }
