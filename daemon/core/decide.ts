@@ -25,6 +25,7 @@ import { decideBlock } from './moderation/blocks.ts';
 import { decideBypass, decideFlag, decideUnflag } from './moderation/flags.ts';
 import { decideMute } from './moderation/mutes.ts';
 import type { Moment, Policy } from './policy.ts';
+import { checkSender } from './rights.ts';
 import { decideActive, decideConnect } from './users/connect.ts';
 import { decideCustomEvent, decideGuest } from './users/guests.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './users/lifecycle.ts';
@@ -48,9 +49,9 @@ export function decide(draft: Draft, command: Command, now: Micros, policy: Poli
 }
 
 function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy): Outcome {
+  if (command.kind === 'once') return decideOnce(draft, command, moment, policy);
+  checkSender(draft, command, policy);
   switch (command.kind) {
-    case 'once':
-      return decideOnce(draft, command, moment, policy);
     case 'upsert':
       return decideUpsert(draft, command, moment.now, policy);
     case 'patch':

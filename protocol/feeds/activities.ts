@@ -30,8 +30,6 @@ export type Activity = Static<typeof Activity>;
 export interface ActivityAddCommand {
   readonly kind: 'activity-add';
   readonly activities: readonly Activity[];
-  /** A client's own reference: the command replaces activities of no other actor. */
-  readonly actor?: string;
 }
 
 /** Removes activities from a feed. Removed from the feed it was first added to, an activity is deleted. None found is no error. */

@@ -18,6 +18,11 @@ export function feedName(slug: string, id: string, path = 'feed'): FeedName {
   return { slug, id: feedsId(id, `${path}.id`), text: `${slug}:${id}` };
 }
 
+/** The id of the user that owns the feed with this text: `ann` for `user:ann`. */
+export function feedOwner(text: string): string {
+  return text.slice(text.indexOf(':') + 1);
+}
+
 /** Reads `user:ann`. Ignores the text after a space, which signing clients still send. Throws RosterError `input`. */
 export function parseFeedName(text: string, path: string): FeedName {
   const [name = ''] = text.split(' ');

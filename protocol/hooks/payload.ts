@@ -50,7 +50,6 @@ export function renderHookBody(event: HookEvent, dialect: 'v1' | 'v2', lookups: 
   const place = { seq, epoch: lookups.epoch };
   if (fact.t === 'doc') return { ...renderDocEvent(fact, seq, at, dialect, lookups), ...place };
   const time = timeOf(dialect);
-  const viewer = { isServer: true, user: lookups.user, online: lookups.online };
   const isCustom = fact.t === 'custom';
   return {
     // In v1 the data of a custom event is beside its fields, which take precedence.
@@ -58,7 +57,7 @@ export function renderHookBody(event: HookEvent, dialect: 'v1' | 'v2', lookups: 
     type: event.type,
     created_at: time(at),
     ...(dialect === 'v2' ? { custom: isCustom ? fact.custom : {} } : undefined),
-    user: renderUserIn(dialect, fact.user, { online: lookups.online(fact.user.id), viewer }),
+    user: renderUserIn(dialect, fact.user, { online: lookups.online(fact.user.id), reader: 'server', named: lookups }),
     ...(fact.t === 'deleted' ? deleteFields(fact) : undefined),
     ...(fact.t === 'user' ? userFields(fact, dialect, lookups) : undefined),
     ...place,
@@ -83,7 +82,7 @@ function userFields(fact: UserFact, dialect: 'v1' | 'v2', lookups: HookLookups):
 /** The reporter is `created_by`; the reported user is in both places where receivers look for it. */
 function flagFields({ user, about }: UserFact, dialect: 'v1' | 'v2', { online }: HookLookups): Rendered {
   return {
-    target_user: renderUserIn(dialect, user, { online: online(user.id) }),
+    target_user: renderUserIn(dialect, user, { online: online(user.id), reader: 'server' }),
     reason: about?.reason ?? '',
     total_flags: about?.total_flags ?? 0,
   };
@@ -127,6 +126,6 @@ function targetFields(ids: readonly string[], dialect: 'v1' | 'v2', lookups: Hoo
 function others(ids: readonly string[], dialect: 'v1' | 'v2', { user, online }: HookLookups): Rendered[] {
   return ids.flatMap((id) => {
     const known = user(id);
-    return known === undefined ? [] : [renderUserIn(dialect, known, { online: online(id) })];
+    return known === undefined ? [] : [renderUserIn(dialect, known, { online: online(id), reader: 'server' })];
   });
 }

@@ -42,7 +42,7 @@ export function renderDocEvent(fact: DocFact, seq: number, at: Micros, dialect: 
     created_at: timeOf(dates)(at),
     ...(dialect === 'v2' ? { custom: {} } : undefined),
     ...subject(fact, dates, lookups),
-    ...(by === undefined ? undefined : { user: renderUserIn(dates, by, { online: lookups.online(by.id) }) }),
+    ...(by === undefined ? undefined : { user: renderUserIn(dates, by, { online: lookups.online(by.id), reader: 'server' }) }),
   };
 }
 

@@ -10,6 +10,7 @@ import { Role } from '../access/roles.ts';
 import { AnyObject, MicrosField } from '../base/schemas.ts';
 import type { Micros as Time } from '../base/time.ts';
 import { Activity } from '../feeds/activities.ts';
+import { feedOwner } from '../feeds/feed-name.ts';
 import { Follow } from '../feeds/follows.ts';
 import { ImportTask } from '../transfer/imports.ts';
 import { StoredUser } from '../users/user.ts';
@@ -188,10 +189,10 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
       return [
         ...doc.feeds,
         ...(doc.foreign_id === undefined ? [] : doc.feeds.map((feed) => foreignKey(feed, doc.foreign_id ?? ''))),
-        ownerKey(ownerOf(doc.origin)),
+        ownerKey(feedOwner(doc.origin)),
       ];
     case 'follow':
-      return [`from ${doc.source}`, `to ${doc.target}`, ownerKey(ownerOf(doc.source))];
+      return [`from ${doc.source}`, `to ${doc.target}`, ownerKey(feedOwner(doc.source))];
     case 'group':
       return doc.members.map(({ user_id }) => user_id);
     case 'task':
@@ -202,9 +203,4 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'receipt':
       return [];
   }
-}
-
-/** The user that a feed (`user:ann`) belongs to. */
-function ownerOf(feed: string): string {
-  return feed.slice(feed.indexOf(':') + 1);
 }

@@ -5,11 +5,11 @@
 
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Actor } from '../base/actor.ts';
+import { type Actor, isForeign } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
 import type { FieldError } from '../base/errors.ts';
 import { clip, explain, itemPath } from '../base/explain.ts';
-import { userIdProblem } from '../base/ids.ts';
+import { isUserId, userIdProblem } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, isJsonObject, jsonProblem } from '../base/reading.ts';
 import { type Conditions, IfRev, readIfRev } from './conditions.ts';
@@ -37,10 +37,12 @@ export const PatchBody = Type.Object({
 const PATCH_PATHS_MAX = 200;
 const PATH_CHARS_MAX = 1_024;
 
+const NO_CHANGE: Patch = { steps: [] };
+
 const patchCheck = Compile(envelope(PatchBody, 'users'));
 const patchItemCheck = Compile(PatchItem);
 
-/** `PATCH /users`, the same in both dialects. */
+/** `PATCH /users`, the same in both dialects. What a client sends for somebody else is not read, as in `decodeUpsert`. */
 export function decodePatches(body: unknown, actor: Actor): PatchCommand {
   const { if_rev, ...fields } = bodyObject(body);
   const { users } = checked(patchCheck, fields);
@@ -49,6 +51,12 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
   const seen = new Set<string>();
   for (const [index, sent] of users.entries()) {
     const item = isJsonObject(sent) ? presentPatch(sent) : sent;
+    const named = isJsonObject(item) ? item.id : undefined;
+    if (typeof named === 'string' && isUserId(named) && isForeign(actor, named)) {
+      patches.push({ id: named, patch: NO_CHANGE });
+      seen.add(named);
+      continue;
+    }
     const at = itemPath('users', isJsonObject(item) && typeof item.id === 'string' && item.id !== '' ? item.id : index);
     if (!patchItemCheck.Check(item)) {
       problems.push(...explain(patchItemCheck, item, at));

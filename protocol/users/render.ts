@@ -8,20 +8,24 @@ import type { Dialect } from '../base/reading.ts';
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
 import { appBan, type Device, KNOWN_FIELDS, type Mute, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
-/** The reader, when it is a server or the user itself: they see devices, mutes and blocks, and the users that these name. */
-export interface Viewer {
-  readonly isServer: boolean;
+/** A server, the user itself, or any other client. */
+export type Reader = 'server' | 'self' | 'other';
+
+/** The users that the mutes and blocks of a record name, as its reader sees them. */
+export interface NamedUsers {
+  /** Undefined for a user that was deleted, or that the reader may not see. */
   user(id: string): StoredUser | undefined;
   /** Whether the user has a live connection that others may see. Absent: not needed. */
   readonly online?: (id: string) => boolean;
 }
 
-/** Facts about a user that are not in its record. */
+/** What a rendering depends on beside the record. */
 export interface UserAside {
   /** At least one live connection, and not invisible. */
   readonly online: boolean;
-  /** Absent for every other reader. */
-  readonly viewer?: Viewer | undefined;
+  readonly reader: Reader;
+  /** Absent: devices, mutes and blocks are left out. Never for other clients. */
+  readonly named?: NamedUsers;
 }
 
 export type Rendered = Record<string, unknown>;
@@ -33,25 +37,37 @@ export function timeOf(dialect: Dialect): Time {
   return dialect === 'v1' ? toRfc3339 : toNanos;
 }
 
+/**
+ * Fields that only servers and the user itself see. Of others, a client sees what it can filter by, and `rev`, `ban_expires` and
+ * `deleted_at`, which say how current the record is, and how long a state lasts that it can filter by.
+ */
+const PRIVATE_FIELDS = ['teams_role', 'privacy_settings', 'bypass_moderation', 'revoke_tokens_issued_before'] as const;
+
+/** Whether other clients see less of the record than servers do. */
+export function isPartlyPrivate(user: StoredUser): boolean {
+  return PRIVATE_FIELDS.some((field) => user[field] !== undefined);
+}
+
 /** Optional fields of the record that every dialect shows under their own name. */
-function optionalFields(user: StoredUser, into: Rendered, time: Time): void {
+function optionalFields(user: StoredUser, reader: Reader, into: Rendered, time: Time): void {
   if (user.name !== undefined) into.name = user.name;
   if (user.image !== undefined) into.image = user.image;
-  if (user.teams_role !== undefined) into.teams_role = user.teams_role;
-  if (user.privacy_settings !== undefined) into.privacy_settings = user.privacy_settings;
   if (user.last_active !== undefined) into.last_active = time(user.last_active);
-  if (user.bypass_moderation !== undefined) into.bypass_moderation = user.bypass_moderation;
   if (user.deactivated_at !== undefined) into.deactivated_at = time(user.deactivated_at);
   if (user.deleted_at !== undefined) into.deleted_at = time(user.deleted_at);
-  if (user.revoke_tokens_issued_before !== undefined) into.revoke_tokens_issued_before = time(user.revoke_tokens_issued_before);
+  if (reader === 'other') return;
+  for (const field of PRIVATE_FIELDS) {
+    const value = user[field];
+    if (value !== undefined) into[field] = typeof value === 'number' ? time(value) : value;
+  }
 }
 
 /** Shadow bans are shown to servers only. */
-function banFields(user: StoredUser, viewer: Viewer | undefined, time: Time): Rendered {
+function banFields(user: StoredUser, reader: Reader, time: Time): Rendered {
   const ban = appBan(user);
   if (ban === undefined) return { banned: false, shadow_banned: false };
   const isShadow = ban.shadow === true;
-  const isShown = !isShadow || viewer?.isServer === true;
+  const isShown = !isShadow || reader === 'server';
   return {
     banned: !isShadow,
     shadow_banned: isShadow && isShown,
@@ -59,14 +75,13 @@ function banFields(user: StoredUser, viewer: Viewer | undefined, time: Time): Re
   };
 }
 
-/** Leaves out users that were deleted meanwhile, as the list of blocks does. */
-function blockedIds(user: StoredUser, viewer: Viewer | undefined): string[] {
-  if (viewer === undefined || user.blocks === undefined) return [];
-  return user.blocks.flatMap(({ id }) => (viewer.user(id) === undefined ? [] : [id]));
+/** Leaves out users that are not there for the reader, as the list of blocks does. */
+function blockedIds({ blocks = [] }: StoredUser, { named }: UserAside): string[] {
+  return named === undefined ? [] : blocks.flatMap(({ id }) => (named.user(id) === undefined ? [] : [id]));
 }
 
-function deviceList(user: StoredUser, viewer: Viewer | undefined, time: Time): Rendered[] {
-  return viewer === undefined ? [] : (user.devices ?? []).map((device) => renderDevice(device, user.id, time));
+function deviceList({ id, devices = [] }: StoredUser, { named }: UserAside, time: Time): Rendered[] {
+  return named === undefined ? [] : devices.map((device) => renderDevice(device, id, time));
 }
 
 export function renderDevice(device: Device, userId: string, time: Time): Rendered {
@@ -75,17 +90,18 @@ export function renderDevice(device: Device, userId: string, time: Time): Render
 
 type Render = (user: StoredUser, aside: UserAside) => Rendered;
 
-/** Leaves out mutes of users that were deleted meanwhile: there is no user to show. */
-function muteList(user: StoredUser, viewer: Viewer | undefined, time: Time, render: Render): Rendered[] {
-  if (viewer === undefined || user.mutes === undefined) return [];
-  const own = render(user, { online: viewer.online?.(user.id) ?? false });
+/** Leaves out mutes of users that are not there for the reader: there is no user to show. */
+function muteList(user: StoredUser, { reader, named }: UserAside, time: Time, render: Render): Rendered[] {
+  if (named === undefined || user.mutes === undefined) return [];
+  const shown = (one: StoredUser, by: Reader): Rendered => render(one, { online: named.online?.(one.id) ?? false, reader: by });
+  const own = shown(user, reader);
   return user.mutes.flatMap((mute) => {
-    const target = viewer.user(mute.id);
-    return target === undefined ? [] : [renderMute(mute, own, render(target, { online: viewer.online?.(target.id) ?? false }), time)];
+    const target = named.user(mute.id);
+    return target === undefined ? [] : [renderMute(mute, own, shown(target, reader === 'server' ? 'server' : 'other'), time)];
   });
 }
 
-/** A mute with both of its users, as the dialect shows them to others. */
+/** A mute with both of its users, as the dialect shows them to the reader. */
 export function renderMute({ created_at, updated_at, expires }: Mute, user: Rendered, target: Rendered, time: Time): Rendered {
   return {
     user,
@@ -97,7 +113,8 @@ export function renderMute({ created_at, updated_at, expires }: Mute, user: Rend
 }
 
 /** Chat v1: custom data at the top level, RFC 3339 times. A custom key with the name of a field is not shown. */
-export function renderV1(user: StoredUser, { online, viewer }: UserAside): Rendered {
+export function renderV1(user: StoredUser, aside: UserAside): Rendered {
+  const { online, reader } = aside;
   const out: Rendered = {
     id: user.id,
     role: user.role,
@@ -105,14 +122,14 @@ export function renderV1(user: StoredUser, { online, viewer }: UserAside): Rende
     language: user.language ?? '',
     created_at: toRfc3339(user.created_at),
     updated_at: toRfc3339(user.updated_at),
-    ...banFields(user, viewer, toRfc3339),
+    ...banFields(user, reader, toRfc3339),
     online,
     invisible: user.invisible ?? false,
-    blocked_user_ids: blockedIds(user, viewer),
-    devices: deviceList(user, viewer, toRfc3339),
-    mutes: muteList(user, viewer, toRfc3339, renderV1),
+    blocked_user_ids: blockedIds(user, aside),
+    devices: deviceList(user, aside, toRfc3339),
+    mutes: muteList(user, aside, toRfc3339, renderV1),
   };
-  optionalFields(user, out, toRfc3339);
+  optionalFields(user, reader, out, toRfc3339);
   spreadCustom(user.custom, out);
   return out;
 }
@@ -124,21 +141,22 @@ function spreadCustom(custom: JsonObject, into: Rendered): void {
 }
 
 /** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, with all fields that are published as always present. */
-export function renderV2(user: StoredUser, { online, viewer }: UserAside): Rendered {
+export function renderV2(user: StoredUser, aside: UserAside): Rendered {
+  const { online, reader } = aside;
   const out: Rendered = {
     id: user.id,
     role: user.role,
     language: user.language ?? '',
-    ...banFields(user, viewer, toNanos),
+    ...banFields(user, reader, toNanos),
     invisible: user.invisible ?? false,
     online,
     created_at: toNanos(user.created_at),
     updated_at: toNanos(user.updated_at),
     teams: user.teams,
-    blocked_user_ids: blockedIds(user, viewer),
+    blocked_user_ids: blockedIds(user, aside),
     custom: user.custom,
   };
-  optionalFields(user, out, toNanos);
+  optionalFields(user, reader, out, toNanos);
   return out;
 }
 
@@ -150,8 +168,8 @@ export function renderUserIn(dialect: Dialect, user: StoredUser, aside: UserAsid
 /** `/api/v2` FullUserResponse: a UserResponse with devices, mutes and the counters, which are zero on a users-only server. */
 export function renderV2Full(user: StoredUser, aside: UserAside): Rendered {
   const out = renderV2(user, aside);
-  out.devices = deviceList(user, aside.viewer, toNanos);
-  out.mutes = muteList(user, aside.viewer, toNanos, renderV2);
+  out.devices = deviceList(user, aside, toNanos);
+  out.mutes = muteList(user, aside, toNanos, renderV2);
   out.channel_mutes = [];
   out.total_unread_count = 0;
   out.unread_count = 0;
@@ -163,7 +181,7 @@ export function renderV2Full(user: StoredUser, aside: UserAside): Rendered {
 export type DateStyle = 'rfc3339' | 'ns';
 
 /** The live protocol: the full public record with nested custom data and its revision. */
-export function renderLive(user: StoredUser, { online }: UserAside, dates: DateStyle = 'rfc3339'): Rendered {
+export function renderLive(user: StoredUser, { online, reader }: UserAside, dates: DateStyle = 'rfc3339'): Rendered {
   const time = dates === 'ns' ? toNanos : toRfc3339;
   const ban = appBan(user);
   const isBanned = ban !== undefined && ban.shadow !== true;
@@ -181,6 +199,6 @@ export function renderLive(user: StoredUser, { online }: UserAside, dates: DateS
   };
   if (user.language !== undefined) out.language = user.language;
   if (isBanned && ban.expires !== undefined) out.ban_expires = time(ban.expires);
-  optionalFields(user, out, time);
+  optionalFields(user, reader, out, time);
   return out;
 }

@@ -5,10 +5,11 @@
 
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Actor } from '../base/actor.ts';
+import { type Actor, isForeign } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { itemPath } from '../base/explain.ts';
+import { isUserId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, type Dialect, isJsonObject } from '../base/reading.ts';
 import { type Conditions, IfRev, readIfRev } from './conditions.ts';
@@ -52,7 +53,10 @@ export const UpsertBody = Type.Object({
 /** Single users and the conditions are checked separately, so that every error of each is listed. */
 const upsertCheck = Compile(envelope(UpsertBody, 'users'));
 
-/** `POST /users`. Refuses a user that is given twice, since nothing says which of the two counts. */
+/**
+ * `POST /users`. Refuses a user that is given twice, since nothing says which of the two counts. What a client sends for somebody
+ * else is not read, because the rules refuse it for the id alone.
+ */
 export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): UpsertCommand {
   const { if_rev, ...fields } = bodyObject(body);
   const { users: sent, returning } = checked(upsertCheck, fields);
@@ -61,6 +65,11 @@ export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): Ups
   const users: UserInput[] = [];
   const problems: FieldError[] = [];
   const add = (value: unknown, path: string, key: string | undefined) => {
+    const id = key ?? (isJsonObject(value) ? value.id : undefined);
+    if (typeof id === 'string' && isUserId(id) && isForeign(actor, id)) {
+      users.push({ id, custom: {} });
+      return;
+    }
     const place: UserPlace = { path, key, dialect, caller: actor.kind };
     const user = decodeUser(value, place, problems);
     if (user !== undefined) users.push(user);

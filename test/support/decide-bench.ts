@@ -20,8 +20,10 @@ export class Bench {
     this.policy = { ...DEFAULT_POLICY, ...policy };
   }
 
-  run(command: Command): Outcome {
+  /** `by`: the client that sends the command; without one, a server does. */
+  run(command: Command, by?: string): Outcome {
     const draft = new Draft(this.directory);
+    if (by !== undefined) draft.begin({ source: 'client', by });
     this.#now += 1_000;
     const outcome = decide(draft, command, this.#now, this.policy);
     if (draft.facts.length > 0) {

@@ -18,17 +18,23 @@ import { deletedUser, missingProblem, type Problem, problem, refuseIfAny, unknow
 
 /**
  * A device belongs to one user: adding it takes it from any other. A device that the user has already is replaced in its
- * place in the order of age; one above the limit drops the oldest.
+ * place in the order of age; one above the limit drops the oldest. The user's own fact comes first, so that the answer does not
+ * say whether another user had the device.
  */
 export function decideDeviceAdd(draft: Draft, { by, device }: DeviceCommand, now: Micros): Outcome {
   const user = living(draft, by);
   const others = [...draft.deviceHolders(device.id)].filter(({ id }) => id !== by);
+  const own = added(draft, user, device, now);
   for (const other of others) stageDevices(draft, other, without(other, device.id));
+  return own;
+}
+
+function added(draft: Draft, user: StoredUser, device: DeviceCommand['device'], now: Micros): Outcome {
   const held = user.devices ?? [];
   const known = held.find(({ id }) => id === device.id);
-  const added: Device = { ...device, created_at: known?.created_at ?? now };
-  if (jsonEquals(known, added)) return outcome(draft, user, others.length > 0 ? 'updated' : 'unchanged');
-  const devices = known === undefined ? [...held, added] : held.map((one) => (one === known ? added : one));
+  const after: Device = { ...device, created_at: known?.created_at ?? now };
+  if (jsonEquals(known, after)) return outcome(draft, user, 'unchanged');
+  const devices = known === undefined ? [...held, after] : held.map((one) => (one === known ? after : one));
   return outcome(draft, stageDevices(draft, user, devices.slice(-LIMITS.devicesPerUser)), 'updated');
 }
 

@@ -4,6 +4,7 @@
  * facts of a command are staged until `commit`; `discard` leaves no trace. Pure.
  */
 import type { AppSettings } from '../../../protocol/app/settings.ts';
+import type { Actor } from '../../../protocol/base/actor.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { DeletedFact, Fact, Origin, UserFact } from '../../../protocol/log/entry.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
@@ -13,6 +14,9 @@ import type { Directory } from './directory.ts';
 import { type DocReader, DraftDocs } from './documents.ts';
 import { living, type Tombstone, tombstoneOf } from './record.ts';
 import { ReporterCounts, RoleCounts } from './user-counts.ts';
+
+/** The party that sent a command. */
+export type Sender = Actor | { readonly kind: 'anonymous' };
 
 type Records = Map<string, StoredUser | Tombstone>;
 
@@ -103,9 +107,18 @@ export class Draft {
     }
   }
 
-  /** Sets the origin of the next command, which its facts about users record. */
+  /** Sets the origin of the next command, which decides its rights, and which its facts about users record. */
   begin(origin: Origin): void {
     this.#origin = origin;
+  }
+
+  /** Without an origin, the sender is the daemon itself. */
+  get sender(): Sender {
+    const { source = 'daemon', by } = this.#origin ?? {};
+    if (source !== 'client' && source !== 'live') return { kind: 'server' };
+    if (by !== undefined) return { kind: 'user', id: by };
+    // A live connection without a user writes only with a server token.
+    return source === 'client' ? { kind: 'anonymous' } : { kind: 'server' };
   }
 
   /** Adds a fact. The draft owns the object from here on. */

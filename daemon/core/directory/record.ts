@@ -3,7 +3,7 @@
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { CustomFact, DeletedFact, UserFact } from '../../../protocol/log/entry.ts';
-import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import { type Ban, type Flag, isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { UsagePeriod } from './usage.ts';
 
 /** The trace of a hard-deleted user: the id stays burned. */
@@ -11,6 +11,14 @@ export interface Tombstone {
   readonly id: string;
   /** Time of the delete, microseconds. */
   readonly gone_at: number;
+  /** Of a user that deleted itself: its bans and the reports about it. They return with a user that gets the id again. */
+  readonly bans?: readonly Ban[];
+  readonly flags?: readonly Flag[];
+}
+
+/** The part of a record that its user cannot get rid of by deleting itself. */
+export function evidenceOf({ bans, flags }: Pick<Tombstone, 'bans' | 'flags'>): { bans?: Ban[]; flags?: Flag[] } {
+  return { ...(bans === undefined ? undefined : { bans: [...bans] }), ...(flags === undefined ? undefined : { flags: [...flags] }) };
 }
 
 export function isTombstone(record: StoredUser | Tombstone): record is Tombstone {
@@ -23,7 +31,7 @@ export function living(record: StoredUser | Tombstone | undefined): StoredUser |
 }
 
 export function tombstoneOf(user: StoredUser): Tombstone {
-  return { id: user.id, gone_at: user.deleted_at ?? user.updated_at };
+  return { id: user.id, gone_at: user.deleted_at ?? user.updated_at, ...evidenceOf(user) };
 }
 
 /** The effect of one fact on one user: the raw material of an event. */

@@ -1,31 +1,29 @@
 /**
- * The two rules of feeds that need stored data: adding an activity again, and removing one from a feed. Everything else
- * about feeds is decided at the edge; users and their rules do not depend on it. Pure.
+ * The rules of activities: who may add one to which feeds, adding one again, and removing one from a feed. Users and their rules
+ * do not depend on them. Pure.
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Activity, ActivityAddCommand, ActivityRemoveCommand } from '../../../protocol/feeds/activities.ts';
+import { feedOwner } from '../../../protocol/feeds/feed-name.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import { type DocChange, foreignKey } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
 import { type Problem, problem, refuseIfAny } from '../problems.ts';
 import { checkQuota } from './quotas.ts';
 
-/** All or nothing; every problem is listed. */
-export function decideActivityAdd(draft: Draft, { activities, actor }: ActivityAddCommand): Outcome {
+/** All or nothing; every problem is listed. A client adds its own activities to its own feeds, and replaces no others. */
+export function decideActivityAdd(draft: Draft, { activities }: ActivityAddCommand): Outcome {
+  const { sender } = draft;
   const problems: Problem[] = [];
   const docs: DocChange[] = [];
-  const owner = actor?.slice('SU:'.length);
   for (const [index, activity] of activities.entries()) {
     const before = draft.docs.get('activity', activity.id);
     const path = `activities[${index}]`;
-    if (before !== undefined && actor !== undefined && before.data.actor !== actor) {
-      problems.push(problem('not_allowed', `${path}.foreign_id`, 'another actor has an activity with this foreign_id and time'));
-      continue;
-    }
-    if (before === undefined && owner !== undefined) {
-      checkQuota(draft, { kind: 'user', id: owner }, 'activity', { perUser: LIMITS.activitiesPerUser, inAll: LIMITS.activities });
-    }
+    const refused = sender.kind === 'user' ? refusalsFor(sender.id, path, before, activity) : [];
+    problems.push(...refused);
+    if (refused.length > 0) continue;
+    if (before === undefined) checkQuota(draft, 'activity', { perUser: LIMITS.activitiesPerUser, inAll: LIMITS.activities });
     const doc = before === undefined ? activity : joined(before, activity);
     if (doc.feeds.length > LIMITS.feedsPerActivity) {
       problems.push(problem('input', path, `an activity cannot be in more than ${LIMITS.feedsPerActivity} feeds`));
@@ -36,6 +34,15 @@ export function decideActivityAdd(draft: Draft, { activities, actor }: ActivityA
   }
   refuseIfAny([], problems);
   return { users: [], warnings: [], docs, seq: draft.nextSeq - 1 };
+}
+
+function refusalsFor(id: string, path: string, before: Activity | undefined, { feeds, data }: Activity): Problem[] {
+  const actor = `SU:${id}`;
+  const refuse = (at: string, message: string): Problem => problem('not_allowed', at, message);
+  const foreign = feeds.filter((feed) => feedOwner(feed) !== id).map((feed) => refuse('to', `to: ${feed} is not a feed of the user ${id}`));
+  if (data.actor !== actor) foreign.push(refuse(`${path}.actor`, `the actor must be ${actor}`));
+  if (before === undefined || before.data.actor === actor) return foreign;
+  return [...foreign, refuse(`${path}.foreign_id`, 'another actor has an activity with this foreign_id and time')];
 }
 
 function joined(before: Activity, activity: Activity): Activity {

@@ -1,4 +1,5 @@
-/** Follows between feeds. Pure. */
+/** Follows between feeds: each is stored once. Pure. */
+
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { FollowCommand } from '../../../protocol/feeds/follows.ts';
@@ -6,13 +7,13 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import type { Draft } from '../directory/draft.ts';
 import { checkQuota } from './quotas.ts';
 
-export function decideFollow(draft: Draft, { kind, actor, source, target }: FollowCommand, now: Micros): Outcome {
+/** Following again, or ending what does not exist, is no error and no fact. */
+export function decideFollow(draft: Draft, { kind, source, target }: FollowCommand, now: Micros): Outcome {
   const id = `${source}>${target}`;
   const isFollowed = draft.docs.get('follow', id) !== undefined;
-  if (kind === 'follow' && !isFollowed) {
-    checkQuota(draft, actor, 'follow', { perUser: LIMITS.followsPerUser, inAll: LIMITS.follows });
-    draft.stage({ t: 'doc', kind: 'follow', id, doc: { source, target, created_at: now } });
+  if (isFollowed !== (kind === 'follow')) {
+    if (kind === 'follow') checkQuota(draft, 'follow', { perUser: LIMITS.followsPerUser, inAll: LIMITS.follows });
+    draft.stage({ t: 'doc', kind: 'follow', id, doc: kind === 'follow' ? { source, target, created_at: now } : null });
   }
-  if (kind === 'unfollow' && isFollowed) draft.stage({ t: 'doc', kind: 'follow', id, doc: null });
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
 }

@@ -1,5 +1,4 @@
 /** How much of feeds a client may make: what it makes is kept until it is removed, so a limit per minute alone bounds nothing. Pure. */
-import type { Actor } from '../../../protocol/base/actor.ts';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { ownerKey } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
@@ -13,12 +12,13 @@ export interface Quota {
 
 const WORDS = { activity: { path: 'activities', many: 'activities' }, follow: { path: 'target', many: 'follows' } } as const;
 
-/** Throws RosterError `input` when a client may not add one more. A server has no quota. */
-export function checkQuota(draft: Draft, actor: Actor, kind: keyof typeof WORDS, { perUser, inAll }: Quota): void {
-  if (actor.kind === 'server') return;
+/** Throws RosterError `input` when the sender, a client, may not add one more. A server has no quota. */
+export function checkQuota(draft: Draft, kind: keyof typeof WORDS, { perUser, inAll }: Quota): void {
+  const { sender } = draft;
+  if (sender.kind !== 'user') return;
   const { path, many } = WORDS[kind];
-  if (draft.docs.countUnder(kind, ownerKey(actor.id)) >= perUser) {
-    throw fieldErrors('input', [{ path, message: `the user ${actor.id} has ${perUser} ${many} already, and may not have more` }]);
+  if (draft.docs.countUnder(kind, ownerKey(sender.id)) >= perUser) {
+    throw fieldErrors('input', [{ path, message: `the user ${sender.id} has ${perUser} ${many} already, and may not have more` }]);
   }
   if (draft.docs.count(kind) >= inAll) {
     throw fieldErrors('input', [{ path, message: `there are ${inAll} ${many} already, and clients may not add more` }]);

@@ -5,7 +5,7 @@
 
 import type { Micros } from '../../../protocol/base/time.ts';
 import { type BanQuery, compareBans, type FoundBan, matchesBan } from '../../../protocol/moderation/ban-query.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Ban, StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 
 /** Bans, and users without one, looked at between two yields. */
@@ -17,12 +17,12 @@ export interface BanPage {
   readonly total: number;
 }
 
-/** `mayShow` answers whether the caller may know of a user. Yields now and then without a value. */
+/** `mayShow` answers whether the caller may know of the ban of a user. Yields now and then without a value. */
 export function* runBanQuery(
   directory: Pick<Directory, 'user' | 'bans'>,
   query: BanQuery,
   now: Micros,
-  mayShow: (user: StoredUser) => boolean = () => true,
+  mayShow: (user: StoredUser, ban: Ban) => boolean = () => true,
 ): Generator<undefined, BanPage> {
   const compare = compareBans(query.sort);
   const wanted = query.offset + query.limit;
@@ -36,10 +36,10 @@ export function* runBanQuery(
       yield;
       looked = 0;
     }
-    if (user?.bans === undefined || !mayShow(user)) continue;
+    if (user?.bans === undefined) continue;
     for (const ban of user.bans) {
       const found = { userId: id, ban };
-      if (!matchesBan(query, found, now)) continue;
+      if (!matchesBan(query, found, now) || !mayShow(user, ban)) continue;
       total++;
       first.push(found);
     }

@@ -5,12 +5,12 @@
 
 import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import { reachOf } from '../../../protocol/access/tenancy.ts';
-import type { Actor } from '../../../protocol/base/actor.ts';
+import { type Actor, isForeign } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { Ban, Mute, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
-import { type Found, find } from '../directory/find.ts';
+import { type Found, find, mayKnow } from '../directory/find.ts';
 import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
 
 /** Ids of the permissions that clients need. */
@@ -54,13 +54,11 @@ export function reachProblem(
   return problem('not_allowed', path, refusalText(own, right));
 }
 
-/** Like `find`, as the actor sees it: where teams are walls, users behind them are absent for a client. */
+/** Like `find`, as the actor sees it: for a client, users that were deleted, and those behind walls, are absent. */
 export function findFor(draft: Draft, actor: Actor, id: string): Found {
   const found = find(draft, id);
-  if (found.kind !== 'alive' || actor.kind === 'server' || actor.id === id) return found;
-  if (draft.app.multi_tenant_enabled !== true) return found;
-  const own = find(draft, actor.id);
-  return own.kind === 'alive' && isAmong(found.user.teams, own.user.teams) ? found : { kind: 'absent' };
+  if (!isForeign(actor, id)) return found;
+  return found.kind === 'alive' && mayKnow(draft, actor, found.user) ? found : { kind: 'absent' };
 }
 
 /** Whether a user of these teams is within reach of `reach`. An empty reach covers exactly the users without a team. */

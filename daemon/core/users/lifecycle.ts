@@ -1,5 +1,6 @@
 /** The rules of delete, deactivate, reactivate and restore; the first three also as tasks for many users. Pure. */
 
+import { isGranted } from '../../../protocol/access/permissions.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
@@ -10,18 +11,20 @@ import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { withOwnDevices } from '../app/devices.ts';
 import type { Draft } from '../directory/draft.ts';
 import { find } from '../directory/find.ts';
-import { isTombstone, living, type Tombstone } from '../directory/record.ts';
+import { evidenceOf, isTombstone, living, type Tombstone } from '../directory/record.ts';
 import type { Moment } from '../policy.ts';
-import { deletedUser, type Problem, problem, refuseIfAny, unknownUser } from '../problems.ts';
+import { deletedUser, notAllowed, type Problem, problem, refuseIfAny, unknownUser } from '../problems.ts';
 import { brokenCondition } from './conditions.ts';
 import { checkUser } from './rules.ts';
 
 /** A mode may follow a weaker one: a soft-deleted user can still be pruned, a pruned one can still be removed. */
 const STRENGTH: Readonly<Record<DeleteMode, number>> = { soft: 1, pruning: 2, hard: 3 };
 
+/** A client deletes only itself. Its bans and the reports about it stay with the id; a server's delete ends them. */
 export function decideDelete(draft: Draft, command: DeleteCommand, moment: Moment): Outcome {
   const { now } = moment;
   const { mode, options, ifRev, skipsGone, bySync } = command;
+  const isOwn = draft.sender.kind === 'user';
   return forEach(draft, command, moment, 'delete_users', (id) => {
     const record = draft.record(id);
     if (skipsGone === true && living(record) === undefined) return 'passed over';
@@ -31,7 +34,11 @@ export function decideDelete(draft: Draft, command: DeleteCommand, moment: Momen
     if (record.deleted !== undefined && STRENGTH[record.deleted] >= STRENGTH[mode]) return asBefore(command, id, record, deletedUser(id));
     const refused = refusal(ifRev, id, record);
     if (refused !== undefined) throw refused;
-    const user = deletedRecord(record, mode, now, draft.nextSeq, bySync);
+    if (isOwn && !isGranted(draft.app, record.role, 'update-user-owner')) {
+      throw new RosterError('not_allowed', notAllowed(id, record.role, 'DeleteUser'));
+    }
+    const deleted = deletedRecord(record, mode, now, draft.nextSeq, bySync);
+    const user = isOwn ? { ...deleted, ...evidenceOf(record) } : deleted;
     draft.stage({ t: 'deleted', mode, user, options });
     return { user, change: 'updated' };
   });

@@ -7,6 +7,7 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import { DOC_KINDS, type DocChange, type Receipt } from '../../../protocol/log/documents.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
+import { mayKnow } from '../directory/find.ts';
 import { isTombstone } from '../directory/record.ts';
 
 /** The receipt to keep. `draft` includes the effects of the command. */
@@ -27,8 +28,8 @@ export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerpri
 }
 
 /**
- * The answer to the first request, with users and documents as they are now. Throws RosterError `key_reused` for another
- * request.
+ * The answer to the first request, with users and documents as they are now. To a client, users that it may no longer see are
+ * gone. Throws RosterError `key_reused` for another request.
  */
 export function replayed(draft: Draft, receipt: Receipt, fingerprint: string): Outcome {
   if (receipt.fingerprint !== fingerprint) throw new RosterError('key_reused');
@@ -36,7 +37,7 @@ export function replayed(draft: Draft, receipt: Receipt, fingerprint: string): O
   const gone: string[] = [];
   for (const [id, change] of receipt.users) {
     const user = present(draft, id) ?? receipt.pruned?.find((one) => one.id === id);
-    if (user === undefined) gone.push(id);
+    if (user === undefined || !mayKnow(draft, draft.sender, user)) gone.push(id);
     else users.push({ user, change });
   }
   return {

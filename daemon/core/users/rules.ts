@@ -58,8 +58,8 @@ function checkTeams(path: string, teams: readonly string[]): Problem[] {
 }
 
 /**
- * The rights of a client: it may write only itself, if its role is granted that; its teams, if that is granted too; and
- * never its role, in the application or in a team.
+ * The rights of a client over its own user: it may write it, if its role is granted that; its teams, if that is granted too; and
+ * never its role, in the application or in a team. Other users were refused before.
  */
 export function checkOwnRights(
   app: AppSettings,
@@ -71,7 +71,6 @@ export function checkOwnRights(
   const role = before?.role ?? DEFAULT_ROLE;
   const refuse = (action: string, field: string) => problem('not_allowed', `${path}.${field}`, notAllowed(actorId, role, action));
   const problems: Problem[] = [];
-  if (after.id !== actorId) return [refuse('UpdateUser', 'id')];
   if (before?.deactivated_at !== undefined) problems.push(problem('not_allowed', `${path}.id`, `the user ${actorId} was deactivated`));
   if (after !== before && !isGranted(app, role, 'update-user-owner')) problems.push(refuse('UpdateUser', 'id'));
   if (after.role !== role) problems.push(refuse('UpdateUserRole', 'role'));

@@ -1,6 +1,6 @@
 /** The rules of upsert (replaces what it names) and of partial update. Pure. */
 
-import type { Actor } from '../../../protocol/base/actor.ts';
+import { type Actor, isForeign } from '../../../protocol/base/actor.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
@@ -11,8 +11,9 @@ import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import { DEFAULT_ROLE, SERVER_FIELDS, type StoredUser, type UserInput } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
 import { type Found, find } from '../directory/find.ts';
+import { evidenceOf, isTombstone } from '../directory/record.ts';
 import type { Policy } from '../policy.ts';
-import { missingProblem, type Problem, problem, refuseIfAny } from '../problems.ts';
+import { missingProblem, notAllowed, type Problem, problem, refuseIfAny } from '../problems.ts';
 import { brokenCondition } from './conditions.ts';
 import { checkNames, type NameClaim } from './name-claims.ts';
 import { isDeletedBySync, returningOf, stageReturn } from './returning.ts';
@@ -26,6 +27,7 @@ type Settled = { readonly user: StoredUser; readonly change: Change };
  * existing, missing and deleted users decide which of them are written at all (UP1–UP5).
  */
 export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, policy: Policy): Outcome {
+  refuseForeign(draft, command.actor, command.users);
   const problems: Problem[] = [];
   const claims: NameClaim[] = [];
   const users: Settled[] = [];
@@ -65,7 +67,19 @@ function foundFor(draft: Draft, { reuseDeleted }: UpsertCommand, id: string, pol
   return found.kind === 'deleted' && reuseDeleted === true ? { kind: 'absent' } : found;
 }
 
-/** The problems that keep the user from being written, whatever is sent for it. A client first learns that a user is not its own. */
+/**
+ * A client writes only itself. Every other id is refused before anything is looked at, and always in the same words, so that the
+ * answer does not say whether there is such a user, or anything about it.
+ */
+function refuseForeign(draft: Draft, actor: Actor, named: readonly { readonly id: string }[]): void {
+  if (actor.kind === 'server') return;
+  const own = find(draft, actor.id);
+  const text = notAllowed(actor.id, own.kind === 'alive' ? own.user.role : DEFAULT_ROLE, 'UpdateUser');
+  const foreign = named.filter(({ id }) => isForeign(actor, id)).map(({ id }) => problem('not_allowed', `users[${id}].id`, text));
+  refuseIfAny([], foreign);
+}
+
+/** The problems that keep the user from being written, whatever is sent for it. */
 function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: string, found: Found): Problem[] {
   const { actor, existing, missing, ifRev } = command;
   switch (found.kind) {
@@ -74,13 +88,12 @@ function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: strin
       return [brokenCondition(ifRev, id, undefined) ?? bySync ?? missingProblem(found, id, path)];
     }
     case 'absent':
-      // A client that names another user is refused for that, by the rules of every write.
-      if (missing !== 'refuse' || isForeign(actor, id)) return [];
+      if (missing !== 'refuse') return [];
       return [brokenCondition(ifRev, id, undefined) ?? missingProblem(found, id, path)];
     case 'alive': {
       if (existing !== 'refuse' && existing !== 'keep') return [];
-      const foreign = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, found.user, found.user) : [];
-      if (foreign.length > 0 || existing === 'keep') return foreign;
+      const refused = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, found.user, found.user) : [];
+      if (refused.length > 0 || existing === 'keep') return refused;
       return [problem('conflict', path, `the user ${id} exists already`)];
     }
   }
@@ -93,6 +106,7 @@ function merged(before: StoredUser | undefined, input: UserInput, { mergeCustom 
 
 /** Changes only the named fields. Users must exist. All or nothing; every problem is listed. */
 export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): Outcome {
+  refuseForeign(draft, command.actor, command.patches);
   const problems: Problem[] = [];
   const claims: NameClaim[] = [];
   const users: Settled[] = [];
@@ -107,7 +121,7 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
     const patched = applyPatch(before, patch, path);
     if (Array.isArray(patched)) {
       // The patch may fail only because it was made for another revision.
-      const broken = isForeign(command.actor, id) ? undefined : brokenCondition(command.ifRev, id, before);
+      const broken = brokenCondition(command.ifRev, id, before);
       problems.push(...(broken === undefined ? patched.map((wrong) => problem('input', wrong.path, wrong.message)) : [broken]));
       continue;
     }
@@ -131,16 +145,12 @@ function settledTeams(before: StoredUser, after: StoredUser, { steps }: Patch): 
   return roles === undefined ? rest : { ...rest, teams_role: roles };
 }
 
-function isForeign(actor: Actor, id: string): boolean {
-  return actor.kind === 'user' && actor.id !== id;
-}
-
 /**
  * A record that would change and does not have the named revision is refused for that alone: its other problems may come from
- * the different revision. A client learns nothing about the revisions of others.
+ * the different revision.
  */
-function brokenBy({ ifRev, actor }: UpsertCommand | PatchCommand, before: StoredUser | undefined, after: StoredUser): Problem | undefined {
-  if (ifRev?.has(after.id) !== true || isForeign(actor, after.id)) return undefined;
+function brokenBy({ ifRev }: UpsertCommand | PatchCommand, before: StoredUser | undefined, after: StoredUser): Problem | undefined {
+  if (ifRev?.has(after.id) !== true) return undefined;
   return before !== undefined && sameData(before, after) ? undefined : brokenCondition(ifRev, after.id, before);
 }
 
@@ -162,11 +172,20 @@ function checkWrite(
   return problems;
 }
 
-/** Stages the record unless nothing in it would change. */
+/**
+ * Stages the record unless nothing in it would change. A new user with the id of one that deleted itself gets that one's bans and
+ * the reports about it.
+ */
 export function settle(draft: Draft, before: StoredUser | undefined, after: StoredUser): Settled {
-  if (before !== undefined && sameData(before, after)) return { user: before, change: 'unchanged' };
-  draft.stage({ t: 'user', event: before === undefined ? 'created' : 'updated', user: after });
-  return { user: after, change: before === undefined ? 'created' : 'updated' };
+  if (before === undefined) {
+    const held = draft.record(after.id);
+    const user = held !== undefined && isTombstone(held) ? { ...after, ...evidenceOf(held) } : after;
+    draft.stage({ t: 'user', event: 'created', user });
+    return { user, change: 'created' };
+  }
+  if (sameData(before, after)) return { user: before, change: 'unchanged' };
+  draft.stage({ t: 'user', event: 'updated', user: after });
+  return { user: after, change: 'updated' };
 }
 
 /** Equality of everything that a caller can write. The order of custom keys does not matter. */

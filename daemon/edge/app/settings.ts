@@ -88,16 +88,16 @@ export const APP_ROUTES: readonly Endpoint[] = [
     operation: 'GetRateLimits',
     method: 'GET',
     access: 'user',
-    summary: 'Limits of endpoints and what remains of them',
+    summary: 'Limits of endpoints and what remains of them; a client sees nothing of what servers use',
     query: RateLimitsQuery,
     answer: Type.Record(
       Type.String(),
       Type.Record(Type.String(), Type.Object({ limit: Type.Integer(), remaining: Type.Integer(), reset: Type.Integer() })),
     ),
-    handle: async ({ rateLimits, query }) => {
+    handle: async ({ rateLimits, query, caller }) => {
       const { endpoints: names, ...switches } = readRateLimits(query);
       const endpoints = endpointNames(names);
-      const wanted = wantedPlatforms(switches);
+      const wanted = wantedPlatforms(switches).filter((platform) => platform !== 'server_side' || caller.kind === 'server');
       const reports = await Promise.all(wanted.map(async (platform) => [platform, await rateLimits.report(platform, endpoints)] as const));
       return { body: Object.fromEntries(reports) };
     },

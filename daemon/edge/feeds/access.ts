@@ -3,12 +3,11 @@
  * separation of teams does not hide from it, and writes the user's own data.
  */
 
-import { isInSight } from '../../../protocol/access/tenancy.ts';
+import { isMultiTenant } from '../../../protocol/access/tenancy.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Caller, Scope } from '../../../protocol/base/tokens.ts';
-import type { FeedName } from '../../../protocol/feeds/feed-name.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
-import type { Asking } from '../http/acting.ts';
+import { type FeedName, feedOwner } from '../../../protocol/feeds/feed-name.ts';
+import { type Asking, userInSight } from '../http/acting.ts';
 
 export interface Right {
   readonly resource: 'users' | 'feed' | 'follower' | 'activities';
@@ -33,19 +32,15 @@ export function allow(caller: Caller, right: Right): void {
   }
 }
 
-/** The user, if it exists and the caller may see it. */
-export function userInSight({ backend: { directory }, caller }: Asking, id: string): StoredUser | undefined {
-  const user = directory.user(id);
-  if (user === undefined || caller.kind !== 'user') return user;
-  // A user that does not exist yet has no team.
-  const viewer = directory.user(caller.id) ?? { id: caller.id, teams: [] };
-  return isInSight(directory.app, viewer, user) ? user : undefined;
-}
-
-/** Whether the caller may see the content of a feed (`user:ann`): for a user's feed, whether it may see the user. */
-export function isFeedInSight(call: Asking, feed: string): boolean {
-  const owner = feed.slice(feed.indexOf(':') + 1);
-  return call.backend.directory.user(owner) === undefined || userInSight(call, owner) !== undefined;
+/**
+ * Whether the caller may see the content of a feed (`user:ann`). Where teams are walls, a client sees that of a user in its sight, and
+ * feeds whose name was never the id of a user; the feed of a deleted user is closed like that of a user behind walls.
+ */
+export function isFeedInSight(asking: Asking, feed: string): boolean {
+  const { directory } = asking.backend;
+  if (asking.caller.kind !== 'user' || !isMultiTenant(directory.app)) return true;
+  const owner = feedOwner(feed);
+  return directory.record(owner) === undefined || userInSight(asking, owner) !== undefined;
 }
 
 function checkScope({ resource, action, feedId }: Scope, right: Right): void {

@@ -4,8 +4,8 @@ import type { JsonObject } from '../../../protocol/base/json.ts';
 import { type Replace, renderActivity } from '../../../protocol/feeds/activities.ts';
 import { missingReference, type Reference, replaceReferences } from '../../../protocol/feeds/references.ts';
 import { renderFeedsUser } from '../../../protocol/feeds/users.ts';
-import type { Asking } from '../http/acting.ts';
-import { isFeedInSight, userInSight } from './access.ts';
+import { type Asking, userInSight } from '../http/acting.ts';
+import { isFeedInSight } from './access.ts';
 
 /** For one answer: an object that is referenced more than once is rendered once. Objects that the reader may not see are missing. */
 export function enricher(reader: Asking): Replace {

@@ -4,8 +4,6 @@ import { Compile } from 'typebox/compile';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { bodyObject, checked } from '../../../protocol/base/reading.ts';
 import { parseFeedName } from '../../../protocol/feeds/feed-name.ts';
-import type { FollowCommand } from '../../../protocol/feeds/follows.ts';
-import { actorOf } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { allow } from './access.ts';
 import { feedOf } from './activities.ts';
@@ -44,17 +42,14 @@ async function follow(call: Call): Promise<EndpointAnswer> {
   allow(call.caller, { resource: 'follower', action: 'write', feed: source, owner: source.id });
   const target = parseFeedName(checked(bodyCheck, bodyObject(await call.body())).target, 'target');
   if (target.text === source.text) throw fieldErrors('input', [{ path: 'target', message: 'a feed cannot follow itself' }]);
-  return await write(call, { kind: 'follow', source: source.text, target: target.text }, 201);
+  const { seq } = await call.submit({ kind: 'follow', source: source.text, target: target.text }, 'live');
+  return { status: 201, body: {}, seq };
 }
 
 async function unfollow(call: Call): Promise<EndpointAnswer> {
   const source = feedOf(call);
   allow(call.caller, { resource: 'follower', action: 'delete', feed: source, owner: source.id });
   const target = parseFeedName(call.params.target ?? '', 'target');
-  return await write(call, { kind: 'unfollow', source: source.text, target: target.text }, 200);
-}
-
-async function write({ submit, caller }: Call, follow: Omit<FollowCommand, 'actor'>, status: 200 | 201): Promise<EndpointAnswer> {
-  const { seq } = await submit({ ...follow, actor: actorOf(caller) }, 'live');
-  return { status, body: {}, seq };
+  const { seq } = await call.submit({ kind: 'unfollow', source: source.text, target: target.text }, 'live');
+  return { body: {}, seq };
 }

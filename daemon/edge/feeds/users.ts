@@ -1,7 +1,9 @@
 /** Users of the feeds dialect, one and many: the same records as in the chat dialects, with other rules for their ids. */
 
 import Type from 'typebox';
+import { isMultiTenant } from '../../../protocol/access/tenancy.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
+import type { Follow } from '../../../protocol/feeds/follows.ts';
 import {
   decodeFeedsUser,
   decodeFeedsUserData,
@@ -20,16 +22,20 @@ import {
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import { inSlices } from '../../base/slices.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actorOf, laneOf } from '../http/acting.ts';
+import { actorOf, laneOf, userInSight } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { onlyUser, refuseGone } from '../http/outcome.ts';
-import { allow, userInSight } from './access.ts';
+import { allow, isFeedInSight } from './access.ts';
 
 const CreateUserQuery = Type.Object({ get_or_create: QueryFlag });
 const GetUserQuery = Type.Object({ with_follow_counts: QueryFlag });
 const readCreateUser = queryReader(CreateUserQuery);
 const readGetUser = queryReader(GetUserQuery);
+
+/** Follows looked at between two checks of the clock. */
+const STEP_FOLLOWS = 256;
 
 export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
   {
@@ -58,11 +64,11 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     summary: 'A user, on demand with the counts of who follows and is followed',
     query: GetUserQuery,
     answer: FeedsProfileAnswer,
-    handle: (call) => {
+    handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'read' });
       const { with_follow_counts: isCounted = false } = readGetUser(call.query);
       const user = existing(call, feedsId(call.id, 'id'));
-      const counts = isCounted ? followCounts(call, user.id) : undefined;
+      const counts = isCounted ? await followCounts(call, user.id) : undefined;
       return { body: { ...renderFeedsUser(user), ...counts } };
     },
   },
@@ -169,11 +175,29 @@ function existing(call: Call, id: string): StoredUser {
   return user;
 }
 
-/** Follow counts of the two feeds that users have by convention: `user` holds their posts, and `timeline` what they read. */
-function followCounts({ backend }: Call, id: string): Readonly<Record<string, number>> {
-  const { docs } = backend.directory;
+/**
+ * Follow counts of the two feeds that users have by convention: `user` holds their posts, and `timeline` what they read. Follows
+ * from and to feeds that the caller may not see do not count.
+ */
+async function followCounts(call: Call, id: string): Promise<Readonly<Record<string, number>>> {
   return {
-    followers_count: docs.countUnder('follow', `to user:${id}`),
-    following_count: docs.countUnder('follow', `from timeline:${id}`),
+    followers_count: await countFollows(call, `to user:${id}`, ({ source }) => source),
+    following_count: await countFollows(call, `from timeline:${id}`, ({ target }) => target),
   };
+}
+
+function countFollows(call: Call, key: string, otherEnd: (follow: Follow) => string): number | Promise<number> {
+  const { app, docs } = call.backend.directory;
+  if (call.caller.kind !== 'user' || !isMultiTenant(app)) return docs.countUnder('follow', key);
+  return inSlices(countInSight(docs.under('follow', key), (follow) => isFeedInSight(call, otherEnd(follow))));
+}
+
+function* countInSight(follows: Iterable<Follow>, isSeen: (follow: Follow) => boolean): Generator<undefined, number> {
+  let count = 0;
+  let looked = 0;
+  for (const follow of follows) {
+    if (isSeen(follow)) count++;
+    if (++looked % STEP_FOLLOWS === 0) yield;
+  }
+  return count;
 }

@@ -1,12 +1,14 @@
 /**
  * The parties of a request: its origin in the log, the actor of its commands, the user it acts for, and what its caller may see of others.
  */
+import { isInSight } from '../../../protocol/access/tenancy.ts';
 import type { Actor } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
-import type { UserAside } from '../../../protocol/users/render.ts';
+import type { Reader, UserAside } from '../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 import type { Reading } from './backend.ts';
 
@@ -65,12 +67,32 @@ export interface Asking {
   readonly caller: Caller;
 }
 
+/** An anonymous caller is in no team. No user has the empty id. */
+const NOBODY = { id: '', teams: [] };
+
+/**
+ * The living user with this id, if the caller may see it. Every answer that shows a user which the caller did not find by a query
+ * takes it from here, so to a client, a user that was deleted and one behind walls are the same: there is none.
+ */
+export function userInSight({ backend: { directory }, caller }: Asking, id: string): StoredUser | undefined {
+  const user = directory.user(id);
+  if (user === undefined || caller.kind === 'server') return user;
+  // A user that does not exist yet has no team.
+  const viewer = caller.kind === 'user' ? (directory.user(caller.id) ?? { id: caller.id, teams: [] }) : NOBODY;
+  return isInSight(directory.app, viewer, user) ? user : undefined;
+}
+
+/** The caller as the reader of a user's record. */
+export function readerOf(caller: Caller, id: string): Reader {
+  if (caller.kind === 'server') return 'server';
+  return caller.kind === 'user' && caller.id === id ? 'self' : 'other';
+}
+
 /** The data about a user that a caller sees beside its record. */
-export function asideOf({ backend, caller }: Asking, id: string): UserAside {
-  const isServer = caller.kind === 'server';
-  const isPrivy = isServer || (caller.kind === 'user' && caller.id === id);
-  const viewer = isPrivy
-    ? { isServer, user: (other: string) => backend.directory.user(other), online: (other: string) => backend.online(other) }
-    : undefined;
-  return { online: backend.online(id), viewer };
+export function asideOf(asking: Asking, id: string): UserAside {
+  const { backend, caller } = asking;
+  const online = backend.online(id);
+  const reader = readerOf(caller, id);
+  if (reader === 'other') return { online, reader };
+  return { online, reader, named: { user: (other) => userInSight(asking, other), online: (other) => backend.online(other) } };
 }

@@ -19,11 +19,11 @@ export function onlyUser(outcome: Outcome): StoredUser {
   return user;
 }
 
-/** Throws RosterError `not_found` where an answer would show users that were deleted since the request was carried out. */
+/** Throws RosterError `not_found` where an answer would show users that are gone since the request was carried out: deleted, or out of sight. */
 export function refuseGone({ gone }: Outcome): void {
   const [first] = gone ?? [];
   if (first === undefined) return;
-  throw new RosterError('not_found', `the request was carried out before; the user ${first} was deleted since`);
+  throw new RosterError('not_found', `the request was carried out before; the user ${first} is no longer there`);
 }
 
 /**

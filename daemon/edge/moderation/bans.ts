@@ -17,12 +17,12 @@ import {
 } from '../../../protocol/moderation/bans.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
+import type { Ban, StoredUser } from '../../../protocol/users/user.ts';
 import { inSlices } from '../../base/slices.ts';
 import { runBanQuery } from '../../core/moderation/ban-query.ts';
 import { isAmong } from '../../core/moderation/restrictions.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actingUser, actorOf } from '../http/acting.ts';
+import { actingUser, actorOf, userInSight } from '../http/acting.ts';
 import { parseJson } from '../http/body.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
 import { namedActor, renderBrief, submitNamed } from './named-users.ts';
@@ -106,7 +106,8 @@ export const BANS_ROUTES: readonly Endpoint[] = [
       const { by: named, includeTotal, query } = parseFutureBans(payloadOf(call));
       const by = namedActor(call, named, 'user_id');
       const tests = by === undefined ? query.tests : [...query.tests, { field: 'banned_by_id' as const, op: '$eq' as const, values: [by] }];
-      const { bans, total } = await inSlices(runBanQuery(backend.directory, { ...query, tests }, services.nowMs() * 1000));
+      const mayShow = ({ id }: StoredUser): boolean => userInSight(call, id) !== undefined;
+      const { bans, total } = await inSlices(runBanQuery(backend.directory, { ...query, tests }, services.nowMs() * 1000, mayShow));
       return { body: { bans: renderBans(call, bans, dialect), ...(includeTotal ? { total } : undefined) } };
     },
   })),
@@ -134,8 +135,8 @@ function payloadOf({ query }: Call): unknown {
   return query.payload ? parseJson(query.payload, 'payload') : {};
 }
 
-/** The users whose bans the caller may list: for a server everyone, for a client those that it may ban. */
-function sightOf({ backend, caller }: Call): (user: StoredUser) => boolean {
+/** The users whose bans the caller may list: for a server everyone, for a client those that it may ban and could find by a query. */
+function sightOf({ backend, caller }: Call): (user: StoredUser, ban: Ban) => boolean {
   if (caller.kind === 'server') return () => true;
   const id = actingUser(caller, undefined);
   const own = backend.directory.user(id);
@@ -144,15 +145,20 @@ function sightOf({ backend, caller }: Call): (user: StoredUser) => boolean {
   if (reach === 'nowhere') {
     throw new RosterError('not_allowed', `User '${id}' with role '${own.role}' is not allowed to perform action QueryBannedUsers`);
   }
-  return reach === undefined ? () => true : ({ teams }) => isAmong(teams, reach);
+  const hidden = new Set(backend.directory.app.user_search_disallowed_roles);
+  return (user, { shadow }) => {
+    // Nobody learns of a shadow ban of its own.
+    if (shadow === true && user.id === id) return false;
+    return !hidden.has(user.role) && (reach === undefined || isAmong(user.teams, reach));
+  };
 }
 
-/** Omits users that were deleted while the list was made. */
+/** Omits users that were deleted or went out of sight while the list was made. */
 function renderBans(call: Call, bans: readonly FoundBan[], dialect: Dialect): readonly Rendered[] {
   const time = timeOf(dialect);
   return bans.flatMap(({ userId, ban }) => {
-    const user = call.backend.directory.user(userId);
-    const by = ban.by === undefined ? undefined : call.backend.directory.user(ban.by);
+    const user = userInSight(call, userId);
+    const by = ban.by === undefined ? undefined : userInSight(call, ban.by);
     if (user === undefined) return [];
     return [
       {

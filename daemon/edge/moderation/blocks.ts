@@ -6,7 +6,7 @@ import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock, readBlocks } fr
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actingUser, actorOf } from '../http/acting.ts';
+import { actingUser, actorOf, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';
 import { renderBrief } from './named-users.ts';
@@ -44,7 +44,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
     operation: 'GetBlockedUsers',
     method: 'GET',
     access: 'user',
-    summary: 'Whom a user blocks; users that were deleted meanwhile are left out',
+    summary: 'Whom a user blocks; users that were deleted meanwhile, or went out of sight, are left out',
     query: BlocksQuery,
     answer: Type.Object({
       blocks: Type.Array(
@@ -64,7 +64,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
       if (own === undefined) throw unknownUser(id);
       const user = renderBrief(call, own, dialect);
       const blocks = (own.blocks ?? []).flatMap((block) => {
-        const blocked = directory.user(block.id);
+        const blocked = userInSight(call, block.id);
         if (blocked === undefined) return [];
         const created_at = timeOf(dialect)(block.created_at);
         return [{ user_id: id, blocked_user_id: block.id, created_at, user, blocked_user: renderBrief(call, blocked, dialect) }];

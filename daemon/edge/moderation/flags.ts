@@ -14,7 +14,7 @@ import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actorOf } from '../http/acting.ts';
+import { actorOf, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';
 import { namedActor, renderBrief, submitNamed } from './named-users.ts';
@@ -131,7 +131,7 @@ async function flagUser(call: Call, dialect: 'v1' | 'v2'): Promise<Flagged> {
 }
 
 function renderFlag(call: Call, target: StoredUser, { item_id, by, reason, custom, created_at }: Flag): Rendered {
-  const reporter = by === undefined ? undefined : call.backend.directory.user(by);
+  const reporter = by === undefined ? undefined : userInSight(call, by);
   const time = timeOf('v1');
   return {
     item_id,

@@ -5,7 +5,7 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import { decodeMute, MuteBodyV1, MuteBodyV2, type MuteCommand, UnmuteBodyV1, UnmuteBodyV2 } from '../../../protocol/moderation/mutes.ts';
 import { fullUserIn, muteIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, renderMute, timeOf } from '../../../protocol/users/render.ts';
-import { actingUser, actorOf } from '../http/acting.ts';
+import { actingUser, actorOf, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { onlyUser } from '../http/outcome.ts';
 import { renderUser } from '../users/changed-users.ts';
@@ -64,7 +64,7 @@ function mutedAnswer(call: Call, { targets }: MuteCommand, outcome: Outcome, dia
   const held = new Map(own.mutes?.map((mute) => [mute.id, mute]));
   const mutes = [...new Set(targets)].flatMap((id) => {
     const mute = held.get(id);
-    const target = call.backend.directory.user(id);
+    const target = userInSight(call, id);
     if (mute === undefined || target === undefined) return [];
     return [renderMute(mute, user, renderBrief(call, target, dialect), timeOf(dialect))];
   });

@@ -8,12 +8,10 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 import { type Asking, actingUser, asideOf } from '../http/acting.ts';
 import type { Call } from '../http/endpoint.ts';
 
-/** The user as others see it, except that servers see shadow bans. Private fields (mutes, devices) are omitted. */
-export function renderBrief({ backend, caller }: Asking, user: StoredUser, dialect: Dialect): Rendered {
-  const aside = asideOf({ backend, caller: caller.kind === 'server' ? caller : { kind: 'anonymous' } }, user.id);
-  // Otherwise mutes inside a mute would nest without end.
+/** The user without its mutes and devices: mutes inside a mute would nest without end. */
+export function renderBrief(asking: Asking, user: StoredUser, dialect: Dialect): Rendered {
   const { mutes: _mutes, devices: _devices, ...shown } = user;
-  return renderUserIn(dialect, shown, aside);
+  return renderUserIn(dialect, shown, asideOf(asking, user.id));
 }
 
 /** The acting user, for requests where a server need not name one: a client acts as itself, and may not name another user. */

@@ -68,13 +68,16 @@ function userIds(input: { readonly user_ids?: unknown } | undefined): string[] {
 
 function exportLines(roster: ExportOptions['roster'], ids: readonly string[]): { lines: string[]; missing: string[] } {
   const { directory } = roster;
-  const viewer = { isServer: true, user: (id: string) => directory.user(id) };
+  const named = { user: (id: string) => directory.user(id) };
   const lines: string[] = [];
   const missing: string[] = [];
   for (const id of ids) {
     const user = directory.user(id);
     if (user === undefined) missing.push(id);
-    else lines.push(JSON.stringify({ user: renderV1(user, { online: roster.online(id), viewer }), messages: [], reactions: [] }));
+    else {
+      const shown = renderV1(user, { online: roster.online(id), reader: 'server', named });
+      lines.push(JSON.stringify({ user: shown, messages: [], reactions: [] }));
+    }
   }
   return { lines, missing };
 }

@@ -13,7 +13,6 @@ import { type Log, LogClosed, LogTrimmed } from '../../../store/log.ts';
 import { Turns } from '../../base/turns.ts';
 import type { RecentPast } from '../../core/directory/recent-past.ts';
 import { Conflation } from './conflation.ts';
-import type { EventForm } from './event-form.ts';
 import type { Hub } from './hub.ts';
 import { decoration } from './interest.ts';
 import { allDecoration } from './router.ts';
@@ -111,17 +110,17 @@ export class CatchUp {
     const { form, interests, conflates } = subscriber;
     const endsMs = performance.now() + OWN_MS;
     const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS || performance.now() >= endsMs;
-    if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), form), isEnd });
+    if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), subscriber), isEnd });
     const all = subscriber.onlyAll;
     if (all !== undefined && all.since <= position) {
       const told = allDecoration(all.name);
       const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
-      const tell: Tell = (event) => event.frame(form, told);
+      const tell: Tell = (event) => event.frame(form, told, true);
       return this.#sharedChunk(`${form} ${position} ${told}`, position, end, tell);
     }
     const tell: Tell = (event) => {
       const told = decoration(interests.values(), event);
-      return told === undefined ? undefined : event.frame(form, told);
+      return told === undefined ? undefined : event.frame(form, told, subscriber.isPrivyTo(event.id));
     };
     return this.#read(position, { stretch: new EachOf(tell), isEnd });
   }
@@ -216,14 +215,14 @@ class EachOf implements Stretch {
 }
 
 /** Sends only the newest state of each user. */
-function newestOf(conflation: Conflation, form: EventForm): Stretch {
+function newestOf(conflation: Conflation, subscriber: Subscriber): Stretch {
   return {
     take: (event) => conflation.take(event),
     get bytes() {
       return conflation.bytes;
     },
     get frames() {
-      return conflation.frames(form);
+      return conflation.frames(subscriber);
     },
   };
 }

@@ -7,6 +7,7 @@ import { roughDataBytes } from '../../../protocol/users/size.ts';
 import { OutgoingDocumentEvent } from './document-event.ts';
 import type { EventForm } from './event-form.ts';
 import { decoration, type Interest } from './interest.ts';
+import type { Subscriber } from './subscriber.ts';
 import { HIDDEN, type ToldOfUser } from './told.ts';
 import { type AnyEvent, isAboutUser, type OutgoingUserEvent } from './user-event.ts';
 
@@ -70,10 +71,10 @@ export class Conflation {
   }
 
   /** The frames of the kept events. */
-  frames(form: EventForm): Buffer[] {
+  frames(receiver: Pick<Subscriber, 'form' | 'isPrivyTo'>): Buffer[] {
     const frames: Buffer[] = [];
     for (const kept of this.#kept) {
-      const frame = kept instanceof OutgoingDocumentEvent ? this.#single(kept, form) : this.#newest(kept, form);
+      const frame = kept instanceof OutgoingDocumentEvent ? this.#single(kept, receiver.form) : this.#newest(kept, receiver);
       if (frame !== undefined) frames.push(frame);
     }
     return frames;
@@ -84,11 +85,11 @@ export class Conflation {
     return told === undefined ? undefined : event.frame(form, told);
   }
 
-  #newest({ first, last, arrival }: Kept, form: EventForm): Buffer | undefined {
+  #newest({ first, last, arrival }: Kept, receiver: Pick<Subscriber, 'form' | 'isPrivyTo'>): Buffer | undefined {
     const told = decoration(this.#interests, first === last ? last : merged(first, last));
     if (told === undefined) return undefined;
     const mark = arrival === undefined || arrival === last.arrival || told === HIDDEN ? '' : `,"${arrival}":true`;
-    return last.frame(form, told + mark);
+    return last.frame(receiver.form, told + mark, receiver.isPrivyTo(last.id));
   }
 }
 

@@ -11,8 +11,8 @@ const FILTERS_MS = 3;
 
 /** An event or a presence change. */
 export interface Tellable extends Concerned {
-  text(form: EventForm, decoration: string): string;
-  frame(form: EventForm, decoration: string): Buffer;
+  text(form: EventForm, decoration: string, isPrivy: boolean): string;
+  frame(form: EventForm, decoration: string, isPrivy: boolean): Buffer;
 }
 
 /** The JSON that a subscriber receives in addition to the event; undefined: it does not receive the event. */
@@ -44,7 +44,7 @@ export function framesOf<T extends Tellable>(
       }
       const added = decorate(subscriber, one);
       if (added === undefined) continue;
-      const frame = one.frame(subscriber.form, added);
+      const frame = one.frame(subscriber.form, added, subscriber.isPrivyTo(one.id));
       const own = frames.get(subscriber);
       if (own === undefined) frames.set(subscriber, [frame]);
       else own.push(frame);

@@ -146,7 +146,7 @@ export class Hub {
   *#route<T extends Tellable>(from: number, told: readonly T[], cohorts: Iterable<Cohort>, decorate: Decorate<T>): Generator<Share, void> {
     if (told.length === 0) return;
     for (const { members, form, decoration } of cohorts) {
-      yield { receivers: members, bytes: textFrames(told.map((one) => one.text(form, decoration))), count: told.length, from };
+      yield { receivers: members, bytes: textFrames(told.map((one) => one.text(form, decoration, true))), count: told.length, from };
     }
     const { frames, late } = framesOf(told, (one) => this.#router.candidates(one), decorate, this.#options.nowMs);
     for (const [subscriber, own] of frames) yield { receivers: [subscriber], bytes: joined(own), count: own.length, from };

@@ -5,7 +5,7 @@
 
 import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
 import type { EventDialect } from '../../../protocol/live/user-events.ts';
-import { renderLive, renderV1 } from '../../../protocol/users/render.ts';
+import { isPartlyPrivate, type Reader, renderLive, renderV1 } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { dialectOf, type EventForm, wrapped } from './event-form.ts';
 import { textFrame } from './frame.ts';
@@ -17,7 +17,7 @@ export class PresenceChange implements Concerned {
   readonly #at: Micros;
   /** Position at which it was sent; it has none of its own. */
   readonly #seq: number;
-  readonly #bodies = new Map<EventDialect, string>();
+  readonly #bodies = new Map<string, string>();
 
   constructor(user: StoredUser, online: boolean, at: Micros, seq: number) {
     this.after = user;
@@ -34,25 +34,24 @@ export class PresenceChange implements Concerned {
     return this.after;
   }
 
-  frame(form: EventForm, decoration: string): Buffer {
-    return textFrame(this.text(form, decoration));
+  frame(form: EventForm, decoration: string, isPrivy: boolean): Buffer {
+    return textFrame(this.text(form, decoration, isPrivy));
   }
 
   /** See `OutgoingUserEvent.text`. */
-  text(form: EventForm, decoration: string): string {
+  text(form: EventForm, decoration: string, isPrivy: boolean): string {
     const dialect = dialectOf(form);
-    let body = this.#bodies.get(dialect);
-    if (body === undefined) {
-      body = this.#body(dialect);
-      this.#bodies.set(dialect, body);
-    }
+    const reader = isPrivy || !isPartlyPrivate(this.after) ? 'self' : 'other';
+    const key = `${dialect} ${reader}`;
+    const body = this.#bodies.get(key) ?? this.#body(dialect, reader);
+    this.#bodies.set(key, body);
     return wrapped(form, `${body}${decoration}}`);
   }
 
-  #body(dialect: EventDialect): string {
-    const { online } = this;
+  #body(dialect: EventDialect, reader: Reader): string {
+    const aside = { online: this.online, reader };
     const isNs = dialect === 'live-ns';
-    const user = dialect === 'v1' ? renderV1(this.after, { online }) : renderLive(this.after, { online }, isNs ? 'ns' : 'rfc3339');
+    const user = dialect === 'v1' ? renderV1(this.after, aside) : renderLive(this.after, aside, isNs ? 'ns' : 'rfc3339');
     const created_at = isNs ? toNanos(this.#at) : toRfc3339(this.#at);
     return JSON.stringify({ type: 'user.presence.changed', seq: this.#seq, created_at, user }).slice(0, -1);
   }

@@ -34,6 +34,8 @@ export type Interests = Map<string | symbol, Interest>;
 export class Subscriber {
   readonly outlet: Outlet;
   readonly form: EventForm;
+  /** The user of the connection, empty for an anonymous one; undefined for a server. */
+  readonly owner: string | undefined;
   readonly interests: Interests = new Map();
   state: SubscriberState = { kind: 'out' };
   /** The shares that the hand-out still has to send to it. */
@@ -49,9 +51,15 @@ export class Subscriber {
   /** Sends the peer which users of its subscriptions are online now. `changed`: users that may have changed since they were gathered. */
   tellPresence: (changed: ReadonlySet<string>) => void = () => {};
 
-  constructor(outlet: Outlet, form: EventForm) {
+  constructor(outlet: Outlet, form: EventForm, owner?: string) {
     this.outlet = outlet;
     this.form = form;
+    this.owner = owner;
+  }
+
+  /** Whether it sees all of this user's record: a server always, a client only of its own. */
+  isPrivyTo(id: string): boolean {
+    return this.owner === undefined || this.owner === id;
   }
 
   /** Whether it may see only some users. The log does not record which users it saw before, so it is fed from memory alone. */

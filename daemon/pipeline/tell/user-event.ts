@@ -7,7 +7,7 @@ import { type Micros, toNanos, toRfc3339 } from '../../../protocol/base/time.ts'
 import type { DocLookups } from '../../../protocol/live/document-events.ts';
 import { type Audience, audienceOf, type EventDialect, eventType, renderEvent } from '../../../protocol/live/user-events.ts';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
-import type { UserAside } from '../../../protocol/users/render.ts';
+import { isPartlyPrivate, type Reader } from '../../../protocol/users/render.ts';
 import { roughDataBytes } from '../../../protocol/users/size.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { SeqSpan } from '../../core/directory/recent-past.ts';
@@ -25,11 +25,13 @@ const STATES: ReadonlySet<string> = new Set(['user.updated', 'user.deactivated',
 
 interface Body {
   readonly dialect: EventDialect;
+  readonly reader: Reader;
   readonly json: string;
 }
 
 interface Framed {
   readonly form: EventForm;
+  readonly reader: Reader;
   readonly decoration: string;
   readonly frame: Buffer;
 }
@@ -50,14 +52,14 @@ export class OutgoingUserEvent implements ToldOfUser {
   #bodies: readonly Body[] = NOTHING;
   #frames: readonly Framed[] = NOTHING;
 
-  constructor(change: UserChange, type: string, at: Micros, aside: UserAside, knowsBefore: boolean) {
+  constructor(change: UserChange, type: string, at: Micros, online: boolean, knowsBefore: boolean) {
     this.seq = change.seq;
     this.type = type;
     this.audience = audienceOf(change.fact);
     this.before = change.before;
     this.after = change.after;
     this.knowsBefore = knowsBefore;
-    this.online = aside.online;
+    this.online = online;
     this.#fact = change.fact;
     this.#at = at;
   }
@@ -77,18 +79,34 @@ export class OutgoingUserEvent implements ToldOfUser {
     return event === 'created' || event === 'restored' ? event : undefined;
   }
 
-  /** The text for a receiver with this decoration: `""`, or JSON that starts with a comma, such as `,"sub":["all"]`. */
-  text(form: EventForm, decoration: string): string {
-    const body = decoration === HIDDEN ? this.#hiddenBody(dialectOf(form)) : this.#body(dialectOf(form)) + decoration;
-    return wrapped(form, `${body}}`);
+  /**
+   * The text for a receiver with this decoration: `""`, or JSON that starts with a comma, such as `,"sub":["all"]`. `isPrivy`: the
+   * receiver is a server or the user itself.
+   */
+  text(form: EventForm, decoration: string, isPrivy: boolean): string {
+    return this.#text(form, decoration, this.#readerOf(isPrivy));
   }
 
   /** Like `text`, as a frame that several receivers share. */
-  frame(form: EventForm, decoration: string): Buffer {
-    for (const kept of this.#frames) if (kept.form === form && kept.decoration === decoration) return kept.frame;
-    const frame = textFrame(this.text(form, decoration));
-    if (this.#frames.length < FRAMES_KEPT) this.#frames = [...this.#frames, { form, decoration, frame }];
+  frame(form: EventForm, decoration: string, isPrivy: boolean): Buffer {
+    const reader = this.#readerOf(isPrivy);
+    for (const kept of this.#frames) {
+      if (kept.form === form && kept.decoration === decoration && kept.reader === reader) return kept.frame;
+    }
+    const frame = textFrame(this.#text(form, decoration, reader));
+    if (this.#frames.length < FRAMES_KEPT) this.#frames = [...this.#frames, { form, reader, decoration, frame }];
     return frame;
+  }
+
+  /** Few records hold anything private. Of all others, everyone gets the same bytes. No event shows a shadow ban, not even to servers. */
+  #readerOf(isPrivy: boolean): Reader {
+    return isPrivy || !isPartlyPrivate(this.after) ? 'self' : 'other';
+  }
+
+  #text(form: EventForm, decoration: string, reader: Reader): string {
+    const dialect = dialectOf(form);
+    const body = decoration === HIDDEN ? this.#hiddenBody(dialect) : this.#body(dialect, reader) + decoration;
+    return wrapped(form, `${body}}`);
   }
 
   /**
@@ -107,13 +125,13 @@ export class OutgoingUserEvent implements ToldOfUser {
   }
 
   /** The JSON of the event without its closing brace. */
-  #body(dialect: EventDialect): string {
-    for (const kept of this.#bodies) if (kept.dialect === dialect) return kept.json;
+  #body(dialect: EventDialect, reader: Reader): string {
+    for (const kept of this.#bodies) if (kept.dialect === dialect && kept.reader === reader) return kept.json;
     // A user that this event makes invisible or deletes is not shown as online. Its receivers are chosen by the presence that was sent
     // before.
     const online = this.online && mayShowOnline(this.after);
-    const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online }, dialect)).slice(0, -1);
-    this.#bodies = [...this.#bodies, { dialect, json }];
+    const json = JSON.stringify(renderEvent(this.type, this.#fact, this.seq, this.#at, { online, reader }, dialect)).slice(0, -1);
+    this.#bodies = [...this.#bodies, { dialect, reader, json }];
     return json;
   }
 }
@@ -142,7 +160,7 @@ export function batchOf(entry: Entry, changes: readonly UserChange[], lookups: D
   const events: OutgoingUserEvent[] = [];
   for (const change of changes) {
     const type = eventType(change.fact);
-    if (type !== undefined) events.push(new OutgoingUserEvent(change, type, entry.time, { online: lookups.online(change.after.id) }, true));
+    if (type !== undefined) events.push(new OutgoingUserEvent(change, type, entry.time, lookups.online(change.after.id), true));
   }
   const docs = documentEventsOf(entry, lookups);
   const bytes = events.reduce((sum, { after }) => sum + EVENT_OVERHEAD_BYTES + roughDataBytes(after), 200);
@@ -158,7 +176,7 @@ export function batchFromLog(entry: Entry, lookups: DocLookups): EventBatch {
     const type = eventType(fact);
     if (type === undefined) continue;
     const change = { seq: entry.first + index, fact, before: undefined, after: fact.user };
-    events.push(new OutgoingUserEvent(change, type, entry.time, { online: lookups.online(fact.user.id) }, false));
+    events.push(new OutgoingUserEvent(change, type, entry.time, lookups.online(fact.user.id), false));
   }
   return { first: entry.first, last: lastSeq(entry), bytes: 0, events: inOrder(events, documentEventsOf(entry, lookups)) };
 }

@@ -131,7 +131,7 @@ test('DV7 devices and preferences outlive an upsert and a snapshot, and a device
   decide(draft, { kind: 'device-add', by: 'bob', device: { id: 'x', push_provider: 'apn' } }, bench.now, DEFAULT_POLICY);
   assert.deepEqual(
     draft.facts.map((fact) => (fact.t === 'user' ? fact.user.id : fact.t)),
-    ['ann', 'bob'],
+    ['bob', 'ann'],
   );
 });
 

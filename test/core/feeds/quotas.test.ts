@@ -7,8 +7,6 @@ import type { Activity } from '../../../protocol/feeds/activities.ts';
 import { Bench } from '../../support/decide-bench.ts';
 
 const ANN = { kind: 'user', id: 'ann' } as const;
-const SERVER = { kind: 'server' } as const;
-
 const activity = (id: string, feed: string): Activity => ({ id, feeds: [feed], origin: feed, time: 1, data: { actor: 'SU:x' } });
 
 function refused(act: () => unknown, reason: RegExp): void {
@@ -17,37 +15,25 @@ function refused(act: () => unknown, reason: RegExp): void {
 
 test('BU8 a user has at most 500 activities over all its feeds; one that goes makes room, replacing is free, a server has no quota', () => {
   const bench = new Bench();
-  const add = (id: string, feed: string, actor?: string) =>
-    bench.run({ kind: 'activity-add', activities: [activity(id, feed)], ...(actor === undefined ? undefined : { actor }) });
-  for (let n = 0; n < LIMITS.activitiesPerUser; n++) {
-    bench.run({
-      kind: 'activity-add',
-      activities: [{ ...activity(`a${n}`, n % 2 === 0 ? 'user:ann' : 'timeline:ann'), data: { actor: 'SU:ann' } }],
-      actor: 'SU:ann',
-    });
-  }
-  refused(() => add('one-more', 'third:ann', 'SU:ann'), /the user ann has 500 activities already/);
-  bench.run({
-    kind: 'activity-add',
-    activities: [{ ...activity('a0', 'user:ann'), data: { actor: 'SU:ann', text: 'new' } }],
-    actor: 'SU:ann',
-  });
+  const add = (id: string, feed: string, by?: string, text = '') =>
+    bench.run({ kind: 'activity-add', activities: [{ ...activity(id, feed), data: { actor: `SU:${feed.split(':')[1]}`, text } }] }, by);
+  for (let n = 0; n < LIMITS.activitiesPerUser; n++) add(`a${n}`, n % 2 === 0 ? 'user:ann' : 'timeline:ann', 'ann');
+  refused(() => add('one-more', 'third:ann', 'ann'), /the user ann has 500 activities already/);
+  add('a0', 'user:ann', 'ann', 'new');
   add('by-a-server', 'user:ann');
   bench.run({ kind: 'activity-remove', feed: 'user:ann', by: { id: 'by-a-server' } });
   bench.run({ kind: 'activity-remove', feed: 'timeline:ann', by: { id: 'a1' } });
-  add('room', 'user:ann', 'SU:ann');
-  refused(() => add('full-again', 'user:ann', 'SU:ann'), /500 activities/);
-  add('of-bob', 'user:bob', 'SU:bob');
+  add('room', 'user:ann', 'ann');
+  refused(() => add('full-again', 'user:ann', 'ann'), /500 activities/);
+  add('of-bob', 'user:bob', 'bob');
 });
 
 test('BU8 within one request, the quota counts what the request has added before', () => {
   const bench = new Bench();
-  const batch = (from: number, count: number) =>
-    bench.run({
-      kind: 'activity-add',
-      activities: Array.from({ length: count }, (_, n) => activity(`b${from + n}`, 'user:ann')),
-      actor: 'SU:ann',
-    });
+  const batch = (from: number, count: number) => {
+    const activities = Array.from({ length: count }, (_, n) => ({ ...activity(`b${from + n}`, 'user:ann'), data: { actor: 'SU:ann' } }));
+    return bench.run({ kind: 'activity-add', activities }, 'ann');
+  };
   for (let from = 0; from < 400; from += 100) batch(from, 100);
   batch(400, 99);
   refused(() => batch(499, 2), /500 activities/);
@@ -56,18 +42,15 @@ test('BU8 within one request, the quota counts what the request has added before
 
 test('BU8 the feeds of one user follow at most 2,000 others', () => {
   const bench = new Bench();
-  for (let n = 0; n < LIMITS.followsPerUser; n++) {
-    bench.run({ kind: 'follow', actor: ANN, source: `s${n % 7}:ann`, target: `user:u${n}` });
-  }
-  refused(
-    () => bench.run({ kind: 'follow', actor: ANN, source: 'other:ann', target: 'user:more' }),
-    /the user ann has 2000 follows already/,
-  );
-  bench.run({ kind: 'follow', actor: ANN, source: 's0:ann', target: 'user:u0' });
-  bench.run({ kind: 'follow', actor: SERVER, source: 'other:ann', target: 'user:more' });
-  bench.run({ kind: 'unfollow', actor: ANN, source: 's1:ann', target: 'user:u1' });
-  bench.run({ kind: 'unfollow', actor: ANN, source: 'other:ann', target: 'user:more' });
-  bench.run({ kind: 'follow', actor: ANN, source: 'other:ann', target: 'user:last' });
+  const follow = (source: string, target: string, by?: string, kind: 'follow' | 'unfollow' = 'follow') =>
+    bench.run({ kind, source, target }, by);
+  for (let n = 0; n < LIMITS.followsPerUser; n++) follow(`s${n % 7}:ann`, `user:u${n}`, 'ann');
+  refused(() => follow('other:ann', 'user:more', 'ann'), /the user ann has 2000 follows already/);
+  follow('s0:ann', 'user:u0', 'ann');
+  follow('other:ann', 'user:more');
+  follow('s1:ann', 'user:u1', 'ann', 'unfollow');
+  follow('other:ann', 'user:more', 'ann', 'unfollow');
+  follow('other:ann', 'user:last', 'ann');
 });
 
 test('BU8 a user reports at most 1,000 others; reporting one again is free, and one that is withdrawn makes room', () => {
@@ -76,7 +59,7 @@ test('BU8 a user reports at most 1,000 others; reporting one again is free, and 
   for (let n = 0; n <= LIMITS.flagsPerReporter; n += 100) {
     bench.upsert(Array.from({ length: 100 }, (_, k) => ({ id: `u${n + k}` })));
   }
-  const flag = (target: string, by = 'ann', actor: typeof ANN | typeof SERVER | { kind: 'user'; id: string } = ANN) =>
+  const flag = (target: string, by = 'ann', actor: { kind: 'user'; id: string } = ANN) =>
     bench.run({ kind: 'flag', actor, target, by, itemId: `i-${target}-${by}` });
   for (let n = 0; n < LIMITS.flagsPerReporter; n++) flag(`u${n}`);
   refused(() => flag('u1000'), /the user ann has reported 1000 users/);

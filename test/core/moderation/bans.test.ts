@@ -31,11 +31,11 @@ class BanBench extends RulesBench {
 }
 
 function asServer(user: StoredUser) {
-  return renderV2(user, { online: false, viewer: { isServer: true, user: () => undefined } });
+  return renderV2(user, { online: false, reader: 'server' });
 }
 
 function asOthers(user: StoredUser) {
-  return renderV2(user, { online: false });
+  return renderV2(user, { online: false, reader: 'other' });
 }
 
 /** What is told, to whom, and of which bans. */
@@ -58,9 +58,9 @@ test('MD1 a ban of the application sets banned and its end; the revision grows, 
   for (const shown of [asOthers(ann), asServer(ann)]) {
     assert.deepEqual([shown.banned, shown.shadow_banned, shown.ban_expires], [true, false, expires * 1000]);
   }
-  const { banned, ban_expires } = renderV1(ann, { online: false });
+  const { banned, ban_expires } = renderV1(ann, { online: false, reader: 'other' });
   assert.deepEqual([banned, ban_expires], [true, '2026-11-21T13:30:00.000000Z']);
-  const live = renderLive(ann, { online: false });
+  const live = renderLive(ann, { online: false, reader: 'other' });
   assert.deepEqual([live.banned, live.ban_expires], [true, '2026-11-21T13:30:00.000000Z']);
 });
 
@@ -72,9 +72,9 @@ test('MD1 a shadow ban sets shadow_banned alone, and only servers are shown it',
   assert.deepEqual([server.banned, server.shadow_banned, typeof server.ban_expires], [false, true, 'number']);
   const others = asOthers(ann);
   assert.deepEqual([others.banned, others.shadow_banned, 'ban_expires' in others], [false, false, false]);
-  const own = renderV1(ann, { online: true, viewer: { isServer: false, user: () => ann } });
+  const own = renderV1(ann, { online: true, reader: 'self', named: { user: () => ann } });
   assert.deepEqual([own.banned, own.shadow_banned, 'ban_expires' in own], [false, false, false]);
-  const live = renderLive(ann, { online: true });
+  const live = renderLive(ann, { online: true, reader: 'other' });
   assert.deepEqual([live.banned, 'ban_expires' in live], [false, false]);
 });
 

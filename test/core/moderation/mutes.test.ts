@@ -109,16 +109,16 @@ test('MD6 who was deleted since is not shown among mutes and blocks, and can sti
   bench.block('bob');
   bench.block('cem');
   bench.delete('bob', 'hard');
-  const viewer = { isServer: true, user: (id: string) => bench.directory.user(id), online: (id: string) => id === 'cem' };
-  const shown = renderV2Full(bench.user('ann'), { online: false, viewer });
+  const named = { user: (id: string) => bench.directory.user(id), online: (id: string) => id === 'cem' };
+  const shown = renderV2Full(bench.user('ann'), { online: false, reader: 'server', named });
   assert.deepEqual(shown.blocked_user_ids, ['cem']);
   assert.ok(Array.isArray(shown.mutes));
   assert.deepEqual(
     shown.mutes.map(({ user, target }) => [user.id, target.id, target.online]),
     [['ann', 'cem', true]],
   );
-  assert.deepEqual(renderV1(bench.user('ann'), { online: false }).mutes, []);
-  assert.deepEqual(renderV1(bench.user('ann'), { online: false }).blocked_user_ids, []);
+  assert.deepEqual(renderV1(bench.user('ann'), { online: false, reader: 'other' }).mutes, []);
+  assert.deepEqual(renderV1(bench.user('ann'), { online: false, reader: 'other' }).blocked_user_ids, []);
   assert.deepEqual(bench.unmute(['bob']).missing, []);
   bench.block('bob', 'unblock');
   assert.deepEqual([bench.user('ann').mutes?.length, bench.user('ann').blocks?.length], [1, 1]);
@@ -177,8 +177,8 @@ test('MD8 one report from each reporter; only servers hear of it, and the user s
     ],
   );
   assert.deepEqual([rev, updated_at, flags?.[1]?.created_at], [bench.directory.seq, before.updated_at, item?.created_at]);
-  const viewer = { isServer: true, user: (id: string) => bench.directory.user(id) };
-  assert.doesNotMatch(JSON.stringify(renderV2Full(bench.user('bob'), { online: false, viewer })), /worse|flag/);
+  const named = { user: (id: string) => bench.directory.user(id) };
+  assert.doesNotMatch(JSON.stringify(renderV2Full(bench.user('bob'), { online: false, reader: 'server', named })), /worse|flag/);
 });
 
 test('MD8 taking a report back; what is not there is no error', () => {
@@ -202,7 +202,7 @@ test('MD8 bypassing moderation is an update of the user; setting it again change
   const bench = new ModerationBench();
   const bypass = (enabled: boolean) => bench.factsOf(() => bench.run({ kind: 'bypass', target: 'ann', enabled }));
   assert.equal(bypass(true).length, 1);
-  assert.equal(renderV1(bench.user('ann'), { online: false }).bypass_moderation, true);
+  assert.equal(renderV1(bench.user('ann'), { online: false, reader: 'server' }).bypass_moderation, true);
   assert.deepEqual(bypass(true), []);
   assert.equal(bypass(false).length, 1);
   assert.ok(!('bypass_moderation' in bench.user('ann')));

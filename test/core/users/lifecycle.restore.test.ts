@@ -31,7 +31,7 @@ test('RS1 it is told as user.updated with restored: true', () => {
   bench.delete('ann');
   const [fact] = bench.factsOf(() => bench.run({ kind: 'restore', ids: ['ann'] }));
   assert.ok(fact?.t === 'user');
-  const event = renderEvent('user.updated', fact, 3, bench.now, { online: false }, 'live');
+  const event = renderEvent('user.updated', fact, 3, bench.now, { online: false, reader: 'server' }, 'live');
   assert.equal(Object.entries(event).find(([key]) => key === 'restored')?.[1], true);
 });
 

@@ -330,7 +330,7 @@ class Run {
       (user) => wants(user) && (!isWalled || (viewer !== undefined && isInSight(roster.directory.app, viewer, user))),
     );
     const expected = comparable(
-      shown.map((user) => renderLive(user, { online: false })),
+      shown.map((user) => renderLive(user, { online: false, reader: 'server' })),
       isWalled,
     );
     assert.deepEqual(comparable(follower.users.values(), isWalled), expected, `${name}: the copy differs from the directory`);

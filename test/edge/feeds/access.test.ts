@@ -179,4 +179,56 @@ describe('who may do what', () => {
     assert.equal(await status(send('POST', `${ROOT}/feed/timeline/bob/follows/`, { token, body: { target: 'user:ann' } })), 403);
     assert.equal(await status(send('DELETE', `${ROOT}/feed/timeline/bob/follows/user:ann/`, { token })), 403);
   });
+
+  it('FD29 a client deletes itself only if its role may change its own user', async () => {
+    const { send, backend } = httpWorld();
+    await create(send, 'ann');
+    assert.equal((await send('PATCH', '/app', { body: { grants: { user: ['search-user'] } } })).status, 200);
+    const { seq } = backend.directory;
+    const remove = () => send('DELETE', `${ROOT}/user/ann/`, { token: userToken('ann') });
+    refusedAs(await remove(), 403, 17, 'NotAllowedException');
+    assert.equal(backend.directory.seq, seq);
+    await send('PATCH', '/app', { body: { grants: { user: ['update-user-owner'] } } });
+    assert.equal((await remove()).status, 200);
+    assert.equal(backend.directory.user('ann'), undefined);
+  });
+
+  it('MD18 bans of a user that deletes itself, and reports about it, stay with the id; those of one that a server deletes do not', async () => {
+    for (const shadow of [false, true]) {
+      const { send, backend } = httpWorld();
+      await create(send, 'ann', { secret: 1 });
+      await create(send, 'bob');
+      await send('POST', '/moderation/ban', { body: { target_user_id: 'ann', shadow, reason: 'r' } });
+      await send('POST', '/moderation/flag', { body: { target_user_id: 'ann', user_id: 'bob' } });
+      const { bans, flags } = backend.directory.user('ann') ?? {};
+      const token = userToken('ann');
+      for (let again = 0; again < 2; again++) {
+        assert.equal((await send('DELETE', `${ROOT}/user/ann/`, { token })).status, 200);
+        assert.doesNotMatch(JSON.stringify(backend.directory.record('ann')), /secret/);
+        assert.equal((await create(send, 'ann', { fresh: 1 })).status, 201);
+        const back = backend.directory.user('ann');
+        assert.deepEqual([back?.bans, back?.flags, back?.custom], [bans, flags, { fresh: 1 }]);
+        assert.equal((await send('GET', '/query_banned_users')).body.bans.length, 1);
+      }
+      await send('DELETE', `${ROOT}/user/ann/`);
+      await create(send, 'ann');
+      assert.deepEqual([backend.directory.user('ann')?.bans, backend.directory.user('ann')?.flags], [undefined, undefined]);
+    }
+  });
+
+  it('PV3 follows from and to feeds behind walls do not count', async () => {
+    const { send } = httpWorld();
+    await send('PATCH', '/app', { body: { multi_tenant_enabled: true } });
+    const users = { ann: { teams: ['red'] }, amy: { teams: ['red'] }, bob: { teams: ['blue'] }, gone: { teams: ['red'] } };
+    await send('POST', '/users', { body: { users } });
+    for (const id of ['ann', 'bob', 'gone']) await send('POST', `${ROOT}/feed/timeline/${id}/follows/`, { body: { target: 'user:amy' } });
+    for (const id of ['ann', 'bob', 'all']) await send('POST', `${ROOT}/feed/timeline/amy/follows/`, { body: { target: `user:${id}` } });
+    await send('DELETE', '/users/gone');
+    const counts = async (token: string) => {
+      const { body } = await send('GET', `${ROOT}/user/amy/`, { token, query: { with_follow_counts: 'true' } });
+      return [body.followers_count, body.following_count];
+    };
+    assert.deepEqual(await counts(SERVER_TOKEN), [3, 3]);
+    assert.deepEqual(await counts(userToken('ann')), [1, 2]);
+  });
 });

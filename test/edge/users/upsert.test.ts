@@ -80,7 +80,7 @@ describe('upsert', () => {
       'users[ann].role',
       /UpdateUserRole/,
     );
-    assertRefused(await send('PATCH', '/users', { token, body: { users: [{ id: 'bob', set: { a: 1 } }] } }), 404, 16);
+    assertRefused(await send('PATCH', '/users', { token, body: { users: [{ id: 'bob', set: { a: 1 } }] } }), 403, 17, 'users[bob].id');
     await create(send, 'bob', 'cem');
     assertRefused(await send('POST', '/users', { token, body: { users: { bob: {} } } }), 403, 17, 'users[bob].id');
     await send('POST', '/users', { body: { users: { x: {}, y: {} } } });

@@ -75,7 +75,7 @@ test('DE3 a link is made when it is told, lies in no fact, and is left out where
   const lookups = { ...lookupsOf(new RulesBench()), exportUrl: () => `link ${++made}` };
   const [event] = batchFromLog({ id: 'e', time: AT, first: 1, facts: [fact] }, lookups).events;
   assert.ok(event !== undefined);
-  const urls = [1, 2].map(() => [...eachText(event.frame('live', ''))].map((text) => JSON.parse(text).url));
+  const urls = [1, 2].map(() => [...eachText(event.frame('live', '', true))].map((text) => JSON.parse(text).url));
   assert.deepEqual(urls, [['link 1'], ['link 2']]);
   const bare = renderDocEvent(fact, 1, AT, 'live', { ...lookups, exportUrl: () => undefined });
   assert.ok(!('url' in bare));

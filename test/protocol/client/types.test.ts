@@ -122,8 +122,8 @@ const WHOLE: Required<StoredUser> = {
 test('HS17 the types of the client are those of the schemas, and the schemas name all that a user is shown with', () => {
   assert.equal(PROOFS.every(Boolean), true);
   assert.equal(FOUND.some(Boolean), false);
-  const viewer = { isServer: true, user: () => undefined };
+  const aside = { online: true, reader: 'server', named: { user: () => undefined } } as const;
   const live = ANSWERS.update.properties.user;
-  assert.deepEqual(Object.keys(renderLive(WHOLE, { online: true })).sort(), Object.keys(live.properties).sort());
-  assert.deepEqual(Object.keys(renderV1(WHOLE, { online: true, viewer })).sort(), Object.keys(UserV1.properties).sort());
+  assert.deepEqual(Object.keys(renderLive(WHOLE, aside)).sort(), Object.keys(live.properties).sort());
+  assert.deepEqual(Object.keys(renderV1(WHOLE, aside)).sort(), Object.keys(UserV1.properties).sort());
 });

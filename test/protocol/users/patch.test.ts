@@ -210,7 +210,7 @@ test('PT6 a user sent back as any dialect shows it changes nothing', () => {
     deactivated_at: 4,
     revoke_tokens_issued_before: 5,
   });
-  const aside = { online: true };
+  const aside = { online: true, reader: 'self' } as const;
   for (const shown of [renderV1(full, aside), renderV2(full, aside), renderV2Full(full, aside)]) {
     assert.deepEqual(patched(full, JSON.parse(JSON.stringify(shown))), full);
   }

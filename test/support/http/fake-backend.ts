@@ -19,6 +19,7 @@ import { isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
+import type { Origin } from '../../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../../protocol/users/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { checkAnswer, checkAnswerType } from './answer-check.ts';
@@ -35,26 +36,28 @@ export class FakeBackend implements Backend {
   readonly clockGap = { ms: 0 };
   /** Thrown by the next submit in place of deciding it. */
   failure: unknown;
-  #now = START;
+  /** Time of the last command, microseconds. */
+  now = START;
 
   get position(): { epoch: string; seq: number } {
     return this.directory.position;
   }
 
-  async submit(command: Command, lane: Lane): Promise<Outcome> {
+  async submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome> {
     this.commands.push({ command, lane });
     if (this.failure !== undefined) throw this.failure;
-    this.#now += 1_000;
+    this.now += 1_000;
     const draft = new Draft(this.directory);
-    const outcome = decide(draft, command, this.#now, DEFAULT_POLICY);
+    if (origin !== undefined) draft.begin(origin);
+    const outcome = decide(draft, command, this.now, DEFAULT_POLICY);
     if (draft.facts.length > 0) {
-      this.directory.apply({ id: `entry-${this.#now}`, time: this.#now, first: this.directory.seq + 1, facts: draft.facts });
+      this.directory.apply({ id: `entry-${this.now}`, time: this.now, first: this.directory.seq + 1, facts: draft.facts });
     }
     return outcome;
   }
 
   preview(command: Command): Outcome {
-    return decide(new Draft(this.directory), command, this.#now, DEFAULT_POLICY);
+    return decide(new Draft(this.directory), command, this.now, DEFAULT_POLICY);
   }
 
   freeze(): RecordsView {
@@ -70,7 +73,7 @@ export class FakeBackend implements Backend {
   }
 
   async teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage> {
-    return finished(teamUsage(this.directory, question, this.#now, (id) => this.online(id)));
+    return finished(teamUsage(this.directory, question, this.now, (id) => this.online(id)));
   }
 
   online(id: string): boolean {

@@ -74,7 +74,7 @@ export class ChatSession implements LiveSession {
     await countConnect(this.#context, caller, query.get('X-Stream-Client') ?? undefined);
     const me = caller.kind === 'user' ? await this.#connectUser(caller.id, details) : undefined;
     if (this.#isClosed) return;
-    const subscriber = new Subscriber(this.#outlet, 'v1');
+    const subscriber = new Subscriber(this.#outlet, 'v1', me?.id);
     this.#open = { caller, subscriber };
     subscriber.tellPresence = () => tellWatched(this.#context, subscriber);
     if (caller.kind === 'user') {
@@ -86,7 +86,7 @@ export class ChatSession implements LiveSession {
     // The user may have been deleted or deactivated while the connect was being written.
     this.recheck();
     if (this.#isClosed) return;
-    const shown = me === undefined ? {} : { me: renderV1(me, { online: roster.online(me.id) }) };
+    const shown = me === undefined ? {} : { me: renderV1(me, { online: roster.online(me.id), reader: 'self' }) };
     this.#outlet.send(healthCheck(this.#stamp(), shown));
     roster.hub.join(subscriber);
   }

@@ -70,7 +70,7 @@ export interface Opening {
 export async function openLive({ caller, before, me, warnings }: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
   const { context, outlet, session, form, dates } = opening;
   const { roster } = context;
-  const subscriber = new Subscriber(outlet, form);
+  const subscriber = new Subscriber(outlet, form, caller.kind === 'server' ? undefined : (me?.id ?? ''));
   subscriber.conflates = frame.conflate === true;
   const from = await startOf(frame, caller, opening);
   const canResume = from !== undefined && roster.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
@@ -98,7 +98,7 @@ export function welcome(
     connection_id: connectionId,
     epoch: roster.position.epoch,
     seq: since,
-    ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id) }, dates) }),
+    ...(me === undefined ? undefined : { me: renderLive(me, { online: roster.online(me.id), reader: 'self' }, dates) }),
     heartbeat_ms: sessions.heartbeatMs,
     ...(exp === undefined ? undefined : { token_exp: exp }),
     resumed: isResumed,

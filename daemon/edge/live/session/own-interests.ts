@@ -45,7 +45,7 @@ export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscrib
     const isOnline = roster.toldOnline(id);
     const told = presenceDecoration([watched], user, isOnline);
     const change = new PresenceChange(user, isOnline, Math.round(nowMs() * 1000), roster.hub.flushedSeq);
-    if (told !== undefined) frames.push(change.frame(subscriber.form, told));
+    if (told !== undefined) frames.push(change.frame(subscriber.form, told, subscriber.isPrivyTo(id)));
   }
   if (frames.length > 0) subscriber.outlet.write(Buffer.concat(frames));
 }

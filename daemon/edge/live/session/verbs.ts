@@ -8,6 +8,7 @@ import type { AckFrame, PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, Upser
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
+import { readerOf } from '../../http/acting.ts';
 import { countWrite, type LiveContext } from './context.ts';
 import { OPERATIONS } from './messages.ts';
 import type { SessionOutlet } from './outlet.ts';
@@ -178,7 +179,7 @@ export class LiveOps {
   }
 
   async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
-    const { dates, context, subscriber } = this.#options;
+    const { dates, context, subscriber, caller } = this.#options;
     const { presence } = context.roster;
     const interest = subscriber.interests.get(sub);
     // When presence changes are sent too, use the state that was sent last, so that the following changes are consistent with it.
@@ -197,7 +198,7 @@ export class LiveOps {
     this.#reply(id, {
       sub,
       seq: pager.seq,
-      users: users.map((user) => renderLive(user, { online: online(user.id) }, dates)),
+      users: users.map((user) => renderLive(user, { online: online(user.id), reader: readerOf(caller, user.id) }, dates)),
       ...(pager.total === undefined ? undefined : { total: pager.total }),
       ...(isLast ? undefined : { more: cursor }),
       ...(gone === undefined ? undefined : { gone }),

@@ -5,7 +5,7 @@ import type { UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-
 import { decodePatches } from '../../../../protocol/users/patch-request.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import { decodeUpsert } from '../../../../protocol/users/upsert.ts';
-import { actorOf } from '../../http/acting.ts';
+import { actorOf, readerOf } from '../../http/acting.ts';
 import { countWrite, type LiveContext, liveOrigin } from './context.ts';
 import { OPERATIONS } from './messages.ts';
 
@@ -27,7 +27,7 @@ export async function updateUser({ context, caller, dates }: Writer, frame: Upda
   const { users, seq } = await roster.submit(decodePatches(body, actor), 'live', liveOrigin(caller));
   const user = users[0]?.user;
   if (user === undefined) throw new RosterError('internal');
-  return { user: renderLive(user, { online: roster.online(user.id) }, dates), seq };
+  return { user: renderLive(user, { online: roster.online(user.id), reader: readerOf(caller, user.id) }, dates), seq };
 }
 
 /** Rejects with RosterError. */
@@ -36,6 +36,6 @@ export async function upsertUsers({ context, caller, dates }: Writer, frame: Ups
   await countWrite(context, OPERATIONS[frame.op], caller);
   if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
   const { users, seq } = await roster.submit(decodeUpsert('v2', { users: frame.users }, actorOf(caller)), 'bulk', liveOrigin(caller));
-  const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: roster.online(user.id) }, dates)]));
+  const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: roster.online(user.id), reader: 'server' }, dates)]));
   return { users: Object.fromEntries(byId), seq };
 }
