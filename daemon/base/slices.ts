@@ -96,8 +96,3 @@ function runTurn(): void {
   }
   if (waiting.size > 0) setImmediate(runTurn);
 }
-
-/** Work that is over when `step` says that there is no more to do. */
-export function* repeated(step: () => boolean): Walk<void> {
-  while (step()) yield undefined;
-}

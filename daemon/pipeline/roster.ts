@@ -13,7 +13,7 @@ import type { StoredUser } from '../../protocol/users/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import type { RosterLogger } from '../base/logger.ts';
-import { type Budget, inSlices, repeated } from '../base/slices.ts';
+import { type Budget, inSlices } from '../base/slices.ts';
 import { Turns } from '../base/turns.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
@@ -35,6 +35,7 @@ import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUser
 import { ActivityRounds } from './write/activity.ts';
 import { Applier } from './write/applier.ts';
 import { ClockGap } from './write/clock-gap.ts';
+import { NameKeys } from './write/name-keys.ts';
 import { holdOutbox, holdOutboxes } from './write/outbox-holds.ts';
 import { type Lane, Sequencer } from './write/sequencer.ts';
 import { Snapshotter } from './write/snapshotter.ts';
@@ -75,6 +76,7 @@ export class Roster {
   readonly clockGap: ClockGap;
   /** Runs the work for new live connections, which can wait: handshakes and connects. */
   readonly turns = new Turns();
+  readonly names = new NameKeys();
   readonly #options: RosterOptions & { readonly now: typeof wallClock };
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
@@ -90,6 +92,8 @@ export class Roster {
   static async open(options: RosterOptions): Promise<Roster> {
     // The epoch is the log's: a snapshot whose log was lost continues under a new epoch.
     const directory = new Directory({ epoch: options.log.head.epoch, seq: options.loaded?.position.seq ?? 0 });
+    // Without a snapshot, nothing says how the names in the log were compared.
+    if (options.loaded === undefined && options.log.head.seq > 0) directory.nameKeyVersion = 0;
     if (options.loaded !== undefined) {
       // A snapshot contains exactly what `FrozenView.lines` produced, because the store keeps each line whole or not at all.
       for await (const lines of options.loaded.chunks()) directory.load(lines as DirectoryLine[]);
@@ -97,8 +101,7 @@ export class Roster {
     const roster = new Roster(options, directory);
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
-    // In the background: a look-up that needs an index waits until that index is complete.
-    void inSlices(repeated(() => directory.indexStep()));
+    void roster.names.start(directory, options.logger);
     roster.#activity.start();
     roster.clockGap.check();
     return roster;

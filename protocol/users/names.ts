@@ -4,30 +4,62 @@
  */
 
 const ASCII = /^[\x20-\x7e]*$/;
-/**
- * The characters that the key drops: all but letters, digits and the vowel signs that Indic and other scripts write as marks;
- * without those signs, many different names would have the same key. Optional points are dropped, too.
- */
-const NOT_OF_NAME =
-  /(?:[^\p{L}\p{N}\p{M}]|(?!\p{Alphabetic})\p{M}|(?=[\p{Script=Inherited}\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}])\p{M})+/gu;
 const ASCII_NOT_LETTER_OR_DIGIT = /[^a-z0-9]+/g;
-const MARKS = /\p{M}+/gu;
+
+/** The version of `nameKey`. Raise it when two names get the same key that had different ones: the next start then reports them. */
+export const NAME_KEY_VERSION = 2;
 
 /**
- * The key under which names are equal: NFKC, lower case, and only letters, digits and vowel signs, so that "John Doe", "john doe"
+ * Points that are written or left out at will, and frames around a character. In all other scripts the marks are part of the spelling: vowel signs, viramas, tone
+ * marks, nuktas, and accents.
+ */
+const OPTIONAL_POINTS =
+  /\p{Me}|(?=[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Samaritan}\p{Script=Mandaic}\u064b-\u0655\u0670])\p{M}/gu;
+/** Characters without a sign of their own: joiners, variation selectors, fillers; and tatweels, which only stretch a word. */
+const NO_SIGN = /[\p{Default_Ignorable_Code_Point}\u0640\u07fa]+/gu;
+/** All but letters, digits and the marks on them. A mark on anything else goes with it. */
+const NOT_OF_NAME = /^\p{M}+|[^\p{L}\p{N}\p{M}]+\p{M}*/gu;
+
+/**
+ * The key under which names are equal: NFKC, lower case, and only letters and digits with their marks, so that "John Doe", "john doe"
  * and "john.doe" are one name. Letters keep their accents ("José" is not "Jose", however it is composed), "ß" equals "ss", and a
  * final sigma equals any other. Empty when the name has no letter or digit: such names need not be unique.
  */
 export function nameKey(name: string): string {
   if (ASCII.test(name)) return name.toLowerCase().replace(ASCII_NOT_LETTER_OR_DIGIT, '');
-  // The dot of a Turkish İ is a mark and is dropped.
-  return foldCase(name.normalize('NFKC')).normalize('NFKC').replace(NOT_OF_NAME, '');
+  const folded = foldCase(name.normalize('NFKC')).normalize('NFKC');
+  const spelled = folded.replace(NO_SIGN, '').replace(OPTIONAL_POINTS, '').replace(NOT_OF_NAME, '');
+  // The lower case of a Turkish İ is an i with a dot above.
+  return spelled.replace(/i\u0307+/g, 'i').normalize('NFKC');
 }
 
-/** Lower case without accents: the form in which `$autocomplete` and `$q` compare the name and the searched text. */
+/**
+ * Marks that a search ignores: accents of alphabets, and optional points. The voiced marks of Kana (U+3099, U+309A) make another
+ * character, like the marks of all other scripts.
+ */
+const ACCENTS =
+  /(?=[\p{Script=Inherited}\p{Script=Common}\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Coptic}\p{Script=Glagolitic}\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Samaritan}\p{Script=Mandaic}])(?![\u3099\u309a])\p{M}/gu;
+/** Soft hyphens, joiners and tatweels. */
+const UNSEARCHED = /\u00ad|\u200c|\u200d|\u2060|\u0640|\u07fa/g;
+
+/** Letters that people without their keyboard write with others, and that have no decomposition. */
+const PLAIN_LETTERS: ReadonlyMap<string, string> = new Map(
+  'æae œoe øo łl đd ðd ɖd ɗd þth ħh ŋn ŧt ƀb ɓb ƈc ȼc əe ɛe ɇe ƒf ǥg ɠg ɣg ɨi ɉj ƙk ƚl ɲn ɔo ɵo ƥp ɍr ƭt ʉu ʋv ƴy ƶz ⱥa ⱦt'
+    .split(' ')
+    .map((pair) => [pair.charAt(0), pair.slice(1)]),
+);
+const PLAIN = new RegExp(`[${[...PLAIN_LETTERS.keys()].join('')}]`, 'g');
+
+/**
+ * The form in which `$autocomplete` and `$q` compare the name and the searched text: lower case without accents, and with plain
+ * letters ("Łukasz" is found by "lukasz").
+ */
 export function foldText(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase();
-  return foldCase(text.normalize('NFKD').replace(MARKS, ''));
+  const bare = text.normalize('NFKD').replace(UNSEARCHED, '').replace(ACCENTS, '');
+  const folded = foldCase(bare).replace(PLAIN, (letter) => PLAIN_LETTERS.get(letter) ?? letter);
+  // Marks that a joiner kept apart are in order now, too.
+  return folded.normalize('NFD');
 }
 
 /** Upper case merges letters that lower case alone keeps apart (ß and SS, ς and σ). Lower case comes first because of ẞ. */
@@ -37,25 +69,43 @@ function foldCase(text: string): string {
 
 /** The words of a folded text. */
 export function wordsOf(folded: string): string[] {
-  return folded.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
+  return folded.split(/[^\p{L}\p{N}\p{M}]+/u).filter((word) => word !== '');
 }
 
 /**
  * Whether a word of `text` begins with `prefix`. `prefix` is folded and may hold several consecutive words. `text` need not be
- * folded: this function folds it without making a string, because a scan calls it for a million names.
+ * folded: this function folds it without making a string, because a scan calls it for a million names. In scripts that are written
+ * without spaces, each character may begin a word.
  */
 export function hasWordPrefix(text: string, prefix: string): boolean {
   const length = foldInto(text);
   const first = prefix.charCodeAt(0);
+  const isAnywhere = beginsUnspaced(prefix);
   for (let at = 0; at <= length - prefix.length; at++) {
-    if (scratch[at] === first && (at === 0 || !isWordUnit(at - 1)) && isPrefixAt(at, prefix)) return true;
+    if (scratch[at] === first && (at === 0 || isAnywhere || !isWordUnit(at - 1)) && isPrefixAt(at, prefix, length)) return true;
   }
   return false;
 }
 
-function isPrefixAt(at: number, prefix: string): boolean {
+function isPrefixAt(at: number, prefix: string, length: number): boolean {
   for (let i = 1; i < prefix.length; i++) if (scratch[at + i] !== prefix.charCodeAt(i)) return false;
-  return true;
+  // Without its voiced mark, a Kana is another character.
+  const next = at + prefix.length < length ? (scratch[at + prefix.length] ?? 0) : 0;
+  return next !== 0x3099 && next !== 0x309a;
+}
+
+const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
+/** The last prefix asked about: a scan asks about the same one for every user. */
+let knownPrefix = '';
+let isKnownUnspaced = false;
+
+function beginsUnspaced(prefix: string): boolean {
+  if (prefix !== knownPrefix) {
+    knownPrefix = prefix;
+    isKnownUnspaced = UNSPACED.test(prefix);
+  }
+  return isKnownUnspaced;
 }
 
 /** The last folded text, in UTF-16 units, and its length: a search for several words uses the same text again. */
@@ -67,26 +117,40 @@ let scratchLength = 0;
 const foldedUnits = new Uint16Array(0x10000);
 const OTHER = 1;
 
-/** Folds like `foldText`, one character at a time, since folding does not depend on neighbours. Returns the length in `scratch`. */
+/**
+ * Folds like `foldText`, one character at a time: folding depends on neighbours only where two marks are not in their canonical
+ * order. Returns the length in `scratch`.
+ */
 function foldInto(text: string): number {
   if (text === scratchText) return scratchLength;
   let length = 0;
+  /** The last character, if it is a mark. */
+  let mark = 0;
   for (let i = 0; i < text.length; i++) {
     if (length + FOLDED_UNITS_MAX > scratch.length) scratch = grown(scratch);
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
       scratch[length++] = unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit;
+      mark = 0;
       continue;
     }
     const folded = foldedUnits[unit] || foldedUnit(unit);
     if (folded !== OTHER) {
+      if (kindOf(folded) !== MARK) mark = 0;
+      else if (mark !== 0 && isSwapped(mark, folded)) return foldWhole(text);
+      else mark = folded;
       scratch[length++] = folded;
       continue;
     }
     const character = String.fromCodePoint(text.codePointAt(i) ?? unit);
     i += character.length - 1;
-    const several = foldText(character);
-    for (let k = 0; k < several.length; k++) scratch[length++] = several.charCodeAt(k);
+    for (const part of foldText(character)) {
+      const code = part.codePointAt(0) ?? 0;
+      const isMark = IS_MARK.test(part);
+      if (isMark && mark !== 0 && isSwapped(mark, code)) return foldWhole(text);
+      mark = isMark ? code : 0;
+      for (let k = 0; k < part.length; k++) scratch[length++] = part.charCodeAt(k);
+    }
   }
   scratchText = text;
   scratchLength = length;
@@ -104,19 +168,61 @@ function foldedUnit(unit: number): number {
   return folded;
 }
 
+/** For the rare name whose marks are not in order. */
+function foldWhole(text: string): number {
+  const folded = foldText(text);
+  while (folded.length > scratch.length) scratch = grown(scratch);
+  for (let k = 0; k < folded.length; k++) scratch[k] = folded.charCodeAt(k);
+  scratchText = text;
+  scratchLength = folded.length;
+  return folded.length;
+}
+
 function grown(units: Uint16Array): Uint16Array<ArrayBuffer> {
   const larger = new Uint16Array(units.length * 2);
   larger.set(units);
   return larger;
 }
 
-const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
+/** Pairs of marks, each with whether the canonical order is the other one. Few pairs ever occur. */
+const swapped = new Map<number, boolean>();
+const PAIRS_KEPT = 10_000;
+
+function isSwapped(first: number, second: number): boolean {
+  const key = first * 0x11_0000 + second;
+  const known = swapped.get(key);
+  if (known !== undefined) return known;
+  const pair = String.fromCodePoint(first, second);
+  const is = pair.normalize('NFD') !== pair;
+  if (swapped.size < PAIRS_KEPT) swapped.set(key, is);
+  return is;
+}
+
+const IS_MARK = /^\p{M}/u;
+const LETTER_OR_DIGIT = /^[\p{L}\p{N}]/u;
+
+/** The kind of each UTF-16 unit that is a character, filled on first use; 0: not known yet. */
+const kinds = new Uint8Array(0x10000);
+const WORD = 1;
+const MARK = 2;
+const BETWEEN = 3;
+
+function kindOf(unit: number): number {
+  return kinds[unit] || newKind(unit);
+}
+
+function newKind(unit: number): number {
+  const text = String.fromCharCode(unit);
+  const kind = LETTER_OR_DIGIT.test(text) ? WORD : IS_MARK.test(text) ? MARK : BETWEEN;
+  kinds[unit] = kind;
+  return kind;
+}
 
 /** Whether the unit of `scratch` at `at` belongs to a word. */
 function isWordUnit(at: number): boolean {
   const unit = scratch[at] ?? 0;
-  if (unit < 0x80) return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x30 && unit <= 0x39);
-  // The second half of a surrogate pair belongs to the same letter as the first.
-  const isSecond = unit >= 0xdc00 && unit < 0xe000 && at > 0;
-  return LETTER_OR_DIGIT.test(isSecond ? String.fromCharCode(scratch[at - 1] ?? 0, unit) : String.fromCharCode(unit));
+  if (unit < 0xdc00 || unit >= 0xe000 || at === 0) return kindOf(unit) !== BETWEEN;
+  // The second half of a surrogate pair belongs to the same character as the first.
+  const pair = String.fromCharCode(scratch[at - 1] ?? 0, unit);
+  return LETTER_OR_DIGIT.test(pair) || IS_MARK.test(pair);
 }

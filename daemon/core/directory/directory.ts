@@ -10,7 +10,7 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import { type Entry, type Fact, lastSeq } from '../../../protocol/log/entry.ts';
-import { nameKey } from '../../../protocol/users/names.ts';
+import { NAME_KEY_VERSION, nameKey } from '../../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { BanIndex } from './ban-index.ts';
 import { DeviceIndex } from './device-index.ts';
@@ -51,6 +51,8 @@ export class Directory {
   #seq: number;
   #time = 0;
   #alive = 0;
+  /** Version of the keys by which the names of the snapshot were compared. It stays until no two users hold one name. */
+  nameKeyVersion = NAME_KEY_VERSION;
 
   constructor(position: Position) {
     this.#epoch = position.epoch;
@@ -231,7 +233,9 @@ export class Directory {
    * later, until `release`. It costs memory only for records that change while it is open.
    */
   freeze(): FrozenView {
-    const head: DirectoryLine[] = [{ state: { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries: [...this.#entryIds] } }];
+    const entries = [...this.#entryIds];
+    const state = { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries, names: this.nameKeyVersion };
+    const head: DirectoryLine[] = [{ state }];
     for (const usage of this.usage.lines()) head.push({ usage });
     return this.#view(head);
   }
@@ -289,6 +293,7 @@ export class Directory {
       // A snapshot without `app_seq` may date from just after a change of the settings.
       this.#appSeq = line.state.app_seq ?? this.#seq;
       this.#time = line.state.time;
+      this.nameKeyVersion = line.state.names ?? 1;
       for (const id of line.state.entries) this.#entryIds.add(id);
     }
   }

@@ -46,7 +46,16 @@ export interface UserChange {
 
 /** One line of a snapshot. Most lines are users and tombstones; the other kinds come first. */
 export type DirectoryLine =
-  | { readonly state: { readonly time: number; readonly app: AppSettings; readonly app_seq?: number; readonly entries: readonly string[] } }
+  | {
+      readonly state: {
+        readonly time: number;
+        readonly app: AppSettings;
+        readonly app_seq?: number;
+        readonly entries: readonly string[];
+        /** Version of the keys by which names were compared; absent: 1. */
+        readonly names?: number;
+      };
+    }
   | { readonly doc: DocChange }
   | { readonly usage: UsagePeriod }
   | { readonly user: StoredUser }

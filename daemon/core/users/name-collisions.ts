@@ -1,4 +1,5 @@
 /** Names that more than one user holds, which are reported when unique names are switched on. Pure. */
+import { NAME_KEY_VERSION } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 
@@ -64,6 +65,20 @@ export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Ge
     }
   }
   return { total, examples };
+}
+
+/**
+ * Indexes the names that were loaded. When they were last compared by keys of another version, also returns the names that several
+ * users hold now, if there are any; once there are none, the version is current.
+ */
+export function* indexNames(directory: Directory): Generator<void, NameCollisions | undefined> {
+  while (directory.indexStep()) yield;
+  if (directory.nameKeyVersion === NAME_KEY_VERSION) return undefined;
+  const scope = directory.app.enforce_unique_usernames;
+  const found = scope === 'no' ? undefined : yield* nameCollisions(directory, scope);
+  if (found !== undefined && found.total > 0) return found;
+  directory.nameKeyVersion = NAME_KEY_VERSION;
+  return undefined;
 }
 
 /** The teams of the user, each once. */

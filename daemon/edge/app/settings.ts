@@ -49,8 +49,10 @@ export const APP_ROUTES: readonly Endpoint[] = [
     method: 'GET',
     access: 'server',
     summary: 'The settings of the application',
-    answer: Type.Object({ app: appIn(dialect) }),
-    handle: ({ backend }) => ({ body: { app: renderApp(backend.directory.app, dialect) } }),
+    answer: Type.Object({ app: appIn(dialect), collisions: Type.Optional(Collisions) }),
+    handle: ({ backend: { directory, names } }) => ({
+      body: { app: renderApp(directory.app, dialect), ...(names.collisions === undefined ? undefined : { collisions: names.collisions }) },
+    }),
   })),
   ...inBothDialects('/app', (dialect) => ({
     operation: 'UpdateApp',

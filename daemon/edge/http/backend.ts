@@ -36,6 +36,7 @@ export interface Reading {
   query(spec: QuerySpec, visibility: Visibility, budget?: Budget): Promise<StoredUser[]>;
   /** Names that several users share now, although names must be unique in this scope. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;
+  readonly names: { readonly collisions: NameCollisions | undefined };
   /** A page of teams with their usage of the application. */
   teamUsage(question: TeamUsageQuestion): Promise<TeamUsagePage>;
   /** Whether the user has a live connection that others may see. */

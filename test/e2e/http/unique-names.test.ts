@@ -1,8 +1,12 @@
-/** UN6: one name, claimed by a thousand at the same time over a real daemon. */
+/** Unique names over a real daemon: claimed by a thousand at the same time (UN6), and compared in another way after an upgrade (UN8). */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { API_KEY, userToken, World } from '../../support/world.ts';
+import { isObject } from '../../../protocol/base/json.ts';
+import { openDataDirectory } from '../../../store/data-dir.ts';
+import type { SnapshotLine } from '../../../store/snapshot.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
+import { API_KEY, userToken, World, type WorldOptions } from '../../support/world.ts';
 
 test('UN6 of a thousand who claim one name at the same time over a real daemon, by every way, one gets it', async (t) => {
   const world = await World.start(t);
@@ -31,4 +35,59 @@ test('UN6 of a thousand who claim one name at the same time over a real daemon, 
     `/users?payload=${encodeURIComponent('{"filter_conditions":{"name":{"$autocomplete":"the"}}}')}`,
   );
   assert.equal(body.users.length, 1);
+});
+
+/** A snapshot line as a daemon wrote it that compared names by other keys. */
+function older(line: SnapshotLine): SnapshotLine {
+  if (!('state' in line) || !isObject(line.state)) return line;
+  const { names: _, ...state } = line.state;
+  return { state };
+}
+
+/** Opens the data as if an older daemon had left it. */
+const openOlder: WorldOptions['openStore'] = async ({ data }, onEvent) => {
+  const opened = await openDataDirectory(data, { onEvent });
+  const { loaded } = opened;
+  assert.ok(loaded !== undefined);
+  async function* chunks(): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
+    for await (const lines of loaded?.chunks() ?? []) yield lines.map(older);
+  }
+  return { ...opened, loaded: { position: loaded.position, chunks } };
+};
+
+test('UN8 names that an upgrade makes equal are reported at each start until they differ, and the daemon serves meanwhile', async (t) => {
+  const data = await temporaryDirectory();
+  const lines: string[] = [];
+  /** What a start on the data reports. */
+  const started = async (options: Partial<WorldOptions>): Promise<{ readonly world: World; readonly body: Record<string, unknown> }> => {
+    lines.length = 0;
+    const world = await World.start(t, { data, onLog: (line) => lines.push(line), ...options });
+    while (!world.daemon.roster.directory.isIndexed) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    return { world, body: (await world.http('GET', '/app')).body };
+  };
+  const isLogged = (): boolean => lines.some((line) => line.includes('names are compared in another way') && line.includes('"names":1'));
+
+  const first = await started({});
+  await first.world.upsert({ id: 'a', name: 'محمد' }, { id: 'b', name: 'محـــمد' }, { id: 'c', name: 'Other' });
+  await first.world.http('PATCH', '/app', { enforce_unique_usernames: 'app' });
+  await first.world.stop();
+
+  const current = await started({});
+  assert.deepEqual([current.body.collisions, isLogged()], [undefined, false], 'these names were compared in this way');
+  await current.world.stop();
+  for (const openStore of [openOlder, undefined]) {
+    const { world, body } = await started(openStore === undefined ? {} : { openStore });
+    assert.deepEqual(body.collisions, { total: 1, examples: [{ name: 'محمد', user_ids: ['a', 'b'], users: 2 }] });
+    assert.ok(isLogged());
+    assert.equal((await world.upsert({ id: 'a', name: 'محمد', custom: { n: lines.length } })).status, 200);
+    assert.equal((await world.upsert({ id: 'd', name: 'محمد' })).status, 400);
+    if (openStore === undefined) await world.http('PATCH', '/users', { users: [{ id: 'b', set: { name: 'Karim' } }] });
+    await world.stop();
+  }
+  for (let again = 0; again < 2; again++) {
+    const { world, body } = await started({});
+    assert.deepEqual([body.collisions, isLogged()], [undefined, false]);
+    await world.stop();
+  }
 });

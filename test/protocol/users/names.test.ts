@@ -1,6 +1,7 @@
 /** The key of unique names and the folding of searches: NM1–NM6. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { foldText, hasWordPrefix, nameKey, wordsOf } from '../../../protocol/users/names.ts';
 import { isLong } from '../../support/long.ts';
 
@@ -131,4 +132,124 @@ test('NM6 no character escapes: keys and folded texts are final, and do not depe
     if (!hasWordPrefix(name, folded)) wrong.push(`${code.toString(16)} is not found`);
   }
   assert.deepEqual(wrong, []);
+});
+
+/** Names that differ only in marks of the spelling. */
+const SPELLED_APART: readonly (readonly [string, string])[] = [
+  ['सत्य', 'सतय'],
+  ['கண்ணன்', 'கணணன'],
+  ['অর্ক', 'অরক'],
+  ['ป้า', 'ปา'],
+  ['ศักดิ์', 'ศักดิ'],
+  ['အောင်', 'အောင'],
+  ['ස්රි', 'සරි'],
+  ['కృష్ణ', 'కృషణ'],
+  ['क़लम', 'कलम'],
+  ['សុខ', 'សខ'],
+  ['ស្រី', 'សរី'],
+  ['ਸਿੰਘ', 'ਸਿਘ'],
+  ['བོད', 'བད'],
+  ['ߒߞߏ߫', 'ߒߞߏ'],
+  ['x̂y', 'xy'],
+];
+
+test('NM2 viramas, tone marks, nuktas, vowel signs and accents are part of the spelling', () => {
+  for (const [one, other] of SPELLED_APART) assert.notEqual(nameKey(one), nameKey(other), `${one} and ${other}`);
+});
+
+test('NM2 optional points, tatweels, joiners and variation selectors make no other name', () => {
+  assertSameKey('محمد', 'محـــمد', 'مُحَمَّد', 'ﻣﺤﻤﺪ');
+  assertSameKey('ܫܠܡܐ', 'ܫܠܳܡܳܐ');
+  assertSameKey('क्ष', 'क्‍ष', 'क्‌ष');
+  assertSameKey('র‍্য', 'র্য');
+  assertSameKey('ann', 'an\u034fn', 'ann\ufe0f', '\u2060ann');
+});
+
+test('NM4 marks on nothing, and fillers, are no name', () => {
+  for (const name of ['\u0301', ' \u0301', '-\u094d', '\u3164', '\u115f', '1\ufe0f\u20e3'.slice(1)])
+    assert.equal(nameKey(name), '', JSON.stringify(name));
+  assert.equal(nameKey('1\ufe0f\u20e3'), '1');
+});
+
+test('NM5 letters without a decomposition are found by plain ones', () => {
+  for (const [search, name] of [
+    ['lukasz', 'Łukasz'],
+    ['oster', 'Øster'],
+    ['dang', 'Đặng'],
+    ['aero', 'Ærø'],
+    ['oeuvre', 'Œuvre'],
+    ['thor', 'Þór'],
+    ['gudrun', 'Guðrún'],
+    ['hal', 'Ħal'],
+    ['nan', 'ŋan'],
+    ['isik', 'Işık'],
+    ['strasse', 'Straße'],
+    ['łuk', 'Lukasz'],
+  ] as const) {
+    assert.ok(hasWordPrefix(name, foldText(search)), `${search} finds ${name}`);
+  }
+});
+
+test('NM5 a search does not ignore marks that are spelling', () => {
+  for (const [one, other] of SPELLED_APART.slice(0, -1)) assert.ok(!hasWordPrefix(other, foldText(one)), `${one} does not find ${other}`);
+  assert.ok(!hasWordPrefix('がく', foldText('かく')));
+  assert.ok(!hasWordPrefix('がく', foldText('か')));
+  assert.ok(hasWordPrefix('か\u3099く', foldText('が')));
+  assert.ok(hasWordPrefix('किरण', foldText('क')), 'a consonant is the beginning of its syllable');
+  assert.ok(!hasWordPrefix('नमस्ते', foldText('ते')), 'a mark ends no word');
+  assert.deepEqual(wordsOf(foldText('नमस्ते दुनिया')).length, 2);
+});
+
+test('NM7 in scripts without spaces, any part of a name is found', () => {
+  for (const [search, name] of [
+    ['小明', '王小明'],
+    ['太郎', '山田太郎'],
+    ['たろう', 'やまだたろう'],
+    ['ロウ', 'タロウ'],
+    ['ชาย', 'สมชาย'],
+    ['ລາວ', 'ສາວລາວ'],
+    ['ខា', 'សុខា'],
+    ['အောင်', 'ကိုအောင်'],
+    ['𠮷', '大𠮷'],
+  ] as const) {
+    assert.ok(hasWordPrefix(name, foldText(search)), `${search} finds ${name}`);
+  }
+  assert.ok(!hasWordPrefix('王小明', foldText('王明')));
+  assert.ok(!hasWordPrefix('Anna', foldText('nna')));
+});
+
+/** Every kind of mark and joiner, and letters of every script. */
+function pool(): string[] {
+  const found: string[] = [];
+  for (let code = 0x20; code < 0xe_0200; code++) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    const character = String.fromCodePoint(code);
+    const isKept = /[\p{M}\p{Cf}\p{Lm}]/u.test(character) || (/[\p{L}\p{N}]/u.test(character) && (code < 0x2000 || code % 97 === 0));
+    if (isKept) found.push(character);
+  }
+  return found;
+}
+
+test('NM6 the same holds for any row of characters and marks, and a search folds names as it folds what it looks for', () => {
+  const characters = pool();
+  const some = fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(...characters) },
+    { weight: 2, arbitrary: fc.constantFrom(...characters.filter((one) => /\p{M}/u.test(one))) },
+    { weight: 1, arbitrary: fc.constantFrom(' ', '-', 'a', 'I', 'i', 'İ', 'ß', 'Σ', 'ﷺ', '각', 'が', '\u200d', '\u0307') },
+  );
+  const text = fc.array(some, { maxLength: 8 }).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(text, fc.nat(), fc.nat(), (name, from, length) => {
+      const key = nameKey(name);
+      assert.equal(nameKey(key), key, 'the key is final');
+      assert.equal(key.normalize('NFKC'), key, 'the key is in NFKC');
+      for (const form of ['NFC', 'NFD', 'NFKC', 'NFKD'] as const) assert.equal(nameKey(name.normalize(form)), key, form);
+      const folded = foldText(name);
+      assert.equal(foldText(folded), folded, 'the folded text is final');
+      if (folded !== '' && !/^[\u3099\u309a]/.test(folded)) assert.ok(hasWordPrefix(name, folded), 'a name is found by itself');
+      const part = folded.slice(from % (folded.length + 1)).slice(0, 1 + (length % 4));
+      assert.equal(hasWordPrefix(name, part), hasWordPrefix(` ${folded}`.slice(1), part), 'folded at once or one character at a time');
+    }),
+    { numRuns: isLong ? 300_000 : 10_000 },
+  );
 });

@@ -34,6 +34,7 @@ export class FakeBackend implements Backend {
   readonly commands: { readonly command: Command; readonly lane: Lane }[] = [];
   ready = true;
   readonly clockGap = { ms: 0 };
+  readonly names: { collisions: NameCollisions | undefined } = { collisions: undefined };
   /** Thrown by the next submit in place of deciding it. */
   failure: unknown;
   /** Time of the last command, microseconds. */
