@@ -8,7 +8,8 @@ import type { Endpoint } from '../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
 import { sized } from '../support/long.ts';
 import { seeded, testOption } from '../support/random.ts';
-import { CALLERS, type Curtain, namesFor, Pair } from '../support/worlds/pair.ts';
+import { CALLERS, type Curtain, namesFor } from '../support/worlds/hidden-users.ts';
+import { Pair } from '../support/worlds/pair.ts';
 import { chance, pick, type Random } from '../support/worlds/random-value.ts';
 import { randomRequest } from '../support/worlds/requests.ts';
 

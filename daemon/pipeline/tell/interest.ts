@@ -77,9 +77,9 @@ export class Interest {
     if (event.seq <= this.since || !this.#mayHear(event)) return false;
     if (event.after === undefined) return this.want.kind === 'all';
     const concern = this.#concern(event);
-    // A deleted user is judged by its state before, because a pruned one has no teams left.
-    const judged = isAlive(event.after) ? event.after : (event.before ?? event.after);
-    if (concern === false || this.#sight === undefined || this.#sight(judged)) return concern;
+    // A deleted user is judged by its state before, because a pruned one has no teams left. One that was deleted before is in no sight.
+    const judged = isAlive(event.after) ? event.after : event.before;
+    if (concern === false || this.#sight === undefined || (judged !== undefined && this.#sight(judged))) return concern;
     // A user that was in sight before must be removed from the receiver's copy. An event that is read back from the log does not say that,
     // and an id that may never have been in sight must not be named; so a confined subscriber is not fed from the log (catch-up.ts).
     return event.knowsBefore && event.before !== undefined && this.#sight(event.before) ? HIDDEN : false;

@@ -76,7 +76,7 @@ export function someFilter(random: Random, names: Names): Record<string, unknown
   ])();
 }
 
-function somePaths(random: Random): Record<string, unknown> {
+export function somePaths(random: Random): Record<string, unknown> {
   const paths = ['name', 'colour', 'email.x', 'zzz.x', 'big', 'role', 'teams', 'privacy_settings', 'revoke_tokens_issued_before'];
   const path = pick(random, paths);
   const values: Record<string, unknown> = { big: 'x'.repeat(3_900), teams: ['red'], role: 'admin', privacy_settings: {} };
