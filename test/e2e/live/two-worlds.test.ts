@@ -27,8 +27,9 @@ import { chance, pick, type Random, someFilter, someId, somePaths } from '../../
 const PAIRS = sized(2, 40);
 const STEPS = 60;
 const SEED = testOption('seed', Math.floor(Math.random() * 2 ** 31));
-const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g;
-/** Presence changes are gathered for a while, so they come between other frames at any place. */
+/** Times, and who is online: presence is gathered for a while, so a page may show it as it was before. */
+const BY_CLOCK = /"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"|"online":(?:true|false)/g;
+/** For the same reason, its changes come between other frames at any place. */
 const isPresence = ({ type }: Frame): boolean => type === 'user.presence.changed' || type === 'presence.state';
 /** Frames about the connection itself, whose place depends on how long reading the past takes. */
 const isOwn = ({ type, re }: Frame): boolean => type === 'health.check' || re === BARRIER;
@@ -230,7 +231,7 @@ class Pair {
   #shown(frames: readonly Frame[]): string {
     const epochs = this.#worlds.map(({ daemon }) => daemon.roster.position.epoch);
     const text = frames.map((frame) => JSON.stringify(frame)).join('\n');
-    return epochs.reduce((shown, epoch) => shown.replaceAll(epoch, '<epoch>'), text.replace(VOLATILE, '*').replace(TIMES, '<time>'));
+    return epochs.reduce((shown, epoch) => shown.replaceAll(epoch, '<epoch>'), text.replace(VOLATILE, '*').replace(BY_CLOCK, '<now>'));
   }
 }
 
