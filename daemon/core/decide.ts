@@ -7,8 +7,6 @@
  */
 
 import type { Micros } from '../../protocol/base/time.ts';
-import type { ActivityAddCommand, ActivityRemoveCommand } from '../../protocol/feeds/activities.ts';
-import type { FollowCommand } from '../../protocol/feeds/follows.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
@@ -17,8 +15,7 @@ import { decideSettings } from './app/settings.ts';
 import type { Draft } from './directory/draft.ts';
 import { docEvent } from './document-events.ts';
 import { decideExpire } from './expire.ts';
-import { decideActivityAdd, decideActivityRemove } from './feeds/activities.ts';
-import { decideFollow } from './feeds/follows.ts';
+import { decideFeeds } from './feeds/feeds.ts';
 import { isLateOutbox } from './hooks/outbox.ts';
 import { decideBan, decideUnban } from './moderation/bans.ts';
 import { decideBlock } from './moderation/blocks.ts';
@@ -51,6 +48,10 @@ export function decide(draft: Draft, command: Command, now: Micros, policy: Poli
 function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy): Outcome {
   if (command.kind === 'once') return decideOnce(draft, command, moment, policy);
   checkSender(draft, command, policy);
+  return decideSingle(draft, command, moment, policy);
+}
+
+function decideSingle(draft: Draft, command: OnceCommand['command'], moment: Moment, policy: Policy): Outcome {
   switch (command.kind) {
     case 'upsert':
       return decideUpsert(draft, command, moment.now, policy);
@@ -80,7 +81,7 @@ function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy
     case 'activity-remove':
     case 'follow':
     case 'unfollow':
-      return inFeeds(draft, command, moment.now);
+      return decideFeeds(draft, command, moment.now);
     case 'ban':
       return decideBan(draft, command, moment);
     case 'unban':
@@ -117,11 +118,6 @@ function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy
     case 'group-remove':
       return decideGroupMembers(draft, command, moment.now);
   }
-}
-
-function inFeeds(draft: Draft, command: ActivityAddCommand | ActivityRemoveCommand | FollowCommand, now: Micros): Outcome {
-  if (command.kind === 'activity-add') return decideActivityAdd(draft, command);
-  return command.kind === 'activity-remove' ? decideActivityRemove(draft, command) : decideFollow(draft, command, now);
 }
 
 /**

@@ -16,7 +16,7 @@ import { living, type Tombstone, tombstoneOf } from './record.ts';
 import { ReporterCounts, RoleCounts } from './user-counts.ts';
 
 /** The party that sent a command. */
-export type Sender = Actor | { readonly kind: 'anonymous' };
+export type Submitter = Actor | { readonly kind: 'anonymous' };
 
 type Records = Map<string, StoredUser | Tombstone>;
 
@@ -113,7 +113,7 @@ export class Draft {
   }
 
   /** Without an origin, the sender is the daemon itself. */
-  get sender(): Sender {
+  get sender(): Submitter {
     const { source = 'daemon', by } = this.#origin ?? {};
     if (source !== 'client' && source !== 'live') return { kind: 'server' };
     if (by !== undefined) return { kind: 'user', id: by };

@@ -2,7 +2,7 @@
 import { isInSight } from '../../../protocol/access/tenancy.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Policy } from '../policy.ts';
-import type { Draft, Sender } from './draft.ts';
+import type { Draft, Submitter } from './draft.ts';
 import { isTombstone, living } from './record.ts';
 
 export type Found = { readonly kind: 'alive'; readonly user: StoredUser } | { readonly kind: 'deleted' } | { readonly kind: 'absent' };
@@ -16,7 +16,7 @@ export function find(draft: Draft, id: string, policy?: Policy): Found {
 }
 
 /** Whether the sender may see the user: a client sees itself, and those that are not deleted and that no wall between teams hides. */
-export function mayKnow(draft: Draft, sender: Sender, user: StoredUser): boolean {
+export function mayKnow(draft: Draft, sender: Submitter, user: StoredUser): boolean {
   if (sender.kind === 'server') return true;
   // Nobody has the empty id. A user that does not exist yet has no team.
   const id = sender.kind === 'user' ? sender.id : '';

@@ -71,7 +71,7 @@ export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Ge
  * Indexes the names that were loaded. When they were last compared by keys of another version, also returns the names that several
  * users hold now, if there are any; once there are none, the version is current.
  */
-export function* indexNames(directory: Directory): Generator<void, NameCollisions | undefined> {
+export function* indexNames(directory: Directory): Generator<undefined, NameCollisions | undefined> {
   while (directory.indexStep()) yield;
   if (directory.nameKeyVersion === NAME_KEY_VERSION) return undefined;
   const scope = directory.app.enforce_unique_usernames;

@@ -198,7 +198,11 @@ class Pair {
     }
     const op = pick(random, Object.keys(FRAMES) as ClientFrame['op'][]);
     const frame = FRAMES[op](random, this.#curtain, id);
-    for (const seat of this.#seats.get(id) ?? []) seat.client.send({ op, id: 'asked', ...frame(seat) });
+    for (const seat of this.#seats.get(id) ?? []) {
+      const answer = seat.client.next(({ re }) => re === 'asked', `the answer to ${op}`);
+      seat.client.send({ op, id: 'asked', ...frame(seat) });
+      await answer;
+    }
   }
 
   /** Everything that came since the last comparison. The answer to a ping says how far the client was told. */
