@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isInSight } from '../../../protocol/access/tenancy.ts';
 import { eventType } from '../../../protocol/live/user-events.ts';
-import { renderLive } from '../../../protocol/users/render.ts';
+import { type Reader, renderLive } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { Follower, type FollowerOptions } from '../../support/live/follower.ts';
 import type { Frame } from '../../support/live/live-client.ts';
@@ -329,8 +329,9 @@ class Run {
     const shown = [...roster.directory.users()].filter(
       (user) => wants(user) && (!isWalled || (viewer !== undefined && isInSight(roster.directory.app, viewer, user))),
     );
+    const readerOf = (id: string): Reader => (userId === undefined ? 'server' : userId === id ? 'self' : 'other');
     const expected = comparable(
-      shown.map((user) => renderLive(user, { online: false, reader: 'server' })),
+      shown.map((user) => renderLive(user, { online: false, reader: readerOf(user.id) })),
       isWalled,
     );
     assert.deepEqual(comparable(follower.users.values(), isWalled), expected, `${name}: the copy differs from the directory`);
