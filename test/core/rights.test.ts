@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../daemon/core/decide.ts';
+import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
 import type { Command } from '../../protocol/log/command.ts';
 import type { Origin } from '../../protocol/log/entry.ts';
@@ -115,6 +116,11 @@ test('MD18 whoever deletes itself to be rid of a ban is still banned when it con
   const { facts } = sent(directory, ANN, { kind: 'delete', ids: ['ann'], mode: 'hard', options: {} });
   directory.directory.apply({ id: 'x', time: directory.now, first: directory.directory.seq + 1, facts });
   assert.equal(directory.directory.user('ann'), undefined);
+  const view = directory.directory.freeze();
+  const copy = new Directory(view.position);
+  copy.load(JSON.parse(JSON.stringify([...view.lines()])));
+  assert.deepEqual(copy.record('ann'), directory.directory.record('ann'), 'a snapshot keeps it');
+  view.release();
   directory.connect('ann', { name: 'Ann' });
   assert.deepEqual(directory.user('ann').bans, banned);
   assert.deepEqual(directory.directory.expiry.dueBy(directory.now + 6 * 60_000_000, 10), ['ann']);
