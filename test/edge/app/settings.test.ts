@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assertRefused, httpWorld } from '../../support/http/fake-backend.ts';
+import { assertRefused, httpWorld, userToken } from '../../support/http/fake-backend.ts';
 
 describe('app, rate limits, health', () => {
   it('HT40 settings: PATCH tolerates a whole app sent back, GET shows what was set', async () => {
@@ -28,5 +28,18 @@ describe('app, rate limits, health', () => {
     assert.equal('revoke_tokens_issued_before' in (await send('GET', '/app')).body.app, false);
     const taken = await send('POST', '/users', { body: { users: { a: { name: 'John Doe' }, b: { name: 'john.doe' } } } });
     assertRefused(taken, 400, 6, 'users[b].name', /duplicate username/);
+  });
+
+  it('PV8 a client sees the limits of clients, and not what servers use of theirs', async () => {
+    const { send } = httpWorld();
+    await send('POST', '/users', { body: { users: { ann: {} } } });
+    const token = userToken('ann');
+    const platforms = async (query: Record<string, string>, as?: string) =>
+      Object.keys((await send('GET', '/rate_limits', { query, ...(as === undefined ? {} : { token: as }) })).body).sort();
+    const clients = ['android', 'duration', 'ios', 'unity', 'web'];
+    assert.deepEqual(await platforms({}), [...clients, 'server_side'].sort());
+    assert.deepEqual(await platforms({}, token), clients);
+    assert.deepEqual(await platforms({ server_side: 'true' }, token), ['duration']);
+    assert.deepEqual(await platforms({ server_side: 'true', ios: 'true' }, token), ['duration', 'ios']);
   });
 });
