@@ -142,19 +142,39 @@ function foldInto(text: string): number {
       scratch[length++] = folded;
       continue;
     }
-    const character = String.fromCodePoint(text.codePointAt(i) ?? unit);
-    i += character.length - 1;
-    for (const part of foldText(character)) {
-      const code = part.codePointAt(0) ?? 0;
-      const isMark = IS_MARK.test(part);
-      if (isMark && mark !== 0 && isSwapped(mark, code)) return foldWhole(text);
-      mark = isMark ? code : 0;
-      for (let k = 0; k < part.length; k++) scratch[length++] = part.charCodeAt(k);
+    const code = text.codePointAt(i) ?? unit;
+    if (code > 0xffff) i++;
+    for (const part of foldedCharacter(code)) {
+      if (part.isMark && mark !== 0 && isSwapped(mark, part.code)) return foldWhole(text);
+      mark = part.isMark ? part.code : 0;
+      for (let k = 0; k < part.text.length; k++) scratch[length++] = part.text.charCodeAt(k);
     }
   }
   scratchText = text;
   scratchLength = length;
   return length;
+}
+
+interface FoldedPart {
+  readonly text: string;
+  readonly code: number;
+  readonly isMark: boolean;
+}
+
+/** The folds of characters that do not fold to a single unit: making one takes microseconds. */
+const foldedCharacters = new Map<number, readonly FoldedPart[]>();
+const CHARACTERS_KEPT = 65_536;
+
+function foldedCharacter(code: number): readonly FoldedPart[] {
+  const known = foldedCharacters.get(code);
+  if (known !== undefined) return known;
+  const parts = [...foldText(String.fromCodePoint(code))].map((text) => ({
+    text,
+    code: text.codePointAt(0) ?? 0,
+    isMark: IS_MARK.test(text),
+  }));
+  if (foldedCharacters.size < CHARACTERS_KEPT) foldedCharacters.set(code, parts);
+  return parts;
 }
 
 /** The longest fold of one character, in UTF-16 units (the ligature U+FDFA). */
@@ -218,11 +238,19 @@ function newKind(unit: number): number {
   return kind;
 }
 
+/** Surrogate pairs, each with whether it belongs to a word. */
+const pairsOfWords = new Map<number, boolean>();
+
 /** Whether the unit of `scratch` at `at` belongs to a word. */
 function isWordUnit(at: number): boolean {
   const unit = scratch[at] ?? 0;
   if (unit < 0xdc00 || unit >= 0xe000 || at === 0) return kindOf(unit) !== BETWEEN;
   // The second half of a surrogate pair belongs to the same character as the first.
+  const key = (scratch[at - 1] ?? 0) * 0x1_0000 + unit;
+  const known = pairsOfWords.get(key);
+  if (known !== undefined) return known;
   const pair = String.fromCharCode(scratch[at - 1] ?? 0, unit);
-  return LETTER_OR_DIGIT.test(pair) || IS_MARK.test(pair);
+  const isOfWord = LETTER_OR_DIGIT.test(pair) || IS_MARK.test(pair);
+  if (pairsOfWords.size < PAIRS_KEPT) pairsOfWords.set(key, isOfWord);
+  return isOfWord;
 }
