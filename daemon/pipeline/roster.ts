@@ -8,21 +8,20 @@ import type { Position } from '../../protocol/base/position.ts';
 import type { DocLookups } from '../../protocol/live/document-events.ts';
 import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Origin } from '../../protocol/log/entry.ts';
-import type { QuerySpec } from '../../protocol/users/query.ts';
+import type { QuerySpec } from '../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import type { Log } from '../../store/log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import { type Budget, inSlices } from '../base/slices.ts';
-import { Turns } from '../base/turns.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
 import { decide } from '../core/decide.ts';
-import { Directory } from '../core/directory/directory.ts';
+import type { Directory } from '../core/directory/directory.ts';
 import { Draft } from '../core/directory/draft.ts';
 import type { RecordsView } from '../core/directory/frozen-view.ts';
 import { RecentPast } from '../core/directory/recent-past.ts';
-import type { DirectoryLine, UserChange } from '../core/directory/record.ts';
+import type { UserChange } from '../core/directory/record.ts';
 import type { Policy } from '../core/policy.ts';
 import { type NameCollisions, nameCollisions } from '../core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/users/query.ts';
@@ -35,6 +34,7 @@ import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUser
 import { ActivityRounds } from './write/activity.ts';
 import { Applier } from './write/applier.ts';
 import { ClockGap } from './write/clock-gap.ts';
+import { loadedDirectory } from './write/loaded-directory.ts';
 import { NameKeys } from './write/name-keys.ts';
 import { holdOutbox, holdOutboxes } from './write/outbox-holds.ts';
 import { type Lane, Sequencer } from './write/sequencer.ts';
@@ -74,8 +74,6 @@ export class Roster {
   readonly hub: Hub;
   readonly presence: Presence;
   readonly clockGap: ClockGap;
-  /** Runs the work for new live connections, which can wait: handshakes and connects. */
-  readonly turns = new Turns();
   readonly names = new NameKeys();
   readonly #options: RosterOptions & { readonly now: typeof wallClock };
   readonly #applier: Applier;
@@ -90,14 +88,7 @@ export class Roster {
 
   /** Loads the snapshot, replays the log up to its head, and is then ready to serve. */
   static async open(options: RosterOptions): Promise<Roster> {
-    // The epoch is the log's: a snapshot whose log was lost continues under a new epoch.
-    const directory = new Directory({ epoch: options.log.head.epoch, seq: options.loaded?.position.seq ?? 0 });
-    // Without a snapshot, nothing says how the names in the log were compared.
-    if (options.loaded === undefined && options.log.head.seq > 0) directory.nameKeyVersion = 0;
-    if (options.loaded !== undefined) {
-      // A snapshot contains exactly what `FrozenView.lines` produced, because the store keeps each line whole or not at all.
-      for await (const lines of options.loaded.chunks()) directory.load(lines as DirectoryLine[]);
-    }
+    const directory = await loadedDirectory(options);
     const roster = new Roster(options, directory);
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);

@@ -6,7 +6,7 @@
 import { inSlices } from '../../daemon/base/slices.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { runQuery } from '../../daemon/core/users/query.ts';
-import { parseQuery } from '../../protocol/users/query.ts';
+import { parseQuery } from '../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import { seeded } from '../support/random.ts';
 import type { Report, Row } from './kit/report.ts';

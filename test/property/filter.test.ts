@@ -10,10 +10,10 @@ import { Directory } from '../../daemon/core/directory/directory.ts';
 import { runQuery } from '../../daemon/core/users/query.ts';
 import type { JsonObject } from '../../protocol/base/json.ts';
 import { toRfc3339 } from '../../protocol/base/time.ts';
-import { filterHints, parseFilter } from '../../protocol/users/filter.ts';
-import { compileFilter } from '../../protocol/users/filter-match.ts';
+import { filterHints, parseFilter } from '../../protocol/users/finding/filter.ts';
+import { compileFilter } from '../../protocol/users/finding/filter-match.ts';
+import { compareUsers, parseQuery, parseSort } from '../../protocol/users/finding/query.ts';
 import { foldText } from '../../protocol/users/names.ts';
-import { compareUsers, parseQuery, parseSort } from '../../protocol/users/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 
 const TIMES = ['created_at', 'updated_at', 'last_active', 'deactivated_at'];

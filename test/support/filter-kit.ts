@@ -1,8 +1,8 @@
 /** Users to be found, and what a filter finds of them. */
 import assert from 'node:assert/strict';
 import { RosterError } from '../../protocol/base/errors.ts';
-import { parseFilter } from '../../protocol/users/filter.ts';
-import { compileFilter } from '../../protocol/users/filter-match.ts';
+import { parseFilter } from '../../protocol/users/finding/filter.ts';
+import { compileFilter } from '../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 
 export const SECOND = 1_000_000;

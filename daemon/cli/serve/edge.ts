@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import type { Logger } from 'pino';
+import { Turns } from '../../base/turns.ts';
 import { createAuthenticator } from '../../edge/auth.ts';
 import { OpenConnections } from '../../edge/http/open-connections.ts';
 import { createHttp } from '../../edge/http/server.ts';
@@ -85,8 +86,9 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     ...(tls === undefined ? {} : { tls }),
   });
   const retryMs = Math.max(1_000, config.drainMs);
-  const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, turns: roster.turns, random: Math.random });
-  const context = { roster, authenticator, apiKey, sessions, consumers, gate, rateLimits, logger, nowMs: Date.now, retryMs };
+  const turns = new Turns();
+  const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, turns, random: Math.random });
+  const context = { roster, authenticator, apiKey, sessions, consumers, gate, turns, rateLimits, logger, nowMs: Date.now, retryMs };
   const admission = new Admission({
     origins: config.origins,
     connectionsMax: config.connectionsMax,

@@ -8,11 +8,11 @@
 
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
-import { filterHints } from '../../../protocol/users/filter.ts';
-import { workOf } from '../../../protocol/users/filter-cost.ts';
-import { compileFilter } from '../../../protocol/users/filter-match.ts';
+import { filterHints } from '../../../protocol/users/finding/filter.ts';
+import { workOf } from '../../../protocol/users/finding/filter-cost.ts';
+import { compileFilter } from '../../../protocol/users/finding/filter-match.ts';
+import { compareUsers, type QuerySpec } from '../../../protocol/users/finding/query.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
-import { compareUsers, type QuerySpec } from '../../../protocol/users/query.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isTombstone, type Tombstone } from '../directory/record.ts';

@@ -7,7 +7,7 @@ import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
-import type { QuerySpec } from '../../../protocol/users/query.ts';
+import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Budget } from '../../base/slices.ts';
 import type { TeamUsagePage } from '../../core/app/usage.ts';

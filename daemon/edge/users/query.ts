@@ -5,7 +5,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import { queryReader } from '../../../protocol/base/query-string.ts';
 import { bodyObject } from '../../../protocol/base/reading.ts';
 import { fullUserIn } from '../../../protocol/users/answers.ts';
-import { parseQuery, QueryPayload, refuseHiddenFields } from '../../../protocol/users/query.ts';
+import { parseQuery, QueryPayload, refuseHiddenFields } from '../../../protocol/users/finding/query.ts';
 import { notAllowed, unknownUser } from '../../core/problems.ts';
 import { type Visibility, visibilityFor } from '../../core/users/query.ts';
 import type { Asking } from '../http/acting.ts';

@@ -3,7 +3,7 @@
  *
  * Indexes in the router only propose receivers; this file alone decides, for live events and for those that are read back from the past.
  */
-import type { Predicate } from '../../../protocol/users/filter-match.ts';
+import type { Predicate } from '../../../protocol/users/finding/filter-match.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { SharedFilter } from './shared-filter.ts';
 import { HIDDEN, type Told, type ToldOfUser } from './told.ts';

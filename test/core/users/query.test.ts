@@ -5,8 +5,8 @@ import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { filterHints } from '../../../protocol/users/filter.ts';
-import { parseQuery } from '../../../protocol/users/query.ts';
+import { filterHints } from '../../../protocol/users/finding/filter.ts';
+import { parseQuery } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 function user(id: string, fields: Partial<StoredUser> = {}): StoredUser {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { framesOf, type Tellable } from '../../../daemon/pipeline/tell/frames-of.ts';
 import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
 import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
-import { parseFilter } from '../../../protocol/users/filter.ts';
+import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import { type FakeOutlet, openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
 
 const filter = (name: string) => ({ kind: 'filter' as const, filter: new SharedFilter(parseFilter({ name: { $q: name } }), 100) });

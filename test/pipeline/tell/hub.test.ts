@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
 import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
 import { Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
-import { parseFilter } from '../../../protocol/users/filter.ts';
+import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import { FakeOutlet, OUTBOX_BYTES_MAX, openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
 import { seeded, testOption } from '../../support/random.ts';
 

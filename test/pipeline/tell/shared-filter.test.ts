@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
-import { parseFilter } from '../../../protocol/users/filter.ts';
+import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 /** A user whose name tells how often it was read. */

@@ -16,7 +16,7 @@ import type { FeedsProfileAnswer } from '../../../protocol/feeds/users.ts';
 import { ANSWERS, type CustomEvent, type SERVER_EVENTS } from '../../../protocol/live/server-frames.ts';
 import { type deviceIn, type TaskStartedAnswer, UserV1 } from '../../../protocol/users/answers.ts';
 import type { IfRev } from '../../../protocol/users/conditions.ts';
-import type { QueryPayload } from '../../../protocol/users/query.ts';
+import type { QueryPayload } from '../../../protocol/users/finding/query.ts';
 import { renderLive, renderV1 } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 

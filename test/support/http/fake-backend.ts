@@ -20,7 +20,7 @@ import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
-import type { QuerySpec } from '../../../protocol/users/query.ts';
+import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { checkAnswer, checkAnswerType } from './answer-check.ts';
 

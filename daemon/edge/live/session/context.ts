@@ -6,6 +6,7 @@ import type { Outcome } from '../../../../protocol/log/command.ts';
 import type { Origin } from '../../../../protocol/log/entry.ts';
 import { type ConnectDetails, decodeConnect } from '../../../../protocol/users/connect.ts';
 import type { EdgeLogger } from '../../../base/logger.ts';
+import type { Turns } from '../../../base/turns.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import type { Authenticator, CallerCredentials } from '../../auth.ts';
 import { type CountedRequest, platformOf, type RateLimits, refuseOver } from '../../rate-limits.ts';
@@ -20,6 +21,8 @@ export interface LiveContext {
   readonly sessions: SessionRegistry;
   readonly consumers: Consumers;
   readonly gate: ConnectGate;
+  /** Run the work of live connections that can wait: handshakes, connects, frames. */
+  readonly turns: Turns;
   readonly rateLimits: RateLimits;
   readonly logger: EdgeLogger;
   /** Wall clock in milliseconds. */

@@ -88,7 +88,7 @@ export class SocketIoServer {
   attach(server: HttpServer): void {
     this.#io.attach(server);
     const { engine } = this.#io;
-    const { turns } = this.#options.context.roster;
+    const { turns } = this.#options.context;
     // Hundreds of requests may come in one packet.
     engine.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
       // A poll whose peer left meanwhile would be waited for, and the next one would count as a second at the same time.
@@ -172,7 +172,7 @@ export class SocketIoServer {
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
     const session = new RosterSession(context, outlet, randomUUID(), () => received, 'io ');
     const turns = new Turns(outlet);
-    const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet, context.roster.turns);
+    const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet, context.turns);
     this.#open.set(socket, { session, outlet, inbox, turns });
     socket.on('disconnect', (reason) => {
       // The outlet is about to end the connection.

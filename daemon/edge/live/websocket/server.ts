@@ -53,7 +53,7 @@ export class LiveServer {
       if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) === true) return;
       // A thousand upgrades at once are a thousand handshakes: done in slices, between other work.
       if (request.headers.upgrade?.toLowerCase() === 'websocket')
-        void this.#options.context.roster.turns.next().then(() => this.#upgrade(request, socket, head));
+        void this.#options.context.turns.next().then(() => this.#upgrade(request, socket, head));
       else serveWithoutUpgrade(server, request, socket, head);
     });
   }
@@ -77,7 +77,7 @@ export class LiveServer {
     const { context, stallMs } = this.#options;
     const outlet = new SocketOutlet(ws, socket, stallMs);
     const session = new RosterSession(context, outlet, randomUUID(), () => bytesRead(socket));
-    const inbox = new Inbox(ws, session, outlet, context.roster.turns);
+    const inbox = new Inbox(ws, session, outlet, context.turns);
     ws.on('message', (data, isBinary) => inbox.take(isBinary ? BINARY : decodeFrame(data.toString())));
     // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
     ws.on('error', () => session.closed());

@@ -4,7 +4,7 @@
  */
 
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
-import { workOf } from '../../../../../protocol/users/filter-cost.ts';
+import { workOf } from '../../../../../protocol/users/finding/filter-cost.ts';
 import { isAlive, type StoredUser } from '../../../../../protocol/users/user.ts';
 import { type Budget, inSlices, type Walk } from '../../../../base/slices.ts';
 import type { RecordsView } from '../../../../core/directory/frozen-view.ts';

@@ -1,15 +1,15 @@
 /** A whole user query: filter, order, page (protocol/README.md, FL and QY). Pure. */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { type FieldError, fieldErrors, RosterError } from '../base/errors.ts';
-import { explain, says } from '../base/explain.ts';
-import { isObject, type Json } from '../base/json.ts';
-import { LIMITS } from '../base/limits.ts';
-import { isEmptyList } from '../base/reading.ts';
-import { AnyObject } from '../base/schemas.ts';
+import { type FieldError, fieldErrors, RosterError } from '../../base/errors.ts';
+import { explain, says } from '../../base/explain.ts';
+import { isObject, type Json } from '../../base/json.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { isEmptyList } from '../../base/reading.ts';
+import { AnyObject } from '../../base/schemas.ts';
+import type { StoredUser } from '../user.ts';
 import { type FieldRef, fieldRef, type ParsedFilter, parseFilter } from './filter.ts';
 import { reader } from './filter-match.ts';
-import type { StoredUser } from './user.ts';
 
 export interface SortSpec {
   readonly field: FieldRef;

@@ -1,9 +1,9 @@
 /** Queries: order, defaults and what is wrong with one (FL11–FL13). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareUsers, parseQuery, parseSort } from '../../../protocol/users/query.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
-import { refusal, user } from '../../support/filter-kit.ts';
+import { compareUsers, parseQuery, parseSort } from '../../../../protocol/users/finding/query.ts';
+import type { StoredUser } from '../../../../protocol/users/user.ts';
+import { refusal, user } from '../../../support/filter-kit.ts';
 
 function sorted(users: readonly StoredUser[], sort: unknown): string {
   return [...users]

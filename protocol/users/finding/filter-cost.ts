@@ -2,10 +2,10 @@
  * The work of matching a user, in units of about ten nanoseconds: a walk over users gives way after so many, and a caller may use so many.
  * Pure.
  */
-import { isObject, type Json } from '../base/json.ts';
+import { isObject, type Json } from '../../base/json.ts';
+import type { StoredUser } from '../user.ts';
 import { type ParsedFilter, type StringField, searchedWords, type Test } from './filter.ts';
 import { reader } from './filter-match.ts';
-import type { StoredUser } from './user.ts';
 
 /** A comparison of one field with a plain value. */
 const TEST_UNITS = 2;

@@ -5,14 +5,14 @@
  * Absent values: a comparison, `$in` or `$eq` with a value never matches them; `$ne`, `$nin`, `$not` and `$nor` do.
  * `$eq: null` matches exactly absent values and custom values that are null. A value of another type is unequal and not comparable.
  */
-import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { PROBLEMS_MAX } from '../base/explain.ts';
-import { isForbiddenName } from '../base/ids.ts';
-import { isObject, type Json } from '../base/json.ts';
-import { LIMITS } from '../base/limits.ts';
-import { parseTime } from '../base/time.ts';
-import { foldText, wordsOf } from './names.ts';
-import { KNOWN_FIELDS, RESERVED_FIELDS } from './user.ts';
+import { type FieldError, fieldErrors } from '../../base/errors.ts';
+import { PROBLEMS_MAX } from '../../base/explain.ts';
+import { isForbiddenName } from '../../base/ids.ts';
+import { isObject, type Json } from '../../base/json.ts';
+import { LIMITS } from '../../base/limits.ts';
+import { parseTime } from '../../base/time.ts';
+import { foldText, wordsOf } from '../names.ts';
+import { KNOWN_FIELDS, RESERVED_FIELDS } from '../user.ts';
 
 const STRING_FIELDS = ['id', 'name', 'image', 'role', 'language'] as const;
 const TIME_FIELDS = ['created_at', 'updated_at', 'last_active', 'deactivated_at'] as const;

@@ -1,11 +1,11 @@
 /** Filters: every operator on every field, and every refusal (FL17–FL21). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RosterError } from '../../../protocol/base/errors.ts';
-import { parseFilter } from '../../../protocol/users/filter.ts';
-import { compileFilter } from '../../../protocol/users/filter-match.ts';
-import { parseSort } from '../../../protocol/users/query.ts';
-import { found, refusal, user } from '../../support/filter-kit.ts';
+import { RosterError } from '../../../../protocol/base/errors.ts';
+import { parseFilter } from '../../../../protocol/users/finding/filter.ts';
+import { compileFilter } from '../../../../protocol/users/finding/filter-match.ts';
+import { parseSort } from '../../../../protocol/users/finding/query.ts';
+import { found, refusal, user } from '../../../support/filter-kit.ts';
 
 const refusedAt = (filter: unknown): string[] => refusal(() => parseFilter(filter)).fields.map(({ path }) => path);
 

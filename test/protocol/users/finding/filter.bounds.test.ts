@@ -1,11 +1,11 @@
 /** FL22: how much a filter may ask for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RosterError } from '../../../protocol/base/errors.ts';
-import { LIMITS } from '../../../protocol/base/limits.ts';
-import { conditionsOf, parseFilter } from '../../../protocol/users/filter.ts';
-import { workOf } from '../../../protocol/users/filter-cost.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
+import { RosterError } from '../../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import { conditionsOf, parseFilter } from '../../../../protocol/users/finding/filter.ts';
+import { workOf } from '../../../../protocol/users/finding/filter-cost.ts';
+import type { StoredUser } from '../../../../protocol/users/user.ts';
 
 const many = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
 const conditions = (filter: unknown): number => conditionsOf(parseFilter(filter));

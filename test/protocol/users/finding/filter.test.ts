@@ -1,8 +1,8 @@
 /** Filters of user queries (protocol/README.md, FL): FL1–FL10. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filterHints, parseFilter } from '../../../protocol/users/filter.ts';
-import { found, refusal } from '../../support/filter-kit.ts';
+import { filterHints, parseFilter } from '../../../../protocol/users/finding/filter.ts';
+import { found, refusal } from '../../../support/filter-kit.ts';
 
 const refusedAt = (filter: unknown): string[] => refusal(() => parseFilter(filter)).fields.map(({ path }) => path);
 

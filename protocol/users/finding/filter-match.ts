@@ -3,11 +3,11 @@
  * million of them, so it computes in advance everything that depends on the filter alone. Pure.
  */
 
-import { isObject, type Json, jsonEquals } from '../base/json.ts';
+import { isObject, type Json, jsonEquals } from '../../base/json.ts';
+import { foldText, hasWordPrefix, wordsOf } from '../names.ts';
+import { exactlyTeams } from '../teams.ts';
+import { appBan, type StoredUser } from '../user.ts';
 import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
-import { foldText, hasWordPrefix, wordsOf } from './names.ts';
-import { exactlyTeams } from './teams.ts';
-import { appBan, type StoredUser } from './user.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate = (user: StoredUser, online: boolean) => boolean;
