@@ -52,7 +52,7 @@ const ABOUT_USER = {
   seq: Seq,
   created_at: Time,
   user: LiveUser,
-  sub: Optional(List(Text(), { description: 'subscriptions that it was told under; absent for the own user' })),
+  sub: Optional(List(Text(), { description: 'the subscriptions under which it was sent; absent for the own user' })),
   match: Optional(Union([Literal('enter'), Literal('stay'), Literal('leave')])),
 } as const;
 
@@ -120,7 +120,7 @@ function aboutGroup<Change extends string, Fields extends TProperties>(change: C
   return aboutDocument(`user_group.${change}` as const, { user_group: LiveUserGroup, ...fields });
 }
 
-const MemberIds = List(Text(), { description: 'who came, or went' });
+const MemberIds = List(Text(), { description: 'the user who came or went' });
 const ENDED_TASK = { task_id: Text(), started_at: Time, finished_at: Time } as const;
 
 /** Every event by its `type`; the application chooses the types of custom events. */

@@ -125,7 +125,7 @@ export const ChatErrorAnswer = Obj(
     duration: Duration,
     more_info: Text(),
     details: List(Integer()),
-    exception_fields: Optional(Type.Record(Text(), Text(), { description: 'what is wrong with each field that is wrong' })),
+    exception_fields: Optional(Type.Record(Text(), Text(), { description: 'the problem of each wrong field' })),
     errors: Optional(List(Obj({ path: Text(), code: Integer(), message: Text() }))),
   },
   { title: 'ChatError' },

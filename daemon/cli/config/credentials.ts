@@ -85,7 +85,7 @@ export function assertSafeToListen(host: string, credentials: Pick<Credentials, 
   const weakness = secretWeakness(credentials.apiSecret);
   if (weakness === undefined) return;
   throw new CredentialsError(
-    `refusing to listen on ${host}: the API secret ${weakness}, and whoever guesses it owns the directory. Set another one (ROSTERD_API_SECRET), leave it out so that rosterd makes one, or listen on 127.0.0.1`,
+    `refusing to listen on ${host}: the API secret ${weakness}, and anyone who guesses it controls the directory. Set another one (ROSTERD_API_SECRET), leave it out so that rosterd makes one, or listen on 127.0.0.1`,
   );
 }
 

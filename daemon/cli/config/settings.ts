@@ -99,13 +99,13 @@ export const SETTINGS = {
   }),
   connectsWaitingMax: setting({
     key: 'connects_waiting_max',
-    doc: 'Connects that may wait for their turn when many clients come back at once; more are told to come back a little later.',
+    doc: 'Connects that may wait for their turn when many clients come back at once; more are asked to come back a little later.',
     kind: count(0, 1_000_000),
     fallback: 2_000,
   }),
   rateLimits: setting<'off' | 'clients' | 'all'>({
     key: 'rate_limits',
-    doc: 'Who is rate-limited: nobody, callers with a user token, or server tokens as well.',
+    doc: 'The callers that are rate-limited: none, those with a user token, or server tokens as well.',
     kind: choice(['off', 'clients', 'all']),
     fallback: 'clients',
   }),
@@ -160,7 +160,7 @@ export const SETTINGS = {
   }),
   presenceGraceMs: setting({
     key: 'presence.grace_ms',
-    doc: 'How long a user whose last connection ended still counts as online, in milliseconds: a reconnect in between is not told.',
+    doc: 'How long a user whose last connection ended still counts as online, in milliseconds; a reconnect within that time causes no event.',
     kind: milliseconds(0, 600_000),
     fallback: 10_000,
   }),

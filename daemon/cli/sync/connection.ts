@@ -40,7 +40,7 @@ export class Interrupts {
   #onInterrupt(): void {
     if (this.#stop.signal.aborted) this.#leave.abort(new Error('left'));
     else {
-      this.talk('stopping; what is on its way may finish. Ctrl-C again leaves at once');
+      this.talk('stopping; requests on their way may finish. Press Ctrl-C again to leave at once');
       this.#stop.abort();
     }
   }

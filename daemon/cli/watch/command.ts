@@ -33,7 +33,7 @@ export function addWatchCommand(program: Command, io: CommandIo, exit: { code: n
     'after',
     `
 It stays connected over Socket.IO until Ctrl-C, and after a cut resumes behind the last event, so that none is missing or
-printed twice. Who comes and goes while it is not connected is not told; it is told who is online once it is connected again.
+printed twice. Users who come and go while it is not connected are not printed; once it is connected again, it prints who is online.
 What it has to say besides events (connected, resync, …) goes to stderr.
 
 Examples:

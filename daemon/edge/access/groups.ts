@@ -110,7 +110,7 @@ export const GROUPS_ROUTES: readonly Endpoint[] = [
     operation: 'RemoveUserGroupMembers',
     method: 'POST',
     access: 'server',
-    summary: 'Removes those who are members from a user group',
+    summary: 'Removes members from a user group; others are ignored',
     body: RemoveMembersBody,
     answer: wholeGroupIn(dialect),
     handle: async (call) => changedGroup(call, decodeGroupRemove(call.id, await call.body()), dialect),

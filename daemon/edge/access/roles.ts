@@ -79,7 +79,7 @@ export const ROLES_ROUTES: readonly Endpoint[] = [
     operation: 'DeleteRole',
     method: 'DELETE',
     access: 'server',
-    summary: 'Deletes a custom role that nobody has and that is granted nothing',
+    summary: 'Deletes a custom role that no user has and that has no grants',
     answer: Nothing,
     handle: async ({ submit, params }) => {
       const { seq } = await submit(decodeRoleDelete(params.name ?? ''), 'live');

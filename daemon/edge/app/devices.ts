@@ -27,7 +27,7 @@ export const DEVICES_ROUTES: readonly Endpoint[] = [
     operation: 'CreateDevice',
     method: 'POST',
     access: 'user',
-    summary: 'Gives a user a device; whoever had it has it no longer',
+    summary: 'Adds a device to a user; it is removed from the user that had it before',
     body: CreateDeviceBody,
     answer: Nothing,
     handle: async ({ submit, caller, body }) => {

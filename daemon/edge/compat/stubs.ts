@@ -77,7 +77,7 @@ export const STUB_ROUTES: readonly Endpoint[] = [
     operation: 'DeleteChannel',
     method: 'DELETE',
     access: 'server',
-    summary: 'Stand-in: nothing is there to be deleted',
+    summary: 'Stand-in: deletes nothing, since there are no channels',
     isStub: true,
     answer: Type.Object({ channel: channelIn(dialect) }),
     handle: (call) => stub({ channel: channel(call, dialect) }),

@@ -61,7 +61,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     path: '/api/v1.0/user/:id',
     dialect: 'feeds',
     access: 'user',
-    summary: 'A user, on demand with the counts of who follows and is followed',
+    summary: 'A user, on request with the numbers of its followers and of the feeds that it follows',
     query: GetUserQuery,
     answer: FeedsProfileAnswer,
     handle: async (call) => {

@@ -17,7 +17,7 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     operation: 'DebugWhy',
     method: 'GET',
     access: 'server',
-    summary: 'Why a live connection was told of an event, or was not',
+    summary: 'Why a live connection was sent an event, or was not',
     query: WhyQuery,
     answer: Type.Object({
       event: Type.Object({

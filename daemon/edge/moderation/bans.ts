@@ -45,7 +45,7 @@ export const BANS_ROUTES: readonly Endpoint[] = [
     operation: 'Ban',
     method: 'POST',
     access: 'user',
-    summary: 'Bans a user from the application, or from a channel; a shadow ban is not told to anyone',
+    summary: 'Bans a user from the application, or from a channel; nobody is told of a shadow ban',
     body: dialect === 'v1' ? BanBodyV1 : BanBodyV2,
     answer: Nothing,
     handle: async (call) => {

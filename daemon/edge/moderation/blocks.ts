@@ -44,7 +44,7 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
     operation: 'GetBlockedUsers',
     method: 'GET',
     access: 'user',
-    summary: 'Whom a user blocks; users that were deleted meanwhile, or went out of sight, are left out',
+    summary: 'The users that a user blocks, without those that are deleted or out of sight',
     query: BlocksQuery,
     answer: Type.Object({
       blocks: Type.Array(

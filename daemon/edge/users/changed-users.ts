@@ -35,7 +35,7 @@ function fieldsIn<In extends Dialect>(dialect: In) {
     ),
     errors: Type.Optional(
       Type.Array(Type.Object({ path: Type.String(), code: Type.Integer(), message: Type.String() }), {
-        description: 'of a dry run: what is wrong with single users',
+        description: 'of a dry run: the problems of single users',
       }),
     ),
   };

@@ -42,7 +42,7 @@ function changeIn(dialect: Dialect): TSchema {
           'deleted:soft, deleted:pruning, deleted:hard; gap: changes up to here may be missing',
       }),
       source: Type.Optional(Type.String({ description: 'server, client, live, import, daemon' })),
-      by: Type.Optional(Type.String({ description: 'the user who did it, where it was one' })),
+      by: Type.Optional(Type.String({ description: 'the user who did it, if a user did' })),
       client: Type.Optional(Type.String({ description: 'what the caller says it is' })),
       job: Type.Optional(Type.String({ description: 'the import' })),
       fields: Type.Optional(Type.Array(Type.String(), { description: 'what changed, custom data by its keys; values are not kept' })),

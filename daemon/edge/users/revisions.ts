@@ -21,7 +21,7 @@ export const SYNC_ROUTES: readonly Endpoint[] = [
     operation: 'GetPosition',
     method: 'GET',
     access: 'server',
-    summary: 'Where the directory is, and how many users it has. Whoever answers this is rosterd',
+    summary: 'The position of the directory and its number of users; a server that answers this is rosterd',
     answer: Type.Object({ epoch: Type.String(), seq: Type.Integer(), users: Type.Integer() }),
     handle: ({ backend: { directory, position } }) => ({
       body: { epoch: position.epoch, seq: position.seq, users: directory.size },

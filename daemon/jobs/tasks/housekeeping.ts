@@ -120,7 +120,7 @@ export class Housekeeping {
     }
     const { next } = roster.directory.expiry;
     if (next === undefined || next > nowMs() * 1_000) return this.#arm();
-    logger.error({ next }, 'what is over does not end; it is tried again');
+    logger.error({ next }, 'bans, mutes or tasks that are over could not be ended; this is tried again');
     this.#again();
   }
 

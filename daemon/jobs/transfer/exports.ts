@@ -40,7 +40,7 @@ export function taskWork({ roster, files, nowMs }: ExportOptions): Work {
       if (task.kind !== EXPORT_TASK) {
         return await tasks.change(id, {
           status: 'failed',
-          error: { type: 'unknown_kind', description: `nobody knows tasks of the kind ${task.kind}` },
+          error: { type: 'unknown_kind', description: `this daemon does not know tasks of the kind ${task.kind}` },
         });
       }
       const ids = userIds(task.input);

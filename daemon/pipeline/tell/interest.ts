@@ -99,20 +99,22 @@ export class Interest {
 
   /** Why the event is or is not sent under this interest, in words, for an operator who asks. */
   explain(event: Told): string {
-    if (event.seq <= this.since) return `not told: the subscription begins after position ${this.since}`;
+    if (event.seq <= this.since) return `not sent: the subscription begins after position ${this.since}`;
     if (!this.#mayHear(event))
-      return `not told: ${event.audience === 'server' ? 'only servers' : 'only the user itself and servers'} hear of ${event.type}`;
+      return `not sent: ${event.audience === 'server' ? 'only servers are sent' : 'only the user itself and servers are sent'} ${event.type}`;
     if (event.after === undefined)
-      return this.want.kind === 'all' ? 'told' : `not told: ${event.type} is about no user, and told to subscriptions to everything`;
+      return this.want.kind === 'all'
+        ? 'sent'
+        : `not sent: ${event.type} is about no user, and is sent only to subscriptions to everything`;
     const concern = this.#concern(event);
     if (concern === false) {
-      if (this.want.kind === 'ids') return 'not told: the id is not among the ids asked for';
-      return `not told: the user ${this.want.kind === 'teams' ? 'is and was in none of the teams' : 'does and did not match the filter'}`;
+      if (this.want.kind === 'ids') return 'not sent: the id is not among the ids asked for';
+      return `not sent: the user ${this.want.kind === 'teams' ? 'is and was in none of the teams' : 'does and did not match the filter'}`;
     }
     const final = this.concerns(event);
-    if (final === HIDDEN) return 'told as user.hidden: the user went out of sight of this caller (teams, hidden roles)';
-    if (final === false) return 'not told: the user is out of sight of this caller (teams, hidden roles)';
-    return concern === true ? 'told' : `told with match ${concern}`;
+    if (final === HIDDEN) return 'sent as user.hidden: the user went out of sight of this caller (teams, hidden roles)';
+    if (final === false) return 'not sent: the user is out of sight of this caller (teams, hidden roles)';
+    return concern === true ? 'sent' : `sent with match ${concern}`;
   }
 
   /** Whether the interest asks for this user. */

@@ -101,16 +101,18 @@ test('DE7 nobody else hears of them: not by ids, team or filter, and no client; 
     (await world.http('GET', `/debug/why?event=${seq}&connection=${ok.connection_id}`)).body;
   const { event, subscriptions } = await why(narrow);
   assert.deepEqual(event, { seq, type: 'user_group.created', user_id: null, audience: 'server' });
-  const reason = 'not told: user_group.created is about no user, and told to subscriptions to everything';
+  const reason = 'not sent: user_group.created is about no user, and is sent only to subscriptions to everything';
   for (const { result } of subscriptions) assert.equal(result, reason);
   assert.deepEqual(
     (await why(both)).subscriptions.map(({ sub, result }: Frame) => [sub, result]),
     [
-      ['all', 'told'],
+      ['all', 'sent'],
       ['ids', reason],
     ],
   );
-  assert.ok((await why(client)).subscriptions.every(({ result }: Frame) => result === 'not told: only servers hear of user_group.created'));
+  assert.ok(
+    (await why(client)).subscriptions.every(({ result }: Frame) => result === 'not sent: only servers are sent user_group.created'),
+  );
 });
 
 test('DE8 whoever was away gets them once and in order, over a restart too, and the newest states beside them', async (t) => {

@@ -145,13 +145,13 @@ test('DW1 the answer says for each subscription which rule told of the event or 
   assert.deepEqual(body.event, { seq, type: 'user.updated', user_id: 'bob', audience: 'all' });
   const results = new Map(body.subscriptions.map(({ sub, result }: Frame) => [sub, result]));
   assert.deepEqual(Object.fromEntries(results), {
-    ids: 'told',
-    others: 'not told: the id is not among the ids asked for',
-    reds: 'told with match stay',
-    blues: 'not told: the user is and was in none of the teams',
-    high: 'not told: the user does and did not match the filter',
-    all: 'told',
-    late: `not told: the subscription begins after position ${seq}`,
+    ids: 'sent',
+    others: 'not sent: the id is not among the ids asked for',
+    reds: 'sent with match stay',
+    blues: 'not sent: the user is and was in none of the teams',
+    high: 'not sent: the user does and did not match the filter',
+    all: 'sent',
+    late: `not sent: the subscription begins after position ${seq}`,
   });
 });
 
@@ -166,8 +166,8 @@ test('DW2 what only the user itself or servers hear of is named as the reason; w
   const why = (query: string) => world.http('GET', `/debug/why?${query}`);
   const { body } = await why(`event=${seq}&connection=${connection_id}`);
   assert.deepEqual(body.subscriptions, [
-    { sub: '(self)', want: 'ids', result: 'not told: the id is not among the ids asked for' },
-    { sub: 'ann', want: 'ids', result: 'not told: only the user itself and servers hear of user.muted' },
+    { sub: '(self)', want: 'ids', result: 'not sent: the id is not among the ids asked for' },
+    { sub: 'ann', want: 'ids', result: 'not sent: only the user itself and servers hear of user.muted' },
   ]);
   assert.equal((await why(`event=${seq}&connection=nobody`)).body.code, 4);
   assert.equal((await why(`event=${seq + 9}&connection=${connection_id}`)).body.code, 16);

@@ -13,26 +13,26 @@ test('DE4 only a server that wants everything is told, from its position on, wha
   assert.ok(event !== undefined);
   const all = { kind: 'all' } as const;
   const cases = [
-    ['server', all, 4, 'told'],
-    ['server', all, 5, 'not told: the subscription begins after position 5'],
-    ['self', all, 4, 'not told: only servers hear of import.updated'],
-    ['others', all, 4, 'not told: only servers hear of import.updated'],
+    ['server', all, 4, 'sent'],
+    ['server', all, 5, 'not sent: the subscription begins after position 5'],
+    ['self', all, 4, 'not sent: only servers are sent import.updated'],
+    ['others', all, 4, 'not sent: only servers are sent import.updated'],
     [
       'server',
       { kind: 'ids', ids: new Set(['i1']) },
       4,
-      'not told: import.updated is about no user, and told to subscriptions to everything',
+      'not sent: import.updated is about no user, and is sent only to subscriptions to everything',
     ],
     [
       'server',
       { kind: 'teams', teams: new Set(['red']) },
       4,
-      'not told: import.updated is about no user, and told to subscriptions to everything',
+      'not sent: import.updated is about no user, and is sent only to subscriptions to everything',
     ],
   ] as const;
   for (const [reach, want, since, why] of cases) {
     const interest = new Interest({ name: 'x', want, since, reach });
     assert.equal(interest.explain(event), why);
-    assert.equal(interest.concerns(event), why === 'told');
+    assert.equal(interest.concerns(event), why === 'sent');
   }
 });

@@ -22,7 +22,7 @@ export class LiveConnections implements LiveControl {
     if (session === undefined) throw fieldErrors('input', [{ path: 'connection', message: 'there is no such live connection' }]);
     const event = await this.#context.roster.eventAt(seq);
     if (event === undefined) {
-      throw new RosterError('not_found', `there is no event at position ${seq}: nobody was told of that change, or it is no longer kept`);
+      throw new RosterError('not_found', `there is no event at position ${seq}: no event was sent for that change, or it is no longer kept`);
     }
     return {
       event: { seq, type: event.type, user_id: event.after?.id ?? null, audience: event.audience },
@@ -33,7 +33,7 @@ export class LiveConnections implements LiveControl {
 
   /** A connection without subscriptions is itself a reason. */
   #explain(found: readonly Explanation[]): Why['subscriptions'] {
-    return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not told: the connection has no subscription' }];
+    return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not sent: the connection has no subscription' }];
   }
 
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number> {
