@@ -167,7 +167,7 @@ test('DW2 what only the user itself or servers hear of is named as the reason; w
   const { body } = await why(`event=${seq}&connection=${connection_id}`);
   assert.deepEqual(body.subscriptions, [
     { sub: '(self)', want: 'ids', result: 'not sent: the id is not among the ids asked for' },
-    { sub: 'ann', want: 'ids', result: 'not sent: only the user itself and servers hear of user.muted' },
+    { sub: 'ann', want: 'ids', result: 'not sent: only the user itself and servers are sent user.muted' },
   ]);
   assert.equal((await why(`event=${seq}&connection=nobody`)).body.code, 4);
   assert.equal((await why(`event=${seq + 9}&connection=${connection_id}`)).body.code, 16);
