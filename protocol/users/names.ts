@@ -27,6 +27,19 @@ const NOT_OF_NAME = /^\p{M}+|[^\p{L}\p{N}\p{M}]+\p{M}*/gu;
  */
 export function nameKey(name: string): string {
   if (ASCII.test(name)) return name.toLowerCase().replace(ASCII_NOT_LETTER_OR_DIGIT, '');
+  const known = recentKeys.get(name);
+  if (known !== undefined) return known;
+  if (recentKeys.size >= KEYS_KEPT) recentKeys.clear();
+  const key = keyOf(name);
+  recentKeys.set(name, key);
+  return key;
+}
+
+/** The keys of the last names: each step of a write asks for the key of the same name, and a long one takes a tenth of a millisecond. */
+const recentKeys = new Map<string, string>();
+const KEYS_KEPT = 512;
+
+function keyOf(name: string): string {
   const folded = foldCase(name.normalize('NFKC')).normalize('NFKC');
   const spelled = folded.replace(NO_SIGN, '').replace(OPTIONAL_POINTS, '').replace(NOT_OF_NAME, '');
   // The lower case of a Turkish İ is an i with a dot above.

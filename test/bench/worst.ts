@@ -1,5 +1,5 @@
 /**
- * The longest time for which one request or frame holds the event loop: for every endpoint and frame, the most expensive legal and
+ * The longest time, in CPU time, for which one request or frame holds the event loop: for every endpoint and frame, the most expensive legal and
  * illegal ones (load/attacks.ts), over a directory of 100,000 users of which some are as awkward as clients can make them.
  */
 import { once } from 'node:events';
@@ -44,11 +44,10 @@ class Bench {
 
   /** Runs `act`, and notes for how long it held the loop of the daemon. */
   async measure(what: string, act: () => Promise<number | string>): Promise<void> {
-    await this.#rosterd.server.startDelay();
+    await this.#rosterd.server.startHold();
     const status = await act().catch((error: Error) => error.message.slice(0, 60));
     await sleep(3);
-    const { maxMs } = await this.#rosterd.server.delay();
-    this.holds.push({ what, ms: maxMs, status });
+    this.holds.push({ what, ms: await this.#rosterd.server.longestHold(), status });
   }
 
   send({ as, method, path, headers = {}, body }: Attack): Promise<number> {
@@ -184,7 +183,7 @@ export async function worst(): Promise<Report> {
       rig: 'worst',
       notes: [
         `${USERS} users, ${LONG_NAMES} of them awkward; ${bench.holds.length} requests and frames, of which the ${SHOWN} worst are shown`,
-        'the longest time between two turns of the event loop while one was handled, collections of garbage included; rate limits are off',
+        'the most CPU time between two turns of the event loop while one was handled, collections of garbage included; rate limits are off',
       ],
       rows,
     };

@@ -19,8 +19,8 @@ const TAGS: Readonly<Record<RouteDialect, { readonly name: string; readonly desc
   feeds: { name: 'feeds', description: 'Everything about a user in `data`; errors of its own.' },
 };
 
-/** The whole document. Errors come from the closed list, everything else from the rows. */
-export function describeApi(endpoints: readonly Endpoint[]): JsonSchema {
+/** The whole document, made with a yield after each endpoint. Errors come from the closed list, everything else from the rows. */
+export function* describeApi(endpoints: readonly Endpoint[]): Generator<undefined, JsonSchema> {
   const schemas = new Map<string, JsonSchema>();
   const paths = new Map<string, Map<string, JsonSchema>>();
   const ids = operationIds(endpoints);
@@ -29,6 +29,7 @@ export function describeApi(endpoints: readonly Endpoint[]): JsonSchema {
     const item = paths.get(path) ?? new Map<string, JsonSchema>();
     item.set(endpoint.method.toLowerCase(), operation(endpoint, ids.get(endpoint) ?? '', schemas));
     paths.set(path, item);
+    yield;
   }
   const errors = { ChatError: plainSchema(ChatErrorAnswer), FeedsError: plainSchema(FeedsErrorAnswer) };
   return {

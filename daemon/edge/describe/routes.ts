@@ -2,13 +2,14 @@
 
 import Type from 'typebox';
 import { AnyObject } from '../../../protocol/base/schemas.ts';
+import { inSlices } from '../../base/slices.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { describeLive } from './asyncapi.ts';
 import { describeApi } from './openapi.ts';
 import type { JsonSchema } from './schemas.ts';
 
 /** Made on first request; the endpoints of a daemon never change. */
-const made = new WeakMap<readonly Endpoint[], JsonSchema>();
+const made = new WeakMap<readonly Endpoint[], Promise<JsonSchema>>();
 
 let live: JsonSchema | undefined;
 
@@ -28,10 +29,10 @@ export const OPENAPI_ROUTES: readonly Endpoint[] = [
       paths: AnyObject,
       components: AnyObject,
     }),
-    handle: ({ endpoints }) => {
-      const document = made.get(endpoints) ?? describeApi(endpoints);
+    handle: async ({ endpoints }) => {
+      const document = made.get(endpoints) ?? inSlices(describeApi(endpoints));
       made.set(endpoints, document);
-      return { body: document };
+      return { body: await document };
     },
   },
   {

@@ -133,6 +133,15 @@ export class ServerProcess {
     return (await this.#ask('delay-read')) as Delay;
   }
 
+  async startHold(): Promise<void> {
+    await this.#ask('hold-start');
+  }
+
+  /** The most CPU time, in milliseconds, between two turns of the event loop since `startHold`. */
+  async longestHold(): Promise<number> {
+    return Number(await this.#ask('hold-read'));
+  }
+
   /** Runs `work`, profiled into $ROSTERD_BENCH_PROFILE/`name`.cpuprofile when that is set. */
   async profiled<T>(name: string, work: () => Promise<T>): Promise<T> {
     const directory = process.env.ROSTERD_BENCH_PROFILE;

@@ -22,7 +22,10 @@ export class LiveConnections implements LiveControl {
     if (session === undefined) throw fieldErrors('input', [{ path: 'connection', message: 'there is no such live connection' }]);
     const event = await this.#context.roster.eventAt(seq);
     if (event === undefined) {
-      throw new RosterError('not_found', `there is no event at position ${seq}: no event was sent for that change, or it is no longer kept`);
+      throw new RosterError(
+        'not_found',
+        `there is no event at position ${seq}: no event was sent for that change, or it is no longer kept`,
+      );
     }
     return {
       event: { seq, type: event.type, user_id: event.after?.id ?? null, audience: event.audience },
