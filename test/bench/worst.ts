@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import type { Report, Row } from './kit/report.ts';
 import { runWhenMain } from './kit/rig.ts';
 import { scale } from './kit/scale.ts';
@@ -136,6 +137,26 @@ async function frames(bench: Bench): Promise<void> {
   socket.cut();
 }
 
+/** Hundreds of requests in one packet. */
+async function pipelined(bench: Bench): Promise<void> {
+  const requests = {
+    'without a token': `GET /users?api_key=${API_KEY} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    'of a client': `GET /users/user-7?api_key=${API_KEY} HTTP/1.1\r\nHost: x\r\nAuthorization: ${userToken(ATTACKER)}\r\nStream-Auth-Type: jwt\r\n\r\n`,
+  };
+  for (const [what, text] of Object.entries(requests)) {
+    await bench.measure(`500 requests in one packet, ${what}`, async () => {
+      const socket = connect({ port: bench.port, host: '127.0.0.1' });
+      socket.write(text.repeat(500));
+      let answers = 0;
+      for await (const chunk of socket) {
+        answers += String(chunk).split('HTTP/1.1 ').length - 1;
+        if (answers >= 500) break;
+      }
+      return `${answers} answers`;
+    });
+  }
+}
+
 /** Writes, while many clients follow with the most expensive filters that they may have. */
 async function crowd(bench: Bench): Promise<void> {
   const sockets: RawSocket[] = [];
@@ -171,6 +192,7 @@ export async function worst(): Promise<Report> {
     await populate(bench);
     for (const attack of attacksByHand()) await bench.measure(attack.what, () => bench.send(attack));
     for (const attack of attacksOnEndpoints(KINDS)) await bench.measure(attack.what, () => bench.send(attack));
+    await pipelined(bench);
     await frames(bench);
     await crowd(bench);
     const sorted = [...bench.holds].sort((a, b) => b.ms - a.ms);

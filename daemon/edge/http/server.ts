@@ -22,6 +22,7 @@ import { answerClientError, asRosterError, errorAnswer, isUnrouted, REQUEST, ref
 import { LongUploads } from './long-uploads.ts';
 import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
+import { TurnTaking } from './turn-taking.ts';
 
 export interface HttpServerOptions extends Doors {
   readonly backend: Backend;
@@ -105,6 +106,8 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
   app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, true));
   app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, options.backend.ready, options.backend.clockGap.ms));
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
+  const turns = new TurnTaking();
+  app.addHook('onRequest', (_request, _reply, done) => turns.enter(done));
   app.addHook('onRequest', async ({ raw }) => checkHost(raw));
   app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
   app.setErrorHandler<Error, Query>((error, request, reply) => {
