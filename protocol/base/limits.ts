@@ -3,7 +3,56 @@
  * The module asserts the relations between them when it loads, so that a change
  * that breaks one stops the process at its start, not at 3 a.m.
  */
+/**
+ * Quotas: everything that a client can make has a bound in total (BU8), as a limit per minute alone bounds nothing. What has a number per
+ * user has none beside it where the number of users bounds the whole.
+ */
+const QUOTAS = {
+  /** Roles that can be created beside the built-in ones. */
+  customRoles: 25,
+  /** Guests that are created from one address in a day. */
+  guestsPerAddress: 1_000,
+  groups: 10_000,
+  membersPerGroup: 1_000,
+  /** One more drops the oldest. */
+  devicesPerUser: 25,
+  /** Channels for which one user has separate preferences. */
+  pushChannelsPerUser: 100,
+  /** Bans of one user: one for the application, one for each channel, one for the future channels of each moderator. */
+  bansPerUser: 250,
+  /** Users that one user mutes. A rendering of the muter can include the record of each. */
+  mutesPerUser: 500,
+  blocksPerUser: 1_000,
+  /** Reports kept about one user; the oldest is dropped first. */
+  flagsPerUser: 100,
+  /** Users that one user reports. */
+  flagsPerReporter: 1_000,
+  /** Activities that one user has in its feeds, and those of the application: beyond that, clients add no more. */
+  activitiesPerUser: 500,
+  activities: 50_000,
+  /** Feeds that the feeds of one user follow, and follows of the application. */
+  followsPerUser: 2_000,
+  follows: 1_000_000,
+  /** Durable consumers of the application. */
+  consumers: 1_000,
+  /** Subscriptions of one connection. */
+  subsPerConnection: 32,
+  /** Conditions in all filters of one connection. */
+  conditionsPerConnection: 400,
+  /** What the live connections of one user hold together: conditions of filters, their bytes, ids and teams, unfinished snapshots. */
+  conditionsPerUser: 800,
+  filterBytesPerUser: 256 * 1024,
+  subIdsPerUser: 20_000,
+  snapshotsPerUser: 64,
+  /** Live sockets of one user; one more closes the oldest. */
+  socketsPerUser: 50,
+  /** Receipts of requests with an `Idempotency-Key` of one user, and of all callers without a user: the oldest are dropped first. */
+  receiptsPerUser: 1_000,
+  receiptsOfNobody: 10_000,
+} as const;
+
 export const LIMITS = {
+  ...QUOTAS,
   /** Users in one upsert, partial update, delete, deactivate, reactivate or restore request. */
   batchUsers: 100,
   /** Users in one export. */
@@ -29,43 +78,23 @@ export const LIMITS = {
   roleChars: 255,
   /** Length of the name of a role that is created. */
   customRoleChars: 64,
-  /** Roles that can be created beside the built-in ones. */
-  customRoles: 25,
 
-  /** Guests that are created from one address in a day. */
-  guestsPerAddress: 1_000,
-
-  groups: 10_000,
-  membersPerGroup: 1_000,
   /** Members in one request to create a group, or to add or remove members. */
   membersPerRequest: 100,
   groupNameChars: 255,
   groupDescriptionChars: 1_024,
 
-  /** One more drops the oldest. */
-  devicesPerUser: 25,
   /** Length of a device id: the push token from the provider. */
   deviceIdChars: 1_024,
   /** Length of the names in a device. */
   deviceTextChars: 255,
   /** Preferences in one request. */
   pushPerRequest: 100,
-  /** Channels for which one user has separate preferences. */
-  pushChannelsPerUser: 100,
   /** chat_preferences or feeds_preferences as compact UTF-8 JSON. */
   pushPreferenceBytes: 1_024,
   /** Length of a channel's cid. */
   cidChars: 320,
 
-  /** Bans of one user: one for the application, one for each channel, one for the future channels of each moderator. */
-  bansPerUser: 250,
-  /** Users that one user mutes. A rendering of the muter can include the record of each. */
-  mutesPerUser: 500,
-  blocksPerUser: 1_000,
-  /** Reports kept about one user; the oldest is dropped first. */
-  flagsPerUser: 100,
-  /** Users that one user reports. */
-  flagsPerReporter: 1_000,
   /** Reason of a ban or a report. */
   reasonChars: 500,
   /** Custom data of a report, as compact UTF-8 JSON. */
@@ -84,12 +113,6 @@ export const LIMITS = {
   targetsPerActivity: 100,
   /** Feeds that can contain one activity. */
   feedsPerActivity: 500,
-  /** Activities that one user has in its feeds, and those of the application: beyond that, clients add no more. */
-  activitiesPerUser: 500,
-  activities: 50_000,
-  /** Feeds that the feeds of one user follow, and follows of the application. */
-  followsPerUser: 2_000,
-  follows: 1_000_000,
   activityPageDefault: 25,
   activityPageMax: 100,
 
@@ -105,19 +128,6 @@ export const LIMITS = {
   frameBytes: 64 * 1024,
   /** Ids in one live subscription. */
   subIds: 1_000,
-  /** Durable consumers of the application. */
-  consumers: 1_000,
-  /** Subscriptions of one connection. */
-  subsPerConnection: 32,
-  /** Conditions in all filters of one connection. */
-  conditionsPerConnection: 400,
-  /** What the live connections of one user hold together: conditions of filters, their bytes, ids and teams, unfinished snapshots. */
-  conditionsPerUser: 800,
-  filterBytesPerUser: 256 * 1024,
-  subIdsPerUser: 20_000,
-  snapshotsPerUser: 64,
-  /** Live sockets of one user; one more closes the oldest. */
-  socketsPerUser: 50,
   /** Users in one page of a subscription's snapshot. */
   snapshotPageUsers: 1_000,
 

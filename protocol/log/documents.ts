@@ -83,6 +83,8 @@ export const Receipt = Type.Object({
   warnings: Type.Optional(Type.Array(Type.String())),
   /** Users that it hard-deleted, in the form of its answer: without personal data. */
   pruned: Type.Optional(Type.Array(StoredUser)),
+  /** The client whose request it was; `!anon` for a caller without a user, absent for a server. */
+  by: Type.Optional(Type.String()),
   created_at: MicrosField,
 });
 export type Receipt = Static<typeof Receipt>;
@@ -171,7 +173,7 @@ export function foreignKey(feed: string, foreignId: string): string {
   return `${feed} ${foreignId}`;
 }
 
-/** The key of everything in feeds that one user made; `owner` is its id. The name of a feed has no space, and begins with no such text. */
+/** The key of everything of a kind that one client made; `owner` is its id. The name of a feed has no space. */
 export function ownerKey(owner: string): string {
   return `by ${owner}`;
 }
@@ -200,7 +202,8 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'import':
     case 'consumer':
     case 'outbox':
-    case 'receipt':
       return [];
+    case 'receipt':
+      return doc.by === undefined ? [] : [ownerKey(doc.by)];
   }
 }

@@ -25,6 +25,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: 'b00fff81dbf50f36',
     what: 'marks of users that a sync took out, returns in receipts; older data reads as before, and an older daemon passes over the marks',
   },
+  {
+    version: 3,
+    hash: '38c6add7b26c4bfe',
+    what: 'receipts name the client whose request it was; older data reads as before, and an older daemon passes over the name',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

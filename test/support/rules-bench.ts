@@ -38,8 +38,10 @@ export class RulesBench {
     return this;
   }
 
-  run(command: Command): Outcome {
+  /** `by`: the client that sends the command; without one, a server does. */
+  run(command: Command, by?: string): Outcome {
     const draft = new Draft(this.directory);
+    if (by !== undefined) draft.begin({ source: 'client', by });
     this.#now += STEP;
     const outcome = decide(draft, command, this.#now, this.policy);
     if (draft.facts.length === 0) return outcome;

@@ -3,8 +3,9 @@
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
+import { ANONYMOUS } from '../../../protocol/base/tokens.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
-import { DOC_KINDS, type DocChange, type Receipt } from '../../../protocol/log/documents.ts';
+import { DOC_KINDS, type DocChange, ownerKey, type Receipt } from '../../../protocol/log/documents.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
 import { mayKnow } from '../directory/find.ts';
@@ -13,6 +14,7 @@ import { isTombstone } from '../directory/record.ts';
 /** The receipt to keep. `draft` includes the effects of the command. */
 export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerprint: string, now: Micros): Receipt {
   const { users, docs, missing, warnings, seq } = outcome;
+  const by = ownerOf(draft);
   const pruned = users.flatMap(({ user }) => (present(draft, user.id) === undefined ? [user] : []));
   return {
     id: key,
@@ -23,6 +25,7 @@ export function receiptOf(draft: Draft, outcome: Outcome, key: string, fingerpri
     ...(missing === undefined ? undefined : { missing: [...missing] }),
     ...(warnings.length === 0 ? undefined : { warnings: [...warnings] }),
     ...(pruned.length === 0 ? undefined : { pruned }),
+    ...(by === undefined ? undefined : { by }),
     created_at: now,
   };
 }
@@ -54,15 +57,28 @@ export function replayed(draft: Draft, receipt: Receipt, fingerprint: string): O
 /** Receipts dropped at once when their number reaches the limit: finding the oldest costs more than dropping several. */
 export const RECEIPTS_DROPPED = 10;
 
-/** Makes room for one more receipt: at the limit, it drops the oldest ones. */
+/** Makes room for one more receipt of the sender: at a limit, it drops the oldest ones, and those of a client before any others. */
 export function makeRoom(draft: Draft): void {
-  if (draft.docs.count('receipt') < LIMITS.receiptsKept) return;
-  for (const id of oldest(draft, RECEIPTS_DROPPED, () => true)) draft.stage({ t: 'doc', kind: 'receipt', id, doc: null });
+  const owner = ownerOf(draft);
+  const most = owner === ANONYMOUS ? LIMITS.receiptsOfNobody : LIMITS.receiptsPerUser;
+  if (owner !== undefined && draft.docs.countUnder('receipt', ownerKey(owner)) >= most) {
+    dropOldest(draft, draft.docs.under('receipt', ownerKey(owner)));
+  } else if (draft.docs.count('receipt') >= LIMITS.receiptsKept) dropOldest(draft, draft.docs.all('receipt'));
+}
+
+function dropOldest(draft: Draft, receipts: Iterable<Receipt>): void {
+  for (const id of oldest(receipts, RECEIPTS_DROPPED, () => true)) draft.stage({ t: 'doc', kind: 'receipt', id, doc: null });
+}
+
+/** The client that sends the command; undefined for a server. */
+function ownerOf({ sender }: Draft): string | undefined {
+  if (sender.kind === 'server') return undefined;
+  return sender.kind === 'user' ? sender.id : ANONYMOUS;
 }
 
 /** Drops at most `max` receipts that are `keptMicros` old by the wall clock. */
 export function dropReceipts(draft: Draft, wall: Micros, keptMicros: Micros, max: number): readonly DocChange[] {
-  const ids = oldest(draft, max, ({ created_at }) => created_at <= wall - keptMicros, wall);
+  const ids = oldest(draft.docs.all('receipt'), max, ({ created_at }) => created_at <= wall - keptMicros, wall);
   const dropped = ids.map((id) => ({ kind: 'receipt', id, doc: null }) as const);
   for (const change of dropped) draft.stage({ t: 'doc', ...change });
   return dropped;
@@ -72,10 +88,15 @@ export function dropReceipts(draft: Draft, wall: Micros, keptMicros: Micros, max
  * Receipts are in the order of their creation, so the first one that is not over ends the search. One from after `wall` was made while the
  * clock stood ahead, and says nothing about those after it.
  */
-function oldest(draft: Draft, max: number, isOver: (receipt: Receipt) => boolean, wall = Number.POSITIVE_INFINITY): readonly string[] {
+function oldest(
+  receipts: Iterable<Receipt>,
+  max: number,
+  isOver: (receipt: Receipt) => boolean,
+  wall = Number.POSITIVE_INFINITY,
+): readonly string[] {
   const ids: string[] = [];
   if (max <= 0) return ids;
-  for (const receipt of draft.docs.all('receipt')) {
+  for (const receipt of receipts) {
     if (receipt.created_at > wall) continue;
     if (!isOver(receipt)) break;
     ids.push(receipt.id);

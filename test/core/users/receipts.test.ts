@@ -68,6 +68,19 @@ test('IK9 there are never more than are kept: the oldest go first', () => {
   assert.deepEqual(keysOf(bench).slice(-2), ['last', 'one more']);
 });
 
+test('IK9 the receipts of a client give way to its own, and to no others', () => {
+  const bench = new RulesBench();
+  bench.run(once('of a server', create('ann')));
+  const own = (n: number) => bench.run(once(`a${n}`, { kind: 'follow', source: 'user:ann', target: `user:u${n}` }), 'ann');
+  for (let n = 0; n < LIMITS.receiptsPerUser; n++) own(n);
+  bench.run(once('of bob', { kind: 'follow', source: 'user:bob', target: 'user:ann' }), 'bob');
+  assert.equal(bench.directory.docs.count('receipt'), LIMITS.receiptsPerUser + 2);
+  own(LIMITS.receiptsPerUser);
+  assert.equal(bench.directory.docs.count('receipt'), LIMITS.receiptsPerUser + 3 - RECEIPTS_DROPPED);
+  assert.deepEqual(keysOf(bench).slice(0, 2), ['of a server', `a${RECEIPTS_DROPPED}`]);
+  assert.equal(own(LIMITS.receiptsPerUser).isReplay, true);
+});
+
 test('IK7 a refused command leaves no receipt; IK2 another request under the key is refused and changes nothing', () => {
   const bench = new RulesBench();
   const missing = { kind: 'deactivate', ids: ['ann'], options: {} } as const;
