@@ -84,11 +84,11 @@ function boundedPatch(item: PatchItem, at: string, problems: FieldError[]): Patc
     return undefined;
   }
   for (const [path, value] of entries) {
-    const problem = pathProblem(path) ?? jsonProblem(value, path.split('.').length + 1);
+    const problem = lengthProblem(path) ?? jsonProblem(value, path.split('.').length + 1);
     if (problem !== undefined) problems.push({ path: `${at}.set.${clip(path)}${problem.path}`, message: problem.message });
   }
   for (const path of unset) {
-    const problem = pathProblem(path);
+    const problem = lengthProblem(path);
     if (problem !== undefined) problems.push({ path: `${at}.unset.${clip(path)}`, message: problem.message });
   }
   checkOperationalFields(set, `${at}.set`, problems);
@@ -98,7 +98,7 @@ function boundedPatch(item: PatchItem, at: string, problems: FieldError[]): Patc
   return undefined;
 }
 
-function pathProblem(path: string): FieldError | undefined {
+function lengthProblem(path: string): FieldError | undefined {
   if (path.length > PATH_CHARS_MAX) return { path: '', message: `must not be longer than ${PATH_CHARS_MAX} characters` };
   if (path.split('.').length > LIMITS.customDepth)
     return { path: '', message: `must not be nested deeper than ${LIMITS.customDepth} levels` };

@@ -2,8 +2,8 @@
  * The language of partial updates: `set` and `unset` with dotted paths. Pure:
  * a patch is checked once and then produces a new record, which shares the untouched parts.
  *
- * Paths walk own properties only. A path through a value that is not an object
- * is an error and never replaces that value.
+ * A path through a value that is not an object is an error and never replaces that value. What a path in custom data means
+ * depends on the keys that are there (custom-path.ts).
  */
 
 import Type, { type Static } from 'typebox';
@@ -13,6 +13,7 @@ import { explain, says } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
+import { changed, follow, followDotted, pathProblem } from './custom-path.ts';
 import { uniqueTeams } from './teams.ts';
 import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
@@ -28,11 +29,10 @@ export const PatchChanges = Type.Object({
 
 export type PatchChanges = Static<typeof PatchChanges>;
 
-type Path = readonly string[];
-
 /** A place that a patch names, with its name in errors. */
 interface Touched {
-  readonly path: Path;
+  /** The one name of the place: `a` is `custom.a`. */
+  readonly place: string;
   readonly label: string;
   readonly isUnset: boolean;
 }
@@ -46,9 +46,25 @@ type Step =
   /** A field of the record; undefined removes it. */
   | { readonly kind: 'field'; readonly field: Field; readonly value: unknown }
   | { readonly kind: 'privacy'; readonly value: PrivacySettings | undefined }
-  /** `text` is the path as it was sent. */
-  | { readonly kind: 'custom'; readonly path: Path; readonly text: string; readonly value: Json }
-  | { readonly kind: 'remove'; readonly path: Path };
+  /** All custom data. */
+  | { readonly kind: 'all'; readonly value: JsonObject }
+  | CustomStep;
+
+/** Changes one place in custom data. */
+interface CustomStep {
+  readonly kind: 'custom';
+  /** As it was sent. */
+  readonly text: string;
+  /** Without `custom.`; undefined when only a key that is spelled like `text` can be meant. */
+  readonly path: string | undefined;
+  /** undefined removes what is there. */
+  readonly value: Json | undefined;
+  /** What `text` means when `path` is undefined and there is no such key. */
+  readonly otherwise?: Made;
+}
+
+/** A step, the reason why there is none, or undefined for an ignored path. */
+type Made = Step | string | undefined;
 
 const FIELDS = ['name', 'image', 'role', 'teams', 'teams_role', 'language', 'invisible', 'revoke_tokens_issued_before'] as const;
 type Field = (typeof FIELDS)[number];
@@ -70,22 +86,17 @@ export function patchOf({ set = {}, unset = [] }: PatchChanges, at: string): Pat
   const problems: FieldError[] = [];
   const steps: Step[] = [];
   const touched: Touched[] = [];
-  const take = (text: string, isUnset: boolean, step: (path: Path) => Step | string | undefined): void => {
-    const label = `${at}.${isUnset ? 'unset' : 'set'}.${text}`;
-    const path = parsePath(text);
-    const wrong = typeof path === 'string' ? path : overlap(touched, { path, label, isUnset });
-    if (typeof path === 'string' || wrong !== undefined) {
-      problems.push({ path: label, message: wrong ?? '' });
-      return;
-    }
-    touched.push({ path, label, isUnset });
-    const made = step(path);
-    if (typeof made === 'string') problems.push({ path: label, message: made });
-    else if (made !== undefined) steps.push(made);
+  const take = (text: string, isUnset: boolean, made: () => Made): void => {
+    const one = { place: placeOf(text), label: `${at}.${isUnset ? 'unset' : 'set'}.${text}`, isUnset };
+    const wrong = pathProblem(text) ?? overlap(touched, one);
+    const step = wrong ?? made();
+    if (wrong === undefined) touched.push(one);
+    if (typeof step === 'string') problems.push({ path: one.label, message: step });
+    else if (step !== undefined) steps.push(step);
   };
 
-  for (const [text, value] of Object.entries(set)) take(text, false, (path) => setStep(path, text, value));
-  for (const text of unset) take(text, true, unsetStep);
+  for (const [text, value] of Object.entries(set)) take(text, false, () => setStep(text, value));
+  for (const text of unset) take(text, true, () => unsetStep(text));
   return problems.length > 0 ? problems : { steps };
 }
 
@@ -102,15 +113,10 @@ function isNone(value: unknown): boolean {
   return true;
 }
 
-/** The segments of a path, or its error. `custom.a` and `a` are the same place. */
-function parsePath(text: string): Path | string {
-  const path = text.split('.');
-  for (const segment of path) {
-    if (segment === '') return 'a path must not have empty segments';
-    if (/\s/.test(segment)) return 'a key must not contain spaces';
-    if (isForbiddenName(segment)) return `"${segment}" is a reserved name`;
-  }
-  return path[0] === 'custom' && path.length > 1 && !isKnown(path[1] ?? '') ? path.slice(1) : path;
+/** The one name of the place that a path names. */
+function placeOf(text: string): string {
+  const [head] = text.split('.', 1);
+  return head === 'custom' || head === 'privacy_settings' || isKnown(text) ? text : `custom.${text}`;
 }
 
 function isKnown(name: string): boolean {
@@ -121,52 +127,62 @@ function isField(name: string): name is Field {
   return FIELDS.some((field) => field === name);
 }
 
-/** Whether `unset` names a part of a value in `set`, as in the published sample: the value is then stored without that part. */
-function isTrim({ path, isUnset }: Touched, other: Touched): boolean {
-  return isUnset && !other.isUnset && path.length > other.path.length && !isKnown(other.path[0] ?? '');
+/** Whether `unset` names a part of a custom value in `set`, as in the published sample: the value is then stored without that part. */
+function isTrim({ place, isUnset }: Touched, other: Touched): boolean {
+  return isUnset && !other.isUnset && place.startsWith(`${other.place}.`) && other.place.startsWith('custom.');
 }
 
 function overlap(touched: readonly Touched[], one: Touched): string | undefined {
-  const { path } = one;
-  for (const other of touched) {
-    if (isTrim(one, other)) continue;
-    const shared = Math.min(path.length, other.path.length);
-    const isCustomAll = (one: Path, two: Path): boolean => one[0] === 'custom' && one.length === 1 && !isKnown(two[0] ?? '');
-    if (
-      path.slice(0, shared).every((segment, i) => segment === other.path[i]) ||
-      isCustomAll(path, other.path) ||
-      isCustomAll(other.path, path)
-    ) {
-      return `overlaps with ${other.label}`;
-    }
-  }
-  return undefined;
+  const { place } = one;
+  const other = touched.find(
+    (other) => (place === other.place || place.startsWith(`${other.place}.`) || other.place.startsWith(`${place}.`)) && !isTrim(one, other),
+  );
+  return other && `overlaps with ${other.label}`;
 }
 
-/** A step, the reason why there is none, or undefined for an ignored path. */
-function setStep(path: Path, text: string, value: unknown): Step | string | undefined {
-  const [first = '', ...rest] = path;
-  if (first === 'id' || RESERVED_FIELDS.has(first)) return undefined;
-  if (first === 'privacy_settings') return privacyStep(rest, value);
-  if (isField(first)) {
-    if (first === 'teams_role' && rest.length > 0) return 'is set as a whole';
-    if (rest.length > 0) return `${first} has no fields`;
-    return fieldStep(first, value);
-  }
+function setStep(text: string, value: unknown): Made {
+  const [head = '', ...rest] = text.split('.');
+  if (isKnown(text) && text !== 'custom') return knownStep(head, rest, value);
   if (!isJson(value)) return 'must be a JSON value without reserved names';
-  if (first !== 'custom' || rest.length > 0) return { kind: 'custom', path: customPath(path), text, value };
-  const all = emptyListAsObject(value);
-  return isJsonObject(all) ? { kind: 'custom', path: [], text, value: all } : 'must be an object';
+  if (text === 'custom') {
+    const all = emptyListAsObject(value);
+    return isJsonObject(all) ? { kind: 'all', value: all } : 'must be an object';
+  }
+  return customStep(text, value, () => knownStep(head, rest, value));
+}
+
+function unsetStep(text: string): Made {
+  const [head = '', ...rest] = text.split('.');
+  if (text === 'custom') return { kind: 'all', value: {} };
+  return isKnown(text) ? removalStep(head, rest) : customStep(text, undefined, () => removalStep(head, rest));
+}
+
+/** Only a key that is spelled so makes a path that begins with the name of a field a path in custom data. */
+function customStep(text: string, value: Json | undefined, otherwise: () => Made): CustomStep {
+  const [head = '', ...rest] = text.split('.');
+  if (head === 'custom') return { kind: 'custom', text, path: rest.join('.'), value };
+  if (isKnown(head)) return { kind: 'custom', text, path: undefined, value, otherwise: otherwise() };
+  return { kind: 'custom', text, path: text, value };
+}
+
+/** A path that leads to a field of the record, or into one. */
+function knownStep(first: string, rest: readonly string[], value: unknown): Made {
+  if (first === 'privacy_settings') return privacyStep(rest, value);
+  if (!isField(first)) return undefined;
+  if (rest.length > 0) return first === 'teams_role' ? 'is set as a whole' : `${first} has no fields`;
+  return fieldStep(first, value);
+}
+
+function removalStep(first: string, rest: readonly string[]): Made {
+  if (first === 'privacy_settings') return rest.length === 0 ? { kind: 'privacy', value: undefined } : 'is removed as a whole';
+  if (!isField(first) || first === 'role') return `${first} cannot be removed`;
+  if (rest.length > 0) return `${first} has no fields`;
+  return { kind: 'field', field: first, value: first === 'teams' ? [] : undefined };
 }
 
 /** PHP writes an empty map as `[]`. */
 function emptyListAsObject<T>(value: T): T | JsonObject {
   return Array.isArray(value) && value.length === 0 ? {} : value;
-}
-
-/** `custom` alone names all custom data: the empty path. A known name below `custom` is an ordinary custom key. */
-function customPath(path: Path): Path {
-  return path[0] === 'custom' ? path.slice(1) : path;
 }
 
 function fieldStep(field: Field, value: unknown): Step | string {
@@ -206,7 +222,7 @@ function fieldStep(field: Field, value: unknown): Step | string {
 const PRIVACY = ['typing_indicators', 'read_receipts', 'delivery_receipts'] as const;
 
 /** Settings merge: absent ones stay. Of a whole object only known settings are kept, so that no large value hides in it. */
-function privacyStep(rest: Path, value: unknown): Step | string {
+function privacyStep(rest: readonly string[], value: unknown): Step | string {
   if (rest.length === 0 && value === null) return { kind: 'privacy', value: undefined };
   const whole = rest.reduceRight<unknown>((inner, segment) => ({ [segment]: inner }), rest.length === 0 ? emptyListAsObject(value) : value);
   const [setting] = rest;
@@ -221,15 +237,6 @@ function privacyStep(rest: Path, value: unknown): Step | string {
   return { kind: 'privacy', value: known };
 }
 
-function unsetStep(path: Path): Step | string {
-  const [first = '', ...rest] = path;
-  if (first === 'id' || first === 'role' || RESERVED_FIELDS.has(first)) return `${first} cannot be removed`;
-  if (first === 'privacy_settings') return rest.length === 0 ? { kind: 'privacy', value: undefined } : 'is removed as a whole';
-  if (isField(first))
-    return rest.length === 0 ? { kind: 'field', field: first, value: first === 'teams' ? [] : undefined } : `${first} has no fields`;
-  return { kind: 'remove', path: customPath(path) };
-}
-
 /** JSON without names that would reach a prototype, at any depth. */
 function isJson(value: unknown): value is Json {
   if (typeof value !== 'object' || value === null) return value !== undefined;
@@ -238,32 +245,42 @@ function isJson(value: unknown): value is Json {
 }
 
 /**
- * The record after the patch, or the errors that prevent it: paths through a value that is not an object, named with `at`.
- * The record itself does not change. The caller checks size, role and teams.
+ * The record after the patch, or the errors that prevent it, named with `at`. The record itself does not change. The caller checks
+ * size, role and teams.
  */
 export function applyPatch(user: StoredUser, patch: Patch, at: string): StoredUser | FieldError[] {
   const problems: FieldError[] = [];
   let next: StoredUser = user;
   for (const step of patch.steps) {
-    switch (step.kind) {
-      case 'field':
-        next = withField(next, step.field, step.value);
-        break;
-      case 'privacy':
-        next = withField(next, 'privacy_settings', step.value === undefined ? undefined : mergedPrivacy(next.privacy_settings, step.value));
-        break;
-      case 'custom': {
-        const custom = put(next.custom, step.path, step.value);
-        if (custom !== undefined && isJsonObject(custom)) next = { ...next, custom };
-        else problems.push({ path: `${at}.set.${step.text}`, message: 'leads through a value that is not an object' });
-        break;
-      }
-      case 'remove':
-        next = { ...next, custom: removed(next.custom, step.path) };
-        break;
-    }
+    const after = applied(next, step);
+    if (typeof after === 'string') {
+      const text = step.kind === 'custom' ? `${step.value === undefined ? 'unset' : 'set'}.${step.text}` : step.kind;
+      problems.push({ path: `${at}.${text}`, message: after });
+    } else next = after;
   }
   return problems.length > 0 ? problems : next;
+}
+
+/** The record after one step, or the reason why it is not possible. */
+function applied(user: StoredUser, step: Step): StoredUser | string {
+  switch (step.kind) {
+    case 'field':
+      return withField(user, step.field, step.value);
+    case 'privacy':
+      return withField(user, 'privacy_settings', step.value === undefined ? undefined : mergedPrivacy(user.privacy_settings, step.value));
+    case 'all':
+      return { ...user, custom: step.value };
+    case 'custom': {
+      const { text, path, value, otherwise } = step;
+      const spelled = path === text ? undefined : followDotted(user.custom, text);
+      const route = spelled ?? (path === undefined ? undefined : follow(user.custom, path));
+      if (route !== undefined) {
+        const custom = changed(user.custom, route, value);
+        return typeof custom === 'string' ? custom : { ...user, custom };
+      }
+      return otherwise === undefined ? user : typeof otherwise === 'string' ? otherwise : applied(user, otherwise);
+    }
+  }
 }
 
 function isJsonObject(value: Json): value is JsonObject {
@@ -278,23 +295,4 @@ function withField(user: StoredUser, field: Field | 'privacy_settings', value: u
 
 function mergedPrivacy(before: PrivacySettings | undefined, change: PrivacySettings): PrivacySettings {
   return { ...before, ...change };
-}
-
-/** `target` with `value` at `path`, or undefined when the path leads through a value that is not an object. Makes missing objects. */
-function put(target: Json | undefined, path: Path, value: Json): Json | undefined {
-  const [key, ...rest] = path;
-  if (key === undefined) return value;
-  if (target !== undefined && !isObject(target)) return undefined;
-  const inner = put(target !== undefined && Object.hasOwn(target, key) ? target[key] : undefined, rest, value);
-  return inner === undefined ? undefined : { ...target, [key]: inner };
-}
-
-/** `target` without the value at `path`; a path that leads nowhere changes nothing. */
-function removed(target: JsonObject, path: Path): JsonObject {
-  const [key, ...rest] = path;
-  if (key === undefined) return {};
-  if (!Object.hasOwn(target, key)) return target;
-  const { [key]: inner, ...others } = target;
-  if (rest.length === 0) return others;
-  return inner !== undefined && isJsonObject(inner) ? { ...target, [key]: removed(inner, rest) } : target;
 }

@@ -124,10 +124,11 @@ test('PT17 100,000 hostile paths leave every built-in object as it was', () => {
   for (const [segments, isSet] of paths) {
     const dotted = segments.join('.');
     const patch = parsePatch(isSet ? JSON.parse(`{${JSON.stringify(dotted)}:{"polluted":1}}`) : {}, isSet ? [] : [dotted], 'at');
-    const isHostile = segments.some((one) => ['__proto__', 'constructor', 'prototype', '', ' '].includes(one));
-    if (isHostile) assert.ok(Array.isArray(patch), dotted);
+    if (segments.some((one) => ['__proto__', 'constructor', 'prototype'].includes(one))) assert.ok(Array.isArray(patch), dotted);
     if (Array.isArray(patch)) continue;
     const after = applyPatch(user, patch, 'at');
+    // No path makes such a key, so there is none that another path could mean. A read-only field is ignored with all behind it.
+    if (isSet && segments.some((one) => one === '' || one === ' ')) assert.ok(Array.isArray(after), dotted);
     if (Array.isArray(after)) continue;
     accepted++;
     user = accepted % 100 === 0 ? userWith({}) : after;

@@ -7,6 +7,7 @@ import { InexactNumber, NOT_EXACT } from '../../../protocol/base/exact-numbers.t
 import { clip } from '../../../protocol/base/explain.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
+import { pathReader } from '../../../protocol/users/custom-path.ts';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../../protocol/users/user.ts';
 import type { RowMapping } from '../source-user.ts';
 import { bare, type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
@@ -156,7 +157,6 @@ function spread(custom: unknown, user: Record<string, unknown>, problems: string
 }
 
 function keyProblem(key: string): string | undefined {
-  if (key === '') return 'needs a name';
   if (isForbiddenName(key)) return `"${key}" is a reserved name`;
   return KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key) ? 'custom data cannot be called like a field of the user' : undefined;
 }
@@ -253,7 +253,11 @@ function compileRule(target: string, want: Wanted, columns: readonly string[] | 
   if (own === undefined) problems.push(`${at} is no field of a user; there are ${FIELDS_TEXT}`);
   if (target.startsWith(CUSTOM)) {
     const key = target.slice(CUSTOM.length);
-    const problem = key.includes('.') ? 'must not have a dot in its name; fill it with a column of type json' : keyProblem(key);
+    const problem = key.includes('.')
+      ? 'must not have a dot in its name; fill it with a column of type json'
+      : key === ''
+        ? 'needs a name'
+        : keyProblem(key);
     if (problem !== undefined) problems.push(`${at}: ${problem}`);
   }
   const type = NAMED_TYPES.find((known) => known === want.type) ?? own ?? 'any';
@@ -268,20 +272,10 @@ function compileRule(target: string, want: Wanted, columns: readonly string[] | 
   if (column !== undefined && columns !== undefined && index === -1) problems.push(`${at}: there is no column "${clip(column)}"`);
   if (problems.length > before) return undefined;
   if (column === undefined) return { target, type: 'any', read: () => want.value };
-  const read = columns === undefined ? atPath(column) : (item: unknown) => (Array.isArray(item) ? item[index] : undefined);
+  const valueAt = pathReader(column);
+  const read =
+    columns === undefined
+      ? (item: unknown) => (isObject(item) ? valueAt(item) : undefined)
+      : (item: unknown) => (Array.isArray(item) ? item[index] : undefined);
   return { target, type, column, read, ...(want.separator === undefined ? {} : { separator: want.separator }) };
-}
-
-/** A key spelled like the whole path wins over the value that the path leads to. */
-function atPath(path: string): (item: unknown) => unknown {
-  const parts = path.split('.');
-  return (item) => {
-    if (isObject(item) && Object.hasOwn(item, path)) return item[path];
-    let at: unknown = item;
-    for (const part of parts) {
-      if (!isObject(at) || !Object.hasOwn(at, part)) return undefined;
-      at = at[part];
-    }
-    return at;
-  };
 }

@@ -3,6 +3,7 @@
  * Pure.
  */
 import { isObject, type Json } from '../../base/json.ts';
+import { choicesOf } from '../custom-path.ts';
 import type { StoredUser } from '../user.ts';
 import { type ParsedFilter, type StringField, searchedWords, type Test } from './filter.ts';
 import { reader } from './filter-match.ts';
@@ -14,6 +15,9 @@ const CHARS_PER_UNIT = 2;
 /** Nodes of a JSON value that are compared per unit. */
 const NODES_PER_UNIT = 2;
 
+/** Keys that a dotted name looks for per unit. */
+const CHOICES_PER_UNIT = 1;
+
 /** The units of work that matching one user takes. Built once for a filter, like its predicate. */
 export function workOf(filter: ParsedFilter): (user: StoredUser) => number {
   let fixed = 0;
@@ -21,6 +25,7 @@ export function workOf(filter: ParsedFilter): (user: StoredUser) => number {
   const lists: ReturnType<typeof reader>[] = [];
   for (const { field, test } of testsOf(filter)) {
     fixed += TEST_UNITS + nodesOfTest(test) / NODES_PER_UNIT;
+    if (field.kind === 'custom') fixed += choicesOf(field.path) / CHOICES_PER_UNIT;
     const words = searchedWords(test);
     if (field.kind === 'string' && words > 0) searched.set(field.name, (searched.get(field.name) ?? 1) + words);
     if (field.kind === 'custom' && test.op === '$contains') lists.push(reader(field));

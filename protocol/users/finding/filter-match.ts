@@ -3,7 +3,8 @@
  * million of them, so it computes in advance everything that depends on the filter alone. Pure.
  */
 
-import { isObject, type Json, jsonEquals } from '../../base/json.ts';
+import { type Json, jsonEquals } from '../../base/json.ts';
+import { customReader } from '../custom-path.ts';
 import { foldText, hasWordPrefix, wordsOf } from '../names.ts';
 import { exactlyTeams } from '../teams.ts';
 import { appBan, type StoredUser } from '../user.ts';
@@ -97,29 +98,9 @@ export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: Stor
       // A ban for the whole application: visible to everyone, or to servers only.
       return field.name === 'banned' ? (user) => hasBan(user, false) : (user) => hasBan(user, true);
     case 'custom': {
-      const { path } = field;
-      const [only] = path;
-      if (path.length === 1 && only !== undefined) {
-        // Only a name that every object inherits could be read without being stored.
-        return only in Object.prototype
-          ? ({ custom }) => (Object.hasOwn(custom, only) ? custom[only] : undefined)
-          : ({ custom }) => custom[only];
-      }
-      if (path.some((key) => key in Object.prototype)) {
-        return ({ custom }) => {
-          let value: Json | undefined = custom;
-          for (const key of path) value = value !== undefined && isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-          return value;
-        };
-      }
-      return ({ custom }) => {
-        let value: Json | undefined = custom;
-        for (let i = 0; i < path.length; i++) {
-          if (value === undefined || !isObject(value)) return undefined;
-          value = value[path[i] ?? ''];
-        }
-        return value;
-      };
+      const read = customReader(field.path);
+      // Custom data is JSON, and so is every value in it.
+      return ({ custom }) => read(custom) as Json | undefined;
     }
   }
 }

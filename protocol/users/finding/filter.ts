@@ -7,10 +7,10 @@
  */
 import { type FieldError, fieldErrors } from '../../base/errors.ts';
 import { PROBLEMS_MAX } from '../../base/explain.ts';
-import { isForbiddenName } from '../../base/ids.ts';
 import { isObject, type Json } from '../../base/json.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { parseTime } from '../../base/time.ts';
+import { pathProblem } from '../custom-path.ts';
 import { foldText, wordsOf } from '../names.ts';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from '../user.ts';
 
@@ -28,7 +28,8 @@ export type FieldRef =
   | { readonly kind: 'time'; readonly name: TimeField }
   | { readonly kind: 'boolean'; readonly name: BooleanField }
   | { readonly kind: 'teams' }
-  | { readonly kind: 'custom'; readonly path: readonly string[] };
+  /** As it was sent, with or without `custom.`. */
+  | { readonly kind: 'custom'; readonly path: string };
 
 export type Comparison = '$gt' | '$gte' | '$lt' | '$lte';
 
@@ -256,10 +257,7 @@ export function fieldRef(name: string): FieldRef | string {
   const [head = ''] = name.split('.');
   // Read as custom data, such a name would be absent for every user, and the answer would be wrong without an error.
   if (name === 'custom' || (head !== 'custom' && (KNOWN_FIELDS.has(head) || RESERVED_FIELDS.has(head)))) return 'cannot be used here';
-  const path = (name.startsWith('custom.') ? name.slice('custom.'.length) : name).split('.');
-  if (path.some((segment) => segment === '')) return 'a path must not have empty segments';
-  if (path.some(isForbiddenName)) return 'the path holds a reserved name';
-  return { kind: 'custom', path };
+  return pathProblem(name) ?? { kind: 'custom', path: name };
 }
 
 /** Sets by which an index can narrow a query: every match has its id, its name, or one of its teams in them. */

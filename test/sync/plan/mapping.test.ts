@@ -58,9 +58,15 @@ const table: readonly [string, { columns?: string[]; map?: unknown }, unknown, u
   ],
   [
     'a map of objects',
-    { map: { id: 'no', name: 'person.name', 'custom.d': 'a.b' } },
-    { no: 5, person: { name: 'A' }, 'a.b': 1, a: { b: 2 } },
-    { id: '5', name: 'A', d: 1 },
+    { map: { id: 'no', name: 'person.name', 'custom.d': 'a.b', 'custom.e': 'c.d.e', 'custom.f': '' } },
+    { no: 5, person: { name: 'A' }, 'a.b': 1, a: { b: 2 }, 'c.d': { e: 3 }, c: { d: { e: 4 } }, '': 6 },
+    { id: '5', name: 'A', d: 1, e: 3, f: 6 },
+  ],
+  [
+    'custom data with keys of any name',
+    { columns: ['id', 'custom'] },
+    ['a', '{"first.name":"Ann","home town":"Delft","":1}'],
+    { id: 'a', 'first.name': 'Ann', 'home town': 'Delft', '': 1 },
   ],
   ['one column for two fields', { columns: ['no'], map: { id: 'no', 'custom.no': 'no' } }, ['a'], { id: 'a', no: 'a' }],
 ];

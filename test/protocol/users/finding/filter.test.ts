@@ -74,7 +74,7 @@ test('FL7 custom data by bare name, custom.name or path; own properties only', (
   for (const name of ['toString', 'toString.call', 'tags.length', 'age.constructorName']) {
     assert.equal(found({ [name]: { $exists: true } }), '', name);
   }
-  for (const name of ['__proto__.x', 'constructor', 'a.prototype', 'custom.__proto__', 'a..b', 'custom.']) {
+  for (const name of ['__proto__.x', 'constructor', 'a.prototype', 'custom.__proto__']) {
     assert.equal(refusedAt({ [name]: 1, ok: 1 }).length, 1, name);
   }
 });

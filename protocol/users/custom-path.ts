@@ -1,0 +1,158 @@
+/**
+ * Paths in custom data (CP1–CP7). A key may itself hold dots, so a path has its meaning in one record: at each level it takes
+ * the longest key that is there, and where none is there each segment is a key of its own. Pure.
+ *
+ * Only own properties are keys.
+ */
+import { isForbiddenName } from '../base/ids.ts';
+import { isObject, type Json, type JsonObject } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
+
+/** What leads into custom data, and may be left out. */
+const PREFIX = 'custom.';
+
+/** The keys by which a path leads through a record; the first `there` of them exist. */
+export interface Route {
+  readonly keys: readonly string[];
+  readonly there: number;
+}
+
+/** Why no record can have this path, or undefined. */
+export function pathProblem(path: string): string | undefined {
+  const segments = path.split('.');
+  const reserved = segments.find(isForbiddenName);
+  if (reserved !== undefined) return `"${reserved}" is a reserved name`;
+  return segments.length > LIMITS.customDepth ? `must not be nested deeper than ${LIMITS.customDepth} levels` : undefined;
+}
+
+/** Why a path cannot make this key, or undefined. Keys that are there may have any name. */
+function newKeyProblem(key: string): string | undefined {
+  if (key === '') return 'a path must not have empty segments';
+  return /\s/.test(key) ? 'a key must not contain spaces' : undefined;
+}
+
+/** The route of `path` in `custom`. It also goes on through a value that is not an object. */
+export function follow(custom: JsonObject, path: string): Route {
+  return followed(custom, path, longestKey(custom, path));
+}
+
+/** The route of `path` in `custom` if it begins with a key that is there and has a dot. */
+export function followDotted(custom: JsonObject, path: string): Route | undefined {
+  const first = longestKey(custom, path);
+  return first?.includes('.') ? followed(custom, path, first) : undefined;
+}
+
+function followed(custom: JsonObject, path: string, first: string | undefined): Route {
+  const keys: string[] = [];
+  let rest: string | undefined = path;
+  let at: Json | undefined = custom;
+  for (let key = first; key !== undefined; key = isRecord(at) && rest !== undefined ? longestKey(at, rest) : undefined) {
+    keys.push(key);
+    at = isRecord(at) ? at[key] : undefined;
+    rest = rest !== undefined && rest.length > key.length ? rest.slice(key.length + 1) : undefined;
+  }
+  return { keys: rest === undefined ? keys : [...keys, ...rest.split('.')], there: keys.length };
+}
+
+/** The longest key of `at` with which `path` begins. */
+function longestKey(at: JsonObject, path: string): string | undefined {
+  let longest: string | undefined;
+  for (const key of Object.keys(at)) {
+    if ((longest === undefined || key.length > longest.length) && isOnPath(key, path)) longest = key;
+  }
+  return longest;
+}
+
+function isOnPath(key: string, path: string): boolean {
+  return path.startsWith(key) && (path.length === key.length || path[key.length] === '.');
+}
+
+function isRecord(value: Json | undefined): value is JsonObject {
+  return value !== undefined && isObject(value);
+}
+
+/**
+ * The record with `value` at the end of the route, or the reason why it cannot be there; undefined removes what is there. Makes
+ * missing objects, and shares what it does not touch.
+ */
+export function changed(custom: JsonObject, { keys, there }: Route, value: Json | undefined): JsonObject | string {
+  if (value === undefined) return removed(custom, keys);
+  const after = put(custom, keys, value);
+  if (!isRecord(after)) return 'leads through a value that is not an object';
+  return (
+    keys
+      .slice(there)
+      .map(newKeyProblem)
+      .find((problem) => problem !== undefined) ?? after
+  );
+}
+
+/** `target` with `value` at the keys `path`, or undefined when they lead through a value that is not an object. Makes missing objects. */
+function put(target: Json | undefined, path: readonly string[], value: Json): Json | undefined {
+  const [key, ...rest] = path;
+  if (key === undefined) return value;
+  if (target !== undefined && !isObject(target)) return undefined;
+  const inner = put(target !== undefined && Object.hasOwn(target, key) ? target[key] : undefined, rest, value);
+  return inner === undefined ? undefined : { ...target, [key]: inner };
+}
+
+/** `target` without the value at the keys `path`; keys that lead nowhere changes nothing. */
+function removed(target: JsonObject, path: readonly string[]): JsonObject {
+  const [key, ...rest] = path;
+  if (key === undefined) return {};
+  if (!Object.hasOwn(target, key)) return target;
+  const { [key]: inner, ...others } = target;
+  if (rest.length === 0) return others;
+  return isRecord(inner) ? { ...target, [key]: removed(inner, rest) } : target;
+}
+
+type Read = (from: Readonly<Record<string, unknown>>) => unknown;
+
+/** Reads the value at a path, which may begin with `custom.`; undefined when there is none. Built once, since it runs over a million records. */
+export function customReader(path: string): Read {
+  if (!path.startsWith(PREFIX)) return pathReader(path);
+  const segments = path.slice(PREFIX.length).split('.');
+  const readers = readersOf(segments);
+  return levelReader(segments, 0, readers, PREFIX, readers[0]);
+}
+
+/** Reads the value at a path; undefined when there is none. */
+export function pathReader(path: string): Read {
+  return readersOf(path.split('.'))[0] ?? nothing;
+}
+
+/** A reader for each end of a path, by the number of segments before it. */
+function readersOf(segments: readonly string[]): readonly Read[] {
+  const readers: Read[] = [];
+  for (let before = segments.length - 1; before >= 0; before--) readers[before] = levelReader(segments, before, readers);
+  return readers;
+}
+
+/** Reads with the longest key that is there and begins with `prefix`; with none, as `otherwise` does. */
+function levelReader(segments: readonly string[], before: number, readers: readonly Read[], prefix = '', otherwise: Read = nothing): Read {
+  let read = otherwise;
+  for (let end = before + 1; end <= segments.length; end++) {
+    read = keyReader(prefix + segments.slice(before, end).join('.'), readers[end], read);
+  }
+  return read;
+}
+
+/** JSON has no undefined, so a value that is read is there, unless every object inherits it. */
+function keyReader(key: string, behind: Read | undefined, otherwise: Read): Read {
+  const isInherited = key in Object.prototype;
+  return (from) => {
+    const value = isInherited && !Object.hasOwn(from, key) ? undefined : from[key];
+    if (value === undefined) return otherwise(from);
+    return behind === undefined ? value : isObject(value) ? behind(value) : undefined;
+  };
+}
+
+function nothing(): undefined {
+  return undefined;
+}
+
+/** The most keys that reading a path looks for in one record, beyond one. */
+export function choicesOf(path: string): number {
+  const segments = path.split('.').length;
+  return (segments * (segments + 1)) / 2 - 1;
+}
