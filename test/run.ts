@@ -19,8 +19,8 @@ const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs',
 /** Those with long files first. */
 const SUITES = ['crash', 'e2e', 'contract', 'property', ...MIRROR.toReversed(), 'house'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
-/** Files at the same time: one more than cores, as many tests wait for disks, sockets and other processes. */
-const FILES_AT_ONCE = availableParallelism() + 1;
+/** Files at the same time: two more than cores, as many tests wait for disks, sockets and other processes. */
+const FILES_AT_ONCE = availableParallelism() + 2;
 const root = resolve(import.meta.dirname, '..');
 /** How long each file took the last time: the longest are run first, so that no core is idle at the end. */
 const TIMES = join(root, 'node_modules/.cache/rosterd/test-times.json');

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { send } from './http/request.ts';
 import { RosterdProcess } from './process.ts';
 import { API_KEY, API_SECRET, serverToken } from './world.ts';
 
@@ -45,7 +46,7 @@ export class RestartingDaemon {
     const ids: string[] = [];
     for (let count = 0; count < users; count++) {
       const id = `u${++this.#written}`;
-      const response = await fetch(`${this.url}/api/v2/users?api_key=${API_KEY}`, {
+      const response = await send(`${this.url}/api/v2/users?api_key=${API_KEY}`, {
         method: 'POST',
         headers: { Authorization: serverToken(), 'Stream-Auth-Type': 'jwt', 'Content-Type': 'application/json' },
         body: JSON.stringify({ users: { [id]: { id } } }),

@@ -16,6 +16,7 @@ import { HEARTBEAT, type Heartbeat } from '../../daemon/edge/live/session/regist
 import { encodeToken } from '../../protocol/base/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { checkAnswer, checkAnswerType } from './http/answer-check.ts';
+import { type AnswerHeaders, send } from './http/request.ts';
 import { assertNoSecret, leakIn, markToken, SECRET } from './http/secrecy.ts';
 import { LiveClient } from './live/live-client.ts';
 
@@ -56,7 +57,7 @@ export interface WorldOptions {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   // Tests look into answers of every shape; asserting on a wrong one fails the test all the same.
   // biome-ignore lint/suspicious/noExplicitAny: the body of an answer is what the test is about
   readonly body: any;
@@ -144,21 +145,20 @@ export class World {
   async http(method: string, path: string, body?: unknown, token: string = serverToken()): Promise<HttpAnswer> {
     const url = new URL(path, this.daemon.url);
     url.searchParams.set('api_key', API_KEY);
-    const response = await fetch(url, {
+    const { status, headers, text } = await send(url, {
       method,
       headers: {
         Authorization: token,
         'Stream-Auth-Type': 'jwt',
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
-    const text = await response.text();
-    if (response.status >= 400) assertNoSecret(text, 'an error');
+    if (status >= 400) assertNoSecret(text, 'an error');
     const answer = JSON.parse(text);
-    checkAnswerType(method, url.pathname, response.status, response.headers.get('content-type'));
-    if (!/^\/(healthz|readyz)$/.test(url.pathname)) checkAnswer(method, url.pathname, response.status, answer);
-    return { status: response.status, headers: response.headers, body: answer };
+    checkAnswerType(method, url.pathname, status, headers.get('content-type'));
+    if (!/^\/(healthz|readyz)$/.test(url.pathname)) checkAnswer(method, url.pathname, status, answer);
+    return { status, headers, body: answer };
   }
 
   /** Upserts users given as a list, in the v2 dialect. */

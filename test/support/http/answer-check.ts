@@ -15,17 +15,25 @@ function routedPath(url: string): string {
   return (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
 }
 
+interface Row {
+  readonly endpoint: Endpoint;
+  readonly pattern: readonly string[];
+}
+
+/** The rows by their method and the number of parts of their paths. */
+const rows = new Map<string, Row[]>();
+for (const endpoint of ROUTES) {
+  const pattern = endpoint.path.split('/');
+  const kind = `${endpoint.method} ${pattern.length}`;
+  rows.set(kind, [...(rows.get(kind) ?? []), { endpoint, pattern }]);
+}
+
 /** The row that serves a request; a literal part of a path goes before a parameter, as in the router. */
 export function endpointOf(method: string, url: string): Endpoint | undefined {
   const parts = routedPath(url).split('/');
-  const matching = ROUTES.filter((row) => {
-    const pattern = row.path.split('/');
-    return (
-      row.method === method &&
-      pattern.length === parts.length &&
-      pattern.every((part, at) => part === parts[at] || (part.startsWith(':') && parts[at] !== ''))
-    );
-  });
+  const matching = (rows.get(`${method} ${parts.length}`) ?? [])
+    .filter(({ pattern }) => pattern.every((part, at) => part === parts[at] || (part.startsWith(':') && parts[at] !== '')))
+    .map(({ endpoint }) => endpoint);
   const literal = ({ path }: Endpoint): string => path.replaceAll(/:\w+/g, '~');
   return matching.sort((a, b) => (literal(a) < literal(b) ? -1 : 1))[0];
 }

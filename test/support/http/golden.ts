@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, type World } from '../world.ts';
 import { checkAnswer, checkAnswerType, endpointOf } from './answer-check.ts';
+import { type AnswerHeaders, send } from './request.ts';
 
 export interface GoldenRequest {
   readonly method: string;
@@ -74,7 +75,7 @@ export function rowOf({ request }: GoldenStep, memory: ReadonlyMap<string, strin
 
 export interface Received {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   readonly body?: unknown;
   readonly text: string;
   /** The path that was asked for, without the query. */
@@ -134,16 +135,16 @@ export async function sendGolden(
   const base = /^https?:/.test(path) ? path : `${daemon.url}${path}`;
   const asked = parameters.size === 0 ? base : `${base}${base.includes('?') ? '&' : '?'}${parameters}`;
   const data = text ?? (body === undefined ? undefined : JSON.stringify(body));
-  const response = await fetch(asked, {
+  const response = await send(asked, {
     method,
     headers: {
       ...(token === undefined ? undefined : { Authorization: token, 'Stream-Auth-Type': 'jwt' }),
       ...(data === undefined ? undefined : { 'Content-Type': 'application/json' }),
       ...headers,
     },
-    ...(data === undefined ? undefined : { body: data }),
+    body: data,
   });
-  const raw = await response.text();
+  const raw = response.text;
   const plain = base.replace(/^https?:\/\/[^/]+/, '').split('?')[0] ?? '';
   const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
   const answer: unknown = isJson && raw !== '' ? JSON.parse(raw) : undefined;
