@@ -19,7 +19,7 @@ import { SimDisk } from '../support/store/sim-disk.ts';
 
 const directory = '/j';
 /** Random flips of each kind of journal. */
-const FLIPS = sized(150, 500);
+const FLIPS = sized(75, 500);
 const random = new Random(1);
 
 /** The bytes of a record: by default each of its header, each of its end, and some in between. */

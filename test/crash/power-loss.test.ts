@@ -1,11 +1,12 @@
 /**
- * The store on a disk that loses power, or under a process that is killed, at every crash point (store/file-system.ts), many
+ * The store on a disk that loses power, or under a process that is killed, at every crash point (store/file-system.ts), several
  * times each and several crashes in a row. After each it is reopened as production does, and everything that was acknowledged,
  * served or saved must be there. Repeat a failure with ROSTERD_SEED=<seed>.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CrashPoint, StorePoint } from '../../store/file-system.ts';
+import { sized } from '../support/long.ts';
 import { untilDeath } from '../support/store/death.ts';
 import { Random } from '../support/store/random.ts';
 import { type Fault, SimDisk } from '../support/store/sim-disk.ts';
@@ -53,9 +54,9 @@ const points = Object.keys(POINTS) as StorePoint[];
 const PREPARING: readonly (CrashPoint | undefined)[] = [undefined, 'group-write', 'group-sync', 'snapshot-write', 'segment-write'];
 /** Writes that now and then find the disk full. */
 const FILLING: ReadonlySet<CrashPoint> = new Set(['group-write', 'segment-create', 'segment-write', 'snapshot-write']);
-const RUNS_PER_POINT = 12;
+const RUNS_PER_POINT = sized(4, 12);
 const RUNS_MAX = 60;
-const CRASHES_PER_POINT = 6;
+const CRASHES_PER_POINT = sized(2, 6);
 const LIVES = 6;
 const baseSeed = Number(process.env.ROSTERD_SEED ?? 4711);
 

@@ -10,6 +10,7 @@ import { compileFilter } from '../../protocol/users/finding/filter-match.ts';
 import { applyPatch, parsePatch } from '../../protocol/users/patch.ts';
 import { compareUsers, parseSort } from '../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
+import { sized } from '../support/long.ts';
 
 const segment = fc.constantFrom('a', 'b', 'c', '', 'home town', 'toString', 'custom', 'name');
 const key = fc.array(segment, { minLength: 1, maxLength: 3 }).map((segments) => segments.join('.'));
@@ -78,7 +79,7 @@ test('CP5 a path that is set is found by a filter and by a sort, and is gone aft
         assert.deepEqual(run(after, { [at]: 'new' }), after);
       }
     }),
-    { numRuns: 4_000 },
+    { numRuns: sized(4_000, 40_000) },
   );
   for (const [kind, count] of Object.entries(seen)) assert.ok(count > 40, `${kind}: ${count}`);
 });
@@ -91,7 +92,7 @@ test('CP1 a compiled path reads what the rule says', () => {
       assert.deepEqual(pathReader(segments.join('.'))(custom), value);
       if (value !== undefined) found++;
     }),
-    { numRuns: 4_000 },
+    { numRuns: sized(4_000, 40_000) },
   );
   assert.ok(found > 50, `${found}`);
 });

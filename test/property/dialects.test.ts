@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../protocol/users/user.ts';
 import { type HttpWorld, httpWorld } from '../support/http/fake-backend.ts';
+import { sized } from '../support/long.ts';
 
 const DIALECTS = ['v1', 'v2', 'feeds'] as const;
 type DialectName = (typeof DIALECTS)[number];
@@ -107,7 +108,7 @@ test('DL1 what is written in one dialect reads the same in all of them', async (
         assert.deepEqual([view.created, view.updated], [views[0]?.created, views[0]?.updated]);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: sized(120, 300) },
   );
 });
 
@@ -130,7 +131,7 @@ test('DL2 a write in any dialect replaces what another wrote, and keeps role, te
       const user = world.backend.directory.user(id);
       assert.deepEqual({ role: user?.role, teams: user?.teams, language: user?.language, invisible: user?.invisible }, kept);
     }),
-    { numRuns: 100 },
+    { numRuns: sized(40, 100) },
   );
 });
 
@@ -147,7 +148,7 @@ test('DL3 a partial update is seen in all dialects', async () => {
       const after = { id, ...rest, custom: { ...sent.custom, [field]: JSON.parse(JSON.stringify(set)) }, created: 0, updated: 0 };
       for (const from of DIALECTS) assert.deepEqual({ ...(await read(world, from, id)), created: 0, updated: 0 }, after);
     }),
-    { numRuns: 150 },
+    { numRuns: sized(60, 150) },
   );
 });
 

@@ -10,7 +10,7 @@ import type { StoredUser } from '../../protocol/users/user.ts';
 import { sized } from '../support/long.ts';
 import { seeded, testOption } from '../support/random.ts';
 
-const PATHS = testOption('paths', sized(100_000, 1_000_000));
+const PATHS = testOption('paths', sized(30_000, 1_000_000));
 const SEED = testOption('seed', Date.now() % 1_000_000);
 
 const HOSTILE = ['__proto__', 'constructor', 'prototype'];

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { SendResult } from '../../daemon/jobs/hooks/quick-attempts.ts';
 import { HookBench, OK, status } from '../support/hooks/hook-bench.ts';
+import { sized } from '../support/long.ts';
 import { seeded, testOption } from '../support/random.ts';
 
 const USERS = 9;
@@ -69,7 +70,7 @@ async function run(t: TestContext, seed: number, lives: number): Promise<{ told:
 
 test('WH16 whatever the receiver does and whenever the daemon ends, every event is taken, in order per user', async (t) => {
   const first = testOption('seed', 1);
-  const runs = testOption('runs', 25);
+  const runs = testOption('runs', sized(12, 25));
   const sum = { told: 0, requests: 0, parked: 0 };
   for (let seed = first; seed < first + runs; seed++) {
     try {
