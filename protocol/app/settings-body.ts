@@ -55,6 +55,8 @@ export type HookBody = Static<typeof HookBody>;
 /** The settings that rosterd uses. */
 export const NamedSettings = Type.Object({
   enforce_unique_usernames: Type.Optional(AppSettings.properties.enforce_unique_usernames),
+  /** Another published spelling of the same setting. */
+  enforce_unique_username: Type.Optional(AppSettings.properties.enforce_unique_usernames),
   /** RFC 3339, integer nanoseconds, or null to clear. */
   revoke_tokens_issued_before: Type.Optional(Type.Unknown()),
   name: Type.Optional(Name),

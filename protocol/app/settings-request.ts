@@ -39,6 +39,8 @@ export function decodeSettings(body: unknown, { dialect, newId }: SettingsReques
     event_hooks: hookBodies,
     revoke_tokens_issued_before: _,
     grants,
+    enforce_unique_username: singular,
+    enforce_unique_usernames: plural = singular,
     ...named
   } = checked(namedCheck, Object.fromEntries(Object.entries(present).filter(([name]) => isNamed(name))));
   const problems: FieldError[] = [];
@@ -51,12 +53,18 @@ export function decodeSettings(body: unknown, { dialect, newId }: SettingsReques
   const set: SettingsCommand['set'] = {
     ...(isMigrated === true ? { permission_version: 'v2' } : undefined),
     ...named,
+    ...(plural === undefined ? undefined : { enforce_unique_usernames: plural }),
     ...(grants === undefined ? undefined : { grants: Object.keys(grants).length === 0 ? null : grants }),
     ...(stamp === undefined ? undefined : { revoke_tokens_issued_before: stamp }),
     ...(hooks === undefined ? undefined : { event_hooks: hooks }),
     ...(other === undefined ? undefined : { other }),
   };
-  return { kind: 'settings', set, ...(hooks === undefined ? undefined : { dialect }) };
+  return {
+    kind: 'settings',
+    set,
+    ...(singular === undefined || singular === plural ? undefined : { otherUniqueNames: singular }),
+    ...(hooks === undefined ? undefined : { dialect }),
+  };
 }
 
 const UPLOADS: ReadonlySet<string> = new Set(['file_upload_config', 'image_upload_config']);

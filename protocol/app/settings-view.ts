@@ -23,6 +23,7 @@ export const APP_DEFAULTS = {
   suspended: false,
   suspended_explanation: '',
   enforce_unique_usernames: 'no',
+  enforce_unique_username: 'no',
   multi_tenant_enabled: false,
   guest_user_creation_disabled: false,
   disable_auth_checks: false,
@@ -119,6 +120,7 @@ export function renderApp(app: AppSettings, dialect: Dialect): Record<string, un
     ...APP_DEFAULTS,
     ...other,
     ...named,
+    enforce_unique_username: app.enforce_unique_usernames,
     event_hooks: hooks.map((hook) => renderHook(hook, time)),
     ...(stamp === undefined ? undefined : { revoke_tokens_issued_before: time(stamp) }),
   };

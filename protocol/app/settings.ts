@@ -30,9 +30,11 @@ export type EventHook = Static<typeof EventHook>;
 /** A hook in the form of a request. Its times are set when it is stored; without a dialect it gets that of the request. */
 export type HookInput = Omit<EventHook, 'created_at' | 'updated_at' | 'dialect'> & Partial<Pick<EventHook, 'dialect'>>;
 
+const UniqueNames = Type.Union([Type.Literal('no'), Type.Literal('app'), Type.Literal('team')]);
+
 /** Absent means never set: the default of the published API applies. */
 export const AppSettings = Type.Object({
-  enforce_unique_usernames: Type.Union([Type.Literal('no'), Type.Literal('app'), Type.Literal('team')]),
+  enforce_unique_usernames: UniqueNames,
   revoke_tokens_issued_before: Type.Optional(MicrosField),
   name: Type.Optional(Type.String()),
   organization: Type.Optional(Type.String()),
@@ -67,6 +69,8 @@ export interface SettingsCommand {
     /** null restores the built-in permissions of a role. */
     readonly grants?: Readonly<Record<string, readonly string[] | null>> | null;
   };
+  /** `enforce_unique_usernames` in its other spelling, where the request has both with different values: the one that differs from the setting counts. */
+  readonly otherUniqueNames?: AppSettings['enforce_unique_usernames'];
   /** The dialect of the request, and of the body of hooks that do not name one. */
   readonly dialect?: EventHook['dialect'];
 }

@@ -37,11 +37,12 @@ export const FuturePayload = Type.Object({
 const bannedCheck = Compile(BannedPayload);
 const futureCheck = Compile(FuturePayload);
 
-export type BanField = 'user_id' | 'channel_cid' | 'banned_by_id' | 'created_at';
+const FIELDS = ['user_id', 'channel_cid', 'banned_by_id', 'reason', 'created_at'] as const;
+export type BanField = (typeof FIELDS)[number];
 type BanValue = string | number;
 type BanOperator = '$eq' | '$in' | '$gt' | '$gte' | '$lt' | '$lte';
 
-/** null stands for an absent value: no channel, or no user named. */
+/** null stands for an absent value: no channel, no reason, or no user named. */
 export interface BanTest {
   readonly field: BanField;
   readonly op: BanOperator;
@@ -118,10 +119,10 @@ export function parseFutureBans(payload: unknown): FutureBanRequest {
   };
 }
 
-const FIELDS_TEXT = 'must be one of user_id, channel_cid, banned_by_id, created_at';
+const FIELDS_TEXT = `must be one of ${FIELDS.join(', ')}`;
 
 function isBanField(name: string): name is BanField {
-  return name === 'user_id' || name === 'channel_cid' || name === 'banned_by_id' || name === 'created_at';
+  return FIELDS.some((field) => field === name);
 }
 
 function testsOf(conditions: unknown, problems: FieldError[]): BanTest[] {
@@ -170,7 +171,7 @@ function operatorsOf(field: BanField, operators: JsonObject, at: string, problem
 }
 
 function operandOf(field: BanField, value: unknown, at: string, problems: FieldError[]): BanValue | null {
-  if (value === null && (field === 'channel_cid' || field === 'banned_by_id')) return null;
+  if (value === null && field !== 'user_id' && field !== 'created_at') return null;
   if (field === 'created_at') {
     const time = parseTime(value);
     if (time === undefined) problems.push({ path: at, message: 'expects an RFC 3339 time' });
@@ -195,6 +196,8 @@ export function readBan(field: BanField, { userId, ban }: FoundBan): BanValue | 
       return ban.cid ?? null;
     case 'banned_by_id':
       return ban.by ?? null;
+    case 'reason':
+      return ban.reason ?? null;
     case 'created_at':
       return ban.created_at;
   }

@@ -19,6 +19,9 @@ export const DeleteOptions = Type.Object({
 });
 export type DeleteOptions = Static<typeof DeleteOptions>;
 
+/** The options that a hard delete requires: nothing of the user may stay. */
+export const HARD_OPTIONS = { messages: 'hard', conversations: 'hard' } as const satisfies DeleteOptions;
+
 export const DeactivateOptions = Type.Object({
   mark_messages_deleted: Type.Optional(Type.Boolean()),
   mark_channels_deleted: Type.Optional(Type.Boolean()),

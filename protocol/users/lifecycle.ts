@@ -12,7 +12,7 @@ import { LIMITS } from '../base/limits.ts';
 import { QueryFlag, queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, isEmptyList, pathId, presentFields, type QueryFields } from '../base/reading.ts';
 import { type Conditions, IfRev, readIfRev } from './conditions.ts';
-import { DeactivateOptions, DeleteMode, DeleteOptions } from './delete-options.ts';
+import { DeactivateOptions, DeleteMode, DeleteOptions, HARD_OPTIONS } from './delete-options.ts';
 import { dataProblem } from './size.ts';
 
 /** With `task`, each user succeeds or fails alone and the task carries the results; without it, the first problem is the answer. */
@@ -98,13 +98,24 @@ const restoreUsersCheck = Compile(RestoreUsersBody);
 export function decodeDeleteUsers(body: unknown, task: string): DeleteCommand {
   const { user_ids, user = 'soft', if_rev, by_sync, ...options } = checked(deleteUsersCheck, cleaned(deleteUsersCheck, body));
   checkNamedUsers(options);
+  if (user === 'hard') checkHardOptions(options);
   return { kind: 'delete', ...conditional(user_ids, if_rev), mode: user, options, task, ...bySync(by_sync) };
 }
 
-/** `DELETE /users/{id}`, v1 only: all options are in the query. */
+/** A published client leaves `conversations` out: then no user is deleted, and the task says why. */
+function checkHardOptions({ messages, conversations = 'hard' }: DeleteOptions): void {
+  const problems: FieldError[] = [];
+  for (const [path, mode] of Object.entries({ messages, conversations })) {
+    if (mode !== 'hard') problems.push({ path, message: 'must be "hard" when user is "hard"' });
+  }
+  if (problems.length > 0) throw fieldErrors('input', problems);
+}
+
+/** `DELETE /users/{id}`, v1 only: all options are in the query. `hard_delete` is the one switch for the user, messages and conversations. */
 export function decodeDeleteUser(id: string, query: QueryFields): DeleteCommand {
   const { hard_delete: isHard = false, ...options } = readDeleteUser(query);
-  return { kind: 'delete', ids: [pathId(id)], mode: isHard ? 'hard' : 'soft', options };
+  const command = { kind: 'delete', ids: [pathId(id)] } as const;
+  return isHard ? { ...command, mode: 'hard', options: { ...options, ...HARD_OPTIONS } } : { ...command, mode: 'soft', options };
 }
 
 export function decodeDeactivateUsers(body: unknown, task: string): DeactivateCommand {

@@ -37,7 +37,7 @@ interface Touched {
   readonly isUnset: boolean;
 }
 
-/** A checked partial update. Steps touch different places, except that a later step may remove a part of a value that is set. */
+/** A checked partial update. Steps touch different places, except as `mayMeet` says; a step that clears custom data comes first. */
 export interface Patch {
   readonly steps: readonly Step[];
 }
@@ -92,6 +92,8 @@ export function patchOf({ set = {}, unset = [] }: PatchChanges, at: string): Pat
     const step = wrong ?? made();
     if (wrong === undefined) touched.push(one);
     if (typeof step === 'string') problems.push({ path: one.label, message: step });
+    // Cleared first, so that custom data which the same request sets replaces all of it.
+    else if (step !== undefined && isUnset && one.place === CUSTOM) steps.unshift(step);
     else if (step !== undefined) steps.push(step);
   };
 
@@ -127,17 +129,27 @@ function isField(name: string): name is Field {
   return FIELDS.some((field) => field === name);
 }
 
-/** Whether `unset` names a part of a custom value in `set`, as in the published sample: the value is then stored without that part. */
-function isTrim({ place, isUnset }: Touched, other: Touched): boolean {
-  return isUnset && !other.isUnset && place.startsWith(`${other.place}.`) && other.place.startsWith('custom.');
+const CUSTOM = 'custom';
+
+/**
+ * The two ways in which `unset` may meet `set`, as published clients send them: it names a part of a value that is set, which is then stored
+ * without that part; or it names `custom`, and then all custom data is what is set.
+ */
+function mayMeet({ place, isUnset }: Touched, other: Touched): boolean {
+  if (!isUnset || other.isUnset) return false;
+  return place === CUSTOM
+    ? isWithin(other.place, CUSTOM)
+    : place !== other.place && other.place !== CUSTOM && isWithin(place, other.place) && isWithin(other.place, CUSTOM);
+}
+
+function isWithin(place: string, whole: string): boolean {
+  return place === whole || place.startsWith(`${whole}.`);
 }
 
 function overlap(touched: readonly Touched[], one: Touched): string | undefined {
   const { place } = one;
-  const other = touched.find(
-    (other) => (place === other.place || place.startsWith(`${other.place}.`) || other.place.startsWith(`${place}.`)) && !isTrim(one, other),
-  );
-  return other && `overlaps with ${other.label}`;
+  const met = touched.find((other) => (isWithin(place, other.place) || isWithin(other.place, place)) && !mayMeet(one, other));
+  return met && `overlaps with ${met.label}`;
 }
 
 function setStep(text: string, value: unknown): Made {

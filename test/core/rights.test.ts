@@ -6,6 +6,7 @@ import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
 import type { Command } from '../../protocol/log/command.ts';
 import type { Origin } from '../../protocol/log/entry.ts';
+import { HARD_OPTIONS } from '../../protocol/users/delete-options.ts';
 import { refusal } from '../support/http/refusal.ts';
 import { RulesBench } from '../support/rules-bench.ts';
 
@@ -29,7 +30,7 @@ const FOREIGN: readonly Command[] = [
   { kind: 'upsert', actor: BOB, users: [{ id: 'bob', custom: {} }], problems: [] },
   { kind: 'connect', id: 'bob', details: { custom: {} } },
   { kind: 'active', ids: ['ann'] },
-  { kind: 'delete', ids: ['bob'], mode: 'hard', options: {} },
+  { kind: 'delete', ids: ['bob'], mode: 'hard', options: HARD_OPTIONS },
   { kind: 'delete', ids: ['ann', 'bob'], mode: 'soft', options: {} },
   { kind: 'deactivate', ids: ['ann'], options: {} },
   { kind: 'reactivate', ids: ['ann'], options: {} },
@@ -65,7 +66,7 @@ const OWN: readonly Command[] = [
   { kind: 'activity-add', activities: [activity('user:ann', 'SU:ann')] },
   { kind: 'follow', source: 'timeline:ann', target: 'user:bob' },
   { kind: 'mute', actor: { kind: 'user', id: 'ann' }, by: 'ann', targets: ['bob'] },
-  { kind: 'delete', ids: ['ann'], mode: 'hard', options: {} },
+  { kind: 'delete', ids: ['ann'], mode: 'hard', options: HARD_OPTIONS },
 ];
 
 function bench(): RulesBench {
@@ -113,7 +114,7 @@ test('MD18 whoever deletes itself to be rid of a ban is still banned when it con
   const directory = bench();
   directory.run({ kind: 'ban', actor: SERVER, target: 'ann', by: 'bob', minutes: 5 });
   const banned = directory.user('ann').bans;
-  const { facts } = sent(directory, ANN, { kind: 'delete', ids: ['ann'], mode: 'hard', options: {} });
+  const { facts } = sent(directory, ANN, { kind: 'delete', ids: ['ann'], mode: 'hard', options: HARD_OPTIONS });
   directory.directory.apply({ id: 'x', time: directory.now, first: directory.directory.seq + 1, facts });
   assert.equal(directory.directory.user('ann'), undefined);
   const view = directory.directory.freeze();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CallerCredentials, createAuthenticator } from '../../daemon/edge/auth.ts';
 import { type ErrorKind, RosterError } from '../../protocol/base/errors.ts';
+import { HARD_OPTIONS } from '../../protocol/users/delete-options.ts';
 import { API_KEY, API_SECRET, FakeBackend, NOW_MS, SERVER_TOKEN, signed, userToken } from '../support/http/fake-backend.ts';
 
 const NOW_S = NOW_MS / 1000;
@@ -130,7 +131,7 @@ describe('authenticate', () => {
     await backend.submit({ kind: 'upsert', actor: SERVER, users, problems: [] }, 'live');
     await backend.submit({ kind: 'deactivate', ids: ['ann'], options: {} }, 'live');
     await backend.submit({ kind: 'delete', ids: ['bob'], mode: 'soft', options: {} }, 'live');
-    await backend.submit({ kind: 'delete', ids: ['cem'], mode: 'hard', options: {} }, 'live');
+    await backend.submit({ kind: 'delete', ids: ['cem'], mode: 'hard', options: HARD_OPTIONS }, 'live');
     refused('not_allowed', () => admit(userToken('ann')), /^the user ann was deactivated$/);
     refused('not_found', () => admit(userToken('bob')), /^the user bob was deleted$/);
     refused('not_found', () => admit(userToken('cem')), /^the user cem was deleted$/);

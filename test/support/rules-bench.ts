@@ -10,7 +10,7 @@ import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Fact } from '../../protocol/log/entry.ts';
 import type { ConnectDetails } from '../../protocol/users/connect.ts';
-import type { DeleteMode } from '../../protocol/users/delete-options.ts';
+import { type DeleteMode, HARD_OPTIONS } from '../../protocol/users/delete-options.ts';
 import type { UpsertCommand } from '../../protocol/users/upsert.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
 
@@ -71,7 +71,7 @@ export class RulesBench {
   }
 
   delete(id: string, mode: DeleteMode = 'soft'): Outcome {
-    return this.run({ kind: 'delete', ids: [id], mode, options: {} });
+    return this.run({ kind: 'delete', ids: [id], mode, options: mode === 'hard' ? HARD_OPTIONS : {} });
   }
 
   settings(set: SettingsCommand['set']): Outcome {

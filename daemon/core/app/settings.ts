@@ -27,6 +27,7 @@ export function decideSettings(draft: Draft, command: SettingsCommand, now: Micr
     else next.set(name, value);
   };
   for (const [name, value] of Object.entries(simple)) put(name, value);
+  if (command.otherUniqueNames !== undefined) put('enforce_unique_usernames', uniqueNamesOf(app, command, problems));
   if (event_hooks !== undefined) put('event_hooks', hooksAfter(app.event_hooks ?? [], event_hooks ?? [], command.dialect ?? 'v1', now));
   if (grants !== undefined) put('grants', grants === null ? null : grantsAfter(draft, grants, problems));
   if (other !== undefined) put('other', other === null ? null : otherAfter(app.other ?? {}, other, problems));
@@ -38,6 +39,18 @@ export function decideSettings(draft: Draft, command: SettingsCommand, now: Micr
     stageOutboxes(draft, app, after, now);
   }
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** A client that sends back what it was shown changes one spelling of the setting and leaves the other as it was. */
+function uniqueNamesOf(app: AppSettings, { set, otherUniqueNames }: SettingsCommand, problems: Problem[]): unknown {
+  const before = app.enforce_unique_usernames;
+  const { enforce_unique_usernames: named = before } = set;
+  if (named === before) return otherUniqueNames;
+  if (otherUniqueNames !== before) {
+    const message = `is "${otherUniqueNames}", but enforce_unique_usernames, the same setting, is "${named}"`;
+    problems.push(problem('input', 'enforce_unique_username', message));
+  }
+  return named;
 }
 
 /** Whether a setting of this value is shown as if it was never set. */

@@ -1,11 +1,11 @@
 /** The rules of delete, deactivate, reactivate and restore; the first three also as tasks for many users. Pure. */
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
-import { RosterError } from '../../../protocol/base/errors.ts';
+import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { Conditions } from '../../../protocol/users/conditions.ts';
-import type { DeleteMode } from '../../../protocol/users/delete-options.ts';
+import { type DeleteMode, HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from '../../../protocol/users/lifecycle.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { withOwnDevices } from '../app/devices.ts';
@@ -26,6 +26,7 @@ export function decideDelete(draft: Draft, command: DeleteCommand, moment: Momen
   const { mode, options, ifRev, skipsGone, bySync } = command;
   const isOwn = draft.sender.kind === 'user';
   return forEach(draft, command, moment, 'delete_users', (id) => {
+    if (mode === 'hard') checkIsWhole(id, options);
     const record = draft.record(id);
     if (skipsGone === true && living(record) === undefined) return 'passed over';
     if (record === undefined) throw refusal(ifRev, id, undefined) ?? unknownUser(id);
@@ -42,6 +43,14 @@ export function decideDelete(draft: Draft, command: DeleteCommand, moment: Momen
     draft.stage({ t: 'deleted', mode, user, options });
     return { user, change: 'updated' };
   });
+}
+
+/** A hard delete leaves nothing of a user: neither its messages nor its conversations may stay. */
+function checkIsWhole(id: string, options: DeleteCommand['options']): void {
+  for (const name of ['messages', 'conversations'] as const) {
+    if (options[name] === HARD_OPTIONS[name]) continue;
+    throw fieldErrors('input', [{ path: name, message: `the user ${id} cannot be hard deleted unless ${name} is "hard", too` }]);
+  }
 }
 
 /** The record that stays after a soft or pruning delete. After a hard one, the pruned record is only in the event. */

@@ -66,10 +66,10 @@ export const APP_ROUTES: readonly Endpoint[] = [
       const command = decodeSettings(await body(), { dialect, newId });
       checkHooks(command, backend.directory.app, services.hooks.mayReach);
       const { seq, isReplay } = await submit(command, 'live');
-      const { enforce_unique_usernames: scope = before } = command.set;
-      const isNew = scope !== before || (isReplay === true && command.set.enforce_unique_usernames !== undefined);
+      const { enforce_unique_usernames: scope } = backend.directory.app;
+      const isNamed = command.set.enforce_unique_usernames !== undefined;
       // A request that makes names unique gets the existing collisions; no new ones can arise from now on.
-      if (scope === null || scope === 'no' || !isNew) return { body: {}, seq };
+      if (scope === 'no' || !isNamed || (scope === before && isReplay !== true)) return { body: {}, seq };
       return { body: { collisions: await backend.nameCollisions(scope) }, seq };
     },
   })),

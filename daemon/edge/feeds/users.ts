@@ -20,6 +20,7 @@ import {
   renderFeedsUser,
 } from '../../../protocol/feeds/users.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { inSlices } from '../../base/slices.ts';
@@ -98,7 +99,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete', owner: feedsId(call.id, 'id') });
       if (!call.isRepeat()) existing(call, call.id);
-      const { seq } = await call.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: {} }, 'live');
+      const { seq } = await call.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: HARD_OPTIONS }, 'live');
       return { body: {}, seq };
     },
   },
@@ -146,7 +147,7 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete' });
       const ids = decodeIds(call.query);
-      const { seq } = await call.submit({ kind: 'delete', ids, mode: 'hard', options: {}, skipsGone: true }, 'bulk');
+      const { seq } = await call.submit({ kind: 'delete', ids, mode: 'hard', options: HARD_OPTIONS, skipsGone: true }, 'bulk');
       return { body: { deleted_user_ids: ids }, seq };
     },
   },

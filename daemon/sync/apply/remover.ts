@@ -4,6 +4,7 @@
  * Sending a batch again does no harm: users that are already removed or deactivated count as unchanged.
  */
 import { isObject } from '../../../protocol/base/json.ts';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import type { Clock } from '../../base/clock.ts';
 import { formatDuration } from '../../base/duration.ts';
 import type { SyncTotals } from '../counts.ts';
@@ -107,12 +108,19 @@ export class Remover {
   }
 }
 
+/** The mode of a removal. A hard delete requires that nothing of the user stays. */
+const BODIES: Readonly<Record<Removal, object>> = {
+  deactivate: {},
+  'soft-delete': { user: 'soft' },
+  'hard-delete': { user: 'hard', ...HARD_OPTIONS },
+};
+
 /** Ids of users are safe as JSON keys; `JSON.stringify` quotes them in any case. */
 function removalRequest(removal: Removal, batch: readonly RemovalUser[]): AskRequest {
   const revs = batch.flatMap(({ id, rev }) => (rev === undefined ? [] : [[id, rev] as const]));
   const body = {
     user_ids: batch.map(({ id }) => id),
-    ...(removal === 'deactivate' ? undefined : { user: removal === 'hard-delete' ? 'hard' : 'soft' }),
+    ...BODIES[removal],
     ...(revs.length === 0 ? undefined : { if_rev: Object.fromEntries(revs) }),
     // A later sync may bring back only the users that a sync took out.
     ...(removal === 'hard-delete' ? undefined : { by_sync: true }),

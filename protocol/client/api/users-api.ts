@@ -149,7 +149,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('POST', '/users/reactivate', { body: bodyOf(users, options) });
   }
 
-  /** Deletes one user at once. The delete is soft unless `hard_delete` is set. */
+  /** Deletes one user at once. The delete is soft unless `hard_delete` is set: then messages and conversations go, too. */
   deleteUser(
     user: string | { readonly user_id: string; readonly hard_delete?: boolean },
     options?: { readonly hard_delete?: boolean; readonly mark_messages_deleted?: boolean; readonly delete_conversation_channels?: boolean },
@@ -158,7 +158,7 @@ export class UsersApi extends EventEmitter<ClientEvents> {
     return this.#http.call('DELETE', `/users/${part(id)}`, { query: body });
   }
 
-  /** The delete is soft unless `user` says otherwise. */
+  /** The delete is soft unless `user` says otherwise; with `user: 'hard'`, `messages` and `conversations` must be hard, too. */
   deleteUsers(users: Ids<DeleteUsersOptions>, options?: DeleteUsersOptions): Promise<TaskStarted> {
     return this.#http.call('POST', '/users/delete', { body: bodyOf(users, options) });
   }

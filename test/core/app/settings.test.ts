@@ -112,6 +112,35 @@ describe('settings', () => {
     assert.deepEqual([bench.shown().permission_version, bench.directory.app.permission_version], ['v2', undefined]);
   });
 
+  it('AS10 enforce_unique_username is the same setting under another name, read and shown alike', () => {
+    const bench = new SettingsBench();
+    const both = () => [bench.shown().enforce_unique_username, bench.shown('v2').enforce_unique_usernames];
+    bench.patch({ enforce_unique_username: 'team' });
+    assert.deepEqual(
+      [both(), bench.directory.app.enforce_unique_usernames, bench.directory.app.other],
+      [['team', 'team'], 'team', undefined],
+    );
+    bench.patch({ enforce_unique_username: '' });
+    bench.patch({ enforce_unique_username: null });
+    assert.deepEqual(both(), ['team', 'team']);
+    bench.patch({ ...bench.shown(), enforce_unique_usernames: 'app' });
+    assert.deepEqual(both(), ['app', 'app']);
+    bench.patch({ ...bench.shown(), enforce_unique_username: 'no' });
+    assert.deepEqual(both(), ['no', 'no']);
+    bench.patch({ enforce_unique_usernames: 'app', enforce_unique_username: 'app' });
+    assert.deepEqual(both(), ['app', 'app']);
+    const fields = refusedFields(() => bench.patch({ enforce_unique_usernames: 'no', enforce_unique_username: 'team', name: 'x' }));
+    assert.deepEqual(
+      fields.map(({ path }) => path),
+      ['enforce_unique_username'],
+    );
+    assert.deepEqual([both(), bench.shown().name], [['app', 'app'], 'rosterd']);
+    assert.deepEqual(
+      refusedFields(() => bench.patch({ enforce_unique_username: 'yes' })).map(({ path }) => path),
+      ['enforce_unique_username'],
+    );
+  });
+
   it('AS3 event_hooks replaces all: a hook that is named by its id keeps its times, one without gets an id', () => {
     const bench = new SettingsBench();
     bench.at('2026-01-01T00:00:00Z').patch({ event_hooks: [HOOK, { ...HOOK, id: 'two' }] });

@@ -7,6 +7,7 @@ import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import type { Actor } from '../../../protocol/base/actor.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Conditions } from '../../../protocol/users/conditions.ts';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import { decodePatches } from '../../../protocol/users/patch-request.ts';
 import { refusal } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
@@ -27,7 +28,7 @@ const remove = (id: string, ifRev: Conditions, mode: 'soft' | 'hard' = 'soft'): 
   kind: 'delete',
   ids: [id],
   mode,
-  options: {},
+  options: mode === 'hard' ? HARD_OPTIONS : {},
   ifRev,
 });
 
@@ -229,7 +230,7 @@ test('CN6 of many users each has its own result; what is already so is ok', () =
     bob: { status: 'error', error: 'the user bob has revision 2, not 77' },
     dan: { status: 'error', error: 'the user dan is already deactivated' },
   });
-  assert.deepEqual(results({ kind: 'delete', ids: ['fay', 'bob'], mode: 'hard', options: {}, task: T1, ifRev }), {
+  assert.deepEqual(results({ kind: 'delete', ids: ['fay', 'bob'], mode: 'hard', options: HARD_OPTIONS, task: T1, ifRev }), {
     fay: { status: 'ok' },
     bob: { status: 'error', error: 'the user bob has revision 2, not 77' },
   });

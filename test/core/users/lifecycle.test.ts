@@ -1,6 +1,7 @@
 /** The life of a user: US9–US11. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { Bench } from '../../support/decide-bench.ts';
 import { refusal } from '../../support/http/refusal.ts';
@@ -21,7 +22,8 @@ test('US9 deactivate keeps the data and refuses connects; reactivate may rename;
 test('US10 soft keeps the record, pruning empties it, hard removes it, each may follow a weaker one, and the id stays burned', () => {
   const bench = new Bench();
   bench.upsert([{ id: 'ann', name: 'Ann', image: 'i', teams: ['red'], role: 'admin', custom: { a: 1 } }]);
-  const remove = (mode: 'soft' | 'pruning' | 'hard') => bench.run({ kind: 'delete', ids: ['ann'], mode, options: {} });
+  const remove = (mode: 'soft' | 'pruning' | 'hard') =>
+    bench.run({ kind: 'delete', ids: ['ann'], mode, options: mode === 'hard' ? HARD_OPTIONS : {} });
   const record = () => bench.directory.record('ann') as Partial<StoredUser> & { gone_at?: number };
   remove('soft');
   assert.equal(bench.directory.user('ann'), undefined);
@@ -44,7 +46,7 @@ test('US10 soft keeps the record, pruning empties it, hard removes it, each may 
   }
   const reusing = new Bench({ reuseHardDeleted: true });
   reusing.upsert([{ id: 'ann' }]);
-  reusing.run({ kind: 'delete', ids: ['ann'], mode: 'hard', options: {} });
+  reusing.run({ kind: 'delete', ids: ['ann'], mode: 'hard', options: HARD_OPTIONS });
   assert.equal(reusing.upsert([{ id: 'ann' }]).users[0]?.change, 'created');
 });
 

@@ -8,6 +8,7 @@ import { RECEIPTS_DROPPED } from '../../../daemon/core/users/receipts.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Command, OnceCommand, Outcome } from '../../../protocol/log/command.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import { refusal } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 
@@ -122,7 +123,7 @@ test('IK10 a hard delete can be answered again, though the user is gone; of user
   const bench = new RulesBench();
   bench.upsert([{ id: 'ann', name: 'Ann', role: 'admin', custom: { book: 'b' } }]);
   bench.run(once('up', create('bob')));
-  const gone = { kind: 'delete', ids: ['ann'], mode: 'hard', options: {} } as const;
+  const gone = { kind: 'delete', ids: ['ann'], mode: 'hard', options: HARD_OPTIONS } as const;
   const first = bench.run(once('k', gone));
   const again = bench.run(once('k', gone));
   assert.deepEqual(again.users, first.users);

@@ -29,7 +29,7 @@ test('DO2 the event of a delete carries everything that was asked, and an owner 
   const asked = {
     user: 'hard',
     messages: 'hard',
-    conversations: 'soft',
+    conversations: 'hard',
     calls: 'hard',
     files: true,
     new_channel_owner_id: 'owner',
@@ -42,7 +42,7 @@ test('DO2 the event of a delete carries everything that was asked, and an owner 
   const told = ['delete_user', 'delete_messages', 'delete_conversation', 'delete_calls', 'delete_files', 'hard_delete'].map(
     (key) => ann[key],
   );
-  assert.deepEqual(told, ['hard', 'hard', 'soft', 'hard', true, true]);
+  assert.deepEqual(told, ['hard', 'hard', 'hard', 'hard', true, true]);
   assert.deepEqual([ann.new_channel_owner_id, ann.new_call_owner_id], ['owner', 'caller']);
   const [bob, cid] = [await deleted('bob'), await deleted('cid')];
   assert.match(bob.new_channel_owner_id, /^delete-user-[0-9a-f]{32}$/);

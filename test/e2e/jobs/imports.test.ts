@@ -136,7 +136,7 @@ for (const [what, text, reason] of [
 
 test('IM2 whom the directory refuses does not keep the others out', async (t) => {
   const world = await World.start(t);
-  await world.http('PATCH', '/app', { enforce_unique_usernames: 'app' });
+  await world.http('PATCH', '/app', { enforce_unique_username: 'app' });
   await world.upsert({ id: 'ann', name: 'Ann' });
   const task = await imported(world, `${many(150)}${item({ id: 'other', name: 'ANN' })}\n${item({ id: 'last' })}`);
   assert.equal(task.state, 'import_failed');

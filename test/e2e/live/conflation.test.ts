@@ -68,7 +68,8 @@ test('LV20 a user that was deleted and made anew, restored, or deleted in the en
   const world = await World.start(t, { flags: { 'ids-reuse-hard-deleted': 'true' } });
   await world.upsert({ id: 'again', name: 'Old' }, { id: 'back' }, { id: 'gone' });
   const resume = await here(world);
-  const remove = (id: string, user: string) => world.http('POST', '/api/v2/users/delete', { user_ids: [id], user });
+  const remove = (id: string, user: string) =>
+    world.http('POST', '/api/v2/users/delete', { user_ids: [id], user, messages: 'hard', conversations: 'hard' });
   await remove('again', 'hard');
   await world.upsert({ id: 'again', name: 'New' });
   await world.upsert({ id: 'again', name: 'Newer' });
@@ -203,7 +204,8 @@ test('LV21 more than a page of deleted users is not listed', async (t) => {
   const inHundreds = ids.flatMap((_, n) => (n % 100 === 0 ? [ids.slice(n, n + 100)] : []));
   for (const some of inHundreds) await before.upsert(...some.map((id) => ({ id })));
   const resume = await here(before);
-  for (const some of inHundreds) await before.http('POST', '/api/v2/users/delete', { user_ids: some, user: 'hard' });
+  const forGood = { user: 'hard', messages: 'hard', conversations: 'hard' };
+  for (const some of inHundreds) await before.http('POST', '/api/v2/users/delete', { user_ids: some, ...forGood });
   await before.upsert({ id: 'ann' });
   await before.stop();
   const world = await forgetful(t, data);

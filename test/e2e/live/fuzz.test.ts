@@ -213,7 +213,13 @@ class Run {
       () => world.http('PATCH', '/api/v2/users', { users: [{ id, set: { teams: this.#some(TEAMS, 2) } }] }),
       () => world.http('PATCH', '/users', { users: [{ id, set: { revoke_tokens_issued_before: new Date().toISOString() } }] }),
       () => world.http('DELETE', `/users/${id}`),
-      () => post('/api/v2/users/delete', { user_ids: this.#some(IDS, 3), user: this.#pick(['soft', 'pruning', 'hard']) }),
+      () =>
+        post('/api/v2/users/delete', {
+          user_ids: this.#some(IDS, 3),
+          user: this.#pick(['soft', 'pruning', 'hard']),
+          messages: 'hard',
+          conversations: 'hard',
+        }),
       () => post('/api/v2/users/restore', { user_ids: [id] }),
       () => post('/api/v2/users/restore', { user_ids: [this.#pick(IDS)] }),
       () => post(`/users/${id}/deactivate`, {}),

@@ -81,7 +81,7 @@ test('LV5 presence stops at the walls too, and a deleted user is told only to th
   await world.chat('carl');
   await world.chat('bob');
   await ann.until(({ type, user }) => type === 'user.presence.changed' && user.id === 'bob');
-  await world.http('POST', '/users/delete', { user_ids: ['carl', 'bob'], user: 'hard' });
+  await world.http('POST', '/users/delete', { user_ids: ['carl', 'bob'], user: 'hard', messages: 'hard', conversations: 'hard' });
   assert.equal((await ann.until(({ type }) => type === 'user.deleted')).user.id, 'bob');
   await world.upsert({ id: 'dora', name: 'Dora' });
   await dora.until(({ user }) => user?.name === 'Dora');

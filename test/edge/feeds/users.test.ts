@@ -1,6 +1,7 @@
 /** Feeds: users over HTTP, on a directory in memory: FD13–FD18. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import { httpWorld, type Received } from '../../support/http/fake-backend.ts';
 import { create, ROOT, refusedAs } from '../../support/http/feeds-kit.ts';
 
@@ -176,7 +177,7 @@ describe('many users', () => {
     const submit = backend.submit.bind(backend);
     let calls = 0;
     backend.submit = async (command, lane) => {
-      if (++calls === 1) await submit({ kind: 'delete', ids: ['ann'], mode: 'hard', options: {} }, 'live');
+      if (++calls === 1) await submit({ kind: 'delete', ids: ['ann'], mode: 'hard', options: HARD_OPTIONS }, 'live');
       return submit(command, lane);
     };
     assert.equal((await send('DELETE', `${ROOT}/users/`, { query: { ids: 'ann,bob' } })).status, 200);

@@ -199,7 +199,8 @@ describe('answers that cannot be made again', () => {
     const writes = [
       () => send('POST', '/users/deactivate', keyed('t', { body: { user_ids: ['ann', 'bob'] } })),
       () => send('DELETE', '/users/ann', keyed('d', { query: { hard_delete: 'true' } })),
-      () => send('POST', '/users/delete', keyed('m', { body: { user_ids: ['bob'], user: 'hard' } })),
+      () =>
+        send('POST', '/users/delete', keyed('m', { body: { user_ids: ['bob'], user: 'hard', messages: 'hard', conversations: 'hard' } })),
       () => send('DELETE', '/api/v1.0/users', keyed('f', { query: { ids: 'cem,nobody' } })),
     ];
     const first: Received[] = [];

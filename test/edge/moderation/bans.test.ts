@@ -180,6 +180,28 @@ describe('lists of bans', () => {
     assert.deepEqual(await found(world, { filter_conditions: {}, limit: 0, sort: [] }), ['cem m:b', 'cem m:a', 'bob', 'ann']);
   });
 
+  it('MD11 a reason is filtered by and sorted by; null is no reason', async () => {
+    const world = httpWorld();
+    await ok(world, 'POST', '/users', { body: { users: ['ann', 'bob', 'cem'].map((id) => ({ id })) } });
+    for (const [id, reason] of [
+      ['ann', 'spam'],
+      ['bob', 'abuse'],
+      ['cem', ''],
+    ] as const) {
+      await ok(world, 'POST', '/moderation/ban', { body: { target_user_id: id, user_id: 'ann', reason } });
+    }
+    const by = (reason: unknown) => found(world, { filter_conditions: { reason } });
+    assert.deepEqual(await by('spam'), ['ann']);
+    assert.deepEqual(await by({ $in: ['spam', 'abuse', 'other'] }), ['bob', 'ann']);
+    assert.deepEqual(await by({ $gt: 'b' }), ['ann']);
+    assert.deepEqual(await by(null), ['cem']);
+    assert.deepEqual(await found(world, { filter_conditions: {}, sort: [{ field: 'reason', direction: 1 }] }), ['bob', 'ann', 'cem']);
+    for (const base of ['/query_banned_users', '/api/v2/chat/query_banned_users']) {
+      const refused = await world.send('GET', base, payload({ filter_conditions: { reason: 5 } }));
+      assert.deepEqual([refused.status, refused.body.errors[0].path], [400, 'filter_conditions.reason']);
+    }
+  });
+
   it('MD11 many bans: pages hold each of them once, whatever the order of banning', async () => {
     const ids = Array.from({ length: 400 }, (_, i) => `u${(i * 7) % 400}`);
     const world = await worldWith();
@@ -254,7 +276,7 @@ describe('lists of bans', () => {
   it('MD17 wrong lists are refused with everything that is wrong', async () => {
     const world = await worldWith();
     const wrong = {
-      filter_conditions: { user_id: 5, reason: 'x', created_at: { $gt: 'soon', $like: 1 }, banned_by_id: { $in: 'mod' } },
+      filter_conditions: { user_id: 5, colour: 'x', created_at: { $gt: 'soon', $like: 1 }, banned_by_id: { $in: 'mod' } },
       sort: [{ field: 'name' }],
     };
     const received = await refused(world, 'GET', '/api/v2/chat/query_banned_users', payload(wrong));
@@ -263,7 +285,7 @@ describe('lists of bans', () => {
       received.body.errors.map(({ path }: { path: string }) => path),
       [
         'filter_conditions.user_id',
-        'filter_conditions.reason',
+        'filter_conditions.colour',
         'filter_conditions.created_at.$gt',
         'filter_conditions.created_at.$like',
         'filter_conditions.banned_by_id.$in',

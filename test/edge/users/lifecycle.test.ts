@@ -40,7 +40,7 @@ test('RS5 what cannot be restored is named with its reason, and nobody is restor
     await create(send, 'soft', 'pruned', 'hard', 'alive');
     await send('POST', '/users/delete', { body: { user_ids: ['soft'] } });
     await send('POST', '/users/delete', { body: { user_ids: ['pruned'], user: 'pruning' } });
-    await send('POST', '/users/delete', { body: { user_ids: ['hard'], user: 'hard' } });
+    await send('POST', '/users/delete', { body: { user_ids: ['hard'], user: 'hard', messages: 'hard', conversations: 'hard' } });
     const { seq } = backend.directory;
     const refused = await send('POST', `${base}/users/restore`, { body: { user_ids: ['soft', 'pruned', 'hard', 'alive', 'nobody'] } });
     assertRefused(refused, 400, 4, 'user_ids[pruned]', /user pruned cannot be restored: pruned/);
@@ -95,14 +95,44 @@ test('DO1 delete many: each mode, from weaker to stronger, each user for itself'
       bob: { status: 'ok' },
     });
     assert.deepEqual(await remove({ user_ids: ['ann'], user: 'pruning', messages: 'pruning' }), { ann: { status: 'ok' } });
-    // Hard without its companions: a server of users only owns neither messages nor conversations.
-    assert.deepEqual(await remove({ user_ids: ['ann'], user: 'hard' }), { ann: { status: 'ok' } });
-    assert.deepEqual(await remove({ user_ids: ['bob'], user: 'hard', messages: 'hard', conversations: 'hard', calls: 'hard' }), {
-      bob: { status: 'ok' },
-    });
-    assert.deepEqual(await remove({ user_ids: ['ann'], user: 'hard' }), { ann: { status: 'error', error: 'the user ann was deleted' } });
+    const hard = { user: 'hard', messages: 'hard', conversations: 'hard' };
+    assert.deepEqual(await remove({ user_ids: ['ann'], ...hard }), { ann: { status: 'ok' } });
+    assert.deepEqual(await remove({ user_ids: ['bob'], ...hard, calls: 'hard' }), { bob: { status: 'ok' } });
+    assert.deepEqual(await remove({ user_ids: ['ann'], ...hard }), { ann: { status: 'error', error: 'the user ann was deleted' } });
     for (const id of ['ann', 'bob']) assertRefused(await send('POST', '/users', { body: { users: { [id]: { id } } } }), 404, 16);
   }
+});
+
+test('DO5 a hard delete needs hard messages and conversations: else it is refused, or fails for each user', async () => {
+  const { send, backend } = httpWorld();
+  await create(send, 'ann', 'bob');
+  const { seq } = backend.directory;
+  const remove = (base: string, options: object) =>
+    send('POST', `${base}/users/delete`, { body: { user_ids: ['ann', 'bob', 'nobody'], user: 'hard', ...options } });
+  for (const base of BASES) {
+    for (const messages of [undefined, null, '', 'soft', 'pruning']) {
+      assertRefused(await remove(base, { messages, conversations: 'hard' }), 400, 4, 'messages');
+    }
+    assertRefused(await remove(base, { messages: 'hard', conversations: 'soft' }), 400, 4, 'conversations');
+    const both = await remove(base, { messages: 'soft', conversations: 'soft' });
+    assert.deepEqual(
+      both.body.errors.map(({ path }: { path: string }) => path),
+      ['messages', 'conversations'],
+    );
+  }
+  assert.equal(backend.directory.seq, seq, 'a refused request leaves nothing behind');
+  for (const base of BASES) {
+    for (const conversations of [undefined, null, '']) {
+      const body = { user_ids: ['ann', 'bob', 'nobody'], user: 'hard', messages: 'hard', conversations };
+      const failed = (id: string) => ({
+        status: 'error',
+        error: `conversations: the user ${id} cannot be hard deleted unless conversations is "hard", too`,
+      });
+      const told = await results(send, `${base}/users/delete`, body);
+      assert.deepEqual(told, { ann: failed('ann'), bob: failed('bob'), nobody: failed('nobody') });
+    }
+  }
+  assert.ok(backend.directory.user('ann') !== undefined && backend.directory.user('bob') !== undefined);
 });
 
 test('DO2 options of the wrong form are refused and nobody is deleted', async () => {

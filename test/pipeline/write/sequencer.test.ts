@@ -6,6 +6,7 @@ import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
@@ -145,7 +146,7 @@ test('SN1 a snapshot and the log after it give the same directory', async () => 
   const snapshots = new MemorySnapshots();
   const first = await openRoster(log, snapshots, 50);
   for (let n = 0; n < 300; n++) await first.submit(upsert({ id: `u${n % 70}`, name: `n${n}` }), 'live');
-  await first.submit({ kind: 'delete', ids: ['u1', 'u2'], mode: 'hard', options: {}, task: 'task-1' }, 'bulk');
+  await first.submit({ kind: 'delete', ids: ['u1', 'u2'], mode: 'hard', options: HARD_OPTIONS, task: 'task-1' }, 'bulk');
   await first.submit({ kind: 'delete', ids: ['u3'], mode: 'soft', options: {} }, 'bulk');
   await new Promise((resolve) => setImmediate(resolve));
   const loaded = await snapshots.load();

@@ -50,7 +50,10 @@ describe('lifecycle', () => {
       mode: 'soft',
       options: { mark_messages_deleted: true, delete_conversation_channels: false },
     });
-    for (const on of ['true', '1', 'True']) assert.equal(decodeDeleteUser('ann', { hard_delete: on, user: 'hard' }).mode, 'hard');
+    for (const on of ['true', '1', 'True']) {
+      const { mode, options } = decodeDeleteUser('ann', { hard_delete: on, user: 'hard' });
+      assert.deepEqual([mode, options], ['hard', { messages: 'hard', conversations: 'hard' }], 'DO5: the one switch is for all');
+    }
     assert.deepEqual(
       refusedFields(() => decodeDeleteUser('ann', { hard_delete: 'maybe' })),
       [{ path: 'hard_delete', message: 'must be true or false' }],

@@ -135,6 +135,28 @@ test('PT20 a part of what is set may be unset with it, and is not stored; what w
   assert.deepEqual(customOf({}, { a: 1 }, ['a.b']), { a: 1 });
 });
 
+test('PT21 custom data that is set together with unset of custom replaces all of it; everything else may still not overlap', () => {
+  const stored = { a: 1, b: { c: 2 }, role: 'x' };
+  assert.deepEqual(customOf(stored, { colour: 'red', 'b.d': 3 }, ['custom']), { colour: 'red', b: { d: 3 } });
+  assert.deepEqual(customOf(stored, { 'custom.colour': 'red', 'custom.name': 'n' }, ['custom']), { colour: 'red', name: 'n' });
+  assert.deepEqual(customOf(stored, { custom: { colour: 'red' } }, ['custom']), { colour: 'red' });
+  assert.deepEqual(customOf(stored, { name: 'Ann' }, ['custom']), {});
+  for (const [set, unset, path] of [
+    [{ a: 1 }, ['custom', 'custom'], 'unset.custom'],
+    [{ a: 1 }, ['custom', 'b'], 'unset.b'],
+    [{ a: 1 }, ['b', 'custom'], 'unset.custom'],
+    [{ a: { b: 1 } }, ['custom', 'a.b'], 'unset.a.b'],
+    [{ a: 1, custom: {} }, ['custom'], 'set.custom'],
+    [{ custom: {} }, ['a'], 'unset.a'],
+  ] as const) {
+    assert.deepEqual(
+      refusals(set, unset).map((error) => error.path),
+      [`${AT}.${path}`],
+      JSON.stringify([set, unset]),
+    );
+  }
+});
+
 test('PT10 reserved names are refused, no path makes a key that is empty or has spaces, and only own properties are walked', () => {
   for (const path of ['__proto__.x', 'constructor.prototype.x', 'a.__proto__', 'custom.prototype']) {
     assert.equal(refusals({ [path]: 1 }).length, 1, path);
