@@ -8,6 +8,7 @@
 
 import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
+import { decidePermission } from './access/custom-permissions.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
 import { decideDeviceAdd, decideDeviceRemove, decidePush } from './app/devices.ts';
@@ -108,6 +109,10 @@ function decideSingle(draft: Draft, command: OnceCommand['command'], moment: Mom
     case 'role-create':
     case 'role-delete':
       return decideRole(draft, command, moment.now);
+    case 'permission-create':
+    case 'permission-update':
+    case 'permission-delete':
+      return decidePermission(draft, command);
     case 'group-create':
       return decideGroupCreate(draft, command, moment.now);
     case 'group-update':

@@ -30,7 +30,8 @@ const PUBLISHED = {
 /** rosterd's own limits: bulk forms like their single forms, changes to a user's own lists like a ban, reads like a query. */
 const OWN = {
   ...eachOf(60, ['DeactivateUsers', 'ReactivateUsers', 'RestoreUsers', 'ExportUsers', 'CreateImportURL', 'CreateImport']),
-  ...eachOf(60, ['CreateRole', 'DeleteRole', 'CreateUserGroup', 'UpdateUserGroup', 'DeleteUserGroup']),
+  ...eachOf(60, ['CreateRole', 'DeleteRole', 'CreatePermission', 'UpdatePermission', 'DeletePermission']),
+  ...eachOf(60, ['CreateUserGroup', 'UpdateUserGroup', 'DeleteUserGroup']),
   ...eachOf(300, ['AddUserGroupMembers', 'RemoveUserGroupMembers', 'BlockUsers', 'UnblockUsers']),
   ...eachOf(300, ['SendUserCustomEvent', 'BypassModeration', 'UpdatePushNotificationPreferences']),
   ...eachOf(1_000, ['GetTask', 'GetRateLimits', 'GetBlockedUsers', 'QueryBannedUsers', 'QueryFutureChannelBans', 'GetFlagCount']),

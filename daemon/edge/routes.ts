@@ -1,6 +1,7 @@
 /** Every endpoint, in the order in which the API description lists them. */
 
 import { GROUPS_ROUTES } from './access/groups.ts';
+import { PERMISSIONS_ROUTES } from './access/permissions.ts';
 import { ROLES_ROUTES } from './access/roles.ts';
 import { DEVICES_ROUTES } from './app/devices.ts';
 import { APP_ROUTES } from './app/settings.ts';
@@ -41,6 +42,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...FLAGS_ROUTES,
   ...BLOCKS_ROUTES,
   ...ROLES_ROUTES,
+  ...PERMISSIONS_ROUTES,
   ...GROUPS_ROUTES,
   ...DEVICES_ROUTES,
   ...APP_ROUTES,

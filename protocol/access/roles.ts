@@ -1,4 +1,4 @@
-/** Reads requests about roles, and renders roles and permissions. The same in both dialects. Pure; throws RosterError `input`. */
+/** Reads requests about roles, and renders roles. The same in both dialects. Pure; throws RosterError `input`. */
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { AppSettings } from '../app/settings.ts';
@@ -10,7 +10,7 @@ import { bodyObject, checked, compareTexts, type Dialect, pageOf, presentFields,
 import { MicrosField } from '../base/schemas.ts';
 import { type Rendered, timeOf } from '../users/render.ts';
 import { BUILT_IN_ROLES } from '../users/user.ts';
-import { isGranted, PERMISSIONS, type Permission } from './permissions.ts';
+import { isGranted, PERMISSIONS } from './permissions.ts';
 
 /** A role that was created; the built-in ones are in user.ts. Its id is its name. */
 export const Role = Type.Object({ name: Type.String(), created_at: MicrosField, updated_at: MicrosField });
@@ -114,8 +114,4 @@ export function renderRole({ name, created_at, updated_at, isCustom }: ListedRol
     created_at: time(created_at),
     updated_at: time(updated_at),
   };
-}
-
-export function renderPermission(permission: Permission): Rendered {
-  return { ...permission, same_team: false, custom: false, owner_resource: '', tags: [] };
 }

@@ -7,6 +7,7 @@
  * and settings with a fixed set of values unchanged, and clears any other; so do an empty list and an empty object.
  */
 import { Compile } from 'typebox/compile';
+import { PERMISSION_ID } from '../access/custom-permissions.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip, fieldPath, itemPath, typeName } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
@@ -154,9 +155,6 @@ function restOf(sent: Json | undefined, path: string, problems: FieldError[]): J
   for (const [name, value] of rest) checkValue(path, name, value, problems);
   return rest.length === 0 ? undefined : Object.fromEntries(rest);
 }
-
-/** The form of a permission's id. Ids that rosterd does not define are kept for the services that know them. */
-const PERMISSION_ID = /^[A-Za-z0-9][\w-]{0,127}$/;
 
 function checkGrants(role: string, permissions: unknown, problems: FieldError[]): void {
   const path = fieldPath('grants', role);

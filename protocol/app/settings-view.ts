@@ -114,7 +114,7 @@ function schemaOf(value: unknown): TSchema {
 }
 
 export function renderApp(app: AppSettings, dialect: Dialect): Record<string, unknown> {
-  const { other, event_hooks: hooks = [], revoke_tokens_issued_before: stamp, ...named } = app;
+  const { other, permissions: _, event_hooks: hooks = [], revoke_tokens_issued_before: stamp, ...named } = app;
   const time = timeOf(dialect);
   return {
     ...APP_DEFAULTS,

@@ -1,6 +1,7 @@
 /** Settings of the application that a server changes while the daemon runs (`PATCH /app`). Part of the durable format. */
 
 import Type, { type Static } from 'typebox';
+import { CustomPermission } from '../access/custom-permissions.ts';
 import type { JsonObject } from '../base/json.ts';
 import { MicrosField } from '../base/schemas.ts';
 
@@ -50,6 +51,8 @@ export const AppSettings = Type.Object({
   user_search_disallowed_roles: Type.Optional(Names),
   /** Permissions by role, which replace the built-in ones of that role. */
   grants: Type.Optional(Type.Record(Type.String(), Names)),
+  /** Permissions beside the built-in ones, by id. They have endpoints of their own. */
+  permissions: Type.Optional(Type.Array(CustomPermission)),
   webhook_url: Type.Optional(Type.String()),
   webhook_events: Type.Optional(Names),
   event_hooks: Type.Optional(Type.Array(EventHook)),
@@ -63,7 +66,7 @@ export type AppSettings = Static<typeof AppSettings>;
 export interface SettingsCommand {
   readonly kind: 'settings';
   readonly set: {
-    readonly [Name in Exclude<keyof AppSettings, 'event_hooks' | 'grants'>]?: AppSettings[Name] | null;
+    readonly [Name in Exclude<keyof AppSettings, 'event_hooks' | 'grants' | 'permissions'>]?: AppSettings[Name] | null;
   } & {
     readonly event_hooks?: readonly HookInput[] | null;
     /** null restores the built-in permissions of a role. */

@@ -79,6 +79,12 @@ export const LIMITS = {
   /** Length of the name of a role that is created. */
   customRoleChars: 64,
 
+  /** Permissions that can be created beside the built-in ones, and what each of them holds. */
+  customPermissions: 100,
+  permissionTextChars: 255,
+  permissionTags: 20,
+  permissionConditionBytes: 1_024,
+
   /** Members in one request to create a group, or to add or remove members. */
   membersPerRequest: 100,
   groupNameChars: 255,
@@ -113,6 +119,11 @@ export const LIMITS = {
   targetsPerActivity: 100,
   /** Feeds that can contain one activity. */
   feedsPerActivity: 500,
+  /** Feeds that one feed follows: a read of it looks at each of them. */
+  followsPerFeed: 5_000,
+  /** Activities that a feed shows of those that another one had before it was followed. */
+  activityCopiesDefault: 100,
+  activityCopies: 1_000,
   activityPageDefault: 25,
   activityPageMax: 100,
 
@@ -211,6 +222,7 @@ function assertLimits(): void {
     [LIMITS.pushPerRequest < LIMITS.entryFacts, 'push preferences of one request must fit into an entry'],
     [LIMITS.membersPerRequest <= LIMITS.membersPerGroup, 'a full request of members must fit into a group'],
     [LIMITS.customRoleChars <= LIMITS.roleChars, 'a role that can be created must be one that a user can have'],
+    [LIMITS.activityCopiesDefault <= LIMITS.activityCopies, 'the default number of copies must be allowed'],
     [LIMITS.queryLimitDefault <= LIMITS.queryLimitMax, 'the default page must be allowed'],
   ];
   for (const [holds, text] of relations) if (!holds) throw new Error(`limits: ${text}`);

@@ -42,6 +42,8 @@ export interface ActivityRemoveCommand {
 
 const TextOrNumber = Type.Union([Type.String(), Type.Number(), Type.Null()]);
 const Text = Type.Union([Type.String({ maxLength: LIMITS.idChars }), Type.Null()]);
+/** Some clients send the number of a record in the application's own database. */
+const ForeignId = Type.Union([Text, Type.Number()]);
 const Targets = Type.Union([Type.Array(Type.String(), { maxItems: LIMITS.targetsPerActivity }), Type.Null()]);
 
 /** All other fields of an activity are its data. */
@@ -50,7 +52,7 @@ const ActivityFields = {
   verb: Type.Optional(Text),
   object: Type.Optional(Type.Unknown()),
   target: Type.Optional(Type.Unknown()),
-  foreign_id: Type.Optional(Text),
+  foreign_id: Type.Optional(ForeignId),
   time: Type.Optional(Text),
   to: Type.Optional(Targets),
 };
@@ -117,7 +119,7 @@ function activityOf(sent: JsonObject, path: string, ownActor: string | undefined
     to,
     data,
     ...(time === undefined ? undefined : { time }),
-    ...(typeof sent.foreign_id === 'string' && sent.foreign_id !== '' ? { foreignId: sent.foreign_id } : undefined),
+    ...(isAbsent(sent.foreign_id) ? undefined : { foreignId: String(sent.foreign_id) }),
   };
 }
 
@@ -155,10 +157,14 @@ function checkSize(data: JsonObject, path: string): void {
   throw new RosterError('too_big', `${path}: ${message}`, [{ path, message }]);
 }
 
+/** Go and Ruby write `+0200`, RFC 3339 `+02:00`. A date alone ends otherwise: it has no colon. */
+const OFFSET_WITHOUT_COLON = /(:.*[+-]\d\d)(\d\d)$/;
+
 /** Reads a time with or without a zone; without one it is UTC. Undefined when it is not a time since 1970. */
 export function parseFeedsTime(sent: unknown): Micros | undefined {
   if (typeof sent !== 'string') return undefined;
-  const time = parseTime(sent) ?? parseTime(`${sent}Z`);
+  const text = sent.replace(OFFSET_WITHOUT_COLON, '$1:$2');
+  const time = parseTime(text) ?? parseTime(`${text}Z`);
   return time !== undefined && time >= 0 ? time : undefined;
 }
 
@@ -170,8 +176,13 @@ export function toFeedsTime(time: Micros): string {
 /** Returns the replacement for a value in an activity. */
 export type Replace = (value: Json) => Json;
 
-/** `feed` is the feed that is read. The activity came there from its `origin`, unless it was added there. */
-export function renderActivity({ id, foreign_id, time, origin, data }: Activity, feed: string, replace: Replace = asIs): JsonObject {
+export interface ActivityView {
+  /** The followed feed from which the feed that is read has the activity. */
+  readonly from?: string | null;
+  readonly replace?: Replace | undefined;
+}
+
+export function renderActivity({ id, foreign_id, time, data }: Activity, { from = null, replace = asIs }: ActivityView = {}): JsonObject {
   const { actor = '', verb = '', object = '', target = '', to, ...custom } = data;
   return {
     id,
@@ -181,7 +192,7 @@ export function renderActivity({ id, foreign_id, time, origin, data }: Activity,
     verb,
     object: replace(object),
     target: replace(target),
-    origin: origin === feed ? null : origin,
+    origin: from,
     ...(to === undefined ? undefined : { to }),
     ...Object.fromEntries(Object.entries(custom).map(([key, value]) => [key, replace(value)])),
   };

@@ -4,12 +4,13 @@
  * in daemon/core.
  */
 
+import type { PermissionDeleteCommand, PermissionWriteCommand } from '../access/custom-permissions.ts';
 import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand } from '../access/groups.ts';
 import type { RoleCommand } from '../access/roles.ts';
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../app/devices.ts';
 import type { SettingsCommand } from '../app/settings.ts';
 import type { ActivityAddCommand, ActivityRemoveCommand } from '../feeds/activities.ts';
-import type { FollowCommand } from '../feeds/follows.ts';
+import type { FollowCommand, UnfollowCommand } from '../feeds/follows.ts';
 import type { BanCommand, UnbanCommand } from '../moderation/bans.ts';
 import type { BlockCommand } from '../moderation/blocks.ts';
 import type { BypassCommand, FlagCommand, UnflagCommand } from '../moderation/flags.ts';
@@ -68,6 +69,8 @@ export type Command =
   | DeviceRemoveCommand
   | PushCommand
   | RoleCommand
+  | PermissionWriteCommand
+  | PermissionDeleteCommand
   | GroupCreateCommand
   | GroupUpdateCommand
   | GroupDeleteCommand
@@ -76,6 +79,7 @@ export type Command =
   | ActivityAddCommand
   | ActivityRemoveCommand
   | FollowCommand
+  | UnfollowCommand
   | DocsCommand;
 
 /** The effect of a command on one user. */

@@ -178,6 +178,13 @@ export function ownerKey(owner: string): string {
   return `by ${owner}`;
 }
 
+/** The keys of follows: of a feed those of the feeds that it follows, of its followers, and of feeds that it no longer follows but shows. */
+export const followKeys = {
+  from: (source: string) => `from ${source}`,
+  to: (target: string) => `to ${target}`,
+  kept: (source: string) => `kept ${source}`,
+} as const;
+
 /** The time by which documents of a kind are ordered; undefined for kinds in order of arrival. */
 export function docTime({ doc, kind }: DocChange): Time | undefined {
   return kind === 'activity' ? doc?.time : undefined;
@@ -194,7 +201,10 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
         ownerKey(feedOwner(doc.origin)),
       ];
     case 'follow':
-      return [`from ${doc.source}`, `to ${doc.target}`, ownerKey(feedOwner(doc.source))];
+      return [
+        ...(doc.ended_at === undefined ? [followKeys.from(doc.source), followKeys.to(doc.target)] : [followKeys.kept(doc.source)]),
+        ownerKey(feedOwner(doc.source)),
+      ];
     case 'group':
       return doc.members.map(({ user_id }) => user_id);
     case 'task':

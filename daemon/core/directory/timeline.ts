@@ -36,7 +36,7 @@ export class Timeline {
 
   add(place: Place): void {
     const last = this.#places.at(-1);
-    if (last === undefined || compare(last, place) < 0) this.#places.push(place);
+    if (last === undefined || comparePlaces(last, place) < 0) this.#places.push(place);
     else this.#late.push(place);
   }
 
@@ -70,7 +70,7 @@ export class Timeline {
 
   #holdsAt(index: number, place: Place): boolean {
     const found = this.#places[index];
-    return found !== undefined && compare(found, place) === 0;
+    return found !== undefined && comparePlaces(found, place) === 0;
   }
 
   /** Index of the first place that is not before this one. No late places may wait. */
@@ -80,7 +80,7 @@ export class Timeline {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const found = this.#places[middle];
-      if (found !== undefined && compare(found, place) < 0) low = middle + 1;
+      if (found !== undefined && comparePlaces(found, place) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -94,11 +94,12 @@ export class Timeline {
       return;
     }
     for (const place of late) this.#places.push(place);
-    this.#places.sort(compare);
+    this.#places.sort(comparePlaces);
   }
 }
 
-function compare(a: Place, b: Place): number {
+/** Negative when `a` comes first. */
+export function comparePlaces(a: Place, b: Place): number {
   if (a.time !== b.time) return a.time - b.time;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }

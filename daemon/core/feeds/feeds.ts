@@ -2,13 +2,17 @@
 
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { ActivityAddCommand, ActivityRemoveCommand } from '../../../protocol/feeds/activities.ts';
-import type { FollowCommand } from '../../../protocol/feeds/follows.ts';
+import type { FollowCommand, UnfollowCommand } from '../../../protocol/feeds/follows.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { Draft } from '../directory/draft.ts';
 import { decideActivityAdd, decideActivityRemove } from './activities.ts';
 import { decideFollow } from './follows.ts';
 
-export function decideFeeds(draft: Draft, command: ActivityAddCommand | ActivityRemoveCommand | FollowCommand, now: Micros): Outcome {
+export function decideFeeds(
+  draft: Draft,
+  command: ActivityAddCommand | ActivityRemoveCommand | FollowCommand | UnfollowCommand,
+  now: Micros,
+): Outcome {
   switch (command.kind) {
     case 'activity-add':
       return decideActivityAdd(draft, command);

@@ -1,6 +1,5 @@
-/** Endpoints about roles and permissions. Permissions are fixed; the app settings hold the grants of each role. */
+/** Endpoints about roles. The app settings hold the grants of each role. */
 import Type, { type TSchema } from 'typebox';
-import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import {
   allRoles,
   CreateRoleBody,
@@ -8,33 +7,14 @@ import {
   decodeRoleDelete,
   decodeRoleSearch,
   type ListedRole,
-  renderPermission,
   renderRole,
   SearchRolesQuery,
   searchRoles,
 } from '../../../protocol/access/roles.ts';
-import { RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
 import type { Dialect } from '../../../protocol/base/reading.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
 import { lost } from '../http/outcome.ts';
-
-const PERMISSION: TSchema = Type.Object(
-  {
-    id: Type.String(),
-    name: Type.String(),
-    description: Type.String(),
-    action: Type.String(),
-    level: Type.String(),
-    owner: Type.Boolean(),
-    same_team: Type.Boolean(),
-    custom: Type.Boolean(),
-    tags: Type.Array(Type.String()),
-    owner_resource: Type.String(),
-  },
-  { title: 'Permission' },
-);
 
 export const ROLES_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/roles', (dialect) => ({
@@ -84,26 +64,6 @@ export const ROLES_ROUTES: readonly Endpoint[] = [
     handle: async ({ submit, params }) => {
       const { seq } = await submit(decodeRoleDelete(params.name ?? ''), 'live');
       return { body: {}, seq };
-    },
-  })),
-  ...inBothDialects('/permissions', () => ({
-    operation: 'ListPermissions',
-    method: 'GET',
-    access: 'server',
-    summary: 'Every permission',
-    answer: Type.Object({ permissions: Type.Array(PERMISSION) }),
-    handle: () => ({ body: { permissions: [...PERMISSIONS.values()].map(renderPermission) } }),
-  })),
-  ...inBothDialects('/permissions/:id', () => ({
-    operation: 'GetPermission',
-    method: 'GET',
-    access: 'server',
-    summary: 'One permission',
-    answer: Type.Object({ permission: PERMISSION }),
-    handle: ({ id }) => {
-      const permission = PERMISSIONS.get(id);
-      if (permission === undefined) throw new RosterError('not_found', `the permission ${clip(id)} does not exist`);
-      return { body: { permission: renderPermission(permission) } };
     },
   })),
 ];

@@ -10,7 +10,7 @@ import { type FeedName, feedOwner } from '../../../protocol/feeds/feed-name.ts';
 import { type Asking, userInSight } from '../http/acting.ts';
 
 export interface Right {
-  readonly resource: 'users' | 'feed' | 'follower' | 'activities';
+  readonly resource: 'users' | 'feed' | 'follower' | 'activities' | 'moderation';
   readonly action: 'read' | 'write' | 'delete';
   /** Set when the resource is one feed. Every other resource requires a token that is good for every feed. */
   readonly feed?: FeedName;

@@ -12,6 +12,8 @@ import {
 } from '../../../protocol/feeds/activities.ts';
 import { type FeedName, feedName } from '../../../protocol/feeds/feed-name.ts';
 import { ActivitiesQuery, decodeActivityNames, decodeFeedPage, FeedQuery } from '../../../protocol/feeds/queries.ts';
+import { inSlices } from '../../base/slices.ts';
+import { timelinePage } from '../../core/feeds/timeline-page.ts';
 import { laneOf } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { lost } from '../http/outcome.ts';
@@ -97,7 +99,7 @@ async function addActivities(call: Call): Promise<EndpointAnswer> {
   const activities = inputs.map((input) => newActivity(input, feed.text, ids, services.nowMs()));
   const outcome = await submit({ kind: 'activity-add', activities }, laneOf(caller, activities.length));
   const added = (outcome.docs ?? []).map(({ kind, doc }) => {
-    if (kind === 'activity' && doc !== null) return renderActivity(doc, feed.text);
+    if (kind === 'activity' && doc !== null) return renderActivity(doc);
     throw lost(outcome, 'an activity was not added');
   });
   return { status: 201, body: isMany ? { activities: added } : { ...added[0] }, seq: outcome.seq };
@@ -115,21 +117,22 @@ function newActivity({ foreignId, time: sentTime, to, data }: ActivityInput, fee
   };
 }
 
-function feedPage(call: Call, isEnriched: boolean): EndpointAnswer {
-  const { backend, caller, query } = call;
+async function feedPage(call: Call, isEnriched: boolean): Promise<EndpointAnswer> {
+  const { backend, caller, query, rateLimits } = call;
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'read', feed });
   const page = decodeFeedPage(query);
+  const isSeen = (name: string) => isFeedInSight(call, name);
   // One more than requested shows whether there is another page.
-  const wanted = { ...page, limit: page.limit + 1 };
-  const found = isFeedInSight(call, feed.text) ? backend.directory.docs.newest('activity', feed.text, wanted) : [];
-  const activities = found.slice(0, page.limit);
+  const walk = timelinePage(backend.directory.docs, feed.text, { ...page, limit: page.limit + 1 }, isSeen);
+  const found = isSeen(feed.text) ? await inSlices(walk, rateLimits.budgetOf(caller)) : [];
+  const items = found.slice(0, page.limit);
   const replace = isEnriched ? enricher(call) : undefined;
-  const last = found.length > activities.length ? activities.at(-1) : undefined;
+  const last = found.length > items.length ? items.at(-1)?.activity : undefined;
   const path = `/api/v1.0/${isEnriched ? 'enrich/' : ''}feed/${feed.slug}/${feed.id}/`;
   return {
     body: {
-      results: activities.map((activity) => renderActivity(activity, feed.text, replace)),
+      results: items.map(({ activity, from }) => renderActivity(activity, { from, replace })),
       next: last === undefined ? '' : `${path}?id_lt=${last.id}&limit=${page.limit}`,
     },
   };
@@ -143,7 +146,7 @@ function activitiesByName(call: Call, isEnriched: boolean): EndpointAnswer {
   const found = [...new Set(ids)].flatMap((id) => backend.directory.docs.get('activity', id) ?? []);
   const activities = found.filter(({ origin }) => isFeedInSight(call, origin));
   const replace = isEnriched ? enricher(call) : undefined;
-  return { body: { results: activities.map((activity) => renderActivity(activity, activity.origin, replace)) } };
+  return { body: { results: activities.map((activity) => renderActivity(activity, { replace })) } };
 }
 
 async function removeActivity(call: Call): Promise<EndpointAnswer> {

@@ -25,5 +25,5 @@ function lookUp(reader: Asking, { type, id }: Reference): JsonObject | undefined
     return user === undefined ? undefined : { ...renderFeedsUser(user) };
   }
   const activity = type === 'activity' ? reader.backend.directory.docs.get('activity', id) : undefined;
-  return activity === undefined || !isFeedInSight(reader, activity.origin) ? undefined : renderActivity(activity, activity.origin);
+  return activity === undefined || !isFeedInSight(reader, activity.origin) ? undefined : renderActivity(activity);
 }

@@ -20,6 +20,7 @@ import {
   renderFeedsUser,
 } from '../../../protocol/feeds/users.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
+import { followKeys } from '../../../protocol/log/documents.ts';
 import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
@@ -182,8 +183,8 @@ function existing(call: Call, id: string): StoredUser {
  */
 async function followCounts(call: Call, id: string): Promise<Readonly<Record<string, number>>> {
   return {
-    followers_count: await countFollows(call, `to user:${id}`, ({ source }) => source),
-    following_count: await countFollows(call, `from timeline:${id}`, ({ target }) => target),
+    followers_count: await countFollows(call, followKeys.to(`user:${id}`), ({ source }) => source),
+    following_count: await countFollows(call, followKeys.from(`timeline:${id}`), ({ target }) => target),
   };
 }
 

@@ -30,14 +30,21 @@ export function admitRequest(
     return { kind: 'anonymous' };
   }
   const authType = header(headers['stream-auth-type']) ?? query['stream-auth-type'];
-  return authenticator.authenticate({
+  const credentials = {
     apiKey: query.api_key,
     token: headers.authorization ?? query.authorization,
     authType,
     // A caller that says that it is anonymous is admitted as such, and then refused what anonymous callers may not do.
     mayBeAnonymous: access === 'guest' || authType?.toLowerCase() === 'anonymous',
     mayBeScoped: dialect === 'feeds',
-  });
+  };
+  try {
+    return authenticator.authenticate(credentials);
+  } catch (error) {
+    // In feeds, "not found" is about the object of a request, never about its caller.
+    if (dialect !== 'feeds' || !(error instanceof RosterError) || error.kind !== 'not_found') throw error;
+    throw new RosterError('not_allowed', error.message);
+  }
 }
 
 /** Throws RosterError `not_allowed` for a caller that may not call the endpoint at all; the handler decides what it may do there. */

@@ -212,7 +212,14 @@ describe('getstream', () => {
         [1, 0],
       ],
     );
+    await client('bob').feed('user', 'bob').addActivity({ actor: 'SU:bob', verb: 'post', object: 'p:1' });
+    const timeline = async () =>
+      (await client('ann').feed('timeline', 'ann').get()).results.map((found) => [Object(found).object, Object(found).origin]);
+    assert.deepEqual(await timeline(), [['p:1', 'user:bob']]);
+    await client('ann').feed('timeline', 'ann').unfollow('user', 'bob', { keepHistory: true });
+    assert.deepEqual(await timeline(), [['p:1', 'user:bob']]);
     await client('ann').feed('timeline', 'ann').unfollow('user', 'bob');
+    assert.deepEqual(await timeline(), []);
     assert.deepEqual(
       [await counts('ann'), await counts('bob')],
       [
@@ -220,6 +227,14 @@ describe('getstream', () => {
         [0, 0],
       ],
     );
+  });
+
+  it('FD26 a server flags a user', async (t) => {
+    const { server } = await start(t);
+    for (const id of ['ann', 'bob']) await server.user(id).create({});
+    const flag = await server.user('ann').flag({ reason: 'spam', user_id: 'bob' });
+    assert.deepEqual([flag.target_user_id, flag.flagged_by, flag.reason], ['ann', 'bob', 'spam']);
+    await refusedWith(server.flagUser('nobody'), 404, 16);
   });
 
   it('FD27 users, activities and follows are there after a restart', async (t) => {

@@ -1,4 +1,4 @@
-/** Roles and permissions over HTTP: RO20–RO24, PM10, PM11. */
+/** Roles over HTTP: RO20–RO24. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BUILT_IN_ROLES } from '../../../protocol/users/user.ts';
@@ -74,30 +74,6 @@ describe('roles', () => {
       ['GET', '/permissions/ban-user'],
     ] as const) {
       for (const prefix of ['', '/api/v2']) assertRefused(await send(method, `${prefix}${path}`, { token }), 403, 17, undefined, /'admin'/);
-    }
-  });
-});
-
-describe('permissions', () => {
-  it('PM10 the list and one of it, the same in both dialects', async () => {
-    const { send } = httpWorld();
-    const { body } = await send('GET', '/api/v2/permissions');
-    assert.deepEqual((await send('GET', '/permissions')).body.permissions, body.permissions);
-    for (const id of ['create-channel', 'read-channel', 'search-user']) {
-      const listed = body.permissions.find((permission: { id: string }) => permission.id === id);
-      assert.equal(listed.custom, false);
-      assert.notEqual(listed.action, '');
-      assert.equal(listed.condition, undefined);
-      for (const prefix of ['', '/api/v2']) assert.deepEqual((await send('GET', `${prefix}/permissions/${id}`)).body.permission, listed);
-    }
-  });
-
-  it('PM11 an unknown permission, and changing one', async () => {
-    const { send } = httpWorld();
-    for (const prefix of ['', '/api/v2']) {
-      for (const id of ['no-such', '__proto__', 'toString']) assertRefused(await send('GET', `${prefix}/permissions/${id}`), 404, 16);
-      assertRefused(await send('POST', `${prefix}/permissions`, { body: { id: 'x' } }), 404, 16, undefined, /POST is not supported here/);
-      assertRefused(await send('DELETE', `${prefix}/permissions/ban-user`), 404, 16);
     }
   });
 });

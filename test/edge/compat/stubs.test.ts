@@ -9,6 +9,7 @@ const stubWorld = (): HttpWorld => httpWorld({ services: { ...fakeServices(), co
 const REQUESTS = [
   ['GET', '/channeltypes'],
   ['POST', '/channels/messaging/general/query'],
+  ['POST', '/channels/messaging/query'],
   ['DELETE', '/channels/messaging/general'],
 ] as const;
 const PREFIXES = ['', '/api/v2/chat'] as const;
@@ -53,6 +54,32 @@ it('SB3 a channel has the shape that clients read, in the times of the dialect',
   assert.deepEqual((await world.send('GET', '/channeltypes')).body.channel_types, {});
 });
 
+it('SB5 a channel shows who created it, and one that is created without an id has one', async () => {
+  const world = stubWorld();
+  await world.send('POST', '/users', { body: { users: { ann: { id: 'ann', name: 'Ann', colour: 'red' } } } });
+  for (const prefix of PREFIXES) {
+    for (const data of [{ created_by_id: 'ann' }, { created_by: { id: 'ann', name: 'Other' }, created_by_id: null, members: ['bob'] }]) {
+      for (const path of ['/channels/messaging/general/query', '/channels/messaging/query']) {
+        const { status, body } = await world.send('POST', `${prefix}${path}`, { body: { data } });
+        assert.equal(status, 201);
+        assert.deepEqual([body.channel.created_by.id, body.channel.created_by.name], ['ann', 'Ann']);
+        assert.equal(body.channel.cid, `messaging:${body.channel.id}`);
+        assert.match(body.channel.id, path.includes('general') ? /^general$/ : /^[\w!-]{1,64}$/);
+      }
+    }
+    const query = `${prefix}/channels/messaging/query`;
+    const own = await world.send('POST', query, { token: userToken('ann'), body: { data: { created_by_id: 'bob' } } });
+    assert.equal(own.body.channel.created_by.id, 'ann');
+    const [one, two] = [
+      await world.send('POST', query, { body: {} }),
+      await world.send('POST', query, { body: { data: { created_by_id: 'nobody' } } }),
+    ];
+    assert.notEqual(one.body.channel.id, two.body.channel.id);
+    assert.deepEqual([one.body.channel.created_by, two.body.channel.created_by], [undefined, undefined]);
+    assertRefused(await world.send('POST', query, { body: { data: { created_by_id: 5 } } }), 400, 4, 'data.created_by_id');
+  }
+});
+
 it('SB4 names that cannot be those of a channel are refused; the usual tokens are needed', async () => {
   const world = stubWorld();
   assertRefused(await world.send('DELETE', '/channels/mes%20saging/general'), 400, 4, 'type');
@@ -63,7 +90,7 @@ it('SB4 names that cannot be those of a channel are refused; the usual tokens ar
   assert.equal(asClient.status, 201);
 });
 
-it('SB4 nothing more than these three is stood in for', () => {
+it('SB4 nothing more than these four is stood in for', () => {
   const stubs = ROUTES.filter(({ isStub }) => isStub === true).map(({ method, path }) => `${method} ${path}`);
   assert.deepEqual(stubs.sort(), [
     'DELETE /api/v2/chat/channels/:type/:id',
@@ -71,6 +98,8 @@ it('SB4 nothing more than these three is stood in for', () => {
     'GET /api/v2/chat/channeltypes',
     'GET /channeltypes',
     'POST /api/v2/chat/channels/:type/:id/query',
+    'POST /api/v2/chat/channels/:type/query',
     'POST /channels/:type/:id/query',
+    'POST /channels/:type/query',
   ]);
 });

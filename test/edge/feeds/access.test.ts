@@ -42,6 +42,29 @@ describe('who may do what', () => {
     assert.equal((await send('PATCH', `${ROOT}/user/ann/`)).headers.allow, 'GET, PUT, DELETE');
   });
 
+  it('FD34 a caller that was deleted is 403 with code 17, whatever it calls; a deleted object is 404', async () => {
+    const { send } = httpWorld();
+    for (const id of ['ann', 'bob']) await create(send, id);
+    await send('DELETE', `${ROOT}/user/ann/`);
+    const token = userToken('ann');
+    for (const [method, path] of [
+      ['GET', 'user/bob/'],
+      ['GET', 'user/ann/'],
+      ['POST', 'user/'],
+      ['GET', 'feed/user/bob/'],
+      ['GET', 'collections/food/'],
+    ] as const) {
+      refusedAs(
+        await send(method, `${ROOT}/${path}`, { token, ...(method === 'POST' ? { body: { id: 'ann' } } : {}) }),
+        403,
+        17,
+        'NotAllowedException',
+      );
+    }
+    refusedAs(await send('GET', `${ROOT}/user/ann/`), 404, 16, 'DoesNotExistException');
+    refusedAs(await send('GET', `${ROOT}/user/ann/`, { token: userToken('bob') }), 404, 16, 'DoesNotExistException');
+  });
+
   it('FD20 a scoped token is good for its resource, action and feed', async () => {
     const { send } = httpWorld();
     await create(send, 'ann');
@@ -113,7 +136,7 @@ describe('who may do what', () => {
     const token = userToken('ann');
     await create(send, 'ann', {}, token);
     await send('DELETE', `${ROOT}/user/ann/`);
-    refusedAs(await create(send, 'ann', {}, token), 404, 16, 'DoesNotExistException');
+    refusedAs(await create(send, 'ann', {}, token), 403, 17, 'NotAllowedException');
     assert.equal((await create(send, 'ann')).status, 201);
     assert.equal((await send('GET', `${ROOT}/user/ann/`, { token })).status, 200);
   });

@@ -29,7 +29,7 @@ describe('activities', () => {
     assert.deepEqual(rest, { ...sent, target: '', origin: null });
     const page = await get(send, 'feed/user/ann');
     assert.deepEqual({ ...page, duration: '' }, { results: [{ id, ...rest }], next: '', duration: '' });
-    assert.deepEqual((await get(send, 'feed/all/one')).results, [{ id, ...rest, origin: 'user:ann' }]);
+    assert.deepEqual((await get(send, 'feed/all/one')).results, [{ id, ...rest }]);
     assert.deepEqual((await get(send, 'feed/user/nobody')).results, []);
   });
 
@@ -66,6 +66,16 @@ describe('activities', () => {
         [['p:2', undefined]],
       );
     }
+    const third = await add(send, 'third/one', { ...post, time: '2024-05-06T09:08:09+0200' });
+    assert.equal(third.body.id, first.body.id, 'one instant, however it is written');
+    const numbered = await add(send, 'fourth/one', {
+      activities: [
+        { ...post, foreign_id: 7 },
+        { ...post, foreign_id: '7', object: 'p:3' },
+      ],
+    });
+    assert.deepEqual([numbered.body.activities[0].id, numbered.body.activities[0].foreign_id], [numbered.body.activities[1].id, '7']);
+    assert.deepEqual(await objects(send, 'feed/fourth/one'), ['p:3']);
     await add(send, 'user/ann', { ...post, time: '2024-05-06T07:08:10' });
     await add(send, 'user/ann', { ...post, foreign_id: 't:2' });
     assert.equal((await get(send, 'feed/user/ann')).results.length, 3);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { assertRefused, userToken } from '../../support/http/fake-backend.ts';
+import { assertRefused, signed, userToken } from '../../support/http/fake-backend.ts';
 import { ok, refused, users, worldWith } from '../../support/http/moderation-kit.ts';
 
 describe('reports', () => {
@@ -46,6 +46,31 @@ describe('reports', () => {
     );
     const v1 = { target_message_id: 'm1', user_id: 'ann' };
     assertRefused(await refused(world, 'POST', '/moderation/flag', { body: v1 }), 400, 4, 'target_message_id', /rosterd knows users only/);
+  });
+
+  it('FD35 feeds: a server reports for anyone or nobody, a client for itself; refusals have the form of that dialect', async () => {
+    const world = await worldWith();
+    const path = '/api/v1.0/moderation/flag/';
+    const flag = { entity_type: 'stream:user', entity_id: 'ann', reason: 'spam' };
+    const { body } = await ok(world, 'POST', path, { body: { ...flag, user_id: 'bob' } });
+    assert.deepEqual(Object.keys(body).sort(), ['created_at', 'duration', 'flag_id', 'flagged_by', 'reason', 'target_user_id']);
+    assert.deepEqual([body.target_user_id, body.flagged_by, body.reason], ['ann', 'bob', 'spam']);
+    const chat = await ok(world, 'POST', '/api/v2/moderation/flag', { body: { ...flag, user_id: 'bob' } });
+    assert.equal(chat.body.item_id, body.flag_id, 'the same report');
+    assert.equal('flagged_by' in (await ok(world, 'POST', path, { body: flag })).body, false);
+    assert.equal((await ok(world, 'POST', path, { body: flag, token: userToken('mod') })).body.flagged_by, 'mod');
+    const scoped = (resource: string) => signed({ resource, action: '*', feed_id: '*' });
+    await ok(world, 'POST', path, { body: flag, token: scoped('moderation') });
+    for (const [status, code, sent] of [
+      [403, 17, { body: flag, token: scoped('users') }],
+      [403, 17, { body: { ...flag, user_id: 'bob' }, token: userToken('mod') }],
+      [404, 16, { body: { ...flag, entity_id: 'ghost' } }],
+      [400, 4, { body: { ...flag, entity_type: 'stream:feeds:v2:activity' } }],
+      [400, 4, { body: {} }],
+    ] as const) {
+      const refusal = await world.send('POST', path, sent);
+      assert.deepEqual([refusal.status, refusal.body.code, typeof refusal.body.exception], [status, code, 'string'], refusal.text);
+    }
   });
 
   it('MD17 wrong reports are refused naming the field', async () => {

@@ -16,12 +16,24 @@ describe('activities', () => {
       '2024-05-06T07:08:09.123456',
       '2024-05-06T07:08:09.123456Z',
       '2024-05-06T09:08:09.123456+02:00',
+      '2024-05-06T09:08:09.123456+0200',
+      '2024-05-06 05:08:09.123456-0200',
       '2024-05-06 07:08:09.123456',
     ]) {
       assert.equal(parseFeedsTime(text), micros, text);
     }
     assert.equal(toFeedsTime(micros), '2024-05-06T07:08:09.123456');
-    for (const text of ['', 'yesterday', '2024-02-30T00:00:00', '1969-12-31T23:59:59Z', 7, null])
+    for (const text of [
+      '',
+      'yesterday',
+      '2024-02-30T00:00:00',
+      '2024-05-06T07:08:09+02',
+      '2024-0506',
+      '2024-05-06T07:08:09+02000',
+      '1969-12-31T23:59:59Z',
+      7,
+      null,
+    ])
       assert.equal(parseFeedsTime(text), undefined);
   });
 
@@ -39,6 +51,7 @@ describe('activities', () => {
   it('FD9 what clients send for nothing is nothing', () => {
     const sent = one({ ...good, target: '', foreign_id: '', time: '', to: null, id: 'mine', origin: 'else:where', extra: null }, undefined);
     assert.deepEqual(sent, { to: [], data: { ...good, extra: null } });
+    assert.deepEqual([one({ ...good, foreign_id: 7 })?.foreignId, one({ ...good, foreign_id: 0 })?.foreignId], ['7', '0']);
     assert.deepEqual(one({ actor: 1, verb: 'post', object: 2 }, undefined)?.data, { actor: '1', verb: 'post', object: '2' });
   });
 
@@ -71,12 +84,12 @@ describe('activities', () => {
     assert.match(refusal(() => decodeActivities(deep, undefined)).message, /nested deeper than 32/);
   });
 
-  it('FD11 an activity is shown in one form, and its origin where it came from elsewhere', () => {
+  it('FD11 an activity is shown in one form, and its origin is the followed feed that it came from', () => {
     const activity: Activity = { id: 'i', feeds: ['user:ann', 'all:one'], origin: 'user:ann', time: 0, data: { mood: 'fine', ...good } };
     assert.equal(
-      JSON.stringify(renderActivity(activity, 'user:ann')),
+      JSON.stringify(renderActivity(activity)),
       '{"id":"i","foreign_id":"","time":"1970-01-01T00:00:00.000000","actor":"SU:ann","verb":"post","object":"p:1","target":"","origin":null,"mood":"fine"}',
     );
-    assert.equal(renderActivity(activity, 'all:one').origin, 'user:ann');
+    assert.equal(renderActivity(activity, { from: 'user:ann' }).origin, 'user:ann');
   });
 });
