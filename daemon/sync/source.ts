@@ -11,6 +11,8 @@ export interface RowUser {
   /** Line in the source. */
   readonly line: number;
   readonly id: string;
+  /** What the row names, where that is no user. */
+  readonly what?: string;
   /** Bytes of the user in a request, in UTF-8. */
   readonly bytes: number;
 }
@@ -61,7 +63,7 @@ export class RowReader<User extends RowUser> {
       return read;
     }
     if (before) {
-      const reason = `line ${read.line} names the same user as line ${before}; line ${before} counts`;
+      const reason = `line ${read.line} names the same ${read.what ?? 'user'} as line ${before}; line ${before} counts`;
       return { line: read.line, id: read.id, code: 'duplicate_id', reason };
     }
     this.#ids.set(read.id, read.line);

@@ -17,7 +17,8 @@ import type { Device, PushPreferences } from '../users/user.ts';
 export interface DeviceCommand {
   readonly kind: 'device-add';
   readonly by: string;
-  readonly device: Omit<Device, 'created_at'>;
+  /** A device from an import keeps its time. */
+  readonly device: Omit<Device, 'created_at'> & Partial<Pick<Device, 'created_at'>>;
 }
 
 export interface DeviceRemoveCommand {

@@ -32,7 +32,7 @@ export function decideDeviceAdd(draft: Draft, { by, device }: DeviceCommand, now
 function added(draft: Draft, user: StoredUser, device: DeviceCommand['device'], now: Micros): Outcome {
   const held = user.devices ?? [];
   const known = held.find(({ id }) => id === device.id);
-  const after: Device = { ...device, created_at: known?.created_at ?? now };
+  const after: Device = { ...device, created_at: known?.created_at ?? device.created_at ?? now };
   if (jsonEquals(known, after)) return outcome(draft, user, 'unchanged');
   const devices = known === undefined ? [...held, after] : held.map((one) => (one === known ? after : one));
   return outcome(draft, stageDevices(draft, user, devices.slice(-LIMITS.devicesPerUser)), 'updated');

@@ -2,28 +2,26 @@
  * Imports of users from an uploaded file: `uploaded → analyzing → analyzed → importing → completed`, with `analyze_failed`
  * and `import_failed` as the other ends. The history of the import holds each step with its time.
  *
- * It keeps IM1–IM5 and IM12 (daemon/RULES.md).
+ * It keeps IM1–IM5, IM12 and IM15 (daemon/RULES.md).
  */
 
-import type { JsonObject } from '../../../protocol/base/json.ts';
-import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Readable } from 'node:stream';
 import { type ImportTask, isImportOver } from '../../../protocol/transfer/imports.ts';
 import { BUILT_IN_ROLES, isAlive } from '../../../protocol/users/user.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
-import type { SyncCounts } from '../../sync/counts.ts';
 import { jsonItems } from '../../sync/json-rows.ts';
-import type { ReportEntry, Report as RunReport } from '../../sync/report.ts';
-import { BrokenSource, type RowError } from '../../sync/rows.ts';
-import type { RunProgress } from '../../sync/run.ts';
+import { BrokenSource, type RowError, type SourceChunk, type SourceRow } from '../../sync/rows.ts';
 import { type CheckRow, readBatches } from '../../sync/source.ts';
 import { type SyncSummary, syncUsers } from '../../sync/sync-users.ts';
 import type { Send } from '../../sync/transport.ts';
 import { Documents } from '../tasks/documents.ts';
 import type { JobError, Work } from '../tasks/runner.ts';
 import type { Files } from './files.ts';
-import { checkItem, type ImportUser } from './import-item.ts';
+import { addExtras } from './import-extras.ts';
+import { checkItem, hasExtras, type ImportItem, isUserRow } from './import-item.ts';
+import { added, asJson, ErrorList, type ImportReport, reportOf, withExtras } from './import-report.ts';
 import { createInsideSender } from './inside-sender.ts';
 
 export interface ImportOptions {
@@ -41,24 +39,8 @@ export interface ImportOptions {
 const PROGRESS_MS = 1_000;
 /** Time that an import waits for a directory that cannot store anything. */
 const PATIENCE_MS = 24 * 3_600_000;
-const REASON_CHARS_MAX = 300;
 /** Longest pause, however long a batch took and whatever the clock was set to meanwhile. */
 const PAUSE_MS_MAX = 1_000;
-
-/** The content of `result`, in which an import reports on itself. */
-interface Report {
-  /** Items of the file: known after the analysis. */
-  users?: number;
-  /** Items that are done; in a file of lines, the number of lines. */
-  done?: number;
-  created?: number;
-  updated?: number;
-  unchanged?: number;
-  failed?: number;
-  errors?: { item: number; id?: string; code: number | string; reason: string }[];
-  /** The reason for an early end. */
-  reason?: string;
-}
 
 export function importWork(options: ImportOptions): Work {
   const job = new ImportJob(options);
@@ -114,7 +96,7 @@ class ImportJob {
   }
 
   /** Moves the import to this state. Resolves when that is stored. */
-  async #move(id: string, state: string, report: Report, more: Partial<ImportTask> = {}): Promise<void> {
+  async #move(id: string, state: string, report: ImportReport, more: Partial<ImportTask> = {}): Promise<void> {
     const task = this.#imports.get(id);
     if (task === undefined) return;
     const step = { prev_state: task.state, next_state: state, created_at: this.#imports.now() };
@@ -127,12 +109,19 @@ class ImportJob {
     if (upload === undefined) return await this.#move(id, 'analyze_failed', { reason: 'the uploaded file is no longer there' });
     const { stream, bytes } = upload;
     const errors = new ErrorList();
+    let items = 0;
     let users = 0;
+    let extras = 0;
     let reason: string | undefined;
     try {
       for await (const batch of readBatches(jsonItems(stream), this.#check())) {
         if (stopping.aborted) return;
-        users += batch.users.length + batch.errors.length;
+        items += batch.users.length + batch.errors.length;
+        users += batch.errors.length;
+        for (const item of batch.users) {
+          if (item.user !== undefined) users++;
+          if (item.extras !== undefined) extras++;
+        }
         for (const error of batch.errors) errors.note(error);
       }
     } catch (error) {
@@ -141,48 +130,97 @@ class ImportJob {
     } finally {
       stream.destroy();
     }
-    if (users === 0) reason ??= 'there is no item in the file';
+    if (items === 0) reason ??= 'there is no item in the file';
     const isFine = reason === undefined && errors.count === 0;
     const report = { users, failed: errors.count, errors: errors.list, ...(reason === undefined ? undefined : { reason }) };
-    await this.#move(id, isFine ? 'analyzed' : 'analyze_failed', isFine ? { users } : report, { size: bytes });
+    await this.#move(id, isFine ? 'analyzed' : 'analyze_failed', isFine ? { users, ...(extras === 0 ? undefined : { extras }) } : report, {
+      size: bytes,
+    });
   }
 
-  /** IM2 to IM4. */
-  async #import({ id, path, mode, merge_custom, result }: ImportTask, stopping: AbortSignal): Promise<void> {
-    const { files, roster, clock, random, logger, progressMs = PROGRESS_MS } = this.#options;
-    const upload = await files.openUpload(path);
-    const before: Report = { ...result };
+  /** IM2 to IM4: the users, and then what belongs to them. */
+  async #import(task: ImportTask, stopping: AbortSignal): Promise<void> {
+    const { id, path, result } = task;
+    const before: ImportReport = { ...result };
+    const upload = await this.#options.files.openUpload(path);
     if (upload === undefined) return await this.#move(id, 'import_failed', { ...before, reason: 'the uploaded file is no longer there' });
+    const { stream } = upload;
+    const isAtExtras = before.extras_done !== undefined;
+    await (isAtExtras ? this.#addExtras(task, stream, stopping) : this.#importUsers(task, stream, stopping)).finally(() =>
+      stream.destroy(),
+    );
+  }
+
+  async #importUsers({ id, mode, merge_custom, result }: ImportTask, stream: Readable, stopping: AbortSignal): Promise<void> {
+    const { roster, clock, random, logger } = this.#options;
+    const before: ImportReport = { ...result };
     const errors = new ErrorList(before);
-    let saidMs = clock.now();
-    let saying: Promise<void> = Promise.resolve();
-    const say = (progress: RunProgress) => {
-      if (clock.now() - saidMs < progressMs) return;
-      saidMs = clock.now();
-      const change = { result: asJson(added(before, progress, errors)) };
-      // One write at a time, or an older state could replace a newer one. A failure shows at the end, when it matters.
-      saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
-    };
+    const progress = this.#progress(id);
     const change = mode === 'insert' ? { existing: 'keep' as const } : { existing: 'replace' as const, mergeCustom: merge_custom ?? false };
     const summary = await syncUsers(
       { concurrency: 1, retryForMs: PATIENCE_MS },
       {
-        source: jsonItems(upload.stream, before.done),
+        source: only(jsonItems(stream, before.done), isUserRow),
         check: this.#check(),
         send: givingWay(createInsideSender(roster, change, id), clock),
         clock,
         random,
         report: errors,
-        onProgress: say,
+        onProgress: (run) => progress.say(() => added(before, run, errors)),
         onTalk: (text) => logger.info({ import: id }, text),
         stop: stopping,
       },
-    ).finally(() => upload.stream.destroy());
-    await saying;
-    await this.#finish(id, summary, added(before, summary, errors));
+    );
+    await progress.end();
+    const report = added(before, summary, errors);
+    // The next turn of `run` adds the rest.
+    if (summary.status === 'done' && report.extras !== undefined)
+      return await this.#imports.change(id, { result: asJson({ ...report, extras_done: 0 }) });
+    await this.#finish(id, summary, report);
   }
 
-  async #finish(id: string, { status, problem }: SyncSummary, report: Report): Promise<void> {
+  /** Stops early, and goes on later, when the directory cannot store anything: whatever was not noted yet is added again. */
+  async #addExtras({ id, mode, history, result }: ImportTask, stream: Readable, stopping: AbortSignal): Promise<void> {
+    const { roster, clock } = this.#options;
+    let report: ImportReport = { ...result };
+    const errors = new ErrorList(report);
+    const progress = this.#progress(id);
+    const begun = history.findLast(({ next_state }) => next_state === 'importing')?.created_at ?? 0;
+    const onError = (error: RowError) => errors.note(error);
+    const options = { roster, job: id, onError, ...(mode === 'insert' ? { keepsBefore: begun } : undefined) };
+    for await (const batch of readBatches(only(jsonItems(stream, report.extras_done), hasExtras), this.#check())) {
+      if (stopping.aborted) break;
+      const startMs = clock.now();
+      // A user that is wrong by now was counted as such before.
+      for (const error of batch.errors) if (error.code === 'invalid_device') errors.note(error);
+      const counts = await Promise.all(batch.users.map((item) => addExtras(item, options)));
+      report = withExtras(report, counts, errors, batch.lastAt);
+      progress.say(() => report);
+      await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), stopping);
+    }
+    await progress.end();
+    const status = stopping.aborted ? 'interrupted' : 'done';
+    await this.#finish(id, { status }, report);
+  }
+
+  /** Stores the progress of an import, at most once in `progressMs`. */
+  #progress(id: string): { say: (report: () => ImportReport) => void; end: () => Promise<void> } {
+    const { clock, progressMs = PROGRESS_MS } = this.#options;
+    let saidMs = clock.now();
+    let saying: Promise<void> = Promise.resolve();
+    return {
+      say: (report) => {
+        if (clock.now() - saidMs < progressMs) return;
+        saidMs = clock.now();
+        const change = { result: asJson(report()) };
+        // One write at a time, or an older state could replace a newer one. A failure shows at the end, when it matters.
+        saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
+      },
+      end: () => saying,
+    };
+  }
+
+  async #finish(id: string, { status, problem }: Pick<SyncSummary, 'status' | 'problem'>, report: ImportReport): Promise<void> {
     if (status === 'done') return await this.#move(id, (report.failed ?? 0) > 0 ? 'import_failed' : 'completed', report);
     if (status === 'gave-up')
       return await this.#move(id, 'import_failed', { ...report, ...(problem === undefined ? undefined : { reason: problem }) });
@@ -190,7 +228,7 @@ class ImportJob {
     await this.#imports.change(id, { result: asJson(report) });
   }
 
-  #check(): CheckRow<ImportUser> {
+  #check(): CheckRow<ImportItem> {
     const { roster, reuseHardDeleted } = this.#options;
     const { directory } = roster;
     const rules = {
@@ -216,47 +254,10 @@ function givingWay<User>(send: Send<User>, clock: Clock): Send<User> {
   };
 }
 
-/** The first errors of an import, and the number of all errors. */
-class ErrorList implements RunReport {
-  readonly isFull = false;
-  readonly list: NonNullable<Report['errors']>;
-  count: number;
-
-  constructor({ errors = [], failed = 0 }: Report = {}) {
-    this.list = [...errors];
-    this.count = failed;
-  }
-
-  /** Users not sent because the run ended are no errors: `done` and `reason` report them. */
-  async add(entries: readonly ReportEntry[]): Promise<void> {
-    for (const entry of entries) if (entry.result === 'failed' || entry.result === 'error') this.note(entry);
-  }
-
-  note({ line, id, code, reason }: RowError): void {
-    this.count++;
-    if (this.list.length >= LIMITS.importErrorsKept) return;
-    const text = reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
-    this.list.push({ item: line, ...(id === undefined ? undefined : { id }), code, reason: text });
-  }
+async function* only(chunks: AsyncIterable<SourceChunk>, isWanted: (row: SourceRow) => boolean): AsyncGenerator<SourceChunk> {
+  for await (const { rows, bytes } of chunks) yield { rows: filtered(rows, isWanted), bytes };
 }
 
-/** The results of this run added to those of earlier runs of the same import. */
-function added(before: Report, { counts, at }: { readonly counts: SyncCounts; readonly at: number }, errors: ErrorList): Report {
-  return {
-    ...before,
-    done: Math.max(before.done ?? 0, at),
-    created: (before.created ?? 0) + counts.created,
-    updated: (before.updated ?? 0) + counts.updated,
-    unchanged: (before.unchanged ?? 0) + counts.unchanged,
-    failed: errors.count,
-    ...(errors.list.length === 0 ? undefined : { errors: [...errors.list] }),
-  };
-}
-
-function reportOf(task: ImportTask | undefined): Report {
-  return { ...task?.result };
-}
-
-function asJson(report: Report): JsonObject {
-  return JSON.parse(JSON.stringify(report));
+function* filtered(rows: Iterable<SourceRow>, isWanted: (row: SourceRow) => boolean): Generator<SourceRow> {
+  for (const row of rows) if (isWanted(row)) yield row;
 }

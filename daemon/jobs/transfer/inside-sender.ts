@@ -5,15 +5,15 @@ import type { Change as Effect } from '../../../protocol/log/command.ts';
 import type { UpsertCommand } from '../../../protocol/users/upsert.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { Reply, Send } from '../../sync/transport.ts';
-import type { ImportUser } from './import-item.ts';
+import type { ImportItem } from './import-item.ts';
 
 type Change = Pick<UpsertCommand, 'existing' | 'mergeCustom'>;
 
 /** Returns refusals as answers, like those of the daemon to `rosterd sync`. `job`: the import. Rejects only for programming errors. */
-export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Change, job: string): Send<ImportUser> {
+export function createInsideSender(roster: Pick<Roster, 'submit'>, change: Change, job: string): Send<ImportItem> {
   return async (sent) => {
     try {
-      const users = sent.map(({ user }) => user);
+      const users = sent.flatMap(({ user = [] }) => user);
       const command: UpsertCommand = { kind: 'upsert', actor: { kind: 'server' }, users, problems: [], ...change };
       const done = await roster.submit(command, 'bulk', { source: 'import', job });
       const ids: Record<Effect, string[]> = { created: [], updated: [], unchanged: [], reactivated: [], restored: [] };

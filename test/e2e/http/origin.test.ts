@@ -22,7 +22,7 @@ test('OG2 requests, live connections and imports leave it in the log', async (t)
   await server.request({ op: 'upsert', users: { cem: { id: 'cem' } } });
   const send = createInsideSender(roster, { existing: 'replace' }, 'import-1');
   assert.equal(
-    (await send([{ line: 1, id: 'dan', bytes: 12, user: { id: 'dan', custom: {} } }], new AbortController().signal)).status,
+    (await send([{ line: 1, id: 'dan', userId: 'dan', bytes: 12, user: { id: 'dan', custom: {} } }], new AbortController().signal)).status,
     200,
   );
   await roster.submit({ kind: 'deactivate', ids: ['dan'], options: {} }, 'live');

@@ -107,7 +107,7 @@ test('IM1 one bad item fails the analysis, everything wrong is listed, and nothi
   );
   for (const [index, pattern] of [
     /created_at: is a reserved.*online: is a reserved/,
-    /holds users only/,
+    /holds users and their devices only/,
     /./,
     /"boss" does not exist/,
   ].entries()) {

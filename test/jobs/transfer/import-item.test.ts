@@ -127,15 +127,94 @@ test('IM7 an item is a user under "item" or "data"; the user is handed on as the
   for (const key of ['item', 'data']) {
     const user = { id: 'ann', name: 'Ann', role: 'captain', teams: ['red'], color: 'blue' };
     const { color, ...known } = user;
-    const expected = { line: 7, id: 'ann', bytes: 99, user: { ...known, custom: { color } } };
+    const expected = { line: 7, id: 'ann', userId: 'ann', bytes: 99, user: { ...known, custom: { color } } };
     assert.deepEqual(checkItem({ line: 7, value: { type: 'user', [key]: user }, bytes: 99 }, RULES), expected);
   }
 });
 
+test('IM7 a user may name the users it mutes and its push settings, which are no custom data', () => {
+  const read = (more: object) => checkItem({ line: 7, value: { type: 'user', item: { id: 'ann', a: 1, ...more } } }, RULES);
+  const plain = { line: 7, id: 'ann', userId: 'ann', bytes: 0, user: { id: 'ann', custom: { a: 1 } } };
+  const push = (set: object) => ({ push: { kind: 'push', changes: [{ id: 'ann', set }] } });
+  for (const [more, extras] of [
+    [{ user_mutes: ['bob', 'cem', 'bob'] }, { mutes: ['bob', 'cem'] }],
+    [{ push_notifications: { disabled: true } }, push({ chat_level: 'none', call_level: 'none', feeds_level: 'none' })],
+    [
+      { push_notifications: { disabled: true, disabled_until: '2030-01-01T00:00:00Z' } },
+      push({ disabled_until: Date.UTC(2030, 0) * 1000 }),
+    ],
+  ] as const) {
+    assert.deepEqual(read(more), { ...plain, extras });
+  }
+  for (const none of [
+    { user_mutes: [], push_notifications: null },
+    { user_mutes: null, push_notifications: { disabled: false, disabled_until: null } },
+  ]) {
+    assert.deepEqual(read(none), plain);
+  }
+});
+
+test('IM7 a device is read under the names of imports and of requests', () => {
+  const read = (item: object) => checkItem({ line: 7, value: { type: 'device', item } }, RULES);
+  const item = {
+    id: 'd1',
+    user_id: 'ann',
+    push_provider_type: 'firebase',
+    push_provider_name: 'main',
+    created_at: '2024-01-01T00:00:00Z',
+    disabled: false,
+  };
+  const device = { id: 'd1', push_provider: 'firebase', push_provider_name: 'main', created_at: Date.UTC(2024, 0) * 1000 };
+  const expected = {
+    line: 7,
+    id: 'device:d1',
+    what: 'device',
+    userId: 'ann',
+    bytes: 0,
+    extras: { device: { kind: 'device-add', by: 'ann', device } },
+  };
+  assert.deepEqual(read(item), expected);
+  assert.ok('extras' in read({ id: 'd', user_id: 'ann', push_provider: 'apn', voip: true, created_at: null }));
+  for (const [wrong, pattern] of [
+    [{ ...item, disabled: true, disabled_reason: 'x' }, /^disabled: rosterd holds no disabled devices$/],
+    [{ ...item, colour: 'red', badge: 1 }, /^colour: is not held by rosterd; badge: is not held by rosterd$/],
+    [{ ...item, push_provider_type: 'pigeon' }, /^push_provider: must be/],
+    [{ ...item, user_id: '' }, /^user_id: is required$/],
+    [{ ...item, user_id: 'a b' }, /^user_id: /],
+    [{ ...item, created_at: 'soon' }, /^created_at: /],
+    [{ user_id: 'ann' }, /^id: .*push_provider: /],
+  ] as const) {
+    const found = read(wrong);
+    assert.ok('reason' in found, 'nothing was refused');
+    assert.deepEqual([found.code, found.line], ['invalid_device', 7]);
+    assert.match(found.reason, pattern);
+  }
+});
+
 for (const [what, item, id, ...expected] of [
+  ['a channel', { type: 'channel', item: { id: 'a', type: 'messaging' } }, undefined, /items of the type "channel" cannot be imported/],
+  ['mutes of another form', { type: 'user', item: { id: 'a', user_mutes: 'bob' } }, 'a', /^user_mutes: must be a list of ids$/],
+  ['a mute of itself', { type: 'user', item: { id: 'a', user_mutes: ['bob', 'a'] } }, 'a', /cannot mute itself/],
+  [
+    'push settings',
+    { type: 'user', item: { id: 'a', push_notifications: { disabled: true, sound: 1 } } },
+    'a',
+    /^push_notifications.sound: is not held/,
+  ],
+  [
+    'a push time',
+    { type: 'user', item: { id: 'a', push_notifications: { disabled_until: 'x' } } },
+    'a',
+    /^push_notifications.disabled_until: must be/,
+  ],
   ['no object', [], undefined, /must be an object/],
-  ['no type', { item: { id: 'a' } }, undefined, /type: must be "user"/],
-  ['a message', { type: 'message', item: { id: 'a' } }, undefined, /holds users only; items of the type "message"/],
+  ['no type', { item: { id: 'a' } }, undefined, /type: must be "user" or "device"/],
+  [
+    'a message',
+    { type: 'message', item: { id: 'a' } },
+    undefined,
+    /holds users and their devices only; items of the type "message" cannot/,
+  ],
   ['no user', { type: 'user' }, undefined, /item: must be an object/],
   ['no id', { type: 'user', item: { name: 'x' } }, undefined, /id: must not be empty/],
   ['a bad id', { type: 'user', item: { id: 'a b' } }, undefined, /id: may contain only/],
