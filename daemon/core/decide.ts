@@ -8,9 +8,9 @@
 
 import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
-import { decidePermission } from './access/custom-permissions.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
+import { decidePermission } from './app/custom-permissions.ts';
 import { decideDeviceAdd, decideDeviceRemove, decidePush } from './app/devices.ts';
 import { decideSettings } from './app/settings.ts';
 import type { Draft } from './directory/draft.ts';
@@ -109,9 +109,7 @@ function decideSingle(draft: Draft, command: OnceCommand['command'], moment: Mom
     case 'role-create':
     case 'role-delete':
       return decideRole(draft, command, moment.now);
-    case 'permission-create':
-    case 'permission-update':
-    case 'permission-delete':
+    case 'permission':
       return decidePermission(draft, command);
     case 'group-create':
       return decideGroupCreate(draft, command, moment.now);

@@ -69,9 +69,7 @@ function ownersOf(command: OnceCommand['command']): readonly string[] | 'servers
     case 'expire':
     case 'role-create':
     case 'role-delete':
-    case 'permission-create':
-    case 'permission-update':
-    case 'permission-delete':
+    case 'permission':
     case 'group-create':
     case 'group-update':
     case 'group-delete':

@@ -10,6 +10,7 @@ import { STUB_ROUTES } from './compat/stubs.ts';
 import { OPENAPI_ROUTES } from './describe/routes.ts';
 import { FEEDS_ACTIVITY_ROUTES } from './feeds/activities.ts';
 import { FEEDS_FOLLOW_ROUTES } from './feeds/follows.ts';
+import { FEEDS_REPORT_ROUTES } from './feeds/reports.ts';
 import { FEEDS_USERS_ROUTES } from './feeds/users.ts';
 import { HOOKS_ROUTES } from './hooks/hooks.ts';
 import type { Endpoint } from './http/endpoint.ts';
@@ -56,6 +57,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...FEEDS_USERS_ROUTES,
   ...FEEDS_ACTIVITY_ROUTES,
   ...FEEDS_FOLLOW_ROUTES,
+  ...FEEDS_REPORT_ROUTES,
   ...STUB_ROUTES,
   ...OPENAPI_ROUTES,
 ];

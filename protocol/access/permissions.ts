@@ -36,7 +36,7 @@ const ROWS: readonly Row[] = [
   ['update-user-teams', 'UpdateUserTeams', 'app', 'Changes the teams of the own user'],
 ];
 
-/** The built-in permissions, ordered by id. They are fixed; those that the application makes are in custom-permissions.ts. */
+/** The built-in permissions, ordered by id. They are fixed; those that the application makes are in app/custom-permissions.ts. */
 export const PERMISSIONS: ReadonlyMap<string, Permission> = new Map(
   ROWS.map(([id, action, level, description]) => [id, { id, name: nameOf(id), description, action, level, owner: id.endsWith('-owner') }]),
 );

@@ -7,13 +7,13 @@
  * and settings with a fixed set of values unchanged, and clears any other; so do an empty list and an empty object.
  */
 import { Compile } from 'typebox/compile';
-import { PERMISSION_ID } from '../access/custom-permissions.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
 import { clip, fieldPath, itemPath, typeName } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, presentFields } from '../base/reading.ts';
 import { parseTime } from '../base/time.ts';
+import { PERMISSION_ID } from './custom-permissions.ts';
 import type { HookInput, SettingsCommand } from './settings.ts';
 import { type HookBody, IGNORED, NamedSettings, OBJECTS, SettingsBody } from './settings-body.ts';
 import { UPLOAD_CONFIG } from './settings-view.ts';

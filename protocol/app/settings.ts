@@ -1,9 +1,9 @@
 /** Settings of the application that a server changes while the daemon runs (`PATCH /app`). Part of the durable format. */
 
 import Type, { type Static } from 'typebox';
-import { CustomPermission } from '../access/custom-permissions.ts';
 import type { JsonObject } from '../base/json.ts';
 import { MicrosField } from '../base/schemas.ts';
+import { CustomPermission } from './custom-permissions.ts';
 
 const Names = Type.Array(Type.String());
 

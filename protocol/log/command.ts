@@ -4,9 +4,9 @@
  * in daemon/core.
  */
 
-import type { PermissionDeleteCommand, PermissionWriteCommand } from '../access/custom-permissions.ts';
 import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand } from '../access/groups.ts';
 import type { RoleCommand } from '../access/roles.ts';
+import type { PermissionDeleteCommand, PermissionWriteCommand } from '../app/custom-permissions.ts';
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../app/devices.ts';
 import type { SettingsCommand } from '../app/settings.ts';
 import type { ActivityAddCommand, ActivityRemoveCommand } from '../feeds/activities.ts';

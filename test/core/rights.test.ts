@@ -56,7 +56,7 @@ const FOREIGN: readonly Command[] = [
   { kind: 'follow', source: 'timeline:bob', target: 'user:ann' },
   { kind: 'unfollow', source: 'timeline:bob', target: 'user:ann' },
   { kind: 'group-delete', id: 'g' },
-  { kind: 'permission-delete', id: 'p' },
+  { kind: 'permission', act: 'delete', id: 'p' },
 ];
 
 /** Commands of a client about itself. */

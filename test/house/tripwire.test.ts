@@ -30,6 +30,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: '38c6add7b26c4bfe',
     what: 'receipts name the client whose request it was; older data reads as before, and an older daemon passes over the name',
   },
+  {
+    version: 3,
+    hash: '521f375bc2166da0',
+    what: 'custom permissions among the settings; which activities a follow shows; older data reads as before, and an older daemon passes over both, but counts follows that have ended',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

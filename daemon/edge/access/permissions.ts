@@ -1,5 +1,6 @@
 /** Endpoints about permissions: the built-in ones, and those that the application makes, which only v1 clients write. */
 import Type, { type TSchema } from 'typebox';
+import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import {
   CreatePermissionBody,
   CustomPermission,
@@ -7,8 +8,7 @@ import {
   decodePermissionUpdate,
   type PermissionWriteCommand,
   UpdatePermissionBody,
-} from '../../../protocol/access/custom-permissions.ts';
-import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
+} from '../../../protocol/app/custom-permissions.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
@@ -70,7 +70,7 @@ export const PERMISSIONS_ROUTES: readonly Endpoint[] = [
     summary: 'Deletes a custom permission; grants may still name it',
     answer: Nothing,
     handle: async ({ submit, id }) => {
-      const { seq } = await submit({ kind: 'permission-delete', id }, 'live');
+      const { seq } = await submit({ kind: 'permission', act: 'delete', id }, 'live');
       return { body: {}, seq };
     },
   })),

@@ -13,9 +13,8 @@ import { toNanos, toRfc3339 } from '../../../protocol/base/time.ts';
 import { NamedUser } from '../../../protocol/moderation/reading.ts';
 import { timeIn, userIn } from '../../../protocol/users/answers.ts';
 import type { Rendered } from '../../../protocol/users/render.ts';
-import { userInSight } from '../http/acting.ts';
+import { renderBrief, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
-import { renderBrief } from '../moderation/named-users.ts';
 
 const HEADERS = { 'X-Rosterd-Stub': '1' } as const;
 

@@ -5,9 +5,10 @@ import { isInSight } from '../../../protocol/access/tenancy.ts';
 import type { Actor } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
-import type { Reader, UserAside } from '../../../protocol/users/render.ts';
+import { type Reader, type Rendered, renderUserIn, type UserAside } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 import type { Reading } from './backend.ts';
@@ -95,4 +96,10 @@ export function asideOf(asking: Asking, id: string): UserAside {
   const reader = readerOf(caller, id);
   if (reader === 'other') return { online, reader };
   return { online, reader, named: { user: (other) => userInSight(asking, other), online: (other) => backend.online(other) } };
+}
+
+/** The user without its mutes and devices: mutes inside a mute would nest without end. */
+export function renderBrief(asking: Asking, user: StoredUser, dialect: Dialect): Rendered {
+  const { mutes: _mutes, devices: _devices, ...shown } = user;
+  return renderUserIn(dialect, shown, asideOf(asking, user.id));
 }

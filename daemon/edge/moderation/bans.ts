@@ -22,10 +22,10 @@ import { inSlices } from '../../base/slices.ts';
 import { runBanQuery } from '../../core/moderation/ban-query.ts';
 import { isAmong } from '../../core/moderation/restrictions.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actingUser, actorOf, userInSight } from '../http/acting.ts';
+import { actingUser, actorOf, renderBrief, userInSight } from '../http/acting.ts';
 import { parseJson } from '../http/body.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
-import { namedActor, renderBrief, submitNamed } from './named-users.ts';
+import { namedActor, submitNamed } from './named-users.ts';
 
 function banIn(dialect: Dialect) {
   const time = timeIn(dialect);

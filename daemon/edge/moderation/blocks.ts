@@ -6,10 +6,9 @@ import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock, readBlocks } fr
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actingUser, actorOf, userInSight } from '../http/acting.ts';
+import { actingUser, actorOf, renderBrief, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';
-import { renderBrief } from './named-users.ts';
 
 export const BLOCKS_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/users/block', (dialect) => ({

@@ -14,11 +14,10 @@ import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { Flag, StoredUser } from '../../../protocol/users/user.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { allow } from '../feeds/access.ts';
-import { actorOf, userInSight } from '../http/acting.ts';
+import { actorOf, renderBrief, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';
-import { namedActor, renderBrief, submitNamed } from './named-users.ts';
+import { namedActor, submitNamed } from './named-users.ts';
 
 /** A report in v1 form. rosterd makes no reports itself, and reviews none. */
 const FlagV1 = Type.Object({
@@ -59,28 +58,6 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       const { flag, seq } = await flagUser(call, 'v2');
       return { status: 201, body: { item_id: flag.item_id }, seq };
-    },
-  },
-  {
-    operation: 'FeedsFlag',
-    method: 'POST',
-    path: '/api/v1.0/moderation/flag',
-    dialect: 'feeds',
-    access: 'user',
-    summary: 'Reports a user: an entity of type stream:user',
-    body: FlagBodyV2,
-    answer: Type.Object({
-      flag_id: Type.String(),
-      target_user_id: Type.String(),
-      flagged_by: Type.Optional(Type.String()),
-      reason: Type.Optional(Type.String()),
-      created_at: timeIn('v1'),
-    }),
-    handle: async (call) => {
-      const { caller } = call;
-      allow(caller, { resource: 'moderation', action: 'write', ...(caller.kind === 'user' ? { owner: caller.id } : undefined) });
-      const { user, flag, seq } = await flagUser(call, 'v2');
-      return { status: 201, body: renderFeedsFlag(user, flag), seq };
     },
   },
   ...inBothDialects({ v1: '/moderation/unflag' }, () => ({
@@ -143,7 +120,8 @@ interface Flagged {
   readonly seq: number;
 }
 
-async function flagUser(call: Call, dialect: 'v1' | 'v2'): Promise<Flagged> {
+/** Carries out a report in the form of the dialect. */
+export async function flagUser(call: Call, dialect: 'v1' | 'v2'): Promise<Flagged> {
   const said = await flagRequest(call, dialect);
   const command = { kind: 'flag', actor: actorOf(call.caller), itemId: call.newId(), ...said } as const;
   const outcome = await submitNamed(call, command, dialect === 'v2' ? { target_user_id: 'entity_id' } : {});
@@ -151,16 +129,6 @@ async function flagUser(call: Call, dialect: 'v1' | 'v2'): Promise<Flagged> {
   const flag = user.flags?.find(({ by }) => by === said.by);
   if (flag === undefined) throw lost(outcome, 'there is no report');
   return { user, flag, seq: outcome.seq };
-}
-
-function renderFeedsFlag({ id }: StoredUser, { item_id, by, reason, created_at }: Flag): Rendered {
-  return {
-    flag_id: item_id,
-    target_user_id: id,
-    ...(by === undefined ? undefined : { flagged_by: by }),
-    ...(reason === undefined ? undefined : { reason }),
-    created_at: timeOf('v1')(created_at),
-  };
 }
 
 function renderFlag(call: Call, target: StoredUser, { item_id, by, reason, custom, created_at }: Flag): Rendered {

@@ -5,11 +5,11 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import { decodeMute, MuteBodyV1, MuteBodyV2, type MuteCommand, UnmuteBodyV1, UnmuteBodyV2 } from '../../../protocol/moderation/mutes.ts';
 import { fullUserIn, muteIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, renderMute, timeOf } from '../../../protocol/users/render.ts';
-import { actingUser, actorOf, userInSight } from '../http/acting.ts';
+import { actingUser, actorOf, renderBrief, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { onlyUser } from '../http/outcome.ts';
 import { renderUser } from '../users/changed-users.ts';
-import { renderBrief, submitNamed } from './named-users.ts';
+import { submitNamed } from './named-users.ts';
 
 const MissingUsers = Type.Optional(Type.Array(Type.String(), { description: 'ids among the targets that do not exist' }));
 

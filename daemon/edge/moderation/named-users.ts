@@ -1,18 +1,9 @@
-/** Shared by the moderation endpoints: users inside bans, mutes, reports and blocks, the acting user, and field names in errors. */
+/** Shared by the moderation endpoints: the acting user, and field names in errors. */
 
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
-import { type Rendered, renderUserIn } from '../../../protocol/users/render.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
-import { type Asking, actingUser, asideOf } from '../http/acting.ts';
+import { actingUser } from '../http/acting.ts';
 import type { Call } from '../http/endpoint.ts';
-
-/** The user without its mutes and devices: mutes inside a mute would nest without end. */
-export function renderBrief(asking: Asking, user: StoredUser, dialect: Dialect): Rendered {
-  const { mutes: _mutes, devices: _devices, ...shown } = user;
-  return renderUserIn(dialect, shown, asideOf(asking, user.id));
-}
 
 /** The acting user, for requests where a server need not name one: a client acts as itself, and may not name another user. */
 export function namedActor({ caller }: Pick<Call, 'caller'>, named: string | undefined, field: string): string | undefined {

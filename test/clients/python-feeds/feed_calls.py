@@ -112,11 +112,16 @@ def activity_refused():
 def follow_counts():
     (ann, _), (bob, _) = person(), person("Bob")
     timeline = client.feed("timeline", ann)
-    timeline.follow("user", bob)
+    client.feed("user", bob).add_activity({"actor": "SU:" + bob, "verb": "post", "object": "before"})
+    timeline.follow("user", bob, activity_copy_limit=1)
+    client.feed("user", bob).add_activity({"actor": "SU:" + bob, "verb": "post", "object": "after"})
+    shown = [(found["object"], found["origin"]) for found in timeline.get()["results"]]
+    equal(shown, [("after", "user:" + bob), ("before", "user:" + bob)], "timeline")
     equal(client.users.get(bob, with_follow_counts=True)["followers_count"], 1, "followers of bob")
     equal(client.users.get(ann, with_follow_counts=True)["following_count"], 1, "followed by ann")
     assert "followers_count" not in client.users.get(bob), "counts that nobody asked for"
     timeline.unfollow("user", bob)
+    equal(timeline.get()["results"], [], "timeline, unfollowed")
     equal(client.users.get(bob, with_follow_counts=True)["followers_count"], 0, "followers of bob, unfollowed")
 
 
@@ -134,5 +139,5 @@ def check_feeds():
     check("feed.add_activities and pages", add_activities)
     check("feed.remove_activity", remove_activity)
     check("feed.add_activity refused", activity_refused)
-    check("feed.follow, unfollow and follow counts", follow_counts)
+    check("feed.follow, unfollow, timeline and follow counts", follow_counts)
     check("collections and reactions are not supported", not_supported)

@@ -154,7 +154,8 @@ export const ROOMS: Order = {
   'daemon/edge': [
     [['http', 'auth.ts', 'rate-limits.ts', 'sign-token.ts']],
     ['users', 'transfer'],
-    ['moderation', 'access', 'app', 'feeds', 'hooks', 'compat', 'live/why.ts', 'describe'],
+    ['moderation', 'access', 'app', 'hooks', 'compat', 'live/why.ts', 'describe'],
+    ['feeds'],
     ['routes.ts'],
     ['http/server.ts', 'live'],
     ['live/session'],

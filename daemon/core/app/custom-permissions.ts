@@ -1,7 +1,7 @@
 /** Permissions that the application makes. They are part of its settings. Pure. */
 
-import type { CustomPermission, PermissionDeleteCommand, PermissionWriteCommand } from '../../../protocol/access/custom-permissions.ts';
 import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
+import type { CustomPermission, PermissionDeleteCommand, PermissionWriteCommand } from '../../../protocol/app/custom-permissions.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
@@ -13,12 +13,12 @@ import type { Draft } from '../directory/draft.ts';
 /** An update that changes nothing is no fact. */
 export function decidePermission(draft: Draft, command: PermissionWriteCommand | PermissionDeleteCommand): Outcome {
   const { permissions = [], ...app } = draft.app;
-  const id = command.kind === 'permission-delete' ? command.id : command.permission.id;
+  const id = command.act === 'delete' ? command.id : command.permission.id;
   const before = permissions.find((permission) => permission.id === id);
-  if (command.kind === 'permission-create') checkNew(id, before, permissions.length);
+  if (command.act === 'create') checkNew(id, before, permissions.length);
   else checkChangeable(id, before);
   const others = permissions.filter((permission) => permission !== before);
-  const after = command.kind === 'permission-delete' ? others : [...others, command.permission].sort((a, b) => compareTexts(a.id, b.id));
+  const after = command.act === 'delete' ? others : [...others, command.permission].sort((a, b) => compareTexts(a.id, b.id));
   if (!jsonEquals(after, permissions)) draft.stage({ t: 'app', app: after.length === 0 ? app : { ...app, permissions: after } });
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
 }

@@ -32,12 +32,14 @@ export type CustomPermission = Static<typeof CustomPermission>;
 
 /** An update replaces the whole permission. */
 export interface PermissionWriteCommand {
-  readonly kind: 'permission-create' | 'permission-update';
+  readonly kind: 'permission';
+  readonly act: 'create' | 'update';
   readonly permission: CustomPermission;
 }
 
 export interface PermissionDeleteCommand {
-  readonly kind: 'permission-delete';
+  readonly kind: 'permission';
+  readonly act: 'delete';
   readonly id: string;
 }
 
@@ -63,14 +65,14 @@ const updateCheck = Compile(UpdatePermissionBody);
 /** `POST /permissions`. */
 export function decodePermissionCreate(body: unknown): PermissionWriteCommand {
   const sent = checked(createCheck, sentFields(body));
-  return { kind: 'permission-create', permission: permissionOf(sent.id, sent) };
+  return { kind: 'permission', act: 'create', permission: permissionOf(sent.id, sent) };
 }
 
 /** `PUT /permissions/{id}`: replaces the permission. */
 export function decodePermissionUpdate(id: string, body: unknown): PermissionWriteCommand {
   const sent = checked(updateCheck, sentFields(body));
   if (sent.id !== undefined && sent.id !== id) throw fieldErrors('input', [{ path: 'id', message: `must be "${id}", as in the path` }]);
-  return { kind: 'permission-update', permission: permissionOf(id, sent) };
+  return { kind: 'permission', act: 'update', permission: permissionOf(id, sent) };
 }
 
 /** Go writes empty texts and null for absent values, PHP `[]` for an empty map. */
