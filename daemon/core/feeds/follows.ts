@@ -22,14 +22,19 @@ export function decideFollow(draft: Draft, command: FollowCommand | UnfollowComm
 
 function followed(draft: Draft, { source, target, since }: FollowCommand, before: Follow | undefined, now: Micros): Follow {
   if (before !== undefined && before.ended_at === undefined) return before;
-  if (before === undefined) checkQuota(draft, 'follow', { perUser: LIMITS.followsPerUser, inAll: LIMITS.follows });
-  if (draft.docs.countUnder('follow', followKeys.from(source)) >= LIMITS.followsPerFeed) {
-    const message = `the feed ${source} follows ${LIMITS.followsPerFeed} feeds already, and no feed may follow more`;
-    throw fieldErrors('input', [{ path: 'target', message }]);
-  }
+  if (before === undefined) checkRoom(draft, source);
   // What was kept of an earlier follow stays.
   const earlier = before === undefined ? since : earliest(before.since, since);
   return { source, target, created_at: now, ...(earlier === undefined ? undefined : { since: earlier }) };
+}
+
+/** A read of a feed looks at all feeds that it follows or followed with history, so their number is bounded for everyone. */
+function checkRoom(draft: Draft, source: string): void {
+  checkQuota(draft, 'follow', { perUser: LIMITS.followsPerUser, inAll: LIMITS.follows });
+  const count = draft.docs.countUnder('follow', followKeys.from(source)) + draft.docs.countUnder('follow', followKeys.kept(source));
+  if (count < LIMITS.followsPerFeed) return;
+  const message = `the feed ${source} follows ${LIMITS.followsPerFeed} feeds already, and no feed may follow more`;
+  throw fieldErrors('input', [{ path: 'target', message }]);
 }
 
 /** Absent means from the beginning. */

@@ -106,7 +106,7 @@ function channelQuery(dialect: Dialect, operation: string, summary: string): Omi
 /** The user that creates the channel: a client itself, else the user that the data name. Users that do not exist are left out. */
 function createdBy(call: Call, data: ChannelData = {}, dialect: Dialect): { readonly created_by?: Rendered } {
   const { caller } = call;
-  const id = caller.kind === 'user' ? caller.id : (data.created_by_id ?? data.created_by?.id);
+  const id = caller.kind === 'user' ? caller.id : data.created_by_id || data.created_by?.id;
   const user = id === undefined ? undefined : userInSight(call, id);
   return user === undefined ? {} : { created_by: renderBrief(call, user, dialect) };
 }

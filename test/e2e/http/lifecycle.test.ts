@@ -50,6 +50,19 @@ test('DO2 the event of a delete carries everything that was asked, and an owner 
   assert.deepEqual([bob.delete_user, bob.delete_messages, bob.delete_files, bob.new_call_owner_id], ['soft', '', false, undefined]);
 });
 
+test('DO5 a single hard delete and a delete in the feeds dialect are hard for messages and conversations, and their events say so', async (t) => {
+  const world = await World.start(t);
+  const server = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
+  await world.upsert({ id: 'ann' }, { id: 'bob' }, { id: 'cid' });
+  await world.http('DELETE', '/users/ann?hard_delete=true');
+  await world.http('DELETE', '/api/v1.0/user/bob/');
+  await world.http('DELETE', '/api/v1.0/users/?ids=cid');
+  for (const id of ['ann', 'bob', 'cid']) {
+    const told = await server.until(({ type, user }) => type === 'user.deleted' && user.id === id);
+    assert.deepEqual([told.delete_user, told.delete_messages, told.delete_conversation], ['hard', 'hard', 'hard'], id);
+  }
+});
+
 test('DO3 deactivate and reactivate tell who asked and what for, one user and many, in both dialects', async (t) => {
   const world = await World.start(t);
   const server = await world.subscriber({ subs: [{ sub: 'all', all: true }] });

@@ -58,7 +58,7 @@ it('SB5 a channel shows who created it, and one that is created without an id ha
   const world = stubWorld();
   await world.send('POST', '/users', { body: { users: { ann: { id: 'ann', name: 'Ann', colour: 'red' } } } });
   for (const prefix of PREFIXES) {
-    for (const data of [{ created_by_id: 'ann' }, { created_by: { id: 'ann', name: 'Other' }, created_by_id: null, members: ['bob'] }]) {
+    for (const data of [{ created_by_id: 'ann' }, { created_by: { id: 'ann', name: 'Other' }, created_by_id: '', members: ['bob'] }]) {
       for (const path of ['/channels/messaging/general/query', '/channels/messaging/query']) {
         const { status, body } = await world.send('POST', `${prefix}${path}`, { body: { data } });
         assert.equal(status, 201);
