@@ -32,7 +32,7 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
   },
   {
     version: 3,
-    hash: '521f375bc2166da0',
+    hash: 'c3e909393d235163',
     what: 'custom permissions among the settings; which activities a follow shows; older data reads as before, and an older daemon passes over both, but counts follows that have ended',
   },
 ];
