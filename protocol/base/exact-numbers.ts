@@ -10,12 +10,14 @@ import { clip, fieldPath, itemPath } from './explain.ts';
 
 /** A number has room for every whole number with fewer digits. */
 const DIGITS_AT_RISK = 16;
+/** Keys and indexes of a path. Nothing that may be stored nests deeper; the work for a number must not grow with its depth. */
+const PATH_MAX = 64;
 const ZERO = 0x30;
 const NINE = 0x39;
 
 /** A whole number that cannot be kept, in the place of its value. */
 export class InexactNumber {
-  /** Keys and indexes that lead to it. */
+  /** Keys and indexes that lead to it; to one that lies deeper than any value may, only the first of them. */
   readonly path: readonly (string | number)[];
   readonly digits: string;
   /** Where its digits begin in the text. */
@@ -41,16 +43,17 @@ export class InexactNumber {
 export const NOT_EXACT = 'is too big to be an exact number; write it as text';
 
 /** `text` is valid JSON. Costs next to nothing unless something in it looks like a number of 16 digits. */
-export function inexactNumbers(text: string): readonly InexactNumber[] {
-  return mayHoldSome(text) ? scanned(text) : [];
+export function* inexactNumbers(text: string): Iterable<InexactNumber> {
+  if (mayHoldSome(text)) yield* scanned(text);
 }
 
 /** Like JSON.parse, with an InexactNumber in the place of each number that cannot be kept. Throws SyntaxError. */
 export function parseExact(text: string): { readonly value: unknown; readonly isExact: boolean } {
   const value: unknown = JSON.parse(text);
-  const found = inexactNumbers(text);
   let root = value;
-  for (const number of found) {
+  let isExact = true;
+  for (const number of inexactNumbers(text)) {
+    isExact = false;
     const last = number.path.at(-1);
     if (last === undefined) root = number;
     else {
@@ -60,7 +63,7 @@ export function parseExact(text: string): { readonly value: unknown; readonly is
         Object.defineProperty(holder, last, { value: number, enumerable: true, configurable: true, writable: true });
     }
   }
-  return { value: root, isExact: found.length === 0 };
+  return { value: root, isExact };
 }
 
 /** The numbers that `parseExact` could not keep, anywhere in `value`. */
@@ -104,10 +107,11 @@ interface Container {
   readonly isList: boolean;
   /** The index of the value that is being read, or the place of its key. */
   at: number;
+  /** The key, once something asked for it. */
+  key?: string | undefined;
 }
 
-function scanned(text: string): InexactNumber[] {
-  const found: InexactNumber[] = [];
+function* scanned(text: string): Generator<InexactNumber, void> {
   const open: Container[] = [];
   let isKey = false;
   for (let at = 0; at < text.length; at++) {
@@ -133,25 +137,23 @@ function scanned(text: string): InexactNumber[] {
         if (inner?.isList === true) inner.at++;
         break;
       case '"':
-        if (isKey && inner !== undefined) inner.at = at;
+        if (isKey && inner !== undefined) {
+          inner.at = at;
+          inner.key = undefined;
+        }
         at = endOfText(text, at);
         break;
       default: {
         const end = endOfNumber(text, at);
         const token = text.slice(at, end);
-        if (isInexact(token))
-          found.push(
-            new InexactNumber(
-              open.map((container) => keyOf(text, container)),
-              token,
-              at,
-            ),
-          );
+        if (isInexact(token)) {
+          const path = open.slice(0, PATH_MAX).map((container) => keyOf(text, container));
+          yield new InexactNumber(path, token, at);
+        }
         at = Math.max(at, end - 1);
       }
     }
   }
-  return found;
 }
 
 /** The place of the quote that ends the text which begins at `start`. */
@@ -170,8 +172,11 @@ function endOfNumber(text: string, start: number): number {
   return at;
 }
 
-function keyOf(text: string, { isList, at }: Container): string | number {
-  return isList ? at : String(JSON.parse(text.slice(at, endOfText(text, at) + 1)));
+function keyOf(text: string, container: Container): string | number {
+  const { isList, at } = container;
+  if (isList) return at;
+  container.key ??= String(JSON.parse(text.slice(at, endOfText(text, at) + 1)));
+  return container.key;
 }
 
 function isInexact(token: string): boolean {

@@ -1,17 +1,20 @@
 /** Refuses numbers of a request that would silently become other numbers (see exact-numbers.ts). Pure. */
 import type { FieldError } from '../base/errors.ts';
 import { type InexactNumber, inexactNumbers } from '../base/exact-numbers.ts';
+import { PROBLEMS_MAX } from '../base/explain.ts';
 import { RESERVED_FIELDS } from './user.ts';
 
 type Path = readonly (string | number)[];
 
-/** `text` is valid JSON. Times in nanoseconds are no errors: nobody counts on their last digits. */
+/** `text` is valid JSON. Times in nanoseconds are no errors: nobody counts on their last digits. Lists no more than an answer shows. */
 export function inexactFields(text: string): readonly FieldError[] {
-  return refusedNumbers(text).map(({ problem }) => problem);
+  const found: FieldError[] = [];
+  for (const { problem } of refusedNumbers(text)) if (found.push(problem) >= PROBLEMS_MAX) break;
+  return found;
 }
 
-export function refusedNumbers(text: string): readonly InexactNumber[] {
-  return inexactNumbers(text).filter(({ path }) => !isTime(path));
+export function* refusedNumbers(text: string): Iterable<InexactNumber> {
+  for (const number of inexactNumbers(text)) if (!isTime(number.path)) yield number;
 }
 
 /** First keys of requests that lead to fields of the daemon. Beyond any other key begins the application's own data. */

@@ -6,7 +6,7 @@ import { InexactNumber, inexactIn, inexactNumbers, parseExact } from '../../../p
 import { inexactFields } from '../../../protocol/users/exact-fields.ts';
 
 function found(text: string): string[] {
-  return inexactNumbers(text).map((number) => number.text.replace(' is too big to be an exact number; write it as text', ''));
+  return [...inexactNumbers(text)].map((number) => number.text.replace(' is too big to be an exact number; write it as text', ''));
 }
 
 const cases: readonly [text: string, found: readonly string[]][] = [
@@ -35,6 +35,29 @@ test('NU1 a key such as __proto__ or one that is there twice does no harm', () =
   assert.equal(inexactIn(value).length, 2);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   assert.ok(Object(value).a instanceof InexactNumber);
+});
+
+test('NU2 the work for a number grows neither with its depth nor with its key, and no more are listed than an answer shows', () => {
+  const lists = `${'[9007199254740993,'.repeat(20_000)}1${']'.repeat(20_000)}`;
+  const key = 'k'.repeat(1_000_000);
+  const texts = [
+    `{"set":{"a":${lists}}}`,
+    `{"created_at":${lists},"a":9007199254740993}`,
+    `{"${key}":[${'9007199254740993,'.repeat(20_000)}1]}`,
+  ];
+  const before = process.cpuUsage();
+  const [nested, times, long] = texts.map((text) => inexactFields(text).map(({ path }) => path));
+  const { user, system } = process.cpuUsage(before);
+  assert.equal(nested?.length, 100);
+  assert.ok(nested.every((path) => path.length < 300));
+  assert.deepEqual(times, ['a']);
+  assert.equal(long?.length, 100);
+  assert.equal(long[7], `${'k'.repeat(64)}…[7]`);
+  assert.ok(user + system < 2_000_000, `${(user + system) / 1_000} ms`);
+  // A row that nests so deep is an error of its row, whatever its path says.
+  const { value, isExact } = parseExact(`{"a":${lists}}`);
+  assert.equal(isExact, false);
+  assert.ok(inexactIn(value).length > 0);
 });
 
 test('NU1 values of any shape are read as JSON.parse reads them, or every number that it would change is found', () => {
@@ -80,7 +103,7 @@ test('NU1 values of any shape are read as JSON.parse reads them, or every number
   }
   fc.assert(
     fc.property(value, (part) => {
-      assert.equal(inexactNumbers(part.text).length, badIn(part));
+      assert.equal([...inexactNumbers(part.text)].length, badIn(part));
       const { value: read, isExact } = parseExact(part.text);
       assert.equal(isExact, badIn(part) === 0);
       if (isExact) assert.deepEqual(read, JSON.parse(part.text));
