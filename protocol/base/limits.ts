@@ -132,6 +132,8 @@ export const LIMITS = {
   /** Values in it, from a server and from a client: texts, numbers, lists, objects. Parsing 20,000 takes up to ten milliseconds. */
   bodyValues: 100_000,
   clientBodyValues: 20_000,
+  /** All bodies of clients that are arriving, or wait to be read: beyond it, long ones are refused for the moment. */
+  clientBodiesBytes: 64 * 1024 * 1024,
   /** How far a body may be compressed, when it is longer than this unpacked. */
   compressionRatio: 200,
   ratioFreeBytes: 64 * 1024,

@@ -12,6 +12,7 @@ import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { inexactFields } from '../../../protocol/users/exact-fields.ts';
+import { BodyLane } from './body-lane.ts';
 import { describeJsonError } from './json-error.ts';
 
 const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
@@ -21,26 +22,40 @@ export interface BodyOptions {
   readonly valuesMax?: number;
   /** Receives the bytes that are parsed. */
   readonly onBytes?: (bytes: Buffer) => void;
+  /** Where it waits for its turn. */
+  readonly lane?: BodyLane;
 }
 
 /**
  * The parsed body; undefined when there is none. Throws RosterError: `input` for a content
  * type that is not JSON (there is no 415 in the closed list), an unknown encoding, bytes that are not UTF-8 and text that is not JSON;
- * `too_big` beyond a limit.
+ * `too_big` beyond a limit; `unavailable` when too many long ones arrive at once.
  */
 export async function readJsonBody(
   request: IncomingMessage,
-  { valuesMax = LIMITS.bodyValues, onBytes }: BodyOptions = {},
+  { valuesMax = LIMITS.bodyValues, onBytes, lane = new BodyLane(LIMITS.bodyBytes) }: BodyOptions = {},
 ): Promise<unknown> {
   const { headers } = request;
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return undefined;
   checkContentType(headers['content-type']);
   const encoding = encodingOf(headers['content-encoding']);
   if (Number(headers['content-length']) > LIMITS.bodyBytes) throw tooBig('the body');
-  const sent = await collect(request);
-  const bytes = encoding === 'identity' ? sent : await decompress(sent, encoding);
-  onBytes?.(bytes);
-  return bytes.length === 0 ? undefined : parse(bytes, valuesMax);
+  let size = 0;
+  const arrived = (bytes: number): void => {
+    if (size + bytes > LIMITS.bodyBytes) throw tooBig('the body');
+    size += bytes;
+    lane.arrived(bytes, size);
+  };
+  try {
+    const sent = await collect(request, arrived);
+    return await lane.turn(sent.length, encoding !== 'identity', async () => {
+      const bytes = encoding === 'identity' ? sent : await decompress(sent, encoding);
+      onBytes?.(bytes);
+      return bytes.length === 0 ? undefined : parse(bytes, valuesMax);
+    });
+  } finally {
+    lane.released(size);
+  }
 }
 
 /** Parses JSON text; an error says where in the text it is, or which number cannot be kept. `path` names the text in the error. */
@@ -126,21 +141,24 @@ function encodingOf(header: string | undefined): 'identity' | 'gzip' | 'deflate'
   }
 }
 
-function collect(request: IncomingMessage): Promise<Buffer> {
+/** All of the body. `arrived` learns of each part, and ends the reading when it throws. */
+function collect(request: IncomingMessage, arrived: (bytes: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    let size = 0;
     const settle = (act: () => void) => {
       request.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
       act();
     };
     const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= LIMITS.bodyBytes) return void chunks.push(chunk);
-      settle(() => reject(tooBig('the body')));
-      request.resume();
+      try {
+        arrived(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        settle(() => reject(error));
+        request.resume();
+      }
     };
-    const onEnd = () => settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)));
+    const onEnd = () => settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
     const onCut = () => settle(() => reject(new RosterError('input', 'the request broke off before its end')));
     request.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
   });

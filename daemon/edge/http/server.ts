@@ -154,6 +154,7 @@ class HttpEdge {
   readonly #limits: RateLimits;
   readonly #endpoints: readonly Endpoint[];
   readonly #shared: SharedOfCalls;
+  readonly #texts = new WeakMap<object, string>();
 
   constructor(options: HttpServerOptions, endpoints: readonly Endpoint[]) {
     this.#options = options;
@@ -187,7 +188,7 @@ class HttpEdge {
     reply.headers(headers);
     if (seq !== undefined) reply.header('X-Rosterd-Position', `${this.#options.backend.position.epoch}:${seq}`);
     if (file === undefined) {
-      return this.#send(trace, reply, status, JSON.stringify(isPlain ? body : { ...body, duration: duration(trace) }));
+      return this.#send(trace, reply, status, isPlain ? this.#textOf(body) : JSON.stringify({ ...body, duration: duration(trace) }));
     }
     writeLog(this.#options.logger, trace, status, undefined);
     return reply
@@ -198,6 +199,13 @@ class HttpEdge {
         'Content-Disposition': `attachment; filename="${file.name}"`,
       })
       .send(file.stream);
+  }
+
+  /** A description is one object, which is never changed. Its text is long, and anybody may ask for it as often as they like. */
+  #textOf(body: object): string {
+    const text = this.#texts.get(body) ?? JSON.stringify(body);
+    this.#texts.set(body, text);
+    return text;
   }
 
   /** Sends the error in the form of the dialect. Everything that is not a RosterError is an internal error. */

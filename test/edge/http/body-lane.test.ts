@@ -1,0 +1,44 @@
+/** BU3 and BU9: long bodies that come at once. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BodyLane, laneOf } from '../../../daemon/edge/http/body-lane.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+
+test('BU3 long bodies that end at once are read in turns of their own, and so are compressed ones; short ones are read at once', async () => {
+  const lane = new BodyLane(Number.POSITIVE_INFINITY);
+  let turn = 0;
+  let isOver = false;
+  const count = (): void => {
+    turn++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  const read = async (): Promise<number> => turn;
+  const long = Promise.all([lane.turn(100_000, false, read), lane.turn(100, true, read), lane.turn(100_000, false, read)]);
+  assert.equal(await lane.turn(100, false, read), 0);
+  const turns = await long;
+  isOver = true;
+  assert.equal(new Set(turns).size, 3, String(turns));
+});
+
+test('BU3 a body that cannot be read does not hold up the next one; servers have a lane of their own', async () => {
+  const lane = new BodyLane(Number.POSITIVE_INFINITY);
+  const wrong = lane.turn(100_000, false, () => Promise.reject(new Error('not JSON')));
+  const next = lane.turn(100_000, false, async () => 'read');
+  await assert.rejects(wrong, /not JSON/);
+  assert.equal(await next, 'read');
+  const client = laneOf({ kind: 'anonymous' });
+  assert.notEqual(laneOf({ kind: 'server' }), client);
+});
+
+test('BU9 beyond the bound, a long body is refused and a short one is not; what is released makes room', () => {
+  const lane = new BodyLane(1_000_000);
+  for (let size = 100_000; size <= 900_000; size += 100_000) lane.arrived(100_000, size);
+  lane.arrived(30_000, 30_000);
+  const more = (size: number): void => lane.arrived(100_000, size);
+  const isUnavailable = (error: unknown): boolean => error instanceof RosterError && error.kind === 'unavailable';
+  assert.throws(() => more(100_000), isUnavailable);
+  lane.arrived(10_000, 10_000);
+  lane.released(900_000);
+  more(200_000);
+});
