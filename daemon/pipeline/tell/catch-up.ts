@@ -23,7 +23,7 @@ import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
 const CHUNK_BYTES = 128 * 1024;
 /** Positions after which a shared chunk ends: about as many events as make a full chunk. */
 const SHARED_SEQS = 256;
-/** Events examined for one subscriber without a pause, even when none concerns it, and how long that may take. */
+/** Events examined for one subscriber without a pause, even when none concerns it, and how long that may take where it has a filter. */
 const OWN_EVENTS = 1_000;
 const OWN_MS = 2;
 /** Shared chunks kept. */
@@ -108,7 +108,7 @@ export class CatchUp {
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
     const { form, interests, conflates } = subscriber;
-    const endsMs = performance.now() + OWN_MS;
+    const endsMs = subscriber.hasFilter ? performance.now() + OWN_MS : Number.POSITIVE_INFINITY;
     const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS || performance.now() >= endsMs;
     if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), subscriber), isEnd });
     const all = subscriber.onlyAll;
