@@ -96,7 +96,7 @@ function put(target: Json | undefined, path: readonly string[], value: Json): Js
   return inner === undefined ? undefined : { ...target, [key]: inner };
 }
 
-/** `target` without the value at the keys `path`; keys that lead nowhere changes nothing. */
+/** `target` without the value at the keys `path`; keys that lead nowhere change nothing. */
 function removed(target: JsonObject, path: readonly string[]): JsonObject {
   const [key, ...rest] = path;
   if (key === undefined) return {};

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { TestContext } from 'node:test';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** What npm hands to its scripts is about this tree, and would lead the npm of the clone back to it. */
@@ -62,6 +61,8 @@ export class Typing {
 
   /** Whether nothing of the group is left. */
   get isGone(): boolean {
+    // It was never started. Its number would stand for the group of this process.
+    if (this.child.pid === undefined) return true;
     try {
       process.kill(-this.pid, 0);
       return false;
@@ -85,8 +86,8 @@ export class Clone {
     this.env = env;
   }
 
-  /** Copies every file that is tracked, or new and not ignored, and of the name that is wanted. Removed at the end of the test with everything that still runs. */
-  static async make(t: TestContext, env: Readonly<Record<string, string>> = {}, name = /./): Promise<Clone> {
+  /** Copies every file that is tracked, or new and not ignored, and of the name that is wanted. Removed at the end of the test. */
+  static async make(t: { after(then: () => Promise<void>): void }, env: Readonly<Record<string, string>> = {}, name = /./): Promise<Clone> {
     const outside = await mkdtemp(join(tmpdir(), 'rosterd-clone-'));
     t.after(() => rm(outside, { recursive: true, force: true, maxRetries: 3 }));
     const folder = join(outside, 'rosterd');
@@ -102,6 +103,11 @@ export class Clone {
     });
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ABOUT_THIS_TREE.test(name)));
     return new Clone(folder, { ...inherited, npm_config_update_notifier: 'false', npm_config_prefer_offline: 'true', ...env });
+  }
+
+  /** The same clone with other settings. */
+  with(env: Readonly<Record<string, string>>): Clone {
+    return new Clone(this.folder, { ...this.env, ...env });
   }
 
   /** In place of `npm ci`: the packages of this tree, and what npm does after it has installed them. */

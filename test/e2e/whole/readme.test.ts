@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { Clone, type Typing } from '../../support/clone.ts';
 import { isLong, sized } from '../../support/long.ts';
 
@@ -79,11 +79,28 @@ test('FM1 FM6 a command of the README that is typed too early says what to do fi
   assert.ok(!existsSync(join(clone.folder, 'rosterd-data')), 'looking for it makes no data directory');
 });
 
+let built: Promise<Clone> | undefined;
+let remove: (() => Promise<void>) | undefined;
+after(() => remove?.());
+
+/** A clone that is built, the same for all tests that only run it. */
+function builtClone(): Promise<Clone> {
+  built ??= (async () => {
+    const clone = await Clone.make({
+      after: (then) => {
+        remove = then;
+      },
+    });
+    assert.equal((await clone.borrowPackages()).code, 0);
+    return clone;
+  })();
+  return built;
+}
+
 test('FM6 the commands of the README work in its order', { timeout: 600_000 }, async (t) => {
   const { demo, run, check, token, sync, watch } = await readmeCommands();
-  const clone = await Clone.make(t, { ROSTERD_LISTEN: `127.0.0.1:${await freePort()}` });
+  const clone = (await builtClone()).with({ ROSTERD_LISTEN: `127.0.0.1:${await freePort()}` });
   const typed = (command: string) => started(t, clone, command).finished;
-  assert.equal((await clone.borrowPackages()).code, 0);
 
   // What it shows is the subject of readme.demo.test.ts.
   const seen = await typed(sized(`${demo} -- --help`, demo));
@@ -115,8 +132,7 @@ const SENDERS: Readonly<Record<string, (npm: number, signal: NodeJS.Signals) => 
 };
 
 test('FM3 a signal to npm start stops the daemon cleanly, and npm ends after it', { timeout: 300_000 }, async (t) => {
-  const clone = await Clone.make(t, { ROSTERD_LISTEN: '127.0.0.1:0' });
-  assert.equal((await clone.borrowPackages()).code, 0);
+  const clone = (await builtClone()).with({ ROSTERD_LISTEN: '127.0.0.1:0' });
   const shells = ['sh', ...(isLong && existsSync('/bin/bash') ? ['bash'] : [])];
   for (const shell of shells)
     for (const signal of ['SIGTERM', 'SIGINT'] as const)

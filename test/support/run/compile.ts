@@ -95,6 +95,8 @@ export async function compile(root: string, files: readonly string[]): Promise<C
     target: 'node20',
     keepNames: true,
     sourcemap: true,
+    // The sources are there; in the maps they would be read again by every process.
+    sourcesContent: false,
     outExtension: { '.js': '.mjs' },
     logLevel: 'error',
   } as const;
