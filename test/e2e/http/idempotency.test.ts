@@ -17,6 +17,7 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'CheckSQS',
   'ReplayDeadLetters',
   'GetOrCreateChannel',
+  'GetOrCreateDistinctChannel',
   'DeleteChannel',
 ]);
 

@@ -27,6 +27,7 @@ import { serverToken, userToken, World } from '../../support/world.ts';
 /** Endpoints whose path names something that need not exist, and why. */
 const ANY_NAME: Readonly<Record<string, string>> = {
   GetOrCreateChannel: 'a stand-in takes any channel',
+  GetOrCreateDistinctChannel: 'a stand-in takes any type of channel',
   DeleteChannel: 'a stand-in takes any channel',
   FeedsAddActivities: 'a feed is there as soon as somebody names it',
   FeedsGetFeed: 'the same',
