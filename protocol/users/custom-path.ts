@@ -1,5 +1,5 @@
 /**
- * Paths in custom data (CP1–CP7). A key may itself hold dots, so a path has its meaning in one record: at each level it takes
+ * Paths in custom data (CP1–CP6). A key may itself hold dots, so a path has its meaning in one record: at each level it takes
  * the longest key that is there, and where none is there each segment is a key of its own. Pure.
  *
  * Only own properties are keys.
@@ -155,4 +155,36 @@ function nothing(): undefined {
 export function choicesOf(path: string): number {
   const segments = path.split('.').length;
   return (segments * (segments + 1)) / 2 - 1;
+}
+
+/** A place that a patch names, with its name in errors. */
+export interface Touched {
+  /** The one name of the place: `a` is `custom.a`. */
+  readonly place: string;
+  readonly label: string;
+  readonly isUnset: boolean;
+}
+
+export const CUSTOM = 'custom';
+
+/**
+ * The two ways in which `unset` may meet `set`, as published clients send them: it names a part of a value that is set, which is then stored
+ * without that part; or it names `custom`, and then all custom data is what is set.
+ */
+function mayMeet({ place, isUnset }: Touched, other: Touched): boolean {
+  if (!isUnset || other.isUnset) return false;
+  return place === CUSTOM
+    ? isWithin(other.place, CUSTOM)
+    : place !== other.place && other.place !== CUSTOM && isWithin(place, other.place) && isWithin(other.place, CUSTOM);
+}
+
+function isWithin(place: string, whole: string): boolean {
+  return place === whole || place.startsWith(`${whole}.`);
+}
+
+/** The reason why a place may not be touched beside those that are touched already. */
+export function overlap(touched: readonly Touched[], one: Touched): string | undefined {
+  const { place } = one;
+  const met = touched.find((other) => (isWithin(place, other.place) || isWithin(other.place, place)) && !mayMeet(one, other));
+  return met && `overlaps with ${met.label}`;
 }

@@ -13,7 +13,7 @@ import { explain, says } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { isObject, type Json, type JsonObject } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
-import { changed, follow, followDotted, pathProblem } from './custom-path.ts';
+import { CUSTOM, changed, follow, followDotted, overlap, pathProblem, type Touched } from './custom-path.ts';
 import { uniqueTeams } from './teams.ts';
 import { type PrivacySettings, PrivacySettings as PrivacySettingsSchema, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
@@ -28,14 +28,6 @@ export const PatchChanges = Type.Object({
 });
 
 export type PatchChanges = Static<typeof PatchChanges>;
-
-/** A place that a patch names, with its name in errors. */
-interface Touched {
-  /** The one name of the place: `a` is `custom.a`. */
-  readonly place: string;
-  readonly label: string;
-  readonly isUnset: boolean;
-}
 
 /** A checked partial update. Steps touch different places, except as `mayMeet` says; a step that clears custom data comes first. */
 export interface Patch {
@@ -127,29 +119,6 @@ function isKnown(name: string): boolean {
 
 function isField(name: string): name is Field {
   return FIELDS.some((field) => field === name);
-}
-
-const CUSTOM = 'custom';
-
-/**
- * The two ways in which `unset` may meet `set`, as published clients send them: it names a part of a value that is set, which is then stored
- * without that part; or it names `custom`, and then all custom data is what is set.
- */
-function mayMeet({ place, isUnset }: Touched, other: Touched): boolean {
-  if (!isUnset || other.isUnset) return false;
-  return place === CUSTOM
-    ? isWithin(other.place, CUSTOM)
-    : place !== other.place && other.place !== CUSTOM && isWithin(place, other.place) && isWithin(other.place, CUSTOM);
-}
-
-function isWithin(place: string, whole: string): boolean {
-  return place === whole || place.startsWith(`${whole}.`);
-}
-
-function overlap(touched: readonly Touched[], one: Touched): string | undefined {
-  const { place } = one;
-  const met = touched.find((other) => (isWithin(place, other.place) || isWithin(other.place, place)) && !mayMeet(one, other));
-  return met && `overlaps with ${met.label}`;
 }
 
 function setStep(text: string, value: unknown): Made {

@@ -7,8 +7,8 @@ import { isObject, type JsonObject } from '../../protocol/base/json.ts';
 import { pathReader } from '../../protocol/users/custom-path.ts';
 import { parseFilter } from '../../protocol/users/finding/filter.ts';
 import { compileFilter } from '../../protocol/users/finding/filter-match.ts';
-import { applyPatch, parsePatch } from '../../protocol/users/patch.ts';
 import { compareUsers, parseSort } from '../../protocol/users/finding/query.ts';
+import { applyPatch, parsePatch } from '../../protocol/users/patch.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import { sized } from '../support/long.ts';
 

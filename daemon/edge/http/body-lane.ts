@@ -48,6 +48,6 @@ export class BodyLane {
 /** Servers are trusted, and do not wait behind clients. */
 const lanes = { server: new BodyLane(Number.POSITIVE_INFINITY), client: new BodyLane(LIMITS.clientBodiesBytes) };
 
-export function laneOf(caller: Caller): BodyLane {
+export function bodyLaneOf(caller: Caller): BodyLane {
   return caller.kind === 'server' ? lanes.server : lanes.client;
 }

@@ -10,7 +10,7 @@ import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
 import { originOf } from './acting.ts';
 import type { Backend } from './backend.ts';
 import { readJsonBody } from './body.ts';
-import { laneOf } from './body-lane.ts';
+import { bodyLaneOf } from './body-lane.ts';
 import type { Call, Endpoint } from './endpoint.ts';
 import { Writes } from './idempotency.ts';
 import { header } from './request-parts.ts';
@@ -52,7 +52,7 @@ export function callOf(
       const body = await readJsonBody(raw, {
         valuesMax: caller.kind === 'server' ? LIMITS.bodyValues : LIMITS.clientBodyValues,
         onBytes: (bytes) => writes.noteBody(bytes),
-        lane: laneOf(caller),
+        lane: bodyLaneOf(caller),
       });
       // Before anything looks at the items: there may be a hundred thousand.
       const tooMany = endpoint.body === undefined ? [] : overfull(endpoint.body, body, '');

@@ -1,7 +1,7 @@
 /** BU3 and BU9: long bodies that come at once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BodyLane, laneOf } from '../../../daemon/edge/http/body-lane.ts';
+import { BodyLane, bodyLaneOf } from '../../../daemon/edge/http/body-lane.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 
 test('BU3 long bodies that end at once are read in turns of their own, and so are compressed ones; short ones are read at once', async () => {
@@ -27,8 +27,8 @@ test('BU3 a body that cannot be read does not hold up the next one; servers have
   const next = lane.turn(100_000, false, async () => 'read');
   await assert.rejects(wrong, /not JSON/);
   assert.equal(await next, 'read');
-  const client = laneOf({ kind: 'anonymous' });
-  assert.notEqual(laneOf({ kind: 'server' }), client);
+  const client = bodyLaneOf({ kind: 'anonymous' });
+  assert.notEqual(bodyLaneOf({ kind: 'server' }), client);
 });
 
 test('BU9 beyond the bound, a long body is refused and a short one is not; what is released makes room', () => {

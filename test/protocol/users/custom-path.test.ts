@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import { compileFilter } from '../../../protocol/users/finding/filter-match.ts';
-import { applyPatch, parsePatch } from '../../../protocol/users/patch.ts';
 import { compareUsers, parseSort } from '../../../protocol/users/finding/query.ts';
+import { applyPatch, parsePatch } from '../../../protocol/users/patch.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 function ann(custom: JsonObject, fields: Partial<StoredUser> = {}): StoredUser {

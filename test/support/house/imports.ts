@@ -27,6 +27,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'socket.io',
       'socket.io-parser',
       'pino',
+      'p-limit',
       'rate-limiter-flexible',
     ],
   },
