@@ -5,6 +5,7 @@
  * It keeps HB1–HB5 and HB8 (daemon/RULES.md).
  */
 
+import { ChangeTrail } from './change-trail.ts';
 import { textFrames } from './frame.ts';
 import { type Decorate, framesOf, type Tellable } from './frames-of.ts';
 import { HandOut } from './hand-out.ts';
@@ -13,7 +14,6 @@ import type { PresenceChange } from './presence-change.ts';
 import { type Cohort, Router } from './router.ts';
 import type { Interests, Share, Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
-import { Touched } from './touched.ts';
 import type { EventBatch } from './user-event.ts';
 
 /**
@@ -63,7 +63,7 @@ export class Hub {
   /** Subscribers that read the past. */
   readonly #behind = new Set<Subscriber>();
   /** What changed while somebody was behind. */
-  readonly #touched = new Touched();
+  readonly #touched = new ChangeTrail();
   #timer: NodeJS.Timeout | undefined;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #gatherMs = 0;

@@ -1,10 +1,10 @@
 /** PR7: who changed while something about many users was gathered. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Touched } from '../../../daemon/pipeline/tell/touched.ts';
+import { ChangeTrail } from '../../../daemon/pipeline/tell/change-trail.ts';
 
 test('PR7 what changed after a mark is known, until there is too much of it', () => {
-  const touched = new Touched();
+  const touched = new ChangeTrail();
   touched.add('early');
   const mark = touched.mark;
   touched.add('a');

@@ -6,7 +6,7 @@
 /** Users remembered. Whoever takes longer than that many changes begins anew. */
 const KEPT_MAX = 50_000;
 
-export class Touched {
+export class ChangeTrail {
   #ids: string[] = [];
   /** Number of changes before the first one that is kept. */
   #dropped = 0;
