@@ -177,7 +177,7 @@ test('EX7 exports survive a restart, finished or not', async (t) => {
   const strange = await finished(third, 'strange-one');
   assert.deepEqual(
     [strange.status, strange.error],
-    ['failed', { type: 'unknown_kind', description: 'nobody knows tasks of the kind strange' }],
+    ['failed', { type: 'unknown_kind', description: 'this daemon does not know tasks of the kind strange' }],
   );
   assert.equal((await lines(String((await finished(third, done)).result?.url))).length, 1);
 });

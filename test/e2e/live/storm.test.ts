@@ -100,7 +100,7 @@ test('ST3 a refused connect closes with 4429, over Socket.IO, too, and says when
 });
 
 test('ST4 /readyz says 503 before the first connection is told of the stop, and nobody new is let in', async (t) => {
-  const world = await World.start(t, { flags: { 'drain-ms': '300' } });
+  const world = await World.start(t, { flags: { 'drain-ms': '3000' } });
   const clients = [await world.subscriber(), await world.subscriber(), await world.subscriber()];
   const seen = clients.slice(0, 2).map(async (client) => {
     await client.until(({ type }) => type === 'server.drain');
