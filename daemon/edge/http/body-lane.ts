@@ -5,7 +5,6 @@
  * It keeps BU3 and BU9 (daemon/RULES.md).
  */
 import { setImmediate } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
@@ -14,9 +13,10 @@ import type { Caller } from '../../../protocol/base/tokens.ts';
 const LONG_BYTES = 32 * 1024;
 
 export class BodyLane {
-  readonly #oneByOne = pLimit(1);
   readonly #bytesMax: number;
   #bytes = 0;
+  /** Settled when the last body so far has been read. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** `bytesMax`: of all bodies that arrive or wait. */
   constructor(bytesMax: number) {
@@ -38,10 +38,18 @@ export class BodyLane {
   /** Runs `read`, which takes time in proportion to the body, when it is its turn. */
   async turn<T>(size: number, isCompressed: boolean, read: () => Promise<T>): Promise<T> {
     if (size <= LONG_BYTES && !isCompressed) return await read();
-    return await this.#oneByOne(async () => {
+    const before = this.#last;
+    const mine = (async () => {
+      await before;
       await setImmediate();
       return await read();
-    });
+    })();
+    // Not the promise itself, which would keep the body in memory.
+    this.#last = mine.then(
+      () => {},
+      () => {},
+    );
+    return await mine;
   }
 }
 

@@ -48,8 +48,9 @@ export async function readJsonBody(
   };
   try {
     const sent = await collect(request, arrived);
-    return await lane.turn(sent.length, encoding !== 'identity', async () => {
-      const bytes = encoding === 'identity' ? sent : await decompress(sent, encoding);
+    return await lane.turn(size, encoding !== 'identity', async () => {
+      const whole = Buffer.concat(sent);
+      const bytes = encoding === 'identity' ? whole : await decompress(whole, encoding);
       onBytes?.(bytes);
       return bytes.length === 0 ? undefined : parse(bytes, valuesMax);
     });
@@ -141,8 +142,8 @@ function encodingOf(header: string | undefined): 'identity' | 'gzip' | 'deflate'
   }
 }
 
-/** All of the body. `arrived` learns of each part, and ends the reading when it throws. */
-function collect(request: IncomingMessage, arrived: (bytes: number) => void): Promise<Buffer> {
+/** All parts of the body. `arrived` learns of each part, and ends the reading when it throws. */
+function collect(request: IncomingMessage, arrived: (bytes: number) => void): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const settle = (act: () => void) => {
@@ -158,7 +159,7 @@ function collect(request: IncomingMessage, arrived: (bytes: number) => void): Pr
         request.resume();
       }
     };
-    const onEnd = () => settle(() => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    const onEnd = () => settle(() => resolve(chunks));
     const onCut = () => settle(() => reject(new RosterError('input', 'the request broke off before its end')));
     request.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
   });

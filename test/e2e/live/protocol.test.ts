@@ -243,6 +243,26 @@ test('LV7 a snapshot is paged at one position, and the tail follows it without g
   assert.deepEqual(new Map([...copy].map(([id, { rev }]) => [id, rev])), actual);
 });
 
+test('LV62 a page with long users ends early, and the pages together hold every user once', async (t) => {
+  const world = await World.start(t);
+  for (let batch = 0; batch < 2; batch++) {
+    await world.upsert(...Array.from({ length: 100 }, (_, i) => ({ id: `long${batch * 100 + i}`, custom: { bio: 'x'.repeat(9_000) } })));
+  }
+  await world.upsert(...Array.from({ length: 100 }, (_, i) => ({ id: `short${i}` })));
+  const client = await world.subscriber();
+  let answer = await client.request({ op: 'sub', sub: 'all', all: true });
+  const ids: string[] = [];
+  for (;;) {
+    assert.ok(JSON.stringify(answer).length < 700_000);
+    ids.push(...answer.users.map(({ id }: { id: string }) => id));
+    if (answer.more === undefined) break;
+    assert.ok(answer.users.length >= 50, 'a page is no shorter than need be');
+    answer = await client.request({ op: 'page', sub: 'all', more: answer.more });
+  }
+  assert.equal(ids.length, 300);
+  assert.equal(new Set(ids).size, 300);
+});
+
 test('LV8 resume continues exactly after the last event seen, also inside a batch', async (t) => {
   const world = await World.start(t);
   const before = await world.subscriber({ subs: [{ sub: 'all', all: true }] });

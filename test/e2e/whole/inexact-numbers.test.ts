@@ -85,6 +85,9 @@ test('HI13 in frames of /live, in the connect of a chat client, and over Socket.
   await io.until('set.a.n: is too big to be an exact number; write it as text');
   io.send(`422["update",{"set":{"a":"${BIG}"}}]`);
   await io.until(`"a":"${BIG}"`);
+  io.send(`423["update",{"set":{"a":${'{"a":'.repeat(5_000)}${BIG}${'}'.repeat(5_000)}}}]`);
+  await io.until('433[');
+  assert.ok((io.packets.find((packet) => packet.startsWith('433[')) ?? '').length < 2_000, 'a refusal does not repeat a long path');
   const other = await RawIo.open(world.liveUrl);
   t.after(() => other.ws.terminate());
   await other.until('"sid"');

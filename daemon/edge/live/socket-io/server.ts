@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'socket.io';
 import { NOT_EXACT } from '../../../../protocol/base/exact-numbers.ts';
+import { fieldPath } from '../../../../protocol/base/explain.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
@@ -258,10 +259,17 @@ function notJson(value: unknown): { readonly path: string; readonly problem: str
     if (typeof part === 'number' && !Number.isFinite(part)) return { path, problem: NOT_EXACT };
     if (typeof part !== 'object' || part === null) continue;
     for (const [name, inner] of Object.entries(part)) {
-      if (typeof inner === 'object' || typeof inner === 'number') open.push([path === '' ? name : `${path}.${name}`, inner]);
+      if (typeof inner === 'object' || typeof inner === 'number') open.push([placeIn(path, name), inner]);
     }
   }
   return undefined;
+}
+
+/** A path that is long already says enough. */
+const PATH_CHARS = 255;
+
+function placeIn(path: string, name: string): string {
+  return path.length < PATH_CHARS ? fieldPath(path, name) : path;
 }
 
 function messageOf(error: unknown): string {

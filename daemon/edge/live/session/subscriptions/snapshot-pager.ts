@@ -13,6 +13,10 @@ import type { Sight, Want } from '../../../../pipeline/tell/interest.ts';
 
 /** A client that does not ask for the next page for this long loses its snapshot. */
 const IDLE_MS = 60_000;
+/** A page with long users ends early: rendering it holds the event loop. Length of the records as JSON. */
+const PAGE_CHARS = 512 * 1024;
+/** Characters of a record that are measured per unit of work. */
+const CHARS_PER_UNIT = 8;
 /** Units of work between two checks of the clock, and those of looking at a user without a filter. */
 const STEP_UNITS = 5_000;
 const USER_UNITS = 20;
@@ -85,13 +89,19 @@ export class SnapshotPager {
   *#fill(): Walk<SnapshotPage> {
     const users: StoredUser[] = [];
     let units = 0;
-    while (this.#next.done !== true && users.length < this.#limit) {
+    let chars = 0;
+    while (this.#next.done !== true && users.length < this.#limit && chars < PAGE_CHARS) {
       const { id, record } = this.#next.value;
       units += USER_UNITS;
       if (record === undefined || isTombstone(record) || !isAlive(record)) this.#noteGone(id, record);
       else {
         units += this.#unitsOf(record);
-        if (this.#matches(record)) users.push(record);
+        if (this.#matches(record)) {
+          users.push(record);
+          const { length } = JSON.stringify(record);
+          chars += length;
+          units += length / CHARS_PER_UNIT;
+        }
       }
       this.#next = this.#places.next();
       if (units < STEP_UNITS) continue;
