@@ -47,10 +47,10 @@ export function printSyncSummary(
     io.stdout.write(`${JSON.stringify({ status: isEmpty ? 'empty' : status, ...results, ...more })}\n`);
   } else printTable(counts, { 'not sent': notSent }, reportPath, io);
   for (const note of takenOut.notes()) io.stderr.write(`rosterd: note: ${note}\n`);
-  if (status === 'gave-up') io.stderr.write(`rosterd: gave up: ${problem}\n`);
+  if (status === 'gave-up') io.stderr.write(`rosterd: gave up: ${problem}\nrosterd: when that is mended, run it again to finish\n`);
   if (isEmpty) io.stderr.write(`rosterd: ${problem}\n`);
-  else if (status !== 'done') io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted; ' : ''}run it again to finish\n`);
-  else if (!flags.quiet) printRate(sumOf(counts), elapsedMs, io);
+  else if (status === 'interrupted') io.stderr.write('rosterd: interrupted; run it again to finish\n');
+  else if (status === 'done' && !flags.quiet) printRate(sumOf(counts), elapsedMs, io);
 }
 
 /** For a run of a plan. */
