@@ -156,7 +156,7 @@ test('SY6 Ctrl-C: exit code 130, the counts, and how to go on', async (t) => {
     if (server.requests.length === 2) io.interrupt();
   };
   assert.equal(await sync(io, 'users.ndjson', '--url', server.url), 130);
-  assert.match(io.stderr.text, /stopping; what is on its way may finish/);
+  assert.match(io.stderr.text, /stopping; requests on their way may finish/);
   assert.match(io.stderr.text, /interrupted; run it again to finish\n$/);
   assert.match(io.stdout.text, new RegExp(`^created +${server.directory.size.toLocaleString('en-US')}$`, 'm'));
 });
