@@ -129,6 +129,8 @@ export const LIMITS = {
 
   /** Body of an HTTP request, after decompression. */
   bodyBytes: 2 * 1024 * 1024,
+  /** The same from a caller without a user: it creates a guest, and nothing else. */
+  anonymousBodyBytes: 64 * 1024,
   /** Values in it, from a server and from a client: texts, numbers, lists, objects. Parsing 20,000 takes up to ten milliseconds. */
   bodyValues: 100_000,
   clientBodyValues: 20_000,

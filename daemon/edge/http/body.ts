@@ -1,5 +1,5 @@
 /**
- * Reads the JSON body of a request, never more than LIMITS.bodyBytes of it, plain or compressed, with or without a length.
+ * Reads the JSON body of a request, never more than a bound, plain or compressed, with or without a length.
  *
  * A body that is too big is not read to its end here: the caller is answered at once and the rest is discarded, so that it receives the
  * answer.
@@ -18,6 +18,8 @@ import { describeJsonError } from './json-error.ts';
 const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate), 'raw deflate': promisify(inflateRaw) };
 
 export interface BodyOptions {
+  /** How many bytes it may have, also when it is unpacked. */
+  readonly bytesMax?: number;
   /** How many values it may hold. */
   readonly valuesMax?: number;
   /** Receives the bytes that are parsed. */
@@ -33,16 +35,16 @@ export interface BodyOptions {
  */
 export async function readJsonBody(
   request: IncomingMessage,
-  { valuesMax = LIMITS.bodyValues, onBytes, lane = new BodyLane(LIMITS.bodyBytes) }: BodyOptions = {},
+  { bytesMax = LIMITS.bodyBytes, valuesMax = LIMITS.bodyValues, onBytes, lane = new BodyLane(LIMITS.bodyBytes) }: BodyOptions = {},
 ): Promise<unknown> {
   const { headers } = request;
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return undefined;
   checkContentType(headers['content-type']);
   const encoding = encodingOf(headers['content-encoding']);
-  if (Number(headers['content-length']) > LIMITS.bodyBytes) throw tooBig('the body');
+  if (Number(headers['content-length']) > bytesMax) throw tooBig('the body', bytesMax);
   let size = 0;
   const arrived = (bytes: number): void => {
-    if (size + bytes > LIMITS.bodyBytes) throw tooBig('the body');
+    if (size + bytes > bytesMax) throw tooBig('the body', bytesMax);
     size += bytes;
     lane.arrived(bytes, size);
   };
@@ -50,7 +52,7 @@ export async function readJsonBody(
     const sent = await collect(request, arrived);
     return await lane.turn(size, encoding !== 'identity', async () => {
       const whole = Buffer.concat(sent);
-      const bytes = encoding === 'identity' ? whole : await decompress(whole, encoding);
+      const bytes = encoding === 'identity' ? whole : await decompress(whole, encoding, bytesMax);
       onBytes?.(bytes);
       return bytes.length === 0 ? undefined : parse(bytes, valuesMax);
     });
@@ -116,8 +118,8 @@ function endOfText(bytes: Buffer, at: number): number {
   return bytes.length;
 }
 
-function tooBig(what: string): RosterError {
-  return new RosterError('too_big', `${what} is bigger than ${LIMITS.bodyBytes} bytes`);
+function tooBig(what: string, bytesMax: number): RosterError {
+  return new RosterError('too_big', `${what} is bigger than ${bytesMax} bytes`);
 }
 
 /** A missing type counts as JSON: nothing else is accepted. */
@@ -165,15 +167,15 @@ function collect(request: IncomingMessage, arrived: (bytes: number) => void): Pr
   });
 }
 
-async function decompress(bytes: Buffer, encoding: 'gzip' | 'deflate'): Promise<Buffer> {
+async function decompress(bytes: Buffer, encoding: 'gzip' | 'deflate', bytesMax: number): Promise<Buffer> {
   // Some clients send deflate without the zlib header that the standard requires. The first byte shows it.
   const isRaw = encoding === 'deflate' && ((bytes[0] ?? 0) & 0x0f) !== 8;
   try {
-    const unpacked = await inflaters[isRaw ? 'raw deflate' : encoding](bytes, { maxOutputLength: LIMITS.bodyBytes });
+    const unpacked = await inflaters[isRaw ? 'raw deflate' : encoding](bytes, { maxOutputLength: bytesMax });
     if (unpacked.length <= Math.max(LIMITS.ratioFreeBytes, bytes.length * LIMITS.compressionRatio)) return unpacked;
   } catch (error) {
     // zlib stops at the limit, so a decompression bomb is never unpacked further than that.
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw tooBig('the unpacked body');
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw tooBig('the unpacked body', bytesMax);
     throw fieldErrors('input', [{ path: 'body', message: `is not whole ${encoding} data` }]);
   }
   throw new RosterError('too_big', `the body is compressed by more than ${LIMITS.compressionRatio} to 1; send it plain, or less of it`);

@@ -50,6 +50,7 @@ export function callOf(
     isRepeat: () => writes.isRepeat(backend.directory),
     body: async () => {
       const body = await readJsonBody(raw, {
+        bytesMax: caller.kind === 'anonymous' ? LIMITS.anonymousBodyBytes : LIMITS.bodyBytes,
         valuesMax: caller.kind === 'server' ? LIMITS.bodyValues : LIMITS.clientBodyValues,
         onBytes: (bytes) => writes.noteBody(bytes),
         lane: bodyLaneOf(caller),

@@ -8,13 +8,15 @@ import { readJsonBody } from '../../../daemon/edge/http/body.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 
-function sent(body: Buffer, encoding?: string): Promise<unknown> {
+function requestOf(body: Buffer, encoding?: string): IncomingMessage {
   const request = new IncomingMessage(new Socket());
   request.headers = { 'content-length': String(body.length), ...(encoding === undefined ? undefined : { 'content-encoding': encoding }) };
   request.push(body);
   request.push(null);
-  return readJsonBody(request);
+  return request;
 }
+
+const sent = (body: Buffer, encoding?: string): Promise<unknown> => readJsonBody(requestOf(body, encoding));
 
 const refused = (body: Buffer, reason: RegExp, encoding?: string): Promise<void> =>
   assert.rejects(sent(body, encoding), (error) => error instanceof RosterError && error.kind === 'too_big' && reason.test(error.message));
@@ -27,6 +29,15 @@ test('BU7 a body holds at most 100,000 values, counted outside of texts', async 
   await refused(Buffer.from(`${'['.repeat(200_000)}${']'.repeat(200_000)}`), /100000 values/);
   const text = '",[{\\"'.repeat(100_000);
   assert.deepEqual(await sent(Buffer.from(JSON.stringify([text, '\\', 'a,b']))), [text, '\\', 'a,b'], 'commas in texts are no values');
+});
+
+test('BU9 a body has its own bound of bytes for each kind of caller, also when it is unpacked', async () => {
+  const text = Buffer.from(JSON.stringify('x'.repeat(70_000)));
+  const read = (body: Buffer, encoding?: string): Promise<unknown> =>
+    readJsonBody(requestOf(body, encoding), { bytesMax: LIMITS.anonymousBodyBytes });
+  await assert.rejects(read(text), /the body is bigger than 65536 bytes/);
+  await assert.rejects(read(gzipSync(text), 'gzip'), /the unpacked body is bigger than 65536 bytes/);
+  assert.equal(await read(Buffer.from('"x"')), 'x');
 });
 
 test('BU7 a body may be compressed by 200 to 1, and a short one by more', async () => {
