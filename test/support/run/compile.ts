@@ -9,22 +9,31 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { PROGRAMS } from './program.ts';
 
 /** Compiled in: hundreds of small modules without state outside. Every other package is loaded as users load it. */
 const COMPILED_PACKAGES = /^typebox(\/|$)/;
 
+/** What a run changes in the sources that it compiles. */
+export interface SourceChange {
+  /** The text to compile in place of `text`, that of the source at `path` (absolute). */
+  text(path: string, text: string): string;
+  /** A source (absolute) whose exports every other source can use without an import. */
+  readonly exportsFrom: string;
+}
+
 /** A compiled module finds the files around its source, not around itself. */
-const sourceFolders: Plugin = {
+const sourceFolders = (change: SourceChange | undefined): Plugin => ({
   name: 'source-folders',
   setup(compiler) {
-    compiler.onLoad({ filter: /\.ts$/ }, async ({ path }) => ({ contents: await sourceText(path), loader: 'ts' }));
+    compiler.onLoad({ filter: /\.ts$/ }, async ({ path }) => ({ contents: await sourceText(path, change), loader: 'ts' }));
   },
-};
+});
 
-async function sourceText(path: string): Promise<string> {
-  return (await readFile(path, 'utf8')).replaceAll('import.meta.dirname', JSON.stringify(dirname(path)));
+async function sourceText(path: string, change?: SourceChange): Promise<string> {
+  const text = await readFile(path, 'utf8');
+  return (change?.text(path, text) ?? text).replaceAll('import.meta.dirname', JSON.stringify(dirname(path)));
 }
 
 const EVERYTHING = 'everything';
@@ -81,7 +90,7 @@ export interface Compiled {
 }
 
 /** `files` are absolute paths of sources under `root`. Rejects when a source does not compile, which is printed. */
-export async function compile(root: string, files: readonly string[]): Promise<Compiled> {
+export async function compile(root: string, files: readonly string[], change?: SourceChange): Promise<Compiled> {
   removeLeftovers(root);
   const folder = join(home(root), String(process.pid));
   mkdirSync(folder, { recursive: true });
@@ -98,9 +107,10 @@ export async function compile(root: string, files: readonly string[]): Promise<C
     // The sources are there; in the maps they would be read again by every process.
     sourcesContent: false,
     outExtension: { '.js': '.mjs' },
+    inject: change === undefined ? [] : [change.exportsFrom],
     logLevel: 'error',
-  } as const;
-  const plugins = [externalPackages, sourceFolders];
+  } satisfies BuildOptions;
+  const plugins = [externalPackages, sourceFolders(change)];
   const isWhole = (file: string): boolean => relative(root, file).startsWith(WHOLE);
   await Promise.all([
     build({ ...common, plugins, entryPoints: PROGRAMS.map((path) => join(root, path)) }),
