@@ -61,8 +61,7 @@ function textFrames(bytes: Buffer): string[] {
   return texts;
 }
 
-export async function openRoster(historyBytes = 1 << 20) {
-  const log = new MemoryLog({ retentionFacts: 1_000_000 });
+export async function openRoster(historyBytes = 1 << 20, log = new MemoryLog({ retentionFacts: 1_000_000 })) {
   return await Roster.open({
     log,
     snapshots: new MemorySnapshots(),

@@ -158,6 +158,32 @@ test('AP3 a list of users that breaks off is asked for again', async (t) => {
   assert.match(ran.talk.join('\n'), /the list of users broke off.*trying again/);
 });
 
+test('AP1 a hard delete of a user that is soft-deleted already is sent, a removal that has nothing left to do is not', async (t) => {
+  for (const [removal, list, requests] of [
+    ['hard-delete', [], ['POST /users/delete', 'GET /tasks/t1']],
+    ['soft-delete', [], []],
+    ['deactivate', [{ id: 'old', rev: 15, deactivated: true }], []],
+    ['deactivate', [{ id: 'old', rev: 3 }], ['POST /users/deactivate', 'GET /tasks/t1']],
+  ] as const) {
+    const asked: string[] = [];
+    const head = { epoch: 'e1', seq: 20, count: list.length };
+    const ran = await applied(t, {
+      lines: [{ do: removal, id: 'old', rev: 3 }],
+      base: BASE,
+      list: [head, ...list, { end: true, count: list.length }].map((line) => `${JSON.stringify(line)}\n`).join(''),
+      ask: async ({ method, path }) => {
+        if (path === '/sync/position') return position(20);
+        if (path === '/rate_limits') return answer(404, {});
+        asked.push(`${method} ${path}`);
+        return method === 'POST' ? answer(201, { task_id: 't1' }) : answer(200, { status: 'completed', result: { old: { status: 'ok' } } });
+      },
+    });
+    assert.deepEqual([ran.status, asked], ['done', requests], removal);
+    const isNew = list.length > 0 && requests.length > 0;
+    assert.deepEqual([ran.counts.deactivated, ran.counts.unchanged], isNew ? [1, 0] : [0, 1], removal);
+  }
+});
+
 test('AP9 limits that are known are kept from the first request on', async (t) => {
   const asked: string[] = [];
   await applied(t, {

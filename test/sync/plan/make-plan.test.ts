@@ -73,15 +73,21 @@ test('PN3 of rows with one id the first counts, and each other one names both li
 });
 
 test('PN4 a row that is wrong does not claim its id, but its user is not missing', async (t) => {
-  const server = new PlanDirectory([{ id: 'a' }, { id: 'b' }]);
-  const { lines } = await planOf(t, ndjson([{ id: 'a', role: 5 }, { id: 'a' }, { id: 'b', role: 5 }]), server, {
+  const server = new PlanDirectory([{ id: 'a' }, { id: 'b' }, { id: 'gone' }]);
+  const rows = [{ id: 'a', role: 5 }, { id: 'a' }, { id: 'b', role: 5 }];
+  // Neither brake is in the way: everybody who counts as missing would be removed.
+  const { lines, summary } = await planOf(t, ndjson(rows), server, {
     missing: 'hard-delete',
     maxErrors: 1,
+    maxMissing: 1,
+    maxMissingCount: 10,
   });
+  assert.equal(summary.status, 'planned');
   assert.deepEqual(
-    lines.map((line) => ('error' in line ? `${line.error.line} ${line.error.id}` : line)),
-    ['1 a', '3 b'],
+    lines.map((line) => ('error' in line ? `${line.error.line} ${line.error.id}` : `${line.do} ${line.id}`)),
+    ['1 a', '3 b', 'hard-delete gone'],
   );
+  assert.deepEqual([summary.counts.missing, summary.counts.unchanged], [1, 1]);
 });
 
 test('PN5 errors of the source and of the daemon are all in the plan', async (t) => {

@@ -1,0 +1,103 @@
+/** When a command is answered, and with which times: SQ3, US1. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
+import { Roster } from '../../../daemon/pipeline/roster.ts';
+import type { Command } from '../../../protocol/log/command.ts';
+import type { Entry } from '../../../protocol/log/entry.ts';
+import { MemoryLog } from '../../../store/memory-log.ts';
+import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+
+/** A log whose entries are stored at once and reach readers only when `open` was called. */
+class SlowlyReadLog extends MemoryLog {
+  open: () => void = () => {};
+  readonly #isOpen = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
+
+  override async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+    for await (const entry of super.read(after, signal)) {
+      await this.#isOpen;
+      yield entry;
+    }
+  }
+}
+
+const openRoster = (log: MemoryLog, now?: () => number): Promise<Roster> =>
+  Roster.open({
+    log,
+    snapshots: new MemorySnapshots(),
+    loaded: undefined,
+    policy: DEFAULT_POLICY,
+    logger: { info: () => {}, error: () => {} },
+    ...{ snapshotEveryFacts: 1_000, historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
+    ...(now === undefined ? {} : { now }),
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+
+const upsert = (...users: { id: string; name?: string }[]): Command => ({
+  kind: 'upsert',
+  actor: { kind: 'server' },
+  users: users.map((user) => ({ custom: {}, ...user })),
+  problems: [],
+});
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('SQ3 a command is answered once its change is applied, not when it is only stored', async () => {
+  const log = new SlowlyReadLog();
+  const roster = await openRoster(log);
+  const seen: (string | undefined)[] = [];
+  const answered = roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live').then(() => seen.push(roster.directory.user('ann')?.name));
+  await turns();
+  assert.deepEqual([log.head.seq, seen], [1, []], 'stored, and not answered');
+  log.open();
+  await answered;
+  assert.deepEqual(seen, ['Ann'], 'what was answered can be read');
+});
+
+test('SQ3 a refusal that rests on another command of its batch waits until that one is durable', async () => {
+  const log = new MemoryLog();
+  const roster = await openRoster(log);
+  await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
+  const release = log.hold();
+  const ended: string[] = [];
+  const first = roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live').then(() => ended.push('ann'));
+  const second = roster.submit(upsert({ id: 'bob', name: 'ann' }), 'live').catch(() => ended.push('bob'));
+  await turns();
+  assert.deepEqual(ended, []);
+  release();
+  await Promise.all([first, second]);
+  assert.deepEqual(ended, ['ann', 'bob'], 'in the order of the commands');
+});
+
+test('US1 times go on growing when the clock is set back, or stands still', async () => {
+  const hourBackUs = 3_600_000_000;
+  for (const steps of [
+    [0, -hourBackUs, -hourBackUs, -2 * hourBackUs],
+    [0, 0, 0, 0],
+  ]) {
+    const clock = steps.map((step) => 1_800_000_000_000_000 + step);
+    let last = clock[0] ?? 0;
+    const log = new MemoryLog();
+    const roster = await openRoster(log, () => {
+      last = clock.shift() ?? last;
+      return last;
+    });
+    const times: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      const { users } = await roster.submit(upsert({ id: 'ann', name: `Ann ${n}` }), 'live');
+      times.push(users[0]?.user.updated_at ?? 0);
+    }
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
+    assert.equal(new Set(times).size, 4);
+    assert.equal(roster.directory.user('ann')?.created_at, times[0]);
+  }
+});
