@@ -1,0 +1,63 @@
+/** WH8, WH9: how many events of a hook are in flight, and how many in memory. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
+import type { Fact } from '../../../protocol/log/entry.ts';
+import { HookBench, OK, userRecord } from '../../support/hooks/hook-bench.ts';
+
+const MIB = 1024 * 1024;
+
+/** A receiver that answers when it is told to. With this concurrency, everything that is in memory was sent. */
+async function silentReceiver(
+  t: TestContext,
+  concurrency = 5_000,
+): Promise<{ bench: HookBench; answer: (count: number) => Promise<void> }> {
+  const open: ((result: SendResult) => void)[] = [];
+  const bench = await HookBench.open(t, { concurrency, script: () => new Promise((resolve) => open.push(resolve)) });
+  const answer = async (count: number): Promise<void> => {
+    for (const resolve of open.splice(0, count)) resolve(OK);
+    await bench.settle();
+  };
+  return { bench, answer };
+}
+
+/** The most bytes that a character can take: so much is counted for each. */
+const CHARACTER_BYTES = 6;
+
+/** Events about different users, each taking this much memory and a little more. */
+async function tell(bench: HookBench, count: number, bytes: number): Promise<void> {
+  const facts = Array.from({ length: count }, (_, index): Fact => {
+    const user = { ...userRecord(`u${index}`, bench.log.head.seq + index + 1), custom: { text: 'x'.repeat(bytes / CHARACTER_BYTES) } };
+    return { t: 'user', event: 'updated', user };
+  });
+  await bench.log.append(bench.log.head.seq, { id: `e${bench.log.head.seq}`, time: bench.clock.now() * 1_000, facts });
+  await bench.settle();
+}
+
+test('WH9 1,000 events are in memory and no more; each that is done makes room for one', async (t) => {
+  const { bench, answer } = await silentReceiver(t);
+  await tell(bench, 1_200, 10);
+  assert.equal(bench.requests.length, 1_000);
+  await answer(1);
+  assert.equal(bench.requests.length, 1_001);
+  await answer(150);
+  assert.equal(bench.requests.length, 1_151);
+});
+
+test('WH9 8 MiB of events are in memory, and no event beyond those that fill them', async (t) => {
+  const { bench, answer } = await silentReceiver(t);
+  await tell(bench, 30, MIB);
+  assert.equal(bench.requests.length, 8);
+  await answer(3);
+  assert.equal(bench.requests.length, 11);
+  await answer(30);
+  assert.equal(bench.requests.length, 19, 'all that were in memory are done');
+});
+
+test('WH8 as many requests are in flight as `webhooks.concurrency` allows', async (t) => {
+  const { bench, answer } = await silentReceiver(t, 3);
+  await tell(bench, 10, 10);
+  assert.equal(bench.requests.length, 3);
+  await answer(2);
+  assert.equal(bench.requests.length, 5);
+});
