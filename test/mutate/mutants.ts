@@ -157,10 +157,12 @@ function collect(program: Program, text: string, add: Add): void {
           .replace(/\?\.(?=[[(])/, '')
           .replace('?.', '.'),
       ),
-    CallExpression: ({ callee }) => {
+    CallExpression: (node) => {
+      const { callee } = node;
       if (callee.type !== 'MemberExpression' || callee.computed || callee.property.type !== 'Identifier') return;
-      const other = CALLED.get(callee.property.name);
-      if (other !== undefined) add(callee, `${text.slice(callee.start, callee.property.start)}${other}`);
+      const { name, start, end } = callee.property;
+      const other = CALLED.get(name);
+      if (other !== undefined) add(node, `${text.slice(node.start, start)}${other}${text.slice(end, node.end)}`);
     },
     ReturnStatement: (node) => {
       const { argument } = node;
