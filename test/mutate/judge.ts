@@ -5,19 +5,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Compiled } from '../support/run/compile.ts';
+import type { TestReach } from './switch.ts';
 
 /** What a test file does when no mutant is on. */
 export interface Learnt {
   /** The source of the test file, absolute. */
   readonly file: string;
   readonly passed: boolean;
+  /** Includes the start of its process. */
   readonly ms: number;
-  readonly reached: ReadonlySet<number>;
+  readonly tests: readonly TestReach[];
+}
+
+/** The tests of a file that may notice a mutant. */
+export interface Suspects {
+  readonly file: string;
+  readonly ms: number;
+  readonly names: readonly string[];
 }
 
 /** How much longer than without a mutant a batch may take. More is an endless loop, and so noticed. */
 const PATIENCE = 4;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 15_000;
 /** How long a test file may take without a mutant. */
 const LEARN_MS = 120_000;
 /** How many files share a process, first to last: most mutants are noticed by the first file. The last number repeats. */
@@ -28,45 +37,43 @@ export async function learn(compiled: Compiled, files: readonly string[]): Promi
   const all: Learnt[] = [];
   for (const file of files) {
     const folder = mkdtempSync(join(tmpdir(), 'rosterd-reached-'));
-    const since = Date.now();
-    const passed = await passes(compiled, [file], { ROSTERD_TEST_REACHED: folder }, LEARN_MS);
-    const reached = new Set(readdirSync(folder).flatMap((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as number[]));
+    const since = performance.now();
+    const passed = await passes(compiled, [{ file, names: [] }], { ROSTERD_TEST_REACHED: folder }, LEARN_MS);
+    const tests = readdirSync(folder).flatMap((name): TestReach[] => JSON.parse(readFileSync(join(folder, name), 'utf8')));
     rmSync(folder, { recursive: true, force: true });
-    all.push({ file, passed, ms: Date.now() - since, reached });
+    all.push({ file, passed, ms: performance.now() - since, tests });
   }
   return all;
 }
 
-/** The test file that fails when mutant `id` is on, undefined when all of `files` pass. They are run in their order. */
-export async function noticedBy(compiled: Compiled, id: number, files: readonly Learnt[]): Promise<string | undefined> {
+/** The test file that fails when mutant `id` is on, undefined when all of `suspects` pass. They are run in their order. */
+export async function noticedBy(compiled: Compiled, id: number, suspects: readonly Suspects[]): Promise<string | undefined> {
   const env = { ROSTERD_TEST_MUTANT: String(id) };
-  const limitMs = (batch: readonly Learnt[]): number => PATIENCE * batch.reduce((sum, { ms }) => sum + ms, 0) + PATIENCE_MS;
+  const limitMs = (batch: readonly Suspects[]): number => PATIENCE * batch.reduce((sum, { ms }) => sum + ms, 0) + PATIENCE_MS;
   let at = 0;
-  for (let round = 0; at < files.length; round++) {
+  for (let round = 0; at < suspects.length; round++) {
     const size = BATCHES[Math.min(round, BATCHES.length - 1)] ?? 1;
-    const batch = files.slice(at, at + size);
+    const batch = suspects.slice(at, at + size);
     at += size;
-    if (
-      await passes(
-        compiled,
-        batch.map(({ file }) => file),
-        env,
-        limitMs(batch),
-      )
-    )
-      continue;
+    if (await passes(compiled, batch, env, limitMs(batch))) continue;
     // Files that share a process can disturb each other, so only one that fails alone counts.
     if (batch.length === 1) return batch[0]?.file;
-    for (const one of batch) if (!(await passes(compiled, [one.file], env, limitMs([one])))) return one.file;
+    for (const one of batch) if (!(await passes(compiled, [one], env, limitMs([one])))) return one.file;
   }
   return undefined;
 }
 
-/** Whether all tests of the files pass, within the time. The first failure ends the process. */
-function passes(compiled: Compiled, files: readonly string[], env: Readonly<Record<string, string>>, limitMs: number): Promise<boolean> {
-  const imports = files.map((file) => `await import(${JSON.stringify(pathToFileURL(compiled.fileOf(file)).href)});`).join('\n');
+/** Whether all tests of the files with these names pass, within the time; all tests when there is no name. The first failure ends the process. */
+function passes(
+  compiled: Compiled,
+  batch: readonly Pick<Suspects, 'file' | 'names'>[],
+  env: Readonly<Record<string, string>>,
+  limitMs: number,
+): Promise<boolean> {
+  const imports = batch.map(({ file }) => `await import(${JSON.stringify(pathToFileURL(compiled.fileOf(file)).href)});`).join('\n');
+  const patterns = batch.flatMap(({ names }) => names.map((name) => `--test-name-pattern=${name.replaceAll(/[^\w ]/g, '\\$&')}`));
   const { NODE_TEST_CONTEXT: _, ...outer } = process.env;
-  const child = spawn(process.execPath, ['--test-reporter=tap', '--input-type=module', '--eval', imports], {
+  const child = spawn(process.execPath, ['--test-reporter=tap', ...patterns, '--input-type=module', '--eval', imports], {
     env: { ...outer, ROSTERD_TEST_BUILD: compiled.folder, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,

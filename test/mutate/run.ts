@@ -4,10 +4,10 @@
  * word, all areas are tried. `--bound 85` is the share that must be noticed, in percent; `--tests core,property` names the suites.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { seeded } from '../support/random.ts';
 import { compile } from '../support/run/compile.ts';
-import { type Learnt, learn, noticedBy } from './judge.ts';
+import { type Learnt, learn, noticedBy, type Suspects } from './judge.ts';
 import { instrumented, type Mutant, mutantsOf } from './mutants.ts';
 import { type Fate, isTolerated, lineOf, outdated, readTolerated, summaryOf, type Tried } from './outcome.ts';
 
@@ -62,12 +62,36 @@ function sampled<T>(from: readonly T[], count: number, random: () => number): T[
   return left.slice(0, count);
 }
 
+/** A change that only tests beyond these notice is noticed by luck. */
+const SUSPECT_FILES_MAX = 40;
+const SUSPECTS_MS_MAX = 20_000;
+
 const stemOf = (path: string): string => basename(path).split('.')[0] ?? '';
 
-/** The test files that reach a mutant, the likeliest to notice it first: that of its source, then the quickest. */
-function orderFor({ id, file }: Numbered, learnt: readonly Learnt[]): Learnt[] {
-  const isOwn = (one: Learnt): number => (stemOf(one.file) === stemOf(file) ? 0 : 1);
-  return learnt.filter(({ reached }) => reached.has(id)).sort((a, b) => isOwn(a) - isOwn(b) || a.ms - b.ms);
+/** How likely a test file is to notice a change in `source`: 0 for that of the source, 1 for that of its room, 2 for that of its layer. */
+function distance(test: string, source: string): number {
+  if (stemOf(test) === stemOf(source)) return 0;
+  const [of, folder] = [dirname(test), dirname(source)].map((path) => path.replace(/^(daemon|test)\//, ''));
+  if (of === folder) return 1;
+  return of?.split('/')[0] === folder?.split('/')[0] ? 2 : 3;
+}
+
+/** The tests that reach a mutant, the likeliest to notice it first, then the quickest. For one reached outside of tests, all of the file. */
+function suspectsOf({ id, file }: Numbered, learnt: readonly Learnt[]): Suspects[] {
+  const all = learnt.flatMap(({ file: test, tests }) => {
+    const reaching = tests.filter(({ ids }) => ids.includes(id));
+    if (reaching.length === 0) return [];
+    const named = reaching.some(({ name }) => name === '') ? [] : reaching;
+    const ms = (named.length === 0 ? tests : named).reduce((sum, one) => sum + one.ms, 0);
+    return [{ file: test, ms, names: named.map(({ name }) => name), far: distance(relative(root, test), file) }];
+  });
+  const likeliest = all.sort((a, b) => a.far - b.far || a.ms - b.ms).slice(0, SUSPECT_FILES_MAX);
+  let ms = 0;
+  const enough = likeliest.findIndex((one, index) => {
+    ms += one.ms;
+    return index > 0 && ms > SUSPECTS_MS_MAX;
+  });
+  return enough === -1 ? likeliest : likeliest.slice(0, enough);
 }
 
 const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -106,9 +130,9 @@ console.log(`${usable.length} test files took ${Math.round((Date.now() - since) 
 
 async function fateOf(mutant: Numbered): Promise<Fate> {
   if (isTolerated(tolerated, mutant)) return 'tolerated';
-  const files = orderFor(mutant, usable);
-  if (files.length === 0) return 'unreached';
-  return (await noticedBy(compiled, mutant.id, files)) === undefined ? 'survived' : 'noticed';
+  const suspects = suspectsOf(mutant, usable);
+  if (suspects.length === 0) return 'unreached';
+  return (await noticedBy(compiled, mutant.id, suspects)) === undefined ? 'survived' : 'noticed';
 }
 
 const tried: Tried[] = [];

@@ -1,0 +1,234 @@
+/** WH1, WH2, WH11, WH14, WH16–WH18, WH20: all webhooks over a directory in memory, with a clock that moves when told. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { type TestContext, test } from 'node:test';
+import { Webhooks } from '../../../daemon/jobs/hooks/all.ts';
+import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
+import type { Roster } from '../../../daemon/pipeline/roster.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { MemoryLog } from '../../../store/memory-log.ts';
+import { FakeClock, OK, status } from '../../support/hooks/hook-bench.ts';
+import { openRoster, upsert } from '../../support/live/hub-kit.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
+
+const HOUR_MS = 3_600_000;
+
+const hook = (id: string, more: object = {}) => ({
+  ...{ id, hook_type: 'webhook', enabled: true, webhook_url: 'https://hooks.example/', event_types: [], dialect: 'v2' },
+  ...more,
+});
+
+class World {
+  readonly clock = new FakeClock();
+  /** What arrived, as `hook:user`. */
+  readonly sent: string[] = [];
+  readonly logged: string[] = [];
+  answer: (sent: string) => SendResult = () => OK;
+  roster: Roster;
+  webhooks: Webhooks;
+  readonly directory: string;
+
+  private constructor(roster: Roster, directory: string) {
+    this.roster = roster;
+    this.directory = directory;
+    this.webhooks = this.#new();
+  }
+
+  static async open(t: TestContext): Promise<World> {
+    const world = new World(await openRoster(), await temporaryDirectory());
+    await world.webhooks.start();
+    t.after(() => world.webhooks.stop(0));
+    return world;
+  }
+
+  #new(): Webhooks {
+    const { clock, logged } = this;
+    return new Webhooks({
+      ...{ roster: this.roster, directory: this.directory, clock, random: () => 0.5, concurrency: 8 },
+      ...{ retryMs: 24 * HOUR_MS, deadKeptMs: 48 * HOUR_MS },
+      send:
+        ({ id }, _, { lane }) =>
+        async () => {
+          this.sent.push(`${id}:${lane}`);
+          return this.answer(`${id}:${lane}`);
+        },
+      logger: { info: (_, text) => logged.push(text), error: (_, text) => logged.push(text) },
+    });
+  }
+
+  async settings(...hooks: readonly object[]): Promise<void> {
+    await this.roster.submit({ kind: 'settings', set: { event_hooks: hooks as never } }, 'live');
+    await this.settle();
+  }
+
+  async tell(...ids: readonly string[]): Promise<void> {
+    await upsert(this.roster, ids, `note ${this.roster.directory.seq}`);
+    await this.settle();
+  }
+
+  /** Everything that waits for files and for no time is done. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 6; turn++) {
+      for (let step = 0; step < 5; step++) await new Promise((resolve) => setImmediate(resolve));
+      await readdir(this.directory);
+      await this.webhooks.deadLetters('h', { limit: 1 }).catch(() => {});
+    }
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms, () => this.settle());
+  }
+
+  /** The webhooks of the daemon that starts next, on the same directory or on another one. */
+  async restart(roster = this.roster): Promise<void> {
+    await this.webhooks.stop(0);
+    this.roster = roster;
+    this.webhooks = this.#new();
+    await this.webhooks.start();
+    await this.settle();
+  }
+
+  outbox(id: string): number | undefined {
+    return this.roster.directory.docs.get('outbox', id)?.seq;
+  }
+
+  state(id: string): string | undefined {
+    return this.webhooks.status().find((one) => one.id === id)?.state;
+  }
+}
+
+test('WH1 WH2 a hook gets what happens while it is enabled: nothing from before it, nothing while it is disabled', async (t) => {
+  const world = await World.open(t);
+  await world.tell('before');
+  await world.settings(hook('h'));
+  await world.tell('ann');
+  assert.deepEqual([world.sent, world.state('h')], [['h:ann'], 'ok']);
+  await world.settings(hook('h', { enabled: false }));
+  assert.deepEqual([world.state('h'), world.outbox('h')], ['disabled', undefined]);
+  await world.tell('meanwhile');
+  await world.settings(hook('h'));
+  await world.tell('bob');
+  assert.deepEqual(world.sent, ['h:ann', 'h:bob']);
+  await world.settings();
+  await world.tell('late');
+  assert.deepEqual([world.sent, world.webhooks.status(), world.outbox('h')], [['h:ann', 'h:bob'], [], undefined]);
+});
+
+test('WH16 positions are written a second after they moved, all together, and not again', async (t) => {
+  const world = await World.open(t);
+  await world.settings(hook('h'), hook('i'));
+  const { seq } = world.roster.directory;
+  await world.tell('ann', 'bob');
+  assert.deepEqual([world.roster.directory.seq, world.outbox('h')], [seq + 2, seq - 2]);
+  await world.advance(999);
+  assert.equal(world.roster.directory.seq, seq + 2);
+  await world.advance(1);
+  assert.deepEqual([world.outbox('h'), world.outbox('i')], [seq + 2, seq + 2]);
+  const written = world.roster.directory.seq;
+  assert.equal(written, seq + 4, 'one fact for each hook');
+  await world.advance(HOUR_MS);
+  assert.equal(world.roster.directory.seq, written, 'the entry of the positions moves nothing');
+  await world.tell('carl');
+  await world.restart();
+  assert.equal(world.outbox('h'), written + 1, 'written at a stop, too');
+  assert.deepEqual(world.sent.filter((one) => one.endsWith('carl')).sort(), ['h:carl', 'i:carl'], 'and nothing is sent twice');
+});
+
+test('WH17 a hook that is changed goes on where it is; the letters of a removed hook go with it, and those of nobody at the start', async (t) => {
+  const world = await World.open(t);
+  await world.settings(hook('h'), hook('i'));
+  world.answer = (sent) => (sent === 'h:ann' ? status(400) : OK);
+  await world.tell('ann', 'bob');
+  await world.tell('carl');
+  assert.equal(world.webhooks.status()[0]?.parked, 1);
+  await world.settings(hook('h', { event_types: ['user.updated'] }), hook('i'));
+  await world.tell('dora');
+  assert.equal(world.sent.filter((one) => one === 'h:bob').length, 1);
+  assert.ok(world.sent.includes('h:dora'));
+  assert.equal((await readdir(world.directory)).length, 2);
+  await world.settings(hook('i'));
+  assert.equal((await readdir(world.directory)).length, 1);
+  await world.webhooks.stop(0);
+  await world.roster.submit({ kind: 'settings', set: { event_hooks: [] } }, 'live');
+  await world.restart();
+  assert.deepEqual(await readdir(world.directory), []);
+});
+
+test('WH18 a new history is reported, what was not sent before counts as lost, and the hook begins with it', async (t) => {
+  const world = await World.open(t);
+  await world.settings(hook('h'));
+  await world.tell('ann');
+  await world.advance(1_000);
+  const known = world.outbox('h') ?? 0;
+  // The same directory under another epoch, whose log begins 5 facts later.
+  const other = await openRoster(1 << 20, new MemoryLog({ epoch: 'other', start: 0, retentionFacts: 1_000_000 }));
+  await other.submit({ kind: 'settings', set: { event_hooks: [hook('h')] as never } }, 'live');
+  const doc = { id: 'h', epoch: 'gone', seq: known, updated_at: 1 };
+  await other.submit({ kind: 'docs', changes: [{ kind: 'outbox', id: 'h', doc }] }, 'live');
+  await world.restart(other);
+  assert.ok(world.logged.includes('the history began anew; what a webhook had not been sent before is lost to it'));
+  assert.equal(world.webhooks.status()[0]?.lost, 1);
+  assert.equal(other.directory.docs.get('outbox', 'h')?.epoch, 'other');
+  await world.tell('bob');
+  assert.deepEqual(world.sent.slice(-1), ['h:bob']);
+});
+
+test('WH20 another kind of hook has a state that says so, and nothing is sent to it', async (t) => {
+  const world = await World.open(t);
+  await world.settings(hook('h'), hook('q', { hook_type: 'sqs' }));
+  await world.tell('ann');
+  assert.deepEqual([world.state('q'), world.sent], ['not delivered', ['h:ann']]);
+  await assert.rejects(
+    world.webhooks.deadLetters('q', { limit: 1 }),
+    (error) => error instanceof RosterError && error.kind === 'not_found',
+  );
+});
+
+/** A world in which these users' events are dead letters of `h`. */
+async function buried(t: TestContext, ids: readonly string[]): Promise<World> {
+  const world = await World.open(t);
+  await world.settings(hook('h'));
+  world.answer = (sent) => (ids.some((id) => sent === `h:${id}`) ? status(400) : OK);
+  for (const id of ids) await world.tell(id, 'fine');
+  for (let hours = 0; hours < 30; hours++) await world.advance(HOUR_MS);
+  assert.equal(world.webhooks.status()[0]?.dead, ids.length);
+  return world;
+}
+
+test('WH14 dead letters are listed in pages, and those that are replayed and delivered leave the list', async (t) => {
+  const world = await buried(t, ['a', 'b', 'c']);
+  const all = await world.webhooks.deadLetters('h', { limit: 10 });
+  assert.deepEqual(
+    all.map(({ subject }) => subject),
+    ['a', 'b', 'c'],
+  );
+  const page = await world.webhooks.deadLetters('h', { limit: 1, after: all[0]?.id ?? '' });
+  assert.deepEqual(page, [all[1]]);
+  const from = all[1]?.at ?? 0;
+  const subjects = async (range: { from?: number; to?: number }) =>
+    (await world.webhooks.deadLetters('h', { limit: 10, ...range })).map(({ subject }) => subject).join('');
+  assert.deepEqual([await subjects({ from }), await subjects({ to: from }), await subjects({ from, to: from })], ['bc', 'ab', 'b']);
+  await assert.rejects(world.webhooks.deadLetters('h', { limit: 1, after: 'none' }), /there is no such dead letter/);
+  world.answer = () => OK;
+  const before = world.sent.length;
+  assert.deepEqual(await world.webhooks.replay('h', { ids: [all[0]?.id ?? '', all[2]?.id ?? '', 'none'] }), { replaying: 2, remaining: 0 });
+  await world.settle();
+  assert.deepEqual(world.sent.slice(before).sort(), ['h:a', 'h:c']);
+  assert.deepEqual(
+    (await world.webhooks.deadLetters('h', { limit: 10 })).map(({ subject }) => subject),
+    ['b'],
+  );
+  await world.settings(hook('h', { enabled: false }));
+  await assert.rejects(world.webhooks.replay('h', {}), (error) => error instanceof RosterError && error.kind === 'conflict');
+  await assert.rejects(world.webhooks.replay('none', {}), (error) => error instanceof RosterError && error.kind === 'not_found');
+});
+
+test('WH11 dead letters are kept for as long as the setting says', async (t) => {
+  const world = await buried(t, ['a']);
+  const [letter] = await world.webhooks.deadLetters('h', { limit: 1 });
+  const ageMs = () => world.clock.now() - (letter?.failedAt ?? 0) / 1_000;
+  while (ageMs() < 47 * HOUR_MS) await world.advance(HOUR_MS);
+  assert.equal(world.webhooks.status()[0]?.dead, 1);
+  while (ageMs() < 49 * HOUR_MS) await world.advance(HOUR_MS);
+  assert.equal(world.webhooks.status()[0]?.dead, 0);
+});
