@@ -1,0 +1,113 @@
+/** SN3: when a snapshot is saved, and what the log hears of it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Snapshotter } from '../../../daemon/pipeline/write/snapshotter.ts';
+
+interface Bench {
+  readonly snapshotter: Snapshotter;
+  readonly steps: string[];
+  readonly directory: { seq: number; size: number };
+  /** Ends the snapshot that is being saved. */
+  end(error?: Error): Promise<void>;
+  /** Applies this many facts, one at a time. */
+  apply(facts: number): void;
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function bench(everyFacts: number, { size = 0, savedSeq = 0 } = {}): Bench {
+  const steps: string[] = [];
+  const directory = { seq: savedSeq, size };
+  let settleSave: (error?: Error) => void = () => assert.fail('nothing is being saved');
+  let nowMs = 100;
+  const snapshotter = new Snapshotter(
+    {
+      directory: {
+        ...{ freeze: () => ({ position: { epoch: 'e', seq: directory.seq }, release: () => steps.push('released') }) },
+        get seq() {
+          return directory.seq;
+        },
+        get size() {
+          return directory.size;
+        },
+      } as never,
+      store: {
+        save: ({ position }: { position: { seq: number } }) => {
+          steps.push(`save ${position.seq}`);
+          return new Promise((resolve, reject) => {
+            settleSave = (error) => (error === undefined ? resolve({ bytes: 7 }) : reject(error));
+          });
+        },
+      } as never,
+      log: { snapshotSaved: async (seq: number) => void steps.push(`trim to ${seq}`) } as never,
+      everyFacts,
+      onSaved: ({ seq, bytes, ms }) => steps.push(`saved ${seq}, ${bytes} bytes, ${ms} ms`),
+      onError: (error) => steps.push(String(error)),
+      nowMs: () => {
+        nowMs += 5;
+        return nowMs;
+      },
+    },
+    savedSeq,
+  );
+  const end = async (error?: Error): Promise<void> => {
+    settleSave(error);
+    await settle();
+  };
+  const apply = (facts: number): void => {
+    for (let fact = 0; fact < facts; fact++) {
+      directory.seq++;
+      snapshotter.applied();
+    }
+  };
+  return { snapshotter, steps, directory, end, apply };
+}
+
+test('SN3 a snapshot is saved after so many facts, the log may then trim, and one is saved at a time', async () => {
+  const { steps, apply, end } = bench(10, { savedSeq: 100 });
+  apply(9);
+  assert.deepEqual(steps, []);
+  apply(1);
+  assert.deepEqual(steps, ['save 110']);
+  apply(25);
+  assert.deepEqual(steps, ['save 110'], 'what comes meanwhile waits for the next one');
+  await end();
+  assert.deepEqual(steps.splice(0), ['save 110', 'trim to 110', 'saved 110, 7 bytes, 5 ms', 'released']);
+  apply(1);
+  assert.deepEqual(steps, ['save 136']);
+});
+
+test('SN3 never after fewer facts than there are users', () => {
+  const { steps, apply } = bench(10, { size: 30 });
+  apply(29);
+  assert.deepEqual(steps, []);
+  apply(1);
+  assert.deepEqual(steps, ['save 30']);
+});
+
+test('SN3 a snapshot that fails trims nothing, and the next one follows after half as many facts', async () => {
+  const { steps, apply, end } = bench(10);
+  apply(10);
+  await end(new Error('ENOSPC'));
+  assert.deepEqual(steps.splice(0), ['save 10', 'released', 'Error: ENOSPC']);
+  apply(4);
+  assert.deepEqual(steps, []);
+  apply(1);
+  assert.deepEqual(steps, ['save 15']);
+});
+
+test('SN3 at a stop, a snapshot is saved unless the newest one is current', async () => {
+  const { snapshotter, steps, apply, end } = bench(10, { savedSeq: 5 });
+  await snapshotter.finish();
+  assert.equal(steps.length, 0);
+  apply(10);
+  apply(2);
+  const finished = snapshotter.finish();
+  await end();
+  assert.equal(steps.at(-1), 'save 17', 'first the one that is being saved, then the last one');
+  await end();
+  await finished;
+  assert.equal(steps.filter((step) => step === 'released').length, 2);
+  await snapshotter.finish();
+  assert.equal(steps.filter((step) => step.startsWith('save ')).length, 2);
+});
