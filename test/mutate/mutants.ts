@@ -37,6 +37,8 @@ const CALLED = new Map(Object.entries({ some: 'every', every: 'some', min: 'max'
 /** A returned one of these is changed by other means, or says nothing when it is. */
 const NOT_RETURNED = new Set(['LogicalExpression', 'UnaryExpression', 'Literal', 'Identifier', 'ConditionalExpression']);
 const CHANGE_LENGTH_MAX = 160;
+/** Numbers from here on are doubled: of most, nobody could notice one more or less. */
+const LARGE = 100;
 
 /** Every mutant of `text`, in the order of the source. */
 export function mutantsOf(file: string, text: string): Mutant[] {
@@ -142,7 +144,7 @@ function collect(program: Program, text: string, add: Add): void {
     IfStatement: ({ test }) => condition(test),
     ConditionalExpression: ({ test }) => condition(test),
     Literal: (node) => {
-      if (typeof node.value === 'number') add(node, `${node.value + 1}`);
+      if (typeof node.value === 'number') add(node, `${node.value < LARGE ? node.value + 1 : node.value * 2}`);
       else if (typeof node.value === 'boolean') add(node, `${!node.value}`);
       else if (typeof node.value === 'string') add(node, node.value === '' ? "'other'" : "''");
     },
