@@ -1,0 +1,186 @@
+/** The directory as a service: DW1, HB1, HT44, LV9, PR4, SQ7. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_POLICY } from '../../daemon/core/policy.ts';
+import { Roster } from '../../daemon/pipeline/roster.ts';
+import { LIMITS } from '../../protocol/base/limits.ts';
+import type { Command } from '../../protocol/log/command.ts';
+import type { Entry, EntryDraft } from '../../protocol/log/entry.ts';
+import { MemoryLog } from '../../store/memory-log.ts';
+import { MemorySnapshots } from '../../store/snapshot/memory.ts';
+import { openRoster, subscribe, upsert } from '../support/live/hub-kit.ts';
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let turn = 0; !holds(); turn++) {
+    assert.ok(turn < 2_000, `never: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const act = (kind: 'deactivate' | 'reactivate', id: string): Command => ({ kind, ids: [id], options: {} });
+const remove = (id: string): Command => ({ kind: 'delete', ids: [id], mode: 'soft', options: {} });
+
+test('PR4 who is deactivated or made invisible goes offline at once for those who watch; who is deleted without a word', async () => {
+  const roster = await openRoster();
+  const ids = ['ann', 'bob', 'carl', 'dora'];
+  await upsert(roster, ids);
+  const all = subscribe(roster, 'all', { kind: 'all' });
+  const interest = all.subscriber.interests.get('all');
+  assert.ok(interest);
+  roster.hub.change(all.subscriber, (interests) => interests.set('all', Object.assign(interest, { wantsPresence: true })));
+  const changes = (): string[] =>
+    all.outlet.events.flatMap((event) => {
+      const { type, user } = event as unknown as { type: string; user: { id: string; online: boolean } };
+      return type === 'user.presence.changed' ? [`${user.id} ${user.online}`] : [];
+    });
+  for (const id of ids) roster.presence.arrived(id);
+  await until(() => changes().length === 4);
+  assert.deepEqual(
+    changes().splice(0),
+    ids.map((id) => `${id} true`),
+  );
+  assert.ok(ids.every((id) => roster.online(id) && roster.toldOnline(id)));
+  await roster.submit(act('deactivate', 'ann'), 'live');
+  await roster.submit(
+    { kind: 'upsert', actor: { kind: 'server' }, users: [{ id: 'bob', custom: {}, invisible: true }], problems: [] },
+    'live',
+  );
+  await roster.submit(remove('carl'), 'live');
+  assert.deepEqual([roster.toldOnline('carl'), roster.online('carl')], [false, false]);
+  await until(() => changes().length === 6);
+  assert.deepEqual(changes().slice(4), ['ann false', 'bob false']);
+  // Nothing more comes, also of carl.
+  await upsert(roster, ['last']);
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  assert.equal(changes().length, 6);
+  assert.deepEqual(
+    ids.map((id) => roster.online(id)),
+    [false, false, false, true],
+  );
+  await roster.close();
+});
+
+test('LV9 a position can be resumed from while its log is the same, and everything after it is kept', async () => {
+  const log = new MemoryLog({ epoch: 'e', retentionFacts: 3 });
+  const roster = await openRoster(1, log);
+  for (let n = 0; n < 10; n++) await upsert(roster, [`u${n}`]);
+  await log.snapshotSaved(10);
+  assert.deepEqual([log.tail, roster.keptAfter, roster.position], [7, 7, { epoch: 'e', seq: 10 }]);
+  const can = (seq: number, epoch = 'e'): boolean => roster.canResume({ epoch, seq });
+  assert.deepEqual([can(6), can(7), can(10), can(11), can(8, 'other')], [false, true, true, false, false]);
+  // What memory keeps can be resumed from, whatever the log keeps.
+  const second = new MemoryLog({ epoch: 'e', retentionFacts: 0 });
+  const remembering = await openRoster(1 << 20, second);
+  for (let n = 0; n < 10; n++) await upsert(remembering, [`u${n}`]);
+  await second.snapshotSaved(10);
+  assert.deepEqual([second.tail, remembering.remembersAfter, remembering.canResume({ epoch: 'e', seq: 0 })], [10, 0, true]);
+});
+
+test('DW1 an event of the past is found in memory and in the log, and not where there is none', async () => {
+  for (const historyBytes of [1, 1 << 20]) {
+    const log = new MemoryLog({ epoch: 'e', retentionFacts: 8 });
+    const roster = await openRoster(historyBytes, log);
+    await upsert(roster, ['a', 'b', 'c']);
+    await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
+    for (let n = 0; n < 6; n++) await upsert(roster, [`u${n}`]);
+    const idAt = async (seq: number): Promise<string | undefined> => {
+      const event = await roster.eventAt(seq);
+      return event !== undefined && 'id' in event ? `${event.id}@${event.seq}` : undefined;
+    };
+    assert.deepEqual([await idAt(1), await idAt(2), await idAt(3), await idAt(4), await idAt(5)], ['a@1', 'b@2', 'c@3', undefined, 'u0@5']);
+    assert.deepEqual([await idAt(10), await idAt(11)], ['u5@10', undefined]);
+  }
+});
+
+test('HB1 the listener hears of events before any subscriber, and whether the settings changed', async () => {
+  const roster = await openRoster();
+  const { outlet } = subscribe(roster, 'all', { kind: 'all' });
+  const heard: [string[], boolean, number][] = [];
+  const entries: number[] = [];
+  roster.onEvents((events, settingsChanged) => heard.push([events.map(({ id }) => id), settingsChanged, outlet.writes.length]));
+  roster.onApplied(({ first }: Entry) => entries.push(first));
+  await upsert(roster, ['a', 'b']);
+  await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
+  assert.deepEqual(heard, [
+    [['a', 'b'], false, 0],
+    [[], true, 1],
+  ]);
+  assert.deepEqual(entries, [1, 3]);
+});
+
+test('HT44 it is ready from its opening until it begins to stop; afterwards reads go on and commands are refused', async () => {
+  const snapshots = new MemorySnapshots();
+  const log = new MemoryLog({ retentionFacts: 100 });
+  const roster = await rosterOf(log, snapshots);
+  await upsert(roster, ['ann']);
+  assert.equal(roster.ready, true);
+  roster.beginStopping();
+  assert.equal(roster.ready, false);
+  await upsert(roster, ['bob']);
+  const closing = roster.close();
+  await assert.rejects(upsert(roster, ['late']), /shutting down/);
+  await closing;
+  assert.equal(roster.directory.user('bob')?.id, 'bob');
+  assert.deepEqual((await snapshots.load())?.position.seq, 2, 'with a last snapshot');
+  const closedAtOnce = await rosterOf(new MemoryLog(), new MemorySnapshots());
+  await closedAtOnce.close();
+  assert.equal(closedAtOnce.ready, false);
+});
+
+test('HT44 a directory that can no longer follow its log says so, and is not ready', async () => {
+  class BrokenLog extends MemoryLog {
+    override async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+      for await (const entry of super.read(after, signal)) {
+        if (entry.first > 1) throw new Error('the disk is gone');
+        yield entry;
+      }
+    }
+  }
+  const fatal: string[] = [];
+  const roster = await rosterOf(new BrokenLog(), new MemorySnapshots(), (error) => fatal.push(String(error)));
+  await upsert(roster, ['ann']);
+  assert.deepEqual([roster.ready, fatal], [true, []]);
+  await assert.rejects(upsert(roster, ['bob']));
+  assert.deepEqual([roster.ready, fatal], [false, ['Error: the disk is gone']]);
+});
+
+test('SQ7 what waits is taken in batches that fit into an entry, whatever the commands are', async () => {
+  class WatchedLog extends MemoryLog {
+    readonly appended: number[] = [];
+    override append(after: number, draft: EntryDraft) {
+      this.appended.push(draft.facts.length);
+      return super.append(after, draft);
+    }
+  }
+  const commands: ((n: number) => Command)[] = [
+    (n) => ({ kind: 'upsert', actor: { kind: 'server' }, users: hundred(n).map((id) => ({ id, custom: { n } })), problems: [] }),
+    (n) => act('deactivate', `u${n}-0`),
+    (n) => ({ kind: 'reactivate', ids: hundred(n).slice(0, 1), options: {} }),
+    (n) => ({ kind: 'delete', ids: hundred(n), mode: 'soft', options: {} }),
+  ];
+  const log = new WatchedLog();
+  const roster = await rosterOf(log, new MemorySnapshots());
+  for (const command of commands) {
+    const ends = Array.from({ length: 60 }, (_, n) => roster.submit(command(n), 'live'));
+    await Promise.all(ends);
+  }
+  assert.equal(roster.directory.user('u7-99')?.deleted_at === undefined, true);
+  assert.ok(
+    log.appended.every((facts) => facts <= LIMITS.entryFacts),
+    log.appended.join(),
+  );
+  assert.ok(
+    log.appended.some((facts) => facts > LIMITS.entryFacts / 2),
+    'and full ones',
+  );
+});
+
+const hundred = (n: number): string[] => Array.from({ length: LIMITS.batchUsers }, (_, k) => `u${n}-${k}`);
+
+function rosterOf(log: MemoryLog, snapshots: MemorySnapshots, onFatal: (error: unknown) => void = () => {}): Promise<Roster> {
+  return Roster.open({
+    ...{ log, snapshots, loaded: undefined, policy: DEFAULT_POLICY, onFatal },
+    logger: { info: () => {}, error: () => {} },
+    ...{ snapshotEveryFacts: 1_000_000, historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
+  });
+}
