@@ -22,8 +22,8 @@ const AREAS: Readonly<Record<string, readonly string[]>> = {
     'protocol/base/tokens.ts',
   ],
 };
-/** The quick ones. What only a whole daemon notices is noticed late. */
-const SUITES = 'base,core,protocol,store,pipeline,edge,jobs,sync,contract,property';
+/** The quick ones, on simulated disks. What only a whole daemon notices is noticed late. */
+const SUITES = 'base,core,protocol,store,pipeline,edge,jobs,sync,contract,property,crash/journal-damage.test.ts,crash/power-loss.test.ts';
 const root = resolve(import.meta.dirname, '../..');
 
 interface Numbered extends Mutant {
