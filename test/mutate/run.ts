@@ -23,7 +23,10 @@ const AREAS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 /** The quick ones, on simulated disks. What only a whole daemon notices is noticed late. */
-const SUITES = 'base,core,protocol,store,pipeline,edge,jobs,sync,contract,property,crash/journal-damage.test.ts,crash/power-loss.test.ts';
+const SUITES = [
+  ...['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'contract', 'property'],
+  ...['journal-damage', 'power-loss', 'backup-restore'].map((stem) => `crash/${stem}.test.ts`),
+];
 const root = resolve(import.meta.dirname, '../..');
 
 interface Numbered extends Mutant {
@@ -39,7 +42,7 @@ const option = (name: string, fallback: string): string => {
 const sampleSize = Number(option('sample', '100'));
 const seed = Number(option('seed', String(Math.floor(Math.random() * 1_000_000))));
 const boundPercent = Number(option('bound', '85'));
-const suites = option('tests', SUITES).split(',');
+const suites = option('tests', SUITES.join()).split(',');
 
 function filesIn(path: string, ending: string): string[] {
   const whole = join(root, path);

@@ -1,4 +1,4 @@
-/** WH5: how much of an answer is read. */
+/** WH5, WH6: what is sent, and how much of an answer is read. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -32,4 +32,53 @@ async function connectionsFor(t: TestContext, answerBytes: number): Promise<numb
 test('WH5 an answer of 64 KiB is read and dropped, and its connection used again; a longer one is cut off', async (t) => {
   for (const bytes of [0, 64 * 1024]) assert.ok((await connectionsFor(t, bytes)) < POSTS, `${bytes} bytes`);
   for (const bytes of [64 * 1024 + 1, 1024 * 1024]) assert.equal(await connectionsFor(t, bytes), POSTS, `${bytes} bytes`);
+});
+
+test('WH6 the receiver gets a POST with the body and the headers, and its status and Retry-After are the result', async (t) => {
+  const seen: unknown[] = [];
+  const answers: [number, Record<string, string>][] = [
+    [204, {}],
+    [302, { location: 'http://127.0.0.1:1/' }],
+    [503, { 'retry-after': '7' }],
+    [429, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }],
+    [429, { 'retry-after': new Date(Date.now() - 3_600_000).toUTCString() }],
+    [429, { 'retry-after': 'soon' }],
+  ];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (piece) => {
+      body += piece;
+    });
+    request.on('end', () => {
+      seen.push([request.method, request.url, request.headers['x-a'], request.headers['content-length'], body]);
+      response.writeHead(...(answers[seen.length - 1] ?? [500, {}])).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sender = createSender({ allowPrivate: true });
+  t.after(() => {
+    sender.close();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/path?q=1`;
+  const results: { status: number; retryAfterMs: number | undefined }[] = [];
+  for (const _ of answers) {
+    const result = await sender.post({
+      url,
+      headers: { 'X-A': 'b' },
+      body: Buffer.from('{"ü":1}'),
+      timeoutMs: 20_000,
+      cut: new AbortController().signal,
+    });
+    assert.ok(result.kind === 'status', JSON.stringify(result));
+    results.push({ status: result.status, retryAfterMs: result.retryAfterMs });
+  }
+  for (const one of seen) assert.deepEqual(one, ['POST', '/path?q=1', 'b', '8', '{"ü":1}']);
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    [204, 302, 503, 429, 429, 429],
+  );
+  const [none, redirect, seconds, later, past, unreadable] = results.map(({ retryAfterMs }) => retryAfterMs);
+  assert.deepEqual([none, redirect, seconds, past, unreadable], [undefined, undefined, 7_000, 0, undefined]);
+  assert.ok(later !== undefined && later > 3_500_000 && later <= 3_600_000, `${later}`);
 });
