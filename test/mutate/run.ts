@@ -18,7 +18,9 @@ const AREAS: Readonly<Record<string, readonly string[]>> = {
   'daemon/jobs': ['daemon/jobs'],
   'daemon/sync': ['daemon/sync'],
   languages: [
-    ...['patch', 'patch-request', 'filter', 'filter-cost', 'filter-match', 'names'].map((stem) => `protocol/users/${stem}.ts`),
+    ...['patch', 'patch-request', 'names', 'finding/filter', 'finding/filter-cost', 'finding/filter-match'].map(
+      (stem) => `protocol/users/${stem}.ts`,
+    ),
     'protocol/base/tokens.ts',
   ],
 };

@@ -6,7 +6,7 @@ import { Router } from '../../../daemon/pipeline/tell/router.ts';
 import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
 import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 import { HIDDEN, type ToldOfUser } from '../../../daemon/pipeline/tell/told.ts';
-import { parseFilter } from '../../../protocol/users/filter.ts';
+import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { seeded, testOption } from '../../support/random.ts';
 
