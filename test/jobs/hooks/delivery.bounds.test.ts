@@ -1,4 +1,4 @@
-/** WH8, WH9: how many events of a hook are in flight, and how many in memory. */
+/** WH8, WH9, WH23: how many events of a hook are in flight, how many in memory, and how they end at a stop. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
@@ -60,4 +60,24 @@ test('WH8 as many requests are in flight as `webhooks.concurrency` allows', asyn
   assert.equal(bench.requests.length, 3);
   await answer(2);
   assert.equal(bench.requests.length, 5);
+});
+
+test('WH23 a stop waits for requests in flight as long as it may, then cuts them, and begins nothing new', async (t) => {
+  const patient = await silentReceiver(t, 2);
+  await tell(patient.bench, 4, 10);
+  let isStopped = false;
+  const stopped = patient.bench.line.stop(5_000).then(() => {
+    isStopped = true;
+  });
+  await patient.bench.advance(4_999);
+  assert.equal(isStopped, false);
+  await patient.answer(2);
+  await stopped;
+  assert.deepEqual([patient.bench.requests.length, patient.bench.line.position], [2, 2], 'what was delivered counts');
+  const cut = await silentReceiver(t, 2);
+  await tell(cut.bench, 4, 10);
+  const ended = cut.bench.line.stop(5_000);
+  await cut.bench.advance(5_000);
+  await ended;
+  assert.deepEqual([cut.bench.requests.length, cut.bench.line.position], [2, 0]);
 });

@@ -195,12 +195,15 @@ test('WH10 letters put after the file was written anew are there, although its n
 });
 
 test('WH11 as many dead letters are kept as may be, not one fewer', async () => {
-  const { letters } = await open(await temporaryDirectory(), { dead: 5 });
+  const directory = await temporaryDirectory();
+  const { letters } = await open(directory, { dead: 5 });
   for (let seq = 1; seq <= 5; seq++) await letters.put(`id${seq}`, 'e', eventAt(seq), { ...dead, whenMs: seq });
   await letters.noteLost(0);
   assert.deepEqual([letters.dead, letters.lost], [5, 0]);
+  const bytes = (await readFile(join(directory, 'letters.ndjson'))).length;
   await letters.expire(1);
   assert.equal(letters.dead, 5, 'given up before that time, not at it');
+  assert.equal((await readFile(join(directory, 'letters.ndjson'))).length, bytes, 'and nothing is written for it');
   await letters.expire(2);
   assert.equal(letters.dead, 4);
   await letters.close();
