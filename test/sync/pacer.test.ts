@@ -271,3 +271,47 @@ test('AP9 a pacer that is told what is left begins with that', async () => {
   assert.ok(await pacer.acquire(never));
   assert.ok(clock.now() >= reset * 1_000);
 });
+
+test('SP10 headers that hold no whole numbers, or not all of them, are no limit', async () => {
+  const rate = (limit: string | undefined, remaining: string | undefined, reset: string | undefined): Record<string, string> => ({
+    ...(limit === undefined ? {} : { 'x-ratelimit-limit': limit }),
+    ...(remaining === undefined ? {} : { 'x-ratelimit-remaining': remaining }),
+    ...(reset === undefined ? {} : { 'x-ratelimit-reset': reset }),
+  });
+  const clock = new FakeClock();
+  const later = String(Math.floor(clock.now() / 1_000) + 30);
+  for (const [headers, waits] of [
+    [rate('60', '0', later), true],
+    [rate(undefined, '0', later), false],
+    [rate('60', undefined, later), false],
+    [rate('60', '0', undefined), false],
+    [rate('60', 'none', later), false],
+    [rate('60', '-1', later), false],
+    [rate('60', '0', 'soon'), false],
+  ] as const) {
+    const pacer = new Pacer(clock);
+    assert.equal(await pacer.acquire(signal), true);
+    pacer.release(answer(headers));
+    const startMs = clock.now();
+    assert.equal(await pacer.acquire(signal), true);
+    assert.equal(clock.now() > startMs, waits, JSON.stringify(headers));
+  }
+});
+
+test('SP3 an answer about an earlier window says nothing of the present one', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock);
+  const now = Math.floor(clock.now() / 1_000);
+  const about = (reset: number, remaining: number): Reply =>
+    answer({ 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': `${remaining}`, 'x-ratelimit-reset': `${reset}` });
+  for (let n = 0; n < 3; n++) assert.equal(await pacer.acquire(signal), true);
+  pacer.release(about(now + 60, 50));
+  pacer.release(about(now + 10, 0));
+  const startMs = clock.now();
+  assert.equal(await pacer.acquire(signal), true);
+  assert.equal(clock.now(), startMs, 'the budget of the present window counts');
+  // Rounded otherwise, it is the same window.
+  pacer.release(about(now + 59, 0));
+  assert.equal(await pacer.acquire(signal), true);
+  assert.ok(clock.now() > startMs);
+});

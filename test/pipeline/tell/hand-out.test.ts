@@ -130,3 +130,12 @@ test('HB8 who was sent to read the past gets nothing that was on its way, but wh
   assert.deepEqual(textsOf(back), ['1 b']);
   assert.deepEqual(textsOf(other), ['0 a', '1 b']);
 });
+
+test('HB4 each hand-out says how long it took itself, not the ones before it', async () => {
+  const { round, isIdle, idle } = bench(300);
+  round(0, 'a');
+  await isIdle();
+  round(1, 'b');
+  await isIdle();
+  assert.deepEqual(idle, [300 * WRITE_MS, 300 * WRITE_MS]);
+});

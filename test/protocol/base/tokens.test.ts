@@ -69,6 +69,13 @@ test('TK6 a token speaks for the server, for a user or for nobody in particular'
   assert.deepEqual(callerOf({ user_id: '!anon' }), { kind: 'anonymous' });
   assert.deepEqual(callerOf({ user_id: 'ann' }), { kind: 'user', id: 'ann' });
   assert.deepEqual(callerOf({ user_id: 'ann', iat: 1, exp: 2, server: false }), { kind: 'user', id: 'ann', iat: 1, exp: 2 });
+  assert.deepEqual(callerOf({ server: true, exp: 7 }), { kind: 'server', exp: 7 });
+  const scope = { resource: 'feed', action: '*', feedId: '*' };
+  assert.deepEqual(callerOf({ resource: 'feed', user_id: 'ann' }), { kind: 'server', scope });
+  assert.deepEqual(callerOf({ resource: 'feed', action: 'read', feed_id: 'userann', exp: 7 }), {
+    ...{ kind: 'server', exp: 7 },
+    scope: { ...scope, action: 'read', feedId: 'userann' },
+  });
   for (const claims of [{}, { user_id: '' }, { server: 'yes' }, { server: 1 }]) assertRefused('auth', () => callerOf(claims));
   // A claim that is only on the prototype, or looks like it, grants nothing.
   assertRefused('auth', () => callerOf(parseToken(token('{"__proto__":{"server":true}}')).claims));

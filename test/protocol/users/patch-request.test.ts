@@ -72,3 +72,26 @@ describe('partial updates', () => {
     assert.deepEqual(paths({ users: [{ id: 'ann', set: { language: 'x'.repeat(36) } }] }), ['users[ann].set.language']);
   });
 });
+
+describe('the bounds of a patch', () => {
+  const wrong = (patch: object): string[] =>
+    decodePatches({ users: [{ id: 'ann', ...patch }] }, SERVER).problems.map(({ path, message }) => `${path} ${message}`);
+  const deep = (levels: number): string => Array.from({ length: levels }, () => 'a').join('.');
+
+  it('RQ23 the paths of `set` and of `unset` are bounded in length and depth, to the last one', () => {
+    assert.deepEqual(wrong({ set: { [deep(32)]: 1 } }), []);
+    assert.deepEqual(wrong({ unset: [deep(32)] }), []);
+    for (const patch of [{ set: { [deep(33)]: 1 } }, { unset: [deep(33)] }]) {
+      const [problem = '', ...others] = wrong(patch);
+      assert.deepEqual(others, []);
+      assert.match(problem, /^users\[ann\]\.(set|unset)\.a\.a.* must not be nested deeper than 32 levels$/);
+    }
+    const long = 'x'.repeat(100_000);
+    for (const patch of [{ set: { [long]: 1 } }, { unset: [long] }]) {
+      const [problem = '', ...others] = wrong(patch);
+      assert.deepEqual(others, []);
+      assert.match(problem, /^users\[ann\]\.(set|unset)\.x+…? ?.* must not be longer than \d+ characters$/);
+      assert.ok(problem.length < 1_000, 'and the answer does not repeat it');
+    }
+  });
+});

@@ -153,3 +153,14 @@ test('PF6 plans are told from sources by their first bytes', async (t) => {
   for (const other of ['', '{"id":"ann"}', '[{"rosterd_plan":1}]', 'id,name', '{"name":"rosterd_plan"}'])
     assert.ok(!looksLikePlan(Buffer.from(other)), other);
 });
+
+test('PF3 what is added is written as it comes, and not held until the end', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const writer = await PlanWriter.create(path, header);
+  const line: PlanLine = { do: 'create', line: 1, id: 'ann', rev: 0, user: { id: 'ann', name: 'x'.repeat(1_000) }, changes: {} };
+  for (let n = 0; n < 2_000; n++) await writer.add([line]);
+  const [part = ''] = readdirSync(join(path, '..'));
+  assert.ok(statSync(join(path, '..', part)).size > 1_500_000);
+  await writer.abandon();
+  assert.deepEqual(readdirSync(join(path, '..')), []);
+});
