@@ -1,0 +1,93 @@
+/** JB1, JB2, JB5–JB7, HY5: everything that runs beside the directory, put together, over a directory in memory. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../daemon/base/clock.ts';
+import { type Jobs, startJobs } from '../../daemon/jobs/jobs.ts';
+import { Files } from '../../daemon/jobs/transfer/files.ts';
+import type { Roster } from '../../daemon/pipeline/roster.ts';
+import type { DocChange } from '../../protocol/log/documents.ts';
+import { openRoster, upsert } from '../support/live/hub-kit.ts';
+import { temporaryDirectory } from '../support/store/temp.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let turn = 0; !holds(); turn++) {
+    assert.ok(turn < 2_000, `never: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function start(t: TestContext, roster: Roster, files: Files, data: string): Jobs {
+  const jobs = startJobs({
+    ...{ roster, files, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
+    history: { folder: join(data, 'history'), keepMs: DAY_MS, bytesMax: 1 << 20 },
+  });
+  t.after(() => jobs.stop());
+  return jobs;
+}
+
+const nowUs = (): number => Date.now() * 1_000;
+
+test('JB1 JB2 JB5 an export and an import that are there at the start, and those that come later, are carried out; a stop ends all', async (t) => {
+  const data = await temporaryDirectory();
+  const roster = await openRoster();
+  const files = await Files.open(data);
+  await upsert(roster, ['ann']);
+  const path = '11111111-2222-3333-4444-555555555555/users.jsonl';
+  await files.saveUpload(path, Readable.from([Buffer.from(`${JSON.stringify({ type: 'user', item: { id: 'bob' } })}\n`)]), 1_000);
+  const at = nowUs();
+  const task = (id: string): DocChange => ({
+    ...{ kind: 'task', id },
+    doc: { id, kind: 'export_users', status: 'waiting', created_at: at, updated_at: at, input: { user_ids: ['ann'] } },
+  });
+  const history = [{ prev_state: '', next_state: 'uploaded', created_at: at }];
+  const load: DocChange = {
+    ...{ kind: 'import', id: 'import' },
+    doc: { id: 'import', path, mode: 'upsert', state: 'uploaded', history, created_at: at, updated_at: at },
+  };
+  await roster.submit({ kind: 'docs', changes: [task('before'), load] }, 'live');
+  const jobs = start(t, roster, files, data);
+  const statusOf = (id: string): string | undefined => roster.directory.docs.get('task', id)?.status;
+  await roster.submit({ kind: 'docs', changes: [task('after')] }, 'live');
+  await until(() => statusOf('before') === 'completed' && statusOf('after') === 'completed');
+  await until(() => roster.directory.docs.get('import', 'import')?.state === 'completed');
+  assert.ok(roster.directory.user('bob') !== undefined);
+  assert.equal((await readdir(join(data, 'exports'))).length, 2);
+  // HY5: what was acknowledged is in the history.
+  const page = await jobs.history.page({ id: 'bob', limit: 10 });
+  assert.deepEqual(
+    page.items.map(({ event }) => event),
+    ['created'],
+  );
+  await jobs.stop();
+  await roster.submit({ kind: 'docs', changes: [task('late')] }, 'live');
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(statusOf('late'), 'waiting', 'it is carried out after the next start');
+  const again = start(t, roster, files, data);
+  await until(() => statusOf('late') === 'completed');
+  await again.stop();
+});
+
+test('JB6 JB7 a ban that is over ends, and an import that was kept long enough is removed, at the start and by the wall clock', async (t) => {
+  const data = await temporaryDirectory();
+  const roster = await openRoster();
+  await upsert(roster, ['ann']);
+  const user = roster.directory.user('ann');
+  assert.ok(user !== undefined);
+  await roster.submit({ kind: 'ban', actor: { kind: 'server' }, target: 'ann', minutes: 0.001 }, 'live');
+  const ended = (id: string, ageMs: number): DocChange => {
+    const at = nowUs() - ageMs * 1_000;
+    return { kind: 'import', id, doc: { id, path: 'p', mode: 'upsert', state: 'completed', history: [], created_at: at, updated_at: at } };
+  };
+  await roster.submit({ kind: 'docs', changes: [ended('old', DAY_MS + 60_000), ended('young', DAY_MS - 60_000)] }, 'live');
+  const jobs = start(t, roster, await Files.open(data), data);
+  await until(() => roster.directory.docs.get('import', 'old') === undefined);
+  await until(() => roster.directory.user('ann')?.bans === undefined);
+  assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
+  await jobs.stop();
+});
