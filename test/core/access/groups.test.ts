@@ -394,3 +394,13 @@ test('UG17 a UUIDv7 has time, version and variant in their places and sorts by t
   assert.equal(new Set(Array.from({ length: 10_000 }, () => uuidV7(1))).size, 10_000);
   for (const at of [-1, 1.5, 2 ** 48, Number.NaN]) assert.throws(() => uuidV7(at), /is not a time/);
 });
+
+test('BU8 an application has at most so many groups, and one that is deleted makes room', () => {
+  const bench = new RulesBench();
+  const create = (id: string): unknown => bench.run({ kind: 'group-create', id, name: id, memberIds: [] });
+  for (let n = 0; n < LIMITS.groups; n++) create(`g${n}`);
+  assert.throws(() => create('more'), /there are 10000 user groups already/);
+  bench.run({ kind: 'group-delete', id: 'g7' });
+  create('more');
+  assert.throws(() => create('again'), /no more are allowed/);
+});

@@ -52,3 +52,19 @@ test('US7 the guard forgets nothing over an upsert, and merge mode writes everyt
   merging.connect('ann', { name: 'Old' });
   assert.equal(merging.user('ann').name, 'Old');
 });
+
+test('US6 TN6 a user whose role may not change itself connects all the same where its record is kept, and is told of it', () => {
+  for (const connectRole of ['refuse', 'keep'] as const) {
+    const bench = new Bench({ connectRole });
+    bench.connect('ann', { name: 'Ann' });
+    bench.run({ kind: 'settings', set: { grants: { user: [] } } });
+    const before = bench.user('ann');
+    assert.equal(bench.connect('ann', { name: 'Ann' }).users[0]?.change, 'unchanged', 'what is the same is no change');
+    const act = () => bench.connect('ann', { name: 'Other' });
+    if (connectRole === 'refuse') {
+      const { kind, message } = refusal(act);
+      assert.deepEqual([kind, message], ['not_allowed', "User 'ann' with role 'user' is not allowed to perform action UpdateUser"]);
+    } else assert.deepEqual(act().warnings, ['user']);
+    assert.deepEqual([bench.user('ann').name, bench.user('ann').rev], ['Ann', before.rev]);
+  }
+});

@@ -85,3 +85,36 @@ test('HB7 nothing is sent to a subscriber that left while the log was read for i
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(outlet.writes, []);
 });
+
+test('LV44 a subscriber that may see only some users is not fed from the log: it is closed and gets nothing', async () => {
+  const log = new PausedLog({ retentionFacts: 1_000_000 });
+  const roster = await openRoster(1, log);
+  await upsert(roster, ['u1', 'u2']);
+  await upsert(roster, ['u3']);
+  roster.hub.flush();
+  const outlet = new FakeOutlet();
+  const subscriber = new Subscriber(outlet, 'live');
+  const confined = new Interest({ name: 's', want: { kind: 'all' }, since: 0, reach: 'others', sight: () => true });
+  subscriber.interests.set('s', confined);
+  log.onRead = () => assert.fail('the log was read');
+  roster.hub.joinFrom(subscriber, 0, () => assert.fail('it caught up'));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([outlet.closedAs, outlet.writes], ['slow', []]);
+});
+
+test('BU6 who is online is found out before a subscriber that missed it goes live, and it is told after that', async () => {
+  const roster = await openRoster();
+  await upsert(roster, ['u1']);
+  roster.hub.flush();
+  const steps: string[] = [];
+  const subscriber = new Subscriber(new FakeOutlet(), 'live');
+  subscriber.interests.set('s', wanting({ kind: 'all' }));
+  subscriber.gatherPresence = async () => {
+    steps.push('asked');
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    steps.push('gathered');
+  };
+  subscriber.tellPresence = () => void steps.push('told');
+  await new Promise<void>((resolve) => roster.hub.joinFrom(subscriber, 0, () => resolve(void steps.push('live'))));
+  assert.deepEqual(steps, ['asked', 'gathered', 'live', 'told']);
+});

@@ -101,3 +101,16 @@ test('US1 times go on growing when the clock is set back, or stands still', asyn
     assert.equal(roster.directory.user('ann')?.created_at, times[0]);
   }
 });
+
+test('SQ5 a refusal says whether the change may have been stored', async () => {
+  const log = new MemoryLog();
+  const roster = await openRoster(log);
+  for (const [type, text] of [
+    ['not-written', /nothing was stored$/],
+    ['unknown-lost', /it is not known whether the change was stored$/],
+  ] as const) {
+    log.failNext({ type });
+    await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), text);
+  }
+  await roster.submit(upsert({ id: 'ann' }), 'live');
+});
