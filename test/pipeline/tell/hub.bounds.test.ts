@@ -28,7 +28,11 @@ test('HB5 what fills the queue exactly is still handed over; one byte more is re
   );
   // However long a write is, it goes out when nothing waits before it.
   outlet.queuedBytes = 0;
-  await upsert(roster, Array.from({ length: 100 }, (_, n) => `u${n}`), 'x'.repeat(1_000));
+  await upsert(
+    roster,
+    Array.from({ length: 100 }, (_, n) => `u${n}`),
+    'x'.repeat(1_000),
+  );
   assert.equal(subscriber.state.kind, 'live');
   assert.ok((outlet.writes.at(-1)?.length ?? 0) > OUTBOX_BYTES_MAX);
 });
