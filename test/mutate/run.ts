@@ -27,7 +27,7 @@ const AREAS: Readonly<Record<string, readonly string[]>> = {
 /** The quick ones, on simulated disks. What only a whole daemon notices is noticed late. */
 const SUITES = [
   ...['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'contract', 'property'],
-  ...['journal-damage', 'power-loss', 'backup-restore'].map((stem) => `crash/${stem}.test.ts`),
+  ...['journal-damage', 'power-loss', 'backup-restore', 'lock'].map((stem) => `crash/${stem}.test.ts`),
 ];
 const root = resolve(import.meta.dirname, '../..');
 

@@ -33,7 +33,10 @@ test('LG9 a record that is damaged on the disk is not handed out; those before i
       },
     );
     assert.ok(read.length <= damaged, `${read}`);
-    assert.deepEqual(read, Array.from({ length: read.length }, (_, n) => `e${n}`));
+    assert.deepEqual(
+      read,
+      Array.from({ length: read.length }, (_, n) => `e${n}`),
+    );
     await log.close();
   }
 });
