@@ -208,3 +208,7 @@ test('WH11 as many dead letters are kept as may be, not one fewer', async () => 
   assert.equal(letters.dead, 4);
   await letters.close();
 });
+
+test('WH10 WH11 by default, as many letters are parked and dead as the rules say', () => {
+  assert.deepEqual(LETTER_LIMITS, { parked: 10_000, parkedBytes: 64 * 1024 ** 2, dead: 100_000, deadBytes: 512 * 1024 ** 2 });
+});

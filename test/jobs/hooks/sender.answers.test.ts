@@ -1,4 +1,4 @@
-/** WH5, WH6: what is sent, and how much of an answer is read. */
+/** WH5–WH7: what is sent, how much of an answer is read, and a connection that the receiver had closed. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -81,4 +81,34 @@ test('WH6 the receiver gets a POST with the body and the headers, and its status
   const [none, redirect, seconds, later, past, unreadable] = results.map(({ retryAfterMs }) => retryAfterMs);
   assert.deepEqual([none, redirect, seconds, past, unreadable], [undefined, undefined, 7_000, 0, undefined]);
   assert.ok(later !== undefined && later > 3_500_000 && later <= 3_600_000, `${later}`);
+});
+
+test('WH7 a connection that the receiver closed while it was idle is no failure; one that it cuts is one', async (t) => {
+  const used = new WeakSet<object>();
+  let answered = 0;
+  let cutsAll = false;
+  const server = createServer((request, response) => {
+    // As if it had been closed just before: the second request on a connection is never seen.
+    if (cutsAll || used.has(request.socket)) return void request.socket.destroy();
+    used.add(request.socket);
+    request.resume().on('end', () => {
+      answered++;
+      response.end('fine');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sender = createSender({ allowPrivate: true });
+  t.after(() => {
+    sender.close();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const post = () => sender.post({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 20_000, cut: new AbortController().signal });
+  for (let sent = 1; sent <= 6; sent++) {
+    assert.deepEqual(await post(), { kind: 'status', status: 200, retryAfterMs: undefined });
+    assert.equal(answered, sent, 'each event is seen once');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  cutsAll = true;
+  assert.equal((await post()).kind, 'network');
 });
