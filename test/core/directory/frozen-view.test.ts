@@ -1,6 +1,7 @@
 /** SN1, UL1: a view shows one moment, whatever changes afterwards. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import { Bench } from '../../support/decide-bench.ts';
 
 const lines = (view: { lines(): Iterable<object> }): string[] => [...view.lines()].map((line) => JSON.stringify(line)).sort();
@@ -19,7 +20,7 @@ const CHANGES: Readonly<Record<string, (bench: Bench) => unknown>> = {
   'one user': (bench) => bench.patch('u1', { name: 'new' }),
   'a user, twice': (bench) => [bench.patch('u1', { name: 'new' }), bench.patch('u1', { name: 'newer' })],
   'a new user': (bench) => bench.upsert([{ id: 'new' }]),
-  'a user that is removed': (bench) => bench.run({ kind: 'delete', ids: ['u2'], mode: 'hard', options: {} }),
+  'a user that is removed': (bench) => bench.run({ kind: 'delete', ids: ['u2'], mode: 'hard', options: HARD_OPTIONS }),
   'one document': (bench) => bench.run({ kind: 'docs', changes: [{ kind: 'task', id: 'a', doc: taskOf('a', 'running') }] }),
   'a document that is removed': (bench) => bench.run({ kind: 'docs', changes: [{ kind: 'task', id: 'a', doc: null }] }),
   'a new document': (bench) => bench.run({ kind: 'docs', changes: [{ kind: 'task', id: 'c', doc: taskOf('c', 'pending') }] }),
