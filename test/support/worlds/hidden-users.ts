@@ -131,11 +131,11 @@ function actsOn(curtain: Curtain): readonly Act[] {
     ({ comeOnline }, id) => comeOnline(id),
   ];
   if (curtain === 'roles') return everywhere;
-  // A feed whose name was never the id of a user is open to all, so the user comes first.
+  // A feed whose name was never the id of a user is open to all, so the user comes first: without a name, which could be taken.
   const withUser =
     (then: Act): Act =>
     async (side, id, random) => {
-      await upsert(side, id, random);
+      await side.send('POST', '/users', { body: { users: { [id]: veiled } } });
       return await then(side, id, random);
     };
   return [
