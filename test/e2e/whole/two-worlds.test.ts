@@ -144,6 +144,7 @@ class Pair {
 
   async run(): Promise<void> {
     await prepare(this.#sides, this.#curtain, this.#random);
+    for (const world of this.#worlds) for (const id of CALLERS) await this.#comeOnline(world, id);
     for (const id of CALLERS) await this.#sit(id);
     for (let step = 0; step < STEPS; step++) {
       await this.#step();
@@ -152,6 +153,17 @@ class Pair {
     }
     await new Promise((resolve) => setTimeout(resolve, GATHERED_MS));
     for (const id of CALLERS) this.#checkPresence(id);
+  }
+
+  /** Another connection keeps the client online: when others hear that it comes, and whether a filter finds it, depends on the clock. */
+  async #comeOnline(world: World, id: CallerId): Promise<void> {
+    const client = await world.open();
+    client.send({ op: 'connect', id: 'c', api_key: API_KEY, token: userToken(id), user: { id } });
+    await client.until(({ re }) => re === 'c');
+    for (const endsMs = performance.now() + 10_000; !world.daemon.roster.toldOnline(id); ) {
+      assert.ok(performance.now() < endsMs, `${id} does not come online`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** Connects the client, now and then from a position in the past. */
