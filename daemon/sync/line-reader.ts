@@ -2,6 +2,7 @@
  * Cuts a stream of bytes of any length into lines. At most one line is held in memory.
  * CRLF, LF and CR end a line, as in an editor. A byte order mark at the start and a missing last newline are accepted.
  */
+import { joined } from '../base/joined.ts';
 
 /** Longest line in bytes, without its end. */
 export const SOURCE_LINE_BYTES_MAX = 64 * 1024;
@@ -74,8 +75,7 @@ export class LineSplitter {
 
   #take(endBytes: number): RawLine {
     const bytes = this.#heldBytes;
-    const [first] = this.#held;
-    let content = this.#held.length === 1 && first !== undefined ? first : Buffer.concat(this.#held);
+    let content = joined(this.#held);
     const isWhole = content.length === bytes;
     this.#held = [];
     this.#heldBytes = 0;

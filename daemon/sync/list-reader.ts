@@ -2,6 +2,7 @@
  * Cuts one JSON list of any length into its items. At most one item is held in memory. The caller parses the items and
  * finds out whether they are JSON.
  */
+import { joined } from '../base/joined.ts';
 import { type RawLine, SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
 import { BrokenSource } from './rows.ts';
 
@@ -113,9 +114,4 @@ export class ListSplitter {
     this.#isBlank = true;
     if (byte === LIST_END) this.#state = 'after';
   }
-}
-
-function joined(parts: readonly Buffer[]): Buffer {
-  const [first] = parts;
-  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
 }

@@ -89,7 +89,7 @@ function overfullIn(schema: Bounds, value: unknown, path: string): FieldError[] 
     ? ([value.length, schema.maxItems, 'maxItems'] as const)
     : ([Object.keys(value).length, schema.maxProperties, 'maxProperties'] as const);
   if (max !== undefined && count > max) {
-    return [{ path, message: textOf(schema, keyword) ?? textOf(schema) ?? `must not hold more than ${max}, got ${count}` }];
+    return [{ path, message: textOf(schema, keyword) ?? textOf(schema) ?? tooManyText(max, count) }];
   }
   const found: FieldError[] = [];
   for (const [inner, part, partPath] of partsOf(schema, value, path)) {
@@ -97,6 +97,10 @@ function overfullIn(schema: Bounds, value: unknown, path: string): FieldError[] 
     if (found.length >= PROBLEMS_MAX) break;
   }
   return found;
+}
+
+function tooManyText(max: number, got: number | string): string {
+  return `must not hold more than ${max}, got ${got}`;
 }
 
 function* partsOf(schema: Bounds, value: object, path: string): Iterable<readonly [schema: Bounds, part: unknown, path: string]> {
@@ -243,9 +247,9 @@ function otherMessage(error: TLocalizedValidationError, value: unknown): string 
     case 'maxLength':
       return `must not be longer than ${error.params.limit} characters`;
     case 'maxItems':
-      return `must not hold more than ${error.params.limit}, got ${Array.isArray(value) ? value.length : typeName(value)}`;
+      return tooManyText(error.params.limit, Array.isArray(value) ? value.length : typeName(value));
     case 'maxProperties':
-      return `must not hold more than ${error.params.limit}, got ${isObject(value) ? Object.keys(value).length : typeName(value)}`;
+      return tooManyText(error.params.limit, isObject(value) ? Object.keys(value).length : typeName(value));
     case 'minItems':
     case 'minLength':
     case 'minProperties':

@@ -22,7 +22,7 @@ import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, Us
 const LANGUAGE_CHARS_MAX = 35;
 
 /** The most problems that one answer about users lists. */
-const PROBLEMS_MAX = 1_000;
+const USER_PROBLEMS_MAX = 1_000;
 
 const userCheck = Compile(UserRequest);
 
@@ -89,7 +89,7 @@ function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonOb
   }
   if (userCheck.Check(copy)) return copy;
   for (const [field, check] of FIELD_CHECKS) {
-    if (problems.length >= PROBLEMS_MAX) break;
+    if (problems.length >= USER_PROBLEMS_MAX) break;
     if (Object.hasOwn(copy, field) && !check.Check(copy[field])) problems.push(...explain(check, copy[field], fieldPath(path, field)));
   }
   return undefined;
@@ -137,7 +137,7 @@ function isPlain(key: string, value: Json, path: string, problems: FieldError[])
   const problem = isForbiddenName(key) ? { path: '', message: `"${key}" is a reserved name` } : jsonProblem(value, 2);
   if (problem === undefined) return true;
   // A hostile body can hold a hundred thousand bad keys; the answer need not list them all.
-  if (problems.length < PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
+  if (problems.length < USER_PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
   return false;
 }
 

@@ -9,18 +9,13 @@
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import { filterHints } from '../../../protocol/users/finding/filter.ts';
-import { workOf } from '../../../protocol/users/finding/filter-cost.ts';
+import { STEP_UNITS, USER_UNITS, workOf } from '../../../protocol/users/finding/filter-cost.ts';
 import { compileFilter } from '../../../protocol/users/finding/filter-match.ts';
 import { compareUsers, type QuerySpec } from '../../../protocol/users/finding/query.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isTombstone, type Tombstone } from '../directory/record.ts';
-
-/** Units of work between two yields: less than a tenth of a millisecond. */
-const STEP_UNITS = 5_000;
-/** The work of looking at a user, without the filter. */
-const USER_UNITS = 20;
 
 /** Users gathered beyond a page before the page is sorted anew, so that a sort by long texts takes no longer than a step may. */
 const GATHERED_MAX = 512;

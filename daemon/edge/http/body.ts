@@ -12,6 +12,7 @@ import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { inexactFields } from '../../../protocol/users/exact-fields.ts';
+import { joined } from '../../base/joined.ts';
 import { BodyLane } from './body-lane.ts';
 import { describeJsonError } from './json-error.ts';
 
@@ -51,7 +52,7 @@ export async function readJsonBody(
   try {
     const sent = await collect(request, arrived);
     return await lane.turn(size, encoding !== 'identity', async () => {
-      const whole = Buffer.concat(sent);
+      const whole = joined(sent);
       const bytes = encoding === 'identity' ? whole : await decompress(whole, encoding, bytesMax);
       onBytes?.(bytes);
       return bytes.length === 0 ? undefined : parse(bytes, valuesMax);

@@ -5,6 +5,7 @@
  * It keeps HB1–HB5 and HB8 (daemon/RULES.md).
  */
 
+import { joined } from '../../base/joined.ts';
 import { ChangeTrail } from './change-trail.ts';
 import { textFrames } from './frame.ts';
 import { type Decorate, framesOf, type Tellable } from './frames-of.ts';
@@ -275,9 +276,4 @@ export class Hub {
     subscriber.state = { kind: 'out' };
     this.stats.subscribers--;
   }
-}
-
-function joined(frames: readonly Buffer[]): Buffer {
-  const [only] = frames;
-  return frames.length === 1 && only !== undefined ? only : Buffer.concat(frames);
 }

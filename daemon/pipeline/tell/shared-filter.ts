@@ -17,7 +17,8 @@ export class SharedFilter {
   readonly conditions: number;
   /** Length of its text: what it costs in memory is about proportional to that. */
   readonly bytes: number;
-  readonly #matches: Predicate;
+  /** Judges without remembering it: for a walk, which meets each user once. */
+  readonly judge: Predicate;
   /** The last two judgements: an event is judged by the state after it and the one before. */
   #last: Judged | undefined;
   #lastButOne: Judged | undefined;
@@ -26,14 +27,17 @@ export class SharedFilter {
     this.filter = filter;
     this.conditions = conditionsOf(filter);
     this.bytes = bytes;
-    this.#matches = compileFilter(filter);
+    this.judge = compileFilter(filter);
   }
 
   /** A record never changes: another state of the user is another object. */
   matches(user: StoredUser, online: boolean): boolean {
-    for (const known of [this.#last, this.#lastButOne]) if (known?.user === user && known.online === online) return known.matches;
-    const matches = this.#matches(user, online);
-    this.#lastButOne = this.#last;
+    const last = this.#last;
+    if (last?.user === user && last.online === online) return last.matches;
+    const lastButOne = this.#lastButOne;
+    if (lastButOne?.user === user && lastButOne.online === online) return lastButOne.matches;
+    const matches = this.judge(user, online);
+    this.#lastButOne = last;
     this.#last = { user, online, matches };
     return matches;
   }

@@ -1,11 +1,22 @@
 /** WH5–WH7: what is sent, how much of an answer is read, and a connection that the receiver had closed. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createSender } from '../../../daemon/jobs/hooks/sender.ts';
 
 const POSTS = 10;
+
+/** A sender, and the address of the server, which listens from here on. */
+async function sending(t: TestContext, server: Server, path = '/'): Promise<{ sender: ReturnType<typeof createSender>; url: string }> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sender = createSender({ allowPrivate: true });
+  t.after(() => {
+    sender.close();
+    server.close();
+  });
+  return { sender, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}` };
+}
 
 /** How many connections it takes to send `POSTS` requests one after the other, each answered with this many bytes. */
 async function connectionsFor(t: TestContext, answerBytes: number): Promise<number> {
@@ -14,13 +25,7 @@ async function connectionsFor(t: TestContext, answerBytes: number): Promise<numb
     request.resume().on('end', () => response.end(Buffer.alloc(answerBytes)));
   });
   server.on('connection', () => connections++);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const sender = createSender({ allowPrivate: true });
-  t.after(() => {
-    sender.close();
-    server.close();
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const { sender, url } = await sending(t, server);
   for (let sent = 0; sent < POSTS; sent++) {
     const result = await sender.post({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 20_000, cut: new AbortController().signal });
     assert.deepEqual(result, { kind: 'status', status: 200, retryAfterMs: undefined });
@@ -54,13 +59,7 @@ test('WH6 the receiver gets a POST with the body and the headers, and its status
       response.writeHead(...(answers[seen.length - 1] ?? [500, {}])).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const sender = createSender({ allowPrivate: true });
-  t.after(() => {
-    sender.close();
-    server.close();
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/path?q=1`;
+  const { sender, url } = await sending(t, server, '/path?q=1');
   const results: { status: number; retryAfterMs: number | undefined }[] = [];
   for (const _ of answers) {
     const result = await sender.post({
@@ -96,13 +95,7 @@ test('WH7 a connection that the receiver closed while it was idle is no failure;
       response.end('fine');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const sender = createSender({ allowPrivate: true });
-  t.after(() => {
-    sender.close();
-    server.close();
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const { sender, url } = await sending(t, server);
   const post = () => sender.post({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 20_000, cut: new AbortController().signal });
   for (let sent = 1; sent <= 6; sent++) {
     assert.deepEqual(await post(), { kind: 'status', status: 200, retryAfterMs: undefined });

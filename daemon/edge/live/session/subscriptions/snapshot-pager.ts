@@ -4,7 +4,7 @@
  */
 
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
-import { workOf } from '../../../../../protocol/users/finding/filter-cost.ts';
+import { STEP_UNITS, USER_UNITS, workOf } from '../../../../../protocol/users/finding/filter-cost.ts';
 import { isAlive, type StoredUser } from '../../../../../protocol/users/user.ts';
 import { type Budget, inSlices, type Walk } from '../../../../base/slices.ts';
 import type { RecordsView } from '../../../../core/directory/frozen-view.ts';
@@ -17,9 +17,6 @@ const IDLE_MS = 60_000;
 const PAGE_CHARS = 512 * 1024;
 /** Characters of a record that are measured per unit of work. */
 const CHARS_PER_UNIT = 8;
-/** Units of work between two checks of the clock, and those of looking at a user without a filter. */
-const STEP_UNITS = 5_000;
-const USER_UNITS = 20;
 
 export interface SnapshotPage {
   readonly users: StoredUser[];
@@ -157,6 +154,6 @@ function matcher(want: Want, online: (id: string) => boolean): (user: StoredUser
     case 'teams':
       return (user) => user.teams.some((team) => want.teams.has(team));
     case 'filter':
-      return (user) => want.filter.matches(user, online(user.id));
+      return (user) => want.filter.judge(user, online(user.id));
   }
 }
