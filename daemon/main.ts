@@ -18,6 +18,9 @@ function retentionOf({ retentionBytes, retentionAgeMs, retentionChanges }: Confi
 }
 
 const io = processIo();
-process.exitCode = await runCli(process.argv.slice(2), io, {
+const code = await runCli(process.argv.slice(2), io, {
   serve: (config, credentials) => serve(config, credentials, openStore, io),
 });
+// Signals are handled to the very last, which they would not be if the process came to its end by itself: Node takes its handlers
+// away first (interrupts.ts tells of echoes). Nor does a timer that a library left behind keep it.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -4,6 +4,7 @@
  * npm and npx put a shell between themselves and the command. Not every shell passes signals on (dash ends and leaves its
  * child behind), so the command checks whether the process that started it still exists. And npm passes on signals that the
  * terminal has sent to every process already: one Ctrl-C arrives twice, and must not count as a second one, which ends at once.
+ * Nor may the second one find the command on its way out and kill it, for then it would end by a signal and not with its code.
  */
 
 /** A signal this soon after another one is its echo. A person is slower. */
@@ -29,13 +30,17 @@ const realSurroundings: Surroundings = {
   off: (signal, handler) => void process.off(signal, handler),
 };
 
-/** Calls `handler` at every interrupt instead of ending the process. Returns a function that undoes this. */
+/**
+ * Calls `handler` at every interrupt instead of ending the process. Returns a function that undoes this: `handler` is not called
+ * any more, and once the echo of the last signal can be no longer on its way, signals end the process again.
+ */
 export function onInterrupt(handler: () => void, around: Surroundings = realSurroundings): () => void {
   let lastMs = Number.NEGATIVE_INFINITY;
+  let isUndone = false;
   const interrupt = (): void => {
     const isEcho = around.nowMs() - lastMs < ECHO_MS;
     lastMs = around.nowMs();
-    if (!isEcho) handler();
+    if (!isEcho && !isUndone) handler();
   };
   around.on('SIGINT', interrupt);
   around.on('SIGTERM', interrupt);
@@ -47,10 +52,16 @@ export function onInterrupt(handler: () => void, around: Surroundings = realSurr
         interrupt();
       }, LOOK_MS).unref()
     : undefined;
-  return () => {
-    clearInterval(watch);
+  const stopListening = (): void => {
     around.off('SIGINT', interrupt);
     around.off('SIGTERM', interrupt);
+  };
+  return () => {
+    isUndone = true;
+    clearInterval(watch);
+    const echoMs = lastMs + ECHO_MS - around.nowMs();
+    if (echoMs > 0) setTimeout(stopListening, echoMs).unref();
+    else stopListening();
   };
 }
 

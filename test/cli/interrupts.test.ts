@@ -5,7 +5,7 @@ import { ECHO_MS, LOOK_MS, onInterrupt } from '../../daemon/cli/interrupts.ts';
 
 /** A process with a parent and a clock, started by this script of npm (by none when absent). */
 function start(t: TestContext, script?: string) {
-  t.mock.timers.enable({ apis: ['setInterval'] });
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   const handlers = new Map<string, () => void>();
   const state = { interrupts: 0, parent: 7, nowMs: 1_000 };
   const undo = onInterrupt(
@@ -28,7 +28,7 @@ function start(t: TestContext, script?: string) {
     state.parent = 1;
     t.mock.timers.tick(LOOK_MS);
   };
-  return { state, send, orphan, undo };
+  return { state, send, orphan, undo, isListening: () => handlers.size > 0 };
 }
 
 test('FM4 a signal and its echo are one interrupt, a later one is another', (t) => {
@@ -69,9 +69,21 @@ test('FM4 a command that was started by something else outlives it', (t) => {
 });
 
 test('FM4 nothing is heard after it is undone', (t) => {
-  const { state, send, orphan, undo } = start(t, 'rosterd serve');
+  const { state, send, orphan, undo, isListening } = start(t, 'rosterd serve');
   undo();
   send('SIGTERM', 0);
   orphan();
   assert.equal(state.interrupts, 0);
+  assert.ok(!isListening());
+});
+
+test('FM4 the echo of a signal does not end what has let go of it; a later signal does', (t) => {
+  const { state, send, undo, isListening } = start(t);
+  send('SIGINT', 0);
+  undo();
+  send('SIGINT', 2);
+  assert.equal(state.interrupts, 1);
+  assert.ok(isListening(), 'deaf to the echo');
+  t.mock.timers.tick(ECHO_MS);
+  assert.ok(!isListening());
 });

@@ -9,8 +9,6 @@ import { LogDestination } from './log-destination.ts';
 const STDERR = 2;
 /** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no clean end. */
 const SHUTDOWN_MS = 60_000;
-/** Time for the last writes to stdout after the stop. */
-const LINGER_MS = 100;
 
 /** Resolves with the exit code. */
 export async function serve(config: Config, credentials: Credentials, openStore: OpenStore, io: CommandIo): Promise<number> {
@@ -32,8 +30,6 @@ export async function serve(config: Config, credentials: Credentials, openStore:
   const code = await finished;
   setTimeout(() => process.exit(EXIT.failed), config.drainMs + SHUTDOWN_MS).unref();
   await daemon.stop();
-  // Timers that a library left behind do not keep the process.
-  setTimeout(() => process.exit(code), LINGER_MS).unref();
   return code;
 }
 

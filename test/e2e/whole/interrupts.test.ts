@@ -1,0 +1,38 @@
+/** FM4: a real process that is interrupted ends with its code, however many echoes of the signal find it on its way out. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type Finished, RosterdProcess } from '../../support/process.ts';
+
+/** Sends the signal every millisecond until the process is gone. */
+async function shower(process: RosterdProcess, signal: NodeJS.Signals): Promise<Finished> {
+  const timer = setInterval(() => process.child.kill(signal), 1);
+  try {
+    return await process.finished;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function run(t: TestContext, args: readonly string[]): RosterdProcess {
+  const process = RosterdProcess.run(args);
+  t.after(() => process.child.kill('SIGKILL'));
+  return process;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`FM4 a shower of ${signal} does not change how a command ends`, async (t) => {
+    const data = await mkdtemp(join(tmpdir(), 'rosterd-interrupts-'));
+    t.after(() => rm(data, { recursive: true, force: true }));
+    const daemon = run(t, ['serve', '--listen', '127.0.0.1:0', '--data', data]);
+    const url = await daemon.listening();
+    const watcher = run(t, ['watch', '--url', url, '--data', data]);
+    while (!watcher.stderr.includes('connected')) await new Promise((resolve) => setTimeout(resolve, 10));
+    const watched = await shower(watcher, signal);
+    assert.equal(watched.code, 130, watched.stderr);
+    const served = await shower(daemon, signal);
+    assert.equal(served.code, 0, served.stderr);
+  });
+}
