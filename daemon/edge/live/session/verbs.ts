@@ -84,8 +84,7 @@ export class LiveOps {
   /** `goneSince`: position of the caller's copy when the caller could not resume from it. Rejects with RosterError. */
   async #subscribe(frame: SubFrame, goneSince?: number): Promise<void> {
     const { context, subscriber, caller } = this.#options;
-    const want = this.#wantsOf([frame]).get(frame.sub);
-    if (want === undefined) return;
+    const want = this.#wantOf(frame);
     if (frame.snapshot === false) {
       this.#follow(frame, want);
       return;
@@ -134,7 +133,23 @@ export class LiveOps {
 
   /** Throws RosterError for subscriptions that would be refused. */
   check(subs: readonly Sub[]): void {
-    this.#wantsOf(subs);
+    const { caller, context } = this.#options;
+    this.#mustFit(new Map(subs.map((sub) => [sub.sub, wantOf(sub, caller, context.roster)])));
+  }
+
+  /** Throws RosterError as `check` does. */
+  #wantOf(sub: Sub): Want {
+    const { caller, context } = this.#options;
+    const want = wantOf(sub, caller, context.roster);
+    this.#mustFit(new Map([[sub.sub, want]]));
+    return want;
+  }
+
+  /** Throws RosterError when the connection would ask for too much with these subscriptions too, by name. */
+  #mustFit(more: ReadonlyMap<string, Want>): void {
+    const { caller, context, session } = this.#options;
+    const wants = new Map([...this.#named(), ...more]);
+    mustFit([...wants.values()], caller.kind === 'user' ? context.sessions.asksBeside(session, caller.id) : []);
   }
 
   /** Starts a subscription named in a connect. It passed the check; if it is refused by now, it ends like one whose owner may see less. */
@@ -150,8 +165,7 @@ export class LiveOps {
   resume(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
     try {
-      const want = this.#wantsOf([sub]).get(sub.sub);
-      if (want !== undefined) subscriber.interests.set(sub.sub, this.#interest(sub, want, resumedFrom ?? 0));
+      subscriber.interests.set(sub.sub, this.#interest(sub, this.#wantOf(sub), resumedFrom ?? 0));
     } catch (error) {
       this.#endRefused(sub, error);
     }
@@ -255,15 +269,6 @@ export class LiveOps {
     const { context, subscriber, outlet } = this.#options;
     context.roster.hub.settle(subscriber);
     outlet.send({ re: id, ...body });
-  }
-
-  /** What the connection would ask for with these subscriptions too. Throws RosterError when it may not, or when that is too much. */
-  #wantsOf(subs: readonly Sub[]): Map<string, Want> {
-    const { caller, context, session } = this.#options;
-    const wants = this.#named();
-    for (const sub of subs) wants.set(sub.sub, wantOf(sub, caller, context.roster));
-    mustFit([...wants.values()], caller.kind === 'user' ? context.sessions.asksBeside(session, caller.id) : []);
-    return wants;
   }
 
   /** Who is online, for each subscription that wants presence; a filter may take time to judge all users that are. */
