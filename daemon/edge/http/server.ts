@@ -92,6 +92,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
       if (!edge.uploads.excuses(error, socket)) answerClientError(error, socket, options.logger);
     },
     frameworkErrors: (_error, request, reply) => edge.badPath(request, reply),
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   });
   // Handlers read the body themselves, after admission, so that no body is read for a caller without a token.
   app.removeAllContentTypeParsers();
@@ -117,6 +118,11 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
   });
   refuseWhatNodeWould(app.server);
   return app;
+}
+
+/** Endpoints check by themselves, so that no route has a schema of fastify's. Its compilers would be loaded all the same, at every start. */
+function noSchemas(): never {
+  throw new Error('a route has a schema of its own');
 }
 
 /** Requests that Node refuses in a form of its own, or without any answer. */
