@@ -59,20 +59,24 @@ class Application {
 
 const ALL = { token: serverToken(), subs: [{ sub: 'all', all: true, snapshot: false }] };
 
-for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']] as const) {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    test(`SI29 after ${signal} and a restart the client is back, with every event once and in order (${transports.join(' then ')})`, async (t) => {
-      const daemon = await RestartingDaemon.start();
-      t.after(() => daemon.remove());
-      const app = new Application(t, daemon.url, ALL, transports);
-      await app.until(() => app.of('connection.ok').length === 1, 'the first connect');
-      const written = [...(await daemon.write(3))];
-      await app.until(() => app.ids.length === 3, 'the first changes');
-      await daemon.restart(signal);
-      written.push(...(await daemon.write(3)));
-      await app.until(() => app.of('connection.ok').length === 2, 'the connect after the restart');
-      written.push(...(await daemon.write(3)));
-      await app.until(() => app.ids.length >= written.length, 'all changes');
+const TRANSPORTS = [['websocket'], ['polling'], ['polling', 'websocket']] as const;
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`SI29 after ${signal} and a restart every client is back, with every event once and in order`, async (t) => {
+    const daemon = await RestartingDaemon.start();
+    t.after(() => daemon.remove());
+    const apps = TRANSPORTS.map((transports) => new Application(t, daemon.url, ALL, transports));
+    const each = (isSo: (app: Application) => boolean, what: string) =>
+      Promise.all(apps.map((app, n) => app.until(() => isSo(app), `${what}, by ${TRANSPORTS[n]?.join(' then ')}`)));
+    await each((app) => app.of('connection.ok').length === 1, 'the first connect');
+    const written = [...(await daemon.write(3))];
+    await each((app) => app.ids.length === 3, 'the first changes');
+    await daemon.restart(signal);
+    written.push(...(await daemon.write(3)));
+    await each((app) => app.of('connection.ok').length === 2, 'the connect after the restart');
+    written.push(...(await daemon.write(3)));
+    await each((app) => app.ids.length >= written.length, 'all changes');
+    for (const app of apps) {
       assert.deepEqual(app.ids, written);
       const seqs = app.of('user.updated').map(({ seq }) => seq);
       assert.deepEqual(
@@ -83,8 +87,8 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']] 
       const goodbyes = app.of('connection.closed').map(({ code, reconnect }) => ({ code, reconnect }));
       assert.deepEqual(goodbyes, signal === 'SIGTERM' ? [{ code: 1012, reconnect: true }] : []);
       assert.ok(app.disconnects[0]?.isActive, `it comes back after ${app.disconnects[0]?.reason}`);
-    });
-  }
+    }
+  });
 }
 
 for (const transports of [['websocket'], ['polling']] as const) {
