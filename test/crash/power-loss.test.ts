@@ -54,7 +54,7 @@ const points = Object.keys(POINTS) as StorePoint[];
 const PREPARING: readonly (CrashPoint | undefined)[] = [undefined, 'group-write', 'group-sync', 'snapshot-write', 'segment-write'];
 /** Writes that now and then find the disk full. */
 const FILLING: ReadonlySet<CrashPoint> = new Set(['group-write', 'segment-create', 'segment-write', 'snapshot-write']);
-const RUNS_PER_POINT = sized(4, 12);
+const RUNS_PER_POINT = sized(2, 12);
 const RUNS_MAX = 60;
 const CRASHES_PER_POINT = sized(2, 6);
 const LIVES = 6;
