@@ -6,23 +6,26 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { compile } from './support/run/compile.ts';
 import { Hangs } from './support/run/hangs.ts';
 import { programFile } from './support/run/program.ts';
 import { Report } from './support/run/report.ts';
+import { sharesOf } from './support/run/shares.ts';
 
 /** The rooms that mirror the sources; "unit" names them all. */
 const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'cli'];
+/** Folders of quick tests: those of a folder, and of each below it, share a process. */
+const QUICK = [...MIRROR, 'house', 'e2e/http'].map((folder) => `test/${folder}/`);
 /** Those with long files first. */
 const SUITES = ['crash', 'e2e', 'contract', 'property', ...MIRROR.toReversed(), 'house'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
 /** Files at the same time: two more than cores, as many tests wait for disks, sockets and other processes. */
 const FILES_AT_ONCE = availableParallelism() + 2;
 const root = resolve(import.meta.dirname, '..');
-/** How long each file took the last time: the longest are run first, so that no core is idle at the end. */
+/** How long each process took the last time: the longest are run first, so that no core is idle at the end. */
 const TIMES = join(root, 'node_modules/.cache/rosterd/test-times.json');
 
 const words = process.argv.slice(2);
@@ -53,15 +56,19 @@ function lastTimes(): Record<string, number> {
   return existsSync(TIMES) ? JSON.parse(readFileSync(TIMES, 'utf8')) : {};
 }
 
-const times = lastTimes();
-const files = (named.length === 0 ? SUITES : named).flatMap(filesOf);
-const longestFirst = [...new Set(files)].sort(
-  (a, b) => (times[b] ?? Number.POSITIVE_INFINITY) - (times[a] ?? Number.POSITIVE_INFINITY) || 0,
-);
+const files = [...new Set((named.length === 0 ? SUITES : named).flatMap(filesOf))];
+const compiled = await compile(root, files);
 
-const compiled = await compile(root, longestFirst);
+const times = lastTimes();
+const longestFirst = sharesOf(root, files, compiled, (path) => QUICK.some((folder) => path.startsWith(folder))).sort(
+  (a, b) => (times[b.name] ?? Number.POSITIVE_INFINITY) - (times[a.name] ?? Number.POSITIVE_INFINITY) || 0,
+);
 const hangs = new Hangs(hangMs);
-const report = new Report(compiled.sourceOf);
+const nameOf = new Map(longestFirst.map(({ name, entry }) => [entry, name]));
+const report = new Report(
+  (file) => nameOf.get(file) ?? compiled.sourceOf(file),
+  files.map((path) => relative(root, path)),
+);
 const printer = new spec();
 printer.pipe(process.stdout);
 
@@ -72,11 +79,11 @@ process.env.ROSTERD_TEST_NOTES = hangs.notes;
 process.execArgv.splice(0, process.execArgv.length, '--enable-source-maps', '--import', programFile('test/support/run/each-test.ts'));
 
 let isReported = false;
-for await (const event of run({ files: longestFirst.map(compiled.fileOf), concurrency: FILES_AT_ONCE })) {
+for await (const event of run({ files: longestFirst.map(({ entry }) => entry), concurrency: FILES_AT_ONCE })) {
   // Node's totals come last.
   if (!isReported && event.type === 'test:diagnostic' && event.data.nesting === 0 && /^tests \d+$/.test(event.data.message)) {
     isReported = true;
-    const lines = [...report.lines(), ...hangs.found.map(({ file, test }) => `HANGS ${compiled.sourceOf(file)}: ${test}`)];
+    const lines = [...report.lines(), ...hangs.found.map(({ file, test }) => `HANGS ${nameOf.get(file) ?? file}: ${test}`)];
     for (const message of lines) printer.write({ type: 'test:diagnostic', data: { nesting: 0, message } });
   }
   printer.write(report.take(event));
@@ -86,5 +93,5 @@ hangs.stop();
 compiled.remove();
 if (!report.passed) process.exitCode = 1;
 mkdirSync(dirname(TIMES), { recursive: true });
-const measured = Object.fromEntries(report.files.map(({ name, ms }) => [join(root, name), ms]));
+const measured = Object.fromEntries(report.processes.map(({ name, ms }) => [name, ms]));
 if (!isLong) writeFileSync(TIMES, JSON.stringify({ ...times, ...measured }));

@@ -16,18 +16,20 @@ interface Suite {
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1).padStart(6)} s`;
 
-/** Takes every event of a run and hands it on with its file named by the source. */
+/** Takes every event of a run and hands it on with its process named by what it runs. */
 export class Report {
-  readonly #sourceOf: (file: string) => string;
+  readonly #nameOf: (file: string) => string;
+  readonly #files: readonly string[];
   readonly #tests: Timed[] = [];
-  readonly #files: Timed[] = [];
+  readonly #processes: Timed[] = [];
   readonly #testsIn = new Map<string, number>();
   readonly #skipped: string[] = [];
   #failures = 0;
 
-  /** `sourceOf`: the source of a compiled file, from the root. */
-  constructor(sourceOf: (file: string) => string) {
-    this.#sourceOf = sourceOf;
+  /** `nameOf`: what a compiled file is, by its path from the root. `files`: those that are run, in the same way. */
+  constructor(nameOf: (file: string) => string, files: readonly string[]) {
+    this.#nameOf = nameOf;
+    this.#files = files;
   }
 
   /** Whether every test passed, and every file had one. */
@@ -35,23 +37,23 @@ export class Report {
     return this.#failures === 0 && this.#tests.length > 0 && this.#filesWithoutTest.length === 0;
   }
 
-  /** How long each file took that has ended, by its path from the root. */
-  get files(): readonly Timed[] {
-    return this.#files;
+  /** How long each process took that has ended. */
+  get processes(): readonly Timed[] {
+    return this.#processes;
   }
 
   take(event: TestEvent): TestEvent {
     if (event.type === 'test:fail' && event.data.todo === undefined) this.#failures++;
-    if (event.type === 'test:complete' && isFile(event.data)) {
-      this.#files.push({ name: this.#sourceOf(event.data.name), ms: event.data.details.duration_ms });
+    if (event.type === 'test:complete' && isProcess(event.data)) {
+      this.#processes.push({ name: this.#nameOf(event.data.name), ms: event.data.details.duration_ms });
     }
     if (event.type === 'test:pass' || event.type === 'test:fail') this.#count(event.data);
     return this.#named(event);
   }
 
   #count(data: Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>['data']): void {
-    if (data.file === undefined || isFile(data) || data.details.type === 'suite') return;
-    const file = this.#sourceOf(data.file);
+    if (data.file === undefined || isProcess(data) || data.details.type === 'suite') return;
+    const file = this.#nameOf(data.file);
     this.#testsIn.set(file, (this.#testsIn.get(file) ?? 0) + 1);
     this.#tests.push({ name: `${file}: ${data.name}`, ms: data.details.duration_ms });
     if (data.skip !== undefined && data.skip !== false) {
@@ -60,19 +62,22 @@ export class Report {
   }
 
   get #filesWithoutTest(): string[] {
-    return this.#files.map(({ name }) => name).filter((name) => !this.#testsIn.has(name));
+    return this.#files.filter((name) => !this.#testsIn.has(name));
   }
 
   /** To be printed before the totals. */
   lines(): string[] {
     const slowest = this.#tests.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
     const suites = new Map<string, Suite>();
-    for (const { name, ms } of this.#files) {
+    for (const name of this.#files) {
       const suite = suites.get(suiteOf(name)) ?? { files: 0, tests: 0, ms: 0 };
       suite.files++;
       suite.tests += this.#testsIn.get(name) ?? 0;
-      suite.ms += ms;
       suites.set(suiteOf(name), suite);
+    }
+    for (const { name, ms } of this.#processes) {
+      const suite = suites.get(suiteOf(name));
+      if (suite !== undefined) suite.ms += ms;
     }
     const bySuite = [...suites].sort(([, a], [, b]) => b.ms - a.ms);
     return [
@@ -85,18 +90,18 @@ export class Report {
     ];
   }
 
-  /** A file is named by its source. Node has put the source's place to the tests in it. */
+  /** A process is named by what it runs. Node has put the source's place to the tests in it. */
   #named(event: TestEvent): TestEvent {
     const { data } = event;
-    if (data === undefined || !('name' in data) || !isFile(data)) return event;
+    if (data === undefined || !('name' in data) || !isProcess(data)) return event;
     // An event is what it was, but for the name; to the compiler the spread of a union is no union.
-    return { ...event, data: { ...data, name: this.#sourceOf(data.name) } } as TestEvent;
+    return { ...event, data: { ...data, name: this.#nameOf(data.name) } } as TestEvent;
   }
 }
 
 const suiteOf = (file: string): string => file.split('/')[1] ?? file;
 
-/** Whether the event is about a test file as a whole. */
-function isFile(data: object): boolean {
+/** Whether the event is about a process as a whole, which Node takes for a test. */
+function isProcess(data: object): boolean {
   return 'name' in data && 'file' in data && data.name === data.file;
 }

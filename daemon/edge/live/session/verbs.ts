@@ -40,7 +40,6 @@ export class LiveOps {
   readonly #pagers = new Map<string, { readonly cursor: string; readonly pager: SnapshotPager }>();
   /** The position of the connection when it was last sent back. */
   #leftSeq = 0;
-
   readonly #presence: PresenceStates;
 
   constructor(options: LiveOpsOptions) {
