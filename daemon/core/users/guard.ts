@@ -51,12 +51,11 @@ function isNew(memory: Memory, key: string, value: Json): boolean {
   const place = textDigest(key).slice(0, KEY_CHARS);
   const digest = textDigest(`${key} ${canonicalJson(value)}`);
   const values = memory.get(place) ?? [];
-  const at = values.indexOf(digest);
-  if (at >= 0 && at < STABLE_VALUES) return false;
+  if (values.slice(0, STABLE_VALUES).includes(digest)) return false;
   const isSwitch = typeof value === 'boolean' || key === 'privacy_settings';
   memory.delete(place);
   memory.set(place, [digest, ...values.filter((other) => other !== digest)].slice(0, isSwitch ? 1 : VALUES_MAX));
-  return at < 0;
+  return !values.includes(digest);
 }
 
 /** A list of texts, one for each key: its digest and those of its values. */

@@ -19,6 +19,9 @@ function names(bench: Bench, steps: readonly (string | { readonly server: string
   });
 }
 
+/** What `{name: 'Ann', custom: {color: 'blue'}}` leaves. */
+const MEMORY_ON_DISK = '["hMNKPwu3-QhR","D470Jq7DtofH"]';
+
 test('US7 two phones with different stale details roll back nothing, neither a server’s change nor each other’s', () => {
   const bench = new Bench();
   assert.deepEqual(names(bench, ['A', 'B', { server: 'S' }, 'A', 'B']), ['A', 'B', 'S', 'S', 'S']);
@@ -115,6 +118,87 @@ test('US7 a memory that an earlier version wrote holds the values that were sent
   assert.deepEqual(fresh, { custom: {} });
   assert.deepEqual(newDetails({ ...stale, name: 'B', image: 'i' }, memory).fresh, { name: 'B', image: 'i', custom: {} });
   assert.deepEqual(newDetails({ custom: {} }, '{}'), { fresh: { custom: {} }, memory: '[]' });
+});
+
+/** The values of `name` that a connect would write now, after these were sent one after the other. */
+function newAfter(sent: readonly string[], asked: readonly string[]): string[] {
+  let memory: string | undefined;
+  for (const name of sent) ({ memory } = newDetails({ name, custom: {} }, memory));
+  return asked.filter((name) => newDetails({ name, custom: {} }, memory).fresh.name !== undefined);
+}
+
+test('US7 the last eight values of a key are remembered, and none before', () => {
+  const values = Array.from({ length: 9 }, (_, n) => `v${n}`);
+  assert.deepEqual(newAfter(values.slice(0, 8), values), ['v8']);
+  assert.deepEqual(newAfter(values, values), ['v0']);
+});
+
+test('US7 one of the four newest values of any key changes nothing in the memory when it is sent again', () => {
+  let memory: string | undefined;
+  for (const name of ['v1', 'v2', 'v3', 'v4', 'v5']) ({ memory } = newDetails({ name, custom: {} }, memory));
+  ({ memory } = newDetails({ image: 'i', custom: { color: 'red' } }, memory));
+  const moves = (details: SentDetails): boolean => newDetails(details, memory).memory !== memory;
+  assert.deepEqual(
+    ['v5', 'v4', 'v3', 'v2', 'v1'].map((name) => moves({ name, custom: {} })),
+    [false, false, false, false, true],
+  );
+  assert.deepEqual([moves({ image: 'i', custom: {} }), moves({ custom: { color: 'red' } })], [false, false]);
+});
+
+test('US7 every key that a connect may write is guarded by itself', () => {
+  const details: SentDetails = {
+    name: 'n',
+    image: 'n',
+    language: 'n',
+    invisible: true,
+    privacy_settings: {},
+    custom: { name: 'n', k: 'n' },
+  };
+  const first = newDetails(details, undefined);
+  assert.deepEqual(first.fresh, details);
+  assert.deepEqual(newDetails(details, first.memory).fresh, { custom: {} });
+  for (const field of ['name', 'image', 'language', 'invisible', 'privacy_settings'] as const) {
+    const { memory } = newDetails({ [field]: details[field], custom: {} }, undefined);
+    const { [field]: known, ...others } = details;
+    assert.ok(known !== undefined);
+    assert.deepEqual(newDetails(details, memory).fresh, others, field);
+  }
+});
+
+test('US7 a memory on disk is read by later versions: its form stays', () => {
+  assert.equal(newDetails({ name: 'Ann', custom: { color: 'blue' } }, undefined).memory, MEMORY_ON_DISK);
+  assert.deepEqual(newDetails({ name: 'Ann', custom: { color: 'blue', size: 1 } }, MEMORY_ON_DISK).fresh, { custom: { size: 1 } });
+});
+
+test('US7 a thousand keys are remembered, those with the newest values', () => {
+  const keys = (from: number, to: number): JsonObject =>
+    Object.fromEntries(Array.from({ length: to - from }, (_, n) => [`k${from + n}`, 1]));
+  const half = newDetails({ custom: keys(0, 600) }, undefined);
+  const full = newDetails({ custom: keys(600, 1_000) }, half.memory);
+  assert.deepEqual(newDetails({ custom: keys(0, 1_000) }, full.memory).fresh, { custom: {} });
+  // The first key gets a new value, so the second one is the oldest.
+  const { memory } = newDetails({ custom: { k0: 2, other: 1 } }, full.memory);
+  assert.deepEqual(newDetails({ custom: { ...keys(1, 1_000), k0: 2, other: 1 } }, memory).fresh, { custom: { k1: 1 } });
+});
+
+test('US7 the memory has up to 16 KiB; fewer values of each key are kept only where it would be longer', () => {
+  let memory: string | undefined;
+  const connect = (custom: JsonObject): void => {
+    ({ memory } = newDetails({ custom }, memory));
+  };
+  const many = (count: number, name: string, value: string): JsonObject =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`${name}${n}`, value]));
+  // Keys with one value take 15 characters, those with eight 71.
+  connect(many(936, 'one', 'v'));
+  for (let n = 0; n < 8; n++) connect(many(33, 'eight', `v${n}`));
+  assert.equal(memory?.length, 16 * 1024);
+  const known = (): string[] =>
+    Array.from({ length: 8 }, (_, n) => `v${n}`).filter(
+      (v) => newDetails({ custom: { eight0: v } }, memory).fresh.custom.eight0 === undefined,
+    );
+  assert.equal(known().length, 8);
+  connect({ more: 'v' });
+  assert.deepEqual(known(), ['v4', 'v5', 'v6', 'v7']);
 });
 
 test('US7 the memory is bounded, however many keys and values a user sends, and holds no value in readable form', () => {
