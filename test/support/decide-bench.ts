@@ -1,6 +1,5 @@
 /** A directory that decides and applies one command after the other. */
 import assert from 'node:assert/strict';
-import { decide } from '../../daemon/core/decide.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
 import { DEFAULT_POLICY, type Policy } from '../../daemon/core/policy.ts';
@@ -9,6 +8,7 @@ import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { ConnectDetails } from '../../protocol/users/connect.ts';
 import { parsePatch } from '../../protocol/users/patch.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
+import { checkOutcome, decided } from './command-laws.ts';
 
 /** A directory that decides and applies one command at a time, at times of its own. */
 export class Bench {
@@ -25,10 +25,11 @@ export class Bench {
     const draft = new Draft(this.directory);
     if (by !== undefined) draft.begin({ source: 'client', by });
     this.#now += 1_000;
-    const outcome = decide(draft, command, this.#now, this.policy);
+    const outcome = decided(draft, command, this.#now, this.policy);
     if (draft.facts.length > 0) {
       this.directory.apply({ id: `e${this.#now}`, time: this.#now, facts: draft.facts, first: this.directory.seq + 1 });
     }
+    checkOutcome(command, outcome, draft.facts, this.directory);
     return outcome;
   }
 

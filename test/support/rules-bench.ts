@@ -1,6 +1,5 @@
 /** A directory that decides and applies one command at a time, at times that the test sets: the bench of rules that know what time it is. */
 import assert from 'node:assert/strict';
-import { decide } from '../../daemon/core/decide.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
 import { DEFAULT_POLICY, type Policy } from '../../daemon/core/policy.ts';
@@ -13,6 +12,7 @@ import type { ConnectDetails } from '../../protocol/users/connect.ts';
 import { type DeleteMode, HARD_OPTIONS } from '../../protocol/users/delete-options.ts';
 import type { UpsertCommand } from '../../protocol/users/upsert.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
+import { checkOutcome, decided } from './command-laws.ts';
 
 const STEP: Micros = 1_000;
 
@@ -43,11 +43,13 @@ export class RulesBench {
     const draft = new Draft(this.directory);
     if (by !== undefined) draft.begin({ source: 'client', by });
     this.#now += STEP;
-    const outcome = decide(draft, command, this.#now, this.policy);
-    if (draft.facts.length === 0) return outcome;
-    const entry = { id: `e${this.entries.length}`, time: this.#now, facts: draft.facts, first: this.directory.seq + 1 };
-    this.entries.push(entry);
-    this.directory.apply(entry);
+    const outcome = decided(draft, command, this.#now, this.policy);
+    if (draft.facts.length > 0) {
+      const entry = { id: `e${this.entries.length}`, time: this.#now, facts: draft.facts, first: this.directory.seq + 1 };
+      this.entries.push(entry);
+      this.directory.apply(entry);
+    }
+    checkOutcome(command, outcome, draft.facts, this.directory);
     return outcome;
   }
 

@@ -1,10 +1,14 @@
 /** BU8: what a client makes has a quota in total. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Draft } from '../../../daemon/core/directory/draft.ts';
+import { checkQuota } from '../../../daemon/core/feeds/quotas.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Activity } from '../../../protocol/feeds/activities.ts';
+import type { Origin } from '../../../protocol/log/entry.ts';
 import { Bench } from '../../support/decide-bench.ts';
+import { refusal } from '../../support/http/refusal.ts';
 
 const ANN = { kind: 'user', id: 'ann' } as const;
 const activity = (id: string, feed: string): Activity => ({ id, feeds: [feed], origin: feed, time: 1, data: { actor: 'SU:x' } });
@@ -67,4 +71,32 @@ test('BU8 a user reports at most 1,000 others; reporting one again is free, and 
   flag('u1000', 'bob', { kind: 'user', id: 'bob' });
   bench.run({ kind: 'unflag', actor: ANN, target: 'u1', by: 'ann' });
   flag('u1000');
+});
+
+test('BU8 a user makes as many as allowed for it, clients together as many as allowed in all; servers and anonymous callers have no quota', () => {
+  for (const [kind, path, many] of [
+    ['activity', 'activities', 'activities'],
+    ['follow', 'target', 'follows'],
+  ] as const) {
+    const bench = new Bench();
+    for (const id of ['ann', 'bob']) {
+      if (kind === 'activity') bench.run({ kind: 'activity-add', activities: [activity(id, `user:${id}`)] });
+      else bench.run({ kind: 'follow', source: `user:${id}`, target: 'user:x' });
+    }
+    const check = (origin: Origin | undefined, perUser: number, inAll: number) => () => {
+      const draft = new Draft(bench.directory);
+      if (origin !== undefined) draft.begin(origin);
+      checkQuota(draft, kind, { perUser, inAll });
+    };
+    const ann: Origin = { source: 'client', by: 'ann' };
+    check(ann, 2, 3)();
+    for (const [perUser, inAll, message] of [
+      [1, 3, `the user ann has 1 ${many} already, and may not have more`],
+      [2, 2, `there are 2 ${many} already, and clients may not add more`],
+    ] as const) {
+      const { kind: refusedAs, fields } = refusal(check(ann, perUser, inAll));
+      assert.deepEqual([refusedAs, fields], ['input', [{ path, message }]]);
+      for (const origin of [undefined, { source: 'server' }, { source: 'client' }] as const) check(origin, perUser, inAll)();
+    }
+  }
 });

@@ -1,7 +1,10 @@
-/** UN5: the names that several users hold. */
+/** UN5, UN8: the names that several users hold. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type NameCollisions, nameCollisions } from '../../../daemon/core/users/name-collisions.ts';
+import { Directory } from '../../../daemon/core/directory/directory.ts';
+import { indexNames, type NameCollisions, nameCollisions } from '../../../daemon/core/users/name-collisions.ts';
+import { NAME_KEY_VERSION } from '../../../protocol/users/names.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
 import { Bench } from '../../support/decide-bench.ts';
 
 function found(bench: Bench, scope: 'app' | 'team'): NameCollisions {
@@ -52,4 +55,117 @@ test('UN5 all are counted, and some of them shown', () => {
   only.upsert(Array.from({ length: 130 }, (_, n) => ({ id: `many${n}`, name: 'Many' })));
   const [one] = found(only, 'app').examples;
   assert.deepEqual([one?.users, one?.user_ids.length], [130, 100]);
+});
+
+/** The most users that are looked at between two pauses, and the number of pauses. */
+function pausesOf(bench: Bench, scope: 'app' | 'team'): { readonly pauses: number; readonly most: number } {
+  const { directory } = bench;
+  let looked = 0;
+  let most = 0;
+  const counting = new Proxy(directory, {
+    get: (target, name) => {
+      if (name === 'user') looked++;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const walk = nameCollisions(counting, scope);
+  for (let pauses = 0; ; pauses++) {
+    const { done } = walk.next();
+    most = Math.max(most, looked);
+    looked = 0;
+    if (done === true) return { pauses, most };
+  }
+}
+
+function benchOf(count: number, of: (n: number) => { readonly name?: string; readonly teams?: readonly string[] }): Bench {
+  const bench = new Bench();
+  for (let from = 0; from < count; from += 100) {
+    bench.upsert(Array.from({ length: Math.min(100, count - from) }, (_, n) => ({ id: `u${from + n}`, ...of(from + n) })));
+  }
+  return bench;
+}
+
+test('UN5 the search pauses after every 256 names and users, and within a name that many hold in many teams', () => {
+  assert.deepEqual(
+    pausesOf(
+      benchOf(255, (n) => ({ name: `name ${n}` })),
+      'app',
+    ),
+    { pauses: 0, most: 0 },
+  );
+  assert.equal(
+    pausesOf(
+      benchOf(256, (n) => ({ name: `name ${n}` })),
+      'app',
+    ).pauses,
+    1,
+  );
+  const same = benchOf(600, () => ({ name: 'Ann' }));
+  assert.deepEqual(pausesOf(same, 'app').pauses, 2);
+  assert.ok(pausesOf(same, 'app').most <= 257);
+  // Each team of the one name counts, too: one name, 20 users, and 20 times 12 teams.
+  const inTeams = (teams: number) => benchOf(20, (n) => ({ name: 'Ann', teams: Array.from({ length: teams }, (_, k) => `t${n}-${k}`) }));
+  assert.equal(pausesOf(inTeams(11), 'team').pauses, 0);
+  assert.equal(pausesOf(inTeams(12), 'team').pauses, 1);
+  assert.equal(pausesOf(inTeams(32), 'team').pauses, 2);
+  assert.equal(pausesOf(inTeams(33), 'team').pauses, 2 + 20, 'a user with many teams is work of its own');
+});
+
+test('UN5 a user that loses its name, or goes, while the search pauses is not counted', () => {
+  const bench = benchOf(300, (n) => ({ name: n < 298 ? `a${n}` : 'Zoe' }));
+  const walk = nameCollisions(bench.directory, 'app');
+  assert.equal(walk.next().done, false);
+  bench.run({ kind: 'delete', ids: ['u299'], mode: 'soft', options: {} });
+  assert.deepEqual(walk.next(), { done: true, value: { total: 0, examples: [] } });
+});
+
+/** A directory loaded from a snapshot whose names were compared by keys of this version; absent: from before there were versions. */
+function loaded(users: readonly Partial<StoredUser>[], names: number | undefined, scope: 'app' | 'team' | 'no' = 'app'): Directory {
+  const directory = new Directory({ epoch: 'e', seq: 1 });
+  const state = { time: 1, app: { enforce_unique_usernames: scope }, entries: [], ...(names === undefined ? {} : { names }) };
+  const whole = users.map((user, n) => ({
+    id: `u${n}`,
+    rev: 1,
+    role: 'user',
+    teams: [],
+    custom: {},
+    created_at: 1,
+    updated_at: 1,
+    ...user,
+  }));
+  directory.load([{ state }, ...whole.map((user) => ({ user }))]);
+  return directory;
+}
+
+function indexed(directory: Directory, pauses = 0): NameCollisions | undefined {
+  const walk = indexNames(directory);
+  for (let steps = 0; ; steps++) {
+    const { done, value } = walk.next();
+    if (done !== true) continue;
+    assert.equal(steps, pauses);
+    assert.ok(directory.isIndexed);
+    return value;
+  }
+}
+
+test('UN8 after an upgrade the names that several users hold are reported at each start, until there are none', () => {
+  const twice = [
+    { name: 'Ann', teams: ['red'] },
+    { name: 'ann', teams: ['blue'] },
+  ];
+  const many = Array.from({ length: 600 }, (_, n) => ({ name: `name ${n}` }));
+  for (const [names, scope, total, version] of [
+    [undefined, 'app', 1, 1],
+    [NAME_KEY_VERSION - 1, 'app', 1, NAME_KEY_VERSION - 1],
+    [NAME_KEY_VERSION, 'app', undefined, NAME_KEY_VERSION],
+    [undefined, 'team', undefined, NAME_KEY_VERSION],
+    [undefined, 'no', undefined, NAME_KEY_VERSION],
+  ] as const) {
+    const directory = loaded(twice, names, scope);
+    assert.deepEqual([indexed(directory)?.total, directory.nameKeyVersion], [total, version], `${names} ${scope}`);
+  }
+  const clean = loaded(many, undefined);
+  assert.deepEqual([indexed(clean, 2 + 2), clean.nameKeyVersion], [undefined, NAME_KEY_VERSION], 'a pause after every 256 users and names');
+  assert.equal(indexed(loaded(many, NAME_KEY_VERSION), 2), undefined, 'the names are not compared again');
 });

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
-import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
+import { runQuery, type Visibility, visibilityFor } from '../../../daemon/core/users/query.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { filterHints } from '../../../protocol/users/finding/filter.ts';
+import { STEP_UNITS, USER_UNITS, workOf } from '../../../protocol/users/finding/filter-cost.ts';
 import { parseQuery } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
@@ -232,4 +233,100 @@ test('QY10 a query gives way every few hundred users, and sees each in a state i
   for (; step.done !== true; step = running.next()) turns++;
   assert.equal(turns, 5);
   assert.equal(idsOf(step.value), 'u0999');
+});
+
+/** The work of a query: what it yields, and the largest piece. */
+function work(directory: Directory, payload: Record<string, unknown>): { readonly units: number; readonly most: number } {
+  let units = 0;
+  let most = 0;
+  for (const piece of runQuery(directory, parseQuery(payload), () => false)) {
+    units += piece;
+    most = Math.max(most, piece);
+  }
+  return { units, most };
+}
+
+test('QY10 a query tells its work: each user that it looks at, and what its filter costs for those that it matches', () => {
+  const directory = directoryOf(
+    numbered(1_000, (i) => ({ name: 'x'.repeat(i % 200), teams: i < 10 ? ['red'] : [], ...(i === 0 ? { deactivated_at: 1 } : {}) })),
+  );
+  const cost = (filter_conditions: Record<string, unknown>): number => {
+    const unitsOf = workOf(parseQuery({ filter_conditions }).filter);
+    return [...directory.users()].reduce((sum, one) => sum + USER_UNITS + (one.deactivated_at === undefined ? unitsOf(one) : 0), 0);
+  };
+  for (const filter_conditions of [{ role: 'user' }, { name: { $q: 'some words' } }, {}]) {
+    const { units, most } = work(directory, { filter_conditions });
+    assert.equal(units, cost(filter_conditions));
+    assert.ok(most >= STEP_UNITS && most < STEP_UNITS + 500, `${most}`);
+  }
+  // An index saves the look at the others.
+  const each = (filter_conditions: Record<string, unknown>): number =>
+    USER_UNITS + workOf(parseQuery({ filter_conditions }).filter)(user('x'));
+  for (const [filter_conditions, looked] of [
+    [{ id: { $in: ['u0001', 'u0002', 'u0003'] } }, 3],
+    [{ name: 'xxx' }, 5],
+    [{ teams: 'red', include_deactivated_users: true }, 10],
+    [{ teams: 'blue' }, 0],
+  ] as const) {
+    const { units } = work(directory, { filter_conditions });
+    assert.ok(units <= looked * each(filter_conditions) + USER_UNITS, `${JSON.stringify(filter_conditions)}: ${units}`);
+  }
+});
+
+test('QY10 a query gives way as soon as a piece of work is done, not one user later', () => {
+  const units = workOf(parseQuery({ filter_conditions: { role: 'user' } }).filter)(user('x')) + USER_UNITS;
+  const count = Math.ceil((STEP_UNITS - USER_UNITS) / units) + 1;
+  const turns = (users: number): number =>
+    [...runQuery(directoryOf(numbered(users)), parseQuery({ filter_conditions: { role: 'user' } }), () => false)].length;
+  assert.deepEqual([turns(count - 1), turns(count), turns(2 * count)], [1, 2, 3]);
+});
+
+test('QY4 SN2 before the indexes are complete, a query walks over all users and does not complete them', () => {
+  const directory = new Directory({ epoch: 'test', seq: 0 });
+  directory.load(numbered(600, (i) => ({ name: i === 7 ? 'Ann' : 'x', teams: i === 7 ? ['red'] : [] })).map((one) => ({ user: one })));
+  assert.equal(ask(directory, { filter_conditions: { name: 'Ann' } }), 'u0007');
+  assert.equal(ask(directory, { filter_conditions: { teams: 'red' } }), 'u0007');
+  assert.equal(ask(directory, { filter_conditions: { id: 'u0599' } }), 'u0599');
+  assert.equal(directory.isIndexed, false);
+  while (directory.indexStep());
+  assert.equal(ask(directory, { filter_conditions: { teams: 'red' } }), 'u0007');
+});
+
+test('QY11 a page is exactly its part of all matches, however many there are and in whatever order they come', () => {
+  const count = 3_000;
+  for (const created of [(i: number) => i, (i: number) => count - i, (i: number) => (i * 7919) % count, () => 1]) {
+    const users = numbered(count, (i) => ({ created_at: created(i) }));
+    const directory = directoryOf(users);
+    const all = [...users].sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1));
+    for (const [offset, limit] of [
+      [0, 1],
+      [0, 100],
+      [300, 30],
+      [1_000, 100],
+    ] as const) {
+      const expected = all.slice(offset, offset + limit).map(({ id }) => id);
+      const found = page(directory, { offset, limit }).map(({ id }) => id);
+      assert.deepEqual(found, expected);
+      assert.equal(found.length, limit);
+    }
+  }
+});
+
+test('TN2 TN3 TN4 what a client may find follows from its teams, its roles and the hidden roles', () => {
+  const ann = user('ann', { teams: ['red', 'blue'], teams_role: { blue: 'mute-one' } });
+  const walls = { enforce_unique_usernames: 'no', multi_tenant_enabled: true } as const;
+  const none = { grants: { user: [] } };
+  const hidden = { user_search_disallowed_roles: ['admin', 'boss'] };
+  assert.deepEqual(visibilityFor({ enforce_unique_usernames: 'no' }, ann), {});
+  assert.deepEqual(visibilityFor({ enforce_unique_usernames: 'no', ...hidden }, ann), { hiddenRoles: new Set(['admin', 'boss']) });
+  assert.deepEqual(visibilityFor({ enforce_unique_usernames: 'no', user_search_disallowed_roles: [] }, ann), {});
+  assert.equal(visibilityFor({ enforce_unique_usernames: 'no', ...none }, ann), 'nowhere');
+  assert.equal(visibilityFor({ enforce_unique_usernames: 'no', grants: { user: ['ban-user'] } }, ann), 'nowhere');
+  assert.deepEqual(visibilityFor(walls, ann), { teams: ['red', 'blue'] });
+  assert.deepEqual(visibilityFor({ ...walls, grants: { 'mute-one': [] } }, ann), { teams: ['red'] });
+  assert.deepEqual(visibilityFor({ ...walls, ...none, ...hidden }, { ...ann, teams_role: { blue: 'admin' } }), {
+    teams: ['blue'],
+    hiddenRoles: new Set(['admin', 'boss']),
+  });
+  assert.deepEqual(visibilityFor(walls, user('bob')), { teams: [] });
 });
