@@ -263,7 +263,8 @@ function isWordUnit(at: number): boolean {
   const known = pairsOfWords.get(key);
   if (known !== undefined) return known;
   const pair = String.fromCharCode(scratch[at - 1] ?? 0, unit);
-  const isOfWord = LETTER_OR_DIGIT.test(pair) || IS_MARK.test(pair);
+  // Without its first half, it is no character, whatever stands before it.
+  const isOfWord = [...pair].length === 1 && (LETTER_OR_DIGIT.test(pair) || IS_MARK.test(pair));
   if (pairsOfWords.size < PAIRS_KEPT) pairsOfWords.set(key, isOfWord);
   return isOfWord;
 }

@@ -114,6 +114,39 @@ test('NM5 a search looks into scripts, pairs and letters that fold to several', 
   assert.deepEqual(wordsOf(foldText('🎉 -')), []);
 });
 
+test('NM5 a letter of two units is one letter, the first and the last of each thousand too', () => {
+  // Linear B, Deseret, Cuneiform, and a digit; the last two end a block of surrogates.
+  for (const letter of ['\u{10000}', '\u{10400}', '\u{12000}', '\u{1d7ff}', '\u{207ff}']) {
+    assert.equal(hasWordPrefix(`${letter}abc`, 'abc'), false, letter);
+    assert.equal(hasWordPrefix(`${letter} abc`, 'abc'), true, letter);
+    assert.equal(hasWordPrefix(`x ${letter}abc`, foldText(`${letter}a`)), true, letter);
+  }
+  // What is no letter does not begin a word, and ends one: emoji, private use, lone halves of a pair.
+  for (const other of ['\u{1f3ff}', '\u{e000}', '\u{10fc00}', '\udc00', '\udfff', '\ud800', '\ufffd']) {
+    assert.equal(hasWordPrefix(`x${other}abc`, 'abc'), true, other.codePointAt(0)?.toString(16));
+    assert.equal(hasWordPrefix(`${other}abc`, 'abc'), true, other.codePointAt(0)?.toString(16));
+  }
+});
+
+test('NM5 the same answer comes again, whatever was asked in between: other texts, other prefixes, longer and shorter ones', () => {
+  const texts = ['Ann Bell', '王小明', 'Łukasz', '\u{10000}a b', 'e\u0301\u0323 x', 'e\u0323\u0301 x', `${'ﷺ '.repeat(40)}end`, ''];
+  const prefixes = ['ann', 'bell', '小', 'luk', 'b', 'x', 'end', 'ẹ'].map(foldText);
+  const asked = () => texts.map((text) => prefixes.map((prefix) => hasWordPrefix(text, prefix)));
+  const expected = texts.map((text) =>
+    prefixes.map((prefix) => {
+      const folded = foldText(text);
+      return prefix === '小' ? folded.includes(prefix) : wordsOf(folded).some((word) => word.startsWith(prefix));
+    }),
+  );
+  for (let round = 0; round < 3; round++) assert.deepEqual(asked(), expected);
+  for (const [at, prefix] of prefixes.entries()) {
+    assert.deepEqual(
+      texts.map((text) => hasWordPrefix(text, prefix)),
+      expected.map((row) => row[at]),
+    );
+  }
+});
+
 /** Characters of kinds that hold very many, which are all treated alike: by default one of them in so many is looked at. */
 const IS_ALIKE = /[\p{Unassigned}\p{Private_Use}\p{Script=Han}\p{Script=Hangul}]/u;
 const ALIKE_STEP = 61;
