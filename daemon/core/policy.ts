@@ -24,12 +24,3 @@ export interface Policy {
   /** How long the receipt of a request with an `Idempotency-Key` is kept, in microseconds. */
   readonly receiptsKeptMicros: number;
 }
-
-export const DEFAULT_POLICY: Policy = {
-  connectRole: 'refuse',
-  connectGuard: 'guard',
-  reuseHardDeleted: false,
-  tasksKeptMicros: 7 * 24 * 3_600_000_000,
-  exportsKeptMicros: 60 * 24 * 3_600_000_000,
-  receiptsKeptMicros: 24 * 3_600_000_000,
-};

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../daemon/core/decide.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../daemon/core/policy.ts';
 import type { Task } from '../../protocol/log/documents.ts';
 import { EXPORT_TASK } from '../../protocol/transfer/exports.ts';
+import { DEFAULT_POLICY } from '../support/default-policy.ts';
 import { FakeBackend } from '../support/http/fake-backend.ts';
 
 test('EX8 the task of an export can be asked for as long as its file is kept', () => {

@@ -1,7 +1,9 @@
 /** The end of bans, mutes and tasks: MD9 on the core, MD10 for the index behind it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decide } from '../../daemon/core/decide.ts';
 import { Directory } from '../../daemon/core/directory/directory.ts';
+import { Draft } from '../../daemon/core/directory/draft.ts';
 import { Expiry } from '../../daemon/core/directory/expiry.ts';
 import { Heap } from '../../daemon/core/directory/heap.ts';
 import type { DirectoryLine } from '../../daemon/core/directory/record.ts';
@@ -9,6 +11,7 @@ import type { Actor } from '../../protocol/base/actor.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Micros } from '../../protocol/base/time.ts';
 import { audienceOf } from '../../protocol/live/user-events.ts';
+import type { Command } from '../../protocol/log/command.ts';
 import type { Task } from '../../protocol/log/documents.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import { sized } from '../support/long.ts';
@@ -150,6 +153,72 @@ test('MD9 finished tasks go when they were kept long enough; those that still ru
   bench.expire();
   bench.expire();
   assert.deepEqual(bench.tasks(), ['running']);
+});
+
+test('MD9 bans and mutes end, and tasks go, at their end to the microsecond', () => {
+  const bench = new ExpiryBench();
+  bench.at(NOON);
+  const end = bench.now + 1_000 + 60_000_000;
+  bench.ban('ann', 1);
+  bench.at(NOON).mute('bob', ['cem'], 1);
+  const before = bench.directory.seq;
+  assert.deepEqual(bench.at(end - 1).expire(), []);
+  assert.deepEqual(
+    bench
+      .at(end)
+      .expire()
+      .map(([event, id]) => [event, id]),
+    [
+      ['unbanned', 'ann'],
+      ['unmuted', 'bob'],
+    ],
+  );
+  assert.equal(bench.directory.seq, before + 2);
+  const kept = bench.policy.tasksKeptMicros;
+  const at = bench.now;
+  bench.task('first', { created_at: at, updated_at: at });
+  bench.task('changed', { created_at: at, updated_at: at + 1 });
+  bench.task('second', { created_at: at + 1, updated_at: at + 1 });
+  const gone = (time: Micros) =>
+    bench
+      .at(time)
+      .run({ kind: 'expire' })
+      .docs?.map(({ id }) => id);
+  assert.deepEqual([gone(at + kept - 1), gone(at + kept)], [[], ['first']]);
+  assert.deepEqual(gone(at + kept + 1), ['changed', 'second']);
+});
+
+test('CK1 a task from a time that has not come yet stays, and does not hold up those after it', () => {
+  const bench = new ExpiryBench();
+  bench.at(NOON);
+  const now = bench.now + 10 * bench.policy.tasksKeptMicros;
+  bench.task('future', { created_at: now + 1, updated_at: 1 });
+  bench.task('now', { created_at: now, updated_at: 1 });
+  bench.task('old', { created_at: 1, updated_at: 1 });
+  // One that is young by the clock ends the search, as all after it are younger.
+  assert.deepEqual(bench.at(now).run({ kind: 'expire' }).docs, []);
+  bench.run({ kind: 'docs', changes: [{ kind: 'task', id: 'now', doc: null }] });
+  assert.deepEqual(bench.at(now).run({ kind: 'expire' }).docs, [{ kind: 'task', id: 'old', doc: null }]);
+});
+
+test('MD9 what an earlier command of the same batch has lifted, or whose user it has deleted, does not end again', () => {
+  const bench = new ExpiryBench();
+  bench.at(NOON);
+  for (const id of ['ann', 'bob', 'cem']) bench.ban(id, 1);
+  const now = bench.now + 3_600_000_000;
+  const draft = new Draft(bench.directory);
+  const run = (command: Command) => decide(draft, command, now, bench.policy);
+  run({ kind: 'unban', actor: SERVER, target: 'ann' });
+  run({ kind: 'delete', ids: ['bob'], mode: 'soft', options: {} });
+  const { users } = run({ kind: 'expire' });
+  assert.deepEqual(
+    users.map(({ user, change }) => [user.id, user.bans, change]),
+    [['cem', undefined, 'updated']],
+  );
+  assert.deepEqual(
+    draft.facts.map((fact) => (fact.t === 'user' ? fact.event : fact.t)),
+    ['unbanned', 'deleted', 'unbanned'],
+  );
 });
 
 function userWith(id: string, ends: readonly Micros[]): StoredUser {

@@ -55,6 +55,14 @@ const FOREIGN: readonly Command[] = [
   { kind: 'activity-remove', feed: 'user:bob', by: { id: 'a1' } },
   { kind: 'follow', source: 'timeline:bob', target: 'user:ann' },
   { kind: 'unfollow', source: 'timeline:bob', target: 'user:ann' },
+  { kind: 'unmute', actor: SERVER, by: 'ann', targets: ['bob'] },
+  { kind: 'unblock', actor: SERVER, by: 'ann', target: 'bob' },
+  { kind: 'role-create', name: 'boss' },
+  { kind: 'role-delete', name: 'boss' },
+  { kind: 'group-create', id: 'g', name: 'g', memberIds: [] },
+  { kind: 'group-update', id: 'g' },
+  { kind: 'group-add', id: 'g', memberIds: ['ann'] },
+  { kind: 'group-remove', id: 'g', memberIds: ['ann'] },
   { kind: 'group-delete', id: 'g' },
   { kind: 'permission', act: 'delete', id: 'p' },
 ];
@@ -108,6 +116,37 @@ test('PV6 a client that was deactivated or deleted since it was admitted sends n
       const error = refusal(() => sent(directory, ANN, command));
       assert.equal(error.kind, kind === 'delete' ? 'not_found' : 'not_allowed', JSON.stringify(command));
     }
+  }
+});
+
+test('PV6 a refusal says whether the command is for servers, for somebody else, or for users at all', () => {
+  const directory = bench();
+  const said = (origin: Origin, command: Command): string => refusal(() => sent(directory, origin, command)).message;
+  for (const command of FOREIGN) assert.match(said(ANONYMOUS, command), /^an anonymous user cannot do this$/);
+  assert.equal(said(ANN, { kind: 'active', ids: ['ann'] }), 'the user ann cannot do what only a server may do');
+  for (const actor of [SERVER]) {
+    for (const kind of ['mute', 'unmute'] as const) {
+      assert.equal(said(ANN, { kind, actor, by: 'ann', targets: ['bob'] }), 'the user ann cannot do what only a server may do');
+    }
+    for (const kind of ['block', 'unblock'] as const) {
+      assert.equal(said(ANN, { kind, actor, by: 'ann', target: 'bob' }), 'the user ann cannot do what only a server may do');
+    }
+  }
+  assert.equal(said(ANN, { kind: 'device-remove', by: 'bob', deviceId: 'd' }), 'the user ann may act only for itself');
+  directory.run({ kind: 'deactivate', ids: ['ann'], options: {} });
+  assert.equal(said(ANN, { kind: 'device-remove', by: 'ann', deviceId: 'd' }), 'the user ann was deactivated');
+});
+
+test('GU5 a guest is made by a server, a client and an anonymous caller', () => {
+  for (const origin of [undefined, ANN, ANONYMOUS, { source: 'server' } as const]) {
+    const directory = bench();
+    const draft = new Draft(directory.directory);
+    if (origin !== undefined) draft.begin(origin);
+    const { users } = decide(draft, { kind: 'guest', input: { id: 'guest-1', custom: {} } }, directory.now, directory.policy);
+    assert.deepEqual(
+      users.map(({ user }) => [user.id, user.role]),
+      [['guest-1', 'guest']],
+    );
   }
 });
 

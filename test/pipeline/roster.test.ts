@@ -1,13 +1,13 @@
 /** The directory as a service: DW1, HB1, HT44, LV9, PR4, SQ7. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY } from '../../daemon/core/policy.ts';
 import { Roster } from '../../daemon/pipeline/roster.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Command } from '../../protocol/log/command.ts';
 import type { Entry, EntryDraft } from '../../protocol/log/entry.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { MemorySnapshots } from '../../store/snapshot/memory.ts';
+import { DEFAULT_POLICY } from '../support/default-policy.ts';
 import { openRoster, subscribe, upsert } from '../support/live/hub-kit.ts';
 
 async function until(holds: () => boolean): Promise<void> {

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY, type Policy } from '../../daemon/core/policy.ts';
+import type { Policy } from '../../daemon/core/policy.ts';
 import type { Actor } from '../../protocol/base/actor.ts';
 import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { ConnectDetails } from '../../protocol/users/connect.ts';
 import { parsePatch } from '../../protocol/users/patch.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
 import { checkOutcome, decided } from './command-laws.ts';
+import { DEFAULT_POLICY } from './default-policy.ts';
 
 /** A directory that decides and applies one command at a time, at times of its own. */
 export class Bench {

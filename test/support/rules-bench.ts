@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Directory } from '../../daemon/core/directory/directory.ts';
 import { Draft } from '../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY, type Policy } from '../../daemon/core/policy.ts';
+import type { Policy } from '../../daemon/core/policy.ts';
 import type { SettingsCommand } from '../../protocol/app/settings.ts';
 import type { Actor } from '../../protocol/base/actor.ts';
 import type { Micros } from '../../protocol/base/time.ts';
@@ -13,6 +13,7 @@ import { type DeleteMode, HARD_OPTIONS } from '../../protocol/users/delete-optio
 import type { UpsertCommand } from '../../protocol/users/upsert.ts';
 import type { StoredUser, UserInput } from '../../protocol/users/user.ts';
 import { checkOutcome, decided } from './command-laws.ts';
+import { DEFAULT_POLICY } from './default-policy.ts';
 
 const STEP: Micros = 1_000;
 

@@ -4,7 +4,6 @@
  */
 
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
-import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Directory } from '../directory/directory.ts';
 import { dayOf, monthOf } from '../directory/usage.ts';
@@ -107,7 +106,7 @@ class FirstNames {
 
   constructor(after: string | undefined, max: number) {
     this.#after = after;
-    this.#max = Math.min(max, LIMITS.usageTeams + 1);
+    this.#max = max;
   }
 
   add(name: string): void {

@@ -152,7 +152,18 @@ test('UG6 a team that is named must be the one of the group', () => {
       ['team_id'],
     );
   }
+  const message = (act: () => unknown) => refusedFields(act)[0]?.message;
+  assert.equal(
+    message(() => bench.add('g', ['ann'], { team_id: 'blue' })),
+    'the team of the user group is "red"',
+  );
+  assert.equal(
+    message(() => bench.add('teamless', ['ann'], { team_id: 'red' })),
+    'the user group has no team',
+  );
   bench.add('g', ['ann'], { team_id: 'red' });
+  // The answer shows the group also where nothing had to be done.
+  assert.deepEqual(bench.add('g', ['ann'], { team_id: 'red' }).docs, [{ kind: 'group', id: 'g', doc: bench.group('g') }]);
   bench.remove('g', ['ann'], { team_id: 'red' });
   bench.run({ kind: 'group-delete', id: 'g', team_id: 'red' });
 });

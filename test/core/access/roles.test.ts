@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { allRoles, decodeRoleCreate, decodeRoleSearch, renderRole, searchRoles } from '../../../protocol/access/roles.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import { parsePatch } from '../../../protocol/users/patch.ts';
 import { BUILT_IN_ROLES } from '../../../protocol/users/user.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 
@@ -126,6 +126,23 @@ test('RO8 a role with grants in the app settings cannot be deleted', () => {
   assert.match(refusal(() => remove(bench, 'captain')).message, /the app settings grant it 2 permissions/);
   bench.settings({ grants: { captain: [] } });
   remove(bench, 'captain');
+});
+
+test('RO8 grants to other roles, or none at all, do not keep a role; the refusal counts those that it has', () => {
+  for (const [grants, count] of [
+    [undefined, 0],
+    [{ user: ['search-user'] }, 0],
+    [{ boss: [] }, 0],
+    [{ boss: ['search-user'] }, 1],
+    [{ boss: ['search-user', 'ban-user'] }, 2],
+  ] as const) {
+    const bench = new RulesBench();
+    bench.run({ kind: 'role-create', name: 'boss' });
+    if (grants !== undefined) bench.settings({ grants });
+    const act = () => bench.run({ kind: 'role-delete', name: 'boss' });
+    if (count === 0) act();
+    else assert.equal(refusal(act).message, `name: the role "boss" cannot be deleted: the app settings grant it ${count} permissions`);
+  }
 });
 
 test('RO9 a soft-deleted user does not hold its role; to be restored, it needs the role again', () => {

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { decodeDevice, decodePush, type PushCommand } from '../../../protocol/app/devices.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { Device } from '../../../protocol/users/user.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 
@@ -213,6 +213,59 @@ test('DV12 100 channels per user; those that only were off for a time that is ov
   );
   assert.equal(bench.user('ann').push?.chat_level, undefined);
   bench.push({ id: 'ann', cid: 'm:new', set: { chat_level: 'all' } });
+});
+
+test('DV12 a channel makes room when its only preference is a pause that is over, to the microsecond', () => {
+  for (const [entry, makesRoom] of [
+    [(now: number) => ({ disabled_until: now }), true],
+    [(now: number) => ({ disabled_until: now + 1 }), false],
+    [(now: number) => ({ disabled_until: now, chat_level: 'none' as const }), false],
+    [() => ({ chat_level: 'none' as const }), false],
+  ] as const) {
+    const bench = withUsers('ann');
+    const now = bench.now + 2_000;
+    bench.push(
+      ...Array.from({ length: 100 }, (_, n) => ({ id: 'ann', cid: `m:${n}`, set: n === 0 ? entry(now) : { chat_level: 'none' as const } })),
+    );
+    const act = () => bench.push({ id: 'ann', cid: 'm:new', set: { chat_level: 'none' } });
+    if (!makesRoom) assert.deepEqual(paths(act), ['preferences[0].channel_cid']);
+    else assert.equal(act().users[0]?.user.push?.channels?.['m:0'], undefined);
+  }
+});
+
+test('DV9 each preference of a user is set and removed by itself; without any, there is no field', () => {
+  const whole = {
+    chat_level: 'all',
+    call_level: 'all',
+    feeds_level: 'all',
+    disabled_until: 5,
+    chat_preferences: { a: 1 },
+    feeds_preferences: { b: 2 },
+  };
+  for (const [name, value] of Object.entries(whole)) {
+    const bench = withUsers('ann');
+    assert.deepEqual(
+      bench.factsOf(() => bench.push({ id: 'ann', set: { [name]: null } })),
+      [],
+    );
+    bench.push({ id: 'ann', set: whole as never });
+    assert.deepEqual(bench.user('ann').push, whole);
+    bench.push({ id: 'ann', set: { [name]: null } });
+    assert.deepEqual(
+      Object.keys(bench.user('ann').push ?? {}),
+      Object.keys(whole).filter((other) => other !== name),
+    );
+    bench.push({ id: 'ann', set: { [name]: value } as never });
+    bench.push({ id: 'ann', set: Object.fromEntries(Object.keys(whole).map((other) => [other, null])) as never });
+    assert.ok(!('push' in bench.user('ann')));
+  }
+});
+
+test('DV2 a device that an import brings keeps its time, also when it is registered again', () => {
+  const bench = withUsers('ann');
+  bench.run({ kind: 'device-add', by: 'ann', device: { id: 'd', push_provider: 'apn', created_at: 5 } });
+  bench.add('ann', 'd', { voip: true });
+  assert.deepEqual(bench.user('ann').devices, [{ id: 'd', push_provider: 'apn', voip: true, created_at: 5 }]);
 });
 
 test('DV13 requests for preferences: levels, times, and what Go and PHP send for nothing', () => {

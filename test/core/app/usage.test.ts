@@ -1,7 +1,7 @@
 /** Activity and what is counted by it: UA1–UA6. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type TeamUsage, teamUsage } from '../../../daemon/core/app/usage.ts';
+import { type TeamUsage, type TeamUsagePage, teamUsage } from '../../../daemon/core/app/usage.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import type { DirectoryLine } from '../../../daemon/core/directory/record.ts';
 import { Usage } from '../../../daemon/core/directory/usage.ts';
@@ -325,4 +325,104 @@ test('UA6 a question has defaults, and what Go and PHP send for nothing is nothi
   assert.deepEqual(decodeTeamUsage({ start_date: '2028-02-09', limit: 2 }, today), { days: ['2028-02-09', today], limit: 2 });
   assert.equal(decodeTeamUsage({ start_date: '2027-02-10' }, today).days.length, 366);
   assert.deepEqual(decodeUsage({ month: '' }, today).month, '2028-02');
+});
+
+test('UA6 the last day, the last 30 days and the month begin at their first microsecond', () => {
+  const now = micros('2026-11-21T12:00:00Z');
+  const month = micros('2026-11-01T00:00:00Z');
+  const day = 86_400_000_000;
+  const counted = (last_active: number) => {
+    const bench = new RulesBench();
+    bench.settings({ multi_tenant_enabled: true });
+    bench.upsert([
+      { id: 'ann', teams: ['red'] },
+      { id: 'never', teams: ['red'] },
+    ]);
+    const user = { ...bench.user('ann'), last_active };
+    bench.directory.apply({ id: 'x', time: now, first: bench.directory.seq + 1, facts: [{ t: 'user', event: 'silent', user }] });
+    const steps = teamUsage(bench.directory, decodeTeamUsage({}, '2026-11-21'), now, () => false).next();
+    assert.ok(steps.done === true);
+    const { total, last24Hours, last30Days, monthToDate } = named(steps.value.teams, 'red');
+    assert.equal(total, 2);
+    return [last24Hours, last30Days, monthToDate];
+  };
+  assert.deepEqual(
+    [counted(now - day), counted(now - day + 1)],
+    [
+      [0, 1, 1],
+      [1, 1, 1],
+    ],
+  );
+  assert.deepEqual(
+    [counted(now - 30 * day), counted(now - 30 * day + 1)],
+    [
+      [0, 0, 0],
+      [0, 1, 0],
+    ],
+  );
+  assert.deepEqual(
+    [counted(month - 1), counted(month)],
+    [
+      [0, 1, 0],
+      [0, 1, 1],
+    ],
+  );
+});
+
+test('UA6 this month counts who is in the team now, a month that is over who was in it then', () => {
+  const bench = new RulesBench({}, '2026-10-05T10:00:00Z');
+  bench.settings({ multi_tenant_enabled: true });
+  bench.upsert([
+    { id: 'ann', teams: ['red'] },
+    { id: 'bob', teams: ['red'] },
+  ]);
+  bench.connect('ann');
+  bench.at('2026-11-05T10:00:00Z').connect('ann');
+  bench.upsert([{ id: 'ann', teams: ['blue'] }]);
+  const monthsOf = (question: object) => ask(bench, question).teams.map(({ team, monthToDate, total }) => [team, monthToDate, total]);
+  assert.deepEqual(monthsOf({ month: '2026-11' }), [
+    ['blue', 1, 1],
+    ['red', 0, 1],
+  ]);
+  assert.deepEqual(monthsOf({ month: '2026-10' }), [['red', 1, 0]]);
+  // Days of two months: the month in which they end counts.
+  assert.deepEqual(monthsOf({ start_date: '2026-09-20', end_date: '2026-10-10' }), [['red', 1, 0]]);
+  bench.at('2026-12-05T10:00:00Z');
+  assert.deepEqual(monthsOf({ start_date: '2026-10-20', end_date: '2026-11-10' }), [['red', 1, 0]]);
+});
+
+test('UA6 there is more only where a team is left, and the walk pauses after every 256 users and names', () => {
+  const bench = new RulesBench();
+  bench.settings({ multi_tenant_enabled: true });
+  for (let from = 0; from < 512; from += 64)
+    bench.upsert(Array.from({ length: 64 }, (_, n) => ({ id: `u${from + n}`, teams: ['red', `t${n % 2}`] })));
+  const walked = (question: object): { readonly pauses: number; readonly page: TeamUsagePage } => {
+    const steps = teamUsage(bench.directory, decodeTeamUsage(question, '2026-11-21'), bench.now, () => false);
+    for (let pauses = 0; ; pauses++) {
+      const { done, value } = steps.next();
+      if (done === true) return { pauses, page: value };
+    }
+  };
+  for (const [limit, hasMore, pauses] of [
+    [1, true, 2],
+    [2, true, 2 + 1],
+    [3, false, 2 + 1 + 1],
+    [4, false, 2 + 1 + 1],
+  ] as const) {
+    const { page, pauses: made } = walked({ limit });
+    assert.deepEqual([page.hasMore, page.teams.map(({ team }) => team), made], [hasMore, ['red', 't0', 't1'].slice(0, limit), pauses]);
+  }
+});
+
+test('UA6 a month whose days are no longer kept tells the teams that were counted in it', () => {
+  const bench = new RulesBench();
+  bench.settings({ multi_tenant_enabled: true });
+  bench.directory.usage.load({ period: '2024-01', users: 3, guests: 0, teams: { red: 2, blue: 1 } });
+  assert.deepEqual(
+    ask(bench, { month: '2024-01' }).teams.map(({ team, monthToDate }) => [team, monthToDate]),
+    [
+      ['blue', 1],
+      ['red', 2],
+    ],
+  );
 });

@@ -243,3 +243,57 @@ test('MD14 one user has so many bans and no more; a ban that replaces one always
   bench.ban({ cid: 'm:7', reason: 'again' });
   assert.equal(bench.user('ann').bans?.length, LIMITS.bansPerUser);
 });
+
+test('MD2 bans from future channels that a server made without a name are one scope, apart from those of moderators', () => {
+  const bench = new BanBench();
+  const future = (by: string | undefined, reason: string) => ({ created_at: 1, future: true, reason, ...(by === undefined ? {} : { by }) });
+  // The bans of an import may name nobody.
+  const bans = [future(undefined, 'a'), future('mod', 'b'), { created_at: 1, reason: 'app' }];
+  bench.directory.apply({
+    id: 'x',
+    time: 1,
+    first: bench.directory.seq + 1,
+    facts: [{ t: 'user', event: 'silent', user: { ...bench.user('ann'), bans } }],
+  });
+  bench.ban({ cid: 'app', by: 'mod', future: true, reason: 'c' });
+  assert.deepEqual(
+    bench.user('ann').bans?.map(({ reason }) => reason),
+    ['a', 'app', 'c', 'c'],
+  );
+  bench.ban({ reason: 'd' });
+  assert.deepEqual(
+    bench.user('ann').bans?.map(({ reason, cid }) => [reason, cid]),
+    [
+      ['a', undefined],
+      ['c', 'app'],
+      ['c', undefined],
+      ['d', undefined],
+    ],
+  );
+});
+
+test('MD4 a shadow ban ends before itself only the visible ban of its scope, never one from future channels or another shadow ban', () => {
+  const ended = (...bans: Partial<BanCommand>[]): unknown[] => {
+    const bench = new BanBench();
+    for (const one of bans.slice(0, -1)) bench.ban(one);
+    return bench.factsOf(() => bench.ban(bans.at(-1))).map((fact) => (fact.t === 'user' ? fact.event : fact.t));
+  };
+  assert.deepEqual(ended({}, { shadow: true }), ['unbanned', 'banned']);
+  assert.deepEqual(ended({}, {}), ['banned']);
+  assert.deepEqual(ended({ shadow: true }, { shadow: true }), ['banned']);
+  assert.deepEqual(ended({ shadow: true }, {}), ['banned']);
+  assert.deepEqual(ended({ cid: 'm:a' }, { shadow: true }), ['banned']);
+  assert.deepEqual(ended({ cid: 'm:a', by: 'mod', future: true }, { cid: 'm:b', by: 'mod', future: true, shadow: true }), ['banned']);
+  assert.deepEqual(ended({ cid: 'm:a', by: 'mod', future: true }, { cid: 'm:a', by: 'mod', future: true, shadow: true }), [
+    'unbanned',
+    'banned',
+  ]);
+});
+
+test('MD4 an unban of shadow bans alone is told to servers; one that ends any other ban to all', () => {
+  const bench = new BanBench();
+  bench.ban({ cid: 'm:a', by: 'mod', future: true, shadow: true });
+  bench.ban({ cid: 'm:b', by: 'max', future: true });
+  const [unban] = told(bench.factsOf(() => bench.unban({ cid: 'm:a', future: true })));
+  assert.deepEqual(unban, ['unbanned', 'all', { cid: 'm:a', future_channels: true }]);
+});

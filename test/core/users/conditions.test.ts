@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import type { Actor } from '../../../protocol/base/actor.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Conditions } from '../../../protocol/users/conditions.ts';
 import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
 import { decodePatches } from '../../../protocol/users/patch-request.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 import { refusal } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 

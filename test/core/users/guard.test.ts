@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { decideConnect } from '../../../daemon/core/users/connect.ts';
 import { newDetails, type SentDetails } from '../../../daemon/core/users/guard.ts';
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { Bench } from '../../support/decide-bench.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 
 /** The names that ann has after each step: a connect of a phone with this name, or a change by a server. */
 function names(bench: Bench, steps: readonly (string | { readonly server: string })[]): (string | undefined)[] {

@@ -1,14 +1,15 @@
-/** Receipts of requests that are carried out once: how long they are kept, and what they hold. IK9, IK10. */
+/** Receipts of requests that are carried out once: how long they are kept, and what they hold. IK4, IK9, IK10. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
-import { RECEIPTS_DROPPED } from '../../../daemon/core/users/receipts.ts';
+import { dropReceipts, makeRoom, RECEIPTS_DROPPED } from '../../../daemon/core/users/receipts.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { ANONYMOUS } from '../../../protocol/base/tokens.ts';
 import type { Command, OnceCommand, Outcome } from '../../../protocol/log/command.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
 import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 import { refusal } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 
@@ -131,4 +132,112 @@ test('IK10 a hard delete can be answered again, though the user is gone; of user
   bench.delete('bob', 'hard');
   const later = bench.run(once('up', create('bob')));
   assert.deepEqual([later.users, later.gone, later.isReplay], [[], ['bob'], true]);
+});
+
+test('IK4 a repeated answer has the warnings, the missing ids and the documents of the first, documents as they are now', () => {
+  const bench = new RulesBench({ connectRole: 'keep' });
+  bench.upsert([{ id: 'ann' }, { id: 'bob' }]);
+  const server = { kind: 'server' } as const;
+  const both = (key: string, command: OnceCommand['command']) => [bench.run(once(key, command)), bench.run(once(key, command))] as const;
+  const [muted, again] = both('mute', { kind: 'mute', actor: server, by: 'ann', targets: ['ghost', 'bob'] });
+  assert.deepEqual([again.missing, again.users, again.warnings, again.seq, again.isReplay], [['ghost'], muted.users, [], muted.seq, true]);
+  assert.ok(!('docs' in again) && !('gone' in again));
+  const [kept, warned] = both('connect', { kind: 'connect', id: 'ann', details: { role: 'admin', custom: {} } });
+  assert.deepEqual([kept.warnings, warned.warnings, 'missing' in warned], [['role'], ['role'], false]);
+  const [role, named] = both('role', { kind: 'role-create', name: 'boss' });
+  assert.deepEqual([named.docs, named.users, named.seq], [role.docs, [], role.seq]);
+  bench.run({ kind: 'role-delete', name: 'boss' });
+  assert.deepEqual(bench.run(once('role', { kind: 'role-create', name: 'boss' })).docs, [{ kind: 'role', id: 'boss', doc: null }]);
+  assert.deepEqual(bench.directory.docs.get('receipt', 'connect'), {
+    id: 'connect',
+    fingerprint: 'f',
+    seq: kept.seq,
+    users: [['ann', kept.users[0]?.change]],
+    warnings: ['role'],
+    created_at: bench.now - 5_000,
+  });
+});
+
+test('PV3 to a client, a repeated answer does not show who is behind walls or deleted by now', () => {
+  const bench = new RulesBench();
+  bench.upsert([{ id: 'ann', teams: ['red'] }]);
+  const command = { kind: 'patch', actor: { kind: 'user', id: 'ann' }, patches: [], problems: [] } as const;
+  bench.run(once('k', command), 'ann');
+  const held = bench.directory.docs.get('receipt', 'k');
+  assert.equal(held?.by, 'ann');
+  bench.upsert([
+    { id: 'bob', teams: ['red'] },
+    { id: 'cem', teams: ['blue'] },
+    { id: 'dee', teams: ['red'] },
+  ]);
+  bench.delete('dee');
+  const users = ['ann', 'bob', 'cem', 'dee', 'none'].map((id) => [id, 'updated'] as const);
+  bench.run({ kind: 'docs', changes: [{ kind: 'receipt', id: 'k', doc: { ...held, users } as never }] });
+  const shown = (by?: string) => {
+    const { users: found, gone } = bench.run(once('k', command), by);
+    return [found.map(({ user }) => user.id), gone];
+  };
+  assert.deepEqual(shown('ann'), [
+    ['ann', 'bob', 'cem'],
+    ['dee', 'none'],
+  ]);
+  bench.settings({ multi_tenant_enabled: true });
+  assert.deepEqual(shown('ann'), [
+    ['ann', 'bob'],
+    ['cem', 'dee', 'none'],
+  ]);
+  assert.deepEqual(shown(), [['ann', 'bob', 'cem', 'dee'], ['none']]);
+});
+
+test('IK9 at its bound a caller loses its ten oldest receipts: a client its own, callers without a user theirs, a server the oldest of all', () => {
+  for (const [by, owner, most] of [
+    ['ann', 'ann', LIMITS.receiptsPerUser],
+    [undefined, ANONYMOUS, LIMITS.receiptsOfNobody],
+  ] as const) {
+    const bench = new RulesBench();
+    const receipt = (n: number): Fact => ({
+      t: 'doc',
+      kind: 'receipt',
+      id: `k${n}`,
+      doc: { id: `k${n}`, fingerprint: 'f', seq: 0, users: [], created_at: 1, ...(n === 0 ? {} : { by: owner }) },
+    });
+    bench.directory.apply({ id: 'many', time: 1, first: 1, facts: Array.from({ length: most }, (_, n) => receipt(n)) });
+    const make = () => {
+      const draft = new Draft(bench.directory);
+      draft.begin({ source: 'client', ...(by === undefined ? {} : { by }) });
+      makeRoom(draft);
+      draft.commit();
+      return draft.facts.map((fact) => (fact.t === 'doc' ? fact.id : fact.t));
+    };
+    assert.deepEqual(make(), [], 'one place is left');
+    bench.directory.apply({ id: 'one', time: 2, first: most + 1, facts: [receipt(most)] });
+    assert.deepEqual(
+      make(),
+      Array.from({ length: 10 }, (_, n) => `k${n + 1}`),
+    );
+  }
+});
+
+test('IK9 receipts go at the end of their time to the microsecond, so many at once, and those from the future do not hold up others', () => {
+  const bench = new RulesBench();
+  const times = [500, 90, 100, 101, 102];
+  const facts = times.map(
+    (created_at): Fact => ({
+      t: 'doc',
+      kind: 'receipt',
+      id: `k${created_at}`,
+      doc: { id: `k${created_at}`, fingerprint: 'f', seq: 0, users: [], created_at },
+    }),
+  );
+  bench.directory.apply({ id: 'x', time: 1, first: 1, facts });
+  const dropped = (wall: number, kept: number, max: number) => {
+    const draft = new Draft(bench.directory);
+    return dropReceipts(draft, wall, kept, max).map(({ id }) => id);
+  };
+  assert.deepEqual(dropped(200, 100, 9), ['k90', 'k100']);
+  assert.deepEqual(dropped(201, 100, 9), ['k90', 'k100', 'k101']);
+  assert.deepEqual(dropped(600, 100, 9), ['k500', 'k90', 'k100', 'k101', 'k102']);
+  assert.deepEqual(dropped(500, 1, 9), [], 'one of just now ends the search');
+  assert.deepEqual(dropped(499, 1, 9), ['k90', 'k100', 'k101', 'k102']);
+  assert.deepEqual([dropped(200, 0, 2), dropped(200, 0, 1), dropped(200, 0, 0), dropped(200, 0, -1)], [['k90', 'k100'], ['k90'], [], []]);
 });

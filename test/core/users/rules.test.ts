@@ -1,4 +1,4 @@
-/** RQ12, US12: the bounds of teams and of data, to the last one. */
+/** RQ12, US5, US12: the bounds of teams and of data, to the last one; what a client may write. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -49,5 +49,95 @@ test('US12 a client may store up to its bound, and keep a record that a server m
   assert.deepEqual(
     refused(() => bench.connect('ann', { custom: sized(LIMITS.clientUserBytes + 1) })),
     ['user'],
+  );
+});
+
+test('US5 a client writes only what it is granted of its own record; every other field is named with the right that it lacks', () => {
+  const ann = { kind: 'user', id: 'ann' } as const;
+  const bench = new Bench();
+  bench.upsert([{ id: 'ann', teams: ['red', 'blue'], teams_role: { red: 'moderator' } }]);
+  const told = (act: () => unknown): unknown[] => {
+    const error = refusal(act);
+    assert.equal(error.kind, 'not_allowed');
+    return error.fields.map(({ path, message }) => [
+      path.replace(/^users\[ann\]\./, ''),
+      message.replace(/^User 'ann' with role 'user' is not allowed to perform action /, ''),
+    ]);
+  };
+  const stamp = '2026-11-21T10:00:00Z';
+  for (const [set, expected] of [
+    [{ role: 'admin' }, [['role', 'UpdateUserRole']]],
+    [{ teams: ['red'] }, [['teams', 'UpdateUserTeams']]],
+    [{ teams_role: { red: 'admin' } }, [['teams_role', 'UpdateUserRole']]],
+    [{ teams_role: {} }, [['teams_role', 'UpdateUserRole']]],
+    [{ revoke_tokens_issued_before: stamp }, [['revoke_tokens_issued_before', 'RevokeTokens']]],
+    [
+      { role: 'admin', teams: [], teams_role: { red: 'admin' }, revoke_tokens_issued_before: stamp },
+      [
+        ['role', 'UpdateUserRole'],
+        ['teams', 'UpdateUserTeams'],
+        ['teams_role', 'UpdateUserRole'],
+        ['revoke_tokens_issued_before', 'RevokeTokens'],
+      ],
+    ],
+  ] as const) {
+    assert.deepEqual(
+      told(() => bench.patch('ann', set, [], ann)),
+      expected,
+      JSON.stringify(set),
+    );
+  }
+  bench.patch('ann', { name: 'Ann', teams: ['blue', 'red'], role: 'user', teams_role: { red: 'moderator' } }, [], ann);
+  bench.run({ kind: 'settings', set: { grants: { user: ['update-user-teams'] } } });
+  assert.deepEqual(
+    told(() => bench.patch('ann', { name: 'Other' }, [], ann)),
+    [['id', 'UpdateUser']],
+  );
+  // Of a record that was not there before, all is new.
+  const client = { kind: 'user', id: 'new' } as const;
+  bench.run({ kind: 'settings', set: { grants: { user: ['update-user-owner'] } } });
+  for (const [more, path] of [
+    [{ role: 'admin' }, 'users[new].role'],
+    [{ teams: ['red'] }, 'users[new].teams'],
+    [{ teams_role: { red: 'admin' } }, 'users[new].teams_role'],
+  ] as const) {
+    assert.deepEqual(
+      refusal(() => bench.upsert([{ id: 'new', ...more }], client)).fields.map((field) => field.path),
+      [path],
+    );
+  }
+  assert.equal(bench.upsert([{ id: 'new', role: 'user', teams: [] }], client).users[0]?.change, 'created');
+});
+
+test('TN8 a client that was deactivated since it was admitted cannot write itself', () => {
+  const bench = new Bench();
+  bench.upsert([{ id: 'ann' }]);
+  bench.run({ kind: 'deactivate', ids: ['ann'], options: {} });
+  const error = refusal(() => bench.patch('ann', { name: 'Ann' }, [], { kind: 'user', id: 'ann' }));
+  const message = 'the user ann was deactivated';
+  assert.deepEqual([error.kind, error.fields], ['not_allowed', [{ path: 'users[ann].id', message, code: 17 }]]);
+});
+
+test('RQ12 RO1 each fault of teams and roles is named with its place and its reason', () => {
+  const bench = new Bench();
+  const user = {
+    id: 'ann',
+    role: 'none',
+    teams: ['', 'red', '__proto__', 'x'.repeat(LIMITS.teamBytes + 1)],
+    teams_role: { red: 'user', blue: 'nobody' },
+  };
+  assert.deepEqual(
+    refusal(() => bench.upsert([user])).fields.map(({ path, message }) => [path, message]),
+    [
+      ['users[ann].role', 'role "none" does not exist'],
+      ['users[ann].teams_role[blue]', 'role "nobody" does not exist'],
+      ['users[ann].teams[0]', 'must not be empty'],
+      ['users[ann].teams[2]', '"__proto__" is a reserved name'],
+      ['users[ann].teams[3]', `must not be longer than ${LIMITS.teamBytes} bytes`],
+    ],
+  );
+  assert.equal(
+    refusal(() => bench.upsert([{ id: 'ann', teams: teams(LIMITS.teamsPerUser + 1) }])).fields[0]?.message,
+    `must not hold more than ${LIMITS.teamsPerUser} teams`,
   );
 });

@@ -4,8 +4,15 @@ import { test } from 'node:test';
 import type { Actor } from '../../../protocol/base/actor.ts';
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { type Patch, parsePatch } from '../../../protocol/users/patch.ts';
 import { Bench } from '../../support/decide-bench.ts';
 import { refusal } from '../../support/http/refusal.ts';
+
+function parsed(set: unknown): Patch {
+  const patch = parsePatch(set, [], 'users[x]');
+  assert.ok(!Array.isArray(patch));
+  return patch;
+}
 
 test('US1 upsert replaces name, image and custom, and keeps role, teams, language, privacy when they are not sent', () => {
   const bench = new Bench();
@@ -119,4 +126,68 @@ test('US12 a client may store 5,120 bytes, a server 10,240, and a record above t
   // What a server made larger than a client may store does not lock the client out.
   bench.connect('ann', { custom: { w: 1 } });
   assert.equal(refusal(() => bench.patch('ann', { y: 'c'.repeat(4_000) })).kind, 'input');
+});
+
+test('PV2 every foreign id of a client is refused by name in the same words, before anything is looked at, whoever is there', () => {
+  const ann: Actor = { kind: 'user', id: 'ann' };
+  for (const role of [undefined, 'guest']) {
+    const bench = new Bench();
+    bench.upsert([{ id: 'bob' }, ...(role === undefined ? [] : [{ id: 'ann', role }])]);
+    const message = `User 'ann' with role '${role ?? 'user'}' is not allowed to perform action UpdateUser`;
+    const expected = ['bob', 'none'].map((id) => ({ path: `users[${id}].id`, message, code: 17 }));
+    const patches = ['ann', 'bob', 'none'].map((id) => ({ id, patch: { steps: [] } }));
+    for (const act of [
+      () => bench.upsert([{ id: 'ann', role: 'emperor' }, { id: 'bob' }, { id: 'none' }], ann),
+      () => bench.run({ kind: 'patch', actor: ann, patches, problems: [{ path: 'users[bob].set', message: 'wrong' }] }),
+    ]) {
+      const error = refusal(act);
+      assert.deepEqual([error.kind, error.message, error.fields], ['not_allowed', message, expected]);
+    }
+  }
+});
+
+test('CN3 of a user of another revision, only that is named, even where the patch does not fit it or its name is taken', () => {
+  const bench = new Bench();
+  bench.upsert([
+    { id: 'ann', name: 'Ann', custom: { list: [1] } },
+    { id: 'bob', name: 'Bob', custom: { list: [1] } },
+  ]);
+  bench.run({ kind: 'settings', set: { enforce_unique_usernames: 'app' } });
+  const fields = (set: object, ifRev: number | undefined, more: object = {}) => {
+    const patches = ['ann', 'bob'].map((id) => ({ id, patch: parsed(id === 'ann' ? set : { color: 'red' }) }));
+    const act = () =>
+      bench.run({
+        kind: 'patch',
+        actor: { kind: 'server' },
+        patches,
+        problems: [],
+        ...(ifRev === undefined ? {} : { ifRev: new Map([['ann', ifRev]]) }),
+        ...more,
+      });
+    return refusal(act).fields.map(({ path, code }) => [path, code]);
+  };
+  assert.deepEqual(fields({ 'list.x': 1 }, undefined), [['users[ann].set.list.x', 4]]);
+  assert.deepEqual(fields({ 'list.x': 1 }, 1), [['users[ann].set.list.x', 4]]);
+  assert.deepEqual(fields({ 'list.x': 1 }, 9), [['users[ann]', 4]]);
+  assert.deepEqual(fields({ name: 'bob', role: 'none' }, 9), [['users[ann]', 4]]);
+  assert.deepEqual(fields({ name: 'bob', role: 'none' }, 1), [
+    ['users[ann].role', 4],
+    ['users[ann].name', 6],
+  ]);
+});
+
+test('US12 UP4 a part of a record is held to the size of the whole one; what replaces it was measured when it was read', () => {
+  const bench = new Bench();
+  bench.upsert([{ id: 'ann', custom: { a: 'x'.repeat(6_000) } }]);
+  const part = { b: 'x'.repeat(6_000) };
+  for (const act of [
+    () => bench.patch('ann', part),
+    () => bench.run({ kind: 'upsert', actor: { kind: 'server' }, users: [{ id: 'ann', custom: part }], problems: [], mergeCustom: true }),
+  ]) {
+    assert.deepEqual(
+      refusal(act).fields.map(({ path }) => path),
+      ['users[ann]'],
+    );
+  }
+  assert.equal(bench.upsert([{ id: 'ann', custom: part }]).users[0]?.change, 'updated');
 });

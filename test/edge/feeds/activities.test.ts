@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 import { httpWorld, SERVER_TOKEN, type Send, userToken } from '../../support/http/fake-backend.ts';
 import { ROOT, refusedAs } from '../../support/http/feeds-kit.ts';
 

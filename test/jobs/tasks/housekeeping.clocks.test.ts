@@ -1,12 +1,12 @@
 /** CK1–CK3 and JB6: ten wall clocks that go wrong. Order comes from the log, ends come from the wall clock. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext, test } from 'node:test';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Housekeeping } from '../../../daemon/jobs/tasks/housekeeping.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 import { seeded } from '../../support/random.ts';
 
 const SERVER = { kind: 'server' } as const;

@@ -1,12 +1,12 @@
 /** When a command is answered, and with which times: SQ3, US1. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 
 /** A log whose entries are stored at once and reach readers only when `open` was called. */
 class SlowlyReadLog extends MemoryLog {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';
@@ -11,6 +10,7 @@ import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 
 async function openRoster(
   log = new MemoryLog({ retentionFacts: 1_000_000 }),

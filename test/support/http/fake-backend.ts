@@ -7,7 +7,6 @@ import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
 import { Draft } from '../../../daemon/core/directory/draft.ts';
 import type { RecordsView } from '../../../daemon/core/directory/frozen-view.ts';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { type NameCollisions, nameCollisions } from '../../../daemon/core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
 import { createAuthenticator } from '../../../daemon/edge/auth.ts';
@@ -22,6 +21,7 @@ import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import { DEFAULT_POLICY } from '../default-policy.ts';
 import { checkAnswer, checkAnswerType } from './answer-check.ts';
 
 /** 2026-03-04T05:06:07.000000Z, and one millisecond later with every command. */

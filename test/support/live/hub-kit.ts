@@ -1,12 +1,12 @@
 /** A directory in memory with a hub, and sockets that the test controls. */
 import assert from 'node:assert/strict';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import { Interest, type Want } from '../../../daemon/pipeline/tell/interest.ts';
 import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 import type { CloseReason } from '../../../protocol/live/close-codes.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { DEFAULT_POLICY } from '../default-policy.ts';
 
 export const OUTBOX_BYTES_MAX = 64 * 1024;
 
