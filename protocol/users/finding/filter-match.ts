@@ -55,7 +55,7 @@ function compileTeams(test: Test): Predicate {
       return ({ teams }) => {
         if (teams.length === 0 && orNone) return true;
         for (const team of teams) if (wanted.has(team)) return true;
-        return lists.length > 0 && lists.some((isExactly) => isExactly(teams));
+        return lists.some((isExactly) => isExactly(teams));
       };
     }
     case '$contains':
@@ -119,7 +119,7 @@ function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test): 
       const objects = test.values.filter((value) => typeof value === 'object' && value !== null);
       return (user, online) => {
         const value = read(user, online) ?? null;
-        return scalars.has(value) || (objects.length > 0 && objects.some((wanted) => jsonEquals(wanted, value)));
+        return scalars.has(value) || objects.some((wanted) => jsonEquals(wanted, value));
       };
     }
     case '$gt':

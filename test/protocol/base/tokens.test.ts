@@ -5,7 +5,16 @@ import { test } from 'node:test';
 import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
 import { isUserId } from '../../../protocol/base/ids.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { callerOf, checkClaims, encodeToken, isRevoked, parseToken, type TokenClaims } from '../../../protocol/base/tokens.ts';
+import {
+  callerOf,
+  checkClaims,
+  devCallerOf,
+  encodeToken,
+  isDevToken,
+  isRevoked,
+  parseToken,
+  type TokenClaims,
+} from '../../../protocol/base/tokens.ts';
 
 const sign = (signed: string): string => createHmac('sha256', 'secret').update(signed).digest('base64url');
 const part = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
@@ -161,4 +170,61 @@ test('TK8 what is encoded here is what node encodes and signs', () => {
   assert.deepEqual(JSON.parse(Buffer.from(payload, 'base64url').toString()), claims);
   assert.equal(signature, createHmac('sha256', 'secret').update(`${header}.${payload}`).digest('base64url'));
   assert.equal(text, token(claims));
+});
+
+test('TK2 a header that asks for more than a plain JWT is refused with the reason', () => {
+  const told = (header: object): string => {
+    try {
+      parseToken(token({ user_id: 'ann' }, part({ alg: 'HS256', ...header })));
+    } catch (error) {
+      assert.ok(error instanceof RosterError && error.kind === 'token_signature');
+      return error.message;
+    }
+    return 'accepted';
+  };
+  for (const [header, expected] of [
+    [{ crit: [] }, 'the token header has crit; no extension is supported'],
+    [{ crit: ['b64'], b64: false }, 'the token header has crit; no extension is supported'],
+    [{ b64: false }, 'the token header has b64; only true is supported'],
+    [{ b64: 'true' }, 'the token header has b64; only true is supported'],
+    [{ b64: true }, 'accepted'],
+    [{ typ: 'JOSE' }, 'the token header has a typ that is not JWT'],
+    [{ typ: 'xjwt' }, 'the token header has a typ that is not JWT'],
+    [{ typ: 'jwt2' }, 'the token header has a typ that is not JWT'],
+    [{ typ: 7 }, 'the token header has a typ that is not JWT'],
+    [{ typ: null }, 'the token header has a typ that is not JWT'],
+    [{ typ: 'jwt' }, 'accepted'],
+    [{ typ: 'application/at+JWT' }, 'accepted'],
+    [{ cty: 'JWT' }, 'the token header has cty; nested tokens are not supported'],
+    [{}, 'accepted'],
+  ] as const) {
+    assert.equal(told(header), expected, JSON.stringify(header));
+  }
+});
+
+test('AU10 a development token is good for a user or nobody, and never for a server', () => {
+  assert.deepEqual(devCallerOf({ user_id: 'ann', iat: 5 }), { kind: 'user', id: 'ann', iat: 5, isDev: true });
+  assert.deepEqual(devCallerOf({ user_id: '!anon' }), { kind: 'anonymous' });
+  for (const claims of [{ server: true }, { user_id: 'ann', server: 'true' }, { resource: '*' }]) {
+    assert.throws(
+      () => devCallerOf(claims),
+      (error) =>
+        error instanceof RosterError && error.kind === 'token_signature' && error.message === 'a development token is good for users only',
+    );
+  }
+  const [header = '', payload = ''] = token({ user_id: 'ann' }).split('.');
+  assert.deepEqual(
+    [isDevToken(parseToken(`${header}.${payload}.devtoken`)), isDevToken(parseToken(token({ user_id: 'ann' })))],
+    [true, false],
+  );
+});
+
+test('TK6 a scoped token has the scope that it names, and everything where it names none', () => {
+  assert.deepEqual(callerOf({ resource: 'feed' }), { kind: 'server', scope: { resource: 'feed', action: '*', feedId: '*' } });
+  const scope = { resource: 'feed', action: 'read', feedId: 'userann' };
+  assert.deepEqual(callerOf({ resource: 'feed', action: 'read', feed_id: 'userann', exp: 7 }), { kind: 'server', scope, exp: 7 });
+  assert.deepEqual(callerOf({ server: 'true', exp: 7, resource: 'feed' }), { kind: 'server', exp: 7 });
+  for (const claims of [{}, { user_id: '' }, { server: false }, { server: 1 }]) {
+    assert.throws(() => callerOf(claims), { message: 'the token has neither a user_id nor a server claim', kind: 'auth' });
+  }
 });

@@ -94,4 +94,68 @@ describe('the bounds of a patch', () => {
       assert.ok(problem.length < 1_000, 'and the answer does not repeat it');
     }
   });
+
+  it('RQ23 200 paths of at most 1,024 characters are read, in `set` and `unset` together, and no more', () => {
+    const paths = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, n) => `k${from + n}`);
+    const set = (to: number) => Object.fromEntries(paths(0, to).map((path) => [path, 1]));
+    for (const [inSet, inUnset] of [
+      [200, 0],
+      [0, 200],
+      [120, 80],
+    ] as const) {
+      assert.deepEqual(wrong({ set: set(inSet), unset: paths(inSet, inSet + inUnset) }), []);
+      assert.deepEqual(wrong({ set: set(inSet), unset: paths(inSet, inSet + inUnset + 1) }), [
+        'users[ann] must not name more than 200 paths',
+      ]);
+    }
+    assert.deepEqual(wrong({ set: { ['x'.repeat(1_024)]: 1 }, unset: ['y'.repeat(1_024)] }), []);
+    const problems = wrong({ set: { ['x'.repeat(1_025)]: 1 }, unset: ['y'.repeat(1_025)] });
+    assert.deepEqual(
+      problems.map((text) => text.slice(-41)),
+      Array(2)
+        .fill(' must not be longer than 1024 characters')
+        .map((text) => `…${text}`),
+    );
+  });
+
+  it('RQ10 a value counts from the level of its path: 32 levels in all', () => {
+    const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
+    for (const path of ['a', 'a.b', 'a.b.c.d']) {
+      const fits = Array.from({ length: 40 }, (_, n) => n).filter(
+        (levels) => wrong({ set: { [path]: nested(levels + 1) } }).length === 0,
+      ).length;
+      assert.equal(fits, 32 - path.split('.').length, path);
+    }
+  });
+});
+
+describe('what a client sends for somebody else', () => {
+  it('PV2 is not read; what it sends for itself is, and a wrong id is no id', () => {
+    const body = {
+      users: [
+        { id: 'bob', set: 'wrong', unset: 7 },
+        { id: 'ann', set: { a: 1 } },
+        { id: 'bob', set: { role: 7 } },
+        { id: 'a b', set: { a: 1 } },
+        { id: 7 },
+        'x',
+      ],
+    };
+    const { patches, problems } = decodePatches(body, { kind: 'user', id: 'ann' });
+    assert.deepEqual(
+      patches.map(({ id, patch }) => [id, patch.steps.length]),
+      [
+        ['bob', 0],
+        ['ann', 1],
+        ['bob', 0],
+      ],
+    );
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ['users[a b].id', 'users[4].id', 'users[5]'],
+    );
+    assert.deepEqual(decodePatches({ users: [{ id: 'bob', set: { a: 1 } }] }, SERVER).patches[0]?.patch.steps.length, 1);
+    const ifRev = decodePatches({ users: [{ id: 'bob', set: 'wrong' }], if_rev: { bob: 3 } }, { kind: 'user', id: 'ann' });
+    assert.deepEqual([ifRev.ifRev?.get('bob'), ifRev.problems, ifRev.kind], [3, [], 'patch']);
+  });
 });

@@ -320,5 +320,23 @@ test('PT11 revocation times are kept to the microsecond, up to the last that a d
   assert.equal(stampOf('2026-05-17T16:35:23.313097+02:00'), 1_779_028_523_313_097);
   assert.equal(stampOf(1_779_028_523_313_097_000), 1_779_028_523_313_097);
   assert.equal(stampOf('2255-01-01T00:00:00Z'), 8_993_721_600_000_000);
-  refusals({ revoke_tokens_issued_before: '2256-01-01T00:00:00Z' });
+  assert.equal(stampOf('2255-06-05T23:47:34.740991Z'), Number.MAX_SAFE_INTEGER);
+  for (const late of ['2255-06-05T23:47:34.740992Z', '2256-01-01T00:00:00Z']) refusals({ revoke_tokens_issued_before: late });
+});
+
+test('PT7 each privacy setting is set by its path, alone, and the whole is removed at once', () => {
+  for (const name of ['typing_indicators', 'read_receipts', 'delivery_receipts']) {
+    for (const set of [
+      { [`privacy_settings.${name}.enabled`]: false },
+      { [`privacy_settings.${name}`]: { enabled: false } },
+      { privacy_settings: { [name]: { enabled: false, more: 1 } } },
+    ]) {
+      assert.deepEqual(patched(ann(), set).privacy_settings, { [name]: { enabled: false } });
+    }
+  }
+});
+
+test('PT10 reserved names are refused in the roles of teams, too', () => {
+  const [refused] = refusals({ teams_role: JSON.parse('{"red":"user","__proto__":"admin"}') });
+  assert.equal(refused?.message, 'must be an object of strings');
 });

@@ -1,0 +1,76 @@
+/** FL22: the work of a filter, to the unit. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseFilter } from '../../../../protocol/users/finding/filter.ts';
+import { workOf } from '../../../../protocol/users/finding/filter-cost.ts';
+import type { StoredUser } from '../../../../protocol/users/user.ts';
+
+const user = (more: Partial<StoredUser> = {}): StoredUser => ({
+  ...{ id: 'ann', rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 },
+  ...more,
+});
+const work = (filter: unknown, of = user()): number => workOf(parseFilter(filter))(of);
+
+test('FL22 each test of a field is two units, wherever it is in the filter', () => {
+  for (const [filter, units] of [
+    [{}, 0],
+    [{ role: 'x' }, 2],
+    [{ role: 'x', id: 'y' }, 4],
+    [{ $or: [{ role: 'x' }, { $and: [{ id: 'y' }, { name: 'z' }] }] }, 6],
+    [{ $nor: [{ role: 'x' }, { id: 'y' }] }, 4],
+    [{ role: { $not: { $eq: 'x' } } }, 2],
+    [{ $not: { role: 'x', id: 'y' } }, 4],
+    [{ teams: 'red' }, 2],
+    [{ name: { $exists: true } }, 2],
+    [{ created_at: { $gt: 1 } }, 2],
+  ] as const) {
+    assert.equal(work(filter), units, JSON.stringify(filter));
+  }
+});
+
+test('FL22 each value in a list or an object that is compared is half a unit more, at any depth; a plain one is none', () => {
+  for (const [value, units] of [
+    ['x', 0],
+    [null, 0],
+    [[], 0],
+    [['a', 'b', 'c'], 1.5],
+    [{ a: 1, b: 2 }, 1],
+    [[['a', 'b'], { c: ['d'] }], 3],
+    [{ a: [1, 2], b: { c: 3 } }, 2.5],
+  ] as const) {
+    const json = JSON.stringify(value);
+    assert.equal(work({ k: { $eq: value } }), 2 + units, json);
+    assert.equal(work({ k: { $ne: value } }), 2 + units, json);
+    assert.equal(work({ k: { $contains: value } }), 2 + units, json);
+    assert.equal(work({ k: { $in: [value, 'y', value] } }), 2 + 2 * units, json);
+  }
+});
+
+test('FL22 a path in custom data costs a unit for each key that it may mean beside the first', () => {
+  assert.deepEqual([work({ a: 1 }), work({ 'a.b': 1 }), work({ 'a.b.c': 1 })], [2, 2 + 2, 2 + 5]);
+});
+
+test('FL22 a searched text costs half a unit for each character, once to fold it and once for each word', () => {
+  const named = user({ name: 'x'.repeat(100), role: 'x'.repeat(10) });
+  for (const [filter, units] of [
+    [{ name: { $autocomplete: 'a b c' } }, 2 + 100],
+    [{ name: { $q: 'a' } }, 2 + 100],
+    [{ name: { $q: 'a b c' } }, 2 + 200],
+    [{ $and: [{ name: { $q: 'a b' } }, { name: { $autocomplete: 'c' } }] }, 4 + 200],
+    [{ name: { $q: 'a' }, role: { $q: 'b' } }, 4 + 100 + 10],
+    [{ language: { $q: 'a' } }, 2],
+    [{ name: 'plain' }, 2],
+  ] as const) {
+    assert.equal(work(filter, named), units, JSON.stringify(filter));
+  }
+});
+
+test('FL22 a list in custom data that is searched for a value costs half a unit for each of its items', () => {
+  const tagged = user({ custom: { tags: ['a', 'b', 'c', 'd'], text: 'abcd' } });
+  assert.equal(work({ tags: { $contains: 'x' } }, tagged), 2 + 2);
+  assert.equal(work({ tags: { $contains: 'x' }, 'custom.tags': { $contains: 'y' } }, tagged), 4 + 2 + 4);
+  assert.equal(work({ text: { $contains: 'x' } }, tagged), 2);
+  assert.equal(work({ none: { $contains: 'x' } }, tagged), 2);
+  assert.equal(work({ tags: 'x' }, tagged), 2);
+  assert.equal(work({ teams: { $contains: 'x' } }, user({ teams: ['a', 'b', 'c', 'd'] })), 2);
+});
