@@ -59,6 +59,17 @@ test('UP2 a client may keep only itself, and hears that before it hears whether 
   assert.equal(refusal(() => bench.upsert([{ id: 'ann' }], { existing: 'refuse' }, ann)).kind, 'conflict');
 });
 
+test('UP2 UP1 a server keeps, and is told of, users that are deactivated, whatever their role may do', () => {
+  const bench = new RulesBench();
+  bench.upsert([{ id: 'ann', name: 'Ann' }]);
+  bench.run({ kind: 'deactivate', ids: ['ann'], options: {} });
+  bench.settings({ grants: { user: [] } });
+  const before = bench.user('ann');
+  assert.deepEqual(bench.upsert([{ id: 'ann', name: 'Other' }], { existing: 'keep' }).users, [{ user: before, change: 'unchanged' }]);
+  const { kind, fields } = refusal(() => bench.upsert([{ id: 'ann' }], { existing: 'refuse' }));
+  assert.deepEqual([kind, fields.map(({ message }) => message)], ['conflict', ['the user ann exists already']]);
+});
+
 test('UP3 an upsert that must replace names every user that does not exist', () => {
   const bench = new RulesBench();
   bench.upsert([{ id: 'ann', name: 'Ann' }]);

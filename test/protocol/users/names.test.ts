@@ -114,6 +114,20 @@ test('NM5 a search looks into scripts, pairs and letters that fold to several', 
   assert.deepEqual(wordsOf(foldText('🎉 -')), []);
 });
 
+test('NM5 a Kana is not found by the one without its voiced or semi-voiced mark, nor at the end of a longer search', () => {
+  for (const [text, search, expected] of [
+    ['はな', 'は', true],
+    ['ばな', 'は', false],
+    ['ぱな', 'は', false],
+    ['ぱな', 'ぱ', true],
+    ['はぱ', 'はは', false],
+    ['はぱ', 'はぱ', true],
+    ['パン', 'ハ', false],
+  ] as const) {
+    assert.equal(hasWordPrefix(text, foldText(search)), expected, `${text} ${search}`);
+  }
+});
+
 test('NM5 a letter of two units is one letter, the first and the last of each thousand too', () => {
   // Linear B, Deseret, Cuneiform, and a digit; the last two end a block of surrogates.
   for (const letter of ['\u{10000}', '\u{10400}', '\u{12000}', '\u{1d7ff}', '\u{207ff}']) {
