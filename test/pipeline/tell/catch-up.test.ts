@@ -111,6 +111,24 @@ test('LV44 a subscriber that may see only some users is not fed from the log: it
   assert.deepEqual([outlet.closedAs, outlet.writes], ['slow', []]);
 });
 
+test('LV44 one that may see only some users is fed from memory, from the first position that it knows', async () => {
+  const roster = await openRoster(5_000);
+  for (let n = 1; n <= 40; n++) await upsert(roster, [`u${n}`]);
+  roster.hub.flush();
+  const tail = roster.remembersAfter;
+  assert.ok(tail > 1 && tail < 40);
+  const read = async (position: number): Promise<unknown> => {
+    const outlet = new FakeOutlet();
+    const subscriber = new Subscriber(outlet, 'live');
+    subscriber.interests.set('s', new Interest({ name: 's', want: { kind: 'all' }, since: 0, reach: 'others', sight: () => true }));
+    let isLive = false;
+    roster.hub.joinFrom(subscriber, position, () => (isLive = true));
+    while (!isLive && outlet.closedAs === undefined) await new Promise((resolve) => setImmediate(resolve));
+    return outlet.closedAs ?? outlet.events.map(({ seq }) => seq);
+  };
+  assert.deepEqual([await read(tail), await read(tail - 1)], [upTo(40).slice(tail), 'slow']);
+});
+
 test('BU6 who is online is found out before a subscriber that missed it goes live, and it is told after that', async () => {
   const roster = await openRoster();
   await upsert(roster, ['u1']);
