@@ -241,3 +241,14 @@ test('AF5 a file that was replaced has only its new content, and one that was no
   assert.equal(disk.passed.get('segment-directory-sync'), synced, 'the name was durable already');
   assert.deepEqual([...disk.files().values()].map(String), ['newer']);
 });
+
+test('AF1 an append that could be neither synced nor cut off is cut off before anything else is written', async () => {
+  const disk = new SimDisk(new Random(1));
+  const file = await AppendFile.create(disk, '/d', 'f', Buffer.from('head'));
+  disk.plan = (point) => (point === 'group-sync' || point === 'rollback-truncate' ? { type: 'error', code: 'EIO' } : undefined);
+  await assert.rejects(file.appendDurably(Buffer.from('refused')), { code: 'EIO' });
+  assert.deepEqual([file.isFrayed, file.end, disk.files().get(PATH)?.toString()], [true, 4, 'headrefused']);
+  disk.plan = () => undefined;
+  await file.append(Buffer.from('x'));
+  assert.deepEqual([file.isFrayed, file.end, disk.files().get(PATH)?.toString()], [false, 5, 'headx']);
+});

@@ -333,3 +333,39 @@ test('LV9 a subscriber whose past is gone, or whose log is closing, is closed wi
     assert.deepEqual([outlet.closedAs, errors], ['slow', isReported ? [error] : []]);
   }
 });
+
+test('PV7 those that share the past of everything are servers, and see private fields', async () => {
+  const { roster } = await past(1, { inMemory: true });
+  const privacy_settings = { typing_indicators: { enabled: false } };
+  await roster.submit(
+    { kind: 'upsert', actor: { kind: 'server' }, users: [{ id: 'ann', custom: {}, privacy_settings }], problems: [] },
+    'live',
+  );
+  roster.hub.flush();
+  const { outlet } = await caughtUp(roster, 0, wanting({ kind: 'all' }));
+  assert.match(String(outlet.writes), /privacy_settings/);
+});
+
+test('BU6 nobody finds out who is online for a subscriber that missed nothing of it', async () => {
+  const { roster } = await past(3, { inMemory: true });
+  const subscriber = new Subscriber(new FakeOutlet(), 'live');
+  subscriber.interests.set('s', wanting({ kind: 'all' }));
+  subscriber.gatherPresence = () => assert.fail('it was asked');
+  subscriber.tellPresence = () => assert.fail('it was told');
+  roster.hub.join(subscriber);
+  await new Promise<void>((resolve) => roster.hub.rewind(subscriber, 0, resolve));
+  assert.deepEqual(subscriber.state, { kind: 'live' });
+});
+
+test('HB7 a subscriber that left, or has nothing to read, reads nothing', async () => {
+  const { roster, reads } = await past(3);
+  const { positions } = await caughtUp(roster, 3, wanting({ kind: 'all' }));
+  assert.deepEqual([positions, reads], [[3], []]);
+  const outlet = new FakeOutlet();
+  const subscriber = new Subscriber(outlet, 'live');
+  subscriber.interests.set('s', wanting({ kind: 'all' }));
+  roster.hub.joinFrom(subscriber, 0, () => assert.fail('it caught up'));
+  roster.hub.leave(subscriber);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([reads, outlet.writes, outlet.closedAs], [[], [], undefined]);
+});

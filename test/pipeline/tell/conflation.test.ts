@@ -166,3 +166,22 @@ test('LV20 a private field goes only to those that may see it, also when states 
   assert.doesNotMatch(told('live', false), /privacy_settings/);
   assert.match(told('io live', true), /42\["event",/);
 });
+
+test('LV20 a user that was only created or restored says so once, whatever was merged into it', () => {
+  const arrivals = (...steps: readonly ((bench: RulesBench) => unknown)[]): string[] => {
+    const bench = new RulesBench();
+    for (const step of steps) step(bench);
+    const conflation = new Conflation([new Interest({ name: '', want: { kind: 'all' }, since: 0, reach: 'server' })]);
+    for (const entry of bench.entries) for (const event of batchFromLog(entry, lookupsOf(bench)).events) conflation.take(event);
+    const [text = ''] = conflation.frames({ form: 'live', isPrivyTo: () => true }).flatMap((frame) => [...eachText(frame)]);
+    return text.match(/"(created|restored)":true/g) ?? [];
+  };
+  const named = (name: string) => (bench: RulesBench) => bench.upsert([{ id: 'ann', name }]);
+  const restored = (bench: RulesBench): unknown => bench.run({ kind: 'restore', ids: ['ann'] });
+  const deleted = (bench: RulesBench): unknown => bench.delete('ann');
+  assert.deepEqual(arrivals(named('1')), ['"created":true']);
+  assert.deepEqual(arrivals(named('1'), named('2')), ['"created":true']);
+  assert.deepEqual(arrivals(named('1'), deleted, restored), ['"restored":true']);
+  assert.deepEqual(arrivals(named('1'), deleted, restored, named('2')), ['"restored":true']);
+  assert.deepEqual(arrivals(named('1'), deleted), []);
+});

@@ -74,10 +74,12 @@ test('HB8 few receivers are served at once', () => {
 });
 
 test('HB8 what follows a round that is on its way comes after it for everyone, however many rounds follow', async () => {
-  const { round, isIdle, receivers, textsOf } = bench(200);
+  const { round, isIdle, receivers, textsOf, idle } = bench(200);
   const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
   for (const [from, text] of texts.entries()) round(from, text);
   await isIdle();
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(idle.length, 1, 'the end is told once');
   for (const receiver of receivers)
     assert.deepEqual(
       textsOf(receiver),

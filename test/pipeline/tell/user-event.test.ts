@@ -175,3 +175,20 @@ test('HB2 each form, decoration and reader has one frame, which is made again af
   assert.notEqual(event.frame('live', '', true), first[0]);
   assert.deepEqual(event.frame('live', '', true), first[0]);
 });
+
+test('HB2 the JSON of an event is made once for each dialect and reader, and again only after a release', () => {
+  let made = 0;
+  const custom = { note: { toJSON: () => ++made } } as unknown as StoredUser['custom'];
+  const event = eventOf({ t: 'user', event: 'updated', user: userOf('ann', { custom }) });
+  for (const decoration of ['', ',"sub":["a"]', ',"sub":["b"]']) {
+    event.text('live', decoration, true);
+    event.frame('io live', decoration, false);
+  }
+  assert.equal(made, 1);
+  event.text('v1', '', true);
+  event.text('live', '', true);
+  assert.equal(made, 2);
+  event.release();
+  event.text('live', '', true);
+  assert.equal(made, 3);
+});
