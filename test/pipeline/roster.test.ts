@@ -242,3 +242,17 @@ test('LV9 a frozen view holds everything that was published, and the entries aft
   }
   assert.deepEqual(ids, ['2']);
 });
+
+test('HT44 a directory that was closed tells nothing more', async (t) => {
+  const roster = await openRoster();
+  await upsert(roster, ['ann', 'bob']);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let told = 0;
+  roster.hub.publishPresence = () => void told++;
+  roster.presence.arrived('ann');
+  t.mock.timers.tick(50);
+  roster.presence.arrived('bob');
+  await roster.close();
+  t.mock.timers.tick(60_000);
+  assert.equal(told, 1);
+});
