@@ -1,6 +1,8 @@
 /** LG6: the newest entries in memory: which of them are there, and that none is handed out for another. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { RecentEntries } from '../../../store/journal/recent-entries.ts';
 import { draft } from '../../support/store/entries.ts';
@@ -60,4 +62,20 @@ test('LG6 a long life makes no difference: thousands have gone, and the newest a
   // So much is kept that the list is not shortened at once.
   assertKept(filled(20_000, 3_500), 2_000);
   assertKept(filled(20_000, 4_500), 2_000);
+});
+
+test('LG6 the memory of an entry that gave way is free', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const recent = new RecentEntries(10);
+  const push = (n: number): WeakRef<Entry> => {
+    const entry = { ...draft(`e${n}`), first: n };
+    recent.push(entry, 10);
+    return new WeakRef(entry);
+  };
+  const [first, second] = [push(1), push(2)];
+  // A reference that was just made lives until the end of its turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  assert.deepEqual([first.deref(), second.deref()?.id], [undefined, 'e2']);
 });
