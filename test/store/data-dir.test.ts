@@ -121,3 +121,37 @@ test('LG10 the lock is given back also when the log cannot be closed', async (t)
   await assert.rejects(data.close(), { code: 'EIO' });
   assert.deepEqual(await readdir(join(directory, 'lock')), []);
 });
+
+test('LG9 the name of a directory that was made is durable, that of one that was there is left alone', async (t) => {
+  const parent = await temporaryDirectory();
+  const synced: string[] = [];
+  const { open } = promises;
+  t.mock.method(promises, 'open', async (...args: Parameters<typeof open>) => {
+    const handle = await open(...args);
+    const { sync, close } = handle;
+    let isSynced = false;
+    handle.sync = async () => {
+      isSynced = true;
+      await sync.call(handle);
+    };
+    handle.close = async () => {
+      if (isSynced) synced.push(String(args[0]));
+      await close.call(handle);
+    };
+    return handle;
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  const directory = join(parent, 'a', 'b');
+  const openAndClose = async (): Promise<string[]> => {
+    await (await openDataDirectory(directory)).close();
+    return synced.splice(0);
+  };
+  const first = await openAndClose();
+  assert.equal(first[0], parent, 'the outermost new name lies there');
+  for (const place of [directory, join(directory, 'journal')]) assert.ok(first.includes(place), `${place} of ${first}`);
+  assert.ok(!(await openAndClose()).includes(parent));
+});

@@ -1,6 +1,7 @@
 /** LG11, AF1, AF2, DK3: reading and writing files as a whole, on a disk that does as it is told, and on the real one. */
 import assert from 'node:assert/strict';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import promises, { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -223,4 +224,32 @@ test('DK1 a code belongs to an error only, and whatever is thrown becomes an err
   assert.equal(hasCode(Object.assign(new Error('x'), { code: 'EIO' }), 'ENOENT'), false);
   const error = new TypeError('x');
   assert.deepEqual([toError(error), toError('text').message], [error, 'text']);
+});
+
+test('LG9 each folder that was made is durable in the one around it, from the innermost outwards', async (t) => {
+  const parent = await temporaryDirectory();
+  const synced: string[] = [];
+  const { open } = promises;
+  t.mock.method(promises, 'open', async (...args: Parameters<typeof open>) => {
+    const handle = await open(...args);
+    const { sync } = handle;
+    handle.sync = async () => {
+      synced.push(String(args[0]));
+      await sync.call(handle);
+    };
+    return handle;
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  await nodeFileSystem.makeDirectory(join(parent, 'a', 'b', 'c'));
+  assert.deepEqual(synced.splice(0), [join(parent, 'a', 'b'), join(parent, 'a'), parent]);
+  await nodeFileSystem.makeDirectory(join(parent, 'a', 'b', 'c'));
+  assert.deepEqual(synced, []);
+  await nodeFileSystem.makeDirectory(join(parent, 'a', 'd'));
+  assert.deepEqual(synced.splice(0), [join(parent, 'a')]);
+  await nodeFileSystem.syncDirectory('segment-directory-sync', parent);
+  assert.deepEqual(synced, [parent]);
 });

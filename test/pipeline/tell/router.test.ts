@@ -241,3 +241,26 @@ test('HB2 a cohort ends with its last member, and one that comes after it begins
   router.remove(first);
   assert.deepEqual([...router.candidates(told(undefined, user('ann')))], []);
 });
+
+test('HB1 when the last subscriber to an id or a team has left, nothing of it is kept', () => {
+  const router = new Router();
+  const events = ['ann', 'bob'].map((id) => told(user(id, ['red']), user(id, ['red'])));
+  const nobody = router.candidates(told(undefined, user('zoe')));
+  const same = (): boolean => events.every((event) => router.candidates(event) === nobody);
+  assert.ok(same());
+  for (const want of [ids('ann', 'bob'), teams('red', 'blue'), filter({ id: 'ann' })]) {
+    const both = [0, 1].map(() => {
+      const subscriber = new Subscriber(OUTLET, 'live');
+      subscriber.interests.set('s', interest(want));
+      router.add(subscriber);
+      return subscriber;
+    });
+    assert.ok(!same());
+    for (const subscriber of both) {
+      assert.ok(!same());
+      router.remove(subscriber);
+    }
+    // One set for nobody, and not an empty one for each id.
+    assert.ok(same());
+  }
+});
