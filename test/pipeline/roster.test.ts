@@ -256,3 +256,41 @@ test('HT44 a directory that was closed tells nothing more', async (t) => {
   t.mock.timers.tick(60_000);
   assert.equal(told, 1);
 });
+
+test('HT44 a close ends what it began in order: the commands, the last snapshot, the reading of the log, the log', async () => {
+  const steps: string[] = [];
+  const slowly = async (step: string): Promise<void> => {
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    steps.push(step);
+  };
+  class SlowLog extends MemoryLog {
+    override async append(after: number, draft: EntryDraft) {
+      const result = await super.append(after, draft);
+      await slowly('appended');
+      return result;
+    }
+    override async snapshotSaved(seq: number): Promise<void> {
+      await slowly('trimmed');
+      await super.snapshotSaved(seq);
+    }
+    override async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+      yield* super.read(after, signal);
+      await slowly('read');
+    }
+    override async close(): Promise<void> {
+      await slowly('closed');
+      await super.close();
+    }
+  }
+  class SlowSnapshots extends MemorySnapshots {
+    override async save(source: Parameters<MemorySnapshots['save']>[0]) {
+      await slowly('saved');
+      return await super.save(source);
+    }
+  }
+  const roster = await rosterOf(new SlowLog(), new SlowSnapshots());
+  const answered = upsert(roster, ['ann']).then(() => steps.push('answered'));
+  await roster.close();
+  await answered;
+  assert.deepEqual(steps, ['appended', 'answered', 'saved', 'trimmed', 'read', 'closed']);
+});

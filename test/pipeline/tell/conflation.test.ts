@@ -185,3 +185,25 @@ test('LV20 a user that was only created or restored says so once, whatever was m
   assert.deepEqual(arrivals(named('1'), deleted, restored, named('2')), ['"restored":true']);
   assert.deepEqual(arrivals(named('1'), deleted), []);
 });
+
+test('LV20 with several subscriptions, nothing is merged into what one of them is not to get', () => {
+  const bench = new RulesBench();
+  bench.upsert([{ id: 'ann', name: '1' }]);
+  for (const name of ['2', '3', '4', '5']) bench.upsert([{ id: 'ann', name }]);
+  for (const sinces of [
+    [0, 3],
+    [3, 0],
+    [1, 3, 2],
+  ]) {
+    const conflation = new Conflation(
+      sinces.map((since, n) => new Interest({ name: `s${n}`, want: { kind: 'all' }, since, reach: 'server' })),
+    );
+    for (const entry of bench.entries) for (const event of batchFromLog(entry, lookupsOf(bench)).events) conflation.take(event);
+    const seqs = conflation
+      .frames({ form: 'live', isPrivyTo: () => true })
+      .flatMap((frame) => [...eachText(frame)].map((text) => JSON.parse(text).seq));
+    const first = Math.min(...sinces) + 1;
+    assert.deepEqual(seqs, [...[1, 2, 3].slice(first - 1), 5], `since ${sinces}`);
+  }
+  assert.equal(new Conflation([]).bytes, 0);
+});

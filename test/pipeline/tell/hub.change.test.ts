@@ -273,3 +273,12 @@ test('PR7 a subscriber that is behind is told of presence once it is live, with 
   hub.change(subscriber, () => {});
   assert.equal(hub.rejoin(subscriber), false, 'what was gathered for other interests does not count');
 });
+
+test('HB3 an entry without events is written to nobody, and still moves the position', (t) => {
+  const { hub, publish, pass } = bench(t);
+  const all = [subscriberOf(), subscriberOf({ want: { kind: 'ids', ids: new Set(['a']) } })];
+  for (const { subscriber } of all) hub.join(subscriber);
+  pass(10);
+  publish();
+  assert.deepEqual([hub.flushedSeq, hub.stats.writes, all.map(({ outlet }) => outlet.writes)], [1, 0, [[], []]]);
+});
