@@ -1,6 +1,7 @@
 /** BK13: every file of a data directory is looked at to its end, and every damaged one is named with its place. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { ENTRY_VERSION } from '../../../protocol/log/entry.ts';
 import { inspectFiles } from '../../../store/backup/inspect.ts';
 import { openLocked } from '../../../store/data-dir.ts';
@@ -81,4 +82,20 @@ test('BK13 a file that cannot be read at all is an error, not damage', async () 
     return { ...file, read: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })) };
   };
   await assert.rejects(inspectFiles('/d', disk), { code: 'EIO' });
+});
+
+test('BK13 a snapshot is judged as a whole before its lines are looked at', async () => {
+  const all = await files();
+  const [path = ''] = pathsOf(all, 'snapshot');
+  const content = all.get(path) ?? Buffer.alloc(0);
+  const disk = SimDisk.holding(all, new Random(1));
+  // The beginning of a line: it is no JSON any more.
+  disk.flip(path, content.indexOf('\n{') + 1, 1);
+  assert.deepEqual((await inspectFiles('/d', disk)).damaged, [{ file: path, offset: undefined, reason: 'it does not match its checksum' }]);
+  // Lines of another version may be anything, as long as they are all there.
+  const body = Buffer.from('{"format":"rosterd-snapshot","version":9,"epoch":"e","seq":1}\nno JSON\n');
+  const trailer = `${JSON.stringify({ lines: 1, bytes: body.length, crc32: crc32(body) })}\n`;
+  const later = SimDisk.holding(new Map([...all, [path, Buffer.concat([body, Buffer.from(trailer)])]]), new Random(1));
+  const { damaged } = await inspectFiles('/d', later);
+  assert.match(damaged[0]?.reason ?? '', /^.* has format version 9, this rosterd knows 2/);
 });

@@ -301,3 +301,19 @@ test('LG7 LG11 a journal is opened with the limits that it is given, and keeps t
     assert.equal(log.tail, tail, JSON.stringify([retention, nowS]));
   }
 });
+
+test('LG6 readers that have seen everything get what is appended then, each entry once', async () => {
+  const { log } = await bench();
+  const readers = Array.from({ length: 3 }, () => readCount(log, 0, 4));
+  for (const one of drafts(2)) await appendOne(log, one);
+  await new Promise((resolve) => setImmediate(resolve));
+  await Promise.all(appendAll(log, [draft('x'), draft('y')]));
+  const never = new Promise((resolve) => setTimeout(resolve, 5_000, 'they were not woken').unref());
+  const all = await Promise.race([Promise.all(readers), never]);
+  assert.ok(Array.isArray(all), String(all));
+  for (const entries of all)
+    assert.deepEqual(
+      entries.map(({ id }: Entry) => id),
+      ['e0', 'e1', 'x', 'y'],
+    );
+});
