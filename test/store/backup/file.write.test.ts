@@ -30,6 +30,7 @@ test('BK5 parts of processes that were killed go; those of the living, and files
   const { fileBytes, bytes: plain, users } = await writeBackup(FILE, pieces(bytes, 100), { force: false, fileSystem: disk });
   assert.deepEqual([fileBytes, plain, users], [bytes.length, bytes.length, 3]);
   assert.deepEqual(namesIn(disk), ['roster', ...others].sort());
+  assert.equal(disk.passed.get('backup-remove'), 1);
   const after = disk.lostPower();
   assert.ok(after.files().get(FILE)?.equals(bytes));
   const packed = gzipSync(bytes);
@@ -67,6 +68,8 @@ test('BK5 whatever fails, the part is closed once and removed', async () => {
     disk.plan = (passed) => (passed === point ? { type: 'error', code: 'EIO' } : undefined);
     await assert.rejects(writeBackup(FILE, pieces(bytes), { force: false, fileSystem: disk }), { code: 'EIO' });
     assert.deepEqual([closed, namesIn(disk)], [1, point === 'backup-directory-sync' ? ['roster'] : []], point);
+    const removed = point === 'backup-directory-sync' ? undefined : 1;
+    assert.equal(disk.passed.get('backup-remove'), removed);
   }
 });
 

@@ -123,3 +123,23 @@ test('BK9 the marker stands during the whole write, and stays when even the clea
   assert.ok(failing.files().has(`/d/${RESTORING}`));
   assert.equal(failing.files().get(`/d/${RESTORING}`)?.toString(), 'a restore was begun and not finished\n');
 });
+
+test('BK9 one write follows the other, however long each takes', async () => {
+  const disk = await diskWith();
+  const { create } = disk;
+  let writing = 0;
+  disk.create = async (at, path) => {
+    const file = await create.call(disk, at, path);
+    return {
+      ...file,
+      write: async (...args) => {
+        assert.equal(++writing, 1);
+        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+        writing--;
+        return await file.write(...args);
+      },
+    };
+  };
+  await restoreBackup(BACKUP, '/d', disk);
+  assert.deepEqual([namesIn(disk), writing], [[SNAPSHOT], 0]);
+});
