@@ -308,3 +308,21 @@ test('LG9 a pid stands for a process only when it is one; a process of another u
     mock.restore();
   }
 });
+
+test('LG9 a heartbeat that the disk refuses is no loss, and the next one is tried', async (t) => {
+  const { acquired, events } = await bench(t);
+  const { lock } = await held(acquired());
+  let beats = 0;
+  t.mock.method(promises, 'utimes', async () => {
+    beats++;
+    throw Object.assign(new Error('EIO'), { code: 'EIO' });
+  });
+  syncBuiltinESMExports();
+  for (let beat = 1; beat <= 3; beat++) {
+    t.mock.timers.tick(2_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(beats, beat);
+  }
+  assert.deepEqual(events, []);
+  await lock.release();
+});

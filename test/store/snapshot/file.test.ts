@@ -34,6 +34,7 @@ test('LG11 each snapshot is of the generation after the newest, whatever their p
   const store = await opened(disk);
   for (const seq of [9, 3, 7]) await store.save(sourceOf(seq));
   assert.deepEqual([...disk.files().keys()].sort(), [pathOf(2, 3), pathOf(3, 7), '/s/notes.txt']);
+  assert.equal(disk.passed.get('snapshot-remove'), 1);
   assert.deepEqual((await store.load())?.position, { epoch: 'e', seq: 7 });
   const { bytes, lines } = await store.save(sourceOf(8, [{ a: 1 }, { b: 2 }]));
   assert.deepEqual([bytes, lines], [disk.files().get(pathOf(4, 8))?.length, 2]);
