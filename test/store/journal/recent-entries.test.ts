@@ -26,10 +26,11 @@ function assertKept({ recent, entries }: ReturnType<typeof filled>, kept: number
   const first = entries[0]?.first ?? 1;
   const head = entries.at(-1);
   const last = head === undefined ? first - 1 : lastSeq(head);
+  let index = 0;
   for (let after = first - 3; after <= last + 2; after++) {
-    const index = entries.findIndex((entry) => entry.first <= after + 1 && lastSeq(entry) > after);
-    const expected = index >= entries.length - kept ? entries[index] : undefined;
-    assert.equal(recent.after(after), expected, `after ${after} of ${last}`);
+    while (index < entries.length && lastSeq(entries[index] ?? assert.fail()) <= after) index++;
+    const isKept = after >= first - 1 && index >= entries.length - kept;
+    if (recent.after(after) !== (isKept ? entries[index] : undefined)) assert.fail(`after ${after} of ${last}, ${kept} kept`);
   }
 }
 
