@@ -46,13 +46,12 @@ async function readHeaderRecord(window: FileWindow, path: string, size: number, 
 }
 
 /** The reason why the record cannot be the next one of the segment, or undefined when its header is good. */
-function headerFault(header: RecordHeader | undefined, segment: Segment, size: number): string | undefined {
+function headerFault(header: RecordHeader | undefined, segment: Segment): string | undefined {
   if (header === undefined) return 'no whole record header';
   if (header.kind !== KIND_ENTRY || header.facts === 0) return 'a record of an unknown kind';
   if (header.first !== segment.last + 1) return `the record says seq ${header.first}, but ${segment.last + 1} comes next`;
   if (header.synced > segment.end) return 'the record says that bytes after it were durable before it';
   if (header.payloadBytes > LIMITS.entryBytes) return 'the record is longer than an entry may be';
-  if (segment.end + RECORD_HEADER_BYTES + header.payloadBytes > size) return 'the record is cut off';
   return undefined;
 }
 
@@ -60,14 +59,14 @@ function headerFault(header: RecordHeader | undefined, segment: Segment, size: n
 export async function scanSegment(file: OpenFile, path: string, blockBytes: number): Promise<Scan> {
   const size = await file.size();
   const segment = await readHeaderRecord(new FileWindow(file), path, size, blockBytes);
-  const { bad } = await scanRecords(file, segment.end, (view) => readEntry(view, segment, size));
+  const { bad } = await scanRecords(file, segment.end, (view) => readEntry(view, segment));
   return { segment, size, bad };
 }
 
-function readEntry(view: Buffer, segment: Segment, size: number): RecordStep {
+function readEntry(view: Buffer, segment: Segment): RecordStep {
   if (view.length < RECORD_HEADER_BYTES) return { kind: 'more', bytes: RECORD_HEADER_BYTES, reason: 'no whole record header' };
   const header = readRecordHeader(view, 0, segment.seed);
-  const fault = headerFault(header, segment, size);
+  const fault = headerFault(header, segment);
   if (header === undefined || fault !== undefined) return { kind: 'bad', reason: fault ?? 'no record' };
   if (header.version !== ENTRY_VERSION) throw new StoreVersionMismatch(segment.path, header.version, ENTRY_VERSION);
   const bytes = RECORD_HEADER_BYTES + header.payloadBytes;

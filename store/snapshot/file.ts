@@ -23,7 +23,7 @@ import { type CheckedSnapshot, encodeSnapshot, SnapshotDamaged, SnapshotReader }
 import { parseLines } from './lines.ts';
 
 const KEPT = 2;
-const NAME = /^(\d{12})-\d{16}\.ndjson$/;
+const NAME = /^\d{12}-\d{16}\.ndjson$/;
 
 /** Generations increase: the newest snapshot has the highest one. */
 export function snapshotName(generation: number, seq: number): string {
@@ -129,7 +129,7 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
   async write(document: SnapshotDocument): Promise<void> {
     if (document.state !== 'to-save') return;
     const before = await this.#names();
-    const generation = Number(before[0]?.slice(0, 12) ?? 0) + 1;
+    const generation = Number.parseInt(before[0] ?? '0', 10) + 1;
     const name = snapshotName(generation, document.source.position.seq);
     try {
       await (await createWhole(this.#fs, 'snapshot', this.#directory, name, (file) => this.#fill(file, document.source))).close();
@@ -156,7 +156,7 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
 
   /** Newest first. */
   async #names(): Promise<string[]> {
-    return (await this.#fs.list(this.#directory)).filter((name) => NAME.test(name)).sort((a, b) => (a < b ? 1 : -1));
+    return (await this.#fs.list(this.#directory)).filter(isSnapshotName).sort().reverse();
   }
 
   async #load(path: string): Promise<LoadedSnapshot> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Roster } from '../../daemon/pipeline/roster.ts';
+import { RosterError } from '../../protocol/base/errors.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Command } from '../../protocol/log/command.ts';
 import type { Entry, EntryDraft } from '../../protocol/log/entry.ts';
@@ -184,3 +185,112 @@ function rosterOf(log: MemoryLog, snapshots: MemorySnapshots, onFatal: (error: u
     ...{ snapshotEveryFacts: 1_000_000, historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
   });
 }
+
+test('HT44 what goes wrong in the pipeline is logged: a log that breaks, a snapshot that fails, also the last one', async () => {
+  class BrokenSnapshots extends MemorySnapshots {
+    override async save(): Promise<never> {
+      throw new Error('no space');
+    }
+  }
+  const logged: string[] = [];
+  const log = (level: string) => (details: object, text: string) =>
+    void logged.push(`${level} ${text}${'err' in details ? `: ${details.err}` : ''}`);
+  const open = (snapshots: MemorySnapshots): Promise<Roster> =>
+    Roster.open({
+      ...{ log: new MemoryLog(), snapshots, loaded: undefined, policy: DEFAULT_POLICY, onFatal: () => {} },
+      ...{ logger: { info: log('info'), error: log('error') }, snapshotEveryFacts: 2, historyBytes: 1 << 20, outboxBytesMax: 1 << 20 },
+      presenceGraceMs: 0,
+    });
+  const failing = await open(new BrokenSnapshots());
+  await upsert(failing, ['ann', 'bob']);
+  await until(() => logged.length > 0);
+  assert.deepEqual(logged.splice(0), ['error the snapshot could not be saved; the journal is kept until one is: Error: no space']);
+  await failing.close();
+  assert.deepEqual(logged.splice(0), ['error no snapshot at shutdown: Error: no space']);
+  const saving = await open(new MemorySnapshots());
+  await upsert(saving, ['ann', 'bob']);
+  await until(() => logged.length > 0);
+  assert.deepEqual(logged, ['info snapshot saved']);
+  await saving.close();
+});
+
+test('SQ3 a preview tells the outcome that a command would have now, by the same rules, and changes nothing', async () => {
+  const roster = await openRoster();
+  await upsert(roster, ['ann']);
+  const command: Command = { kind: 'deactivate', ids: ['ann'], options: {} };
+  const outcome = roster.preview(command);
+  assert.equal(roster.directory.user('ann')?.deactivated_at, undefined);
+  assert.deepEqual(Object.keys(await roster.submit(command, 'live')), Object.keys(outcome));
+  assert.throws(() => roster.preview(act('deactivate', 'nobody')), RosterError);
+  assert.equal(roster.position.seq, 2);
+});
+
+test('LV9 a frozen view holds everything that was published, and the entries after any position can be followed', async () => {
+  const roster = await openRoster();
+  const { outlet } = subscribe(roster, 'all', { kind: 'all' });
+  await upsert(roster, ['ann']);
+  await upsert(roster, ['bob']);
+  const view = roster.freeze();
+  assert.equal(outlet.events.length, 2, 'whoever gets the view has nothing to wait for');
+  assert.deepEqual(view.position, roster.position);
+  view.release();
+  const stop = new AbortController();
+  const ids: string[] = [];
+  for await (const { first } of roster.follow(1, stop.signal)) {
+    ids.push(String(first));
+    stop.abort();
+  }
+  assert.deepEqual(ids, ['2']);
+});
+
+test('HT44 a directory that was closed tells nothing more', async (t) => {
+  const roster = await openRoster();
+  await upsert(roster, ['ann', 'bob']);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let told = 0;
+  roster.hub.publishPresence = () => void told++;
+  roster.presence.arrived('ann');
+  t.mock.timers.tick(50);
+  roster.presence.arrived('bob');
+  await roster.close();
+  t.mock.timers.tick(60_000);
+  assert.equal(told, 1);
+});
+
+test('HT44 a close ends what it began in order: the commands, the last snapshot, the reading of the log, the log', async () => {
+  const steps: string[] = [];
+  const slowly = async (step: string): Promise<void> => {
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    steps.push(step);
+  };
+  class SlowLog extends MemoryLog {
+    override async append(after: number, draft: EntryDraft) {
+      const result = await super.append(after, draft);
+      await slowly('appended');
+      return result;
+    }
+    override async snapshotSaved(seq: number): Promise<void> {
+      await slowly('trimmed');
+      await super.snapshotSaved(seq);
+    }
+    override async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+      yield* super.read(after, signal);
+      await slowly('read');
+    }
+    override async close(): Promise<void> {
+      await slowly('closed');
+      await super.close();
+    }
+  }
+  class SlowSnapshots extends MemorySnapshots {
+    override async save(source: Parameters<MemorySnapshots['save']>[0]) {
+      await slowly('saved');
+      return await super.save(source);
+    }
+  }
+  const roster = await rosterOf(new SlowLog(), new SlowSnapshots());
+  const answered = upsert(roster, ['ann']).then(() => steps.push('answered'));
+  await roster.close();
+  await answered;
+  assert.deepEqual(steps, ['appended', 'answered', 'saved', 'trimmed', 'read', 'closed']);
+});

@@ -156,12 +156,11 @@ export class CatchUp {
   async #fromLog(position: number, wanted: Wanted): Promise<Chunk> {
     const limit = this.#sources.hub().flushedSeq;
     const filling = new Filling(position, wanted);
-    const stop = new AbortController();
-    for await (const entry of this.#sources.log.read(position, stop.signal)) {
+    // Leaving the loop ends the reading.
+    for await (const entry of this.#sources.log.read(position, new AbortController().signal)) {
       const batch = batchFromLog(entry, this.#sources.lookups);
       if (batch.first > limit || !filling.take(batch) || batch.last >= limit) break;
     }
-    stop.abort();
     return filling.chunk;
   }
 }

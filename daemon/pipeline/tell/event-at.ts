@@ -17,9 +17,8 @@ export async function eventAt(seq: number, { log, history, lookups }: PastSource
     for (const { events } of history.since(seq - 1)) return events.find((event) => event.seq === seq);
   }
   if (seq <= log.tail) return undefined;
-  const stop = new AbortController();
-  for await (const entry of log.read(seq - 1, stop.signal)) {
-    stop.abort();
+  // Leaving the loop ends the reading.
+  for await (const entry of log.read(seq - 1, new AbortController().signal)) {
     return batchFromLog(entry, lookups).events.find((event) => event.seq === seq);
   }
   return undefined;

@@ -36,7 +36,6 @@ export function framesOf<T extends Tellable>(
   const endsMs = nowMs() + FILTERS_MS;
   for (const one of told) {
     for (const subscriber of candidates(one)) {
-      if (late.has(subscriber)) continue;
       if (subscriber.hasFilter && nowMs() >= endsMs) {
         late.add(subscriber);
         frames.delete(subscriber);

@@ -106,7 +106,7 @@ export class Hub {
 
   /** Routes everything published so far to the current receivers. Called before every change to the receivers or to what they receive. */
   flush(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     const batches = this.#pending;
     const last = batches.at(-1);

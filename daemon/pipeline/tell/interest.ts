@@ -53,7 +53,8 @@ export class Interest {
   readonly label: string;
   readonly basis: string;
   readonly #sight: Sight | undefined;
-  readonly #matches: Predicate | undefined;
+  /** Whether it asks for a user, as far as that is in sight. */
+  readonly #matches: Predicate;
 
   constructor({ name, want, since, reach, wantsPresence = false, sight, basis = '' }: InterestOptions) {
     this.name = name;
@@ -119,16 +120,7 @@ export class Interest {
 
   /** Whether the interest asks for this user. */
   holds(user: StoredUser, isOnline: boolean): boolean {
-    if (this.#sight?.(user) === false) return false;
-    switch (this.want.kind) {
-      case 'all':
-        return true;
-      case 'ids':
-        return this.want.ids.has(user.id);
-      case 'teams':
-      case 'filter':
-        return this.#matches?.(user, isOnline) === true;
-    }
+    return this.#sight?.(user) !== false && this.#matches(user, isOnline);
   }
 
   #mayHear({ audience }: Told): boolean {
@@ -148,9 +140,8 @@ export class Interest {
         return this.wantsPresence && this.want.ids.has(user.id);
       case 'teams':
       case 'filter': {
-        const matches = this.#matches ?? (() => false);
-        const isIn = matches(user, isOnline);
-        const wasIn = matches(user, !isOnline);
+        const isIn = this.#matches(user, isOnline);
+        const wasIn = this.#matches(user, !isOnline);
         if (isIn !== wasIn) return isIn ? 'enter' : 'leave';
         return isIn && this.wantsPresence ? 'stay' : false;
       }
@@ -158,21 +149,27 @@ export class Interest {
   }
 
   #membership({ after, before, knowsBefore, online }: ToldOfUser): Match | false {
-    const matches = this.#matches ?? (() => false);
-    const isIn = isAlive(after) && matches(after, online);
+    const isIn = isAlive(after) && this.#matches(after, online);
     // An event read back from the log does not know the state before. An enter or leave for a user that the receiver already had, or never
     // had, changes nothing in its copy; omitting one that matters would.
     if (!knowsBefore) return isIn ? 'enter' : 'leave';
-    const wasIn = before !== undefined && matches(before, online);
+    const wasIn = before !== undefined && this.#matches(before, online);
     if (isIn) return wasIn ? 'stay' : 'enter';
     return wasIn ? 'leave' : false;
   }
 }
 
-function predicate(want: Want): Predicate | undefined {
-  if (want.kind === 'filter') return (user, online) => want.filter.matches(user, online);
-  if (want.kind === 'teams') return (user) => user.teams.some((team) => want.teams.has(team));
-  return undefined;
+function predicate(want: Want): Predicate {
+  switch (want.kind) {
+    case 'all':
+      return () => true;
+    case 'ids':
+      return ({ id }) => want.ids.has(id);
+    case 'teams':
+      return ({ teams }) => teams.some((team) => want.teams.has(team));
+    case 'filter':
+      return (user, online) => want.filter.matches(user, online);
+  }
 }
 
 /**

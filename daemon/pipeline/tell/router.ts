@@ -65,10 +65,8 @@ export class Router {
     if (this.#always.size === 0 && this.#byTeam.size === 0) return byId ?? NOBODY;
     const found = new Set<Subscriber>(this.#always);
     collect(found, byId);
-    if (this.#byTeam.size > 0) {
-      for (const team of after.teams) collect(found, this.#byTeam.get(team));
-      for (const team of event.before?.teams ?? []) collect(found, this.#byTeam.get(team));
-    }
+    for (const team of after.teams) collect(found, this.#byTeam.get(team));
+    for (const team of event.before?.teams ?? []) collect(found, this.#byTeam.get(team));
     return found;
   }
 

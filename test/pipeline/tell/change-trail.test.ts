@@ -20,3 +20,18 @@ test('PR7 what changed after a mark is known, until there is too much of it', ()
   const recent = touched.mark - 1_000;
   assert.equal(touched.since(recent)?.size, 1_000);
 });
+
+test('PR7 the mark counts every change, however many were forgotten, and the newest fifty thousand are always known', () => {
+  const trail = new ChangeTrail();
+  for (let count = 1; count <= 160_000; count++) {
+    trail.add(`u${count}`);
+    if (trail.mark !== count) assert.fail(`${trail.mark} after ${count}`);
+    if (count % 40_000 !== 0 && count !== 100_001) continue;
+    const kept = Math.min(count, 50_000);
+    const known = trail.since(count - kept);
+    assert.deepEqual([known?.size, known?.has(`u${count}`), known?.has(`u${count - kept + 1}`)], [kept, true, true]);
+    assert.equal(trail.since(Math.max(0, count - 100_001)) === undefined, count > 100_000);
+  }
+  trail.clear();
+  assert.deepEqual([trail.mark, trail.since(159_999), trail.since(160_000)?.size], [160_000, undefined, 0]);
+});

@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import { Conflation } from '../../../daemon/pipeline/tell/conflation.ts';
 import { eachText } from '../../../daemon/pipeline/tell/frame.ts';
 import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
-import { batchFromLog } from '../../../daemon/pipeline/tell/user-event.ts';
+import { batchFromLog, OutgoingUserEvent } from '../../../daemon/pipeline/tell/user-event.ts';
+import type { UserFact } from '../../../protocol/log/entry.ts';
+import { roughDataBytes } from '../../../protocol/users/size.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
 import { lookupsOf } from '../../support/document-kit.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 
@@ -89,4 +92,118 @@ test('LV20 events before the position of a subscription are not merged into thos
   assert.deepEqual(conflated(bench, new Interest({ name: '', want: { kind: 'all' }, since: 2, reach: 'server' })), [
     '4 user.updated ann 4',
   ]);
+});
+
+test('LV20 a stretch costs what it keeps: a newer state takes the place of an older one, everything else is added', () => {
+  const bench = new RulesBench();
+  const conflation = new Conflation([new Interest({ name: '', want: { kind: 'all' }, since: 0, reach: 'server' })]);
+  let taken = 0;
+  /** The bytes that the stretch takes after these events. */
+  const after = (act: () => unknown): number => {
+    act();
+    for (const entry of bench.entries.slice(taken))
+      for (const event of batchFromLog(entry, lookupsOf(bench)).events) conflation.take(event);
+    taken = bench.entries.length;
+    return conflation.bytes;
+  };
+  assert.equal(conflation.bytes, 0);
+  const named = (id: string, name: string) => () => bench.upsert([{ id, name }]);
+  const user = after(named('ann', 'x'));
+  assert.ok(user > roughDataBytes(bench.user('ann')), 'a frame is more than its user');
+  assert.equal(after(named('bob', 'x')), 2 * user);
+  assert.equal(after(named('ann', 'y')), 2 * user);
+  assert.equal(after(named('ann', 'xx')), 2 * user + 6, 'a character takes up to six bytes');
+  assert.equal(after(named('ann', 'x')), 2 * user);
+  const doc = after(() => bench.run({ kind: 'group-create', id: 'g', name: 'G', memberIds: ['ann'] })) - 2 * user;
+  assert.ok(doc > 700);
+  assert.equal(
+    after(() => bench.run({ kind: 'ban', actor: { kind: 'server' }, target: 'ann', by: 'bob' })),
+    3 * user + doc,
+  );
+  assert.equal(after(named('ann', 'z')), 4 * user + doc, 'nothing is moved past a ban');
+});
+
+test('LV20 merged states enter and leave as one change, and hide a user that was in sight before all of them', () => {
+  const user = (teams: string[], more: Partial<StoredUser> = {}): StoredUser => ({
+    ...{ id: 'ann', rev: 1, role: 'user', teams, custom: {}, created_at: 1, updated_at: 1 },
+    ...more,
+  });
+  /** What is told of a user that went from the first state to the last, step by step. */
+  const told = (interest: Interest, ...states: readonly StoredUser[]): unknown => {
+    const conflation = new Conflation([interest]);
+    for (const [index, after] of states.slice(1).entries()) {
+      const fact: UserFact = { t: 'user', event: 'updated', user: after };
+      conflation.take(new OutgoingUserEvent({ seq: index + 1, fact, before: states[index], after }, 'user.updated', 1, false, true));
+    }
+    const [text] = conflation.frames({ form: 'live', isPrivyTo: () => true }).flatMap((frame) => [...eachText(frame)]);
+    if (text === undefined) return undefined;
+    const { seq, type, match } = JSON.parse(text);
+    return [seq, type, ...(match === undefined ? [] : [match])];
+  };
+  const red = (): Interest => new Interest({ name: 's', want: { kind: 'teams', teams: new Set(['red']) }, since: 0, reach: 'server' });
+  assert.deepEqual(told(red(), user([]), user(['blue']), user(['red'])), [2, 'user.updated', 'enter']);
+  assert.deepEqual(told(red(), user(['red']), user([]), user(['red'])), [2, 'user.updated', 'stay']);
+  assert.deepEqual(told(red(), user(['red']), user(['red', 'blue']), user([])), [2, 'user.updated', 'leave']);
+  assert.equal(told(red(), user([]), user(['red']), user([])), undefined);
+  const inRed = ({ teams }: StoredUser): boolean => teams.includes('red');
+  const walls = (): Interest => new Interest({ name: 's', want: { kind: 'all' }, since: 0, reach: 'others', sight: inRed });
+  assert.deepEqual(told(walls(), user(['red']), user(['red', 'blue']), user([])), [2, 'user.hidden']);
+  assert.equal(told(walls(), user([]), user(['blue']), user([])), undefined);
+});
+
+test('LV20 a private field goes only to those that may see it, also when states are merged', () => {
+  const bench = new RulesBench();
+  bench.upsert([{ id: 'ann', name: '1', privacy_settings: { typing_indicators: { enabled: false } } }]);
+  bench.upsert([{ id: 'ann', name: '2' }]);
+  const conflation = new Conflation([new Interest({ name: '', want: { kind: 'all' }, since: 0, reach: 'server' })]);
+  for (const entry of bench.entries) for (const event of batchFromLog(entry, lookupsOf(bench)).events) conflation.take(event);
+  const told = (form: 'live' | 'io live', isPrivy: boolean): string =>
+    conflation
+      .frames({ form, isPrivyTo: (id) => isPrivy && id === 'ann' })
+      .map(String)
+      .join();
+  assert.match(told('live', true), /privacy_settings/);
+  assert.doesNotMatch(told('live', false), /privacy_settings/);
+  assert.match(told('io live', true), /42\["event",/);
+});
+
+test('LV20 a user that was only created or restored says so once, whatever was merged into it', () => {
+  const arrivals = (...steps: readonly ((bench: RulesBench) => unknown)[]): string[] => {
+    const bench = new RulesBench();
+    for (const step of steps) step(bench);
+    const conflation = new Conflation([new Interest({ name: '', want: { kind: 'all' }, since: 0, reach: 'server' })]);
+    for (const entry of bench.entries) for (const event of batchFromLog(entry, lookupsOf(bench)).events) conflation.take(event);
+    const [text = ''] = conflation.frames({ form: 'live', isPrivyTo: () => true }).flatMap((frame) => [...eachText(frame)]);
+    return text.match(/"(created|restored)":true/g) ?? [];
+  };
+  const named = (name: string) => (bench: RulesBench) => bench.upsert([{ id: 'ann', name }]);
+  const restored = (bench: RulesBench): unknown => bench.run({ kind: 'restore', ids: ['ann'] });
+  const deleted = (bench: RulesBench): unknown => bench.delete('ann');
+  assert.deepEqual(arrivals(named('1')), ['"created":true']);
+  assert.deepEqual(arrivals(named('1'), named('2')), ['"created":true']);
+  assert.deepEqual(arrivals(named('1'), deleted, restored), ['"restored":true']);
+  assert.deepEqual(arrivals(named('1'), deleted, restored, named('2')), ['"restored":true']);
+  assert.deepEqual(arrivals(named('1'), deleted), []);
+});
+
+test('LV20 with several subscriptions, nothing is merged into what one of them is not to get', () => {
+  const bench = new RulesBench();
+  bench.upsert([{ id: 'ann', name: '1' }]);
+  for (const name of ['2', '3', '4', '5']) bench.upsert([{ id: 'ann', name }]);
+  for (const sinces of [
+    [0, 3],
+    [3, 0],
+    [1, 3, 2],
+  ]) {
+    const conflation = new Conflation(
+      sinces.map((since, n) => new Interest({ name: `s${n}`, want: { kind: 'all' }, since, reach: 'server' })),
+    );
+    for (const entry of bench.entries) for (const event of batchFromLog(entry, lookupsOf(bench)).events) conflation.take(event);
+    const seqs = conflation
+      .frames({ form: 'live', isPrivyTo: () => true })
+      .flatMap((frame) => [...eachText(frame)].map((text) => JSON.parse(text).seq));
+    const first = Math.min(...sinces) + 1;
+    assert.deepEqual(seqs, [...[1, 2, 3].slice(first - 1), 5], `since ${sinces}`);
+  }
+  assert.equal(new Conflation([]).bytes, 0);
 });

@@ -74,10 +74,12 @@ test('HB8 few receivers are served at once', () => {
 });
 
 test('HB8 what follows a round that is on its way comes after it for everyone, however many rounds follow', async () => {
-  const { round, isIdle, receivers, textsOf } = bench(200);
+  const { round, isIdle, receivers, textsOf, idle } = bench(200);
   const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
   for (const [from, text] of texts.entries()) round(from, text);
   await isIdle();
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(idle.length, 1, 'the end is told once');
   for (const receiver of receivers)
     assert.deepEqual(
       textsOf(receiver),
@@ -138,4 +140,55 @@ test('HB4 each hand-out says how long it took itself, not the ones before it', a
   round(1, 'b');
   await isIdle();
   assert.deepEqual(idle, [300 * WRITE_MS, 300 * WRITE_MS]);
+});
+
+test('HB8 a slice ends at a look at the clock after eight milliseconds, each sixteenth write, and its time is counted once', async () => {
+  // The first write of a slice may take longer than the others.
+  for (const [firstMs, writeMs, slices] of [
+    [1, 0.5, [15, 15, 15, 5]],
+    [0.9375, 0.5, [31, 19]],
+    [0.25, 0.25, [47, 3]],
+    [0.125, 0.125, [50]],
+  ] as const) {
+    let nowMs = 1_000_000;
+    const served: number[] = [];
+    let tookMs = 0;
+    let spentMs = 0;
+    const handOut = new HandOut({
+      nowMs: () => nowMs,
+      hand: () => {
+        const ms = served.at(-1) === 0 ? firstMs : writeMs;
+        nowMs += ms;
+        spentMs += ms;
+        served[served.length - 1] = (served.at(-1) ?? 0) + 1;
+      },
+      onIdle: (ms) => {
+        tookMs = ms;
+      },
+    });
+    served.push(0);
+    const receivers = Array.from({ length: 50 }, () => new Subscriber(OUTLET, 'live'));
+    handOut.start([{ receivers, bytes: Buffer.from('a'), count: 1, from: 0 }]);
+    while (handOut.isBusy) {
+      served.push(0);
+      nowMs += 1_000;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(served, slices, `${writeMs} ms`);
+    assert.equal(tookMs, spentMs, 'without the pauses');
+  }
+});
+
+test('HB8 at most thirty-two rounds wait, and one that is finished early is not handed out again', async () => {
+  const { round, isIdle, receivers, textsOf } = bench(100);
+  for (let from = 0; from < 31; from++) round(from, 'a');
+  const last = receivers.at(-1);
+  assert.deepEqual(textsOf(last), []);
+  round(31, 'a');
+  assert.deepEqual(textsOf(last), [], 'this many may wait');
+  round(32, 'a');
+  assert.deepEqual(textsOf(last), ['0 a']);
+  await isIdle();
+  const expected = Array.from({ length: 33 }, (_, from) => `${from} a`);
+  for (const receiver of receivers) assert.deepEqual(textsOf(receiver), expected);
 });

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { framesOf, type Tellable } from '../../../daemon/pipeline/tell/frames-of.ts';
+import { Hub } from '../../../daemon/pipeline/tell/hub.ts';
 import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
 import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
+import { Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
+import { batchOf } from '../../../daemon/pipeline/tell/user-event.ts';
 import { parseFilter } from '../../../protocol/users/finding/filter.ts';
-import { type FakeOutlet, openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
+import { FakeOutlet, openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
 
 const filter = (name: string) => ({ kind: 'filter' as const, filter: new SharedFilter(parseFilter({ name: { $q: name } }), 100) });
 
@@ -66,4 +69,56 @@ test('BU4 with filters that take long, everyone gets everything once and in orde
       outlet.events.map(({ user }) => user.id),
       ids,
     );
+});
+
+test('BU4 a subscriber whose filter had no time reads all of the events from the past, and learns of presence anew', (t) => {
+  let nowMs = 0;
+  const lost: Subscriber[] = [];
+  const hub = new Hub({
+    ...{ seq: 7, outboxBytesMax: 10_000, gatherMs: 2, nowMs: () => nowMs, catchUp: (one: Subscriber) => void lost.push(one) },
+  });
+  t.after(() => hub.flush());
+  const outlet = new FakeOutlet();
+  const subscriber = new Subscriber(outlet, 'live');
+  const interest = new Interest({ name: 's', want: filter('x'), since: 0, reach: 'server' });
+  subscriber.interests.set('s', interest);
+  const { concerns } = interest;
+  interest.concerns = (event) => {
+    nowMs += 3;
+    return concerns.call(interest, event);
+  };
+  hub.join(subscriber);
+  const user = { id: 'u', name: 'x', rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 };
+  const fact = { t: 'user', event: 'updated', user } as const;
+  const changes = [8, 9].map((seq) => ({ seq, fact, before: user, after: user }));
+  const lookups = { user: () => undefined, online: () => false, exportUrl: () => undefined };
+  hub.publish(batchOf({ id: 'e', first: 8, time: 1, facts: [fact, fact] }, changes, lookups));
+  assert.deepEqual(subscriber.state, { kind: 'behind', position: 7, onCaughtUp: undefined });
+  assert.deepEqual([lost, outlet.writes, subscriber.missedPresence, hub.stats.fellBehind], [[subscriber], [], true, 0]);
+});
+
+test('BU4 filters are judged for three milliseconds, and what was judged by then is sent', () => {
+  const judged = (ms: number): number => {
+    let nowMs = 0;
+    const subscriber = new Subscriber(new FakeOutlet(), 'live');
+    subscriber.interests.set('s', new Interest({ name: 's', want: filter('x'), since: 0, reach: 'server' }));
+    const told: Tellable[] = Array.from({ length: 3 }, (_, n) => ({
+      ...{ id: `u${n}`, before: undefined, after: undefined, text: () => '', frame: () => Buffer.from('x') },
+    }));
+    let count = 0;
+    const { frames, late } = framesOf(
+      told,
+      () => [subscriber],
+      () => {
+        nowMs += ms;
+        count++;
+        return '';
+      },
+      () => nowMs,
+    );
+    assert.equal(late.has(subscriber), count < 3);
+    assert.equal(frames.get(subscriber)?.length, count < 3 ? undefined : 3);
+    return count;
+  };
+  assert.deepEqual([judged(3), judged(1.5), judged(1.4)], [1, 2, 3]);
 });

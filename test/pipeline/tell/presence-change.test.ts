@@ -34,3 +34,18 @@ test('PR5 a presence change has its time, its position and its user in the form 
   }
   assert.equal(JSON.parse(new PresenceChange(user, false, AT, 9).text('live', '', false)).user.online, false);
 });
+
+test('PR5 PV7 a presence change is made once for each form, and shows private fields only to those that may see them', () => {
+  let made = 0;
+  const custom = { note: { toJSON: () => ++made } } as unknown as StoredUser['custom'];
+  const plain = new PresenceChange({ ...user, custom }, true, AT, 9);
+  for (const isPrivy of [true, false]) for (const form of ['live', 'io live'] as const) plain.text(form, '', isPrivy);
+  assert.equal(made, 1);
+  const guarded = new PresenceChange({ ...user, privacy_settings: { typing_indicators: { enabled: false } } }, true, AT, 9);
+  for (const form of ['live', 'v1'] as const) {
+    for (let round = 0; round < 2; round++) {
+      assert.match(guarded.text(form, '', true), /privacy_settings/);
+      assert.doesNotMatch(guarded.text(form, '', false), /privacy_settings/);
+    }
+  }
+});

@@ -1,7 +1,8 @@
 /** PR: who is there, by a clock that the test moves. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Presence } from '../../../daemon/pipeline/tell/presence.ts';
+import { mayShowOnline, Presence } from '../../../daemon/pipeline/tell/presence.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
 
 const GRACE_MS = 10_000;
 const GATHER_MS = 50;
@@ -113,4 +114,118 @@ test('PR4 a deleted user is forgotten without a word, a deactivated one goes at 
   assert.ok(!presence.isOnline('ann') && !presence.isOnline('bob'));
   pass(GRACE_MS * 2);
   assert.equal(told.length, 1);
+});
+
+const record = (id: string, more: Partial<StoredUser> = {}): StoredUser => ({
+  ...{ id, rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 },
+  ...more,
+});
+
+test('PR3 PR4 a change of the record counts at once: invisible or visible, deactivated, deleted; any other changes nothing', (t) => {
+  const { presence, told, hidden, pass } = bench(t);
+  presence.arrived('ann');
+  presence.left('ann');
+  pass(GATHER_MS);
+  told.length = 0;
+  const follow = (before: Partial<StoredUser> | undefined, after: Partial<StoredUser>): [string, boolean][] => {
+    presence.follow({ before: before && record('ann', before), after: record('ann', after) });
+    pass(GATHER_MS);
+    return told.splice(0);
+  };
+  hidden.add('ann');
+  assert.deepEqual(follow({}, { name: 'Ann' }), [], 'nobody looked');
+  assert.deepEqual(follow({}, { invisible: true }), [['ann', false]]);
+  hidden.delete('ann');
+  assert.deepEqual(follow({ invisible: true }, {}), [['ann', true]]);
+  hidden.add('ann');
+  assert.deepEqual(follow(undefined, { invisible: true }), [['ann', false]], 'a user that was restored invisible');
+  hidden.delete('ann');
+  presence.touch('ann');
+  pass(GATHER_MS);
+  told.length = 0;
+  assert.ok(presence.isOnline('ann'));
+  assert.deepEqual(follow({}, { deactivated_at: 5 }), [['ann', false]], 'its grace has ended');
+  presence.arrived('ann');
+  pass(GATHER_MS);
+  told.length = 0;
+  assert.deepEqual(follow({}, { deactivated_at: 5, deleted_at: 6 }), [], 'a deleted user goes without a word');
+  assert.equal(presence.visible.size, 0);
+});
+
+test('PR1 only living, active users that did not ask to be invisible may be shown as online', () => {
+  assert.deepEqual([undefined, record('a'), record('a', { invisible: true }), record('a', { invisible: false })].map(mayShowOnline), [
+    false,
+    true,
+    false,
+    true,
+  ]);
+  assert.deepEqual([record('a', { deactivated_at: 1 }), record('a', { deleted_at: 1 })].map(mayShowOnline), [false, false]);
+});
+
+test('PR1 several graces end in their order, each at its time; who left last stays longest', (t) => {
+  const { presence, told, pass } = bench(t);
+  for (const id of ['ann', 'bob', 'carl']) presence.arrived(id);
+  assert.deepEqual([...presence.connected], ['ann', 'bob', 'carl']);
+  pass(GATHER_MS);
+  told.length = 0;
+  presence.left('ann');
+  pass(1_000);
+  presence.left('bob');
+  pass(1_000);
+  presence.arrived('ann');
+  presence.left('ann');
+  assert.deepEqual([...presence.connected], ['carl']);
+  const online = (): string[] => ['ann', 'bob', 'carl'].filter((id) => presence.isOnline(id));
+  pass(GRACE_MS - 1_010);
+  assert.deepEqual(online(), ['ann', 'bob', 'carl']);
+  pass(10);
+  assert.deepEqual(online(), ['ann', 'carl']);
+  pass(990);
+  assert.deepEqual(online(), ['ann', 'carl']);
+  pass(10);
+  assert.deepEqual(online(), ['carl']);
+  pass(GATHER_MS);
+  assert.deepEqual(told, [
+    ['bob', false],
+    ['ann', false],
+  ]);
+});
+
+test('PR2 changes that come together are told together, once', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const told: unknown[] = [];
+  const presence = new Presence({
+    ...{ graceMs: 0, gatherMs: GATHER_MS, nowMs: () => 0, isVisible: () => true },
+    onChange: (changes) => void told.push([...changes]),
+  });
+  presence.arrived('ann');
+  t.mock.timers.tick(GATHER_MS - 1);
+  presence.arrived('bob');
+  assert.deepEqual(told, []);
+  t.mock.timers.tick(1);
+  assert.deepEqual(told.splice(0), [
+    [
+      ['ann', true],
+      ['bob', true],
+    ],
+  ]);
+  presence.touch('ann');
+  t.mock.timers.tick(GATHER_MS);
+  assert.deepEqual(told, [], 'nothing changed');
+  presence.arrived('carl');
+  presence.left('carl');
+  presence.stop();
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(told, [], 'it was stopped');
+});
+
+test('PR1 a grace keeps no process alive', () => {
+  const timeouts = (): number => process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length;
+  const presence = new Presence({
+    ...{ graceMs: 1_000_000, gatherMs: 0, nowMs: () => 0, isVisible: () => true, onChange: () => {} },
+  });
+  const before = timeouts();
+  presence.left('ann');
+  assert.equal(timeouts(), before);
+  presence.stop();
 });

@@ -190,3 +190,77 @@ test('HB2 those who want everything under one name, in one form and with or with
   );
   assert.equal(router.candidates(told(undefined, user('a'))).size, 1);
 });
+
+test('HB1 the indexes propose nobody whose ids and teams are others', () => {
+  const router = new Router();
+  const join = (...wants: Want[]): Subscriber => {
+    const subscriber = new Subscriber(OUTLET, 'live');
+    for (const [index, want] of wants.entries()) subscriber.interests.set(`s${index}`, interest(want, { name: `s${index}` }));
+    router.add(subscriber);
+    return subscriber;
+  };
+  const proposed = (event: ToldOfUser): Subscriber[] => [...router.candidates(event)];
+  const ann = join(ids('ann'));
+  const both = join(ids('bob', 'carl'), ids('ann'));
+  assert.deepEqual(proposed(told(undefined, user('ann'))), [ann, both]);
+  assert.deepEqual(proposed(told(undefined, user('bob'))), [both]);
+  assert.deepEqual(proposed(told(undefined, user('dora', ['red']))), []);
+  const red = join(teams('red'));
+  const blue = join(teams('blue', 'green'));
+  assert.deepEqual(proposed(told(undefined, user('dora', ['red']))), [red]);
+  assert.deepEqual(proposed(told(user('dora', ['green']), user('dora', ['red']))), [red, blue]);
+  assert.deepEqual(proposed(told(user('ann', ['pink']), user('ann'))), [ann, both]);
+  const filtered = join(filter({ id: 'zoe' }));
+  assert.deepEqual(proposed(told(undefined, user('bob', ['blue']))), [filtered, both, blue]);
+  const notice = { seq: 11, type: 'import.updated', audience: 'server', id: 'red', after: undefined, before: undefined } as const;
+  assert.deepEqual([...router.candidates(notice)], [filtered], 'an event about no user concerns nobody who asked for users');
+  router.remove(both);
+  assert.deepEqual(proposed(told(undefined, user('ann'))), [filtered, ann]);
+  for (const one of [filtered, red, blue, ann]) router.remove(one);
+  assert.deepEqual(proposed(told(user('ann', ['red']), user('ann', ['blue']))), []);
+});
+
+test('HB2 a cohort ends with its last member, and one that comes after it begins anew', () => {
+  const router = new Router();
+  const join = (): Subscriber => {
+    const subscriber = new Subscriber(OUTLET, 'live');
+    subscriber.interests.set('s', interest({ kind: 'all' }));
+    router.add(subscriber);
+    return subscriber;
+  };
+  const [first, second] = [join(), join()];
+  const [cohort] = router.cohorts;
+  router.remove(first);
+  assert.deepEqual([[...router.cohorts], [...(cohort?.members ?? [])]], [[cohort], [second]]);
+  router.remove(second);
+  assert.deepEqual([...router.cohorts], []);
+  // Whoever is in a cohort no more is found by its interests again.
+  first.interests.set('s', interest(ids('ann')));
+  router.add(first);
+  assert.deepEqual([...router.candidates(told(undefined, user('ann')))], [first]);
+  router.remove(first);
+  assert.deepEqual([...router.candidates(told(undefined, user('ann')))], []);
+});
+
+test('HB1 when the last subscriber to an id or a team has left, nothing of it is kept', () => {
+  const router = new Router();
+  const events = ['ann', 'bob'].map((id) => told(user(id, ['red']), user(id, ['red'])));
+  const nobody = router.candidates(told(undefined, user('zoe')));
+  const same = (): boolean => events.every((event) => router.candidates(event) === nobody);
+  assert.ok(same());
+  for (const want of [ids('ann', 'bob'), teams('red', 'blue'), filter({ id: 'ann' })]) {
+    const both = [0, 1].map(() => {
+      const subscriber = new Subscriber(OUTLET, 'live');
+      subscriber.interests.set('s', interest(want));
+      router.add(subscriber);
+      return subscriber;
+    });
+    assert.ok(!same());
+    for (const subscriber of both) {
+      assert.ok(!same());
+      router.remove(subscriber);
+    }
+    // One set for nobody, and not an empty one for each id.
+    assert.ok(same());
+  }
+});

@@ -66,3 +66,71 @@ test('UA10 many go in batches; who is gone or deactivated is passed over, and a 
   assert.equal(bench.user('u1').last_active !== undefined && bench.user('u1').last_active === bench.user('u2').last_active, false);
   assert.ok(ids.slice(2).every((id) => (bench.user(id).last_active ?? 0) >= Date.parse('2026-11-21T11:59:59Z') * 1000));
 });
+
+test('UA10 rounds come once a minute, keep no process alive, and end with a stop', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let rounds = 0;
+  const activity = new ActivityRounds({
+    connected: () => {
+      rounds++;
+      return [];
+    },
+    ...{ lastActive: () => 0, submit: async () => {}, now: () => 1 },
+    onError: (error) => assert.fail(String(error)),
+  });
+  activity.start();
+  const pass = async (ms: number): Promise<number> => {
+    t.mock.timers.tick(ms);
+    await new Promise((resolve) => setImmediate(resolve));
+    return rounds;
+  };
+  assert.deepEqual([await pass(59_999), await pass(1), await pass(60_000)], [0, 1, 2]);
+  activity.stop();
+  assert.equal(await pass(180_000), 2);
+  t.mock.timers.reset();
+  const before = process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length;
+  activity.start();
+  assert.equal(process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length, before);
+  activity.stop();
+});
+
+test('UA10 a stop ends a round between two batches, and an error that comes with it is no news', async () => {
+  for (const fails of [true, false]) {
+    let submitted = 0;
+    const errors: unknown[] = [];
+    const activity: ActivityRounds = new ActivityRounds({
+      connected: () => Array.from({ length: 250 }, (_, n) => `u${n}`),
+      ...{ lastActive: () => 0, now: () => Date.now() * 1_000, onError: (error) => void errors.push(error) },
+      submit: async () => {
+        submitted++;
+        activity.stop();
+        if (fails) throw new Error('shutting down');
+      },
+    });
+    await activity.round();
+    assert.deepEqual([submitted, errors], [1, []]);
+  }
+});
+
+test('UA10 a round that waits for its turn is not overtaken by another, and one after it is', async () => {
+  let release = (): void => {};
+  let rounds = 0;
+  const activity = new ActivityRounds({
+    connected: () => {
+      rounds++;
+      return ['ann'];
+    },
+    ...{ lastActive: () => 0, now: () => Date.now() * 1_000, onError: (error) => assert.fail(String(error)) },
+    submit: () => new Promise<void>((resolve) => (release = resolve)),
+  });
+  const first = activity.round();
+  await new Promise((resolve) => setImmediate(resolve));
+  await activity.round();
+  assert.equal(rounds, 1);
+  release();
+  await first;
+  void activity.round();
+  assert.equal(rounds, 2);
+  await new Promise((resolve) => setImmediate(resolve));
+  release();
+});

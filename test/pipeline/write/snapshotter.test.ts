@@ -111,3 +111,21 @@ test('SN3 at a stop, a snapshot is saved unless the newest one is current', asyn
   await snapshotter.finish();
   assert.equal(steps.filter((step) => step.startsWith('save ')).length, 2);
 });
+
+test('SN3 a failure is retried from the last snapshot on, never from before it, and the stop does not repeat it', async () => {
+  const odd = bench(5, { savedSeq: 100 });
+  odd.apply(5);
+  await odd.end(new Error('ENOSPC'));
+  odd.steps.length = 0;
+  odd.apply(1);
+  assert.deepEqual(odd.steps, [], 'half of five is three, rounded up, so two are left');
+  odd.apply(1);
+  assert.deepEqual(odd.steps, ['save 107']);
+  const stopped = bench(10, { savedSeq: 99 });
+  stopped.apply(10);
+  const finished = assert.rejects(stopped.snapshotter.finish(), /EIO/, 'the last one is told to whoever stops');
+  await stopped.end(new Error('ENOSPC'));
+  assert.deepEqual(stopped.steps.splice(0), ['save 109', 'released', 'Error: ENOSPC', 'save 109']);
+  await stopped.end(new Error('EIO'));
+  await finished;
+});

@@ -1,7 +1,9 @@
 /** LG11: lines of a snapshot are taken whole and exactly as they are. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { parseLines } from '../../../store/snapshot/lines.ts';
+import { crc32 } from 'node:zlib';
+import { encodeLines, LineReader, parseLines, Sums } from '../../../store/snapshot/lines.ts';
 
 const parsed = (...lines: string[]): unknown => parseLines(Buffer.from(lines.map((line) => `${line}\n`).join('')));
 
@@ -20,4 +22,146 @@ test('LG11 each line is one JSON value; two in one line, half of one and an empt
   ]) {
     assert.equal(parsed(...wrong), undefined, JSON.stringify(wrong));
   }
+});
+
+/** How long a chunk is before it is handed out. */
+const CHUNK_BYTES = 256 * 1024;
+
+test('LG11 sums are those of all bytes in order; a SHA-256 is there only when it was asked for', () => {
+  const bytes = Buffer.from('header and lines');
+  for (const hasSha of [true, false]) {
+    const sums = new Sums({ hasSha });
+    for (const part of [bytes.subarray(0, 3), bytes.subarray(3, 3), bytes.subarray(3)]) sums.add(part);
+    assert.deepEqual([sums.bytes, sums.crc], [bytes.length, crc32(bytes)]);
+    assert.equal(sums.sha256(), hasSha ? createHash('sha256').update(bytes).digest('hex') : '');
+  }
+});
+
+async function encoded(lines: readonly object[], reusesBuffer = false) {
+  const sums = new Sums({ hasSha: false });
+  const seen: object[] = [];
+  const chunks: Buffer[] = [];
+  const trailer = (count: number): string => `${count} lines of ${sums.bytes} bytes\n`;
+  for await (const chunk of encodeLines({ header: 'head\n', lines, trailer, sums, reusesBuffer, onLine: (line) => void seen.push(line) }))
+    chunks.push(reusesBuffer ? Buffer.from(chunk) : chunk);
+  return { chunks, seen, sums };
+}
+
+test('LG11 the bytes are the header, a line for each object and the trailer; chunks that were kept stay as they are', async () => {
+  const lines = [10, 200_000, 3, 100_000, 86_000, 90_000, 400_000, 5, 262_000].map((length, n) => ({
+    n,
+    text: (n % 2 ? 'ü' : 'x').repeat(length),
+  }));
+  const body = `head\n${lines.map((line) => `${JSON.stringify(line)}\n`).join('')}`;
+  const whole = Buffer.from(`${body}9 lines of ${Buffer.byteLength(body)} bytes\n`);
+  for (const reusesBuffer of [true, false]) {
+    const { chunks, seen, sums } = await encoded(lines, reusesBuffer);
+    assert.ok(Buffer.concat(chunks).equals(whole));
+    assert.deepEqual([seen, sums.bytes, sums.crc], [lines, Buffer.byteLength(body), crc32(body)]);
+    assert.ok(chunks.length > 2, `${chunks.length} chunks`);
+  }
+  const { chunks } = await encoded([]);
+  assert.deepEqual(chunks.map(String), ['head\n0 lines of 5 bytes\n']);
+});
+
+test('LG11 a chunk is as full as is certain without counting bytes, and no larger than its longest line asks for', async () => {
+  // A line of 1,000 units, with its end: it may take three bytes for each of them.
+  const line = { t: 'x'.repeat(1_000 - '{"t":""}\n'.length) };
+  const { chunks } = await encoded(Array.from({ length: 1_000 }, () => line));
+  const [first, second] = chunks;
+  assert.equal(first?.length, 5 + 260_000, 'the next line might not have had room');
+  assert.equal(second?.length, 260_000);
+  assert.ok(chunks.every(({ length }) => length <= CHUNK_BYTES));
+});
+
+test('LG11 encoding gives way every two milliseconds, at each sixteenth line', async (t) => {
+  let nowMs = 1_000;
+  t.mock.method(performance, 'now', () => nowMs);
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    next = setImmediate(turn);
+  };
+  let next = setImmediate(turn);
+  const turnsOf = async (lineMs: number): Promise<number[]> => {
+    const at: number[] = [];
+    let count = 0;
+    let before = turns;
+    const lines = {
+      *[Symbol.iterator]() {
+        for (; count < 64; count++) {
+          if (turns !== before) at.push(count);
+          before = turns;
+          nowMs += lineMs;
+          yield {};
+        }
+      },
+    };
+    const sums = new Sums({ hasSha: false });
+    const made = encodeLines({ header: '', lines, trailer: () => '', sums, reusesBuffer: true });
+    for await (const _ of made);
+    return at;
+  };
+  assert.deepEqual(await turnsOf(0.125), [16, 32, 48]);
+  assert.deepEqual(await turnsOf(0.0625), [32]);
+  assert.deepEqual(await turnsOf(0), []);
+  clearImmediate(next);
+});
+
+/** What a reader made of the text, in pieces of this size. */
+function taken(text: string, size = text.length) {
+  const damaged: [string, number][] = [];
+  const reader = new LineReader(new Sums({ hasSha: false }), 'no header', (reason, offset) => {
+    damaged.push([reason, offset]);
+    return new Error(reason);
+  });
+  const bytes = Buffer.from(text);
+  let lines = '';
+  try {
+    for (let at = 0; at < bytes.length; at += size) lines += reader.push(bytes.subarray(at, at + size)).toString();
+  } catch {
+    // It is in `damaged`.
+  }
+  const { header, trailer, sums } = reader;
+  return { header, lines, trailer, before: sums.bytes, crc: sums.crc, all: reader.bytes, damaged };
+}
+
+test('LG11 the first line is the header, the last one the trailer, whatever the pieces; everything before the trailer is summed', () => {
+  const text = 'head\n{"a":"ü"}\n{}\n\ntrail\n';
+  const before = Buffer.from(text.slice(0, -'trail\n'.length));
+  for (const size of [1, 2, 3, 7, 13, 100]) {
+    assert.deepEqual(taken(text, size), {
+      ...{ header: 'head\n', lines: '{"a":"ü"}\n{}\n\n', trailer: 'trail\n', damaged: [] },
+      ...{ before: before.length, crc: crc32(before), all: Buffer.byteLength(text) },
+    });
+  }
+  assert.deepEqual(
+    [taken('').header, taken('').trailer, taken('head').trailer, taken('head\n').trailer],
+    [undefined, '', 'head', 'head\n'],
+  );
+  const cut = taken('head\n{}\ntra');
+  assert.deepEqual([cut.header, cut.lines, cut.trailer], ['head\n', '', '{}\ntra'], 'the last whole line may be the trailer');
+  assert.deepEqual(taken('\n\n').header, '\n');
+});
+
+test('LG11 a file whose first line is longer than any header is none, however long it is', () => {
+  const fits = `${'h'.repeat(4 * 1024 - 1)}\n{}\n{}\n`;
+  for (const size of [1_000, fits.length]) assert.deepEqual([taken(fits, size).damaged, taken(fits, size).lines], [[], '{}\n']);
+  const long = `${'h'.repeat(4 * 1024)}\n{}\n{}\n`;
+  for (const size of [1_000, long.length]) assert.deepEqual(taken(long, size).damaged, [['no header', 0]]);
+  assert.deepEqual(taken('h'.repeat(4 * 1024)).damaged, []);
+  assert.deepEqual(taken('h'.repeat(4 * 1024 + 1)).damaged, [['no header', 0]]);
+  const longLine = `head\n${'x'.repeat(10_000)}\n{}\n`;
+  assert.deepEqual(taken(longLine).damaged, [], 'any other line may be longer');
+});
+
+test('LG11 a line without an end does not fill the memory, and its place is named', () => {
+  const reader = new LineReader(new Sums({ hasSha: false }), 'no header', (reason, offset) => new Error(`${reason} at ${offset}`));
+  reader.push(Buffer.from('head\n{}\n{}\n'));
+  const piece = Buffer.alloc(16 * 1024 * 1024, 'x');
+  for (let n = 0; n < 4; n++) {
+    // The last whole line, which may be the trailer, is held, too.
+    reader.push(n === 3 ? piece.subarray(3) : piece);
+  }
+  assert.throws(() => reader.push(Buffer.from('x')), /^Error: a line is too long at 8$/);
 });
