@@ -23,6 +23,7 @@ export type Refusal =
 /** Codes that are about users: input, duplicate name, not found (deleted), payload too big. */
 const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
 const REASON_CHARS_MAX = 1_000;
+const BRIEF_CHARS_MAX = 200;
 
 export function readRefusal(reply: Reply, batch: Batch): Refusal {
   const { body, status } = reply;
@@ -39,6 +40,11 @@ export function readRefusal(reply: Reply, batch: Batch): Refusal {
 /** The message of the answer, cut to a printable length. */
 export function messageOf({ body, text }: Pick<Reply, 'body' | 'text'>): string {
   return clip(typeof body?.message === 'string' ? body.message : text.replaceAll(/\s+/g, ' ').trim() || 'no explanation');
+}
+
+/** The beginning of the message, for use within a sentence. */
+export function briefOf(answer: Pick<Reply, 'body' | 'text'>): string {
+  return messageOf(answer).slice(0, BRIEF_CHARS_MAX);
 }
 
 /** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
