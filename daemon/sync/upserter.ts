@@ -68,14 +68,10 @@ export class Upserter<User extends BatchUser> {
       return false;
     }
     done.takenOut.push(...takenOutIn(body));
-    let told = 0;
     for (const change of CHANGES) {
       const ids: unknown = body[change];
-      if (!Array.isArray(ids)) continue;
-      done[change].push(...ids);
-      told += ids.length;
+      if (Array.isArray(ids)) done[change].push(...ids);
     }
-    if (told >= batch.length) return true;
     const named = new Set(CHANGES.flatMap((change) => done[change]));
     done.sent.push(...batch.flatMap(({ id }) => (named.has(id) ? [] : [id])));
     return true;

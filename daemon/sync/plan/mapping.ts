@@ -56,7 +56,7 @@ export interface CompiledMapping extends RowMapping {
 interface Rule {
   readonly target: string;
   readonly type: CellType;
-  readonly separator?: string;
+  readonly separator: string | undefined;
   /** The input's name in messages. */
   readonly column?: string;
   readonly read: (item: unknown) => unknown;
@@ -271,11 +271,12 @@ function compileRule(target: string, want: Wanted, columns: readonly string[] | 
   const index = column === undefined ? -1 : (columns?.indexOf(column) ?? -1);
   if (column !== undefined && columns !== undefined && index === -1) problems.push(`${at}: there is no column "${clip(column)}"`);
   if (problems.length > before) return undefined;
-  if (column === undefined) return { target, type: 'any', read: () => want.value };
+  const { separator } = want;
+  if (column === undefined) return { target, type: 'any', separator, read: () => want.value };
   const valueAt = pathReader(column);
   const read =
     columns === undefined
       ? (item: unknown) => (isObject(item) ? valueAt(item) : undefined)
       : (item: unknown) => (Array.isArray(item) ? item[index] : undefined);
-  return { target, type, column, read, ...(want.separator === undefined ? {} : { separator: want.separator }) };
+  return { target, type, column, read, separator };
 }
