@@ -117,3 +117,20 @@ test('JB1 two exports and one import at the same time', () => {
   const imports = new ImportBench({ text: '' }).work;
   assert.deepEqual([imports.kind, imports.concurrency, imports.accept('x') instanceof Promise], ['import', 1, true]);
 });
+
+test('IM3 IM15 an insert leaves a user from before alone in everything; an upsert does not', async () => {
+  for (const mode of ['insert', 'upsert'] as const) {
+    const text = lines([
+      { id: 'u0', user_mutes: ['u1'] },
+      { id: 'u1', user_mutes: ['u0'] },
+    ]);
+    const bench = new ImportBench({ text, mode });
+    bench.bench.upsert([{ id: 'u0' }]);
+    const begun = (bench.bench.directory.user('u0')?.created_at ?? 0) + 1;
+    bench.nowMs = begun / 1_000;
+    await bench.run();
+    const muted = (id: string): number => bench.bench.directory.user(id)?.mutes?.length ?? 0;
+    assert.deepEqual([bench.task.state, muted('u0'), muted('u1')], ['completed', mode === 'insert' ? 0 : 1, 1], mode);
+    assert.equal(bench.result.mutes, mode === 'insert' ? 1 : 2);
+  }
+});
