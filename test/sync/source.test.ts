@@ -5,8 +5,9 @@ import { IdMap } from '../../daemon/sync/id-map.ts';
 import { jsonLines } from '../../daemon/sync/json-rows.ts';
 import { LineSplitter, SOURCE_LINE_BYTES_MAX } from '../../daemon/sync/line-reader.ts';
 import type { RowError } from '../../daemon/sync/rows.ts';
-import { RowReader, readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
+import { BATCH_LIMITS, RowReader, readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
 import { rowCheck, type SourceUser } from '../../daemon/sync/source-user.ts';
+import { upsertRequest } from '../../daemon/sync/upserter.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 
 async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {
@@ -303,4 +304,13 @@ test('IM15 rows that are no users are named as what they are when they come twic
   assert.deepEqual(reader.take({ line: 2, value: 2 }), {
     ...{ line: 2, id: 'a', code: 'duplicate_id', reason: 'line 2 names the same device as line 1; line 1 counts' },
   });
+});
+
+test('SS14 the fullest batch is as big as a request may be, and wastes next to nothing of it', () => {
+  const id = 'x'.repeat(LIMITS.idChars);
+  const batch = Array.from({ length: LIMITS.batchUsers }, () => ({ line: 1, id, json: '', bytes: 0 }));
+  const frame = (upsertRequest(batch, 'reactivate').body ?? '').length;
+  const spare = LIMITS.bodyBytes - (BATCH_LIMITS.bytes + SOURCE_LINE_BYTES_MAX + frame);
+  assert.ok(spare >= 0 && spare < 29, `${spare} bytes`);
+  assert.deepEqual([BATCH_LIMITS.users, BATCH_LIMITS.errors], [100, 1_000]);
 });
