@@ -296,3 +296,65 @@ test('CK1 changes from a log that is ahead of the clock have the time of the clo
   nowMs = NOW + KEEP_MS + 1;
   assert.deepEqual(await times(), [(NOW + 1_000) * 1_000]);
 });
+
+test('HY5 a lookup waits five seconds for what was acknowledged before it, and then is refused', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  await rig.write(fact('ann'));
+  const { log } = rig;
+  const job = rig.start({
+    roster: {
+      follow: (after: number, signal: AbortSignal) => log.read(after, signal),
+      keptAfter: 0,
+      get position() {
+        return { ...log.head, seq: log.head.seq + (isAhead ? 1 : 0) };
+      },
+    },
+  });
+  let isAhead = false;
+  assert.deepEqual(seqs(await job.page({ id: 'ann', limit: 1 })), [1]);
+  isAhead = true;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let outcome = 'waits';
+  const late = job.page({ id: 'ann', limit: 1 }).then(
+    () => (outcome = 'found'),
+    (error) => (outcome = String(error.message)),
+  );
+  await nextTurn();
+  t.mock.timers.tick(4_999);
+  await nextTurn();
+  assert.equal(outcome, 'waits');
+  t.mock.timers.tick(1);
+  await late;
+  assert.equal(outcome, 'the history is behind the directory at the moment');
+  const inTime = job.page({ id: 'ann', limit: 1 });
+  await rig.write(fact('ann'));
+  isAhead = false;
+  assert.deepEqual(seqs(await inTime), [2]);
+  t.mock.timers.reset();
+});
+
+test('CK1 a change that is a second ahead of the clock keeps its time; one that is further ahead has that of the clock', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  for (const [index, aheadMicros] of [1_000_000, 1_000_001].entries())
+    await rig.log.append(index, { id: `e${index}`, time: NOW * 1_000 + aheadMicros, facts: [fact('ann')] });
+  const job = rig.start();
+  const { items } = await job.page({ id: 'ann', limit: 10 });
+  assert.deepEqual(
+    items.map(({ at }) => at - NOW * 1_000),
+    [0, 1_000_000],
+  );
+});
+
+test('HY7 a history that cannot be read refuses the lookup, and logs who it was about', async (t) => {
+  const disk = new SimDisk(new Random(6));
+  const logged: unknown[] = [];
+  const rig = new Rig(t, '/history');
+  const job = rig.start({
+    fileSystem: disk,
+    logger: { info: () => {}, error: (details, text) => logged.push([text, 'user_id' in details && details.user_id]) },
+  });
+  await rig.write(fact('ann'));
+  await job.page({ id: 'ann', limit: 1 });
+  await assert.rejects(job.page({ id: 'ann', limit: 1, before: Symbol('no place') as never }), unavailable);
+  assert.deepEqual(logged, [['the history of a user could not be read', 'ann']]);
+});

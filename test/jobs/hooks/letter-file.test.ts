@@ -264,3 +264,19 @@ test('WH11 of too many bytes of dead letters a tenth goes, at least one', async 
   assert.equal(letters.all('dead')[0]?.seq, letters.lost + 1, 'the oldest goes');
   await letters.close();
 });
+
+test('WH10 a file that cannot be written anew stays as it is, and its letters with it', async () => {
+  const disk = new SimDisk(new Random(3));
+  const { letters } = await open('/d', {}, disk);
+  await letters.put('keep', 'e', eventAt(1), parked);
+  let refused = 0;
+  disk.plan = (point) => (point === 'segment-write' && ++refused > 0 ? NO_SPACE : undefined);
+  while (refused === 0) {
+    await letters.put('waste', 'e', eventAt(100, 6 * 1024 * 1024), dead);
+    await letters.drop(['waste']);
+  }
+  assert.deepEqual([idsOf(letters), await letters.read('keep')], [['keep'], eventAt(1)]);
+  disk.plan = () => undefined;
+  await letters.put('later', 'e', eventAt(2), parked);
+  assert.deepEqual(idsOf((await open('/d', {}, disk.lostPower())).letters), ['keep', 'later']);
+});
