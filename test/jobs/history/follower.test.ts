@@ -358,3 +358,32 @@ test('HY7 a history that cannot be read refuses the lookup, and logs who it was 
   await assert.rejects(job.page({ id: 'ann', limit: 1, before: Symbol('no place') as never }), unavailable);
   assert.deepEqual(logged, [['the history of a user could not be read', 'ann']]);
 });
+
+test('HY5 a lookup at the start of a daemon has its answer as soon as the history is open', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  const first = rig.start();
+  await rig.write(fact('ann'));
+  await first.page({ id: 'ann', limit: 1 });
+  await first.stop();
+  const startMs = performance.now();
+  assert.deepEqual(seqs(await rig.start().page({ id: 'ann', limit: 1 })), [1]);
+  assert.ok(performance.now() - startMs < 4_500, 'it did not wait until it gave up');
+});
+
+test('HY2 what was read before a stop is on the disk when it resolves', async (t) => {
+  const rig = new Rig(t, '/history');
+  const disk = new SimDisk(new Random(7));
+  const job = rig.start({ fileSystem: disk });
+  await rig.write(fact('ann'), fact('bob'));
+  await job.page({ id: 'ann', limit: 1 });
+  await job.stop();
+  const { log } = rig;
+  const asked: number[] = [];
+  const follow = (after: number, signal: AbortSignal): AsyncIterable<Entry> => {
+    asked.push(after);
+    return log.read(after, signal);
+  };
+  const next = rig.start({ fileSystem: disk.lostPower(), roster: { follow, keptAfter: 0, position: log.head } });
+  assert.deepEqual(seqs(await next.page({ id: 'bob', limit: 1 })), [2]);
+  assert.deepEqual(asked, [2], 'the log is read from there');
+});

@@ -69,6 +69,8 @@ test('HY1 a segment takes each change once, in order, and knows its place and ti
   segment.advance(4, 41);
   assert.deepEqual([segment.seq, segment.time], [4, 41]);
   await segment.flush();
+  const content = Buffer.alloc(1_000);
+  assert.equal(content.toString('latin1', 0, await segment.read(content, 0)).split('"link"').length, 2, 'one record');
   const { bytes } = segment;
   assert.deepEqual([segment.hasRecords, segment.isEmpty, bytes > 256 + 128], [false, false, true]);
   await segment.flush();

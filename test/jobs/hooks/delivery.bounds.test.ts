@@ -80,6 +80,7 @@ test('WH23 a stop waits for requests in flight as long as it may, then cuts them
   await cut.bench.advance(5_000);
   await ended;
   assert.deepEqual([cut.bench.requests.length, cut.bench.line.position], [2, 0]);
+  assert.equal(cut.bench.line.lastError, undefined, 'a cut says nothing of the receiver');
 });
 
 test('WH10 while there is no room, nothing more is put aside for 30 s, however many others get through; then it is tried again', async (t) => {

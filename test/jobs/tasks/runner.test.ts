@@ -169,9 +169,14 @@ test('JB4 while nothing can be stored, work waits longer and longer and then get
 });
 
 test('JB5 stop waits for what runs, starts nothing more and marks nothing as failed', async () => {
+  let cut: () => void = () => assert.fail('it was not told to stop');
   const { runner, steps, failures, applied, settle } = bench(
     (_, stopping) =>
-      new Promise((_resolve, reject) => stopping.addEventListener('abort', () => setTimeout(() => reject(new Error('cut')), 20))),
+      new Promise((_resolve, reject) =>
+        stopping.addEventListener('abort', () => {
+          cut = () => reject(new Error('cut'));
+        }),
+      ),
     { open: ['a', 'b', 'c'], concurrency: 1 },
   );
   runner.start();
@@ -182,6 +187,7 @@ test('JB5 stop waits for what runs, starts nothing more and marks nothing as fai
   });
   await settle();
   assert.equal(isStopped, false, 'the one that runs is waited for');
+  cut();
   await stopped;
   applied(entryOf(change(task('d'))));
   await settle();
@@ -238,11 +244,11 @@ test('JB3 JB5 what fails is logged with its kind and id, but not when the daemon
   const failing = open(async () => {
     throw new Error('x');
   });
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(logged, [['a task failed', 'import', 'x']]);
   await failing.stop();
   const stopping = open((_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('cut')))));
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   await stopping.stop();
   assert.equal(logged.length, 1);
 });

@@ -68,6 +68,12 @@ test('IM12 an import waits after a batch before it goes on', async () => {
   release();
   await running;
   assert.deepEqual(bench.batches, [100, 100]);
+  const devices = new ImportBench({ text: lines(many(5)) + Array.from({ length: 101 }, (_, n) => device(`d${n}`, `u${n % 5}`)).join('') });
+  devices.onSleep = () => (devices.result.extras_done === undefined ? undefined : new Promise(() => {}));
+  void devices.run();
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const added = many(5).map(({ id }) => devices.bench.directory.user(id)?.devices?.length);
+  assert.deepEqual(added, [20, 20, 20, 20, 20], 'and so after a batch of devices');
 });
 
 test('IM2 a directory that cannot store anything is waited for a day, and then the import fails with the reason', async () => {
