@@ -142,7 +142,6 @@ export class HistoryJob {
         this.#files ??= await this.#open();
         await this.#begin(this.#files);
         await this.#follow(this.#files);
-        return;
       } catch (error) {
         if (signal.aborted) return;
         const isBehindLog = this.#hasBegun && (this.#files?.position?.seq ?? 0) < this.#options.roster.keptAfter;

@@ -8,7 +8,7 @@ import { HistoryFiles } from '../../../daemon/jobs/history/files.ts';
 import { decodeHeadsHeader, encodeHeads } from '../../../daemon/jobs/history/format.ts';
 import { decodeLine, type HistoryChange } from '../../../daemon/jobs/history/record.ts';
 import { readSegmentHeader, SealedSegment, type SegmentPlace } from '../../../daemon/jobs/history/segment.ts';
-import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
+import { type CrashPoint, type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
@@ -209,6 +209,24 @@ test('HY4 a segment that is removed leaves no file, and none open', async () => 
   await (await segment.seal()).remove();
   assert.equal(open(), 0);
   for (const path of [blocks(place), heads(place)]) await assert.rejects(stat(path), /ENOENT/);
+});
+
+test('HY4 of a segment that is removed, the table is gone for good before the blocks go', async () => {
+  const steps: string[] = [];
+  const slowly = async (step: string, act: () => Promise<void>): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    await act();
+    steps.push(step);
+  };
+  const fs: FileSystem = Object.assign(Object.create(nodeFileSystem), {
+    remove: (point: CrashPoint, path: string) => slowly(path.slice(-5), () => nodeFileSystem.remove(point, path)),
+    syncDirectory: (point: CrashPoint, path: string) => slowly('synced', () => nodeFileSystem.syncDirectory(point, path)),
+  });
+  const segment = await ActiveSegment.create(await placed(fs), HEADER);
+  const sealed = await segment.seal();
+  steps.length = 0;
+  await sealed.remove();
+  assert.deepEqual(steps, ['heads', 'synced', 'djson', 'synced']);
 });
 
 test('HY3 a table of slots is whole or none', () => {

@@ -159,7 +159,7 @@ test('JB5 JB7 a stop waits for the work under way and begins no other; what was 
     files: {
       removeOld: () =>
         new Promise((resolve) => {
-          release = () => resolve(2);
+          release = () => resolve(1);
         }),
     },
   });
@@ -173,7 +173,7 @@ test('JB5 JB7 a stop waits for the work under way and begins no other; what was 
   assert.equal(isStopped, false);
   release();
   await stopped;
-  assert.deepEqual(told, [{ files: 2 }]);
+  assert.deepEqual(told, [{ files: 1 }]);
   home.listener({ id: 'e', time: 1, first: 1, facts: [{ t: 'user', event: 'banned', user: USER }] });
   const quietly = new Household({ logger: { info: () => assert.fail('nothing was removed'), error: () => {} } });
   quietly.housekeeping.start();
@@ -190,4 +190,32 @@ test('JB7 no more than a batch of imports is removed at once', async () => {
   await home.housekeeping.stop();
   const [removal] = home.submitted.filter(({ kind }) => kind === 'docs');
   assert.equal(removal?.kind === 'docs' && removal.changes.length, 100);
+});
+
+test('JB5 work that fails because of a stop is not reported', async () => {
+  const logged: string[] = [];
+  let fail: () => void = () => {};
+  const home = new Household({
+    logger: { info: () => {}, error: (_, text) => logged.push(text) },
+    files: {
+      removeOld: () =>
+        new Promise((_, reject) => {
+          fail = () => reject(new Error('the disk is gone'));
+        }),
+    },
+  });
+  home.housekeeping.start();
+  await wait(10);
+  const stopped = home.housekeeping.stop();
+  fail();
+  await stopped;
+  assert.equal(logged.length, 0);
+  const running = new Household({
+    logger: { info: () => {}, error: (_, text) => logged.push(text) },
+    files: { removeOld: () => Promise.reject(new Error('the disk')) },
+  });
+  running.housekeeping.start();
+  await wait(10);
+  assert.deepEqual(logged, ['housekeeping could not be done; it is tried again']);
+  await running.housekeeping.stop();
 });
