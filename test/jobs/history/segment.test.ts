@@ -258,3 +258,16 @@ test('HY1 a history that has not begun can be closed, and takes nothing', async 
   assert.equal(files.position, undefined);
   await files.close();
 });
+
+test('HY2 what a sealed segment holds is on the disk before its table says so', async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const disk = new SimDisk(new Random(seed));
+    const segment = await ActiveSegment.create({ fs: disk, folder: '/h', number: 7 }, HEADER);
+    for (let seq = 1; seq <= 50; seq++) segment.append(change(seq));
+    await segment.flush();
+    await segment.seal();
+    const found = await openSegment({ fs: disk.lostPower(), folder: '/h', number: 7 }, noDamage);
+    assert.ok(found instanceof SealedSegment, `seed ${seed}`);
+    assert.equal(found.seq, 50);
+  }
+});
