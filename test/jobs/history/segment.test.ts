@@ -271,3 +271,19 @@ test('HY2 what a sealed segment holds is on the disk before its table says so', 
     assert.equal(found.seq, 50);
   }
 });
+
+test('HY4 a segment is a power of two, a thirty-second of the limit at most, from 256 KiB to 256 MiB, with a slot for 128 bytes', async () => {
+  for (const [bytesMax, slots] of [
+    [2 ** 20, 2 ** 11],
+    [2 ** 23 - 1, 2 ** 11],
+    [2 ** 24, 2 ** 12],
+    [2 ** 25 - 1, 2 ** 12],
+    [2 ** 40, 2 ** 21],
+  ] as const) {
+    const folder = await temporaryDirectory();
+    const files = await HistoryFiles.open({ folder, bytesMax, onDamaged: noDamage });
+    await files.begin({ epoch: 'e', after: 0, time: 1 });
+    await files.close();
+    assert.equal((await readSegmentHeader({ fs: nodeFileSystem, folder, number: 1 })).slots, slots, `${bytesMax}`);
+  }
+});

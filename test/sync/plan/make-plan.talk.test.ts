@@ -132,3 +132,15 @@ test('PN7 with a server that is not rosterd, nothing that returns is asked for; 
   const counted = await planOf(t, ndjson(numberedUsers(1)), server, {}, { openSink: undefined as never });
   assert.deepEqual([counted.summary.status, counted.summary.counts.unchanged, 'trailer' in counted.summary], ['planned', 1, false]);
 });
+
+test('PN9 missing users of a team that are in others, too, are counted in the words for one or for many', async (t) => {
+  const notes = async (count: number): Promise<readonly string[]> => {
+    const both = Array.from({ length: count }, (_, n) => ({ id: `both${n}`, teams: ['red', 'blue'] }));
+    const server = new PlanDirectory([{ id: 'r', teams: ['red'] }, ...both]);
+    return (await planOf(t, ndjson([{ id: 'r', teams: ['red'] }]), server, { missing: 'deactivate', team: 'red', maxMissing: 1 })).summary
+      .notes;
+  };
+  assert.deepEqual(await notes(0), []);
+  assert.deepEqual(await notes(1), ['1 missing user of the team red is in other teams too and left alone']);
+  assert.deepEqual(await notes(2), ['2 missing users of the team red are in other teams too and left alone']);
+});

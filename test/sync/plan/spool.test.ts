@@ -47,6 +47,15 @@ test('PN15 no more than a MiB of lines is in memory', (t) => {
   }
 });
 
+test('PN15 a MiB is counted with the ends of its lines, from the first one on', (t) => {
+  const spool = new SpoolFile(pathFor(t));
+  for (let count = 0; count < 1_023; count++) spool.add('x'.repeat(1_023));
+  spool.add('x'.repeat(1_022));
+  assert.equal(spool.bytes, 0);
+  spool.add('');
+  assert.equal(spool.bytes, 2 ** 20);
+});
+
 test('PN15 a line that is longer than any user is an error that names the file', async (t) => {
   const path = pathFor(t);
   const spool = new SpoolFile(path);
