@@ -55,7 +55,7 @@ export class ListSplitter {
         start = at + 1;
       }
     }
-    if (this.#state === 'items') this.#hold(chunk.subarray(start));
+    this.#hold(chunk.subarray(start));
     return items;
   }
 
