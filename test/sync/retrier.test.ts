@@ -100,6 +100,7 @@ test('RN14 a wait may end exactly with the patience, and no later', async () => 
 test('RN15 RN16 a wait longer than the patience is not begun, and without patience nothing is tried again or announced', async () => {
   const long = await sent([status(503, '60'), OK], { retryForMs: 59_999 });
   assert.deepEqual([long.count(), long.slept, long.fatal], [1, [], ['no batch got through for 0 ms: status 503, answer 503']]);
+  assert.equal((await sent([NETWORK], { retryForMs: 1 })).talk.length, 1);
   const none = await sent([NETWORK, OK], { retryForMs: 0 });
   assert.deepEqual([none.count(), none.talk, none.fatal], [1, [], ['no batch got through for 0 ms: ECONNRESET']]);
 });

@@ -197,7 +197,8 @@ function headerOf(path: string, value: unknown): PlanHeader {
 
 function parse({ content }: RawLine): unknown {
   try {
-    return content === undefined ? undefined : JSON.parse(content.toString('utf8'));
+    // What is too long is no JSON.
+    return JSON.parse(String(content));
   } catch {
     return undefined;
   }

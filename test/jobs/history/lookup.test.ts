@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type HistoryQuestion, type LookupOptions, lookUp } from '../../../daemon/jobs/history/lookup.ts';
-import { encodeLine } from '../../../daemon/jobs/history/record.ts';
+import { encodeLine, hashOf } from '../../../daemon/jobs/history/record.ts';
 import { HistoryDamaged, type HistorySegment } from '../../../daemon/jobs/history/segment.ts';
 import { Slots } from '../../../daemon/jobs/history/slots.ts';
 
@@ -143,4 +143,12 @@ test('HY3 HY4 damage is told and ends the history there; a segment that is gone 
   await assert.rejects(found([broken, second]), /EIO/);
   assert.deepEqual((await found([broken, second], {}, { isGone: () => true })).items, [3]);
   assert.equal(new HistoryDamaged('f', 'r').name, 'HistoryDamaged');
+});
+
+test('HY1 two users whose ids have the same hash do not hide each other', async () => {
+  const [ann, bob] = ['u332789', 'u529192'];
+  assert.equal(hashOf(ann, 3), hashOf(bob, 3));
+  const segments = of({ ids: [ann, bob, 'other', ann, bob, ann] });
+  assert.deepEqual((await found(segments, { id: ann })).items, [6, 4, 1]);
+  assert.deepEqual((await found(segments, { id: bob })).items, [5, 2]);
 });

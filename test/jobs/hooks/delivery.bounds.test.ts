@@ -115,3 +115,16 @@ test('WH16 a position is worth writing only up to what was delivered or put asid
   assert.deepEqual([bench.line.position, bench.line.worth, bench.line.lastError], [3, 3, undefined]);
   assert.equal(bench.line.lastSuccessMs, bench.clock.now());
 });
+
+test('WH12 an event that is refused is parked as soon as another one gets through, whatever else is in flight', async (t) => {
+  const bench = await HookBench.open(t, {
+    script: ({ user }) => (user === 'slow' ? new Promise(() => {}) : user === 'bad' ? { kind: 'status', status: 400 } : OK),
+  });
+  await bench.tell('slow', 'bad');
+  assert.equal(bench.letters.parked, 0, 'nobody knows whose fault it is');
+  await bench.tell('good');
+  assert.deepEqual(
+    bench.letters.all('parked').map(({ lane }) => lane),
+    ['bad'],
+  );
+});

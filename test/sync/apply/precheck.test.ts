@@ -154,7 +154,7 @@ test('AP3 users that changed are named with both revisions; other errors of thei
       errors: [
         ...[error('a', 'the user a has revision 4, not 1'), error('c', 'the user c exists already (revision 5)'), error('b', 'is taken')],
         ...[error('stranger', 'the user stranger does not exist'), error('a', 'the user a has revision 4, not 1', 'users[a].role')],
-        ...['text', { path: 7, message: 'x' }, { path: 'users[b]', message: 7 }],
+        ...['text', null, { path: 7, message: 'x' }, { path: 'users[b]', message: 7 }],
       ],
     });
   assert.equal(outcome(await checked({ lines, listed: ['a 4', 'b 3', 'c 5'], judge })), '2, a 1 4, c 0 5');

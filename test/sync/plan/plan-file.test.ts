@@ -189,3 +189,21 @@ test('PF4 a plan of an earlier version of the program, whose end counts less, is
   writeFileSync(path, text.replace('"rosterd_plan":1', '"rosterd_plan":null'));
   await assert.rejects(readAll(path), /it has version null of the format/);
 });
+
+test('PF3 what is more than a quarter of a MiB is in the file when it was added', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const writer = await PlanWriter.create(path, header);
+  const sizeOf = (): number => statSync(join(path, '..', readdirSync(join(path, '..'))[0] ?? '')).size;
+  await writer.add([{ do: 'create', line: 1, id: 'ann', rev: 0, user: { id: 'ann', name: 'x'.repeat(200 * 1024) } }]);
+  assert.equal(sizeOf(), 0);
+  await writer.add([{ do: 'create', line: 2, id: 'bob', rev: 0, user: { id: 'bob', name: 'x'.repeat(60 * 1024) } }]);
+  assert.ok(sizeOf() > 260 * 1024);
+  await writer.abandon();
+});
+
+test('PF4 a line that is longer than a plan may have is none', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const text = await written(path);
+  writeFileSync(path, text.replace('{"do":"hard-delete"', `{"do":"hard-delete","x":"${'x'.repeat(1024 * 1024)}"`));
+  await assert.rejects(readAll(path), { name: 'PlanFileError', message: `${path} cannot be used as a plan: line 5 is no line of a plan` });
+});
