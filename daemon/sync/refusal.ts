@@ -51,12 +51,12 @@ export function briefOf(answer: Pick<Reply, 'body' | 'text'>): string {
 function namedUsers(body: Reply['body'], code: number, batch: Batch): Map<string, RefusalReason> {
   const texts = new Map<string, { code: number; parts: string[]; isPrecondition: boolean }>();
   const add = (path: string, message: string, itsCode: number) => {
-    const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);
-    const id = match === null ? undefined : findUser(match[1] ?? '', batch);
+    const [, name, field] = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path) ?? [];
+    const id = name === undefined ? undefined : findUser(name, batch);
     if (id === undefined) return;
     const known = texts.get(id) ?? { code: itsCode, parts: [], isPrecondition: true };
-    known.parts.push(match?.[2] ? `${match[2]}: ${message}` : message);
-    if (match?.[2] || !isPrecondition(message)) known.isPrecondition = false;
+    known.parts.push(field ? `${field}: ${message}` : message);
+    if (field || !isPrecondition(message)) known.isPrecondition = false;
     texts.set(id, known);
   };
   const errors: readonly unknown[] = Array.isArray(body?.errors) ? body.errors : [];
