@@ -259,8 +259,9 @@ function compileRule(target: string, want: Wanted, columns: readonly string[] | 
         : keyProblem(key);
     if (problem !== undefined) problems.push(`${at}: ${problem}`);
   }
-  const type = NAMED_TYPES.find((known) => known === want.type) ?? own ?? 'any';
-  if (want.type !== undefined && type !== want.type) {
+  const named = NAMED_TYPES.find((known) => known === want.type);
+  const type = named ?? own ?? 'any';
+  if (want.type !== undefined && named === undefined) {
     problems.push(`${at}: unknown type "${clip(want.type)}"; there are ${NAMED_TYPES.join(', ')}`);
   } else if (own !== undefined && own !== 'any' && type !== own) {
     problems.push(`${at}: is of type ${own}, not ${type}`);
