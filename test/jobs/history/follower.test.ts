@@ -387,3 +387,32 @@ test('HY2 what was read before a stop is on the disk when it resolves', async (t
   assert.deepEqual(seqs(await next.page({ id: 'bob', limit: 1 })), [2]);
   assert.deepEqual(asked, [2], 'the log is read from there');
 });
+
+test('HY4 what is too old goes from the disk at the hourly round, without any change', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const rig = new Rig(t, await temporaryDirectory());
+  let nowMs = NOW;
+  const job = rig.start({ keepMs: 3_600_000, clock: { now: () => nowMs, sleep: async () => {} } });
+  await rig.write(fact('ann'));
+  await job.page({ id: 'ann', limit: 1 });
+  nowMs += 3 * 3_600_000;
+  t.mock.timers.tick(3_600_000);
+  for (let turn = 0; turn < 400 && (await readdir(rig.folder)).includes('00000001.ndjson'); turn++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(await readdir(rig.folder), ['00000002.ndjson']);
+  assert.equal(rig.lines.filter((line) => line.startsWith('error')).length, 0);
+});
+
+test('HY5 a stop ends a lookup that waits', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  await rig.write(fact('ann'));
+  const { log } = rig;
+  const follow = (after: number, signal: AbortSignal): AsyncIterable<Entry> => log.read(after, signal);
+  const job = rig.start({ roster: { follow, keptAfter: 0, position: { epoch: 'one', seq: 9 } } });
+  const startMs = performance.now();
+  const waiting = assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  await nextTurn();
+  await job.stop();
+  await waiting;
+  assert.ok(performance.now() - startMs < 4_500);
+});

@@ -1,6 +1,6 @@
 /** WH1, WH2, WH11, WH14, WH16–WH18, WH20: all webhooks over a directory in memory, with a clock that moves when told. */
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Webhooks } from '../../../daemon/jobs/hooks/all.ts';
@@ -353,4 +353,21 @@ test('WH14 a replay takes the oldest thousand, parked ones too, and dead ones on
   assert.deepEqual(world.sent.slice(0, 3), ['h:u1', 'h:u2', 'h:u6']);
   assert.deepEqual(await world.webhooks.replay('h', { from: 4, to: 7 }), { replaying: 2, remaining: 2 });
   assert.deepEqual(await world.webhooks.replay('h', { ids: ['id1', 'id9000', 'none'] }), { replaying: 2, remaining: 0 });
+});
+
+test('WH1 a change of the settings that cannot be followed is reported and tried again a second later', async (t) => {
+  const world = await World.open(t);
+  await rm(world.directory, { recursive: true });
+  await writeFile(world.directory, 'in the way');
+  await world.roster.submit({ kind: 'settings', set: { event_hooks: [hook('h') as never] } }, 'live');
+  await world.webhooks.deadLetters('h', { limit: 1 }).catch(() => {});
+  assert.deepEqual(world.logged, ['a change to the webhooks could not be followed; it is tried again']);
+  assert.equal(world.state('h'), 'disabled');
+  await rm(world.directory);
+  await mkdir(world.directory);
+  await world.advance(999);
+  assert.equal(world.state('h'), 'disabled');
+  await world.advance(1);
+  await world.webhooks.deadLetters('h', { limit: 1 });
+  assert.deepEqual([world.state('h'), world.logged.length], ['ok', 1]);
 });
