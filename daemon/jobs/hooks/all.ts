@@ -102,7 +102,7 @@ export class Webhooks {
     await this.#following;
     const { letters } = this.#port(hookId);
     const dead = letters.all('dead').filter((letter) => isWithin(letter, range));
-    const start = after === undefined ? 0 : dead.findIndex(({ id }) => id === after) + 1;
+    const start = dead.findIndex(({ id }) => id === after) + 1;
     if (after !== undefined && start === 0) {
       throw new RosterError('input', 'after: there is no such dead letter', [{ path: 'after', message: 'there is no such dead letter' }]);
     }

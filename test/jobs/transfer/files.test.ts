@@ -260,3 +260,16 @@ test('FI2 an upload of exactly the largest size is taken, and no file is left op
     [],
   );
 });
+
+test('FI6 an export that the disk refuses is not there, and the one before it stays', async () => {
+  const disk = new SimDisk(new Random(1));
+  const files = await Files.open('/data', { fileSystem: disk });
+  await files.writeExport('task', ['before']);
+  disk.plan = (point) => (point === 'side-file-write' ? { type: 'error', code: 'ENOSPC' } : undefined);
+  await assert.rejects(files.writeExport('task', ['after']), { code: 'ENOSPC' });
+  disk.plan = () => undefined;
+  assert.deepEqual(await disk.list('/data/exports'), ['task.jsonl']);
+  const file = await disk.openRead('/data/exports/task.jsonl');
+  const buffer = Buffer.alloc(20);
+  assert.equal(buffer.toString('utf8', 0, await file.read(buffer, 0, 20, 0)), 'before\n');
+});
