@@ -416,3 +416,17 @@ test('HY5 a stop ends a lookup that waits', async (t) => {
   await waiting;
   assert.ok(performance.now() - startMs < 4_500);
 });
+
+test('HY7 a history that cannot begin on a full disk begins once it can', async (t) => {
+  const disk = new SimDisk(new Random(8));
+  disk.plan = () => ({ type: 'error', code: 'ENOSPC' });
+  const rig = new Rig(t, '/history');
+  const isStuck = rig.sleeping;
+  const job = rig.start({ fileSystem: disk });
+  await rig.write(fact('ann'));
+  await isStuck;
+  await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  disk.plan = () => undefined;
+  await rig.goOn();
+  assert.deepEqual(seqs(await job.page({ id: 'ann', limit: 1 })), [1]);
+});

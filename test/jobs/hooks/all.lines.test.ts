@@ -371,3 +371,17 @@ test('WH1 a change of the settings that cannot be followed is reported and tried
   await world.webhooks.deadLetters('h', { limit: 1 });
   assert.deepEqual([world.state('h'), world.logged.length], ['ok', 1]);
 });
+
+test('WH14 WH16 a page after no letter is a mistake of the field; positions are stored when a stop resolves', async (t) => {
+  const world = await World.open(t);
+  await world.settings(hook('h'));
+  await assert.rejects(
+    world.webhooks.deadLetters('h', { limit: 1, after: 'none' }),
+    (error) => error instanceof RosterError && error.kind === 'input' && error.fields[0]?.path === 'after',
+  );
+  const before = world.outbox('h') ?? 0;
+  await world.tell('ann');
+  assert.equal(world.outbox('h'), before);
+  await world.webhooks.stop(0);
+  assert.ok((world.outbox('h') ?? 0) > before);
+});
