@@ -4,31 +4,34 @@
 const IDS_PER_MAP = 8_000_000;
 
 export class IdMap {
-  readonly #maps: Map<string, number>[] = [new Map()];
   readonly #idsPerMap: number;
+  readonly #full: Map<string, number>[] = [];
+  /** Takes new ids. */
+  #open = new Map<string, number>();
 
   constructor(idsPerMap = IDS_PER_MAP) {
     this.#idsPerMap = idsPerMap;
   }
 
   get(id: string): number | undefined {
-    for (const map of this.#maps) {
-      const value = map.get(id);
-      if (value !== undefined) return value;
-    }
-    return undefined;
+    return this.#mapWith(id)?.get(id);
   }
 
   set(id: string, value: number): void {
-    const last = this.#maps.at(-1);
-    const known = this.#maps.length === 1 ? undefined : this.#maps.find((map) => map.has(id));
-    if (known !== undefined) known.set(id, value);
-    else if (last !== undefined && (last.size < this.#idsPerMap || last.has(id))) last.set(id, value);
-    else this.#maps.push(new Map([[id, value]]));
+    const known = this.#mapWith(id);
+    if (known === undefined && this.#open.size >= this.#idsPerMap) {
+      this.#full.push(this.#open);
+      this.#open = new Map();
+    }
+    (known ?? this.#open).set(id, value);
   }
 
   /** Sets every id to this value. */
   fill(value: number): void {
-    for (const map of this.#maps) for (const id of map.keys()) map.set(id, value);
+    for (const map of [...this.#full, this.#open]) for (const id of map.keys()) map.set(id, value);
+  }
+
+  #mapWith(id: string): Map<string, number> | undefined {
+    return this.#open.has(id) ? this.#open : this.#full.find((map) => map.has(id));
   }
 }

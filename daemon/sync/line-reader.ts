@@ -56,7 +56,7 @@ export class LineSplitter {
       if (lf !== -1 && lf < start) lf = chunk.indexOf(LF, start);
       if (cr !== -1 && cr < start) cr = chunk.indexOf(CR, start);
     }
-    if (start < last) this.#hold(chunk.subarray(start, last));
+    this.#hold(chunk.subarray(start, last));
     return lines;
   }
 

@@ -47,14 +47,15 @@ export class ListSplitter {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at] ?? 0;
       if (this.#state !== 'items') {
-        if (this.#outside(byte)) start = at + 1;
+        this.#outside(byte);
+        start = at + 1;
       } else if (this.#endsItem(byte)) {
         this.#hold(chunk.subarray(start, at));
         this.#end(items, byte);
         start = at + 1;
       }
     }
-    if (this.#state === 'items') this.#hold(chunk.subarray(start));
+    this.#hold(chunk.subarray(start));
     return items;
   }
 
@@ -64,13 +65,13 @@ export class ListSplitter {
     return [];
   }
 
-  /** Before and after the list, only white space is allowed. True when the list begins with this byte. */
-  #outside(byte: number): boolean {
+  /** Before and after the list, only white space is allowed. */
+  #outside(byte: number): void {
     if (this.#state === 'before' && byte === LIST_START) {
       this.#state = 'items';
-      return true;
+      return;
     }
-    if (isSpace(byte) || (this.#state === 'before' && BOM.includes(byte))) return false;
+    if (isSpace(byte) || (this.#state === 'before' && BOM.includes(byte))) return;
     throw new BrokenSource(
       this.#state === 'after'
         ? 'something follows the end of the list'

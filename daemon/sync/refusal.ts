@@ -23,6 +23,7 @@ export type Refusal =
 /** Codes that are about users: input, duplicate name, not found (deleted), payload too big. */
 const USER_CODES: ReadonlySet<number> = new Set([4, 6, 16, 22]);
 const REASON_CHARS_MAX = 1_000;
+const BRIEF_CHARS_MAX = 200;
 
 export function readRefusal(reply: Reply, batch: Batch): Refusal {
   const { body, status } = reply;
@@ -41,16 +42,21 @@ export function messageOf({ body, text }: Pick<Reply, 'body' | 'text'>): string 
   return clip(typeof body?.message === 'string' ? body.message : text.replaceAll(/\s+/g, ' ').trim() || 'no explanation');
 }
 
+/** The beginning of the message, for use within a sentence. */
+export function briefOf(answer: Pick<Reply, 'body' | 'text'>): string {
+  return messageOf(answer).slice(0, BRIEF_CHARS_MAX);
+}
+
 /** rosterd lists every error in `errors`; other servers of the dialect name at least one in `exception_fields`. */
 function namedUsers(body: Reply['body'], code: number, batch: Batch): Map<string, RefusalReason> {
   const texts = new Map<string, { code: number; parts: string[]; isPrecondition: boolean }>();
   const add = (path: string, message: string, itsCode: number) => {
-    const match = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path);
-    const id = match === null ? undefined : findUser(match[1] ?? '', batch);
+    const [, name, field] = /^users\[([^\]]*)\]\.?(.*)$/s.exec(path) ?? [];
+    const id = name === undefined ? undefined : findUser(name, batch);
     if (id === undefined) return;
     const known = texts.get(id) ?? { code: itsCode, parts: [], isPrecondition: true };
-    known.parts.push(match?.[2] ? `${match[2]}: ${message}` : message);
-    if (match?.[2] || !isPrecondition(message)) known.isPrecondition = false;
+    known.parts.push(field ? `${field}: ${message}` : message);
+    if (field || !isPrecondition(message)) known.isPrecondition = false;
     texts.set(id, known);
   };
   const errors: readonly unknown[] = Array.isArray(body?.errors) ? body.errors : [];

@@ -7,7 +7,7 @@ import { backoffMs } from '../../protocol/base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { type Pacer, retryAfterMs } from './pacer.ts';
-import { messageOf } from './refusal.ts';
+import { briefOf } from './refusal.ts';
 import { type Reply, TransportError } from './transport.ts';
 
 const BACKOFF_BASE_MS = 200;
@@ -76,7 +76,7 @@ export class Retrier {
       pacer.release(reply);
     }
     const isPassing = reply.status === 429 || reply.status === 408 || reply.status >= 500;
-    return isPassing ? { reply, problem: `status ${reply.status}, ${messageOf(reply).slice(0, 200)}` } : { reply };
+    return isPassing ? { reply, problem: `status ${reply.status}, ${briefOf(reply)}` } : { reply };
   }
 
   #noteProgress(): void {

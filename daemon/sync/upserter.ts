@@ -8,7 +8,7 @@ import { isObject } from '../../protocol/base/json.ts';
 import type { Returns } from '../../protocol/users/upsert.ts';
 import type { TakenOut } from './counts.ts';
 import type { Pacer } from './pacer.ts';
-import { messageOf, saysDeletedBySync, takenOutIn } from './refusal.ts';
+import { briefOf, saysDeletedBySync, takenOutIn } from './refusal.ts';
 import type { Retrier } from './retrier.ts';
 import { type BatchUser, type NotAccepted, settleBatch } from './settle-batch.ts';
 import type { SourceUser } from './source-user.ts';
@@ -64,18 +64,14 @@ export class Upserter<User extends BatchUser> {
 
   #note(done: Upserted<User>, batch: readonly User[], { status, body, text }: Reply): boolean {
     if (body === undefined || !isObject(body.users)) {
-      this.#options.onFatal(`the answer is not that of a user directory (status ${status}): ${messageOf({ body, text }).slice(0, 200)}`);
+      this.#options.onFatal(`the answer is not that of a user directory (status ${status}): ${briefOf({ body, text })}`);
       return false;
     }
     done.takenOut.push(...takenOutIn(body));
-    let told = 0;
     for (const change of CHANGES) {
       const ids: unknown = body[change];
-      if (!Array.isArray(ids)) continue;
-      done[change].push(...ids);
-      told += ids.length;
+      if (Array.isArray(ids)) done[change].push(...ids);
     }
-    if (told >= batch.length) return true;
     const named = new Set(CHANGES.flatMap((change) => done[change]));
     done.sent.push(...batch.flatMap(({ id }) => (named.has(id) ? [] : [id])));
     return true;

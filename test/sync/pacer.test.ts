@@ -315,3 +315,151 @@ test('SP3 an answer about an earlier window says nothing of the present one', as
   assert.equal(await pacer.acquire(signal), true);
   assert.ok(clock.now() > startMs);
 });
+
+const limited = (limit: number, remaining: number, reset: number, more: Record<string, string> = {}, status = 200): Reply =>
+  answer({ 'x-ratelimit-limit': `${limit}`, 'x-ratelimit-remaining': `${remaining}`, 'x-ratelimit-reset': `${reset}`, ...more }, status);
+
+/** How long the next request waits. */
+async function waited(pacer: Pacer, clock: FakeClock): Promise<number> {
+  const startMs = clock.now();
+  assert.equal(await pacer.acquire(never), true);
+  return clock.now() - startMs;
+}
+
+/** A pacer that had this answer to its first request. */
+async function taught(reply: Reply, isCareful = false, clock = new FakeClock()): Promise<{ pacer: Pacer; clock: FakeClock }> {
+  const pacer = new Pacer(clock, { isCareful });
+  assert.equal(await waited(pacer, clock), 0);
+  pacer.release(reply);
+  return { pacer, clock };
+}
+
+const NOW_S = new FakeClock().now() / 1_000;
+
+test('SP2 the wait ends a tenth of a second after the reset, and at the latest after five minutes', async () => {
+  for (const [reset, ms] of [
+    [NOW_S + 30, 30_100],
+    [NOW_S - 30, 100],
+    [NOW_S + 300, 300_100],
+    [NOW_S + 3_000, 300_100],
+  ] as const) {
+    const { pacer, clock } = await taught(limited(60, 0, reset));
+    assert.equal(await waited(pacer, clock), ms);
+  }
+});
+
+test('SP4 the reset is counted from the time of the server, where it tells it', async () => {
+  const date = new Date((NOW_S - 600) * 1_000).toUTCString();
+  const { pacer, clock } = await taught(limited(60, 0, NOW_S - 590, { date }));
+  assert.equal(await waited(pacer, clock), 10_100);
+});
+
+test('SP1 after the reset the budget is full again, one request at least, until an answer says more', async () => {
+  for (const [limit, free] of [
+    [3, 3],
+    [1, 1],
+    [0, 1],
+  ] as const) {
+    const { pacer, clock } = await taught(limited(limit, 0, NOW_S + 10));
+    const waits = [await waited(pacer, clock)];
+    while (waits.length < free) waits.push(await waited(pacer, clock));
+    assert.deepEqual(waits, [10_100, ...Array.from({ length: free - 1 }, () => 0)]);
+    const next = waited(pacer, clock);
+    pacer.release(limited(60, 50, NOW_S + 70));
+    assert.equal(await next, 0, 'an answer says that there is more');
+  }
+});
+
+test('SP3 a reset that is given two seconds later is that of the same window, three seconds later that of the next', async () => {
+  for (const [later, waits] of [
+    [0, true],
+    [2, true],
+    [-2, true],
+    [3, false],
+  ] as const) {
+    const { pacer, clock } = await taught(limited(60, 1, NOW_S + 30));
+    assert.equal(await waited(pacer, clock), 0);
+    pacer.release(limited(60, 40, NOW_S + 30 + later));
+    assert.equal(await waited(pacer, clock), 0);
+    assert.equal((await waited(pacer, clock)) > 0, waits, `${later}`);
+  }
+});
+
+test('SP8 a refusal holds everybody back for as long as it asks; without a time, nothing is forgotten', async () => {
+  const { pacer, clock } = await taught(answer({ 'retry-after': '7' }, 429));
+  assert.equal(await waited(pacer, clock), 7_000);
+  pacer.release(answer({ 'retry-after': '5' }, 429));
+  await waited(pacer, clock);
+  pacer.release(answer({ 'retry-after': '9' }, 503));
+  assert.equal(await waited(pacer, clock), 0, 'only of 429 is it one for everybody');
+  const twice = await taught(answer({ 'retry-after': '7' }, 429));
+  const open = new Pacer(twice.clock);
+  for (let n = 0; n < 3; n++) assert.equal(await waited(open, twice.clock), 0);
+  open.release(answer({ 'retry-after': '7' }, 429));
+  open.release(answer({}, 429));
+  open.release(answer({ 'retry-after': '2' }, 429));
+  assert.equal(await waited(open, twice.clock), 7_000);
+});
+
+test('SP6 a refusal although the minute has room shows a limit per second, a thirtieth of it', async () => {
+  for (const [limit, ms] of [
+    [60, 500],
+    [300, 100],
+    [70, 429],
+  ] as const) {
+    const { pacer, clock } = await taught(limited(limit, limit - 1, NOW_S + 50));
+    assert.equal(await waited(pacer, clock), 0);
+    pacer.release(limited(limit, limit - 2, NOW_S + 50, {}, 429));
+    const waits = [await waited(pacer, clock), await waited(pacer, clock), await waited(pacer, clock)];
+    assert.deepEqual(waits, [0, ms, ms]);
+  }
+  const { pacer, clock } = await taught(limited(60, 0, NOW_S + 10));
+  await waited(pacer, clock);
+  pacer.release(limited(60, 0, NOW_S + 10, {}, 429));
+  assert.equal(await waited(pacer, clock), 0, 'a minute that had no room shows nothing');
+  assert.equal(await waited(pacer, clock), 0);
+});
+
+test('AP9 a careful pacer keeps two thirds of a thirtieth of the limit from the first answer on', async () => {
+  for (const [limit, ms] of [
+    [300, 150],
+    [60, 750],
+    [30, 1_500],
+    [6, 1_500],
+  ] as const) {
+    const { pacer, clock } = await taught(limited(limit, limit - 1, NOW_S + 50), true);
+    const waits = [await waited(pacer, clock), await waited(pacer, clock), await waited(pacer, clock)];
+    assert.deepEqual(waits.map(Math.round), [ms, ms, ms]);
+  }
+  const plain = await taught(limited(300, 299, NOW_S + 50));
+  assert.equal(await waited(plain.pacer, plain.clock), 0);
+});
+
+test('AP9 a careful pacer waits for its first answer before it sends the second request', async () => {
+  const clock = new FakeClock();
+  const pacer = new Pacer(clock, { isCareful: true });
+  assert.equal(await waited(pacer, clock), 0);
+  const second = pacer.acquire(never);
+  let isThrough = false;
+  void second.then(() => {
+    isThrough = true;
+  });
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isThrough, false);
+  pacer.release(answer({}));
+  assert.equal(await second, true);
+  const lost = new Pacer(clock, { isCareful: true });
+  assert.equal(await waited(lost, clock), 0);
+  lost.release();
+  assert.equal(await waited(lost, clock), 0, 'a lost answer keeps nobody');
+});
+
+test('AP9 a limit that somebody has used just now is kept for a second before the first request', async () => {
+  const first = async (remaining: number, isCareful: boolean): Promise<number> => {
+    const clock = new FakeClock();
+    const pacer = new Pacer(clock, { isCareful });
+    pacer.begin({ limit: 300, remaining, reset: NOW_S + 50 }, answer({}));
+    return Math.round(await waited(pacer, clock));
+  };
+  assert.deepEqual([await first(299, true), await first(300, true), await first(299, false)], [1_000, 150, 0]);
+});

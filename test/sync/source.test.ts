@@ -5,8 +5,9 @@ import { IdMap } from '../../daemon/sync/id-map.ts';
 import { jsonLines } from '../../daemon/sync/json-rows.ts';
 import { LineSplitter, SOURCE_LINE_BYTES_MAX } from '../../daemon/sync/line-reader.ts';
 import type { RowError } from '../../daemon/sync/rows.ts';
-import { readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
+import { BATCH_LIMITS, RowReader, readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
 import { rowCheck, type SourceUser } from '../../daemon/sync/source-user.ts';
+import { upsertRequest } from '../../daemon/sync/upserter.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 
 async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {
@@ -195,6 +196,22 @@ test('SS12 ids are remembered beyond what one Map holds', () => {
   );
 });
 
+test('SS12 an id that is known is changed where it is, also when its map is full', () => {
+  const ids = new IdMap(2);
+  for (const id of ['a', 'b', 'a']) ids.set(id, id === 'b' ? 1 : 2);
+  for (const id of ['c', 'd', 'e']) ids.set(id, 3);
+  ids.set('a', 4);
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((id) => ids.get(id)),
+    [4, 1, 3, 3, 3],
+  );
+  ids.fill(0);
+  assert.deepEqual(
+    ['a', 'c', 'e', 'f'].map((id) => ids.get(id)),
+    [0, 0, 0, undefined],
+  );
+});
+
 test('SS13 a batch ends with 100 users', async () => {
   const lines = Array.from({ length: 250 }, (_, i) => `{"id":"u${i}"}`).join('\n');
   const batches = await read(lines, 64);
@@ -225,4 +242,75 @@ test('SS15 a source full of errors does not pile them up', async () => {
     batches.map((batch) => batch.errors.length),
     [1_000, 1_000, 500],
   );
+});
+
+test('SS14 a batch ends with its users, their bytes or its errors, whichever comes first', async () => {
+  const shape = async (limits: { users: number; bytes: number; errors: number }): Promise<unknown> => {
+    const found: unknown[] = [];
+    const text = '{"id":"a"}\n{\n{"id":"b"}\n{\n{"id":"c"}\n';
+    const rows = jsonLines(chunksOf(Buffer.from(text), 1_000));
+    for await (const batch of readBatches(rows, rowCheck({ map: (value) => ({ value }) }), limits))
+      found.push([batch.users.length, batch.errors.length, batch.lastAt, batch.bytes]);
+    return found;
+  };
+  const none = { users: 100, bytes: 1_000, errors: 100 };
+  assert.deepEqual(await shape(none), [[3, 2, 5, 37]]);
+  assert.deepEqual(await shape({ ...none, users: 2 }), [
+    [2, 1, 3, 37],
+    [1, 1, 5, 0],
+  ]);
+  assert.deepEqual(await shape({ ...none, bytes: 20 }), [
+    [2, 1, 3, 37],
+    [1, 1, 5, 0],
+  ]);
+  assert.deepEqual(await shape({ ...none, bytes: 21 }), [[3, 2, 5, 37]]);
+  assert.deepEqual(await shape({ ...none, errors: 1 }), [
+    [1, 1, 2, 37],
+    [1, 1, 4, 0],
+    [1, 0, 5, 0],
+  ]);
+  assert.deepEqual(await shape({ ...none, errors: 2 }), [
+    [2, 2, 4, 37],
+    [1, 0, 5, 0],
+  ]);
+});
+
+test('SO6 blank bytes at the end of a source are those of a batch without users', async () => {
+  assert.deepEqual(
+    (await read('\n\n', 100)).map(({ users: found, bytes }) => [found.length, bytes]),
+    [[0, 2]],
+  );
+  assert.deepEqual(await read('', 100), []);
+});
+
+test('RN24 what was read before a source broke is handed out, and then its error', async () => {
+  async function* rows() {
+    yield { rows: [{ line: 1, value: { id: 'a' } }], bytes: 9 };
+    throw new Error('broken');
+  }
+  const found: unknown[] = [];
+  const reading = async (): Promise<void> => {
+    for await (const { users: some } of readBatches(rows(), rowCheck({ map: (value) => ({ value }) }))) found.push(some.length);
+  };
+  await assert.rejects(reading(), /^Error: broken$/);
+  assert.deepEqual(found, [1]);
+});
+
+test('IM15 rows that are no users are named as what they are when they come twice', () => {
+  const reader = new RowReader((row) => ({ line: row.line, id: 'a', what: 'device', bytes: 1 }));
+  assert.equal(reader.has('a'), false);
+  reader.take({ line: 1, value: 1 });
+  assert.equal(reader.has('a'), true);
+  assert.deepEqual(reader.take({ line: 2, value: 2 }), {
+    ...{ line: 2, id: 'a', code: 'duplicate_id', reason: 'line 2 names the same device as line 1; line 1 counts' },
+  });
+});
+
+test('SS14 the fullest batch is as big as a request may be, and wastes next to nothing of it', () => {
+  const id = 'x'.repeat(LIMITS.idChars);
+  const batch = Array.from({ length: LIMITS.batchUsers }, () => ({ line: 1, id, json: '', bytes: 0 }));
+  const frame = (upsertRequest(batch, 'reactivate').body ?? '').length;
+  const spare = LIMITS.bodyBytes - (BATCH_LIMITS.bytes + SOURCE_LINE_BYTES_MAX + frame);
+  assert.ok(spare >= 0 && spare < 29, `${spare} bytes`);
+  assert.deepEqual([BATCH_LIMITS.users, BATCH_LIMITS.errors], [100, 1_000]);
 });

@@ -142,6 +142,7 @@ export class HistoryJob {
         this.#files ??= await this.#open();
         await this.#begin(this.#files);
         await this.#follow(this.#files);
+        // The log is closed: another round would find it so again.
         return;
       } catch (error) {
         if (signal.aborted) return;

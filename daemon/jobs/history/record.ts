@@ -133,7 +133,7 @@ function originOf(from: unknown): Pick<HistoryItem, 'source' | 'by' | 'client' |
 
 /** 32 bits of an id (FNV-1a, mixed). The salt differs between segments, so nobody can choose ids that always collide. */
 export function hashOf(id: string, salt: number): number {
-  let hash = (0x811c9dc5 ^ salt) >>> 0;
+  let hash = 0x811c9dc5 ^ salt;
   for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -102,7 +102,7 @@ export class Webhooks {
     await this.#following;
     const { letters } = this.#port(hookId);
     const dead = letters.all('dead').filter((letter) => isWithin(letter, range));
-    const start = after === undefined ? 0 : dead.findIndex(({ id }) => id === after) + 1;
+    const start = dead.findIndex(({ id }) => id === after) + 1;
     if (after !== undefined && start === 0) {
       throw new RosterError('input', 'after: there is no such dead letter', [{ path: 'after', message: 'there is no such dead letter' }]);
     }
@@ -124,8 +124,8 @@ export class Webhooks {
     let { room } = letters;
     const now = asked.slice(0, REPLAY_MAX).filter(({ state }) => state === 'parked' || room-- > 0);
     const whenMs = this.#options.clock.now();
-    const moves = now.map(({ id, state, attempts, retries, reason }) =>
-      state === 'parked' ? true : letters.move(id, { state: 'parked', attempts, retries, whenMs, reason, isReplay: true }),
+    const moves = now.flatMap(({ id, state, attempts, retries, reason }) =>
+      state === 'parked' ? [] : [letters.move(id, { state: 'parked', attempts, retries, whenMs, reason, isReplay: true })],
     );
     await Promise.all(moves);
     line.replay(now.flatMap(({ id }) => letters.get(id) ?? []));

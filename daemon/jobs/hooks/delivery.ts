@@ -283,7 +283,7 @@ export class HookLine {
     this.#parking.bound(nowMs);
     if (this.isDown) {
       // WH13
-      const reason = this.lastError?.reason ?? 'nothing got through';
+      const { reason } = this.#health;
       const isGoingOn = (): boolean => this.isDown && !this.#stopping.signal.aborted;
       this.#run(this.#parking.buryOld((item) => this.#isOld(item), reason, isGoingOn));
       this.#alarm.set(nowMs + AGE_MS);

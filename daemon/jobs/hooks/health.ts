@@ -44,6 +44,11 @@ export class Health {
     return this.#lastError;
   }
 
+  /** Why the last request failed; empty when none did. */
+  get reason(): string {
+    return this.#lastError?.reason ?? '';
+  }
+
   /** Whether a request got through a short time ago. */
   wasAlive(nowMs: number): boolean {
     return this.#lastSuccessMs !== undefined && nowMs - this.#lastSuccessMs <= ALIVE_MS;

@@ -77,7 +77,7 @@ export class Parking {
   /** Events without room stay in memory, and so the position of the hook does not advance. */
   async park(lane: HookLane, items: readonly Item[]): Promise<void> {
     const { letters, clock, random, health } = this.#options;
-    const reason = health.lastError?.reason ?? '';
+    const { reason } = health;
     const whenMs = clock.now() + backoffMs(0, random, PARK_BASE_MS, PARK_CAP_MS);
     for (const item of items) item.isMoving = true;
     const results = await Promise.all(items.map((item) => this.#put(item, whenMs, reason)));

@@ -56,8 +56,8 @@ for (const range of V6) {
 
 /** The network of 6to4 that belongs to an IPv4 address. */
 function sixToFour(address: string): string {
-  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
-  return `2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`;
+  const hex = Buffer.from(address.split('.').map(Number)).toString('hex');
+  return `2002:${hex.slice(0, 4)}:${hex.slice(4)}::`;
 }
 
 /** Whether `text` is an IP address that is not public; false for text that is no address, such as a name. */

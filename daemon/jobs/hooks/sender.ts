@@ -3,7 +3,7 @@
  *
  * It keeps WH4 and WH5 (daemon/RULES.md).
  */
-import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, type LookupOptions, lookup } from 'node:dns';
 import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
@@ -37,17 +37,22 @@ class PrivateAddress extends Error {
   readonly code = PRIVATE;
 }
 
+/** Resolves with all addresses of a name. */
+type Resolve = (hostname: string, options: LookupAllOptions, callback: (error: Error | null, found: LookupAddress[]) => void) => void;
+
 /** Of the addresses of a name, only public ones are tried; a name without public addresses is an error. */
-const lookupPublic: LookupFunction = (hostname, options: LookupOptions, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
-    if (error !== null) return callback(error, []);
-    const addresses = found.filter(({ address }) => !isPrivateAddress(address));
-    const [first] = addresses;
-    if (first === undefined) return callback(new PrivateAddress(PRIVATE_REASON), []);
-    if (options.all === true) callback(null, addresses);
-    else callback(null, first.address, first.family);
-  });
-};
+export function publicLookup(resolve: Resolve): LookupFunction {
+  return (hostname, options: LookupOptions, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
+      if (error !== null) return callback(error, []);
+      const addresses = found.filter(({ address }) => !isPrivateAddress(address));
+      const [first] = addresses;
+      if (first === undefined) return callback(new PrivateAddress(PRIVATE_REASON), []);
+      if (options.all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
 
 export function createSender({ allowPrivate }: { readonly allowPrivate: boolean }): Sender {
   const kept = { http: new HttpAgent({ keepAlive: true, timeout: IDLE_MS }), https: new HttpsAgent({ keepAlive: true, timeout: IDLE_MS }) };
@@ -60,7 +65,7 @@ export function createSender({ allowPrivate }: { readonly allowPrivate: boolean 
     const options = {
       method: 'POST',
       headers: { ...what.headers, 'Content-Length': what.body.length },
-      ...(allowPrivate ? {} : { lookup: lookupPublic }),
+      ...(allowPrivate ? {} : { lookup: publicLookup(lookup) }),
     };
     const endsMs = performance.now() + what.timeoutMs;
     const send = (agent: HttpAgent): Promise<Reached> => {

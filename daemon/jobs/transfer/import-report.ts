@@ -29,7 +29,7 @@ export interface ImportReport {
   mutes?: number;
   push_notifications?: number;
   /** The reason for an early end. */
-  reason?: string;
+  reason?: string | undefined;
 }
 
 /** The first errors of an import, and the number of all errors. */

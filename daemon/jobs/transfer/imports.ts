@@ -132,7 +132,7 @@ class ImportJob {
     }
     if (items === 0) reason ??= 'there is no item in the file';
     const isFine = reason === undefined && errors.count === 0;
-    const report = { users, failed: errors.count, errors: errors.list, ...(reason === undefined ? undefined : { reason }) };
+    const report = { users, failed: errors.count, errors: errors.list, reason };
     await this.#move(id, isFine ? 'analyzed' : 'analyze_failed', isFine ? { users, ...(extras === 0 ? undefined : { extras }) } : report, {
       size: bytes,
     });
@@ -222,8 +222,7 @@ class ImportJob {
 
   async #finish(id: string, { status, problem }: Pick<SyncSummary, 'status' | 'problem'>, report: ImportReport): Promise<void> {
     if (status === 'done') return await this.#move(id, (report.failed ?? 0) > 0 ? 'import_failed' : 'completed', report);
-    if (status === 'gave-up')
-      return await this.#move(id, 'import_failed', { ...report, ...(problem === undefined ? undefined : { reason: problem }) });
+    if (status === 'gave-up') return await this.#move(id, 'import_failed', { ...report, reason: problem });
     // Interrupted: the next start continues from here.
     await this.#imports.change(id, { result: asJson(report) });
   }

@@ -9,7 +9,7 @@ import { inOrder } from '../in-order.ts';
 import type { Pacer } from '../pacer.ts';
 import type { PlanFile } from '../plan/plan-file.ts';
 import { type PlanWrite, type Removal, removalsOf } from '../plan/plan-lines.ts';
-import { isPrecondition, messageOf } from '../refusal.ts';
+import { briefOf, isPrecondition } from '../refusal.ts';
 import type { Retrier } from '../retrier.ts';
 import type { SourceUser } from '../source-user.ts';
 import type { Reply, SyncServer } from '../transport.ts';
@@ -65,7 +65,7 @@ export async function precheck(options: PrecheckOptions): Promise<Prechecked> {
   const found = positionOf(reply);
   if (found === undefined) {
     return refused(
-      `the server does not tell its position (status ${reply.status}: ${messageOf(reply).slice(0, 200)}), so it is not the one that the plan was made for`,
+      `the server does not tell its position (status ${reply.status}: ${briefOf(reply)}), so it is not the one that the plan was made for`,
     );
   }
   const problem = foreignProblem(base, found);
@@ -97,7 +97,7 @@ async function checkUsers(options: PrecheckOptions): Promise<Prechecked> {
   for await (const lines of plan.lines()) for (const { at, line } of lines) if (at > afterAt && !('error' in line)) revisions.add(line.id);
   const reply = await retrier.request((signal) => readRevisions(server, revisions, signal), reads);
   if (reply === undefined) return ENDED;
-  if (reply.status !== 200) return refused(`the users cannot be listed (status ${reply.status}: ${messageOf(reply).slice(0, 200)})`);
+  if (reply.status !== 200) return refused(`the users cannot be listed (status ${reply.status}: ${briefOf(reply)})`);
   const check = new StaleCheck(options, revisions);
   const isDone = await check.run();
   if (check.problem !== undefined) return refused(check.problem);
@@ -106,6 +106,9 @@ async function checkUsers(options: PrecheckOptions): Promise<Prechecked> {
     ? { kind: 'fine', removed: check.removed }
     : { kind: 'refused', problems: [], staleCount: check.count, stale: check.first };
 }
+
+/** A user to write that had this revision when the plan was made. */
+type Suspect = SourceUser & { readonly rev: number };
 
 class StaleCheck {
   count = 0;
@@ -135,9 +138,9 @@ class StaleCheck {
   }
 
   /** Users to write that have another revision. Removals are judged by the list alone. */
-  async *#suspects(): AsyncGenerator<readonly SourceUser[]> {
+  async *#suspects(): AsyncGenerator<readonly Suspect[]> {
     const { plan, afterAt, ifUnchanged } = this.#options;
-    let batch: SourceUser[] = [];
+    let batch: Suspect[] = [];
     for await (const lines of plan.lines()) {
       for (const { at, line } of lines) {
         if (at <= afterAt || 'error' in line || line.rev === null) continue;
@@ -159,19 +162,19 @@ class StaleCheck {
     if (batch.length > 0) yield batch;
   }
 
-  async #ask(batch: readonly SourceUser[]): Promise<Reply | undefined> {
+  async #ask(batch: readonly Suspect[]): Promise<Reply | undefined> {
     const { plan, server, retrier, writes } = this.#options;
     return await retrier.request((signal) => server.ask(dryRunRequest(batch, plan.header.options.returning), signal), writes);
   }
 
   /** Looks only at revisions: other errors of a user show when it is written. */
-  #take(batch: readonly SourceUser[], reply: Reply): boolean {
+  #take(batch: readonly Suspect[], reply: Reply): boolean {
     const { body } = reply;
     if (reply.status >= 300 || body === undefined || !Array.isArray(body.errors)) {
-      this.#end(`the users cannot be compared (status ${reply.status}: ${messageOf(reply).slice(0, 200)})`);
+      this.#end(`the users cannot be compared (status ${reply.status}: ${briefOf(reply)})`);
       return false;
     }
-    const planned = new Map(batch.map(({ id, rev }) => [id, rev ?? 0]));
+    const planned = new Map(batch.map(({ id, rev }) => [id, rev]));
     for (const error of body.errors) {
       if (!isObject(error) || typeof error.path !== 'string' || typeof error.message !== 'string') continue;
       const id = /^users\[([^\]]*)\]$/.exec(error.path)?.[1] ?? '';
@@ -192,7 +195,7 @@ class StaleCheck {
   }
 }
 
-function asUser({ line, id, user }: PlanWrite, rev: number): SourceUser {
+function asUser({ line, id, user }: PlanWrite, rev: number): Suspect {
   const json = JSON.stringify(user);
   return { line, id, json, bytes: Buffer.byteLength(json), rev };
 }

@@ -10,7 +10,7 @@ import { formatDuration } from '../../base/duration.ts';
 import type { SyncTotals } from '../counts.ts';
 import type { Pacer } from '../pacer.ts';
 import type { Removal } from '../plan/plan-lines.ts';
-import { isPrecondition, messageOf } from '../refusal.ts';
+import { briefOf, isPrecondition, messageOf } from '../refusal.ts';
 import { type ReportEntry, refusedEntry } from '../report.ts';
 import type { Retrier } from '../retrier.ts';
 import { type NotAccepted, settleBatch } from '../settle-batch.ts';
@@ -80,7 +80,7 @@ export class Remover {
     const { ask, finishing, tasks, clock, patienceMs, leaving, onFatal, removed: known } = this.#options;
     const id = reply.body?.task_id;
     if (typeof id !== 'string') {
-      onFatal(`the answer is not that of a user directory (status ${reply.status}): ${messageOf(reply).slice(0, 200)}`);
+      onFatal(`the answer is not that of a user directory (status ${reply.status}): ${briefOf(reply)}`);
       return false;
     }
     const request = { method: 'GET', path: `/tasks/${encodeURIComponent(id)}` } as const;

@@ -101,8 +101,13 @@ function exceeds(part: number, share: number, whole: number): boolean {
 
 /** The smallest whole percentage (below 10, with one decimal) that allows `part` of `whole`. */
 function percentAtLeast(part: number, whole: number): string {
-  const exact = Number(((part * 100) / whole).toFixed(6));
-  return `${exact < 10 ? Math.ceil(Number((exact * 10).toFixed(6))) / 10 : Math.ceil(exact)}%`;
+  const exact = (part * 100) / whole;
+  return `${exact < 10 ? roundUp(exact * 10) / 10 : roundUp(exact)}%`;
+}
+
+/** A division may give a little more than a whole number. */
+function roundUp(value: number): number {
+  return Math.ceil(value - 1e-9);
 }
 
 function rowsOf(count: number): string {

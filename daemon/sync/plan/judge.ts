@@ -5,7 +5,7 @@ import { sameTeams } from '../../../protocol/users/teams.ts';
 import type { Returns } from '../../../protocol/users/upsert.ts';
 import type { UserInput } from '../../../protocol/users/user.ts';
 import type { TakenOut } from '../counts.ts';
-import { messageOf, type RefusalReason, readRefusal, takenOutIn } from '../refusal.ts';
+import { briefOf, messageOf, type RefusalReason, readRefusal, takenOutIn } from '../refusal.ts';
 import { decodeSent, type SourceUser } from '../source-user.ts';
 import type { AskRequest, Reply } from '../transport.ts';
 import { dryRunRequest } from '../upserter.ts';
@@ -107,7 +107,7 @@ export function usersIn(reply: Reply): readonly UserInput[] {
 function bodyOf(reply: Reply): Readonly<Record<string, unknown>> {
   if (reply.status >= 300) throw new StrangeAnswer(`the daemon answers ${reply.status}: ${messageOf(reply)}`);
   const { body } = reply;
-  if (body === undefined) throw new StrangeAnswer(`the answer is not that of a user directory: ${messageOf(reply).slice(0, 200)}`);
+  if (body === undefined) throw new StrangeAnswer(`the answer is not that of a user directory: ${briefOf(reply)}`);
   return body;
 }
 

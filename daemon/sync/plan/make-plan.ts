@@ -167,7 +167,7 @@ class PlanRun {
         for (const { id, line } of errors) {
           if (id === undefined && unreadable.count++ < UNREADABLE_SHOWN) unreadable.lines.push(line);
         }
-        if (errors.length > 0) await this.#add(errors.map((error) => ({ error })));
+        await this.#add(errors.map((error) => ({ error })));
         bytes += chunk.bytes;
         onProgress?.({ phase: 'reading', rows: counts.rows, errors: counts.errors, bytes });
       }

@@ -56,7 +56,7 @@ export interface CompiledMapping extends RowMapping {
 interface Rule {
   readonly target: string;
   readonly type: CellType;
-  readonly separator?: string;
+  readonly separator: string | undefined;
   /** The input's name in messages. */
   readonly column?: string;
   readonly read: (item: unknown) => unknown;
@@ -77,8 +77,7 @@ export function compileMapping({ map, columns }: MappingSource): CompiledMapping
   const { wanted, notes } = map === undefined ? fromHeader(columns ?? [], problems) : fromMap(map, columns, problems);
   const rules: Rule[] = [];
   for (const [target, want] of wanted) {
-    const rule = compileRule(target, want, columns, problems);
-    if (rule !== undefined) rules.push(rule);
+    rules.push(compileRule(target, want, columns, problems));
   }
   const id = wanted.get('id');
   if (id === undefined) problems.push(map === undefined ? 'there is no column "id"' : 'the map does not say what the id is');
@@ -246,10 +245,10 @@ function readWanted(target: string, sent: unknown, problems: string[]): Wanted |
   };
 }
 
-function compileRule(target: string, want: Wanted, columns: readonly string[] | undefined, problems: string[]): Rule | undefined {
+/** The rule is of use only when there was no problem. */
+function compileRule(target: string, want: Wanted, columns: readonly string[] | undefined, problems: string[]): Rule {
   const at = clip(target);
   const own = target.startsWith(CUSTOM) ? 'any' : FIELD_TYPES.get(target);
-  const before = problems.length;
   if (own === undefined) problems.push(`${at} is no field of a user; there are ${FIELDS_TEXT}`);
   if (target.startsWith(CUSTOM)) {
     const key = target.slice(CUSTOM.length);
@@ -260,22 +259,22 @@ function compileRule(target: string, want: Wanted, columns: readonly string[] | 
         : keyProblem(key);
     if (problem !== undefined) problems.push(`${at}: ${problem}`);
   }
-  const type = NAMED_TYPES.find((known) => known === want.type) ?? own ?? 'any';
-  if (want.type !== undefined && type !== want.type) {
+  const named = NAMED_TYPES.find((known) => known === want.type);
+  const type = named ?? own ?? 'any';
+  if (want.type !== undefined && named === undefined) {
     problems.push(`${at}: unknown type "${clip(want.type)}"; there are ${NAMED_TYPES.join(', ')}`);
   } else if (own !== undefined && own !== 'any' && type !== own) {
     problems.push(`${at}: is of type ${own}, not ${type}`);
   }
   if (want.separator !== undefined && type !== 'list') problems.push(`${at}: only a list has a separator`);
-  const { column } = want;
-  const index = column === undefined ? -1 : (columns?.indexOf(column) ?? -1);
-  if (column !== undefined && columns !== undefined && index === -1) problems.push(`${at}: there is no column "${clip(column)}"`);
-  if (problems.length > before) return undefined;
-  if (column === undefined) return { target, type: 'any', read: () => want.value };
+  const { column, separator } = want;
+  if (column === undefined) return { target, type: 'any', separator, read: () => want.value };
+  const index = columns?.indexOf(column);
+  if (index === -1) problems.push(`${at}: there is no column "${clip(column)}"`);
   const valueAt = pathReader(column);
   const read =
-    columns === undefined
+    index === undefined
       ? (item: unknown) => (isObject(item) ? valueAt(item) : undefined)
       : (item: unknown) => (Array.isArray(item) ? item[index] : undefined);
-  return { target, type, column, read, ...(want.separator === undefined ? {} : { separator: want.separator }) };
+  return { target, type, column, read, separator };
 }

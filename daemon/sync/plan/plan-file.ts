@@ -6,6 +6,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { isObject } from '../../../protocol/base/json.ts';
 import type { TakenOutSummary } from '../counts.ts';
 import { LineSplitter, type RawLine } from '../line-reader.ts';
 import {
@@ -190,14 +191,15 @@ async function verify(path: string, file: FileHandle): Promise<{ header: PlanHea
 
 function headerOf(path: string, value: unknown): PlanHeader {
   if (isPlanHeader(value)) return value;
-  const version = typeof value === 'object' && value !== null && 'rosterd_plan' in value ? value.rosterd_plan : undefined;
+  const version = isObject(value) ? value.rosterd_plan : undefined;
   if (version === undefined || version === PLAN_VERSION) throw new PlanFileError(path, 'it does not begin like one');
   throw new PlanFileError(path, `it has version ${JSON.stringify(version)} of the format, this program knows ${PLAN_VERSION}`);
 }
 
 function parse({ content }: RawLine): unknown {
   try {
-    return content === undefined ? undefined : JSON.parse(content.toString('utf8'));
+    // What is too long is no JSON.
+    return JSON.parse(String(content));
   } catch {
     return undefined;
   }

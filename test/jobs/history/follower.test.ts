@@ -296,3 +296,137 @@ test('CK1 changes from a log that is ahead of the clock have the time of the clo
   nowMs = NOW + KEEP_MS + 1;
   assert.deepEqual(await times(), [(NOW + 1_000) * 1_000]);
 });
+
+test('HY5 a lookup waits five seconds for what was acknowledged before it, and then is refused', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  await rig.write(fact('ann'));
+  const { log } = rig;
+  const job = rig.start({
+    roster: {
+      follow: (after: number, signal: AbortSignal) => log.read(after, signal),
+      keptAfter: 0,
+      get position() {
+        return { ...log.head, seq: log.head.seq + (isAhead ? 1 : 0) };
+      },
+    },
+  });
+  let isAhead = false;
+  assert.deepEqual(seqs(await job.page({ id: 'ann', limit: 1 })), [1]);
+  isAhead = true;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let outcome = 'waits';
+  const late = job.page({ id: 'ann', limit: 1 }).then(
+    () => (outcome = 'found'),
+    (error) => (outcome = String(error.message)),
+  );
+  await nextTurn();
+  t.mock.timers.tick(4_999);
+  await nextTurn();
+  assert.equal(outcome, 'waits');
+  t.mock.timers.tick(1);
+  await late;
+  assert.equal(outcome, 'the history is behind the directory at the moment');
+  const inTime = job.page({ id: 'ann', limit: 1 });
+  await rig.write(fact('ann'));
+  isAhead = false;
+  assert.deepEqual(seqs(await inTime), [2]);
+  t.mock.timers.reset();
+});
+
+test('CK1 a change that is a second ahead of the clock keeps its time; one that is further ahead has that of the clock', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  for (const [index, aheadMicros] of [1_000_000, 1_000_001].entries())
+    await rig.log.append(index, { id: `e${index}`, time: NOW * 1_000 + aheadMicros, facts: [fact('ann')] });
+  const job = rig.start();
+  const { items } = await job.page({ id: 'ann', limit: 10 });
+  assert.deepEqual(
+    items.map(({ at }) => at - NOW * 1_000),
+    [0, 1_000_000],
+  );
+});
+
+test('HY7 a history that cannot be read refuses the lookup, and logs who it was about', async (t) => {
+  const disk = new SimDisk(new Random(6));
+  const logged: unknown[] = [];
+  const rig = new Rig(t, '/history');
+  const job = rig.start({
+    fileSystem: disk,
+    logger: { info: () => {}, error: (details, text) => logged.push([text, 'user_id' in details && details.user_id]) },
+  });
+  await rig.write(fact('ann'));
+  await job.page({ id: 'ann', limit: 1 });
+  await assert.rejects(job.page({ id: 'ann', limit: 1, before: Symbol('no place') as never }), unavailable);
+  assert.deepEqual(logged, [['the history of a user could not be read', 'ann']]);
+});
+
+test('HY5 a lookup at the start of a daemon has its answer as soon as the history is open', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  const first = rig.start();
+  await rig.write(fact('ann'));
+  await first.page({ id: 'ann', limit: 1 });
+  await first.stop();
+  const startMs = performance.now();
+  assert.deepEqual(seqs(await rig.start().page({ id: 'ann', limit: 1 })), [1]);
+  assert.ok(performance.now() - startMs < 4_500, 'it did not wait until it gave up');
+});
+
+test('HY2 what was read before a stop is on the disk when it resolves', async (t) => {
+  const rig = new Rig(t, '/history');
+  const disk = new SimDisk(new Random(7));
+  const job = rig.start({ fileSystem: disk });
+  await rig.write(fact('ann'), fact('bob'));
+  await job.page({ id: 'ann', limit: 1 });
+  await job.stop();
+  const { log } = rig;
+  const asked: number[] = [];
+  const follow = (after: number, signal: AbortSignal): AsyncIterable<Entry> => {
+    asked.push(after);
+    return log.read(after, signal);
+  };
+  const next = rig.start({ fileSystem: disk.lostPower(), roster: { follow, keptAfter: 0, position: log.head } });
+  assert.deepEqual(seqs(await next.page({ id: 'bob', limit: 1 })), [2]);
+  assert.deepEqual(asked, [2], 'the log is read from there');
+});
+
+test('HY4 what is too old goes from the disk at the hourly round, without any change', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const rig = new Rig(t, await temporaryDirectory());
+  let nowMs = NOW;
+  const job = rig.start({ keepMs: 3_600_000, clock: { now: () => nowMs, sleep: async () => {} } });
+  await rig.write(fact('ann'));
+  await job.page({ id: 'ann', limit: 1 });
+  nowMs += 3 * 3_600_000;
+  t.mock.timers.tick(3_600_000);
+  for (let turn = 0; turn < 400 && (await readdir(rig.folder)).includes('00000001.ndjson'); turn++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(await readdir(rig.folder), ['00000002.ndjson']);
+  assert.equal(rig.lines.filter((line) => line.startsWith('error')).length, 0);
+});
+
+test('HY5 a stop ends a lookup that waits', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  await rig.write(fact('ann'));
+  const { log } = rig;
+  const follow = (after: number, signal: AbortSignal): AsyncIterable<Entry> => log.read(after, signal);
+  const job = rig.start({ roster: { follow, keptAfter: 0, position: { epoch: 'one', seq: 9 } } });
+  const startMs = performance.now();
+  const waiting = assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  await nextTurn();
+  await job.stop();
+  await waiting;
+  assert.ok(performance.now() - startMs < 4_500);
+});
+
+test('HY7 a history that cannot begin on a full disk begins once it can', async (t) => {
+  const disk = new SimDisk(new Random(8));
+  disk.plan = () => ({ type: 'error', code: 'ENOSPC' });
+  const rig = new Rig(t, '/history');
+  const isStuck = rig.sleeping;
+  const job = rig.start({ fileSystem: disk });
+  await rig.write(fact('ann'));
+  await isStuck;
+  await assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+  disk.plan = () => undefined;
+  await rig.goOn();
+  assert.deepEqual(seqs(await job.page({ id: 'ann', limit: 1 })), [1]);
+});

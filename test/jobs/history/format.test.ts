@@ -22,6 +22,7 @@ test('HY3 the header of a segment is read as it was written, and one that cannot
   for (const slots of [0, -1, 3, 6, 2 ** 25, 2 ** 24 + 1])
     assert.equal(decodeSegmentHeader(encodeSegmentHeader({ ...header, slots })), undefined, `${slots}`);
   const text = encodeSegmentHeader(header).toString();
+  assert.ok(text.startsWith('{"history":1,"epoch":'), 'the format that other daemons read');
   const written = JSON.parse(text);
   for (const name of Object.keys(written)) {
     assert.equal(decodeSegmentHeader(Buffer.from(text.replace(`"${name}"`, '"other"'))), undefined, `without ${name}`);

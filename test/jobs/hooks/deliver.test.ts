@@ -1,13 +1,20 @@
-/** WH6: the request of an event. */
+/** WH4, WH6, WH23: the request of an event, and the delivery of webhooks put together. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { systemClock } from '../../../daemon/base/clock.ts';
 import { createDelivery } from '../../../daemon/jobs/hooks/deliver.ts';
 import type { Post } from '../../../daemon/jobs/hooks/sender.ts';
 import { webhookId } from '../../../daemon/jobs/hooks/signature.ts';
+import { startWebhooks } from '../../../daemon/jobs/hooks/start.ts';
 import { type HookEvent, renderHookBody } from '../../../protocol/hooks/payload.ts';
 import { HOOK, OK, START_MS, userRecord } from '../../support/hooks/hook-bench.ts';
+import { openRoster, upsert } from '../../support/live/hub-kit.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
 
 const event: HookEvent = {
   ...{ seq: 7, at: START_MS * 1_000, type: 'user.updated', lane: 'ann' },
@@ -67,4 +74,65 @@ test('WH6 the id of a delivery is a UUID of the position and the hook, and of no
   for (let seq = 100; seq < 400; seq++) ids.push(webhookId('e', seq, 'h'));
   assert.equal(new Set(ids).size, ids.length);
   for (const one of ids) assert.match(one, /^.{14}8.{4}[89ab]/);
+});
+
+test('WH4 WH6 WH23 put together, events of the directory arrive signed, with what the directory knows, until the stop', async (t) => {
+  const arrived: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const piece of request.setEncoding('utf8')) body += piece;
+    arrived.push({ headers: request.headers, body });
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const start = async (allowPrivate: boolean) => {
+    const roster = await openRoster();
+    const dataDirectory = await temporaryDirectory();
+    const webhooks = await startWebhooks({
+      ...{
+        roster,
+        dataDirectory,
+        apiKey: 'key',
+        apiSecret: 'secret',
+        version: '1.2.3',
+        allowPrivate,
+        exportUrl: () => 'x',
+        clock: systemClock,
+      },
+      ...{ concurrency: 1, retryMs: 60_000, deadKeptMs: 60_000, logger: { info: () => {}, error: () => {} } },
+    });
+    const hook = { id: 'h', hook_type: 'webhook', enabled: true, webhook_url: url, event_types: ['user.updated'], dialect: 'v2' };
+    await roster.submit({ kind: 'settings', set: { event_hooks: [hook as never] } }, 'live');
+    await upsert(roster, ['ann']);
+    await upsert(roster, ['ann'], 'changed');
+    return { roster, dataDirectory, webhooks };
+  };
+  const until = async (holds: () => boolean): Promise<void> => {
+    for (let turn = 0; !holds(); turn++) {
+      assert.ok(turn < 1_000, `never: ${holds}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const { roster, dataDirectory, webhooks } = await start(true);
+  await until(() => arrived.length === 2 && webhooks.status()[0]?.lastSuccessAt !== undefined);
+  const [first] = arrived;
+  assert.ok(first);
+  const { headers, body } = first;
+  assert.equal(headers['x-signature'], createHmac('sha256', 'secret').update(body).digest('hex'));
+  assert.deepEqual([headers['x-api-key'], headers['user-agent']], ['key', 'rosterd/1.2.3']);
+  const told = JSON.parse(body);
+  assert.deepEqual([told.type, told.user.id, told.user.online], ['user.updated', 'ann', false]);
+  assert.equal((await readdir(`${dataDirectory}/webhooks`)).length, 1);
+  assert.deepEqual([webhooks.mayReach('10.0.0.1'), webhooks.mayReach('hooks.example')], [true, true]);
+  assert.deepEqual(await webhooks.deadLetters('h', { limit: 1 }), []);
+  assert.deepEqual(await webhooks.replay('h', {}), { replaying: 0, remaining: 0 });
+  await webhooks.stop(1_000);
+  await upsert(roster, ['ann'], 'late');
+  const closed = await start(false);
+  await until(() => closed.webhooks.status()[0]?.lastError !== undefined);
+  assert.deepEqual([closed.webhooks.mayReach('10.0.0.1'), closed.webhooks.mayReach('hooks.example')], [false, true]);
+  await closed.webhooks.stop(0);
+  assert.equal(arrived.length, 2, 'nothing after the stop, and nothing to a private address');
 });

@@ -80,4 +80,51 @@ test('WH23 a stop waits for requests in flight as long as it may, then cuts them
   await cut.bench.advance(5_000);
   await ended;
   assert.deepEqual([cut.bench.requests.length, cut.bench.line.position], [2, 0]);
+  assert.equal(cut.bench.line.lastError, undefined, 'a cut says nothing of the receiver');
+});
+
+test('WH10 while there is no room, nothing more is put aside for 30 s, however many others get through; then it is tried again', async (t) => {
+  const bad = (user: string): boolean => user.startsWith('bad');
+  const script = ({ user }: { readonly user: string }): SendResult => (bad(user) ? { kind: 'status', status: 400 } : OK);
+  const bench = await HookBench.open(t, { limits: { parked: 1 }, script });
+  let puts = 0;
+  const put = bench.letters.put.bind(bench.letters);
+  bench.letters.put = (...args) => {
+    puts++;
+    return put(...args);
+  };
+  await bench.tell('good', 'bad1', 'bad2');
+  assert.deepEqual([puts, bench.letters.parked, bench.line.position], [2, 1, 2]);
+  for (let second = 0; second < 29; second++) {
+    await bench.advance(1_000);
+    await bench.tell('good');
+  }
+  assert.equal(puts, 2);
+  await bench.advance(2_000);
+  await bench.tell('good');
+  assert.ok(puts >= 3, 'room is looked for again');
+});
+
+test('WH16 a position is worth writing only up to what was delivered or put aside', async (t) => {
+  const { bench, answer } = await silentReceiver(t);
+  await tell(bench, 3, 10);
+  assert.deepEqual([bench.line.position, bench.line.worth], [0, 0]);
+  await answer(1);
+  assert.deepEqual([bench.line.position, bench.line.worth], [1, 1]);
+  await answer(2);
+  assert.deepEqual([bench.line.position, bench.line.worth, bench.line.lastError], [3, 3, undefined]);
+  assert.equal(bench.line.lastSuccessMs, bench.clock.now());
+});
+
+test('WH12 an event that is refused is parked as soon as another one gets through, whatever else is in flight', async (t) => {
+  const bench = await HookBench.open(t, {
+    script: ({ user }) => (user === 'slow' ? new Promise(() => {}) : user === 'bad' ? { kind: 'status', status: 400 } : OK),
+  });
+  await bench.tell('slow', 'bad');
+  assert.equal(bench.letters.parked, 0, 'nobody knows whose fault it is');
+  await bench.tell('good');
+  assert.deepEqual(
+    bench.letters.all('parked').map(({ lane }) => lane),
+    ['bad'],
+  );
 });

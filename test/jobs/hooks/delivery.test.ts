@@ -155,6 +155,7 @@ test('WH13 the first success ends it: everything follows at once, in order, and 
   isDead = false;
   await bench.advance(300_000);
   assert.deepEqual([bench.line.isDown, bench.line.position, bench.letters.parked], [false, 40, 0]);
+  assert.equal(bench.logged.filter((text) => text === 'a webhook takes events again').length, 1);
   for (let user = 0; user < 10; user++) {
     const got = bench.requests.filter((request) => request.user === `u${user}`).map(({ seq }) => seq);
     assert.deepEqual(
@@ -278,4 +279,18 @@ test('WH19 a hook gets the types that it asks for, and at once those that it ask
   bench.line.update({ ...bench.hook, eventTypes: ['user.updated'] });
   await bench.tell('ann');
   assert.deepEqual(bench.sent, ['ann:2#1']);
+});
+
+test('WH13 an event that is too old when it comes to a hook that is down is given up at once, with the last reason', async (t) => {
+  const bench = await HookBench.open(t, { retryMs: HOUR_MS, script: () => NETWORK });
+  await bench.tell('a', 'b', 'c', 'd', 'e');
+  await bench.advance(60_000);
+  assert.equal(bench.line.isDown, true);
+  bench.aheadMs = -2 * HOUR_MS;
+  await bench.tell('old');
+  await bench.settle();
+  assert.deepEqual(
+    bench.letters.all('dead').map(({ lane, reason }) => [lane, reason]),
+    [['old', 'the connection failed (ECONNREFUSED)']],
+  );
 });

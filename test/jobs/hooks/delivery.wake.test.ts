@@ -1,7 +1,7 @@
 /** WH14, WH22 and CK2: what makes parked events be tried before their time, and what a clock that is set back does to them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answers, HookBench, status } from '../../support/hooks/hook-bench.ts';
+import { answers, HookBench, OK, status } from '../../support/hooks/hook-bench.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -89,4 +89,21 @@ test('CK1 an event from a log that is ahead of the clock is given up when it is 
     await bench.advance(60_000);
   }
   assert.ok(bench.letters.all('dead').some(({ seq }) => seq === 2));
+});
+
+test('WH8 WH14 a replay sends nothing a second time that is in flight', async (t) => {
+  const bench = await HookBench.open(t, { script: answers({ ann: [status(404)] }) });
+  await withParked(bench);
+  const open: (() => void)[] = [];
+  bench.script = ({ user }) => (user === 'ann' ? new Promise((resolve) => open.push(() => resolve(OK))) : OK);
+  await bench.advance(30_000);
+  assert.deepEqual(ofAnn(bench).slice(1), ['ann:2#2']);
+  bench.line.replay(bench.letters.all('parked'));
+  await bench.settle();
+  assert.equal(open.length, 1);
+  for (let answered = 0; answered < 2; answered++) {
+    open[answered]?.();
+    await bench.settle();
+  }
+  assert.deepEqual([ofAnn(bench).slice(1), bench.letters.parked], [['ann:2#2', 'ann:3#1'], 0]);
 });

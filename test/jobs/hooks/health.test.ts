@@ -12,6 +12,7 @@ test('WH13 five failures in a row make a hook down, and one success ends it', ()
     health.failed(count, `reason ${count}`, false);
   }
   assert.equal(health.isDown, true);
+  assert.deepEqual([new Health(() => 0).reason, health.reason], ['', 'reason 5']);
   assert.deepEqual(health.lastError, { reason: 'reason 5', atMs: 5 });
   health.succeeded(6);
   assert.deepEqual([health.isDown, health.probeAtMs, health.lastSuccessMs], [false, NEVER, 6]);

@@ -212,3 +212,71 @@ test('WH11 as many dead letters are kept as may be, not one fewer', async () => 
 test('WH10 WH11 by default, as many letters are parked and dead as the rules say', () => {
   assert.deepEqual(LETTER_LIMITS, { parked: 10_000, parkedBytes: 64 * 1024 ** 2, dead: 100_000, deadBytes: 512 * 1024 ** 2 });
 });
+
+test('WH10 letters that are closed take nothing more; closing ends what is under way, removing takes the folder too', async () => {
+  const directory = await temporaryDirectory();
+  const { letters } = await open(directory);
+  const putting = letters.put('id1', 'e', eventAt(1), parked);
+  const closing = letters.close();
+  await assert.rejects(letters.put('id2', 'e', eventAt(2), parked), /the letters are closed/);
+  await closing;
+  assert.equal(await putting, true);
+  const again = (await open(directory)).letters;
+  assert.deepEqual([idsOf(again), again.room], [['id1'], 9_999]);
+  await again.remove();
+  await assert.rejects(again.drop(['id1']), /the letters are closed/);
+  await assert.rejects(readFile(join(directory, 'letters.ndjson')), /ENOENT/);
+});
+
+test('WH10 there is room up to the number and the bytes that may be parked, and what is put again takes none', async () => {
+  const { letters } = await open(await temporaryDirectory(), { parked: 2, parkedBytes: 2_000 });
+  assert.equal(letters.room, 2);
+  await letters.put('id1', 'e', eventAt(1, 1_000), parked);
+  assert.equal(letters.room, 1);
+  assert.equal(await letters.put('id1', 'e', eventAt(1, 1_000), parked), true);
+  assert.equal(await letters.put('id2', 'e', eventAt(2, 1_000), parked), false);
+  assert.deepEqual([letters.parked, letters.room], [1, 1]);
+  assert.equal(await letters.put('id3', 'e', eventAt(3, 5_000), dead), true, 'a dead letter is not parked');
+  assert.equal(await letters.put('id2', 'e', eventAt(2), parked), true);
+  assert.deepEqual([letters.parked, letters.room], [2, 0]);
+  await letters.close();
+  const exact = (await open(await temporaryDirectory(), { parkedBytes: 1 })).letters;
+  assert.equal(await exact.put('id1', 'e', eventAt(1), parked), false);
+  await exact.close();
+});
+
+test('WH10 a letter that is not there cannot be read, and a leftover of a version before is removed', async () => {
+  const directory = await temporaryDirectory();
+  const part = join(directory, 'letters.ndjson.part');
+  await appendFile(part, 'x');
+  const { letters } = await open(directory);
+  await assert.rejects(readFile(part), /ENOENT/);
+  await assert.rejects(letters.read('none'), /there is no letter none/);
+  await letters.close();
+});
+
+test('WH11 of too many bytes of dead letters a tenth goes, at least one', async () => {
+  const { letters } = await open(await temporaryDirectory(), { deadBytes: 12_000 });
+  for (let seq = 1; seq <= 11; seq++) await letters.put(`id${seq}`, 'e', eventAt(seq, 1_000), { ...dead, whenMs: seq });
+  for (let turn = 0; turn < 3; turn++) await letters.noteLost(0);
+  assert.equal(letters.dead + letters.lost, 11);
+  assert.ok(letters.dead < 11 && letters.dead >= 8, `${letters.dead}`);
+  assert.equal(letters.all('dead')[0]?.seq, letters.lost + 1, 'the oldest goes');
+  await letters.close();
+});
+
+test('WH10 a file that cannot be written anew stays as it is, and its letters with it', async () => {
+  const disk = new SimDisk(new Random(3));
+  const { letters } = await open('/d', {}, disk);
+  await letters.put('keep', 'e', eventAt(1), parked);
+  let refused = 0;
+  disk.plan = (point) => (point === 'segment-write' && ++refused > 0 ? NO_SPACE : undefined);
+  while (refused === 0) {
+    await letters.put('waste', 'e', eventAt(100, 6 * 1024 * 1024), dead);
+    await letters.drop(['waste']);
+  }
+  assert.deepEqual([idsOf(letters), await letters.read('keep')], [['keep'], eventAt(1)]);
+  disk.plan = () => undefined;
+  await letters.put('later', 'e', eventAt(2), parked);
+  assert.deepEqual(idsOf((await open('/d', {}, disk.lostPower())).letters), ['keep', 'later']);
+});

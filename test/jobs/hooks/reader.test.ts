@@ -60,6 +60,20 @@ test('WH16 WH19 every wanted event after the position is passed on once; a posit
   assert.deepEqual([wanted.reader.at, wanted.reader.worth, moves], [8, 7, [5, 7, 8]]);
 });
 
+test('WH16 every fact but a position is worth writing down', async () => {
+  const task: Fact = { t: 'doc', kind: 'task', id: 't', doc: null };
+  for (const [fact, worth] of [
+    [outbox, 4],
+    [task, 5],
+    [settings, 5],
+    [update('a', 5), 5],
+  ] as const) {
+    const { reader } = bench(() => of(entryAt(5, fact)));
+    await reader.run();
+    assert.deepEqual([reader.at, reader.worth], [5, worth]);
+  }
+});
+
 test('WH9 nothing is passed on, or counts as read, before there is room, and nothing after a stop', async () => {
   let open: () => void = () => {};
   const { reader, steps, stop } = bench(() => of(entryAt(5, update('a', 5), update('b', 6))), {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { createSender, type Post } from '../../../daemon/jobs/hooks/sender.ts';
+import { createSender, type Post, publicLookup } from '../../../daemon/jobs/hooks/sender.ts';
 
 /** A receiver, and how often it was reached. */
 async function receiver(t: TestContext): Promise<{ url: string; reached: () => number }> {
@@ -39,4 +39,33 @@ test('WH4 what is said of a failure names no host, path or query', async () => {
   const answer = await sender.post(post('http://user:word@127.0.0.1:1/path-secret?token=query-secret'));
   assert.deepEqual(answer, { kind: 'network', reason: 'the connection failed (ECONNREFUSED)' });
   sender.close();
+});
+
+test('WH4 of the addresses of a name only the public ones are tried, and a name without one is refused', () => {
+  const [inside, outside, other] = [
+    { address: '10.0.0.1', family: 4 },
+    { address: '8.8.8.8', family: 4 },
+    { address: '2606:4700:4700::1111', family: 6 },
+  ];
+  const asked: unknown[] = [];
+  const looked = (found: readonly { address: string; family: number }[] | Error, options: object): unknown => {
+    let result: unknown;
+    const lookUp = publicLookup((hostname, how, callback) => {
+      asked.push([hostname, how]);
+      if (found instanceof Error) callback(found, []);
+      else callback(null, [...found]);
+    });
+    lookUp('hooks.example', options, (error, ...answer) => {
+      result = error === null ? answer : error.message;
+    });
+    return result;
+  };
+  assert.deepEqual(looked([inside, outside, other], { all: true }), [[outside, other]]);
+  assert.deepEqual(looked([inside, outside, other], { family: 4 }), ['8.8.8.8', 4]);
+  assert.deepEqual(asked, [
+    ['hooks.example', { all: true }],
+    ['hooks.example', { all: true, family: 4 }],
+  ]);
+  const refused = 'the address is not on the public internet; webhooks.allow_private allows it';
+  assert.deepEqual([looked([inside], { all: true }), looked([], {}), looked(new Error('ENOTFOUND'), {})], [refused, refused, 'ENOTFOUND']);
 });

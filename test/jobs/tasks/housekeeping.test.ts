@@ -130,3 +130,92 @@ test('JB8 while nothing can be stored it goes on living, and stop ends it', asyn
   await wait(350);
   assert.equal(home.expires, 1);
 });
+
+test('JB6 a ban that ends later is no failure; one that is over and cannot be ended is told', async () => {
+  const logged: unknown[] = [];
+  const logger: RosterLogger = { info: () => {}, error: (details, text) => logged.push([text, details]) };
+  const later = new Household({ logger });
+  later.ends = [(Date.now() + 60_000) * 1_000];
+  later.housekeeping.start();
+  await wait(20);
+  await later.housekeeping.stop();
+  assert.deepEqual(logged, []);
+  const stuck = new Household({ logger });
+  // It is over by the clock of the directory alone.
+  const next = (Date.now() - 60_000) * 1_000;
+  Object.defineProperty(stuck.expiry, 'next', { get: () => next, set: () => {} });
+  stuck.housekeeping.start();
+  await wait(20);
+  await stuck.housekeeping.stop();
+  assert.deepEqual(logged, [['bans, mutes or tasks that are over could not be ended; this is tried again', { next }]]);
+  assert.equal(stuck.expires, 1, 'not at once');
+});
+
+test('JB5 JB7 a stop waits for the work under way and begins no other; what was removed is told', async () => {
+  const told: object[] = [];
+  let release: () => void = () => {};
+  const home = new Household({
+    logger: { info: (details) => told.push(details), error: () => {} },
+    files: {
+      removeOld: () =>
+        new Promise((resolve) => {
+          release = () => resolve(1);
+        }),
+    },
+  });
+  home.housekeeping.start();
+  await wait(10);
+  let isStopped = false;
+  const stopped = home.housekeeping.stop().then(() => {
+    isStopped = true;
+  });
+  await wait(10);
+  assert.equal(isStopped, false);
+  release();
+  await stopped;
+  assert.deepEqual(told, [{ files: 1 }]);
+  home.listener({ id: 'e', time: 1, first: 1, facts: [{ t: 'user', event: 'banned', user: USER }] });
+  const quietly = new Household({ logger: { info: () => assert.fail('nothing was removed'), error: () => {} } });
+  quietly.housekeeping.start();
+  await wait(10);
+  await quietly.housekeeping.stop();
+});
+
+test('JB7 no more than a batch of imports is removed at once', async () => {
+  const home = new Household();
+  const old = { mode: 'upsert' as const, history: [], created_at: 1, updated_at: 1, path: 'p', state: 'completed' };
+  for (let n = 0; n < 101; n++) home.imports.push({ ...old, id: `i${n}` });
+  home.housekeeping.start();
+  await wait(20);
+  await home.housekeeping.stop();
+  const [removal] = home.submitted.filter(({ kind }) => kind === 'docs');
+  assert.equal(removal?.kind === 'docs' && removal.changes.length, 100);
+});
+
+test('JB5 work that fails because of a stop is not reported', async () => {
+  const logged: string[] = [];
+  let fail: () => void = () => {};
+  const home = new Household({
+    logger: { info: () => {}, error: (_, text) => logged.push(text) },
+    files: {
+      removeOld: () =>
+        new Promise((_, reject) => {
+          fail = () => reject(new Error('the disk is gone'));
+        }),
+    },
+  });
+  home.housekeeping.start();
+  await wait(10);
+  const stopped = home.housekeeping.stop();
+  fail();
+  await stopped;
+  assert.equal(logged.length, 0);
+  const running = new Household({
+    logger: { info: () => {}, error: (_, text) => logged.push(text) },
+    files: { removeOld: () => Promise.reject(new Error('the disk')) },
+  });
+  running.housekeeping.start();
+  await wait(10);
+  assert.deepEqual(logged, ['housekeeping could not be done; it is tried again']);
+  await running.housekeeping.stop();
+});

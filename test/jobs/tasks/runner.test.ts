@@ -169,9 +169,14 @@ test('JB4 while nothing can be stored, work waits longer and longer and then get
 });
 
 test('JB5 stop waits for what runs, starts nothing more and marks nothing as failed', async () => {
+  let cut: () => void = () => assert.fail('it was not told to stop');
   const { runner, steps, failures, applied, settle } = bench(
     (_, stopping) =>
-      new Promise((_resolve, reject) => stopping.addEventListener('abort', () => setTimeout(() => reject(new Error('cut')), 20))),
+      new Promise((_resolve, reject) =>
+        stopping.addEventListener('abort', () => {
+          cut = () => reject(new Error('cut'));
+        }),
+      ),
     { open: ['a', 'b', 'c'], concurrency: 1 },
   );
   runner.start();
@@ -182,6 +187,7 @@ test('JB5 stop waits for what runs, starts nothing more and marks nothing as fai
   });
   await settle();
   assert.equal(isStopped, false, 'the one that runs is waited for');
+  cut();
   await stopped;
   applied(entryOf(change(task('d'))));
   await settle();
@@ -190,4 +196,68 @@ test('JB5 stop waits for what runs, starts nothing more and marks nothing as fai
     ['run a'],
   );
   assert.equal(failures.size, 0);
+});
+
+test('JB3 a failure is written at once; when it cannot be, again after growing pauses', async () => {
+  const { runner, slept, settle, failures } = bench(
+    async () => {
+      throw new Error('x');
+    },
+    { open: ['x'] },
+  );
+  runner.start();
+  await settle();
+  assert.deepEqual([slept, failures.size], [[], 1]);
+  let tries = 0;
+  const stubborn = bench(
+    async () => {
+      throw new Error('x');
+    },
+    {
+      open: ['x'],
+      fail: async () => {
+        if (++tries < 4) throw new Error('odd');
+      },
+    },
+  );
+  stubborn.runner.start();
+  await stubborn.settle();
+  assert.deepEqual([tries, stubborn.slept], [4, [1_000, 2_000, 4_000]]);
+});
+
+test('JB3 JB5 what fails is logged with its kind and id, but not when the daemon stops', async () => {
+  const logged: unknown[] = [];
+  const open = (run: Work['run']) => {
+    const work: Work = {
+      ...{ kind: 'import', concurrency: 1, isOpen: () => true, openIds: () => ['x'], accept: async () => {}, run },
+      fail: async () => {},
+    };
+    const logger: RosterLogger = {
+      info: () => {},
+      error: (details, text) => logged.push([text, 'kind' in details && details.kind, 'id' in details && details.id]),
+    };
+    const runner = new Runner({ works: [work], onApplied: () => {}, clock: fastClock(), random: () => 0, logger });
+    runner.start();
+    return runner;
+  };
+  await new Promise((resolve) => setImmediate(resolve));
+  const failing = open(async () => {
+    throw new Error('x');
+  });
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(logged, [['a task failed', 'import', 'x']]);
+  await failing.stop();
+  const stopping = open((_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('cut')))));
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await stopping.stop();
+  assert.equal(logged.length, 1);
+});
+
+test('JB1 facts that are no documents, and documents of other work, begin nothing', async () => {
+  const { runner, steps, applied, settle } = bench(async () => {});
+  runner.start();
+  applied({ id: 'e', time: 1, first: 1, facts: [{ t: 'app', app: { enforce_unique_usernames: 'no' } }] });
+  applied(entryOf({ kind: 'outbox', id: 'a', doc: null }));
+  await settle();
+  assert.deepEqual(steps, []);
 });

@@ -1,12 +1,13 @@
 /** FI: files beside the directory are there whole or not at all, under names that the daemon made. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { Files } from '../../../daemon/jobs/transfer/files.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
+import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { untilDeath } from '../../support/store/death.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
@@ -198,4 +199,77 @@ test('FI8 old files go, but no upload that is still needed and none that is arri
   source.end();
   await upload;
   assert.equal(await readFile(join(data, 'uploads', arriving.replace('/', '~')), 'utf8'), 'x');
+});
+
+test('FI8 files of exactly that age stay, directories that are not there are empty, and another error is told', async (t) => {
+  const data = await directory(t);
+  const files = await Files.open(data);
+  await files.saveUpload(PATH, Readable.from([Buffer.from('x')]), 10);
+  const [name = ''] = await readdir(join(data, 'uploads'));
+  await utimes(join(data, 'uploads', name), new Date(5_000), new Date(5_000));
+  assert.equal(await files.removeOld({ ...NONE, uploadsBeforeMs: 5_000 }), 0);
+  assert.equal(await files.removeOld({ ...NONE, uploadsBeforeMs: 5_001 }), 1);
+  for (const folder of ['exports', 'uploads']) await rm(join(data, folder), { recursive: true });
+  assert.equal(await files.removeOld({ ...NONE, uploadsBeforeMs: 9_000 }), 0);
+  await files.saveUpload(PATH, Readable.from(['text']), 10);
+  await files.writeExport('task', ['line']);
+  assert.equal(await text((await files.openUpload(PATH))?.stream), 'text', 'the directories are made again');
+  await rm(join(data, 'exports'), { recursive: true });
+  await writeFile(join(data, 'exports'), 'no directory');
+  await assert.rejects(files.removeOld(NONE), { code: 'ENOTDIR' });
+  await assert.rejects(files.openExport('task', EXPORT_FILE), { code: 'ENOTDIR' });
+});
+
+test('DK1 FI3 what goes wrong with an upload is said in words that a caller may see; a mistake of the daemon is not', async () => {
+  const failing = async (code: string): Promise<unknown> => {
+    const disk = new SimDisk(new Random(1));
+    const files = await Files.open('/data', { fileSystem: disk });
+    disk.plan = (point) => (point === 'side-file-write' ? { type: 'error', code: code as never } : undefined);
+    return await files.saveUpload(PATH, Readable.from([Buffer.from('x')]), 10).catch((error: unknown) => error);
+  };
+  for (const code of ['ENOSPC', 'EDQUOT']) {
+    const error = await failing(code);
+    assert.ok(
+      error instanceof RosterError && error.kind === 'unavailable' && error.message === 'there is no space left to store the file',
+      code,
+    );
+  }
+  const other = await failing('EIO');
+  assert.ok(other instanceof Error && !(other instanceof RosterError));
+  for (const code of ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']) {
+    const files = await Files.open('/data', { fileSystem: new SimDisk(new Random(1)) });
+    const source = new PassThrough();
+    source.on('error', () => {});
+    const saving = files.saveUpload(PATH, source, 10).catch((found: unknown) => found);
+    source.destroy(Object.assign(new Error('cut'), { code }));
+    const error = await saving;
+    assert.ok(error instanceof RosterError && error.kind === 'input' && error.message === 'the file broke off before its end', code);
+  }
+});
+
+test('FI2 an upload of exactly the largest size is taken, and no file is left open', async (t) => {
+  const data = await directory(t);
+  const files = await Files.open(data);
+  assert.deepEqual(await files.saveUpload(PATH, Readable.from([Buffer.from('12345'), Buffer.from('67890')]), 10), { bytes: 10 });
+  await files.writeExport('task', ['x']);
+  // Linux lists the files that this process has open.
+  const open = await readdir('/proc/self/fd').catch(() => []);
+  const links = await Promise.all(open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+  assert.deepEqual(
+    links.filter((link) => link.startsWith(data)),
+    [],
+  );
+});
+
+test('FI6 an export that the disk refuses is not there, and the one before it stays', async () => {
+  const disk = new SimDisk(new Random(1));
+  const files = await Files.open('/data', { fileSystem: disk });
+  await files.writeExport('task', ['before']);
+  disk.plan = (point) => (point === 'side-file-write' ? { type: 'error', code: 'ENOSPC' } : undefined);
+  await assert.rejects(files.writeExport('task', ['after']), { code: 'ENOSPC' });
+  disk.plan = () => undefined;
+  assert.deepEqual(await disk.list('/data/exports'), ['task.jsonl']);
+  const file = await disk.openRead('/data/exports/task.jsonl');
+  const buffer = Buffer.alloc(20);
+  assert.equal(buffer.toString('utf8', 0, await file.read(buffer, 0, 20, 0)), 'before\n');
 });

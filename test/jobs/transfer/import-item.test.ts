@@ -6,6 +6,7 @@ import { jsonItems } from '../../../daemon/sync/json-rows.ts';
 import { SOURCE_LINE_BYTES_MAX } from '../../../daemon/sync/line-reader.ts';
 import { ListSplitter } from '../../../daemon/sync/list-reader.ts';
 import { BrokenSource, type SourceChunk } from '../../../daemon/sync/rows.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
 import { seeded, testOption } from '../../support/random.ts';
 
 async function* pieces(text: string | Buffer, size: number | (() => number)): AsyncGenerator<Buffer> {
@@ -207,6 +208,28 @@ for (const [what, item, id, ...expected] of [
     'a',
     /^push_notifications.disabled_until: must be/,
   ],
+  [
+    'a push switch',
+    { type: 'user', item: { id: 'a', push_notifications: { disabled: 'x' } } },
+    'a',
+    /^push_notifications.disabled: must be a boolean$/,
+  ],
+  [
+    'push settings of another form',
+    { type: 'user', item: { id: 'a', push_notifications: 'off' } },
+    'a',
+    /^push_notifications: must be an object$/,
+  ],
+  ['a mute of no text', { type: 'user', item: { id: 'a', user_mutes: ['bob', 7] } }, 'a', /^user_mutes\[1\]: must be the id of a user$/],
+  ['a mute of no id', { type: 'user', item: { id: 'a', user_mutes: ['b c'] } }, 'a', /^user_mutes\[0\]: may contain only/],
+  [
+    'too many mutes',
+    { type: 'user', item: { id: 'a', user_mutes: Array.from({ length: LIMITS.mutesPerUser + 1 }, (_, n) => `u${n}`) } },
+    'a',
+    /^user_mutes: must not name more than 500 users$/,
+  ],
+  ['a type that is no text', { type: 7, item: { id: 'a' } }, undefined, /^type: must be "user" or "device"$/],
+  ['an empty type', { type: '', item: { id: 'a' } }, undefined, /^type: must be "user" or "device"$/],
   ['no object', [], undefined, /must be an object/],
   ['no type', { item: { id: 'a' } }, undefined, /type: must be "user" or "device"/],
   [

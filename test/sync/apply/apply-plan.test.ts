@@ -28,13 +28,19 @@ function answer(status: number, body: unknown, headers: Record<string, string> =
 }
 
 interface Setup {
+  readonly stop?: AbortSignal;
+  readonly usersPerSecond?: number;
+  readonly clock?: FakeClock;
   readonly lines: readonly PlanLine[];
   readonly base?: { readonly epoch: string; readonly seq: number } | null;
   readonly ask: (request: AskRequest) => Promise<Reply>;
   readonly list?: string;
 }
 
-async function applied(t: TestContext, { lines, base = null, ask, list = '' }: Setup) {
+async function applied(
+  t: TestContext,
+  { lines, base = null, ask, list = '', stop = never, usersPerSecond, clock = new FakeClock() }: Setup,
+) {
   const path = join(folder(t), 'plan.ndjson');
   const options = { missing: 'ignore', scope: null } as const;
   const writer = await PlanWriter.create(path, { rosterd_plan: 1, created_at: '', url: '', source: '', base, options });
@@ -49,17 +55,17 @@ async function applied(t: TestContext, { lines, base = null, ask, list = '' }: S
   }
   const server: SyncServer = { ask: (request) => ask(request), stream: async () => ({ status: 200, chunks: chunks() }) };
   const summary = await applyPlan(
-    { concurrency: 3, retryForMs: 60_000, ifUnchanged: false },
+    { concurrency: 3, retryForMs: 60_000, ifUnchanged: false, ...(usersPerSecond === undefined ? {} : { usersPerSecond }) },
     {
       plan,
       server,
-      clock: new FakeClock(),
+      clock,
       random: () => 0.5,
       report: { isFull: true, add: async (entries) => void reported.push(...entries), sync: async () => reported.length },
       checkpoints: { write: async ({ at, finished }) => void checkpoints.push({ at, finished }) },
       onProgress: () => {},
       onTalk: (text) => talk.push(text),
-      stop: never,
+      stop,
       leave: never,
     },
   );
@@ -197,4 +203,70 @@ test('AP9 limits that are known are kept from the first request on', async (t) =
     },
   });
   assert.deepEqual(asked, ['/rate_limits UpdateUsers,DeactivateUsers,DeleteUsers,GetTask', '/sync/position', '/users']);
+});
+
+test('AP9 each kind of request keeps its own limit', async (t) => {
+  const asked: string[] = [];
+  const clock = new FakeClock();
+  const startMs = clock.now();
+  const limit = (remaining: number) => ({ limit: 300, remaining, reset: startMs / 1_000 + 30 });
+  const ran = await applied(t, {
+    lines: [creation(1, 0), { do: 'soft-delete', id: 'b', rev: 1 }, { do: 'deactivate', id: 'a', rev: 1 }],
+    base: BASE,
+    clock,
+    ask: async ({ method, path }) => {
+      if (path === '/sync/position') return position(10);
+      if (path === '/rate_limits')
+        return answer(200, { server_side: { UpdateUsers: limit(300), DeactivateUsers: limit(0), DeleteUsers: limit(300) } });
+      asked.push(`${method} ${path} ${clock.now() - startMs >= 30_000}`);
+      if (path === '/users') return answer(201, { users: {}, created: ['u1'] });
+      return method === 'POST'
+        ? answer(201, { task_id: 't' })
+        : answer(200, { status: 'completed', result: { a: { status: 'ok' }, b: { status: 'ok' } } });
+    },
+  });
+  assert.deepEqual([ran.counts.created, ran.counts.deactivated, ran.counts.soft_deleted], [1, 1, 1]);
+  const posts = asked.filter((line) => line.startsWith('POST'));
+  assert.deepEqual([...posts].sort(), ['POST /users false', 'POST /users/deactivate true', 'POST /users/delete false']);
+});
+
+test('AP6 AP7 a run that is stopped says where, with the reason, and its checkpoint is not the end', async (t) => {
+  const stop = new AbortController();
+  const ran = await applied(t, {
+    lines: Array.from({ length: 1_000 }, (_, n) => creation(n, null)),
+    stop: stop.signal,
+    ask: async ({ body = '' }) => {
+      stop.abort();
+      return answer(201, { users: {}, created: Object.keys(JSON.parse(body).users) });
+    },
+  });
+  assert.deepEqual([ran.status, ran.problems, ran.counts.created + ran.left, ran.heldBack], ['interrupted', [], 1_000, 0]);
+  const at = ran.counts.created + 1;
+  assert.deepEqual(ran.checkpoints.at(-1), { at, finished: false });
+  assert.deepEqual(ran.reported.at(-1), { from_plan_line: at + 1, result: 'not_applied', reason: 'interrupted' });
+});
+
+test('AP9 at a slow rate the batches are small, so that writes are spread evenly', async (t) => {
+  for (const [usersPerSecond, size] of [
+    [0.5, 1],
+    [7.9, 7],
+    [100, 100],
+    [5_000, 100],
+  ] as const) {
+    const sizes: number[] = [];
+    await applied(t, {
+      lines: Array.from({ length: 200 }, (_, n) => creation(n, null)),
+      usersPerSecond,
+      ask: async ({ body = '' }) => {
+        const ids = Object.keys(JSON.parse(body).users);
+        sizes.push(ids.length);
+        return answer(201, { users: {}, created: ids });
+      },
+    });
+    assert.equal(sizes[0], size, `${usersPerSecond}`);
+    assert.equal(
+      sizes.reduce((sum, one) => sum + one, 0),
+      200,
+    );
+  }
 });

@@ -133,3 +133,61 @@ test('AP6 a task that fails, or is not there, fails its users with the reason; a
   assert.match(strange.fatal.join(), /is not that of a user directory \(status 201\)/);
   assert.deepEqual([strange.asked.length, strange.outcome.notSent.length], [1, 1]);
 });
+
+test('AP11 an answer about a task that is no JSON, or says nothing of its end, is asked for again', async () => {
+  const { asked, counts } = await removed({
+    task: (poll) => (poll === 1 ? replyOf(200, 'soon') : poll === 2 ? reply(200, {}) : done({ a: { status: 'ok' } })),
+  });
+  assert.deepEqual([asked.length, counts.deactivated], [4, 1]);
+});
+
+test('AP1 a hard delete of users that are gone is sent; of another removal only the users that are not so already', async () => {
+  const task = () => done({ a: { status: 'ok' }, b: { status: 'ok' } });
+  for (const removal of ['deactivate', 'soft-delete'] as const) {
+    const some = await removed({ removal, ids: ['a', 'b'], known: ['a'], task });
+    assert.deepEqual(JSON.parse(some.asked[0]?.body ?? '').user_ids, ['b']);
+    assert.deepEqual([some.outcome.unchanged, some.outcome.done], [['a'], ['b']]);
+    assert.deepEqual((await removed({ removal, ids: ['a'], known: ['a'], task })).asked, []);
+  }
+  const hard = await removed({ removal: 'hard-delete', ids: ['a', 'b'], known: ['a'], task });
+  assert.deepEqual(JSON.parse(hard.asked[0]?.body ?? '').user_ids, ['a', 'b']);
+  assert.deepEqual([hard.outcome.unchanged, hard.outcome.done], [['a'], ['b']]);
+});
+
+test('AP12 deactivations and soft deletes are marked as those of a sync; a hard delete leaves nothing', async () => {
+  const body = async (removal: Removal): Promise<unknown> =>
+    JSON.parse((await removed({ removal, task: () => done() })).asked[0]?.body ?? '');
+  assert.deepEqual(await body('deactivate'), { user_ids: ['a'], if_rev: { a: 7 }, by_sync: true });
+  assert.deepEqual(await body('soft-delete'), { user_ids: ['a'], user: 'soft', if_rev: { a: 7 }, by_sync: true });
+  assert.deepEqual(await body('hard-delete'), { user_ids: ['a'], user: 'hard', messages: 'hard', conversations: 'hard', if_rev: { a: 7 } });
+});
+
+test('AP4 AP6 what is said of each user of a removal: its reason, its code, and whether it was changed meanwhile', async () => {
+  const ids = ['gone', 'deleted', 'newer', 'odd', 'silent'];
+  const { outcome } = await removed({
+    ids,
+    task: () =>
+      done({
+        gone: error('the user gone does not exist'),
+        deleted: error('the user deleted was deleted'),
+        newer: error('the user newer has revision 9, not 7'),
+        odd: error('was deleted by mistake'),
+        silent: { status: 'error' },
+      }),
+  });
+  assert.deepEqual(
+    outcome.refused.map(({ line, id, code, reason, isPrecondition }) => `${line} ${id} ${code} ${reason} ${isPrecondition}`),
+    [
+      '2 gone 4 the user gone does not exist true',
+      '3 deleted 4 the user deleted was deleted true',
+      '4 newer 4 the user newer has revision 9, not 7 true',
+      '5 odd 4 was deleted by mistake undefined',
+      '6 silent 4 refused undefined',
+    ],
+  );
+  const failing = await removed({ task: () => reply(500, { message: 'm' }) });
+  assert.deepEqual(
+    failing.outcome.refused.map(({ line, code, reason }) => `${line} ${code} ${reason}`),
+    ['2 500 the task t 1 failed: m'],
+  );
+});

@@ -65,3 +65,10 @@ test('MA1 cells that only look empty are empty, and white space of every kind is
   for (const full of ['a', ' a ', 0, false, [], {}]) assert.equal(isEmptyCell(full), false, JSON.stringify(full));
   assert.equal(bare('\ufeff a \u200b b\u00a0'), 'a \u200b b');
 });
+
+test('MA1 every word for yes and no is known, in any case', () => {
+  for (const word of ['true', 't', 'yes', '1'])
+    for (const cell of [word, word.toUpperCase()]) assert.equal(to(cell, 'boolean'), true, cell);
+  for (const word of ['false', 'f', 'no', '0'])
+    for (const cell of [word, word.toUpperCase()]) assert.equal(to(cell, 'boolean'), false, cell);
+});

@@ -141,6 +141,42 @@ const wrong: readonly [string, { columns?: string[]; map?: unknown }, readonly s
       'columns of the source: no, full',
     ],
   ],
+  [
+    'a map of every other shape',
+    {
+      map: {
+        id: { column: 'a', value: 'b' },
+        name: {},
+        image: { column: 7 },
+        role: { column: '' },
+        language: { column: 'a', type: 5 },
+        invisible: { value: true, sep: 1, other: 2 },
+        teams: { column: 'a', separator: '' },
+        teams_role: null,
+        'custom.': 'a',
+        'custom.x': { column: 'a', separator: ';' },
+        'custom.y': { column: 'a', type: 'jason' },
+        'custom.z': { column: 'a', type: 'any' },
+        'custom.constructor': 'a',
+      },
+    },
+    [
+      'id: must be the name of a column, {"column": …} or {"value": …}',
+      'name: must be the name of a column, {"column": …} or {"value": …}',
+      'image: "column" must be a text',
+      'role: "column" must be a text',
+      'language: "type" must be a text',
+      'invisible: unknown "sep", "other"',
+      'teams: "separator" must be a text',
+      'teams_role: must be the name of a column, {"column": …} or {"value": …}',
+      'custom.: needs a name',
+      'custom.x: only a list has a separator',
+      'custom.y: unknown type "jason"; there are text, number, boolean, json, list',
+      'custom.z: unknown type "any"; there are text, number, boolean, json, list',
+      'custom.constructor: "constructor" is a reserved name',
+      'the map does not say what the id is',
+    ],
+  ],
   ['a map without id', { map: { name: 'n' } }, ['the map does not say what the id is']],
   ['a map that is none', { map: [] }, ['the map must be a JSON object: {"<field>": "<column>", …}']],
 ];
@@ -156,6 +192,17 @@ for (const [what, source, problems] of wrong) {
     );
   });
 }
+
+test('MA1 items without columns or a map are users already; a mapping leaves alone what has another form', () => {
+  const plain = compileMapping({});
+  assert.deepEqual([plain.map({ id: 'a', x: 1 }), plain.neverFound(), plain.notes], [{ value: { id: 'a', x: 1 } }, [], []]);
+  assert.deepEqual(compileMapping({ columns: ['id'] }).map({ 0: 'a' }), { value: {} });
+  assert.deepEqual(compileMapping({ map: { id: 'no' } }).map(['a']), { value: {} });
+  assert.deepEqual(compileMapping({ columns: ['id', ''] }).map('ab'), { value: {} });
+  assert.deepEqual(compileMapping({ columns: ['id', 'name'] }).neverFound(), []);
+  const byType = compileMapping({ columns: ['id', 'custom.a:b:text'] });
+  assert.deepEqual(byType.map(['1', 'x']), { value: { id: '1', 'a:b': 'x' } }, 'the last colon is that of the type');
+});
 
 test('MA4 columns that are left out are named', () => {
   assert.deepEqual(compileMapping({ columns: ['id', 'b', 'c'], map: { id: 'id' } }).notes, [

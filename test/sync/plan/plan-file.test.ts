@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { TakenOutSummary } from '../../../daemon/sync/counts.ts';
 import { looksLikePlan, PlanFile, PlanFileError, PlanWriter } from '../../../daemon/sync/plan/plan-file.ts';
 import { NO_COUNTS, type PlanHeader, type PlanLine } from '../../../daemon/sync/plan/plan-lines.ts';
 import { isLong } from '../../support/long.ts';
@@ -163,4 +164,46 @@ test('PF3 what is added is written as it comes, and not held until the end', asy
   assert.ok(statSync(join(path, '..', part)).size > 1_500_000);
   await writer.abandon();
   assert.deepEqual(readdirSync(join(path, '..')), []);
+});
+
+test('PF1 users that were taken out are named at the end of a plan, and only where there are some', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const ended = async (takenOut?: TakenOutSummary): Promise<unknown> => {
+    const writer = await PlanWriter.create(path, header);
+    const trailer = await writer.finish({ rows: 0, unchanged: 0, missing: 0 }, takenOut);
+    const plan = await PlanFile.open(path);
+    await plan.close();
+    assert.deepEqual(plan.trailer, trailer);
+    return plan.trailer.taken_out;
+  };
+  assert.deepEqual([await ended(), await ended({ count: 0, first: [] })], [undefined, undefined]);
+  const some: TakenOutSummary = { count: 1, first: [{ id: 'ann', how: 'deleted' }] };
+  assert.deepEqual(await ended(some), some);
+});
+
+test('PF4 a plan of an earlier version of the program, whose end counts less, is read', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const text = await written(path);
+  writeFileSync(path, text.replace('"reactivate":0,"restore":0,', ''));
+  assert.equal((await readAll(path)).length, lines.length);
+  writeFileSync(path, text.replace('"rosterd_plan":1', '"rosterd_plan":null'));
+  await assert.rejects(readAll(path), /it has version null of the format/);
+});
+
+test('PF3 what is more than a quarter of a MiB is in the file when it was added', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const writer = await PlanWriter.create(path, header);
+  const sizeOf = (): number => statSync(join(path, '..', readdirSync(join(path, '..'))[0] ?? '')).size;
+  await writer.add([{ do: 'create', line: 1, id: 'ann', rev: 0, user: { id: 'ann', name: 'x'.repeat(200 * 1024) } }]);
+  assert.equal(sizeOf(), 0);
+  await writer.add([{ do: 'create', line: 2, id: 'bob', rev: 0, user: { id: 'bob', name: 'x'.repeat(60 * 1024) } }]);
+  assert.ok(sizeOf() > 260 * 1024);
+  await writer.abandon();
+});
+
+test('PF4 a line that is longer than a plan may have is none', async (t) => {
+  const path = join(folder(t), 'plan.ndjson');
+  const text = await written(path);
+  writeFileSync(path, text.replace('{"do":"hard-delete"', `{"do":"hard-delete","x":"${'x'.repeat(1024 * 1024)}"`));
+  await assert.rejects(readAll(path), { name: 'PlanFileError', message: `${path} cannot be used as a plan: line 5 is no line of a plan` });
 });
