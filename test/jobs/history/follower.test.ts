@@ -430,3 +430,21 @@ test('HY7 a history that cannot begin on a full disk begins once it can', async 
   await rig.goOn();
   assert.deepEqual(seqs(await job.page({ id: 'ann', limit: 1 })), [1]);
 });
+
+test('HY5 once the log is closed, the history follows it no more', async (t) => {
+  const rig = new Rig(t, await temporaryDirectory());
+  const { log } = rig;
+  let reads = 0;
+  const follow = (after: number, signal: AbortSignal): AsyncIterable<Entry> => {
+    // A job that goes on would never let this test have its turn.
+    assert.ok(reads < 3, 'it reads again and again');
+    reads++;
+    return log.read(after, signal);
+  };
+  const job = rig.start({ roster: { follow, keptAfter: 0, position: log.head } });
+  await rig.write(fact('ann'));
+  await job.page({ id: 'ann', limit: 1 });
+  await log.close();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(reads, 1);
+});
