@@ -138,8 +138,8 @@ test('EX1 the progress of an export counts its users, and its lines are users as
   assert.deepEqual(task(bench)?.result, { missing: ['nobody'] });
   const [line] = written[0]?.map((text) => JSON.parse(text)) ?? [];
   assert.deepEqual([line.user.id, line.user.online, line.messages, line.reactions], ['ann', false, [], []]);
-  for (const input of [undefined, {}, { user_ids: 'ann' }]) {
-    const empty = workOn({ input });
+  for (const more of [{}, { input: {} }, { input: { user_ids: 'ann' } }]) {
+    const empty = workOn(more);
     await empty.work.run(ID, never);
     assert.deepEqual([task(empty.bench)?.status, task(empty.bench)?.result, empty.written], ['completed', {}, [[]]]);
   }

@@ -51,7 +51,7 @@ test('IM1 one bad item anywhere fails the analysis: every error has its place, a
 
 test('IM1 a role that was created and the id of a hard-deleted user, where it may be used again, are no errors', async () => {
   const bench = new ImportBench({ text: lines([{ id: 'gone' }, { id: 'b', role: 'boss' }]), reuseHardDeleted: true });
-  bench.bench.run({ kind: 'docs', changes: [{ kind: 'role', id: 'boss', doc: { created_at: 1, updated_at: 1 } as never }] });
+  bench.bench.run({ kind: 'docs', changes: [{ kind: 'role', id: 'boss', doc: { name: 'boss', created_at: 1, updated_at: 1 } }] });
   bench.bench.upsert([{ id: 'gone' }]);
   bench.bench.delete('gone', 'hard');
   const { task } = await bench.run();
