@@ -157,7 +157,6 @@ export class Hub {
   /** Lets a subscriber read what it was not judged for, after everything that it was already to get. */
   #readLater(subscriber: Subscriber, from: number): void {
     this.#handOut.settle(subscriber);
-    subscriber.missedPresence = true;
     this.rewind(subscriber, from);
   }
 

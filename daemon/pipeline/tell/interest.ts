@@ -118,6 +118,11 @@ export class Interest {
     return concern === true ? 'sent' : `sent with match ${concern}`;
   }
 
+  /** Whether its owner must hear who is online once changes of presence were missed: it asked for them, or its filter depends on them. */
+  get needsPresence(): boolean {
+    return this.wantsPresence || (this.want.kind === 'filter' && this.want.filter.dependsOnPresence);
+  }
+
   /** Whether the interest asks for this user. */
   holds(user: StoredUser, isOnline: boolean): boolean {
     return this.#sight?.(user) !== false && this.#matches(user, isOnline);

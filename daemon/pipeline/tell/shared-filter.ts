@@ -2,7 +2,7 @@
  * Filters of live subscriptions. All subscriptions that ask the same share one compiled filter, and it judges each state of a user once,
  * however many of them there are.
  */
-import { conditionsOf, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
+import { conditionsOf, dependsOnPresence, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
 import { compileFilter, type Predicate } from '../../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
@@ -17,6 +17,7 @@ export class SharedFilter {
   readonly conditions: number;
   /** Length of its text: what it costs in memory is about proportional to that. */
   readonly bytes: number;
+  readonly dependsOnPresence: boolean;
   /** Judges without remembering it: for a walk, which meets each user once. */
   readonly judge: Predicate;
   /** The last two judgements: an event is judged by the state after it and the one before. */
@@ -27,6 +28,7 @@ export class SharedFilter {
     this.filter = filter;
     this.conditions = conditionsOf(filter);
     this.bytes = bytes;
+    this.dependsOnPresence = dependsOnPresence(filter);
     this.judge = compileFilter(filter);
   }
 

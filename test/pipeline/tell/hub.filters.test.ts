@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { framesOf, type Tellable } from '../../../daemon/pipeline/tell/frames-of.ts';
 import { Hub } from '../../../daemon/pipeline/tell/hub.ts';
 import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
+import { PresenceChange } from '../../../daemon/pipeline/tell/presence-change.ts';
 import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
 import { Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 import { batchOf } from '../../../daemon/pipeline/tell/user-event.ts';
@@ -71,7 +72,7 @@ test('BU4 with filters that take long, everyone gets everything once and in orde
     );
 });
 
-test('BU4 a subscriber whose filter had no time reads all of the events from the past, and learns of presence anew', (t) => {
+test('BU4 a subscriber whose filter had no time reads all of the events from the past, and learns anew of the presence that it missed', (t) => {
   let nowMs = 0;
   const lost: Subscriber[] = [];
   const hub = new Hub({
@@ -94,7 +95,22 @@ test('BU4 a subscriber whose filter had no time reads all of the events from the
   const lookups = { user: () => undefined, online: () => false, exportUrl: () => undefined };
   hub.publish(batchOf({ id: 'e', first: 8, time: 1, facts: [fact, fact] }, changes, lookups));
   assert.deepEqual(subscriber.state, { kind: 'behind', position: 7, onCaughtUp: undefined });
-  assert.deepEqual([lost, outlet.writes, subscriber.missedPresence, hub.stats.fellBehind], [[subscriber], [], true, 0]);
+  assert.deepEqual([lost, outlet.writes, subscriber.missedPresence, hub.stats.fellBehind], [[subscriber], [], false, 0]);
+  hub.publishPresence([new PresenceChange(user, true, 1, 9)]);
+  assert.equal(subscriber.missedPresence, true);
+});
+
+test('BU4 PR7 a subscriber whose filter had no time for a change of presence learns of it anew', (t) => {
+  let nowMs = 0;
+  const hub = new Hub({ seq: 7, outboxBytesMax: 10_000, gatherMs: 2, nowMs: () => (nowMs += 4), catchUp: () => {} });
+  t.after(() => hub.flush());
+  const outlet = new FakeOutlet();
+  const subscriber = new Subscriber(outlet, 'live');
+  subscriber.interests.set('s', new Interest({ name: 's', want: filter('x'), since: 0, reach: 'server', wantsPresence: true }));
+  hub.join(subscriber);
+  const user = { id: 'u', name: 'x', rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 };
+  hub.publishPresence([new PresenceChange(user, true, 1, 7)]);
+  assert.deepEqual([subscriber.state.kind, outlet.writes, subscriber.missedPresence], ['behind', [], true]);
 });
 
 test('BU4 filters are judged for three milliseconds, and what was judged by then is sent', () => {

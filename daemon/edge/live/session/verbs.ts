@@ -114,9 +114,10 @@ export class LiveOps {
     const delivered = this.deliveredSeq;
     const before = subscriber.interests.get(frame.sub);
     const since = before === undefined ? (resumedFrom ?? delivered) : Math.max(before.since, delivered);
+    const interest = this.#interest(frame, want, since);
     hub.change(subscriber, (interests) => {
       for (const other of interests.values()) other.since = Math.max(other.since, delivered);
-      interests.set(frame.sub, this.#interest(frame, want, since));
+      interests.set(frame.sub, interest);
     });
     this.#dropPager(frame.sub);
     this.#reply(frame.id, { sub: frame.sub, seq: since });
@@ -124,7 +125,7 @@ export class LiveOps {
       this.#leftSeq = this.#furthestSeq;
       hub.rewind(subscriber, since);
     }
-    if (resumedFrom === undefined || frame.presence !== true) return;
+    if (resumedFrom === undefined || !interest.needsPresence) return;
     // Presence changes have no past to deliver: a resumed client receives who is online, once it has the rest.
     subscriber.missedPresence = true;
     hub.rewind(subscriber, this.deliveredSeq);
@@ -270,14 +271,12 @@ export class LiveOps {
     outlet.send({ re: id, ...body });
   }
 
-  /** Who is online, for each subscription that wants presence; a filter may take time to judge all users that are. */
+  /** Who is online, for each subscription that needs presence; a filter may take time to judge all users that are. */
   async gatherPresence(): Promise<void> {
     await this.#presence.gather();
   }
 
-  /**
-   * Sends who is online now, for each subscription that wants presence: a client needs it after it missed presence changes.
-   */
+  /** Sends who is online now, for each subscription that needs presence: a client needs it after it missed presence changes. */
   tellPresence(changed: ReadonlySet<string>): void {
     this.#presence.tell(changed);
     tellWatched(this.#options.context, this.#options.subscriber);

@@ -1,4 +1,4 @@
-/** The frames `presence.state`: who is online, for each subscription of a connection that wants presence. */
+/** The frames `presence.state`: who is online, for each subscription of a connection that needs presence. */
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
 import { inSlices, type Walk } from '../../../../base/slices.ts';
 import type { Roster } from '../../../../pipeline/roster.ts';
@@ -20,7 +20,7 @@ export class PresenceStates {
   }
 
   get #interests(): readonly Interest[] {
-    return [...this.#subscriber.interests.values()].filter(({ name, wantsPresence }) => name !== '' && wantsPresence);
+    return [...this.#subscriber.interests.values()].filter(({ name, needsPresence }) => name !== '' && needsPresence);
   }
 
   /** Judges everybody who is online, in slices: a filter takes time. */
