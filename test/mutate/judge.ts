@@ -73,7 +73,10 @@ function passes(
   const imports = batch.map(({ file }) => `await import(${JSON.stringify(pathToFileURL(compiled.fileOf(file)).href)});`).join('\n');
   const patterns = batch.flatMap(({ names }) => names.map((name) => `--test-name-pattern=${name.replaceAll(/[^\w ]/g, '\\$&')}`));
   const { NODE_TEST_CONTEXT: _, ...outer } = process.env;
-  const child = spawn(process.execPath, ['--test-reporter=tap', ...patterns, '--input-type=module', '--eval', imports], {
+  // An endless loop also ends when nobody is left to end it.
+  const bounded = `ulimit -t ${2 * Math.ceil(limitMs / 1_000)}; exec "$0" "$@"`;
+  const node = [process.execPath, '--test-reporter=tap', ...patterns, '--input-type=module', '--eval', imports];
+  const child = spawn('sh', ['-c', bounded, ...node], {
     env: { ...outer, ROSTERD_TEST_BUILD: compiled.folder, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
