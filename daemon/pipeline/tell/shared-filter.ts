@@ -2,8 +2,8 @@
  * Filters of live subscriptions. All subscriptions that ask the same share one compiled filter, and it judges each state of a user once,
  * however many of them there are.
  */
-import { conditionsOf, dependsOnPresence, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
-import { compileFilter, type Predicate } from '../../../protocol/users/finding/filter-match.ts';
+import { conditionsOf, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
+import { compileFilter, dependsOnPresence, type Predicate } from '../../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 interface Judged {

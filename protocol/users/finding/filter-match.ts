@@ -13,6 +13,19 @@ import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate = (user: StoredUser, online: boolean) => boolean;
 
+/** Whether it asks who is online: then its matches change without any change of a record. */
+export function dependsOnPresence(filter: ParsedFilter): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.parts.some(dependsOnPresence);
+    case 'not':
+      return dependsOnPresence(filter.part);
+    case 'test':
+      return filter.field.kind === 'boolean' && filter.field.name === 'online';
+  }
+}
+
 export function compileFilter(filter: ParsedFilter): Predicate {
   switch (filter.kind) {
     case 'and': {

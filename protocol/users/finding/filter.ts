@@ -81,19 +81,6 @@ function conditionsOfTest(test: Test): number {
   return Math.max(1, searchedWords(test));
 }
 
-/** Whether it asks who is online: then its matches change without any change of a record. */
-export function dependsOnPresence(filter: ParsedFilter): boolean {
-  switch (filter.kind) {
-    case 'and':
-    case 'or':
-      return filter.parts.some(dependsOnPresence);
-    case 'not':
-      return dependsOnPresence(filter.part);
-    case 'test':
-      return filter.field.kind === 'boolean' && filter.field.name === 'online';
-  }
-}
-
 /** The words that a text is searched for; 0 for another test. */
 export function searchedWords(test: Test): number {
   if (test.op === '$autocomplete') return 1;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFilter } from '../../../../protocol/users/finding/filter.ts';
-import { compileFilter } from '../../../../protocol/users/finding/filter-match.ts';
+import { compileFilter, dependsOnPresence } from '../../../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 
 const user = (more: Partial<StoredUser> = {}): StoredUser => ({
@@ -86,4 +86,18 @@ test('FL3 custom data: plain values and objects in a list of values, absent ones
     assert.deepEqual(asked({ [op]: 2 }), [false, false, of2, false, false, false], op);
     assert.deepEqual(asked({ [op]: '1' }), [false, false, false, of1, false, false], op);
   }
+});
+
+test('PR7 a filter depends on presence wherever it names online, and nowhere else', () => {
+  const online = { online: true };
+  for (const filter of [online, { online: { $in: [false] } }, { $and: [{ id: 'a' }, online] }, { $or: [{ id: 'a' }, { $nor: [online] }] }])
+    assert.equal(dependsOnPresence(parseFilter(filter)), true, JSON.stringify(filter));
+  for (const filter of [
+    {},
+    { banned: true },
+    { name: 'online' },
+    { 'custom.online': true },
+    { $and: [{ id: 'online' }, { invisible: false }] },
+  ])
+    assert.equal(dependsOnPresence(parseFilter(filter)), false, JSON.stringify(filter));
 });

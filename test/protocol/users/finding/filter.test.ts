@@ -1,7 +1,7 @@
 /** Filters of user queries (protocol/README.md, FL): FL1–FL10. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dependsOnPresence, filterHints, parseFilter } from '../../../../protocol/users/finding/filter.ts';
+import { filterHints, parseFilter } from '../../../../protocol/users/finding/filter.ts';
 import { found, refusal } from '../../../support/filter-kit.ts';
 
 const refusedAt = (filter: unknown): string[] => refusal(() => parseFilter(filter)).fields.map(({ path }) => path);
@@ -128,18 +128,4 @@ test('FL10 hints hold the id, the name or a team of every match', () => {
   ]) {
     assert.deepEqual(hints(filter), {}, JSON.stringify(filter));
   }
-});
-
-test('PR7 a filter depends on presence wherever it names online, and nowhere else', () => {
-  const online = { online: true };
-  for (const filter of [online, { online: { $in: [false] } }, { $and: [{ id: 'a' }, online] }, { $or: [{ id: 'a' }, { $nor: [online] }] }])
-    assert.equal(dependsOnPresence(parseFilter(filter)), true, JSON.stringify(filter));
-  for (const filter of [
-    {},
-    { banned: true },
-    { name: 'online' },
-    { 'custom.online': true },
-    { $and: [{ id: 'online' }, { invisible: false }] },
-  ])
-    assert.equal(dependsOnPresence(parseFilter(filter)), false, JSON.stringify(filter));
 });
