@@ -18,12 +18,12 @@ import { sharesOf } from './support/run/shares.ts';
 /** The rooms that mirror the sources; "unit" names them all. */
 const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'cli'];
 /** Folders of quick tests: those of a folder, and of each below it, share a process. */
-const QUICK = [...MIRROR, 'house', 'e2e/http'].map((folder) => `test/${folder}/`);
+const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/live/socket-io'].map((folder) => `test/${folder}/`);
 /** Those with long files first. */
 const SUITES = ['crash', 'e2e', 'contract', 'property', ...MIRROR.toReversed(), 'house'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
-/** Files at the same time: two more than cores, as many tests wait for disks, sockets and other processes. */
-const FILES_AT_ONCE = availableParallelism() + 2;
+/** Files at the same time: three more than cores, as many tests wait for disks, sockets and other processes. */
+const FILES_AT_ONCE = availableParallelism() + 3;
 const root = resolve(import.meta.dirname, '..');
 /** How long each process took the last time: the longest are run first, so that no core is idle at the end. */
 const TIMES = join(root, 'node_modules/.cache/rosterd/test-times.json');
