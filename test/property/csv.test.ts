@@ -108,6 +108,6 @@ test('SO1 SO7 SO8 random tables are read back as the same rows at the lines of a
       }
       assert.deepEqual(found, rows, JSON.stringify(text));
     }),
-    { numRuns: sized(1_000, 20_000) },
+    { numRuns: sized(600, 20_000) },
   );
 });

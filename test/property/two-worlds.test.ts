@@ -13,7 +13,7 @@ import { Pair } from '../support/worlds/pair.ts';
 import { chance, pick, type Random } from '../support/worlds/random-value.ts';
 import { randomRequest } from '../support/worlds/requests.ts';
 
-const PAIRS = sized(3, 60);
+const PAIRS = sized(2, 60);
 /** Requests to each endpoint for clients, in each pair of worlds. */
 const ROUNDS = 6;
 /** More requests to an endpoint that refused all of them, before its generator counts as useless. */
