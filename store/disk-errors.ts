@@ -1,4 +1,5 @@
 /** Errors of the disk: what they mean, and what is said of them. */
+import { LogUnavailable } from './log.ts';
 
 /** Whether it is only space that is missing: the same operation may succeed later. */
 export function isNoSpace(error: unknown): boolean {
@@ -20,4 +21,9 @@ export async function naming<T>(path: string, work: Promise<T>): Promise<T> {
 export function diskReason(error: unknown): string {
   if (isNoSpace(error)) return 'no space is left on the disk';
   return (error instanceof Error ? error.message : String(error)).replace(/ '.*$/s, '');
+}
+
+/** LG5: the refusal of an append of which nothing was stored, with what the disk says about it. */
+export function notWritten(message: string, cause?: unknown): LogUnavailable {
+  return new LogUnavailable('not-written', cause === undefined ? message : `${message}: ${diskReason(cause)}`, { cause });
 }

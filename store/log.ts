@@ -2,7 +2,7 @@
  * The `Log` contract: how entries become durable, and in which order they are read.
  * The rules have numbers; the contract suite (test/contract/) proves each for every adapter.
  *
- * It keeps LG1–LG12 (store/README.md).
+ * It keeps LG1–LG15 (store/README.md).
  */
 
 import type { Position } from '../protocol/base/position.ts';
@@ -10,11 +10,25 @@ import type { Entry, EntryDraft } from '../protocol/log/entry.ts';
 
 export type AppendResult = { readonly status: 'appended'; readonly entry: Entry } | { readonly status: 'conflict'; readonly head: number };
 
+/** LG13. `conflict`: the log goes on after the position that was asked about, up to `head` at least. */
+export type ConfirmResult = { readonly status: 'confirmed' } | { readonly status: 'conflict'; readonly head: number };
+
+/** LG15. While it is `away`, what is known can be read, and whatever needs the storage waits up to its deadline. */
+export type LogStatus =
+  | { readonly state: 'ready' }
+  /** `since`: wall clock, milliseconds. `reason` is meant for an operator and contains no secret. */
+  | { readonly state: 'away'; readonly since: number; readonly reason: string }
+  /** Permanently: only a new start can help. */
+  | { readonly state: 'failed'; readonly reason: string }
+  | { readonly state: 'closed' };
+
 export interface Log {
   /** Epoch and seq of the last durable fact; seq 0 when the log is empty and did not start from a snapshot. */
   readonly head: Position;
   /** The smallest `after` that `read` accepts: everything later is kept. */
   readonly tail: number;
+  /** LG15. */
+  readonly status: LogStatus;
 
   /**
    * Stores one entry after `after`, the seq of the head on which the decision was based. Several appends may be in flight, each
@@ -23,6 +37,19 @@ export interface Log {
    * (no facts, not JSON, longer than LIMITS.entryBytes).
    */
   append(after: number, draft: EntryDraft): Promise<AppendResult>;
+
+  /**
+   * LG13: whether the log still ended at `after` at some moment since this call, whoever else writes to it. A decision that adds no
+   * facts is only right when it was made on the newest state, and no append would notice. Rejects like `append`, never as `unknown`.
+   */
+  confirm(after: number): Promise<ConfirmResult>;
+
+  /**
+   * LG14: runs `work` while no other writer can append, for a writer that others overtook too often. `head` is the end of the log at
+   * that time, and readers can reach it. At most one append belongs to the turn. Rejects like `append` when the turn cannot be had, and
+   * with the error of `work`. A turn is fairness, not safety: when it is lost in the middle, the append in it may be a conflict.
+   */
+  turn<T>(work: (head: number) => Promise<T>): Promise<T>;
 
   /**
    * Every entry later than `after`, then live ones as they become durable, until `signal` aborts (the iterator then ends) or

@@ -1,12 +1,12 @@
 /**
- * The reference `Log`: in memory, with faults on request for tests. It keeps LG1–LG10 and LG12 as far as is possible without
+ * The reference `Log`: in memory, with faults on request for tests. It keeps LG1–LG10 and LG12–LG15 as far as is possible without
  * a disk, and is the simplest reading of the contract; if another adapter differs from it, one of them is wrong.
  */
 import { randomBytes } from 'node:crypto';
 import type { Position } from '../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../protocol/log/entry.ts';
 import { encodePayload } from './journal/record.ts';
-import { type AppendResult, type Log, LogClosed, LogTrimmed, LogUnavailable } from './log.ts';
+import { type AppendResult, type ConfirmResult, type Log, LogClosed, type LogStatus, LogTrimmed, LogUnavailable } from './log.ts';
 import { Waiter, Wakeups } from './wakeups.ts';
 
 /**
@@ -74,6 +74,10 @@ export class MemoryLog implements Log {
     return this.#tail;
   }
 
+  get status(): LogStatus {
+    return { state: this.#closing ? 'closed' : 'ready' };
+  }
+
   /** Adds a fault. Each fault applies to one of the next appends, in order. */
   failNext(fault: MemoryFault): void {
     this.#faults.push(fault);
@@ -102,6 +106,18 @@ export class MemoryLog implements Log {
       this.#queue.push({ after, draft, resolve, reject });
       this.#working ??= this.#work();
     });
+  }
+
+  async confirm(after: number): Promise<ConfirmResult> {
+    if (this.#closing) throw new LogClosed();
+    const isNewest = after === this.#promised && after === this.#seq;
+    return isNewest ? { status: 'confirmed' } : { status: 'conflict', head: this.#promised };
+  }
+
+  /** There is no other writer. */
+  async turn<T>(work: (head: number) => Promise<T>): Promise<T> {
+    if (this.#closing) throw new LogClosed();
+    return await work(this.#promised);
   }
 
   async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {

@@ -1,5 +1,5 @@
 /**
- * The journal: the `Log` on a local disk. It keeps LG1–LG10 and LG12 (store/log.ts) with one fdatasync per group of appends.
+ * The journal: the `Log` on a local disk. It keeps LG1–LG10 and LG12–LG15 (store/log.ts) with one fdatasync per group of appends.
  *
  * Appends are encoded when they arrive and gathered into a group; while one group is being written, the next one
  * forms. Nothing is served, counted in `head` or answered before its group is durable. Readers that keep up get the
@@ -7,10 +7,19 @@
  */
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
-import { diskReason } from '../disk-errors.ts';
+import { notWritten } from '../disk-errors.ts';
 import type { OnStoreEvent } from '../events.ts';
 import { type FileSystem, hasCode, nodeFileSystem, toError } from '../file-system.ts';
-import { type AppendResult, type Log, LogClosed, LogDamaged, LogTrimmed, LogUnavailable } from '../log.ts';
+import {
+  type AppendResult,
+  type ConfirmResult,
+  type Log,
+  LogClosed,
+  LogDamaged,
+  type LogStatus,
+  LogTrimmed,
+  LogUnavailable,
+} from '../log.ts';
 import { Waiter, Wakeups } from '../wakeups.ts';
 import { BlockReader } from './block-reader.ts';
 import { writeCleanMarker } from './clean-marker.ts';
@@ -109,6 +118,11 @@ export class Journal implements Log {
     return this.#trimmer.tail;
   }
 
+  get status(): LogStatus {
+    if (this.#closing !== undefined) return { state: 'closed' };
+    return this.#state.name === 'failed' ? { state: 'failed', reason: this.#state.error.message } : { state: 'ready' };
+  }
+
   append(after: number, draft: EntryDraft): Promise<AppendResult> {
     if (this.#closing !== undefined) return Promise.reject(new LogClosed());
     if (this.#state.name === 'failed')
@@ -132,6 +146,18 @@ export class Journal implements Log {
       this.#promised = lastSeq(entry);
       this.#writing ??= this.#writeGroups();
     });
+  }
+
+  /** The directory is locked: nobody else writes, so what this process knows is the newest state. */
+  async confirm(after: number): Promise<ConfirmResult> {
+    if (this.#closing !== undefined) throw new LogClosed();
+    const isNewest = after === this.#promised && after === this.#head.seq;
+    return isNewest ? { status: 'confirmed' } : { status: 'conflict', head: this.#promised };
+  }
+
+  async turn<T>(work: (head: number) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new LogClosed();
+    return await work(this.#promised);
   }
 
   async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
@@ -271,8 +297,4 @@ export class Journal implements Log {
     const noMarker = (error: unknown): void => this.#onEvent({ type: 'clean-marker-failed', error: toError(error) });
     await writeCleanMarker(this.#fs, this.#directory, this.#writer.end).catch(noMarker);
   }
-}
-
-function notWritten(message: string, cause?: unknown): LogUnavailable {
-  return new LogUnavailable('not-written', cause === undefined ? message : `${message}: ${diskReason(cause)}`, { cause });
 }

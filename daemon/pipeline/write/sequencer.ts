@@ -2,9 +2,10 @@
  * The only writer. Commands queue up; one batch at a time is decided against
  * the directory, appended, applied, and only then answered.
  *
- * It keeps SQ1–SQ7 (daemon/RULES.md).
+ * It keeps SQ1–SQ9 (daemon/RULES.md).
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
@@ -39,6 +40,12 @@ const BULK_PER_BATCH = 4;
 const QUEUED_MAX = 20_000;
 /** How long to wait for the log to show whether an append succeeded (SQ5). */
 const UNKNOWN_WAIT_MS = 5_000;
+/** How long to wait for entries of another writer that the log says exist. */
+const CONFLICT_WAIT_MS = 5_000;
+/** SQ9: conflicts in a row after which the batch is decided in the turn of this writer. */
+const CONFLICTS_BEFORE_TURN = 4;
+/** Far more than a turn needs. A log that still answers conflict is broken, and its callers are told instead of kept. */
+const CONFLICTS_MAX = 20;
 
 interface Job {
   readonly command: Command;
@@ -105,9 +112,10 @@ export class Sequencer {
 
   async #runBatch(jobs: readonly Job[]): Promise<void> {
     try {
-      for (;;) {
-        const decision = this.#decideAll(jobs);
-        if (decision.draft.facts.length === 0 || (await this.#append(decision))) return decision.settle();
+      for (let conflicts = 0; !(await this.#attempt(jobs, conflicts)); conflicts++) {
+        if (conflicts === CONFLICTS_MAX) throw new LogUnavailable('not-written', `another writer was first ${conflicts} times`);
+        // Reading and everybody else get their turn, too, even when the log answers at once and brings nothing new.
+        await nextTurn();
       }
     } catch (error) {
       // SQ7: commands that are too long together may fit separately.
@@ -119,6 +127,42 @@ export class Sequencer {
       const refusal = this.#explain(error);
       for (const job of jobs) job.reject(refusal);
     }
+  }
+
+  /** False when another writer was first, and what it wrote is applied. After several conflicts, nobody can be first any more. */
+  async #attempt(jobs: readonly Job[], conflicts: number): Promise<boolean> {
+    if (conflicts < CONFLICTS_BEFORE_TURN) return await this.#decideAndAppend(jobs);
+    return await this.#options.log.turn(async (head) => {
+      await this.#reached(head);
+      return await this.#decideAndAppend(jobs);
+    });
+  }
+
+  async #decideAndAppend(jobs: readonly Job[]): Promise<boolean> {
+    const decision = this.#decideAll(jobs);
+    const isDone = decision.draft.facts.length === 0 ? await this.#confirm() : await this.#append(decision);
+    if (isDone) decision.settle();
+    return isDone;
+  }
+
+  /** SQ8: an answer without facts rests on the newest state, though no append proves it. */
+  async #confirm(): Promise<boolean> {
+    const { log, directory } = this.#options;
+    const result = await log.confirm(directory.seq);
+    if (result.status === 'conflict') await this.#reached(result.head);
+    return result.status === 'confirmed';
+  }
+
+  /** Waits until what another writer stored is applied. Nothing of this batch is stored at that time. */
+  async #reached(seq: number): Promise<void> {
+    const { directory, applier } = this.#options;
+    if (directory.seq >= seq) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new LogUnavailable('not-written', 'what another writer stored cannot be read');
+      timer = setTimeout(() => reject(error), CONFLICT_WAIT_MS);
+    });
+    await Promise.race([applier.reached(seq), late]).finally(() => clearTimeout(timer));
   }
 
   #decideAll(jobs: readonly Job[]): Decision {
@@ -150,7 +194,8 @@ export class Sequencer {
     const entry = { id: newId(), time, facts: draft.facts };
     try {
       const result = await log.append(directory.seq, entry);
-      await applier.reached(result.status === 'appended' ? lastSeq(result.entry) : result.head);
+      if (result.status === 'appended') await applier.reached(lastSeq(result.entry));
+      else await this.#reached(result.head);
       return result.status === 'appended';
     } catch (error) {
       if (error instanceof LogUnavailable && error.outcome === 'unknown') return await this.#findOut(entry.id, error);

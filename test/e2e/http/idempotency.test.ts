@@ -40,11 +40,16 @@ function deafStore() {
     get tail() {
       return log.tail;
     },
+    get status() {
+      return log.status;
+    },
     append: async (after, draft) => {
       const result = await log.append(after, draft);
       if (state.isDeaf) await new Promise<void>((resolve) => held.push(resolve));
       return result;
     },
+    confirm: (after) => log.confirm(after),
+    turn: (work) => log.turn(work),
     read: (after, signal) => log.read(after, signal),
     snapshotSaved: (seq) => log.snapshotSaved(seq),
     keepAfter: (name, after) => log.keepAfter(name, after),
