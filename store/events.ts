@@ -17,6 +17,16 @@ export type StoreEvent =
   | { readonly type: 'segment-removed'; readonly file: string; readonly tail: number }
   /** LG12: a held segment was removed, because held segments exceed their bound. `names` lose the entries that they had not read. */
   | { readonly type: 'held-segment-removed'; readonly file: string; readonly tail: number; readonly names: readonly string[] }
+  /** Retention removed entries from the database; `tail` as above. */
+  | { readonly type: 'entries-removed'; readonly tail: number }
+  /** LG12, as for segments. */
+  | { readonly type: 'held-entries-removed'; readonly tail: number; readonly names: readonly string[] }
+  /** The database cannot be reached, or no longer acknowledges commits. What is known can be read. */
+  | { readonly type: 'storage-away'; readonly reason: string }
+  /** It can again, after this time. */
+  | { readonly type: 'storage-back'; readonly awayMs: number }
+  /** LG16: nothing is stored any more; the process must start again. */
+  | { readonly type: 'history-replaced'; readonly error: Error }
   /** A snapshot failed its checks at load; an older one is used if it exists. */
   | { readonly type: 'snapshot-damaged'; readonly file: string; readonly reason: string }
   /** The lock of a process that no longer lives was taken over. */

@@ -2,7 +2,7 @@
  * The `Log` contract: how entries become durable, and in which order they are read.
  * The rules have numbers; the contract suite (test/contract/) proves each for every adapter.
  *
- * It keeps LG1–LG15 (store/README.md).
+ * It keeps LG1–LG16 (store/README.md).
  */
 
 import type { Position } from '../protocol/base/position.ts';
@@ -33,7 +33,7 @@ export interface Log {
   /**
    * Stores one entry after `after`, the seq of the head on which the decision was based. Several appends may be in flight, each
    * naming the head that the previous one will leave; they become durable together and resolve in order.
-   * Rejects with LogUnavailable (LG5) or LogClosed (LG10); with a TypeError or RangeError for an entry that no log could store
+   * Rejects with LogUnavailable (LG5), LogClosed (LG10) or LogEpochChanged (LG16); with a TypeError or RangeError for an entry that no log could store
    * (no facts, not JSON, longer than LIMITS.entryBytes).
    */
   append(after: number, draft: EntryDraft): Promise<AppendResult>;
@@ -53,7 +53,7 @@ export interface Log {
 
   /**
    * Every entry later than `after`, then live ones as they become durable, until `signal` aborts (the iterator then ends) or
-   * the log closes (it ends after the last durable entry). Rejects with LogTrimmed (LG7).
+   * the log closes (it ends after the last durable entry). Rejects with LogTrimmed (LG7) or LogEpochChanged (LG16).
    * A slow consumer costs no memory: it reads the entries that it lacks from storage.
    */
   read(after: number, signal: AbortSignal): AsyncIterable<Entry>;
@@ -93,6 +93,18 @@ export class LogTrimmed extends Error {
     super(`entries after ${after} are no longer kept; the log starts after ${tail}`);
     this.name = 'LogTrimmed';
     this.tail = tail;
+  }
+}
+
+/** LG16. The history in the storage is no longer the one that this log was opened on: end, and start again from the storage. */
+export class LogEpochChanged extends Error {
+  /** That of the history that exists now; empty when there is none. */
+  readonly epoch: string;
+
+  constructor(epoch: string, reason: string) {
+    super(`the history of the log was replaced (${reason}); the process must start again from what is stored`);
+    this.name = 'LogEpochChanged';
+    this.epoch = epoch;
   }
 }
 

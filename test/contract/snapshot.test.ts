@@ -1,33 +1,17 @@
 /** One suite for every adapter of the `SnapshotStore` contract (LG11), and what the files promise beyond it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Position } from '../../protocol/base/position.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import { SnapshotDamaged } from '../../store/snapshot/codec.ts';
 import { SnapshotFiles } from '../../store/snapshot/file.ts';
 import { MemorySnapshots } from '../../store/snapshot/memory.ts';
-import type { LoadedSnapshot, SnapshotLine, SnapshotStore } from '../../store/snapshot.ts';
+import type { SnapshotStore } from '../../store/snapshot.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
+import { allLines, snapshotAt, snapshotContract, someLines } from '../support/store/snapshot-contract.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
 const place = '/s';
-
-function at(seq: number): Position {
-  return { epoch: 'e', seq };
-}
-
-function lines(count: number, mark = 'x'): () => Generator<SnapshotLine> {
-  return function* () {
-    for (let i = 0; i < count; i++) yield { i, mark, text: 'ä\n"\\\u2028😀'.repeat(i % 5) };
-  };
-}
-
-async function allLines(snapshot: LoadedSnapshot | undefined): Promise<SnapshotLine[]> {
-  const all: SnapshotLine[] = [];
-  for await (const chunk of snapshot?.chunks() ?? []) all.push(...chunk);
-  return all;
-}
 
 function openFiles(disk: SimDisk, events: StoreEvent[] = []): Promise<SnapshotFiles> {
   return SnapshotFiles.open({ directory: place, fileSystem: disk, onEvent: (event) => events.push(event) });
@@ -39,68 +23,20 @@ const adapters: [string, () => Promise<SnapshotStore>][] = [
   ['files on the real disk', async () => SnapshotFiles.open({ directory: await temporaryDirectory() })],
 ];
 
-for (const [name, open] of adapters) {
-  describe(name, () => {
-    test('LG11 without a snapshot there is none', async () => {
-      assert.equal(await (await open()).load(), undefined);
-    });
-
-    test('LG11 what was saved is loaded, line by line and in order', async () => {
-      const store = await open();
-      const saved = await store.save({ position: at(5), lines: lines(5_000) });
-      assert.equal(saved.lines, 5_000);
-      assert(saved.bytes > 100_000, `${saved.bytes} bytes`);
-      const loaded = await store.load();
-      assert.deepEqual(loaded?.position, at(5));
-      assert.deepEqual(await allLines(loaded), [...lines(5_000)()]);
-    });
-
-    test('LG11 an empty snapshot is a snapshot', async () => {
-      const store = await open();
-      await store.save({ position: at(0), lines: lines(0) });
-      const loaded = await store.load();
-      assert.deepEqual(loaded?.position, at(0));
-      assert.deepEqual(await allLines(loaded), []);
-    });
-
-    test('LG11 the newest counts, also at the same position', async () => {
-      const store = await open();
-      for (const [seq, mark] of [
-        [1, 'a'],
-        [7, 'b'],
-        [7, 'c'],
-      ] as const)
-        await store.save({ position: at(seq), lines: lines(3, mark) });
-      assert.deepEqual(await allLines(await store.load()), [...lines(3, 'c')()]);
-    });
-
-    test('LG11 a save whose source fails changes nothing', async () => {
-      const store = await open();
-      await store.save({ position: at(1), lines: lines(3) });
-      const failing = function* (): Generator<SnapshotLine> {
-        yield { a: 1 };
-        throw new Error('the source failed');
-      };
-      await assert.rejects(store.save({ position: at(2), lines: failing }), /the source failed/);
-      assert.deepEqual((await store.load())?.position, at(1));
-      await store.save({ position: at(3), lines: lines(3) });
-      assert.deepEqual((await store.load())?.position, at(3));
-    });
-  });
-}
+for (const [name, open] of adapters) describe(name, () => snapshotContract(open));
 
 describe('files', () => {
   test('LG11 lines of any length survive', async () => {
     const store = await openFiles(new SimDisk(new Random(1)));
     const long = [1, 300_000, 10, 262_143, 1_000_000, 2].map((length) => ({ text: 'ü'.repeat(length) }));
-    await store.save({ position: at(1), lines: () => long });
+    await store.save({ position: snapshotAt(1), lines: () => long });
     assert.deepEqual(await allLines(await store.load()), long);
   });
 
   test('LG11 the newest two are kept', async () => {
     const disk = new SimDisk(new Random(1));
     const store = await openFiles(disk);
-    for (let seq = 1; seq <= 5; seq++) await store.save({ position: at(seq), lines: lines(3) });
+    for (let seq = 1; seq <= 5; seq++) await store.save({ position: snapshotAt(seq), lines: someLines(3) });
     assert.deepEqual([...disk.files().keys()].sort(), [
       `${place}/000000000004-0000000000000004.ndjson`,
       `${place}/000000000005-0000000000000005.ndjson`,
@@ -116,16 +52,16 @@ describe('files', () => {
   test('LG11 any flipped bit is found: the older snapshot is used and the damage reported', async () => {
     const disk = new SimDisk(new Random(1));
     const store = await openFiles(disk);
-    await store.save({ position: at(1), lines: lines(3, 'old') });
-    await store.save({ position: at(2), lines: lines(4, 'new') });
+    await store.save({ position: snapshotAt(1), lines: someLines(3, 'old') });
+    await store.save({ position: snapshotAt(2), lines: someLines(4, 'new') });
     const newest = `${place}/000000000002-0000000000000002.ndjson`;
     const size = disk.files().get(newest)?.length ?? 0;
     for (let offset = 0; offset < size; offset++) {
       disk.flip(newest, offset, 1 << (offset % 8));
       const events: StoreEvent[] = [];
       const loaded = await (await openFiles(disk, events)).load();
-      assert.deepEqual(loaded?.position, at(1), `flip at ${offset}`);
-      assert.deepEqual(await allLines(loaded), [...lines(3, 'old')()]);
+      assert.deepEqual(loaded?.position, snapshotAt(1), `flip at ${offset}`);
+      assert.deepEqual(await allLines(loaded), [...someLines(3, 'old')()]);
       assert.deepEqual(
         events.map((event) => event.type === 'snapshot-damaged' && event.file),
         [newest],
@@ -136,7 +72,7 @@ describe('files', () => {
 
   test('LG11 a snapshot cut off anywhere is not loaded', async () => {
     const disk = new SimDisk(new Random(1));
-    await (await openFiles(disk)).save({ position: at(1), lines: lines(3) });
+    await (await openFiles(disk)).save({ position: snapshotAt(1), lines: someLines(3) });
     const [path, content] = [...disk.files()][0] ?? assert.fail();
     for (let length = 0; length < content.length; length++) {
       const cut = SimDisk.holding(new Map([[path, content.subarray(0, length)]]), new Random(1));
@@ -147,7 +83,7 @@ describe('files', () => {
   test('LG11 when no snapshot is whole, loading refuses and does not start empty', async () => {
     const disk = new SimDisk(new Random(1));
     const store = await openFiles(disk);
-    for (const seq of [1, 2]) await store.save({ position: at(seq), lines: lines(3) });
+    for (const seq of [1, 2]) await store.save({ position: snapshotAt(seq), lines: someLines(3) });
     for (const [path, content] of disk.files()) disk.flip(path, content.length >> 1, 1);
     await assert.rejects(
       store.load(),
@@ -158,11 +94,11 @@ describe('files', () => {
   test('LG11 a damaged file does not push out the whole one', async () => {
     const disk = new SimDisk(new Random(1));
     const store = await openFiles(disk);
-    for (const seq of [1, 2]) await store.save({ position: at(seq), lines: lines(3) });
+    for (const seq of [1, 2]) await store.save({ position: snapshotAt(seq), lines: someLines(3) });
     const newest = `${place}/000000000002-0000000000000002.ndjson`;
     disk.flip(newest, 60, 1);
-    assert.deepEqual((await store.load())?.position, at(1));
-    await store.save({ position: at(3), lines: lines(3) });
+    assert.deepEqual((await store.load())?.position, snapshotAt(1));
+    await store.save({ position: snapshotAt(3), lines: someLines(3) });
     const left = [...disk.files().keys()];
     assert.equal(left.length, 2);
     assert(!left.includes(newest), 'the damaged file is still there');
@@ -171,22 +107,22 @@ describe('files', () => {
   test('LG11 a full disk fails the save and leaves the earlier snapshot', async () => {
     const disk = new SimDisk(new Random(1));
     const store = await openFiles(disk);
-    await store.save({ position: at(1), lines: lines(3) });
+    await store.save({ position: snapshotAt(1), lines: someLines(3) });
     for (const point of ['snapshot-create', 'snapshot-write', 'snapshot-sync', 'snapshot-rename', 'snapshot-directory-sync'] as const) {
       disk.plan = (passed) => (passed === point ? { type: 'error', code: 'ENOSPC' } : undefined);
-      await assert.rejects(store.save({ position: at(2), lines: lines(3) }), /ENOSPC/);
+      await assert.rejects(store.save({ position: snapshotAt(2), lines: someLines(3) }), /ENOSPC/);
       disk.plan = () => undefined;
-      assert.deepEqual((await store.load())?.position, at(1));
+      assert.deepEqual((await store.load())?.position, snapshotAt(1));
       assert.equal(disk.files().size, 1);
     }
   });
 
   test('LG11 one save at a time', async () => {
     const store = await openFiles(new SimDisk(new Random(1)));
-    const first = store.save({ position: at(1), lines: lines(3) });
-    await assert.rejects(store.save({ position: at(2), lines: lines(3) }), /already/);
+    const first = store.save({ position: snapshotAt(1), lines: someLines(3) });
+    await assert.rejects(store.save({ position: snapshotAt(2), lines: someLines(3) }), /already/);
     await first;
-    assert.deepEqual((await store.load())?.position, at(1));
+    assert.deepEqual((await store.load())?.position, snapshotAt(1));
   });
 
   test('LG11 saving lets the event loop turn', async () => {
@@ -198,7 +134,7 @@ describe('files', () => {
       if (saving) setImmediate(turn);
     };
     turn();
-    await store.save({ position: at(1), lines: lines(50_000) });
+    await store.save({ position: snapshotAt(1), lines: someLines(50_000) });
     saving = false;
     assert(turns > 8, `${turns} turns`);
   });

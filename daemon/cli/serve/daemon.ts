@@ -132,6 +132,8 @@ function policyOf(config: Config): Policy {
 function logStoreEvent(logger: Logger, event: StoreEvent): void {
   switch (event.type) {
     case 'segment-removed':
+    case 'entries-removed':
+    case 'storage-back':
     case 'epoch-started':
       logger.info(event, event.type);
       break;
@@ -145,6 +147,9 @@ function logStoreEvent(logger: Logger, event: StoreEvent): void {
     case 'snapshot-damaged':
     case 'lock-lost':
     case 'held-segment-removed':
+    case 'held-entries-removed':
+    case 'storage-away':
+    case 'history-replaced':
       logger.error(event, event.type);
       break;
   }

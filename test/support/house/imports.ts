@@ -6,7 +6,7 @@ import { type HouseRule, isSource } from './tree.ts';
 const LAYERS: readonly { readonly folder: string; readonly may: readonly (string | RegExp)[] }[] = [
   { folder: 'protocol/client/', may: [/^protocol\//, 'eventemitter3'] },
   { folder: 'protocol/', may: [/^typebox(\/|$)/] },
-  { folder: 'store/', may: [/^protocol\//, /^node:/, /^lowdb(\/|$)/] },
+  { folder: 'store/', may: [/^protocol\//, /^node:/, /^lowdb(\/|$)/, 'pg'] },
   { folder: 'daemon/base/', may: [/^node:/] },
   { folder: 'daemon/core/', may: [/^protocol\//] },
   {
@@ -139,7 +139,7 @@ export const ROOMS: Order = {
     ['client'],
     ['.'],
   ],
-  store: [['.'], ['journal'], ['snapshot'], ['backup'], [['memory-log.ts', 'data-dir.ts']]],
+  store: [['.'], ['journal'], ['snapshot'], ['backup', 'postgres'], [['memory-log.ts', 'data-dir.ts']]],
   'daemon/core': [
     ['policy.ts'],
     ['directory'],

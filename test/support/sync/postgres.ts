@@ -1,6 +1,7 @@
 /** A PostgreSQL of its own in a temporary directory: no network, no password, gone afterwards. */
 import { execFile } from 'node:child_process';
-import { chown, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,14 @@ export interface Postgres {
   readonly url: string;
   /** Runs SQL as the owner of everything. */
   sql(text: string): Promise<string>;
+  /** Kills all of its processes at once, as a power cut would, without a goodbye. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`. */
+  start(): Promise<void>;
+  /** Makes it a standby that nobody feeds. */
+  standBy(): Promise<void>;
+  /** Makes the standby a primary again: another timeline begins, as after a failover. */
+  promote(): Promise<void>;
   /** Ends it and removes everything. */
   stop(): Promise<void>;
 }
@@ -62,7 +71,26 @@ export async function startPostgres(bin: string): Promise<Postgres> {
   ]);
   const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=${directory} -c fsync=off`;
   // The server keeps what it inherits: with a pipe for its output, nobody would see the end of the command that started it.
-  await as('pg_ctl', ['-D', data, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
+  const start = async () => {
+    await as('pg_ctl', ['-D', data, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
+  };
+  await start();
+  const kill = async () => {
+    const [pid = ''] = (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n');
+    const children = (await run('ps', ['-o', 'pid=', '--ppid', pid])).stdout.split('\n').filter((line) => line.trim() !== '');
+    for (const one of [pid, ...children]) killIfThere(Number(one));
+    while ([pid, ...children].some((one) => isThere(Number(one)))) await new Promise((resolve) => setTimeout(resolve, 20));
+    // Where nobody buries the dead, their locks look like those of the living.
+    for (const lock of [join(data, 'postmaster.pid'), join(directory, `.s.PGSQL.${port}.lock`)]) await rm(lock, { force: true });
+  };
+  const standBy = async () => {
+    await as('pg_ctl', ['-D', data, '-m', 'fast', '-w', 'stop']);
+    await writeFile(join(data, 'standby.signal'), '');
+    await start();
+  };
+  const promote = async () => {
+    await as('pg_ctl', ['-D', data, '-w', 'promote']);
+  };
   const stop = async () => {
     await as('pg_ctl', ['-D', data, '-m', 'immediate', 'stop']);
     await rm(directory, { recursive: true, force: true });
@@ -71,7 +99,7 @@ export async function startPostgres(bin: string): Promise<Postgres> {
     as('psql', ['-h', directory, '-p', String(port), '-U', 'owner', '-d', 'postgres', '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text]);
   await sql(`create role ${PG_USER} login password '${PG_PASSWORD}'`);
   await sql(`grant all on schema public to ${PG_USER}`);
-  return { port, url: `postgres://${PG_USER}@127.0.0.1:${port}/postgres`, sql, stop };
+  return { port, url: `postgres://${PG_USER}@127.0.0.1:${port}/postgres`, sql, kill, start, standBy, promote, stop };
 }
 
 async function idsOf(user: string): Promise<[number, number]> {
@@ -88,4 +116,21 @@ function freePort(): Promise<number> {
       server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
     });
   });
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** A zombie whose parent has not asked for it yet is gone. */
+function isThere(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }

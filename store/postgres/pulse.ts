@@ -1,0 +1,116 @@
+/**
+ * Commits that prove something (PL4). Before it commits, each looks where the log ends; a clean acknowledgement then says that everything up
+ * to there is as durable as the commit itself, and that this server is still the one whose commits count.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { LogClosed, LogEpochChanged } from '../log.ts';
+import type { Confirmed } from './confirmed.ts';
+import type { ServerLink } from './link.ts';
+import type { ServerLinks } from './links.ts';
+
+/** The message is what makes it a commit that is written, flushed and replicated; nobody reads it, and it leaves nothing to clean up. */
+const BEAT = {
+  name: 'rosterd-beat',
+  text: `select h.epoch, h.seq, h.fence, h.tail, pg_logical_emit_message(true, 'rosterd', '')::text as written,
+           case when h.tail = h.seq then h.tail_id else (select e.id from rosterd.entry e where e.app = $1 and e.last = h.seq) end as id
+         from rosterd.head h where h.app = $1`,
+} as const;
+/** After an answer that came with a warning. */
+const AGAIN_MS = 100;
+
+export interface PulseOptions {
+  readonly app: string;
+  readonly links: ServerLinks;
+  readonly confirmed: Confirmed;
+  readonly pulseMs: number;
+  readonly deadAfterMs: number;
+  readonly onFatal: (error: LogEpochChanged) => void;
+  /** Commits hang while the server answers everything else; undefined: they no longer do. */
+  readonly onStuck: (reason: string | undefined) => void;
+}
+
+export class Pulse {
+  readonly #options: PulseOptions;
+  #running: Promise<number> | undefined;
+  #next: Promise<number> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(options: PulseOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.beat().catch(() => {}), this.#options.pulseMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * Where the log ended at some moment since this call, when that is confirmed; however long it takes. Calls share a commit that has not
+   * begun. Rejects when the log is closed or its history was replaced.
+   */
+  beat(): Promise<number> {
+    this.#next ??= this.#afterRunning();
+    return this.#next;
+  }
+
+  async #afterRunning(): Promise<number> {
+    await this.#running?.catch(() => {});
+    let link = await this.#options.links.ready();
+    // From here on, another call would learn of a moment before it.
+    this.#running = this.#next;
+    this.#next = undefined;
+    for (;;) {
+      const seq = await this.#commit(link);
+      if (seq !== undefined) return seq;
+      if (this.#isStopped) throw new LogClosed();
+      await delay(AGAIN_MS);
+      link = await this.#options.links.ready();
+    }
+  }
+
+  /** Undefined when nothing is proved. */
+  async #commit(link: ServerLink): Promise<number | undefined> {
+    const { app, confirmed, onFatal, onStuck } = this.#options;
+    const known = confirmed.end;
+    const watching = this.#watch(link);
+    try {
+      const { rows, isClean } = await link.pulse.ask({ ...BEAT, values: [app] });
+      if (!isClean || link.isOver) return undefined;
+      const [row] = rows;
+      if (row === undefined) return void onFatal(new LogEpochChanged('', `the database no longer holds the log of ${app}`));
+      if (row.epoch !== known.epoch) return void onFatal(new LogEpochChanged(String(row.epoch), 'another node has noticed it'));
+      const seq = Number(row.seq);
+      // Connecting again finds out what happened to the history.
+      if (seq < known.seq) return void link.giveUp(new Error(`the log ends at ${seq}, and ${known.seq} was confirmed`));
+      onStuck(undefined);
+      confirmed.fence = Number(row.fence);
+      confirmed.raise(seq, typeof row.id === 'string' ? row.id : undefined);
+      confirmed.raiseTail(Number(row.tail));
+      return seq;
+    } catch {
+      return undefined;
+    } finally {
+      clearInterval(watching);
+    }
+  }
+
+  /** A commit that takes long either waits for the standby, which is for the operator, or for a server that is gone. */
+  #watch(link: ServerLink): NodeJS.Timeout {
+    const { deadAfterMs, onStuck } = this.#options;
+    return setInterval(() => {
+      const dead = setTimeout(() => link.giveUp(new Error(`the server has not answered for ${deadAfterMs} ms`)), deadAfterMs);
+      link.reader
+        .ask({ text: 'select 1' })
+        .then(
+          () => onStuck('commits wait for the synchronous standby'),
+          () => {},
+        )
+        .finally(() => clearTimeout(dead));
+    }, deadAfterMs);
+  }
+}

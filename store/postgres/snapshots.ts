@@ -1,0 +1,215 @@
+/**
+ * Snapshots as rows (PL8): chunks of compressed bytes, and one row written last, which makes them a snapshot. Each names the entry at its
+ * position and the SHA-256 of its bytes. The newest two are kept; entries are removed only up to the older one, so a new node, or one whose
+ * newest snapshot is damaged, always finds what it needs.
+ */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { OnStoreEvent } from '../events.ts';
+import { encodeSnapshot, SnapshotDamaged, SnapshotReader } from '../snapshot/codec.ts';
+import { parseLines } from '../snapshot/lines.ts';
+import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import { type PgConnection, type PgRow, rowOf } from './connection.ts';
+import type { ServerLinks } from './links.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+const KEPT = 2;
+
+/** Only when every chunk is there, the epoch is the log's, and the entries after it are kept. */
+const PUBLISH = `
+  insert into rosterd.snapshot (app, number, epoch, seq, entry_id, chunks, bytes, sha256)
+  select $1, $2, $3, $4::bigint, case when h.tail = $4::bigint then h.tail_id else e.id end, $5::int, $6, $7
+  from rosterd.head h left join rosterd.entry e on e.app = h.app and e.last = $4::bigint
+  where h.app = $1 and h.epoch = $3 and h.tail <= $4::bigint and (h.tail = $4::bigint or e.id is not null)
+    and $5::int = (select count(*) from rosterd.snapshot_chunk c where c.app = $1 and c.number = $2)
+  returning number`;
+/** Also what interrupted saves have left; a save that goes on with a lower number is one of a writer that is too late. */
+const CLEAN = `
+  with kept as (select number from rosterd.snapshot where app = $1 order by seq desc, number desc limit ${KEPT}),
+    gone as (delete from rosterd.snapshot where app = $1 and number not in (select number from kept))
+  delete from rosterd.snapshot_chunk where app = $1 and number not in (select number from kept) and number < $2`;
+
+export interface PostgresSnapshotsOptions {
+  readonly app: string;
+  readonly links: ServerLinks;
+  readonly onEvent: OnStoreEvent;
+}
+
+interface SnapshotRow {
+  readonly number: number;
+  readonly chunks: number;
+  readonly sha256: string;
+}
+
+export class PostgresSnapshots implements SnapshotStore {
+  readonly #options: PostgresSnapshotsOptions;
+  #isSaving = false;
+
+  constructor(options: PostgresSnapshotsOptions) {
+    this.#options = options;
+  }
+
+  async save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
+    if (this.#isSaving) throw new Error('a snapshot is already being saved');
+    this.#isSaving = true;
+    try {
+      return await this.#withConnection('snapshot', (connection) => this.#save(connection, source));
+    } finally {
+      this.#isSaving = false;
+    }
+  }
+
+  async #save(connection: PgConnection, source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
+    const { app } = this.#options;
+    const { number } = rowOf(await connection.ask({ text: "select nextval('rosterd.snapshot_number') as number" }));
+    const hash = createHash('sha256');
+    let [lines, bytes, packedBytes, parts] = [0, 0, 0, 0];
+    // The encoder reuses its buffer, which the compressor would still be reading.
+    const encoded = encodeSnapshot(source, (count) => {
+      lines = count;
+    });
+    const plain = Readable.from(
+      copied(encoded, (length) => (bytes += length)),
+      { objectMode: false },
+    );
+    const packed = createGzip({ level: 1 });
+    plain.on('error', (error) => packed.destroy(error));
+    for await (const data of inPieces(plain.pipe(packed), CHUNK_BYTES)) {
+      hash.update(data);
+      packedBytes += data.length;
+      await connection.ask({
+        name: 'rosterd-chunk',
+        text: 'insert into rosterd.snapshot_chunk (app, number, part, data) values ($1, $2, $3, $4)',
+        values: [app, number, parts++, data],
+      });
+    }
+    const { epoch, seq } = source.position;
+    const values = [app, number, epoch, seq, parts, packedBytes, hash.digest('hex')];
+    const { rows, isClean } = await connection.ask({ text: PUBLISH, values });
+    // The rows of this save go with the next one.
+    if (rows.length === 0) throw new RangeError(`the log has no end of an entry at ${seq} in epoch ${epoch} that it still goes on from`);
+    if (!isClean) throw new Error('the snapshot was stored, but not on the standby');
+    await connection.ask({ text: CLEAN, values: [app, number] });
+    return { bytes, lines };
+  }
+
+  async load(): Promise<LoadedSnapshot | undefined> {
+    const { app, onEvent } = this.#options;
+    const rows = await this.#withConnection('load', async (connection) => {
+      const answer = await connection.ask({
+        text: 'select number, seq, chunks, sha256 from rosterd.snapshot where app = $1 order by seq desc, number desc limit $2',
+        values: [app, KEPT],
+      });
+      return answer.rows.map(snapshotRow);
+    });
+    let damage: SnapshotDamaged | undefined;
+    for (const row of rows) {
+      try {
+        const { position } = await this.#check(row);
+        return { position, chunks: () => this.#lines(row) };
+      } catch (error) {
+        if (!(error instanceof SnapshotDamaged)) throw error;
+        onEvent({ type: 'snapshot-damaged', file: error.file, reason: error.reason });
+        damage ??= error;
+      }
+    }
+    if (damage !== undefined) throw damage;
+    return undefined;
+  }
+
+  /** Reads all of it once, before anything is built on it. */
+  async #check(row: SnapshotRow) {
+    const reader = new SnapshotReader(nameOf(row));
+    for await (const chunk of this.#plain(row)) reader.push(chunk);
+    return reader.end();
+  }
+
+  async *#lines(row: SnapshotRow): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
+    const reader = new SnapshotReader(nameOf(row));
+    for await (const chunk of this.#plain(row)) {
+      const list = reader.push(chunk);
+      if (list.length === 0) continue;
+      const lines = parseLines(list);
+      if (lines === undefined) throw new SnapshotDamaged(nameOf(row), 'a line is not JSON');
+      yield lines;
+    }
+    reader.end();
+  }
+
+  async *#plain(row: SnapshotRow): AsyncGenerator<Buffer, void, undefined> {
+    const connection = await (await this.#options.links.ready()).side('load');
+    const hash = createHash('sha256');
+    const unpacked = createGunzip();
+    try {
+      const packed = Readable.from(
+        this.#chunks(connection, row, (data) => hash.update(data)),
+        { objectMode: false },
+      );
+      packed.on('error', (error) => unpacked.destroy(error));
+      for await (const chunk of packed.pipe(unpacked)) yield chunk;
+    } catch (error) {
+      throw isBadGzip(error) ? new SnapshotDamaged(nameOf(row), 'it cannot be unpacked') : error;
+    } finally {
+      unpacked.destroy();
+      await connection.close();
+    }
+    if (hash.digest('hex') !== row.sha256) throw new SnapshotDamaged(nameOf(row), 'it does not match its checksum');
+  }
+
+  async *#chunks(connection: PgConnection, row: SnapshotRow, onChunk: (data: Buffer) => void): AsyncGenerator<Buffer, void, undefined> {
+    for (let part = 0; part < row.chunks; part++) {
+      const { rows } = await connection.ask({
+        name: 'rosterd-chunk',
+        text: "select encode(data, 'base64') as data from rosterd.snapshot_chunk where app = $1 and number = $2 and part = $3",
+        values: [this.#options.app, row.number, part],
+      });
+      if (typeof rows[0]?.data !== 'string') throw new SnapshotDamaged(nameOf(row), `chunk ${part} of ${row.chunks} is missing`);
+      const data = Buffer.from(rows[0].data, 'base64');
+      onChunk(data);
+      yield data;
+    }
+  }
+
+  async #withConnection<T>(purpose: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    const link = await this.#options.links.ready();
+    const connection = await link.side(purpose);
+    return await work(connection).finally(() => connection.close());
+  }
+}
+
+function snapshotRow(row: PgRow): SnapshotRow {
+  return { number: Number(row.number), chunks: Number(row.chunks), sha256: String(row.sha256) };
+}
+
+function nameOf({ number }: SnapshotRow): string {
+  return `snapshot ${number} in the table rosterd.snapshot`;
+}
+
+function isBadGzip(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+}
+
+async function* copied(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of chunks) {
+    onBytes(chunk.length);
+    yield Buffer.from(chunk);
+  }
+}
+
+/** Pieces of exactly `bytes`, but for the last. */
+async function* inPieces(stream: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer, void, undefined> {
+  let held: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    held.push(chunk);
+    length += chunk.length;
+    while (length >= bytes) {
+      const all = Buffer.concat(held);
+      yield all.subarray(0, bytes);
+      held = [all.subarray(bytes)];
+      length -= bytes;
+    }
+  }
+  if (length > 0) yield Buffer.concat(held);
+}

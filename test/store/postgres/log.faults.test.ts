@@ -1,0 +1,329 @@
+/** What goes wrong between a log and PostgreSQL: lost, late and unclean answers, dead servers and connections (PL2–PL4, PL6, PL7, LG16). */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { beforeEach, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LogEpochChanged, LogUnavailable } from '../../../store/log.ts';
+import type { PostgresLog } from '../../../store/postgres/log.ts';
+import { PostgresUnusable } from '../../../store/postgres/target.ts';
+import { appendOne, draft, entryOf, readCount } from '../../support/store/entries.ts';
+import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
+
+const kit = PgKit.ofFile();
+const APPEND = 'rosterd-append';
+
+beforeEach(() => kit.closeNodes());
+
+const count = (app: string): Promise<string> => kit.postgres.sql(`select count(*) from rosterd.entry where app = '${app}'`);
+
+async function idsOf(log: PostgresLog, length: number): Promise<readonly string[]> {
+  return (await readCount(log, 0, length)).map(({ id }) => id);
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 15_000; !(await holds()); await delay(10)) assert.ok(Date.now() < end, what);
+}
+
+const isUnknown = (error: unknown): boolean => error instanceof LogUnavailable && error.outcome === 'unknown';
+const isNotWritten = (error: unknown): boolean => error instanceof LogUnavailable && error.outcome === 'not-written';
+
+test('PL3 an acknowledgement that is lost after the commit is found out: stored once, answered as stored', pgOptions, async () => {
+  const { log, proxy } = await kit.node();
+  for (let n = 0; n < 10; n++) {
+    proxy.once(APPEND, async (exchange) => {
+      await exchange.forward();
+      exchange.cut();
+    });
+    const [first, second] = await Promise.all([log.append(n * 2, draft(`a${n}`)), log.append(n * 2 + 1, draft(`b${n}`))]);
+    assert.deepEqual([entryOf(first).first, entryOf(second).first], [n * 2 + 1, n * 2 + 2]);
+  }
+  assert.equal(new Set(await idsOf(log, 20)).size, 20);
+});
+
+test('PL3 an append that never arrived is sent again', pgOptions, async () => {
+  const app = randomUUID();
+  const { log, proxy } = await kit.node(app);
+  proxy.once(APPEND, async (exchange) => exchange.cut());
+  assert.equal(entryOf(await log.append(0, draft('a', { facts: 2 }))).first, 1);
+  assert.equal(await count(app), '1\n');
+});
+
+test('PL3 an append that arrives late, between the look and the next attempt, is not applied as well', pgOptions, async () => {
+  for (let round = 0; round < 5; round++) {
+    const app = randomUUID();
+    const { log, proxy } = await kit.node(app);
+    let lateArrives = async (): Promise<void> => {};
+    proxy.once(APPEND, async (exchange) => {
+      lateArrives = async () => {
+        await exchange.forward();
+        exchange.cut();
+      };
+      // The second attempt is let through only after the first has arrived.
+      proxy.once(APPEND, async (again) => {
+        await lateArrives();
+        again.answer(await again.forward());
+      });
+      exchange.cutClient();
+    });
+    const result = await log.append(0, draft('a'));
+    assert.equal(result.status, 'appended', 'it is stored, and answered as stored');
+    assert.equal(await count(app), '1\n');
+    assert.equal(entryOf(await log.append(1, draft('b'))).first, 2);
+  }
+});
+
+test('PL3 another writer that came in between makes it a conflict, however the answer was lost', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app), await kit.node(app)];
+  one.proxy.once(APPEND, async (exchange) => {
+    await appendOne(other.log, draft('rival', { facts: 3 }));
+    exchange.cut();
+  });
+  assert.deepEqual(await one.log.append(0, draft('a')), { status: 'conflict', head: 3 });
+  assert.deepEqual(await idsOf(one.log, 1), ['rival']);
+});
+
+test('PL3 the fence that one process raises costs the others an attempt, not a conflict', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app), await kit.node(app, { pulseMs: 60_000 })];
+  await kit.postgres.sql(`update rosterd.head set fence = fence + 5 where app = '${app}'`);
+  assert.equal((await other.log.append(0, draft('a'))).status, 'appended');
+  await until('the announcement comes', () => one.log.head.seq === 1);
+  assert.equal((await one.log.append(1, draft('b'))).status, 'appended');
+});
+
+test('PL3 an answer that does not come is unknown at the deadline, and found out before anything else is sent', pgOptions, async () => {
+  const app = randomUUID();
+  const { log, proxy } = await kit.node(app, { deadlineMs: 500 });
+  let answer = (): void => {};
+  proxy.once(APPEND, async (exchange) => {
+    const bytes = await exchange.forward();
+    answer = () => exchange.answer(bytes);
+  });
+  const started = performance.now();
+  const [a, b] = await Promise.allSettled([log.append(0, draft('a')), delay(50).then(() => log.append(1, draft('b')))]);
+  const ms = performance.now() - started;
+  assert.ok(ms >= 450 && ms < 1_500, `${ms} ms`);
+  assert.ok(a.status === 'rejected' && isUnknown(a.reason), 'it was sent');
+  assert.ok(b.status === 'rejected' && isNotWritten(b.reason), 'it was not');
+  await assert.rejects(log.append(0, draft('c')), isNotWritten);
+  answer();
+  assert.deepEqual(await idsOf(log, 1), ['a']);
+  assert.equal(entryOf(await log.append(1, draft('d'))).first, 2);
+});
+
+test('PL3 PL6 a backend that is terminated, or all of them, loses and doubles nothing', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app, { deadlineMs: 20_000 }), await kit.node(app)];
+  let isOver = false;
+  const terminating = (async () => {
+    for (let n = 0; !isOver; n++) {
+      const which = n % 2 === 0 ? "application_name = 'rosterd-writer'" : "application_name like 'rosterd-%'";
+      await kit.postgres.sql(`select pg_terminate_backend(pid) from pg_stat_activity where ${which}`);
+      await delay(500);
+    }
+  })();
+  let stored = 0;
+  for (let n = 0; n < 60; n++) {
+    const result = await one.log.append(n, draft(`e${n}`));
+    assert.equal(result.status, 'appended', 'nobody else writes');
+    stored++;
+    await delay(40);
+  }
+  isOver = true;
+  await terminating;
+  assert.deepEqual(
+    await idsOf(other.log, 60),
+    Array.from({ length: stored }, (_, n) => `e${n}`),
+  );
+});
+
+test('PL3 PL6 PostgreSQL is killed and started again: everything acknowledged is there, once and in order', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app, { deadlineMs: 30_000 }), await kit.node(app)];
+  const acknowledged: string[] = [];
+  let isOver = false;
+  const writing = (async () => {
+    while (!isOver) {
+      const id = `e${acknowledged.length}`;
+      assert.equal((await one.log.append(acknowledged.length, draft(id))).status, 'appended');
+      acknowledged.push(id);
+    }
+  })();
+  for (let n = 0; n < 3; n++) {
+    await delay(300);
+    await kit.postgres.kill();
+    await until('it is noticed', () => one.log.status.state === 'away' && other.log.status.state === 'away');
+    await kit.postgres.start();
+    const before = acknowledged.length;
+    await until('it goes on', () => acknowledged.length > before + 5);
+  }
+  isOver = true;
+  await writing;
+  assert.ok(acknowledged.length > 20, `${acknowledged.length} appends`);
+  assert.deepEqual(await idsOf(other.log, acknowledged.length), acknowledged);
+  assert.deepEqual([one.log.status.state, other.log.status.state], ['ready', 'ready']);
+});
+
+test('PL6 a server that says nothing is given up, and the next one that answers is used', pgOptions, async () => {
+  const { log, proxy } = await kit.node(randomUUID(), { pulseMs: 100, deadAfterMs: 300, deadlineMs: 10_000 });
+  await appendOne(log, draft('a'));
+  proxy.isSilent = true;
+  const appending = log.append(1, draft('b'));
+  await until('it is noticed', () => log.status.state === 'away');
+  assert.match(log.status.state === 'away' ? log.status.reason : '', /has not answered for 300 ms|timeout|closed|terminated/);
+  proxy.isSilent = false;
+  assert.equal(entryOf(await appending).first, 2);
+  await until('it is ready again', () => log.status.state === 'ready');
+});
+
+test('PL6 without a server, appends and questions are refused at their deadline, and reading goes on', pgOptions, async () => {
+  const { log, proxy } = await kit.node(randomUUID(), { deadlineMs: 300 });
+  await appendOne(log, draft('a'));
+  proxy.isAway = true;
+  proxy.cutAll();
+  await until('it is noticed', () => log.status.state === 'away');
+  await assert.rejects(log.append(1, draft('b')), isNotWritten);
+  await assert.rejects(log.confirm(1), isNotWritten);
+  await assert.rejects(
+    log.turn(async () => assert.fail('there is no turn')),
+    isNotWritten,
+  );
+  assert.deepEqual(await idsOf(log, 1), ['a']);
+  proxy.isAway = false;
+  await until('it is back', () => log.status.state === 'ready');
+  assert.equal(entryOf(await log.append(1, draft('c'))).first, 2, 'what was refused was never sent');
+});
+
+/** Commits wait for a standby that does not exist. */
+async function withoutStandby(work: () => Promise<void>): Promise<void> {
+  const set = async (standby: string): Promise<void> => {
+    await kit.postgres.sql(`alter system set synchronous_standby_names = '${standby}'`);
+    await kit.postgres.sql('select pg_reload_conf()');
+    const own = "set synchronous_commit = local; select current_setting('synchronous_standby_names')";
+    await until('the setting is there', async () => (await kit.postgres.sql(own)).trim() === standby);
+  };
+  await set('missing');
+  try {
+    await work();
+  } finally {
+    await set('');
+  }
+}
+
+const waiting = (app: string): Promise<string> =>
+  kit.postgres.sql(
+    `set synchronous_commit = local; select count(*) from pg_stat_activity where wait_event = 'SyncRep' and application_name = '${app}'`,
+  );
+
+test('PL3 PL4 a wait for the standby that is cancelled is no acknowledgement, and nobody reads the entry', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app, { deadlineMs: 1_500, pulseMs: 100, deadAfterMs: 400 }), await kit.node(app, { pulseMs: 100 })];
+  await withoutStandby(async () => {
+    const appending = assert.rejects(one.log.append(0, draft('phantom')), isUnknown);
+    await until('the commit waits', async () => Number(await waiting('rosterd-writer')) > 0);
+    const cancel = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep' and application_name like 'rosterd-%'";
+    for (let n = 0; n < 5; n++) {
+      await kit.postgres.sql(`set synchronous_commit = local; ${cancel}`);
+      await delay(100);
+    }
+    assert.equal(await count(app), '1\n', 'it is visible');
+    await appending;
+    assert.deepEqual([one.log.head.seq, other.log.head.seq], [0, 0], 'and nobody believes it');
+    assert.match(one.log.status.state === 'away' ? one.log.status.reason : 'ready', /wait for the synchronous standby/);
+    await assert.rejects(one.log.confirm(0), isNotWritten);
+  });
+  // The standby is not asked for any more, so the next commit proves what is there.
+  assert.deepEqual(await idsOf(other.log, 1), ['phantom']);
+  assert.deepEqual(await idsOf(one.log, 1), ['phantom']);
+  assert.equal(entryOf(await one.log.append(1, draft('next'))).first, 2);
+});
+
+test('PL4 a loser of a race reads what won only once that is confirmed', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app, { pulseMs: 60_000 }), await kit.node(app, { pulseMs: 60_000 })];
+  one.proxy.on('rosterd-say', async () => {});
+  await appendOne(one.log, draft('won'));
+  let letBeat = (): void => {};
+  other.proxy.once('rosterd-beat', async (exchange) => {
+    await new Promise<void>((resolve) => {
+      letBeat = resolve;
+    });
+    exchange.answer(await exchange.forward());
+  });
+  assert.deepEqual(await other.log.append(0, draft('lost')), { status: 'conflict', head: 1 });
+  const reading = readCount(other.log, 0, 1);
+  await delay(200);
+  assert.equal(other.log.head.seq, 0, 'the conflict brought the entry, and nobody has confirmed it');
+  letBeat();
+  assert.deepEqual(
+    (await reading).map(({ id }) => id),
+    ['won'],
+  );
+});
+
+test('PL2 where a standby is required, appends are refused while the server names none', pgOptions, async () => {
+  const app = randomUUID();
+  await assert.rejects(kit.node(app, { requiresSync: true, openMs: 500 }), (error) => {
+    assert.ok(error instanceof PostgresUnusable);
+    assert.match(error.message, /names none: set synchronous_standby_names, or turn log\.require_sync off/);
+    return true;
+  });
+  const { log } = await kit.node(app);
+  await kit.postgres.sql(`update rosterd.head set is_synced = true where app = '${app}'`);
+  await assert.rejects(log.append(0, draft('a')), (error) => isNotWritten(error) && /no synchronous standby is named/.test(String(error)));
+  assert.equal(await count(app), '0\n');
+});
+
+test('LG16 PL7 entries that vanished change the epoch once, and every process ends', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app), await kit.node(app)];
+  await appendOne(one.log, draft('a'));
+  await appendOne(one.log, draft('b'));
+  await until('both know it', () => other.log.head.seq === 2);
+  const { epoch } = one.log.head;
+  const reading = readCount(one.log, 2, 1);
+  // As after a failover to a standby that had the first only, on which somebody else wrote since.
+  await kit.postgres.sql(`update rosterd.entry set id = 'another' where app = '${app}' and last = 2`);
+  one.proxy.cutAll();
+  await assert.rejects(reading, LogEpochChanged);
+  await assert.rejects(one.log.append(2, draft('c')), LogEpochChanged);
+  assert.equal(one.log.status.state, 'failed');
+  const now = (await kit.postgres.sql(`select epoch from rosterd.head where app = '${app}'`)).trim();
+  assert.notEqual(now, epoch);
+  await assert.rejects(other.log.append(2, draft('d')), LogEpochChanged);
+  await until('the other one ends, too', () => other.log.status.state === 'failed');
+  assert.equal((await kit.postgres.sql(`select epoch from rosterd.head where app = '${app}'`)).trim(), now, 'changed once');
+  const { log } = await kit.node(app);
+  assert.equal(log.head.epoch, now);
+  assert.equal(entryOf(await log.append(2, draft('e'))).first, 3);
+});
+
+test('PL7 a log that ends before what was confirmed is another history', pgOptions, async () => {
+  const app = randomUUID();
+  const { log, proxy } = await kit.node(app, { pulseMs: 100 });
+  for (const id of ['a', 'b', 'c']) await appendOne(log, draft(id));
+  await kit.postgres.sql(
+    `delete from rosterd.entry where app = '${app}' and last > 1; update rosterd.head set seq = 1 where app = '${app}'`,
+  );
+  await until('the heartbeat sees it', () => log.status.state === 'failed');
+  await assert.rejects(log.append(3, draft('d')), LogEpochChanged);
+  assert.ok(!proxy.isAway);
+});
+
+test('PL7 a failover keeps the epoch where commits are synchronous, and begins a new one where they are not', pgOptions, async () => {
+  const [safe, unsafe] = [randomUUID(), randomUUID()];
+  const nodes = { safe: await kit.node(safe), unsafe: await kit.node(unsafe) };
+  const before = { safe: nodes.safe.log.head.epoch, unsafe: nodes.unsafe.log.head.epoch };
+  for (const { log } of [nodes.safe, nodes.unsafe]) await appendOne(log, draft('a'));
+  await kit.postgres.sql(`update rosterd.head set is_synced = true where app = '${safe}'`);
+  await kit.postgres.standBy();
+  await kit.postgres.promote();
+  await until('the unsafe one ends', () => nodes.unsafe.log.status.state === 'failed');
+  await until('the safe one goes on', () => nodes.safe.log.status.state === 'ready');
+  assert.equal(nodes.safe.log.head.epoch, before.safe);
+  assert.deepEqual(await idsOf(nodes.safe.log, 1), ['a']);
+  const again = await kit.node(unsafe);
+  assert.notEqual(again.log.head.epoch, before.unsafe);
+  assert.deepEqual(await idsOf(again.log, 1), ['a']);
+});
