@@ -128,7 +128,6 @@ export class Appender {
   /** Goes on until the outcome is certain, however long that takes. */
   async #store(group: AppendGroup): Promise<Outcome> {
     for (;;) {
-      if (group.isAbandoned && group.state === 'waiting') return { status: 'failed', error: this.#unavailable() };
       const link = await this.#options.links.ready();
       const outcome = group.state === 'unknown' ? await this.#findOut(link, group) : await this.#send(link, group);
       if (outcome !== undefined) return outcome;

@@ -56,14 +56,26 @@ export async function openHead(connection: PgConnection, target: string, applica
     refuse(
       'asks for a synchronous standby, and the server names none: set synchronous_standby_names, or turn log.require_sync off and accept that a failover loses acknowledged changes',
     );
-  if (head.is_synced !== requiresSync)
-    await connection.ask({ text: 'update rosterd.head set is_synced = $2 where app = $1', values: [app, requiresSync] });
+}
+
+/**
+ * Says whether commits must be synchronous from now on. Only after the history was verified: whether it has everything rests on what was
+ * required before.
+ */
+export async function requireSync(
+  connection: PgConnection,
+  { app, requiresSync }: Pick<Application, 'app' | 'requiresSync'>,
+): Promise<void> {
+  await connection.ask({
+    text: 'update rosterd.head set is_synced = $2 where app = $1 and is_synced <> $2',
+    values: [app, requiresSync],
+  });
 }
 
 /**
  * Whether the history on this server is the one that ends, as far as this process knows, at `known`. If entries are missing that were
  * confirmed, the epoch is changed, so that no position of before is resumed. Rejects with LogEpochChanged.
- * Without `known`, the process has just started, and continues whatever it finds.
+ * Without `known`, the process has just started and continues whatever it finds; `is_new` says that it had to change the epoch.
  */
 export async function verifyHead(connection: PgConnection, app: string, known: KnownEnd | undefined): Promise<PgRow> {
   const read = async (): Promise<PgRow> => {
@@ -88,7 +100,7 @@ export async function verifyHead(connection: PgConnection, app: string, known: K
   });
   const changed = await read();
   if (known !== undefined) throw new LogEpochChanged(String(changed.epoch), reason);
-  return changed;
+  return { ...changed, is_new: true };
 }
 
 /** Entries that were confirmed and are gone, or have been replaced by others. */

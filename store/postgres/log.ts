@@ -5,6 +5,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
+import { Pace } from '../journal/pace.ts';
 import {
   type AppendResult,
   type ConfirmResult,
@@ -22,7 +23,7 @@ import { Blocks } from './blocks.ts';
 import { Confirmed } from './confirmed.ts';
 import { POSTGRES_DEFAULTS, type PostgresSettings, type PostgresStoreOptions } from './defaults.ts';
 import { EntryTrimmer } from './entry-trimmer.ts';
-import { openHead, verifyHead } from './head.ts';
+import { openHead, requireSync, verifyHead } from './head.ts';
 import type { ServerLink } from './link.ts';
 import { ServerLinks } from './links.ts';
 import { Pulse } from './pulse.ts';
@@ -34,6 +35,8 @@ import { WriterTurns } from './turns.ts';
 const AHEAD_MS = 20;
 /** How long close waits for readers that are reading from the database. */
 const READERS_MS = 1_000;
+/** A reader that got this many entries without waiting is catching up, and observes the pace. */
+const PACED_ENTRIES = 8;
 const NO_ANSWER = 'the database did not answer in time';
 
 export class PostgresLog implements Log {
@@ -45,6 +48,7 @@ export class PostgresLog implements Log {
   readonly #turns: WriterTurns;
   readonly #appender: Appender;
   readonly #trimmer: EntryTrimmer;
+  readonly #pace = new Pace();
   #status: LogStatus = { state: 'ready' };
   #failure: LogEpochChanged | undefined;
   #ahead: NodeJS.Timeout | undefined;
@@ -144,15 +148,21 @@ export class PostgresLog implements Log {
   async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
     const confirmed = this.#confirmed;
     const waiter = new Waiter(confirmed.wakeups, signal);
-    const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+    let onAbort = (): void => {};
+    const aborted = new Promise<undefined>((resolve) => {
+      onAbort = () => resolve(undefined);
+      signal.addEventListener('abort', onAbort);
+    });
     try {
       if (after < this.tail) throw new LogTrimmed(after, this.tail);
       let at = after;
+      let inARow = 0;
       while (!signal.aborted) {
         if (this.#failure !== undefined) throw this.#failure;
         if (at >= confirmed.end.seq) {
           if (this.#status.state === 'closed') return;
           await waiter.wait();
+          inARow = 0;
           continue;
         }
         const recent = confirmed.recent(at);
@@ -163,10 +173,12 @@ export class PostgresLog implements Log {
           if (signal.aborted) return;
           at = lastSeq(entry);
           yield entry;
+          if (++inARow % PACED_ENTRIES === 0) await this.#pace.keep();
         }
       }
     } finally {
       waiter.end();
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -272,6 +284,8 @@ async function prepared(link: ServerLink, settings: PostgresSettings, confirmed:
   const head = await verifyHead(link.writer, app, known);
   const [tail, fence] = [Number(head.tail), Number(head.fence)];
   if (confirmed === undefined) {
+    await requireSync(link.writer, settings);
+    if (head.is_new === true) onEvent({ type: 'epoch-started', epoch: String(head.epoch), after: Number(head.seq) });
     // What follows the tail is read once a commit of this process has confirmed it.
     const end = { epoch: String(head.epoch), seq: tail, id: typeof head.tail_id === 'string' ? head.tail_id : undefined };
     return new Confirmed(end, tail, fence, recentBytes);

@@ -43,8 +43,22 @@ export class WriterTurns {
 
   /** One turn after another. Rejects with LogUnavailable when it does not begin in time. */
   take<T>(work: (head: number) => Promise<T>): Promise<T> {
-    const turn = this.#last.then(() => this.#run(work));
-    this.#last = turn.catch(() => {});
+    let timer: NodeJS.Timeout | undefined;
+    let isLate = false;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        isLate = true;
+        reject(new LogUnavailable('not-written', this.#options.reason()));
+      }, this.#options.deadlineMs);
+    });
+    const taking = this.#last.then(() => (isLate ? late : this.#takeAlone()));
+    const turn = this.#run(
+      Promise.race([taking, late]).finally(() => clearTimeout(timer)),
+      work,
+    );
+    // What is taken too late goes back at once, and before the next turn begins.
+    const returned = taking.then(() => (isLate ? this.#finish() : undefined));
+    this.#last = Promise.allSettled([turn, returned]);
     return turn;
   }
 
@@ -59,32 +73,13 @@ export class WriterTurns {
     return { rows: answer.rows, isClean: answer.isClean && committed.isClean };
   }
 
-  async #run<T>(work: (head: number) => Promise<T>): Promise<T> {
-    const head = await this.#begin();
+  async #run<T>(begun: Promise<number>, work: (head: number) => Promise<T>): Promise<T> {
+    const head = await begun;
     try {
       return await work(head);
     } finally {
       await this.#finish();
     }
-  }
-
-  async #begin(): Promise<number> {
-    const { deadlineMs, reason } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    let isLate = false;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isLate = true;
-        reject(new LogUnavailable('not-written', reason()));
-      }, deadlineMs);
-    });
-    const taking = this.#takeAlone();
-    // What is taken too late goes back at once.
-    void taking.then(
-      () => (isLate ? this.#finish() : undefined),
-      () => {},
-    );
-    return await Promise.race([taking, late]).finally(() => clearTimeout(timer));
   }
 
   /** Appends that come meanwhile wait: on the connection of the turn, they would be a part of it and never committed. */

@@ -4,10 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LogEpochChanged, LogUnavailable } from '../../../store/log.ts';
+import { PgConnection } from '../../../store/postgres/connection.ts';
+import { openHead, requireSync, verifyHead } from '../../../store/postgres/head.ts';
 import type { PostgresLog } from '../../../store/postgres/log.ts';
-import { PostgresUnusable } from '../../../store/postgres/target.ts';
+import { PostgresUnusable, postgresTargets } from '../../../store/postgres/target.ts';
 import { appendOne, draft, entryOf, readCount } from '../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
+import { findPostgres, startPostgres } from '../../support/sync/postgres.ts';
 
 const kit = PgKit.ofFile();
 const APPEND = 'rosterd-append';
@@ -262,6 +265,48 @@ test('PL4 a loser of a race reads what won only once that is confirmed', pgOptio
   );
 });
 
+test('PL4 PL6 what a conflict brought along and nobody confirmed is forgotten with the connection', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app, { pulseMs: 60_000 }), await kit.node(app, { pulseMs: 60_000 })];
+  one.proxy.on('rosterd-say', async () => {});
+  await appendOne(one.log, draft('phantom'));
+  other.proxy.on('rosterd-beat', async () => {});
+  assert.deepEqual(await other.log.append(0, draft('lost')), { status: 'conflict', head: 1 });
+  // As a failover does it: the entry was never replicated, and another one has its place.
+  other.proxy.isAway = true;
+  other.proxy.cutAll();
+  await one.log.close();
+  await kit.postgres.sql(
+    `delete from rosterd.entry where app = '${app}'; update rosterd.head set seq = 0, total = 0, fence = fence + 1 where app = '${app}'`,
+  );
+  const third = await kit.node(app);
+  await appendOne(third.log, draft('real'));
+  other.proxy.on('rosterd-beat', undefined);
+  other.proxy.isAway = false;
+  assert.deepEqual(await idsOf(other.log, 1), ['real']);
+});
+
+test('PL6 an address that leads to two servers at once is not used', pgOptions, async () => {
+  const second = await startPostgres((await findPostgres()) ?? assert.fail());
+  try {
+    await second.sql('grant create on database postgres to reader');
+    const { log, proxy } = await kit.node(randomUUID(), { deadlineMs: 300 });
+    await appendOne(log, draft('a'));
+    // As behind a balancer: every other connection reaches the other server.
+    let connections = 0;
+    const [first, other] = [kit.postgres.port, second.port];
+    Object.defineProperty(proxy, 'to', { get: () => (connections++ % 2 === 0 ? first : other), configurable: true });
+    proxy.cutAll();
+    await until('it is noticed', () => log.status.state === 'away' && /leads to several servers/.test(log.status.reason));
+    await assert.rejects(log.append(1, draft('b')), isNotWritten);
+    Object.defineProperty(proxy, 'to', { value: first });
+    await until('it is back', () => log.status.state === 'ready');
+    assert.equal(entryOf(await log.append(1, draft('c'))).first, 2);
+  } finally {
+    await second.stop();
+  }
+});
+
 test('PL2 where a standby is required, appends are refused while the server names none', pgOptions, async () => {
   const app = randomUUID();
   await assert.rejects(kit.node(app, { requiresSync: true, openMs: 500 }), (error) => {
@@ -326,4 +371,25 @@ test('PL7 a failover keeps the epoch where commits are synchronous, and begins a
   const again = await kit.node(unsafe);
   assert.notEqual(again.log.head.epoch, before.unsafe);
   assert.deepEqual(await idsOf(again.log, 1), ['a']);
+});
+
+test('PL7 who asks for a standby only after a failover without one begins a new epoch, too', pgOptions, async () => {
+  const app = randomUUID();
+  const { log } = await kit.node(app);
+  const { epoch } = log.head;
+  await log.close();
+  await kit.postgres.sql(`update rosterd.head set timeline = '000000FF' where app = '${app}'`);
+  await withoutStandby(async () => {
+    const [target] = postgresTargets(kit.url());
+    const connection = await PgConnection.open(target ?? assert.fail(), 'test');
+    await connection.ask({ text: 'set synchronous_commit = local' });
+    const application = { app, secret: 'secret', requiresSync: true, begin: undefined, onEvent: () => {} };
+    await openHead(connection, 'x', application);
+    const head = await verifyHead(connection, app, undefined);
+    assert.notEqual(head.epoch, epoch);
+    await requireSync(connection, application);
+    const again = await verifyHead(connection, app, undefined);
+    assert.deepEqual([again.epoch, again.is_synced], [head.epoch, true]);
+    await connection.close();
+  });
 });

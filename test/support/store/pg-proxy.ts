@@ -19,7 +19,8 @@ type Handler = (exchange: Exchange) => Promise<void>;
 
 export class PgProxy {
   readonly #server: Server;
-  readonly #to: number;
+  /** Where new connections lead. */
+  to: number;
   readonly #sockets = new Set<Socket>();
   readonly #handlers = new Map<string, Handler>();
   /** Every chunk, in both directions, arrives later by this. */
@@ -36,7 +37,7 @@ export class PgProxy {
   }
 
   private constructor(to: number) {
-    this.#to = to;
+    this.to = to;
     this.#server = createServer((client) => this.#serve(client));
   }
 
@@ -70,7 +71,7 @@ export class PgProxy {
 
   #serve(client: Socket): void {
     if (this.isAway) return void client.destroy();
-    const server = connect(this.#to, '127.0.0.1');
+    const server = connect(this.to, '127.0.0.1');
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
       socket.on('error', () => {});

@@ -1,0 +1,115 @@
+/** Two directories on one log, as two nodes have it: every acknowledged command has its effect, on both (SQ8, SQ9, PL4, PL8). */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
+import { Roster } from '../../../daemon/pipeline/roster.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Command } from '../../../protocol/log/command.ts';
+import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
+
+const kit = PgKit.ofFile();
+
+async function roster(t: TestContext, { log, snapshots }: PgNode, snapshotEveryFacts = 100_000): Promise<Roster> {
+  const opened = await Roster.open({
+    ...{ log, snapshots, snapshotEveryFacts },
+    loaded: await snapshots.load(),
+    policy: DEFAULT_POLICY,
+    logger: { info: () => {}, error: () => {} },
+    ...{ historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
+    onFatal: () => {},
+  });
+  t.after(() => opened.close());
+  return opened;
+}
+
+const upsert = (id: string, name: string, ifRev?: number): Command => ({
+  kind: 'upsert',
+  actor: { kind: 'server' },
+  users: [{ id, name, custom: {}, ...(ifRev === undefined ? {} : { if_rev: ifRev }) }],
+  problems: [],
+});
+
+/** The same state, byte for byte, at the same place. */
+async function assertSame(one: Roster, other: Roster): Promise<void> {
+  const until = Date.now() + 10_000;
+  while (one.directory.seq !== other.directory.seq) {
+    assert.ok(Date.now() < until, `${one.directory.seq} and ${other.directory.seq}`);
+    await delay(5);
+  }
+  const lines = ({ directory }: Roster): string[] => {
+    const view = directory.freeze();
+    const all = [...view.lines()].map((line) => JSON.stringify(line)).sort();
+    view.release();
+    return all;
+  };
+  assert.deepEqual(lines(one), lines(other));
+}
+
+test('SQ8 on a node 250 ms behind, no acknowledged upsert is without effect, and no valid condition is refused', pgOptions, async (t) => {
+  const app = randomUUID();
+  const [front, behind] = [await kit.node(app), await kit.node(app, { recentBytes: 0, pulseMs: 60_000 })];
+  const nodes = [await roster(t, front), await roster(t, behind)] as const;
+  behind.proxy.on('rosterd-block', async (exchange) => {
+    await delay(250);
+    exchange.answer(await exchange.forward());
+  });
+  await nodes[0].submit(upsert('ann', 'Ann'), 'live');
+  for (let n = 0; n < 8; n++) {
+    await nodes[0].submit(upsert('ann', 'Rival'), 'live');
+    // The node behind still has the name that it is asked to set.
+    const { users } = await nodes[1].submit(upsert('ann', 'Ann'), 'live');
+    assert.equal(users[0]?.change, 'updated', `round ${n}`);
+    const changed = await nodes[0].submit(upsert('bob', `Bob ${n}`), 'live');
+    const rev = changed.users[0]?.user.rev ?? assert.fail();
+    assert.equal((await nodes[1].submit(upsert('bob', `Bob ${n}!`, rev), 'live')).users[0]?.user.rev, rev + 1);
+  }
+  await assertSame(...nodes);
+});
+
+test('SQ9 two nodes that write to the same users all the time: each command is answered, and both agree', pgOptions, async (t) => {
+  const app = randomUUID();
+  const stores = [await kit.node(app), await kit.node(app)] as const;
+  const nodes = [await roster(t, stores[0]), await roster(t, stores[1])] as const;
+  const write = async (node: Roster, mark: string): Promise<number> => {
+    let effects = 0;
+    for (let n = 0; n < 60; n++) {
+      const { users } = await node.submit(upsert(`u${n % 7}`, `${mark} ${n}`), 'live');
+      effects += users[0]?.change === 'unchanged' ? 0 : 1;
+    }
+    return effects;
+  };
+  const effects = await Promise.all([write(nodes[0], 'one'), write(nodes[0], 'two'), write(nodes[1], 'three')]);
+  assert.deepEqual(effects, [60, 60, 60]);
+  await assertSame(...nodes);
+  const revs = Array.from({ length: 7 }, (_, n) => nodes[1].directory.user(`u${n}`)?.name);
+  assert.equal(
+    revs.every((name) => name !== undefined),
+    true,
+  );
+  assert.equal(nodes[0].directory.seq, 180, 'one fact for each');
+});
+
+test('SQ9 a name that must be unique goes to one of two nodes', pgOptions, async (t) => {
+  const app = randomUUID();
+  const nodes = [await roster(t, await kit.node(app)), await roster(t, await kit.node(app))] as const;
+  await nodes[0].submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
+  for (let n = 0; n < 15; n++) {
+    const results = await Promise.allSettled(nodes.map((node, at) => node.submit(upsert(`u${n}-${at}`, `Name ${n}`), 'live')));
+    const refusals = results.filter((result) => result.status === 'rejected');
+    assert.equal(refusals.length, 1, `round ${n}`);
+    assert.ok(refusals[0]?.reason instanceof RosterError && refusals[0].reason.kind === 'duplicate_username');
+  }
+  await assertSame(...nodes);
+});
+
+test('PL8 a node that starts from the stored snapshot and the log after it has the same directory', pgOptions, async (t) => {
+  const app = randomUUID();
+  const first = await roster(t, await kit.node(app, { retention: { bytes: 0 } }), 40);
+  for (let n = 0; n < 150; n++) await first.submit(upsert(`u${n % 30}`, `name ${n}`), 'live');
+  const store = await kit.node(app);
+  const loaded = await store.snapshots.load();
+  assert.ok(loaded !== undefined && loaded.position.seq > 0 && loaded.position.seq < 150, `${loaded?.position.seq}`);
+  await assertSame(first, await roster(t, store));
+});
