@@ -88,7 +88,10 @@ export class PostgresSnapshots implements SnapshotStore {
     const values = [app, number, epoch, seq, parts, packedBytes, hash.digest('hex')];
     const { rows, isClean } = await connection.ask({ text: PUBLISH, values });
     // The rows of this save go with the next one.
-    if (rows.length === 0) throw new RangeError(`the log has no end of an entry at ${seq} in epoch ${epoch} that it still goes on from`);
+    if (rows.length === 0)
+      throw new RangeError(
+        `no log goes on from ${seq} in epoch ${epoch}, or another process saved at the same time: the snapshot is not kept`,
+      );
     if (!isClean) throw new Error('the snapshot was stored, but not on the standby');
     await connection.ask({ text: CLEAN, values: [app, number] });
     return { bytes, lines };

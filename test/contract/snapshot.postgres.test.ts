@@ -143,3 +143,17 @@ test('PL8 one save at a time', pgOptions, async () => {
   await first;
   assert.deepEqual((await snapshots.load())?.position, snapshotAt(1));
 });
+
+test('PL8 a save whose rows another process has cleaned away is no snapshot', pgOptions, async () => {
+  const app = randomUUID();
+  const { snapshots, proxy } = await filled(app);
+  await snapshots.save({ position: snapshotAt(1), lines: someLines(3, 'whole') });
+  proxy.once('insert into rosterd.snapshot (', async (exchange) => {
+    await kit.postgres.sql(
+      `delete from rosterd.snapshot_chunk where app = '${app}' and number = (select last_value from rosterd.snapshot_number)`,
+    );
+    exchange.answer(await exchange.forward());
+  });
+  await assert.rejects(snapshots.save({ position: snapshotAt(2), lines: someLines(3) }), /the snapshot is not kept/);
+  assert.deepEqual(await allLines(await snapshots.load()), [...someLines(3, 'whole')()]);
+});

@@ -146,6 +146,43 @@ test('PL5 turns of several processes come one after another, with appends beside
   assert.equal(new Set(ids).size, 18);
 });
 
+test('PL5 an append beside a turn that is being taken is no part of it, and is not lost with it', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app), await kit.node(app)];
+  let isTaken = false;
+  const holding = other.log.turn(async () => {
+    isTaken = true;
+    await delay(400);
+  });
+  while (!isTaken) await delay(5);
+  const turned = one.log.turn(async (head) => head);
+  await delay(100);
+  const result = await one.log.append(0, draft('a'));
+  assert.deepEqual([result.status, await turned], ['appended', 0]);
+  await holding;
+  assert.equal(await kit.postgres.sql(`select id from rosterd.entry where app = '${app}'`), 'a\n');
+});
+
+test('PL5 a turn without an append, and one whose work fails, let go at once', pgOptions, async () => {
+  const app = randomUUID();
+  const [one, other] = [await kit.node(app, { turnMs: 10_000 }), await kit.node(app)];
+  const failing = one.log.turn(async () => Promise.reject(new Error('of the work')));
+  for (const [n, turn] of [one.log.turn(async () => {}), assert.rejects(failing, /of the work/)].entries()) {
+    await turn;
+    if (n > 0) await readCount(other.log, n * 2 - 1, 1);
+    const started = performance.now();
+    assert.equal((await other.log.append(n * 2, draft(`other${n}`))).status, 'appended');
+    assert.ok(performance.now() - started < 3_000, 'it did not wait for the end of the idle turn');
+    await readCount(one.log, n * 2, 1);
+    assert.equal((await one.log.append(n * 2 + 1, draft(`own${n}`))).status, 'appended');
+    assert.equal(
+      await kit.postgres.sql(`select count(*) from rosterd.entry where app = '${app}'`),
+      `${n * 2 + 2}\n`,
+      'no open transaction',
+    );
+  }
+});
+
 test('LG13 a node behind is told that there is more, and the writer in front that there is not', pgOptions, async () => {
   const app = randomUUID();
   const [front, behind] = [await kit.node(app), await kit.node(app, { pulseMs: 60_000 })];
