@@ -3,77 +3,21 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { LogUnavailable } from '../../../store/log.ts';
-import type { PostgresLog } from '../../../store/postgres/log.ts';
 import { appendOne, draft, readCount, readToHead } from '../../support/store/entries.ts';
 import { assertContiguous } from '../../support/store/log-contract.ts';
+import { CONFLICTS_BEFORE_TURN, LogFollower, writeAll } from '../../support/store/log-writer.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { Random } from '../../support/store/random.ts';
 
 const kit = PgKit.ofFile();
-const CONFLICTS_BEFORE_TURN = 4;
-
-/** Follows a log like the applier does, and knows how far it has come. */
-class Follower {
-  readonly entries: Entry[] = [];
-  readonly #stop = new AbortController();
-  readonly running: Promise<void>;
-
-  constructor(log: PostgresLog, onEntry: (entry: Entry) => void | Promise<void> = () => {}) {
-    this.running = (async () => {
-      for await (const entry of log.read(0, this.#stop.signal)) {
-        await onEntry(entry);
-        this.entries.push(entry);
-      }
-    })();
-  }
-
-  get seq(): number {
-    const newest = this.entries.at(-1);
-    return newest === undefined ? 0 : lastSeq(newest);
-  }
-
-  get ids(): readonly string[] {
-    return this.entries.map(({ id }) => id);
-  }
-
-  async reached(seq: number): Promise<void> {
-    for (const until = Date.now() + 20_000; this.seq < seq; await delay(1)) assert.ok(Date.now() < until, `${this.seq} of ${seq} was read`);
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.running;
-  }
-}
-
-/** Appends as the sequencer does: decides on what was read, again after each conflict, in a turn after four. Returns the longest streak. */
-async function write(log: PostgresLog, follower: Follower, ids: readonly string[], facts = 1): Promise<number> {
-  let longest = 0;
-  for (const id of ids) {
-    for (let conflicts = 0; ; conflicts++) {
-      longest = Math.max(longest, conflicts);
-      assert.ok(conflicts < 20, 'an endless loop of conflicts');
-      const attempt = async (head?: number) => {
-        if (head !== undefined) await follower.reached(head);
-        return await log.append(follower.seq, draft(id, { facts }));
-      };
-      const result = conflicts < CONFLICTS_BEFORE_TURN ? await attempt() : await log.turn(attempt);
-      await follower.reached(result.status === 'appended' ? lastSeq(result.entry) : result.head);
-      if (result.status === 'appended') break;
-    }
-  }
-  return longest;
-}
-
 const names = (writer: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${writer}${n}`);
 
 test('LG4 two writers on one log: nothing lost, nothing doubled, the same order for both, no endless loop', pgOptions, async () => {
   const app = randomUUID();
   const nodes = await Promise.all([kit.node(app), kit.node(app)]);
-  const followers = nodes.map(({ log }) => new Follower(log));
-  const streaks = await Promise.all(nodes.map(({ log }, n) => write(log, followers[n] ?? assert.fail(), names(`w${n}-`, 150), 1 + n)));
+  const followers = nodes.map(({ log }) => new LogFollower(log));
+  const streaks = await Promise.all(nodes.map(({ log }, n) => writeAll(log, followers[n] ?? assert.fail(), names(`w${n}-`, 150), 1 + n)));
   await Promise.all(followers.map((follower) => follower.reached(450)));
   assert.deepEqual([...(followers[0]?.ids ?? [])].sort(), [...names('w0-', 150), ...names('w1-', 150)].sort());
   assert.deepEqual(followers[0]?.ids, followers[1]?.ids);
@@ -86,12 +30,12 @@ test('PL5 a writer that is always slower than the others gets its turn, and nobo
   const app = randomUUID();
   const [slow, fast] = [await kit.node(app), await kit.node(app)];
   slow.proxy.lagMs = 15;
-  const followers = [new Follower(slow.log), new Follower(fast.log)] as const;
+  const followers = [new LogFollower(slow.log), new LogFollower(fast.log)] as const;
   let isOver = false;
   const flood = (async () => {
-    for (let n = 0; !isOver; n++) await write(fast.log, followers[1], [`f${n}`]);
+    for (let n = 0; !isOver; n++) await writeAll(fast.log, followers[1], [`f${n}`]);
   })();
-  const longest = await write(slow.log, followers[0], names('s', 5));
+  const longest = await writeAll(slow.log, followers[0], names('s', 5));
   assert.equal(longest, CONFLICTS_BEFORE_TURN, 'it lost every race, and no turn');
   const during = await slow.log.turn(async (head) => {
     await delay(300);
@@ -203,7 +147,7 @@ test('PL4 what one node stores is announced to the others within milliseconds, w
   const [writer, reader] = [await kit.node(app), await kit.node(app, { pulseMs: 60_000 })];
   const waits: number[] = [];
   const stored = new Map<string, number>();
-  const follower = new Follower(reader.log, ({ id }) => void waits.push(performance.now() - (stored.get(id) ?? 0)));
+  const follower = new LogFollower(reader.log, ({ id }) => void waits.push(performance.now() - (stored.get(id) ?? 0)));
   for (let n = 0; n < 50; n++) {
     await appendOne(writer.log, draft(`e${n}`));
     stored.set(`e${n}`, performance.now());
