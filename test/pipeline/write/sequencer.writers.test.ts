@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_POLICY } from '../../../daemon/core/policy.ts';
 import { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { Entry, EntryDraft } from '../../../protocol/log/entry.ts';
 import type { AppendResult } from '../../../store/log.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
+import { DEFAULT_POLICY } from '../../support/default-policy.ts';
 
 const upsert = (id: string, name: string, ifRev?: number): Command => ({
   kind: 'upsert',
