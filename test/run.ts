@@ -19,8 +19,10 @@ import { sharesOf } from './support/run/shares.ts';
 const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'cli'];
 /** Folders of quick tests: those of a folder, and of each below it, share a process. */
 const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/live/socket-io'].map((folder) => `test/${folder}/`);
+/** They start a server of their own, and wait for it. */
+const SLOW = 'test/store/postgres/';
 /** Those with long files first. */
-const SUITES = ['crash', 'e2e', 'contract', 'property', ...MIRROR.toReversed(), 'house'];
+const SUITES = [...new Set(['crash', 'e2e', 'store', 'contract', 'property', ...MIRROR.toReversed(), 'house'])];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
 /** Files at the same time: three more than cores, as many tests wait for disks, sockets and other processes. */
 const FILES_AT_ONCE = availableParallelism() + 3;
@@ -60,9 +62,12 @@ const files = [...new Set((named.length === 0 ? SUITES : named).flatMap(filesOf)
 const compiled = await compile(root, files);
 
 const times = lastTimes();
-const longestFirst = sharesOf(root, files, compiled, (path) => QUICK.some((folder) => path.startsWith(folder))).sort(
-  (a, b) => (times[b.name] ?? Number.POSITIVE_INFINITY) - (times[a.name] ?? Number.POSITIVE_INFINITY) || 0,
-);
+const longestFirst = sharesOf(
+  root,
+  files,
+  compiled,
+  (path) => !path.startsWith(SLOW) && QUICK.some((folder) => path.startsWith(folder)),
+).sort((a, b) => (times[b.name] ?? Number.POSITIVE_INFINITY) - (times[a.name] ?? Number.POSITIVE_INFINITY) || 0);
 const hangs = new Hangs(hangMs);
 const nameOf = new Map(longestFirst.map(({ name, entry }) => [entry, name]));
 const report = new Report(
