@@ -78,9 +78,10 @@ test('PL5 turns of several processes come one after another, with appends beside
         log.turn(async (head) => {
           assert.equal(++inTurn, 1, 'one at a time');
           await delay(5);
+          // Its commit ends the turn, and the next one may begin before this process hears of it.
+          inTurn--;
           const result = await log.append(head, draft(id));
           assert.equal(result.status, 'appended', id);
-          inTurn--;
         }),
       ),
     ),
