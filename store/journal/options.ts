@@ -5,18 +5,12 @@ import type { OnStoreEvent } from '../events.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Retention } from './retention.ts';
 
-export interface JournalOptions {
-  /** Holds only the segments. Created when missing. The code that opens the journal holds the lock of the data directory. */
-  readonly directory: string;
-  readonly fileSystem?: FileSystem;
-  /** Position of the loaded snapshot: everything up to it was durable, and a new history may begin at it (LG8). */
-  readonly snapshot?: Position | undefined;
-  /** A segment is closed when the next group would exceed this size. */
-  readonly segmentBytes?: number;
+/** What every log on a storage can be told. */
+export interface StoredLogOptions {
   readonly retention?: Partial<Retention>;
-  /** Held segments (LG12) are kept up to this many bytes in total. */
+  /** What is held (LG12) is kept up to this many bytes in total. */
   readonly heldBytes?: number;
-  /** The size of one write is at most this many bytes, unless a single entry is longer. */
+  /** What is stored at once is at most this many bytes, unless a single entry is longer. */
   readonly groupBytes?: number;
   /** While more bytes than this wait, appends are refused as `not-written`. */
   readonly pendingBytes?: number;
@@ -31,12 +25,26 @@ export interface JournalOptions {
   readonly onEvent?: OnStoreEvent;
 }
 
-export const JOURNAL_DEFAULTS = {
-  segmentBytes: 64 * 1024 * 1024,
+export const STORED_LOG_DEFAULTS = {
   heldBytes: 4 * 1024 ** 3,
   groupBytes: 4 * 1024 * 1024,
   pendingBytes: 2 * LIMITS.entryBytes,
   recentBytes: 8 * 1024 * 1024,
-  blockBytes: 128 * 1024,
   cacheBytes: 8 * 1024 * 1024,
+} as const;
+
+export interface JournalOptions extends StoredLogOptions {
+  /** Holds only the segments. Created when missing. The code that opens the journal holds the lock of the data directory. */
+  readonly directory: string;
+  readonly fileSystem?: FileSystem;
+  /** Position of the loaded snapshot: everything up to it was durable, and a new history may begin at it (LG8). */
+  readonly snapshot?: Position | undefined;
+  /** A segment is closed when the next group would exceed this size. */
+  readonly segmentBytes?: number;
+}
+
+export const JOURNAL_DEFAULTS = {
+  ...STORED_LOG_DEFAULTS,
+  segmentBytes: 64 * 1024 * 1024,
+  blockBytes: 128 * 1024,
 } as const;

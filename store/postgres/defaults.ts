@@ -1,10 +1,8 @@
 /** The options of a log on PostgreSQL, and their defaults. */
-import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Position } from '../../protocol/base/position.ts';
-import type { OnStoreEvent } from '../events.ts';
-import type { Retention } from '../journal/retention.ts';
+import { STORED_LOG_DEFAULTS, type StoredLogOptions } from '../journal/options.ts';
 
-export interface PostgresStoreOptions {
+export interface PostgresStoreOptions extends StoredLogOptions {
   /** `postgres://user:password@host1:5432,host2/database`. Missing parts come from PGUSER, PGPASSWORD, ~/.pgpass and the like. */
   readonly url: string;
   /** The application whose log this is: its API key. One database holds the logs of several. */
@@ -15,19 +13,6 @@ export interface PostgresStoreOptions {
   readonly requiresSync?: boolean;
   /** Where a new log begins: the end of the history that it continues. Default: a new epoch at 0. */
   readonly begin?: Position;
-  readonly retention?: Partial<Retention>;
-  /** Held entries (LG12) are kept up to this many bytes in total. */
-  readonly heldBytes?: number;
-  /** One call stores at most this many bytes, unless a single entry is longer. */
-  readonly groupBytes?: number;
-  /** While more bytes than this wait, appends are refused as `not-written`. */
-  readonly pendingBytes?: number;
-  /** Size of the newest entries kept in memory for readers that keep up. */
-  readonly recentBytes?: number;
-  /** Size of the blocks for readers that lag. */
-  readonly blockBytes?: number;
-  /** Size of the blocks kept for other readers. */
-  readonly cacheBytes?: number;
   /** An append, a confirmation or a turn is answered within this time, whatever happens. */
   readonly deadlineMs?: number;
   /** Time between two commits that prove what can be read. */
@@ -38,19 +23,12 @@ export interface PostgresStoreOptions {
   readonly turnMs?: number;
   /** How long opening waits for a server that can be written to. */
   readonly openMs?: number;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
-  readonly onEvent?: OnStoreEvent;
 }
 
 export const POSTGRES_DEFAULTS = {
+  ...STORED_LOG_DEFAULTS,
   requiresSync: true,
-  heldBytes: 4 * 1024 ** 3,
-  groupBytes: 4 * 1024 * 1024,
-  pendingBytes: 2 * LIMITS.entryBytes,
-  recentBytes: 8 * 1024 * 1024,
   blockBytes: 256 * 1024,
-  cacheBytes: 8 * 1024 * 1024,
   deadlineMs: 5_000,
   pulseMs: 1_000,
   deadAfterMs: 5_000,

@@ -55,6 +55,7 @@ export function publicLookup(resolve: Resolve): LookupFunction {
 }
 
 export function createSender({ allowPrivate }: { readonly allowPrivate: boolean }): Sender {
+  const reachable = allowPrivate ? {} : { lookup: publicLookup(lookup) };
   const kept = { http: new HttpAgent({ keepAlive: true, timeout: IDLE_MS }), https: new HttpsAgent({ keepAlive: true, timeout: IDLE_MS }) };
   const fresh = { http: new HttpAgent(), https: new HttpsAgent() };
   const post = async (what: Post): Promise<SendResult> => {
@@ -65,7 +66,7 @@ export function createSender({ allowPrivate }: { readonly allowPrivate: boolean 
     const options = {
       method: 'POST',
       headers: { ...what.headers, 'Content-Length': what.body.length },
-      ...(allowPrivate ? {} : { lookup: publicLookup(lookup) }),
+      ...reachable,
     };
     const endsMs = performance.now() + what.timeoutMs;
     const send = (agent: HttpAgent): Promise<Reached> => {

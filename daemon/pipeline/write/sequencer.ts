@@ -38,10 +38,8 @@ export interface SequencerOptions {
 const LIVE_PER_BATCH = 256;
 const BULK_PER_BATCH = 4;
 const QUEUED_MAX = 20_000;
-/** How long to wait for the log to show whether an append succeeded (SQ5). */
-const UNKNOWN_WAIT_MS = 5_000;
-/** How long to wait for entries of another writer that the log says exist. */
-const CONFLICT_WAIT_MS = 5_000;
+/** How long to wait for entries that the log says exist: those of another writer, or one whose append may have succeeded (SQ5). */
+const READ_WAIT_MS = 5_000;
 /** SQ9: conflicts in a row after which the batch is decided in the turn of this writer. */
 const CONFLICTS_BEFORE_TURN = 4;
 /** Far more than a turn needs. A log that still answers conflict is broken, and its callers are told instead of kept. */
@@ -153,14 +151,13 @@ export class Sequencer {
     return result.status === 'confirmed';
   }
 
-  /** Waits until what another writer stored is applied. Nothing of this batch is stored at that time. */
-  async #reached(seq: number): Promise<void> {
+  /** Waits until everything up to `seq` is applied; rejects with `lateError` when that takes too long. */
+  async #reached(seq: number, lateError = new LogUnavailable('not-written', 'what another writer stored cannot be read')): Promise<void> {
     const { directory, applier } = this.#options;
     if (directory.seq >= seq) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const error = new LogUnavailable('not-written', 'what another writer stored cannot be read');
-      timer = setTimeout(() => reject(error), CONFLICT_WAIT_MS);
+      timer = setTimeout(() => reject(lateError), READ_WAIT_MS);
     });
     await Promise.race([applier.reached(seq), late]).finally(() => clearTimeout(timer));
   }
@@ -205,10 +202,8 @@ export class Sequencer {
 
   /** SQ5: reads on to the head of the log and checks whether the entry exists. */
   async #findOut(id: string, cause: LogUnavailable): Promise<boolean> {
-    const { log, directory, applier } = this.#options;
-    const deadline = AbortSignal.timeout(UNKNOWN_WAIT_MS);
-    const timeout = new Promise<never>((_, reject) => deadline.addEventListener('abort', () => reject(cause)));
-    await Promise.race([applier.reached(log.head.seq), timeout]);
+    const { log, directory } = this.#options;
+    await this.#reached(log.head.seq, cause);
     if (directory.hasEntry(id)) return true;
     throw cause;
   }
