@@ -1,15 +1,15 @@
 /** The directory as a service: DW1, HB1, HT44, LV9, PR4, SQ7. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Roster } from '../../daemon/pipeline/roster.ts';
+import type { Roster } from '../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Command } from '../../protocol/log/command.ts';
 import type { Entry, EntryDraft } from '../../protocol/log/entry.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { MemorySnapshots } from '../../store/snapshot/memory.ts';
-import { DEFAULT_POLICY } from '../support/default-policy.ts';
 import { openRoster, subscribe, upsert } from '../support/live/hub-kit.ts';
+import { rosterWith } from '../support/open-roster.ts';
 
 async function until(holds: () => boolean): Promise<void> {
   for (let turn = 0; !holds(); turn++) {
@@ -178,13 +178,8 @@ test('SQ7 what waits is taken in batches that fit into an entry, whatever the co
 
 const hundred = (n: number): string[] => Array.from({ length: LIMITS.batchUsers }, (_, k) => `u${n}-${k}`);
 
-function rosterOf(log: MemoryLog, snapshots: MemorySnapshots, onFatal: (error: unknown) => void = () => {}): Promise<Roster> {
-  return Roster.open({
-    ...{ log, snapshots, loaded: undefined, policy: DEFAULT_POLICY, onFatal },
-    logger: { info: () => {}, error: () => {} },
-    ...{ snapshotEveryFacts: 1_000_000, historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
-  });
-}
+const rosterOf = (log: MemoryLog, snapshots: MemorySnapshots, onFatal: (error: unknown) => void = () => {}): Promise<Roster> =>
+  rosterWith({ log, snapshots, loaded: undefined, onFatal });
 
 test('HT44 what goes wrong in the pipeline is logged: a log that breaks, a snapshot that fails, also the last one', async () => {
   class BrokenSnapshots extends MemorySnapshots {
@@ -196,11 +191,7 @@ test('HT44 what goes wrong in the pipeline is logged: a log that breaks, a snaps
   const log = (level: string) => (details: object, text: string) =>
     void logged.push(`${level} ${text}${'err' in details ? `: ${details.err}` : ''}`);
   const open = (snapshots: MemorySnapshots): Promise<Roster> =>
-    Roster.open({
-      ...{ log: new MemoryLog(), snapshots, loaded: undefined, policy: DEFAULT_POLICY, onFatal: () => {} },
-      ...{ logger: { info: log('info'), error: log('error') }, snapshotEveryFacts: 2, historyBytes: 1 << 20, outboxBytesMax: 1 << 20 },
-      presenceGraceMs: 0,
-    });
+    rosterWith({ snapshots, logger: { info: log('info'), error: log('error') }, snapshotEveryFacts: 2, onFatal: () => {} });
   const failing = await open(new BrokenSnapshots());
   await upsert(failing, ['ann', 'bob']);
   await until(() => logged.length > 0);

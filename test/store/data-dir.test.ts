@@ -10,6 +10,7 @@ import { LogDamaged } from '../../store/log.ts';
 import { appendOne, draft } from '../support/store/entries.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
+import { syncedFolders } from '../support/store/synced-folders.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
 const failure = (code: string, more: object = {}): Error => Object.assign(new Error(`${code}: the disk, open`), { code, ...more });
@@ -124,27 +125,7 @@ test('LG10 the lock is given back also when the log cannot be closed', async (t)
 
 test('LG9 the name of a directory that was made is durable, that of one that was there is left alone', async (t) => {
   const parent = await temporaryDirectory();
-  const synced: string[] = [];
-  const { open } = promises;
-  t.mock.method(promises, 'open', async (...args: Parameters<typeof open>) => {
-    const handle = await open(...args);
-    const { sync, close } = handle;
-    let isSynced = false;
-    handle.sync = async () => {
-      isSynced = true;
-      await sync.call(handle);
-    };
-    handle.close = async () => {
-      if (isSynced) synced.push(String(args[0]));
-      await close.call(handle);
-    };
-    return handle;
-  });
-  syncBuiltinESMExports();
-  t.after(() => {
-    t.mock.restoreAll();
-    syncBuiltinESMExports();
-  });
+  const synced = syncedFolders(t);
   const directory = join(parent, 'a', 'b');
   const openAndClose = async (): Promise<string[]> => {
     await (await openDataDirectory(directory)).close();

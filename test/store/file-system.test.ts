@@ -1,7 +1,6 @@
 /** LG11, AF1, AF2, DK3: reading and writing files as a whole, on a disk that does as it is told, and on the real one. */
 import assert from 'node:assert/strict';
-import promises, { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -23,6 +22,7 @@ import {
 } from '../../store/file-system.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
+import { syncedFolders } from '../support/store/synced-folders.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
 test('LG11 the chunks of a file are its bytes, and those that are kept stay as they are', async () => {
@@ -228,22 +228,7 @@ test('DK1 a code belongs to an error only, and whatever is thrown becomes an err
 
 test('LG9 each folder that was made is durable in the one around it, from the innermost outwards', async (t) => {
   const parent = await temporaryDirectory();
-  const synced: string[] = [];
-  const { open } = promises;
-  t.mock.method(promises, 'open', async (...args: Parameters<typeof open>) => {
-    const handle = await open(...args);
-    const { sync } = handle;
-    handle.sync = async () => {
-      synced.push(String(args[0]));
-      await sync.call(handle);
-    };
-    return handle;
-  });
-  syncBuiltinESMExports();
-  t.after(() => {
-    t.mock.restoreAll();
-    syncBuiltinESMExports();
-  });
+  const synced = syncedFolders(t);
   await nodeFileSystem.makeDirectory(join(parent, 'a', 'b', 'c'));
   assert.deepEqual(synced.splice(0), [join(parent, 'a', 'b'), join(parent, 'a'), parent]);
   await nodeFileSystem.makeDirectory(join(parent, 'a', 'b', 'c'));

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext, test } from 'node:test';
 import { Housekeeping } from '../../../daemon/jobs/tasks/housekeeping.ts';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
+import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
-import { DEFAULT_POLICY } from '../../support/default-policy.ts';
+import { rosterWith } from '../../support/open-roster.ts';
 import { seeded } from '../../support/random.ts';
 
 const SERVER = { kind: 'server' } as const;
@@ -45,9 +45,8 @@ class Clockwork {
       info: (_: object, text: string) => this.logged.push(text),
       error: (_: object, text: string) => this.logged.push(text),
     };
-    const roster = await Roster.open({
-      ...{ log: this.log, snapshots: this.snapshots, loaded: await this.snapshots.load(), policy: DEFAULT_POLICY, logger },
-      ...{ snapshotEveryFacts: 1_000, historyBytes: 1_000_000, presenceGraceMs: 0, outboxBytesMax: 1_000_000 },
+    const roster = await rosterWith({
+      ...{ log: this.log, snapshots: this.snapshots, logger, snapshotEveryFacts: 1_000 },
       now: () => Math.round(this.nowMs() * 1_000),
       onFatal: (error) => assert.fail(String(error)),
     });

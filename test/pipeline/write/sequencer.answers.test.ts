@@ -1,12 +1,10 @@
 /** When a command is answered, and with which times: SQ3, US1. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
-import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
-import { DEFAULT_POLICY } from '../../support/default-policy.ts';
+import { rosterWith } from '../../support/open-roster.ts';
 
 /** A log whose entries are stored at once and reach readers only when `open` was called. */
 class SlowlyReadLog extends MemoryLog {
@@ -23,20 +21,6 @@ class SlowlyReadLog extends MemoryLog {
   }
 }
 
-const openRoster = (log: MemoryLog, now?: () => number): Promise<Roster> =>
-  Roster.open({
-    log,
-    snapshots: new MemorySnapshots(),
-    loaded: undefined,
-    policy: DEFAULT_POLICY,
-    logger: { info: () => {}, error: () => {} },
-    ...{ snapshotEveryFacts: 1_000, historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
-    ...(now === undefined ? {} : { now }),
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-
 const upsert = (...users: { id: string; name?: string }[]): Command => ({
   kind: 'upsert',
   actor: { kind: 'server' },
@@ -50,7 +34,7 @@ async function turns(): Promise<void> {
 
 test('SQ3 a command is answered once its change is applied, not when it is only stored', async () => {
   const log = new SlowlyReadLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   const seen: (string | undefined)[] = [];
   const answered = roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live').then(() => seen.push(roster.directory.user('ann')?.name));
   await turns();
@@ -62,7 +46,7 @@ test('SQ3 a command is answered once its change is applied, not when it is only 
 
 test('SQ3 a refusal that rests on another command of its batch waits until that one is durable', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
   const release = log.hold();
   const ended: string[] = [];
@@ -84,9 +68,12 @@ test('US1 times go on growing when the clock is set back, or stands still', asyn
     const clock = steps.map((step) => 1_800_000_000_000_000 + step);
     let last = clock[0] ?? 0;
     const log = new MemoryLog();
-    const roster = await openRoster(log, () => {
-      last = clock.shift() ?? last;
-      return last;
+    const roster = await rosterWith({
+      log,
+      now: () => {
+        last = clock.shift() ?? last;
+        return last;
+      },
     });
     const times: number[] = [];
     for (let n = 0; n < 4; n++) {
@@ -104,7 +91,7 @@ test('US1 times go on growing when the clock is set back, or stands still', asyn
 
 test('SQ5 a refusal says whether the change may have been stored', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   for (const [type, text] of [
     ['not-written', /nothing was stored$/],
     ['unknown-lost', /it is not known whether the change was stored$/],

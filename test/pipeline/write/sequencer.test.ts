@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { HARD_OPTIONS } from '../../../protocol/users/delete-options.ts';
@@ -10,28 +9,7 @@ import { nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
-import { DEFAULT_POLICY } from '../../support/default-policy.ts';
-
-async function openRoster(
-  log = new MemoryLog({ retentionFacts: 1_000_000 }),
-  snapshots = new MemorySnapshots(),
-  snapshotEveryFacts = 1_000_000,
-) {
-  return await Roster.open({
-    log,
-    snapshots,
-    loaded: await snapshots.load(),
-    policy: DEFAULT_POLICY,
-    logger: { info: () => {}, error: () => {} },
-    snapshotEveryFacts,
-    historyBytes: 1 << 20,
-    outboxBytesMax: 1 << 20,
-    presenceGraceMs: 0,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-}
+import { rosterWith } from '../../support/open-roster.ts';
 
 function upsert(...users: { id: string; name?: string }[]): Command {
   return { kind: 'upsert', actor: { kind: 'server' }, users: users.map((user) => ({ custom: {}, ...user })), problems: [] };
@@ -43,7 +21,7 @@ function refusedAs(kind: string) {
 
 test('SQ1 what arrives while an append is in flight becomes one batch', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   const release = log.hold();
   const answers = [roster.submit(upsert({ id: 'first' }), 'live')];
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -60,7 +38,7 @@ test('SQ1 what arrives while an append is in flight becomes one batch', async ()
 
 test('SQ2 live commands pass waiting bulk commands, and bulk ones are not starved', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   const release = log.hold();
   const order: string[] = [];
   const submit = (id: string, lane: 'live' | 'bulk') => roster.submit(upsert({ id }), lane).then(({ seq }) => order.push(`${seq}:${id}`));
@@ -76,7 +54,7 @@ test('SQ2 live commands pass waiting bulk commands, and bulk ones are not starve
 });
 
 test('SQ3 a refused command leaves no trace, and later commands of the batch see earlier ones', async () => {
-  const roster = await openRoster();
+  const roster = await rosterWith();
   await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
   const [first, second, third] = await Promise.allSettled([
     roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live'),
@@ -93,7 +71,7 @@ test('SQ3 a refused command leaves no trace, and later commands of the batch see
 
 test('SQ4 a batch that another writer overtook is decided again on the new head', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   const rivalUser = { id: 'ann', rev: 1, name: 'Rival', role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 };
   log.failNext({ type: 'conflict', rival: { id: 'rival', time: 1, facts: [{ t: 'user', event: 'created', user: rivalUser }] } });
   const { users } = await roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live');
@@ -104,7 +82,7 @@ test('SQ4 a batch that another writer overtook is decided again on the new head'
 
 test('SQ5 after an unknown outcome the log is asked: stored is an answer, lost is an error, and both go on', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   log.failNext({ type: 'unknown-stored' });
   assert.equal((await roster.submit(upsert({ id: 'ann' }), 'live')).users[0]?.change, 'created');
   log.failNext({ type: 'unknown-lost' });
@@ -118,7 +96,7 @@ test('SQ5 after an unknown outcome the log is asked: stored is an answer, lost i
 
 test('SQ6 a full queue refuses, and closing finishes what waits', async () => {
   const log = new MemoryLog();
-  const roster = await openRoster(log);
+  const roster = await rosterWith({ log });
   const release = log.hold();
   const waiting: Promise<unknown>[] = [roster.submit(upsert({ id: 'u' }), 'live')];
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -131,7 +109,7 @@ test('SQ6 a full queue refuses, and closing finishes what waits', async () => {
 });
 
 test('US1 times grow with positions, within a batch too', async () => {
-  const roster = await openRoster();
+  const roster = await rosterWith();
   const outcomes = await Promise.all(Array.from({ length: 20 }, (_, n) => roster.submit(upsert({ id: `u${n}` }), 'live')));
   const times = outcomes.map(({ users }) => users[0]?.user.created_at ?? 0);
   assert.deepEqual(
@@ -144,7 +122,7 @@ test('US1 times grow with positions, within a batch too', async () => {
 test('SN1 a snapshot and the log after it give the same directory', async () => {
   const log = new MemoryLog({ retentionFacts: 1_000_000 });
   const snapshots = new MemorySnapshots();
-  const first = await openRoster(log, snapshots, 50);
+  const first = await rosterWith({ log, snapshots, snapshotEveryFacts: 50 });
   for (let n = 0; n < 300; n++) await first.submit(upsert({ id: `u${n % 70}`, name: `n${n}` }), 'live');
   await first.submit({ kind: 'delete', ids: ['u1', 'u2'], mode: 'hard', options: HARD_OPTIONS, task: 'task-1' }, 'bulk');
   await first.submit({ kind: 'delete', ids: ['u3'], mode: 'soft', options: {} }, 'bulk');
@@ -154,7 +132,7 @@ test('SN1 a snapshot and the log after it give the same directory', async () => 
     loaded !== undefined && loaded.position.seq > 0 && loaded.position.seq < first.directory.seq,
     'the snapshot lies before the head',
   );
-  const second = await openRoster(log, snapshots);
+  const second = await rosterWith({ log, snapshots });
   assert.deepEqual([...second.directory.freeze().lines()].map(sortable).sort(), [...first.directory.freeze().lines()].map(sortable).sort());
   assert.equal(second.directory.seq, first.directory.seq);
 });
@@ -198,7 +176,7 @@ test('SN2 the indexes that are filled after a load hold what was loaded and what
 });
 
 test('SQ7 a batch too long for one entry is taken apart; a single command that is too long is refused and nothing else', async () => {
-  const roster = await openRoster();
+  const roster = await rosterWith();
   const task = (id: string, megabytes: number): Command => ({
     kind: 'docs',
     changes: [

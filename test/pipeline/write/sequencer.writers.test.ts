@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
+import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { Entry, EntryDraft } from '../../../protocol/log/entry.ts';
 import type { AppendResult } from '../../../store/log.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
-import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
-import { DEFAULT_POLICY } from '../../support/default-policy.ts';
+import { rosterWith } from '../../support/open-roster.ts';
 
 const upsert = (id: string, name: string, ifRev?: number): Command => ({
   kind: 'upsert',
@@ -18,17 +17,7 @@ const upsert = (id: string, name: string, ifRev?: number): Command => ({
 });
 
 async function openRoster(t: TestContext, log: MemoryLog): Promise<Roster> {
-  const roster = await Roster.open({
-    log,
-    snapshots: new MemorySnapshots(),
-    loaded: undefined,
-    policy: DEFAULT_POLICY,
-    logger: { info: () => {}, error: () => {} },
-    ...{ snapshotEveryFacts: 1_000, historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
-    onFatal: (error) => {
-      throw error;
-    },
-  });
+  const roster = await rosterWith({ log });
   t.after(() => roster.close());
   return roster;
 }

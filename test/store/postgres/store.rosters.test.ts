@@ -3,23 +3,16 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
+import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';
-import { DEFAULT_POLICY } from '../../support/default-policy.ts';
+import { rosterWith } from '../../support/open-roster.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
 
 async function roster(t: TestContext, { log, snapshots }: PgNode, snapshotEveryFacts = 100_000): Promise<Roster> {
-  const opened = await Roster.open({
-    ...{ log, snapshots, snapshotEveryFacts },
-    loaded: await snapshots.load(),
-    policy: DEFAULT_POLICY,
-    logger: { info: () => {}, error: () => {} },
-    ...{ historyBytes: 1 << 20, outboxBytesMax: 1 << 20, presenceGraceMs: 0 },
-    onFatal: () => {},
-  });
+  const opened = await rosterWith({ log, snapshots, snapshotEveryFacts, onFatal: () => {} });
   t.after(() => opened.close());
   return opened;
 }

@@ -1,12 +1,11 @@
 /** A directory in memory with a hub, and sockets that the test controls. */
 import assert from 'node:assert/strict';
-import { Roster } from '../../../daemon/pipeline/roster.ts';
+import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { Interest, type Want } from '../../../daemon/pipeline/tell/interest.ts';
 import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 import type { CloseReason } from '../../../protocol/live/close-codes.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
-import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
-import { DEFAULT_POLICY } from '../default-policy.ts';
+import { rosterWith } from '../open-roster.ts';
 
 export const OUTBOX_BYTES_MAX = 64 * 1024;
 
@@ -62,25 +61,10 @@ function textFrames(bytes: Buffer): string[] {
 }
 
 export async function openRoster(historyBytes = 1 << 20, log = new MemoryLog({ retentionFacts: 1_000_000 })) {
-  return await Roster.open({
-    log,
-    snapshots: new MemorySnapshots(),
-    loaded: undefined,
-    policy: DEFAULT_POLICY,
-    logger: {
-      info: () => {},
-      error: (details) => {
-        throw Object.assign(new Error('the pipeline logged an error'), details);
-      },
-    },
-    snapshotEveryFacts: 1_000_000,
-    historyBytes,
-    outboxBytesMax: OUTBOX_BYTES_MAX,
-    presenceGraceMs: 0,
-    onFatal: (error) => {
-      throw error;
-    },
-  });
+  const error = (details: object): void => {
+    throw Object.assign(new Error('the pipeline logged an error'), details);
+  };
+  return await rosterWith({ log, historyBytes, outboxBytesMax: OUTBOX_BYTES_MAX, logger: { info: () => {}, error } });
 }
 
 export function upsert(roster: Roster, ids: readonly string[], note = '') {
