@@ -3,6 +3,7 @@
 import Type from 'typebox';
 import { isMultiTenant } from '../../../protocol/access/tenancy.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
+import { feedOwner } from '../../../protocol/feeds/feed-name.ts';
 import type { Follow } from '../../../protocol/feeds/follows.ts';
 import {
   decodeFeedsUser,
@@ -29,7 +30,7 @@ import { unknownUser } from '../../core/problems.ts';
 import { actorOf, laneOf, userInSight } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { onlyUser, refuseGone } from '../http/outcome.ts';
-import { allow, isFeedInSight } from './access.ts';
+import { allow } from './access.ts';
 
 const CreateUserQuery = Type.Object({ get_or_create: QueryFlag });
 const GetUserQuery = Type.Object({ with_follow_counts: QueryFlag });
@@ -177,10 +178,7 @@ function existing(call: Call, id: string): StoredUser {
   return user;
 }
 
-/**
- * Follow counts of the two feeds that users have by convention: `user` holds their posts, and `timeline` what they read. Follows
- * from and to feeds that the caller may not see do not count.
- */
+/** Follow counts of the two feeds that users have by convention: `user` holds their posts, and `timeline` what they read. */
 async function followCounts(call: Call, id: string): Promise<Readonly<Record<string, number>>> {
   return {
     followers_count: await countFollows(call, followKeys.to(`user:${id}`), ({ source }) => source),
@@ -191,14 +189,25 @@ async function followCounts(call: Call, id: string): Promise<Readonly<Record<str
 function countFollows(call: Call, key: string, otherEnd: (follow: Follow) => string): number | Promise<number> {
   const { app, docs } = call.backend.directory;
   if (call.caller.kind !== 'user' || !isMultiTenant(app)) return docs.countUnder('follow', key);
-  return inSlices(countInSight(docs.under('follow', key), (follow) => isFeedInSight(call, otherEnd(follow))));
+  return inSlices(countIf(docs.under('follow', key), (follow) => isKnownFeed(call, otherEnd(follow))));
 }
 
-function* countInSight(follows: Iterable<Follow>, isSeen: (follow: Follow) => boolean): Generator<undefined, number> {
+/**
+ * Whether the feed is of a user in the caller's sight, or of no user but with something in it. Anyone may follow any name, so an empty
+ * feed of no user counts as little as that of a user behind walls: the difference would tell that there is such a user.
+ */
+function isKnownFeed(call: Call, feed: string): boolean {
+  const { directory } = call.backend;
+  const owner = feedOwner(feed);
+  if (directory.record(owner) !== undefined) return userInSight(call, owner) !== undefined;
+  return directory.docs.newest('activity', feed, { limit: 1 }).length > 0;
+}
+
+function* countIf(follows: Iterable<Follow>, isCounted: (follow: Follow) => boolean): Generator<undefined, number> {
   let count = 0;
   let looked = 0;
   for (const follow of follows) {
-    if (isSeen(follow)) count++;
+    if (isCounted(follow)) count++;
     if (++looked % STEP_FOLLOWS === 0) yield;
   }
   return count;

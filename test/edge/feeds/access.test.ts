@@ -239,19 +239,21 @@ describe('who may do what', () => {
     }
   });
 
-  it('PV3 follows from and to feeds behind walls do not count', async () => {
+  it('PV3 follows from and to feeds behind walls do not count, and no more do empty feeds of nobody', async () => {
     const { send } = httpWorld();
     await send('PATCH', '/app', { body: { multi_tenant_enabled: true } });
     const users = { ann: { teams: ['red'] }, amy: { teams: ['red'] }, bob: { teams: ['blue'] }, gone: { teams: ['red'] } };
     await send('POST', '/users', { body: { users } });
     for (const id of ['ann', 'bob', 'gone']) await send('POST', `${ROOT}/feed/timeline/${id}/follows/`, { body: { target: 'user:amy' } });
-    for (const id of ['ann', 'bob', 'all']) await send('POST', `${ROOT}/feed/timeline/amy/follows/`, { body: { target: `user:${id}` } });
+    for (const id of ['ann', 'bob', 'all', 'nobody'])
+      await send('POST', `${ROOT}/feed/timeline/amy/follows/`, { body: { target: `user:${id}` } });
+    await send('POST', `${ROOT}/feed/user/all/`, { body: { actor: 'a', verb: 'v', object: 'o' } });
     await send('DELETE', '/users/gone');
     const counts = async (token: string) => {
       const { body } = await send('GET', `${ROOT}/user/amy/`, { token, query: { with_follow_counts: 'true' } });
       return [body.followers_count, body.following_count];
     };
-    assert.deepEqual(await counts(SERVER_TOKEN), [3, 3]);
+    assert.deepEqual(await counts(SERVER_TOKEN), [3, 4]);
     assert.deepEqual(await counts(userToken('ann')), [1, 2]);
   });
 });
