@@ -44,6 +44,8 @@ export class Subscriptions {
   readonly #runs = new Map<string, object>();
   /** Subscriptions that were complete before: a new snapshot of one causes `resync`. */
   readonly #known = new Set<string>();
+  /** Subscriptions that are doubted while their snapshot is read: when it is complete, doubts are settled again. */
+  readonly #doubted = new Set<string>();
   /** The subscriptions as the last connect frame named them. */
   readonly #greeted = new Map<string, Subscription>();
   /** Whether that frame named a position. If it did not, a connection that resumes is a durable consumer's. */
@@ -84,10 +86,7 @@ export class Subscriptions {
   async remove(name: string): Promise<void> {
     if (!this.copy.has(name)) return;
     this.#settle(name, unanswered(`the subscription ${name} was ended`));
-    this.#runs.delete(name);
-    this.#known.delete(name);
-    this.copy.remove(name);
-    this.settleDoubts();
+    this.#forget(name);
     if (this.#isOpen) await this.#end(name);
   }
 
@@ -169,8 +168,12 @@ export class Subscriptions {
     for (const spec of isReset ? this.copy.specs : []) if (names.includes(spec.sub) && dependsOnPresence(spec)) this.reset(spec.sub);
   }
 
+  /** Asks for the doubtful subscriptions again. One that is being read may settle the doubt itself, or not: its snapshot may be older. */
   settleDoubts(): void {
-    for (const { sub } of this.copy.doubtful) this.reset(sub);
+    for (const { sub } of this.copy.doubtful) {
+      if (this.copy.isLoaded(sub)) this.reset(sub);
+      else this.#doubted.add(sub);
+    }
   }
 
   /** From now on, subscriptions wait for the next connection. */
@@ -188,6 +191,7 @@ export class Subscriptions {
     this.disconnected(unanswered('the subscriptions were ended'));
     this.#runs.clear();
     this.#known.clear();
+    this.#doubted.clear();
     this.copy.clear();
   }
 
@@ -223,7 +227,7 @@ export class Subscriptions {
       }
       const { users, gone } = this.copy.end(name);
       this.#completed(name, users, [...new Set([...told, ...gone])]);
-      if (gone.length > 0) this.settleDoubts();
+      if (this.#doubted.delete(name) || gone.length > 0) this.settleDoubts();
     } catch (error) {
       this.#failed(name, run, error);
     }
@@ -235,10 +239,19 @@ export class Subscriptions {
     this.#runs.delete(name);
     if (isUnanswered(error)) return;
     const refused = error instanceof RosterClientError ? error : unanswered(`the subscription ${name} could not be read`, error);
-    const isKnown = this.#known.delete(name);
-    this.copy.remove(name);
+    const isKnown = this.#known.has(name);
+    this.#forget(name);
     this.#settle(name, refused);
     if (isKnown) this.#owner.refused(name, refused);
+  }
+
+  /** Of two filters that may hold a user, the other one is asked again when one ends. */
+  #forget(name: string): void {
+    this.#runs.delete(name);
+    this.#known.delete(name);
+    this.#doubted.delete(name);
+    this.copy.remove(name);
+    this.settleDoubts();
   }
 
   /** Ends a subscription. The end of the connection does so, too. */

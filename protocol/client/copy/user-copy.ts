@@ -225,7 +225,7 @@ export class UserCopy {
     if (changed.length > 0) this.#changed(changed);
   }
 
-  /** Subscriptions to ask for again: only they may hold some user, and none of them certainly does. */
+  /** Subscriptions of which only they may hold some user, and none certainly does: their snapshots tell. */
   get doubtful(): readonly Subscription[] {
     const unsettled = new Set<Held>();
     for (const id of this.#doubts) {
@@ -233,7 +233,7 @@ export class UserCopy {
       if (!holders.some(({ members }) => members.get(id) === false)) this.#doubts.delete(id);
       else if (!holders.some(({ members }) => members.get(id) === true)) for (const held of holders) unsettled.add(held);
     }
-    return [...unsettled].filter(({ isLoaded }) => isLoaded).map(({ spec }) => spec);
+    return [...unsettled].map(({ spec }) => spec);
   }
 
   #move({ spec, members }: Held, isNamed: boolean, { user, match, sub = [] }: UserEvent): void {

@@ -188,6 +188,39 @@ test('CL62 one that began anew while a connection opened gets its snapshot', asy
   assert.deepEqual([namedIn('sub'), namedIn('unsub'), client.users.size], [['y'], ['x'], 0]);
 });
 
+test('CL36 a filter that is doubted while it is read is asked again when its snapshot is from before the doubt', async (t) => {
+  const { client } = await connected(t);
+  await load(client, { sub: 'x', filter: { a: 1 } });
+  await load(client, { sub: 'y', filter: { b: 1 } }, { id: 'ann', rev: 5 });
+  tellEvent(11, 'ann', 'x', 'y');
+  void client.unsubscribe('x');
+  await settle();
+  // It left y and stays in x, which has ended here and not yet there.
+  tellEvent(12, 'ann', 'x', 'y');
+  answerSub({ sub: 'y', seq: 11, users: [{ id: 'ann', rev: 11 }] });
+  await settle();
+  assert.deepEqual([namedIn('sub'), client.users.size], [['x', 'y', 'y', 'y'], 1]);
+  answerSub({ sub: 'y', seq: 12, users: [] });
+  await settle();
+  assert.deepEqual([namedIn('sub').length, client.users.size], [4, 0]);
+});
+
+test('CL36 so it is when one of two filters is refused', async (t) => {
+  const { client, pass } = await connected(t);
+  await load(client, { sub: 'x', filter: { a: 1 } });
+  await load(client, { sub: 'y', filter: { b: 1 } });
+  tellEvent(11, 'ann', 'x', 'y');
+  await comeBack(pass);
+  socket().welcome({ resumed: true, seq: 11 });
+  socket().tell({ type: 'sub.reset', sub: 'x' });
+  socket().tell({ re: socket().last('sub').id, error: { code: 17, StatusCode: 403, message: 'no' } });
+  await settle();
+  assert.deepEqual(namedIn('sub'), ['x', 'y']);
+  answerSub({ sub: 'y', seq: 11, users: [] });
+  await settle();
+  assert.equal(client.users.size, 0);
+});
+
 test('CL62 what is subscribed to in the moment of opening is asked for once', async (t) => {
   const { client, pass } = await connected(t);
   client.on('state', ({ kind }) => {
