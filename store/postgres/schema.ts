@@ -2,9 +2,9 @@
  * Makes the tables and brings those of an older version up to date (PL1). Nodes that start together wait for one another; the first does the
  * work. What another version or somebody else made is refused and left as it is.
  */
-import { type PgConnection, rowOf, sqlState } from './connection.ts';
+import { type PgConnection, rowOf, sqlState } from './link/connection.ts';
+import { PostgresUnusable } from './link/target.ts';
 import { SCHEMA_STEPS } from './tables.ts';
-import { PostgresUnusable } from './target.ts';
 
 const NO_RIGHT = '42501';
 const NO_COLUMN = '42703';

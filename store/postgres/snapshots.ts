@@ -10,8 +10,8 @@ import type { OnStoreEvent } from '../events.ts';
 import { encodeSnapshot, SnapshotDamaged, SnapshotReader } from '../snapshot/codec.ts';
 import { parseLines } from '../snapshot/lines.ts';
 import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
-import { type PgConnection, type PgRow, rowOf } from './connection.ts';
-import type { ServerLinks } from './links.ts';
+import { type PgConnection, type PgRow, rowOf } from './link/connection.ts';
+import type { ServerLinks } from './link/links.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const KEPT = 2;

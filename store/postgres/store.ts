@@ -3,7 +3,7 @@
 import type { Log } from '../log.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../snapshot.ts';
 import type { PostgresStoreOptions } from './defaults.ts';
-import { PostgresLog } from './log.ts';
+import { PostgresLog } from './log/log.ts';
 import { PostgresSnapshots } from './snapshots.ts';
 
 export interface PostgresStore {

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { PgConnection } from '../../../store/postgres/connection.ts';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
-import { PostgresLog } from '../../../store/postgres/log.ts';
+import { PgConnection } from '../../../store/postgres/link/connection.ts';
+import { PostgresUnusable, postgresTargets } from '../../../store/postgres/link/target.ts';
+import { PostgresLog } from '../../../store/postgres/log/log.ts';
 import { prepareSchema } from '../../../store/postgres/schema.ts';
 import { SCHEMA_STEPS } from '../../../store/postgres/tables.ts';
-import { PostgresUnusable, postgresTargets } from '../../../store/postgres/target.ts';
 import { appendOne, draft } from '../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PG_PASSWORD } from '../../support/sync/postgres.ts';

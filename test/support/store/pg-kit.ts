@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
-import { PostgresLog } from '../../../store/postgres/log.ts';
+import { PostgresLog } from '../../../store/postgres/log/log.ts';
 import { PostgresSnapshots } from '../../../store/postgres/snapshots.ts';
 import { findPostgres, PG_PASSWORD, type Postgres, startPostgres } from '../sync/postgres.ts';
 import { PgProxy } from './pg-proxy.ts';

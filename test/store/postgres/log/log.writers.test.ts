@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LogUnavailable } from '../../../store/log.ts';
-import { appendOne, draft, readCount, readToHead } from '../../support/store/entries.ts';
-import { assertContiguous } from '../../support/store/log-contract.ts';
-import { CONFLICTS_BEFORE_TURN, LogFollower, writeAll } from '../../support/store/log-writer.ts';
-import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
-import { Random } from '../../support/store/random.ts';
+import { LogUnavailable } from '../../../../store/log.ts';
+import { appendOne, draft, readCount, readToHead } from '../../../support/store/entries.ts';
+import { assertContiguous } from '../../../support/store/log-contract.ts';
+import { CONFLICTS_BEFORE_TURN, LogFollower, writeAll } from '../../../support/store/log-writer.ts';
+import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
+import { Random } from '../../../support/store/random.ts';
 
 const kit = PgKit.ofFile();
 const names = (writer: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${writer}${n}`);

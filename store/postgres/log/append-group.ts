@@ -1,8 +1,8 @@
 /** Entries that one call stores, all or none, and whoever waits for them. */
 import { crc32 } from 'node:zlib';
-import { ENTRY_VERSION, type Entry, lastSeq } from '../../protocol/log/entry.ts';
-import { RECORD_HEADER_BYTES } from '../journal/record.ts';
-import type { AppendResult } from '../log.ts';
+import { ENTRY_VERSION, type Entry, lastSeq } from '../../../protocol/log/entry.ts';
+import { RECORD_HEADER_BYTES } from '../../journal/record.ts';
+import type { AppendResult } from '../../log.ts';
 import { byteaArray, type ReadEntry } from './wire.ts';
 
 /** One append. It is answered once: by its outcome, or at its deadline, whichever comes first. */

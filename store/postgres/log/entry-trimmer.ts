@@ -1,9 +1,9 @@
 /** Removes entries that are no longer needed (LG7, LG11, LG12). The database decides, as it knows the snapshots and the sizes. */
-import type { OnStoreEvent } from '../events.ts';
-import { DEFAULT_RETENTION, type Retention } from '../journal/retention.ts';
+import type { OnStoreEvent } from '../../events.ts';
+import { DEFAULT_RETENTION, type Retention } from '../../journal/retention.ts';
+import { rowOf } from '../link/connection.ts';
+import type { ServerLinks } from '../link/links.ts';
 import type { Confirmed } from './confirmed.ts';
-import { rowOf } from './connection.ts';
-import type { ServerLinks } from './links.ts';
 
 const ROWS_AT_ONCE = 2_000;
 const TRIM = 'select * from rosterd.trim($1, $2, $3, $4, $5, $6, $7)';

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sized } from '../../support/long.ts';
-import { assertContiguous } from '../../support/store/log-contract.ts';
-import { LogFollower, writeAll } from '../../support/store/log-writer.ts';
-import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
-import type { Exchange, PgProxy } from '../../support/store/pg-proxy.ts';
-import { Random } from '../../support/store/random.ts';
+import { sized } from '../../../support/long.ts';
+import { assertContiguous } from '../../../support/store/log-contract.ts';
+import { LogFollower, writeAll } from '../../../support/store/log-writer.ts';
+import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
+import type { Exchange, PgProxy } from '../../../support/store/pg-proxy.ts';
+import { Random } from '../../../support/store/random.ts';
 
 const kit = PgKit.ofFile();
 const ENTRIES = sized(80, 2_000);

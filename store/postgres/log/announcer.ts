@@ -3,9 +3,9 @@
  * inside would make every commit of the whole server wait for its turn while it waits for the standby.
  */
 import { createHash } from 'node:crypto';
+import type { ServerLink } from '../link/link.ts';
 import type { Confirmed } from './confirmed.ts';
 import type { KnownEnd } from './head.ts';
-import type { ServerLink } from './link.ts';
 
 export class Announcer {
   readonly #channel: string;

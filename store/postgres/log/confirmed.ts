@@ -2,9 +2,9 @@
  * What is known of the log, and how much of it may be read (PL4). An entry that is visible in the database need not be replicated: a commit
  * whose wait for the standby was cut short is visible, and a failover loses it. Readers get entries only up to the confirmed end.
  */
-import { type Entry, lastSeq } from '../../protocol/log/entry.ts';
-import { RecentEntries } from '../journal/recent-entries.ts';
-import { Wakeups } from '../wakeups.ts';
+import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
+import { RecentEntries } from '../../journal/recent-entries.ts';
+import { Wakeups } from '../../wakeups.ts';
 import type { KnownEnd } from './head.ts';
 import type { ReadEntry } from './wire.ts';
 

@@ -3,12 +3,12 @@
  * one this process knows is never continued (PL7).
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Position } from '../../protocol/base/position.ts';
-import { ENTRY_VERSION } from '../../protocol/log/entry.ts';
-import type { OnStoreEvent } from '../events.ts';
-import { LogEpochChanged } from '../log.ts';
-import { type PgConnection, type PgRow, rowOf } from './connection.ts';
-import { PostgresUnusable } from './target.ts';
+import type { Position } from '../../../protocol/base/position.ts';
+import { ENTRY_VERSION } from '../../../protocol/log/entry.ts';
+import type { OnStoreEvent } from '../../events.ts';
+import { LogEpochChanged } from '../../log.ts';
+import { type PgConnection, type PgRow, rowOf } from '../link/connection.ts';
+import { PostgresUnusable } from '../link/target.ts';
 
 export interface Application {
   readonly app: string;

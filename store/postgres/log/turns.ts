@@ -2,11 +2,11 @@
  * Turns (PL5): a transaction that has the application's lock to itself, so that no other node can append while this one decides. The server
  * ends it when this process stops in the middle. It only makes things fair: an append in it names head and fence like every other.
  */
-import { LogUnavailable } from '../log.ts';
+import { LogUnavailable } from '../../log.ts';
+import { type PgAnswer, type Question, rowOf } from '../link/connection.ts';
+import type { ServerLink } from '../link/link.ts';
+import type { ServerLinks } from '../link/links.ts';
 import type { Confirmed } from './confirmed.ts';
-import { type PgAnswer, type Question, rowOf } from './connection.ts';
-import type { ServerLink } from './link.ts';
-import type { ServerLinks } from './links.ts';
 import { entriesOfRows } from './wire.ts';
 
 const TAKE_TURN = { name: 'rosterd-turn', text: 'select * from rosterd.take_turn($1, $2)' } as const;

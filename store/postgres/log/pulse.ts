@@ -3,10 +3,10 @@
  * to there is as durable as the commit itself, and that this server is still the one whose commits count.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { LogClosed, LogEpochChanged } from '../log.ts';
+import { LogClosed, LogEpochChanged } from '../../log.ts';
+import type { ServerLink } from '../link/link.ts';
+import type { ServerLinks } from '../link/links.ts';
 import type { Confirmed } from './confirmed.ts';
-import type { ServerLink } from './link.ts';
-import type { ServerLinks } from './links.ts';
 
 /** The message is what makes it a commit that is written, flushed and replicated; nobody reads it, and it leaves nothing to clean up. */
 const BEAT = {

@@ -2,7 +2,7 @@
  * Keeps a link: after it is lost, the servers are tried in turn until one takes writes and has the known history. Nothing else decides which
  * server is used; the safety of an append never rests on it.
  */
-import { LogClosed, LogEpochChanged } from '../log.ts';
+import { LogClosed, LogEpochChanged } from '../../log.ts';
 import { ServerLink } from './link.ts';
 import { type PostgresTarget, PostgresUnusable } from './target.ts';
 

@@ -1,9 +1,9 @@
 /** Entries on their way to PostgreSQL and back. */
 import { crc32 } from 'node:zlib';
-import { ENTRY_VERSION, type Entry } from '../../protocol/log/entry.ts';
-import { decodeEntry, KIND_ENTRY, StoreVersionMismatch } from '../journal/record.ts';
-import { LogDamaged } from '../log.ts';
-import type { PgRow } from './connection.ts';
+import { ENTRY_VERSION, type Entry } from '../../../protocol/log/entry.ts';
+import { decodeEntry, KIND_ENTRY, StoreVersionMismatch } from '../../journal/record.ts';
+import { LogDamaged } from '../../log.ts';
+import type { PgRow } from '../link/connection.ts';
 
 const BYTEA = 17;
 const HEADER_BYTES = 20;

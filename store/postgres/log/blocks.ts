@@ -3,12 +3,12 @@
  * place cause one query. While the server is away, reading waits.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Entry, lastSeq } from '../../protocol/log/entry.ts';
-import { StoreVersionMismatch } from '../journal/record.ts';
-import { LogClosed, LogDamaged, LogEpochChanged, LogTrimmed } from '../log.ts';
+import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
+import { StoreVersionMismatch } from '../../journal/record.ts';
+import { LogClosed, LogDamaged, LogEpochChanged, LogTrimmed } from '../../log.ts';
+import { type PgConnection, rowOf } from '../link/connection.ts';
+import type { ServerLinks } from '../link/links.ts';
 import type { Confirmed } from './confirmed.ts';
-import { type PgConnection, rowOf } from './connection.ts';
-import type { ServerLinks } from './links.ts';
 import { entryOfRow, type ReadEntry } from './wire.ts';
 
 const RETRY_MS = 200;

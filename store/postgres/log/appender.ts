@@ -3,14 +3,14 @@
  * up until its outcome is known: the fence is raised, so that it can no longer succeed late, and then its entry is there or never will be.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
-import { encodePayload } from '../journal/record.ts';
-import { type AppendResult, LogClosed, LogEpochChanged, LogUnavailable } from '../log.ts';
+import { type Entry, type EntryDraft, lastSeq } from '../../../protocol/log/entry.ts';
+import { encodePayload } from '../../journal/record.ts';
+import { type AppendResult, LogClosed, LogEpochChanged, LogUnavailable } from '../../log.ts';
+import { type PgAnswer, rowOf, sqlState } from '../link/connection.ts';
+import type { ServerLink } from '../link/link.ts';
+import type { ServerLinks } from '../link/links.ts';
 import { type AppendGroup, type PendingAppend, pendingBytes, takeGroup } from './append-group.ts';
 import type { Confirmed } from './confirmed.ts';
-import { type PgAnswer, rowOf, sqlState } from './connection.ts';
-import type { ServerLink } from './link.ts';
-import type { ServerLinks } from './links.ts';
 import type { WriterTurns } from './turns.ts';
 import { entriesOfRows } from './wire.ts';
 

@@ -3,9 +3,9 @@
  * Safety rests on the database alone, never on which process does what.
  */
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { Position } from '../../protocol/base/position.ts';
-import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
-import { Pace } from '../journal/pace.ts';
+import type { Position } from '../../../protocol/base/position.ts';
+import { type Entry, type EntryDraft, lastSeq } from '../../../protocol/log/entry.ts';
+import { Pace } from '../../journal/pace.ts';
 import {
   type AppendResult,
   type ConfirmResult,
@@ -15,20 +15,20 @@ import {
   type LogStatus,
   LogTrimmed,
   LogUnavailable,
-} from '../log.ts';
-import { Waiter } from '../wakeups.ts';
+} from '../../log.ts';
+import { Waiter } from '../../wakeups.ts';
+import { POSTGRES_DEFAULTS, type PostgresSettings, type PostgresStoreOptions } from '../defaults.ts';
+import type { ServerLink } from '../link/link.ts';
+import { ServerLinks } from '../link/links.ts';
+import { PostgresUnusable, postgresTargets } from '../link/target.ts';
+import { prepareSchema } from '../schema.ts';
 import { Announcer } from './announcer.ts';
 import { Appender } from './appender.ts';
 import { Blocks } from './blocks.ts';
 import { Confirmed } from './confirmed.ts';
-import { POSTGRES_DEFAULTS, type PostgresSettings, type PostgresStoreOptions } from './defaults.ts';
 import { EntryTrimmer } from './entry-trimmer.ts';
 import { openHead, requireSync, verifyHead } from './head.ts';
-import type { ServerLink } from './link.ts';
-import { ServerLinks } from './links.ts';
 import { Pulse } from './pulse.ts';
-import { prepareSchema } from './schema.ts';
-import { PostgresUnusable, postgresTargets } from './target.ts';
 import { WriterTurns } from './turns.ts';
 
 /** How long an announcement of the winner is waited for after a conflict, before a commit of one's own finds out the same. */
