@@ -16,24 +16,14 @@ import { type FileSystem, hasCode, nodeFileSystem, toError } from './file-system
 import { Journal } from './journal/journal.ts';
 import type { JournalOptions } from './journal/options.ts';
 import { acquireLock } from './lock.ts';
-import type { Log } from './log.ts';
 import { SnapshotFiles } from './snapshot/file.ts';
-import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
+import type { Store } from './store.ts';
 
 export interface DataDirectoryOptions {
   /** Sizes and retention of the journal; all have defaults. */
   readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'heldBytes' | 'recentBytes' | 'blockBytes' | 'now'>;
   readonly fileSystem?: FileSystem;
   readonly onEvent?: OnStoreEvent;
-}
-
-export interface DataDirectory {
-  readonly log: Log;
-  readonly snapshots: SnapshotStore;
-  /** The newest whole snapshot. Its lines come first, then `log.read(loaded.position.seq, …)`; without one, `log.read(0, …)`. */
-  readonly loaded: LoadedSnapshot | undefined;
-  /** Closes the log, then releases the directory. */
-  close(): Promise<void>;
 }
 
 /** The directory cannot be used, for a reason outside its content. */
@@ -51,7 +41,7 @@ export class DataDirectoryUnusable extends Error {
  * Opens the directory, creating it with mode 0700 when it is missing. Rejects with DataDirectoryUnusable,
  * DataDirectoryLocked, LogDamaged, SnapshotDamaged or StoreVersionMismatch; in every case the lock is released.
  */
-export async function openDataDirectory(path: string, options: DataDirectoryOptions = {}): Promise<DataDirectory> {
+export async function openDataDirectory(path: string, options: DataDirectoryOptions = {}): Promise<Store> {
   const directory = resolve(path);
   const onEvent = options.onEvent ?? (() => {});
   await makeUsable(directory);
@@ -76,7 +66,7 @@ function unusable(directory: string, error: unknown): unknown {
 }
 
 /** Opens the content of a directory whose lock is held: first the snapshot, then the journal, which must continue from its end. */
-export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<DataDirectory, 'close'>> {
+export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<Store, 'close'>> {
   const fileSystem = options.fileSystem ?? nodeFileSystem;
   const onEvent = options.onEvent ?? (() => {});
   if ((await fileSystem.list(directory)).includes(RESTORING)) {

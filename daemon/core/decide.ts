@@ -7,7 +7,7 @@
  */
 
 import type { Micros } from '../../protocol/base/time.ts';
-import type { Command, DocsCommand, OnceCommand, Outcome } from '../../protocol/log/command.ts';
+import type { Command, DocsCommand, OnceCommand, Outcome, PlainCommand } from '../../protocol/log/command.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
 import { decidePermission } from './app/custom-permissions.ts';
@@ -18,6 +18,7 @@ import { docEvent } from './document-events.ts';
 import { decideExpire } from './expire.ts';
 import { decideFeeds } from './feeds/feeds.ts';
 import { isLateOutbox } from './hooks/outbox.ts';
+import { checkLease, decideLease } from './leases.ts';
 import { decideBan, decideUnban } from './moderation/bans.ts';
 import { decideBlock } from './moderation/blocks.ts';
 import { decideBypass, decideFlag, decideUnflag } from './moderation/flags.ts';
@@ -47,12 +48,21 @@ export function decide(draft: Draft, command: Command, now: Micros, policy: Poli
 }
 
 function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy): Outcome {
-  if (command.kind === 'once') return decideOnce(draft, command, moment, policy);
-  checkSender(draft, command, policy);
-  return decideSingle(draft, command, moment, policy);
+  switch (command.kind) {
+    case 'once':
+      return decideOnce(draft, command, moment, policy);
+    case 'lease':
+      return decideLease(draft, command);
+    case 'held':
+      checkLease(draft, command);
+      return dispatch(draft, command.command, moment, policy);
+    default:
+      checkSender(draft, command, policy);
+      return decidePlain(draft, command, moment, policy);
+  }
 }
 
-function decideSingle(draft: Draft, command: OnceCommand['command'], moment: Moment, policy: Policy): Outcome {
+function decidePlain(draft: Draft, command: PlainCommand, moment: Moment, policy: Policy): Outcome {
   switch (command.kind) {
     case 'upsert':
       return decideUpsert(draft, command, moment.now, policy);

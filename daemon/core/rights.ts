@@ -5,14 +5,14 @@
 
 import { RosterError } from '../../protocol/base/errors.ts';
 import { feedOwner } from '../../protocol/feeds/feed-name.ts';
-import type { OnceCommand } from '../../protocol/log/command.ts';
+import type { PlainCommand } from '../../protocol/log/command.ts';
 import type { Draft } from './directory/draft.ts';
 import { find } from './directory/find.ts';
 import type { Policy } from './policy.ts';
 import { deletedUser } from './problems.ts';
 
 /** Throws RosterError for a command of a client that is for servers, or acts for anybody but the client, or comes too late for it. */
-export function checkSender(draft: Draft, command: OnceCommand['command'], policy: Policy): void {
+export function checkSender(draft: Draft, command: PlainCommand, policy: Policy): void {
   const { sender } = draft;
   if (sender.kind === 'server') return;
   const owners = ownersOf(command);
@@ -29,7 +29,7 @@ export function checkSender(draft: Draft, command: OnceCommand['command'], polic
 }
 
 /** The users for whom the command acts: a client must be each of them. */
-function ownersOf(command: OnceCommand['command']): readonly string[] | 'servers' | 'anyone' {
+function ownersOf(command: PlainCommand): readonly string[] | 'servers' | 'anyone' {
   switch (command.kind) {
     case 'upsert':
     case 'patch':

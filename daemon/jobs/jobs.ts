@@ -1,10 +1,12 @@
 /** Long work beside the directory: exports, imports, the history of users, and everything that expires. */
 
+import type { Leases } from '../../store/leases.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import { HistoryJob } from './history/follower.ts';
+import { type HeldJob, whileHeld } from './tasks/hold.ts';
 import { Housekeeping } from './tasks/housekeeping.ts';
 import { Runner } from './tasks/runner.ts';
 import { taskWork } from './transfer/exports.ts';
@@ -14,6 +16,8 @@ import { importWork } from './transfer/imports.ts';
 export interface JobsOptions {
   readonly roster: Roster;
   readonly files: Files;
+  /** Undefined where no other process can be. */
+  readonly leases: Leases | undefined;
   readonly logger: RosterLogger;
   readonly clock: Clock;
   readonly exportsKeptMs: number;
@@ -32,27 +36,44 @@ export interface Jobs {
 
 /** Resumes the unfinished work of an earlier daemon, and takes up new work from now on. */
 export function startJobs(options: JobsOptions): Jobs {
-  const { roster, files, logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
+  const { roster, leases, logger, clock } = options;
+  const history = new HistoryJob({ roster, logger, clock, ...options.history });
+  const stopping = new AbortController();
+  const submit: Roster['submit'] = (command, ...how) => roster.submit(command, ...how);
+  const tasks = whileHeld({ job: 'tasks', leases, submit, clock, logger }, stopping.signal, (held) => workOnTasks(options, held));
+  history.start();
+  return {
+    history,
+    stop: async () => {
+      stopping.abort();
+      await tasks;
+      // Last, so that the history includes the changes of the others.
+      await history.stop();
+    },
+  };
+}
+
+async function workOnTasks(options: JobsOptions, { submit, signal }: HeldJob): Promise<void> {
+  const { files, logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
+  const { directory } = options.roster;
+  const onApplied: Roster['onApplied'] = (...listener) => options.roster.onApplied(...listener);
+  const roster = { directory, submit, onApplied, online: (id: string) => options.roster.online(id) };
   const nowMs = () => clock.now();
   const runner = new Runner({
     works: [taskWork({ roster, files, nowMs }), importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted })],
-    onApplied: (listener) => roster.onApplied(listener),
+    onApplied,
     clock,
     random: Math.random,
     logger,
   });
   // The clock of the sequencer, so that the two agree about what is due.
   const housekeeping = new Housekeeping({ roster, files, logger, nowMs: () => wallClock() / 1_000, exportsKeptMs, tasksKeptMs });
-  const history = new HistoryJob({ roster, logger, clock, ...options.history });
   runner.start();
   housekeeping.start();
-  history.start();
-  return {
-    history,
-    stop: async () => {
-      await Promise.all([runner.stop(), housekeeping.stop()]);
-      // Last, so that the history includes the changes of the others.
-      await history.stop();
-    },
-  };
+  await aborted(signal);
+  await Promise.all([runner.stop(), housekeeping.stop()]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
 }

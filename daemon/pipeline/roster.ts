@@ -84,7 +84,7 @@ export class Roster {
   readonly #lookups: DocLookups;
   #ready = true;
   #listener: EventsListener = () => {};
-  readonly #appliedListeners: ((entry: Entry) => void)[] = [];
+  readonly #appliedListeners = new Set<(entry: Entry) => void>();
 
   /** Loads the snapshot, replays the log up to its head, and is then ready to serve. */
   static async open(options: RosterOptions): Promise<Roster> {
@@ -175,9 +175,13 @@ export class Roster {
     if (told.length > 0) this.hub.publishPresence(told);
   }
 
-  /** Adds a listener that receives every applied entry, after the directory changed. It must not throw and must return quickly. */
-  onApplied(listener: (entry: Entry) => void): void {
-    this.#appliedListeners.push(listener);
+  /**
+   * Adds a listener that receives every applied entry, after the directory changed, until `signal` aborts. It must not throw and must return
+   * quickly.
+   */
+  onApplied(listener: (entry: Entry) => void, signal?: AbortSignal): void {
+    this.#appliedListeners.add(listener);
+    signal?.addEventListener('abort', () => this.#appliedListeners.delete(listener), { once: true });
   }
 
   /** Sets the one listener that receives events before any subscriber does. */

@@ -34,6 +34,21 @@ export interface DocsCommand {
   readonly changes: readonly DocChange[];
 }
 
+/** Grants the lease of a job to a node that has it in the storage, and ends the one that was granted before. */
+export interface LeaseCommand {
+  readonly kind: 'lease';
+  readonly job: string;
+  readonly holder: string;
+}
+
+/** A command of a job that only the holder of its lease may do. Refused once another node has the lease, as `unavailable`. */
+export interface HeldCommand {
+  readonly kind: 'held';
+  readonly job: string;
+  readonly token: number;
+  readonly command: PlainCommand;
+}
+
 /**
  * A command that is carried out once, however often it is sent: the entry of its effects also contains its receipt. The same
  * key with another fingerprint is refused as `key_reused`.
@@ -42,11 +57,11 @@ export interface OnceCommand {
   readonly kind: 'once';
   readonly key: string;
   readonly fingerprint: string;
-  readonly command: Exclude<Command, OnceCommand>;
+  readonly command: PlainCommand;
 }
 
-export type Command =
-  | OnceCommand
+/** A command that stands for itself. */
+export type PlainCommand =
   | UpsertCommand
   | PatchCommand
   | ConnectCommand
@@ -81,6 +96,12 @@ export type Command =
   | FollowCommand
   | UnfollowCommand
   | DocsCommand;
+
+export type Command = PlainCommand | OnceCommand | HeldCommand | LeaseCommand;
+
+export function isPlainCommand(command: Command): command is PlainCommand {
+  return command.kind !== 'once' && command.kind !== 'held' && command.kind !== 'lease';
+}
 
 /** The effect of a command on one user. */
 export type Change = 'created' | 'updated' | 'reactivated' | 'restored' | 'unchanged';

@@ -89,6 +89,19 @@ export const Receipt = Type.Object({
 });
 export type Receipt = Static<typeof Receipt>;
 
+/**
+ * The right to do a job, where several nodes could: its id is the job. Who has it for how long is no matter of the log; that nobody else
+ * acts on it any more is. A later lease of the same job ends this one.
+ */
+export const Lease = Type.Object({
+  id: Type.String(),
+  /** The node, and its start. */
+  holder: Type.String(),
+  /** The position of the fact that granted it: later leases have larger ones. */
+  token: Type.Integer({ minimum: 1 }),
+});
+export type Lease = Static<typeof Lease>;
+
 export const DOCS = {
   task: Task,
   role: Role,
@@ -99,6 +112,7 @@ export const DOCS = {
   consumer: Consumer,
   outbox: Outbox,
   receipt: Receipt,
+  lease: Lease,
 } as const satisfies Record<string, TSchema>;
 
 export type DocKind = keyof typeof DOCS;
@@ -113,6 +127,7 @@ export const DOC_KINDS = [
   'consumer',
   'outbox',
   'receipt',
+  'lease',
 ] as const satisfies readonly DocKind[];
 
 /** The document is now exactly this; null: it no longer exists. */
@@ -164,6 +179,7 @@ export const DocFact = Type.Union([
   docFact('consumer'),
   docFact('outbox'),
   docFact('receipt'),
+  docFact('lease'),
 ]);
 /** Without `event`, the fact is stored and no event is sent. */
 export type DocFact = DocChange & { readonly t: 'doc'; readonly event?: DocEvent };
@@ -212,6 +228,7 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'import':
     case 'consumer':
     case 'outbox':
+    case 'lease':
       return [];
     case 'receipt':
       return doc.by === undefined ? [] : [ownerKey(doc.by)];

@@ -6,6 +6,7 @@
  *   entry           the entries; `time` and `total` (bytes up to its end) are for retention alone
  *   snapshot        whole snapshots; written last, so a row stands for all of its chunks
  *   snapshot_chunk  their bytes
+ *   lease           who may try a job that one process does at a time
  */
 
 const TABLES = `
@@ -163,5 +164,37 @@ begin
   return query select coalesce(v_cut, h.tail), v_cut;
 end $$;`;
 
+/**
+ * `check_lease` is asked in the transaction of a write that only the holder may make. The row stays as it is until that commits, so a new holder
+ * finds everything that the one before it has written.
+ */
+const LEASES = `
+create table rosterd.lease (
+  app text not null,
+  job text not null,
+  holder text not null,
+  token bigint not null default 0,
+  until timestamptz not null,
+  primary key (app, job)
+);
+create function rosterd.take_lease(p_app text, p_job text, p_holder text, p_ms int) returns boolean language sql as $$
+  with taken as (
+    insert into rosterd.lease as l (app, job, holder, until)
+      values (p_app, p_job, p_holder, clock_timestamp() + p_ms * interval '1 millisecond')
+    on conflict (app, job) do update set holder = excluded.holder, until = excluded.until
+      where l.holder = excluded.holder or l.until < clock_timestamp()
+    returning 1
+  ) select exists (select from taken)
+$$;
+create function rosterd.check_lease(p_app text, p_job text, p_token bigint) returns void language plpgsql as $$
+begin
+  perform from rosterd.lease where app = p_app and job = p_job and token = p_token for share;
+  if not found then
+    raise exception using errcode = 'RS002', message = format('another process does the job "%s" now', p_job);
+  end if;
+end $$;`;
+
+const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
+
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [[TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n')];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES];

@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ENTRY_VERSION } from '../../protocol/log/entry.ts';
-import { type DataDirectory, openDataDirectory, openLocked } from '../../store/data-dir.ts';
+import { openDataDirectory, openLocked } from '../../store/data-dir.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import { Journal } from '../../store/journal/journal.ts';
 import {
@@ -17,6 +17,7 @@ import {
   segmentSeed,
   writeRecordHeader,
 } from '../../store/journal/record.ts';
+import type { Store } from '../../store/store.ts';
 import { appendOne, draft, readToHead } from '../support/store/entries.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
@@ -24,7 +25,7 @@ import { temporaryDirectory } from '../support/store/temp.ts';
 
 const journal = { segmentBytes: 2_000, retention: { bytes: 0 } };
 
-async function snapshotAtHead({ log, snapshots }: Pick<DataDirectory, 'log' | 'snapshots'>): Promise<void> {
+async function snapshotAtHead({ log, snapshots }: Pick<Store, 'log' | 'snapshots'>): Promise<void> {
   const position = log.head;
   await snapshots.save({ position, lines: () => [{ seq: position.seq }] });
   await log.snapshotSaved(position.seq);

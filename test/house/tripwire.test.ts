@@ -35,6 +35,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: 'c3e909393d235163',
     what: 'custom permissions among the settings; which activities a follow shows; older data reads as before, and an older daemon passes over both, but counts follows that have ended',
   },
+  {
+    version: 3,
+    hash: 'ec0307d5e7e02bb7',
+    what: 'leases of jobs, which only nodes that share a log write; older data reads as before, and no older daemon shares a log',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

@@ -5,8 +5,8 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { DataDirectory } from '../../../store/data-dir.ts';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
+import type { Store } from '../../../store/store.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Policy } from '../../core/policy.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
@@ -22,7 +22,7 @@ import { packageVersion } from '../version.ts';
 import { startEdge } from './edge.ts';
 
 /** Opens the storage of the directory. Rejects when it cannot be used; nothing then stays open. */
-export type OpenStore = (config: Config, onEvent: OnStoreEvent) => Promise<DataDirectory>;
+export type OpenStore = (config: Config, onEvent: OnStoreEvent) => Promise<Store>;
 
 export interface RunningDaemon {
   /** `http://127.0.0.1:8800`, with the actual port. */
@@ -51,7 +51,7 @@ const STOP_MS_MIN = 1_000;
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT, clock = systemClock } = options;
-  const data = await openStore(config, (event) => {
+  const store = await openStore(config, (event) => {
     logStoreEvent(logger, event);
     // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
     if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
@@ -62,9 +62,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
   try {
     const roster = await Roster.open({
-      log: data.log,
-      snapshots: data.snapshots,
-      loaded: data.loaded,
+      log: store.log,
+      snapshots: store.snapshots,
+      loaded: store.loaded,
       policy: policyOf(config),
       logger,
       snapshotEveryFacts: config.snapshotChanges,
@@ -78,6 +78,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const jobs = startJobs({
       roster,
       files,
+      leases: store.leases,
       logger,
       clock,
       exportsKeptMs: config.exportsKeptMs,
@@ -108,11 +109,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
         await Promise.all([edge.stop(maxMs), hooks.stop(maxMs)]);
         await jobs.stop();
         await roster.close();
-        await data.close();
+        await store.close();
       },
     };
   } catch (error) {
-    await data.close();
+    await store.close();
     throw error;
   }
 }

@@ -38,6 +38,7 @@ export class Docs implements DocLibrary {
     consumer: new Shelf(),
     outbox: new Shelf(),
     receipt: new Shelf(),
+    lease: new Shelf(),
   };
 
   get<Kind extends DocKind>(kind: Kind, id: string): Doc<Kind> | undefined {

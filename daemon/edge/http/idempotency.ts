@@ -9,7 +9,7 @@ import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
-import type { Command } from '../../../protocol/log/command.ts';
+import { type Command, isPlainCommand } from '../../../protocol/log/command.ts';
 import type { DirectoryReader } from './backend.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -85,7 +85,7 @@ export class Writes {
 
   /** The command, to be carried out once if there is a key. A request may submit several commands; each has its own receipt. */
   wrapped(command: Command): Command {
-    if (this.#key === undefined || command.kind === 'once') return command;
+    if (this.#key === undefined || !isPlainCommand(command)) return command;
     return { kind: 'once', key: this.#receiptId(this.#submits++), fingerprint: this.#fingerprint, command };
   }
 

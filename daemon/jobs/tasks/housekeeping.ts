@@ -15,7 +15,7 @@ export interface HousekeepingOptions {
   readonly roster: {
     readonly directory: { readonly docs: Roster['directory']['docs']; readonly expiry: Pick<Roster['directory']['expiry'], 'next'> };
     readonly submit: Roster['submit'];
-    onApplied(listener: (entry: Entry) => void): void;
+    onApplied(listener: (entry: Entry) => void, signal: AbortSignal): void;
   };
   /** Removes expired exports and uploads. Resolves with their number. */
   readonly files: { removeOld(ages: Ages): Promise<number> };
@@ -47,7 +47,7 @@ export class Housekeeping {
   /** How far the wall clock is ahead of the clock of the timers. */
   #aheadMs = 0;
   #working: Promise<void> = Promise.resolve();
-  #isStopped = false;
+  readonly #stopping = new AbortController();
   #isExpiring = false;
 
   constructor(options: HousekeepingOptions) {
@@ -56,13 +56,13 @@ export class Housekeeping {
 
   start(): void {
     this.#options.roster.onApplied(({ facts }) => {
-      if (this.#rearm !== undefined || this.#isStopped) return;
+      if (this.#rearm !== undefined || this.#stopping.signal.aborted) return;
       if (!facts.some((fact) => fact.t === 'user' || fact.t === 'deleted')) return;
       this.#rearm = setTimeout(() => {
         this.#rearm = undefined;
         this.#arm();
       }, REARM_MS);
-    });
+    }, this.#stopping.signal);
     this.#hourly = setInterval(() => this.#clean(), HOUR_MS);
     this.#aheadMs = this.#ahead();
     this.#look = setInterval(() => this.#lookAtClock(), LOOK_MS);
@@ -71,7 +71,7 @@ export class Housekeeping {
 
   /** Resolves when everything has stopped. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#rearm);
     clearInterval(this.#hourly);
@@ -95,7 +95,7 @@ export class Housekeeping {
     clearTimeout(this.#timer);
     const { roster, nowMs } = this.#options;
     const { next } = roster.directory.expiry;
-    if (next === undefined || this.#isStopped) return;
+    if (next === undefined || this.#stopping.signal.aborted) return;
     const waitMs = Math.max(0, Math.ceil(next / 1_000 - nowMs())) + SLACK_MS;
     if (waitMs <= HOUR_MS) this.#timer = setTimeout(() => this.#expire(), waitMs);
   }
@@ -114,7 +114,7 @@ export class Housekeeping {
   /** One command ends a bounded number of bans and mutes, so it is repeated until its outcome is empty. */
   async #expireAll(): Promise<void> {
     const { roster, nowMs, logger } = this.#options;
-    while (!this.#isStopped) {
+    while (!this.#stopping.signal.aborted) {
       const { users, docs = [] } = await roster.submit({ kind: 'expire' }, 'bulk');
       if (users.length + docs.length === 0) break;
     }
@@ -126,7 +126,7 @@ export class Housekeeping {
 
   #again(): void {
     clearTimeout(this.#timer);
-    if (!this.#isStopped) this.#timer = setTimeout(() => this.#expire(), RETRY_MS);
+    if (!this.#stopping.signal.aborted) this.#timer = setTimeout(() => this.#expire(), RETRY_MS);
   }
 
   #clean(): void {
@@ -163,9 +163,9 @@ export class Housekeeping {
   /** Runs one piece of work after the other. A failure is logged, and the round is repeated. */
   #run(work: () => Promise<void>, done: () => void): void {
     this.#working = this.#working
-      .then(() => (this.#isStopped ? undefined : work()))
+      .then(() => (this.#stopping.signal.aborted ? undefined : work()))
       .catch((error: unknown) => {
-        if (this.#isStopped) return;
+        if (this.#stopping.signal.aborted) return;
         this.#options.logger.error({ err: error }, 'housekeeping could not be done; it is tried again');
         this.#again();
       })

@@ -34,8 +34,8 @@ export interface Work {
 
 export interface RunnerOptions {
   readonly works: readonly Work[];
-  /** Calls the listener with each applied entry. */
-  readonly onApplied: (listener: (entry: Entry) => void) => void;
+  /** Calls the listener with each applied entry, until the signal aborts. */
+  readonly onApplied: (listener: (entry: Entry) => void, signal: AbortSignal) => void;
   readonly clock: Clock;
   /** 0 ≤ x < 1; spreads retries. */
   readonly random: () => number;
@@ -58,7 +58,7 @@ export class Runner {
   }
 
   start(): void {
-    this.#options.onApplied((entry) => this.#look(entry));
+    this.#options.onApplied((entry) => this.#look(entry), this.#stopping.signal);
     for (const work of this.#options.works) for (const id of [...work.openIds()]) this.#take(work, id);
   }
 

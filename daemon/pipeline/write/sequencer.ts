@@ -230,6 +230,8 @@ function weightOf(command: Command): number {
   switch (command.kind) {
     case 'once':
       return weightOf(command.command) + 1 + RECEIPTS_DROPPED;
+    case 'held':
+      return weightOf(command.command);
     case 'upsert':
       return command.users.length;
     case 'patch':

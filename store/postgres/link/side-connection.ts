@@ -1,0 +1,55 @@
+/**
+ * A connection of its own for one kind of work beside the log. It is opened when it is needed, and again after it was lost. It is always one to
+ * the server that the log uses: an old primary may still answer.
+ */
+import type { PgAnswer, PgConnection, Question } from './connection.ts';
+import type { ServerLink } from './link.ts';
+import type { ServerLinks } from './links.ts';
+
+interface Opened {
+  readonly link: ServerLink;
+  readonly connection: PgConnection;
+}
+
+export class SideConnection {
+  readonly #links: ServerLinks;
+  readonly #purpose: string;
+  #opened: Promise<Opened> | undefined;
+
+  constructor(links: ServerLinks, purpose: string) {
+    this.#links = links;
+    this.#purpose = purpose;
+  }
+
+  /** Waits for a server. Rejects when the connection is lost, and when the log is closed or its history was replaced. */
+  async ask(question: Question): Promise<PgAnswer> {
+    return await (await this.#connection()).ask(question);
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await (await opened?.catch(() => undefined))?.connection.close();
+  }
+
+  async #connection(): Promise<PgConnection> {
+    for (;;) {
+      this.#opened ??= this.#open();
+      const opened = this.#opened;
+      try {
+        const { link, connection } = await opened;
+        if (!link.isOver && !connection.isLost) return connection;
+        await connection.close();
+        if (this.#opened === opened) this.#opened = undefined;
+      } catch (error) {
+        if (this.#opened === opened) this.#opened = undefined;
+        throw error;
+      }
+    }
+  }
+
+  async #open(): Promise<Opened> {
+    const link = await this.#links.ready();
+    return { link, connection: await link.side(this.#purpose) };
+  }
+}
