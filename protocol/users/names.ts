@@ -86,18 +86,20 @@ export function wordsOf(folded: string): string[] {
 }
 
 /**
- * Whether a word of `text` begins with `prefix`. `prefix` is folded and may hold several consecutive words. `text` need not be
- * folded: this function folds it without making a string, because a scan calls it for a million names. In scripts that are written
+ * Whether a word of a text begins with `prefix`. `prefix` is folded and may hold several consecutive words. The text need not be
+ * folded: the function folds it without making a string, because a scan calls it for a million names. In scripts that are written
  * without spaces, each character may begin a word.
  */
-export function hasWordPrefix(text: string, prefix: string): boolean {
-  const length = foldInto(text);
+export function wordPrefix(prefix: string): (text: string) => boolean {
   const first = prefix.charCodeAt(0);
-  const isAnywhere = beginsUnspaced(prefix);
-  for (let at = 0; at <= length - prefix.length; at++) {
-    if (scratch[at] === first && (at === 0 || isAnywhere || !isWordUnit(at - 1)) && isPrefixAt(at, prefix, length)) return true;
-  }
-  return false;
+  const isAnywhere = UNSPACED.test(prefix);
+  return (text) => {
+    const length = foldInto(text);
+    for (let at = 0; at <= length - prefix.length; at++) {
+      if (scratch[at] === first && (at === 0 || isAnywhere || !isWordUnit(at - 1)) && isPrefixAt(at, prefix, length)) return true;
+    }
+    return false;
+  };
 }
 
 function isPrefixAt(at: number, prefix: string, length: number): boolean {
@@ -108,18 +110,6 @@ function isPrefixAt(at: number, prefix: string, length: number): boolean {
 }
 
 const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-
-/** The last prefix asked about: a scan asks about the same one for every user. */
-let knownPrefix = '';
-let isKnownUnspaced = false;
-
-function beginsUnspaced(prefix: string): boolean {
-  if (prefix !== knownPrefix) {
-    knownPrefix = prefix;
-    isKnownUnspaced = UNSPACED.test(prefix);
-  }
-  return isKnownUnspaced;
-}
 
 /** The last folded text, in UTF-16 units, and its length: a search for several words uses the same text again. */
 let scratch = new Uint16Array(256);

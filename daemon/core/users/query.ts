@@ -70,7 +70,7 @@ function candidates(directory: Directory, { filter }: QuerySpec): Iterable<Store
   const found =
     names !== undefined
       ? gathered(names, (name) => directory.idsByName(nameKey(name)))
-      : teams !== undefined && gathered(teams, (team) => directory.idsByTeam(team));
+      : teams !== undefined && areFew(directory, teams) && gathered(teams, (team) => directory.idsByTeam(team));
   return found ? known(directory, found) : directory.records();
 }
 
@@ -79,6 +79,11 @@ function* known(directory: Directory, ids: Iterable<string>): Iterable<StoredUse
     const user = directory.user(id);
     if (user !== undefined) yield user;
   }
+}
+
+/** Most teams that a query walks past are big: that is known without gathering anybody. */
+function areFew(directory: Directory, teams: readonly string[]): boolean {
+  return teams.every((team) => directory.countInTeam(team) <= GATHERED_IDS);
 }
 
 /** The ids of all keys, unless they are so many that gathering them would block the event loop and cost more than a walk over everyone. */

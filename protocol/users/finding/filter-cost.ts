@@ -28,17 +28,18 @@ export function workOf(filter: ParsedFilter): (user: StoredUser) => number {
   let fixed = 0;
   const searched = new Map<StringField, number>();
   const lists: ReturnType<typeof reader>[] = [];
-  for (const { field, test } of testsOf(filter)) {
+  eachTest(filter, ({ field, test }) => {
     fixed += TEST_UNITS + nodesOfTest(test) / NODES_PER_UNIT;
     if (field.kind === 'custom') fixed += choicesOf(field.path) / CHOICES_PER_UNIT;
     const words = searchedWords(test);
     if (field.kind === 'string' && words > 0) searched.set(field.name, (searched.get(field.name) ?? 1) + words);
     if (field.kind === 'custom' && test.op === '$contains') lists.push(reader(field));
-  }
+  });
   if (searched.size === 0 && lists.length === 0) return () => fixed;
+  const texts = [...searched];
   return (user) => {
     let units = fixed;
-    for (const [name, words] of searched) units += ((user[name]?.length ?? 0) * words) / CHARS_PER_UNIT;
+    for (const [name, words] of texts) units += ((user[name]?.length ?? 0) * words) / CHARS_PER_UNIT;
     for (const read of lists) {
       const value = read(user, false);
       if (Array.isArray(value)) units += value.length / NODES_PER_UNIT;
@@ -47,10 +48,10 @@ export function workOf(filter: ParsedFilter): (user: StoredUser) => number {
   };
 }
 
-function* testsOf(filter: ParsedFilter): Iterable<Extract<ParsedFilter, { kind: 'test' }>> {
-  if (filter.kind === 'test') yield filter;
-  else if (filter.kind === 'not') yield* testsOf(filter.part);
-  else for (const part of filter.parts) yield* testsOf(part);
+function eachTest(filter: ParsedFilter, take: (test: Extract<ParsedFilter, { kind: 'test' }>) => void): void {
+  if (filter.kind === 'test') take(filter);
+  else if (filter.kind === 'not') eachTest(filter.part, take);
+  else for (const part of filter.parts) eachTest(part, take);
 }
 
 function nodesOfTest(test: Test): number {

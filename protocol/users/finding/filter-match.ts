@@ -5,7 +5,7 @@
 
 import { type Json, jsonEquals } from '../../base/json.ts';
 import { customReader } from '../custom-path.ts';
-import { foldText, hasWordPrefix, wordsOf } from '../names.ts';
+import { foldText, wordPrefix, wordsOf } from '../names.ts';
 import { exactlyTeams } from '../teams.ts';
 import { appBan, type StoredUser } from '../user.ts';
 import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
@@ -181,11 +181,11 @@ function compileComparison(read: ReturnType<typeof reader>, op: Comparison, want
 function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
   const folded = foldText(text).trim();
   const apart = op === '$q' ? wordsOf(folded) : [];
-  const words = apart.length > 0 ? apart : [folded];
+  const words = (apart.length > 0 ? apart : [folded]).map(wordPrefix);
   return (user, online) => {
     const value = read(user, online);
     if (typeof value !== 'string') return false;
-    for (const word of words) if (!hasWordPrefix(value, word)) return false;
+    for (const isWord of words) if (!isWord(value)) return false;
     return true;
   };
 }

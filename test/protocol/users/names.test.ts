@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { foldText, hasWordPrefix, nameKey, wordsOf } from '../../../protocol/users/names.ts';
+import { foldText, nameKey, wordPrefix, wordsOf } from '../../../protocol/users/names.ts';
 import { isLong } from '../../support/long.ts';
+
+const hasWordPrefix = (text: string, prefix: string): boolean => wordPrefix(prefix)(text);
 
 function assertSameKey(...names: readonly string[]): void {
   const [first = '', ...others] = names;
