@@ -57,13 +57,19 @@ export function parseExact(text: string): { readonly value: unknown; readonly is
     const last = number.path.at(-1);
     if (last === undefined) root = number;
     else {
-      const holder = number.path.slice(0, -1).reduce<unknown>((at, key) => Object(at)[key], value);
-      // Defined, not assigned: the key may be `__proto__`.
-      if (typeof holder === 'object' && holder !== null)
+      const holder = number.path.slice(0, -1).reduce<unknown>(ownOf, value);
+      // Of a key that comes twice, the value is the last one, which may be anything. Defined, not assigned: the key may be `__proto__`.
+      if (ownOf(holder, last) !== undefined)
         Object.defineProperty(holder, last, { value: number, enumerable: true, configurable: true, writable: true });
     }
   }
   return { value: root, isExact };
+}
+
+/** What the text put there; undefined for what every object inherits, and for the length of a list. */
+function ownOf(holder: unknown, key: string | number): unknown {
+  if (typeof holder !== 'object' || holder === null || Array.isArray(holder) !== (typeof key === 'number')) return undefined;
+  return Object.getOwnPropertyDescriptor(holder, key)?.value;
 }
 
 /** The numbers that `parseExact` could not keep, anywhere in `value`. */

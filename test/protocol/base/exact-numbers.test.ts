@@ -37,6 +37,36 @@ test('NU1 a key such as __proto__ or one that is there twice does no harm', () =
   assert.ok(Object(value).a instanceof InexactNumber);
 });
 
+test('NU1 whatever keys come twice, only the value that was read is touched', () => {
+  const inherited = Object.getOwnPropertyNames(Object.prototype);
+  parseExact('{"a":{"__proto__":{"deactivated_at":9007199254740993}},"a":{}}');
+  parseExact('{"a":[{"constructor":{"prototype":{"x":9007199254740993}}}],"a":[{}]}');
+  parseExact('{"a":{"toString":{"x":9007199254740993}},"a":[]}');
+  const key = fc.constantFrom('a', '__proto__', 'constructor', 'prototype', 'toString', '0', 'length');
+  const { value } = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom('9007199254740993', '1', 'null', '"x"'),
+      fc.array(tie('value'), { maxLength: 3 }).map((items) => `[${items.join()}]`),
+      fc
+        .array(fc.tuple(key, tie('value')), { maxLength: 4 })
+        .map((pairs) => `{${pairs.map(([name, item]) => `"${name}":${item}`).join()}}`),
+    ),
+  }));
+  fc.assert(
+    fc.property(value, (text) => {
+      parseExact(text);
+      for (const shared of [Object, Array, Function, String, Number]) {
+        assert.equal(Object.getOwnPropertyDescriptor(shared.prototype, 'a'), undefined, text);
+        assert.equal(shared.prototype.constructor, shared, text);
+      }
+      assert.deepEqual(Object.getOwnPropertyNames(Object.prototype), inherited, text);
+      assert.equal(typeof Object.prototype.toString, 'function', text);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test('NU2 the work for a number grows neither with its depth nor with its key, and no more are listed than an answer shows', () => {
   const lists = `${'[9007199254740993,'.repeat(20_000)}1${']'.repeat(20_000)}`;
   const key = 'k'.repeat(1_000_000);
