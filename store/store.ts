@@ -1,6 +1,7 @@
 /** What the daemon opens before anything else: a data directory, or a database that several processes share. */
 import type { Leases } from './leases.ts';
 import type { Log } from './log.ts';
+import type { Peers } from './peers.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
 
 export interface Store {
@@ -10,6 +11,8 @@ export interface Store {
   readonly loaded: LoadedSnapshot | undefined;
   /** Undefined where no other process can have the store open. */
   readonly leases?: Leases;
+  /** Undefined as well. */
+  readonly peers?: Peers;
   /** Closes the log, then releases the storage. */
   close(): Promise<void>;
 }

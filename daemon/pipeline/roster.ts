@@ -10,9 +10,6 @@ import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Origin } from '../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
-import type { Log } from '../../store/log.ts';
-import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
-import type { RosterLogger } from '../base/logger.ts';
 import { type Budget, inSlices } from '../base/slices.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
@@ -22,12 +19,12 @@ import { Draft } from '../core/directory/draft.ts';
 import type { RecordsView } from '../core/directory/frozen-view.ts';
 import { RecentPast } from '../core/directory/recent-past.ts';
 import type { UserChange } from '../core/directory/record.ts';
-import type { Policy } from '../core/policy.ts';
 import { type NameCollisions, nameCollisions } from '../core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../core/users/query.ts';
+import type { RosterOptions } from './roster-options.ts';
 import { CatchUp } from './tell/catch-up.ts';
 import { eventAt } from './tell/event-at.ts';
-import { Hub, type HubOptions } from './tell/hub.ts';
+import { Hub } from './tell/hub.ts';
 import { mayShowOnline, Presence } from './tell/presence.ts';
 import { PresenceChange } from './tell/presence-change.ts';
 import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUserEvent } from './tell/user-event.ts';
@@ -39,26 +36,6 @@ import { NameKeys } from './write/name-keys.ts';
 import { holdOutbox, holdOutboxes } from './write/outbox-holds.ts';
 import { type Lane, Sequencer } from './write/sequencer.ts';
 import { Snapshotter } from './write/snapshotter.ts';
-
-export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
-  readonly log: Log;
-  readonly snapshots: SnapshotStore;
-  readonly loaded: LoadedSnapshot | undefined;
-  readonly policy: Policy;
-  readonly logger: RosterLogger;
-  /** Facts between two snapshots. */
-  readonly snapshotEveryFacts: number;
-  /** Bytes of recent events kept in memory, from which subscribers resume without reading the disk. */
-  readonly historyBytes: number;
-  /** How long a user whose last connection ended still counts as online. */
-  readonly presenceGraceMs: number;
-  /** Makes the link to the file of a finished export, which the event about the export carries. Absent: the event carries no link. */
-  readonly exportUrl?: (taskId: string) => string;
-  /** Wall clock, microseconds. Default: the system's. */
-  readonly now?: typeof wallClock;
-  /** Called once when the directory can no longer follow the log; the process should then end. */
-  readonly onFatal: (error: unknown) => void;
-}
 
 /** Receives the events about users. `settingsChanged`: the application's settings changed in the same entry. */
 export type EventsListener = (events: readonly OutgoingUserEvent[], settingsChanged: boolean) => void;
@@ -92,6 +69,7 @@ export class Roster {
     const roster = new Roster(options, directory);
     void roster.#applier.start().catch((error: unknown) => roster.#fail(error));
     await roster.#applier.reached(options.log.head.seq);
+    await roster.#meet();
     void roster.names.start(directory, options.logger);
     roster.#activity.start();
     roster.clockGap.check();
@@ -109,6 +87,7 @@ export class Roster {
       nowMs: () => performance.now(),
       isVisible: (id) => mayShowOnline(directory.user(id)),
       onChange: (changes) => this.#presenceChanged(changes),
+      onHere: (id, isHere) => options.peers?.say(id, isHere),
     });
     this.#lookups = {
       user: (id) => directory.user(id),
@@ -146,6 +125,17 @@ export class Roster {
       submit: (command) => this.submit(command, 'bulk'),
       now,
       onError: (error) => logger.error({ err: error }, 'the activity of connected users could not be stored; it is tried again'),
+    });
+  }
+
+  async #meet(): Promise<void> {
+    const { presence, directory } = this;
+    await this.#options.peers?.start({
+      here: () => presence.here,
+      applied: () => directory.seq,
+      replaced: (node, users) => presence.replaceElsewhere(node, users),
+      changed: (node, arrived, left) => presence.changeElsewhere(node, arrived, left),
+      gone: (node) => presence.loseNode(node),
     });
   }
 
@@ -293,6 +283,7 @@ export class Roster {
     this.#activity.stop();
     await this.#sequencer.close();
     this.presence.stop();
+    await this.#options.peers?.close();
     await this.#snapshotter.finish().catch((error: unknown) => this.#options.logger.error({ err: error }, 'no snapshot at shutdown'));
     await this.#applier.stop();
     await this.#options.log.close();

@@ -7,6 +7,7 @@
  *   snapshot        whole snapshots; written last, so a row stands for all of its chunks
  *   snapshot_chunk  their bytes
  *   lease           who may try a job that one process does at a time
+ *   node, presence  the processes, and who is online at which of them
  */
 
 const TABLES = `
@@ -194,7 +195,46 @@ begin
   end if;
 end $$;`;
 
+/**
+ * Nodes and presence mean nothing after a crash of the server, so they are not logged. A node that joins says everything anew; what it says
+ * after that goes to the other nodes in the notification itself.
+ */
+const PEERS = `
+create unlogged table rosterd.node (
+  app text not null,
+  name text not null,
+  boot text not null,
+  version text not null,
+  applied bigint not null,
+  seen timestamptz not null,
+  primary key (app, name)
+);
+create unlogged table rosterd.presence (
+  app text not null,
+  node text not null,
+  user_id text not null,
+  primary key (app, node, user_id)
+);
+create function rosterd.join_nodes(p_app text, p_channel text, p_name text, p_boot text, p_version text, p_applied bigint, p_users text[])
+returns void language sql as $$
+  insert into rosterd.node values (p_app, p_name, p_boot, p_version, p_applied, clock_timestamp())
+    on conflict (app, name) do update set boot = excluded.boot, version = excluded.version, applied = excluded.applied, seen = excluded.seen;
+  delete from rosterd.presence where app = p_app and node = p_name;
+  insert into rosterd.presence select distinct p_app, p_name, u from unnest(p_users) u;
+  select pg_notify(p_channel, json_build_object('joined', p_name)::text);
+$$;
+create function rosterd.say_presence(p_app text, p_channel text, p_name text, p_arrived text[], p_left text[]) returns void language sql as $$
+  delete from rosterd.presence where app = p_app and node = p_name and user_id = any (p_left);
+  insert into rosterd.presence select p_app, p_name, u from unnest(p_arrived) u on conflict do nothing;
+  select pg_notify(p_channel, json_build_object('node', p_name, 'arrived', p_arrived, 'left', p_left)::text);
+$$;
+create function rosterd.leave_nodes(p_app text, p_channel text, p_name text, p_boot text) returns void language sql as $$
+  delete from rosterd.presence where app = p_app and node = p_name;
+  delete from rosterd.node where app = p_app and name = p_name and boot = p_boot;
+  select pg_notify(p_channel, json_build_object('gone', p_name)::text);
+$$;`;
+
 const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
 
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS];

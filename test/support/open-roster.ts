@@ -1,5 +1,6 @@
 /** A directory as a service, on a log and snapshots in memory where a test does not give its own. */
-import { Roster, type RosterOptions } from '../../daemon/pipeline/roster.ts';
+import { Roster } from '../../daemon/pipeline/roster.ts';
+import type { RosterOptions } from '../../daemon/pipeline/roster-options.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { MemorySnapshots } from '../../store/snapshot/memory.ts';
 import { DEFAULT_POLICY } from './default-policy.ts';

@@ -1,8 +1,9 @@
 /**
  * Which users are online: users with at least one live connection, and those whose last connection ended a moment ago. Kept in memory only:
- * after a crash everyone is offline until they reconnect.
+ * after a crash everyone is offline until they reconnect. Where several nodes share a directory, each counts its own connections, and a user is
+ * online while any of them says so.
  *
- * It keeps PR1–PR3 (daemon/RULES.md).
+ * It keeps PR1–PR3, PR11 and PR12 (daemon/RULES.md).
  */
 
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
@@ -22,6 +23,8 @@ export interface PresenceOptions {
   readonly isVisible: (id: string) => boolean;
   /** Receives the users whose presence, as others see it, changed. */
   readonly onChange: (changes: ReadonlyMap<string, boolean>) => void;
+  /** Receives the users that are online here, or no longer, for the other nodes. Called in the moment of the change. */
+  readonly onHere?: (id: string, isHere: boolean) => void;
 }
 
 export class Presence {
@@ -32,6 +35,10 @@ export class Presence {
   /** Users whose online state was sent to others. */
   readonly #told = new Set<string>();
   readonly #touched = new Set<string>();
+  /** The users that are online at each other node, by the name of the node. */
+  readonly #elsewhere = new Map<string, Set<string>>();
+  /** The ends of nodes that are gone: their users have until then to come back. */
+  readonly #ends = new Map<string, NodeJS.Timeout>();
   #graceTimer: NodeJS.Timeout | undefined;
   #gatherTimer: NodeJS.Timeout | undefined;
 
@@ -49,7 +56,13 @@ export class Presence {
     return this.#told;
   }
 
+  /** Users with a connection here, or that had one a moment ago. */
+  get here(): Iterable<string> {
+    return [...this.#sockets.keys(), ...this.#leaving.keys()];
+  }
+
   arrived(id: string): void {
+    if (!this.#isHere(id)) this.#options.onHere?.(id, true);
     this.#sockets.set(id, (this.#sockets.get(id) ?? 0) + 1);
     this.#leaving.delete(id);
     this.touch(id);
@@ -67,12 +80,43 @@ export class Presence {
     this.#armGrace();
   }
 
+  /** All users that are online at another node, in place of those that were. */
+  replaceElsewhere(node: string, ids: ReadonlySet<string>): void {
+    clearTimeout(this.#ends.get(node));
+    this.#ends.delete(node);
+    const before = this.#elsewhere.get(node) ?? new Set<string>();
+    this.#elsewhere.set(node, new Set(ids));
+    for (const id of before) if (!ids.has(id)) this.touch(id);
+    for (const id of ids) if (!before.has(id)) this.touch(id);
+  }
+
+  /** Users that came online at another node, or are so no longer. */
+  changeElsewhere(node: string, arrived: readonly string[], left: readonly string[]): void {
+    const ids = this.#elsewhere.get(node) ?? new Set<string>();
+    this.#elsewhere.set(node, ids);
+    for (const id of left) ids.delete(id);
+    for (const id of arrived) ids.add(id);
+    for (const id of [...arrived, ...left]) this.touch(id);
+  }
+
+  /** Another node is gone: its users have the time to come back that they have after every cut. */
+  loseNode(node: string): void {
+    if (!this.#elsewhere.has(node) || this.#ends.has(node)) return;
+    this.#ends.set(
+      node,
+      setTimeout(() => {
+        this.replaceElsewhere(node, new Set());
+        this.#elsewhere.delete(node);
+      }, this.#options.graceMs).unref(),
+    );
+  }
+
   /**
    * Ends the grace period of a user that was deleted or sent away. `isTold`: others receive the change; false for a user that no longer
    * exists.
    */
   forget(id: string, isTold: boolean): void {
-    this.#leaving.delete(id);
+    if (this.#leaving.delete(id) && !this.#sockets.has(id)) this.#options.onHere?.(id, false);
     if (isTold) this.touch(id);
     else this.#told.delete(id);
   }
@@ -81,10 +125,17 @@ export class Presence {
   follow({ before, after }: Pick<UserChange, 'before' | 'after'>): void {
     if (after.deleted_at !== undefined) this.forget(after.id, false);
     else if (after.deactivated_at !== undefined) this.forget(after.id, true);
-    else if (before?.invisible !== after.invisible && this.isOnline(after.id)) this.touch(after.id);
+    // Of a user that connected to another node, this one may have heard before it has the record.
+    else if ((before === undefined || before.invisible !== after.invisible) && this.isOnline(after.id)) this.touch(after.id);
   }
 
   isOnline(id: string): boolean {
+    if (this.#isHere(id)) return true;
+    for (const ids of this.#elsewhere.values()) if (ids.has(id)) return true;
+    return false;
+  }
+
+  #isHere(id: string): boolean {
     return this.#sockets.has(id) || this.#leaving.has(id);
   }
 
@@ -97,6 +148,7 @@ export class Presence {
   stop(): void {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#gatherTimer);
+    for (const timer of this.#ends.values()) clearTimeout(timer);
   }
 
   #armGrace(): void {
@@ -113,6 +165,7 @@ export class Presence {
     for (const [id, until] of this.#leaving) {
       if (until > now) break;
       this.#leaving.delete(id);
+      this.#options.onHere?.(id, false);
       this.touch(id);
     }
     this.#armGrace();

@@ -27,6 +27,7 @@ export class ServerLink {
   readonly reader: PgConnection;
   readonly listener: PgConnection;
   readonly #server: string;
+  readonly #sides = new Set<PgConnection>();
   #isOver = false;
   #onLost: (error: Error) => void = () => {};
 
@@ -83,10 +84,15 @@ export class ServerLink {
     this.#onLost = listener;
   }
 
-  /** A connection for long work, to the same server. The caller closes it. */
+  /** A connection for other work, to the same server. The caller closes it; it is lost with the link. */
   async side(purpose: string): Promise<PgConnection> {
     const connection = await PgConnection.open(this.target, purpose);
-    if ((await checkedServer(connection, this.target).catch(() => '')) === this.#server) return connection;
+    const isSame = (await checkedServer(connection, this.target).catch(() => '')) === this.#server;
+    if (isSame && !this.#isOver) {
+      this.#sides.add(connection);
+      connection.onLost = () => this.#sides.delete(connection);
+      return connection;
+    }
     await connection.close();
     throw new NotWritable(`${this.target.name} leads to several servers`);
   }
@@ -101,7 +107,7 @@ export class ServerLink {
 
   async close(): Promise<void> {
     this.#isOver = true;
-    await Promise.all(this.#all.map((connection) => connection.close()));
+    await Promise.all([...this.#all, ...this.#sides].map((connection) => connection.close()));
   }
 }
 

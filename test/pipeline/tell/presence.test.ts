@@ -11,6 +11,7 @@ function bench(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let nowMs = 0;
   const told: [string, boolean][] = [];
+  const here: [string, boolean][] = [];
   const hidden = new Set<string>();
   const presence = new Presence({
     graceMs: GRACE_MS,
@@ -18,6 +19,7 @@ function bench(t: TestContext) {
     nowMs: () => nowMs,
     isVisible: (id) => !hidden.has(id),
     onChange: (changes) => told.push(...changes),
+    onHere: (id, isHere) => here.push([id, isHere]),
   });
   t.after(() => presence.stop());
   const pass = (ms: number): void => {
@@ -27,7 +29,7 @@ function bench(t: TestContext) {
       t.mock.timers.tick(Math.min(10, left));
     }
   };
-  return { presence, told, hidden, pass };
+  return { presence, told, here, hidden, pass };
 }
 
 test('PR1 the first connection is coming, the end of the last one is going, after the grace', (t) => {
@@ -228,4 +230,88 @@ test('PR1 a grace keeps no process alive', () => {
   presence.left('ann');
   assert.equal(timeouts(), before);
   presence.stop();
+});
+
+test('PR11 a user is online while it is so at any node; other nodes are told what happens here alone', (t) => {
+  const { presence, told, here, pass } = bench(t);
+  presence.replaceElsewhere('two', new Set(['ann', 'bob']));
+  presence.arrived('ann');
+  pass(GATHER_MS);
+  assert.deepEqual(told.splice(0), [
+    ['ann', true],
+    ['bob', true],
+  ]);
+  assert.deepEqual(here.splice(0), [['ann', true]]);
+  presence.changeElsewhere('two', ['carl'], ['ann', 'bob']);
+  pass(GATHER_MS);
+  assert.deepEqual(told.splice(0), [
+    ['carl', true],
+    ['bob', false],
+  ]);
+  presence.left('ann');
+  presence.arrived('ann');
+  presence.left('ann');
+  pass(GRACE_MS + GATHER_MS);
+  assert.deepEqual([told.splice(0), here.splice(0)], [[['ann', false]], [['ann', false]]]);
+  presence.changeElsewhere('three', ['dora'], []);
+  presence.replaceElsewhere('two', new Set(['dora', 'eve']));
+  presence.replaceElsewhere('three', new Set());
+  pass(GATHER_MS);
+  assert.deepEqual(
+    told.sort(([a], [b]) => (a < b ? -1 : 1)),
+    [
+      ['carl', false],
+      ['dora', true],
+      ['eve', true],
+    ],
+  );
+  assert.deepEqual([[...presence.here], here], [[], []]);
+});
+
+test('PR11 a user that is sent away is told to the other nodes once', (t) => {
+  const { presence, here, pass } = bench(t);
+  presence.arrived('ann');
+  presence.left('ann');
+  assert.deepEqual([...presence.here], ['ann'], 'in its grace');
+  presence.forget('ann', true);
+  presence.forget('ann', true);
+  pass(GRACE_MS);
+  assert.deepEqual(here, [
+    ['ann', true],
+    ['ann', false],
+  ]);
+});
+
+test('PR12 the users of a node that is gone have the grace to come back, and nothing happens to those that do', (t) => {
+  const { presence, told, pass } = bench(t);
+  presence.replaceElsewhere('two', new Set(['ann', 'bob']));
+  presence.replaceElsewhere('three', new Set(['carl']));
+  pass(GATHER_MS);
+  told.length = 0;
+  presence.loseNode('two');
+  presence.loseNode('three');
+  presence.loseNode('nowhere');
+  pass(GRACE_MS / 2);
+  presence.arrived('ann');
+  presence.loseNode('two');
+  presence.replaceElsewhere('three', new Set(['carl']));
+  pass(GRACE_MS / 2 - 100);
+  assert.deepEqual(told, []);
+  pass(100 + GATHER_MS);
+  assert.deepEqual(told, [['bob', false]]);
+  pass(GRACE_MS);
+  assert.equal(told.length, 1);
+});
+
+test('PR11 a user that comes online elsewhere before its record is here is told of with the record', (t) => {
+  const { presence, told, hidden, pass } = bench(t);
+  hidden.add('ann');
+  presence.changeElsewhere('two', ['ann'], []);
+  pass(GATHER_MS);
+  assert.deepEqual(told, []);
+  hidden.delete('ann');
+  presence.follow({ before: undefined, after: { id: 'ann' } as StoredUser });
+  presence.follow({ before: undefined, after: { id: 'bob' } as StoredUser });
+  pass(GATHER_MS);
+  assert.deepEqual(told, [['ann', true]]);
 });

@@ -1,4 +1,4 @@
-/** Two directories on one log, as two nodes have it: every acknowledged command has its effect, on both (SQ8, SQ9, PL4, PL8). */
+/** Two directories on one log, as two nodes have it: every acknowledged command has its effect, on both (SQ8, SQ9, PL4, PL8, PR11, PR12). */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
@@ -6,7 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';
+import { PostgresPeers } from '../../../store/postgres/peers.ts';
 import { rosterWith } from '../../support/open-roster.ts';
+import { seeded, testOption } from '../../support/random.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -105,4 +107,61 @@ test('PL8 a node that starts from the stored snapshot and the log after it has t
   const loaded = await store.snapshots.load();
   assert.ok(loaded !== undefined && loaded.position.seq > 0 && loaded.position.seq < 150, `${loaded?.position.seq}`);
   await assertSame(first, await roster(t, store));
+});
+
+test('PR11 PR12 with three nodes and 1,000 users coming and going, every node says the same within a second', pgOptions, async (t) => {
+  const app = randomUUID();
+  const seed = testOption('seed', Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`--seed ${seed}`);
+  const random = seeded(seed);
+  const nodes: { roster: Roster; node: PgNode; online: Map<string, number> }[] = [];
+  for (const name of ['one', 'two', 'three']) {
+    const node = await kit.node(app);
+    const peers = new PostgresPeers({ app, node: name, version: '1.0.0', links: node.log.links });
+    const opened = await rosterWith({ log: node.log, snapshots: node.snapshots, peers, onFatal: () => {} });
+    t.after(() => opened.close());
+    nodes.push({ roster: opened, node, online: new Map() });
+  }
+  const [one, two, three] = nodes;
+  assert.ok(one && two && three);
+  const ids = Array.from({ length: 1_000 }, (_, n) => `user-${n}`);
+  for (let at = 0; at < ids.length; at += 100) {
+    const users = ids.slice(at, at + 100).map((id) => ({ id, custom: {} }));
+    await one.roster.submit({ kind: 'upsert', actor: { kind: 'server' }, users, problems: [] }, 'bulk');
+  }
+  const expected = (of = nodes) => [...new Set(of.flatMap(({ online }) => [...online.keys()]))].sort();
+  const same = async (of: typeof nodes, withinMs: number) => {
+    const wanted = expected(of).join();
+    for (const until = performance.now() + withinMs; ; await delay(10)) {
+      const wrong = of.filter(({ roster: { presence } }) => [...presence.visible].sort().join() !== wanted);
+      if (wrong.length === 0) return;
+      assert.ok(performance.now() < until, `${wrong.length} nodes say something else`);
+    }
+  };
+  for (let round = 0; round < 5; round++) {
+    for (let step = 0; step < 2_000; step++) {
+      const { roster: at, online } = nodes[Math.floor(random() * 3)] ?? one;
+      const id = ids[Math.floor(random() * ids.length)] ?? '';
+      const sockets = online.get(id) ?? 0;
+      if (sockets > 0 && random() < 0.6) {
+        at.presence.left(id);
+        if (sockets === 1) online.delete(id);
+        else online.set(id, sockets - 1);
+      } else {
+        at.presence.arrived(id);
+        online.set(id, sockets + 1);
+      }
+      if (step % 100 === 0) await delay(1);
+    }
+    // A second on an idle machine; the load of other tests comes on top.
+    await same(nodes, 5_000);
+  }
+  // The third one is dead to the others, as after a kill, and its ten seconds are over.
+  three.node.proxy.isAway = true;
+  three.node.proxy.cutAll();
+  await delay(1_100);
+  await kit.postgres.sql(`update rosterd.node set seen = clock_timestamp() - interval '11 s' where app = '${app}' and name = 'three'`);
+  await same([one, two], 5_000);
+  three.node.proxy.isAway = false;
+  await same(nodes, 5_000);
 });

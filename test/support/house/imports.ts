@@ -11,7 +11,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
   { folder: 'daemon/core/', may: [/^protocol\//] },
   {
     folder: 'daemon/pipeline/',
-    may: [/^daemon\/base\//, /^daemon\/core\//, /^protocol\//, 'store/log.ts', 'store/snapshot.ts', /^node:/, 'p-limit'],
+    may: [/^daemon\/base\//, /^daemon\/core\//, /^protocol\//, 'store/log.ts', 'store/peers.ts', 'store/snapshot.ts', /^node:/, 'p-limit'],
   },
   {
     folder: 'daemon/edge/',

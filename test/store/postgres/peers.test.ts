@@ -1,0 +1,144 @@
+/** Peers on one server: PE1 to PE4. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PostgresPeers } from '../../../store/postgres/peers.ts';
+import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
+
+const kit = PgKit.ofFile();
+
+/** A process: what it says, and what it has heard. */
+class Peer {
+  readonly node: PgNode;
+  readonly peers: PostgresPeers;
+  readonly here = new Set<string>();
+  readonly heard = new Map<string, Set<string>>();
+  readonly gone: string[] = [];
+
+  constructor(t: TestContext, app: string, node: PgNode, name: string) {
+    this.node = node;
+    this.peers = new PostgresPeers({ app, node: name, version: '1.0.0', links: node.log.links });
+    t.after(() => this.peers.close());
+  }
+
+  async start(): Promise<this> {
+    await this.peers.start({
+      here: () => this.here,
+      applied: () => 7,
+      replaced: (node, users) => void this.heard.set(node, new Set(users)),
+      changed: (node, arrived, left) => {
+        const users = this.heard.get(node) ?? new Set();
+        for (const id of left) users.delete(id);
+        for (const id of arrived) users.add(id);
+        this.heard.set(node, users);
+      },
+      gone: (node) => {
+        this.gone.push(node);
+        this.heard.delete(node);
+      },
+    });
+    return this;
+  }
+
+  say(id: string, isHere: boolean): void {
+    if (isHere) this.here.add(id);
+    else this.here.delete(id);
+    this.peers.say(id, isHere);
+  }
+
+  /** Waits until this peer has heard exactly what the other says. */
+  async hears(other: Peer): Promise<void> {
+    const said = () => [...other.here].sort().join();
+    const heard = () => [...(this.heard.get(other.peers.node) ?? [])].sort().join();
+    await until(
+      () => heard() === said(),
+      () => `heard ${heard()} of ${said()}`,
+    );
+  }
+}
+
+async function until(holds: () => boolean, what = () => 'never'): Promise<void> {
+  for (const giveUpAt = performance.now() + 15_000; !holds(); await delay(10)) assert.ok(performance.now() < giveUpAt, what());
+}
+
+async function peersOf(t: TestContext, ...names: string[]): Promise<Peer[]> {
+  const app = randomUUID();
+  return await Promise.all(names.map(async (name) => await new Peer(t, app, await kit.node(app), name).start()));
+}
+
+test('PE1 who comes and goes at one node is heard at the others, in order, however many they are', pgOptions, async (t) => {
+  const [one, two, three] = await peersOf(t, 'one', 'two', 'three');
+  assert.ok(one && two && three);
+  for (let n = 0; n < 2_000; n++) one.say(`user-${n}-${'x'.repeat(40)}`, true);
+  for (let n = 0; n < 300; n++) {
+    const id = `user-${n % 20}`;
+    two.say(id, n % 3 !== 0);
+    if (n % 50 === 0) await delay(30);
+  }
+  for (const [a, b] of [
+    [one, two],
+    [two, one],
+    [three, one],
+    [three, two],
+  ] as const)
+    await a.hears(b);
+  assert.ok(!one.heard.has('one'), 'nobody hears itself');
+});
+
+test('PE2 a node that joins hears who is there; one that was cut off is heard, and hears, anew', pgOptions, async (t) => {
+  const app = randomUUID();
+  const one = await new Peer(t, app, await kit.node(app), 'one').start();
+  one.say('ann', true);
+  one.say('bob', true);
+  const two = await new Peer(t, app, await kit.node(app), 'two').start();
+  await two.hears(one);
+  two.say('carl', true);
+  await one.hears(two);
+  // Nothing of this is said or heard at once.
+  two.node.proxy.isAway = true;
+  two.node.proxy.cutAll();
+  two.say('carl', false);
+  two.say('dora', true);
+  one.say('bob', false);
+  one.say('eve', true);
+  await delay(300);
+  two.node.proxy.isAway = false;
+  await one.hears(two);
+  await two.hears(one);
+});
+
+test('PE3 a node that stops is gone at once, one that dies after ten seconds', pgOptions, async (t) => {
+  const [one, two, three] = await peersOf(t, 'one', 'two', 'three');
+  assert.ok(one && two && three);
+  three.say('ann', true);
+  await one.hears(three);
+  await two.peers.close();
+  await until(() => one.gone.includes('two'));
+  assert.deepEqual(
+    (await one.peers.nodes()).map(({ name, applied, version }) => [name, applied, version]),
+    [
+      ['one', 7, '1.0.0'],
+      ['three', 7, '1.0.0'],
+    ],
+  );
+  three.node.proxy.isAway = true;
+  three.node.proxy.cutAll();
+  await delay(1_500);
+  assert.ok(!one.gone.includes('three'));
+  await kit.postgres.sql("update rosterd.node set seen = clock_timestamp() - interval '10.1 s' where name = 'three'");
+  await until(() => one.gone.includes('three'));
+  three.node.proxy.isAway = false;
+  await one.hears(three);
+});
+
+test('PE4 a second node of one name is refused; one that comes back after its death is not', pgOptions, async (t) => {
+  const app = randomUUID();
+  const one = await new Peer(t, app, await kit.node(app), 'one').start();
+  const other = new Peer(t, app, await kit.node(app), 'one');
+  await assert.rejects(other.start(), /another node named "one" is running/);
+  one.node.proxy.isAway = true;
+  one.node.proxy.cutAll();
+  await delay(1_200);
+  await new Peer(t, app, await kit.node(app), 'one').start();
+});
