@@ -24,3 +24,11 @@ export interface Leases {
   /** LS4: gives the lease back, for others to take at once. Does nothing when another process has it. */
   release(job: string): Promise<void>;
 }
+
+/** LS3. Another process has the job now, and nothing was written. */
+export class LeaseLost extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LeaseLost';
+  }
+}

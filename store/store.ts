@@ -1,4 +1,5 @@
 /** What the daemon opens before anything else: a data directory, or a database that several processes share. */
+import type { HistoryTable } from './history.ts';
 import type { Leases } from './leases.ts';
 import type { Log } from './log.ts';
 import type { Peers } from './peers.ts';
@@ -13,6 +14,8 @@ export interface Store {
   readonly leases?: Leases;
   /** Undefined as well. */
   readonly peers?: Peers;
+  /** The history of users that all processes share; undefined where it is in files of this one. */
+  readonly history?: HistoryTable;
   /** Closes the log, then releases the storage. */
   close(): Promise<void>;
 }

@@ -1,11 +1,13 @@
 /** Long work beside the directory: exports, imports, the history of users, and everything that expires. */
 
+import type { HistoryTable } from '../../store/history.ts';
 import type { Leases } from '../../store/leases.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import { HistoryJob } from './history/follower.ts';
+import { SharedHistory } from './history/shared.ts';
 import { type HeldJob, whileHeld } from './tasks/hold.ts';
 import { Housekeeping } from './tasks/housekeeping.ts';
 import { Runner } from './tasks/runner.ts';
@@ -24,8 +26,16 @@ export interface JobsOptions {
   readonly tasksKeptMs: number;
   /** Whether the id of a hard-deleted user may be used again. */
   readonly reuseHardDeleted: boolean;
-  /** The history of users: its folder, how long a change is kept (0: no history), and its size limit in bytes. */
-  readonly history: { readonly folder: string; readonly keepMs: number; readonly bytesMax: number };
+  /**
+   * The history of users: how long a change is kept (0: no history), its size limit in bytes, and where it is: in the table that the nodes
+   * share, if there is one, otherwise in the folder.
+   */
+  readonly history: {
+    readonly folder: string;
+    readonly table: HistoryTable | undefined;
+    readonly keepMs: number;
+    readonly bytesMax: number;
+  };
 }
 
 export interface Jobs {
@@ -37,7 +47,11 @@ export interface Jobs {
 /** Resumes the unfinished work of an earlier daemon, and takes up new work from now on. */
 export function startJobs(options: JobsOptions): Jobs {
   const { roster, leases, logger, clock } = options;
-  const history = new HistoryJob({ roster, logger, clock, ...options.history });
+  const { table, ...kept } = options.history;
+  const history =
+    table === undefined || leases === undefined
+      ? new HistoryJob({ roster, logger, clock, ...kept })
+      : new SharedHistory({ roster, logger, clock, table, leases, ...kept });
   const stopping = new AbortController();
   const submit: Roster['submit'] = (command, ...how) => roster.submit(command, ...how);
   const tasks = whileHeld({ job: 'tasks', leases, submit, clock, logger }, stopping.signal, (held) => workOnTasks(options, held));

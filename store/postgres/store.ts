@@ -2,6 +2,7 @@
 
 import type { Store } from '../store.ts';
 import type { PostgresStoreOptions } from './defaults.ts';
+import { PostgresHistory } from './history.ts';
 import { PostgresLeases } from './leases.ts';
 import { PostgresLog } from './log/log.ts';
 import { PostgresSnapshots } from './snapshots.ts';
@@ -12,7 +13,9 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
     const leases = new PostgresLeases(options.app, log.links);
-    return { log, snapshots, leases, loaded: await snapshots.load(), close: () => leases.close().then(() => log.close()) };
+    const history = new PostgresHistory(options.app, log.links);
+    const close = (): Promise<void> => Promise.all([leases.close(), history.close()]).then(() => log.close());
+    return { log, snapshots, leases, history, loaded: await snapshots.load(), close };
   } catch (error) {
     await log.close();
     throw error;

@@ -1,3 +1,5 @@
+import { HISTORY } from './history-tables.ts';
+
 /**
  * The tables, and how each version of them is made from the one before. Each table is keyed by `app`, so one database serves several
  * applications. A step, once released, never changes: a change is a further step.
@@ -8,6 +10,7 @@
  *   snapshot_chunk  their bytes
  *   lease           who may try a job that one process does at a time
  *   node, presence  the processes, and who is online at which of them
+ *   history…        the history of users (history-tables.ts)
  */
 
 const TABLES = `
@@ -237,4 +240,4 @@ $$;`;
 const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
 
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY];

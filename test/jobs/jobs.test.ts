@@ -25,7 +25,7 @@ function start(t: TestContext, roster: Roster, files: Files, data: string): Jobs
   const jobs = startJobs({
     ...{ roster, files, leases: undefined, clock: systemClock, logger: { info: () => {}, error: () => {} } },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
-    history: { folder: join(data, 'history'), keepMs: DAY_MS, bytesMax: 1 << 20 },
+    history: { folder: join(data, 'history'), table: undefined, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
   t.after(() => jobs.stop());
   return jobs;

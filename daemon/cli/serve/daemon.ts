@@ -84,7 +84,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
-      history: { folder: join(config.data, 'history'), keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax },
+      history: {
+        ...{ folder: join(config.data, 'history'), table: store.history },
+        ...{ keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax },
+      },
     });
     const hooks = await startWebhooks({
       roster,

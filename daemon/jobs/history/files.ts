@@ -10,11 +10,13 @@ import { randomInt } from 'node:crypto';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import { type FileSystem, listWithoutLeftovers, nodeFileSystem } from '../../../store/file-system.ts';
+import type { Beginning } from '../../../store/history.ts';
 import { ActiveSegment, openSegment } from './active-segment.ts';
 import { segmentNumber } from './format.ts';
 import { type HistoryPage, type HistoryQuestion, lookUp } from './lookup.ts';
 import type { HistoryChange } from './record.ts';
 import { HistoryDamaged, type HistorySegment, SealedSegment } from './segment.ts';
+import type { HistoryStorage } from './storage.ts';
 
 export interface HistoryFilesOptions {
   readonly folder: string;
@@ -22,15 +24,6 @@ export interface HistoryFilesOptions {
   readonly bytesMax: number;
   readonly onDamaged: (error: HistoryDamaged) => void;
   readonly fileSystem?: FileSystem;
-}
-
-/** A place where the history begins, or begins again. */
-export interface Beginning {
-  readonly epoch: string;
-  /** The history holds changes after this seq. */
-  readonly after: number;
-  /** From this time on nothing is missing. */
-  readonly time: Micros;
 }
 
 /** Age and bytes are each divided into this number of segments, so that little is removed at a time. */
@@ -41,7 +34,7 @@ const SEGMENT_BYTES_MAX = 256 * 1024 * 1024;
 const BYTES_PER_SLOT = 128;
 const HOUR_MICROS = 3_600_000_000;
 
-export class HistoryFiles {
+export class HistoryFiles implements HistoryStorage {
   readonly #options: HistoryFilesOptions;
   readonly #fs: FileSystem;
   readonly #segmentBytes: number;
@@ -97,6 +90,8 @@ export class HistoryFiles {
     const last = this.#active ?? this.#sealed.at(-1);
     return last === undefined ? undefined : { epoch: last.header.epoch, seq: last.seq };
   }
+
+  readonly mayBeAhead = true;
 
   /** Whether records wait to be written. */
   get hasRecords(): boolean {

@@ -92,9 +92,20 @@ function fieldsText(fields: readonly string[] | undefined): string {
 }
 
 /** The line of a record, with its end. */
-export function encodeLine({ id, seq, at, event, from, fields }: HistoryChange, prev: number, skip: number): string {
-  // Neither ids nor events contain characters that JSON would escape.
-  return `{"id":"${id}","link":[${prev},${skip}],"seq":${seq},"at":${timeText(at)},"event":"${event}"${originText(from)}${fieldsText(fields)}}\n`;
+export function encodeLine(change: HistoryChange, prev: number, skip: number): string {
+  const { id, seq, at } = change;
+  // Ids contain no characters that JSON would escape.
+  return `{"id":"${id}","link":[${prev},${skip}],"seq":${seq},"at":${timeText(at)},${details(change)}\n`;
+}
+
+/** A record in a table whose columns hold the id, seq and time. */
+export function encodeRecord(change: HistoryChange): string {
+  return `{${details(change)}`;
+}
+
+function details({ event, from, fields }: HistoryChange): string {
+  // Nor do events.
+  return `"event":"${event}"${originText(from)}${fieldsText(fields)}}`;
 }
 
 const ID_AT = '{"id":"'.length;
@@ -109,15 +120,26 @@ export function idInLine(bytes: Buffer, at: number): string {
 export function decodeLine(line: string): HistoryRecord | undefined {
   const read = parseObject(line);
   if (read === undefined) return undefined;
-  const { id, link, seq, at, event, from, fields } = read;
-  if (typeof id !== 'string' || typeof seq !== 'number' || typeof at !== 'number' || typeof event !== 'string') return undefined;
+  const { id, link, seq, at } = read;
+  if (typeof id !== 'string' || typeof seq !== 'number' || typeof at !== 'number') return undefined;
   if (!Array.isArray(link)) return undefined;
   const [prev, skip]: readonly unknown[] = link;
   if (typeof prev !== 'number' || typeof skip !== 'number') return undefined;
+  const item = itemOf(read, seq, at);
+  return item === undefined ? undefined : { id, prev, skip, item };
+}
+
+/** The item of a record in a table; undefined when the text is no record. */
+export function decodeRecord(text: string, seq: number, at: Micros): HistoryItem | undefined {
+  const read = parseObject(text);
+  return read === undefined ? undefined : itemOf(read, seq, at);
+}
+
+function itemOf({ event, from, fields }: Readonly<Record<string, unknown>>, seq: number, at: Micros): HistoryItem | undefined {
+  if (typeof event !== 'string') return undefined;
   const names: readonly unknown[] = Array.isArray(fields) ? fields : [];
   const told = names.filter((name) => typeof name === 'string');
-  const item = { seq, at, event, ...originOf(from), ...(told.length === 0 ? undefined : { fields: told }) };
-  return { id, prev, skip, item };
+  return { seq, at, event, ...originOf(from), ...(told.length === 0 ? undefined : { fields: told }) };
 }
 
 function originOf(from: unknown): Pick<HistoryItem, 'source' | 'by' | 'client' | 'job'> {
