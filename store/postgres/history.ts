@@ -59,10 +59,10 @@ export class PostgresHistory implements HistoryTable {
   }
 }
 
-/** One row where there is a history, with nulls where there is no change. */
+/** One row where there is a history, with nulls where there is no change. None while the log is behind the history (see POSITION). */
 const PAGE = `
   select p.epoch, p.seq as position, p.complete_from, c.seq, c.at, convert_from(c.record, 'UTF8') as record, g.seq as gap_seq, g.at as gap_at
-  from rosterd.history_position p
+  from rosterd.history_position p join rosterd.head l on l.app = p.app and (l.epoch <> p.epoch or l.seq >= p.seq)
   left join lateral (
     select h.seq, h.at, h.record, lag(h.seq, 1, $3::bigint) over (order by h.seq desc) as newer from (
       select seq, at, record from rosterd.history

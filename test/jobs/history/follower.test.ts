@@ -93,26 +93,6 @@ class Rig {
 const seqs = ({ items }: HistoryPage): readonly number[] => items.map(({ seq }) => seq);
 const unavailable = (error: unknown): boolean => error instanceof RosterError && error.kind === 'unavailable';
 
-test('HY5 what was acknowledged before a lookup is in it, and nothing that is nobody’s business', async (t) => {
-  const rig = new Rig(t, await temporaryDirectory());
-  const job = rig.start();
-  await rig.write(fact('ann', 'created'), fact('bob', 'created'));
-  await rig.write(fact('ann', 'silent'), { t: 'doc', kind: 'role', id: 'x', doc: null });
-  for (let round = 0; round < 200; round++) {
-    await rig.write(fact('ann'));
-    const page = await job.page({ id: 'ann', limit: 1 });
-    assert.deepEqual(seqs(page), [rig.log.head.seq]);
-    assert.deepEqual(page.items[0], {
-      seq: 5 + round,
-      at: (NOW + 4 + round) * 1_000,
-      event: 'updated',
-      source: 'server',
-      fields: ['name'],
-    });
-  }
-  assert.deepEqual((await job.page({ id: 'bob', limit: 10 })).items, [{ seq: 2, at: NOW * 1_000, event: 'created', source: 'server' }]);
-});
-
 test('HY5 after a stop it goes on where it was, and after a kill too', async (t) => {
   const rig = new Rig(t, '/history');
   const disk = new SimDisk(new Random(2));
@@ -137,54 +117,6 @@ test('HY5 after a stop it goes on where it was, and after a kill too', async (t)
     seqs(await last.page({ id: 'ann', limit: 100 })),
     Array.from({ length: 100 }, (_, index) => 100 - index),
   );
-});
-
-test('HY5 another epoch, and a log that lost its end, leave what is still true', async (t) => {
-  const folder = await temporaryDirectory();
-  const rig = new Rig(t, folder);
-  const first = rig.start();
-  for (let round = 0; round < 10; round++) await rig.write(fact('ann'));
-  await first.page({ id: 'ann', limit: 1 });
-  await first.stop();
-
-  const shorter = new Rig(t, folder);
-  for (let round = 0; round < 6; round++) await shorter.write(fact('ann'));
-  const second = shorter.start();
-  assert.deepEqual(seqs(await second.page({ id: 'ann', limit: 100 })), [6, 5, 4, 3, 2, 1]);
-  await shorter.write(fact('ann'));
-  assert.deepEqual(seqs(await second.page({ id: 'ann', limit: 100 })), [7, 6, 5, 4, 3, 2, 1]);
-  await second.stop();
-
-  // As after a journal was lost: the new one begins at the snapshot.
-  const anew = new Rig(t, folder, new MemoryLog({ epoch: 'two', start: 4 }));
-  const third = anew.start();
-  assert.deepEqual(seqs(await third.page({ id: 'ann', limit: 100 })), [4, 3, 2, 1]);
-  await anew.write(fact('ann'));
-  assert.deepEqual(seqs(await third.page({ id: 'ann', limit: 100 })), [5, 4, 3, 2, 1]);
-});
-
-test('HY6 what the log let go of before it was read is told as a gap', async (t) => {
-  const rig = new Rig(t, await temporaryDirectory(), new MemoryLog({ epoch: 'one', retentionFacts: 0 }));
-  const first = rig.start();
-  await rig.write(fact('ann', 'created'));
-  await first.page({ id: 'ann', limit: 1 });
-  await first.stop();
-  await rig.write(fact('ann'), fact('ann'));
-  await rig.log.snapshotSaved(3);
-  await rig.log.snapshotSaved(3);
-  assert.equal(rig.log.tail, 3);
-  await rig.write(fact('ann'));
-  const second = rig.start();
-  const page = await second.page({ id: 'ann', limit: 10 });
-  assert.deepEqual(
-    page.items.map(({ seq, event }) => [seq, event]),
-    [
-      [4, 'updated'],
-      [3, 'gap'],
-      [1, 'created'],
-    ],
-  );
-  assert.equal(page.from, (NOW + 3) * 1_000);
 });
 
 test('HY6 where the log goes on without it, it goes on where the log is', async (t) => {
@@ -276,25 +208,6 @@ test('HY8 kept for no time nothing is kept, and what there was is removed', asyn
   await assert.rejects(off.page({ id: 'ann', limit: 1 }), /no history of users is kept \(history\.keep_h is 0\)/);
   await off.stop();
   assert.deepEqual(await readdir(folder), []);
-});
-
-test('CK1 changes from a log that is ahead of the clock have the time of the clock, and are kept no longer', async (t) => {
-  const rig = new Rig(t, await temporaryDirectory());
-  let nowMs = NOW;
-  const clock = { now: () => nowMs, sleep: async () => {} };
-  await rig.log.append(0, { id: 'ahead', time: (NOW + 365 * KEEP_MS) * 1_000, facts: [fact('ann')] });
-  const job = rig.start({ clock });
-  const times = async (): Promise<number[]> => (await job.page({ id: 'ann', limit: 10 })).items.map(({ at }) => at);
-  assert.deepEqual(await times(), [NOW * 1_000]);
-  // A clock that was back for one change hides this change, and no other.
-  nowMs = NOW - 10 * KEEP_MS;
-  await rig.log.append(1, { id: 'back', time: (NOW + 365 * KEEP_MS) * 1_000 + 1, facts: [fact('ann')] });
-  await job.page({ id: 'ann', limit: 10 });
-  nowMs = NOW + 1_000;
-  await rig.log.append(2, { id: 'right', time: (NOW + 365 * KEEP_MS) * 1_000 + 2, facts: [fact('ann')] });
-  assert.deepEqual(await times(), [(NOW + 1_000) * 1_000, NOW * 1_000]);
-  nowMs = NOW + KEEP_MS + 1;
-  assert.deepEqual(await times(), [(NOW + 1_000) * 1_000]);
 });
 
 test('HY5 a lookup waits five seconds for what was acknowledged before it, and then is refused', async (t) => {

@@ -292,6 +292,7 @@ test('HY3 a log that was put back behind the history takes what it lost from the
   await one.writer.record(batch(0, ['ann', 'ann', 'ann', 'ann']));
   assert.deepEqual(await one.writer.position(), { epoch: EPOCH, seq: 4 });
   await one.writer.record(batch(4, ['ann', 'ann']));
+  assert.equal(await one.history.page({ id: 'ann', limit: 1, before: 9, notBefore: 0 }), undefined, 'until then nothing is shown');
   assert.deepEqual(await one.writer.position(), { epoch: EPOCH, seq: 4 });
   assert.deepEqual(seqs(await pageOf(one)), [4, 3, 2, 1]);
 });
