@@ -14,7 +14,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
     const leases = new PostgresLeases(options.app, log.links);
     const history = new PostgresHistory(options.app, log.links);
-    const close = (): Promise<void> => Promise.all([leases.close(), history.close()]).then(() => log.close());
+    // The log first: nothing waits for a server any more then.
+    const close = async (): Promise<void> => {
+      await log.close();
+      await Promise.all([leases.close(), history.close()]);
+    };
     return { log, snapshots, leases, history, loaded: await snapshots.load(), close };
   } catch (error) {
     await log.close();

@@ -9,6 +9,7 @@ import { type Jobs, startJobs } from '../../daemon/jobs/jobs.ts';
 import { Files } from '../../daemon/jobs/transfer/files.ts';
 import type { Roster } from '../../daemon/pipeline/roster.ts';
 import type { DocChange } from '../../protocol/log/documents.ts';
+import type { HistoryTable } from '../../store/history.ts';
 import { openRoster, upsert } from '../support/live/hub-kit.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
@@ -90,4 +91,22 @@ test('JB6 JB7 a ban that is over ends, and an import that was kept long enough i
   await until(() => roster.directory.user('ann')?.bans === undefined);
   assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
   await jobs.stop();
+});
+
+test('HY10 where nodes share a history, it is read there, and no folder is made', async (t) => {
+  const data = await temporaryDirectory();
+  const roster = await openRoster();
+  const leases = { holder: 'one', take: async () => false, stamp: async () => false, release: async () => {} };
+  const stored = { position: roster.position, from: 0, changes: [{ seq: 3, at: 9, record: '{"event":"created"}' }] };
+  const table: HistoryTable = { page: async () => stored, writer: () => assert.fail('another node has the job') };
+  const jobs = startJobs({
+    ...{ roster, files: await Files.open(data), leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
+    history: { folder: join(data, 'history'), table, keepMs: DAY_MS, bytesMax: 1 << 20 },
+  });
+  t.after(() => jobs.stop());
+  const { items } = await jobs.history.page({ id: 'ann', limit: 10 });
+  assert.deepEqual(items, [{ seq: 3, at: 9, event: 'created' }]);
+  await jobs.stop();
+  assert.equal((await readdir(data)).includes('history'), false);
 });

@@ -13,7 +13,7 @@ import { createUrlSigner } from '../../edge/http/signed-urls.ts';
 import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
 import { exportUrl } from '../../edge/transfer/exports.ts';
 import { startWebhooks } from '../../jobs/hooks/start.ts';
-import { startJobs } from '../../jobs/jobs.ts';
+import { type JobsOptions, startJobs } from '../../jobs/jobs.ts';
 import { Files } from '../../jobs/transfer/files.ts';
 import { Roster } from '../../pipeline/roster.ts';
 import type { Credentials } from '../config/credentials.ts';
@@ -84,10 +84,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
-      history: {
-        ...{ folder: join(config.data, 'history'), table: store.history },
-        ...{ keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax },
-      },
+      history: keptHistory(config, store),
     });
     const hooks = await startWebhooks({
       roster,
@@ -119,6 +116,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await store.close();
     throw error;
   }
+}
+
+function keptHistory(config: Config, { history }: Store): JobsOptions['history'] {
+  return { folder: join(config.data, 'history'), table: history, keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax };
 }
 
 function policyOf(config: Config): Policy {

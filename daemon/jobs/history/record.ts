@@ -99,7 +99,7 @@ export function encodeLine(change: HistoryChange, prev: number, skip: number): s
 }
 
 /** A record in a table whose columns hold the id, seq and time. */
-export function encodeRecord(change: HistoryChange): string {
+export function encodeDetails(change: HistoryChange): string {
   return `{${details(change)}`;
 }
 
@@ -130,7 +130,7 @@ export function decodeLine(line: string): HistoryRecord | undefined {
 }
 
 /** The item of a record in a table; undefined when the text is no record. */
-export function decodeRecord(text: string, seq: number, at: Micros): HistoryItem | undefined {
+export function decodeDetails(text: string, seq: number, at: Micros): HistoryItem | undefined {
   const read = parseObject(text);
   return read === undefined ? undefined : itemOf(read, seq, at);
 }

@@ -5,7 +5,7 @@
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Beginning, HistoryWriter } from '../../../store/history.ts';
-import { encodeRecord, type HistoryChange, RECORD_BYTES_MAX } from './record.ts';
+import { encodeDetails, type HistoryChange, RECORD_BYTES_MAX } from './record.ts';
 import type { HistoryStorage } from './storage.ts';
 
 /** What is stored at once: more would keep the lease from being taken over for too long. */
@@ -63,7 +63,7 @@ export class HistoryRows implements HistoryStorage {
   append(change: HistoryChange): void {
     // What was given up may still be on its way, and stays as it is.
     if (this.#isBroken || change.seq <= this.#seq) return;
-    const length = this.#records.write(encodeRecord(change), this.#bytes);
+    const length = this.#records.write(encodeDetails(change), this.#bytes);
     this.#bytes += length;
     this.#lengths.push(length);
     this.#users.push(change.id);

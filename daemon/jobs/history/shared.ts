@@ -7,7 +7,7 @@
  *
  * It keeps HY5 and HY8–HY11 (daemon/RULES.md).
  */
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
@@ -18,7 +18,7 @@ import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import { type HeldJob, whileHeld } from '../tasks/hold.ts';
 import type { HistoryPage, HistoryQuestion } from './lookup.ts';
-import { decodeRecord } from './record.ts';
+import { decodeDetails } from './record.ts';
 import { HistoryRecorder } from './recorder.ts';
 import { HistoryRows } from './rows.ts';
 
@@ -47,6 +47,8 @@ export class SharedHistory {
 
   constructor(options: SharedHistoryOptions) {
     this.#options = options;
+    // Any number of lookups may wait at once.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   start(): void {
@@ -154,7 +156,7 @@ function pageOf({ changes, from }: StoredHistoryPage, { limit }: HistoryQuestion
 }
 
 function itemsOf({ seq, at, record, gap }: StoredChange): readonly HistoryItem[] {
-  const item = decodeRecord(record, seq, at);
+  const item = decodeDetails(record, seq, at);
   if (item === undefined) throw new Error(`the record of change ${seq} in the history of users is damaged`);
   return gap === undefined ? [item] : [{ ...gap, event: 'gap' }, item];
 }

@@ -42,6 +42,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'store/append-file.ts',
       'store/disk-errors.ts',
       'store/file-system.ts',
+      'store/history.ts',
       'store/leases.ts',
       /^node:/,
       'p-limit',
