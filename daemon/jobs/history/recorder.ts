@@ -179,6 +179,8 @@ export class HistoryRecorder {
 
   #flushInTime(): void {
     this.#flushTimer = undefined;
+    // The last write is that of the stop; after a failure that ends the work, there is none.
+    if (this.#stopping.signal.aborted) return;
     const nowMs = this.#options.clock.now();
     if (this.#storage?.hasRecords !== true && nowMs - this.#positionMs < this.#options.pace.positionMs) return;
     void this.#flush().catch((error: unknown) => this.#failed(error));
