@@ -1,14 +1,15 @@
-/** HY5–HY8: the history follows the log of a real directory, whatever the log and the disk do meanwhile. */
+/** HY5–HY8, and the contract of the history in files: it follows the log of a real directory, whatever the log and the disk do meanwhile. */
 import assert from 'node:assert/strict';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { HistoryJob, type HistoryJobOptions } from '../../../daemon/jobs/history/follower.ts';
 import type { HistoryPage } from '../../../daemon/jobs/history/lookup.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Entry, Fact, UserFact } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { historyContract } from '../../support/history/history-contract.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
@@ -361,3 +362,18 @@ test('HY5 once the log is closed, the history follows it no more', async (t) => 
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(reads, 1);
 });
+
+describe('files', () =>
+  historyContract({
+    options: {},
+    keep: async () => {
+      const folder = await temporaryDirectory();
+      return {
+        start: async (options) => {
+          const job = new HistoryJob({ ...options, folder, bytesMax: 1 << 26 });
+          job.start();
+          return job;
+        },
+      };
+    },
+  }));

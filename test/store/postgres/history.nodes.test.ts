@@ -1,16 +1,18 @@
-/** Nodes that share one history of users, with directories on one log: HY5, HY7–HY11. */
+/** The contract of the history of users in rows, and nodes that share one, with directories on one log: HY8–HY11. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../../daemon/base/clock.ts';
 import { changeOf } from '../../../daemon/jobs/history/record.ts';
 import { SharedHistory, type SharedHistoryOptions } from '../../../daemon/jobs/history/shared.ts';
 import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import type { Position } from '../../../protocol/base/position.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { PostgresHistory } from '../../../store/postgres/history.ts';
 import { PostgresLeases } from '../../../store/postgres/leases.ts';
+import { historyContract } from '../../support/history/history-contract.ts';
 import { rosterWith } from '../../support/open-roster.ts';
 import { readToHead } from '../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
@@ -266,3 +268,47 @@ test('HY11 a stop ends in time while PostgreSQL does not answer, and a lookup is
   assert.ok(ms < 5_000, `${ms} ms`);
   one.proxy.isSilent = false;
 });
+
+describe('rows', () =>
+  historyContract({
+    options: pgOptions,
+    keep: async (t) => {
+      const app = randomUUID();
+      // The log of the history is one in memory: this one must not notice that its own was put aside.
+      const { log } = await kit.node(app, { pulseMs: 600_000 });
+      const [table, leases] = [new PostgresHistory(app, log.links), new PostgresLeases(app, log.links)];
+      t.after(() => Promise.all([table.close(), leases.close()]));
+      const side = await (await log.links.ready()).side('test');
+      t.after(() => side.close());
+      const logIs = async ({ epoch, seq }: Position): Promise<void> => {
+        await side.ask({ text: 'update rosterd.head set epoch = $2, seq = $3 where app = $1', values: [app, epoch, seq] });
+      };
+      let token = 0;
+      const submit: Roster['submit'] = async (command) => {
+        if (command.kind !== 'lease') throw new Error(`${command.kind} is not expected`);
+        const { job, holder } = command;
+        return { users: [], warnings: [], docs: [{ kind: 'lease', id: job, doc: { id: job, holder, token: ++token } }], seq: 0 };
+      };
+      return {
+        start: async (options) => {
+          const { roster } = options;
+          await logIs(roster.position);
+          const { follow } = roster;
+          const submitting = { follow, submit, keptAfter: 0, position: roster.position };
+          Object.defineProperties(submitting, {
+            keptAfter: { get: () => roster.keptAfter },
+            position: { get: () => roster.position },
+          });
+          const history = new SharedHistory({ ...options, roster: submitting, table, leases, bytesMax: 1 << 26 });
+          history.start();
+          return {
+            page: async (question) => {
+              await logIs(roster.position);
+              return await history.page(question);
+            },
+            stop: () => history.stop(),
+          };
+        },
+      };
+    },
+  }));

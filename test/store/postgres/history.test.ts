@@ -31,7 +31,8 @@ interface Hand {
 /** A process that holds the job with the token 1, over a history that ends at 0. */
 async function hand(t: TestContext): Promise<Hand> {
   const app = randomUUID();
-  const { log, proxy } = await kit.node(app);
+  // The log must not notice that a test moves its head.
+  const { log, proxy } = await kit.node(app, { pulseMs: 600_000 });
   const history = new PostgresHistory(app, log.links);
   const leases = new PostgresLeases(app, log.links);
   const writers: HistoryWriter[] = [];
