@@ -24,3 +24,17 @@ export interface Leases {
   /** LS4: gives the lease back, for others to take at once. Does nothing when another process has it. */
   release(job: string): Promise<void>;
 }
+
+/** The right of a holder to write to tables (LS3). */
+export interface Fence {
+  readonly job: string;
+  readonly token: number;
+}
+
+/** LS3: a table refused a write, because another process does the job now. */
+export class LeaseLost extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LeaseLost';
+  }
+}

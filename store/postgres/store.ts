@@ -1,7 +1,8 @@
-/** The store on PostgreSQL as one unit: the log, and the snapshots from which it is read. */
+/** The store on PostgreSQL as one unit: the log, the snapshots from which it is read, and what lies beside it. */
 
 import type { Store } from '../store.ts';
-import type { PostgresStoreOptions } from './defaults.ts';
+import { PostgresBlobs } from './blobs.ts';
+import { POSTGRES_DEFAULTS, type PostgresStoreOptions } from './defaults.ts';
 import { PostgresLeases } from './leases.ts';
 import { PostgresLog } from './log/log.ts';
 import { PostgresSnapshots } from './snapshots.ts';
@@ -12,7 +13,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
     const leases = new PostgresLeases(options.app, log.links);
-    return { log, snapshots, leases, loaded: await snapshots.load(), close: () => leases.close().then(() => log.close()) };
+    const blobs = new PostgresBlobs({ app: options.app, links: log.links, deadlineMs: options.deadlineMs ?? POSTGRES_DEFAULTS.deadlineMs });
+    const close = async (): Promise<void> => {
+      await Promise.all([leases.close(), blobs.close()]);
+      await log.close();
+    };
+    return { log, snapshots, blobs, leases, loaded: await snapshots.load(), close };
   } catch (error) {
     await log.close();
     throw error;

@@ -9,6 +9,7 @@ import { type Jobs, startJobs } from '../../daemon/jobs/jobs.ts';
 import { Files } from '../../daemon/jobs/transfer/files.ts';
 import type { Roster } from '../../daemon/pipeline/roster.ts';
 import type { DocChange } from '../../protocol/log/documents.ts';
+import { BlobFiles } from '../../store/blob-files.ts';
 import { openRoster, upsert } from '../support/live/hub-kit.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
@@ -36,7 +37,7 @@ const nowUs = (): number => Date.now() * 1_000;
 test('JB1 JB2 JB5 an export and an import that are there at the start, and those that come later, are carried out; a stop ends all', async (t) => {
   const data = await temporaryDirectory();
   const roster = await openRoster();
-  const files = await Files.open(data);
+  const files = new Files(await BlobFiles.open(data));
   await upsert(roster, ['ann']);
   const path = '11111111-2222-3333-4444-555555555555/users.jsonl';
   await files.saveUpload(path, Readable.from([Buffer.from(`${JSON.stringify({ type: 'user', item: { id: 'bob' } })}\n`)]), 1_000);
@@ -85,7 +86,7 @@ test('JB6 JB7 a ban that is over ends, and an import that was kept long enough i
     return { kind: 'import', id, doc: { id, path: 'p', mode: 'upsert', state: 'completed', history: [], created_at: at, updated_at: at } };
   };
   await roster.submit({ kind: 'docs', changes: [ended('old', DAY_MS + 60_000), ended('young', DAY_MS - 60_000)] }, 'live');
-  const jobs = start(t, roster, await Files.open(data), data);
+  const jobs = start(t, roster, new Files(await BlobFiles.open(data)), data);
   await until(() => roster.directory.docs.get('import', 'old') === undefined);
   await until(() => roster.directory.user('ann')?.bans === undefined);
   assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
