@@ -4,27 +4,22 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { BlobConflict, type BlobFolder, type Blobs, BlobsUnavailable, type PutOptions, type StoredBlob } from '../blobs.ts';
 import { toError } from '../file-system.ts';
 import { type Fence, LeaseLost } from '../leases.ts';
-import { LogClosed, LogEpochChanged } from '../log.ts';
 import { type PgAnswer, type Question, rowOf, sqlState } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
-import { SideConnection } from './link/side-connection.ts';
+import { NoAnswer, PatientConnection } from './link/patient-connection.ts';
 import { inPieces } from './pieces.ts';
 
-const AGAIN_MS = 50;
 /** What arrives slowly is stored after this time, as a sign that it still arrives: housekeeping waits for an hour (file-tables.ts). */
 const SIGN_MS = 300_000;
 /** What is handed on at a time: a whole chunk would hold the event loop of its reader. */
 const READ_BYTES = 64 * 1024;
 const NO_SPACE = '53100';
 const LOST_LEASE = 'RS002';
-/** Classes of errors that pass when the server does: connections, conflicts of transactions, shutdowns, a server that became a standby. */
-const PASSING = /^(?:08|40|57|25006)/;
-/** Classes of errors that do not pass at once: too many connections, too little memory, errors of the disk. */
-const LASTING = /^5[38]/;
+/** Classes of errors of the server that are no mistake of the store: too many connections, too little memory, errors of the disk. */
+const TROUBLE = /^5[38]/;
 
 export interface PostgresBlobsOptions {
   readonly app: string;
@@ -37,15 +32,14 @@ export interface PostgresBlobsOptions {
 export class PostgresBlobs implements Blobs {
   readonly #options: PostgresBlobsOptions;
   /** Writing waits for the standby, and reading does not wait for that. */
-  readonly #writer: SideConnection;
-  readonly #reader: SideConnection;
+  readonly #writer: PatientConnection;
+  readonly #reader: PatientConnection;
   readonly #arriving = new Set<string>();
-  #isClosed = false;
 
   constructor(options: PostgresBlobsOptions) {
     this.#options = options;
-    this.#writer = new SideConnection(options.links, 'files-writer');
-    this.#reader = new SideConnection(options.links, 'files-reader');
+    this.#writer = new PatientConnection(options.links, 'files-writer', options.deadlineMs);
+    this.#reader = new PatientConnection(options.links, 'files-reader', options.deadlineMs);
   }
 
   async put(folder: BlobFolder, name: string, chunks: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<number> {
@@ -64,22 +58,24 @@ export class PostgresBlobs implements Blobs {
     const { app, signMs = SIGN_MS } = this.#options;
     const { id, folder, name } = file;
     try {
-      await this.#write({ name: 'rosterd-file-begin', text: BEGIN, values: [app, id, folder, name] });
+      await asked(this.#writer, { name: 'rosterd-file-begin', text: BEGIN, values: [app, id, folder, name] });
       let [parts, bytes] = [0, 0];
       for await (const data of inPieces(chunks, signMs)) {
-        const { is_there } = rowOf(await this.#write({ name: 'rosterd-file-chunk', text: ADD_CHUNK, values: [app, id, parts, data] }));
+        const { is_there } = rowOf(
+          await asked(this.#writer, { name: 'rosterd-file-chunk', text: ADD_CHUNK, values: [app, id, parts, data] }),
+        );
         if (is_there !== true) throw lost();
         parts++;
         bytes += data.length;
       }
       const values = [app, id, folder, name, parts, bytes, replaces, fence?.job, fence?.token];
-      const { outcome } = rowOf(await this.#write({ name: 'rosterd-file-store', text: STORE, values }, true));
+      const { outcome } = rowOf(await asked(this.#writer, { name: 'rosterd-file-store', text: STORE, values }, true));
       if (outcome === 'conflict') throw new BlobConflict(folder, name, false);
       if (outcome !== 'stored') throw lost();
       return bytes;
     } catch (error) {
       // What cannot be removed now goes with the remains of those that were interrupted.
-      if (!(error instanceof BlobsUnavailable)) await this.#write({ text: DISCARD, values: [app, id] }).catch(() => {});
+      if (!isUnanswered(error)) await asked(this.#writer, { text: DISCARD, values: [app, id] }).catch(() => {});
       throw error;
     }
   }
@@ -96,14 +92,14 @@ export class PostgresBlobs implements Blobs {
 
   async #find(folder: BlobFolder, name: string): Promise<FoundFile | undefined> {
     const values = [this.#options.app, folder, name];
-    const [row] = (await this.#ask(this.#reader, { name: 'rosterd-file-find', text: FIND, values })).rows;
+    const [row] = (await asked(this.#reader, { name: 'rosterd-file-find', text: FIND, values })).rows;
     return row === undefined ? undefined : { id: String(row.id), chunks: Number(row.chunks), bytes: Number(row.bytes) };
   }
 
   async *#read({ id, chunks }: FoundFile): AsyncGenerator<Buffer, void, undefined> {
     for (let part = 0; part < chunks; part++) {
       const values = [this.#options.app, id, part];
-      const [row] = (await this.#ask(this.#reader, { name: 'rosterd-file-read', text: READ_CHUNK, values })).rows;
+      const [row] = (await asked(this.#reader, { name: 'rosterd-file-read', text: READ_CHUNK, values })).rows;
       if (typeof row?.data !== 'string') throw new BlobsUnavailable('the file was removed or replaced while it was read');
       const data = Buffer.from(row.data, 'base64');
       for (let at = 0; at < data.length; at += READ_BYTES) yield data.subarray(at, at + READ_BYTES);
@@ -114,7 +110,7 @@ export class PostgresBlobs implements Blobs {
     const values = [this.#options.app, folder, beforeMs, [...kept], fence?.job, fence?.token];
     // One after the other, so that those who store files do not wait for long.
     for (let removed = 0; ; ) {
-      const { was_whole } = rowOf(await this.#write({ name: 'rosterd-file-remove', text: REMOVE, values }));
+      const { was_whole } = rowOf(await asked(this.#writer, { name: 'rosterd-file-remove', text: REMOVE, values }));
       if (was_whole === null) return removed;
       if (was_whole === true) removed++;
     }
@@ -122,46 +118,7 @@ export class PostgresBlobs implements Blobs {
 
   /** What is under way is refused. */
   async close(): Promise<void> {
-    this.#isClosed = true;
     await Promise.all([this.#writer.close(), this.#reader.close()]);
-  }
-
-  async #write(question: Question, isCommit = false): Promise<PgAnswer> {
-    return await this.#ask(this.#writer, question, isCommit);
-  }
-
-  /** Answers within the deadline, or rejects with BlobsUnavailable or LeaseLost. A commit counts only when it is clean (PL3). */
-  async #ask(connection: SideConnection, question: Question, isCommit = false): Promise<PgAnswer> {
-    const untilMs = performance.now() + this.#options.deadlineMs;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new BlobsUnavailable(NO_ANSWER)), this.#options.deadlineMs);
-    });
-    return await Promise.race([this.#askUntil(untilMs, connection, question, isCommit), late]).finally(() => clearTimeout(timer));
-  }
-
-  async #askUntil(untilMs: number, connection: SideConnection, question: Question, isCommit: boolean): Promise<PgAnswer> {
-    for (;;) {
-      let problem: unknown;
-      try {
-        await this.#options.links.ready();
-        // Nothing is sent of which the caller was told that it failed.
-        if (performance.now() >= untilMs) throw new BlobsUnavailable(NO_ANSWER);
-        const answer = await connection.ask(question);
-        if (answer.isClean || !isCommit) return answer;
-      } catch (error) {
-        problem = error;
-        if (!this.#isPassing(error)) throw refusal(error);
-      }
-      if (this.#isClosed || performance.now() >= untilMs) throw new BlobsUnavailable(NO_ANSWER, { cause: problem });
-      await delay(AGAIN_MS);
-    }
-  }
-
-  #isPassing(error: unknown): boolean {
-    if (error instanceof LogClosed || error instanceof LogEpochChanged) return false;
-    const state = sqlState(error);
-    return state === undefined || PASSING.test(state);
   }
 }
 
@@ -190,14 +147,22 @@ const FIND = 'select id, chunks, bytes from rosterd.file where app = $1 and fold
 const READ_CHUNK = "select encode(data, 'base64') as data from rosterd.file_chunk where app = $1 and id = $2 and part = $3";
 const REMOVE = 'select rosterd.remove_file($1, $2, to_timestamp($3::float8 / 1000), $4, $5, $6) as was_whole';
 
-function lost(): BlobsUnavailable {
-  return new BlobsUnavailable('the file is not stored, because it stood still for too long, or the database has lost a part of it');
+/** Rejects with BlobsUnavailable or LeaseLost; mistakes of the store are rejected unchanged. */
+async function asked(connection: PatientConnection, question: Question, isCommit = false): Promise<PgAnswer> {
+  try {
+    return await connection.ask(question, isCommit);
+  } catch (error) {
+    const state = sqlState(error);
+    if (state === LOST_LEASE) throw new LeaseLost(toError(error).message, { cause: error });
+    if (state === NO_SPACE) throw new BlobsUnavailable('there is no space left to store the file', { cause: error });
+    throw state === undefined || TROUBLE.test(state) ? new BlobsUnavailable(NO_ANSWER, { cause: error }) : error;
+  }
 }
 
-/** What an error of the server means for the caller; mistakes of the store are returned unchanged. */
-function refusal(error: unknown): unknown {
-  const state = sqlState(error);
-  if (state === LOST_LEASE) return new LeaseLost(toError(error).message, { cause: error });
-  if (state === NO_SPACE) return new BlobsUnavailable('there is no space left to store the file', { cause: error });
-  return state === undefined || LASTING.test(state) ? new BlobsUnavailable(NO_ANSWER, { cause: error }) : error;
+function isUnanswered(error: unknown): boolean {
+  return error instanceof BlobsUnavailable && error.cause instanceof NoAnswer;
+}
+
+function lost(): BlobsUnavailable {
+  return new BlobsUnavailable('the file is not stored, because it stood still for too long, or the database has lost a part of it');
 }
