@@ -8,9 +8,12 @@ import { systemClock } from '../../daemon/base/clock.ts';
 import { type Jobs, startJobs } from '../../daemon/jobs/jobs.ts';
 import { Files } from '../../daemon/jobs/transfer/files.ts';
 import type { Roster } from '../../daemon/pipeline/roster.ts';
-import type { DocChange } from '../../protocol/log/documents.ts';
+import type { Doc, DocChange } from '../../protocol/log/documents.ts';
 import { BlobFiles } from '../../store/blob-files.ts';
+import type { Blobs } from '../../store/blobs.ts';
+import type { Fence, Leases } from '../../store/leases.ts';
 import { openRoster, upsert } from '../support/live/hub-kit.ts';
+import { LeaseTable } from '../support/store/memory-leases.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -22,9 +25,9 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-function start(t: TestContext, roster: Roster, files: Files, data: string): Jobs {
+function start(t: TestContext, roster: Roster, files: Files, data: string, leases?: Leases): Jobs {
   const jobs = startJobs({
-    ...{ roster, files, leases: undefined, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ roster, files, leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
     history: { folder: join(data, 'history'), keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
@@ -91,4 +94,39 @@ test('JB6 JB7 a ban that is over ends, and an import that was kept long enough i
   await until(() => roster.directory.user('ann')?.bans === undefined);
   assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
   await jobs.stop();
+});
+
+test('JB10 BL7 the holder of the job writes and removes files with its lease, and without leases there is none to show', async (t) => {
+  for (const leases of [new LeaseTable().of('node'), undefined]) {
+    const roster = await openRoster();
+    await upsert(roster, ['ann']);
+    const shown: [string, Fence | undefined][] = [];
+    const blobs: Blobs = {
+      put: async (_folder, _name, _chunks, { fence } = {}) => shown.push(['put', fence]),
+      has: async () => false,
+      open: async () => undefined,
+      removeOld: async (folder, _before, _kept, fence) => {
+        shown.push([`remove ${folder}`, fence]);
+        return 0;
+      },
+    };
+    const at = nowUs();
+    const doc: Doc<'task'> = {
+      ...{ id: 'a', kind: 'export_users', status: 'waiting', created_at: at, updated_at: at },
+      input: { user_ids: ['ann'] },
+    };
+    await roster.submit({ kind: 'docs', changes: [{ kind: 'task', id: 'a', doc }] }, 'live');
+    const jobs = start(t, roster, new Files(blobs), await temporaryDirectory(), leases);
+    await until(() => shown.length === 3 && roster.directory.docs.get('task', 'a')?.status === 'completed');
+    const fence = leases === undefined ? undefined : { job: 'tasks', token: roster.directory.docs.get('lease', 'tasks')?.token };
+    assert.deepEqual(
+      shown.sort(([one], [other]) => one.localeCompare(other)),
+      [
+        ['put', fence],
+        ['remove exports', fence],
+        ['remove uploads', fence],
+      ],
+    );
+    await jobs.stop();
+  }
 });

@@ -33,7 +33,12 @@ export class SideConnection {
     this.#isClosed = true;
     const opened = this.#opened;
     this.#opened = undefined;
-    await (await opened?.catch(() => undefined))?.connection.close();
+    const closing = opened?.then(
+      ({ connection }) => connection.close(),
+      () => {},
+    );
+    // Without a server there is none to wait for, perhaps for ever.
+    if (this.#links.current !== undefined) await closing;
   }
 
   /** The connection, as soon as there is one. Rejects as `ask`. */

@@ -139,6 +139,24 @@ test('BL8 while the database is away, everything is refused in time, and nothing
   assert.deepEqual((await rows(app))[0], 3, 'nothing was removed or begun late');
 });
 
+test('BL8 files are closed while the database is away, and then everything is refused at once', pgOptions, async (t) => {
+  const { node, blobs } = await oneNode(t);
+  await blobs.has('uploads', 'a');
+  node.proxy.isAway = true;
+  node.proxy.cutAll();
+  await turnsUntil(() => node.log.status.state === 'away');
+  const chunks = new Arriving();
+  const waiting = [blobs.has('uploads', 'a'), blobs.put('exports', 'a', chunks, { replaces: true })].map((work) =>
+    assert.rejects(work, BlobsUnavailable),
+  );
+  const startMs = performance.now();
+  await blobs.close();
+  await assert.rejects(blobs.has('uploads', 'a'), BlobsUnavailable);
+  assert.ok(performance.now() - startMs < 2_000);
+  await node.log.close();
+  await Promise.all(waiting);
+});
+
 test('BL8 on a full disk nothing is stored, nothing remains, and the reason is said', pgOptions, async (t) => {
   const { app, blobs } = await oneNode(t);
   await blobs.put('exports', 'a', inParts(Buffer.from('before'), 9));
