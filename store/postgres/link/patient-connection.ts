@@ -20,6 +20,9 @@ export class PatientConnection {
   readonly #deadlineMs: number;
   /** The end of the last question, which never rejects. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Of the questions under way. */
+  readonly #refusals = new Set<() => void>();
+  #isClosed = false;
 
   constructor(links: ServerLinks, purpose: string, deadlineMs: number) {
     this.#connection = new SideConnection(links, purpose);
@@ -31,16 +34,24 @@ export class PatientConnection {
    * answer is clean (PL3).
    */
   async ask(question: Question, isCommit = false): Promise<PgAnswer> {
+    if (this.#isClosed) throw new NoAnswer('the connection is closed');
     const untilMs = performance.now() + this.#deadlineMs;
-    let timer: NodeJS.Timeout | undefined;
+    let refuse = (): void => {};
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new NoAnswer('no answer came in time')), this.#deadlineMs);
+      refuse = () => reject(new NoAnswer('no answer came in time'));
     });
-    return await Promise.race([this.#askUntil(untilMs, question, isCommit), late]).finally(() => clearTimeout(timer));
+    const timer = setTimeout(refuse, this.#deadlineMs);
+    this.#refusals.add(refuse);
+    return await Promise.race([this.#askUntil(untilMs, question, isCommit), late]).finally(() => {
+      clearTimeout(timer);
+      this.#refusals.delete(refuse);
+    });
   }
 
   /** What is under way is refused. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const refuse of this.#refusals) refuse();
     await this.#connection.close();
   }
 
