@@ -1,10 +1,10 @@
 /** The `Blobs` contract (BL1–BL6) on PostgreSQL. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, describe } from 'node:test';
+import { after, describe, test } from 'node:test';
 import type { Blobs } from '../../store/blobs.ts';
 import { PostgresBlobs } from '../../store/postgres/blobs.ts';
-import { type BlobsAdapter, blobsContract } from '../support/store/blobs-contract.ts';
+import { Arriving, type BlobsAdapter, blobsContract, noise, turnsUntil } from '../support/store/blobs-contract.ts';
 import { PgKit, pgOptions } from '../support/store/pg-kit.ts';
 
 const opened = new Map<Blobs, string>();
@@ -29,3 +29,19 @@ const adapter: BlobsAdapter = {
 };
 
 describe('PostgreSQL', pgOptions, () => blobsContract(adapter));
+
+test('BL1 a file is chunks of 1 MiB, and a row that gets their number and length last', pgOptions, async () => {
+  const blobs = await adapter.open();
+  const app = opened.get(blobs) ?? assert.fail();
+  const row = () => kit.postgres.sql(`select folder, name, chunks, bytes from rosterd.file where app = '${app}'`);
+  const sizes = () =>
+    kit.postgres.sql(`select string_agg(length(data)::text, ' ' order by part) from rosterd.file_chunk where app = '${app}'`);
+  const chunks = new Arriving();
+  const putting = blobs.put('uploads', 'a', chunks);
+  chunks.send(noise(2_500_000));
+  await turnsUntil(async () => (await sizes()) === '1048576 1048576\n');
+  assert.equal(await row(), 'uploads|a||\n');
+  chunks.end();
+  await putting;
+  assert.deepEqual([await row(), await sizes()], ['uploads|a|3|2500000\n', '1048576 1048576 402848\n']);
+});
