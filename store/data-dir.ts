@@ -4,12 +4,14 @@
  *   <data>/lock/      the processes that have it open
  *   <data>/snapshot/  the newest two snapshots
  *   <data>/journal/   the segments
+ *   <data>/exports/, <data>/uploads/  files beside the log
  *
  * Nothing is read before the lock is held, and the lock is released last.
  */
 import { access, constants, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RESTORING } from './backup/restore.ts';
+import { BlobFiles } from './blob-files.ts';
 import { isNoSpace } from './disk-errors.ts';
 import type { OnStoreEvent } from './events.ts';
 import { type FileSystem, hasCode, nodeFileSystem, toError } from './file-system.ts';
@@ -50,7 +52,8 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
   });
   try {
     const opened = await openLocked(directory, options);
-    return { ...opened, close: () => opened.log.close().finally(() => lock.release()) };
+    const blobs = await BlobFiles.open(directory, options.fileSystem);
+    return { ...opened, blobs, close: () => opened.log.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
     throw unusable(directory, error);
@@ -66,7 +69,7 @@ function unusable(directory: string, error: unknown): unknown {
 }
 
 /** Opens the content of a directory whose lock is held: first the snapshot, then the journal, which must continue from its end. */
-export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<Store, 'close'>> {
+export async function openLocked(directory: string, options: DataDirectoryOptions): Promise<Omit<Store, 'blobs' | 'close'>> {
   const fileSystem = options.fileSystem ?? nodeFileSystem;
   const onEvent = options.onEvent ?? (() => {});
   if ((await fileSystem.list(directory)).includes(RESTORING)) {

@@ -25,7 +25,13 @@ export interface Leases {
   release(job: string): Promise<void>;
 }
 
-/** LS3. Another process has the job now, and nothing was written. */
+/** The right of a holder to write to tables (LS3). */
+export interface Fence {
+  readonly job: string;
+  readonly token: number;
+}
+
+/** LS3: a table refused a write, because another process does the job now. */
 export class LeaseLost extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,4 +1,6 @@
 /** What the daemon opens before anything else: a data directory, or a database that several processes share. */
+
+import type { Blobs } from './blobs.ts';
 import type { HistoryTable } from './history.ts';
 import type { Leases } from './leases.ts';
 import type { Log } from './log.ts';
@@ -10,6 +12,8 @@ export interface Store {
   readonly snapshots: SnapshotStore;
   /** The newest whole snapshot. Its lines come first, then `log.read(loaded.position.seq, …)`; without one, `log.read(0, …)`. */
   readonly loaded: LoadedSnapshot | undefined;
+  /** Files beside the log. */
+  readonly blobs: Blobs;
   /** Undefined where no other process can have the store open. */
   readonly leases?: Leases;
   /** Undefined as well. */

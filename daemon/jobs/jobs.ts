@@ -1,7 +1,7 @@
 /** Long work beside the directory: exports, imports, the history of users, and everything that expires. */
 
 import type { HistoryTable } from '../../store/history.ts';
-import type { Leases } from '../../store/leases.ts';
+import type { Fence, Leases } from '../../store/leases.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import { wallClock } from '../base/wall-clock.ts';
@@ -14,6 +14,9 @@ import { Runner } from './tasks/runner.ts';
 import { taskWork } from './transfer/exports.ts';
 import type { Files } from './transfer/files.ts';
 import { importWork } from './transfer/imports.ts';
+
+/** The job of the node that works on tasks and imports. Its name is stored. */
+const TASKS = 'tasks';
 
 export interface JobsOptions {
   readonly roster: Roster;
@@ -54,7 +57,7 @@ export function startJobs(options: JobsOptions): Jobs {
       : new SharedHistory({ roster, logger, clock, table, leases, ...kept });
   const stopping = new AbortController();
   const submit: Roster['submit'] = (command, ...how) => roster.submit(command, ...how);
-  const tasks = whileHeld({ job: 'tasks', leases, submit, clock, logger }, stopping.signal, (held) => workOnTasks(options, held));
+  const tasks = whileHeld({ job: TASKS, leases, submit, clock, logger }, stopping.signal, (held) => workOnTasks(options, held));
   history.start();
   return {
     history,
@@ -67,11 +70,12 @@ export function startJobs(options: JobsOptions): Jobs {
   };
 }
 
-async function workOnTasks(options: JobsOptions, { submit, signal }: HeldJob): Promise<void> {
-  const { files, logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
+async function workOnTasks(options: JobsOptions, { submit, signal, token }: HeldJob): Promise<void> {
+  const { logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
   const { directory } = options.roster;
   const onApplied: Roster['onApplied'] = (...listener) => options.roster.onApplied(...listener);
   const roster = { directory, submit, onApplied, online: (id: string) => options.roster.online(id) };
+  const files = heldFiles(options.files, token === undefined ? undefined : { job: TASKS, token });
   const nowMs = () => clock.now();
   const runner = new Runner({
     works: [taskWork({ roster, files, nowMs }), importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted })],
@@ -86,6 +90,15 @@ async function workOnTasks(options: JobsOptions, { submit, signal }: HeldJob): P
   housekeeping.start();
   await aborted(signal);
   await Promise.all([runner.stop(), housekeeping.stop()]);
+}
+
+/** The files as the holder of the job works with them: whoever lost it stores and removes none. */
+function heldFiles(files: Files, fence: Fence | undefined): Pick<Files, 'openUpload' | 'writeExport' | 'removeOld'> {
+  return {
+    openUpload: (path) => files.openUpload(path),
+    writeExport: (id, lines) => files.writeExport(id, lines, fence),
+    removeOld: (ages) => files.removeOld(ages, fence),
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -12,8 +12,8 @@ import { parseLines } from '../snapshot/lines.ts';
 import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import { type PgConnection, type PgRow, rowOf } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
+import { inPieces } from './pieces.ts';
 
-const CHUNK_BYTES = 1024 * 1024;
 const KEPT = 2;
 
 /** Only when every chunk is there, the epoch is the log's, and the entries after it are kept. */
@@ -75,7 +75,7 @@ export class PostgresSnapshots implements SnapshotStore {
     );
     const packed = createGzip({ level: 1 });
     plain.on('error', (error) => packed.destroy(error));
-    for await (const data of inPieces(plain.pipe(packed), CHUNK_BYTES)) {
+    for await (const data of inPieces(plain.pipe(packed))) {
       hash.update(data);
       packedBytes += data.length;
       await connection.ask({
@@ -198,21 +198,4 @@ async function* copied(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) =
     onBytes(chunk.length);
     yield Buffer.from(chunk);
   }
-}
-
-/** Pieces of exactly `bytes`, but for the last. */
-async function* inPieces(stream: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer, void, undefined> {
-  let held: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of stream) {
-    held.push(chunk);
-    length += chunk.length;
-    while (length >= bytes) {
-      const all = Buffer.concat(held);
-      yield all.subarray(0, bytes);
-      held = [all.subarray(bytes)];
-      length -= bytes;
-    }
-  }
-  if (length > 0) yield Buffer.concat(held);
 }

@@ -1,7 +1,8 @@
-/** The store on PostgreSQL as one unit: the log, and the snapshots from which it is read. */
+/** The store on PostgreSQL as one unit: the log, the snapshots from which it is read, and what lies beside it. */
 
 import type { Store } from '../store.ts';
-import type { PostgresStoreOptions } from './defaults.ts';
+import { PostgresBlobs } from './blobs.ts';
+import { POSTGRES_DEFAULTS, type PostgresStoreOptions } from './defaults.ts';
 import { PostgresHistory } from './history.ts';
 import { PostgresLeases } from './leases.ts';
 import { PostgresLog } from './log/log.ts';
@@ -14,12 +15,13 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
     const leases = new PostgresLeases(options.app, log.links);
     const history = new PostgresHistory(options.app, log.links);
+    const blobs = new PostgresBlobs({ app: options.app, links: log.links, deadlineMs: options.deadlineMs ?? POSTGRES_DEFAULTS.deadlineMs });
     // The log first: nothing waits for a server any more then.
     const close = async (): Promise<void> => {
       await log.close();
-      await Promise.all([leases.close(), history.close()]);
+      await Promise.all([leases.close(), history.close(), blobs.close()]);
     };
-    return { log, snapshots, leases, history, loaded: await snapshots.load(), close };
+    return { log, snapshots, blobs, leases, history, loaded: await snapshots.load(), close };
   } catch (error) {
     await log.close();
     throw error;

@@ -1,5 +1,3 @@
-import { HISTORY } from './history-tables.ts';
-
 /**
  * The tables, and how each version of them is made from the one before. Each table is keyed by `app`, so one database serves several
  * applications. A step, once released, never changes: a change is a further step.
@@ -11,7 +9,10 @@ import { HISTORY } from './history-tables.ts';
  *   lease           who may try a job that one process does at a time
  *   node, presence  the processes, and who is online at which of them
  *   history…        the history of users (history-tables.ts)
+ *   file …          files beside the log (file-tables.ts)
  */
+import { FILE_TABLES } from './file-tables.ts';
+import { HISTORY } from './history-tables.ts';
 
 const TABLES = `
 create table rosterd.head (
@@ -240,4 +241,4 @@ $$;`;
 const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
 
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY, FILE_TABLES];

@@ -8,9 +8,13 @@ import { systemClock } from '../../daemon/base/clock.ts';
 import { type Jobs, startJobs } from '../../daemon/jobs/jobs.ts';
 import { Files } from '../../daemon/jobs/transfer/files.ts';
 import type { Roster } from '../../daemon/pipeline/roster.ts';
-import type { DocChange } from '../../protocol/log/documents.ts';
+import type { Doc, DocChange } from '../../protocol/log/documents.ts';
+import { BlobFiles } from '../../store/blob-files.ts';
+import type { Blobs } from '../../store/blobs.ts';
 import type { HistoryTable } from '../../store/history.ts';
+import type { Fence, Leases } from '../../store/leases.ts';
 import { openRoster, upsert } from '../support/live/hub-kit.ts';
+import { LeaseTable } from '../support/store/memory-leases.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -22,9 +26,9 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-function start(t: TestContext, roster: Roster, files: Files, data: string): Jobs {
+function start(t: TestContext, roster: Roster, files: Files, data: string, leases?: Leases): Jobs {
   const jobs = startJobs({
-    ...{ roster, files, leases: undefined, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ roster, files, leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
     history: { folder: join(data, 'history'), table: undefined, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
@@ -37,7 +41,7 @@ const nowUs = (): number => Date.now() * 1_000;
 test('JB1 JB2 JB5 an export and an import that are there at the start, and those that come later, are carried out; a stop ends all', async (t) => {
   const data = await temporaryDirectory();
   const roster = await openRoster();
-  const files = await Files.open(data);
+  const files = new Files(await BlobFiles.open(data));
   await upsert(roster, ['ann']);
   const path = '11111111-2222-3333-4444-555555555555/users.jsonl';
   await files.saveUpload(path, Readable.from([Buffer.from(`${JSON.stringify({ type: 'user', item: { id: 'bob' } })}\n`)]), 1_000);
@@ -86,7 +90,7 @@ test('JB6 JB7 a ban that is over ends, and an import that was kept long enough i
     return { kind: 'import', id, doc: { id, path: 'p', mode: 'upsert', state: 'completed', history: [], created_at: at, updated_at: at } };
   };
   await roster.submit({ kind: 'docs', changes: [ended('old', DAY_MS + 60_000), ended('young', DAY_MS - 60_000)] }, 'live');
-  const jobs = start(t, roster, await Files.open(data), data);
+  const jobs = start(t, roster, new Files(await BlobFiles.open(data)), data);
   await until(() => roster.directory.docs.get('import', 'old') === undefined);
   await until(() => roster.directory.user('ann')?.bans === undefined);
   assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
@@ -100,7 +104,7 @@ test('HY10 where nodes share a history, it is read there, and no folder is made'
   const stored = { position: roster.position, from: 0, changes: [{ seq: 3, at: 9, record: '{"event":"created"}' }] };
   const table: HistoryTable = { page: async () => stored, writer: () => assert.fail('another node has the job') };
   const jobs = startJobs({
-    ...{ roster, files: await Files.open(data), leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ roster, files: new Files(await BlobFiles.open(data)), leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
     history: { folder: join(data, 'history'), table, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
@@ -109,4 +113,39 @@ test('HY10 where nodes share a history, it is read there, and no folder is made'
   assert.deepEqual(items, [{ seq: 3, at: 9, event: 'created' }]);
   await jobs.stop();
   assert.equal((await readdir(data)).includes('history'), false);
+});
+
+test('JB10 BL7 the holder of the job writes and removes files with its lease, and without leases there is none to show', async (t) => {
+  for (const leases of [new LeaseTable().of('node'), undefined]) {
+    const roster = await openRoster();
+    await upsert(roster, ['ann']);
+    const shown: [string, Fence | undefined][] = [];
+    const blobs: Blobs = {
+      put: async (_folder, _name, _chunks, { fence } = {}) => shown.push(['put', fence]),
+      has: async () => false,
+      open: async () => undefined,
+      removeOld: async (folder, _before, _kept, fence) => {
+        shown.push([`remove ${folder}`, fence]);
+        return 0;
+      },
+    };
+    const at = nowUs();
+    const doc: Doc<'task'> = {
+      ...{ id: 'a', kind: 'export_users', status: 'waiting', created_at: at, updated_at: at },
+      input: { user_ids: ['ann'] },
+    };
+    await roster.submit({ kind: 'docs', changes: [{ kind: 'task', id: 'a', doc }] }, 'live');
+    const jobs = start(t, roster, new Files(blobs), await temporaryDirectory(), leases);
+    await until(() => shown.length === 3 && roster.directory.docs.get('task', 'a')?.status === 'completed');
+    const fence = leases === undefined ? undefined : { job: 'tasks', token: roster.directory.docs.get('lease', 'tasks')?.token };
+    assert.deepEqual(
+      shown.sort(([one], [other]) => one.localeCompare(other)),
+      [
+        ['put', fence],
+        ['remove exports', fence],
+        ['remove uploads', fence],
+      ],
+    );
+    await jobs.stop();
+  }
 });

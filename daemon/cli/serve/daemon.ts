@@ -74,7 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       exportUrl: linkToExport,
       onFatal,
     });
-    const files = await Files.open(config.data);
+    const files = new Files(store.blobs);
     const jobs = startJobs({
       roster,
       files,

@@ -9,6 +9,8 @@ import { backoffMs } from '../../../protocol/base/backoff.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
+import { BlobsUnavailable } from '../../../store/blobs.ts';
+import { LeaseLost } from '../../../store/leases.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 
@@ -109,6 +111,7 @@ export class Runner {
 }
 
 function isPassing(error: unknown): boolean {
+  if (error instanceof BlobsUnavailable || error instanceof LeaseLost) return true;
   return error instanceof RosterError && error.kind === 'unavailable';
 }
 

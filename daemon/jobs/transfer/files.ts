@@ -1,145 +1,80 @@
 /**
- * Files beside the directory: finished exports and uploads for imports, below the data directory.
+ * Files beside the directory: finished exports and uploads for imports, wherever the storage keeps them.
  *
- *   <data>/exports/<task>.jsonl        one export each
- *   <data>/uploads/<id>~<file name>    one upload each
+ *   exports/<task>.jsonl        one export each
+ *   uploads/<id>~<file name>    one upload each
  *
- * A file exists whole or not at all: it is written under another name, synced and renamed. The daemon makes every name
- * and checks it against a pattern without slashes and leading dots before it reaches the disk. Opening these files requires
- * the lock of the data directory, so half-written files found at the start belong to a process that has ended.
+ * The daemon makes every name and checks it against a pattern without slashes and leading dots before it reaches the storage.
+ *
+ * It keeps FI1–FI8 (daemon/RULES.md).
  */
 
-import type { Stats } from 'node:fs';
-import { open, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { isUploadPath } from '../../../protocol/transfer/imports.ts';
-import { isNoSpace } from '../../../store/disk-errors.ts';
-import { ChunkWriter, createWhole, type FileSystem, nodeFileSystem, removeIfThere, TEMPORARY_SUFFIX } from '../../../store/file-system.ts';
+import { BlobConflict, type Blobs, BlobsUnavailable, type StoredBlob } from '../../../store/blobs.ts';
+import type { Fence } from '../../../store/leases.ts';
 import type { Ages } from '../tasks/housekeeping.ts';
 
 const SILENCE_MS = 60_000;
-/** Name that earlier versions gave to unfinished files: a name, a UUID, this. */
-const OLD_PART = /\.[0-9a-f-]{36}\.part$/;
-const READ_BYTES = 64 * 1024;
 const TASK_ID = /^[\w-]{1,64}$/;
-
-export interface StoredFile {
-  readonly stream: Readable;
-  readonly bytes: number;
-}
 
 export interface FilesOptions {
   /** An upload without new bytes for this time is aborted. */
   readonly silenceMs?: number;
-  /** Used for writing; existing files are read from the disk itself. */
-  readonly fileSystem?: FileSystem;
 }
 
 export class Files {
-  readonly #fs: FileSystem;
-  readonly #exports: string;
-  readonly #uploads: string;
+  readonly #blobs: Blobs;
   readonly #silenceMs: number;
-  /** Uploads under way. */
-  readonly #arriving = new Set<string>();
 
-  /** Makes the directories, accessible only to the daemon's user, and removes unfinished files. */
-  static async open(dataDirectory: string, { silenceMs = SILENCE_MS, fileSystem = nodeFileSystem }: FilesOptions = {}): Promise<Files> {
-    const files = new Files(dataDirectory, silenceMs, fileSystem);
-    for (const folder of [files.#exports, files.#uploads]) {
-      if (!(await madeDirectory(fileSystem, folder))) continue;
-      for (const name of await fileSystem.list(folder))
-        if (isPart(name)) await removeIfThere(fileSystem, 'leftover-remove', join(folder, name));
-    }
-    return files;
-  }
-
-  private constructor(dataDirectory: string, silenceMs: number, fileSystem: FileSystem) {
-    this.#fs = fileSystem;
-    this.#exports = join(dataDirectory, 'exports');
-    this.#uploads = join(dataDirectory, 'uploads');
+  constructor(blobs: Blobs, { silenceMs = SILENCE_MS }: FilesOptions = {}) {
+    this.#blobs = blobs;
     this.#silenceMs = silenceMs;
   }
 
   /**
    * Stores an upload. Each path is written once, so an import can rely on the file that it has read.
    * Rejects with RosterError: `conflict` when the path exists, `too_big`, `timeout` when no more bytes come,
-   * `input` when the source broke off, `unavailable` when the disk is full.
+   * `input` when the source broke off, `unavailable` when the disk is full or the storage away.
    */
   async saveUpload(path: string, source: Readable, bytesMax: number): Promise<{ readonly bytes: number }> {
     const name = uploadName(path);
-    if (this.#arriving.has(path)) throw new RosterError('conflict', 'this file is being uploaded at the moment');
-    this.#arriving.add(path);
     try {
-      if (await isFile(join(this.#uploads, name))) {
-        throw new RosterError('conflict', 'this file was uploaded already; ask for another URL to upload another one');
-      }
-      let bytes = 0;
-      await this.#fs.makeDirectory(this.#uploads);
-      const file = await createWhole(this.#fs, 'side-file', this.#uploads, name, async (part) => {
-        bytes = await this.#receive(new ChunkWriter(part, 'side-file'), source, bytesMax);
-      });
-      await file.close();
-      return { bytes };
+      return { bytes: await this.#blobs.put('uploads', name, received(source, this.#silenceMs, bytesMax)) };
     } catch (error) {
       // Discards the rest of the upload, so that the caller gets the answer.
       source.resume();
       throw explained(error);
-    } finally {
-      this.#arriving.delete(path);
     }
   }
 
-  async #receive(writer: ChunkWriter, source: Readable, bytesMax: number): Promise<number> {
-    for await (const chunk of withoutSilence(source, this.#silenceMs)) {
-      if (writer.bytes + chunk.length > bytesMax) throw new RosterError('too_big', `the file is bigger than ${bytesMax} bytes`);
-      await writer.add(chunk);
-    }
-    return writer.bytes;
-  }
-
+  /** Rejects with RosterError `unavailable` when the storage is away. */
   async hasUpload(path: string): Promise<boolean> {
-    return isUploadPath(path) && (await isFile(join(this.#uploads, uploadName(path))));
+    return isUploadPath(path) && (await forCaller(this.#blobs.has('uploads', uploadName(path))));
   }
 
-  /** The upload to read; undefined when it does not exist (any more). */
-  async openUpload(path: string): Promise<StoredFile | undefined> {
-    return isUploadPath(path) ? await openToRead(join(this.#uploads, uploadName(path))) : undefined;
+  /** The upload to read; undefined when it does not exist (any more). Rejects as `Blobs.open`. */
+  async openUpload(path: string): Promise<StoredBlob | undefined> {
+    return isUploadPath(path) ? await this.#blobs.open('uploads', uploadName(path)) : undefined;
   }
 
-  /** Stores the lines, each with a line end, as the export of this task. Replaces an existing one. */
-  async writeExport(taskId: string, lines: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    await this.#fs.makeDirectory(this.#exports);
-    const file = await createWhole(this.#fs, 'side-file', this.#exports, exportName(taskId), async (part) => {
-      const writer = new ChunkWriter(part, 'side-file');
-      for await (const line of lines) await writer.add(Buffer.from(`${line}\n`));
-    });
-    await file.close();
+  /** Stores the lines, each with a line end, as the export of this task. Replaces an existing one. Rejects as `Blobs.put`. */
+  async writeExport(taskId: string, lines: AsyncIterable<string> | Iterable<string>, fence?: Fence): Promise<void> {
+    await this.#blobs.put('exports', exportName(taskId), ended(lines), { replaces: true, fence });
   }
 
-  async openExport(taskId: string, name: string): Promise<StoredFile | undefined> {
-    return name === EXPORT_FILE && TASK_ID.test(taskId) ? await openToRead(join(this.#exports, exportName(taskId))) : undefined;
+  /** Rejects with RosterError `unavailable` when the storage is away. */
+  async openExport(taskId: string, name: string): Promise<StoredBlob | undefined> {
+    return name === EXPORT_FILE && TASK_ID.test(taskId) ? await forCaller(this.#blobs.open('exports', exportName(taskId))) : undefined;
   }
 
-  /** Removes old files. Resolves with their number. */
-  async removeOld({ exportsBeforeMs, uploadsBeforeMs, neededUploads }: Ages): Promise<number> {
+  /** Removes old files. Resolves with their number. Rejects as `Blobs.removeOld`. */
+  async removeOld({ exportsBeforeMs, uploadsBeforeMs, neededUploads }: Ages, fence?: Fence): Promise<number> {
     const needed = new Set([...neededUploads].map(uploadName));
-    const exports = await removeFrom(this.#exports, exportsBeforeMs, new Set());
-    return exports + (await removeFrom(this.#uploads, uploadsBeforeMs, needed));
-  }
-}
-
-/** False on a full disk: then the directory is made by the first file. */
-async function madeDirectory(fs: FileSystem, folder: string): Promise<boolean> {
-  try {
-    await fs.makeDirectory(folder);
-    return true;
-  } catch (error) {
-    if (isNoSpace(error)) return false;
-    throw error;
+    const exports = await this.#blobs.removeOld('exports', exportsBeforeMs, new Set(), fence);
+    return exports + (await this.#blobs.removeOld('uploads', uploadsBeforeMs, needed, fence));
   }
 }
 
@@ -153,30 +88,17 @@ function exportName(taskId: string): string {
   return `${taskId}.jsonl`;
 }
 
-function isPart(name: string): boolean {
-  return name.endsWith(TEMPORARY_SUFFIX) || OLD_PART.test(name);
+async function* ended(lines: AsyncIterable<string> | Iterable<string>): AsyncGenerator<Buffer> {
+  for await (const line of lines) yield Buffer.from(`${line}\n`);
 }
 
-async function removeFrom(folder: string, beforeMs: number, needed: ReadonlySet<string>): Promise<number> {
-  let removed = 0;
-  for (const name of await namesIn(folder)) {
-    if (isPart(name) || needed.has(name)) continue;
-    const path = join(folder, name);
-    const file = await statOf(path);
-    if (file === undefined || file.mtimeMs >= beforeMs) continue;
-    await rm(path, { force: true });
-    removed++;
-  }
-  return removed;
-}
-
-/** The names in a directory that may not exist. */
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
+/** The chunks of the source, up to `bytesMax`. */
+async function* received(source: Readable, silenceMs: number, bytesMax: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of withoutSilence(source, silenceMs)) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new RosterError('too_big', `the file is bigger than ${bytesMax} bytes`);
+    yield chunk;
   }
 }
 
@@ -196,9 +118,25 @@ async function* withoutSilence(source: Readable, silenceMs: number): AsyncGenera
   }
 }
 
-/** The error that a caller may see for a system error; other errors are returned unchanged, for the log. */
+async function forCaller<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+/** The error that a caller may see; others are returned unchanged, for the log. */
 function explained(error: unknown): unknown {
-  switch (codeOf(error)) {
+  if (error instanceof BlobsUnavailable) return new RosterError('unavailable', error.message);
+  if (error instanceof BlobConflict)
+    return new RosterError(
+      'conflict',
+      error.isArriving
+        ? 'this file is being uploaded at the moment'
+        : 'this file was uploaded already; ask for another URL to upload another one',
+    );
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
     case 'ENOSPC':
     case 'EDQUOT':
       return new RosterError('unavailable', 'there is no space left to store the file');
@@ -208,33 +146,4 @@ function explained(error: unknown): unknown {
     default:
       return error;
   }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await statOf(path))?.isFile() === true;
-}
-
-/** Undefined when the file does not exist. */
-async function statOf(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function openToRead(path: string): Promise<StoredFile | undefined> {
-  try {
-    const file = await open(path, 'r');
-    const { size } = await file.stat();
-    return { stream: file.createReadStream({ highWaterMark: READ_BYTES }), bytes: size };
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -8,6 +8,7 @@
 import type { Readable } from 'node:stream';
 import { type ImportTask, isImportOver } from '../../../protocol/transfer/imports.ts';
 import { BUILT_IN_ROLES, isAlive } from '../../../protocol/users/user.ts';
+import { BlobsUnavailable } from '../../../store/blobs.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
@@ -176,7 +177,11 @@ class ImportJob {
     // The next turn of `run` adds the rest.
     if (summary.status === 'done' && report.extras !== undefined)
       return await this.#imports.change(id, { result: asJson({ ...report, extras_done: 0 }) });
-    await this.#finish(id, summary, report);
+    const { errored } = stream;
+    if (!(errored instanceof BlobsUnavailable)) return await this.#finish(id, summary, report);
+    await this.#finish(id, { status: 'interrupted' }, report);
+    // The runner tries again, and continues from here.
+    throw errored;
   }
 
   /** Stops early, and goes on later, when the directory cannot store anything: whatever was not noted yet is added again. */

@@ -158,7 +158,7 @@ async function forgetful(t: TestContext, data: string): Promise<World> {
         return typeof value === 'function' ? value.bind(target) : value;
       },
     });
-    return { log, snapshots: directory.snapshots, loaded: directory.loaded, close: () => directory.close() };
+    return { ...directory, log, close: () => directory.close() };
   };
   return await World.start(t, { data, openStore });
 }

@@ -207,7 +207,7 @@ function slowStore(data: string, appendMs: number): OpenStore {
         };
       },
     });
-    return { log, snapshots: directory.snapshots, loaded: directory.loaded, close: () => directory.close() };
+    return { ...directory, log, close: () => directory.close() };
   };
 }
 

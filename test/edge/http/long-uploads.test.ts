@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
 import { Files } from '../../../daemon/jobs/transfer/files.ts';
+import { BlobFiles } from '../../../store/blob-files.ts';
 import { fakeServices, httpWorld, NOW_MS } from '../../support/http/fake-backend.ts';
 import { directory } from '../../support/http/import-kit.ts';
 
 test('IM13 an upload may take longer than other requests; one that falls silent may not, and neither may a stranger', async (t) => {
   const data = await directory(t);
   const urls = createUrlSigner({ secret: 's', baseUrl: () => '', now: () => NOW_MS });
-  const services = { ...fakeServices(), files: await Files.open(data, { silenceMs: 1_500 }) };
+  const services = { ...fakeServices(), files: new Files(await BlobFiles.open(data), { silenceMs: 1_500 }) };
   const { app } = httpWorld({ timeouts: { headersMs: 300, requestMs: 300 }, urls, services });
   await app.listen({ port: 0, host: '127.0.0.1' });
   t.after(() => app.close());

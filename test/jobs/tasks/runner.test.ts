@@ -7,6 +7,8 @@ import { type JobError, Runner, type Work } from '../../../daemon/jobs/tasks/run
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { DocChange, Task } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
+import { BlobsUnavailable } from '../../../store/blobs.ts';
+import { LeaseLost } from '../../../store/leases.ts';
 
 const quiet: RosterLogger = { info: () => {}, error: () => {} };
 
@@ -130,6 +132,20 @@ test('JB3 work that throws is failed, says why, and leaves the others alone', as
     x: { type: 'internal', description: 'a mistake in the daemon; its log says more' },
     y: { type: 'input', description: 'the reason' },
   });
+});
+
+test('JB4 JB10 work that meets a storage that is away, or lost its job, is tried again and never failed', async () => {
+  const errors = [new BlobsUnavailable('away'), new LeaseLost('another process does the job now'), new BlobsUnavailable('away')];
+  const { runner, steps, failures, settle } = bench(
+    async () => {
+      const error = errors.shift();
+      if (error !== undefined) throw error;
+    },
+    { open: ['x'] },
+  );
+  runner.start();
+  await settle();
+  assert.deepEqual([steps.at(-1), steps.filter((step) => step === 'run x').length, failures.size], ['end x', 4, 0]);
 });
 
 test('JB3 a failure that cannot be written at first is written later', async () => {

@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { Files } from '../../../daemon/jobs/transfer/files.ts';
+import { Files, type FilesOptions } from '../../../daemon/jobs/transfer/files.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
+import { BlobFiles } from '../../../store/blob-files.ts';
+import type { FileSystem } from '../../../store/file-system.ts';
 import { untilDeath } from '../../support/store/death.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
@@ -19,6 +21,14 @@ async function directory(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rosterd-files-'));
   t.after(() => rm(path, { recursive: true, force: true }));
   return path;
+}
+
+interface Options extends FilesOptions {
+  readonly fileSystem?: FileSystem;
+}
+
+async function openFiles(data: string, { fileSystem, ...options }: Options = {}): Promise<Files> {
+  return new Files(await BlobFiles.open(data, fileSystem), options);
 }
 
 async function text(stream: Readable | undefined): Promise<string> {
@@ -33,7 +43,7 @@ async function refused(act: Promise<unknown>, kind: ErrorKind): Promise<void> {
 
 test('FI1 the directories are for nobody else, and so are the files', async (t) => {
   const data = await directory(t);
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   await files.saveUpload(PATH, Readable.from([Buffer.from('x')]), 10);
   for (const folder of ['exports', 'uploads']) assert.equal((await stat(join(data, folder))).mode & 0o777, 0o700);
   const [name = ''] = await readdir(join(data, 'uploads'));
@@ -41,7 +51,7 @@ test('FI1 the directories are for nobody else, and so are the files', async (t) 
 });
 
 test('FI2 an upload comes back as it was sent', async (t) => {
-  const files = await Files.open(await directory(t));
+  const files = await openFiles(await directory(t));
   assert.equal(await files.hasUpload(PATH), false);
   assert.equal(await files.openUpload(PATH), undefined);
   const chunks = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10_000, i));
@@ -54,7 +64,7 @@ test('FI2 an upload comes back as it was sent', async (t) => {
 
 test('FI3 an upload that is too big, breaks off or falls silent leaves nothing', async (t) => {
   const data = await directory(t);
-  const files = await Files.open(data, { silenceMs: 50 });
+  const files = await openFiles(data, { silenceMs: 50 });
   const big = new PassThrough();
   big.write('12345');
   big.write('678901');
@@ -76,7 +86,7 @@ test('FI3 an upload that is too big, breaks off or falls silent leaves nothing',
 });
 
 test('FI4 under one path there is one file, once', async (t) => {
-  const files = await Files.open(await directory(t));
+  const files = await openFiles(await directory(t));
   const slow = new PassThrough();
   slow.write('first');
   const first = files.saveUpload(PATH, slow, 100);
@@ -90,7 +100,7 @@ test('FI4 under one path there is one file, once', async (t) => {
 test('FI5 no name leads out of the directory', async (t) => {
   const data = await directory(t);
   await writeFile(join(data, 'secret.jsonl'), 'secret');
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   const id = PATH.split('/')[0];
   for (const path of [
     '',
@@ -121,7 +131,7 @@ test('FI5 no name leads out of the directory', async (t) => {
 
 test('FI6 an export is there when it is whole; writing it anew replaces it', async (t) => {
   const data = await directory(t);
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   assert.equal(await files.openExport('task', 'users.jsonl'), undefined);
   await assert.rejects(
     files.writeExport(
@@ -146,7 +156,7 @@ test('FI6 an export is there whole or not at all when the power goes, and for go
   const name = join(data, 'exports', 'task.jsonl');
   for (let seed = 1; seed <= 40; seed++) {
     const disk = new SimDisk(new Random(seed));
-    const files = await Files.open(data, { fileSystem: disk });
+    const files = await openFiles(data, { fileSystem: disk });
     await files.writeExport('task', ['old']);
     let left = seed % 6;
     disk.plan = () => (left-- === 0 ? { type: 'crash' } : undefined);
@@ -158,7 +168,7 @@ test('FI6 an export is there whole or not at all when the power goes, and for go
 
 test('FI7 what was left half-written is cleared away at the start, and nothing else', async (t) => {
   const data = await directory(t);
-  const first = await Files.open(data);
+  const first = await openFiles(data);
   await first.writeExport('task', ['kept']);
   const path = PATH.replace('users.jsonl', 'users.part');
   await first.saveUpload(path, Readable.from([Buffer.from('an upload may be called like this')]), 100);
@@ -166,7 +176,7 @@ test('FI7 what was left half-written is cleared away at the start, and nothing e
   // Of this version, and of earlier ones.
   for (const half of ['task.jsonl~.tmp', `task.jsonl.${id}.part`]) await writeFile(join(data, 'exports', half), 'half');
   for (const half of [`${id}~users.tmp~.tmp`, `${id}~users.jsonl.${id}.part`]) await writeFile(join(data, 'uploads', half), 'half');
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   assert.deepEqual(await readdir(join(data, 'exports')), ['task.jsonl']);
   assert.deepEqual(await readdir(join(data, 'uploads')), [path.replace('/', '~')]);
   assert.equal(await files.hasUpload(path), true);
@@ -174,7 +184,7 @@ test('FI7 what was left half-written is cleared away at the start, and nothing e
 
 test('FI8 old files go, but no upload that is still needed and none that is arriving', async (t) => {
   const data = await directory(t);
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   const other = PATH.replace('1', '9');
   const arriving = PATH.replace('1', '8');
   for (const path of [PATH, other]) await files.saveUpload(path, Readable.from([Buffer.from('x')]), 10);
@@ -203,7 +213,7 @@ test('FI8 old files go, but no upload that is still needed and none that is arri
 
 test('FI8 files of exactly that age stay, directories that are not there are empty, and another error is told', async (t) => {
   const data = await directory(t);
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   await files.saveUpload(PATH, Readable.from([Buffer.from('x')]), 10);
   const [name = ''] = await readdir(join(data, 'uploads'));
   await utimes(join(data, 'uploads', name), new Date(5_000), new Date(5_000));
@@ -223,7 +233,7 @@ test('FI8 files of exactly that age stay, directories that are not there are emp
 test('DK1 FI3 what goes wrong with an upload is said in words that a caller may see; a mistake of the daemon is not', async () => {
   const failing = async (code: string): Promise<unknown> => {
     const disk = new SimDisk(new Random(1));
-    const files = await Files.open('/data', { fileSystem: disk });
+    const files = await openFiles('/data', { fileSystem: disk });
     disk.plan = (point) => (point === 'side-file-write' ? { type: 'error', code: code as never } : undefined);
     return await files.saveUpload(PATH, Readable.from([Buffer.from('x')]), 10).catch((error: unknown) => error);
   };
@@ -237,7 +247,7 @@ test('DK1 FI3 what goes wrong with an upload is said in words that a caller may 
   const other = await failing('EIO');
   assert.ok(other instanceof Error && !(other instanceof RosterError));
   for (const code of ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']) {
-    const files = await Files.open('/data', { fileSystem: new SimDisk(new Random(1)) });
+    const files = await openFiles('/data', { fileSystem: new SimDisk(new Random(1)) });
     const source = new PassThrough();
     source.on('error', () => {});
     const saving = files.saveUpload(PATH, source, 10).catch((found: unknown) => found);
@@ -249,7 +259,7 @@ test('DK1 FI3 what goes wrong with an upload is said in words that a caller may 
 
 test('FI2 an upload of exactly the largest size is taken, and no file is left open', async (t) => {
   const data = await directory(t);
-  const files = await Files.open(data);
+  const files = await openFiles(data);
   assert.deepEqual(await files.saveUpload(PATH, Readable.from([Buffer.from('12345'), Buffer.from('67890')]), 10), { bytes: 10 });
   await files.writeExport('task', ['x']);
   // Linux lists the files that this process has open.
@@ -263,7 +273,7 @@ test('FI2 an upload of exactly the largest size is taken, and no file is left op
 
 test('FI6 an export that the disk refuses is not there, and the one before it stays', async () => {
   const disk = new SimDisk(new Random(1));
-  const files = await Files.open('/data', { fileSystem: disk });
+  const files = await openFiles('/data', { fileSystem: disk });
   await files.writeExport('task', ['before']);
   disk.plan = (point) => (point === 'side-file-write' ? { type: 'error', code: 'ENOSPC' } : undefined);
   await assert.rejects(files.writeExport('task', ['after']), { code: 'ENOSPC' });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { ImportTask } from '../../../protocol/transfer/imports.ts';
+import { BlobsUnavailable } from '../../../store/blobs.ts';
 import { ID, ImportBench, lines, many, never } from '../../support/sync/import-bench.ts';
 
 const stepsOf = ({ history }: ImportTask): string[] => history.map(({ prev_state, next_state }) => `${prev_state}>${next_state}`);
@@ -128,6 +129,25 @@ test('IM4 an import that is stopped says how far it is, and goes on from there',
   await bench.run();
   assert.deepEqual(bench.batches, [100, 100, 50], 'nothing is sent twice');
   assert.deepEqual(stepsOf(bench.task), FULL);
+  assert.deepEqual(bench.result, { users: 250, done: 250, created: 250, updated: 0, unchanged: 0, failed: 0 });
+});
+
+test('IM4 JB4 while the storage of the file is away the import waits, and then goes on from there', async () => {
+  const bench = new ImportBench({ text: lines(many(250)) });
+  bench.awayAfter = 10;
+  await assert.rejects(bench.run(), BlobsUnavailable);
+  assert.equal(bench.task.state, 'analyzing', 'it did not fail');
+  bench.put({ ...bench.task, state: 'importing', result: { users: 250 } });
+  bench.awayAfter = 230;
+  await assert.rejects(bench.run(), BlobsUnavailable);
+  assert.equal(bench.task.state, 'importing', 'it did not fail');
+  const { created, failed, errors } = bench.result;
+  const done = Number(bench.result.done);
+  assert.ok(done >= 100 && done <= 230, `${done}`);
+  assert.deepEqual([created, failed, errors], [done, 0, undefined]);
+  bench.awayAfter = undefined;
+  await bench.run();
+  assert.equal(bench.task.state, 'completed');
   assert.deepEqual(bench.result, { users: 250, done: 250, created: 250, updated: 0, unchanged: 0, failed: 0 });
 });
 

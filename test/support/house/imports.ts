@@ -40,6 +40,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       /^daemon\/pipeline\//,
       /^protocol\//,
       'store/append-file.ts',
+      'store/blobs.ts',
       'store/disk-errors.ts',
       'store/file-system.ts',
       'store/history.ts',

@@ -5,6 +5,7 @@ import type { Work } from '../../../daemon/jobs/tasks/runner.ts';
 import { importWork } from '../../../daemon/jobs/transfer/imports.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { ImportTask } from '../../../protocol/transfer/imports.ts';
+import { BlobsUnavailable } from '../../../store/blobs.ts';
 import { RulesBench } from '../rules-bench.ts';
 
 export const ID = 'import-1';
@@ -36,6 +37,8 @@ export class ImportBench {
   onBatch: (index: number) => void | Promise<void> = () => {};
   /** Called when something waits. */
   onSleep: (ms: number, signal: AbortSignal | undefined) => void | Promise<void> = () => {};
+  /** The storage is away after this many lines of the file. */
+  awayAfter: number | undefined;
   readonly #setup: Setup;
   readonly work: Work;
 
@@ -79,7 +82,13 @@ export class ImportBench {
 
   #upload() {
     const { text } = this.#setup;
-    return text === undefined ? undefined : { stream: Readable.from([Buffer.from(text)]), bytes: Buffer.byteLength(text) };
+    return text === undefined ? undefined : { stream: Readable.from(this.#chunks(text)), bytes: Buffer.byteLength(text) };
+  }
+
+  *#chunks(text: string): Generator<Buffer> {
+    if (this.awayAfter === undefined) return yield Buffer.from(text);
+    for (const line of text.split('\n').slice(0, this.awayAfter)) yield Buffer.from(`${line}\n`);
+    throw new BlobsUnavailable('the database does not answer');
   }
 
   lose(): void {
