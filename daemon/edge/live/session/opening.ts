@@ -73,7 +73,7 @@ export async function openLive({ caller, before, me, warnings }: Identity, frame
   const subscriber = new Subscriber(outlet, form, caller.kind === 'server' ? undefined : (me?.id ?? ''));
   subscriber.conflates = frame.conflate === true;
   const from = await startOf(frame, caller, opening);
-  const canResume = from !== undefined && roster.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
+  const canResume = from !== undefined && roster.arrivals.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
   const resume = canResume ? from : undefined;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
