@@ -1,4 +1,5 @@
 /** What the daemon opens before anything else: a data directory, or a database that several processes share. */
+import type { StoreClock } from './clock.ts';
 import type { Leases } from './leases.ts';
 import type { Log } from './log.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
@@ -10,6 +11,8 @@ export interface Store {
   readonly loaded: LoadedSnapshot | undefined;
   /** Undefined where no other process can have the store open. */
   readonly leases?: Leases;
+  /** Undefined where the wall clock of this machine is the only one. */
+  readonly clock?: StoreClock;
   /** Closes the log, then releases the storage. */
   close(): Promise<void>;
 }

@@ -12,7 +12,14 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
     const leases = new PostgresLeases(options.app, log.links);
-    return { log, snapshots, leases, loaded: await snapshots.load(), close: () => leases.close().then(() => log.close()) };
+    return {
+      log,
+      clock: log.clock,
+      snapshots,
+      leases,
+      loaded: await snapshots.load(),
+      close: () => leases.close().then(() => log.close()),
+    };
   } catch (error) {
     await log.close();
     throw error;

@@ -23,7 +23,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 function start(t: TestContext, roster: Roster, files: Files, data: string): Jobs {
   const jobs = startJobs({
-    ...{ roster, files, leases: undefined, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ roster, files, leases: undefined, clock: systemClock, nowMs: Date.now, logger: { info: () => {}, error: () => {} } },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
     history: { folder: join(data, 'history'), keepMs: DAY_MS, bytesMax: 1 << 20 },
   });

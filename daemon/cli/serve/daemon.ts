@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
 import type { Store } from '../../../store/store.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
+import { wallClock } from '../../base/wall-clock.ts';
 import type { Policy } from '../../core/policy.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
 import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
@@ -16,6 +17,7 @@ import { startWebhooks } from '../../jobs/hooks/start.ts';
 import { startJobs } from '../../jobs/jobs.ts';
 import { Files } from '../../jobs/transfer/files.ts';
 import { Roster } from '../../pipeline/roster.ts';
+import { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
@@ -41,7 +43,7 @@ export interface DaemonOptions {
   readonly onFatal: () => void;
   /** Of live connections. Default: that of the protocol. */
   readonly heartbeat?: Heartbeat;
-  /** Of jobs and webhooks. Default: the system's. */
+  /** Of jobs and webhooks. Default: that of the storage, or the system's. */
   readonly clock?: Clock;
 }
 
@@ -50,19 +52,22 @@ const STOP_MS_MIN = 1_000;
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT, clock = systemClock } = options;
+  const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT } = options;
   const store = await openStore(config, (event) => {
     logStoreEvent(logger, event);
     // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
-    if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
+    if (event.type === 'journal-failed' || event.type === 'lock-lost' || event.type === 'history-replaced') onFatal();
   });
+  const { log, clock: shared } = store;
+  const now = shared === undefined ? wallClock : () => Math.round(shared.nowMs() * 1_000);
+  const clock = options.clock ?? (shared === undefined ? systemClock : { ...systemClock, now: () => shared.nowMs() });
   // The address is known last, and is read each time a link is made.
   const place = { url: '' };
   const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
   const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
   try {
     const roster = await Roster.open({
-      log: store.log,
+      log,
       snapshots: store.snapshots,
       loaded: store.loaded,
       policy: policyOf(config),
@@ -72,6 +77,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       outboxBytesMax: config.outboxBytesMax,
       presenceGraceMs: config.presenceGraceMs,
       exportUrl: linkToExport,
+      now,
       onFatal,
     });
     const files = await Files.open(config.data);
@@ -81,6 +87,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       leases: store.leases,
       logger,
       clock,
+      nowMs: () => now() / 1_000,
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
@@ -100,7 +107,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       clock,
     });
     const { history } = jobs;
-    const edge = await startEdge({ config, credentials, roster, files, history, hooks, urls, place, logger, heartbeat });
+    const condition = new NodeCondition({ log, clock: shared, logger, staleMaxMs: config.staleMaxMs });
+    const nowMs = shared === undefined ? Date.now : () => shared.nowMs();
+    const edge = await startEdge({
+      ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat },
+    });
     return {
       url: edge.url,
       roster,
