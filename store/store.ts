@@ -1,8 +1,13 @@
 /** What the daemon opens before anything else: a data directory, or a database that several processes share. */
-import type { StoreClock } from './clock.ts';
 import type { Leases } from './leases.ts';
 import type { Log } from './log.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
+
+/** The clock that all processes of a storage share. */
+export interface StoreClock {
+  /** Milliseconds since 1970, with fractions. It does not depend on the wall clock of this machine, and may be corrected in both directions. */
+  nowMs(): number;
+}
 
 export interface Store {
   readonly log: Log;

@@ -11,17 +11,3 @@ import Type, { type Static } from 'typebox';
 
 export const Position = Type.Object({ epoch: Type.String({ minLength: 1, maxLength: 64 }), seq: Type.Integer({ minimum: 0 }) });
 export type Position = Static<typeof Position>;
-
-const TEXT = /^(.{1,64}):(\d{1,16})$/s;
-
-/** `<epoch>:<seq>`, as in the header `X-Rosterd-Position`. */
-export function positionText({ epoch, seq }: Position): string {
-  return `${epoch}:${seq}`;
-}
-
-/** The position that a text in that form names; undefined for every other text. */
-export function positionOf(text: string): Position | undefined {
-  const [, epoch, digits] = TEXT.exec(text) ?? [];
-  const seq = Number(digits);
-  return epoch === undefined || !Number.isSafeInteger(seq) ? undefined : { epoch, seq };
-}

@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
 import type { Store } from '../../../store/store.ts';
-import { type Clock, systemClock } from '../../base/clock.ts';
-import { wallClock } from '../../base/wall-clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Policy } from '../../core/policy.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
 import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
@@ -21,6 +20,7 @@ import { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
+import { clocksOf } from './clocks.ts';
 import { startEdge } from './edge.ts';
 
 /** Opens the storage of the directory. Rejects when it cannot be used; nothing then stays open. */
@@ -52,22 +52,16 @@ const STOP_MS_MIN = 1_000;
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT } = options;
-  const store = await openStore(config, (event) => {
-    logStoreEvent(logger, event);
-    // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
-    if (event.type === 'journal-failed' || event.type === 'lock-lost' || event.type === 'history-replaced') onFatal();
-  });
-  const { log, clock: shared } = store;
-  const now = shared === undefined ? wallClock : () => Math.round(shared.nowMs() * 1_000);
-  const clock = options.clock ?? (shared === undefined ? systemClock : { ...systemClock, now: () => shared.nowMs() });
+  const { config, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
+  const store = await openedStore(options);
+  const { now, nowMs, clock } = { ...clocksOf(store.clock), ...options };
   // The address is known last, and is read each time a link is made.
   const place = { url: '' };
   const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
   const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
   try {
     const roster = await Roster.open({
-      log,
+      log: store.log,
       snapshots: store.snapshots,
       loaded: store.loaded,
       policy: policyOf(config),
@@ -107,8 +101,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       clock,
     });
     const { history } = jobs;
-    const condition = new NodeCondition({ log, clock: shared, logger, staleMaxMs: config.staleMaxMs });
-    const nowMs = shared === undefined ? Date.now : () => shared.nowMs();
+    const condition = new NodeCondition({ log: store.log, clock: store.clock, logger, staleMaxMs: config.staleMaxMs });
     const edge = await startEdge({
       ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat },
     });
@@ -127,6 +120,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await store.close();
     throw error;
   }
+}
+
+async function openedStore({ config, openStore, logger, onFatal }: DaemonOptions): Promise<Store> {
+  return await openStore(config, (event) => {
+    logStoreEvent(logger, event);
+    // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
+    if (event.type === 'journal-failed' || event.type === 'lock-lost' || event.type === 'history-replaced') onFatal();
+  });
 }
 
 function policyOf(config: Config): Policy {

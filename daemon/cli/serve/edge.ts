@@ -14,8 +14,8 @@ import { Consumers } from '../../edge/live/session/consumers.ts';
 import { LiveConnections } from '../../edge/live/session/control.ts';
 import { type Heartbeat, SessionRegistry } from '../../edge/live/session/registry.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
-import { StaleDrain } from '../../edge/live/stale-drain.ts';
 import { LiveServer } from '../../edge/live/websocket/server.ts';
+import { StaleDrain } from '../../edge/nodes/stale-drain.ts';
 import { RateLimits } from '../../edge/rate-limits.ts';
 import { signToken } from '../../edge/sign-token.ts';
 import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
@@ -74,11 +74,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     if (settingsChanged) sessions.onSettings(roster.directory.app);
   });
   const tls = tlsOf(config);
-  const rateLimits = new RateLimits({
-    mode: config.rateLimits,
-    overrides: config.rateLimitOverrides,
-    guestsPerAddress: config.guestsPerIpMax,
-  });
+  const rateLimits = rateLimitsOf(config);
   const http = createHttp({
     backend: roster,
     condition,
@@ -142,6 +138,10 @@ function servicesOf({ config, credentials, roster, nowMs, files, history, hooks,
     openBackup: (isCompressed) => backups.open(isCompressed),
     compatStubs: config.compatStubs,
   };
+}
+
+function rateLimitsOf({ rateLimits, rateLimitOverrides, guestsPerIpMax }: Config): RateLimits {
+  return new RateLimits({ mode: rateLimits, overrides: rateLimitOverrides, guestsPerAddress: guestsPerIpMax });
 }
 
 function tlsOf({ tlsCert, tlsKey }: Config): { readonly cert: Buffer; readonly key: Buffer } | undefined {

@@ -7,20 +7,20 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { positionText } from '../../../protocol/base/position.ts';
+import { positionText } from '../../../protocol/base/position-text.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
+import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
+import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
 import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
-import { admittedRequest, askedPosition } from './asked-position.ts';
 import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
 import type { Endpoint, EndpointAnswer, RouteDialect } from './endpoint.ts';
 import { answerClientError, asRosterError, errorAnswer, isUnrouted, REQUEST, refuseWhatNodeWould, type Trace, writeLog } from './errors.ts';
-import { type Condition, type Health, readiness } from './health.ts';
 import { LongUploads } from './long-uploads.ts';
 import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
@@ -266,7 +266,7 @@ class HttpEdge {
     return this.#send(trace, reply, 204, '');
   }
 
-  async health(request: Request, reply: FastifyReply, { isWell, details }: Health): Promise<FastifyReply> {
+  async health(request: Request, reply: FastifyReply, { isWell, details }: Readiness): Promise<FastifyReply> {
     await this.#showLimit('Health', request, reply);
     const trace = { ...newTrace(request, 'Health'), isRoutine: true };
     return this.#send(trace, reply, isWell ? 200 : 503, JSON.stringify({ status: isWell ? 'ok' : 'not ready', ...details }));

@@ -1,6 +1,6 @@
 /** The whole directory at one position, as one file. */
 import Type from 'typebox';
-import { positionText } from '../../../protocol/base/position.ts';
+import { positionText } from '../../../protocol/base/position-text.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import { Nothing } from '../../../protocol/users/answers.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';

@@ -4,7 +4,6 @@
  *
  * It keeps ND5, ND6, ND8 and ND9 (daemon/RULES.md).
  */
-import type { StoreClock } from '../../../store/clock.ts';
 import type { Log } from '../../../store/log.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 
@@ -14,8 +13,8 @@ const CLOCK_MS_MAX = 500;
 
 export interface NodeConditionOptions {
   readonly log: Pick<Log, 'status'>;
-  /** Undefined where the clock of this machine is the only one. */
-  readonly clock: StoreClock | undefined;
+  /** The clock of the storage. Undefined where that of this machine is the only one. */
+  readonly clock: { nowMs(): number } | undefined;
   readonly logger: RosterLogger;
   /** What this node knows may be so old. */
   readonly staleMaxMs: number;

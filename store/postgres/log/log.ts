@@ -1,5 +1,5 @@
 /**
- * The `Log` on PostgreSQL, which several processes share. It keeps LG1–LG16 (store/log.ts) by the means of PL1–PL8 (store/README.md).
+ * The `Log` on PostgreSQL, which several processes share. It keeps LG1–LG16 (store/log.ts) by the means of PL1–PL10 (store/README.md).
  * Safety rests on the database alone, never on which process does what.
  */
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';

@@ -2,7 +2,7 @@
  * The time by the clock of the server (PL9). Each answer that tells the time bounds it: the server read its clock between the question and
  * the answer. The estimate moves only as far as such bounds demand, so an answer that took long says little and moves nothing.
  */
-import type { StoreClock } from '../../clock.ts';
+import type { StoreClock } from '../../store.ts';
 
 export class ServerClock implements StoreClock {
   readonly #steadyMs: () => number;

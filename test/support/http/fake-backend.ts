@@ -11,10 +11,10 @@ import { type NameCollisions, nameCollisions } from '../../../daemon/core/users/
 import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
 import { createAuthenticator } from '../../../daemon/edge/auth.ts';
 import type { Backend } from '../../../daemon/edge/http/backend.ts';
-import type { Condition } from '../../../daemon/edge/http/health.ts';
 import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/server.ts';
 import type { Services } from '../../../daemon/edge/http/services.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
+import type { Condition } from '../../../daemon/edge/nodes/readiness.ts';
 import { isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
 import type { Arrival } from '../../../daemon/pipeline/write/arrivals.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';

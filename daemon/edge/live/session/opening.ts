@@ -7,7 +7,7 @@ import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { EventForm } from '../../../pipeline/tell/event-form.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import { admittedAt } from '../../http/asked-position.ts';
+import { admittedAt } from '../../nodes/asked-position.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { OWN, ownInterest } from './own-interests.ts';

@@ -6,20 +6,26 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import { type Position, positionOf } from '../../../protocol/base/position.ts';
+import type { Position } from '../../../protocol/base/position.ts';
+import { positionOf } from '../../../protocol/base/position-text.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Arrival, Arrivals } from '../../pipeline/write/arrivals.ts';
-import type { Reading } from './backend.ts';
-import type { Endpoint } from './endpoint.ts';
-import { header } from './request-parts.ts';
+import type { Reading } from '../http/backend.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { header } from '../http/request-parts.ts';
 
 const PATH = 'x-rosterd-position';
 /** Refusals that what this node does not know yet may turn into an admission. */
 const MAY_CHANGE: ReadonlySet<string> = new Set(['not_allowed', 'not_found', 'token_expired']);
 
-/** Throws RosterError `input` for a text in another form. Where no token is needed, nothing is waited for. */
-export function askedPosition({ access }: Pick<Endpoint, 'access'>, headers: IncomingHttpHeaders): Position | undefined {
-  if (access === 'open' || access === 'signed') return undefined;
+/** Where there is no token, nothing is waited for. */
+export function mayAskPosition({ access }: Pick<Endpoint, 'access'>): boolean {
+  return access !== 'open' && access !== 'signed';
+}
+
+/** Throws RosterError `input` for a text in another form. */
+export function askedPosition(endpoint: Pick<Endpoint, 'access'>, headers: IncomingHttpHeaders): Position | undefined {
+  if (!mayAskPosition(endpoint)) return undefined;
   const text = header(headers[PATH]);
   if (text === undefined) return undefined;
   const position = positionOf(text);

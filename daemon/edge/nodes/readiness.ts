@@ -1,5 +1,5 @@
 /** What `/readyz` answers: whether requests should be sent to this node, and why not. */
-import type { Reading } from './backend.ts';
+import type { Reading } from '../http/backend.ts';
 
 /** What is wrong with a node that runs (daemon/pipeline/write/node-condition.ts). */
 export interface Condition {
@@ -11,13 +11,13 @@ export interface Condition {
   readonly trouble: { readonly reason: string } | undefined;
 }
 
-export interface Health {
+export interface Readiness {
   readonly isWell: boolean;
   /** More than the status, for an operator. */
   readonly details: object;
 }
 
-export function readiness({ ready, clockGap }: Pick<Reading, 'ready' | 'clockGap'>, { trouble }: Condition): Health {
+export function readiness({ ready, clockGap }: Pick<Reading, 'ready' | 'clockGap'>, { trouble }: Condition): Readiness {
   return {
     isWell: ready && trouble === undefined,
     details: { ...trouble, ...(clockGap.ms > 0 ? { clock_behind_log_ms: clockGap.ms } : undefined) },
