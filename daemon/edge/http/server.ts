@@ -175,7 +175,7 @@ class HttpEdge {
       if (condition.isTooStale) throw new RosterError('unavailable', 'what this node knows is too old: its storage is away');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
       const answer = await endpoint.handle(callOf(endpoint, caller, request, reply, this.#shared));
-      return this.#answer(trace, reply, answer, endpoint.isPlain === true);
+      return this.#answer(trace, reply, answer, endpoint);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
@@ -191,14 +191,20 @@ class HttpEdge {
     return admittedRequest(askedPosition(endpoint, request.headers), this.#options.backend, admit, count);
   }
 
-  #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, isPlain: boolean): FastifyReply {
+  #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, { method, isPlain }: Endpoint): FastifyReply {
     const { status = 200, body, seq, headers = {}, file } = answer;
     reply.headers(headers);
     const { backend, condition } = this.#options;
     if (seq !== undefined) reply.header('X-Rosterd-Position', positionText({ epoch: backend.position.epoch, seq }));
-    else if (condition.staleMs !== undefined) reply.header('X-Rosterd-Stale', String(condition.staleMs));
+    if ((seq === undefined || method === 'GET') && condition.staleMs !== undefined)
+      reply.header('X-Rosterd-Stale', String(condition.staleMs));
     if (file === undefined) {
-      return this.#send(trace, reply, status, isPlain ? this.#textOf(body) : JSON.stringify({ ...body, duration: duration(trace) }));
+      return this.#send(
+        trace,
+        reply,
+        status,
+        isPlain === true ? this.#textOf(body) : JSON.stringify({ ...body, duration: duration(trace) }),
+      );
     }
     writeLog(this.#options.logger, trace, status, undefined);
     return reply

@@ -22,9 +22,14 @@ export class NodeLog implements Log {
   #isBack: Promise<void> = Promise.resolve();
   #comeBack = (): void => {};
   #mayRead: Promise<void> = Promise.resolve();
+  #fail = (_error: Error): void => {};
+  readonly #failed = new Promise<never>((_, reject) => {
+    this.#fail = reject;
+  });
 
   constructor(shared: MemoryLog) {
     this.#shared = shared;
+    this.#failed.catch(() => {});
   }
 
   /** `since`: wall clock, milliseconds. */
@@ -40,6 +45,12 @@ export class NodeLog implements Log {
     this.#status = { state: 'ready' };
     this.#lastHead = undefined;
     this.#comeBack();
+  }
+
+  /** As when the history in the storage was replaced: reading ends with the error. */
+  fail(error: Error): void {
+    this.#status = { state: 'failed', reason: error.message };
+    this.#fail(error);
   }
 
   /** Nothing is read until the returned function is called. */
@@ -82,11 +93,32 @@ export class NodeLog implements Log {
 
   async *read(after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
     const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-    for await (const entry of this.#shared.read(after, signal)) {
-      if (this.lagMs > 0) await delay(this.lagMs, undefined, { signal }).catch(() => {});
-      await Promise.race([this.#mayRead.then(() => this.#isBack), aborted]);
-      if (signal.aborted) return;
-      yield entry;
+    const arriving: { readonly entry: Entry; readonly atMs: number }[] = [];
+    let wake = (): void => {};
+    let isOver = false;
+    const gathering = (async () => {
+      for await (const entry of this.#shared.read(after, signal)) {
+        arriving.push({ entry, atMs: performance.now() + this.lagMs });
+        wake();
+      }
+      isOver = true;
+      wake();
+    })();
+    gathering.catch(() => {});
+    while (!signal.aborted) {
+      const next = arriving.shift();
+      if (next === undefined) {
+        if (isOver) return;
+        const more = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        await Promise.race([more, aborted, gathering, this.#failed]);
+        continue;
+      }
+      const lagMs = next.atMs - performance.now();
+      if (lagMs > 0) await delay(lagMs, undefined, { signal }).catch(() => {});
+      await Promise.race([this.#mayRead.then(() => this.#isBack), aborted, this.#failed]);
+      if (!signal.aborted) yield next.entry;
     }
   }
 
