@@ -1,6 +1,7 @@
 /** ND6–ND10: a daemon whose storage is away for a while, for long, or for good. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import type { StoreEvent } from '../../../store/events.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { LiveClient } from '../../support/live/live-client.ts';
 import { NodeLog } from '../../support/store/node-log.ts';
@@ -115,4 +116,21 @@ test('ND10 a daemon whose log can no longer be followed says so at once, and ser
   await until('it is told', () => fatal === 1);
   assert.equal((await world.http('GET', '/sync/position')).status, 503);
   assert.equal(await ready(world), 503);
+});
+
+test('ND10 a history that was replaced ends the daemon before anything is read of it', async (t) => {
+  let fatal = 0;
+  let tell = (_event: StoreEvent): void => assert.fail('the store is opened first');
+  const log = new NodeLog(new MemoryLog({ epoch: 'e' }));
+  await World.start(t, {
+    openStore: (config, onEvent) => {
+      tell = onEvent;
+      return openNode(log)(config, onEvent);
+    },
+    onFatal: () => fatal++,
+  });
+  tell({ type: 'storage-away', reason: 'no route to host' });
+  assert.equal(fatal, 0);
+  tell({ type: 'history-replaced', error: new Error('the history was replaced') });
+  assert.equal(fatal, 1);
 });
