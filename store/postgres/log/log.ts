@@ -70,7 +70,8 @@ export class PostgresLog implements Log {
         confirmed = await prepared(link, settings, confirmed);
         await announcer.listen(link);
       },
-      onUp: () => log?.changed('ready'),
+      // Only a commit proves that the storage is back.
+      onUp: () => void (log === undefined ? undefined : log.#pulse.beat().catch(() => {})),
       onDown: (reason) => log?.changed('away', reason),
       onFatal: (error) => log?.fail(error),
     });
@@ -233,14 +234,13 @@ export class PostgresLog implements Log {
     void this.links.close(error);
   }
 
-  /** What the connections say: `ready` after a clean commit, or when a server is there of which the next commit is the proof. */
+  /** What the connections say: `away` since then, `ready` after a clean commit. */
   changed(state: 'ready' | 'away', reason = '', since = Date.now()): void {
     const { onEvent = () => {} } = this.#settings;
     const before = this.#status;
     if (before.state === 'away' && state === 'ready') {
       this.#status = { state };
       onEvent({ type: 'storage-back', awayMs: Date.now() - before.since });
-      void this.#pulse.beat().catch(() => {});
     } else if (before.state === 'away' && state === 'away') this.#status = { ...before, reason };
     else if (before.state === 'ready' && state === 'away') {
       this.#status = { state, since, reason };

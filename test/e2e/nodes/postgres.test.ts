@@ -82,7 +82,7 @@ test(
     const [mine, theirs] = await Promise.all(writers.map(({ end }) => end()));
     assert.ok(mine !== undefined && theirs !== undefined);
     assert.ok(mine.refused >= 1 && mine.longestMs < 1_500 + 1_000, `${mine.refused} refused, ${mine.longestMs} ms`);
-    assert.deepEqual([theirs.refused, theirs.acknowledged.size > 100], [0, true], 'the other node has its storage');
+    assert.deepEqual([theirs.refused, theirs.acknowledged.size > 10], [0, true], 'the other node has its storage');
     const last = Math.max(...mine.acknowledged.values(), ...theirs.acknowledged.values());
     await subscriber.until(({ seq }) => seq !== undefined && seq >= last, 'the last event');
     const seqs = subscriber.events.map(({ seq }) => Number(seq));

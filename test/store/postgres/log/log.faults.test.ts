@@ -202,6 +202,26 @@ test('PL10 a server that says nothing is away after 2 s, since it was last asked
   assert.equal(entryOf(await log.append(0, draft('a'))).first, 1, 'on the same connections');
 });
 
+test('PL10 a server that is back and acknowledges nothing ends no absence', pgOptions, async () => {
+  const { log, proxy } = await kit.node(randomUUID(), { pulseMs: 100 });
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    proxy.on('rosterd-beat', async (exchange) => {
+      const bytes = await exchange.forward();
+      answer = () => exchange.answer(bytes);
+      resolve();
+    });
+  });
+  proxy.cutAll();
+  await until('it is noticed', () => log.status.state === 'away');
+  const { status } = log;
+  await held;
+  await delay(50);
+  assert.equal(log.status.state === 'away' && status.state === 'away' && log.status.since, status.state === 'away' && status.since);
+  answer();
+  await until('it is back', () => log.status.state === 'ready');
+});
+
 test('PL6 without a server, appends and questions are refused at their deadline, and reading goes on', pgOptions, async () => {
   const { log, proxy } = await kit.node(randomUUID(), { deadlineMs: 300 });
   await appendOne(log, draft('a'));
