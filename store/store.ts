@@ -7,6 +7,12 @@ import type { Log } from './log.ts';
 import type { Peers } from './peers.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
 
+/** The clock that all processes of a storage share. */
+export interface StoreClock {
+  /** Milliseconds since 1970, with fractions. It does not depend on the wall clock of this machine, and may be corrected in both directions. */
+  nowMs(): number;
+}
+
 export interface Store {
   readonly log: Log;
   readonly snapshots: SnapshotStore;
@@ -20,6 +26,8 @@ export interface Store {
   readonly peers?: Peers;
   /** The history of users that all processes share; undefined where it is in files of this one. */
   readonly history?: HistoryTable;
+  /** Undefined where the wall clock of this machine is the only one. */
+  readonly clock?: StoreClock;
   /** Closes the log, then releases the storage. */
   close(): Promise<void>;
 }

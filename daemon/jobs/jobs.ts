@@ -4,7 +4,6 @@ import type { HistoryTable } from '../../store/history.ts';
 import type { Fence, Leases } from '../../store/leases.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
-import { wallClock } from '../base/wall-clock.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import { HistoryJob } from './history/follower.ts';
 import { SharedHistory } from './history/shared.ts';
@@ -25,6 +24,8 @@ export interface JobsOptions {
   readonly leases: Leases | undefined;
   readonly logger: RosterLogger;
   readonly clock: Clock;
+  /** The clock of the sequencer, milliseconds. */
+  readonly nowMs: () => number;
   readonly exportsKeptMs: number;
   readonly tasksKeptMs: number;
   /** Whether the id of a hard-deleted user may be used again. */
@@ -85,7 +86,7 @@ async function workOnTasks(options: JobsOptions, { submit, signal, token }: Held
     logger,
   });
   // The clock of the sequencer, so that the two agree about what is due.
-  const housekeeping = new Housekeeping({ roster, files, logger, nowMs: () => wallClock() / 1_000, exportsKeptMs, tasksKeptMs });
+  const housekeeping = new Housekeeping({ roster, files, logger, nowMs: options.nowMs, exportsKeptMs, tasksKeptMs });
   runner.start();
   housekeeping.start();
   await aborted(signal);

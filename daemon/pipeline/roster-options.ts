@@ -23,7 +23,7 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly presenceGraceMs: number;
   /** Makes the link to the file of a finished export, which the event about the export carries. Absent: the event carries no link. */
   readonly exportUrl?: (taskId: string) => string;
-  /** Wall clock, microseconds. Default: the system's. */
+  /** The clock of the log, microseconds. Default: the wall clock of this machine. */
   readonly now?: typeof wallClock;
   /** Called once when the directory can no longer follow the log; the process should then end. */
   readonly onFatal: (error: unknown) => void;

@@ -30,6 +30,7 @@ import { PresenceChange } from './tell/presence-change.ts';
 import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUserEvent } from './tell/user-event.ts';
 import { ActivityRounds } from './write/activity.ts';
 import { Applier } from './write/applier.ts';
+import { Arrivals } from './write/arrivals.ts';
 import { ClockGap } from './write/clock-gap.ts';
 import { loadedDirectory } from './write/loaded-directory.ts';
 import { NameKeys } from './write/name-keys.ts';
@@ -51,6 +52,8 @@ export class Roster {
   readonly hub: Hub;
   readonly presence: Presence;
   readonly clockGap: ClockGap;
+  /** Positions that callers name. */
+  readonly arrivals: Arrivals;
   readonly names = new NameKeys();
   readonly #options: RosterOptions & { readonly now: typeof wallClock };
   readonly #applier: Applier;
@@ -117,6 +120,7 @@ export class Roster {
       options.loaded?.position.seq ?? 0,
     );
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
+    this.arrivals = new Arrivals({ log, directory, applier: this.#applier, history: this.#history });
     this.clockGap = new ClockGap(directory, now, logger);
     this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now, newId: randomUUID, onError });
     this.#activity = new ActivityRounds({
@@ -259,12 +263,6 @@ export class Roster {
   /** The smallest position that can be followed from. */
   get keptAfter(): number {
     return this.#options.log.tail;
-  }
-
-  /** Whether everything after `position` can still be delivered. */
-  canResume({ epoch, seq }: Position): boolean {
-    const { head, tail } = this.#options.log;
-    return epoch === head.epoch && seq <= this.directory.seq && (seq >= this.#history.tail || seq >= tail);
   }
 
   /** The smallest position after which every event still holds the previous state of its user. */

@@ -184,6 +184,8 @@ export class RosterClient extends AdminApi {
       throw new RosterClientError('update needs user_id', { code: 4, status: 400, errors });
     }
     const answer = await this.#link.request({ op: 'update', ...change });
+    const { epoch } = this.position ?? {};
+    if (epoch !== undefined && typeof answer.seq === 'number') this.#http.wrote({ epoch, seq: answer.seq });
     const user = answer.user as LiveUser;
     this.#intake.becomeMe(user);
     return user;

@@ -21,7 +21,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       await log.close();
       await Promise.all([leases.close(), history.close(), blobs.close()]);
     };
-    return { log, snapshots, blobs, leases, history, loaded: await snapshots.load(), close };
+    return { log, clock: log.clock, snapshots, blobs, leases, history, loaded: await snapshots.load(), close };
   } catch (error) {
     await log.close();
     throw error;

@@ -28,7 +28,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 function start(t: TestContext, roster: Roster, files: Files, data: string, leases?: Leases): Jobs {
   const jobs = startJobs({
-    ...{ roster, files, leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{ roster, files, leases, clock: systemClock, nowMs: Date.now, logger: { info: () => {}, error: () => {} } },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
     history: { folder: join(data, 'history'), table: undefined, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
@@ -104,7 +104,14 @@ test('HY10 where nodes share a history, it is read there, and no folder is made'
   const stored = { position: roster.position, from: 0, changes: [{ seq: 3, at: 9, record: '{"event":"created"}' }] };
   const table: HistoryTable = { page: async () => stored, writer: () => assert.fail('another node has the job') };
   const jobs = startJobs({
-    ...{ roster, files: new Files(await BlobFiles.open(data)), leases, clock: systemClock, logger: { info: () => {}, error: () => {} } },
+    ...{
+      roster,
+      files: new Files(await BlobFiles.open(data)),
+      leases,
+      clock: systemClock,
+      nowMs: Date.now,
+      logger: { info: () => {}, error: () => {} },
+    },
     ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
     history: { folder: join(data, 'history'), table, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });

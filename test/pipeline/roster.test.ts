@@ -67,14 +67,14 @@ test('LV9 a position can be resumed from while its log is the same, and everythi
   for (let n = 0; n < 10; n++) await upsert(roster, [`u${n}`]);
   await log.snapshotSaved(10);
   assert.deepEqual([log.tail, roster.keptAfter, roster.position], [7, 7, { epoch: 'e', seq: 10 }]);
-  const can = (seq: number, epoch = 'e'): boolean => roster.canResume({ epoch, seq });
+  const can = (seq: number, epoch = 'e'): boolean => roster.arrivals.canResume({ epoch, seq });
   assert.deepEqual([can(6), can(7), can(10), can(11), can(8, 'other')], [false, true, true, false, false]);
   // What memory keeps can be resumed from, whatever the log keeps.
   const second = new MemoryLog({ epoch: 'e', retentionFacts: 0 });
   const remembering = await openRoster(1 << 20, second);
   for (let n = 0; n < 10; n++) await upsert(remembering, [`u${n}`]);
   await second.snapshotSaved(10);
-  assert.deepEqual([second.tail, remembering.remembersAfter, remembering.canResume({ epoch: 'e', seq: 0 })], [10, 0, true]);
+  assert.deepEqual([second.tail, remembering.remembersAfter, remembering.arrivals.canResume({ epoch: 'e', seq: 0 })], [10, 0, true]);
 });
 
 test('DW1 an event of the past is found in memory and in the log, and not where there is none', async () => {

@@ -53,6 +53,8 @@ export interface WorldOptions {
   readonly heartbeat?: Partial<Heartbeat>;
   /** Of jobs and webhooks. */
   readonly clock?: Clock;
+  /** The daemon says that it cannot go on. */
+  readonly onFatal?: () => void;
 }
 
 export interface HttpAnswer {
@@ -94,7 +96,7 @@ export class World {
       credentials: { apiKey: API_KEY, apiSecret: API_SECRET, origin: 'configured' },
       openStore: options.openStore ?? ((_, onEvent) => openDataDirectory(data, { onEvent })),
       logger: pino({ level: config.logLevel }, { write: onLog }),
-      onFatal: () => {},
+      onFatal: options.onFatal ?? (() => {}),
       heartbeat: { ...HEARTBEAT, ...options.heartbeat },
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });

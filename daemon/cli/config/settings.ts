@@ -237,6 +237,12 @@ export const SETTINGS = {
     kind: toggle,
     fallback: false,
   }),
+  staleMaxMs: setting({
+    key: 'cluster.stale_max_ms',
+    doc: 'Where several daemons share a storage: how long this one serves what it knows while the storage is away, in milliseconds. Then its live connections go elsewhere, and reads are refused.',
+    kind: milliseconds(1_000, 3_600_000),
+    fallback: 60_000,
+  }),
   compatStubs: setting({
     key: 'compat.stubs',
     doc: 'Serves empty stand-ins for a few channel endpoints, marked with `X-Rosterd-Stub: 1`: some client test suites cannot start without them.',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
 import type { Store } from '../../../store/store.ts';
-import { type Clock, systemClock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Policy } from '../../core/policy.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
 import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
@@ -16,9 +16,11 @@ import { startWebhooks } from '../../jobs/hooks/start.ts';
 import { type JobsOptions, startJobs } from '../../jobs/jobs.ts';
 import { Files } from '../../jobs/transfer/files.ts';
 import { Roster } from '../../pipeline/roster.ts';
+import { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
+import { clocksOf } from './clocks.ts';
 import { startEdge } from './edge.ts';
 
 /** Opens the storage of the directory. Rejects when it cannot be used; nothing then stays open. */
@@ -41,7 +43,7 @@ export interface DaemonOptions {
   readonly onFatal: () => void;
   /** Of live connections. Default: that of the protocol. */
   readonly heartbeat?: Heartbeat;
-  /** Of jobs and webhooks. Default: the system's. */
+  /** Of jobs and webhooks. Default: that of the storage, or the system's. */
   readonly clock?: Clock;
 }
 
@@ -50,12 +52,9 @@ const STOP_MS_MIN = 1_000;
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const { config, credentials, openStore, logger, onFatal, heartbeat = HEARTBEAT, clock = systemClock } = options;
-  const store = await openStore(config, (event) => {
-    logStoreEvent(logger, event);
-    // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
-    if (event.type === 'journal-failed' || event.type === 'lock-lost') onFatal();
-  });
+  const { config, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
+  const store = await openedStore(options);
+  const { now, nowMs, clock } = { ...clocksOf(store.clock), ...options };
   // The address is known last, and is read each time a link is made.
   const place = { url: '' };
   const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
@@ -65,6 +64,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       log: store.log,
       snapshots: store.snapshots,
       loaded: store.loaded,
+      peers: store.peers,
       policy: policyOf(config),
       logger,
       snapshotEveryFacts: config.snapshotChanges,
@@ -72,6 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       outboxBytesMax: config.outboxBytesMax,
       presenceGraceMs: config.presenceGraceMs,
       exportUrl: linkToExport,
+      now,
       onFatal,
     });
     const files = new Files(store.blobs);
@@ -81,6 +82,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       leases: store.leases,
       logger,
       clock,
+      nowMs: () => now() / 1_000,
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
       reuseHardDeleted: config.idsReuseHardDeleted,
@@ -100,7 +102,10 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       clock,
     });
     const { history } = jobs;
-    const edge = await startEdge({ config, credentials, roster, files, history, hooks, urls, place, logger, heartbeat });
+    const condition = new NodeCondition({ log: store.log, clock: store.clock, logger, staleMaxMs: config.staleMaxMs });
+    const edge = await startEdge({
+      ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat },
+    });
     return {
       url: edge.url,
       roster,
@@ -120,6 +125,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 
 function keptHistory(config: Config, { history }: Store): JobsOptions['history'] {
   return { folder: join(config.data, 'history'), table: history, keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax };
+}
+
+async function openedStore({ config, openStore, logger, onFatal }: DaemonOptions): Promise<Store> {
+  return await openStore(config, (event) => {
+    logStoreEvent(logger, event);
+    // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
+    if (event.type === 'journal-failed' || event.type === 'lock-lost' || event.type === 'history-replaced') onFatal();
+  });
 }
 
 function policyOf(config: Config): Policy {

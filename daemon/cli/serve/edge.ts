@@ -15,11 +15,13 @@ import { LiveConnections } from '../../edge/live/session/control.ts';
 import { type Heartbeat, SessionRegistry } from '../../edge/live/session/registry.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
 import { LiveServer } from '../../edge/live/websocket/server.ts';
+import { StaleDrain } from '../../edge/nodes/stale-drain.ts';
 import { RateLimits } from '../../edge/rate-limits.ts';
 import { signToken } from '../../edge/sign-token.ts';
 import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
 import type { Files } from '../../jobs/transfer/files.ts';
 import type { Roster } from '../../pipeline/roster.ts';
+import type { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
@@ -33,6 +35,9 @@ export interface EdgeParts {
   readonly config: Config;
   readonly credentials: Credentials;
   readonly roster: Roster;
+  readonly condition: NodeCondition;
+  /** The clock of the log, milliseconds. */
+  readonly nowMs: () => number;
   readonly files: Files;
   readonly history: UserHistory;
   readonly hooks: RunningWebhooks;
@@ -52,7 +57,7 @@ export interface RunningEdge {
 
 /** Resolves when it serves. Rejects when the address cannot be listened on. */
 export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
-  const { config, credentials, roster, urls, place, logger, heartbeat } = parts;
+  const { config, credentials, roster, condition, nowMs, urls, place, logger, heartbeat } = parts;
   const { apiKey, apiSecret } = credentials;
   const authenticator = createAuthenticator({
     apiKey,
@@ -63,19 +68,16 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   });
   const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat });
   const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
-  const consumers = new Consumers({ roster, nowMs: Date.now, onError });
+  const consumers = new Consumers({ roster, nowMs, onError });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);
     if (settingsChanged) sessions.onSettings(roster.directory.app);
   });
   const tls = tlsOf(config);
-  const rateLimits = new RateLimits({
-    mode: config.rateLimits,
-    overrides: config.rateLimitOverrides,
-    guestsPerAddress: config.guestsPerIpMax,
-  });
+  const rateLimits = rateLimitsOf(config);
   const http = createHttp({
     backend: roster,
+    condition,
     urls,
     services: servicesOf(parts),
     authenticator,
@@ -99,14 +101,17 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);
+  const staleDrain = new StaleDrain({ condition, admission, sessions, windowMs: config.drainMs * GOODBYES_SHARE, logger });
   await http.listen({ host: config.listen.host, port: config.listen.port });
   sessions.start();
+  staleDrain.start();
   place.url = urlOf(http.server, tls !== undefined);
   return {
     url: place.url,
     stop: async (maxMs) => {
       const overMs = performance.now() + maxMs;
       const leftMs = (): number => Math.max(0, overMs - performance.now());
+      staleDrain.stop();
       roster.beginStopping();
       admission.stop();
       await sessions.drain(config.drainMs * GOODBYES_SHARE);
@@ -121,18 +126,22 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   };
 }
 
-function servicesOf({ config, credentials, roster, files, history, hooks, urls }: EdgeParts): Services {
-  const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: Date.now });
+function servicesOf({ config, credentials, roster, nowMs, files, history, hooks, urls }: EdgeParts): Services {
+  const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs });
   return {
     files,
     history,
     hooks,
     issueToken: (claims) => signToken(claims, credentials.apiSecret),
     signUrl: urls.sign,
-    nowMs: Date.now,
+    nowMs,
     openBackup: (isCompressed) => backups.open(isCompressed),
     compatStubs: config.compatStubs,
   };
+}
+
+function rateLimitsOf({ rateLimits, rateLimitOverrides, guestsPerIpMax }: Config): RateLimits {
+  return new RateLimits({ mode: rateLimits, overrides: rateLimitOverrides, guestsPerAddress: guestsPerIpMax });
 }
 
 function tlsOf({ tlsCert, tlsKey }: Config): { readonly cert: Buffer; readonly key: Buffer } | undefined {

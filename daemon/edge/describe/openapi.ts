@@ -7,6 +7,8 @@ import { isObject } from '../../../protocol/base/json.ts';
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import { AnswerDuration, ChatErrorAnswer, FeedsErrorAnswer } from '../../../protocol/users/answers.ts';
 import type { Access, Endpoint, RouteDialect } from '../http/endpoint.ts';
+import { mayAskPosition } from '../nodes/asked-position.ts';
+import { DESCRIBED_HEADERS, headerRefs, POSITION, REPLAYED, RETRY, STALE, TAG } from './headers.ts';
 import { hoist, type JsonSchema, plainSchema } from './schemas.ts';
 
 /** Version of the description, not of the program: its major number changes when clients must change. */
@@ -48,7 +50,7 @@ export function* describeApi(endpoints: readonly Endpoint[]): Generator<undefine
     components: {
       schemas: { ...Object.fromEntries(schemas), ...errors },
       responses: errorResponses(),
-      headers: HEADERS,
+      headers: DESCRIBED_HEADERS,
       securitySchemes: SECURITY_SCHEMES,
     },
   };
@@ -137,6 +139,9 @@ function headerParameters(endpoint: Endpoint): JsonSchema[] {
           ['If-None-Match', '`*`: there must be no such user.'],
         ]
       : []),
+    ...(mayAskPosition(endpoint)
+      ? [[POSITION, 'A position that an answer gave, by whatever node: the answer rests on everything up to it.']]
+      : []),
   ];
   return given.map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
 }
@@ -162,6 +167,7 @@ function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSche
     'X-RateLimit-Remaining',
     'X-RateLimit-Reset',
     ...(endpoint.method === 'GET' ? [] : [POSITION]),
+    STALE,
     ...(isKeyed(endpoint) ? [REPLAYED] : []),
     ...(endpoint.isConditional === true ? [TAG] : []),
   ];
@@ -188,25 +194,6 @@ function withDuration({ title: _, ...schema }: JsonSchema): JsonSchema {
     properties: { ...(isObject(properties) ? properties : undefined), duration: plainSchema(AnswerDuration) },
     required: [...(Array.isArray(required) ? required : []), 'duration'],
   };
-}
-
-const POSITION = 'X-Rosterd-Position';
-const RETRY = 'Retry-After';
-const REPLAYED = 'Idempotency-Replayed';
-const TAG = 'ETag';
-
-const HEADERS: Readonly<Record<string, JsonSchema>> = {
-  'X-RateLimit-Limit': { description: 'Requests allowed in a minute.', schema: { type: 'integer' } },
-  'X-RateLimit-Remaining': { description: 'Requests that remain of them.', schema: { type: 'integer' } },
-  'X-RateLimit-Reset': { description: 'When the minute is over, unix seconds.', schema: { type: 'integer' } },
-  [RETRY]: { description: 'Seconds to wait.', schema: { type: 'integer' } },
-  [REPLAYED]: { description: '`true` where the request was carried out before, and not now.', schema: { type: 'string' } },
-  [TAG]: { description: 'Revision of the user, where the answer is about one: `"12"`.', schema: { type: 'string' } },
-  [POSITION]: { description: 'Where in the log the change is: `<epoch>:<seq>`.', schema: { type: 'string' } },
-};
-
-function headerRefs(names: readonly string[]): JsonSchema {
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 const SECURITY_SCHEMES: JsonSchema = {
@@ -286,7 +273,10 @@ function errorResponses(): JsonSchema {
       name,
       {
         description: [...new Set(lines)].join('; '),
-        headers: headerRefs([...Object.keys(HEADERS).filter((key) => key.startsWith('X-RateLimit')), ...(status === 429 ? [RETRY] : [])]),
+        headers: headerRefs([
+          ...Object.keys(DESCRIBED_HEADERS).filter((key) => key.startsWith('X-RateLimit')),
+          ...(status === 429 || status === 503 ? [RETRY] : []),
+        ]),
         content: { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${family === 'chat' ? 'ChatError' : 'FeedsError'}` } } },
       },
     ]),

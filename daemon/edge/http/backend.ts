@@ -15,6 +15,7 @@ import type { Directory } from '../../core/directory/directory.ts';
 import type { RecordsView } from '../../core/directory/frozen-view.ts';
 import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Visibility } from '../../core/users/query.ts';
+import type { Arrivals } from '../../pipeline/write/arrivals.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 
 /** The directory as the edge sees it: read-only. */
@@ -26,6 +27,7 @@ export interface Reading {
   readonly position: Position;
   /** Whether requests can be served: the log was replayed and the daemon is not stopping. */
   readonly ready: boolean;
+  readonly arrivals: Pick<Arrivals, 'has' | 'until'>;
   /** How far the times in the log are ahead of the wall clock, milliseconds. */
   readonly clockGap: { readonly ms: number };
   /** The outcome that the command would have now; nothing is stored. Throws RosterError. */

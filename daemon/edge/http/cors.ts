@@ -4,11 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 const METHODS = 'GET, POST, PUT, PATCH, DELETE';
 const REQUEST_HEADERS = [
   'authorization, content-type, content-encoding, stream-auth-type, x-stream-client',
-  'idempotency-key, if-match, if-none-match, prefer',
+  'idempotency-key, if-match, if-none-match, prefer, x-rosterd-position',
 ].join(', ');
 const ANSWER_HEADERS = [
   'X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Rosterd-Position, X-Request-Id',
-  'ETag, Idempotency-Replayed',
+  'ETag, Idempotency-Replayed, X-Rosterd-Stale',
 ].join(', ');
 const PREFLIGHT_AGE_S = 600;
 

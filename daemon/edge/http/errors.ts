@@ -1,12 +1,13 @@
 /** How a refused request is answered and logged; also the refusals that Node itself makes. */
 
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fieldErrors, RosterError, renderChatError } from '../../../protocol/base/errors.ts';
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
 import type { RouteDialect } from './endpoint.ts';
+import { dialectOfPath } from './request-parts.ts';
 
 /** Operation of a request to no known endpoint. */
 export const REQUEST = 'Request';
@@ -105,4 +106,16 @@ export function refuseOnSocket(refusal: RosterError, dialect: RouteDialect, sock
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Requests that Node refuses in a form of its own, or without any answer. */
+export function refuseWhatNodeWould(server: Server): void {
+  server.on('checkExpectation', ({ url = '', socket }: IncomingMessage) => {
+    const error = fieldErrors('input', [{ path: 'expect', message: 'must be 100-continue' }]);
+    refuseOnSocket(error, dialectOfPath(url), socket);
+  });
+  server.on('connect', (_: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy());
+    refuseOnSocket(new RosterError('input', 'CONNECT is not supported: this is no proxy'), 'v1', socket);
+  });
 }

@@ -3,14 +3,16 @@
  * closed list, written by one renderer. Neither the query nor the body of a request is ever logged.
  */
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Duplex } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
+import { positionText } from '../../../protocol/base/position-text.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
+import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
+import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
 import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
@@ -18,7 +20,7 @@ import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
 import type { Endpoint, EndpointAnswer, RouteDialect } from './endpoint.ts';
-import { answerClientError, asRosterError, errorAnswer, isUnrouted, REQUEST, refuseOnSocket, type Trace, writeLog } from './errors.ts';
+import { answerClientError, asRosterError, errorAnswer, isUnrouted, REQUEST, refuseWhatNodeWould, type Trace, writeLog } from './errors.ts';
 import { LongUploads } from './long-uploads.ts';
 import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
@@ -26,6 +28,7 @@ import { TurnTaking } from './turn-taking.ts';
 
 export interface HttpServerOptions extends Doors {
   readonly backend: Backend;
+  readonly condition: Condition;
   readonly logger: EdgeLogger;
   /** Origins of web pages that may call: see cors.ts. */
   readonly origins: readonly string[];
@@ -49,6 +52,8 @@ export interface HttpTimeouts {
 }
 
 const TIMEOUTS: HttpTimeouts = { headersMs: 10_000, requestMs: 60_000, keepAliveMs: 75_000 };
+/** When to try again what cannot be done at the moment. */
+const UNAVAILABLE_S = 5;
 /** How often Node looks for requests that took too long. */
 const TIMEOUT_CHECK_MS = 1_000;
 /** All headers together, including the request line with its query: a query payload of some kilobytes fits. */
@@ -104,8 +109,8 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
       handler: (request, reply) => edge.serve(endpoint, request, reply),
     });
   }
-  app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, true));
-  app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, options.backend.ready, options.backend.clockGap.ms));
+  app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, { isWell: true, details: {} }));
+  app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, readiness(options.backend, options.condition)));
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
   const turns = new TurnTaking();
   app.addHook('onRequest', (_request, _reply, done) => turns.enter(done));
@@ -123,18 +128,6 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
 /** Endpoints check by themselves, so that no route has a schema of fastify's. Its compilers would be loaded all the same, at every start. */
 function noSchemas(): never {
   throw new Error('a route has a schema of its own');
-}
-
-/** Requests that Node refuses in a form of its own, or without any answer. */
-function refuseWhatNodeWould(server: Server): void {
-  server.on('checkExpectation', ({ url = '', socket }: IncomingMessage) => {
-    const error = fieldErrors('input', [{ path: 'expect', message: 'must be 100-continue' }]);
-    refuseOnSocket(error, dialectOfPath(url), socket);
-  });
-  server.on('connect', (_: IncomingMessage, socket: Duplex) => {
-    socket.on('error', () => socket.destroy());
-    refuseOnSocket(new RosterError('input', 'CONNECT is not supported: this is no proxy'), 'v1', socket);
-  });
 }
 
 function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
@@ -172,29 +165,46 @@ class HttpEdge {
   }
 
   async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-    const { backend } = this.#options;
+    const { backend, condition, origins } = this.#options;
     const trace = newTrace(request, endpoint.operation, endpoint.dialect);
     try {
-      allowOrigin(request, reply, this.#options.origins);
-      const caller = admitRequest(endpoint, request, this.#options);
-      trace.caller = caller.kind;
-      await this.#count(endpoint.operation, caller, request, reply);
+      allowOrigin(request, reply, origins);
+      const caller = await this.#admit(endpoint, request, reply, trace);
       refuseOutsider(endpoint, caller, backend.directory);
       if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
+      if (condition.isTooStale) throw new RosterError('unavailable', 'what this node knows is too old: its storage is away');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
       const answer = await endpoint.handle(callOf(endpoint, caller, request, reply, this.#shared));
-      return this.#answer(trace, reply, answer, endpoint.isPlain === true);
+      return this.#answer(trace, reply, answer, endpoint);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
   }
 
-  #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, isPlain: boolean): FastifyReply {
+  #admit(endpoint: Endpoint, request: Request, reply: FastifyReply, trace: Trace): Promise<Caller> {
+    const admit = (): Caller => {
+      const caller = admitRequest(endpoint, request, this.#options);
+      trace.caller = caller.kind;
+      return caller;
+    };
+    const count = (caller: Caller): Promise<void> => this.#count(endpoint.operation, caller, request, reply);
+    return admittedRequest(askedPosition(endpoint, request.headers), this.#options.backend, admit, count);
+  }
+
+  #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, { method, isPlain }: Endpoint): FastifyReply {
     const { status = 200, body, seq, headers = {}, file } = answer;
     reply.headers(headers);
-    if (seq !== undefined) reply.header('X-Rosterd-Position', `${this.#options.backend.position.epoch}:${seq}`);
+    const { backend, condition } = this.#options;
+    if (seq !== undefined) reply.header('X-Rosterd-Position', positionText({ epoch: backend.position.epoch, seq }));
+    if ((seq === undefined || method === 'GET') && condition.staleMs !== undefined)
+      reply.header('X-Rosterd-Stale', String(condition.staleMs));
     if (file === undefined) {
-      return this.#send(trace, reply, status, isPlain ? this.#textOf(body) : JSON.stringify({ ...body, duration: duration(trace) }));
+      return this.#send(
+        trace,
+        reply,
+        status,
+        isPlain === true ? this.#textOf(body) : JSON.stringify({ ...body, duration: duration(trace) }),
+      );
     }
     writeLog(this.#options.logger, trace, status, undefined);
     return reply
@@ -222,6 +232,7 @@ class HttpEdge {
     }
     const { status, text } = errorAnswer(error, trace, duration(trace));
     if (status >= 500) reply.header('X-Request-Id', trace.id);
+    if (error.kind === 'unavailable') reply.header('Retry-After', String(UNAVAILABLE_S));
     await this.#showLimit(trace.operation, request, reply);
     return this.#send(trace, reply, status, text, error);
   }
@@ -261,15 +272,10 @@ class HttpEdge {
     return this.#send(trace, reply, 204, '');
   }
 
-  async health(request: Request, reply: FastifyReply, isWell: boolean, clockGapMs = 0): Promise<FastifyReply> {
+  async health(request: Request, reply: FastifyReply, { isWell, details }: Readiness): Promise<FastifyReply> {
     await this.#showLimit('Health', request, reply);
     const trace = { ...newTrace(request, 'Health'), isRoutine: true };
-    return this.#send(
-      trace,
-      reply,
-      isWell ? 200 : 503,
-      JSON.stringify({ status: isWell ? 'ok' : 'not ready', ...(clockGapMs > 0 ? { clock_behind_log_ms: clockGapMs } : undefined) }),
-    );
+    return this.#send(trace, reply, isWell ? 200 : 503, JSON.stringify({ status: isWell ? 'ok' : 'not ready', ...details }));
   }
 
   #send(trace: Trace, reply: FastifyReply, status: number, text: string, error?: RosterError): FastifyReply {

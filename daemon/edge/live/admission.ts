@@ -17,6 +17,7 @@ export class Admission {
   readonly #perIp = new Map<string, number>();
   #connections = 0;
   #isDraining = false;
+  #isPaused = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -27,12 +28,21 @@ export class Admission {
     this.#isDraining = true;
   }
 
+  /** Refuses new connections until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+  }
+
   /** The HTTP status that refuses this request for a connection, or undefined when it is admitted. */
   refusal(request: IncomingMessage): string | undefined {
     const { connectionsMax, connectionsPerIpMax } = this.#options;
     const { socket } = request;
     if (!this.isAllowedOrigin(request)) return '403 Forbidden';
-    if (this.#isDraining || this.#connections >= connectionsMax) return '503 Service Unavailable';
+    if (this.#isDraining || this.#isPaused || this.#connections >= connectionsMax) return '503 Service Unavailable';
     if ((this.#perIp.get(socket.remoteAddress ?? '') ?? 0) >= connectionsPerIpMax) return '429 Too Many Requests';
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** The whole directory at one position, as one file. */
 import Type from 'typebox';
+import { positionText } from '../../../protocol/base/position-text.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import { Nothing } from '../../../protocol/users/answers.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
@@ -24,7 +25,7 @@ export const BACKUP_ROUTES: readonly Endpoint[] = inBothDialects('/backup', () =
     const { stream, position } = services.openBackup(isCompressed);
     return {
       body: {},
-      headers: { 'X-Rosterd-Position': `${position.epoch}:${position.seq}` },
+      headers: { 'X-Rosterd-Position': positionText(position) },
       file: {
         stream,
         type: isCompressed ? COMPRESSED : PLAIN,

@@ -8,14 +8,20 @@ import type { Log } from '../../../store/log.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import type { UserChange } from '../../core/directory/record.ts';
 
-type Waiter = { readonly seq: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
+interface Waiter {
+  readonly seq: number;
+  readonly settle: (isReached: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class Applier {
   readonly #log: Log;
   readonly #directory: Directory;
   readonly #onApplied: (entry: Entry, changes: readonly UserChange[]) => void;
   readonly #stop = new AbortController();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new Set<Waiter>();
+  /** No waiter is due before this seq. */
+  #firstDue = Number.POSITIVE_INFINITY;
   #ended: Error | undefined;
   #running: Promise<void> | undefined;
 
@@ -46,24 +52,46 @@ export class Applier {
     const changes = this.#directory.apply(entry);
     this.#onApplied(entry, changes);
     const reached = lastSeq(entry);
-    // There are few waiters (the sequencer and the start of the daemon), so a scan is cheaper than keeping them sorted.
-    const due = this.#waiters.filter((waiter) => waiter.seq <= reached);
-    if (due.length === 0) return;
-    this.#waiters = this.#waiters.filter((waiter) => waiter.seq > reached);
-    for (const waiter of due) waiter.resolve();
+    if (reached < this.#firstDue) return;
+    this.#firstDue = Number.POSITIVE_INFINITY;
+    for (const waiter of this.#waiters) {
+      if (waiter.seq <= reached) waiter.settle(true);
+      else this.#firstDue = Math.min(this.#firstDue, waiter.seq);
+    }
   }
 
   #end(error: Error): void {
     this.#ended = error;
     for (const waiter of this.#waiters) waiter.reject(error);
-    this.#waiters = [];
   }
 
-  /** Resolves when everything up to `seq` is applied; rejects when reading has ended before. */
-  reached(seq: number): Promise<void> {
-    if (this.#directory.seq >= seq) return Promise.resolve();
+  /**
+   * Resolves with true when everything up to `seq` is applied, with false when that takes longer than `withinMs` (default: no limit). Rejects
+   * when reading has ended before.
+   */
+  reached(seq: number, withinMs?: number): Promise<boolean> {
+    if (this.#directory.seq >= seq) return Promise.resolve(true);
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => this.#waiters.push({ seq, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const timer = withinMs === undefined ? undefined : setTimeout(() => waiter.settle(false), withinMs);
+      const over = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+      };
+      const waiter: Waiter = {
+        seq,
+        settle: (isReached) => {
+          over();
+          resolve(isReached);
+        },
+        reject: (error) => {
+          over();
+          reject(error);
+        },
+      };
+      this.#waiters.add(waiter);
+      this.#firstDue = Math.min(this.#firstDue, seq);
+    });
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,7 @@
  * The only writer. Commands queue up; one batch at a time is decided against
  * the directory, appended, applied, and only then answered.
  *
- * It keeps SQ1–SQ9 (daemon/RULES.md).
+ * It keeps SQ1–SQ10 (daemon/RULES.md).
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import { lastSeq, type Origin } from '../../../protocol/log/entry.ts';
-import { type Log, LogClosed, LogUnavailable } from '../../../store/log.ts';
+import { type AppendResult, type Log, LogClosed, LogUnavailable } from '../../../store/log.ts';
 import { decide } from '../../core/decide.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import { Draft } from '../../core/directory/draft.ts';
@@ -40,6 +40,7 @@ const BULK_PER_BATCH = 4;
 const QUEUED_MAX = 20_000;
 /** How long to wait for entries that the log says exist: those of another writer, or one whose append may have succeeded (SQ5). */
 const READ_WAIT_MS = 5_000;
+const UNREADABLE = 'what another writer stored cannot be read';
 /** SQ9: conflicts in a row after which the batch is decided in the turn of this writer. */
 const CONFLICTS_BEFORE_TURN = 4;
 /** Far more than a turn needs. A log that still answers conflict is broken, and its callers are told instead of kept. */
@@ -124,7 +125,14 @@ export class Sequencer {
       }
       const refusal = this.#explain(error);
       for (const job of jobs) job.reject(refusal);
+      if (error instanceof LogUnavailable && this.#options.log.status.state === 'away') this.#refuseWaiting(error);
     }
+  }
+
+  /** SQ10: a command that came while another one waited for the storage does not wait as long again. */
+  #refuseWaiting({ message }: LogUnavailable): void {
+    const refusal = cannotStore(new LogUnavailable('not-written', message));
+    for (const queue of Object.values(this.#queues)) for (const job of queue.splice(0)) job.reject(refusal);
   }
 
   /** False when another writer was first, and what it wrote is applied. After several conflicts, nobody can be first any more. */
@@ -151,15 +159,9 @@ export class Sequencer {
     return result.status === 'confirmed';
   }
 
-  /** Waits until everything up to `seq` is applied; rejects with `lateError` when that takes too long. */
-  async #reached(seq: number, lateError = new LogUnavailable('not-written', 'what another writer stored cannot be read')): Promise<void> {
-    const { directory, applier } = this.#options;
-    if (directory.seq >= seq) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(lateError), READ_WAIT_MS);
-    });
-    await Promise.race([applier.reached(seq), late]).finally(() => clearTimeout(timer));
+  /** Waits until everything up to `seq` is applied; rejects with the error that `late` makes when that takes too long. */
+  async #reached(seq: number, late: () => Error = () => new LogUnavailable('not-written', UNREADABLE)): Promise<void> {
+    if (!(await this.#options.applier.reached(seq, READ_WAIT_MS))) throw late();
   }
 
   #decideAll(jobs: readonly Job[]): Decision {
@@ -187,23 +189,24 @@ export class Sequencer {
 
   /** True when the entry is durable and applied; false when another writer was first and the batch must be decided again. */
   async #append({ draft, time }: Decision): Promise<boolean> {
-    const { log, directory, applier, newId } = this.#options;
+    const { log, directory, newId } = this.#options;
     const entry = { id: newId(), time, facts: draft.facts };
+    let result: AppendResult;
     try {
-      const result = await log.append(directory.seq, entry);
-      if (result.status === 'appended') await applier.reached(lastSeq(result.entry));
-      else await this.#reached(result.head);
-      return result.status === 'appended';
+      result = await log.append(directory.seq, entry);
     } catch (error) {
       if (error instanceof LogUnavailable && error.outcome === 'unknown') return await this.#findOut(entry.id, error);
       throw error;
     }
+    if (result.status === 'appended') await this.#reached(lastSeq(result.entry), storedUnread);
+    else await this.#reached(result.head);
+    return result.status === 'appended';
   }
 
   /** SQ5: reads on to the head of the log and checks whether the entry exists. */
   async #findOut(id: string, cause: LogUnavailable): Promise<boolean> {
     const { log, directory } = this.#options;
-    await this.#reached(log.head.seq, cause);
+    await this.#reached(log.head.seq, () => cause);
     if (directory.hasEntry(id)) return true;
     throw cause;
   }
@@ -213,9 +216,7 @@ export class Sequencer {
     if (error instanceof RangeError) return new RosterError('too_big', `the change is longer than an entry may be: ${error.message}`);
     if (error instanceof LogClosed) return new RosterError('unavailable', 'the daemon is shutting down');
     this.#options.onError(error);
-    if (!(error instanceof LogUnavailable)) return new RosterError('unavailable');
-    const text = error.outcome === 'unknown' ? 'it is not known whether the change was stored' : 'nothing was stored';
-    return new RosterError('unavailable', `the directory cannot store changes at the moment (${error.message}); ${text}`);
+    return error instanceof LogUnavailable ? cannotStore(error) : new RosterError('unavailable');
   }
 
   /** Refuses new commands and finishes those that are queued. */
@@ -223,6 +224,15 @@ export class Sequencer {
     this.#closed = true;
     await this.#working;
   }
+}
+
+function cannotStore({ outcome, message }: LogUnavailable): RosterError {
+  const text = outcome === 'unknown' ? 'it is not known whether the change was stored' : 'nothing was stored';
+  return new RosterError('unavailable', `the directory cannot store changes at the moment (${message}); ${text}`);
+}
+
+function storedUnread(): RosterError {
+  return new RosterError('unavailable', 'the change is stored, and cannot be read back at the moment');
 }
 
 /** The largest number of facts that a command can add. */

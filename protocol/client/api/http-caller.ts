@@ -2,6 +2,8 @@
  * HTTP calls of the client, over the global `fetch`. Repeats a rate-limited call when the daemon says so, a few times and with
  * bounded waits; renews an expired token once. Every other failure rejects with RosterClientError.
  */
+import type { Position } from '../../base/position.ts';
+import { positionOf, positionText } from '../../base/position-text.ts';
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
 import type { TokenKeeper } from '../tokens/token-keeper.ts';
 
@@ -33,17 +35,26 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 const RETRY_ATTEMPTS = 3;
 const RETRY_WAIT_MS = 10_000;
 const TIMEOUT_MS = 60_000;
+const POSITION = 'x-rosterd-position';
 /** The name of this library and its platform: the daemon counts its user tokens as `web`. */
 const CLIENT_NAME = 'rosterd-javascript';
 
 export class HttpCaller {
   readonly #options: HttpCallerOptions;
   readonly #tokens: () => TokenKeeper | undefined;
+  /** The position of the last own write. Reads name it, so that another node that answers them has come there, too. */
+  #written: Position | undefined;
 
   /** `tokens` returns the tokens for the current caller, or undefined for an anonymous user. */
   constructor(options: HttpCallerOptions, tokens: () => TokenKeeper | undefined) {
     this.#options = options;
     this.#tokens = tokens;
+  }
+
+  /** Notes a write of this client that was not made by a call. */
+  wrote(position: Position): void {
+    const last = this.#written;
+    if (last?.epoch !== position.epoch || last.seq < position.seq) this.#written = position;
   }
 
   /** Returns the body of the answer as the API sends it. */
@@ -58,6 +69,11 @@ export class HttpCaller {
       if (answer.retry === 'new-token' && tokens?.canRenew === true && !isRenewed) {
         isRenewed = true;
         await tokens.renew(token);
+        continue;
+      }
+      // The history was replaced, by a restore perhaps, and nothing of it has to be waited for.
+      if (this.#written !== undefined && answer.errors.some((error) => error.path === POSITION)) {
+        this.#written = undefined;
         continue;
       }
       const waitMs = answer.retryAfterMs ?? 1_000;
@@ -82,6 +98,7 @@ export class HttpCaller {
           'x-stream-client': CLIENT_NAME,
           ...(token === undefined ? undefined : { authorization: token }),
           ...(body === undefined ? undefined : { 'content-type': 'application/json' }),
+          ...(method !== 'GET' || this.#written === undefined ? undefined : { [POSITION]: positionText(this.#written) }),
           ...(idempotencyKey === undefined ? undefined : { 'idempotency-key': idempotencyKey }),
         },
         ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
@@ -89,6 +106,8 @@ export class HttpCaller {
     } catch (error) {
       throw unanswered(`${method} ${path} got no answer`, error);
     }
+    const position = method === 'GET' ? undefined : positionOf(response.headers.get(POSITION) ?? '');
+    if (position !== undefined) this.wrote(position);
     const answer = await response.json().catch(() => undefined);
     if (response.ok && answer !== undefined) return answer;
     if (response.ok) throw unanswered(`${method} ${path} was answered with something that is not JSON`);

@@ -1,5 +1,5 @@
 /**
- * The `Log` on PostgreSQL, which several processes share. It keeps LG1–LG16 (store/log.ts) by the means of PL1–PL8 (store/README.md).
+ * The `Log` on PostgreSQL, which several processes share. It keeps LG1–LG16 (store/log.ts) by the means of PL1–PL10 (store/README.md).
  * Safety rests on the database alone, never on which process does what.
  */
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
@@ -29,6 +29,7 @@ import { Confirmed } from './confirmed.ts';
 import { EntryTrimmer } from './entry-trimmer.ts';
 import { openHead, requireSync, verifyHead } from './head.ts';
 import { Pulse } from './pulse.ts';
+import { ServerClock } from './server-clock.ts';
 import { WriterTurns } from './turns.ts';
 
 /** How long an announcement of the winner is waited for after a conflict, before a commit of one's own finds out the same. */
@@ -41,6 +42,7 @@ const NO_ANSWER = 'the database did not answer in time';
 
 export class PostgresLog implements Log {
   readonly links: ServerLinks;
+  readonly clock = new ServerClock();
   readonly #settings: PostgresSettings;
   readonly #confirmed: Confirmed;
   readonly #pulse: Pulse;
@@ -68,7 +70,8 @@ export class PostgresLog implements Log {
         confirmed = await prepared(link, settings, confirmed);
         await announcer.listen(link);
       },
-      onUp: () => log?.changed('ready'),
+      // Only a commit proves that the storage is back.
+      onUp: () => void (log === undefined ? undefined : log.#pulse.beat().catch(() => {})),
       onDown: (reason) => log?.changed('away', reason),
       onFatal: (error) => log?.fail(error),
     });
@@ -88,11 +91,11 @@ export class PostgresLog implements Log {
     this.#settings = settings;
     this.links = links;
     this.#confirmed = confirmed;
-    const { app, deadlineMs, turnMs, retention, onEvent = () => {}, now = Date.now } = settings;
+    const { app, deadlineMs, turnMs, retention, onEvent = () => {}, now = () => this.clock.nowMs() } = settings;
     const onFatal = (error: LogEpochChanged): void => this.fail(error);
     const reason = (): string => this.#reason();
-    const onStuck = (text: string | undefined): void => (text === undefined ? this.changed('ready') : this.changed('away', text));
-    this.#pulse = new Pulse({ ...settings, links, confirmed, onFatal, onStuck });
+    const onStuck = (reason?: string, since?: number): void => this.changed(reason === undefined ? 'ready' : 'away', reason, since);
+    this.#pulse = new Pulse({ ...settings, links, confirmed, clock: this.clock, onFatal, onStuck });
     this.#blocks = new Blocks({ ...settings, links, confirmed });
     this.#turns = new WriterTurns({
       ...{ app, links, confirmed, deadlineMs, reason },
@@ -231,17 +234,16 @@ export class PostgresLog implements Log {
     void this.links.close(error);
   }
 
-  /** What the connections say: `ready` after a clean commit, or when a server is there of which the next commit is the proof. */
-  changed(state: 'ready' | 'away', reason = ''): void {
+  /** What the connections say: `away` since then, `ready` after a clean commit. */
+  changed(state: 'ready' | 'away', reason = '', since = Date.now()): void {
     const { onEvent = () => {} } = this.#settings;
     const before = this.#status;
     if (before.state === 'away' && state === 'ready') {
       this.#status = { state };
       onEvent({ type: 'storage-back', awayMs: Date.now() - before.since });
-      void this.#pulse.beat().catch(() => {});
     } else if (before.state === 'away' && state === 'away') this.#status = { ...before, reason };
     else if (before.state === 'ready' && state === 'away') {
-      this.#status = { state, since: Date.now(), reason };
+      this.#status = { state, since, reason };
       onEvent({ type: 'storage-away', reason });
     }
   }

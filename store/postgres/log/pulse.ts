@@ -7,14 +7,18 @@ import { LogClosed, LogEpochChanged } from '../../log.ts';
 import type { ServerLink } from '../link/link.ts';
 import type { ServerLinks } from '../link/links.ts';
 import type { Confirmed } from './confirmed.ts';
+import type { ServerClock } from './server-clock.ts';
 
 /** The message is what makes it a commit that is written, flushed and replicated; nobody reads it, and it leaves nothing to clean up. */
 const BEAT = {
   name: 'rosterd-beat',
   text: `select h.epoch, h.seq, h.fence, h.tail, pg_logical_emit_message(true, 'rosterd', '')::text as written,
+           extract(epoch from clock_timestamp()) * 1000 as time_ms,
            case when h.tail = h.seq then h.tail_id else (select e.id from rosterd.entry e where e.app = $1 and e.last = h.seq) end as id
          from rosterd.head h where h.app = $1`,
 } as const;
+/** A commit that takes longer says that the storage is away, until it is acknowledged. */
+const OVERDUE_MS = 2_000;
 /** After an answer that came with a warning. */
 const AGAIN_MS = 100;
 
@@ -22,11 +26,12 @@ export interface PulseOptions {
   readonly app: string;
   readonly links: ServerLinks;
   readonly confirmed: Confirmed;
+  readonly clock: ServerClock;
   readonly pulseMs: number;
   readonly deadAfterMs: number;
   readonly onFatal: (error: LogEpochChanged) => void;
-  /** Commits hang while the server answers everything else; undefined: they no longer do. */
-  readonly onStuck: (reason: string | undefined) => void;
+  /** A commit has not been acknowledged, though it was sent at `since` (wall clock, milliseconds); no reason: commits are acknowledged again. */
+  readonly onStuck: (reason?: string, since?: number) => void;
 }
 
 export class Pulse {
@@ -75,19 +80,21 @@ export class Pulse {
 
   /** Undefined when nothing is proved. */
   async #commit(link: ServerLink): Promise<number | undefined> {
-    const { app, confirmed, onFatal, onStuck } = this.#options;
+    const { app, confirmed, clock, onFatal, onStuck } = this.#options;
     const known = confirmed.end;
-    const watching = this.#watch(link);
+    const answered = this.#watch(link);
+    const told = clock.asked();
     try {
       const { rows, isClean } = await link.pulse.ask({ ...BEAT, values: [app] });
       if (!isClean || link.isOver) return undefined;
       const [row] = rows;
       if (row === undefined) return void onFatal(new LogEpochChanged('', `the database no longer holds the log of ${app}`));
       if (row.epoch !== known.epoch) return void onFatal(new LogEpochChanged(String(row.epoch), 'another node has noticed it'));
+      told(Number(row.time_ms));
       const seq = Number(row.seq);
       // Connecting again finds out what happened to the history.
       if (seq < known.seq) return void link.giveUp(new Error(`the log ends at ${seq}, and ${known.seq} was confirmed`));
-      onStuck(undefined);
+      onStuck();
       confirmed.fence = Number(row.fence);
       confirmed.raise(seq, typeof row.id === 'string' ? row.id : undefined);
       confirmed.raiseTail(Number(row.tail));
@@ -95,22 +102,31 @@ export class Pulse {
     } catch {
       return undefined;
     } finally {
-      clearInterval(watching);
+      answered();
     }
   }
 
-  /** A commit that takes long either waits for the standby, which is for the operator, or for a server that is gone. */
-  #watch(link: ServerLink): NodeJS.Timeout {
+  /**
+   * A commit that takes long either waits for the standby, which is for the operator, or for a server that is gone. Returns the end of the
+   * watch.
+   */
+  #watch(link: ServerLink): () => void {
     const { deadAfterMs, onStuck } = this.#options;
-    return setInterval(() => {
+    const since = Date.now();
+    const overdue = setTimeout(() => onStuck(`the database has not answered for ${OVERDUE_MS} ms`, since), OVERDUE_MS);
+    const looking = setInterval(() => {
       const dead = setTimeout(() => link.giveUp(new Error(`the server has not answered for ${deadAfterMs} ms`)), deadAfterMs);
       link.reader
         .ask({ text: 'select 1' })
         .then(
-          () => onStuck('commits wait for the synchronous standby'),
+          () => onStuck('commits wait for the synchronous standby', since),
           () => {},
         )
         .finally(() => clearTimeout(dead));
     }, deadAfterMs);
+    return () => {
+      clearTimeout(overdue);
+      clearInterval(looking);
+    };
   }
 }

@@ -52,6 +52,25 @@ test('SQ3 reading begins after what the directory holds', async () => {
   await applier.stop();
 });
 
+test('SQ9 a wait with a deadline ends there, late or never, and takes nothing from the other waits', async () => {
+  const { log, applier, steps, reached } = bench();
+  const ended = applier.start();
+  const waits = [applier.reached(1, 20), applier.reached(2, 60_000), applier.reached(2)];
+  void reached(1);
+  assert.equal(await waits[0], false);
+  await turns();
+  assert.deepEqual(steps, []);
+  await appendOne(log, draft('a'));
+  await turns();
+  assert.deepEqual(steps.splice(0), ['a at 1', 'reached 1']);
+  await appendOne(log, draft('b'));
+  assert.deepEqual(await Promise.all(waits), [false, true, true]);
+  assert.equal(await applier.reached(2, 0), true, 'it is there already');
+  const stopped = assert.rejects(applier.reached(3, 60_000), /the applier has stopped/);
+  await applier.stop();
+  await Promise.all([ended, stopped]);
+});
+
 test('HT44 after a stop, a wait for an applied entry ends well, and every other one with an error', async () => {
   const { log, applier, steps, reached } = bench();
   const ended = applier.start();

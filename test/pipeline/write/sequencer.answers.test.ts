@@ -1,10 +1,11 @@
 /** When a command is answered, and with which times: SQ3, US1. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { rosterWith } from '../../support/open-roster.ts';
+import { NodeLog } from '../../support/store/node-log.ts';
 
 /** A log whose entries are stored at once and reach readers only when `open` was called. */
 class SlowlyReadLog extends MemoryLog {
@@ -100,4 +101,57 @@ test('SQ5 a refusal says whether the change may have been stored', async () => {
     await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), text);
   }
   await roster.submit(upsert({ id: 'ann' }), 'live');
+});
+
+/** The storage of this log does not answer, and a command is refused after 300 ms. */
+async function absent(t: TestContext) {
+  const log = new NodeLog(new MemoryLog());
+  const roster = await rosterWith({ log });
+  t.after(() => roster.close());
+  await roster.submit(upsert({ id: 'ann', name: 'Ann' }), 'live');
+  log.goAway();
+  return { log, roster };
+}
+
+test('SQ10 ND7 however many commands wait for an absent storage, each is refused within the deadline', async (t) => {
+  const { log, roster } = await absent(t);
+  const took: number[] = [];
+  const submit = async (command: Command, lane: 'live' | 'bulk'): Promise<void> => {
+    const started = performance.now();
+    await assert.rejects(roster.submit(command, lane), /cannot store changes at the moment \(the test took it away\); nothing was stored$/);
+    took.push(performance.now() - started);
+  };
+  const all: Promise<void>[] = [];
+  // Four batches, and an answer that only has to be confirmed.
+  for (let n = 0; n < 600; n++) all.push(submit(upsert({ id: `u${n}` }), n % 3 === 0 ? 'bulk' : 'live'));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let n = 0; n < 10; n++) all.push(submit(upsert({ id: 'ann', name: 'Ann' }), 'live'));
+  await Promise.all(all);
+  assert.ok(Math.max(...took) < 300 + 250, `${Math.max(...took)} ms`);
+  assert.deepEqual([log.asked.append, took.length], [2, 610], 'one batch was tried, the others were not');
+  log.comeBack();
+  assert.equal((await roster.submit(upsert({ id: 'bob' }), 'live')).users[0]?.change, 'created');
+});
+
+test('SQ10 a storage that comes back in time costs no refusal, and keeps the order', async (t) => {
+  const { log, roster } = await absent(t);
+  const order: string[] = [];
+  const all = ['a', 'b', 'c'].map(async (name) => {
+    const { users } = await roster.submit(upsert({ id: 'ann', name }), 'live');
+    order.push(`${name} ${users[0]?.user.rev}`);
+  });
+  await turns();
+  const late = roster.submit(upsert({ id: 'ann', name: 'd' }), 'live').then(({ users }) => order.push(`d ${users[0]?.user.rev}`));
+  log.comeBack();
+  await Promise.all([...all, late]);
+  assert.deepEqual(order, ['a 2', 'b 3', 'c 4', 'd 5']);
+});
+
+test('SQ10 what was stored and cannot be read back is said to be stored', async (t) => {
+  const log = new NodeLog(new MemoryLog());
+  const roster = await rosterWith({ log });
+  t.after(() => roster.close());
+  const read = log.holdReading();
+  await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), /the change is stored, and cannot be read back at the moment$/);
+  read();
 });

@@ -127,3 +127,19 @@ test('CL69 a guest is not made for a client that is connected already', async (t
   await assert.rejects(client.setGuestUser({ id: 'guest' }), /already connected/);
   assert.equal(calls.mock.callCount(), 0);
 });
+
+test('CL72 a read after an update over the connection names its position', async (t) => {
+  const { client } = await connected(t);
+  const positions: (string | undefined)[] = [];
+  t.mock.method(globalThis, 'fetch', async (_: string, { headers }: { headers: Record<string, string> }) => {
+    positions.push(headers['x-rosterd-position']);
+    return new Response('{"users":[]}');
+  });
+  await client.queryUsers();
+  const updating = client.update({ user_id: 'ann', set: { name: 'Ann' } });
+  await settle();
+  socket().tell({ re: socket().last('update').id, user: { id: 'ann', rev: 12 }, seq: 12 });
+  await updating;
+  await client.queryUsers();
+  assert.deepEqual(positions, [undefined, `${client.position?.epoch}:12`]);
+});

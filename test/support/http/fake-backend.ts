@@ -14,9 +14,12 @@ import type { Backend } from '../../../daemon/edge/http/backend.ts';
 import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/server.ts';
 import type { Services } from '../../../daemon/edge/http/services.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
+import type { Condition } from '../../../daemon/edge/nodes/readiness.ts';
 import { isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
+import type { Arrival } from '../../../daemon/pipeline/write/arrivals.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
+import type { Position } from '../../../protocol/base/position.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
@@ -34,6 +37,12 @@ export class FakeBackend implements Backend {
   readonly commands: { readonly command: Command; readonly lane: Lane }[] = [];
   ready = true;
   readonly clockGap = { ms: 0 };
+  /** How waits for a position that is not there yet end. */
+  arrival: () => Promise<Arrival> = async () => 'unknown';
+  readonly arrivals = {
+    has: ({ epoch, seq }: Position) => epoch === 'test' && seq <= this.directory.seq,
+    until: () => this.arrival(),
+  };
   readonly names: { collisions: NameCollisions | undefined } = { collisions: undefined };
   /** Thrown by the next submit in place of deciding it. */
   failure: unknown;
@@ -136,8 +145,16 @@ export interface Received {
 
 export type Send = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT' | 'OPTIONS', path: string, sent?: Sent) => Promise<Received>;
 
+/** What is wrong with the node; a test sets it. */
+interface FakeCondition extends Condition {
+  staleMs: number | undefined;
+  isTooStale: boolean;
+  trouble: { readonly reason: string } | undefined;
+}
+
 export interface HttpWorld {
   readonly backend: FakeBackend;
+  readonly condition: FakeCondition;
   readonly app: ReturnType<typeof createHttp>;
   readonly logs: LogLine[];
   readonly send: Send;
@@ -167,10 +184,12 @@ export function fakeServices(): Services {
 /** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have, and against its description. */
 export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
   const backend = new FakeBackend();
+  const condition: FakeCondition = { staleMs: undefined, isTooStale: false, trouble: undefined };
   const logs: LogLine[] = [];
   const at = (level: LogLine['level']) => (details: object, text: string) => void logs.push({ level, details: { ...details }, text });
   const app = createHttp({
     backend,
+    condition,
     authenticator: createAuthenticator({ apiKey: API_KEY, apiSecret: API_SECRET, directory: backend.directory, now: () => NOW_MS }),
     logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     origins: [],
@@ -209,7 +228,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
     if (isJson && !/^\/(healthz|readyz)$/.test(path)) checkAnswer(method, path, response.statusCode, answer);
     return { status: response.statusCode, headers: received, body: answer, text };
   };
-  return { backend, app, logs, send };
+  return { backend, condition, app, logs, send };
 }
 
 /** Every answer says how it stands with the limits, whatever else it says. */

@@ -7,6 +7,7 @@ import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { EventForm } from '../../../pipeline/tell/event-form.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
+import { admittedAt } from '../../nodes/asked-position.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { OWN, ownInterest } from './own-interests.ts';
@@ -38,11 +39,16 @@ export interface Identity {
   readonly warnings: readonly string[];
 }
 
-/** Admits the caller, counts its connect, and creates or merges its user. Rejects with RosterError. */
+/** Admits the caller at the position that it resumes from, counts its connect, and creates or merges its user. Rejects with RosterError. */
 export async function identify(context: LiveContext, frame: ConnectFrame): Promise<Identity> {
   const isAnonymous = frame.user?.id === ANONYMOUS;
-  const caller = admit(context, { apiKey: frame.api_key, token: frame.token ?? undefined, isOnce: true, mayBeAnonymous: isAnonymous });
-  await countConnect(context, caller);
+  const credentials = { apiKey: frame.api_key, token: frame.token ?? undefined, isOnce: true, mayBeAnonymous: isAnonymous };
+  const { caller } = await admittedAt(
+    frame.resume,
+    context.roster.arrivals,
+    () => admit(context, credentials),
+    (admitted) => countConnect(context, admitted),
+  );
   if (caller.kind !== 'user') {
     if (frame.user !== undefined && !(isAnonymous && caller.kind === 'anonymous')) {
       throw new RosterError('input', 'user: only a user token connects a user');
@@ -73,7 +79,7 @@ export async function openLive({ caller, before, me, warnings }: Identity, frame
   const subscriber = new Subscriber(outlet, form, caller.kind === 'server' ? undefined : (me?.id ?? ''));
   subscriber.conflates = frame.conflate === true;
   const from = await startOf(frame, caller, opening);
-  const canResume = from !== undefined && roster.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
+  const canResume = from !== undefined && roster.arrivals.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
   const resume = canResume ? from : undefined;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));

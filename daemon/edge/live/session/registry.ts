@@ -236,7 +236,7 @@ export class SessionRegistry {
     for (const session of [...this.#sessions.keys()]) session.sightChanged();
   }
 
-  /** Closes all sessions, spread evenly over `windowMs`, so that they do not all reconnect in the same instant. */
+  /** Closes all sessions, spread evenly over `windowMs`, so that they do not all reconnect in the same instant; and later ones, until `reopen`. */
   async drain(windowMs: number): Promise<void> {
     this.#isDraining = true;
     for (const session of [...this.#expected]) session.close('restart');
@@ -247,8 +247,14 @@ export class SessionRegistry {
       const dueMs = startedMs + (windowMs * index) / sessions.length;
       const waitMs = dueMs - performance.now();
       if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (!this.#isDraining) return;
       session.close('restart');
     }
+  }
+
+  /** Ends a drain: sessions that are still open stay. */
+  reopen(): void {
+    this.#isDraining = false;
   }
 }
 

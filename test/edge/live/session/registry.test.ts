@@ -158,3 +158,20 @@ test('SR6 a stop says goodbye to everybody, also to who comes while it does', as
   const late = new FakeSession(registry, 'late');
   assert.deepEqual([first.told, late.told, registry.size], [['restart'], ['restart'], 0]);
 });
+
+test('ND9 a drain that is ended in the middle leaves the other sessions open, and lets new ones in', async (t) => {
+  const { registry } = start(t);
+  const sessions = Array.from({ length: 4 }, (_, n) => new FakeSession(registry, `c${n}`));
+  const draining = registry.drain(4_000);
+  assert.deepEqual(
+    sessions.map(({ told }) => told),
+    [['restart'], [], [], []],
+  );
+  const refused = new FakeSession(registry, 'late');
+  assert.deepEqual(refused.told, ['restart']);
+  registry.reopen();
+  t.mock.timers.tick(4_000);
+  await draining;
+  const welcome = new FakeSession(registry, 'later');
+  assert.deepEqual([registry.size, welcome.told, sessions[1]?.told], [4, [], []]);
+});

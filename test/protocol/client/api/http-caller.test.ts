@@ -245,3 +245,40 @@ test('CL32 an expired token is renewed once; nobody calls as an anonymous user; 
   await assert.rejects(caller().call('GET', '/x'), isUnanswered);
   await assert.rejects(caller().call('GET', '/x'), isUnanswered);
 });
+
+/** The positions that the calls named. */
+const namedBy = (sent: readonly { headers: Record<string, string> }[]): (string | undefined)[] =>
+  sent.map(({ headers }) => headers['x-rosterd-position']);
+const answered = (position: string): Scripted => ({ status: 201, headers: { 'X-Rosterd-Position': position } });
+
+test('CL72 reads name the position of the newest own write, and writes name none', async (t) => {
+  const sent = scriptFetch(t, [{ status: 200 }, answered('e:7'), answered('e:5'), { status: 200 }, answered('e:9'), { status: 200 }]);
+  const http = caller();
+  for (const method of ['GET', 'POST', 'PATCH', 'GET', 'DELETE', 'GET'] as const) await http.call(method, '/x');
+  assert.deepEqual(namedBy(sent), [undefined, undefined, undefined, 'e:7', undefined, 'e:9']);
+  http.wrote({ epoch: 'e', seq: 8 });
+  http.wrote({ epoch: 'e', seq: 12 });
+  const more = scriptFetch(t, [{ status: 200 }, answered('f:1'), { status: 200 }]);
+  for (const method of ['GET', 'POST', 'GET'] as const) await http.call(method, '/x');
+  assert.deepEqual(namedBy(more), ['e:12', undefined, 'f:1'], 'another history counts anew');
+});
+
+test('CL72 a read of an old position, and the position of a backup that was read, is not taken for a write', async (t) => {
+  const sent = scriptFetch(t, [{ status: 200, headers: { 'X-Rosterd-Position': 'e:7' } }, { status: 200 }]);
+  const http = caller();
+  for (let n = 0; n < 2; n++) await http.call('GET', '/backup');
+  assert.deepEqual(namedBy(sent), [undefined, undefined]);
+});
+
+test('CL72 a position that no longer exists is forgotten, and the read repeated once', async (t) => {
+  const gone = { code: 4, message: 'x', errors: [{ path: 'x-rosterd-position', message: 'is of another history' }] };
+  const feedsGone = { code: 4, detail: 'x', exception_fields: { 'x-rosterd-position': ['is of another history'] } };
+  for (const body of [gone, feedsGone]) {
+    const sent = scriptFetch(t, [answered('e:7'), { status: 400, body }, { status: 200, body: { ok: 1 } }, { status: 400, body }]);
+    const http = caller();
+    await http.call('POST', '/x');
+    assert.deepEqual(await http.call('GET', '/x'), { ok: 1 });
+    await assert.rejects(http.call('GET', '/x'), (error) => error instanceof RosterClientError && error.status === 400);
+    assert.deepEqual(namedBy(sent), [undefined, 'e:7', undefined, undefined]);
+  }
+});

@@ -180,6 +180,48 @@ test('PL6 a server that says nothing is given up, and the next one that answers 
   await until('it is ready again', () => log.status.state === 'ready');
 });
 
+test('PL10 a server that says nothing is away after 2 s, since it was last asked, and back with the next answer', pgOptions, async () => {
+  const { log, proxy } = await kit.node(randomUUID(), { pulseMs: 100 });
+  const held: (() => void)[] = [];
+  proxy.on('rosterd-beat', async (exchange) => {
+    const answer = await exchange.forward();
+    await new Promise<void>((resolve) => held.push(resolve));
+    exchange.answer(answer);
+  });
+  await until('a beat is held', () => held.length > 0);
+  const askedAt = Date.now();
+  await until('it is noticed', () => log.status.state === 'away');
+  const { status } = log;
+  const ms = Date.now() - askedAt;
+  assert.ok(ms > 1_500 && ms < 3_000, `${ms} ms`);
+  assert.ok(status.state === 'away' && Math.abs(status.since - askedAt) < 300, `${JSON.stringify(status)}, ${askedAt}`);
+  assert.match(status.reason, /the database has not answered for 2000 ms/);
+  proxy.on('rosterd-beat', undefined);
+  held[0]?.();
+  await until('it is back', () => log.status.state === 'ready');
+  assert.equal(entryOf(await log.append(0, draft('a'))).first, 1, 'on the same connections');
+});
+
+test('PL10 a server that is back and acknowledges nothing ends no absence', pgOptions, async () => {
+  const { log, proxy } = await kit.node(randomUUID(), { pulseMs: 100 });
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    proxy.on('rosterd-beat', async (exchange) => {
+      const bytes = await exchange.forward();
+      answer = () => exchange.answer(bytes);
+      resolve();
+    });
+  });
+  proxy.cutAll();
+  await until('it is noticed', () => log.status.state === 'away');
+  const { status } = log;
+  await held;
+  await delay(50);
+  assert.equal(log.status.state === 'away' && status.state === 'away' && log.status.since, status.state === 'away' && status.since);
+  answer();
+  await until('it is back', () => log.status.state === 'ready');
+});
+
 test('PL6 without a server, appends and questions are refused at their deadline, and reading goes on', pgOptions, async () => {
   const { log, proxy } = await kit.node(randomUUID(), { deadlineMs: 300 });
   await appendOne(log, draft('a'));
