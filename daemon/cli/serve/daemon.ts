@@ -61,10 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
   try {
     const roster = await Roster.open({
-      log: store.log,
-      snapshots: store.snapshots,
-      loaded: store.loaded,
-      peers: store.peers,
+      ...{ log: store.log, snapshots: store.snapshots, loaded: store.loaded, peers: store.peers },
       policy: policyOf(config),
       logger,
       snapshotEveryFacts: config.snapshotChanges,

@@ -86,7 +86,9 @@ test(
     await delay(500);
     const [mine, theirs] = await Promise.all(writers.map(({ end }) => end()));
     assert.ok(mine !== undefined && theirs !== undefined);
-    assert.ok(mine.refused >= 1 && mine.longestMs < 1_500 + 1_000, `${mine.refused} refused, ${mine.longestMs} ms`);
+    // A write that had just met a conflict waits up to 5 s for what the other node stored (SQ5), and is then decided again.
+    assert.ok(mine.refused >= 1 || mine.longestMs > 3_000, `${mine.refused} refused, ${mine.longestMs} ms`);
+    assert.ok(mine.longestMs < 5_000 + 1_500 + 1_000, `${mine.longestMs} ms`);
     assert.deepEqual([theirs.refused, theirs.acknowledged.size > 10], [0, true], 'the other node has its storage');
     const last = Math.max(...mine.acknowledged.values(), ...theirs.acknowledged.values());
     await subscriber.until(({ seq }) => seq !== undefined && seq >= last, 'the last event');
