@@ -24,3 +24,11 @@ export interface Leases {
   /** LS4: gives the lease back, for others to take at once. Does nothing when another process has it. */
   release(job: string): Promise<void>;
 }
+
+/** LS3: a write was refused because another process has the job. */
+export class LeaseLost extends Error {
+  constructor(job: string) {
+    super(`another process does the job "${job}" now`);
+    this.name = 'LeaseLost';
+  }
+}

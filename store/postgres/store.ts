@@ -3,6 +3,7 @@
 import type { Store } from '../store.ts';
 import type { PostgresStoreOptions } from './defaults.ts';
 import { PostgresLeases } from './leases.ts';
+import { PostgresLetters } from './letters.ts';
 import { PostgresLog } from './log/log.ts';
 import { PostgresSnapshots } from './snapshots.ts';
 
@@ -12,7 +13,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   try {
     const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
     const leases = new PostgresLeases(options.app, log.links);
-    return { log, snapshots, leases, loaded: await snapshots.load(), close: () => leases.close().then(() => log.close()) };
+    const letters = new PostgresLetters(options.app, log.links);
+    const close = async (): Promise<void> => {
+      await Promise.all([leases.close(), letters.close()]);
+      await log.close();
+    };
+    return { log, snapshots, leases, letters, loaded: await snapshots.load(), close };
   } catch (error) {
     await log.close();
     throw error;

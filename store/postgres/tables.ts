@@ -7,7 +7,9 @@
  *   snapshot        whole snapshots; written last, so a row stands for all of its chunks
  *   snapshot_chunk  their bytes
  *   lease           who may try a job that one process does at a time
+ *   hook, letter    webhooks, and the events that they were not given (letter-schema.ts)
  */
+import { LETTERS } from './letter-schema.ts';
 
 const TABLES = `
 create table rosterd.head (
@@ -197,4 +199,4 @@ end $$;`;
 const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
 
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, LETTERS];

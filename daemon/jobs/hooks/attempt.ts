@@ -4,7 +4,7 @@ import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Item } from './lanes.ts';
-import type { Letters } from './letter-file.ts';
+import type { Letters } from './letters.ts';
 import { type DeliveryResult, quickAttempts, type SendResult } from './quick-attempts.ts';
 
 const TIMEOUT_MS = 6_000;

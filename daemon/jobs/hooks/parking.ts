@@ -5,7 +5,7 @@ import type { RosterLogger } from '../../base/logger.ts';
 import type { Health } from './health.ts';
 import type { HookLane, Item, Lanes } from './lanes.ts';
 import type { Letter, LetterStatus } from './letter.ts';
-import type { Letters } from './letter-file.ts';
+import type { Letters } from './letters.ts';
 import type { DeliveryResult } from './quick-attempts.ts';
 
 const PARK_BASE_MS = 30_000;

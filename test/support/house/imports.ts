@@ -43,6 +43,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'store/disk-errors.ts',
       'store/file-system.ts',
       'store/leases.ts',
+      'store/letters.ts',
       /^node:/,
       'p-limit',
     ],
