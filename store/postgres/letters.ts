@@ -21,14 +21,17 @@ const LEASE_LOST = 'RS002';
 /** The server ends, or has ended, the connection; or it chose this question to break a deadlock. */
 const PASSING = /^(57P|40)/;
 const AGAIN_MS = 50;
-/** A question that takes longer is given up. */
+/** A question that takes longer is given up; after the end of the term, sooner. */
 const ANSWER_MS = 5_000;
+const LAST_ANSWER_MS = 1_000;
 
 const COLUMNS = 'id, epoch, seq, at, lane, type, bytes, state, attempts, retries, when_ms, reason, is_replay';
 
 export class PostgresLetters implements LetterTable {
   readonly #app: string;
   readonly #connection: SideConnection;
+  /** One question is asked after the other. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(app: string, links: ServerLinks) {
     this.#app = app;
@@ -167,7 +170,7 @@ export class PostgresLetters implements LetterTable {
   async #settled({ job, signal }: LetterTerm, question: Question): Promise<void> {
     for (;;) {
       try {
-        if ((await this.#ask(question)).isClean) return;
+        if ((await this.#ask(question, signal)).isClean) return;
         if (signal.aborted) throw new Error('it is not known whether letters were stored on the standby');
       } catch (error) {
         if (sqlState(error) === LEASE_LOST) throw new LeaseLost(job);
@@ -178,13 +181,22 @@ export class PostgresLetters implements LetterTable {
   }
 
   /** Rejects when no answer comes in time; the question may arrive nevertheless. */
-  async #ask(question: Question): Promise<PgAnswer> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`PostgreSQL has not answered for ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
+  async #ask(question: Question, term?: AbortSignal): Promise<PgAnswer> {
+    const late = new Error('PostgreSQL has not answered in time');
+    const patience = new AbortController();
+    const { signal } = patience;
+    const giveUp = (): void => patience.abort();
+    const timers = [setTimeout(giveUp, ANSWER_MS)];
+    const hurry = (): void => void timers.push(setTimeout(giveUp, LAST_ANSWER_MS));
+    if (term?.aborted === true) hurry();
+    term?.addEventListener('abort', hurry);
+    const isOver = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(late), { once: true }));
+    const answer = this.#last.then(() => (signal.aborted ? Promise.reject(late) : this.#connection.ask(question)));
+    this.#last = answer.catch(() => {});
+    return await Promise.race([answer, isOver]).finally(() => {
+      term?.removeEventListener('abort', hurry);
+      for (const timer of timers) clearTimeout(timer);
     });
-    const answer = this.#connection.ask(question);
-    return await Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 }
 

@@ -94,8 +94,11 @@ export class Webhooks {
    */
   async stop(lastMs = LAST_REQUESTS_MS, isHeld = true): Promise<void> {
     this.#stopping.abort();
+    const stopLines = () => Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(lastMs)));
+    await stopLines();
+    // A change of the settings that is being followed may begin some more.
     await this.#following;
-    await Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(lastMs)));
+    await stopLines();
     await this.#writing;
     if (isHeld) await this.#write();
     await Promise.all([...this.#ports.values()].map(({ letters }) => letters.close()));

@@ -115,6 +115,7 @@ export class SharedWebhooks {
     const letters = new SharedLetters({ table, term, onLost: end });
     const webhooks = new Webhooks({ ...this.#options, letters, roster: rosterOf(roster, submit) });
     const reported = new Map<string, string>();
+    const ended = aborted(ending.signal);
     try {
       await webhooks.start();
       while (!ending.signal.aborted) {
@@ -122,7 +123,7 @@ export class SharedWebhooks {
           if (error instanceof LeaseLost) end();
           else if (!ending.signal.aborted) logger.error({ err: error }, 'the state of webhooks could not be stored; it is tried again');
         });
-        await Promise.race([round, aborted(ending.signal)]);
+        await Promise.race([round, ended]);
         await clock.sleep(ROUND_MS, ending.signal);
       }
     } finally {
