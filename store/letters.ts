@@ -88,14 +88,14 @@ export interface ReplayedLetter extends LetterRow {
   readonly mark: number;
 }
 
-/** Everything that takes a term rejects with LeaseLost when another process has the job; then nothing is stored. */
+/** What changes something in a term rejects with LeaseLost when another process has the job; then nothing is stored. */
 export interface LetterTable {
   /** LT4. */
   load(term: LetterTerm, hook: string): Promise<LoadedLetters>;
   /** LT1–LT3. Rejects when the storage refuses it, or cannot be reached until the term ends. */
   write(term: LetterTerm, hook: string, write: LetterWrite): Promise<void>;
-  /** The event of a letter; undefined when there is no such letter. */
-  event(hook: string, id: string): Promise<string | undefined>;
+  /** The event of a letter; undefined when there is no such letter. Waits for the storage until the term ends. */
+  event(term: LetterTerm, hook: string, id: string): Promise<string | undefined>;
   /** Removes all letters of these hooks, or of all others. */
   remove(term: LetterTerm, which: 'these' | 'others', hooks: readonly string[]): Promise<void>;
   /** Stores what there is to say of each hook. Not durable. */

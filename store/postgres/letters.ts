@@ -62,8 +62,8 @@ export class PostgresLetters implements LetterTable {
     });
   }
 
-  async event(hook: string, id: string): Promise<string | undefined> {
-    const { rows } = await this.#ask({
+  async event(term: LetterTerm, hook: string, id: string): Promise<string | undefined> {
+    const { rows } = await this.#settled(term, {
       name: 'rosterd-letter-event',
       text: "select encode(event, 'base64') as event from rosterd.letter where app = $1 and hook = $2 and id = $3",
       values: [this.#app, storable(hook), id],
@@ -155,8 +155,9 @@ export class PostgresLetters implements LetterTable {
 
   async takenUp(term: LetterTerm, hook: string, letters: readonly Pick<ReplayedLetter, 'id' | 'mark'>[]): Promise<void> {
     await this.#settled(term, {
-      text: `with lease as materialized (select rosterd.check_lease($1, $2, $3))
-        update rosterd.letter l set mark = null from lease, unnest($5::text[], $6::bigint[]) as u(id, mark)
+      text: `with lease as materialized (select rosterd.check_lease($1, $2, $3)),
+          held as materialized (select from rosterd.hook where app = $1 and hook = $4 for update)
+        update rosterd.letter l set mark = null from lease, held, unnest($5::text[], $6::bigint[]) as u(id, mark)
         where l.app = $1 and l.hook = $4 and l.id = u.id and l.mark = u.mark`,
       values: [this.#app, term.job, term.token, storable(hook), letters.map(({ id }) => id), letters.map(({ mark }) => mark)],
     });
@@ -167,10 +168,11 @@ export class PostgresLetters implements LetterTable {
   }
 
   /** LT3: asks until the answer counts, or the storage refuses, or the term has ended. */
-  async #settled({ job, signal }: LetterTerm, question: Question): Promise<void> {
+  async #settled({ job, signal }: LetterTerm, question: Question): Promise<PgAnswer> {
     for (;;) {
       try {
-        if ((await this.#ask(question, signal)).isClean) return;
+        const answer = await this.#ask(question, signal);
+        if (answer.isClean) return answer;
         if (signal.aborted) throw new Error('it is not known whether letters were stored on the standby');
       } catch (error) {
         if (sqlState(error) === LEASE_LOST) throw new LeaseLost(job);

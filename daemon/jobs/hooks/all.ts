@@ -195,6 +195,7 @@ export class Webhooks {
     const known = this.#ports.get(hook.id);
     const port = known ?? { letters: await this.#options.letters.open(hook.id), line: undefined };
     this.#ports.set(hook.id, port);
+    if (this.#stopping.signal.aborted) return;
     if (isCollecting(hook)) {
       if (port.line === undefined) {
         port.line = this.#lineOf(hook, port.letters, await this.#beginning(hook, port.letters));

@@ -45,6 +45,7 @@ export async function attempt(hook: Hook, item: Item, isProbe: boolean, options:
       stopping,
     });
   } catch (error) {
+    if (stopping.aborted) return { kind: 'stopped' };
     logger.error({ err: error, hook: hook.id, seq: item.seq }, 'an event could not be made ready for a webhook');
     const reason = 'the daemon could not make it ready; its log says more';
     return { kind: 'failed', attempts: item.attempts + 1, reason, retryAfterMs: 0 };

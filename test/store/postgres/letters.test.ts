@@ -47,7 +47,7 @@ async function isWaiting(promise: Promise<unknown>, ms: number): Promise<boolean
 }
 
 test('LT1 LT3 a write counts once, in the order of the numbers', pgOptions, async (t) => {
-  const { write, stored, two } = await stage(t);
+  const { write, stored, two, term } = await stage(t);
   await write(2, { puts: [letter(1), letter(2, 'dead')], lost: 3 });
   await write(2, { puts: [letter(3)], lost: 9 });
   await write(1, { drops: ['id1'] });
@@ -55,7 +55,7 @@ test('LT1 LT3 a write counts once, in the order of the numbers', pgOptions, asyn
   await write(3, { drops: ['id1'], moves: [{ ...letter(2), reason: 'new' }] });
   assert.equal(await stored(), 'id2 parked');
   assert.deepEqual(await two.table.counts(), new Map([['h', { parked: 1, dead: 0, lost: 0, report: '' }]]));
-  assert.deepEqual([await two.table.event('h', 'id2'), await two.table.event('h', 'id1')], ['{"seq":2}', undefined]);
+  assert.deepEqual([await two.table.event(term, 'h', 'id2'), await two.table.event(term, 'h', 'id1')], ['{"seq":2}', undefined]);
 });
 
 test('LT1 a write that the storage refuses is not stored in part, and is refused at once', pgOptions, async (t) => {

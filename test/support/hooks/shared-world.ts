@@ -13,8 +13,6 @@ import type { PgKit } from '../store/pg-kit.ts';
 import { OK } from './hook-bench.ts';
 import { LettersKit, type LettersNode } from './letters-kit.ts';
 
-const LEASE_MS = 500;
-
 export interface SharedRequest {
   readonly node: HookNode;
   readonly hook: string;
@@ -24,6 +22,11 @@ export interface SharedRequest {
   /** The stored position, as the node knew it. */
   readonly stored: number;
   isTaken: boolean;
+}
+
+export interface SharedOptions {
+  readonly retryMs?: number;
+  readonly leaseMs?: number;
 }
 
 export class HookNode {
@@ -41,10 +44,10 @@ export class HookNode {
   }
 
   #new(): SharedWebhooks {
-    const { logged, retryMs } = this.#world;
+    const { logged, retryMs, leaseMs } = this.#world;
     return new SharedWebhooks({
       ...{ roster: this.roster, leases: this.store.leases, letters: this.store.table, clock: systemClock, random: Math.random },
-      ...{ concurrency: 4, retryMs, deadKeptMs: 3_600_000, leaseMs: LEASE_MS },
+      ...{ concurrency: 4, retryMs, deadKeptMs: 3_600_000, leaseMs },
       logger: { info: (_, text) => logged.push(text), error: (_, text) => logged.push(text) },
       send:
         (hook, { id }, { lane, seq }) =>
@@ -81,21 +84,23 @@ export class SharedWorld {
   readonly kit: LettersKit;
   readonly nodes: HookNode[] = [];
   readonly retryMs: number;
+  readonly leaseMs: number;
   /** Writes, and is never disturbed. */
   readonly writer: Roster;
   answer: (request: SharedRequest) => Promise<SendResult> = async () => OK;
 
-  private constructor(kit: LettersKit, writer: Roster, retryMs: number) {
+  private constructor(kit: LettersKit, writer: Roster, { retryMs = 3_600_000, leaseMs = 500 }: SharedOptions) {
     this.kit = kit;
     this.writer = writer;
     this.retryMs = retryMs;
+    this.leaseMs = leaseMs;
   }
 
-  static async open(t: TestContext, pg: PgKit, count: number, retryMs = 3_600_000): Promise<SharedWorld> {
+  static async open(t: TestContext, pg: PgKit, count: number, options: SharedOptions = {}): Promise<SharedWorld> {
     const kit = new LettersKit(pg);
     const rosterOf = async ({ log, snapshots }: LettersNode): Promise<Roster> => await rosterWith({ log, snapshots, onFatal: () => {} });
     const writer = await rosterOf(await kit.node());
-    const world = new SharedWorld(kit, writer, retryMs);
+    const world = new SharedWorld(kit, writer, options);
     t.after(async () => {
       await Promise.all(world.nodes.map(({ webhooks }) => webhooks.stop(0)));
       await kit.close();

@@ -71,7 +71,8 @@ class LetterRows implements LetterMedium {
   }
 
   async read({ id }: Letter): Promise<HookEvent> {
-    const event = await this.#options.table.event(this.#hookId, id);
+    const { table, term } = this.#options;
+    const event = await table.event(term, this.#hookId, id);
     if (event === undefined) throw new Error(`the letter ${id} is no longer there`);
     return JSON.parse(event);
   }

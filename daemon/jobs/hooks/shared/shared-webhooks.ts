@@ -3,6 +3,7 @@
  *
  * It keeps WH24–WH26 (daemon/RULES.md).
  */
+import { setMaxListeners } from 'node:events';
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../../protocol/hooks/dead-letters.ts';
 import { type Hook, hooksOf, isCollecting } from '../../../../protocol/hooks/hooks.ts';
@@ -105,6 +106,8 @@ export class SharedWebhooks {
     if (token === undefined) throw new Error('a job that nodes share has a token');
     const { roster, letters: table, logger, clock } = this.#options;
     const ending = new AbortController();
+    // Every question to the storage listens to it.
+    setMaxListeners(0, ending.signal);
     const end = (): void => ending.abort();
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
@@ -117,7 +120,7 @@ export class SharedWebhooks {
     const reported = new Map<string, string>();
     const ended = aborted(ending.signal);
     try {
-      await webhooks.start();
+      await Promise.race([webhooks.start(), ended]);
       while (!ending.signal.aborted) {
         const round = this.#round(webhooks, term, reported).catch((error: unknown) => {
           if (error instanceof LeaseLost) end();
