@@ -171,16 +171,34 @@ test('LT3 when the term ends while the storage is away, a write rejects', pgOpti
   one.proxy.isAway = false;
 });
 
+/** Commits wait for this standby from now on. */
+async function standby(name: string): Promise<void> {
+  await pg.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
+  await pg.postgres.sql('select pg_reload_conf()');
+  await delay(100);
+}
+
+test('LT4 what a load has seen, and the standby does not have, is not loaded yet', pgOptions, async (t) => {
+  const { one, term, write } = await stage(t);
+  await write(1, { puts: [letter(1)] });
+  one.proxy.once('is_replay from rosterd.letter', async (exchange) => {
+    await standby('nobody');
+    exchange.answer(await exchange.forward());
+  });
+  const loading = one.table.load(term, 'h');
+  try {
+    assert.ok(await isWaiting(loading, 500));
+  } finally {
+    await standby('');
+  }
+  assert.equal((await loading).letters.length, 1);
+});
+
 test(
   'LT1 LT3 LT4 what the standby does not have does not count: an urgent write waits, also when its wait is cancelled',
   pgOptions,
   async (t) => {
     const { kit, one, two, term, write } = await stage(t);
-    const standby = async (name: string): Promise<void> => {
-      await pg.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
-      await pg.postgres.sql('select pg_reload_conf()');
-      await delay(100);
-    };
     await standby('nobody');
     try {
       await write(1, { puts: [letter(1)], isUrgent: false });

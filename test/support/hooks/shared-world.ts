@@ -81,6 +81,8 @@ export class HookNode {
 export class SharedWorld {
   readonly requests: SharedRequest[] = [];
   readonly logged: string[] = [];
+  /** The kinds of commands that the nodes have submitted. */
+  readonly commands = new Set<string>();
   readonly kit: LettersKit;
   readonly nodes: HookNode[] = [];
   readonly retryMs: number;
@@ -109,7 +111,13 @@ export class SharedWorld {
     await world.settings({ id: 'h' });
     for (let n = 0; n < count; n++) {
       const store = await kit.node();
-      world.nodes.push(new HookNode(world, store, await rosterOf(store)));
+      const roster = await rosterOf(store);
+      const submit = roster.submit.bind(roster);
+      roster.submit = (command, ...how) => {
+        world.commands.add(command.kind);
+        return submit(command, ...how);
+      };
+      world.nodes.push(new HookNode(world, store, roster));
     }
     return world;
   }

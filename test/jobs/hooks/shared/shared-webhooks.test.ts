@@ -22,6 +22,7 @@ test('WH24 three nodes send each of 70 events once, also when one of them stops 
   assert.deepEqual([...new Set(world.requests.map(({ node }) => node))], [holder]);
   // It stores its positions when it stops.
   await holder.webhooks.stop(1_000);
+  assert.deepEqual([...world.commands].sort(), ['held', 'lease'], 'positions are refused once another node has the job');
   await world.until('another node has the job', async () => (await world.holder()) !== holder);
   seqs.push(...(await world.tell(...users)));
   await world.until('all arrive', () => world.taken.filter(({ seq }) => seqs.includes(seq)).length >= seqs.length);
@@ -130,7 +131,7 @@ test('WH25 requests in flight end when the job is lost, within a second, and are
   await world.kit.handOver(holder.store);
   await world.until(
     'it is free to go on',
-    async () => (await world.holder()) === holder && world.logged.filter((text) => text.includes('from now on')).length >= 3,
+    async () => (await world.holder()) === holder && world.logged.filter((text) => text === 'this node does a job from now on').length >= 3,
   );
   assert.ok(performance.now() - beganAt < 5_000);
 });
