@@ -1,7 +1,7 @@
-/** The letters of a webhook (WH10, WH11) as rows. Each start is one of another node. */
-import { after, describe } from 'node:test';
+/** The letters of webhooks (WH10, WH11, WH17) as rows. Each start is one of another node. */
+import { after, describe, test } from 'node:test';
 import { SharedLetters } from '../../daemon/jobs/hooks/shared/letter-rows.ts';
-import { lettersContract } from '../support/hooks/letters-contract.ts';
+import { checkPlace, lettersContract } from '../support/hooks/letters-contract.ts';
 import { LettersKit } from '../support/hooks/letters-kit.ts';
 import { PgKit, pgOptions } from '../support/store/pg-kit.ts';
 
@@ -23,4 +23,9 @@ describe('PostgreSQL', pgOptions, () => {
       },
     };
   });
+});
+
+test('WH17 each hook has rows of its own, and those of others are removed', pgOptions, async (t) => {
+  const node = await new LettersKit(kit, t).node();
+  await checkPlace(new SharedLetters({ table: node.table, term: await node.term(), onLost: () => {} }));
 });

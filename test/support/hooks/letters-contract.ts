@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LetterStatus } from '../../../daemon/jobs/hooks/letter.ts';
-import { LETTER_LIMITS, type LetterLimits, type Letters } from '../../../daemon/jobs/hooks/letters.ts';
+import { LETTER_LIMITS, type LetterLimits, type LetterPlace, type Letters } from '../../../daemon/jobs/hooks/letters.ts';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import { START_MS, userRecord } from './hook-bench.ts';
 
@@ -136,4 +136,20 @@ export function lettersContract(place: () => Promise<LettersPlace>): void {
     assert.equal(await none.put('id1', 'e', letterEvent(1), PARKED), true);
     await none.close();
   });
+}
+
+/** The letters of two hooks keep apart, and those of a hook that is not named are removed. */
+export async function checkPlace(place: LetterPlace): Promise<void> {
+  await place.begin();
+  const [one, two] = [await place.open('h'), await place.open('i')];
+  await Promise.all([one.put('id', 'e', letterEvent(1), PARKED), two.put('id', 'e', letterEvent(2), PARKED)]);
+  assert.deepEqual([await one.read('id'), await two.read('id')], [letterEvent(1), letterEvent(2)]);
+  await Promise.all([one.close(), two.close()]);
+  await place.removeOthers(['i', 'none']);
+  const again = [await place.open('h'), await place.open('i')];
+  assert.deepEqual(
+    again.map(({ parked }) => parked),
+    [0, 1],
+  );
+  await Promise.all(again.map((letters) => letters.close()));
 }

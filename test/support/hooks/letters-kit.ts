@@ -1,7 +1,6 @@
 /** Nodes that share the letters of one application on PostgreSQL, and the job of delivering them. */
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import { SharedLetters } from '../../../daemon/jobs/hooks/shared/letter-rows.ts';
 import type { LetterTerm } from '../../../store/letters.ts';
 import { PostgresLeases } from '../../../store/postgres/leases.ts';
 import { PostgresLetters } from '../../../store/postgres/letters.ts';
@@ -60,9 +59,4 @@ export class LettersKit {
   async close(): Promise<void> {
     await Promise.all(this.#nodes.flatMap(({ leases, table }) => [leases.close(), table.close()]));
   }
-}
-
-/** The letters of the hook `h` on a node that has the job from now on. */
-export async function sharedLetters(node: LettersNode, onLost: () => void = () => {}): Promise<SharedLetters> {
-  return new SharedLetters({ table: node.table, term: await node.term(), onLost });
 }
