@@ -7,7 +7,6 @@ import { setMaxListeners } from 'node:events';
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../../protocol/hooks/dead-letters.ts';
 import { type Hook, hooksOf, isCollecting } from '../../../../protocol/hooks/hooks.ts';
-import type { Fact } from '../../../../protocol/log/entry.ts';
 import { LeaseLost, type Leases } from '../../../../store/leases.ts';
 import type { LetterCounts, LetterTable, LetterTerm } from '../../../../store/letters.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
@@ -110,10 +109,10 @@ export class SharedWebhooks {
     setMaxListeners(0, ending.signal);
     const end = (): void => ending.abort();
     signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
     // A node that stood still learns here first that another one has the job.
-    const isTaken = (fact: Fact): boolean => fact.t === 'doc' && fact.kind === 'lease' && fact.id === JOB && (fact.doc?.token ?? 0) > token;
-    roster.onApplied(({ facts }) => facts.some(isTaken) && end(), ending.signal);
+    const isTaken = (): boolean => (roster.directory.docs.get('lease', JOB)?.token ?? 0) > token;
+    if (signal.aborted || isTaken()) return;
+    roster.onApplied(() => isTaken() && end(), ending.signal);
     const term = { job: JOB, token, signal: ending.signal };
     const letters = new SharedLetters({ table, term, onLost: end });
     const webhooks = new Webhooks({ ...this.#options, letters, roster: rosterOf(roster, submit) });
