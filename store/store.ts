@@ -3,6 +3,7 @@
 import type { Blobs } from './blobs.ts';
 import type { HistoryTable } from './history.ts';
 import type { Leases } from './leases.ts';
+import type { LetterTable } from './letters.ts';
 import type { Log } from './log.ts';
 import type { Peers } from './peers.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
@@ -28,6 +29,8 @@ export interface Store {
   readonly history?: HistoryTable;
   /** Undefined where the wall clock of this machine is the only one. */
   readonly clock?: StoreClock;
+  /** Undefined where letters are files. */
+  readonly letters?: LetterTable;
   /** Closes the log, then releases the storage. */
   close(): Promise<void>;
 }

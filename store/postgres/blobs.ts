@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { BlobConflict, type BlobFolder, type Blobs, BlobsUnavailable, type PutOptions, type StoredBlob } from '../blobs.ts';
-import { toError } from '../file-system.ts';
-import { type Fence, LeaseLost } from '../leases.ts';
+import type { Fence } from '../leases.ts';
+import { leaseLost } from './leases.ts';
 import { type PgAnswer, type Question, rowOf, sqlState } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { NoAnswer, PatientConnection } from './link/patient-connection.ts';
@@ -17,7 +17,6 @@ const SIGN_MS = 300_000;
 /** What is handed on at a time: a whole chunk would hold the event loop of its reader. */
 const READ_BYTES = 64 * 1024;
 const NO_SPACE = '53100';
-const LOST_LEASE = 'RS002';
 /** Classes of errors of the server that are no mistake of the store: too many connections, too little memory, errors of the disk. */
 const TROUBLE = /^5[38]/;
 
@@ -153,7 +152,8 @@ async function asked(connection: PatientConnection, question: Question, isCommit
     return await connection.ask(question, isCommit);
   } catch (error) {
     const state = sqlState(error);
-    if (state === LOST_LEASE) throw new LeaseLost(toError(error).message, { cause: error });
+    const lost = leaseLost(error);
+    if (lost !== undefined) throw lost;
     if (state === NO_SPACE) throw new BlobsUnavailable('there is no space left to store the file', { cause: error });
     throw state === undefined || TROUBLE.test(state) ? new BlobsUnavailable(NO_ANSWER, { cause: error }) : error;
   }

@@ -10,8 +10,8 @@ import type {
   StoredHistoryPage,
   StoredHistoryQuestion,
 } from '../history.ts';
-import { LeaseLost } from '../leases.ts';
-import { type PgAnswer, type PgRow, type Question, rowOf, sqlState } from './link/connection.ts';
+import { leaseLost } from './leases.ts';
+import { type PgAnswer, type PgRow, type Question, rowOf } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { SideConnection } from './link/side-connection.ts';
 
@@ -19,7 +19,6 @@ import { SideConnection } from './link/side-connection.ts';
 const LOOKUP_MS = 5_000;
 /** How long the last write of a holder may take after its work should have ended. Much less than what is left of its lease. */
 const LAST_WRITE_MS = 1_000;
-const LEASE_LOST = 'RS002';
 
 export class PostgresHistory implements HistoryTable {
   readonly #app: string;
@@ -161,8 +160,7 @@ class PostgresHistoryWriter implements HistoryWriter {
           if (answer.isClean) resolve(answer);
           else reject(new Error('the history of users was stored, but not on the standby'));
         },
-        (error: unknown) =>
-          reject(sqlState(error) === LEASE_LOST && error instanceof Error ? new LeaseLost(error.message, { cause: error }) : error),
+        (error: unknown) => reject(leaseLost(error) ?? error),
       );
     });
   }

@@ -1,8 +1,8 @@
 /** Leases as rows, one for each job that was ever taken. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { LEASE_MS, type Leases } from '../leases.ts';
-import { type PgAnswer, rowOf } from './link/connection.ts';
+import { LEASE_MS, LeaseLost, type Leases } from '../leases.ts';
+import { type PgAnswer, rowOf, sqlState } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { SideConnection } from './link/side-connection.ts';
 
@@ -41,6 +41,11 @@ const TAKE = 'select rosterd.take_lease($1, $2, $3, $4) as is_done';
 const STAMP = `with done as (update rosterd.lease set token = $4 where app = $1 and job = $2 and holder = $3 and token <= $4 returning job)
   select exists (select from done) as is_done`;
 const RELEASE = "update rosterd.lease set until = '-infinity' where app = $1 and job = $2 and holder = $3";
+
+/** The error of a question that `check_lease` refused, as LeaseLost; undefined for every other error. */
+export function leaseLost(error: unknown): LeaseLost | undefined {
+  return sqlState(error) === 'RS002' ? new LeaseLost(error instanceof Error ? error.message : '', { cause: error }) : undefined;
+}
 
 function isTrue(answer: PgAnswer): boolean {
   return rowOf(answer).is_done === true;

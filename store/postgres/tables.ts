@@ -10,9 +10,11 @@
  *   node, presence  the processes, and who is online at which of them
  *   history…        the history of users (history-tables.ts)
  *   file …          files beside the log (file-tables.ts)
+ *   hook, letter    webhooks, and the events that they were not given (letter-schema.ts)
  */
 import { FILE_TABLES } from './file-tables.ts';
 import { HISTORY } from './history-tables.ts';
+import { LETTERS } from './letter-schema.ts';
 
 const TABLES = `
 create table rosterd.head (
@@ -241,4 +243,4 @@ $$;`;
 const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
 
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY, FILE_TABLES];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY, FILE_TABLES, LETTERS];

@@ -4,7 +4,7 @@ import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HistoryFiles } from '../../daemon/jobs/history/files.ts';
-import { Letters } from '../../daemon/jobs/hooks/letter-file.ts';
+import { openLetterFile } from '../../daemon/jobs/hooks/letter-file.ts';
 import { checkBackup } from '../../store/backup/file.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { fileChunks, nodeFileSystem } from '../../store/file-system.ts';
@@ -60,7 +60,7 @@ test('BK3 a backup of version 0.1.0 is whole, and is still written as it was, by
 
 test('AF6 letters of version 0.1.0 are read, and written on', async () => {
   const folder = join(await copied(), 'webhooks', 'hook');
-  const letters = await Letters.open(folder, { onDamage: nobody });
+  const letters = await openLetterFile(folder, { onDamage: nobody });
   assert.deepEqual([letters.parked, letters.dead, letters.lost, letters.has('id3')], [1, 1, 4, false]);
   const event = await letters.read('id2');
   assert.deepEqual([event.seq, event.lane], [2, 'u2']);
@@ -71,7 +71,7 @@ test('AF6 letters of version 0.1.0 are read, and written on', async () => {
   const golden = (await readFile(join(GOLDEN, 'webhooks', 'hook', 'letters.ndjson'))).toString().split('\n');
   assert.deepEqual(written.slice(0, golden.length - 1), golden.slice(0, -1));
   assert.match(written.at(-2) ?? '', /^\{"op":"put","id":"id3","epoch":"e","status":\{"state":"parked",/);
-  const again = await Letters.open(folder, { onDamage: nobody });
+  const again = await openLetterFile(folder, { onDamage: nobody });
   assert.equal(again.parked, 2);
   await again.close();
 });

@@ -88,6 +88,8 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const hooks = await startWebhooks({
       roster,
       dataDirectory: config.data,
+      leases: store.leases,
+      letters: store.letters,
       ...credentials,
       version: packageVersion(),
       allowPrivate: config.webhooksAllowPrivate,

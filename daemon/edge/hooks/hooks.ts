@@ -27,7 +27,7 @@ export const HOOKS_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'How each hook fares',
     answer: Type.Object({ hooks: Type.Array(hookStatusIn(dialect)) }),
-    handle: ({ services }) => ({ body: { hooks: services.hooks.status().map((hook) => renderStatus(hook, dialect)) } }),
+    handle: async ({ services }) => ({ body: { hooks: (await services.hooks.status()).map((hook) => renderStatus(hook, dialect)) } }),
   })),
   ...inBothDialects('/hooks/:hook_id/dead_letters', (dialect) => ({
     operation: 'ListDeadLetters',

@@ -58,8 +58,8 @@ export interface UserHistory {
 export interface HookControl {
   /** Whether webhooks may be delivered to this host of a URL: to a private address only where the operator allows it. */
   mayReach(hostname: string): boolean;
-  /** In the order in which they were configured. */
-  status(): readonly HookStatus[];
+  /** In the order in which they were configured. Where nodes share the hooks: as of a second ago. */
+  status(): Promise<readonly HookStatus[]>;
   /** Oldest event first. Rejects with RosterError: `not_found`, `input`. */
   deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
   /** Rejects with RosterError: `not_found`, `conflict` for a hook that is disabled. */

@@ -3,9 +3,6 @@
  *
  * It keeps WH16–WH18 (daemon/RULES.md).
  */
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
 import { type Hook, hooksOf, isCollecting } from '../../../protocol/hooks/hooks.ts';
@@ -17,20 +14,19 @@ import type { Roster } from '../../pipeline/roster.ts';
 import type { SendEvent } from './attempt.ts';
 import { HookLine } from './delivery.ts';
 import { compareLetters } from './letter.ts';
-import { Letters } from './letter-file.ts';
-import { type HookPort, isWithin, statusOf, toDeadLetter } from './view.ts';
+import type { LetterPlace, Letters } from './letters.ts';
+import { hookDisabled, isWithin, type LineState, noSuchLetter, noSuchWebhook, statusOf, toDeadLetter } from './view.ts';
 
 const WRITE_EVERY_MS = 1_000;
 const EXPIRE_EVERY_MS = 3_600_000;
 /** Time that requests in flight have to end at a stop, by default. */
 const LAST_REQUESTS_MS = 5_000;
 /** Largest number of letters that one request replays. */
-const REPLAY_MAX = 1_000;
+export const REPLAY_MAX = 1_000;
 
 export interface WebhooksOptions {
   readonly roster: Pick<Roster, 'directory' | 'position' | 'submit' | 'follow' | 'keptAfter' | 'onApplied'>;
-  /** Directory of the letters; made when missing. */
-  readonly directory: string;
+  readonly letters: LetterPlace;
   readonly send: SendEvent;
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
@@ -41,6 +37,12 @@ export interface WebhooksOptions {
   /** Age at which an event that was not delivered is given up. */
   readonly retryMs: number;
   readonly deadKeptMs: number;
+}
+
+/** One webhook, whether or not events are collected for it. */
+interface HookPort {
+  readonly letters: Letters;
+  line: HookLine | undefined;
 }
 
 export class Webhooks {
@@ -64,9 +66,12 @@ export class Webhooks {
     const { roster, logger } = this.#options;
     roster.onApplied(({ facts }) => {
       if (facts.some((fact) => fact.t === 'app')) this.#follow();
-    });
+    }, this.#stopping.signal);
+    const beginning = this.#begin();
+    // A change of the settings waits for it.
+    this.#following = beginning.catch(() => {});
     try {
-      await this.#begin();
+      await beginning;
     } catch (error) {
       if (!isFull(error)) throw error;
       logger.error({ err: error }, 'webhooks cannot begin while the disk is full; it is tried again');
@@ -75,19 +80,27 @@ export class Webhooks {
   }
 
   async #begin(): Promise<void> {
-    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    const { letters } = this.#options;
+    await letters.begin();
     await this.#settle();
-    await this.#removeStrangers();
+    // Of hooks that were removed while no daemon ran, or while one was ending.
+    await letters.removeOthers([...this.#ports.keys()]);
     void this.#expireAll();
   }
 
-  /** WH16. Requests in flight have a moment to end; everything else stays in the log. */
-  async stop(lastMs = LAST_REQUESTS_MS): Promise<void> {
+  /**
+   * WH16. Requests in flight have a moment to end; everything else stays in the log. `isHeld`: the positions may still be stored; they are
+   * not when another node has the job.
+   */
+  async stop(lastMs = LAST_REQUESTS_MS, isHeld = true): Promise<void> {
     this.#stopping.abort();
+    const stopLines = () => Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(lastMs)));
+    await stopLines();
+    // A change of the settings that is being followed may begin some more.
     await this.#following;
-    await Promise.all([...this.#ports.values()].map(({ line }) => line?.stop(lastMs)));
+    await stopLines();
     await this.#writing;
-    await this.#write();
+    if (isHeld) await this.#write();
     await Promise.all([...this.#ports.values()].map(({ letters }) => letters.close()));
   }
 
@@ -97,15 +110,18 @@ export class Webhooks {
     return this.#hooks.map((hook) => statusOf(hook, this.#ports.get(hook.id), head));
   }
 
+  /** The hooks to which events are delivered, by id. */
+  lines(): ReadonlyMap<string, LineState> {
+    return new Map([...this.#ports].flatMap(([id, { line }]) => (line === undefined ? [] : [[id, line] as const])));
+  }
+
   /** Oldest event first. Rejects with RosterError `not_found` for a hook that does not exist or is no webhook. */
   async deadLetters(hookId: string, { limit, after, ...range }: LetterPage): Promise<readonly DeadLetter[]> {
     await this.#following;
     const { letters } = this.#port(hookId);
     const dead = letters.all('dead').filter((letter) => isWithin(letter, range));
     const start = dead.findIndex(({ id }) => id === after) + 1;
-    if (after !== undefined && start === 0) {
-      throw new RosterError('input', 'after: there is no such dead letter', [{ path: 'after', message: 'there is no such dead letter' }]);
-    }
+    if (after !== undefined && start === 0) throw noSuchLetter();
     return dead.slice(start, start + limit).map(toDeadLetter);
   }
 
@@ -116,7 +132,7 @@ export class Webhooks {
   async replay(hookId: string, { ids, ...range }: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
     await this.#following;
     const { letters, line } = this.#port(hookId);
-    if (line === undefined) throw new RosterError('conflict', 'the hook is disabled; nothing is sent to it');
+    if (line === undefined) throw hookDisabled();
     const wanted = ids === undefined ? undefined : new Set(ids);
     const asked = [...letters.all('dead'), ...letters.all('parked')]
       .filter((letter) => isWithin(letter, range) && (wanted === undefined || wanted.has(letter.id)))
@@ -132,9 +148,17 @@ export class Webhooks {
     return { replaying: now.length, remaining: asked.length - now.length };
   }
 
+  /** WH26: sends again what other nodes have asked for. */
+  async takeUpReplays(hookId: string): Promise<void> {
+    await this.#following;
+    const port = this.#ports.get(hookId);
+    const letters = (await port?.letters.replayed()) ?? [];
+    port?.line?.replay(letters);
+  }
+
   #port(hookId: string): HookPort {
     const port = this.#ports.get(hookId);
-    if (port === undefined) throw new RosterError('not_found', 'there is no such webhook');
+    if (port === undefined) throw noSuchWebhook();
     return port;
   }
 
@@ -169,8 +193,9 @@ export class Webhooks {
 
   async #settleHook(hook: Hook): Promise<void> {
     const known = this.#ports.get(hook.id);
-    const port = known ?? { letters: await this.#openLetters(hook), line: undefined };
+    const port = known ?? { letters: await this.#options.letters.open(hook.id), line: undefined };
     this.#ports.set(hook.id, port);
+    if (this.#stopping.signal.aborted) return;
     if (isCollecting(hook)) {
       if (port.line === undefined) {
         port.line = this.#lineOf(hook, port.letters, await this.#beginning(hook, port.letters));
@@ -181,14 +206,6 @@ export class Webhooks {
       await port.line?.stop(0);
       port.line = undefined;
     }
-  }
-
-  #openLetters(hook: Hook): Promise<Letters> {
-    const { directory, logger } = this.#options;
-    const onDamage = (lines: number, file: string, offset: number) => {
-      logger.error({ hook: hook.id, lines, file, offset }, 'lines in the file of a webhook cannot be read; what they held is lost to it');
-    };
-    return Letters.open(join(directory, folderOf(hook.id)), { onDamage });
   }
 
   #lineOf(hook: Hook, letters: Letters, position: number): HookLine {
@@ -219,7 +236,7 @@ export class Webhooks {
     if (this.#stopping.signal.aborted) return;
     this.#writing ??= clock
       .sleep(WRITE_EVERY_MS, this.#stopping.signal)
-      .then(() => this.#write())
+      .then(() => (this.#stopping.signal.aborted ? undefined : this.#write()))
       .finally(() => {
         this.#writing = undefined;
         if (this.#changes().length > 0) this.#moved();
@@ -249,15 +266,6 @@ export class Webhooks {
     await this.#options.roster.submit({ kind: 'docs', changes }, 'live');
   }
 
-  /** Removes the letters of hooks that were removed while no daemon ran, or while one was ending. */
-  async #removeStrangers(): Promise<void> {
-    const { directory } = this.#options;
-    const known = new Set([...this.#ports.keys()].map(folderOf));
-    for (const name of await readdir(directory)) {
-      if (!known.has(name)) await rm(join(directory, name), { recursive: true, force: true });
-    }
-  }
-
   /** WH11: expires dead letters now, and every hour until the stop. */
   async #expireAll(): Promise<void> {
     const { clock, deadKeptMs, logger } = this.#options;
@@ -275,9 +283,4 @@ export class Webhooks {
 /** Whether it failed only because nothing can be stored now. */
 function isFull(error: unknown): boolean {
   return isNoSpace(error) || (error instanceof RosterError && error.kind === 'unavailable');
-}
-
-/** Callers choose ids, and must not choose the name of a folder. */
-function folderOf(hookId: string): string {
-  return createHash('sha256').update(hookId).digest('hex').slice(0, 32);
 }

@@ -4,7 +4,7 @@ import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Item } from './lanes.ts';
-import type { Letters } from './letter-file.ts';
+import type { Letters } from './letters.ts';
 import { type DeliveryResult, quickAttempts, type SendResult } from './quick-attempts.ts';
 
 const TIMEOUT_MS = 6_000;
@@ -45,6 +45,7 @@ export async function attempt(hook: Hook, item: Item, isProbe: boolean, options:
       stopping,
     });
   } catch (error) {
+    if (stopping.aborted) return { kind: 'stopped' };
     logger.error({ err: error, hook: hook.id, seq: item.seq }, 'an event could not be made ready for a webhook');
     const reason = 'the daemon could not make it ready; its log says more';
     return { kind: 'failed', attempts: item.attempts + 1, reason, retryAfterMs: 0 };

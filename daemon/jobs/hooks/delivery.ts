@@ -14,7 +14,7 @@ import { type AttemptOptions, attempt, type SendEvent } from './attempt.ts';
 import { Health, type LastError } from './health.ts';
 import { type HookLane, type Item, Lanes, Window } from './lanes.ts';
 import type { Letter } from './letter.ts';
-import type { Letters } from './letter-file.ts';
+import type { Letters } from './letters.ts';
 import { Parking, parkedItem } from './parking.ts';
 import type { DeliveryResult } from './quick-attempts.ts';
 import { type EventSource, HookReader } from './reader.ts';

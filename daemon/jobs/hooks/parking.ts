@@ -1,11 +1,12 @@
 /** Stores events of one hook as letters: parks them for later, or gives them up. A stored event leaves memory. */
 import { backoffMs } from '../../../protocol/base/backoff.ts';
+import { LeaseLost } from '../../../store/leases.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Health } from './health.ts';
 import type { HookLane, Item, Lanes } from './lanes.ts';
 import type { Letter, LetterStatus } from './letter.ts';
-import type { Letters } from './letter-file.ts';
+import type { Letters } from './letters.ts';
 import type { DeliveryResult } from './quick-attempts.ts';
 
 const PARK_BASE_MS = 30_000;
@@ -52,6 +53,8 @@ export class Parking {
     try {
       return await writing;
     } catch (error) {
+      // The next node does what was not stored.
+      if (error instanceof LeaseLost) return false;
       logger.error({ err: error, hook: hookId }, LETTERS_FAIL);
       health.note(clock.now(), LETTERS_FAIL);
       return false;

@@ -1,16 +1,24 @@
 /** Puts the delivery of webhooks together. */
 import { join } from 'node:path';
+import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import type { Leases } from '../../../store/leases.ts';
+import type { LetterTable } from '../../../store/letters.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import { Webhooks, type WebhooksOptions } from './all.ts';
 import { createDelivery } from './deliver.ts';
+import { LetterFolders } from './letter-file.ts';
 import { isPrivateHost } from './private-addresses.ts';
 import { createSender } from './sender.ts';
+import { SharedWebhooks } from './shared/shared-webhooks.ts';
 
 export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'retryMs' | 'deadKeptMs'> {
   readonly roster: Roster;
   readonly dataDirectory: string;
+  /** Both undefined where no other process can be; letters are then files in the data directory. */
+  readonly leases: Leases | undefined;
+  readonly letters: LetterTable | undefined;
   readonly apiKey: string;
   readonly apiSecret: string;
   /** Version of this package. */
@@ -22,28 +30,33 @@ export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'ret
   readonly clock: Clock;
 }
 
-export interface RunningWebhooks extends Pick<Webhooks, 'status' | 'deadLetters' | 'replay'> {
+export interface RunningWebhooks {
   /** Whether webhooks may be delivered to this host of a URL. */
   mayReach(hostname: string): boolean;
+  /** See `Webhooks` and `SharedWebhooks`. */
+  status(): Promise<readonly HookStatus[]>;
+  deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
+  replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
   /** Requests in flight have `lastMs` to end. */
   stop(lastMs: number): Promise<void>;
 }
 
 /** Rejects when the directory of the letters cannot be used. */
 export async function startWebhooks(options: StartOptions): Promise<RunningWebhooks> {
-  const { roster, dataDirectory, apiKey, apiSecret, version, allowPrivate, exportUrl, logger, clock } = options;
+  const { roster, leases, letters, apiKey, apiSecret, version, allowPrivate, exportUrl, logger, clock } = options;
   const { concurrency, retryMs, deadKeptMs } = options;
   const sender = createSender({ allowPrivate });
   const lookups = { user: (id: string) => roster.directory.user(id), online: (id: string) => roster.online(id), exportUrl };
   const send = createDelivery({ sender, apiKey, apiSecret, version, lookups });
-  const directory = join(dataDirectory, 'webhooks');
-  const webhooks = new Webhooks({
-    ...{ roster, directory, send, clock, random: Math.random, logger, concurrency, retryMs, deadKeptMs },
-  });
+  const common = { roster, send, clock, random: Math.random, logger, concurrency, retryMs, deadKeptMs };
+  const webhooks =
+    leases === undefined || letters === undefined
+      ? new Webhooks({ ...common, letters: new LetterFolders(join(options.dataDirectory, 'webhooks'), logger) })
+      : new SharedWebhooks({ ...common, leases, letters });
   await webhooks.start();
   return {
     mayReach: (hostname) => allowPrivate || !isPrivateHost(hostname),
-    status: () => webhooks.status(),
+    status: async () => await webhooks.status(),
     deadLetters: (id, page) => webhooks.deadLetters(id, page),
     replay: (id, request) => webhooks.replay(id, request),
     stop: async (lastMs) => {

@@ -1,18 +1,22 @@
 /** What callers see of webhooks and their letters. Pure. */
+import { RosterError } from '../../../protocol/base/errors.ts';
 import type { DeadLetter, HookState, HookStatus, LetterRange } from '../../../protocol/hooks/dead-letters.ts';
 import type { Hook } from '../../../protocol/hooks/hooks.ts';
 import type { HookLine } from './delivery.ts';
 import type { Letter } from './letter.ts';
-import type { Letters } from './letter-file.ts';
+import type { Letters } from './letters.ts';
 
-/** One webhook, whether or not events are collected for it. */
-export interface HookPort {
-  readonly letters: Letters;
-  line: HookLine | undefined;
+/** The delivery to one webhook. */
+export type LineState = Pick<HookLine, 'position' | 'isDown' | 'lastError' | 'lastSuccessMs'>;
+
+interface PortState {
+  readonly letters: Pick<Letters, 'parked' | 'dead' | 'lost'>;
+  /** Undefined when no events are collected for it. */
+  readonly line: LineState | undefined;
 }
 
 /** `head`: position of the directory. `port`: absent for a hook that is no webhook. */
-export function statusOf(hook: Hook, port: HookPort | undefined, head: number): HookStatus {
+export function statusOf(hook: Hook, port: PortState | undefined, head: number): HookStatus {
   const { letters, line } = port ?? {};
   const lastError = line?.lastError;
   return {
@@ -30,7 +34,7 @@ export function statusOf(hook: Hook, port: HookPort | undefined, head: number): 
   };
 }
 
-function stateOf(hook: Hook, line: HookLine | undefined): HookState {
+function stateOf(hook: Hook, line: LineState | undefined): HookState {
   if (hook.kind !== 'webhook') return 'not delivered';
   if (line === undefined) return 'disabled';
   return line.isDown ? 'down' : 'ok';
@@ -40,6 +44,18 @@ export function isWithin({ at }: Letter, { from = 0, to = Number.POSITIVE_INFINI
   return at >= from && at <= to;
 }
 
-export function toDeadLetter({ id, seq, epoch, type, lane, at, whenMs, attempts, reason }: Letter): DeadLetter {
+export function toDeadLetter({ id, seq, epoch, type, lane, at, whenMs, attempts, reason }: Omit<Letter, 'place'>): DeadLetter {
   return { id, seq, epoch, type, subject: lane, at, failedAt: Math.round(whenMs * 1_000), attempts, reason };
+}
+
+export function noSuchWebhook(): RosterError {
+  return new RosterError('not_found', 'there is no such webhook');
+}
+
+export function noSuchLetter(): RosterError {
+  return new RosterError('input', 'after: there is no such dead letter', [{ path: 'after', message: 'there is no such dead letter' }]);
+}
+
+export function hookDisabled(): RosterError {
+  return new RosterError('conflict', 'the hook is disabled; nothing is sent to it');
 }

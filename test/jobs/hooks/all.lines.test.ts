@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { RosterLogger } from '../../../daemon/base/logger.ts';
 import { Webhooks } from '../../../daemon/jobs/hooks/all.ts';
 import { encodeLetterLine } from '../../../daemon/jobs/hooks/letter.ts';
+import { LetterFolders } from '../../../daemon/jobs/hooks/letter-file.ts';
 import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
 import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
@@ -48,8 +50,10 @@ class World {
 
   #new(): Webhooks {
     const { clock, logged } = this;
+    const logger: RosterLogger = { info: (_, text) => logged.push(text), error: (_, text) => logged.push(text) };
+    const letters = new LetterFolders(this.directory, logger);
     return new Webhooks({
-      ...{ roster: this.roster, directory: this.directory, clock, random: () => 0.5, concurrency: 8 },
+      ...{ roster: this.roster, letters, clock, random: () => 0.5, concurrency: 8, logger },
       ...{ retryMs: HOUR_MS, deadKeptMs: DEAD_KEPT_MS },
       send:
         ({ id }, _, { lane }) =>
@@ -63,7 +67,6 @@ class World {
           );
           return await Promise.race([this.answer(`${id}:${lane}`), isCut]);
         },
-      logger: { info: (_, text) => logged.push(text), error: (_, text) => logged.push(text) },
     });
   }
 

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { Webhooks, type WebhooksOptions } from '../../../daemon/jobs/hooks/all.ts';
 import type { HookLine } from '../../../daemon/jobs/hooks/delivery.ts';
 import type { Letter } from '../../../daemon/jobs/hooks/letter.ts';
-import type { Letters } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { LetterFolders } from '../../../daemon/jobs/hooks/letter-file.ts';
+import type { Letters } from '../../../daemon/jobs/hooks/letters.ts';
 import { isWithin, statusOf, toDeadLetter } from '../../../daemon/jobs/hooks/view.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
@@ -34,7 +35,7 @@ async function begun(submit: FakeRoster['submit'], logged: string[] = []): Promi
   const sleepers: (() => void)[] = [];
   const webhooks = new Webhooks({
     roster: rosterOf(submit),
-    directory: await temporaryDirectory(),
+    letters: new LetterFolders(await temporaryDirectory(), { info: () => {}, error: () => {} }),
     send: () => async () => ({ kind: 'status', status: 200 }),
     clock: {
       now: Date.now,

@@ -94,6 +94,8 @@ test('WH4 WH6 WH23 put together, events of the directory arrive signed, with wha
       ...{
         roster,
         dataDirectory,
+        leases: undefined,
+        letters: undefined,
         apiKey: 'key',
         apiSecret: 'secret',
         version: '1.2.3',
@@ -109,14 +111,14 @@ test('WH4 WH6 WH23 put together, events of the directory arrive signed, with wha
     await upsert(roster, ['ann'], 'changed');
     return { roster, dataDirectory, webhooks };
   };
-  const until = async (holds: () => boolean): Promise<void> => {
-    for (let turn = 0; !holds(); turn++) {
+  const until = async (holds: () => Promise<boolean>): Promise<void> => {
+    for (let turn = 0; !(await holds()); turn++) {
       assert.ok(turn < 1_000, `never: ${holds}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   const { roster, dataDirectory, webhooks } = await start(true);
-  await until(() => arrived.length === 2 && webhooks.status()[0]?.lastSuccessAt !== undefined);
+  await until(async () => arrived.length === 2 && (await webhooks.status())[0]?.lastSuccessAt !== undefined);
   const [first] = arrived;
   assert.ok(first);
   const { headers, body } = first;
@@ -131,7 +133,7 @@ test('WH4 WH6 WH23 put together, events of the directory arrive signed, with wha
   await webhooks.stop(1_000);
   await upsert(roster, ['ann'], 'late');
   const closed = await start(false);
-  await until(() => closed.webhooks.status()[0]?.lastError !== undefined);
+  await until(async () => (await closed.webhooks.status())[0]?.lastError !== undefined);
   assert.deepEqual([closed.webhooks.mayReach('10.0.0.1'), closed.webhooks.mayReach('hooks.example')], [false, true]);
   await closed.webhooks.stop(0);
   assert.equal(arrived.length, 2, 'nothing after the stop, and nothing to a private address');

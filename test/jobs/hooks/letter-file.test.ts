@@ -4,7 +4,8 @@ import { appendFile, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LetterStatus } from '../../../daemon/jobs/hooks/letter.ts';
-import { LETTER_LIMITS, type LetterLimits, Letters } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { openLetterFile } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { LETTER_LIMITS, type LetterLimits, type Letters } from '../../../daemon/jobs/hooks/letters.ts';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import { type FileSystem, nodeFileSystem } from '../../../store/file-system.ts';
 import { START_MS, userRecord } from '../../support/hooks/hook-bench.ts';
@@ -37,7 +38,7 @@ async function open(directory: string, limits: Partial<LetterLimits> = {}, fileS
     damaged = lines;
     place = `${file}:${offset}`;
   };
-  const letters = await Letters.open(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits }, fileSystem });
+  const letters = await openLetterFile(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits }, fileSystem });
   return { letters, damaged: () => damaged, place: () => place };
 }
 

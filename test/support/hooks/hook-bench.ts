@@ -2,7 +2,8 @@
 import type { TestContext } from 'node:test';
 import type { Clock } from '../../../daemon/base/clock.ts';
 import { HookLine } from '../../../daemon/jobs/hooks/delivery.ts';
-import { LETTER_LIMITS, type LetterLimits, Letters } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { openLetterFile } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { LETTER_LIMITS, type LetterLimits, type Letters } from '../../../daemon/jobs/hooks/letters.ts';
 import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
 import type { Hook } from '../../../protocol/hooks/hooks.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
@@ -208,7 +209,7 @@ function openLetters(directory: string, { limits }: BenchOptions): Promise<Lette
   const onDamage = (lines: number): never => {
     throw new Error(`${lines} lines are damaged`);
   };
-  return Letters.open(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits } });
+  return openLetterFile(directory, { onDamage, limits: { ...LETTER_LIMITS, ...limits } });
 }
 
 /** Answers of each user, one after the other; the last one stays. Everybody else gets 200. */

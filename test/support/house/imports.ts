@@ -45,6 +45,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'store/file-system.ts',
       'store/history.ts',
       'store/leases.ts',
+      'store/letters.ts',
       /^node:/,
       'p-limit',
     ],

@@ -167,7 +167,7 @@ export function fakeServices(): Services {
     history: { page: async () => ({ items: [], from: 0 }) },
     hooks: {
       mayReach: (hostname) => !isPrivateHost(hostname),
-      status: () => [],
+      status: async () => [],
       deadLetters: async () => [],
       replay: async () => ({ replaying: 0, remaining: 0 }),
     },
