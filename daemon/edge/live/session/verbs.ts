@@ -184,8 +184,9 @@ export class LiveOps {
   async page(frame: PageFrame): Promise<void> {
     await this.#count(frame.op);
     const open = this.#pagers.get(frame.sub);
-    if (open === undefined || open.cursor !== frame.more) {
-      throw new RosterError('input', 'more: there is no such page; it was read already, or waited too long', [
+    if (open?.pager.isOver === true) this.#dropPager(frame.sub);
+    if (open === undefined || open.cursor !== frame.more || open.pager.isOver) {
+      throw new RosterError('input', 'more: there is no such page; it was read already, or waited too long: subscribe again', [
         { path: 'more', message: 'unknown or expired' },
       ]);
     }
