@@ -13,6 +13,7 @@ import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
+import type { Stranger } from '../strangers.ts';
 import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
 import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
@@ -178,11 +179,14 @@ class HttpEdge {
       allowOrigin(request, reply, this.#options.origins);
       const caller = admitRequest(endpoint, request, this.#options);
       trace.caller = caller.kind;
-      await this.#count(endpoint.operation, caller, request, reply);
+      // Whoever holds a signed URL was given it.
+      const stranger =
+        endpoint.access === 'signed' ? undefined : this.#limits.strangerOf(caller, request.raw.socket.remoteAddress, backend.directory);
+      await this.#count(endpoint.operation, caller, stranger, request, reply);
       refuseOutsider(endpoint, caller, backend.directory);
       if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
-      const answer = await endpoint.handle(callOf(endpoint, caller, request, reply, this.#shared));
+      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger }, request, reply, this.#shared));
       return this.#answer(trace, reply, answer, endpoint.isPlain === true);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
@@ -278,9 +282,9 @@ class HttpEdge {
     return text === '' ? reply.send() : reply.header('Content-Type', 'application/json; charset=utf-8').send(text);
   }
 
-  async #count(operation: string, caller: Caller, request: Request, reply: FastifyReply): Promise<void> {
+  async #count(operation: string, caller: Caller, stranger: Stranger | undefined, request: Request, reply: FastifyReply): Promise<void> {
     const platform = platformOf(header(request.headers['x-stream-client']), caller);
-    const counted = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined);
+    const counted = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined, stranger);
     reply.headers(rateHeaders(counted));
     refuseOver(counted);
   }
