@@ -5,10 +5,13 @@
 
 /** Milliseconds for waiting tasks per turn of the event loop. */
 const BUDGET_MS = 2;
+/** Tasks that begin at once in a turn of the event loop, while none waits. */
+const AT_ONCE = 4;
 
 export class Turns {
   #waiting: (() => void)[] = [];
   #isScheduled = false;
+  #begun = 0;
 
   /** Resolves when it is the caller's turn, which lasts until the caller's next `await`. */
   next(): Promise<void> {
@@ -16,6 +19,17 @@ export class Turns {
       this.#waiting.push(resolve);
       this.#schedule();
     });
+  }
+
+  /** Like `next`, but undefined for the first few of a turn of the event loop, as nearly always: they need not wait. */
+  soon(): Promise<void> | undefined {
+    if (this.#waiting.length > 0 || this.#begun >= AT_ONCE) return this.next();
+    if (this.#begun++ === 0) setImmediate(() => this.#nextTurn());
+    return undefined;
+  }
+
+  #nextTurn(): void {
+    this.#begun = 0;
   }
 
   #schedule(): void {

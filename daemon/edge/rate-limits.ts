@@ -9,12 +9,18 @@ import { fieldErrors, RosterError } from '../../protocol/base/errors.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Caller } from '../../protocol/base/tokens.ts';
 import type { Budget } from '../base/slices.ts';
+import type { DirectoryReader } from './http/backend.ts';
+import { LOOPBACK, networkOf, type Stranger, strangerOf } from './strangers.ts';
 
 /** The limited callers: none, those with a user token, or server tokens as well. */
 export type RateLimitMode = 'off' | 'clients' | 'all';
 
 export const PLATFORMS = ['server_side', 'android', 'ios', 'web', 'unity'] as const;
 export type Platform = (typeof PLATFORMS)[number];
+
+/** Those that share a counter. */
+const STRANGERS = 'strangers';
+type Party = Platform | typeof STRANGERS;
 
 /** Requests per minute, per application, endpoint and platform, as published. */
 const PUBLISHED = {
@@ -58,6 +64,10 @@ const USER_PER_MINUTE = 60;
 
 /** The same for what one client does more often: it pages through snapshots. */
 const USER_PER_MINUTE_OF: Readonly<Record<string, number>> = { Subscribe: 600 };
+
+/** Requests per minute from one network of strangers to one endpoint: many people may call from it. */
+const NETWORK_PER_MINUTE = 600;
+const NETWORK_PER_MINUTE_OF: Readonly<Record<string, number>> = { CreateGuest: 60 };
 
 /** Shown to callers that have no limit. Never enforced. */
 const UNLIMITED_PER_MINUTE = 1_000_000;
@@ -114,10 +124,14 @@ export class RateLimits {
   readonly #busyUsers = new Map(
     Object.entries(USER_PER_MINUTE_OF).map(([endpoint, points]) => [endpoint, new RateLimiterMemory({ points, duration: WINDOW_S })]),
   );
-  /** Units of work of each user in this minute. */
+  /** One counter per network of strangers and endpoint. */
+  readonly #networks = new RateLimiterMemory({ points: NETWORK_PER_MINUTE, duration: WINDOW_S });
+  readonly #narrowNetworks = new Map(
+    Object.entries(NETWORK_PER_MINUTE_OF).map(([endpoint, points]) => [endpoint, new RateLimiterMemory({ points, duration: WINDOW_S })]),
+  );
+  /** Units of work of each user, and of each network of strangers, in this minute. */
   readonly #work = new Map<string, number>();
   #workEndsMs = 0;
-
   readonly #guests: RateLimiterMemory | undefined;
 
   constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress }: RateLimitOptions) {
@@ -126,39 +140,51 @@ export class RateLimits {
     this.#overrides = new Map(Object.entries(overrides));
   }
 
-  /** Counts one request. `userId` is set for callers with a user token, which also have their own limit. */
-  async take(endpoint: string, platform: Platform, userId?: string): Promise<CountedRequest> {
+  /**
+   * Counts one request. `userId` is set for callers with a user token, which also have their own limit; `stranger` for those that anybody
+   * can be: whatever they call themselves, they share limits apart from those of users, and each network has its own besides.
+   */
+  async take(endpoint: string, platform: Platform, userId?: string, stranger?: Stranger): Promise<CountedRequest> {
     const isLimited = this.#isLimited(platform);
-    const app = this.#counter(this.#app, endpoint, platform, WINDOW_S);
-    if (!isLimited) return await consume(app, platform, false);
-    // Requests of one user beyond its own limit do not count against the shared limit.
-    const own =
-      userId === undefined ? undefined : await consume(this.#busyUsers.get(endpoint) ?? this.#users, `${endpoint} ${userId}`, true);
+    const party = stranger === undefined ? platform : STRANGERS;
+    const app = this.#counter(this.#app, endpoint, party, WINDOW_S);
+    if (!isLimited) return await consume(app, party, false);
+    // Requests of one caller beyond its own limit do not count against the shared limit.
+    let own: CountedRequest | undefined;
+    if (userId !== undefined) own = await consume(this.#busyUsers.get(endpoint) ?? this.#users, `${endpoint} ${userId}`, true);
+    if (own?.retryAfterS === undefined && stranger?.network !== undefined) {
+      own = nearer(await consume(this.#narrowNetworks.get(endpoint) ?? this.#networks, `${endpoint} ${stranger.network}`, true), own);
+    }
     if (own?.retryAfterS !== undefined) return own;
-    const burst = await consume(this.#counter(this.#bursts, endpoint, platform, 1), platform, true);
+    const burst = await consume(this.#counter(this.#bursts, endpoint, party, 1), party, true);
     if (burst.retryAfterS !== undefined) return burst;
-    const shared = await consume(app, platform, true);
-    return own === undefined || shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
+    return nearer(await consume(app, party, true), own);
   }
 
   /**
    * Counts a guest that is created from an address. Rejects with RosterError `rate_limit`. The loopback address counts nothing: behind a
-   * proxy on the same machine, everyone has it.
+   * proxy on the same machine, everyone has it; and the addresses of one network count together.
    */
   async takeGuest(address: string): Promise<void> {
-    if (this.#guests === undefined || this.#mode === 'off' || /^(::1|(::ffff:)?127\.[\d.]+)$/.test(address)) return;
-    const { retryAfterS, limit } = await consume(this.#guests, address, true);
+    const network = networkOf(address);
+    if (this.#guests === undefined || this.#mode === 'off' || network === undefined) return;
+    const { retryAfterS, limit } = await consume(this.#guests, network, true);
     if (retryAfterS === undefined) return;
     throw new RosterError(
       'rate_limit',
-      `${limit} guests were created from ${address} within a day (guests_per_ip_max); try again in ${retryAfterS} s`,
+      `${limit} guests were created from ${network} within a day (guests_per_ip_max); try again in ${retryAfterS} s`,
     );
   }
 
+  /** The caller as a stranger, if it is one: see strangers.ts. `address`: of the machine that it calls from, of no use behind a proxy. */
+  strangerOf(caller: Caller, address: string | undefined, directory: Pick<DirectoryReader, 'user'>): Stranger | undefined {
+    return strangerOf(caller, this.#guests === undefined ? LOOPBACK : address, directory);
+  }
+
   /** What the walks of this caller over the directory may cost; undefined: a server, which is trusted. */
-  budgetOf(caller: Caller): Budget | undefined {
+  budgetOf(caller: Caller, stranger?: Stranger): Budget | undefined {
     if (caller.kind === 'server') return undefined;
-    const user = caller.kind === 'user' ? caller.id : '';
+    const user = stranger?.network ?? (caller.kind === 'user' ? caller.id : '');
     let spent = 0;
     return {
       caller: user,
@@ -208,16 +234,16 @@ export class RateLimits {
     return Object.fromEntries(states);
   }
 
-  #isLimited(platform: Platform): boolean {
-    return this.#mode === 'all' || (this.#mode === 'clients' && platform !== 'server_side');
+  #isLimited(party: Party): boolean {
+    return this.#mode === 'all' || (this.#mode === 'clients' && party !== 'server_side');
   }
 
-  #points(endpoint: string, platform: Platform): number {
+  #points(endpoint: string, platform: Party): number {
     if (!this.#isLimited(platform)) return UNLIMITED_PER_MINUTE;
     return this.#overrides.get(endpoint) ?? PER_MINUTE.get(endpoint) ?? OTHER_PER_MINUTE;
   }
 
-  #counter(counters: Map<string, RateLimiterAbstract>, endpoint: string, platform: Platform, windowS: number): RateLimiterAbstract {
+  #counter(counters: Map<string, RateLimiterAbstract>, endpoint: string, platform: Party, windowS: number): RateLimiterAbstract {
     const key = counterKey(endpoint, platform);
     const known = counters.get(key);
     if (known !== undefined) return known;
@@ -244,7 +270,12 @@ export function rateHeaders({ limit, remaining, reset, retryAfterS }: CountedReq
   };
 }
 
-function counterKey(endpoint: string, platform: Platform): string {
+/** The limit that is nearer to being reached. */
+function nearer(shared: CountedRequest, own: CountedRequest | undefined): CountedRequest {
+  return own === undefined || shared.retryAfterS !== undefined || shared.remaining < own.remaining ? shared : own;
+}
+
+function counterKey(endpoint: string, platform: Party): string {
   return `${endpoint} ${platform}`;
 }
 

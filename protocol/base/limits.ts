@@ -44,6 +44,20 @@ const QUOTAS = {
   filterBytesPerUser: 256 * 1024,
   subIdsPerUser: 20_000,
   snapshotsPerUser: 64,
+  /**
+   * The same for anonymous callers and guests, as anybody can be as many of them as they like: those from one network (an IPv4 address, the
+   * /64 of an IPv6 address), and all of them. An id takes about 300 bytes.
+   */
+  subsPerNetwork: 4_000,
+  subsOfStrangers: 40_000,
+  conditionsPerNetwork: 4_000,
+  conditionsOfStrangers: 20_000,
+  filterBytesPerNetwork: 1024 * 1024,
+  filterBytesOfStrangers: 8 * 1024 * 1024,
+  subIdsPerNetwork: 40_000,
+  subIdsOfStrangers: 400_000,
+  snapshotsPerNetwork: 200,
+  snapshotsOfStrangers: 2_000,
   /** Live sockets of one user; one more closes the oldest. */
   socketsPerUser: 50,
   /** Receipts of requests with an `Idempotency-Key` of one user, and of all callers without a user: the oldest are dropped first. */

@@ -65,6 +65,16 @@ export function refusal(body: unknown, status?: number, retryAfterMs?: number): 
   });
 }
 
+/** Whether nobody answered: nobody refused the call. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof RosterClientError && error.status === 0;
+}
+
+/** Whether the daemon no longer has the snapshot whose next page was asked for. */
+export function isSnapshotOver(error: unknown): boolean {
+  return error instanceof RosterClientError && error.errors.some(({ path }) => path === 'more');
+}
+
 function isBody(body: unknown): body is ErrorBody {
   return typeof body === 'object' && body !== null;
 }

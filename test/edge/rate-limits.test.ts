@@ -4,7 +4,7 @@ import { platformOf, RateLimits, rateHeaders } from '../../daemon/edge/rate-limi
 import { ROUTES } from '../../daemon/edge/routes.ts';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
-import { assertRefused, httpWorld, type Send, userToken } from '../support/http/fake-backend.ts';
+import { assertRefused, FakeBackend, httpWorld, type Send, userToken } from '../support/http/fake-backend.ts';
 
 const SERVER = { kind: 'server' } as const;
 
@@ -153,6 +153,62 @@ describe('limits', () => {
     for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) for (let n = 0; n < 5; n++) await take(address);
     const unlimited = new RateLimits({ mode: 'clients', guestsPerAddress: 0 });
     for (let n = 0; n < 5; n++) await unlimited.takeGuest('192.0.2.1');
+  });
+
+  it('RL15 addresses of one /64 are one', async () => {
+    const limits = new RateLimits({ mode: 'clients', guestsPerAddress: 2 });
+    for (const host of ['1', '2']) await limits.takeGuest(`2001:db8::${host}`);
+    await assert.rejects(limits.takeGuest('2001:db8::3'), /from 2001:db8:0:0::\/64 within a day/);
+    await limits.takeGuest('2001:db8:0:1::1');
+  });
+
+  it('RL16 strangers share limits apart from those of users, whatever they call themselves, and cannot empty theirs', async (t) => {
+    t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.now() });
+    const limits = new RateLimits({ mode: 'clients', overrides: { Connect: 300 } });
+    const loopback = { network: undefined };
+    const isRefused = async (...call: Parameters<typeof limits.take>): Promise<boolean> =>
+      (await limits.take(...call)).retryAfterS !== undefined;
+    for (let n = 0; n < 600; n++) {
+      if (n % 10 === 0) t.mock.timers.tick(1_000);
+      await limits.take('Connect', n % 2 === 0 ? 'web' : 'ios', undefined, loopback);
+    }
+    assert.ok(await isRefused('Connect', 'android', undefined, loopback));
+    assert.ok(await isRefused('Connect', 'web', 'guest', loopback), 'a guest shares them');
+    assert.equal((await limits.take('Connect', 'web', 'ann')).remaining, 59);
+    assert.equal((await limits.peek('Connect', 'web')).remaining, 299);
+    assert.equal((await limits.peek('Connect', 'ios')).remaining, 300);
+  });
+
+  it('RL17 a network of strangers has a limit of its own, and beyond it takes nothing of what they share', async () => {
+    const limits = new RateLimits({ mode: 'clients' });
+    const from = (endpoint: string, network: string, userId?: string) => limits.take(endpoint, 'web', userId, { network });
+    for (let n = 0; n < 600; n++) assert.equal((await from('Subscribe', 'a')).retryAfterS, undefined);
+    for (let n = 0; n < 100; n++) assert.notEqual((await from('Subscribe', 'a')).retryAfterS, undefined);
+    assert.notEqual((await from('Subscribe', 'a', 'guest')).retryAfterS, undefined, 'a guest of that network has no more of it');
+    assert.equal((await from('Subscribe', 'b')).remaining, 599);
+    for (let n = 0; n < 30; n++) await from('CreateGuest', 'c');
+    assert.equal((await from('CreateGuest', 'c')).remaining, 29);
+    assert.equal((await from('QueryUsers', 'd', 'guest')).remaining, 59, 'it has its own as well');
+    const off = new RateLimits({ mode: 'off' });
+    for (let n = 0; n < 700; n++) assert.equal((await off.take('Subscribe', 'web', undefined, { network: 'a' })).retryAfterS, undefined);
+  });
+
+  it('RL17 behind a proxy, where guests_per_ip_max is 0, networks are not told apart', () => {
+    const of = (guestsPerAddress: number) => {
+      const limits = new RateLimits({ mode: 'clients', guestsPerAddress });
+      return limits.strangerOf({ kind: 'anonymous' }, '192.0.2.1', new FakeBackend().directory)?.network;
+    };
+    assert.deepEqual([of(1), of(0)], ['192.0.2.1', undefined]);
+  });
+
+  it('RL14 the work of guests is counted by their network', () => {
+    const limits = new RateLimits({ mode: 'clients' });
+    const spend = (id: string, network: string | undefined): void =>
+      limits.budgetOf({ kind: 'user', id }, { network })?.spend(LIMITS.queryUnits);
+    for (let n = 0; n <= LIMITS.userUnitsPerMinute / LIMITS.queryUnits; n++) spend(`g${n}`, 'a');
+    assert.throws(() => spend('g', 'a'), /comparisons in a minute/);
+    spend('g', 'b');
+    for (let n = 0; n < 20; n++) spend(`g${n}`, undefined);
   });
 
   it('RL11 the published limits, and one for every endpoint there is', async () => {

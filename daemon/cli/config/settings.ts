@@ -87,13 +87,13 @@ export const SETTINGS = {
   }),
   connectionsPerIpMax: setting({
     key: 'connections_per_ip_max',
-    doc: 'Live connections from one address. Leave 0 behind a proxy, where all clients share one address.',
+    doc: 'Live connections from one address, or one /64 of IPv6. Leave 0 behind a proxy, where all clients share one address.',
     kind: count(1, 10_000_000, 'no limit'),
     fallback: 0,
   }),
   guestsPerIpMax: setting<number>({
     key: 'guests_per_ip_max',
-    doc: 'Guests created from one address within a day; the loopback address is not counted. Set 0 behind a proxy on another machine.',
+    doc: 'Guests created from one address, or one /64 of IPv6, within a day; the loopback address is not counted. Set 0 behind a proxy on another machine: then all other limits for anonymous callers and guests of one address are off, too.',
     kind: count(1, 10_000_000, 'no limit'),
     fallback: LIMITS.guestsPerAddress,
   }),

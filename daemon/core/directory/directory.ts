@@ -16,8 +16,9 @@ import { BanIndex } from './ban-index.ts';
 import { DeviceIndex } from './device-index.ts';
 import { type DocLibrary, Docs } from './documents.ts';
 import { Expiry } from './expiry.ts';
-import { FrozenView, type RecordsView } from './frozen-view.ts';
+import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources } from './frozen-view.ts';
 import { IdIndex } from './id-index.ts';
+import { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { Usage } from './usage.ts';
 import { ReporterCounts, RoleCounts } from './user-counts.ts';
@@ -44,7 +45,8 @@ export class Directory {
   readonly devices = new DeviceIndex();
   readonly usage = new Usage();
   readonly #entryIds = new Set<string>();
-  readonly #views = new Set<FrozenView>();
+  readonly #oldRecords: ViewSources['oldRecords'] = new OldForms();
+  readonly #oldDocs = new OldForms<DocChange>();
   #app: AppSettings = DEFAULT_APP;
   #appSeq = 0;
   #epoch: string;
@@ -186,7 +188,7 @@ export class Directory {
 
   #put(record: StoredUser | Tombstone, before: StoredUser | undefined): void {
     const held = this.#records.get(record.id);
-    for (const view of this.#views) view.preserve(record.id, held);
+    this.#oldRecords.keep(record.id, held);
     const after = living(record);
     this.#records.set(record.id, record);
     this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
@@ -210,7 +212,7 @@ export class Directory {
 
   #putDoc({ kind, id, doc }: DocChange): void {
     const before = this.#docs.put({ kind, id, doc } as DocChange);
-    for (const view of this.#views) view.preserveDoc(before);
+    this.#oldDocs.keep(docKey(before), before);
     if (kind !== 'task' || this.#docs.count('task') <= LIMITS.tasksKept) return;
     for (const old of this.#docs.all('task')) {
       if (old.status !== 'completed' && old.status !== 'failed') continue;
@@ -229,26 +231,24 @@ export class Directory {
   }
 
   /**
-   * The directory as it is now, readable while it goes on changing: the view keeps the old form of each record that changes
-   * later, until `release`. It costs memory only for records that change while it is open.
+   * The directory as it is now, readable while it goes on changing: the old form of each record that changes later is kept, once for all
+   * views that show it, until their `release`. A view costs memory only for records that change while it is open.
    */
   freeze(): FrozenView {
     const entries = [...this.#entryIds];
     const state = { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries, names: this.nameKeyVersion };
     const head: DirectoryLine[] = [{ state }];
     for (const usage of this.usage.lines()) head.push({ usage });
-    return this.#view(head);
+    return new FrozenView(this.#sources, head, this.#docs, this.#oldDocs);
   }
 
-  /** Like `freeze`, for reading records only: it does not copy what only a snapshot needs, such as the recent entry ids. */
+  /** Like `freeze`, for reading records only: it copies nothing, and keeps no documents. */
   freezeRecords(): RecordsView {
-    return this.#view([]);
+    return new FrozenRecords(this.#sources);
   }
 
-  #view(head: readonly DirectoryLine[]): FrozenView {
-    const view = new FrozenView(this.position, this.#alive, head, this.#records, this.#docs, () => this.#views.delete(view));
-    this.#views.add(view);
-    return view;
+  get #sources(): ViewSources {
+    return { position: this.position, size: this.#alive, records: this.#records, oldRecords: this.#oldRecords };
   }
 
   /** Loads lines of a snapshot. Only for an empty directory that was created at the snapshot's position. */

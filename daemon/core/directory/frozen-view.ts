@@ -3,54 +3,41 @@ import type { Position } from '../../../protocol/base/position.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Docs } from './documents.ts';
+import type { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone } from './record.ts';
 
 /** A view for reading records; it has no lines to save. */
-export type RecordsView = Pick<FrozenView, 'position' | 'size' | 'record' | 'user' | 'records' | 'users' | 'release'>;
+export type RecordsView = Pick<FrozenRecords, keyof FrozenRecords>;
 
-/** The directory at one position, while the directory itself moves on. */
-export class FrozenView {
+/** What a view reads: the current state, and the old forms of what changed since. */
+export interface ViewSources {
   readonly position: Position;
   /** Living users at that position. */
   readonly size: number;
-  readonly #head: readonly DirectoryLine[];
-  readonly #records: ReadonlyMap<string, StoredUser | Tombstone>;
-  /** Old forms of records that changed since; undefined for an id that did not exist yet. */
-  readonly #preserved = new Map<string, StoredUser | Tombstone | undefined>();
-  readonly #docs: Docs;
-  /** Old forms of documents that changed since, by kind and id. */
-  readonly #oldDocs = new Map<string, DocChange>();
-  readonly #onRelease: () => void;
+  readonly records: ReadonlyMap<string, StoredUser | Tombstone>;
+  /** Under an id that did not exist yet: undefined. */
+  readonly oldRecords: OldForms<StoredUser | Tombstone | undefined>;
+}
 
-  constructor(
-    position: Position,
-    size: number,
-    head: readonly DirectoryLine[],
-    records: ReadonlyMap<string, StoredUser | Tombstone>,
-    docs: Docs,
-    onRelease: () => void,
-  ) {
+/** The records at one position. */
+export class FrozenRecords {
+  readonly position: Position;
+  readonly size: number;
+  readonly #records: ViewSources['records'];
+  readonly #old: ViewSources['oldRecords'];
+  readonly #number: number;
+
+  constructor({ position, size, records, oldRecords }: ViewSources) {
     this.position = position;
     this.size = size;
-    this.#head = head;
     this.#records = records;
-    this.#docs = docs;
-    this.#onRelease = onRelease;
-  }
-
-  /** The directory calls this before a record changes. The first old form counts. */
-  preserve(id: string, old: StoredUser | Tombstone | undefined): void {
-    if (!this.#preserved.has(id)) this.#preserved.set(id, old);
-  }
-
-  /** Like `preserve`, for a document. */
-  preserveDoc(old: DocChange): void {
-    const key = `${old.kind} ${old.id}`;
-    if (!this.#oldDocs.has(key)) this.#oldDocs.set(key, old);
+    this.#old = oldRecords;
+    this.#number = oldRecords.open();
   }
 
   record(id: string): StoredUser | Tombstone | undefined {
-    return this.#preserved.has(id) ? this.#preserved.get(id) : this.#records.get(id);
+    const old = this.#old.find(this.#number, id);
+    return old === undefined ? this.#records.get(id) : old.form;
   }
 
   user(id: string): StoredUser | undefined {
@@ -59,7 +46,8 @@ export class FrozenView {
 
   *records(): Iterable<StoredUser | Tombstone> {
     for (const [id, current] of this.#records) {
-      const record = this.#preserved.size > 0 && this.#preserved.has(id) ? this.#preserved.get(id) : current;
+      const old = this.#old.size > 0 ? this.#old.find(this.#number, id) : undefined;
+      const record = old === undefined ? current : old.form;
       if (record !== undefined) yield record;
     }
   }
@@ -68,16 +56,37 @@ export class FrozenView {
     for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
 
+  release(): void {
+    this.#old.close(this.#number);
+  }
+}
+
+/** Everything at one position, for saving it. */
+export class FrozenView extends FrozenRecords {
+  readonly #head: readonly DirectoryLine[];
+  readonly #docs: Docs;
+  /** By kind and id. */
+  readonly #oldDocs: OldForms<DocChange>;
+  readonly #docsNumber: number;
+
+  constructor(sources: ViewSources, head: readonly DirectoryLine[], docs: Docs, oldDocs: OldForms<DocChange>) {
+    super(sources);
+    this.#head = head;
+    this.#docs = docs;
+    this.#oldDocs = oldDocs;
+    this.#docsNumber = oldDocs.open();
+  }
+
   /** Each document once, even when it changes during the iteration. */
   *#docLines(): Iterable<DirectoryLine> {
     const told = new Set<string>();
     for (const doc of this.#docs.changes()) {
-      const key = `${doc.kind} ${doc.id}`;
-      if (this.#oldDocs.has(key)) continue;
+      const key = docKey(doc);
+      if (this.#oldDocs.find(this.#docsNumber, key) !== undefined) continue;
       told.add(key);
       yield { doc };
     }
-    for (const [key, doc] of this.#oldDocs) if (doc.doc !== null && !told.has(key)) yield { doc };
+    for (const [key, doc] of this.#oldDocs.changed(this.#docsNumber)) if (doc.doc !== null && !told.has(key)) yield { doc };
   }
 
   *lines(): Iterable<DirectoryLine> {
@@ -86,9 +95,13 @@ export class FrozenView {
     for (const record of this.records()) yield isTombstone(record) ? { gone: record } : { user: record };
   }
 
-  release(): void {
-    this.#preserved.clear();
-    this.#oldDocs.clear();
-    this.#onRelease();
+  override release(): void {
+    super.release();
+    this.#oldDocs.close(this.#docsNumber);
   }
+}
+
+/** The key under which old forms of a document are kept. */
+export function docKey({ kind, id }: DocChange): string {
+  return `${kind} ${id}`;
 }

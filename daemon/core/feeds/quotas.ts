@@ -2,6 +2,8 @@
 import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { ownerKey } from '../../../protocol/log/documents.ts';
 import type { Draft } from '../directory/draft.ts';
+import { living } from '../directory/record.ts';
+import { GUEST_ROLE } from '../users/guests.ts';
 
 export interface Quota {
   /** For everything that one user made. */
@@ -20,7 +22,9 @@ export function checkQuota(draft: Draft, kind: keyof typeof WORDS, { perUser, in
   if (draft.docs.countUnder(kind, ownerKey(sender.id)) >= perUser) {
     throw fieldErrors('input', [{ path, message: `the user ${sender.id} has ${perUser} ${many} already, and may not have more` }]);
   }
-  if (draft.docs.count(kind) >= inAll) {
-    throw fieldErrors('input', [{ path, message: `there are ${inAll} ${many} already, and clients may not add more` }]);
+  // Anybody can be as many guests as they like: half of all is for users.
+  const [most, who] = living(draft.record(sender.id))?.role === GUEST_ROLE ? [Math.floor(inAll / 2), 'guests'] : [inAll, 'clients'];
+  if (draft.docs.count(kind) >= most) {
+    throw fieldErrors('input', [{ path, message: `there are ${most} ${many} already, and ${who} may not add more` }]);
   }
 }

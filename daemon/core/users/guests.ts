@@ -10,7 +10,7 @@ import { deletedUser, problem, refuseIfAny, unknownUser } from '../problems.ts';
 import { checkUser } from './rules.ts';
 import { recordOf, settle } from './upsert.ts';
 
-const GUEST_ROLE = 'guest';
+export const GUEST_ROLE = 'guest';
 
 /**
  * Creates a user with the role `guest`, whatever the request says. It never takes an id that is or was in use: when the

@@ -118,14 +118,14 @@ function newActivity({ foreignId, time: sentTime, to, data }: ActivityInput, fee
 }
 
 async function feedPage(call: Call, isEnriched: boolean): Promise<EndpointAnswer> {
-  const { backend, caller, query, rateLimits } = call;
+  const { backend, caller, stranger, query, rateLimits } = call;
   const feed = feedOf(call);
   allow(caller, { resource: 'feed', action: 'read', feed });
   const page = decodeFeedPage(query);
   const isSeen = (name: string) => isFeedInSight(call, name);
   // One more than requested shows whether there is another page.
   const walk = timelinePage(backend.directory.docs, feed.text, { ...page, limit: page.limit + 1 }, isSeen);
-  const found = isSeen(feed.text) ? await inSlices(walk, rateLimits.budgetOf(caller)) : [];
+  const found = isSeen(feed.text) ? await inSlices(walk, rateLimits.budgetOf(caller, stranger)) : [];
   const items = found.slice(0, page.limit);
   const replace = isEnriched ? enricher(call) : undefined;
   const last = found.length > items.length ? items.at(-1)?.activity : undefined;

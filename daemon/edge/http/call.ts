@@ -5,7 +5,6 @@ import { fieldErrors } from '../../../protocol/base/errors.ts';
 import { overfull } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
-import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
 import { originOf } from './acting.ts';
 import type { Backend } from './backend.ts';
@@ -21,7 +20,7 @@ export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' |
 /** Throws RosterError `input` for a malformed header. */
 export function callOf(
   endpoint: Endpoint,
-  caller: Caller,
+  { caller, stranger }: Pick<Call, 'caller' | 'stranger'>,
   { query, raw, params, headers }: FastifyRequest<{ Querystring: QueryFields }>,
   reply: FastifyReply,
   shared: SharedOfCalls,
@@ -39,6 +38,7 @@ export function callOf(
     endpoints,
     live,
     caller,
+    stranger,
     id: named.id ?? '',
     params: named,
     query,

@@ -6,6 +6,7 @@ import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { ConditionHeaders } from '../../../protocol/users/conditions.ts';
 import type { RateLimits } from '../rate-limits.ts';
+import type { Stranger } from '../strangers.ts';
 import type { Reading, RequestWrites } from './backend.ts';
 import type { LiveControl, Services } from './services.ts';
 
@@ -19,6 +20,8 @@ export interface Call extends RequestWrites {
   readonly endpoints: readonly Endpoint[];
   readonly live: LiveControl;
   readonly caller: Caller;
+  /** The caller, when it is an anonymous one or a guest. */
+  readonly stranger: Stranger | undefined;
   /** The parameter `:id` of the path; empty where the path has none. */
   readonly id: string;
   /** All parameters of the path, decoded. */

@@ -3,6 +3,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { fieldErrors, RosterError, renderChatError } from '../../../protocol/base/errors.ts';
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
@@ -118,4 +119,24 @@ export function refuseWhatNodeWould(server: Server): void {
     socket.on('error', () => socket.destroy());
     refuseOnSocket(new RosterError('input', 'CONNECT is not supported: this is no proxy'), 'v1', socket);
   });
+}
+
+/** The parts of a request that a refusal needs: no others exist when the path could not even be read. */
+export type Refusable = Pick<FastifyRequest, 'id' | 'method' | 'headers' | 'routeOptions'>;
+
+export function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
+  return {
+    operation,
+    dialect,
+    id: request.id,
+    method: request.method,
+    // The pattern, not the path, so that nothing a caller puts into a path is logged.
+    route: request.routeOptions.url ?? '(none)',
+    startedMs: performance.now(),
+    caller: 'none',
+  };
+}
+
+export function duration({ startedMs }: Trace): string {
+  return `${(performance.now() - startedMs).toFixed(2)}ms`;
 }

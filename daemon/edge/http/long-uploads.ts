@@ -8,6 +8,17 @@ import type { Socket } from 'node:net';
 /** Counted from the moment at which a usual request would be too late. The largest file then still arrives at 90 kB/s. */
 const UPLOAD_MS = 3_600_000;
 
+export interface HttpTimeouts {
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** From the first byte of a request to its last. */
+  readonly requestMs: number;
+  /** A connection without a request is closed after this. Longer than the usual limit of load balancers, so that they close first. */
+  readonly keepAliveMs: number;
+}
+
+export const TIMEOUTS: HttpTimeouts = { headersMs: 10_000, requestMs: 60_000, keepAliveMs: 75_000 };
+
 export class LongUploads {
   readonly #requests = new WeakMap<Socket, IncomingMessage>();
   readonly #limitMs: number;

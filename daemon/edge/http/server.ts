@@ -15,13 +15,26 @@ import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
 import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
+import type { Stranger } from '../strangers.ts';
 import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
 import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
-import type { Endpoint, EndpointAnswer, RouteDialect } from './endpoint.ts';
-import { answerClientError, asRosterError, errorAnswer, isUnrouted, REQUEST, refuseWhatNodeWould, type Trace, writeLog } from './errors.ts';
-import { LongUploads } from './long-uploads.ts';
+import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import {
+  answerClientError,
+  asRosterError,
+  duration,
+  errorAnswer,
+  isUnrouted,
+  newTrace,
+  REQUEST,
+  type Refusable,
+  refuseWhatNodeWould,
+  type Trace,
+  writeLog,
+} from './errors.ts';
+import { type HttpTimeouts, LongUploads, TIMEOUTS } from './long-uploads.ts';
 import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 import { TurnTaking } from './turn-taking.ts';
@@ -42,16 +55,6 @@ export interface HttpServerOptions extends Doors {
   readonly timeouts?: Partial<HttpTimeouts>;
 }
 
-export interface HttpTimeouts {
-  /** From the first byte of a request to the end of its headers. */
-  readonly headersMs: number;
-  /** From the first byte of a request to its last. */
-  readonly requestMs: number;
-  /** A connection without a request is closed after this. Longer than the usual limit of load balancers, so that they close first. */
-  readonly keepAliveMs: number;
-}
-
-const TIMEOUTS: HttpTimeouts = { headersMs: 10_000, requestMs: 60_000, keepAliveMs: 75_000 };
 /** When to try again what cannot be done at the moment. */
 const UNAVAILABLE_S = 5;
 /** How often Node looks for requests that took too long. */
@@ -63,8 +66,6 @@ const PARAM_CHARS_MAX = 4_096;
 
 type Query = { Querystring: QueryFields };
 type Request = FastifyRequest<Query>;
-/** The parts of a request that a refusal needs: no others exist when the path could not even be read. */
-type Refusable = Pick<FastifyRequest, 'id' | 'method' | 'headers' | 'routeOptions'>;
 
 /** The server, not yet listening. It does not handle upgrades: attach to `server` for these. */
 export function createHttp(options: HttpServerOptions): FastifyInstance {
@@ -130,23 +131,6 @@ function noSchemas(): never {
   throw new Error('a route has a schema of its own');
 }
 
-function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
-  return {
-    operation,
-    dialect,
-    id: request.id,
-    method: request.method,
-    // The pattern, not the path, so that nothing a caller puts into a path is logged.
-    route: request.routeOptions.url ?? '(none)',
-    startedMs: performance.now(),
-    caller: 'none',
-  };
-}
-
-function duration({ startedMs }: Trace): string {
-  return `${(performance.now() - startedMs).toFixed(2)}ms`;
-}
-
 class HttpEdge {
   readonly uploads = new LongUploads();
   readonly #options: HttpServerOptions;
@@ -165,16 +149,18 @@ class HttpEdge {
   }
 
   async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {
-    const { backend, condition, origins } = this.#options;
+    const { backend, condition } = this.#options;
     const trace = newTrace(request, endpoint.operation, endpoint.dialect);
     try {
-      allowOrigin(request, reply, origins);
+      allowOrigin(request, reply, this.#options.origins);
       const caller = await this.#admit(endpoint, request, reply, trace);
       refuseOutsider(endpoint, caller, backend.directory);
       if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
       if (condition.isTooStale) throw new RosterError('unavailable', 'what this node knows is too old: its storage is away');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
-      const answer = await endpoint.handle(callOf(endpoint, caller, request, reply, this.#shared));
+      const answer = await endpoint.handle(
+        callOf(endpoint, { caller, stranger: this.#strangerOf(endpoint, caller, request) }, request, reply, this.#shared),
+      );
       return this.#answer(trace, reply, answer, endpoint);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
@@ -187,8 +173,14 @@ class HttpEdge {
       trace.caller = caller.kind;
       return caller;
     };
-    const count = (caller: Caller): Promise<void> => this.#count(endpoint.operation, caller, request, reply);
+    const count = (caller: Caller): Promise<void> =>
+      this.#count(endpoint.operation, caller, this.#strangerOf(endpoint, caller, request), request, reply);
     return admittedRequest(askedPosition(endpoint, request.headers), this.#options.backend, admit, count);
+  }
+
+  /** Whoever holds a signed URL was given it. */
+  #strangerOf({ access }: Endpoint, caller: Caller, { raw }: Request): Stranger | undefined {
+    return access === 'signed' ? undefined : this.#limits.strangerOf(caller, raw.socket.remoteAddress, this.#options.backend.directory);
   }
 
   #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, { method, isPlain }: Endpoint): FastifyReply {
@@ -284,9 +276,9 @@ class HttpEdge {
     return text === '' ? reply.send() : reply.header('Content-Type', 'application/json; charset=utf-8').send(text);
   }
 
-  async #count(operation: string, caller: Caller, request: Request, reply: FastifyReply): Promise<void> {
+  async #count(operation: string, caller: Caller, stranger: Stranger | undefined, request: Request, reply: FastifyReply): Promise<void> {
     const platform = platformOf(header(request.headers['x-stream-client']), caller);
-    const counted = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined);
+    const counted = await this.#limits.take(operation, platform, caller.kind === 'user' ? caller.id : undefined, stranger);
     reply.headers(rateHeaders(counted));
     refuseOver(counted);
   }

@@ -1,6 +1,7 @@
 /** Admission of live connections, whatever the transport: the origin of the page, and the number of open connections. */
 import type { IncomingMessage } from 'node:http';
 import { isAllowedOrigin } from '../http/cors.ts';
+import { networkOf } from '../strangers.ts';
 
 /** Requests below this path belong to Socket.IO. */
 export const SOCKET_IO_PATH = '/socket.io';
@@ -43,7 +44,7 @@ export class Admission {
     const { socket } = request;
     if (!this.isAllowedOrigin(request)) return '403 Forbidden';
     if (this.#isDraining || this.#isPaused || this.#connections >= connectionsMax) return '503 Service Unavailable';
-    if ((this.#perIp.get(socket.remoteAddress ?? '') ?? 0) >= connectionsPerIpMax) return '429 Too Many Requests';
+    if ((this.#perIp.get(keyOf(socket)) ?? 0) >= connectionsPerIpMax) return '429 Too Many Requests';
     return undefined;
   }
 
@@ -54,7 +55,7 @@ export class Admission {
 
   /** Counts a connection; the returned function ends it, and may be called more than once. */
   enter({ socket }: IncomingMessage): () => void {
-    const ip = socket.remoteAddress ?? '';
+    const ip = keyOf(socket);
     this.#count(ip, 1);
     let isIn = true;
     return () => {
@@ -69,4 +70,9 @@ export class Admission {
     if (left === 0) this.#perIp.delete(ip);
     else this.#perIp.set(ip, left);
   }
+}
+
+/** Loopback counts as well here: who sets a limit has no proxy there. */
+function keyOf({ remoteAddress = '' }: IncomingMessage['socket']): string {
+  return networkOf(remoteAddress) ?? remoteAddress;
 }

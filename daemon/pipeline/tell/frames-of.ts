@@ -36,6 +36,8 @@ export function framesOf<T extends Tellable>(
   const endsMs = nowMs() + FILTERS_MS;
   for (const one of told) {
     for (const subscriber of candidates(one)) {
+      // It reads the past.
+      if (subscriber.state.kind === 'behind') continue;
       if (subscriber.hasFilter && nowMs() >= endsMs) {
         late.add(subscriber);
         frames.delete(subscriber);

@@ -204,6 +204,7 @@ export class Hub {
     subscriber.state = { kind: 'behind', position, onCaughtUp };
     subscriber.missedPresence = true;
     this.#behind.add(subscriber);
+    this.#router.add(subscriber);
     this.#options.catchUp(subscriber);
   }
 
@@ -211,12 +212,10 @@ export class Hub {
   change(subscriber: Subscriber, edit: (interests: Interests) => void): void {
     // Events that were routed by its old interests must not follow answers about the new ones.
     this.settle(subscriber);
-    const isLive = subscriber.state.kind === 'live';
-    if (isLive) this.#router.remove(subscriber);
-    edit(subscriber.interests);
-    if (isLive) this.#router.add(subscriber);
+    if (subscriber.state.kind === 'out') edit(subscriber.interests);
+    else this.#router.change(subscriber, edit);
     // A new state object: a chunk that is being read for the old interests is discarded.
-    else if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
+    if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
     subscriber.presenceMark = undefined;
   }
 
@@ -230,7 +229,7 @@ export class Hub {
   rewind(subscriber: Subscriber, position: number, onCaughtUp?: () => void): void {
     switch (subscriber.state.kind) {
       case 'live':
-        this.#router.remove(subscriber);
+        this.#router.rest(subscriber);
         // The catch-up reads this again too.
         this.#handOut.drop(subscriber);
         subscriber.state = { kind: 'behind', position, onCaughtUp };
@@ -260,7 +259,7 @@ export class Hub {
     const { onCaughtUp } = subscriber.state;
     subscriber.state = { kind: 'live' };
     this.#behind.delete(subscriber);
-    this.#router.add(subscriber);
+    this.#router.wake(subscriber);
     onCaughtUp?.();
     if (subscriber.missedPresence && changed !== undefined) subscriber.tellPresence(changed);
     subscriber.missedPresence = false;
@@ -270,7 +269,7 @@ export class Hub {
   leave(subscriber: Subscriber): void {
     if (subscriber.state.kind === 'out') return;
     this.#handOut.settle(subscriber);
-    if (subscriber.state.kind === 'live') this.#router.remove(subscriber);
+    this.#router.remove(subscriber);
     this.#behind.delete(subscriber);
     subscriber.state = { kind: 'out' };
     this.stats.subscribers--;

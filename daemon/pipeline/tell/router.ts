@@ -4,8 +4,8 @@
  */
 
 import type { EventForm } from './event-form.ts';
-import type { Interest } from './interest.ts';
-import type { Subscriber } from './subscriber.ts';
+import type { Interest, Want } from './interest.ts';
+import type { Interests, Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
 
 /** Subscribers that want everything and receive the same bytes. */
@@ -36,25 +36,67 @@ export class Router {
     return this.#cohorts.values();
   }
 
-  /** Adds the subscriber under its current interests. Call `remove` before they change. */
+  /**
+   * Adds the subscriber under its current interests. Afterwards, they change only through `change`. One that is behind is in the indexes
+   * like any other, so that it costs little to fall behind and to return, but in no cohort.
+   */
   add(subscriber: Subscriber): void {
-    const all = subscriber.onlyAll;
-    if (all !== undefined) {
-      this.#join(subscriber, all);
-      return;
-    }
-    for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, enter);
+    if (subscriber.onlyAll !== undefined) this.wake(subscriber);
+    else for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, enter);
   }
 
   remove(subscriber: Subscriber): void {
+    this.rest(subscriber);
+    if (subscriber.onlyAll === undefined) for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, leave);
+  }
+
+  /** The subscriber has fallen behind. */
+  rest(subscriber: Subscriber): void {
     const cohort = this.#cohortOf.get(subscriber);
-    if (cohort !== undefined) {
-      this.#cohortOf.delete(subscriber);
-      cohort.members.delete(subscriber);
-      if (cohort.members.size === 0) this.#cohorts.delete(cohort.key);
-      return;
+    if (cohort === undefined) return;
+    this.#cohortOf.delete(subscriber);
+    cohort.members.delete(subscriber);
+    if (cohort.members.size === 0) this.#cohorts.delete(cohort.key);
+  }
+
+  /** The subscriber is no longer behind. */
+  wake(subscriber: Subscriber): void {
+    const all = subscriber.onlyAll;
+    if (all !== undefined && subscriber.state.kind !== 'behind') this.#join(subscriber, all);
+  }
+
+  /**
+   * Changes the interests of a subscriber. Of the indexes, only the entries change that come or go: a subscriber may have tens of thousands
+   * of others.
+   */
+  change(subscriber: Subscriber, edit: (interests: Interests) => void): void {
+    const before = indexed(subscriber);
+    this.rest(subscriber);
+    edit(subscriber.interests);
+    const after = indexed(subscriber);
+    for (const interest of after) if (!before.has(interest)) this.#index(subscriber, interest, enter);
+    const left = [...after].map(({ want }) => want);
+    for (const interest of before) if (!after.has(interest)) this.#unlist(subscriber, interest.want, left);
+    this.wake(subscriber);
+  }
+
+  /** Takes the subscriber from the indexes where it is because of `gone`, and would not be because of what is left. */
+  #unlist(subscriber: Subscriber, gone: Want, left: readonly Want[]): void {
+    const alike = left.filter(({ kind }) => kind === gone.kind);
+    switch (gone.kind) {
+      case 'ids':
+        for (const id of gone.ids) if (!alike.some((want) => want.kind === 'ids' && want.ids.has(id))) leave(this.#byId, id, subscriber);
+        break;
+      case 'teams':
+        for (const team of gone.teams) {
+          if (!alike.some((want) => want.kind === 'teams' && want.teams.has(team))) leave(this.#byTeam, team, subscriber);
+        }
+        break;
+      case 'all':
+      case 'filter':
+        if (!left.some(({ kind }) => kind === 'all' || kind === 'filter')) this.#always.delete(subscriber);
+        break;
     }
-    for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, leave);
   }
 
   /** Subscribers outside the cohorts that may be concerned by the event. */
@@ -96,6 +138,11 @@ export class Router {
         break;
     }
   }
+}
+
+/** The interests under which a subscriber is in the indexes: none when it only wants everything. */
+function indexed(subscriber: Subscriber): ReadonlySet<Interest> {
+  return new Set(subscriber.onlyAll === undefined ? subscriber.interests.values() : []);
 }
 
 function collect(into: Set<Subscriber>, from: Set<Subscriber> | undefined): void {

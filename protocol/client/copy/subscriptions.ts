@@ -1,6 +1,6 @@
 /** The subscriptions of a client across its connections: it names them again, completes them, restarts them, and awaits them. */
 
-import { RosterClientError, unanswered } from '../client-error.ts';
+import { isSnapshotOver, isUnanswered, RosterClientError, unanswered } from '../client-error.ts';
 import type { Link } from '../link/link.ts';
 import { type Frame, frameText } from '../link/requests.ts';
 import { FRAME_BYTES } from '../link/socket.ts';
@@ -233,11 +233,15 @@ export class Subscriptions {
     }
   }
 
-  /** Without a connection, the next connection asks for it again; a subscription that the daemon refused has ended. */
+  /** Without a connection, the next one asks for it again; when its snapshot is over, it starts again; one that the daemon refused has ended. */
   #failed(name: string, run: object, error: unknown): void {
     if (this.#runs.get(name) !== run) return;
     this.#runs.delete(name);
     if (isUnanswered(error)) return;
+    if (isSnapshotOver(error)) {
+      this.reset(name);
+      return;
+    }
     const refused = error instanceof RosterClientError ? error : unanswered(`the subscription ${name} could not be read`, error);
     const isKnown = this.#known.has(name);
     this.#forget(name);
@@ -281,10 +285,6 @@ export class Subscriptions {
 /** Members of such a subscription change without an entry in the log, so missed changes cannot be read there. */
 function dependsOnPresence({ filter }: Subscription): boolean {
   return filter !== undefined && JSON.stringify(filter).includes('"online"');
-}
-
-function isUnanswered(error: unknown): boolean {
-  return error instanceof RosterClientError && error.status === 0;
 }
 
 /** The last ids of a list, as many as one subscription may have. Ids are ASCII. */

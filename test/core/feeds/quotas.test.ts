@@ -100,3 +100,18 @@ test('BU8 a user makes as many as allowed for it, clients together as many as al
     }
   }
 });
+
+test('BU8 guests may fill half of what clients may make in all, and leave the rest to users', () => {
+  const bench = new Bench();
+  bench.upsert([{ id: 'ann' }, { id: 'guest', role: 'guest' }]);
+  const add = (id: string, by: string) => () => {
+    const draft = new Draft(bench.directory);
+    draft.begin({ source: 'client', by });
+    checkQuota(draft, 'activity', { perUser: 100, inAll: 4 });
+    bench.run({ kind: 'activity-add', activities: [activity(id, `user:${by}`)] });
+  };
+  for (const id of ['a', 'b']) add(id, 'guest')();
+  refused(add('c', 'guest'), /there are 2 activities already, and guests may not add more/);
+  for (const id of ['c', 'd']) add(id, 'ann')();
+  refused(add('e', 'ann'), /there are 4 activities already, and clients may not add more/);
+});

@@ -1,4 +1,4 @@
-/** LV5, LV6: who is proposed for an event, and what an interest makes of it. */
+/** LV5, LV6, HB1, HB10: who is proposed for an event, what an interest makes of it, and what a change of interests costs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decoration, Interest, type InterestOptions, presenceDecoration, type Want } from '../../../daemon/pipeline/tell/interest.ts';
@@ -8,6 +8,7 @@ import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscribe
 import { HIDDEN, type ToldOfUser } from '../../../daemon/pipeline/tell/told.ts';
 import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import { openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
 import { seeded, testOption } from '../../support/random.ts';
 
 const OUTLET: Outlet = { queuedBytes: 0, write: () => {}, drained: async () => true, close: () => {} };
@@ -263,4 +264,118 @@ test('HB1 when the last subscriber to an id or a team has left, nothing of it is
     // One set for nobody, and not an empty one for each id.
     assert.ok(same());
   }
+});
+
+/** Ids that count how often they are walked over. */
+class CountedIds extends Set<string> {
+  walks = 0;
+
+  override [Symbol.iterator](): SetIterator<string> {
+    this.walks++;
+    return super[Symbol.iterator]();
+  }
+}
+
+const someIds = (prefix: string, count = 1_000): CountedIds => new CountedIds(Array.from({ length: count }, (_, n) => `${prefix}${n}`));
+
+test('HB10 a change of one subscription walks over no ids of the others, nor do a fall and a return', async () => {
+  const roster = await openRoster();
+  const held = someIds('held');
+  const { subscriber } = subscribe(roster, 'held', { kind: 'ids', ids: held });
+  const { hub } = roster;
+  const walked = held.walks;
+  const first = someIds('first');
+  hub.change(subscriber, (interests) => interests.set('s', interest({ kind: 'ids', ids: first })));
+  hub.change(subscriber, (interests) => interests.set('s', interest({ kind: 'ids', ids: someIds('second') })));
+  assert.equal(first.walks, 2, 'it came and went');
+  hub.change(subscriber, (interests) => interests.delete('s'));
+  hub.rewind(subscriber, hub.flushedSeq);
+  assert.equal(subscriber.state.kind, 'behind');
+  hub.change(subscriber, (interests) => interests.set('s', interest({ kind: 'teams', teams: new Set(['red']) })));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(subscriber.state.kind, 'live');
+  assert.equal(held.walks, walked);
+  hub.leave(subscriber);
+  assert.equal(held.walks, walked + 1);
+  await roster.close();
+});
+
+test('HB5 one that is behind is sent nothing from memory, although the indexes have it', async () => {
+  const roster = await openRoster();
+  const { subscriber, outlet } = subscribe(roster, 's', { kind: 'ids', ids: new Set(['ann']) });
+  outlet.isReading = false;
+  outlet.queuedBytes = 1;
+  roster.hub.rewind(subscriber, roster.hub.flushedSeq);
+  await upsert(roster, ['ann']);
+  roster.hub.flush();
+  assert.deepEqual([subscriber.state.kind, outlet.events], ['behind', []]);
+  outlet.read();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(
+    outlet.events.map(({ user }) => user.id),
+    ['ann'],
+  );
+  roster.hub.leave(subscriber);
+  await roster.close();
+});
+
+test('HB1 the indexes propose everyone who is concerned and nobody else, whatever changes, falls behind, returns and leaves', () => {
+  const random = seeded(11);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  const names = ['a', 'b', 'c', 'd'];
+  const some = (): Set<string> => new Set(names.filter(() => random() < 0.4));
+  const anyone = new SharedFilter(parseFilter({ id: { $in: names } }), 100);
+  const wants: (() => Want)[] = [
+    () => ({ kind: 'all' }),
+    () => ({ kind: 'ids', ids: some() }),
+    () => ({ kind: 'teams', teams: some() }),
+    () => ({ kind: 'filter', filter: anyone }),
+  ];
+  const router = new Router();
+  const all = Array.from({ length: 6 }, () => new Subscriber(OUTLET, 'live'));
+  for (const one of all) router.add(one);
+  for (let step = 0; step < 3_000; step++) {
+    const one = pick(all);
+    const chance = random();
+    if (chance < 0.6) {
+      const key = pick(['s0', 's1', 's2']);
+      const reach = pick(['server', 'others'] as const);
+      router.change(one, (interests) => {
+        if (random() < 0.4) interests.delete(key);
+        else interests.set(key, new Interest({ name: key, want: pick(wants)(), since: 0, reach }));
+      });
+    } else if (chance < 0.75 && one.state.kind !== 'behind') {
+      router.rest(one);
+      one.state = { kind: 'behind', position: 0, onCaughtUp: undefined };
+    } else if (one.state.kind === 'behind') {
+      one.state = { kind: 'live' };
+      router.wake(one);
+    }
+    const after = user(pick(names), [...some()]);
+    const event = told(undefined, after);
+    const inCohorts = new Set([...router.cohorts].flatMap(({ members }) => [...members]));
+    const proposed = new Set([...router.candidates(event), ...inCohorts]);
+    for (const subscriber of all) {
+      if (subscriber.state.kind === 'behind') assert.ok(!inCohorts.has(subscriber), `step ${step}`);
+      else if (decoration(subscriber.interests.values(), event) !== undefined) assert.ok(proposed.has(subscriber), `step ${step}`);
+      if (subscriber.interests.size === 0) assert.ok(!proposed.has(subscriber), `step ${step}`);
+    }
+  }
+  for (const one of all) router.change(one, (interests) => interests.clear());
+  for (const id of names) {
+    const event = {
+      ...{
+        seq: 9,
+        type: 'user.updated',
+        audience: 'all',
+        id,
+        after: user(id, names),
+        before: undefined,
+        knowsBefore: true,
+        online: false,
+      },
+    } as const;
+    assert.equal(router.candidates(event).size, 0);
+  }
+  assert.deepEqual([...router.cohorts], []);
 });

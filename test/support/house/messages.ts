@@ -61,6 +61,7 @@ function smallestCall(row: Endpoint): Call {
     endpoints: [],
     live: { watch: () => {}, why: () => Promise.reject(new Error('nothing')), removeConsumer: () => Promise.reject(new Error('nothing')) },
     caller: { kind: 'server' },
+    stranger: undefined,
     id: 'some',
     params,
     query: Object.fromEntries(Object.entries(Object(query)).map(([name, value]) => [name, String(value)])),

@@ -22,7 +22,7 @@ import type { SessionOutlet } from './outlet.ts';
 import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-interests.ts';
 import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
-import type { Asks } from './subscriptions/wants.ts';
+import type { Peer } from './roster-session.ts';
 
 /** The owner of such a connection: a user, or nobody in particular. */
 type Listener = Exclude<Caller, { kind: 'server' }>;
@@ -31,14 +31,14 @@ export class ChatSession implements LiveSession {
   readonly connectionId = randomUUID();
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
-  readonly #readBytes: () => number;
+  readonly #peer: Pick<Peer, 'address' | 'readBytes'>;
   #open: { readonly caller: Listener; readonly subscriber: Subscriber } | undefined;
   #isClosed = false;
 
-  constructor(context: LiveContext, outlet: SessionOutlet, readBytes: () => number) {
+  constructor(context: LiveContext, outlet: SessionOutlet, peer: Pick<Peer, 'address' | 'readBytes'>) {
     this.#context = context;
     this.#outlet = outlet;
-    this.#readBytes = readBytes;
+    this.#peer = peer;
   }
 
   get userId(): string | undefined {
@@ -51,7 +51,7 @@ export class ChatSession implements LiveSession {
   }
 
   get bytesRead(): number {
-    return this.#readBytes();
+    return this.#peer.readBytes();
   }
 
   /** Opens the session from the query of the upgrade request. A refusal is sent over the open socket, which then closes. */
@@ -71,7 +71,8 @@ export class ChatSession implements LiveSession {
   async #connect(query: URLSearchParams): Promise<void> {
     const { roster, sessions } = this.#context;
     const { caller, details } = this.#admit(query);
-    await countConnect(this.#context, caller, query.get('X-Stream-Client') ?? undefined);
+    const stranger = this.#context.rateLimits.strangerOf(caller, this.#peer.address, roster.directory);
+    await countConnect(this.#context, caller, stranger, query.get('X-Stream-Client') ?? undefined);
     const me = caller.kind === 'user' ? await this.#connectUser(caller.id, details) : undefined;
     if (this.#isClosed) return;
     const subscriber = new Subscriber(this.#outlet, 'v1', me?.id);
@@ -89,11 +90,6 @@ export class ChatSession implements LiveSession {
     const shown = me === undefined ? {} : { me: renderV1(me, { online: roster.online(me.id), reader: 'self' }) };
     this.#outlet.send(healthCheck(this.#stamp(), shown));
     roster.hub.join(subscriber);
-  }
-
-  /** It has no frames to ask with. */
-  get asks(): Asks {
-    return { wants: [], snapshots: 0 };
   }
 
   /** Throws RosterError. Who names no user, or `!anon`, needs no token. */

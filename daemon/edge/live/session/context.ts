@@ -10,6 +10,7 @@ import type { Turns } from '../../../base/turns.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import type { Authenticator, CallerCredentials } from '../../auth.ts';
 import { type CountedRequest, platformOf, type RateLimits, refuseOver } from '../../rate-limits.ts';
+import type { Stranger } from '../../strangers.ts';
 import { type ConnectGate, RetryLater } from './connect-gate.ts';
 import type { Consumers } from './consumers.ts';
 import type { SessionRegistry } from './registry.ts';
@@ -48,9 +49,9 @@ export function tokenEnd(caller: Caller | undefined): number | undefined {
 }
 
 /** Counts a connect of a client against the connect limits. `client`: the name that the client gives itself. Rejects with RetryLater. */
-export async function countConnect(context: LiveContext, caller: Caller, client?: string): Promise<void> {
+export async function countConnect(context: LiveContext, caller: Caller, stranger: Stranger | undefined, client?: string): Promise<void> {
   if (caller.kind === 'server') return;
-  const { retryAfterS } = await count(context, 'Connect', caller, client);
+  const { retryAfterS } = await count(context, 'Connect', caller, stranger, client);
   if (retryAfterS === undefined) return;
   // Spreads the retries: clients that are refused in the same second do not all reconnect in the same instant.
   const retryMs = retryAfterS * 1_000 + Math.floor(context.nowMs() % 1_000);
@@ -58,12 +59,18 @@ export async function countConnect(context: LiveContext, caller: Caller, client?
 }
 
 /** Counts a write as over HTTP, against the limits of that endpoint. Rejects with RosterError `rate_limit`. */
-export async function countWrite(context: LiveContext, operation: string, caller: Caller): Promise<void> {
-  refuseOver(await count(context, operation, caller));
+export async function countWrite(context: LiveContext, operation: string, caller: Caller, stranger: Stranger | undefined): Promise<void> {
+  refuseOver(await count(context, operation, caller, stranger));
 }
 
-function count({ rateLimits }: LiveContext, operation: string, caller: Caller, client?: string): Promise<CountedRequest> {
-  return rateLimits.take(operation, platformOf(client, caller), caller.kind === 'user' ? caller.id : undefined);
+function count(
+  { rateLimits }: LiveContext,
+  operation: string,
+  caller: Caller,
+  stranger: Stranger | undefined,
+  client?: string,
+): Promise<CountedRequest> {
+  return rateLimits.take(operation, platformOf(client, caller), caller.kind === 'user' ? caller.id : undefined, stranger);
 }
 
 /**

@@ -51,6 +51,9 @@ export class Inbox {
   async #run(): Promise<void> {
     this.#isBusy = true;
     this.#source.pause();
+    // Each of a thousand connections may send one frame in the same turn.
+    const turn = this.#turns.soon();
+    if (turn !== undefined) await turn;
     let sliceEndsMs = performance.now() + SLICE_MS;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.kind === 'frame') await this.#session.handle(next.frame);

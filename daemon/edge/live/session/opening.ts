@@ -8,6 +8,7 @@ import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { EventForm } from '../../../pipeline/tell/event-form.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import { admittedAt } from '../../nodes/asked-position.ts';
+import type { Stranger } from '../../strangers.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { OWN, ownInterest } from './own-interests.ts';
@@ -32,6 +33,7 @@ export interface Live {
 /** The identity of a connecting client. */
 export interface Identity {
   readonly caller: Caller;
+  readonly stranger: Stranger | undefined;
   /** Its record before it connected; undefined for a server, and for a new user. */
   readonly before: StoredUser | undefined;
   /** Its record after the connect. */
@@ -39,27 +41,32 @@ export interface Identity {
   readonly warnings: readonly string[];
 }
 
-/** Admits the caller at the position that it resumes from, counts its connect, and creates or merges its user. Rejects with RosterError. */
-export async function identify(context: LiveContext, frame: ConnectFrame): Promise<Identity> {
+/**
+ * Admits the caller at the position that it resumes from, counts its connect, and creates or merges its user. `address`: where it calls from.
+ * Rejects with RosterError.
+ */
+export async function identify(context: LiveContext, frame: ConnectFrame, address: string | undefined): Promise<Identity> {
   const isAnonymous = frame.user?.id === ANONYMOUS;
   const credentials = { apiKey: frame.api_key, token: frame.token ?? undefined, isOnce: true, mayBeAnonymous: isAnonymous };
+  const strangerOf = (caller: Caller) => context.rateLimits.strangerOf(caller, address, context.roster.directory);
   const { caller } = await admittedAt(
     frame.resume,
     context.roster.arrivals,
     () => admit(context, credentials),
-    (admitted) => countConnect(context, admitted),
+    (admitted) => countConnect(context, admitted, strangerOf(admitted)),
   );
+  const stranger = strangerOf(caller);
   if (caller.kind !== 'user') {
     if (frame.user !== undefined && !(isAnonymous && caller.kind === 'anonymous')) {
       throw new RosterError('input', 'user: only a user token connects a user');
     }
-    return { caller, before: undefined, me: undefined, warnings: [] };
+    return { caller, stranger, before: undefined, me: undefined, warnings: [] };
   }
   const before = context.roster.directory.user(caller.id);
   const claimed = frame.user?.id ?? caller.id;
   if (claimed !== caller.id) throw new RosterError('auth', 'the token belongs to another user');
   const { users, warnings } = await connectUser(context.roster, caller.id, frame.user ?? {});
-  return { caller, before, me: users[0]?.user, warnings };
+  return { caller, stranger, before, me: users[0]?.user, warnings };
 }
 
 /** The inputs for opening a session. */
@@ -73,8 +80,8 @@ export interface Opening {
 }
 
 /** The session, not yet in the hub. Rejects with RosterError for a consumer or a subscription that is refused. */
-export async function openLive({ caller, before, me, warnings }: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
-  const { context, outlet, session, form, dates } = opening;
+export async function openLive({ caller, stranger, before, me, warnings }: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
+  const { context, outlet, form, dates } = opening;
   const { roster } = context;
   const subscriber = new Subscriber(outlet, form, caller.kind === 'server' ? undefined : (me?.id ?? ''));
   subscriber.conflates = frame.conflate === true;
@@ -83,7 +90,17 @@ export async function openLive({ caller, before, me, warnings }: Identity, frame
   const resume = canResume ? from : undefined;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
-  const ops = new LiveOps({ context, session, outlet, subscriber, caller, dates, durable: frame.durable, resumedFrom: resume?.seq });
+  const ops = new LiveOps({
+    context,
+    holding: context.sessions.holdings.of(caller, stranger),
+    outlet,
+    subscriber,
+    caller,
+    stranger,
+    dates,
+    durable: frame.durable,
+    resumedFrom: resume?.seq,
+  });
   subscriber.gatherPresence = () => ops.gatherPresence();
   subscriber.tellPresence = (changed) => ops.tellPresence(changed);
   ops.check(frame.subs ?? []);

@@ -12,7 +12,7 @@ import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { Explanation } from './explain.ts';
 import { sightRules } from './sight.ts';
-import type { Asks } from './subscriptions/wants.ts';
+import { Holdings } from './subscriptions/holdings.ts';
 
 /** The part of a session that the registry needs, whatever its transport and dialect. */
 export interface LiveSession {
@@ -23,8 +23,6 @@ export interface LiveSession {
   readonly tokenExp: number | undefined;
   /** Bytes read from the peer so far: any traffic is a sign of life. */
   readonly bytesRead: number;
-  /** What it asked to follow. */
-  readonly asks: Asks;
   /** Also delivers events about these users from now on. */
   watch(ids: readonly string[]): void;
   /** Why the event was sent under each of its subscriptions, or was not. */
@@ -84,6 +82,8 @@ export class SessionRegistry {
   readonly #slots: readonly Set<LiveSession>[];
   /** After this many unanswered heartbeats, a peer is dead. */
   readonly #unansweredMax: number;
+  /** What they hold. */
+  readonly holdings = new Holdings();
   readonly heartbeatMs: number;
   readonly connectMs: number;
   /** Connections that are not admitted yet. */
@@ -171,11 +171,6 @@ export class SessionRegistry {
   /** The session with this connection id. */
   find(connectionId: string): LiveSession | undefined {
     return this.#byConnection.get(connectionId);
-  }
-
-  /** What the other sessions of a user ask for. */
-  asksBeside(session: object, userId: string): readonly Asks[] {
-    return [...(this.#byUser.get(userId) ?? [])].filter((other) => other !== session).map(({ asks }) => asks);
   }
 
   /** Closes the oldest sessions of a user, until `max` are left. */

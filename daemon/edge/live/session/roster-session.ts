@@ -17,26 +17,31 @@ import { hasRoom, type SessionOutlet } from './outlet.ts';
 import { watchUsers } from './own-interests.ts';
 import { asRefusal, closeReasonOf, REFUSALS, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
-import type { Asks } from './subscriptions/wants.ts';
 import type { LiveOps } from './verbs.ts';
+
+/** The other side of a connection. */
+export interface Peer {
+  /** Where it calls from. */
+  readonly address: string | undefined;
+  readonly readBytes: () => number;
+  /** The wrapping of events for its transport. */
+  readonly envelope: '' | 'io ';
+}
 
 export class RosterSession implements LiveSession {
   readonly connectionId: string;
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
-  readonly #readBytes: () => number;
-  readonly #envelope: '' | 'io ';
+  readonly #peer: Peer;
   readonly #openingTimer: NodeJS.Timeout;
   #state: SessionState<Live> = { kind: 'opening' };
   /** The form in which the client wants times; set by its connect frame, and also used for the goodbye. */
   #dates: 'rfc3339' | 'ns' = 'rfc3339';
 
-  /** `envelope`: the wrapping of events for this transport. */
-  constructor(context: LiveContext, outlet: SessionOutlet, connectionId: string, readBytes: () => number, envelope: '' | 'io ' = '') {
+  constructor(context: LiveContext, outlet: SessionOutlet, connectionId: string, peer: Peer) {
     this.#context = context;
     this.#outlet = outlet;
-    this.#readBytes = readBytes;
-    this.#envelope = envelope;
+    this.#peer = peer;
     this.connectionId = connectionId;
     this.#openingTimer = setTimeout(() => this.close('silent'), context.sessions.connectMs);
     context.sessions.expect(this);
@@ -95,12 +100,8 @@ export class RosterSession implements LiveSession {
     return tokenEnd(this.#live?.caller);
   }
 
-  get asks(): Asks {
-    return this.#live?.ops.asks ?? { wants: [], snapshots: 0 };
-  }
-
   get bytesRead(): number {
-    return this.#readBytes();
+    return this.#peer.readBytes();
   }
 
   /** Whether the connect was accepted and the session has not ended. */
@@ -133,14 +134,14 @@ export class RosterSession implements LiveSession {
 
   /** Bytes of a connect frame that waits. Socket.IO counts packets, not bytes. */
   #weightOf(frame: ConnectFrame): number {
-    return this.#envelope === '' ? this.#readBytes() : JSON.stringify(frame).length;
+    return this.#peer.envelope === '' ? this.#peer.readBytes() : JSON.stringify(frame).length;
   }
 
   async #open(frame: ConnectFrame): Promise<Live> {
-    const identity = await identify(this.#context, frame);
+    const identity = await identify(this.#context, frame, this.#peer.address);
     const dates = frame.dates ?? 'rfc3339';
     this.#dates = dates;
-    const form = dates === 'ns' ? (`${this.#envelope}live-ns` as const) : (`${this.#envelope}live` as const);
+    const form = dates === 'ns' ? (`${this.#peer.envelope}live-ns` as const) : (`${this.#peer.envelope}live` as const);
     return await openLive(identity, frame, { context: this.#context, outlet: this.#outlet, session: this, form, dates });
   }
 

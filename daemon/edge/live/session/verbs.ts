@@ -1,6 +1,5 @@
 /** The verbs of an open live connection: subscribing, paging through a snapshot, and writing. */
 
-import { randomUUID } from 'node:crypto';
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
@@ -9,24 +8,26 @@ import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import { readerOf } from '../../http/acting.ts';
+import type { Stranger } from '../../strangers.ts';
 import { countWrite, type LiveContext } from './context.ts';
 import { OPERATIONS } from './messages.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { endOutdated, tellWatched } from './own-interests.ts';
-import type { LiveSession } from './registry.ts';
 import { sightOf } from './sight.ts';
+import { type Holding, heldBy } from './subscriptions/holdings.ts';
+import { OpenSnapshots } from './subscriptions/open-snapshots.ts';
 import { PresenceStates } from './subscriptions/presence-states.ts';
-import { SnapshotPager } from './subscriptions/snapshot-pager.ts';
-import { type Asks, mustFit, wantOf } from './subscriptions/wants.ts';
+import { type SnapshotPage, SnapshotPager } from './subscriptions/snapshot-pager.ts';
+import { mustFit, wantOf } from './subscriptions/wants.ts';
 import { updateUser, upsertUsers } from './writes.ts';
 
 export interface LiveOpsOptions {
   readonly context: LiveContext;
-  /** The session whose verbs these are. */
-  readonly session: Pick<LiveSession, 'close'>;
+  readonly holding: Holding;
   readonly outlet: SessionOutlet;
   readonly subscriber: Subscriber;
   readonly caller: Caller;
+  readonly stranger: Stranger | undefined;
   readonly dates: DateStyle;
   /** The durable consumer that the session speaks for. */
   readonly durable: string | undefined;
@@ -36,8 +37,7 @@ export interface LiveOpsOptions {
 
 export class LiveOps {
   readonly #options: LiveOpsOptions;
-  /** Snapshots that are being paged through, by subscription. */
-  readonly #pagers = new Map<string, { readonly cursor: string; readonly pager: SnapshotPager }>();
+  readonly #snapshots = new OpenSnapshots(() => this.#noteHeld());
   /** The position of the connection when it was last sent back. */
   #leftSeq = 0;
   readonly #presence: PresenceStates;
@@ -59,9 +59,8 @@ export class LiveOps {
     return Math.max(this.#leftSeq, this.deliveredSeq);
   }
 
-  /** What this connection asked for, and has not read to its end. */
-  get asks(): Asks {
-    return { wants: [...this.#named().values()], snapshots: this.#pagers.size };
+  #noteHeld(): void {
+    this.#options.holding.set(heldBy(this.#named().values(), this.#snapshots.size));
   }
 
   #named(): Map<string, Want> {
@@ -76,13 +75,13 @@ export class LiveOps {
   }
 
   async #count(op: 'sub' | 'page' | 'unsub'): Promise<void> {
-    const { context, caller } = this.#options;
-    await countWrite(context, OPERATIONS[op], caller);
+    const { context, caller, stranger } = this.#options;
+    await countWrite(context, OPERATIONS[op], caller, stranger);
   }
 
   /** `goneSince`: position of the caller's copy when the caller could not resume from it. Rejects with RosterError. */
   async #subscribe(frame: SubFrame, goneSince?: number): Promise<void> {
-    const { context, subscriber, caller } = this.#options;
+    const { context, subscriber, caller, stranger } = this.#options;
     const want = this.#wantOf(frame);
     if (frame.snapshot === false) {
       this.#follow(frame, want);
@@ -90,7 +89,6 @@ export class LiveOps {
     }
     const view = context.roster.freeze();
     context.roster.hub.change(subscriber, (interests) => interests.set(frame.sub, this.#interest(frame, want, view.position.seq)));
-    this.#dropPager(frame.sub);
     const limit = frame.limit ?? LIMITS.snapshotPageUsers;
     const pager = new SnapshotPager({
       view,
@@ -99,8 +97,9 @@ export class LiveOps {
       online: (id) => context.roster.toldOnline(id),
       sight: sightOf(context.roster, caller, want.kind).sight,
       goneSince,
-      budget: context.rateLimits.budgetOf(caller),
+      budget: context.rateLimits.budgetOf(caller, stranger),
     });
+    this.#snapshots.begin(frame.sub, pager);
     await this.#replyPage(frame.id, frame.sub, pager);
   }
 
@@ -119,7 +118,8 @@ export class LiveOps {
       for (const other of interests.values()) other.since = Math.max(other.since, delivered);
       interests.set(frame.sub, interest);
     });
-    this.#dropPager(frame.sub);
+    this.#snapshots.drop(frame.sub);
+    this.#noteHeld();
     this.#reply(frame.id, { sub: frame.sub, seq: since });
     if (since < delivered) {
       this.#leftSeq = this.#furthestSeq;
@@ -131,25 +131,22 @@ export class LiveOps {
     hub.rewind(subscriber, this.deliveredSeq);
   }
 
-  /** Throws RosterError for subscriptions that would be refused. */
+  /** Throws RosterError for subscriptions that would be refused, whatever strangers hold: that is found out when they begin. */
   check(subs: readonly Sub[]): void {
-    const { caller, context } = this.#options;
-    this.#mustFit(new Map(subs.map((sub) => [sub.sub, wantOf(sub, caller, context.roster)])));
+    const { caller, context, holding } = this.#options;
+    const wants = [...new Map(subs.map((sub) => [sub.sub, wantOf(sub, caller, context.roster)])).values()];
+    mustFit(wants);
+    holding.mustFit(heldBy(wants, 0), true);
   }
 
-  /** Throws RosterError as `check` does. */
+  /** Throws RosterError for a subscription that is refused, or with which the connection would ask for too much. */
   #wantOf(sub: Sub): Want {
-    const { caller, context } = this.#options;
+    const { caller, context, holding } = this.#options;
     const want = wantOf(sub, caller, context.roster);
-    this.#mustFit(new Map([[sub.sub, want]]));
+    const wants = [...this.#named().set(sub.sub, want).values()];
+    mustFit(wants);
+    holding.mustFit(heldBy(wants, this.#snapshots.sizeWith(sub.sub, sub.snapshot !== false)));
     return want;
-  }
-
-  /** Throws RosterError when the connection would ask for too much with these subscriptions too, by name. */
-  #mustFit(more: ReadonlyMap<string, Want>): void {
-    const { caller, context, session } = this.#options;
-    const wants = new Map([...this.#named(), ...more]);
-    mustFit([...wants.values()], caller.kind === 'user' ? context.sessions.asksBeside(session, caller.id) : []);
   }
 
   /** Starts a subscription named in a connect. It passed the check; if it is refused by now, it ends like one whose owner may see less. */
@@ -165,7 +162,8 @@ export class LiveOps {
   resume(sub: Sub): void {
     const { subscriber, resumedFrom } = this.#options;
     try {
-      subscriber.interests.set(sub.sub, this.#interest(sub, this.#wantOf(sub), resumedFrom ?? 0));
+      subscriber.interests.set(sub.sub, this.#interest(sub, this.#wantOf({ ...sub, snapshot: false }), resumedFrom ?? 0));
+      this.#noteHeld();
     } catch (error) {
       this.#endRefused(sub, error);
     }
@@ -177,19 +175,14 @@ export class LiveOps {
   }
 
   #tellReset(name: string): void {
-    this.#dropPager(name);
+    this.#snapshots.drop(name);
+    this.#noteHeld();
     this.#options.outlet.send({ type: 'sub.reset', sub: name });
   }
 
   async page(frame: PageFrame): Promise<void> {
     await this.#count(frame.op);
-    const open = this.#pagers.get(frame.sub);
-    if (open === undefined || open.cursor !== frame.more) {
-      throw new RosterError('input', 'more: there is no such page; it was read already, or waited too long', [
-        { path: 'more', message: 'unknown or expired' },
-      ]);
-    }
-    await this.#replyPage(frame.id, frame.sub, open.pager);
+    await this.#replyPage(frame.id, frame.sub, this.#snapshots.find(frame.sub, frame.more));
   }
 
   async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
@@ -199,22 +192,20 @@ export class LiveOps {
     // When presence changes are sent too, use the state that was sent last, so that the following changes are consistent with it.
     const isTold = interest?.wantsPresence === true;
     const online = (one: string): boolean => (isTold ? presence.visible.has(one) : context.roster.online(one));
-    const { users, isLast, gone } = await pager.next();
+    const { users, isLast, gone } = await this.#pageOf(sub, pager);
     if (subscriber.interests.get(sub) !== interest) {
       pager.release();
       this.#endedMeanwhile(id);
       return;
     }
-    const cursor = randomUUID();
-    if (isLast) this.#dropPager(sub);
-    else this.#pagers.set(sub, { cursor, pager: pager.releaseAfterIdle(() => this.#dropPager(sub)) });
-    if (isLast) pager.release();
+    const more = isLast ? undefined : this.#snapshots.nextPage(sub, pager);
+    if (isLast) this.#snapshots.drop(sub);
     this.#reply(id, {
       sub,
       seq: pager.seq,
       users: users.map((user) => renderLive(user, { online: online(user.id), reader: readerOf(caller, user.id) }, dates)),
       ...(pager.total === undefined ? undefined : { total: pager.total }),
-      ...(isLast ? undefined : { more: cursor }),
+      ...(more === undefined ? undefined : { more }),
       ...(gone === undefined ? undefined : { gone }),
     });
   }
@@ -225,9 +216,14 @@ export class LiveOps {
     if (id !== undefined) throw new RosterError('input', 'sub: the subscription was ended with sub.reset; subscribe anew');
   }
 
-  #dropPager(sub: string): void {
-    this.#pagers.get(sub)?.pager.release();
-    this.#pagers.delete(sub);
+  /** A page that fails ends its snapshot: part of the walk was done, and would be missing from the next page. */
+  async #pageOf(sub: string, pager: SnapshotPager): Promise<SnapshotPage> {
+    try {
+      return await pager.next();
+    } catch (error) {
+      this.#snapshots.drop(sub);
+      throw error;
+    }
   }
 
   async unsub(frame: UnsubFrame): Promise<void> {
@@ -237,7 +233,8 @@ export class LiveOps {
       throw new RosterError('input', `sub: there is no subscription "${frame.sub}"`, [{ path: 'sub', message: 'unknown' }]);
     }
     context.roster.hub.change(subscriber, (interests) => interests.delete(frame.sub));
-    this.#dropPager(frame.sub);
+    this.#snapshots.drop(frame.sub);
+    this.#noteHeld();
     this.#reply(frame.id, {});
   }
 
@@ -292,8 +289,9 @@ export class LiveOps {
     for (const name of endOutdated(context.roster, subscriber, caller)) this.#tellReset(name);
   }
 
-  /** Releases the views that unfinished snapshots hold. */
+  /** Lets go of everything that the connection holds. */
   release(): void {
-    for (const sub of [...this.#pagers.keys()]) this.#dropPager(sub);
+    this.#options.holding.close();
+    this.#snapshots.close();
   }
 }

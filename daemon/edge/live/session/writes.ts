@@ -6,19 +6,21 @@ import { decodePatches } from '../../../../protocol/users/patch-request.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import { decodeUpsert } from '../../../../protocol/users/upsert.ts';
 import { actorOf, readerOf } from '../../http/acting.ts';
+import type { Stranger } from '../../strangers.ts';
 import { countWrite, type LiveContext, liveOrigin } from './context.ts';
 import { OPERATIONS } from './messages.ts';
 
 export interface Writer {
   readonly context: LiveContext;
   readonly caller: Caller;
+  readonly stranger: Stranger | undefined;
   readonly dates: DateStyle;
 }
 
 /** Rejects with RosterError. */
-export async function updateUser({ context, caller, dates }: Writer, frame: UpdateFrame): Promise<object> {
+export async function updateUser({ context, caller, stranger, dates }: Writer, frame: UpdateFrame): Promise<object> {
   const { roster } = context;
-  await countWrite(context, OPERATIONS[frame.op], caller);
+  await countWrite(context, OPERATIONS[frame.op], caller, stranger);
   const actor = actorOf(caller);
   // Never the request id: otherwise a server that forgot to name a user would change the user whose id is that number.
   const id = caller.kind === 'user' ? caller.id : frame.user_id;
@@ -31,9 +33,9 @@ export async function updateUser({ context, caller, dates }: Writer, frame: Upda
 }
 
 /** Rejects with RosterError. */
-export async function upsertUsers({ context, caller, dates }: Writer, frame: UpsertFrame): Promise<object> {
+export async function upsertUsers({ context, caller, stranger, dates }: Writer, frame: UpsertFrame): Promise<object> {
   const { roster } = context;
-  await countWrite(context, OPERATIONS[frame.op], caller);
+  await countWrite(context, OPERATIONS[frame.op], caller, stranger);
   if (caller.kind !== 'server') throw new RosterError('not_allowed', 'upsert needs a server token');
   const { users, seq } = await roster.submit(decodeUpsert('v2', { users: frame.users }, actorOf(caller)), 'bulk', liveOrigin(caller));
   const byId = new Map(users.map(({ user }) => [user.id, renderLive(user, { online: roster.online(user.id), reader: 'server' }, dates)]));

@@ -171,7 +171,11 @@ export class SocketIoServer {
     conn.on('close', gone);
     const outlet = new SocketIoOutlet(socket, stallMs, decided);
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
-    const session = new RosterSession(context, outlet, randomUUID(), () => received, 'io ');
+    const session = new RosterSession(context, outlet, randomUUID(), {
+      address: conn.request.socket.remoteAddress,
+      readBytes: () => received,
+      envelope: 'io ',
+    });
     const turns = new Turns(outlet);
     const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet, context.turns);
     this.#open.set(socket, { session, outlet, inbox, turns });

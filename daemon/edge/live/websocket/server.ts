@@ -15,7 +15,7 @@ import type { LiveContext } from '../session/context.ts';
 import { type Decoded, decodeFrame } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
 import { ONE_FRAME_A_TURN } from '../session/outlet.ts';
-import { RosterSession } from '../session/roster-session.ts';
+import { type Peer, RosterSession } from '../session/roster-session.ts';
 import { SocketOutlet } from './outlet.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
 
@@ -68,15 +68,16 @@ export class LiveServer {
     }
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       ws.once('close', this.#options.admission.enter(request));
-      if (path === '/live') this.#openRoster(ws, socket);
-      else this.#openChat(ws, socket, new URLSearchParams(query));
+      const peer = { address: request.socket.remoteAddress, readBytes: () => bytesRead(socket), envelope: '' } as const;
+      if (path === '/live') this.#openRoster(ws, socket, peer);
+      else this.#openChat(ws, socket, peer, new URLSearchParams(query));
     });
   }
 
-  #openRoster(ws: WebSocket, socket: Duplex): void {
+  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer): void {
     const { context, stallMs } = this.#options;
     const outlet = new SocketOutlet(ws, socket, stallMs);
-    const session = new RosterSession(context, outlet, randomUUID(), () => bytesRead(socket));
+    const session = new RosterSession(context, outlet, randomUUID(), peer);
     const inbox = new Inbox(ws, session, outlet, context.turns);
     ws.on('message', (data, isBinary) => inbox.take(isBinary ? BINARY : decodeFrame(data.toString())));
     // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
@@ -84,9 +85,9 @@ export class LiveServer {
     ws.on('close', () => session.closed());
   }
 
-  #openChat(ws: WebSocket, socket: Duplex, query: URLSearchParams): void {
+  #openChat(ws: WebSocket, socket: Duplex, peer: Peer, query: URLSearchParams): void {
     const { context, stallMs } = this.#options;
-    const session = new ChatSession(context, new SocketOutlet(ws, socket, stallMs), () => bytesRead(socket));
+    const session = new ChatSession(context, new SocketOutlet(ws, socket, stallMs), peer);
     ws.on('error', () => session.closed());
     ws.on('close', () => session.closed());
     void session.open(query);

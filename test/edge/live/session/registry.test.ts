@@ -12,7 +12,6 @@ class FakeSession implements LiveSession {
   tokenExp: number | undefined;
   bytesRead = 0;
   beats = 0;
-  readonly asks = { wants: [], snapshots: 0 };
   readonly told: string[] = [];
   readonly registry: SessionRegistry;
 

@@ -221,6 +221,26 @@ test('CL36 so it is when one of two filters is refused', async (t) => {
   assert.equal(client.users.size, 0);
 });
 
+test('CL73 a subscription whose snapshot is over before it was read starts again', async (t) => {
+  const { client } = await connected(t);
+  const loaded = client.subscribe({ sub: 'x', all: true });
+  const refused: unknown[] = [];
+  client.on('sub.refused', (...heard) => refused.push(heard));
+  await settle();
+  answerSub({ sub: 'x', seq: 10, users: [{ id: 'ann', rev: 1 }], more: 'p2' });
+  await settle();
+  const errors = [{ path: 'more', message: 'unknown or expired' }];
+  socket().tell({ re: socket().last('page').id, error: { code: 4, StatusCode: 400, message: 'over', errors } });
+  await settle();
+  assert.deepEqual(namedIn('sub'), ['x', 'x']);
+  answerSub({ sub: 'x', seq: 12, users: [{ id: 'bob', rev: 12 }] });
+  assert.deepEqual(
+    (await loaded).map(({ id }) => id),
+    ['bob'],
+  );
+  assert.deepEqual([[...client.users.keys()], refused], [['bob'], []]);
+});
+
 test('CL62 what is subscribed to in the moment of opening is asked for once', async (t) => {
   const { client, pass } = await connected(t);
   client.on('state', ({ kind }) => {

@@ -1,6 +1,6 @@
 /**
- * Pages through the users of a subscription as they were at one position, while the directory moves on. An abandoned pager releases its
- * view after a while.
+ * Pages through the users of a subscription as they were at one position, while the directory moves on. Of ids, it keeps their records and
+ * nothing else. An abandoned pager releases its view after a while, and that of a client is over after a longer while in any case.
  */
 
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
@@ -13,6 +13,8 @@ import type { Sight, Want } from '../../../../pipeline/tell/interest.ts';
 
 /** A client that does not ask for the next page for this long loses its snapshot. */
 const IDLE_MS = 60_000;
+/** How old the snapshot of a client may become: what changes meanwhile is kept for it. At a thousand users a page it is long enough for any. */
+const AGE_MS = 10 * 60_000;
 /** A page with long users ends early: rendering it holds the event loop. Length of the records as JSON. */
 const PAGE_CHARS = 512 * 1024;
 /** Characters of a record that are measured per unit of work. */
@@ -58,6 +60,7 @@ export class SnapshotPager {
   readonly total: number | undefined;
   #next: IteratorResult<Place>;
   #timer: NodeJS.Timeout | undefined;
+  readonly #endsMs: number;
 
   constructor({ view, want, limit, online, sight, goneSince, budget }: SnapshotPagerOptions) {
     this.#view = view;
@@ -70,12 +73,21 @@ export class SnapshotPager {
     this.#matches = sight === undefined ? matches : (user) => sight(user) && matches(user);
     this.#places = (want.kind === 'ids' ? named(view, want.ids) : everywhere(view))[Symbol.iterator]();
     this.#next = this.#places.next();
+    // The records that it names are taken: it need not keep the old form of any other.
+    if (want.kind === 'ids') view.release();
+    // A server is trusted.
+    this.#endsMs = budget === undefined ? Number.POSITIVE_INFINITY : performance.now() + AGE_MS;
     this.total = want.kind === 'all' && sight === undefined ? view.size : undefined;
   }
 
   /** Position of every page. */
   get seq(): number {
     return this.#view.position.seq;
+  }
+
+  /** Whether it has become too old to go on. */
+  get isOver(): boolean {
+    return performance.now() >= this.#endsMs;
   }
 
   async next(): Promise<SnapshotPage> {
@@ -138,8 +150,11 @@ export class SnapshotPager {
   }
 }
 
-function* named(view: RecordsView, ids: Iterable<string>): Iterable<Place> {
-  for (const id of ids) yield { id, record: view.record(id) };
+/** Reads all records before it gives the first. */
+function* named(view: RecordsView, ids: ReadonlySet<string>): Iterable<Place> {
+  const records = Array.from(ids, (id) => view.record(id));
+  let at = 0;
+  for (const id of ids) yield { id, record: records[at++] };
 }
 
 function* everywhere(view: RecordsView): Iterable<Place> {

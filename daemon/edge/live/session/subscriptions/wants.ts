@@ -1,4 +1,4 @@
-/** What a subscription asks for: whether it may, and whether it fits beside everything that the connection and its user ask for already. */
+/** What a subscription asks for: whether it may, and whether it fits beside everything else that the connection asks for. */
 import { fieldErrors, RosterError } from '../../../../../protocol/base/errors.ts';
 import { utf8Bytes } from '../../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
@@ -11,6 +11,7 @@ import { visibilityFor } from '../../../../core/users/query.ts';
 import type { Roster } from '../../../../pipeline/roster.ts';
 import type { Want } from '../../../../pipeline/tell/interest.ts';
 import { sharedFilter } from '../../../../pipeline/tell/shared-filter.ts';
+import { heldBy } from './holdings.ts';
 
 /** Throws RosterError for a subscription that names nothing, or something that the caller may not ask for. */
 export function wantOf(sub: Sub, caller: Caller, { directory }: Pick<Roster, 'directory'>): Want {
@@ -38,48 +39,10 @@ function mustSearch(caller: Caller, directory: Roster['directory']): void {
   throw new RosterError('not_allowed', notAllowed(caller.id, user?.role ?? '', 'SearchUser'));
 }
 
-/** What a connection asks for. */
-export interface Asks {
-  readonly wants: readonly Want[];
-  /** Snapshots that it has not read to their end. */
-  readonly snapshots: number;
-}
-
-/**
- * Throws RosterError `input`, with the bound, when a connection would ask for too much. `wants`: everything that it would ask for;
- * `elsewhere`: what the other connections of its user ask for, nothing for a server.
- */
-export function mustFit(wants: readonly Want[], elsewhere: readonly Asks[]): void {
+/** Throws RosterError `input`, with the bound, when one connection would ask for too much. `wants`: everything that it would ask for. */
+export function mustFit(wants: readonly Want[]): void {
   atMost(wants.length, LIMITS.subsPerConnection, 'subscriptions per connection');
-  const own = sumOf(wants);
-  atMost(own.conditions, LIMITS.conditionsPerConnection, 'conditions in the filters of a connection');
-  const all = sumOf(
-    elsewhere.flatMap((asks) => asks.wants),
-    own,
-  );
-  const snapshots = elsewhere.reduce((sum, asks) => sum + asks.snapshots, 0);
-  atMost(snapshots, LIMITS.snapshotsPerUser - LIMITS.subsPerConnection, 'unfinished snapshots on other connections of a user');
-  atMost(all.conditions, LIMITS.conditionsPerUser, 'conditions in the filters of all connections of a user');
-  atMost(all.bytes, LIMITS.filterBytesPerUser, 'bytes in the filters of all connections of a user');
-  atMost(all.names, LIMITS.subIdsPerUser, 'ids and teams in the subscriptions of all connections of a user');
-}
-
-interface Sum {
-  conditions: number;
-  bytes: number;
-  names: number;
-}
-
-function sumOf(wants: Iterable<Want>, before: Readonly<Sum> = { conditions: 0, bytes: 0, names: 0 }): Readonly<Sum> {
-  const sum = { ...before };
-  for (const want of wants) {
-    if (want.kind === 'ids') sum.names += want.ids.size;
-    if (want.kind === 'teams') sum.names += want.teams.size;
-    if (want.kind !== 'filter') continue;
-    sum.conditions += want.filter.conditions;
-    sum.bytes += want.filter.bytes;
-  }
-  return sum;
+  atMost(heldBy(wants, 0).conditions, LIMITS.conditionsPerConnection, 'conditions in the filters of a connection');
 }
 
 function atMost(count: number, max: number, what: string): void {
