@@ -168,6 +168,8 @@ export const LIMITS = {
   queryDepth: 5,
   /** The text of `$autocomplete` and `$q`. */
   searchTextChars: 255,
+  /** The beginning of a name or another field in which a text is searched: a longer one would take milliseconds for one user. */
+  searchedChars: 1_024,
   /** Comparisons that one user can need: each test is one, and so is each word of a searched text and each object in a list. */
   filterConditions: 100,
   /** A filter as compact UTF-8 JSON. */

@@ -2,6 +2,7 @@
  * Names as people compare them: the key under which a name is unique, and the
  * words that `$autocomplete` and `$q` compare. Pure.
  */
+import { LIMITS } from '../base/limits.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
 const ASCII_NOT_LETTER_OR_DIGIT = /[^a-z0-9]+/g;
@@ -88,25 +89,51 @@ export function wordsOf(folded: string): string[] {
 /**
  * Whether a word of a text begins with `prefix`. `prefix` is folded and may hold several consecutive words. The text need not be
  * folded: the function folds it without making a string, because a scan calls it for a million names. In scripts that are written
- * without spaces, each character may begin a word.
+ * without spaces, each character may begin a word. Each unit of the text is looked at once (Knuth, Morris and Pratt), whatever it repeats.
  */
 export function wordPrefix(prefix: string): (text: string) => boolean {
-  const first = prefix.charCodeAt(0);
+  const units = Uint16Array.from({ length: prefix.length }, (_, at) => prefix.charCodeAt(at));
+  const [first] = units;
   const isAnywhere = UNSPACED.test(prefix);
+  const shorter = bordersOf(units);
   return (text) => {
     const length = foldInto(text);
-    for (let at = 0; at <= length - prefix.length; at++) {
-      if (scratch[at] === first && (at === 0 || isAnywhere || !isWordUnit(at - 1)) && isPrefixAt(at, prefix, length)) return true;
+    /** How many units of the prefix are found before this place. */
+    let held = 0;
+    for (let at = 0; at - held <= length - units.length; at++) {
+      while (held > 0 && units[held] !== scratch[at]) held = shorter[held - 1] ?? 0;
+      if (held > 0) held++;
+      else if (scratch[at] === first && (isAnywhere || isWordStart(at))) held = 1;
+      else continue;
+      if (held < units.length) continue;
+      // Without its voiced mark, a Kana is another character.
+      const next = at + 1 < length ? scratch[at + 1] : 0;
+      if (next !== 0x3099 && next !== 0x309a && (isAnywhere || isWordStart(at + 1 - held))) return true;
+      held = shorter[held - 1] ?? 0;
     }
     return false;
   };
 }
 
-function isPrefixAt(at: number, prefix: string, length: number): boolean {
-  for (let i = 1; i < prefix.length; i++) if (scratch[at + i] !== prefix.charCodeAt(i)) return false;
-  // Without its voiced mark, a Kana is another character.
-  const next = at + prefix.length < length ? (scratch[at + prefix.length] ?? 0) : 0;
-  return next !== 0x3099 && next !== 0x309a;
+/** For each beginning of `units`, the length of the longest shorter one that it ends with. */
+function bordersOf(units: Uint16Array): Uint16Array {
+  const borders = new Uint16Array(units.length);
+  let length = 0;
+  for (let at = 1; at < units.length; at++) {
+    while (length > 0 && units[at] !== units[length]) length = borders[length - 1] ?? 0;
+    if (units[at] === units[length]) length++;
+    borders[at] = length;
+  }
+  return borders;
+}
+
+function isWordStart(at: number): boolean {
+  return at === 0 || !isWordUnit(at - 1);
+}
+
+/** How many units of a text are folded or searched, whichever are more. */
+export function searchedUnits(text: string): number {
+  return Math.max(foldInto(text), Math.min(text.length, LIMITS.searchedChars));
 }
 
 const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
@@ -121,15 +148,16 @@ const foldedUnits = new Uint16Array(0x10000);
 const OTHER = 1;
 
 /**
- * Folds like `foldText`, one character at a time: folding depends on neighbours only where two marks are not in their canonical
- * order. Returns the length in `scratch`.
+ * Folds the beginning of a text like `foldText`, one character at a time: folding depends on neighbours only where two marks are not in
+ * their canonical order. Returns the length in `scratch`.
  */
 function foldInto(text: string): number {
   if (text === scratchText) return scratchLength;
   let length = 0;
   /** The last character, if it is a mark. */
   let mark = 0;
-  for (let i = 0; i < text.length; i++) {
+  const end = Math.min(text.length, LIMITS.searchedChars);
+  for (let i = 0; i < end && length < LIMITS.searchedChars; i++) {
     if (length + FOLDED_UNITS_MAX > scratch.length) scratch = grown(scratch);
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
@@ -191,14 +219,26 @@ function foldedUnit(unit: number): number {
   return folded;
 }
 
-/** For the rare name whose marks are not in order. */
 function foldWhole(text: string): number {
-  const folded = foldText(text);
+  const folded = wholeFold(text);
   while (folded.length > scratch.length) scratch = grown(scratch);
   for (let k = 0; k < folded.length; k++) scratch[k] = folded.charCodeAt(k);
   scratchText = text;
   scratchLength = folded.length;
   return folded.length;
+}
+
+/** The folds of the last names whose marks are not in order, which are rare: a filter on two fields asks for them in turn. */
+const wholeFolds = new Map<string, string>();
+const WHOLE_FOLDS_KEPT = 64;
+
+function wholeFold(text: string): string {
+  const known = wholeFolds.get(text);
+  if (known !== undefined) return known;
+  const folded = foldText(text.slice(0, LIMITS.searchedChars)).slice(0, LIMITS.searchedChars);
+  if (wholeFolds.size >= WHOLE_FOLDS_KEPT) wholeFolds.clear();
+  wholeFolds.set(text, folded);
+  return folded;
 }
 
 function grown(units: Uint16Array): Uint16Array<ArrayBuffer> {

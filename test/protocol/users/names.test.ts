@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { foldText, nameKey, wordPrefix, wordsOf } from '../../../protocol/users/names.ts';
+import { foldText, nameKey, searchedUnits, wordPrefix, wordsOf } from '../../../protocol/users/names.ts';
 import { isLong } from '../../support/long.ts';
 
 const hasWordPrefix = (text: string, prefix: string): boolean => wordPrefix(prefix)(text);
@@ -103,9 +103,15 @@ test('NM5 a search looks into scripts, pairs and letters that fold to several', 
     ['', 'a', false],
     ['\ud83c', 'a', false],
     ['\udf89a', 'a', true],
-    ['ﷺ'.repeat(300), 'ﷺ'.repeat(300), true],
-    [`${'ﷺ '.repeat(300)}end`, 'end', true],
-    [`${'a'.repeat(5_000)} b`, 'b', true],
+    ['ﷺ'.repeat(50), 'ﷺ'.repeat(50), true],
+    [`${'ﷺ '.repeat(50)}end`, 'end', true],
+    [`${'a'.repeat(1_000)} b`, 'b', true],
+    ['aab aaab', 'aaab', true],
+    ['xaab aab', 'aab', true],
+    ['aaaab', 'aab', false],
+    ['a a b a a a b', 'a a a b', true],
+    ['一一二一一一二', '一一一二', true],
+    ['かか\u3099かか', 'かか', true],
     ['short', 'a', false],
   ];
   for (const [text, prefix, expected] of cases) {
@@ -265,6 +271,22 @@ test('NM7 in scripts without spaces, any part of a name is found', () => {
   }
   assert.ok(!hasWordPrefix('王小明', foldText('王明')));
   assert.ok(!hasWordPrefix('Anna', foldText('nna')));
+});
+
+test('FL23 a text is searched in the first 1,024 characters of a field, folded or not', () => {
+  for (const [text, search] of [
+    ['a', 'b'],
+    ['一', '二'],
+    ['ﷺ', 'b'],
+    ['\u094d\u093c', 'b'],
+    ['\u0301\u0323', 'b'],
+  ] as const) {
+    const rows = text.repeat(2_000);
+    assert.ok(searchedUnits(rows) >= 1_024 && searchedUnits(rows) <= 1_024 + 18, foldText(text));
+    assert.ok(!hasWordPrefix(`${rows} ${search}`, search), text);
+  }
+  assert.ok(hasWordPrefix(`${'a'.repeat(1_022)} b`, 'b'));
+  assert.ok(!hasWordPrefix(`${'a'.repeat(1_023)} b`, 'b'));
 });
 
 /** Every kind of mark and joiner, and letters of every script. */

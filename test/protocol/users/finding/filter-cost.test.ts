@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseFilter } from '../../../../protocol/users/finding/filter.ts';
 import { workOf } from '../../../../protocol/users/finding/filter-cost.ts';
+import { compileFilter } from '../../../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 
 const user = (more: Partial<StoredUser> = {}): StoredUser => ({
@@ -58,6 +59,7 @@ test('FL22 a searched text costs half a unit for each character, once to fold it
     [{ name: { $q: 'a b c' } }, 2 + 200],
     [{ $and: [{ name: { $q: 'a b' } }, { name: { $autocomplete: 'c' } }] }, 4 + 200],
     [{ name: { $q: 'a' }, role: { $q: 'b' } }, 4 + 100 + 10],
+    [{ $and: [{ name: { $q: 'a b' } }, { name: { $q: 'c' } }], role: { $q: 'b' } }, 6 + 250 + 10],
     [{ language: { $q: 'a' } }, 2],
     [{ name: 'plain' }, 2],
   ] as const) {
@@ -74,3 +76,39 @@ test('FL22 a list in custom data that is searched for a value costs half a unit 
   assert.equal(work({ tags: 'x' }, tagged), 2);
   assert.equal(work({ teams: { $contains: 'x' } }, user({ teams: ['a', 'b', 'c', 'd'] })), 2);
 });
+
+test('FL23 a searched text is counted as it is folded, and not beyond the part that is searched', () => {
+  const filter = { name: { $autocomplete: 'a' } };
+  assert.equal(work(filter, user({ name: 'ﷺ'.repeat(10) })), 2 + 180);
+  assert.equal(work(filter, user({ name: 'x'.repeat(5_000) })), 2 + 1_024);
+});
+
+test('FL22 two texts that are compared cost a unit for every sixteen characters', () => {
+  for (const op of ['$eq', '$gt', '$lte'])
+    assert.deepEqual([work({ name: { [op]: 'x'.repeat(31) } }), work({ name: { [op]: 'x'.repeat(160) } })], [3, 12]);
+});
+
+test('FL22 a list that is searched for a list or an object is counted to its depth', () => {
+  const listed = user({ custom: { list: [{ a: 1, b: [2, 3] }, 4] } });
+  assert.equal(work({ list: { $contains: { a: 1 } } }, listed), 2 + 0.5 + 3);
+  assert.equal(work({ list: { $contains: null } }, listed), 2 + 1);
+});
+
+/** A search that repeats itself, in a name that nearly holds it everywhere: the worst of both. */
+test('FL23 the work of a search grows with the name alone, however often either repeats itself', () => {
+  const searchOf = (unit: string) => ({
+    $or: Array.from({ length: 100 }, (_, n) => ({ name: { $autocomplete: unit.repeat(100 + n) + END } })),
+  });
+  const msOf = (unit: string): number => {
+    const matches = compileFilter(parseFilter(searchOf(unit)));
+    const took = Array.from({ length: 7 }, (_, n) => {
+      const startedMs = performance.now();
+      assert.equal(matches(user({ name: unit.repeat(900) + n }), false), false);
+      return performance.now() - startedMs;
+    });
+    return Math.min(...took);
+  };
+  const plain = msOf('x');
+  for (const unit of ['一', 'ก', 'あ', 'ក']) assert.ok(msOf(unit) < 10 * plain + 5, unit);
+});
+const END = '二';
