@@ -10,26 +10,42 @@ const TURN_MS = 5;
 /** The share of a turn that one caller gets before the next one. */
 const SHARE_MS = 1;
 
+/** Milliseconds until the next share of a caller that took too much of what it does not pay for. */
+const PAUSE_MS = 10;
+
 /**
- * A walk, step by step. It yields the work that it did since the step before, in units of about ten nanoseconds: one for a comparison, or
- * for a few bytes of text. A walk whose work is bounded by other means yields nothing.
+ * Work in units of about ten nanoseconds: one for a comparison, or for a few bytes of text. `unseen`: work on what the caller may not see.
+ * It is not refused, since a refusal would tell of it; beyond a bound, it takes longer.
  */
-export type Walk<T> = Generator<number | undefined, T>;
+export interface Work {
+  readonly units: number;
+  readonly unseen: number;
+}
+
+/** A walk, step by step. It yields the work that it did since the step before. A walk whose work is bounded by other means yields nothing. */
+export type Walk<T> = Generator<Work | undefined, T>;
 
 /** What a caller may spend on its walks. */
 export interface Budget {
   readonly caller: string;
   /** Counts work that was done; none at the beginning of a walk. Throws RosterError when it was too much. */
   spend(units: number): void;
+  /** Counts work on what the caller may not see. */
+  note(unseen: number): void;
+  /** Whether that was so much that its walks wait between their shares. */
+  isSlowed(): boolean;
 }
 
 /** A walk that has begun. `advance` runs it until it ends or the time has come, and returns whether it ended. */
 interface Begun {
   advance(endsMs: number): boolean;
+  readonly budget: Budget | undefined;
 }
 
 /** The walks that wait, by caller. Callers are in the order of their turns. */
 const waiting = new Map<unknown, Begun[]>();
+/** Callers that pause, with their walks. */
+const paused = new Map<unknown, Begun[]>();
 /** The end of the time in which walks begin at once in this turn, so that a short one need not wait. */
 let promptUntilMs: number | undefined;
 
@@ -50,7 +66,9 @@ export function inSlices<T>(walk: Walk<T>, budget?: Budget): Promise<T> {
             resolve(value);
             return true;
           }
-          if (value !== undefined) budget?.spend(value);
+          if (value === undefined || budget === undefined) continue;
+          if (value.units > 0) budget.spend(value.units);
+          if (value.unseen > 0) budget.note(value.unseen);
         } while (performance.now() < endsMs);
         return false;
       } catch (error) {
@@ -58,8 +76,8 @@ export function inSlices<T>(walk: Walk<T>, budget?: Budget): Promise<T> {
         return true;
       }
     };
-    const begun = { advance };
-    if (!endedAtOnce(begun)) wait(begun, budget?.caller ?? begun);
+    const begun = { advance, budget };
+    if (budget?.isSlowed() === true || !endedAtOnce(begun)) wait(begun, budget?.caller ?? begun);
   });
 }
 
@@ -77,8 +95,8 @@ function endedAtOnce(walk: Begun): boolean {
 }
 
 function wait(walk: Begun, caller: unknown): void {
-  if (waiting.size === 0) setImmediate(runTurn);
-  const others = waiting.get(caller);
+  const others = waiting.get(caller) ?? paused.get(caller);
+  if (waiting.size === 0 && others === undefined) setImmediate(runTurn);
   if (others === undefined) waiting.set(caller, [walk]);
   else others.push(walk);
 }
@@ -90,9 +108,21 @@ function runTurn(): void {
   for (const [caller, walks] of waiting) {
     const nowMs = performance.now();
     if (nowMs >= turnEndsMs) break;
-    if (walks[0]?.advance(Math.min(nowMs + SHARE_MS, turnEndsMs)) === true) walks.shift();
+    const [walk] = walks;
+    if (walk?.advance(Math.min(nowMs + SHARE_MS, turnEndsMs)) === true) walks.shift();
     waiting.delete(caller);
-    if (walks.length > 0) waiting.set(caller, walks);
+    if (walks.length === 0) continue;
+    if (walk?.budget?.isSlowed() === true) pause(caller, walks);
+    else waiting.set(caller, walks);
   }
   if (waiting.size > 0) setImmediate(runTurn);
+}
+
+function pause(caller: unknown, walks: Begun[]): void {
+  paused.set(caller, walks);
+  setTimeout(() => {
+    paused.delete(caller);
+    if (waiting.size === 0) setImmediate(runTurn);
+    waiting.set(caller, walks);
+  }, PAUSE_MS);
 }

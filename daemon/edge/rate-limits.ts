@@ -96,6 +96,8 @@ export interface RateLimitOptions {
   readonly overrides?: Readonly<Record<string, number>>;
   /** Guests from one address in a day; 0: no limit. Default: `LIMITS.guestsPerAddress`. */
   readonly guestsPerAddress?: number;
+  /** The work of one query. Default: `LIMITS.queryUnits`. */
+  readonly queryUnits?: number;
 }
 
 /**
@@ -131,11 +133,15 @@ export class RateLimits {
   );
   /** Units of work of each user, and of each network of strangers, in this minute. */
   readonly #work = new Map<string, number>();
+  /** The same for work on what they may not see. */
+  readonly #unseen = new Map<string, number>();
   #workEndsMs = 0;
+  readonly #queryUnits: number;
   readonly #guests: RateLimiterMemory | undefined;
 
-  constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress }: RateLimitOptions) {
+  constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress, queryUnits = LIMITS.queryUnits }: RateLimitOptions) {
     this.#mode = mode;
+    this.#queryUnits = queryUnits;
     if (guestsPerAddress > 0) this.#guests = new RateLimiterMemory({ points: guestsPerAddress, duration: DAY_S });
     this.#overrides = new Map(Object.entries(overrides));
   }
@@ -189,25 +195,34 @@ export class RateLimits {
     return {
       caller: user,
       spend: (units) => {
-        const before = this.#workOf(user);
-        if (this.#mode !== 'off' && before > LIMITS.userUnitsPerMinute) throw this.#tooMuchWork();
-        this.#work.set(user, before + units);
-        spent += units;
-        if (spent > LIMITS.queryUnits) {
-          const reason = `the query takes more work than one may (${LIMITS.queryUnits} comparisons); ask with fewer conditions, or by ids, names or teams`;
-          throw fieldErrors('input', [{ path: 'filter_conditions', message: reason }]);
-        }
+        const before = this.#done(this.#work, user);
+        if (this.#mode !== 'off' && before >= LIMITS.userUnitsPerMinute) throw this.#tooMuchWork();
+        // Nothing depends on the parts in which the work is counted: they follow from users that the caller may not see.
+        const [left, leftOfQuery] = [
+          this.#mode === 'off' ? Number.POSITIVE_INFINITY : LIMITS.userUnitsPerMinute - before,
+          this.#queryUnits - spent,
+        ];
+        const counted = Math.min(units, left, leftOfQuery);
+        this.#work.set(user, before + counted);
+        spent += counted;
+        if (counted === units) return;
+        if (left < leftOfQuery) throw this.#tooMuchWork();
+        const reason = `the query takes more work than one may (${this.#queryUnits} comparisons); ask with fewer conditions, or by ids, names or teams`;
+        throw fieldErrors('input', [{ path: 'filter_conditions', message: reason }]);
       },
+      note: (unseen) => void this.#unseen.set(user, this.#done(this.#unseen, user) + unseen),
+      isSlowed: () => this.#done(this.#unseen, user) > LIMITS.userUnitsPerMinute,
     };
   }
 
-  #workOf(user: string): number {
+  #done(work: ReadonlyMap<string, number>, user: string): number {
     const nowMs = performance.now();
     if (nowMs >= this.#workEndsMs) {
       this.#workEndsMs = nowMs + WINDOW_S * 1_000;
       this.#work.clear();
+      this.#unseen.clear();
     }
-    return this.#work.get(user) ?? 0;
+    return work.get(user) ?? 0;
   }
 
   #tooMuchWork(): RosterError {

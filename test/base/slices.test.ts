@@ -9,7 +9,7 @@ function* walk(name: string, steps: number, order: string[]): Walk<string> {
     const endsMs = performance.now() + 0.1;
     while (performance.now() < endsMs);
     order.push(name);
-    yield 10;
+    yield { units: 10, unseen: 0 };
   }
   return name;
 }
@@ -21,6 +21,8 @@ const budgetOf = (caller: string, units = Number.POSITIVE_INFINITY): Budget & { 
     this.spent += more;
     if (this.spent > units) throw new RangeError(`${caller} spent ${this.spent}`);
   },
+  note: () => {},
+  isSlowed: () => false,
 });
 
 test('BU1 many walks together leave every turn of the event loop to others, and a short one ends at once', async () => {
@@ -72,4 +74,30 @@ test('BU2 a walk that throws ends alone', async () => {
   const [first, second] = await Promise.allSettled([inSlices(broken(), budgetOf('ann')), inSlices(walk('fine', 40, []), budgetOf('ann'))]);
   assert.equal(first.status, 'rejected');
   assert.deepEqual(second, { status: 'fulfilled', value: 'fine' });
+});
+
+test('BU12 a caller whose walks did much on what it may not see waits between its shares, ends all the same, and slows down no one', async () => {
+  const ends: string[] = [];
+  let unseen = 0;
+  const slow: Budget = { ...budgetOf('slow', -1), isSlowed: () => unseen > 0 };
+  slow.note = (more) => {
+    unseen += more;
+  };
+  function* hidden(): Walk<string> {
+    for (let step = 0; step < 40; step++) {
+      const endsMs = performance.now() + 0.1;
+      while (performance.now() < endsMs);
+      yield { units: 0, unseen: 10 };
+    }
+    return 'slow';
+  }
+  const free = { ...slow, spend: () => {} };
+  const startedMs = performance.now();
+  const walks = [inSlices(hidden(), free), inSlices(hidden(), free)].map((done) => done.then((name) => ends.push(name)));
+  await inSlices(walk('other', 30, []), budgetOf('other')).then((name) => ends.push(name));
+  await Promise.all(walks);
+  assert.deepEqual(ends, ['other', 'slow', 'slow']);
+  assert.equal(unseen, 800);
+  // Eight milliseconds of work, a millisecond at a time.
+  assert.ok(performance.now() - startedMs >= 50, `${performance.now() - startedMs} ms`);
 });

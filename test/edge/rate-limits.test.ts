@@ -143,6 +143,38 @@ describe('limits', () => {
     for (let n = 0; n < 20; n++) unlimited.budgetOf(ANN)?.spend(LIMITS.queryUnits);
   });
 
+  it('RL14 PV1 whether work is refused does not depend on the parts in which it is counted', () => {
+    const refusals = (parts: readonly number[], queries: number): string[] => {
+      const limits = new RateLimits({ mode: 'clients', queryUnits: 150_000_000 });
+      return Array.from({ length: queries }, () => {
+        const budget = limits.budgetOf(ANN);
+        try {
+          budget?.spend(0);
+          for (const part of parts) budget?.spend(part);
+          return 'done';
+        } catch (error) {
+          return error instanceof RosterError ? error.kind : String(error);
+        }
+      });
+    };
+    for (const units of [100_000_000, 125_000_000, 149_000_000, 200_000_000]) {
+      const whole = refusals([units], 20);
+      for (const parts of [2, 1_000, 5_000])
+        assert.deepEqual(refusals(Array(parts).fill(units / parts), 20), whole, `${units} in ${parts}`);
+      assert.ok(whole.includes('rate_limit'));
+    }
+  });
+
+  it('BU12 work on what a caller may not see is never refused; beyond the bound it is slowed down', () => {
+    const budget = new RateLimits({ mode: 'clients' }).budgetOf(ANN);
+    assert.ok(budget !== undefined);
+    budget.note(LIMITS.userUnitsPerMinute);
+    assert.equal(budget.isSlowed(), false);
+    budget.note(1);
+    assert.equal(budget.isSlowed(), true);
+    budget.spend(LIMITS.queryUnits);
+  });
+
   it('RL15 guests from one address are counted, but not those behind a proxy on this machine', async () => {
     const limits = new RateLimits({ mode: 'clients', guestsPerAddress: 2 });
     const take = (address: string): Promise<void> => limits.takeGuest(address);

@@ -32,21 +32,35 @@ export function* timelinePage(
   feed: string,
   { offset = 0, limit, ...bounds }: TimelinePage,
   isSeen: (feed: string) => boolean,
-): Generator<number | undefined, FeedItem[]> {
+): Generator<{ readonly units: number; readonly unseen: number }, FeedItem[]> {
   const keys = [followKeys.from(feed), followKeys.kept(feed)].filter((key) => docs.countUnder('follow', key) > 0);
   // The index counts what is skipped, and a merge would have to walk it.
   if (keys.length === 0) return docs.newest('activity', feed, { ...bounds, offset, limit }).map((activity) => ({ activity, from: null }));
   const heap = new Heap<Reader>((a, b) => a.isBefore(b));
+  let rank = 0;
   let looked = 0;
+  /** Followed feeds that the reader may not see. */
+  let hidden = 0;
+  const done = (): { units: number; unseen: number } => {
+    const work = { units: looked * UNITS, unseen: hidden * UNITS };
+    looked = 0;
+    hidden = 0;
+    return work;
+  };
   const add = (reader: Reader): void => {
     if (reader.head !== undefined) heap.push(reader);
   };
   add(new Reader(docs, { feed, from: null, rank: 0, ...bounds }));
   for (const key of keys) {
     for (const follow of docs.under('follow', key)) {
-      if (++looked % STEP === 0) yield STEP * UNITS;
-      if (isSeen(follow.target))
-        add(new Reader(docs, { feed: follow.target, from: follow.target, rank: looked, ...within(follow, bounds) }));
+      if (looked + hidden >= STEP) yield done();
+      rank++;
+      if (!isSeen(follow.target)) {
+        hidden++;
+        continue;
+      }
+      looked++;
+      add(new Reader(docs, { feed: follow.target, from: follow.target, rank, ...within(follow, bounds) }));
     }
   }
   const items: FeedItem[] = [];
@@ -60,8 +74,9 @@ export function* timelinePage(
       if (passed++ >= offset) items.push({ activity, from: reader.from });
     }
     add(reader);
-    if (++looked % STEP === 0) yield STEP * UNITS;
+    if (++looked >= STEP) yield done();
   }
+  yield done();
   return items;
 }
 

@@ -8,17 +8,15 @@
 
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
-import { filterHints } from '../../../protocol/users/finding/filter.ts';
+import { filterHints, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
 import { STEP_UNITS, USER_UNITS, workOf } from '../../../protocol/users/finding/filter-cost.ts';
 import { compileFilter } from '../../../protocol/users/finding/filter-match.ts';
-import { compareUsers, type QuerySpec } from '../../../protocol/users/finding/query.ts';
+import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isTombstone, type Tombstone } from '../directory/record.ts';
-
-/** Users gathered beyond a page before the page is sorted anew, so that a sort by long texts takes no longer than a step may. */
-const GATHERED_MAX = 512;
+import { Page } from './page.ts';
 
 /** Maximum number of ids gathered from an index at once: a few milliseconds. */
 const GATHERED_IDS = 10_000;
@@ -30,8 +28,14 @@ export interface Visibility {
   readonly hiddenRoles?: ReadonlySet<string>;
 }
 
+/** Work in units of about ten nanoseconds. What it did for users that the caller may not see is apart: it must not show in a budget. */
+export interface QueryWork {
+  readonly units: number;
+  readonly unseen: number;
+}
+
 /**
- * Yields the units of work that it did, every few users; returns the page in order. `online` answers whether a user has a visible live
+ * Yields the work that it did, every few users; returns the page in order. `online` answers whether a user has a visible live
  * connection. The query may run over several turns of the event loop; each user is read in a state that it had meanwhile.
  */
 export function* runQuery(
@@ -39,27 +43,53 @@ export function* runQuery(
   query: QuerySpec,
   online: (id: string) => boolean,
   visibility: Visibility = {},
-): Generator<number, StoredUser[]> {
+): Generator<QueryWork, StoredUser[]> {
   const matches = compileFilter(query.filter);
   const unitsOf = workOf(query.filter);
-  const compare = compareUsers(query.sort);
-  const wanted = query.offset + query.limit;
-  const page = new Page(compare, wanted);
+  const mayMatch = hintTest(query.filter);
+  const page = new Page(query.sort, query.offset + query.limit);
   let units = 0;
+  let unseen = 0;
   for (const user of candidates(directory, query)) {
-    units += USER_UNITS;
-    if (units >= STEP_UNITS) {
-      yield units;
+    if (units + unseen >= STEP_UNITS) {
+      yield { units, unseen };
       units = 0;
+      unseen = 0;
     }
-    if (isTombstone(user) || !isAlive(user)) continue;
+    // Whether an index is used depends on hidden users too: what it would leave out counts as they do.
+    if (isTombstone(user) || !isAlive(user) || !isVisible(visibility, user) || !mayMatch(user)) {
+      unseen += USER_UNITS;
+      continue;
+    }
+    units += USER_UNITS;
     if (user.deactivated_at !== undefined && !query.includeDeactivated) continue;
-    if (!inRange(query, user.id) || !isVisible(visibility, user)) continue;
+    if (!inRange(query, user.id)) continue;
     units += unitsOf(user);
-    if (matches(user, online(user.id))) page.offer(user);
+    if (!matches(user, online(user.id))) continue;
+    const isFull = page.offer(user);
+    units += page.spent();
+    if (isFull) yield* seen(page.cut());
   }
-  yield units;
-  return page.sorted().slice(query.offset);
+  const users = yield* seen(page.cut());
+  yield { units: units + page.spent(), unseen };
+  return users.slice(query.offset);
+}
+
+function* seen<T>(steps: Generator<number, T>): Generator<QueryWork, T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    yield { units: value, unseen: 0 };
+  }
+}
+
+/** Whether a user is in everything that the filter names; all others do not match. */
+function hintTest(filter: ParsedFilter): (user: StoredUser) => boolean {
+  const { names, teams } = filterHints(filter);
+  const [namedSet, teamSet] = [names && new Set(names), teams && new Set(teams)];
+  return (user) =>
+    (namedSet === undefined || (user.name !== undefined && namedSet.has(user.name))) &&
+    (teamSet === undefined || user.teams.some((team) => teamSet.has(team)));
 }
 
 /** May include deleted users. A walk over everyone uses no generator here, which would cost it a good part of its time. */
@@ -125,37 +155,4 @@ export function isVisible({ teams, hiddenRoles }: Visibility, user: StoredUser):
   if (hiddenRoles?.has(user.role) === true) return false;
   if (teams === undefined) return true;
   return teams.length === 0 ? user.teams.length === 0 : user.teams.some((team) => teams.includes(team));
-}
-
-/**
- * The first `size` users in order, of any number offered. Users are gathered and cut back to the page now and then; after the
- * first cut, only users that sort before the last of the page are gathered. Users that come in reverse order, the usual case
- * of "newest first", cost two comparisons each.
- */
-class Page {
-  readonly #compare: (a: StoredUser, b: StoredUser) => number;
-  readonly #size: number;
-  #gathered: StoredUser[] = [];
-  #last: StoredUser | undefined;
-
-  constructor(compare: (a: StoredUser, b: StoredUser) => number, size: number) {
-    this.#compare = compare;
-    this.#size = size;
-  }
-
-  offer(user: StoredUser): void {
-    if (this.#last !== undefined && this.#compare(user, this.#last) >= 0) return;
-    this.#gathered.push(user);
-    if (this.#gathered.length >= this.#size + GATHERED_MAX) this.#cut();
-  }
-
-  sorted(): StoredUser[] {
-    this.#cut();
-    return this.#gathered;
-  }
-
-  #cut(): void {
-    this.#gathered = this.#gathered.sort(this.#compare).slice(0, this.#size);
-    if (this.#gathered.length === this.#size) this.#last = this.#gathered.at(-1);
-  }
 }

@@ -158,10 +158,10 @@ type Compare = (a: StoredUser, b: StoredUser) => number;
 /**
  * Compares users in the order of `sort`. Missing values come last in both directions. Values of different types have the order
  * boolean, number, string, list, object; strings compare by code unit; all lists are equal, and so are all objects. The id
- * decides last, so that the order is total.
+ * decides last, so that the order is total. `onTexts` is told the length of the shorter of two texts that are compared.
  */
-export function compareUsers(sort: readonly SortSpec[]): Compare {
-  const [first = byId, second = byId, ...rest] = sort.map(compareBy);
+export function compareUsers(sort: readonly SortSpec[], onTexts: (chars: number) => void = () => {}): Compare {
+  const [first = byId, second = byId, ...rest] = sort.map((spec) => compareBy(spec, onTexts));
   // A walk over a million users compares each several times, and nearly all sorts have one or two fields.
   if (rest.length === 0) return (a, b) => first(a, b) || second(a, b) || byId(a, b);
   return (a, b) => {
@@ -173,7 +173,7 @@ export function compareUsers(sort: readonly SortSpec[]): Compare {
 
 const byId: Compare = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
-function compareBy({ field, direction }: SortSpec): Compare {
+function compareBy({ field, direction }: SortSpec, onTexts: (chars: number) => void): Compare {
   // Every user has these fields, and nearly every query sorts by them, so they are read directly.
   if (field.kind === 'time' && field.name === 'created_at') {
     return (a, b) => (a.created_at === b.created_at ? 0 : a.created_at < b.created_at ? -direction : direction);
@@ -184,6 +184,7 @@ function compareBy({ field, direction }: SortSpec): Compare {
   return (a, b) => {
     const left = read(a, false);
     const right = read(b, false);
+    if (typeof left === 'string' && typeof right === 'string') onTexts(Math.min(left.length, right.length));
     if (left === right) return 0;
     // Most sorted values are times and numbers, which need no comparison of types.
     if (typeof left === 'number' && typeof right === 'number') return left < right ? -direction : direction;

@@ -23,15 +23,18 @@ interface Finished {
   readonly items: readonly FeedItem[];
   readonly steps: number;
   readonly units: number;
+  readonly unseen: number;
 }
 
 function finished({ directory }: Bench, page: TimelinePage, isSeen: (feed: string) => boolean = () => true): Finished {
   const walk = timelinePage(directory.docs, 'timeline:ann', page, isSeen);
   let units = 0;
+  let unseen = 0;
   for (let steps = 0; ; steps++) {
     const { done, value } = walk.next();
-    if (done === true) return { items: value, steps, units };
-    units += value ?? 0;
+    if (done === true) return { items: value, steps, units, unseen };
+    units += value.units;
+    unseen += value.unseen;
   }
 }
 
@@ -161,12 +164,18 @@ test('FD33 a read gives way after every 32 feeds and activities, and says how mu
   const bench = new Bench();
   const follow = (n: number) => bench.run({ kind: 'follow', source: 'timeline:ann', target: `user:u${n}` });
   for (let n = 0; n < 31; n++) follow(n);
-  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 0, units: 0 });
-  follow(31);
-  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 1, units: 32 * 500 });
+  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 1, units: 31 * 500, unseen: 0 });
+  for (const n of [31, 32]) follow(n);
+  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 2, units: 33 * 500, unseen: 0 });
+  const few = new Set(['user:u0', 'user:u9']);
+  assert.deepEqual(
+    finished(bench, { limit: 1 }, (feed) => few.has(feed)),
+    { items: [], steps: 2, units: 2 * 500, unseen: 31 * 500 },
+    'what the reader may not see is counted apart',
+  );
   bench.run({ kind: 'activity-add', activities: Array.from({ length: 70 }, (_, n) => activity(`a${n}`, n + 1, ['user:u0'])) });
   const walked = (limit: number) => finished(bench, { limit });
-  assert.deepEqual([walked(31).steps, walked(32).steps, walked(64).steps, walked(64).units], [1, 2, 3, 3 * 32 * 500]);
+  assert.deepEqual([walked(30).steps, walked(31).steps, walked(63).steps, walked(63).units], [2, 3, 4, 96 * 500]);
 });
 
 test('FD33 a page that needs much of one feed reads it in a few pieces, without a gap', () => {

@@ -1,7 +1,7 @@
 /** A directory service in memory, without log and queues, and the HTTP edge on top of it: the world of the edge's tests. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import type { Walk } from '../../../daemon/base/slices.ts';
+import { type Budget, inSlices, type Walk } from '../../../daemon/base/slices.ts';
 import { type TeamUsagePage, teamUsage } from '../../../daemon/core/app/usage.ts';
 import { decide } from '../../../daemon/core/decide.ts';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
@@ -74,8 +74,11 @@ export class FakeBackend implements Backend {
     return this.directory.freezeRecords();
   }
 
-  async query(spec: QuerySpec, visibility: Visibility): Promise<StoredUser[]> {
-    return finished(runQuery(this.directory, spec, (id) => this.online(id), visibility));
+  query(spec: QuerySpec, visibility: Visibility, budget?: Budget): Promise<StoredUser[]> {
+    return inSlices(
+      runQuery(this.directory, spec, (id) => this.online(id), visibility),
+      budget,
+    );
   }
 
   async nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions> {

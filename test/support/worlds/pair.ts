@@ -46,13 +46,16 @@ function sideOf({ send, backend }: HttpWorld): Side {
 }
 
 export class Pair {
-  readonly #worlds: readonly [HttpWorld, HttpWorld] = [
-    httpWorld({ rateLimits: { mode: 'off' } }),
-    httpWorld({ rateLimits: { mode: 'off' } }),
-  ];
+  readonly #worlds: readonly [HttpWorld, HttpWorld];
 
-  static async make(curtain: Curtain, random: Random): Promise<Pair> {
-    const pair = new Pair();
+  constructor(queryUnits: number) {
+    const limited = (): HttpWorld => httpWorld({ rateLimits: { mode: 'off', queryUnits } });
+    this.#worlds = [limited(), limited()];
+  }
+
+  /** `queryUnits`: the work that a query may take. */
+  static async make(curtain: Curtain, random: Random, queryUnits: number): Promise<Pair> {
+    const pair = new Pair(queryUnits);
     await prepare(pair.#worlds.map(sideOf), curtain, random);
     return pair;
   }

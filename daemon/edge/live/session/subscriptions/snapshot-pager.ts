@@ -69,8 +69,7 @@ export class SnapshotPager {
     this.#sight = sight;
     this.#goneSince = goneSince;
     this.#limit = limit;
-    const matches = matcher(want, online);
-    this.#matches = sight === undefined ? matches : (user) => sight(user) && matches(user);
+    this.#matches = matcher(want, online);
     this.#places = (want.kind === 'ids' ? named(view, want.ids) : everywhere(view))[Symbol.iterator]();
     this.#next = this.#places.next();
     // The records that it names are taken: it need not keep the old form of any other.
@@ -98,26 +97,31 @@ export class SnapshotPager {
   *#fill(): Walk<SnapshotPage> {
     const users: StoredUser[] = [];
     let units = 0;
+    let unseen = 0;
     let chars = 0;
-    while (this.#next.done !== true && users.length < this.#limit && chars < PAGE_CHARS) {
-      const { id, record } = this.#next.value;
-      units += USER_UNITS;
-      if (record === undefined || isTombstone(record) || !isAlive(record)) this.#noteGone(id, record);
-      else {
-        units += this.#unitsOf(record);
-        if (this.#matches(record)) {
-          users.push(record);
-          const { length } = JSON.stringify(record);
-          chars += length;
-          units += length / CHARS_PER_UNIT;
-        }
+    for (; this.#next.done !== true; this.#next = this.#places.next()) {
+      if (units + unseen >= STEP_UNITS) {
+        yield { units, unseen };
+        units = 0;
+        unseen = 0;
       }
-      this.#next = this.#places.next();
-      if (units < STEP_UNITS) continue;
-      yield units;
-      units = 0;
+      const { id, record } = this.#next.value;
+      const isGone = record === undefined || isTombstone(record) || !isAlive(record);
+      if (isGone) this.#noteGone(id, record);
+      if (isGone || this.#sight?.(record) === false) {
+        unseen += USER_UNITS;
+        continue;
+      }
+      units += USER_UNITS + this.#unitsOf(record);
+      if (!this.#matches(record)) continue;
+      // A full page goes on to the next match: whether it is the last must not depend on users out of sight.
+      if (users.length >= this.#limit || chars >= PAGE_CHARS) break;
+      users.push(record);
+      const { length } = JSON.stringify(record);
+      chars += length;
+      units += length / CHARS_PER_UNIT;
     }
-    yield units;
+    yield { units, unseen };
     const isLast = this.#next.done === true;
     return { users, isLast, gone: isLast && this.#goneSince !== undefined ? this.#gone : undefined };
   }

@@ -6,7 +6,7 @@ import { SnapshotPager } from '../../../../../daemon/edge/live/session/subscript
 import type { Want } from '../../../../../daemon/pipeline/tell/interest.ts';
 import { Bench } from '../../../../support/decide-bench.ts';
 
-const BUDGET = { caller: 'ann', spend: () => {} };
+const BUDGET = { caller: 'ann', spend: () => {}, note: () => {}, isSlowed: () => false };
 
 function pagerOf(bench: Bench, want: Want, budget?: typeof BUDGET) {
   const view: RecordsView = bench.directory.freezeRecords();
