@@ -17,13 +17,13 @@ const PAUSE_MS = 10;
  * Work in units of about ten nanoseconds: one for a comparison, or for a few bytes of text. `unseen`: work on what the caller may not see.
  * It is not refused, since a refusal would tell of it; beyond a bound, it takes longer.
  */
-export interface Work {
+interface WalkWork {
   readonly units: number;
   readonly unseen: number;
 }
 
 /** A walk, step by step. It yields the work that it did since the step before. A walk whose work is bounded by other means yields nothing. */
-export type Walk<T> = Generator<Work | undefined, T>;
+export type Walk<T> = Generator<WalkWork | undefined, T>;
 
 /** What a caller may spend on its walks. */
 export interface Budget {

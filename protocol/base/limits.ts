@@ -148,6 +148,8 @@ export const LIMITS = {
   /** Values in it, from a server and from a client: texts, numbers, lists, objects. Parsing 20,000 takes up to ten milliseconds. */
   bodyValues: 100_000,
   clientBodyValues: 20_000,
+  /** Nesting of a body, of JSON in a query and of a frame: custom data, and what leads to it. Nothing that walks JSON recurses further. */
+  jsonDepth: 64,
   /** All bodies of clients that are arriving, or wait to be read: beyond it, long ones are refused for the moment. */
   clientBodiesBytes: 64 * 1024 * 1024,
   /** How far a body may be compressed, when it is longer than this unpacked. */
@@ -226,6 +228,7 @@ function assertLimits(): void {
     [LIMITS.clientUserBytes <= LIMITS.serverUserBytes, 'clientUserBytes must not exceed serverUserBytes'],
     [LIMITS.batchUsers * LIMITS.serverUserBytes < LIMITS.bodyBytes, 'a full batch of the largest users must fit into a request body'],
     [LIMITS.clientUserBytes < LIMITS.frameBytes, 'the largest client user must fit into a frame'],
+    [2 * LIMITS.customDepth <= LIMITS.jsonDepth, 'the deepest custom data must fit into a body'],
     [LIMITS.eventBytes < LIMITS.bodyBytes, 'the largest custom event must fit into a request body'],
     [LIMITS.usageRangeDays <= LIMITS.usageDaysKept, 'a range of usage must lie within what is kept'],
     [LIMITS.batchUsers < LIMITS.entryFacts, 'one command must fit into an entry'],

@@ -3,7 +3,7 @@
  * reader throws RosterError `input` with the path of the error.
  */
 import { type FieldError, fieldErrors } from './errors.ts';
-import { clip, type Explainable, explain, typeName } from './explain.ts';
+import { clip, type Explainable, explain, fieldPath, itemPath, typeName } from './explain.ts';
 import { isForbiddenName, userIdProblem } from './ids.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
@@ -88,4 +88,40 @@ export function jsonProblem(value: Json, depth: number): FieldError | undefined 
     if (found !== undefined) return { path: `.${clip(key)}${found.path}`, message: found.message };
   }
   return undefined;
+}
+
+/** Keys and indexes of a place that is too deep which an error shows. */
+const DEEP_PATH_SHOWN = 4;
+
+/** What is wrong with JSON that nests deeper than any request may. To be asked before anything else walks it. */
+export function tooDeep(json: unknown): FieldError | undefined {
+  const way = isContainer(json) ? wayTooDeep(json, 1) : undefined;
+  if (way === undefined) return undefined;
+  const path = way
+    .slice(0, DEEP_PATH_SHOWN)
+    .reduce<string>((at, key) => (typeof key === 'number' ? itemPath(at, key) : fieldPath(at, key)), '');
+  return { path, message: `must not be nested deeper than ${LIMITS.jsonDepth} levels` };
+}
+
+function wayTooDeep(json: object, depth: number): (string | number)[] | undefined {
+  if (depth > LIMITS.jsonDepth) return [];
+  // Every request is walked: no list of its entries is made.
+  if (Array.isArray(json)) {
+    for (let index = 0; index < json.length; index++) {
+      const rest = isContainer(json[index]) ? wayTooDeep(json[index], depth + 1) : undefined;
+      if (rest !== undefined) return [index, ...rest];
+    }
+    return undefined;
+  }
+  const values = json as Readonly<Record<string, unknown>>;
+  for (const key in values) {
+    const value = values[key];
+    const rest = isContainer(value) ? wayTooDeep(value, depth + 1) : undefined;
+    if (rest !== undefined) return [key, ...rest];
+  }
+  return undefined;
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -29,7 +29,7 @@ export interface Visibility {
 }
 
 /** Work in units of about ten nanoseconds. What it did for users that the caller may not see is apart: it must not show in a budget. */
-export interface QueryWork {
+interface QueryWork {
   readonly units: number;
   readonly unseen: number;
 }

@@ -11,6 +11,7 @@ import { gunzip, inflate, inflateRaw } from 'node:zlib';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/explain.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { tooDeep } from '../../../protocol/base/reading.ts';
 import { inexactFields } from '../../../protocol/users/exact-fields.ts';
 import { joined } from '../../base/joined.ts';
 import { BodyLane } from './body-lane.ts';
@@ -62,9 +63,11 @@ export async function readJsonBody(
   }
 }
 
-/** Parses JSON text; an error says where in the text it is, or which number cannot be kept. `path` names the text in the error. */
+/** Parses JSON text; an error says where in the text it is, what nests too deep, or which number cannot be kept. `path` names the text in the error. */
 export function parseJson(text: string, path: string): unknown {
   const value = parsed(text, path);
+  const deep = tooDeep(value);
+  if (deep !== undefined) throw fieldErrors('input', [{ ...deep, path: deep.path || path }]);
   const inexact = inexactFields(text);
   if (inexact.length > 0) throw fieldErrors('input', inexact);
   return value;

@@ -4,7 +4,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { readJsonBody } from '../../../daemon/edge/http/body.ts';
+import { parseJson, readJsonBody } from '../../../daemon/edge/http/body.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 
@@ -47,4 +47,18 @@ test('BU7 a body may be compressed by 200 to 1, and a short one by more', async 
   await refused(deflateSync(text(1_000_000)), /200 to 1/, 'deflate');
   const usual = Array.from({ length: 100 }, (_, n) => ({ id: `user-${n}`, name: `Some Name ${n}`, custom: { bio: 'x'.repeat(150), n } }));
   assert.deepEqual(await sent(gzipSync(JSON.stringify({ users: usual })), 'gzip'), { users: usual });
+});
+
+test('BU11 JSON of more than 64 levels is refused with its place, before anything walks it', () => {
+  const nested = (depth: number): string => `{"preferences":[{"chat_preferences":${'{"a":'.repeat(depth - 3)}[]${'}'.repeat(depth - 3)}}]}`;
+  assert.ok(parseJson(nested(63), 'body'));
+  for (const depth of [64, 65, 9_900])
+    for (const [text, place] of [
+      [nested(depth), 'preferences\\[0\\].chat_preferences.a'],
+      ['['.repeat(depth + 1) + ']'.repeat(depth + 1), '\\[0\\]'],
+    ] as const)
+      assert.throws(
+        () => parseJson(text, 'payload'),
+        (error) => error instanceof RosterError && error.kind === 'input' && new RegExp(`^${place}.*64 levels`).test(error.message),
+      );
 });

@@ -2,6 +2,7 @@
 import { Compile } from 'typebox/compile';
 import { overfull } from '../../../../protocol/base/explain.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
+import { tooDeep } from '../../../../protocol/base/reading.ts';
 import { CLIENT_FRAMES, type ClientFrame } from '../../../../protocol/live/client-frames.ts';
 import { inexactFields } from '../../../../protocol/users/exact-fields.ts';
 
@@ -40,8 +41,8 @@ export function checkFrame(value: Readonly<Record<string, unknown>>): Decoded {
   const { op, id } = value;
   if (!isOp(op)) return { kind: 'bad', reason: `op: must be one of ${Object.keys(CLIENT_FRAMES).join(', ')}` };
   const check = CHECKS[op];
-  const [tooMany] = overfull(check.Type(), value, '');
-  if (tooMany !== undefined) return { kind: 'invalid', op, id, reason: `${tooMany.path}: ${tooMany.message}` };
+  const wrong = tooDeep(value) ?? overfull(check.Type(), value, '')[0];
+  if (wrong !== undefined) return { kind: 'invalid', op, id, reason: `${wrong.path}: ${wrong.message}` };
   // The check for this `op` guarantees the type.
   if (check.Check(value)) return { kind: 'frame', frame: value as ClientFrame };
   const [first] = check.Errors(value);
