@@ -10,6 +10,7 @@ import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Caller } from '../../protocol/base/tokens.ts';
 import type { Budget } from '../base/slices.ts';
 import type { DirectoryReader } from './http/backend.ts';
+import { PER_MINUTE } from './published-limits.ts';
 import { LOOPBACK, networkOf, type Stranger, strangerOf } from './strangers.ts';
 
 /** The limited callers: none, those with a user token, or server tokens as well. */
@@ -21,40 +22,6 @@ export type Platform = (typeof PLATFORMS)[number];
 /** Those that share a counter. */
 const STRANGERS = 'strangers';
 type Party = Platform | typeof STRANGERS;
-
-/** Requests per minute, per application, endpoint and platform, as published. */
-const PUBLISHED = {
-  Connect: 10_000,
-  GetApp: 10_000,
-  QueryUsers: 1_000,
-  CreateGuest: 1_000,
-  ...eachOf(300, ['UpdateUsers', 'UpdateUsersPartial', 'Ban', 'Unban', 'Mute', 'Unmute', 'Flag', 'Unflag', 'CreateDevice']),
-  ...eachOf(60, ['UpdateApp', 'DeactivateUser', 'ReactivateUser', 'DeleteUser', 'ExportUser', 'ListDevices', 'DeleteDevice']),
-  DeleteUsers: 6,
-};
-
-/** rosterd's own limits: bulk forms like their single forms, changes to a user's own lists like a ban, reads like a query. */
-const OWN = {
-  ...eachOf(60, ['DeactivateUsers', 'ReactivateUsers', 'RestoreUsers', 'ExportUsers', 'CreateImportURL', 'CreateImport']),
-  ...eachOf(60, ['CreateRole', 'DeleteRole', 'CreatePermission', 'UpdatePermission', 'DeletePermission']),
-  ...eachOf(60, ['CreateUserGroup', 'UpdateUserGroup', 'DeleteUserGroup']),
-  ...eachOf(300, ['AddUserGroupMembers', 'RemoveUserGroupMembers', 'BlockUsers', 'UnblockUsers']),
-  ...eachOf(300, ['SendUserCustomEvent', 'BypassModeration', 'UpdatePushNotificationPreferences']),
-  ...eachOf(1_000, ['GetTask', 'GetRateLimits', 'GetBlockedUsers', 'QueryBannedUsers', 'QueryFutureChannelBans', 'GetFlagCount']),
-  ...eachOf(1_000, ['ListRoles', 'SearchRoles', 'ListPermissions', 'GetPermission', 'GetUserGroup', 'ListUserGroups', 'SearchUserGroups']),
-  ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'GetUserHistory', 'DebugWhy', 'ListConsumers']),
-  ...eachOf(60, ['Backup', 'DeleteConsumer', 'ListUserRevisions']),
-  ...eachOf(1_000, ['GetPosition']),
-  Subscribe: 100_000,
-  ...eachOf(1_000, ['ListHooks', 'ListDeadLetters']),
-  ...eachOf(60, ['ReplayDeadLetters', 'CheckSQS', 'CheckSNS']),
-};
-
-const PER_MINUTE: ReadonlyMap<string, number> = new Map([...Object.entries(PUBLISHED), ...Object.entries(OWN)]);
-
-function eachOf(limit: number, names: readonly string[]): Record<string, number> {
-  return Object.fromEntries(names.map((name) => [name, limit]));
-}
 
 /** Limit of endpoints that are in neither table. Endpoints that rosterd lacks have it too, because clients ask for it. */
 const OTHER_PER_MINUTE = 1_000;

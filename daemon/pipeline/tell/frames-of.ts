@@ -1,6 +1,7 @@
 /**
- * The frames that each subscriber outside the cohorts gets of some events. Filters are judged for a short time only: a subscriber whose
- * filters take longer reads the same events from the past, in turns, so that no filter holds up the others.
+ * The frames that each subscriber with a filter gets of some events. Filters are judged for a short time only: a subscriber whose filters
+ * take longer reads the same events from the past, in turns, so that no filter holds up the others. They are judged event by event, not
+ * receiver by receiver: a filter that many share remembers its last judgements.
  */
 import type { EventForm } from './event-form.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -13,6 +14,8 @@ const FILTERS_MS = 3;
 export interface Tellable extends Concerned {
   text(form: EventForm, decoration: string, isPrivy: boolean): string;
   frame(form: EventForm, decoration: string, isPrivy: boolean): Buffer;
+  /** Called when every live subscriber has it. */
+  release(): void;
 }
 
 /** The JSON that a subscriber receives in addition to the event; undefined: it does not receive the event. */
@@ -24,21 +27,24 @@ export interface FramesOf {
   readonly late: ReadonlySet<Subscriber>;
 }
 
+const NOBODY: FramesOf = { frames: new Map(), late: new Set() };
+
 /** `nowMs`: monotonic milliseconds. */
 export function framesOf<T extends Tellable>(
   told: readonly T[],
-  candidates: (one: T) => Iterable<Subscriber>,
+  judged: ReadonlySet<Subscriber>,
   decorate: Decorate<T>,
   nowMs: () => number,
 ): FramesOf {
+  if (judged.size === 0) return NOBODY;
   const frames = new Map<Subscriber, Buffer[]>();
   const late = new Set<Subscriber>();
   const endsMs = nowMs() + FILTERS_MS;
   for (const one of told) {
-    for (const subscriber of candidates(one)) {
+    for (const subscriber of judged) {
       // It reads the past.
       if (subscriber.state.kind === 'behind') continue;
-      if (subscriber.hasFilter && nowMs() >= endsMs) {
+      if (nowMs() >= endsMs) {
         late.add(subscriber);
         frames.delete(subscriber);
         continue;

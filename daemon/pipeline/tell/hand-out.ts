@@ -1,29 +1,34 @@
 /**
- * Sends routed events to their receivers, in slices: writing to five thousand sockets takes longer than other work on the event loop may
- * wait. Every receiver gets its bytes in the order in which they were routed.
+ * Hands out rounds, in slices: finding, framing and writing for five thousand sockets takes longer than other work on the event loop may
+ * wait. Rounds go one after the other, so every receiver gets its events in order.
  *
  * It keeps HB8 (daemon/RULES.md).
  */
-import type { Due, Round, Share, Subscriber } from './subscriber.ts';
+import type { Subscriber } from './subscriber.ts';
 
-/** Longest time that one slice takes. */
-const SLICE_MS = 8;
-/** Writes between two checks of the clock. */
-const WRITES_PER_LOOK = 16;
-/** Rounds that may wait. Beyond that the oldest is sent at once, so that the memory for waiting rounds is bounded. */
+/** Longest time that one slice takes, up to its last receiver. */
+const SLICE_MS = 5;
+/** Writes of one event between two looks at the clock. */
+const WORK_PER_LOOK = 16;
+/** Rounds that may wait. Beyond that, receivers read the past instead, each at its own pace, so that the waiting rounds are bounded. */
 const ROUNDS_MAX = 32;
+
+/** A round as it is handed out; see round.ts. */
+export interface Served {
+  step(): number | undefined;
+  serve(receiver: Subscriber): void;
+}
 
 export interface HandOutOptions {
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  readonly hand: (receiver: Subscriber, share: Share) => void;
   /** Called when nothing is left to send. `tookMs`: how long sending took, without the pauses. */
   readonly onIdle: (tookMs: number) => void;
 }
 
 export class HandOut {
   readonly #options: HandOutOptions;
-  readonly #rounds: Round[] = [];
+  readonly #rounds: Served[] = [];
   #tookMs = 0;
 
   constructor(options: HandOutOptions) {
@@ -35,94 +40,39 @@ export class HandOut {
     return this.#rounds.length > 0;
   }
 
-  /**
-   * Takes a round: at most one share for each receiver, made one at a time. Shares that do not fit into this slice wait, as do those of
-   * receivers that still wait for something older.
-   */
-  start(shares: Iterable<Share>): void {
-    const { nowMs, hand } = this.#options;
-    const startedMs = nowMs();
-    if (this.#rounds.length >= ROUNDS_MAX) this.#finishOldest();
-    const wasBusy = this.isBusy;
-    const round: Round = { receivers: [], next: 0 };
-    let writes = 1;
-    let isOver = false;
-    for (const share of shares) {
-      const due: Due = { share, round, next: undefined };
-      for (const receiver of share.receivers) {
-        isOver ||= this.#isOver(startedMs, writes++);
-        if (!isOver && receiver.due === undefined) {
-          hand(receiver, share);
-          continue;
-        }
-        round.receivers.push(receiver);
-        receiver.due = followedBy(receiver.due, due);
-      }
-    }
-    if (round.receivers.length > 0) this.#rounds.push(round);
-    this.#tookMs += nowMs() - startedMs;
-    if (!this.isBusy) this.#idle();
-    else if (!wasBusy) setImmediate(() => this.#slice());
+  /** Whether more waits than may. */
+  get isPressed(): boolean {
+    return this.#rounds.length > ROUNDS_MAX;
   }
 
-  /** Sends everything that waits for one receiver. */
+  /** Takes a round. It begins at once, unless others wait before it. `sinceMs`: when the work on it began. */
+  start(round: Served, sinceMs: number): void {
+    if (this.#rounds.push(round) === 1) this.#slice(sinceMs);
+  }
+
+  /** Serves one receiver with everything that it is still to get. */
   settle(receiver: Subscriber): void {
-    while (receiver.due !== undefined) this.#give(receiver, receiver.due);
+    for (const round of this.#rounds) round.serve(receiver);
   }
 
-  /** Discards everything that waits for this receiver. */
-  drop(receiver: Subscriber): void {
-    receiver.due = undefined;
-  }
-
-  #slice(): void {
-    const startedMs = this.#options.nowMs();
-    let writes = 1;
+  #slice(startedMs: number): void {
+    const { nowMs, onIdle } = this.#options;
+    let work = 1;
     for (let [round] = this.#rounds; round !== undefined; [round] = this.#rounds) {
-      while (round.next < round.receivers.length) {
-        if (this.#isOver(startedMs, writes++)) {
-          this.#tookMs += this.#options.nowMs() - startedMs;
-          setImmediate(() => this.#slice());
+      if (work >= WORK_PER_LOOK) {
+        work = 0;
+        if (nowMs() - startedMs >= SLICE_MS) {
+          this.#tookMs += nowMs() - startedMs;
+          setImmediate(() => this.#slice(nowMs()));
           return;
         }
-        this.#giveNext(round);
       }
-      this.#rounds.shift();
+      const done = round.step();
+      if (done === undefined) this.#rounds.shift();
+      else work += Math.max(1, done);
     }
-    this.#tookMs += this.#options.nowMs() - startedMs;
-    this.#idle();
-  }
-
-  #isOver(startedMs: number, writes: number): boolean {
-    return writes % WRITES_PER_LOOK === 0 && this.#options.nowMs() - startedMs >= SLICE_MS;
-  }
-
-  #finishOldest(): void {
-    const [oldest] = this.#rounds;
-    if (oldest === undefined) return;
-    while (oldest.next < oldest.receivers.length) this.#giveNext(oldest);
-    this.#rounds.shift();
-  }
-
-  /** A receiver that was settled or dropped meanwhile waits for nothing of this round. */
-  #giveNext(round: Round): void {
-    const receiver = round.receivers[round.next++];
-    if (receiver?.due?.round === round) this.#give(receiver, receiver.due);
-  }
-
-  #give(receiver: Subscriber, { share, next }: Due): void {
-    receiver.due = next;
-    this.#options.hand(receiver, share);
-  }
-
-  #idle(): void {
-    const tookMs = this.#tookMs;
+    const tookMs = this.#tookMs + nowMs() - startedMs;
     this.#tookMs = 0;
-    this.#options.onIdle(tookMs);
+    onIdle(tookMs);
   }
-}
-
-/** At most `ROUNDS_MAX` shares wait for one receiver. */
-function followedBy(waiting: Due | undefined, due: Due): Due {
-  return waiting === undefined ? due : { share: waiting.share, round: waiting.round, next: followedBy(waiting.next, due) };
 }

@@ -5,17 +5,16 @@
  * It keeps HB1–HB5 and HB8 (daemon/RULES.md).
  */
 
-import { joined } from '../../base/joined.ts';
 import { ChangeTrail } from './change-trail.ts';
-import { textFrames } from './frame.ts';
-import { type Decorate, framesOf, type Tellable } from './frames-of.ts';
+import { framesOf, type Tellable } from './frames-of.ts';
 import { HandOut } from './hand-out.ts';
 import { decoration, presenceDecoration } from './interest.ts';
 import type { PresenceChange } from './presence-change.ts';
-import { type Cohort, Router } from './router.ts';
+import { Round, type RoundKind } from './round.ts';
+import { Router } from './router.ts';
 import type { Interests, Share, Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
-import type { EventBatch } from './user-event.ts';
+import type { AnyEvent, EventBatch } from './user-event.ts';
 
 /**
  * Batches of this size in memory go out at once, so that the memory for gathered batches is bounded. On the wire they are about a quarter
@@ -70,15 +69,30 @@ export class Hub {
   #gatherMs = 0;
   #flushedSeq: number;
   readonly #handOut: HandOut;
+  #nextRound = 0;
+  readonly #events: RoundKind<AnyEvent>;
+  readonly #presence: RoundKind<PresenceChange>;
 
   constructor(options: HubOptions) {
     this.#options = options;
     this.#flushedSeq = options.seq;
-    this.#handOut = new HandOut({
-      nowMs: options.nowMs,
+    this.#handOut = new HandOut({ nowMs: options.nowMs, onIdle: (tookMs) => this.#onIdle(tookMs) });
+    const common: Pick<RoundKind<never>, 'router' | 'hand' | 'isPressed' | 'onLate'> = {
+      router: this.#router,
       hand: (receiver, share) => this.#hand(receiver, share),
-      onIdle: (tookMs) => this.#onIdle(tookMs),
-    });
+      isPressed: () => this.#handOut.isPressed,
+      onLate: (receiver, from) => this.#fallBehind(receiver, from),
+    };
+    this.#events = {
+      ...common,
+      isFor: () => true,
+      decorate: ({ interests }, event) => decoration(interests.values(), event),
+    };
+    this.#presence = {
+      ...common,
+      isFor: ({ wantsPresence }) => wantsPresence,
+      decorate: ({ interests }, { after, online }) => presenceDecoration(interests.values(), after, online),
+    };
   }
 
   /** Everything up to this position was handed to every live subscriber, or is on its way to it. */
@@ -116,11 +130,8 @@ export class Hub {
     const from = this.#flushedSeq;
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
-    this.#handOut.start(
-      this.#route(from, events, this.#router.cohorts, (subscriber, event) => decoration(subscriber.interests.values(), event)),
-    );
+    this.#tell(this.#events, events, from);
     this.#touch(events);
-    for (const event of events) event.release();
   }
 
   #touch(changes: readonly Partial<Concerned>[]): void {
@@ -143,15 +154,13 @@ export class Hub {
     this.#gather();
   }
 
-  /** The share of each receiver, in one write. `decorate` decides for receivers outside the cohorts. */
-  *#route<T extends Tellable>(from: number, told: readonly T[], cohorts: Iterable<Cohort>, decorate: Decorate<T>): Generator<Share, void> {
-    if (told.length === 0) return;
-    for (const { members, form, decoration } of cohorts) {
-      yield { receivers: members, bytes: textFrames(told.map((one) => one.text(form, decoration, true))), count: told.length, from };
-    }
-    const { frames, late } = framesOf(told, (one) => this.#router.candidates(one), decorate, this.#options.nowMs);
-    for (const [subscriber, own] of frames) yield { receivers: [subscriber], bytes: joined(own), count: own.length, from };
+  /** Hands it out to the present receivers. Filters are judged now, as far as there is time. `from`: the position before it. */
+  #tell<T extends Tellable>(kind: RoundKind<T>, told: readonly T[], from: number): void {
+    const { nowMs } = this.#options;
+    const startedMs = nowMs();
+    const { frames: judged, late } = framesOf(told, this.#router.judged, kind.decorate, nowMs);
     for (const subscriber of late) this.#readLater(subscriber, from);
+    this.#handOut.start(new Round(this.#nextRound++, kind, { told, from, judged }), startedMs);
   }
 
   /** Lets a subscriber read what it was not judged for, after everything that it was already to get. */
@@ -165,12 +174,7 @@ export class Hub {
    */
   publishPresence(changes: readonly PresenceChange[]): void {
     this.flush();
-    const cohorts = [...this.#router.cohorts].filter(({ wantsPresence }) => wantsPresence);
-    this.#handOut.start(
-      this.#route(this.#flushedSeq, changes, cohorts, (subscriber, { after, online }) =>
-        presenceDecoration(subscriber.interests.values(), after, online),
-      ),
-    );
+    this.#tell(this.#presence, changes, this.#flushedSeq);
     this.#touch(changes);
     for (const subscriber of this.#behind) subscriber.missedPresence = true;
   }
@@ -180,9 +184,7 @@ export class Hub {
     const { queuedBytes } = outlet;
     // A single write may have any length when nothing waits before it; otherwise long writes could never be sent.
     if (queuedBytes > 0 && queuedBytes + bytes.length > this.#options.outboxBytesMax) {
-      this.stats.fellBehind++;
-      this.rewind(subscriber, from);
-      subscriber.missedPresence = true;
+      this.#fallBehind(subscriber, from);
       return;
     }
     outlet.write(bytes);
@@ -190,12 +192,24 @@ export class Hub {
     this.stats.deliveries += count;
   }
 
+  #fallBehind(subscriber: Subscriber, from: number): void {
+    this.stats.fellBehind++;
+    this.rewind(subscriber, from);
+    subscriber.missedPresence = true;
+  }
+
   /** Adds a subscriber that has everything up to now. */
   join(subscriber: Subscriber): void {
     this.flush();
     this.stats.subscribers++;
-    subscriber.state = { kind: 'live' };
+    this.#goLive(subscriber);
     this.#router.add(subscriber);
+  }
+
+  /** From now on, it gets what is published. */
+  #goLive(subscriber: Subscriber): void {
+    subscriber.state = { kind: 'live' };
+    subscriber.nextRound = this.#nextRound;
   }
 
   /** Adds a subscriber that has everything up to `position` only. */
@@ -214,6 +228,7 @@ export class Hub {
     this.settle(subscriber);
     if (subscriber.state.kind === 'out') edit(subscriber.interests);
     else this.#router.change(subscriber, edit);
+    if (subscriber.state.kind === 'live') subscriber.nextRound = this.#nextRound;
     // A new state object: a chunk that is being read for the old interests is discarded.
     if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
     subscriber.presenceMark = undefined;
@@ -229,9 +244,9 @@ export class Hub {
   rewind(subscriber: Subscriber, position: number, onCaughtUp?: () => void): void {
     switch (subscriber.state.kind) {
       case 'live':
+        // What waits for it, the catch-up reads too; but changes of presence have no past.
+        if (this.#handOut.isBusy) subscriber.missedPresence = true;
         this.#router.rest(subscriber);
-        // The catch-up reads this again too.
-        this.#handOut.drop(subscriber);
         subscriber.state = { kind: 'behind', position, onCaughtUp };
         this.#behind.add(subscriber);
         this.#options.catchUp(subscriber);
@@ -257,8 +272,8 @@ export class Hub {
     subscriber.presenceMark = undefined;
     if (subscriber.missedPresence && changed === undefined) return false;
     const { onCaughtUp } = subscriber.state;
-    subscriber.state = { kind: 'live' };
     this.#behind.delete(subscriber);
+    this.#goLive(subscriber);
     this.#router.wake(subscriber);
     onCaughtUp?.();
     if (subscriber.missedPresence && changed !== undefined) subscriber.tellPresence(changed);

@@ -48,6 +48,11 @@ export class PresenceChange implements Concerned {
     return wrapped(form, `${body}${decoration}}`);
   }
 
+  /** Nobody reads it later. */
+  release(): void {
+    this.#bodies.clear();
+  }
+
   #body(dialect: EventDialect, reader: Reader): string {
     const aside = { online: this.online, reader };
     const isNs = dialect === 'live-ns';

@@ -29,11 +29,26 @@ export class Router {
   readonly #byTeam = new Map<string, Set<Subscriber>>();
   /** Checked for every event: subscribers with a filter, and those that want everything and something else too. */
   readonly #always = new Set<Subscriber>();
+  /** Those of them with a filter. */
+  readonly #judged = new Set<Subscriber>();
   readonly #cohorts = new Map<string, Cohort>();
   readonly #cohortOf = new Map<Subscriber, Cohort>();
 
   get cohorts(): Iterable<Cohort> {
     return this.#cohorts.values();
+  }
+
+  cohortOf(subscriber: Subscriber): Cohort | undefined {
+    return this.#cohortOf.get(subscriber);
+  }
+
+  /** The subscribers with a filter: it takes work to find out what concerns them. */
+  get judged(): ReadonlySet<Subscriber> {
+    return this.#judged;
+  }
+
+  isJudged(subscriber: Subscriber): boolean {
+    return this.#judged.size > 0 && this.#judged.has(subscriber);
   }
 
   /**
@@ -43,11 +58,13 @@ export class Router {
   add(subscriber: Subscriber): void {
     if (subscriber.onlyAll !== undefined) this.wake(subscriber);
     else for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, enter);
+    if (subscriber.hasFilter) this.#judged.add(subscriber);
   }
 
   remove(subscriber: Subscriber): void {
     this.rest(subscriber);
     if (subscriber.onlyAll === undefined) for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, leave);
+    this.#judged.delete(subscriber);
   }
 
   /** The subscriber has fallen behind. */
@@ -77,6 +94,8 @@ export class Router {
     for (const interest of after) if (!before.has(interest)) this.#index(subscriber, interest, enter);
     const left = [...after].map(({ want }) => want);
     for (const interest of before) if (!after.has(interest)) this.#unlist(subscriber, interest.want, left);
+    if (subscriber.hasFilter) this.#judged.add(subscriber);
+    else this.#judged.delete(subscriber);
     this.wake(subscriber);
   }
 

@@ -1,6 +1,6 @@
 /**
  * One receiver of events. The states are a union: a subscriber is `live` (gets every batch as it is published), `behind` (reads the past
- * until it has caught up) or `out`. Its pending shares are kept with it.
+ * until it has caught up) or `out`.
  */
 import type { CloseReason } from '../../../protocol/live/close-codes.ts';
 import type { EventForm } from './event-form.ts';
@@ -38,8 +38,8 @@ export class Subscriber {
   readonly owner: string | undefined;
   readonly interests: Interests = new Map();
   state: SubscriberState = { kind: 'out' };
-  /** The shares that the hand-out still has to send to it. */
-  due: Due | undefined = undefined;
+  /** The first round that it is still to get; it has all that came before. See round.ts. */
+  nextRound = 0;
   /** While it is behind, it needs only the newest state of each user. */
   conflates = false;
   /** Set when presence changed while it was behind. Presence has no past to read, so its current state is sent afterwards. */
@@ -87,28 +87,11 @@ export class Subscriber {
   }
 }
 
-/** The part of a round that some receivers get: the same bytes, in one write each. */
+/** The part of a round that a receiver gets, in one write. */
 export interface Share {
-  readonly receivers: Iterable<Subscriber>;
   readonly bytes: Buffer;
   /** Events in it. */
   readonly count: number;
   /** Position before everything in the round. */
   readonly from: number;
-}
-
-/** Receivers of a round that wait for their turn, and the progress of the round. */
-export interface Round {
-  readonly receivers: Subscriber[];
-  next: number;
-}
-
-/**
- * The shares that wait for a receiver, oldest first. Stored with the receiver, so that the look-up is immediate and an idle receiver costs
- * nothing. Immutable: all receivers that wait for the same share and nothing else hold the same object.
- */
-export interface Due {
-  readonly share: Share;
-  readonly round: Round;
-  readonly next: Due | undefined;
 }

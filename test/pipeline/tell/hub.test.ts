@@ -15,7 +15,7 @@ test('HB1 every subscriber gets the events that concern it, once and in order', 
   const all = subscribe(roster, 'all', { kind: 'all' });
   const some = subscribe(roster, 'some', { kind: 'ids', ids: new Set(['u3', 'u17']) });
   for (let n = 0; n < 5; n++) await upsert(roster, batch(n));
-  roster.hub.flush();
+  for (const { subscriber } of [all, some]) roster.hub.settle(subscriber);
   assert.deepEqual(
     all.outlet.events.map(({ seq }) => seq),
     Array.from({ length: 50 }, (_, i) => i + 1),
@@ -37,14 +37,16 @@ test('HB2 subscribers that are told the same share the same bytes', async () => 
   const third = subscribe(roster, 'one', { kind: 'filter', filter });
   const fourth = subscribe(roster, 'one', { kind: 'filter', filter });
   await upsert(roster, batch(0));
+  for (const { subscriber } of [first, second, third, fourth]) roster.hub.settle(subscriber);
   assert.equal(first.outlet.writes[0], second.outlet.writes[0]);
   assert.equal(third.outlet.writes[0], fourth.outlet.writes[0]);
 });
 
 test('HB3 a batch reaches a socket in one write', async () => {
   const roster = await openRoster();
-  const { outlet } = subscribe(roster, 'all', { kind: 'all' });
+  const { outlet, subscriber } = subscribe(roster, 'all', { kind: 'all' });
   await upsert(roster, batch(0, 100));
+  roster.hub.settle(subscriber);
   assert.equal(outlet.events.length, 100);
   assert.equal(outlet.writes.length, 1);
 });
@@ -68,7 +70,7 @@ test('HB5 a subscriber that does not read costs its bound, delays nobody, and la
     slow.outlet.isReading = false;
     for (let n = 0; n < 100; n++) await upsert(roster, batch(n), 'x'.repeat(300));
     roster.hub.flush();
-    assert.equal(quick.outlet.events.length, 1_000);
+    while (quick.outlet.events.length < 1_000) await new Promise((resolve) => setImmediate(resolve));
     assert.ok(slow.outlet.peakBytes < OUTBOX_BYTES_MAX + 256 * 1024, `${slow.outlet.peakBytes} bytes were queued`);
     assert.ok(roster.hub.stats.fellBehind > 0);
     slow.outlet.read();
@@ -144,4 +146,38 @@ test('HB5 random readers: whatever is paused, added or left when, everyone gets 
       `seed ${seed}`,
     );
   }
+});
+
+test('HB5 what fills the queue exactly is still handed over; one byte more is read from the past, and nothing is lost', async () => {
+  const roster = await openRoster();
+  const { outlet, subscriber } = subscribe(roster, 'all', { kind: 'all' });
+  await upsert(roster, ['ann']);
+  const bytes = outlet.writes[0]?.length ?? 0;
+  for (const [room, state] of [
+    [0, 'live'],
+    [-1, 'behind'],
+  ] as const) {
+    outlet.isReading = false;
+    outlet.queuedBytes = OUTBOX_BYTES_MAX - bytes + -room;
+    const before = outlet.writes.length;
+    await upsert(roster, [room === 0 ? 'bob' : 'cem']);
+    roster.hub.flush();
+    assert.equal(subscriber.state.kind, state);
+    assert.equal(outlet.writes.length, before + (state === 'live' ? 1 : 0));
+    outlet.read();
+  }
+  while (subscriber.state.kind !== 'live') await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    outlet.events.map(({ user }) => user.id),
+    ['ann', 'bob', 'cem'],
+  );
+  // However long a write is, it goes out when nothing waits before it.
+  outlet.queuedBytes = 0;
+  await upsert(
+    roster,
+    Array.from({ length: 100 }, (_, n) => `u${n}`),
+    'x'.repeat(1_000),
+  );
+  assert.equal(subscriber.state.kind, 'live');
+  assert.ok((outlet.writes.at(-1)?.length ?? 0) > OUTBOX_BYTES_MAX);
 });

@@ -157,7 +157,7 @@ export const ROOMS: Order = {
   ],
   'daemon/pipeline': [['write', 'tell'], ['.']],
   'daemon/edge': [
-    [['http', 'auth.ts', 'rate-limits.ts', 'sign-token.ts', 'strangers.ts']],
+    [['http', 'auth.ts', 'published-limits.ts', 'rate-limits.ts', 'sign-token.ts', 'strangers.ts']],
     ['users', 'transfer', 'nodes'],
     ['moderation', 'access', 'app', 'hooks', 'compat', 'live/why.ts', 'describe'],
     ['feeds'],
