@@ -11,7 +11,6 @@ import { LIMITS } from '../base/limits.ts';
 import { queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, presentFields } from '../base/reading.ts';
 import { parseTime, toNanos, toRfc3339 } from '../base/time.ts';
-import { idProblems, refuse } from '../moderation/reading.ts';
 import type { Rendered } from '../users/render.ts';
 import type { Device, PushPreferences } from '../users/user.ts';
 
@@ -109,7 +108,8 @@ export function decodeDevice(body: unknown): { readonly device: DeviceCommand['d
     ...(hardware_id === undefined ? undefined : { hardware_id }),
     ...(voip_token === undefined ? undefined : { voip: voip_token }),
   };
-  refuse(idProblems({ user_id, 'user.id': within?.id || undefined }));
+  if (user_id !== undefined && within?.id && within.id !== user_id)
+    throw fieldErrors('input', [{ path: 'user.id', message: 'must name the same user as user_id' }]);
   return { device, named: user_id ?? within?.id };
 }
 

@@ -1,7 +1,6 @@
 /** Refuses numbers of a request that would silently become other numbers (see exact-numbers.ts). Pure. */
-import type { FieldError } from '../base/errors.ts';
+import { type FieldError, PROBLEMS_MAX } from '../base/errors.ts';
 import { type InexactNumber, inexactNumbers, type Path } from '../base/exact-numbers.ts';
-import { PROBLEMS_MAX } from '../base/explain.ts';
 import { RESERVED_FIELDS } from './user.ts';
 
 /** `text` is valid JSON. Times in nanoseconds are no errors: nobody counts on their last digits. Lists no more than an answer shows. */
