@@ -34,7 +34,7 @@ export async function* jsonItems(source: AsyncIterable<Buffer>, afterLine = 0): 
   let lead: Buffer[] = [];
   let leadBytes = 0;
   let splitter: LineSplitter | ListSplitter | undefined;
-  for await (const chunk of source) {
+  for await (const chunk of inParts(source)) {
     if (splitter !== undefined) {
       yield chunkOf(splitter.push(chunk), 'item', afterLine);
       continue;
@@ -48,6 +48,13 @@ export async function* jsonItems(source: AsyncIterable<Buffer>, afterLine = 0): 
     lead = [];
   }
   if (splitter !== undefined) yield chunkOf(splitter.end(), 'item', afterLine);
+}
+
+/** Bytes that are cut into rows at once: they may be eight thousand. */
+const PART_BYTES = 16 * 1024;
+
+async function* inParts(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of source) for (let at = 0; at < chunk.length; at += PART_BYTES) yield chunk.subarray(at, at + PART_BYTES);
 }
 
 function chunkOf(raws: readonly RawLine[], what: 'line' | 'item', afterLine = 0): SourceChunk {
