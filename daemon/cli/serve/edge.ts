@@ -23,6 +23,7 @@ import type { Roster } from '../../pipeline/roster.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
+import { cannotListen } from './listen-error.ts';
 
 /** A peer that takes nothing for this time while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
@@ -99,7 +100,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);
-  await http.listen({ host: config.listen.host, port: config.listen.port });
+  await http.listen(config.listen).catch(cannotListen(config.listen));
   sessions.start();
   place.url = urlOf(http.server, tls !== undefined);
   return {

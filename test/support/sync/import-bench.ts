@@ -16,7 +16,8 @@ export const many = (count: number): { id: string; name: string }[] =>
 
 interface Setup {
   /** undefined: the upload is no longer there. */
-  text: string | undefined;
+  /** As it is, or in parts. */
+  text: string | readonly Buffer[] | undefined;
   readonly mode?: ImportTask['mode'];
   readonly merge_custom?: boolean;
   readonly reuseHardDeleted?: boolean;
@@ -79,7 +80,9 @@ export class ImportBench {
 
   #upload() {
     const { text } = this.#setup;
-    return text === undefined ? undefined : { stream: Readable.from([Buffer.from(text)]), bytes: Buffer.byteLength(text) };
+    if (text === undefined) return undefined;
+    const parts = typeof text === 'string' ? [Buffer.from(text)] : text;
+    return { stream: Readable.from(parts), bytes: parts.reduce((sum, { length }) => sum + length, 0) };
   }
 
   lose(): void {
