@@ -39,11 +39,6 @@ export interface UserPlace {
   readonly search?: Search;
 }
 
-interface Room {
-  /** How many problems of the user are listed: a hostile body can hold a hundred thousand. */
-  readonly room: number;
-}
-
 /** The error for a user that is given twice: nothing says which of the two counts. */
 export function givenTwice(index: number, id: string): FieldError {
   return { path: `users[${index}].id`, message: `"${id}" is there twice` };
@@ -58,8 +53,8 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export function decodeUser(sent: unknown, place: UserPlace, problems: FieldError[]): UserInput | undefined {
   const own: FieldError[] = [];
   const room = roomFor(problems);
-  const user = decodedUser(sent, { ...place, room }, own);
-  problems.push(...own.slice(0, room));
+  const user = decodedUser(sent, place, own, room);
+  if (own.length > 0) problems.push(...own.slice(0, room));
   return user;
 }
 
@@ -68,17 +63,21 @@ export function roomFor(problems: readonly FieldError[]): number {
   return problems.length < PROBLEMS_MAX ? PROBLEMS_MAX : 1;
 }
 
-function decodedUser(sent: unknown, place: UserPlace & Room, problems: FieldError[]): UserInput | undefined {
-  const { path, search = newSearch() } = place;
+/** `room`: how many problems are listed, since a hostile body can hold a hundred thousand. */
+function decodedUser(sent: unknown, place: UserPlace, problems: FieldError[], room: number): UserInput | undefined {
+  const { path } = place;
   if (!isJsonObject(sent)) {
     problems.push({ path, message: `must be object, got ${typeName(sent)}` });
     return undefined;
   }
-  if (countProblem(sent, path, problems)) return undefined;
+  if (isOverfull(sent.teams) || isOverfull(sent.teams_role)) {
+    checkOperationalFields(sent, path, problems);
+    return undefined;
+  }
   const id = idOf(sent, place, problems);
-  const request = userCheck.Check(sent) ? sent : mended(sent, path, problems, search);
+  const request = userCheck.Check(sent) ? sent : mended(sent, place, problems);
   if (request === undefined) return undefined;
-  const custom = customOf(request, place, problems);
+  const custom = customOf(request, place, problems, room);
   checkOperationalFields(request, path, problems);
   if (id === undefined || problems.length > 0) return undefined;
   const input = inputOf(id, request, custom);
@@ -102,7 +101,11 @@ function idOf(sent: JsonObject, { path, key }: UserPlace, problems: FieldError[]
 }
 
 /** Accepts `[]` for an empty map, as PHP writes it. Explains every other error of the check, except those of the id. */
-function mended(sent: JsonObject, path: string, problems: FieldError[], search: Search): (JsonObject & UserRequest) | undefined {
+function mended(
+  sent: JsonObject,
+  { path, search = newSearch() }: UserPlace,
+  problems: FieldError[],
+): (JsonObject & UserRequest) | undefined {
   const { id: _, ...copy } = sent;
   for (const field of ['custom', 'teams_role', 'privacy_settings']) {
     if (isEmptyList(copy[field])) copy[field] = {};
@@ -117,7 +120,7 @@ function mended(sent: JsonObject, path: string, problems: FieldError[], search: 
 }
 
 /** Custom data from every place that the dialect allows. For a key in several places, the nested value counts. */
-function customOf(sent: JsonObject & UserRequest, { dialect, path, room }: UserPlace & Room, problems: FieldError[]): JsonObject {
+function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, problems: FieldError[], room: number): JsonObject {
   let custom: JsonObject | undefined;
   for (const key in sent) {
     if (problems.length >= room) return {};
@@ -179,20 +182,15 @@ export function checkOperationalFields(sent: JsonObject, path: string, problems:
   if (typeof role === 'string' && role.length > LIMITS.roleChars) {
     problems.push({ path: fieldPath(path, 'role'), message: `must not be longer than ${LIMITS.roleChars} characters` });
   }
-  if (!countProblem({ teams, teams_role }, path, problems) && isJsonObject(teams_role))
-    checkTeamsRole(teams_role, fieldPath(path, 'teams_role'), problems);
+  if (isOverfull(teams)) problems.push({ path: fieldPath(path, 'teams'), message: TEAMS_BOUND });
+  if (isOverfull(teams_role)) problems.push({ path: fieldPath(path, 'teams_role'), message: TEAMS_BOUND });
+  else if (isJsonObject(teams_role)) checkTeamsRole(teams_role, fieldPath(path, 'teams_role'), problems);
 }
 
-/** Whether the user has too many teams to be looked at; says so in `problems`. */
-function countProblem(sent: { readonly teams?: unknown; readonly teams_role?: unknown }, path: string, problems: FieldError[]): boolean {
-  const before = problems.length;
-  for (const field of ['teams', 'teams_role'] as const) {
-    const value = sent[field];
-    if (typeof value !== 'object' || value === null) continue;
-    const count = Array.isArray(value) ? value.length : Object.keys(value).length;
-    if (count > LIMITS.teamsPerUser) problems.push({ path: fieldPath(path, field), message: TEAMS_BOUND });
-  }
-  return problems.length > before;
+/** Whether these are more teams than are looked at. */
+function isOverfull(teams: unknown): boolean {
+  if (typeof teams !== 'object' || teams === null) return false;
+  return (Array.isArray(teams) ? teams : Object.keys(teams)).length > LIMITS.teamsPerUser;
 }
 
 function checkTeamsRole(teamsRole: JsonObject, path: string, problems: FieldError[]): void {
