@@ -10,6 +10,7 @@
  * in another pid namespace (a container on the same volume) is not visible: its heartbeat, the file's mtime, shows whether it lives.
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
@@ -161,9 +162,18 @@ export function isRunning(pid: number): boolean {
   if (pid <= 0) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return hasCode(error, 'EPERM');
+    if (!hasCode(error, 'EPERM')) return false;
+  }
+  return !hasEnded(pid);
+}
+
+/** A process that ended keeps its pid, and its start time, until its parent asks for its exit code (Z), or is about to go (X). */
+function hasEnded(pid: number): boolean {
+  try {
+    return /^[ZXx]$/.test(afterCommand(readFileSync(`/proc/${pid}/stat`, 'utf8'))[0] ?? '');
+  } catch {
+    return false;
   }
 }
 
@@ -189,7 +199,10 @@ async function identify(): Promise<Owner> {
 
 /** Field 22 of /proc/PID/stat: clock ticks between boot and the start of the process. Empty where there is no /proc. */
 async function startTime(pid: number): Promise<string> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The second field, the command, may itself contain spaces and brackets; the fields after its last bracket do not.
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return afterCommand(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))[19] ?? '';
+}
+
+/** The fields from the third on. The second one, the command, may itself contain spaces and brackets. */
+function afterCommand(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

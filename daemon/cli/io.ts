@@ -1,5 +1,8 @@
 /** The parts of the process that a command may use. Tests pass their own; only `processIo` uses the real process. */
+import { fstatSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { errorText } from '../../protocol/base/errors.ts';
+import { isObject } from '../../protocol/base/json.ts';
 import { onInterrupt } from './interrupts.ts';
 
 /** Exit codes of every command. */
@@ -44,23 +47,62 @@ export interface CommandIo {
   onInterrupt(handler: () => void): () => void;
 }
 
-function output(stream: NodeJS.WriteStream): Output {
-  // A closed pipe (`rosterd watch | head -1`) is no error, the reader has seen enough; a full disk is one.
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed));
+function output(stream: NodeJS.WriteStream & { readonly fd: number }, name: 'stdout' | 'stderr'): Output {
+  stream.on('error', (error) => endUnwritten(name, error));
+  const isFile = isFileAt(stream.fd) && stream.isTTY !== true;
   return {
-    write: (text) => stream.write(text),
+    write: (text) => (isFile ? writeFile(stream.fd, name, text) : stream.write(text)),
     drained: () => (stream.writableNeedDrain ? new Promise((resolve) => stream.once('drain', resolve)) : Promise.resolve()),
     isTTY: stream.isTTY === true,
     ...(stream.isTTY === true ? { terminal: stream } : {}),
   };
 }
 
+/** Node's own stream for a file would pass over a write that stops half way, and report an error only when the process is ending. */
+function writeFile(fd: number, name: 'stdout' | 'stderr', text: string): boolean {
+  try {
+    writeWhole(Buffer.from(text), (bytes) => writeSync(fd, bytes));
+  } catch (error) {
+    endUnwritten(name, error);
+  }
+  return true;
+}
+
+/** `write` takes as many bytes as there is room for, and throws when there is none. */
+export function writeWhole(bytes: Uint8Array, write: (bytes: Uint8Array) => number): void {
+  for (let rest = bytes; rest.length > 0; rest = rest.subarray(write(rest)));
+}
+
+/** Whether it is a file, or a device such as /dev/null. */
+function isFileAt(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() || stat.isCharacterDevice();
+  } catch {
+    return false;
+  }
+}
+
+/** A closed pipe (`rosterd watch | head -1`) is no error, the reader has seen enough; a full disk is one. */
+function endUnwritten(name: 'stdout' | 'stderr', error: unknown): never {
+  if (isObject(error) && error.code === 'EPIPE') process.exit(EXIT.ok);
+  if (name === 'stdout') {
+    const text = `rosterd: stdout cannot be written: ${errorText(error)}; what it should hold is not whole\n`;
+    try {
+      writeSync(process.stderr.fd, text);
+    } catch {
+      // Nobody is left to tell.
+    }
+  }
+  process.exit(EXIT.failed);
+}
+
 /** The process itself. Call it once. */
 export function processIo(): CommandIo {
   return {
     stdin: process.stdin,
-    stdout: output(process.stdout),
-    stderr: output(process.stderr),
+    stdout: output(process.stdout, 'stdout'),
+    stderr: output(process.stderr, 'stderr'),
     env: process.env,
     cwd: process.cwd(),
     now: () => Date.now(),

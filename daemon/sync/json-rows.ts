@@ -31,23 +31,58 @@ export async function* jsonList(source: AsyncIterable<Buffer>): AsyncGenerator<S
  * Rejects with BrokenSource when the input is not one list from its beginning to its end.
  */
 export async function* jsonItems(source: AsyncIterable<Buffer>, afterLine = 0): AsyncGenerator<SourceChunk> {
-  let lead: Buffer[] = [];
+  const lead: Buffer[] = [];
   let leadBytes = 0;
   let splitter: LineSplitter | ListSplitter | undefined;
-  for await (const chunk of source) {
+  for await (const chunk of inParts(source)) {
     if (splitter !== undefined) {
       yield chunkOf(splitter.push(chunk), 'item', afterLine);
       continue;
     }
     lead.push(chunk);
     leadBytes += chunk.length;
-    const first = startOf(chunk);
-    if (first === undefined && leadBytes < LEAD_BYTES_MAX) continue;
-    splitter = first === LIST_START ? new ListSplitter() : new LineSplitter();
-    yield chunkOf(splitter.push(Buffer.concat(lead)), 'item', afterLine);
-    lead = [];
+    if ((leadBytes < MARK_BYTES || startOf(chunk) === undefined) && leadBytes < LEAD_BYTES_MAX) continue;
+    const start = Buffer.concat(lead);
+    splitter = splitterOf(start);
+    yield chunkOf(splitter.push(start), 'item', afterLine);
   }
-  if (splitter !== undefined) yield chunkOf(splitter.end(), 'item', afterLine);
+  if (splitter === undefined) {
+    const start = Buffer.concat(lead);
+    splitter = splitterOf(start);
+    yield chunkOf(splitter.push(start), 'item', afterLine);
+  }
+  yield chunkOf(splitter.end(), 'item', afterLine);
+}
+
+/** For the content that begins so. Throws BrokenSource when that is no text. */
+function splitterOf(start: Buffer): LineSplitter | ListSplitter {
+  const problem = encodingProblem(start);
+  if (problem !== undefined) throw new BrokenSource(problem);
+  return startOf(start) === LIST_START ? new ListSplitter() : new LineSplitter();
+}
+
+const GZIP = Buffer.from([0x1f, 0x8b]);
+const ZIP = Buffer.from('PK\u0003\u0004');
+const UTF16 = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+/** Bytes that show the encoding. */
+export const MARK_BYTES = 4;
+
+/** Why the file that begins with these bytes cannot be read, or undefined when it can. */
+export function encodingProblem(start: Buffer): string | undefined {
+  if ([GZIP, ZIP].some((mark) => start.subarray(0, mark.length).equals(mark))) return 'it is compressed: unpack it first';
+  return isUtf16(start) ? 'it is UTF-16: save it as UTF-8' : undefined;
+}
+
+/** Shown by its mark, or by the empty byte that every letter of ASCII has there. */
+function isUtf16(start: Buffer): boolean {
+  return UTF16.some((mark) => start.subarray(0, 2).equals(mark)) || start.subarray(0, MARK_BYTES).includes(0);
+}
+
+/** Bytes that are cut into rows at once: they may be eight thousand. */
+const PART_BYTES = 16 * 1024;
+
+async function* inParts(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of source) for (let at = 0; at < chunk.length; at += PART_BYTES) yield chunk.subarray(at, at + PART_BYTES);
 }
 
 function chunkOf(raws: readonly RawLine[], what: 'line' | 'item', afterLine = 0): SourceChunk {

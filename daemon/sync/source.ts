@@ -2,6 +2,7 @@
  * Turns the rows of a source into users to write: every user is checked, and every id occurs once.
  * An error in a row is an error of that row and stops nothing.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import { IdMap } from './id-map.ts';
 import { SOURCE_LINE_BYTES_MAX } from './line-reader.ts';
@@ -76,9 +77,12 @@ export class RowReader<User extends RowUser> {
   }
 }
 
+/** Milliseconds of rows in one turn of the event loop: imports read inside the daemon. */
+const SLICE_MS = 3;
+
 /**
- * Reads on only after the previous batch was taken, so a slow consumer holds back the source. Rejects when the source does,
- * after the last rows before the error.
+ * Reads on only after the previous batch was taken, so a slow consumer holds back the source. Other work has its turns between the rows.
+ * Rejects when the source does, after the last rows before the error.
  */
 export async function* readBatches<User extends RowUser>(
   chunks: AsyncIterable<SourceChunk>,
@@ -88,11 +92,16 @@ export async function* readBatches<User extends RowUser>(
   const reader = new RowReader(check);
   let batch = new OpenBatch<User>();
   let end: { readonly error: unknown } | undefined;
+  let sliceEndMs = performance.now() + SLICE_MS;
   try {
     for await (const { rows, bytes } of chunks) {
       batch.bytes += bytes;
       for (const row of rows) {
         batch.add(reader.take(row));
+        if (performance.now() >= sliceEndMs) {
+          await nextTurn();
+          sliceEndMs = performance.now() + SLICE_MS;
+        }
         if (!batch.isFull(limits)) continue;
         yield batch;
         batch = new OpenBatch();

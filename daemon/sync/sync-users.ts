@@ -28,6 +28,8 @@ export interface SyncSummary {
   readonly counts: SyncCounts;
   /** Users read, but not sent because the run ended. */
   readonly notSent: number;
+  /** The line from which on nothing was read, because the run ended; none when the source was read to its end. */
+  readonly notReadFrom?: number;
   /** Rows of the source that were read, with errors or without. */
   readonly rows: number;
   /** Users of the source that an earlier sync took out. */
@@ -49,11 +51,7 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
   const takenOut = new TakenOutList();
   async function* batches(): AsyncGenerator<SourceBatch<User>> {
     try {
-      for await (const batch of readBatches(deps.source, deps.check)) {
-        nextLine = batch.lastAt + 1;
-        rows += batch.users.length + batch.errors.length;
-        yield batch;
-      }
+      yield* readBatches(deps.source, deps.check);
       isRead = true;
     } catch (error) {
       throw new Error(`the source cannot be read: ${errorText(error)}`, { cause: error });
@@ -61,7 +59,12 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
   }
   const isWhole = await run.all({
     batches: batches(),
-    work: ({ users }) => upserter.upsert(users),
+    // A batch that arrives after the end of the run is not taken, and so counts as not read.
+    work: ({ users, errors, lastAt }) => {
+      nextLine = Math.max(nextLine, lastAt + 1);
+      rows += users.length + errors.length;
+      return upserter.upsert(users);
+    },
     entries: (batch, done, counts) => {
       counts.failed += batch.errors.length;
       takenOut.add(done.takenOut);
@@ -70,13 +73,16 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
       return [...upsertEntries(batch, done, counts, deps.report.isFull), ...rest.map(notSent)];
     },
   });
-  if (run.problem !== undefined && !isRead) {
+  const notReadFrom = isRead ? undefined : nextLine;
+  if (run.problem !== undefined && notReadFrom !== undefined) {
     const reason = `from this line on nothing was read: ${run.problem}`;
-    await run.report([{ from_line: nextLine, result: 'not_applied', code: 'not_read', reason }]);
+    await run.report([{ from_line: notReadFrom, result: 'not_applied', code: 'not_read', reason }]);
   }
   const { problem, counts, at, elapsedMs } = run;
   const status = problem !== undefined ? 'gave-up' : isWhole ? 'done' : 'interrupted';
-  return { status, ...(problem === undefined ? {} : { problem }), counts, notSent: run.notSent, rows, takenOut, at, elapsedMs };
+  const reason = problem === undefined ? {} : { problem };
+  const rest = notReadFrom === undefined ? {} : { notReadFrom };
+  return { status, ...reason, counts, notSent: run.notSent, ...rest, rows, takenOut, at, elapsedMs };
 }
 
 function notSent({ line, id }: RowUser): ReportEntry {

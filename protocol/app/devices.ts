@@ -108,6 +108,8 @@ export function decodeDevice(body: unknown): { readonly device: DeviceCommand['d
     ...(hardware_id === undefined ? undefined : { hardware_id }),
     ...(voip_token === undefined ? undefined : { voip: voip_token }),
   };
+  if (user_id !== undefined && within?.id && within.id !== user_id)
+    throw fieldErrors('input', [{ path: 'user.id', message: 'must name the same user as user_id' }]);
   return { device, named: user_id ?? within?.id };
 }
 

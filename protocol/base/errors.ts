@@ -50,16 +50,32 @@ export interface FieldError {
   readonly code?: number;
 }
 
+/** Problems that one answer lists: whoever sent more learns nothing from the rest. */
+export const PROBLEMS_MAX = 100;
+
+/** The first of `problems`, as many as an answer lists: with one of each item (`users[ann]`) before the second of any. */
+export function listedProblems(problems: readonly FieldError[]): readonly FieldError[] {
+  if (problems.length <= PROBLEMS_MAX) return problems;
+  const items = new Set<string>();
+  const isFirst = problems.map(({ path }) => {
+    const item = path.slice(0, path.indexOf(']') + 1);
+    return !items.has(item) && items.size < PROBLEMS_MAX && items.add(item) !== undefined;
+  });
+  let room = PROBLEMS_MAX - items.size;
+  return problems.filter((_, at) => isFirst[at] === true || room-- > 0);
+}
+
 /** A refusal: its kind, the reason in words, and every wrong field. */
 export class RosterError extends Error {
   readonly kind: ErrorKind;
+  /** No more than an answer lists. */
   readonly fields: readonly FieldError[];
 
   constructor(kind: ErrorKind, reason: string = ERRORS[kind].text, fields: readonly FieldError[] = []) {
     super(reason);
     this.name = 'RosterError';
     this.kind = kind;
-    this.fields = fields;
+    this.fields = listedProblems(fields);
   }
 
   get spec(): ErrorSpec {

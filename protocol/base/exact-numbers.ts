@@ -10,20 +10,40 @@ import { clip, fieldPath, itemPath } from './explain.ts';
 
 /** A number has room for every whole number with fewer digits. */
 const DIGITS_AT_RISK = 16;
+/** A number with more of them is written with an exponent. */
+const DIGITS_WRITTEN = 22;
 /** Keys and indexes of a path. Nothing that may be stored nests deeper; the work for a number must not grow with its depth. */
 const PATH_MAX = 64;
 const ZERO = 0x30;
 const NINE = 0x39;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+/** The bit that makes a letter a small one. */
+const LOWER_CASE = 0x20;
+const LOWER_E = 0x65;
+
+/** Keys and indexes that lead to a value. */
+export type Path = readonly (string | number)[];
 
 /** A whole number that cannot be kept, in the place of its value. */
 export class InexactNumber {
-  /** Keys and indexes that lead to it; to one that lies deeper than any value may, only the first of them. */
-  readonly path: readonly (string | number)[];
+  /** To one that lies deeper than any value may, only the first keys and indexes. */
+  readonly path: Path;
   readonly digits: string;
   /** Where its digits begin in the text. */
   readonly at: number;
 
-  constructor(path: readonly (string | number)[], digits: string, at: number) {
+  constructor(path: Path, digits: string, at: number) {
     this.path = path;
     this.digits = digits;
     this.at = at;
@@ -42,9 +62,12 @@ export class InexactNumber {
 
 export const NOT_EXACT = 'is too big to be an exact number; write it as text';
 
-/** `text` is valid JSON. Costs next to nothing unless something in it looks like a number of 16 digits. */
-export function* inexactNumbers(text: string): Iterable<InexactNumber> {
-  if (mayHoldSome(text)) yield* scanned(text);
+/**
+ * `text` is valid JSON. Costs next to nothing unless something in it looks like a number of 16 digits. Where `mayRound` says so, digits are
+ * not looked at.
+ */
+export function inexactNumbers(text: string, mayRound: (path: Path) => boolean = () => false): Iterable<InexactNumber> {
+  return mayHoldSome(text) ? scanned(text, mayRound) : [];
 }
 
 /** Like JSON.parse, with an InexactNumber in the place of each number that cannot be kept. Throws SyntaxError. */
@@ -115,34 +138,39 @@ interface Container {
   at: number;
   /** The key, once something asked for it. */
   key?: string | undefined;
+  /** The path of the container itself, once something asked for it. */
+  path?: Path | undefined;
 }
 
-function* scanned(text: string): Generator<InexactNumber, void> {
+/** One pass over the text, however its quotes, blanks and digits lie. */
+function* scanned(text: string, mayRound: (path: Path) => boolean): Generator<InexactNumber, void> {
   const open: Container[] = [];
   let isKey = false;
   for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code <= SPACE) continue;
     const inner = open.at(-1);
-    switch (text.charAt(at)) {
-      case '{':
+    switch (code) {
+      case OPEN_OBJECT:
         open.push({ isList: false, at });
         isKey = true;
         break;
-      case '[':
+      case OPEN_LIST:
         open.push({ isList: true, at: 0 });
         isKey = false;
         break;
-      case '}':
-      case ']':
+      case CLOSE_OBJECT:
+      case CLOSE_LIST:
         open.pop();
         break;
-      case ':':
+      case COLON:
         isKey = false;
         break;
-      case ',':
+      case COMMA:
         isKey = inner?.isList === false;
         if (inner?.isList === true) inner.at++;
         break;
-      case '"':
+      case QUOTE:
         if (isKey && inner !== undefined) {
           inner.at = at;
           inner.key = undefined;
@@ -150,13 +178,14 @@ function* scanned(text: string): Generator<InexactNumber, void> {
         at = endOfText(text, at);
         break;
       default: {
-        const end = endOfNumber(text, at);
-        const token = text.slice(at, end);
-        if (isInexact(token)) {
-          const path = open.slice(0, PATH_MAX).map((container) => keyOf(text, container));
-          yield new InexactNumber(path, token, at);
+        if (code !== MINUS && !isDigit(code)) break;
+        const end = endOfDigits(text, at + 1);
+        const isWhole = !isFraction(text.charCodeAt(end));
+        if (isWhole && end - at >= DIGITS_AT_RISK) {
+          const path = pathIn(text, open);
+          if (!mayRound(path) && isInexact(text, at, end)) yield new InexactNumber(path, text.slice(at, end), at);
         }
-        at = Math.max(at, end - 1);
+        at = (isWhole ? end : endOfFraction(text, end)) - 1;
       }
     }
   }
@@ -165,17 +194,41 @@ function* scanned(text: string): Generator<InexactNumber, void> {
 /** The place of the quote that ends the text which begins at `start`. */
 function endOfText(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
-    const char = text.charAt(at);
-    if (char === '"') return at;
-    if (char === '\\') at++;
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at;
+    if (code === BACKSLASH) at++;
   }
   return text.length;
 }
 
-function endOfNumber(text: string, start: number): number {
+function endOfDigits(text: string, start: number): number {
   let at = start;
-  while (isDigit(text.charCodeAt(at)) || '.eE+-'.includes(text.charAt(at) || ' ')) at++;
+  while (isDigit(text.charCodeAt(at))) at++;
   return at;
+}
+
+/** Whether a fraction or an exponent follows. */
+function isFraction(code: number): boolean {
+  return code === POINT || (code | LOWER_CASE) === LOWER_E;
+}
+
+function endOfFraction(text: string, start: number): number {
+  let at = start;
+  for (let code = text.charCodeAt(at); isDigit(code) || isFraction(code) || code === PLUS || code === MINUS; code = text.charCodeAt(at))
+    at++;
+  return at;
+}
+
+/** The path of the value that is being read. Containers share the paths of those around them. */
+function pathIn(text: string, open: readonly Container[]): Path {
+  let known = Math.min(open.length, PATH_MAX) - 1;
+  while (known > 0 && open[known]?.path === undefined) known--;
+  let path: Path = open[known]?.path ?? [];
+  for (const container of open.slice(Math.max(known, 0), PATH_MAX)) {
+    container.path = path;
+    path = [...path, keyOf(text, container)];
+  }
+  return path;
 }
 
 function keyOf(text: string, container: Container): string | number {
@@ -185,12 +238,14 @@ function keyOf(text: string, container: Container): string | number {
   return container.key;
 }
 
-function isInexact(token: string): boolean {
-  return token.length >= DIGITS_AT_RISK && /^-?\d+$/.test(token) && String(Number(token)) !== token;
+function isInexact(text: string, from: number, to: number): boolean {
+  if (to - from > DIGITS_WRITTEN) return true;
+  const token = text.slice(from, to);
+  return String(Number(token)) !== token;
 }
 
 /** `users[ann].address.zip`. */
-function pathText(path: readonly (string | number)[]): string {
+function pathText(path: Path): string {
   return path.reduce<string>((text, key, at) => {
     const isItem = typeof key === 'number' || (at === 1 && path[0] === 'users');
     return isItem ? itemPath(text, key) : fieldPath(text, key);

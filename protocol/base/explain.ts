@@ -6,15 +6,28 @@
 import type { TSchema, TSchemaOptions } from 'typebox';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
-import type { FieldError } from './errors.ts';
+import { type FieldError, PROBLEMS_MAX } from './errors.ts';
 import { isObject } from './json.ts';
 
-/** Problems that one answer lists: whoever sent more learns nothing from the rest. */
-export const PROBLEMS_MAX = 100;
+/** The library's own limit, enough for one wrong field: a union makes several findings of it. */
+const FINDINGS_MIN = 8;
 
-/** The library's own limit of 8 would cut errors off, since one wrong field of a union makes several. A hostile body is still cut. */
-const FINDINGS_MAX = 10 * PROBLEMS_MAX;
-Settings.Set({ maxErrors: FINDINGS_MAX });
+/** How much is still looked for. The values of one request share it, so that not each of a hundred takes as long as one may. */
+export interface Search {
+  findings: number;
+}
+
+export function newSearch(): Search {
+  return { findings: 4 * PROBLEMS_MAX };
+}
+
+/** The findings about a value: as many as the search has left, and enough to say what is wrong. */
+function findingsIn(schema: Explainable, value: unknown, search: Search): TLocalizedValidationError[] {
+  Settings.Set({ maxErrors: Math.max(FINDINGS_MIN, search.findings) });
+  const found = schema.Errors(value);
+  search.findings -= found.length;
+  return found;
+}
 
 /** The part of a compiled schema that `explain` uses. */
 export interface Explainable {
@@ -140,12 +153,12 @@ function hasBounds(schema: Bounds): boolean {
 }
 
 /** All errors that the schema finds in `value`, whose place is `path`. Empty when there are none. */
-export function explain(schema: Explainable, value: unknown, path: string): FieldError[] {
+export function explain(schema: Explainable, value: unknown, path: string, search = newSearch()): FieldError[] {
   const tooMany = overfull(schema.Type(), value, path);
   if (tooMany.length > 0) return tooMany;
   const places = new Map<string, TLocalizedValidationError[]>();
   const said = new Map<string, string>();
-  for (const error of schema.Errors(value)) {
+  for (const error of findingsIn(schema, value, search)) {
     const own = ownWords(schema.Type(), error);
     for (const [pointer, text] of own) said.set(pointer, text);
     if (own.length > 0) continue;
@@ -154,13 +167,23 @@ export function explain(schema: Explainable, value: unknown, path: string): Fiel
     else found.push(error);
   }
   const problems: FieldError[] = [...said].map(([pointer, message]) => ({ path: follow(pointer, value, path).path, message }));
+  const around = new Set([...places.keys()].flatMap((pointer) => placesAround(pointer)));
   for (const [pointer, errors] of places) {
     const place = follow(pointer, value, path);
     // When the branch of a union that fits the value reports an error inside it, the other branches' errors are noise.
-    const isAnswered = [...places.keys()].some((other) => other.startsWith(`${pointer}/`));
-    problems.push(...describe(errors, place, isAnswered));
+    problems.push(...describe(errors, place, around.has(pointer)));
   }
-  return problems;
+  return problems.slice(0, PROBLEMS_MAX);
+}
+
+/** `/users/0/name`: the root, `/users` and `/users/0`. */
+function placesAround(pointer: string): string[] {
+  const around: string[] = [];
+  for (let end = pointer.lastIndexOf('/'); end >= 0; end = pointer.lastIndexOf('/', end - 1)) {
+    around.push(pointer.slice(0, end));
+    if (end === 0) break;
+  }
+  return around;
 }
 
 /** The custom texts of schemas on the way to the error, by the place that they describe. Only missing fields make several. */

@@ -11,7 +11,7 @@ import { AnyObject, MicrosField } from '../base/schemas.ts';
 import { type Micros, parseTime, toRfc3339 } from '../base/time.ts';
 import { parseFeedName } from './feed-name.ts';
 import { countReferences } from './references.ts';
-import { dataProblems } from './users.ts';
+import { checkFieldCount, dataProblems } from './users.ts';
 
 /** An activity of the feeds room. `feeds` are all feeds that contain it: the one it was added to and its targets, as `slug:id`. */
 export const Activity = Type.Object({
@@ -97,6 +97,7 @@ export function decodeActivities(body: unknown, ownActor: string | undefined): A
 const OWN_FIELDS: ReadonlySet<string> = new Set(['id', 'origin', 'foreign_id', 'time', 'to']);
 
 function activityOf(sent: JsonObject, path: string, ownActor: string | undefined): ActivityInput {
+  checkFieldCount(sent, LIMITS.activityBytes, path || 'activity');
   const problems: FieldError[] = [];
   const actor = actorOf(sent.actor, ownActor, fieldPath(path, 'actor'));
   for (const [field, value] of [['actor', actor] as const, ['verb', sent.verb] as const, ['object', sent.object] as const]) {

@@ -4,7 +4,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { type FieldError, fieldErrors, RosterError } from '../base/errors.ts';
+import { type FieldError, fieldErrors, PROBLEMS_MAX, RosterError } from '../base/errors.ts';
 import { clip, fieldPath, itemPath, says } from '../base/explain.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
@@ -97,6 +97,7 @@ function feedsIdProblem(id: string): string | undefined {
 
 function userOf(id: string, sent: Static<typeof Data> | undefined, path: string): UserInput {
   const data = isJsonObject(sent) && !isEmptyList(sent) ? sent : {};
+  checkFieldCount(data, LIMITS.feedsDataBytes, path);
   const problems = dataProblems(data, path, 1);
   if (problems.length > 0) throw fieldErrors('input', problems);
   const bytes = utf8Bytes(JSON.stringify(data));
@@ -109,13 +110,26 @@ function userOf(id: string, sent: Static<typeof Data> | undefined, path: string)
   return { id, custom, ...(isText(name) ? { name } : undefined), ...(isText(image) ? { image } : undefined) };
 }
 
+/** A field takes at least `"":0,`. */
+const FIELD_BYTES = 5;
+
+/** Refuses data with more fields than its bytes can hold, before any is looked at. Throws RosterError `too_big`. */
+export function checkFieldCount(data: JsonObject, bytesMax: number, path: string): void {
+  const fields = Object.keys(data).length;
+  if (fields * FIELD_BYTES <= bytesMax) return;
+  const message = `has ${fields} fields; at most ${bytesMax} bytes are allowed`;
+  throw new RosterError('too_big', `${path}: ${message}`, [{ path, message }]);
+}
+
 /** The parts of an object that cannot be stored, each with its place: reserved names, too much nesting, invalid numbers. */
 export function dataProblems(data: JsonObject, path: string, depth: number): FieldError[] {
   const problems: FieldError[] = [];
   for (const [key, value] of Object.entries(data)) {
     const at = fieldPath(path, key);
     const problem = isForbiddenName(key) ? { path: '', message: `"${key}" is a reserved name` } : jsonProblem(value, depth + 1);
-    if (problem !== undefined) problems.push({ path: `${at}${problem.path}`, message: problem.message });
+    if (problem === undefined) continue;
+    problems.push({ path: `${at}${problem.path}`, message: problem.message });
+    if (problems.length >= PROBLEMS_MAX) break;
   }
   return problems;
 }

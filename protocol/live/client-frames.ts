@@ -57,7 +57,7 @@ export type PageFrame = Static<typeof PageFrame>;
 export const UnsubFrame = Type.Object({ op: Type.Literal('unsub'), id: RequestId, sub: Type.String() });
 export type UnsubFrame = Static<typeof UnsubFrame>;
 
-/** A partial update of the own user; with a server token, of `user_id`. */
+/** A partial update of the own user, which `user_id` may repeat; with a server token, of `user_id`. */
 export const UpdateFrame = Type.Object({
   op: Type.Literal('update'),
   id: RequestId,

@@ -9,7 +9,7 @@ import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, isEmptyList, isJsonObject, presentFields } from '../base/reading.ts';
 import { type Micros, parseTime } from '../base/time.ts';
 import type { Ban } from '../users/user.ts';
-import { NamedUser } from './reading.ts';
+import { byOf, idsOf, NamedUser, refuse } from './reading.ts';
 
 const Page = {
   exclude_expired_bans: Type.Optional(Type.Boolean()),
@@ -103,10 +103,10 @@ export interface FutureBanRequest {
 /** The payload of `query_future_channel_bans`. */
 export function parseFutureBans(payload: unknown): FutureBanRequest {
   const sent = checked(futureCheck, presentFields(bodyObject(payload, 'payload')));
-  const by = sent.user_id ?? sent.user?.id;
+  refuse(idsOf(sent));
   const target = sent.target_user_id;
   return {
-    ...(by === undefined ? undefined : { by }),
+    ...byOf(sent),
     includeTotal: sent.include_total ?? false,
     query: {
       kind: 'future',

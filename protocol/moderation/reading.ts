@@ -37,8 +37,12 @@ export function firstOf(named: NamedIds): string | undefined {
   return Object.values(named).find((id) => id !== undefined);
 }
 
+/** The fields that name the acting user: each must be an id, and all of them the same one. */
 export function idProblems(named: NamedIds): readonly (FieldError | undefined)[] {
-  return Object.entries(named).map(([path, id]) => idProblem(path, id));
+  const [first, ...rest] = Object.entries(named).filter(([, id]) => id !== undefined);
+  if (first === undefined) return [];
+  const others = rest.filter(([, id]) => id !== first[1]).map(([path]) => ({ path, message: `must name the same user as ${first[0]}` }));
+  return [idProblem(...first), ...others];
 }
 
 export function minutesOf(minutes: number | undefined): { readonly minutes?: number } {

@@ -8,21 +8,18 @@
 
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
-import type { FieldError } from '../base/errors.ts';
-import { clip, explain, fieldPath, itemPath, typeName } from '../base/explain.ts';
+import { type FieldError, PROBLEMS_MAX } from '../base/errors.ts';
+import { clip, explain, fieldPath, itemPath, newSearch, type Search, typeName } from '../base/explain.ts';
 import { isForbiddenName, isUserId, userIdProblem } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { type Dialect, isEmptyList, isJsonObject, jsonProblem } from '../base/reading.ts';
 import { dataProblem } from './size.ts';
 import { uniqueTeams } from './teams.ts';
-import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, type UserInput, UserRequest } from './user.ts';
+import { KNOWN_FIELDS, type PrivacySettings, RESERVED_FIELDS, TEAMS_BOUND, type UserInput, UserRequest } from './user.ts';
 
 /** Longer than any registered language tag. */
 const LANGUAGE_CHARS_MAX = 35;
-
-/** The most problems that one answer about users lists. */
-const USER_PROBLEMS_MAX = 1_000;
 
 const userCheck = Compile(UserRequest);
 
@@ -38,6 +35,8 @@ export interface UserPlace {
   readonly key: string | undefined;
   readonly dialect: Dialect;
   readonly caller: Actor['kind'];
+  /** Shared by the users of one request. */
+  readonly search?: Search;
 }
 
 /** The error for a user that is given twice: nothing says which of the two counts. */
@@ -47,20 +46,40 @@ export function givenTwice(index: number, id: string): FieldError {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The user, or undefined when something is wrong with it; all its errors are added to `problems`. */
+/**
+ * The user, or undefined when something is wrong with it; its errors are added to `problems`. When these are as many as an answer lists,
+ * only the first one of each further user is.
+ */
 export function decodeUser(sent: unknown, place: UserPlace, problems: FieldError[]): UserInput | undefined {
+  const own: FieldError[] = [];
+  const room = roomFor(problems);
+  const user = decodedUser(sent, place, own, room);
+  if (own.length > 0) problems.push(...own.slice(0, room));
+  return user;
+}
+
+/** How many problems of the next user are looked for. */
+export function roomFor(problems: readonly FieldError[]): number {
+  return problems.length < PROBLEMS_MAX ? PROBLEMS_MAX : 1;
+}
+
+/** `room`: how many problems are listed, since a hostile body can hold a hundred thousand. */
+function decodedUser(sent: unknown, place: UserPlace, problems: FieldError[], room: number): UserInput | undefined {
   const { path } = place;
   if (!isJsonObject(sent)) {
     problems.push({ path, message: `must be object, got ${typeName(sent)}` });
     return undefined;
   }
-  const before = problems.length;
+  if (isOverfull(sent.teams) || isOverfull(sent.teams_role)) {
+    checkOperationalFields(sent, path, problems);
+    return undefined;
+  }
   const id = idOf(sent, place, problems);
-  const request = userCheck.Check(sent) ? sent : mended(sent, path, problems);
+  const request = userCheck.Check(sent) ? sent : mended(sent, place, problems);
   if (request === undefined) return undefined;
-  const custom = customOf(request, place, problems);
+  const custom = customOf(request, place, problems, room);
   checkOperationalFields(request, path, problems);
-  if (id === undefined || problems.length > before) return undefined;
+  if (id === undefined || problems.length > 0) return undefined;
   const input = inputOf(id, request, custom);
   const tooBig = dataProblem(input, place.caller);
   if (tooBig === undefined) return input;
@@ -82,23 +101,29 @@ function idOf(sent: JsonObject, { path, key }: UserPlace, problems: FieldError[]
 }
 
 /** Accepts `[]` for an empty map, as PHP writes it. Explains every other error of the check, except those of the id. */
-function mended(sent: JsonObject, path: string, problems: FieldError[]): (JsonObject & UserRequest) | undefined {
+function mended(
+  sent: JsonObject,
+  { path, search = newSearch() }: UserPlace,
+  problems: FieldError[],
+): (JsonObject & UserRequest) | undefined {
   const { id: _, ...copy } = sent;
   for (const field of ['custom', 'teams_role', 'privacy_settings']) {
     if (isEmptyList(copy[field])) copy[field] = {};
   }
   if (userCheck.Check(copy)) return copy;
   for (const [field, check] of FIELD_CHECKS) {
-    if (problems.length >= USER_PROBLEMS_MAX) break;
-    if (Object.hasOwn(copy, field) && !check.Check(copy[field])) problems.push(...explain(check, copy[field], fieldPath(path, field)));
+    if (!Object.hasOwn(copy, field) || check.Check(copy[field])) continue;
+    problems.push(...explain(check, copy[field], fieldPath(path, field), search));
+    if (search.findings <= 0) break;
   }
   return undefined;
 }
 
 /** Custom data from every place that the dialect allows. For a key in several places, the nested value counts. */
-function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, problems: FieldError[]): JsonObject {
+function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, problems: FieldError[], room: number): JsonObject {
   let custom: JsonObject | undefined;
   for (const key in sent) {
+    if (problems.length >= room) return {};
     if (KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key)) continue;
     const value = sent[key];
     if (value === undefined || (key === 'extra_data' && dialect === 'v1' && isJsonObject(value))) continue;
@@ -106,12 +131,13 @@ function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, 
     custom ??= {};
     custom[key] = value;
   }
-  if (dialect === 'v1') custom = flattened(sent.extra_data, fieldPath(path, 'extra_data'), custom, problems);
+  if (dialect === 'v1') custom = flattened(sent.extra_data, fieldPath(path, 'extra_data'), custom, problems, room);
   const nested = sent.custom;
   if (nested === undefined || nested === null) return custom ?? {};
   const nestedPath = fieldPath(path, 'custom');
-  if (dialect === 'v1') return flattened(nested, nestedPath, custom, problems) ?? {};
+  if (dialect === 'v1') return flattened(nested, nestedPath, custom, problems, room) ?? {};
   for (const key in nested) {
+    if (problems.length >= room) return {};
     const value = nested[key];
     if (value === undefined || !isPlain(key, value, nestedPath, problems)) continue;
     if (custom !== undefined) custom[key] = value;
@@ -121,10 +147,17 @@ function customOf(sent: JsonObject & UserRequest, { dialect, path }: UserPlace, 
 }
 
 /** v1 has one level: nested keys move up, and a key that is a field of the user is not custom data there. */
-function flattened(nested: Json | undefined, path: string, into: JsonObject | undefined, problems: FieldError[]): JsonObject | undefined {
+function flattened(
+  nested: Json | undefined,
+  path: string,
+  into: JsonObject | undefined,
+  problems: FieldError[],
+  room: number,
+): JsonObject | undefined {
   if (!isJsonObject(nested)) return into;
   const custom = into ?? {};
   for (const key in nested) {
+    if (problems.length >= room) return custom;
     const value = nested[key];
     if (value === undefined || KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key)) continue;
     if (isPlain(key, value, path, problems)) custom[key] = value;
@@ -136,8 +169,7 @@ function isPlain(key: string, value: Json, path: string, problems: FieldError[])
   if (typeof value === 'string' && !isForbiddenName(key)) return true;
   const problem = isForbiddenName(key) ? { path: '', message: `"${key}" is a reserved name` } : jsonProblem(value, 2);
   if (problem === undefined) return true;
-  // A hostile body can hold a hundred thousand bad keys; the answer need not list them all.
-  if (problems.length < USER_PROBLEMS_MAX) problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
+  problems.push({ path: `${fieldPath(path, key)}${problem.path}`, message: problem.message });
   return false;
 }
 
@@ -150,19 +182,19 @@ export function checkOperationalFields(sent: JsonObject, path: string, problems:
   if (typeof role === 'string' && role.length > LIMITS.roleChars) {
     problems.push({ path: fieldPath(path, 'role'), message: `must not be longer than ${LIMITS.roleChars} characters` });
   }
-  if (Array.isArray(teams) && teams.length > LIMITS.teamsPerUser) {
-    problems.push({ path: fieldPath(path, 'teams'), message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
-  }
-  if (isJsonObject(teams_role)) checkTeamsRole(teams_role, fieldPath(path, 'teams_role'), problems);
+  if (isOverfull(teams)) problems.push({ path: fieldPath(path, 'teams'), message: TEAMS_BOUND });
+  if (isOverfull(teams_role)) problems.push({ path: fieldPath(path, 'teams_role'), message: TEAMS_BOUND });
+  else if (isJsonObject(teams_role)) checkTeamsRole(teams_role, fieldPath(path, 'teams_role'), problems);
+}
+
+/** Whether these are more teams than are looked at. */
+function isOverfull(teams: unknown): boolean {
+  if (typeof teams !== 'object' || teams === null) return false;
+  return (Array.isArray(teams) ? teams : Object.keys(teams)).length > LIMITS.teamsPerUser;
 }
 
 function checkTeamsRole(teamsRole: JsonObject, path: string, problems: FieldError[]): void {
-  const entries = Object.entries(teamsRole);
-  if (entries.length > LIMITS.teamsPerUser) {
-    problems.push({ path, message: `must not hold more than ${LIMITS.teamsPerUser} teams` });
-    return;
-  }
-  for (const [team, role] of entries) {
+  for (const [team, role] of Object.entries(teamsRole)) {
     const at = itemPath(path, team);
     if (isForbiddenName(team)) problems.push({ path: at, message: `"${team}" is a reserved name` });
     else if (utf8Bytes(team) > LIMITS.teamBytes) problems.push({ path: at, message: `must not be longer than ${LIMITS.teamBytes} bytes` });

@@ -1,10 +1,7 @@
 /** Refuses numbers of a request that would silently become other numbers (see exact-numbers.ts). Pure. */
-import type { FieldError } from '../base/errors.ts';
-import { type InexactNumber, inexactNumbers } from '../base/exact-numbers.ts';
-import { PROBLEMS_MAX } from '../base/explain.ts';
+import { type FieldError, PROBLEMS_MAX } from '../base/errors.ts';
+import { type InexactNumber, inexactNumbers, type Path } from '../base/exact-numbers.ts';
 import { RESERVED_FIELDS } from './user.ts';
-
-type Path = readonly (string | number)[];
 
 /** `text` is valid JSON. Times in nanoseconds are no errors: nobody counts on their last digits. Lists no more than an answer shows. */
 export function inexactFields(text: string): readonly FieldError[] {
@@ -13,8 +10,8 @@ export function inexactFields(text: string): readonly FieldError[] {
   return found;
 }
 
-export function* refusedNumbers(text: string): Iterable<InexactNumber> {
-  for (const number of inexactNumbers(text)) if (!isTime(number.path)) yield number;
+export function refusedNumbers(text: string): Iterable<InexactNumber> {
+  return inexactNumbers(text, isTime);
 }
 
 /** First keys of requests that lead to fields of the daemon. Beyond any other key begins the application's own data. */

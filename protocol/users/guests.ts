@@ -7,7 +7,7 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
-import { type FieldError, fieldErrors } from '../base/errors.ts';
+import { type FieldError, fieldErrors, PROBLEMS_MAX } from '../base/errors.ts';
 import { fieldPath } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
@@ -90,7 +90,7 @@ export function decodeCustomEvent(id: string, body: unknown): CustomEventCommand
   if (wrongType !== undefined) problems.push({ path: 'event.type', message: wrongType });
   const beside = Object.entries(event).filter(([key]) => !EVENT_FIELDS.has(key));
   const entries = [...beside, ...Object.entries(nested ?? {})];
-  for (const [key, value] of entries) problems.push(...dataProblems(key, value));
+  for (const [key, value] of entries) if (problems.length < PROBLEMS_MAX) problems.push(...dataProblems(key, value));
   const custom: JsonObject = problems.length > 0 ? {} : Object.fromEntries(entries);
   const bytes = utf8Bytes(JSON.stringify(custom));
   if (bytes > LIMITS.eventBytes)

@@ -8,12 +8,13 @@ import { Compile } from 'typebox/compile';
 import { type Actor, isForeign } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
 import type { FieldError } from '../base/errors.ts';
-import { clip, explain, itemPath } from '../base/explain.ts';
+import { clip, explain, itemPath, newSearch } from '../base/explain.ts';
 import { isUserId, userIdProblem } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, isJsonObject, jsonProblem } from '../base/reading.ts';
 import { type Conditions, IfRev, readIfRev } from './conditions.ts';
-import { checkOperationalFields, givenTwice } from './decode.ts';
+import { checkOperationalFields, givenTwice, roomFor } from './decode.ts';
 import { type Patch, PatchChanges, patchOf, presentPatch } from './patch.ts';
 
 export interface PatchCommand {
@@ -49,6 +50,7 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
   const patches: PatchCommand['patches'][number][] = [];
   const problems: FieldError[] = [];
   const seen = new Set<string>();
+  const search = newSearch();
   for (const [index, sent] of users.entries()) {
     const item = isJsonObject(sent) ? presentPatch(sent) : sent;
     const named = isJsonObject(item) ? item.id : undefined;
@@ -58,15 +60,23 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
       continue;
     }
     const at = itemPath('users', isJsonObject(item) && typeof item.id === 'string' && item.id !== '' ? item.id : index);
+    if (isJsonObject(item) && pathsOf(item) > PATCH_PATHS_MAX) {
+      problems.push({ path: at, message: `must not name more than ${PATCH_PATHS_MAX} paths` });
+      if (typeof named === 'string') seen.add(named);
+      continue;
+    }
     if (!patchItemCheck.Check(item)) {
-      problems.push(...explain(patchItemCheck, item, at));
+      problems.push(...explain(patchItemCheck, item, at, search));
       continue;
     }
     const wrongId = userIdProblem(item.id);
     if (wrongId !== undefined) problems.push({ path: `${at}.id`, message: wrongId });
     else if (seen.has(item.id)) problems.push(givenTwice(index, item.id));
     else {
-      const patch = boundedPatch(item, at, problems);
+      const own: FieldError[] = [];
+      const room = roomFor(problems);
+      const patch = boundedPatch(item, at, own, room);
+      problems.push(...own.slice(0, room));
       if (patch !== undefined) patches.push({ id: item.id, patch });
     }
     seen.add(item.id);
@@ -74,16 +84,19 @@ export function decodePatches(body: unknown, actor: Actor): PatchCommand {
   return { kind: 'patch', actor, patches, problems, ...readIfRev(if_rev, seen, problems) };
 }
 
+/** How many paths it names, whatever they are. */
+function pathsOf({ set, unset }: JsonObject): number {
+  return [set, unset].reduce<number>(
+    (sum, named) => sum + (typeof named === 'object' && named !== null ? Object.keys(named).length : 0),
+    0,
+  );
+}
+
 /** Checks the size limits of a patch before it is parsed, because parsing takes time for every pair of paths. */
-function boundedPatch(item: PatchItem, at: string, problems: FieldError[]): Patch | undefined {
+function boundedPatch(item: PatchItem, at: string, problems: FieldError[], room: number): Patch | undefined {
   const { set = {}, unset = [] } = item;
-  const before = problems.length;
-  const entries = Object.entries(set);
-  if (entries.length + unset.length > PATCH_PATHS_MAX) {
-    problems.push({ path: at, message: `must not name more than ${PATCH_PATHS_MAX} paths` });
-    return undefined;
-  }
-  for (const [path, value] of entries) {
+  for (const [path, value] of Object.entries(set)) {
+    if (problems.length >= room) break;
     const problem = lengthProblem(path) ?? jsonProblem(value, path.split('.').length + 1);
     if (problem !== undefined) problems.push({ path: `${at}.set.${clip(path)}${problem.path}`, message: problem.message });
   }
@@ -92,7 +105,7 @@ function boundedPatch(item: PatchItem, at: string, problems: FieldError[]): Patc
     if (problem !== undefined) problems.push({ path: `${at}.unset.${clip(path)}`, message: problem.message });
   }
   checkOperationalFields(set, `${at}.set`, problems);
-  const parsed = problems.length > before ? [] : patchOf(item, at);
+  const parsed = problems.length > 0 ? [] : patchOf(item, at);
   if (!Array.isArray(parsed)) return parsed;
   problems.push(...parsed);
   return undefined;

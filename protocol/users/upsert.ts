@@ -8,7 +8,7 @@ import { Compile } from 'typebox/compile';
 import { type Actor, isForeign } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { itemPath } from '../base/explain.ts';
+import { itemPath, newSearch } from '../base/explain.ts';
 import { isUserId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, type Dialect, isJsonObject } from '../base/reading.ts';
@@ -64,13 +64,14 @@ export function decodeUpsert(dialect: Dialect, body: unknown, actor: Actor): Ups
     throw fieldErrors('not_allowed', [{ path: 'returning', message: 'needs a server token' }]);
   const users: UserInput[] = [];
   const problems: FieldError[] = [];
+  const search = newSearch();
   const add = (value: unknown, path: string, key: string | undefined) => {
     const id = key ?? (isJsonObject(value) ? value.id : undefined);
     if (typeof id === 'string' && isUserId(id) && isForeign(actor, id)) {
       users.push({ id, custom: {} });
       return;
     }
-    const place: UserPlace = { path, key, dialect, caller: actor.kind };
+    const place: UserPlace = { path, key, dialect, caller: actor.kind, search };
     const user = decodeUser(value, place, problems);
     if (user !== undefined) users.push(user);
   };

@@ -6,6 +6,7 @@
  */
 
 import Type, { type Static } from 'typebox';
+import { says } from '../base/explain.ts';
 import type { JsonObject } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { MicrosField } from '../base/schemas.ts';
@@ -139,6 +140,8 @@ export interface UserInput {
   readonly privacy_settings?: PrivacySettings;
 }
 
+export const TEAMS_BOUND = `must not hold more than ${LIMITS.teamsPerUser} teams`;
+
 /**
  * A user as a caller sends it, in either dialect. In v1 all other keys are custom data; in v2 custom data may also be in `custom`.
  * A user under its id in a map may repeat the id.
@@ -149,8 +152,15 @@ export const UserRequest = Type.Object(
     name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
     image: Type.Optional(Type.Union([Type.String(), Type.Null()])),
     role: Type.Optional(Type.Union([Type.String({ maxLength: LIMITS.roleChars }), Type.Null()])),
-    teams: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
-    teams_role: Type.Optional(Type.Union([TeamsRole, Type.Null()])),
+    teams: Type.Optional(
+      Type.Union([Type.Array(Type.String(), { maxItems: LIMITS.teamsPerUser, ...says({ maxItems: TEAMS_BOUND }) }), Type.Null()]),
+    ),
+    teams_role: Type.Optional(
+      Type.Union([
+        Type.Record(Type.String(), Type.String(), { maxProperties: LIMITS.teamsPerUser, ...says({ maxProperties: TEAMS_BOUND }) }),
+        Type.Null(),
+      ]),
+    ),
     language: Type.Optional(Type.Union([Type.String(), Type.Null()])),
     invisible: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
     privacy_settings: Type.Optional(Type.Union([PrivacySettings, Type.Null()])),

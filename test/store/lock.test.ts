@@ -1,5 +1,7 @@
 /** LG9: whose lock counts: what an owner writes of itself, and how others find out whether it lives. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import promises, { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { hostname } from 'node:os';
@@ -132,6 +134,23 @@ test('LG9 an owner of the same kernel lives when its process does, started when 
       await lock.release();
     }
   }
+});
+
+test('LG9 an owner that was killed is dead, though its parent has not asked for its exit code', async (t) => {
+  const { acquired, put } = await bench(t);
+  // A shell that became another program does not know of its children any more.
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.after(() => parent.kill());
+  const [pid] = String(await once(parent.stdout, 'data').then(([text]) => text))
+    .split('\n')
+    .map(Number);
+  assert.ok(pid !== undefined);
+  const statOf = async (): Promise<string[]> => (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^\d+ \(.*\) /s, '').split(' ');
+  while ((await statOf())[0] !== 'Z') await new Promise((resolve) => setImmediate(resolve));
+  const start = (await statOf())[19];
+  await put(`${pid}-other`, { ...(await ownWords()), pid, start });
+  const { lock } = await held(acquired());
+  await lock.release();
 });
 
 test('LG9 an owner of an earlier boot of this host is dead at once, whatever process has its pid now', async (t) => {

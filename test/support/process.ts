@@ -10,6 +10,13 @@ export interface Finished {
   readonly stderr: string;
 }
 
+interface ProcessOptions {
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  /** A file that is open, in place of what the test reads. */
+  readonly stdout?: number | 'pipe';
+}
+
 export class RosterdProcess {
   readonly child: ChildProcess;
   #stdout = '';
@@ -30,11 +37,11 @@ export class RosterdProcess {
     });
   }
 
-  static run(args: readonly string[], options: { readonly cwd?: string; readonly env?: Record<string, string> } = {}): RosterdProcess {
+  static run(args: readonly string[], { cwd, env, stdout = 'pipe' }: ProcessOptions = {}): RosterdProcess {
     const child = spawn(process.execPath, [...nodeOptions(), programFile('daemon/main.ts'), ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...options.env },
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      stdio: ['ignore', stdout, 'pipe'],
+      env: { ...process.env, ...env },
+      ...(cwd === undefined ? {} : { cwd }),
     });
     return new RosterdProcess(child);
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdMap } from '../../daemon/sync/id-map.ts';
-import { jsonLines } from '../../daemon/sync/json-rows.ts';
+import { jsonItems, jsonLines } from '../../daemon/sync/json-rows.ts';
 import { LineSplitter, SOURCE_LINE_BYTES_MAX } from '../../daemon/sync/line-reader.ts';
 import type { RowError } from '../../daemon/sync/rows.ts';
 import { BATCH_LIMITS, RowReader, readBatches, type SourceBatch } from '../../daemon/sync/source.ts';
@@ -41,6 +41,32 @@ test('SS1 LF, CRLF, blank lines, a byte order mark and a missing last newline, h
       Buffer.byteLength(text),
     );
     assert.deepEqual(JSON.parse(batches[0]?.users[1]?.json ?? ''), { id: 'b', name: 'Zoë 🎈' });
+  }
+});
+
+test('IM12 other work has its turns while rows are read, also when all of them are in one chunk and wrong', async () => {
+  for (const text of ['x\n'.repeat(100_000), `[${'x,'.repeat(100_000)}x]`]) {
+    const rows = jsonItems(chunksOf(Buffer.from(text), text.length));
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      turning = setImmediate(count);
+    };
+    let turning = setImmediate(count);
+    let errors = 0;
+    let most = 0;
+    let lastTurns = 0;
+    let since = 0;
+    for await (const batch of readBatches(rows, rowCheck({ map: (value) => ({ value }) }))) {
+      errors += batch.errors.length;
+      since = turns === lastTurns ? since + batch.errors.length : 0;
+      lastTurns = turns;
+      most = Math.max(most, since);
+    }
+    clearImmediate(turning);
+    assert.ok(errors >= 100_000);
+    assert.ok(turns > 10, `${turns} turns`);
+    assert.ok(most < errors / 5, `${most} rows in one turn`);
   }
 });
 

@@ -8,6 +8,7 @@ import { createHttpClient, type HttpClient } from '../../daemon/cli/sync/http-cl
 import { ReportFile } from '../../daemon/cli/sync/report.ts';
 import type { SyncCounts } from '../../daemon/sync/counts.ts';
 import { jsonLines } from '../../daemon/sync/json-rows.ts';
+import type { ReportEntry } from '../../daemon/sync/report.ts';
 import type { RunDeps, RunOptions } from '../../daemon/sync/run.ts';
 import { rowCheck, type SourceUser } from '../../daemon/sync/source-user.ts';
 import { type SyncSummary, syncUsers } from '../../daemon/sync/sync-users.ts';
@@ -239,9 +240,39 @@ for (const [what, status, body] of pointless) {
     const last = ran.report.at(-1) as { from_line?: number; code: unknown } | undefined;
     assert.equal(last?.code, 'not_read');
     assert.equal(last?.from_line, ran.notSent + 1);
+    assert.equal(ran.notReadFrom, ran.notSent + 1);
     assert.equal(ran.report.filter(({ code }) => code === 'not_sent').length, ran.notSent);
   });
 }
+
+test('RN17 a batch that was on its way when the run ended is among what was not read', async (t) => {
+  const server = await FakeServer.start(t);
+  server.misbehaviours.push({ kind: 'status', status: 401, body: '{}' });
+  let ended = (): void => {};
+  const end = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const lines = ndjson(300).split('\n');
+  async function* source(): AsyncGenerator<Buffer> {
+    yield Buffer.from(`${lines.slice(0, 100).join('\n')}\n`);
+    await end;
+    yield Buffer.from(lines.slice(100).join('\n'));
+  }
+  const added: ReportEntry[] = [];
+  const report = {
+    isFull: false,
+    // The first lines are written when the run has ended, and the source goes on meanwhile.
+    add: async (entries: readonly ReportEntry[]) => {
+      added.push(...entries);
+      ended();
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+  const ran = await run(t, server.url, '', { source: source(), report });
+  assert.deepEqual([ran.status, ran.notSent, ran.notReadFrom, ran.rows], ['gave-up', 100, 101, 100]);
+  const last = added.at(-1);
+  assert.equal(last !== undefined && 'from_line' in last ? last.from_line : undefined, 101);
+});
 
 test('RN13 a daemon that stays away: gives up after --retry-for and reports what was not sent', async (t) => {
   let tries = 0;

@@ -142,7 +142,7 @@ function stored(data: string, warn: (text: string) => void): Credentials | undef
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     if (error instanceof CredentialsError) throw error;
-    throw new CredentialsError(`${file} cannot be read: ${errorText(error)}`, { cause: error });
+    throw new CredentialsError(`${file} cannot be read: ${errorText(error)}${rightsAdvice(error, file)}`, { cause: error });
   }
   const pair = parse(content);
   if (pair === undefined) {
@@ -200,7 +200,9 @@ function generate(data: string, warn: (text: string) => void): Credentials {
     rmSync(temporary, { force: true });
     // Another process was faster; its pair counts.
     if (hasCode(error, 'EEXIST')) return stored(data, warn) ?? generate(data, warn);
-    throw new CredentialsError(`the API key and secret cannot be stored in ${file}: ${errorText(error)}`, { cause: error });
+    throw new CredentialsError(`the API key and secret cannot be stored in ${file}: ${errorText(error)}${rightsAdvice(error, data)}`, {
+      cause: error,
+    });
   }
   return { apiKey: pair.api_key, apiSecret: pair.api_secret, origin: 'generated' };
 }
@@ -225,6 +227,13 @@ function syncDirectory(directory: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** What to do when the file belongs to somebody else, as after a first start by root. */
+function rightsAdvice(error: unknown, path: string): string {
+  if (!hasCode(error, 'EACCES') && !hasCode(error, 'EPERM')) return '';
+  const user = process.getuid?.() ?? 'this user';
+  return `. User ${user} may not use ${path}: give it that user (chown -R ${user} on the data directory), run rosterd as its owner, or give --api-key and --api-secret`;
 }
 
 function hasCode(error: unknown, code: string): boolean {

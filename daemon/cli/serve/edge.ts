@@ -25,6 +25,7 @@ import type { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
+import { cannotListen } from './listen-error.ts';
 
 /** A peer that takes nothing for this time while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
@@ -102,7 +103,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);
   const staleDrain = new StaleDrain({ condition, admission, sessions, windowMs: config.drainMs * GOODBYES_SHARE, logger });
-  await http.listen({ host: config.listen.host, port: config.listen.port });
+  await http.listen(config.listen).catch(cannotListen(config.listen));
   sessions.start();
   staleDrain.start();
   place.url = urlOf(http.server, tls !== undefined);

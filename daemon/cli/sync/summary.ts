@@ -36,17 +36,22 @@ export function printSyncSummary(
   flags: SummaryFlags,
   io: CommandIo,
 ): void {
-  const { status, counts, notSent, rows, takenOut, elapsedMs } = summary;
+  const { status, counts, notSent, notReadFrom, rows, takenOut, elapsedMs } = summary;
   const isEmpty = status === 'done' && rows === 0;
   const problem = isEmpty ? `${source} has no users; nothing was written` : summary.problem;
   if (flags.json) {
     const { created, updated, reactivated, restored, unchanged, sent, failed } = counts;
     const out = { count: takenOut.count, first: takenOut.first };
-    const more = { not_sent: notSent, taken_out: out, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: problem ?? null };
+    const rest = { not_sent: notSent, not_read_from_line: notReadFrom ?? null };
+    const more = { ...rest, taken_out: out, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: problem ?? null };
     const results = { created, updated, reactivated, restored, unchanged, sent, failed };
     io.stdout.write(`${JSON.stringify({ status: isEmpty ? 'empty' : status, ...results, ...more })}\n`);
   } else printTable(counts, { 'not sent': notSent }, reportPath, io);
   for (const note of takenOut.notes()) io.stderr.write(`rosterd: note: ${note}\n`);
+  if (notReadFrom !== undefined)
+    io.stderr.write(
+      `rosterd: ${source} was not read from line ${grouped(notReadFrom)} on; those users are not sent either, and not counted\n`,
+    );
   if (status === 'gave-up') io.stderr.write(`rosterd: gave up: ${problem}\nrosterd: when that is mended, run it again to finish\n`);
   if (isEmpty) io.stderr.write(`rosterd: ${problem}\n`);
   else if (status === 'interrupted') io.stderr.write('rosterd: interrupted; run it again to finish\n');

@@ -114,12 +114,13 @@ function endOfText(bytes: Buffer, at: number): number {
     if (bytes[end] === QUOTE) return end;
     if (bytes[end] === BACKSLASH) break;
   }
-  for (let end = bytes.indexOf('"', at + 1); end !== -1; end = bytes.indexOf('"', end + 1)) {
-    let escapes = 0;
-    while (bytes[end - 1 - escapes] === BACKSLASH) escapes++;
-    if (escapes % 2 === 0) return end;
-  }
-  return bytes.length;
+  const quote = bytes.indexOf('"', at + 1);
+  if (quote === -1) return bytes.length;
+  if (bytes[quote - 1] !== BACKSLASH) return quote;
+  // One search for each escaped quote would take longer than to look at every byte.
+  let end = at + 1;
+  while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+  return end;
 }
 
 function tooBig(what: string, bytesMax: number): RosterError {

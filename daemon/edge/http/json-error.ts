@@ -3,7 +3,7 @@
  * the text. Only called after JSON.parse refused the text; not recursive, whatever the nesting.
  */
 
-const WHITE = new Set([' ', '\t', '\n', '\r']);
+const LINE_END = 0x0a;
 const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 type Expect = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end';
@@ -12,9 +12,14 @@ type Expect = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or end';
 export function describeJsonError(text: string): string {
   const at = jsonErrorIndex(text);
   if (text.slice(at).trim() === '') return text.trim() === '' ? 'the text is empty' : 'the text ends too early';
-  const before = text.slice(0, at);
-  const line = before.split('\n').length;
-  const column = at - (before.lastIndexOf('\n') + 1) + 1;
+  let line = 1;
+  let lineAt = 0;
+  for (let before = 0; before < at; before++) {
+    if (text.charCodeAt(before) !== LINE_END) continue;
+    line++;
+    lineAt = before + 1;
+  }
+  const column = at - lineAt + 1;
   return `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))} at line ${line}, column ${column}`;
 }
 
@@ -24,7 +29,7 @@ function jsonErrorIndex(text: string): number {
   let expect: Expect = 'value';
   let at = 0;
   for (;;) {
-    while (WHITE.has(text.charAt(at))) at++;
+    while (isBlank(text.charCodeAt(at))) at++;
     const char = text.charAt(at);
     if (char === '') return at;
     const inner = open.at(-1);
@@ -57,6 +62,10 @@ function jsonErrorIndex(text: string): number {
       at = scalar.at;
     }
   }
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === LINE_END || code === 0x0d;
 }
 
 function closing(bracket: '{' | '[' | undefined): string {

@@ -6,7 +6,7 @@
  */
 
 import Type from 'typebox';
-import { ERRORS, type FieldError, fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { ERRORS, type FieldError, fieldErrors, listedProblems, RosterError } from '../../../protocol/base/errors.ts';
 import { flagParameter, queryReader } from '../../../protocol/base/query-string.ts';
 import type { Dialect, QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
@@ -30,8 +30,8 @@ export type FieldDifferences = Readonly<Record<string, readonly [before: unknown
 export interface DryRun {
   /** The outcome for the users that would be accepted. */
   readonly outcome: Outcome;
-  /** All problems of the other users. */
-  readonly errors: readonly Required<FieldError>[];
+  /** The problems of the other users, at least one of each. */
+  readonly errors: readonly FieldError[];
   /** Current revisions of every valid user in the request; 0: the user does not exist. */
   readonly revs: Readonly<Record<string, number>>;
   readonly changes: Readonly<Record<string, FieldDifferences>>;
@@ -64,7 +64,12 @@ export async function dryRun(backend: Reading, command: UpsertCommand | PatchCom
       for (const id of named) refused.add(id);
       continue;
     }
-    return { outcome: found, errors, revs: revsOf(backend, idsOf(command)), changes: changesOf(backend, found, dialect) };
+    return {
+      outcome: found,
+      errors: listedProblems(errors),
+      revs: revsOf(backend, idsOf(command)),
+      changes: changesOf(backend, found, dialect),
+    };
   }
 }
 

@@ -5,8 +5,7 @@
  * Absent values: a comparison, `$in` or `$eq` with a value never matches them; `$ne`, `$nin`, `$not` and `$nor` do.
  * `$eq: null` matches exactly absent values and custom values that are null. A value of another type is unequal and not comparable.
  */
-import { type FieldError, fieldErrors } from '../../base/errors.ts';
-import { PROBLEMS_MAX } from '../../base/explain.ts';
+import { type FieldError, fieldErrors, PROBLEMS_MAX } from '../../base/errors.ts';
 import { isObject, type Json } from '../../base/json.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { parseTime } from '../../base/time.ts';

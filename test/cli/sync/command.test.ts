@@ -67,7 +67,17 @@ test('SY3 --json prints one object, --report says where the report goes', async 
   assert.equal(io.stderr.text, '');
   const { seconds, ...printed } = JSON.parse(io.stdout.text);
   assert.ok(seconds >= 0);
-  const counts = { created: 3, updated: 0, reactivated: 0, restored: 0, unchanged: 0, sent: 0, failed: 1, not_sent: 0 };
+  const counts = {
+    created: 3,
+    updated: 0,
+    reactivated: 0,
+    restored: 0,
+    unchanged: 0,
+    sent: 0,
+    failed: 1,
+    not_sent: 0,
+    not_read_from_line: null,
+  };
   assert.deepEqual(printed, {
     status: 'done',
     ...counts,
@@ -75,6 +85,21 @@ test('SY3 --json prints one object, --report says where the report goes', async 
     report: join(cwd, 'failed.txt'),
     reason: null,
   });
+});
+
+test('RN17 SY3 a run that gives up says which lines it has not read, on stderr and in --json', async (t) => {
+  const server = await FakeServer.start(t);
+  for (let i = 0; i < 8; i++) server.misbehaviours.push({ kind: 'status', status: 401, body: '{}' });
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), ndjson(5_000));
+  const io = fakeIo({ cwd, env });
+  assert.equal(await sync(io, 'users.ndjson', '--url', server.url, '--json'), 1);
+  const { not_sent: notSent, not_read_from_line: line } = JSON.parse(io.stdout.text);
+  assert.equal(line, notSent + 1);
+  assert.match(
+    io.stderr.text,
+    new RegExp(`users.ndjson was not read from line ${line} on; those users are not sent either, and not counted\n`),
+  );
 });
 
 test('SY4 - reads stdin', async (t) => {

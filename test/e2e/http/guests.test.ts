@@ -73,6 +73,7 @@ test('GU8 GET /connect takes anonymous users: no token, or the id !anon', async 
     [{ json: '{"user_id":"ann"}', 'stream-auth-type': 'anonymous' }, 5],
     [{ json: anon, authorization: userToken('ann') }, 5],
     [{ json: '{"user_id":"ann"}', authorization: userToken('!anon') }, 5],
+    [{ json: '{"user_id":"ann","user_details":{"id":"bob"}}', authorization: userToken('ann') }, 5],
     [{ json: anon, api_key: 'other' }, 2],
     [{ json: '[' }, 4],
     [{ authorization: userToken('ann') }, 4],

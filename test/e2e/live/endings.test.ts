@@ -171,6 +171,25 @@ test('LV13 update changes the own user, upsert needs a server token', async (t) 
   assert.equal(world.daemon.roster.directory.user('1')?.name, 'One');
 });
 
+test('PV2 LV13 an update that names another user is refused, and is not written to the own user', async (t) => {
+  const world = await World.start(t);
+  await world.upsert({ id: 'bob' });
+  const ann = await world.chat('ann', { name: 'Ann' });
+  const refusals = new Set<string>();
+  for (const user_id of ['bob', 'nobody']) {
+    for (const set of [{ name: 'B' }, { role: 'admin' }, { 'a b': 1 }, 7]) {
+      const refused = await ann.request({ op: 'update', user_id, set }).catch(({ body }) => body);
+      refusals.add(`${refused.code} ${refused.message} ${JSON.stringify(refused.errors).replaceAll(user_id, '<id>')}`);
+    }
+  }
+  assert.equal(refusals.size, 1, [...refusals].join('\n'));
+  assert.match([...refusals][0] ?? '', /^17 .*users\[<id>\]\.id/);
+  const { user } = await ann.request({ op: 'update', user_id: 'ann', set: { color: 'red' } });
+  assert.equal(user.name, 'Ann');
+  assert.equal(user.custom.color, 'red');
+  assert.equal((await ann.request({ op: 'update', user_id: '', set: { color: 'blue' } })).user.custom.color, 'blue');
+});
+
 test('LV13 invalid fields are answered and the connection stays open', async (t) => {
   const world = await World.start(t);
   const client = await world.subscriber();

@@ -31,6 +31,35 @@ test('BU7 a body holds at most 100,000 values, counted outside of texts', async 
   assert.deepEqual(await sent(Buffer.from(JSON.stringify([text, '\\', 'a,b']))), [text, '\\', 'a,b'], 'commas in texts are no values');
 });
 
+test('BU7 the values of a body are counted in one pass, however many quotes its texts hold', async (t) => {
+  let searches = 0;
+  const { indexOf } = Buffer.prototype;
+  t.after(() => Object.assign(Buffer.prototype, { indexOf }));
+  Object.assign(Buffer.prototype, {
+    indexOf(this: Buffer, ...asked: Parameters<typeof indexOf>): number {
+      searches++;
+      return indexOf.apply(this, asked);
+    },
+  });
+  const long = 'x'.repeat(LIMITS.bodyValues);
+  for (const text of ['"'.repeat(900_000), `${long}"\\`, `${long}\\"`, '\\'.repeat(900_000)]) {
+    searches = 0;
+    const read = await sent(Buffer.from(JSON.stringify([text, 1, 'y'])));
+    assert.ok(Array.isArray(read) && read[0] === text && read[2] === 'y');
+    assert.ok(searches <= 2, `${searches} searches`);
+  }
+});
+
+test('HI10 the place of an error is named, in a long text too', async () => {
+  const places: readonly (readonly [string, string])[] = [
+    [`[1,\n\r\t 2,\n\v3]`, 'unexpected "\\u000b" at line 3, column 1'],
+    [`${'\n'.repeat(1_000_000)}x`, 'unexpected "x" at line 1000001, column 1'],
+    [`${' '.repeat(1_000_000)}{`, 'the text ends too early'],
+  ];
+  for (const [text, message] of places)
+    await assert.rejects(sent(Buffer.from(text)), (error: Error) => error.message === `body: is not JSON: ${message}`);
+});
+
 test('BU9 a body has its own bound of bytes for each kind of caller, also when it is unpacked', async () => {
   const text = Buffer.from(JSON.stringify('x'.repeat(70_000)));
   const read = (body: Buffer, encoding?: string): Promise<unknown> =>

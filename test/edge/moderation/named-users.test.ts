@@ -172,3 +172,26 @@ describe('the fields of others', () => {
     }
   });
 });
+
+describe('a request that names two users as the one that acts', () => {
+  it('PV2 is refused, whichever of them is the own user', async () => {
+    const world = await worldWith({ id: 'ann' }, { id: 'bob' });
+    const requests: readonly (readonly [path: string, body: object])[] = [
+      ['/moderation/ban', { target_user_id: 'bob' }],
+      ['/moderation/mute', { target_id: 'bob' }],
+      ['/moderation/flag', { target_user_id: 'bob' }],
+      ['/users/block', { blocked_user_id: 'bob' }],
+      ['/devices', { id: 'd', push_provider: 'apn' }],
+    ];
+    for (const [path, body] of requests) {
+      for (const token of [ANN, SERVER_TOKEN]) {
+        const other = path === '/moderation/ban' ? { banned_by_id: 'bob' } : { user: { id: 'bob' } };
+        const { status, text } = await world.send('POST', path, { token, body: { ...body, user_id: 'ann', ...other } });
+        assert.equal(status, 400, `${path} ${text}`);
+        assert.match(text, /must name the same user as user_id/);
+      }
+    }
+    const future = payload({ user_id: 'ann', user: { id: 'bob' } });
+    assert.equal((await world.send('GET', '/query_future_channel_bans', { token: MOD, ...future })).status, 400);
+  });
+});

@@ -1,6 +1,7 @@
 /** IM1–IM5, IM8, IM12: an import from its document to its end, over a directory in memory. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { ImportTask } from '../../../protocol/transfer/imports.ts';
 import { BlobsUnavailable } from '../../../store/blobs.ts';
@@ -48,6 +49,22 @@ test('IM1 one bad item anywhere fails the analysis: every error has its place, a
       [155, 'soft', 'invalid_user'],
     ],
   );
+});
+
+test('IM6 SO5 a compressed or UTF-16 file fails with what to do', async () => {
+  const text = lines([{ id: 'ann' }]);
+  for (const [bytes, reason] of [
+    [gzipSync(text), 'it is compressed: unpack it first'],
+    [Buffer.from('PK\u0003\u0004rest'), 'it is compressed: unpack it first'],
+    [Buffer.from(`\uFEFF${text}`, 'utf16le'), 'it is UTF-16: save it as UTF-8'],
+    [Buffer.from(text, 'utf16le').swap16(), 'it is UTF-16: save it as UTF-8'],
+  ] as const) {
+    for (const size of [1, 3, 1_000]) {
+      const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size));
+      const { task } = await new ImportBench({ text: parts }).run();
+      assert.deepEqual([task.state, task.result?.reason], ['analyze_failed', reason]);
+    }
+  }
 });
 
 test('IM1 a role that was created and the id of a hard-deleted user, where it may be used again, are no errors', async () => {
@@ -153,13 +170,14 @@ test('IM4 JB4 while the storage of the file is away the import waits, and then g
 
 test('IM4 after a kill, users after the last saved progress are imported again, which changes nothing', async () => {
   const bench = new ImportBench({ text: lines(many(300)) });
-  bench.batchMs = 600;
+  // The second batch ends too soon after the first for its progress to be saved.
   bench.onBatch = async (index) => {
+    bench.batchMs = index === 1 ? 1_000 : 0;
     if (index === 3) await new Promise(() => {});
   };
   void bench.work.run(ID, never);
   while (bench.batches.length < 3) await new Promise((resolve) => setImmediate(resolve));
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 1_000 && bench.result.done !== 100; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([bench.result.done, bench.result.created, bench.bench.directory.size], [100, 100, 200]);
   bench.onBatch = () => {};
   await bench.run();

@@ -90,6 +90,23 @@ test('NU2 the work for a number grows neither with its depth nor with its key, a
   assert.ok(inexactIn(value).length > 0);
 });
 
+test('NU2 blanks, words and the digits of other numbers cost no more than a look at each character', (t) => {
+  let slices = 0;
+  const { slice } = String.prototype;
+  t.after(() => Object.assign(String.prototype, { slice }));
+  Object.assign(String.prototype, {
+    slice(this: string, ...asked: Parameters<typeof slice>): string {
+      slices++;
+      return slice.apply(this, asked);
+    },
+  });
+  for (const much of [' '.repeat(100_000), 'true,'.repeat(20_000), '1.25e7,'.repeat(20_000), `1.${'1'.repeat(100_000)},`]) {
+    slices = 0;
+    assert.deepEqual(found(`[${much}1,{"n":${'9'.repeat(100_000)}}]`).length, 1);
+    assert.ok(slices < 20, `${slices} slices for ${slice.call(much, 0, 7)}`);
+  }
+});
+
 test('NU1 values of any shape are read as JSON.parse reads them, or every number that it would change is found', () => {
   const whole = fc.oneof(
     fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }),

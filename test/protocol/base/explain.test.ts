@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import { explain, overfull, PROBLEMS_MAX, says } from '../../../protocol/base/explain.ts';
+import { PROBLEMS_MAX } from '../../../protocol/base/errors.ts';
+import { explain, overfull, says } from '../../../protocol/base/explain.ts';
 
 const Item = Type.Object({ id: Type.String(), tags: Type.Optional(Type.Array(Type.String(), { maxItems: 3 })) });
 const Body = Type.Object({

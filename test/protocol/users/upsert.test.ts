@@ -153,7 +153,7 @@ describe('upsert bodies', () => {
 
   it('RQ15 a hostile body is not answered with an error for each of its parts', () => {
     const keys = Array.from({ length: 5_000 }, (_, i) => `"k${i}":1e999`).join();
-    assert.equal(decodeUpsert('v1', JSON.parse(`{"users":{"ann":{${keys}},"bob":{${keys}}}}`), SERVER).problems.length, 1_000);
+    assert.equal(decodeUpsert('v1', JSON.parse(`{"users":{"ann":{${keys}},"bob":{${keys}}}}`), SERVER).problems.length, 101);
     const teams = JSON.stringify(Array(5_000).fill(''));
     assert.deepEqual(problemsOf('v1', `{"teams":${teams}}`), { 'users[ann].teams': 'must not hold more than 250 teams' });
     assert.equal(decodePatches(JSON.parse(`{"users":[{"id":"ann","set":{"teams":${teams}}}]}`), SERVER).problems.length, 1);

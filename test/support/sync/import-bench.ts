@@ -17,7 +17,8 @@ export const many = (count: number): { id: string; name: string }[] =>
 
 interface Setup {
   /** undefined: the upload is no longer there. */
-  text: string | undefined;
+  /** As it is, or in parts. */
+  text: string | readonly Buffer[] | undefined;
   readonly mode?: ImportTask['mode'];
   readonly merge_custom?: boolean;
   readonly reuseHardDeleted?: boolean;
@@ -82,12 +83,14 @@ export class ImportBench {
 
   #upload() {
     const { text } = this.#setup;
-    return text === undefined ? undefined : { stream: Readable.from(this.#chunks(text)), bytes: Buffer.byteLength(text) };
+    if (text === undefined) return undefined;
+    const parts = typeof text === 'string' ? [Buffer.from(text)] : text;
+    return { stream: Readable.from(this.#chunks(parts)), bytes: parts.reduce((sum, { length }) => sum + length, 0) };
   }
 
-  *#chunks(text: string): Generator<Buffer> {
-    if (this.awayAfter === undefined) return yield Buffer.from(text);
-    for (const line of text.split('\n').slice(0, this.awayAfter)) yield Buffer.from(`${line}\n`);
+  *#chunks(parts: readonly Buffer[]): Generator<Buffer> {
+    if (this.awayAfter === undefined) return yield* parts;
+    for (const line of Buffer.concat(parts).toString().split('\n').slice(0, this.awayAfter)) yield Buffer.from(`${line}\n`);
     throw new BlobsUnavailable('the database does not answer');
   }
 

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errorText } from '../../../../protocol/base/errors.ts';
-import { jsonLines, jsonList } from '../../../sync/json-rows.ts';
+import { encodingProblem, jsonLines, jsonList, MARK_BYTES } from '../../../sync/json-rows.ts';
 import { type CompiledMapping, compileMapping, MappingError } from '../../../sync/plan/mapping.ts';
 import { BrokenSource, type SourceChunk } from '../../../sync/rows.ts';
 import { ConfigError } from '../../config/config.ts';
@@ -15,13 +15,9 @@ import { openPostgres } from './postgres-source.ts';
 
 const READ_BYTES = 256 * 1024;
 const LEAD_BYTES_MAX = 64 * 1024;
-/** Bytes that show the encoding. */
-const MARK_BYTES = 4;
 const LIST_START = 0x5b;
 const OBJECT_START = 0x7b;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
-const GZIP = Buffer.from([0x1f, 0x8b]);
-const UTF16 = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const EXTENSIONS: ReadonlyMap<string, Format> = new Map([
   ['csv', 'csv'],
   ['json', 'json'],
@@ -136,17 +132,11 @@ async function lookAhead(stream: Readable): Promise<Ahead> {
     lead.push(chunk);
     bytes += chunk.length;
     const start = Buffer.concat(lead);
-    if (start.subarray(0, 2).equals(GZIP))
-      throw new BrokenSource('it is compressed: unpack it first, such as zcat users.csv.gz | rosterd sync plan -');
-    if (isUtf16(start)) throw new BrokenSource('it is UTF-16: save it as UTF-8');
+    const problem = encodingProblem(start);
+    if (problem !== undefined) throw new BrokenSource(problem.replace('first', 'first, such as zcat users.csv.gz | rosterd sync plan -'));
     first = start.subarray(start.subarray(0, 3).equals(BOM) ? 3 : 0).find((byte) => byte > 0x20);
   }
   return { first, bytes: allBytes(lead, chunks) };
-}
-
-/** Shown by its mark, or by the empty byte that every letter of ASCII has there. */
-function isUtf16(start: Buffer): boolean {
-  return UTF16.some((mark) => start.subarray(0, 2).equals(mark)) || start.subarray(0, MARK_BYTES).includes(0);
 }
 
 async function* allBytes(lead: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

@@ -97,7 +97,8 @@ export class ChatSession implements LiveSession {
     const json = query.get('json');
     const payload = parseObject(json ?? '');
     const details = isObject(payload?.user_details) ? payload.user_details : {};
-    const claimed = payload?.user_id ?? details.id;
+    const named = [payload?.user_id, details.id].filter((id) => id !== undefined);
+    const [claimed] = named;
     const isNobody = claimed === undefined || claimed === ANONYMOUS;
     const caller = admit(this.#context, {
       apiKey: query.get('api_key') ?? undefined,
@@ -105,7 +106,7 @@ export class ChatSession implements LiveSession {
       ...(isNobody ? { authType: query.get('stream-auth-type') ?? undefined, mayBeAnonymous: true } : undefined),
     });
     if (caller.kind === 'server') throw new RosterError('auth', 'a user token is needed');
-    if (caller.kind === 'anonymous' ? !isNobody : claimed !== undefined && claimed !== caller.id) {
+    if (caller.kind === 'anonymous' ? !isNobody : named.some((id) => id !== caller.id)) {
       throw new RosterError('auth', 'the token belongs to another user');
     }
     if (payload === undefined && (json !== null || caller.kind === 'user')) {

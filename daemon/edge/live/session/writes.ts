@@ -22,9 +22,10 @@ export async function updateUser({ context, caller, stranger, dates }: Writer, f
   const { roster } = context;
   await countWrite(context, OPERATIONS[frame.op], caller, stranger);
   const actor = actorOf(caller);
-  // Never the request id: otherwise a server that forgot to name a user would change the user whose id is that number.
-  const id = caller.kind === 'user' ? caller.id : frame.user_id;
-  if (id === undefined) throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
+  // Never the request id: otherwise a server that forgot to name a user would change the user whose id is that number. A client may name
+  // itself; another name goes on as it is, and is refused like one over HTTP.
+  const id = frame.user_id || (caller.kind === 'user' ? caller.id : '');
+  if (id === '') throw fieldErrors('input', [{ path: 'user_id', message: 'is needed with a server token' }]);
   const body = { users: [{ id, set: frame.set ?? {}, unset: frame.unset ?? [] }] };
   const { users, seq } = await roster.submit(decodePatches(body, actor), 'live', liveOrigin(caller));
   const user = users[0]?.user;

@@ -52,6 +52,19 @@ test('SI2 connectUser creates and merges the own user; update writes it', async 
   await client.until(({ type, user }) => type === 'user.updated' && user.name === 'Anna');
 });
 
+test('PV2 SI2 an update that names another user is refused, as on /live', async (t) => {
+  const world = await World.start(t);
+  await world.upsert({ id: 'bob' });
+  const client = connected(t, world, { token: userToken('ann'), user: { id: 'ann', name: 'Ann' } });
+  await client.opened();
+  const refused = await client.request('update', { user_id: 'bob', set: { name: 'B' } });
+  assert.equal(refused.error.code, 17);
+  assert.deepEqual(
+    ['ann', 'bob'].map((id) => world.daemon.roster.directory.user(id)?.name),
+    ['Ann', undefined],
+  );
+});
+
 test('SI3 a refusal is a connect_error with the error of the closed list', async (t) => {
   const world = await World.start(t);
   const cases: [object, number][] = [
