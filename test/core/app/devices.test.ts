@@ -142,7 +142,11 @@ test('DV8 device requests: four providers, what Go sends for nothing, and everyt
   const sent = { id: 'x', push_provider: 'apn', push_provider_name: '', hardware_id: null, user_id: '', voip_token: false, user: [] };
   assert.deepEqual(decodeDevice(sent), { device: { id: 'x', push_provider: 'apn', voip: false }, named: undefined });
   assert.equal(decodeDevice({ id: 'x', push_provider: 'apn', user: { id: 'ann' } }).named, 'ann');
-  assert.equal(decodeDevice({ id: 'x', push_provider: 'apn', user_id: 'bob', user: { id: 'ann' } }).named, 'bob');
+  assert.equal(decodeDevice({ id: 'x', push_provider: 'apn', user_id: 'ann', user: { id: 'ann' } }).named, 'ann');
+  assert.deepEqual(
+    paths(() => decodeDevice({ id: 'x', push_provider: 'apn', user_id: 'bob', user: { id: 'ann' } })),
+    ['user.id'],
+  );
   assert.deepEqual(paths(() => decodeDevice({})).sort(), ['id', 'push_provider']);
   assert.deepEqual(paths(() => decodeDevice({ id: '', push_provider: 'sms' })).sort(), ['id', 'push_provider']);
   assert.deepEqual(

@@ -191,7 +191,8 @@ test('IM14 progress is stored at most once a second, and never goes back', async
   await bench.run();
   const [beginning, ...progress] = bench.stored.filter(({ state }) => state === 'importing').map(({ result }) => result?.done);
   assert.equal(beginning, undefined);
-  assert.equal(progress.length, 3, 'of 4 seconds, the last ends with the import');
+  // The last of four seconds ends with the import. Rows are read in slices of real time, so a batch may fall on either side of a second.
+  assert.ok(progress.length === 2 || progress.length === 3, `${progress.length} times`);
   assert.deepEqual(
     progress,
     progress.toSorted((a, b) => Number(a) - Number(b)),
