@@ -39,7 +39,7 @@ export function* timelinePage(
   const heap = new Heap<Reader>((a, b) => a.isBefore(b));
   let rank = 0;
   let looked = 0;
-  /** Followed feeds that the reader may not see. */
+  /** Followed feeds that show nothing: one of a user out of sight costs the reader what an empty one of nobody does. */
   let hidden = 0;
   const done = (): { units: number; unseen: number } => {
     const work = { units: looked * UNITS, unseen: hidden * UNITS };
@@ -47,20 +47,19 @@ export function* timelinePage(
     hidden = 0;
     return work;
   };
-  const add = (reader: Reader): void => {
-    if (reader.head !== undefined) heap.push(reader);
+  const add = (reader: Reader): boolean => {
+    if (reader.head === undefined) return false;
+    heap.push(reader);
+    return true;
   };
   add(new Reader(docs, { feed, from: null, rank: 0, ...bounds }));
   for (const key of keys) {
     for (const follow of docs.under('follow', key)) {
       if (looked + hidden >= STEP) yield done();
       rank++;
-      if (!isSeen(follow.target)) {
-        hidden++;
-        continue;
-      }
-      looked++;
-      add(new Reader(docs, { feed: follow.target, from: follow.target, rank, ...within(follow, bounds) }));
+      const options = { feed: follow.target, from: follow.target, rank, ...within(follow, bounds) };
+      if (isSeen(follow.target) && add(new Reader(docs, options))) looked++;
+      else hidden++;
     }
   }
   const items: FeedItem[] = [];
@@ -74,7 +73,7 @@ export function* timelinePage(
       if (passed++ >= offset) items.push({ activity, from: reader.from });
     }
     add(reader);
-    if (++looked >= STEP) yield done();
+    if (++looked + hidden >= STEP) yield done();
   }
   yield done();
   return items;

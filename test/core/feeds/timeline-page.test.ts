@@ -164,18 +164,19 @@ test('FD33 a read gives way after every 32 feeds and activities, and says how mu
   const bench = new Bench();
   const follow = (n: number) => bench.run({ kind: 'follow', source: 'timeline:ann', target: `user:u${n}` });
   for (let n = 0; n < 31; n++) follow(n);
-  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 1, units: 31 * 500, unseen: 0 });
+  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 1, units: 0, unseen: 31 * 500 });
   for (const n of [31, 32]) follow(n);
-  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 2, units: 33 * 500, unseen: 0 });
+  assert.deepEqual(finished(bench, { limit: 1 }), { items: [], steps: 2, units: 0, unseen: 33 * 500 });
   const few = new Set(['user:u0', 'user:u9']);
   assert.deepEqual(
     finished(bench, { limit: 1 }, (feed) => few.has(feed)),
-    { items: [], steps: 2, units: 2 * 500, unseen: 31 * 500 },
-    'what the reader may not see is counted apart',
+    { items: [], steps: 2, units: 0, unseen: 33 * 500 },
+    'an empty feed, and one out of sight, are counted alike, and apart',
   );
   bench.run({ kind: 'activity-add', activities: Array.from({ length: 70 }, (_, n) => activity(`a${n}`, n + 1, ['user:u0'])) });
   const walked = (limit: number) => finished(bench, { limit });
-  assert.deepEqual([walked(30).steps, walked(31).steps, walked(63).steps, walked(63).units], [2, 3, 4, 96 * 500]);
+  const { steps, units, unseen } = walked(63);
+  assert.deepEqual([walked(30).steps, walked(31).steps, steps, units, unseen], [2, 3, 4, 64 * 500, 32 * 500]);
 });
 
 test('FD33 a page that needs much of one feed reads it in a few pieces, without a gap', () => {
