@@ -7,6 +7,7 @@
 
 /** A letter without its event. */
 export interface LetterRow {
+  /** `X-Webhook-Id`. */
   readonly id: string;
   readonly epoch: string;
   readonly seq: number;
@@ -16,12 +17,17 @@ export interface LetterRow {
   readonly type: string;
   /** What counts for limits. */
   readonly bytes: number;
+  /** `parked`: still to be delivered. `dead`: given up, kept to be inspected and replayed. */
   readonly state: 'parked' | 'dead';
+  /** Number of requests so far. */
   readonly attempts: number;
+  /** Number of slow retries since it was parked: they lengthen the next pause. */
   readonly retries: number;
-  /** Milliseconds since 1970. */
+  /** Time when a parked letter is due, or a dead one was given up. Milliseconds since 1970. */
   readonly whenMs: number;
+  /** The reason why the last attempt failed. */
   readonly reason: string;
+  /** A dead letter that is tried once more. */
   readonly isReplay: boolean;
 }
 

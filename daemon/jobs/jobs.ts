@@ -2,6 +2,7 @@
 
 import type { HistoryTable } from '../../store/history.ts';
 import type { Fence, Leases } from '../../store/leases.ts';
+import { aborted } from '../base/aborted.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import type { Roster } from '../pipeline/roster.ts';
@@ -100,8 +101,4 @@ function heldFiles(files: Files, fence: Fence | undefined): Pick<Files, 'openUpl
     writeExport: (id, lines) => files.writeExport(id, lines, fence),
     removeOld: (ages) => files.removeOld(ages, fence),
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
 }

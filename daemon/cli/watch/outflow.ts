@@ -5,6 +5,7 @@
  * an event is not taken, and the caller gets it again by resuming: memory is bounded, and nothing is lost.
  */
 import { utf8Bytes } from '../../../protocol/base/json.ts';
+import { aborted } from '../../base/aborted.ts';
 
 export type WatchedEvent = Readonly<Record<string, unknown>>;
 
@@ -34,7 +35,7 @@ export class Outflow {
     this.#handOn = handOn;
     this.#stop = stop;
     this.#max = max;
-    this.#stopped = new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+    this.#stopped = aborted(stop);
   }
 
   /** False when there is no room for the event: it was not taken. */

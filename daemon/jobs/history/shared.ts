@@ -7,12 +7,13 @@
  *
  * It keeps HY5 and HY8–HY11 (daemon/RULES.md).
  */
-import { once, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 import type { HistoryTable, HistoryWriter, StoredChange, StoredHistoryPage } from '../../../store/history.ts';
 import { LeaseLost, type Leases } from '../../../store/leases.ts';
+import { aborted } from '../../base/aborted.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
@@ -116,7 +117,7 @@ export class SharedHistory {
       await writer.close();
     }
     // Nobody else need look again whether there is anything to remove.
-    if (keepMs === 0 && !signal.aborted) await once(signal, 'abort');
+    if (keepMs === 0) await aborted(signal);
   }
 
   /** Until the first failure: what it left is found out by whoever begins anew, with another token. */
@@ -132,7 +133,7 @@ export class SharedHistory {
       onFailed: (error) => ending.abort(error),
     });
     recorder.start();
-    await once(ending.signal, 'abort');
+    await aborted(ending.signal);
     await recorder.stop();
     if (!signal.aborted) throw ending.signal.reason;
   }

@@ -1,37 +1,18 @@
 /** A letter: an event that was stored for a webhook, and its form in the file of the hook. Pure. */
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
+import type { LetterRow, LetterRowStatus } from '../../../store/letters.ts';
 
-/** `parked`: still to be delivered. `dead`: given up, kept to be inspected and replayed. */
-export type LetterState = 'parked' | 'dead';
+export type LetterState = LetterRow['state'];
 
 /** The part of a letter that is in memory. The event itself is in the file. */
-export interface Letter {
-  /** `X-Webhook-Id`. */
-  readonly id: string;
-  readonly epoch: string;
-  readonly seq: number;
-  /** Time of the event, microseconds. */
-  readonly at: number;
-  readonly lane: string;
-  readonly type: string;
-  readonly state: LetterState;
-  /** Number of requests so far. */
-  readonly attempts: number;
-  /** Number of slow retries since it was parked: they lengthen the next pause. */
-  readonly retries: number;
-  /** Time when a parked letter is due, or a dead one was given up. Milliseconds since 1970. */
-  readonly whenMs: number;
-  /** The reason why the last attempt failed. */
-  readonly reason: string;
-  /** A dead letter that is tried once more. */
-  readonly isReplay: boolean;
+export interface Letter extends Omit<LetterRow, 'bytes'> {
   /** Place of the event in the file. */
   readonly place: { readonly offset: number; readonly bytes: number };
 }
 
 /** The status of a letter, written with every change. */
-export type LetterStatus = Pick<Letter, 'state' | 'attempts' | 'retries' | 'whenMs' | 'reason' | 'isReplay'>;
+export type LetterStatus = Omit<LetterRowStatus, 'id'>;
 
 /** One line of the file. */
 export type LetterLine =

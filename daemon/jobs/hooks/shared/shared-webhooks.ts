@@ -9,6 +9,7 @@ import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../..
 import { type Hook, hooksOf, isCollecting } from '../../../../protocol/hooks/hooks.ts';
 import { LeaseLost, type Leases } from '../../../../store/leases.ts';
 import type { LetterCounts, LetterTable, LetterTerm } from '../../../../store/letters.ts';
+import { aborted } from '../../../base/aborted.ts';
 import type { Roster } from '../../../pipeline/roster.ts';
 import { type HeldJob, whileHeld } from '../../tasks/hold.ts';
 import { REPLAY_MAX, Webhooks, type WebhooksOptions } from '../all.ts';
@@ -160,10 +161,6 @@ function rosterOf(roster: WebhooksOptions['roster'], submit: Roster['submit']): 
     follow: (after, signal) => roster.follow(after, signal),
     onApplied: (listener, signal) => roster.onApplied(listener, signal),
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
 }
 
 async function answered<T>(asking: Promise<T>): Promise<T> {
