@@ -10,15 +10,17 @@
  */
 import { access, constants, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { MOVED } from './backup/moved.ts';
 import { RESTORING } from './backup/restore.ts';
 import { BlobFiles } from './blob-files.ts';
-import { isNoSpace } from './disk-errors.ts';
+import { hasCode, isNoSpace } from './disk-errors.ts';
 import type { OnStoreEvent } from './events.ts';
-import { type FileSystem, hasCode, nodeFileSystem, toError } from './file-system.ts';
+import { type FileSystem, nodeFileSystem, toError } from './file-system.ts';
 import { Journal } from './journal/journal.ts';
 import type { JournalOptions } from './journal/options.ts';
 import { acquireLock } from './lock.ts';
 import { SnapshotFiles } from './snapshot/file.ts';
+import { SpaceProbe } from './space-probe.ts';
 import type { Store } from './store.ts';
 
 export interface DataDirectoryOptions {
@@ -51,9 +53,16 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
     throw unusable(directory, error);
   });
   try {
+    if ((await (options.fileSystem ?? nodeFileSystem).list(directory)).includes(MOVED))
+      throw new DataDirectoryUnusable(
+        directory,
+        `its history goes on in a database (rosterd migrate): serve with --log. To go back to what was here then, and lose what came after, remove ${join(directory, MOVED)}`,
+      );
     const opened = await openLocked(directory, options);
     const blobs = await BlobFiles.open(directory, options.fileSystem);
-    return { ...opened, blobs, close: () => opened.log.close().finally(() => lock.release()) };
+    const probe = new SpaceProbe(options.fileSystem ?? nodeFileSystem, join(directory, 'journal'));
+    const close = () => opened.log.close().finally(() => lock.release());
+    return { ...opened, blobs, writeRefusal: () => probe.refusal(), close };
   } catch (error) {
     await lock.release();
     throw unusable(directory, error);

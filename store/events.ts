@@ -23,8 +23,18 @@ export type StoreEvent =
   | { readonly type: 'held-entries-removed'; readonly tail: number; readonly names: readonly string[] }
   /** The database cannot be reached, or no longer acknowledges commits. What is known can be read. */
   | { readonly type: 'storage-away'; readonly reason: string }
+  /** It cannot be used yet, and the start waits for it. */
+  | { readonly type: 'storage-awaited'; readonly reason: string }
   /** It can again, after this time. */
   | { readonly type: 'storage-back'; readonly awayMs: number }
+  /** The database refuses writes, for a reason that somebody must remove. Reads go on. */
+  | { readonly type: 'writes-refused'; readonly reason: string }
+  /** It no longer does. */
+  | { readonly type: 'writes-accepted' }
+  /** PE5: another node has other values of these settings, which all must share. */
+  | { readonly type: 'settings-differ'; readonly node: string; readonly settings: readonly string[] }
+  /** PL11: other nodes write what this version does not read; it must end. */
+  | { readonly type: 'format-raised'; readonly error: Error }
   /** LG16: nothing is stored any more; the process must start again. */
   | { readonly type: 'history-replaced'; readonly error: Error }
   /** A snapshot failed its checks at load; an older one is used if it exists. */

@@ -5,9 +5,9 @@
  * Every operation that changes the disk names its crash point: the union below is the complete list of
  * places where a crash can interrupt the store, and a test proves that each of them was reached.
  */
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { naming } from './disk-errors.ts';
+import { hasCode, isMissing, naming } from './disk-errors.ts';
 
 /** Files that get their name only when they are whole: temporary file, sync, rename, directory sync. */
 export type WholeFile = 'segment' | 'clean' | 'torn-copy' | 'snapshot';
@@ -47,7 +47,10 @@ export type StorePoint =
   | 'retention-directory-sync'
   | 'snapshot-remove';
 
-export type CrashPoint = StorePoint | OperatorPoint | SideFilePoint;
+/** A file that is written only to see whether the disk takes it, and removed at once. */
+export type ProbePoint = `probe-${'create' | 'write' | 'remove'}`;
+
+export type CrashPoint = StorePoint | OperatorPoint | SideFilePoint | ProbePoint;
 
 /** An open file. Positions and lengths are bytes. */
 export interface OpenFile {
@@ -66,6 +69,8 @@ export interface FileSystem {
   /** Creates the directory and its missing parents, durably and with mode 0700. */
   makeDirectory(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
+  /** Whether there is a file of this name. Never rejects: what cannot be found out counts as there. */
+  isThere(path: string): Promise<boolean>;
   openRead(path: string): Promise<OpenFile>;
   openWrite(path: string): Promise<OpenFile>;
   /** Creates the file with mode 0600, or empties it. */
@@ -129,6 +134,11 @@ export const nodeFileSystem: FileSystem = {
     for (let made = resolve(path); made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made));
   },
   list: (path) => readdir(path),
+  isThere: (path) =>
+    stat(path).then(
+      () => true,
+      (error: unknown) => !isMissing(error),
+    ),
   openRead: async (path) => new NodeFile(await open(path, 'r'), path),
   openWrite: async (path) => new NodeFile(await open(path, 'r+'), path),
   create: async (_point, path) => new NodeFile(await open(path, 'w+', 0o600), path),
@@ -279,8 +289,4 @@ export async function listWithoutLeftovers(fs: FileSystem, directory: string): P
 
 export function toError(value: unknown): Error {
   return value instanceof Error ? value : new Error(String(value));
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -16,9 +16,9 @@ import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isObject } from '../protocol/base/json.ts';
-import { isNoSpace, naming } from './disk-errors.ts';
+import { hasCode, isMissing, isNoSpace, naming } from './disk-errors.ts';
 import type { OnStoreEvent } from './events.ts';
-import { hasCode, isTemporary, TEMPORARY_SUFFIX } from './file-system.ts';
+import { isTemporary, TEMPORARY_SUFFIX } from './file-system.ts';
 
 const HEARTBEAT_MS = 2_000;
 /** A foreign heartbeat that has not moved for this long has stopped. */
@@ -76,7 +76,7 @@ function hold(file: string, onEvent: OnStoreEvent): Lock {
   const beat = setInterval(() => {
     const now = new Date();
     utimes(file, now, now).catch((error: unknown) => {
-      if (!hasCode(error, 'ENOENT')) return;
+      if (!isMissing(error)) return;
       clearInterval(beat);
       onEvent({ type: 'lock-lost', file });
     });

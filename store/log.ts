@@ -18,6 +18,8 @@ export type LogStatus =
   | { readonly state: 'ready' }
   /** `since`: wall clock, milliseconds. `reason` is meant for an operator and contains no secret. */
   | { readonly state: 'away'; readonly since: number; readonly reason: string }
+  /** What is known can be read and is up to date; appends are refused until somebody puts it right. */
+  | { readonly state: 'read-only'; readonly reason: string }
   /** Permanently: only a new start can help. */
   | { readonly state: 'failed'; readonly reason: string }
   | { readonly state: 'closed' };
@@ -105,6 +107,15 @@ export class LogEpochChanged extends Error {
     super(`the history of the log was replaced (${reason}); the process must start again from what is stored`);
     this.name = 'LogEpochChanged';
     this.epoch = epoch;
+  }
+}
+
+/** PL11. The log goes on in a format that this version does not read. For whoever uses the log it is the same: this process must end. */
+export class LogFormatRaised extends LogEpochChanged {
+  constructor(epoch: string, problem: string) {
+    super(epoch, problem);
+    this.name = 'LogFormatRaised';
+    this.message = `the log ${problem}`;
   }
 }
 

@@ -1,11 +1,14 @@
 /**
  * The other processes that have the same store open, and the users that are online at each of them. Nothing of it is durable.
  *
- * It keeps PE1–PE4 (store/README.md).
+ * It keeps PE1–PE6 (store/README.md).
  */
 
 /** A node that has said nothing for this long, by the clock of the storage, is gone. */
 export const NODE_GONE_MS = 10_000;
+
+/** One that has said nothing for this long is forgotten: an operator has seen by then that it is gone. */
+export const NODE_FORGOTTEN_MS = 24 * 3_600_000;
 
 export interface PeerNode {
   readonly name: string;

@@ -5,6 +5,7 @@ import type { HistoryTable } from './history.ts';
 import type { Leases } from './leases.ts';
 import type { LetterTable } from './letters.ts';
 import type { Log } from './log.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { Peers } from './peers.ts';
 import type { LoadedSnapshot, SnapshotStore } from './snapshot.ts';
 
@@ -25,12 +26,19 @@ export interface Store {
   readonly leases?: Leases;
   /** Undefined as well. */
   readonly peers?: Peers;
+  /** Undefined as well. */
+  readonly mailbox?: Mailbox;
   /** The history of users that all processes share; undefined where it is in files of this one. */
   readonly history?: HistoryTable;
   /** Undefined where the wall clock of this machine is the only one. */
   readonly clock?: StoreClock;
   /** Undefined where letters are files. */
   readonly letters?: LetterTable;
+  /**
+   * Looks whether a write would be refused now although `log.status` is `ready`, and says why. Undefined where the status says all that
+   * can be found out without a write.
+   */
+  readonly writeRefusal?: () => Promise<string | undefined>;
   /** Closes the log, then releases the storage. */
   close(): Promise<void>;
 }

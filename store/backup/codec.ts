@@ -18,7 +18,7 @@ import { encodeLines, LineReader, parseLines, Sums } from '../snapshot/lines.ts'
 import type { SnapshotSource } from '../snapshot.ts';
 import { type DirectoryFacts, FactCounter, type PlacedFacts } from './facts.ts';
 
-const FORMAT = 'rosterd-backup';
+export const BACKUP_FORMAT = 'rosterd-backup';
 const BACKUP_VERSION = 1;
 const NEWLINE = 0x0a;
 const NO_HEADER = 'it does not begin with the header of a backup';
@@ -57,7 +57,7 @@ function encodeTrailer(lines: number, { bytes, crc }: Sums, sha256: string, fact
 /** The backup of a directory, in chunks of about 256 KiB; each chunk is made on request, in slices of a few milliseconds. */
 export function encodeBackup(source: SnapshotSource, createdAt: string): AsyncGenerator<Buffer, void, undefined> {
   const { epoch, seq } = source.position;
-  const header = { format: FORMAT, version: BACKUP_VERSION, snapshot_version: SNAPSHOT_VERSION, epoch, seq, created_at: createdAt };
+  const header = { format: BACKUP_FORMAT, version: BACKUP_VERSION, snapshot_version: SNAPSHOT_VERSION, epoch, seq, created_at: createdAt };
   const facts = new FactCounter();
   const sums = new Sums({ hasSha: true });
   return encodeLines({
@@ -125,7 +125,7 @@ export class BackupReader {
 
   #readHeader(text: string): void {
     const { format, version, snapshot_version: snapshot, epoch, seq, created_at: createdAt } = parseObject(text) ?? {};
-    if (format !== FORMAT || typeof version !== 'number') throw this.#damaged(NO_HEADER, 0);
+    if (format !== BACKUP_FORMAT || typeof version !== 'number') throw this.#damaged(NO_HEADER, 0);
     // Reported at the end: a version that a flipped bit made is damage, not another version.
     if (version !== BACKUP_VERSION) this.#foreign = new StoreVersionMismatch(this.#file, version, BACKUP_VERSION);
     else if (snapshot !== SNAPSHOT_VERSION) this.#foreign = new StoreVersionMismatch(this.#file, Number(snapshot), SNAPSHOT_VERSION);

@@ -2,7 +2,8 @@
  * A file system that changes nothing: reads come from the file system below, and writes are discarded. The daemon's own
  * code can open and check a data directory on it, and every byte stays the same.
  */
-import { type FileSystem, hasCode, nodeFileSystem, type OpenFile } from '../file-system.ts';
+import { hasCode } from '../disk-errors.ts';
+import { type FileSystem, nodeFileSystem, type OpenFile } from '../file-system.ts';
 
 /** A newly created file: writes succeed without effect, and nothing can be read. */
 function sink(): OpenFile {
@@ -28,6 +29,8 @@ export function readOnly(below: FileSystem = nodeFileSystem): FileSystem {
         throw error;
       }
     },
+    // What is created here is nowhere.
+    isThere: async () => true,
     openRead: (path) => below.openRead(path),
     async openWrite(path) {
       const file = await below.openRead(path);

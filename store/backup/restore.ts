@@ -8,16 +8,9 @@
  * There is no journal afterwards: the first start begins a new epoch at the position of the backup (LG8).
  */
 import { join } from 'node:path';
-import {
-  ChunkWriter,
-  createWhole,
-  type FileSystem,
-  fileChunks,
-  hasCode,
-  isTemporary,
-  nodeFileSystem,
-  type OpenFile,
-} from '../file-system.ts';
+import type { Position } from '../../protocol/base/position.ts';
+import { hasCode } from '../disk-errors.ts';
+import { ChunkWriter, createWhole, type FileSystem, fileChunks, isTemporary, nodeFileSystem, type OpenFile } from '../file-system.ts';
 import { snapshotHeader, snapshotTrailer } from '../snapshot/codec.ts';
 import { snapshotName } from '../snapshot/file.ts';
 import { Sums } from '../snapshot/lines.ts';
@@ -113,15 +106,40 @@ async function writeSnapshot(fileSystem: FileSystem, backup: string, place: stri
   const name = snapshotName(1, checked.position.seq);
   const content = async (file: OpenFile): Promise<void> => {
     const writer = new ChunkWriter(file, 'snapshot');
-    const sums = new Sums({ hasSha: false });
-    const add = (chunk: Buffer): Promise<void> => {
-      sums.add(chunk);
-      return writer.add(chunk);
-    };
-    await add(Buffer.from(snapshotHeader(checked.position)));
-    const again = await checkBackup(fileChunks(backup, fileSystem), backup, add);
-    if (again.sha256 !== checked.sha256) throw new Error(`${backup} was changed while it was read`);
-    await writer.add(Buffer.from(snapshotTrailer(checked.lines, sums)));
+    await snapshotOfBackup(backup, checked, checked.position, (chunk) => writer.add(chunk), fileSystem);
   };
   await (await createWhole(fileSystem, 'snapshot', place, name, content)).close();
+}
+
+/** Writes the snapshot, at `position`, that holds what a backup holds. Rejects when the backup is no longer as it was checked. */
+export async function snapshotOfBackup(
+  backup: string,
+  checked: BackupSummary,
+  position: Position,
+  write: (chunk: Buffer) => Promise<void>,
+  fileSystem: FileSystem = nodeFileSystem,
+): Promise<void> {
+  const sums = new Sums({ hasSha: false });
+  const add = (chunk: Buffer): Promise<void> => {
+    sums.add(chunk);
+    return write(chunk);
+  };
+  await add(Buffer.from(snapshotHeader(position)));
+  const again = await checkBackup(fileChunks(backup, fileSystem), backup, add);
+  if (again.sha256 !== checked.sha256) throw new Error(`${backup} was changed while it was read`);
+  await write(Buffer.from(snapshotTrailer(checked.lines, sums)));
+}
+
+/** Holds the place of an empty directory while `work` fills it: until then it does not open. When `work` fails, it is empty again. Rejects with NotEmpty. */
+export async function whileFilled(directory: string, work: () => Promise<void>): Promise<void> {
+  if (await refuseData(nodeFileSystem, directory)) throw new NotEmpty(directory, RESTORING);
+  await mark(nodeFileSystem, directory);
+  try {
+    await work();
+  } catch (error) {
+    for (const place of ['journal', 'snapshot']) await clear(nodeFileSystem, join(directory, place));
+    await unmark(nodeFileSystem, directory);
+    throw error;
+  }
+  await unmark(nodeFileSystem, directory);
 }

@@ -7,9 +7,9 @@
  */
 import type { Position } from '../../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.ts';
-import { notWritten } from '../disk-errors.ts';
+import { hasCode, notWritten } from '../disk-errors.ts';
 import type { OnStoreEvent } from '../events.ts';
-import { type FileSystem, hasCode, nodeFileSystem, toError } from '../file-system.ts';
+import { type FileSystem, nodeFileSystem, toError } from '../file-system.ts';
 import {
   type AppendResult,
   type ConfirmResult,
@@ -77,7 +77,7 @@ export class Journal implements Log {
     const recovered = await recover({
       fs,
       directory: options.directory,
-      snapshot: options.snapshot,
+      ...{ snapshot: options.snapshot, begin: options.begin },
       blockBytes: options.blockBytes ?? JOURNAL_DEFAULTS.blockBytes,
       onEvent: options.onEvent ?? (() => {}),
     });

@@ -39,6 +39,8 @@ export interface JournalOptions extends StoredLogOptions {
   readonly fileSystem?: FileSystem;
   /** Position of the loaded snapshot: everything up to it was durable, and a new history may begin at it (LG8). */
   readonly snapshot?: Position | undefined;
+  /** Where a new journal begins: the end of the history that it continues. Default: a new epoch, at the end of the snapshot or at 0. */
+  readonly begin?: Position | undefined;
   /** A segment is closed when the next group would exceed this size. */
   readonly segmentBytes?: number;
 }

@@ -27,6 +27,8 @@ export interface RecoveryOptions {
   readonly directory: string;
   /** Position of the snapshot that was loaded, if any. */
   readonly snapshot: Position | undefined;
+  /** Where a new journal continues a history that is elsewhere. */
+  readonly begin?: Position | undefined;
   readonly blockBytes: number;
   readonly onEvent: OnStoreEvent;
 }
@@ -74,13 +76,14 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   return { lineage: lastScan.segment.lineage, segments, ...active, clean: marker !== undefined };
 }
 
-/** LG8: without a journal, a history begins, at the end of the snapshot if there is one. */
+/** LG8: without a journal, a history begins, at the end of the snapshot if there is one, or one is continued. */
 async function begin(options: RecoveryOptions): Promise<Recovered> {
-  const { fs, directory, snapshot, blockBytes } = options;
-  const start = snapshot?.seq ?? 0;
-  const lineage: Lineage = { epoch: randomBytes(12).toString('hex'), start, parent: snapshot?.epoch ?? null };
+  const { fs, directory, snapshot, begin: continued, blockBytes } = options;
+  const start = (continued ?? snapshot)?.seq ?? 0;
+  const epoch = continued?.epoch ?? randomBytes(12).toString('hex');
+  const lineage: Lineage = { epoch, start, parent: continued === undefined ? (snapshot?.epoch ?? null) : null };
   const { segment, file } = await createSegment(fs, directory, start + 1, lineage, blockBytes);
-  options.onEvent({ type: 'epoch-started', epoch: lineage.epoch, after: start });
+  if (continued === undefined) options.onEvent({ type: 'epoch-started', epoch: lineage.epoch, after: start });
   return { lineage, segments: [segment], file, clean: false, dropTail: undefined };
 }
 

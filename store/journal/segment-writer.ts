@@ -4,13 +4,20 @@
  * After a failed `fdatasync` the state of the disk is unknown, and another call could report success for pages that the
  * kernel has already dropped: the writer then fails permanently. A failed write is cut off, and the
  * writer continues, because the cut was made durable and so proves that the disk still works.
+ *
+ * A file that was removed, or a directory that was renamed, takes writes and syncs as before, and nobody will find them. So the writer looks
+ * whether its segment still has its name: a first group after a pause is never acknowledged otherwise, and under load it looks often.
  */
 import { basename } from 'node:path';
 import type { AppendFile } from '../append-file.ts';
-import { type FileSystem, hasCode, toError } from '../file-system.ts';
+import { hasCode } from '../disk-errors.ts';
+import { type FileSystem, toError } from '../file-system.ts';
 import { type CleanMarker, removeCleanMarker } from './clean-marker.ts';
 import type { Group } from './group.ts';
 import { createSegment, type Segment } from './segment.ts';
+
+/** The time between two looks whether the segment is still there. */
+const LOOK_MS = 100;
 
 export interface SegmentWriterOptions {
   readonly fs: FileSystem;
@@ -48,6 +55,7 @@ export class SegmentWriter {
   #dropTail: (() => Promise<void>) | undefined;
   /** A rotation began and may have created the next segment, so the active one must not grow any more. */
   #rotating = false;
+  #lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SegmentWriterOptions) {
     this.#fs = options.fs;
@@ -83,7 +91,10 @@ export class SegmentWriter {
         : { status: 'rolled-back', error: toError(error) };
     }
     try {
+      // Beside the sync, which takes longer.
+      const isThere = this.#isThere();
       await this.#file.sync();
+      if (!(await isThere)) throw new Error(`ENOENT: the segment was removed or renamed while it was written, '${active.path}'`);
     } catch (error) {
       return { status: 'failed', error: toError(error), wrote: true };
     }
@@ -109,6 +120,13 @@ export class SegmentWriter {
 
   close(): Promise<void> {
     return this.#file.close();
+  }
+
+  async #isThere(): Promise<boolean> {
+    const nowMs = performance.now();
+    if (nowMs - this.#lookedMs < LOOK_MS) return true;
+    this.#lookedMs = nowMs;
+    return await this.#fs.isThere(this.#active.path);
   }
 
   async #prepare(bytes: number): Promise<void> {

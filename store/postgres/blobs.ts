@@ -69,7 +69,7 @@ export class PostgresBlobs implements Blobs {
       }
       const values = [app, id, folder, name, parts, bytes, replaces, fence?.job, fence?.token];
       const { outcome } = rowOf(await asked(this.#writer, { name: 'rosterd-file-store', text: STORE, values }, true));
-      if (outcome === 'conflict') throw new BlobConflict(folder, name, false);
+      if (outcome === 'conflict' && (await this.has(folder, name))) throw new BlobConflict(folder, name, false);
       if (outcome !== 'stored') throw lost();
       return bytes;
     } catch (error) {
@@ -79,20 +79,20 @@ export class PostgresBlobs implements Blobs {
     }
   }
 
+  /** Nothing is promised about a file that a failover may still take back: what is found was there before a commit that is durable (PL3). */
   async has(folder: BlobFolder, name: string): Promise<boolean> {
-    return (await this.#find(folder, name)) !== undefined;
+    const values = [this.#options.app, folder, name];
+    return (await asked(this.#writer, { name: 'rosterd-file-has', text: HAS, values }, true)).rows.length > 0;
   }
+
+  /** Also while commits wait for the standby: a caller knows the name of a file from what was stored after it. */
 
   async open(folder: BlobFolder, name: string): Promise<StoredBlob | undefined> {
-    const found = await this.#find(folder, name);
-    if (found === undefined) return undefined;
-    return { stream: Readable.from(this.#read(found), { objectMode: false, highWaterMark: READ_BYTES }), bytes: found.bytes };
-  }
-
-  async #find(folder: BlobFolder, name: string): Promise<FoundFile | undefined> {
     const values = [this.#options.app, folder, name];
     const [row] = (await asked(this.#reader, { name: 'rosterd-file-find', text: FIND, values })).rows;
-    return row === undefined ? undefined : { id: String(row.id), chunks: Number(row.chunks), bytes: Number(row.bytes) };
+    if (row === undefined) return undefined;
+    const found = { id: String(row.id), chunks: Number(row.chunks), bytes: Number(row.bytes) };
+    return { stream: Readable.from(this.#read(found), { objectMode: false, highWaterMark: READ_BYTES }), bytes: found.bytes };
   }
 
   async *#read({ id, chunks }: FoundFile): AsyncGenerator<Buffer, void, undefined> {
@@ -143,6 +143,9 @@ const ADD_CHUNK = `
 const STORE = 'select rosterd.store_file($1, $2, $3, $4, $5, $6, $7, $8, $9) as outcome';
 const DISCARD = 'delete from rosterd.file where app = $1 and id = $2 and bytes is null';
 const FIND = 'select id, chunks, bytes from rosterd.file where app = $1 and folder = $2 and name = $3 and bytes is not null';
+const HAS = `
+  select pg_logical_emit_message(true, 'rosterd', '')::text as written
+    from rosterd.file where app = $1 and folder = $2 and name = $3 and bytes is not null`;
 const READ_CHUNK = "select encode(data, 'base64') as data from rosterd.file_chunk where app = $1 and id = $2 and part = $3";
 const REMOVE = 'select rosterd.remove_file($1, $2, to_timestamp($3::float8 / 1000), $4, $5, $6) as was_whole';
 

@@ -1,6 +1,7 @@
 /** The options of a log on PostgreSQL, and their defaults. */
 import type { Position } from '../../protocol/base/position.ts';
 import { STORED_LOG_DEFAULTS, type StoredLogOptions } from '../journal/options.ts';
+import { ENTRY_FORMATS, type EntryFormats } from './log/formats.ts';
 
 export interface PostgresStoreOptions extends StoredLogOptions {
   /** `postgres://user:password@host1:5432,host2/database`. Missing parts come from PGUSER, PGPASSWORD, ~/.pgpass and the like. */
@@ -21,6 +22,8 @@ export interface PostgresStoreOptions extends StoredLogOptions {
   readonly deadAfterMs?: number;
   /** A process that stops in the middle of its turn loses it after this time. */
   readonly turnMs?: number;
+  /** The formats of entries that this version reads. Default: those of this version. */
+  readonly formats?: EntryFormats;
   /** How long opening waits for a server that can be written to. */
   readonly openMs?: number;
 }
@@ -34,6 +37,7 @@ export const POSTGRES_DEFAULTS = {
   deadAfterMs: 5_000,
   turnMs: 1_000,
   openMs: 60_000,
+  formats: ENTRY_FORMATS,
 } as const;
 
 /** The options with their defaults. */

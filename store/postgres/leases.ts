@@ -1,18 +1,19 @@
 /** Leases as rows, one for each job that was ever taken. */
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { LEASE_MS, LeaseLost, type Leases } from '../leases.ts';
 import { type PgAnswer, rowOf, sqlState } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { SideConnection } from './link/side-connection.ts';
 
 export class PostgresLeases implements Leases {
-  readonly holder = `${hostname()} ${randomUUID()}`;
+  readonly holder: string;
   readonly #app: string;
   readonly #connection: SideConnection;
 
-  constructor(app: string, links: ServerLinks) {
+  /** @param node the name of this node, by which `holder` begins */
+  constructor(app: string, links: ServerLinks, node: string) {
     this.#app = app;
+    this.holder = `${node} ${randomUUID()}`;
     this.#connection = new SideConnection(links, 'leases');
   }
 

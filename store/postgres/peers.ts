@@ -4,23 +4,33 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { NODE_GONE_MS, type PeerNode, type Peers, type PeersOptions } from '../peers.ts';
+import { parseObject } from '../../protocol/base/json.ts';
+import type { OnStoreEvent } from '../events.ts';
+import { NODE_FORGOTTEN_MS, NODE_GONE_MS, type PeerNode, type Peers, type PeersOptions } from '../peers.ts';
 import { type PgConnection, rowOf } from './link/connection.ts';
+import { KeptConnection } from './link/kept-connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { PostgresUnusable } from './link/target.ts';
+import { ENTRY_FORMATS, type EntryFormats, raisedFormat } from './log/formats.ts';
+import { differingSettings, settingsFromText, settingsText } from './node-settings.ts';
 
 const BEAT_MS = 1_000;
 /** How long changes wait for others to share their message. */
 const GATHER_MS = 50;
 /** Of the ids in one notification, which may have 8,000 bytes. */
 const MESSAGE_BYTES = 7_000;
-const AGAIN_MS = 200;
+/** How often a node looks for others to forget. */
+const FORGET_EVERY_MS = 60_000;
 /** How long a node watches for a sign of life of another one of its name. */
 const NAME_MS = 3 * BEAT_MS;
 
-const NODES = `select name, boot, version, applied, extract(epoch from clock_timestamp() - seen) * 1000 as silent_ms
+const NODES = `select name, boot, version, applied, config_mac, extract(epoch from clock_timestamp() - seen) * 1000 as silent_ms
   from rosterd.node where app = $1 order by name`;
 const BEAT = `update rosterd.node set seen = clock_timestamp(), applied = $4 where app = $1 and name = $2 and boot = $3`;
+/** Where several nodes do so at once, each leaves out the rows that another one has locked. */
+const FORGET = `with gone as (delete from rosterd.node where (app, name) in (
+    select app, name from rosterd.node where app = $1 and seen < clock_timestamp() - $2 * interval '1 ms' for update skip locked) returning name)
+  delete from rosterd.presence where app = $1 and node in (select name from gone)`;
 const PRESENCE = "select coalesce(json_agg(user_id), '[]')::text as users from rosterd.presence where app = $1 and node = $2";
 
 export interface PostgresPeersOptions {
@@ -28,10 +38,16 @@ export interface PostgresPeersOptions {
   readonly node: string;
   readonly version: string;
   readonly links: ServerLinks;
+  /** PE5. */
+  readonly settings?: ReadonlyMap<string, string>;
+  readonly onEvent?: OnStoreEvent;
+  /** The formats of entries that this version reads. Default: those of this version. */
+  readonly formats?: EntryFormats;
 }
 
 interface NodeRow extends PeerNode {
   readonly boot: string;
+  readonly settings: ReadonlyMap<string, string>;
 }
 
 export class PostgresPeers implements Peers {
@@ -39,20 +55,32 @@ export class PostgresPeers implements Peers {
   readonly #boot = randomUUID();
   readonly #channel: string;
   readonly #known = new Set<string>();
+  /** PE5: what was reported of each living node, by its name. */
+  readonly #reported = new Map<string, string>();
+  /** PL11: whether the newest format that this node reads is written. Nothing is asked where it reads only one. */
+  #isRaised: boolean;
   /** What was not said yet. */
   #unsaid = new Map<string, boolean>();
+  #forgotMs = Number.NEGATIVE_INFINITY;
+  /** Until the next beat. */
+  #nextMs = BEAT_MS;
   #listener: PeersOptions | undefined;
-  #connection: PgConnection | undefined;
+  readonly #kept: KeptConnection;
   #saying: Promise<void> | undefined;
   /** What is heard is handled in order: what comes while rows are read is newer than they are, or says the same. */
   #hearing: Promise<unknown> = Promise.resolve();
-  #running: Promise<void> = Promise.resolve();
-  readonly #stopping = new AbortController();
-  readonly #stopped = new Promise<undefined>((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve(undefined)));
 
   constructor(options: PostgresPeersOptions) {
     this.#options = options;
+    const { oldest, newest } = options.formats ?? ENTRY_FORMATS;
+    this.#isRaised = oldest === newest;
     this.#channel = `rosterd_peers_${createHash('sha256').update(options.app).digest('hex').slice(0, 32)}`;
+    this.#kept = new KeptConnection({
+      ...{ links: options.links, purpose: 'peers', channel: this.#channel, nextMs: () => this.#nextMs },
+      onHeard: (connection, payload) => this.#heard(connection, payload),
+      onOpen: (connection) => this.#join(connection),
+      onLook: (connection) => this.#beat(connection),
+    });
   }
 
   get node(): string {
@@ -62,12 +90,7 @@ export class PostgresPeers implements Peers {
   async start(listener: PeersOptions): Promise<void> {
     this.#listener = listener;
     await this.#checkName();
-    let joined = (): void => {};
-    const first = new Promise<void>((resolve) => {
-      joined = resolve;
-    });
-    this.#running = this.#run(joined);
-    await Promise.race([first, this.#running]);
+    await this.#kept.start();
   }
 
   say(user: string, isHere: boolean): void {
@@ -83,14 +106,10 @@ export class PostgresPeers implements Peers {
   }
 
   async close(): Promise<void> {
-    this.#stopping.abort();
     await this.#saying;
     const { app, node } = this.#options;
-    await this.#connection
-      ?.ask({ text: 'select rosterd.leave_nodes($1, $2, $3, $4)', values: [app, this.#channel, node, this.#boot] })
-      .catch(() => {});
-    await this.#connection?.close();
-    await this.#running;
+    const leave = { text: 'select rosterd.leave_nodes($1, $2, $3, $4)', values: [app, this.#channel, node, this.#boot] };
+    await this.#kept.close((connection) => connection.ask(leave));
   }
 
   /** PE4. Rejects with PostgresUnusable when another living node has this name. */
@@ -114,41 +133,16 @@ export class PostgresPeers implements Peers {
     }
   }
 
-  async #run(joined: () => void): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      let connection: PgConnection | undefined;
-      try {
-        const link = await Promise.race([this.#options.links.ready(), this.#stopped]);
-        if (link === undefined) return;
-        connection = await link.side('peers');
-        await this.#join(connection);
-        joined();
-        while (!signal.aborted && !link.isOver && !connection.isLost) {
-          await delay(BEAT_MS, undefined, { signal }).catch(() => {});
-          await this.#beat(connection);
-        }
-      } catch {
-        // The log says when the storage is away.
-      }
-      if (signal.aborted) return;
-      this.#connection = undefined;
-      await connection?.close();
-      await delay(AGAIN_MS, undefined, { signal }).catch(() => {});
-    }
-  }
-
   async #join(connection: PgConnection): Promise<void> {
-    const { app, node, version } = this.#options;
-    connection.onNotification = (payload) => this.#heard(connection, payload);
-    await connection.ask({ text: 'set synchronous_commit = off' });
-    await connection.ask({ text: `listen ${this.#channel}` });
+    const { app, node, version, settings = new Map(), formats = ENTRY_FORMATS } = this.#options;
     // What is said from here on comes after this.
     this.#unsaid = new Map();
-    this.#connection = connection;
     await connection.ask({
-      text: 'select rosterd.join_nodes($1, $2, $3, $4, $5, $6, $7)',
-      values: [app, this.#channel, node, this.#boot, version, this.#listener?.applied() ?? 0, [...(this.#listener?.here() ?? [])]],
+      text: 'select rosterd.join_nodes($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+      values: [
+        ...[app, this.#channel, node, this.#boot, version, this.#listener?.applied() ?? 0, [...(this.#listener?.here() ?? [])]],
+        ...[settingsText(settings), formats.newest],
+      ],
     });
     const others = (await this.#nodes(connection)).filter(({ name, silentMs }) => name !== node && silentMs <= NODE_GONE_MS);
     for (const name of this.#known) if (!others.some((other) => other.name === name)) await this.#inOrder(() => this.#lost(name));
@@ -168,9 +162,8 @@ export class PostgresPeers implements Peers {
   }
 
   #heard(connection: PgConnection, payload: string): void {
-    const message: unknown = JSON.parse(payload);
-    if (typeof message !== 'object' || message === null) return;
-    const { joined, gone, node, arrived, left } = message as Readonly<Record<string, unknown>>;
+    // Every role of the database may say anything here.
+    const { joined, gone, node, arrived, left } = parseObject(payload) ?? {};
     void this.#inOrder(async () => {
       if (typeof joined === 'string' && joined !== this.node) await this.#read(connection, joined);
       if (typeof gone === 'string' && gone !== this.node) this.#lost(gone);
@@ -185,25 +178,51 @@ export class PostgresPeers implements Peers {
 
   async #beat(connection: PgConnection): Promise<void> {
     const { app, node } = this.#options;
+    await this.#forget(connection);
     await connection.ask({ name: 'rosterd-node', text: BEAT, values: [app, node, this.#boot, this.#listener?.applied() ?? 0] });
     const nodes = await this.#nodes(connection);
     // Its row went with a crash of the server, or another process took its name: everything is said anew.
     if (!nodes.some(({ name, boot }) => name === node && boot === this.#boot)) throw new Error('this node is not known any more');
     const others = nodes.filter(({ name }) => name !== node);
+    this.#compare(others);
+    if (!this.#isRaised) this.#isRaised = await raisedFormat(connection, app, this.#options.formats ?? ENTRY_FORMATS);
+    // PE3: the time of a silent node ends at the same moment for all others, whenever their beats are.
+    this.#nextMs = Math.min(BEAT_MS, ...others.map(({ silentMs }) => NODE_GONE_MS + 1 - silentMs).filter((leftMs) => leftMs > 0));
     for (const { name, silentMs } of others) {
       const isGone = silentMs > NODE_GONE_MS;
       if (isGone === this.#known.has(name)) await this.#inOrder(() => (isGone ? this.#lost(name) : this.#read(connection, name)));
     }
   }
 
+  /** PE6. */
+  async #forget(connection: PgConnection): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs - this.#forgotMs < FORGET_EVERY_MS) return;
+    this.#forgotMs = nowMs;
+    await connection.ask({ text: FORGET, values: [this.#options.app, NODE_FORGOTTEN_MS] });
+  }
+
+  /** PE5. Once for each start of the other node. */
+  #compare(others: readonly NodeRow[]): void {
+    for (const name of this.#reported.keys()) if (!others.some((other) => other.name === name)) this.#reported.delete(name);
+    const { settings: mine = new Map(), onEvent } = this.#options;
+    for (const { name, boot, silentMs, settings } of others) {
+      if (silentMs > NODE_GONE_MS || this.#reported.get(name) === boot) continue;
+      this.#reported.set(name, boot);
+      const names = differingSettings([mine, settings]);
+      if (names.length > 0) onEvent?.({ type: 'settings-differ', node: name, settings: names });
+    }
+  }
+
   async #nodes(connection: PgConnection): Promise<NodeRow[]> {
     const { rows } = await connection.ask({ name: 'rosterd-nodes', text: NODES, values: [this.#options.app] });
-    return rows.map(({ name, boot, version, applied, silent_ms }) => ({
+    return rows.map(({ name, boot, version, applied, silent_ms, config_mac }) => ({
       name: String(name),
       boot: String(boot),
       version: String(version),
       applied: Number(applied),
       silentMs: Number(silent_ms),
+      settings: settingsFromText(String(config_mac)),
     }));
   }
 
@@ -218,7 +237,7 @@ export class PostgresPeers implements Peers {
         const [arrived, left] = [true, false].map((wanted) => part.flatMap(([id, isHere]) => (isHere === wanted ? [id] : [])));
         const values = [app, this.#channel, node, arrived, left];
         const question = { name: 'rosterd-presence', text: 'select rosterd.say_presence($1, $2, $3, $4, $5)', values };
-        await this.#connection?.ask(question).catch(() => {});
+        await this.#kept.current?.ask(question).catch(() => {});
       }
     }
     this.#saying = undefined;

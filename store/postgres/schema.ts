@@ -11,7 +11,12 @@ const NO_COLUMN = '42703';
 
 /** Rejects with PostgresUnusable, or with the error of a lost connection. */
 export async function prepareSchema(connection: PgConnection, target: string, steps = SCHEMA_STEPS): Promise<void> {
-  if ((await knownFormat(connection, target, steps.length)) === steps.length) return;
+  const format = await knownFormat(connection, target, steps.length).catch(async (error: unknown) => {
+    if (sqlState(error) !== NO_RIGHT) throw error;
+    const reason = `the role ${await loginOf(connection)} may not use its schema "rosterd": let an administrator give it to that role (alter schema rosterd owner to …), or use another database`;
+    throw new PostgresUnusable(target, reason, { cause: error });
+  });
+  if (format === steps.length) return;
   try {
     // Before the transaction: within it, the server would go on believing that what it once looked for is not there.
     await connection.ask({ text: "select pg_advisory_lock(hashtextextended('rosterd schema', 0))" });
@@ -21,7 +26,7 @@ export async function prepareSchema(connection: PgConnection, target: string, st
   } catch (error) {
     await connection.ask({ text: 'rollback' }).catch(() => {});
     if (sqlState(error) !== NO_RIGHT) throw error;
-    const login = rowOf(await connection.ask({ text: 'select quote_ident(current_user) as name' })).name;
+    const login = await loginOf(connection);
     throw new PostgresUnusable(
       target,
       `the role ${login} may not make the tables; let an administrator run: create schema rosterd authorization ${login}`,
@@ -30,6 +35,10 @@ export async function prepareSchema(connection: PgConnection, target: string, st
   } finally {
     await connection.ask({ text: "select pg_advisory_unlock(hashtextextended('rosterd schema', 0))" }).catch(() => {});
   }
+}
+
+async function loginOf(connection: PgConnection): Promise<string> {
+  return String(rowOf(await connection.ask({ text: 'select quote_ident(current_user) as name' })).name);
 }
 
 async function migrate(connection: PgConnection, target: string, steps: readonly string[]): Promise<void> {
@@ -54,8 +63,8 @@ async function begun(connection: PgConnection, target: string): Promise<number> 
   return 0;
 }
 
-/** Undefined when there are no tables. */
-async function knownFormat(connection: PgConnection, target: string, newest: number): Promise<number | undefined> {
+/** Undefined when there are no tables. Rejects with PostgresUnusable when they are not ours, or newer than `newest`. */
+export async function knownFormat(connection: PgConnection, target: string, newest: number): Promise<number | undefined> {
   const { exists } = rowOf(await connection.ask({ text: "select to_regclass('rosterd.schema_format') is not null as exists" }));
   if (exists !== true) return undefined;
   const { rows } = await connection.ask({ text: 'select format from rosterd.schema_format where one' }).catch((error: unknown) => {

@@ -3,16 +3,14 @@
  * position and the SHA-256 of its bytes. The newest two are kept; entries are removed only up to the older one, so a new node, or one whose
  * newest snapshot is damaged, always finds what it needs.
  */
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createGunzip, createGzip } from 'node:zlib';
+import { createGzip } from 'node:zlib';
 import type { OnStoreEvent } from '../events.ts';
 import { encodeSnapshot, SnapshotDamaged, SnapshotReader } from '../snapshot/codec.ts';
-import { parseLines } from '../snapshot/lines.ts';
-import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
-import { type PgConnection, type PgRow, rowOf } from './link/connection.ts';
+import type { LoadedSnapshot, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import type { PgConnection } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
-import { inPieces } from './pieces.ts';
+import { nameOfSnapshot, plainOfSnapshot, type SnapshotRow, snapshotRowLines, snapshotRows, storeChunks } from './snapshot-rows.ts';
 
 const KEPT = 2;
 
@@ -36,12 +34,6 @@ export interface PostgresSnapshotsOptions {
   readonly onEvent: OnStoreEvent;
 }
 
-interface SnapshotRow {
-  readonly number: number;
-  readonly chunks: number;
-  readonly sha256: string;
-}
-
 export class PostgresSnapshots implements SnapshotStore {
   readonly #options: PostgresSnapshotsOptions;
   #isSaving = false;
@@ -62,9 +54,7 @@ export class PostgresSnapshots implements SnapshotStore {
 
   async #save(connection: PgConnection, source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
     const { app } = this.#options;
-    const { number } = rowOf(await connection.ask({ text: "select nextval('rosterd.snapshot_number') as number" }));
-    const hash = createHash('sha256');
-    let [lines, bytes, packedBytes, parts] = [0, 0, 0, 0];
+    let [lines, bytes] = [0, 0];
     // The encoder reuses its buffer, which the compressor would still be reading.
     const encoded = encodeSnapshot(source, (count) => {
       lines = count;
@@ -75,17 +65,9 @@ export class PostgresSnapshots implements SnapshotStore {
     );
     const packed = createGzip({ level: 1 });
     plain.on('error', (error) => packed.destroy(error));
-    for await (const data of inPieces(plain.pipe(packed))) {
-      hash.update(data);
-      packedBytes += data.length;
-      await connection.ask({
-        name: 'rosterd-chunk',
-        text: 'insert into rosterd.snapshot_chunk (app, number, part, data) values ($1, $2, $3, $4)',
-        values: [app, number, parts++, data],
-      });
-    }
+    const stored = await storeChunks(connection, app, () => plain.pipe(packed));
     const { epoch, seq } = source.position;
-    const values = [app, number, epoch, seq, parts, packedBytes, hash.digest('hex')];
+    const values = [app, stored.number, epoch, seq, stored.chunks, stored.bytes, stored.sha256];
     const { rows, isClean } = await connection.ask({ text: PUBLISH, values });
     // The rows of this save go with the next one.
     if (rows.length === 0)
@@ -93,24 +75,18 @@ export class PostgresSnapshots implements SnapshotStore {
         `no log goes on from ${seq} in epoch ${epoch}, or another process saved at the same time: the snapshot is not kept`,
       );
     if (!isClean) throw new Error('the snapshot was stored, but not on the standby');
-    await connection.ask({ text: CLEAN, values: [app, number] });
+    await connection.ask({ text: CLEAN, values: [app, stored.number] });
     return { bytes, lines };
   }
 
   async load(): Promise<LoadedSnapshot | undefined> {
     const { app, onEvent } = this.#options;
-    const rows = await this.#withConnection('load', async (connection) => {
-      const answer = await connection.ask({
-        text: 'select number, seq, chunks, sha256 from rosterd.snapshot where app = $1 order by seq desc, number desc limit $2',
-        values: [app, KEPT],
-      });
-      return answer.rows.map(snapshotRow);
-    });
+    const rows = await this.#withConnection('load', (connection) => snapshotRows(connection, app, KEPT));
     let damage: SnapshotDamaged | undefined;
     for (const row of rows) {
       try {
         const { position } = await this.#check(row);
-        return { position, chunks: () => this.#lines(row) };
+        return { position, chunks: () => snapshotRowLines(row, this.#plain(row)) };
       } catch (error) {
         if (!(error instanceof SnapshotDamaged)) throw error;
         onEvent({ type: 'snapshot-damaged', file: error.file, reason: error.reason });
@@ -123,54 +99,18 @@ export class PostgresSnapshots implements SnapshotStore {
 
   /** Reads all of it once, before anything is built on it. */
   async #check(row: SnapshotRow) {
-    const reader = new SnapshotReader(nameOf(row));
+    const reader = new SnapshotReader(nameOfSnapshot(row));
     for await (const chunk of this.#plain(row)) reader.push(chunk);
     return reader.end();
   }
 
-  async *#lines(row: SnapshotRow): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
-    const reader = new SnapshotReader(nameOf(row));
-    for await (const chunk of this.#plain(row)) {
-      const list = reader.push(chunk);
-      if (list.length === 0) continue;
-      const lines = parseLines(list);
-      if (lines === undefined) throw new SnapshotDamaged(nameOf(row), 'a line is not JSON');
-      yield lines;
-    }
-    reader.end();
-  }
-
   async *#plain(row: SnapshotRow): AsyncGenerator<Buffer, void, undefined> {
-    const connection = await (await this.#options.links.ready()).side('load');
-    const hash = createHash('sha256');
-    const unpacked = createGunzip();
+    const { app, links } = this.#options;
+    const connection = await (await links.ready()).side('load');
     try {
-      const packed = Readable.from(
-        this.#chunks(connection, row, (data) => hash.update(data)),
-        { objectMode: false },
-      );
-      packed.on('error', (error) => unpacked.destroy(error));
-      for await (const chunk of packed.pipe(unpacked)) yield chunk;
-    } catch (error) {
-      throw isBadGzip(error) ? new SnapshotDamaged(nameOf(row), 'it cannot be unpacked') : error;
+      yield* plainOfSnapshot(connection, app, row);
     } finally {
-      unpacked.destroy();
       await connection.close();
-    }
-    if (hash.digest('hex') !== row.sha256) throw new SnapshotDamaged(nameOf(row), 'it does not match its checksum');
-  }
-
-  async *#chunks(connection: PgConnection, row: SnapshotRow, onChunk: (data: Buffer) => void): AsyncGenerator<Buffer, void, undefined> {
-    for (let part = 0; part < row.chunks; part++) {
-      const { rows } = await connection.ask({
-        name: 'rosterd-chunk',
-        text: "select encode(data, 'base64') as data from rosterd.snapshot_chunk where app = $1 and number = $2 and part = $3",
-        values: [this.#options.app, row.number, part],
-      });
-      if (typeof rows[0]?.data !== 'string') throw new SnapshotDamaged(nameOf(row), `chunk ${part} of ${row.chunks} is missing`);
-      const data = Buffer.from(rows[0].data, 'base64');
-      onChunk(data);
-      yield data;
     }
   }
 
@@ -179,18 +119,6 @@ export class PostgresSnapshots implements SnapshotStore {
     const connection = await link.side(purpose);
     return await work(connection).finally(() => connection.close());
   }
-}
-
-function snapshotRow(row: PgRow): SnapshotRow {
-  return { number: Number(row.number), chunks: Number(row.chunks), sha256: String(row.sha256) };
-}
-
-function nameOf({ number }: SnapshotRow): string {
-  return `snapshot ${number} in the table rosterd.snapshot`;
-}
-
-function isBadGzip(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }
 
 async function* copied(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncGenerator<Buffer, void, undefined> {

@@ -7,14 +7,17 @@
  *   snapshot        whole snapshots; written last, so a row stands for all of its chunks
  *   snapshot_chunk  their bytes
  *   lease           who may try a job that one process does at a time
- *   node, presence  the processes, and who is online at which of them
+ *   node, presence  the processes, and who is online at which of them (node-schema.ts)
  *   history…        the history of users (history-tables.ts)
  *   file …          files beside the log (file-tables.ts)
  *   hook, letter    webhooks, and the events that they were not given (letter-schema.ts)
+ *   message         what one node says to another (mail-table.ts)
  */
 import { FILE_TABLES } from './file-tables.ts';
 import { HISTORY } from './history-tables.ts';
 import { LETTERS } from './letter-schema.ts';
+import { MAIL } from './mail-table.ts';
+import { NODE_SETTINGS } from './node-schema.ts';
 
 const TABLES = `
 create table rosterd.head (
@@ -243,4 +246,4 @@ $$;`;
 const LOG = [TABLES, TURN_KEY, NEXT_ENTRIES, APPEND, RAISE_FENCE, TAKE_TURN, TRIM].join('\n');
 
 /** Step n makes format n + 1. */
-export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY, FILE_TABLES, LETTERS];
+export const SCHEMA_STEPS: readonly string[] = [LOG, LEASES, PEERS, HISTORY, FILE_TABLES, LETTERS, MAIL, NODE_SETTINGS];

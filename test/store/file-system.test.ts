@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { hasCode } from '../../store/disk-errors.ts';
 import {
   ChunkWriter,
   type CrashPoint,
   createNamed,
   createWhole,
   fileChunks,
-  hasCode,
   isTemporary,
   listWithoutLeftovers,
   nodeFileSystem,

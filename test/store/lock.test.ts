@@ -138,14 +138,16 @@ test('LG9 an owner of the same kernel lives when its process does, started when 
 
 test('LG9 an owner that was killed is dead, though its parent has not asked for its exit code', async (t) => {
   const { acquired, put } = await bench(t);
-  // A shell that became another program does not know of its children any more.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
   t.after(() => parent.kill());
   const [pid] = String(await once(parent.stdout, 'data').then(([text]) => text))
     .split('\n')
     .map(Number);
   assert.ok(pid !== undefined);
   const statOf = async (): Promise<string[]> => (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^\d+ \(.*\) /s, '').split(' ');
+  // A shell asks for the exit codes of its children; the program that it becomes does not know of them.
+  while ((await readFile(`/proc/${parent.pid}/comm`, 'utf8')) !== 'sleep\n') await new Promise((resolve) => setImmediate(resolve));
+  process.kill(pid, 'SIGKILL');
   while ((await statOf())[0] !== 'Z') await new Promise((resolve) => setImmediate(resolve));
   const start = (await statOf())[19];
   await put(`${pid}-other`, { ...(await ownWords()), pid, start });

@@ -51,6 +51,8 @@ export interface Question {
 export class PgConnection {
   readonly #client: pg.Client;
   #warnings = 0;
+  /** The end of the last question, which never rejects. */
+  #last: Promise<unknown> = Promise.resolve();
   #lost: Error | undefined;
   #onLost: (error: Error) => void = () => {};
   #onNotification: (payload: string) => void = () => {};
@@ -98,8 +100,14 @@ export class PgConnection {
     this.#onNotification = listener;
   }
 
-  /** Questions are answered in order. Where `isClean` matters, the next one waits for the answer to the last. */
-  async ask(question: Question): Promise<PgAnswer> {
+  /** Questions are answered in order; one is on its way at a time (PL13). */
+  ask(question: Question): Promise<PgAnswer> {
+    const answer = this.#last.then(() => this.#send(question));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #send(question: Question): Promise<PgAnswer> {
     const before = this.#warnings;
     const { rows } = await this.#client.query({ ...question, values: [...(question.values ?? [])] });
     return { rows, isClean: this.#warnings === before };

@@ -4,6 +4,7 @@
  * What one connection learns may be combined with what another reads only because all of them reach the same server in the same life of it:
  * behind one address, an old primary may still answer while a new one does.
  */
+import { errorText } from '../../../protocol/base/errors.ts';
 import { PgConnection, rowOf, sqlState } from './connection.ts';
 import { type PostgresTarget, PostgresUnusable } from './target.ts';
 
@@ -55,9 +56,7 @@ export class ServerLink {
       return new ServerLink(target, server, { writer, pulse, reader, listener });
     } catch (error) {
       await Promise.all(opened.map((connection) => connection.close()));
-      throw HOPELESS.has(sqlState(error) ?? '')
-        ? new PostgresUnusable(target.name, error instanceof Error ? error.message : String(error), { cause: error })
-        : error;
+      throw HOPELESS.has(sqlState(error) ?? '') ? new PostgresUnusable(target.name, errorText(error), { cause: error }) : error;
     }
   }
 
@@ -111,8 +110,8 @@ export class ServerLink {
   }
 }
 
-/** The name of this life of the server. */
-async function checkedServer(connection: PgConnection, { name }: PostgresTarget): Promise<string> {
+/** The name of this life of the server. Rejects with NotWritable or PostgresUnusable when no log can run on it. */
+export async function checkedServer(connection: PgConnection, { name }: Pick<PostgresTarget, 'name'>): Promise<string> {
   const row = rowOf(await connection.ask({ text: IDENTITY }));
   if (row.is_standby === true) throw new NotWritable(`${name} is a standby: name the primary, or all servers of the cluster (host1,host2)`);
   if (row.is_read_only === true)

@@ -14,6 +14,8 @@ export interface LinksOptions {
   readonly turnMs: number;
   /** Checks the history before anybody uses the link. Rejecting with LogEpochChanged ends everything, with another error the link. */
   readonly prepare: (link: ServerLink) => Promise<void>;
+  /** The first connection has to be waited for; called again when the reason is another one. */
+  readonly onAwaited?: (reason: string) => void;
   readonly onUp: (link: ServerLink) => void;
   readonly onDown: (reason: string) => void;
   readonly onFatal: (error: LogEpochChanged) => void;
@@ -33,10 +35,13 @@ export class ServerLinks {
   /** Connects for the first time. Rejects with PostgresUnusable, or after `withinMs` with the reason of the last attempt. */
   async start(withinMs: number): Promise<void> {
     const giveUpAt = performance.now() + withinMs;
+    let said = '';
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const found = await this.#attempt();
       if (found instanceof ServerLink) return this.#use(found);
       if (found instanceof PostgresUnusable || found instanceof LogEpochChanged) throw found;
+      if (said !== found.message) this.#options.onAwaited?.(found.message);
+      said = found.message;
       if (performance.now() + pauseMs > giveUpAt) throw new PostgresUnusable(this.#names, found.message, { cause: found });
       await this.#pause(pauseMs);
     }

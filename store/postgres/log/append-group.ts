@@ -1,6 +1,6 @@
 /** Entries that one call stores, all or none, and whoever waits for them. */
 import { crc32 } from 'node:zlib';
-import { ENTRY_VERSION, type Entry, lastSeq } from '../../../protocol/log/entry.ts';
+import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { RECORD_HEADER_BYTES } from '../../journal/record.ts';
 import type { AppendResult } from '../../log.ts';
 import { byteaArray, type ReadEntry } from './wire.ts';
@@ -37,8 +37,8 @@ export class AppendGroup {
     return newest.entry;
   }
 
-  /** The arguments of `rosterd.append` after the application, the epoch, the head and the fence. */
-  arguments(): readonly unknown[] {
+  /** The arguments of `rosterd.append` after the application, the epoch, the head and the fence, for entries of this format. */
+  arguments(format: number): readonly unknown[] {
     const entries = this.records.map(({ entry }) => entry);
     const payloads = this.records.map(({ payload }) => payload);
     let sum = 0;
@@ -51,7 +51,7 @@ export class AppendGroup {
       entries.map(({ first }) => first),
       entries.map(({ id }) => id),
       entries.map(({ time }) => time),
-      ENTRY_VERSION,
+      format,
       payloads.map((payload) => crc32(payload)),
       sums,
       byteaArray(payloads),

@@ -3,6 +3,7 @@
  * up until its outcome is known: the fence is raised, so that it can no longer succeed late, and then its entry is there or never will be.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '../../../protocol/base/errors.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../../protocol/log/entry.ts';
 import { encodePayload } from '../../journal/record.ts';
 import { type AppendResult, LogClosed, LogEpochChanged, LogUnavailable } from '../../log.ts';
@@ -142,7 +143,7 @@ export class Appender {
     group.state = 'sent';
     let answer: PgAnswer;
     try {
-      const values = [app, confirmed.end.epoch, group.after, confirmed.fence, ...group.arguments()];
+      const values = [app, confirmed.end.epoch, group.after, confirmed.fence, ...group.arguments(confirmed.format)];
       answer = await turns.within(link, { ...APPEND, values });
     } catch (error) {
       return this.#failed(link, group, error);
@@ -155,7 +156,7 @@ export class Appender {
     }
     group.state = 'waiting';
     if (row.epoch !== confirmed.end.epoch) throw new LogEpochChanged(String(row.epoch), 'another node has noticed it');
-    confirmed.offer(entriesOfRows(app, answer.rows));
+    confirmed.offer(entriesOfRows(app, answer.rows, confirmed.formats));
     return this.#conflict(link, group, Number(row.seq), Number(row.fence));
   }
 
@@ -168,7 +169,7 @@ export class Appender {
       return undefined;
     }
     group.state = 'waiting';
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     return { status: 'failed', error: new LogUnavailable('not-written', `the database refused the entry: ${text}`, { cause: error }) };
   }
 

@@ -90,7 +90,7 @@ export class Blocks {
   async #query(reader: PgConnection, after: number): Promise<readonly ReadEntry[]> {
     const { app, confirmed, blockBytes } = this.#options;
     const { rows } = await reader.ask({ ...BLOCK, values: [app, after, confirmed.end.seq, blockBytes] });
-    const entries = rows.map((row) => entryOfRow(app, row));
+    const entries = rows.map((row) => entryOfRow(app, row, confirmed.formats));
     const first = entries[0]?.entry.first;
     if (first !== undefined && first <= after + 1) return entries;
     const head = await reader.ask({ text: 'select tail from rosterd.head where app = $1', values: [app] });

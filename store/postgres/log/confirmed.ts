@@ -5,6 +5,7 @@
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { RecentEntries } from '../../journal/recent-entries.ts';
 import { Wakeups } from '../../wakeups.ts';
+import type { EntryFormats } from './formats.ts';
 import type { KnownEnd } from './head.ts';
 import type { ReadEntry } from './wire.ts';
 
@@ -22,11 +23,16 @@ export class Confirmed {
   #tail: number;
   /** The value that the next append names; another writer raises it when its answer was lost. */
   fence: number;
+  /** Of the entries that are written. */
+  format: number;
+  readonly formats: EntryFormats;
 
-  constructor(end: KnownEnd, tail: number, fence: number, recentBytes: number) {
+  constructor(end: KnownEnd, tail: number, head: { fence: number; format: number }, recentBytes: number, formats: EntryFormats) {
     this.#end = end;
     this.#tail = tail;
-    this.fence = fence;
+    this.fence = head.fence;
+    this.format = head.format;
+    this.formats = formats;
     this.#recentBytes = recentBytes;
     this.#recent = new RecentEntries(recentBytes);
   }

@@ -1,5 +1,5 @@
 /**
- * The `Log` on PostgreSQL, which several processes share. It keeps LG1–LG16 (store/log.ts) by the means of PL1–PL10 (store/README.md).
+ * The `Log` on PostgreSQL, which several processes share. It keeps LG1–LG16 (store/log.ts) by the means of PL1–PL11 (store/README.md).
  * Safety rests on the database alone, never on which process does what.
  */
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import {
   type Log,
   LogClosed,
   type LogEpochChanged,
+  LogFormatRaised,
   type LogStatus,
   LogTrimmed,
   LogUnavailable,
@@ -30,6 +31,7 @@ import { EntryTrimmer } from './entry-trimmer.ts';
 import { openHead, requireSync, verifyHead } from './head.ts';
 import { Pulse } from './pulse.ts';
 import { ServerClock } from './server-clock.ts';
+import { type SaidState, statusAfter } from './status.ts';
 import { WriterTurns } from './turns.ts';
 
 /** How long an announcement of the winner is waited for after a conflict, before a commit of one's own finds out the same. */
@@ -70,6 +72,7 @@ export class PostgresLog implements Log {
         confirmed = await prepared(link, settings, confirmed);
         await announcer.listen(link);
       },
+      onAwaited: (reason) => settings.onEvent?.({ type: 'storage-awaited', reason }),
       // Only a commit proves that the storage is back.
       onUp: () => void (log === undefined ? undefined : log.#pulse.beat().catch(() => {})),
       onDown: (reason) => log?.changed('away', reason),
@@ -94,8 +97,8 @@ export class PostgresLog implements Log {
     const { app, deadlineMs, turnMs, retention, onEvent = () => {}, now = () => this.clock.nowMs() } = settings;
     const onFatal = (error: LogEpochChanged): void => this.fail(error);
     const reason = (): string => this.#reason();
-    const onStuck = (reason?: string, since?: number): void => this.changed(reason === undefined ? 'ready' : 'away', reason, since);
-    this.#pulse = new Pulse({ ...settings, links, confirmed, clock: this.clock, onFatal, onStuck });
+    const onState = (...said: [SaidState['state'], string?, number?]): void => this.changed(...said);
+    this.#pulse = new Pulse({ ...settings, links, confirmed, clock: this.clock, onFatal, onState });
     this.#blocks = new Blocks({ ...settings, links, confirmed });
     this.#turns = new WriterTurns({
       ...{ app, links, confirmed, deadlineMs, reason },
@@ -226,7 +229,7 @@ export class PostgresLog implements Log {
     if (this.#failure !== undefined || this.#closing !== undefined) return;
     this.#failure = error;
     this.#status = { state: 'failed', reason: error.message };
-    this.#settings.onEvent?.({ type: 'history-replaced', error });
+    this.#settings.onEvent?.({ type: error instanceof LogFormatRaised ? 'format-raised' : 'history-replaced', error });
     this.#pulse.stop();
     clearTimeout(this.#ahead);
     this.#appender.end(error);
@@ -234,18 +237,11 @@ export class PostgresLog implements Log {
     void this.links.close(error);
   }
 
-  /** What the connections say: `away` since then, `ready` after a clean commit. */
-  changed(state: 'ready' | 'away', reason = '', since = Date.now()): void {
-    const { onEvent = () => {} } = this.#settings;
-    const before = this.#status;
-    if (before.state === 'away' && state === 'ready') {
-      this.#status = { state };
-      onEvent({ type: 'storage-back', awayMs: Date.now() - before.since });
-    } else if (before.state === 'away' && state === 'away') this.#status = { ...before, reason };
-    else if (before.state === 'ready' && state === 'away') {
-      this.#status = { state, since, reason };
-      onEvent({ type: 'storage-away', reason });
-    }
+  /** What the connections say: `ready` after a clean commit, or only for reading. */
+  changed(state: SaidState['state'], reason = '', since = Date.now()): void {
+    const [status, events] = statusAfter(this.#status, { state, reason, since }, Date.now());
+    this.#status = status;
+    for (const event of events) this.#settings.onEvent?.(event);
   }
 
   /** After a conflict: soon, somebody must confirm what the other writer stored. */
@@ -276,10 +272,10 @@ export class PostgresLog implements Log {
 
 /** The first link makes what is missing; each later one must have the history that was confirmed. */
 async function prepared(link: ServerLink, settings: PostgresSettings, confirmed: Confirmed | undefined): Promise<Confirmed> {
-  const { app, secret, requiresSync, begin, recentBytes, onEvent = () => {} } = settings;
+  const { app, secret, requiresSync, begin, recentBytes, formats, onEvent = () => {} } = settings;
   if (confirmed === undefined) {
     await prepareSchema(link.writer, link.target.name);
-    await openHead(link.writer, link.target.name, { app, secret, requiresSync, begin, onEvent });
+    await openHead(link.writer, link.target.name, { app, secret, requiresSync, begin, onEvent, formats });
   }
   // What was confirmed is captured before the question, since this end may move while it is asked.
   const known = confirmed?.end;
@@ -290,7 +286,7 @@ async function prepared(link: ServerLink, settings: PostgresSettings, confirmed:
     if (head.is_new === true) onEvent({ type: 'epoch-started', epoch: String(head.epoch), after: Number(head.seq) });
     // What follows the tail is read once a commit of this process has confirmed it.
     const end = { epoch: String(head.epoch), seq: tail, id: typeof head.tail_id === 'string' ? head.tail_id : undefined };
-    return new Confirmed(end, tail, fence, recentBytes);
+    return new Confirmed(end, tail, { fence, format: Number(head.format) }, recentBytes, formats);
   }
   confirmed.forgetAhead();
   confirmed.fence = fence;

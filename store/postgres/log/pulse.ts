@@ -3,22 +3,27 @@
  * to there is as durable as the commit itself, and that this server is still the one whose commits count.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { LogClosed, LogEpochChanged } from '../../log.ts';
+import { LogClosed, LogEpochChanged, LogFormatRaised } from '../../log.ts';
 import type { ServerLink } from '../link/link.ts';
 import type { ServerLinks } from '../link/links.ts';
 import type { Confirmed } from './confirmed.ts';
+import { formatProblem } from './formats.ts';
 import type { ServerClock } from './server-clock.ts';
+import type { SaidState } from './status.ts';
 
 /** The message is what makes it a commit that is written, flushed and replicated; nobody reads it, and it leaves nothing to clean up. */
 const BEAT = {
   name: 'rosterd-beat',
-  text: `select h.epoch, h.seq, h.fence, h.tail, pg_logical_emit_message(true, 'rosterd', '')::text as written,
+  text: `select h.epoch, h.seq, h.fence, h.tail, h.format, pg_logical_emit_message(true, 'rosterd', '')::text as written,
            extract(epoch from clock_timestamp()) * 1000 as time_ms,
+           h.is_synced and current_setting('synchronous_standby_names') = '' as is_unsafe,
            case when h.tail = h.seq then h.tail_id else (select e.id from rosterd.entry e where e.app = $1 and e.last = h.seq) end as id
          from rosterd.head h where h.app = $1`,
 } as const;
 /** A commit that takes longer says that the storage is away, until it is acknowledged. */
 const OVERDUE_MS = 2_000;
+const NO_STANDBY =
+  'no synchronous standby is named: set synchronous_standby_names, or turn log.require_sync off on all nodes and accept that a failover loses acknowledged changes';
 /** After an answer that came with a warning. */
 const AGAIN_MS = 100;
 
@@ -30,8 +35,11 @@ export interface PulseOptions {
   readonly pulseMs: number;
   readonly deadAfterMs: number;
   readonly onFatal: (error: LogEpochChanged) => void;
-  /** A commit has not been acknowledged, though it was sent at `since` (wall clock, milliseconds); no reason: commits are acknowledged again. */
-  readonly onStuck: (reason?: string, since?: number) => void;
+  /**
+   * `away`: a commit has not been acknowledged, though it was sent at `since` (wall clock, milliseconds). Otherwise one was, and `read-only` says
+   * that the server refuses appends nevertheless (PL2).
+   */
+  readonly onState: (state: SaidState['state'], reason?: string, since?: number) => void;
 }
 
 export class Pulse {
@@ -80,7 +88,7 @@ export class Pulse {
 
   /** Undefined when nothing is proved. */
   async #commit(link: ServerLink): Promise<number | undefined> {
-    const { app, confirmed, clock, onFatal, onStuck } = this.#options;
+    const { app, confirmed, clock, onFatal, onState } = this.#options;
     const known = confirmed.end;
     const answered = this.#watch(link);
     const told = clock.asked();
@@ -90,11 +98,15 @@ export class Pulse {
       const [row] = rows;
       if (row === undefined) return void onFatal(new LogEpochChanged('', `the database no longer holds the log of ${app}`));
       if (row.epoch !== known.epoch) return void onFatal(new LogEpochChanged(String(row.epoch), 'another node has noticed it'));
+      const problem = formatProblem(Number(row.format), confirmed.formats);
+      if (problem !== undefined) return void onFatal(new LogFormatRaised(known.epoch, `of ${app} ${problem}`));
+      confirmed.format = Number(row.format);
       told(Number(row.time_ms));
       const seq = Number(row.seq);
       // Connecting again finds out what happened to the history.
       if (seq < known.seq) return void link.giveUp(new Error(`the log ends at ${seq}, and ${known.seq} was confirmed`));
-      onStuck();
+      if (row.is_unsafe === true) onState('read-only', NO_STANDBY);
+      else onState('ready');
       confirmed.fence = Number(row.fence);
       confirmed.raise(seq, typeof row.id === 'string' ? row.id : undefined);
       confirmed.raiseTail(Number(row.tail));
@@ -111,15 +123,15 @@ export class Pulse {
    * watch.
    */
   #watch(link: ServerLink): () => void {
-    const { deadAfterMs, onStuck } = this.#options;
+    const { deadAfterMs, onState } = this.#options;
     const since = Date.now();
-    const overdue = setTimeout(() => onStuck(`the database has not answered for ${OVERDUE_MS} ms`, since), OVERDUE_MS);
+    const overdue = setTimeout(() => onState('away', `the database has not answered for ${OVERDUE_MS} ms`, since), OVERDUE_MS);
     const looking = setInterval(() => {
       const dead = setTimeout(() => link.giveUp(new Error(`the server has not answered for ${deadAfterMs} ms`)), deadAfterMs);
       link.reader
         .ask({ text: 'select 1' })
         .then(
-          () => onStuck('commits wait for the synchronous standby', since),
+          () => onState('away', 'commits wait for the synchronous standby', since),
           () => {},
         )
         .finally(() => clearTimeout(dead));

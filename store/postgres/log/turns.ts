@@ -101,7 +101,7 @@ export class WriterTurns {
         const { rows } = await link.writer.ask({ ...TAKE_TURN, values: [app, confirmed.end.seq] });
         const row = rowOf({ rows, isClean: true });
         confirmed.fence = Number(row.fence);
-        confirmed.offer(entriesOfRows(app, rows));
+        confirmed.offer(entriesOfRows(app, rows, confirmed.formats));
         this.#open = link;
         // Nobody can append now, so this is all there is to know. What was stored before may still have to be confirmed.
         await reach(Number(row.seq));

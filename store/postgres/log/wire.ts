@@ -4,6 +4,7 @@ import { ENTRY_VERSION, type Entry } from '../../../protocol/log/entry.ts';
 import { decodeEntry, KIND_ENTRY, StoreVersionMismatch } from '../../journal/record.ts';
 import { LogDamaged } from '../../log.ts';
 import type { PgRow } from '../link/connection.ts';
+import type { EntryFormats } from './formats.ts';
 
 const BYTEA = 17;
 const HEADER_BYTES = 20;
@@ -30,20 +31,21 @@ export interface ReadEntry {
 }
 
 /** The entry of a row with last, first, version, crc and payload. Throws LogDamaged or StoreVersionMismatch. */
-export function entryOfRow(app: string, row: PgRow): ReadEntry {
+export function entryOfRow(app: string, row: PgRow, { oldest, newest }: EntryFormats): ReadEntry {
   const { payload, crc } = row;
   const [last, first, version] = [Number(row.last), Number(row.first), Number(row.version)];
   const place = `the table rosterd.entry of ${app}`;
-  if (version !== ENTRY_VERSION) throw new StoreVersionMismatch(`entry ${last} in ${place}`, version, ENTRY_VERSION);
+  if (version < oldest || version > newest) throw new StoreVersionMismatch(`entry ${last} in ${place}`, version, newest);
   if (typeof payload !== 'string' || crc32(payload) !== crc) throw new LogDamaged(place, last, 'the payload does not match its checksum');
   const facts = last - first + 1;
-  const header = { kind: KIND_ENTRY, version, payloadBytes: 0, facts, first, synced: 0, time: 0, payloadCrc: crc };
+  // A format that is read differently is told apart here.
+  const header = { kind: KIND_ENTRY, version: ENTRY_VERSION, payloadBytes: 0, facts, first, synced: 0, time: 0, payloadCrc: crc };
   const entry = decodeEntry(payload, header);
   if (entry === undefined) throw new LogDamaged(place, last, 'the payload does not match its row');
   return { entry, bytes: payload.length };
 }
 
 /** The entries of an answer whose rows may also be empty on the side of the entry. */
-export function entriesOfRows(app: string, rows: readonly PgRow[]): readonly ReadEntry[] {
-  return rows.filter(({ payload }) => payload !== null).map((row) => entryOfRow(app, row));
+export function entriesOfRows(app: string, rows: readonly PgRow[], formats: EntryFormats): readonly ReadEntry[] {
+  return rows.filter(({ payload }) => payload !== null).map((row) => entryOfRow(app, row, formats));
 }

@@ -32,7 +32,7 @@ async function rows(app: string): Promise<readonly number[]> {
   return (await Promise.all(counts)).map(Number);
 }
 
-const STEPS = ['rosterd-file-find', 'rosterd-file-begin', 'rosterd-file-chunk', 'rosterd-file-store'];
+const STEPS = ['rosterd-file-has', 'rosterd-file-begin', 'rosterd-file-chunk', 'rosterd-file-store'];
 
 test('BL8 a question whose answer is lost is asked again: the file is stored once, and whole', pgOptions, async (t) => {
   const { app, node, blobs } = await oneNode(t);
@@ -190,14 +190,21 @@ test('BL8 on a full disk nothing is stored, nothing remains, and the reason is s
   await turnsUntil(async () => (await rows(app))[0] === 1);
 });
 
+const own = (sql: string): Promise<string> => kit.postgres.sql(`set synchronous_commit = local; ${sql}`);
+
+/** From now on commits wait for the standby of that name; '' for none. */
+async function standby(name: string): Promise<void> {
+  await kit.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
+  await own('select pg_reload_conf()');
+  await turnsUntil(async () => (await own("select current_setting('synchronous_standby_names')")).trim() === name);
+}
+
+/** The waits of the writers of files. */
+const WAITING = "from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'rosterd-files-writer'";
+const isWaiting = async (): Promise<boolean> => (await own(`select count(*) ${WAITING}`)) === '1\n';
+
 test('BL2 a commit whose wait for the standby was cancelled does not count', pgOptions, async (t) => {
   const { node, blobs } = await oneNode(t);
-  const own = (sql: string) => kit.postgres.sql(`set synchronous_commit = local; ${sql}`);
-  const standby = async (name: string): Promise<void> => {
-    await kit.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
-    await own('select pg_reload_conf()');
-    await turnsUntil(async () => (await own("select current_setting('synchronous_standby_names')")).trim() === name);
-  };
   let stores = 0;
   node.proxy.on('rosterd-file-store', async (exchange) => {
     if (++stores === 1) await standby('missing');
@@ -207,15 +214,40 @@ test('BL2 a commit whose wait for the standby was cancelled does not count', pgO
   const putting = blobs.put('uploads', 'a', inParts(Buffer.from('x'), 1)).finally(() => {
     isStored = true;
   });
-  const mine = "from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'rosterd-files-writer'";
   try {
-    await turnsUntil(async () => (await own(`select count(*) ${mine}`)) === '1\n');
-    await own(`select pg_cancel_backend(pid) ${mine}`);
+    await turnsUntil(isWaiting);
+    await own(`select pg_cancel_backend(pid) ${WAITING}`);
     await turnsUntil(() => stores === 2);
-    await turnsUntil(async () => (await own(`select count(*) ${mine}`)) === '1\n');
+    await turnsUntil(isWaiting);
     assert.equal(isStored, false);
   } finally {
     await standby('');
   }
   assert.equal(await putting, 1);
+});
+
+test('BL3 a file that is visible and may still be lost is neither there nor in the way', pgOptions, async (t) => {
+  const { app, blobs } = await oneNode(t);
+  await blobs.put('uploads', 'other', inParts(Buffer.from('x'), 1));
+  await standby('missing');
+  const answers: unknown[] = [];
+  let asking: Promise<unknown> = Promise.resolve();
+  try {
+    // As after a crash of the server while the commit waited.
+    await own(`update rosterd.file set name = 'a' where app = '${app}'`);
+    asking = blobs.has('uploads', 'a').then((has) => answers.push(has));
+    await turnsUntil(isWaiting);
+    await own(`select pg_cancel_backend(pid) ${WAITING}`);
+    assert.equal(await blobs.has('exports', 'b').catch(String), false, 'there is nothing to be sure of');
+    await turnsUntil(isWaiting);
+    assert.deepEqual(answers, []);
+    // A failover took it back.
+    await own(`update rosterd.file set name = 'other' where app = '${app}'`);
+    await own(`select pg_cancel_backend(pid) ${WAITING}`);
+    await asking;
+  } finally {
+    await standby('');
+  }
+  assert.deepEqual(answers, [false]);
+  assert.equal(await blobs.put('uploads', 'a', inParts(Buffer.from('y'), 1)), 1);
 });

@@ -232,7 +232,7 @@ test('BL1 a file of which the database has lost a chunk is not stored', pgOption
 
 test('BL7 who lost the job in the middle of a write replaces and removes nothing', pgOptions, async (t) => {
   const { app, one, two, nodes } = await twoNodes(t);
-  const [mine, other] = nodes.map(({ log }) => new PostgresLeases(app, log.links));
+  const [mine, other] = nodes.map(({ log }) => new PostgresLeases(app, log.links, 'node'));
   assert.ok(mine !== undefined && other !== undefined);
   t.after(() => Promise.all([mine.close(), other.close()]));
   await mine.take('tasks');

@@ -37,7 +37,7 @@ let names = 0;
 async function node(t: TestContext, app: string, options: Partial<SharedHistoryOptions> = {}): Promise<Node> {
   const stored = await kit.node(app);
   const roster = await rosterWith({ log: stored.log, snapshots: stored.snapshots, onFatal: () => {} });
-  const [table, leases] = [new PostgresHistory(app, stored.log.links), new PostgresLeases(app, stored.log.links)];
+  const [table, leases] = [new PostgresHistory(app, stored.log.links), new PostgresLeases(app, stored.log.links, 'node')];
   const lines: string[] = [];
   const logger = {
     info: (_: object, text: string) => void lines.push(text),
@@ -95,6 +95,9 @@ async function seqs({ history }: Node, id: string): Promise<readonly (number | s
 
 /** Every node has every change of the log, once and in order. */
 async function assertWhole(...nodes: readonly Node[]): Promise<void> {
+  // A node whose log is behind that of another finds in the history what it does not know yet.
+  const seq = Math.max(...nodes.map(({ roster }) => roster.position.seq));
+  await until(() => nodes.every(({ roster }) => roster.position.seq >= seq));
   for (const one of nodes) {
     const byId = new Map<string, number[]>();
     for (const { first, time, facts } of await readToHead(one.log)) {
@@ -276,7 +279,7 @@ describe('rows', () =>
       const app = randomUUID();
       // The log of the history is one in memory: this one must not notice that its own was put aside.
       const { log } = await kit.node(app, { pulseMs: 600_000 });
-      const [table, leases] = [new PostgresHistory(app, log.links), new PostgresLeases(app, log.links)];
+      const [table, leases] = [new PostgresHistory(app, log.links), new PostgresLeases(app, log.links, 'node')];
       t.after(() => Promise.all([table.close(), leases.close()]));
       const side = await (await log.links.ready()).side('test');
       t.after(() => side.close());

@@ -34,7 +34,7 @@ async function hand(t: TestContext): Promise<Hand> {
   // The log must not notice that a test moves its head.
   const { log, proxy } = await kit.node(app, { pulseMs: 600_000 });
   const history = new PostgresHistory(app, log.links);
-  const leases = new PostgresLeases(app, log.links);
+  const leases = new PostgresLeases(app, log.links, 'node');
   const writers: HistoryWriter[] = [];
   const ending = new AbortController();
   let token = 0;
@@ -56,7 +56,7 @@ async function hand(t: TestContext): Promise<Hand> {
 /** Another node takes the job over. */
 async function rival(t: TestContext, { app }: Hand): Promise<HistoryWriter> {
   const { log } = await kit.node(app);
-  const leases = new PostgresLeases(app, log.links);
+  const leases = new PostgresLeases(app, log.links, 'node');
   const history = new PostgresHistory(app, log.links);
   await kit.postgres.sql(`update rosterd.lease set until = '-infinity' where app = '${app}'`);
   assert.ok((await leases.take('history')) && (await leases.stamp('history', 1_000)));

@@ -11,7 +11,7 @@ const kit = PgKit.ofFile();
 async function twoNodes(t: TestContext): Promise<{ app: string; nodes: PgNode[]; one: PostgresLeases; two: PostgresLeases }> {
   const app = randomUUID();
   const nodes = [await kit.node(app), await kit.node(app)];
-  const [one, two] = nodes.map(({ log }) => new PostgresLeases(app, log.links));
+  const [one, two] = nodes.map(({ log }) => new PostgresLeases(app, log.links, 'node'));
   assert.ok(one !== undefined && two !== undefined);
   t.after(() => Promise.all([one.close(), two.close()]));
   return { app, nodes, one, two };

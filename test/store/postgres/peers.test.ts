@@ -1,6 +1,6 @@
 /** Peers on one server: PE1 to PE4. */
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PostgresPeers } from '../../../store/postgres/peers.ts';
@@ -86,6 +86,32 @@ test('PE1 who comes and goes at one node is heard at the others, in order, howev
   assert.ok(!one.heard.has('one'), 'nobody hears itself');
 });
 
+test('PE1 what others say on the channel of the nodes, where every role of the database may, does no harm', pgOptions, async (t) => {
+  const app = randomUUID();
+  const [one, two] = [
+    await new Peer(t, app, await kit.node(app), 'one').start(),
+    await new Peer(t, app, await kit.node(app), 'two').start(),
+  ];
+  const channel = `rosterd_peers_${createHash('sha256').update(app).digest('hex').slice(0, 32)}`;
+  for (const said of [
+    '',
+    'hello',
+    '{',
+    'null',
+    '7',
+    '"x"',
+    '[]',
+    '{"node":7,"arrived":"x"}',
+    '{"joined":"nobody"}',
+    '{"node":"two","arrived":7}',
+  ])
+    await kit.postgres.sql(`select pg_notify('${channel}', '${said}')`);
+  two.say('ann', true);
+  await one.hears(two);
+  one.say('bob', true);
+  await two.hears(one);
+});
+
 test('PE2 a node that joins hears who is there; one that was cut off is heard, and hears, anew', pgOptions, async (t) => {
   const app = randomUUID();
   const one = await new Peer(t, app, await kit.node(app), 'one').start();
@@ -132,6 +158,23 @@ test('PE3 a node that stops is gone at once, one that dies after ten seconds', p
   await one.hears(three);
 });
 
+test('PE3 a silent node is gone when its time is over, and not at the next beat', pgOptions, async (t) => {
+  const [one, two] = await peersOf(t, 'one', 'two');
+  assert.ok(one && two);
+  two.node.proxy.isAway = true;
+  two.node.proxy.cutAll();
+  const lateMs: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    // Between two beats: the last one was when it was gone the last time.
+    await kit.postgres.sql("update rosterd.node set seen = clock_timestamp() - interval '8.5 s' where name = 'two'");
+    const dueMs = performance.now() + 1_500;
+    await until(() => one.heard.has('two'));
+    await until(() => one.gone.length > round);
+    lateMs.push(Math.round(performance.now() - dueMs));
+  }
+  assert.ok(Math.min(...lateMs.slice(1)) < 200, `${lateMs} ms late`);
+});
+
 test('PE4 a second node of one name is refused; one that comes back after its death is not', pgOptions, async (t) => {
   const app = randomUUID();
   const one = await new Peer(t, app, await kit.node(app), 'one').start();
@@ -141,4 +184,23 @@ test('PE4 a second node of one name is refused; one that comes back after its de
   one.node.proxy.cutAll();
   await delay(1_200);
   await new Peer(t, app, await kit.node(app), 'one').start();
+});
+
+test('PE6 a node that has said nothing for a day is forgotten, with its users; one that is gone for less is not', pgOptions, async (t) => {
+  const app = randomUUID();
+  const silent = async (name: string, hours: number) => {
+    await kit.postgres.sql(
+      `insert into rosterd.node values ('${app}', '${name}', 'boot', '1', 0, clock_timestamp() - interval '${hours} hours')`,
+    );
+    await kit.postgres.sql(`insert into rosterd.presence values ('${app}', '${name}', 'ann')`);
+  };
+  const node = await kit.node(app);
+  await silent('old', 25);
+  await silent('recent', 23);
+  const peer = await new Peer(t, app, node, 'blue').start();
+  const names = async () => (await peer.peers.nodes()).map(({ name }) => name).join();
+  for (const end = Date.now() + 10_000; (await names()) !== 'blue,recent'; await delay(50)) assert.ok(Date.now() < end, await names());
+  const left = await kit.postgres.sql(`select node from rosterd.presence where app = '${app}'`);
+  assert.match(JSON.stringify(left), /recent/);
+  assert.doesNotMatch(JSON.stringify(left), /old/);
 });

@@ -1,7 +1,8 @@
-/** The tables: made once, brought up to date, and refused where they are not ours (PL1). */
+/** The tables: made once, brought up to date, and refused where they are not ours (PL1, PL12). */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { LogEpochChanged } from '../../../store/log.ts';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
 import { PgConnection } from '../../../store/postgres/link/connection.ts';
 import { PostgresUnusable, postgresTargets } from '../../../store/postgres/link/target.ts';
@@ -112,6 +113,30 @@ test('PL1 tables that rosterd did not make are refused and stay as they are', pg
   assert.deepEqual(await run(name, 'select mine from rosterd.head'), [{ mine: 'precious' }]);
 });
 
+test(
+  'PL12 a start that is refused leaves no head; a log without content is taken over with another secret, once nobody lives on it',
+  pgOptions,
+  async () => {
+    const name = await database();
+    await refused(open(name, { requiresSync: true }), /asks for a synchronous standby/);
+    assert.deepEqual(await run(name, 'select app from rosterd.head'), []);
+    const first = await open(name);
+    const lease = { t: 'doc', kind: 'lease', id: 'hooks', doc: { id: 'hooks', holder: 'a', token: 1 } } as const;
+    assert.equal((await first.append(0, { id: 'lease', time: 1, facts: [lease] })).status, 'appended');
+    await run(name, "insert into rosterd.node values ('app', 'a', 'boot', '1', 0, clock_timestamp())");
+    await refused(open(name, { secret: 'other' }), /was made with another API secret/);
+    await run(name, "update rosterd.node set seen = seen - interval '11 s'");
+    const second = await open(name, { secret: 'other' });
+    assert.equal(second.head.seq, 1);
+    assert.notEqual(second.head.epoch, first.head.epoch);
+    await assert.rejects(first.append(1, draft('late')), LogEpochChanged);
+    await first.close();
+    assert.equal((await second.append(1, draft('a'))).status, 'appended');
+    await second.close();
+    await refused(open(name), /was made with another API secret/);
+  },
+);
+
 test('PL1 another secret, and entries of a newer or older format, are refused; another application is another log', pgOptions, async () => {
   const name = await database();
   const log = await open(name);
@@ -124,7 +149,7 @@ test('PL1 another secret, and entries of a newer or older format, are refused; a
   await run(name, "update rosterd.head set format = 99 where app = 'app'");
   await refused(open(name), /the log of app has format 99, and this rosterd knows \d+: start the version that wrote it/);
   await run(name, "update rosterd.head set format = 1 where app = 'app'");
-  await refused(open(name), /the log of app has format 1, and this rosterd writes \d+/);
+  await refused(open(name), /the log of app has format 1, and this rosterd knows \d+ and later: upgrade it with the version between them/);
 });
 
 test('PL1 a role without rights, a wrong password, a database that is not there, no server: each with what to do', pgOptions, async () => {

@@ -1,10 +1,11 @@
 /** Logs on a PostgreSQL of the test file's own, each behind its own proxy, as nodes on machines of their own would be. */
 import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
+import { findPostgres } from '../../../daemon/cli/cluster/programs.ts';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
 import { PostgresLog } from '../../../store/postgres/log/log.ts';
 import { PostgresSnapshots } from '../../../store/postgres/snapshots.ts';
-import { findPostgres, PG_PASSWORD, type Postgres, startPostgres } from '../sync/postgres.ts';
+import { PG_PASSWORD, type Postgres, startPostgres } from '../sync/postgres.ts';
 import { PgProxy } from './pg-proxy.ts';
 
 const bin = await findPostgres();

@@ -148,6 +148,10 @@ export class SimDisk implements FileSystem {
     return [...this.#names.keys()].filter((name) => directoryOf(name) === path).map((name) => name.slice(path.length + 1));
   }
 
+  async isThere(path: string): Promise<boolean> {
+    return this.#names.has(path);
+  }
+
   async openRead(path: string): Promise<OpenFile> {
     await this.#alive();
     const inode = this.#names.get(path);

@@ -12,7 +12,7 @@
 import { writeSync } from 'node:fs';
 import { argv } from 'node:process';
 import { openDataDirectory } from '../../../store/data-dir.ts';
-import { hasCode } from '../../../store/file-system.ts';
+import { hasCode } from '../../../store/disk-errors.ts';
 import { draft } from './entries.ts';
 import { Random } from './random.ts';
 
