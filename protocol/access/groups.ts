@@ -3,7 +3,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { itemPath } from '../base/explain.ts';
+import { itemPath } from '../base/field-path.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';

@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { itemPath } from '../base/explain.ts';
+import { itemPath } from '../base/field-path.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';

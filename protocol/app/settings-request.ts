@@ -8,7 +8,7 @@
  */
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { clip, fieldPath, itemPath, typeName } from '../base/explain.ts';
+import { clip, fieldPath, itemPath, typeName } from '../base/field-path.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { bodyObject, checked, type Dialect, isEmptyList, isJsonObject, jsonProblem, presentFields } from '../base/reading.ts';

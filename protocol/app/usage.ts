@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { clip } from '../base/explain.ts';
+import { clip } from '../base/field-path.ts';
 import { LIMITS } from '../base/limits.ts';
 import { queryReader } from '../base/query-string.ts';
 import { bodyObject, checked, presentFields, type QueryFields } from '../base/reading.ts';

@@ -3,27 +3,50 @@
 const FIRST = 0x811c9dc5;
 const SECOND = 0x9e3779b9;
 
-/** FNV-1a, 32 bits, from one of two initial values, with the final mix of MurmurHash3 to spread similar inputs. */
+const PRIME = 0x01000193;
+
+/** FNV-1a, 32 bits, from one of two initial values. */
 function hash(text: string, seed: number): number {
   let value = seed;
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), PRIME);
+  return mixed(value);
+}
+
+/** The final mix of MurmurHash3, which spreads similar inputs. */
+function mixed(hashed: number): number {
+  let value = Math.imul(hashed ^ (hashed >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) >>> 0;
 }
 
+const LETTERS = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+
 /** Two texts with the same one are almost certainly equal: by chance, one pair in 2^48 is not. 8 letters, digits, `-` or `_`. */
 export function textDigest(text: string): string {
-  return letters(hash(text, FIRST)) + letters(hash(text, SECOND));
+  let first = FIRST;
+  let second = SECOND;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    first = Math.imul(first ^ unit, PRIME);
+    second = Math.imul(second ^ unit, PRIME);
+  }
+  const [a, b] = [mixed(first), mixed(second)];
+  // One call, because a text that is put together letter by letter is a tree of eight.
+  return String.fromCharCode(
+    letter(a, 18),
+    letter(a, 12),
+    letter(a, 6),
+    letter(a, 0),
+    letter(b, 18),
+    letter(b, 12),
+    letter(b, 6),
+    letter(b, 0),
+  );
 }
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-
-/** The lower 24 bits as four letters. */
-function letters(value: number): string {
-  let text = '';
-  for (let shift = 18; shift >= 0; shift -= 6) text += ALPHABET.charAt((value >>> shift) & 63);
-  return text;
+/** Six bits as a letter. */
+function letter(value: number, shift: number): number {
+  return LETTERS[(value >>> shift) & 63] ?? 0;
 }
 
 /**

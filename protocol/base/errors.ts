@@ -65,6 +65,9 @@ export function listedProblems(problems: readonly FieldError[]): readonly FieldE
   return problems.filter((_, at) => isFirst[at] === true || room-- > 0);
 }
 
+/** Whether a request that was not answered well may have changed something all the same. */
+export type StoredOutcome = 'not_stored' | 'unknown';
+
 /** A refusal: its kind, the reason in words, and every wrong field. */
 export class RosterError extends Error {
   readonly kind: ErrorKind;
@@ -80,6 +83,22 @@ export class RosterError extends Error {
 
   get spec(): ErrorSpec {
     return ERRORS[this.kind];
+  }
+
+  /** Of what may succeed elsewhere or later; no other refusal leaves a doubt. */
+  get outcome(): StoredOutcome | undefined {
+    return this.kind === 'unavailable' ? 'not_stored' : undefined;
+  }
+}
+
+/** `unavailable`, where the change, or a part of it, may be stored. */
+export class OutcomeUnknown extends RosterError {
+  constructor(reason: string) {
+    super('unavailable', reason);
+  }
+
+  override get outcome(): StoredOutcome {
+    return 'unknown';
   }
 }
 
@@ -100,6 +119,7 @@ export interface ChatErrorBody {
   readonly details: readonly number[];
   readonly exception_fields?: Readonly<Record<string, string>>;
   readonly errors?: readonly FieldError[];
+  readonly outcome?: StoredOutcome;
 }
 
 /** `message` is `<Operation> failed with error: "<reason>"`, the form that the published clients show. */
@@ -112,10 +132,16 @@ export function renderChatError(error: RosterError, operation: string, duration:
     duration,
     more_info: `see protocol/README.md, errors: ${error.kind}`,
     details: [],
+    ...outcomeField(error),
   };
   if (error.fields.length === 0) return body;
   const named = new Map(error.fields.map((field) => [field.path, field.message]));
   return { ...body, exception_fields: Object.fromEntries(named), errors: error.fields.map((field) => ({ code, ...field })) };
+}
+
+/** The part of a refusal, in any dialect, that says whether anything may have been stored. */
+export function outcomeField({ outcome }: RosterError): { readonly outcome?: StoredOutcome } {
+  return outcome === undefined ? {} : { outcome };
 }
 
 /** The text of a thrown value. */

@@ -6,7 +6,7 @@
  * on its last digit. A number beyond every bound (1e400) is refused where custom data is checked. Pure.
  */
 import type { FieldError } from './errors.ts';
-import { clip, fieldPath, itemPath } from './explain.ts';
+import { clip, fieldPath, itemPath } from './field-path.ts';
 
 /** A number has room for every whole number with fewer digits. */
 const DIGITS_AT_RISK = 16;

@@ -7,6 +7,7 @@ import type { TSchema, TSchemaOptions } from 'typebox';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
 import { type FieldError, PROBLEMS_MAX } from './errors.ts';
+import { clip, fieldPath, itemPath, typeName } from './field-path.ts';
 import { isObject } from './json.ts';
 
 /** The library's own limit, enough for one wrong field: a union makes several findings of it. */
@@ -45,30 +46,6 @@ export function says(text: string | Readonly<Record<string, string>>): TSchemaOp
   return { [SAYS]: text };
 }
 
-/** The longest part of a caller's text that an error repeats. */
-const QUOTED_CHARS = 64;
-
-/** A caller's text, cut so that it does not make an error unreadable. */
-export function clip(text: string): string {
-  return text.length <= QUOTED_CHARS ? text : `${text.slice(0, QUOTED_CHARS)}…`;
-}
-
-/** `users` + `ann` → `users[ann]`. */
-export function itemPath(path: string, item: string | number): string {
-  return `${path}[${clip(String(item))}]`;
-}
-
-/** `users[ann]` + `role` → `users[ann].role`. */
-export function fieldPath(path: string, field: string): string {
-  return path === '' ? clip(field) : `${path}.${clip(field)}`;
-}
-
-/** The name of a value's JSON type. */
-export function typeName(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'array' : typeof value;
-}
-
 /** The part of a schema that bounds how much a value holds, and leads to the schemas of its parts. */
 interface Bounds {
   readonly type?: string;
@@ -86,70 +63,99 @@ interface Bounds {
  * looked at, so the work does not grow with the value.
  */
 export function overfull(schema: TSchema, value: unknown, path: string): FieldError[] {
-  return overfullIn(schema as Bounds, value, path);
+  const bound = boundOf(schema as Bounds);
+  return isWithin(bound, value) ? [] : excesses(bound, value, () => path);
 }
 
-function overfullIn(schema: Bounds, value: unknown, path: string): FieldError[] {
-  if (typeof value !== 'object' || value === null || !hasBounds(schema)) return [];
-  if (schema.anyOf !== undefined) {
-    const wanted = Array.isArray(value) ? 'array' : 'object';
-    const branches = schema.anyOf
-      .filter(({ type }) => type === undefined || type === wanted)
-      .map((branch) => overfullIn(branch, value, path));
-    return branches.some((found) => found.length === 0) ? [] : (branches[0] ?? []);
+/** The bounds in a schema, as they are looked for: what has none is left out. */
+interface Bound {
+  readonly schema: Bounds;
+  readonly branches: readonly { readonly type: string | undefined; readonly bound: Bound | undefined }[] | undefined;
+  readonly items: Bound | undefined;
+  readonly properties: readonly (readonly [name: string, bound: Bound])[];
+  readonly maps: readonly Bound[];
+}
+
+const bounds = new WeakMap<object, { readonly bound: Bound | undefined }>();
+
+/** Undefined when neither the schema nor one inside it has a bound. */
+function boundOf(schema: Bounds): Bound | undefined {
+  const known = bounds.get(schema);
+  if (known !== undefined) return known.bound;
+  const { anyOf, items, properties = {}, patternProperties = {}, additionalProperties, maxItems, maxProperties } = schema;
+  const made: Bound = {
+    schema,
+    branches: anyOf?.map((branch) => ({ type: branch.type, bound: boundOf(branch) })),
+    items: items && boundOf(items),
+    properties: Object.entries(properties).flatMap(([name, inner]) => {
+      const bound = boundOf(inner);
+      return bound === undefined ? [] : [[name, bound] as const];
+    }),
+    maps: [...Object.values(patternProperties), ...(typeof additionalProperties === 'object' ? [additionalProperties] : [])].flatMap(
+      (inner) => boundOf(inner) ?? [],
+    ),
+  };
+  const isBound =
+    maxItems !== undefined ||
+    maxProperties !== undefined ||
+    made.items !== undefined ||
+    made.branches?.some(({ bound }) => bound !== undefined) === true ||
+    made.properties.length + made.maps.length > 0;
+  const bound = isBound ? made : undefined;
+  bounds.set(schema, { bound });
+  return bound;
+}
+
+/** Whether there are no excesses. Every request is asked, and hardly any holds too much: nothing is made on the way. */
+function isWithin(bound: Bound | undefined, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || bound === undefined) return true;
+  const { schema, branches, items, properties, maps } = bound;
+  const isList = Array.isArray(value);
+  if (branches !== undefined) {
+    let isFitting = false;
+    for (const { type, bound: inner } of branches) {
+      if (type !== undefined && type !== (isList ? 'array' : 'object')) continue;
+      if (isWithin(inner, value)) return true;
+      isFitting = true;
+    }
+    return !isFitting;
   }
-  const [count, max, keyword] = Array.isArray(value)
-    ? ([value.length, schema.maxItems, 'maxItems'] as const)
-    : ([Object.keys(value).length, schema.maxProperties, 'maxProperties'] as const);
+  const max = isList ? schema.maxItems : schema.maxProperties;
+  if (max !== undefined && (isList ? value.length : Object.keys(value).length) > max) return false;
+  if (isList) return items === undefined || value.every((item) => isWithin(items, item));
+  const values = value as Readonly<Record<string, unknown>>;
+  for (const [name, inner] of properties) if (!isWithin(inner, values[name])) return false;
+  for (const inner of maps) for (const name in values) if (!isWithin(inner, values[name])) return false;
+  return true;
+}
+
+function excesses(bound: Bound | undefined, value: unknown, path: () => string, found: FieldError[] = []): FieldError[] {
+  if (typeof value !== 'object' || value === null || bound === undefined || found.length >= PROBLEMS_MAX) return found;
+  const { schema, branches, items, properties, maps } = bound;
+  const isList = Array.isArray(value);
+  if (branches !== undefined) {
+    if (isWithin(bound, value)) return found;
+    const fitting = branches.find(({ type }) => type === undefined || type === (isList ? 'array' : 'object'));
+    return excesses(fitting?.bound, value, path, found);
+  }
+  const max = isList ? schema.maxItems : schema.maxProperties;
+  const count = max === undefined ? 0 : isList ? value.length : Object.keys(value).length;
   if (max !== undefined && count > max) {
-    return [{ path, message: textOf(schema, keyword) ?? textOf(schema) ?? tooManyText(max, count) }];
-  }
-  const found: FieldError[] = [];
-  for (const [inner, part, partPath] of partsOf(schema, value, path)) {
-    found.push(...overfullIn(inner, part, partPath));
-    if (found.length >= PROBLEMS_MAX) break;
+    const text = textOf(schema, isList ? 'maxItems' : 'maxProperties') ?? textOf(schema);
+    found.push({ path: path(), message: text ?? tooManyText(max, count) });
+  } else if (isList) {
+    if (items !== undefined) for (const [index, item] of value.entries()) excesses(items, item, () => itemPath(path(), index), found);
+  } else {
+    const values = value as Readonly<Record<string, unknown>>;
+    for (const [name, inner] of properties)
+      if (Object.hasOwn(values, name)) excesses(inner, values[name], () => fieldPath(path(), name), found);
+    for (const inner of maps) for (const name of Object.keys(values)) excesses(inner, values[name], () => itemPath(path(), name), found);
   }
   return found;
 }
 
 function tooManyText(max: number, got: number | string): string {
   return `must not hold more than ${max}, got ${got}`;
-}
-
-function* partsOf(schema: Bounds, value: object, path: string): Iterable<readonly [schema: Bounds, part: unknown, path: string]> {
-  if (Array.isArray(value)) {
-    if (schema.items === undefined || !hasBounds(schema.items)) return;
-    for (const [index, item] of value.entries()) yield [schema.items, item, itemPath(path, index)];
-    return;
-  }
-  const values = value as Readonly<Record<string, unknown>>;
-  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
-    if (Object.hasOwn(values, name)) yield [inner, values[name], fieldPath(path, name)];
-  }
-  for (const inner of mapsOf(schema)) {
-    if (hasBounds(inner)) for (const name of Object.keys(values)) yield [inner, values[name], itemPath(path, name)];
-  }
-}
-
-function mapsOf({ patternProperties = {}, additionalProperties }: Bounds): Bounds[] {
-  return [...Object.values(patternProperties), ...(typeof additionalProperties === 'object' ? [additionalProperties] : [])];
-}
-
-const bounded = new WeakMap<object, boolean>();
-
-/** Whether the schema, or one inside it, has a bound. */
-function hasBounds(schema: Bounds): boolean {
-  const known = bounded.get(schema);
-  if (known !== undefined) return known;
-  const inner = [
-    ...(schema.anyOf ?? []),
-    ...Object.values(schema.properties ?? {}),
-    ...mapsOf(schema),
-    ...(schema.items ? [schema.items] : []),
-  ];
-  const has = schema.maxItems !== undefined || schema.maxProperties !== undefined || inner.some(hasBounds);
-  bounded.set(schema, has);
-  return has;
 }
 
 /** All errors that the schema finds in `value`, whose place is `path`. Empty when there are none. */

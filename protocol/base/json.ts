@@ -42,21 +42,31 @@ export function hasRepeatedKey(text: string): boolean {
   return false;
 }
 
-/** Deep equality of JSON values. The order of keys does not matter; `undefined` equals only `undefined`. */
-export function jsonEquals(a: unknown, b: unknown): boolean {
+/** The work of comparing an object or a list, without what it holds, in units of about ten nanoseconds. */
+const COMPOUND_UNITS = 3;
+
+/**
+ * Deep equality of JSON values. The order of keys does not matter; `undefined` equals only `undefined`. What is looked at in lists and
+ * objects is counted in `work`, all keys of an object too: to count it beforehand would take longer than to compare.
+ */
+export function jsonEquals(a: unknown, b: unknown, work?: { units: number }): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (work !== undefined) work.units += COMPOUND_UNITS;
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;
-    for (let i = 0; i < a.length; i++) if (!jsonEquals(a[i], b[i])) return false;
+    if (work !== undefined) work.units += a.length;
+    for (let i = 0; i < a.length; i++) if (!jsonEquals(a[i], b[i], work)) return false;
     return true;
   }
   if (Array.isArray(b)) return false;
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
   const keys = Object.keys(left);
-  if (keys.length !== Object.keys(right).length) return false;
-  for (const key of keys) if (!Object.hasOwn(right, key) || !jsonEquals(left[key], right[key])) return false;
+  const { length } = Object.keys(right);
+  if (work !== undefined) work.units += keys.length + length;
+  if (keys.length !== length) return false;
+  for (const key of keys) if (!Object.hasOwn(right, key) || !jsonEquals(left[key], right[key], work)) return false;
   return true;
 }
 

@@ -152,6 +152,25 @@ export const LIMITS = {
   jsonDepth: 64,
   /** All bodies of clients that are arriving, or wait to be read: beyond it, long ones are refused for the moment. */
   clientBodiesBytes: 64 * 1024 * 1024,
+  /**
+   * Answers that wait until their peers take them: of one client, of the strangers of a network, of all strangers, of all clients. A request
+   * counts as the reserve until its answer is known.
+   */
+  answerReserveBytes: 64 * 1024,
+  answersOfCallerBytes: 8 * 1024 * 1024,
+  answersOfNetworkBytes: 16 * 1024 * 1024,
+  answersOfStrangersBytes: 64 * 1024 * 1024,
+  answersOfClientsBytes: 256 * 1024 * 1024,
+  /** A peer that takes nothing of its answer for this long is cut. */
+  answerStallMs: 10_000,
+  /** One answer to a client that only reads. Nothing that is found by a page comes near. */
+  answerBytes: 8 * 1024 * 1024,
+  /** The users that stand in one answer beside what it lists (in blocks, mutes, bans, activities): beyond it, in short form. */
+  embeddedBytes: 2 * 1024 * 1024,
+  /** The same for the mutes in the record of a user. */
+  embeddedInMutesBytes: 512 * 1024,
+  /** The longest name of a user in short form. */
+  shortNameChars: 255,
   /** How far a body may be compressed, when it is longer than this unpacked. */
   compressionRatio: 200,
   ratioFreeBytes: 64 * 1024,
@@ -227,6 +246,12 @@ function assertLimits(): void {
   const relations: readonly [boolean, string][] = [
     [LIMITS.clientUserBytes <= LIMITS.serverUserBytes, 'clientUserBytes must not exceed serverUserBytes'],
     [LIMITS.batchUsers * LIMITS.serverUserBytes < LIMITS.bodyBytes, 'a full batch of the largest users must fit into a request body'],
+    [LIMITS.answerBytes <= LIMITS.answersOfCallerBytes, 'the longest answer must be allowed to a client'],
+    [LIMITS.answersOfCallerBytes <= LIMITS.answersOfNetworkBytes, 'the answers of a guest must be allowed to its network'],
+    [LIMITS.answersOfNetworkBytes <= LIMITS.answersOfStrangersBytes, 'the answers of a network must be allowed to strangers'],
+    [LIMITS.answersOfStrangersBytes < LIMITS.answersOfClientsBytes, 'strangers must leave room for the answers of users'],
+    [LIMITS.embeddedInMutesBytes <= LIMITS.embeddedBytes, 'the mutes of one user must fit into an answer'],
+    [2 * LIMITS.embeddedBytes < LIMITS.answerBytes, 'embedded users must leave room in an answer'],
     [LIMITS.clientUserBytes < LIMITS.frameBytes, 'the largest client user must fit into a frame'],
     [2 * LIMITS.customDepth <= LIMITS.jsonDepth, 'the deepest custom data must fit into a body'],
     [LIMITS.eventBytes < LIMITS.bodyBytes, 'the largest custom event must fit into a request body'],

@@ -3,7 +3,8 @@
  * reader throws RosterError `input` with the path of the error.
  */
 import { type FieldError, fieldErrors } from './errors.ts';
-import { clip, type Explainable, explain, fieldPath, itemPath, typeName } from './explain.ts';
+import { type Explainable, explain } from './explain.ts';
+import { clip, fieldPath, itemPath, typeName } from './field-path.ts';
 import { isForbiddenName, userIdProblem } from './ids.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';

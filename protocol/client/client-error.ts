@@ -1,5 +1,5 @@
 /** The only class of errors with which the client rejects. */
-import type { FieldError, RetryAdvice } from '../base/errors.ts';
+import type { FieldError, RetryAdvice, StoredOutcome } from '../base/errors.ts';
 
 /** Code of errors that are no refusal by the daemon: no connection, no answer, or an answer in an unknown form. */
 export const NO_ANSWER = -1;
@@ -9,7 +9,16 @@ interface ErrorDetails {
   readonly status: number;
   readonly errors?: readonly FieldError[];
   readonly retryAfterMs?: number | undefined;
+  readonly outcome?: StoredOutcome | undefined;
   readonly cause?: unknown;
+}
+
+/** Node's errors for a connection that was never made: nothing was sent. A browser does not tell. */
+const UNSENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+
+/** Whether an error with this code means that the request surely reached nobody. */
+export function isUnsentCode(code: unknown): boolean {
+  return UNSENT.test(String(code));
 }
 
 /** The advice for an error: see `RetryAdvice`. Agrees with the closed list of errors for every code and status in it. */
@@ -31,8 +40,10 @@ export class RosterClientError extends Error {
   readonly retry: RetryAdvice;
   /** The wait that the daemon asked for. */
   readonly retryAfterMs: number | undefined;
+  /** `not_stored`: a write that failed so has changed nothing, and can be made anew; `unknown`: it, or a part of it, may be stored. */
+  readonly outcome: StoredOutcome;
 
-  constructor(message: string, { code, status, errors = [], retryAfterMs, cause }: ErrorDetails) {
+  constructor(message: string, { code, status, errors = [], retryAfterMs, outcome, cause }: ErrorDetails) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'RosterClientError';
     this.code = code;
@@ -40,6 +51,7 @@ export class RosterClientError extends Error {
     this.errors = errors;
     this.retry = adviceFor(code, status);
     this.retryAfterMs = retryAfterMs;
+    this.outcome = outcome ?? (status === 0 || status >= 500 ? 'unknown' : 'not_stored');
   }
 }
 
@@ -50,18 +62,20 @@ interface ErrorBody {
   readonly detail?: unknown;
   readonly StatusCode?: unknown;
   readonly errors?: readonly FieldError[];
+  readonly outcome?: unknown;
   readonly exception_fields?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** `status` is the status of the HTTP answer; a live answer has it in the body. */
 export function refusal(body: unknown, status?: number, retryAfterMs?: number): RosterClientError {
-  const { code, message, detail, StatusCode, errors, exception_fields: fields = {} }: ErrorBody = isBody(body) ? body : {};
+  const { code, message, detail, StatusCode, errors, outcome, exception_fields: fields = {} }: ErrorBody = isBody(body) ? body : {};
   const named = Object.entries(fields).flatMap(([path, texts]) => [texts].flat().map((text) => ({ path, message: text })));
   return new RosterClientError(String(message ?? detail ?? `the answer had the status ${status}`), {
     code: typeof code === 'number' ? code : NO_ANSWER,
     status: status ?? (typeof StatusCode === 'number' ? StatusCode : 0),
     errors: errors ?? named,
     retryAfterMs,
+    outcome: outcome === 'not_stored' || outcome === 'unknown' ? outcome : undefined,
   });
 }
 
@@ -81,5 +95,6 @@ function isBody(body: unknown): body is ErrorBody {
 
 /** The error for a missing answer. */
 export function unanswered(message: string, cause?: unknown): RosterClientError {
-  return new RosterClientError(message, { code: NO_ANSWER, status: 0, cause });
+  const { code } = (cause as { readonly cause?: { readonly code?: unknown } } | undefined)?.cause ?? {};
+  return new RosterClientError(message, { code: NO_ANSWER, status: 0, outcome: isUnsentCode(code) ? 'not_stored' : 'unknown', cause });
 }

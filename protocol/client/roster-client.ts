@@ -16,6 +16,7 @@ import { Subscriptions } from './copy/subscriptions.ts';
 import { outside } from './link/emit.ts';
 import { Link, type LinkOwner } from './link/link.ts';
 import { FRAME_BYTES } from './link/socket.ts';
+import { Nodes } from './nodes.ts';
 import type { RosterClientOptions } from './options.ts';
 import { TokenKeeper, type TokenSource } from './tokens/token-keeper.ts';
 import type {
@@ -53,12 +54,13 @@ export class RosterClient extends AdminApi {
 
   constructor(options: RosterClientOptions) {
     const { secret, url, apiKey, webSocket, random = Math.random } = options;
-    const http = new HttpCaller(options, () => this.#server ?? this.#tokens);
+    const nodes = new Nodes(url, random);
+    const http = new HttpCaller(options, () => this.#server ?? this.#tokens, nodes);
     super(http);
     this.#http = http;
     this.#options = options;
     this.#server = secret === undefined ? undefined : new TokenKeeper(() => secret.sign({ server: true }));
-    this.#link = new Link({ url, apiKey, webSocket, random }, this.#owner());
+    this.#link = new Link({ nodes, apiKey, webSocket, random }, this.#owner());
     this.#subs = new Subscriptions(this.#link, {
       changed: (ids) => this.#emit('users.changed', ids),
       resynced: (sub, users, gone) => this.#emit('resync', sub, users, gone),

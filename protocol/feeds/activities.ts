@@ -3,7 +3,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors, RosterError } from '../base/errors.ts';
-import { fieldPath, itemPath } from '../base/explain.ts';
+import { fieldPath, itemPath } from '../base/field-path.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked } from '../base/reading.ts';
@@ -103,6 +103,10 @@ function activityOf(sent: JsonObject, path: string, ownActor: string | undefined
   for (const [field, value] of [['actor', actor] as const, ['verb', sent.verb] as const, ['object', sent.object] as const]) {
     if (isAbsent(value)) problems.push({ path: fieldPath(path, field), message: 'is required' });
   }
+  for (const field of ['actor', 'object', 'foreign_id']) {
+    const value = sent[field];
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) problems.push({ path: fieldPath(path, field), message: NO_ID });
+  }
   const time = timeOf(sent.time, fieldPath(path, 'time'), problems);
   const to = targetsOf(sent.to, fieldPath(path, 'to'));
   const own = Object.entries(sent).filter(([key, value]) => !OWN_FIELDS.has(key) && !(key === 'target' && isAbsent(value)));
@@ -124,6 +128,9 @@ function activityOf(sent: JsonObject, path: string, ownActor: string | undefined
   };
 }
 
+/** Of a number that JavaScript has rounded, or writes in another form than it was sent in: it would name something else. */
+const NO_ID = `is no id: a number must be whole and at most ${Number.MAX_SAFE_INTEGER}; write it as text`;
+
 /** Go writes an empty text for an absent value. */
 function isAbsent(value: Json | undefined): boolean {
   return value === undefined || value === null || value === '';
@@ -142,7 +149,7 @@ function actorOf(sent: Json | undefined, own: string | undefined, path: string):
 function timeOf(sent: Json | undefined, path: string, problems: FieldError[]): Micros | undefined {
   if (isAbsent(sent)) return undefined;
   const time = parseFeedsTime(sent);
-  if (time === undefined) problems.push({ path, message: 'must be a time since 1970 such as 2024-05-06T07:08:09.123456' });
+  if (time === undefined) problems.push({ path, message: 'must be a time from 1970 to 2255 such as 2024-05-06T07:08:09.123456' });
   return time;
 }
 
@@ -161,12 +168,12 @@ function checkSize(data: JsonObject, path: string): void {
 /** Go and Ruby write `+0200`, RFC 3339 `+02:00`. A date alone ends otherwise: it has no colon. */
 const OFFSET_WITHOUT_COLON = /(:.*[+-]\d\d)(\d\d)$/;
 
-/** Reads a time with or without a zone; without one it is UTC. Undefined when it is not a time since 1970. */
+/** Reads a time with or without a zone; without one it is UTC. Undefined when it is not a time from 1970 to 2255. */
 export function parseFeedsTime(sent: unknown): Micros | undefined {
   if (typeof sent !== 'string') return undefined;
   const text = sent.replace(OFFSET_WITHOUT_COLON, '$1:$2');
   const time = parseTime(text) ?? parseTime(`${text}Z`);
-  return time !== undefined && time >= 0 ? time : undefined;
+  return time !== undefined && time >= 0 && Number.isSafeInteger(time) ? time : undefined;
 }
 
 /** `2024-05-06T07:08:09.123456`: UTC without a zone, the only form that all published clients read. */

@@ -1,5 +1,5 @@
 /** Errors of the feeds dialect: its own codes, and a name by which clients choose their exception class. Pure. */
-import type { ErrorKind, RosterError } from '../base/errors.ts';
+import { type ErrorKind, outcomeField, type RosterError, type StoredOutcome } from '../base/errors.ts';
 
 interface FeedsError {
   readonly code: number;
@@ -41,11 +41,12 @@ export interface FeedsErrorBody {
   readonly exception: string;
   readonly status_code: number;
   readonly exception_fields?: Readonly<Record<string, readonly string[]>>;
+  readonly outcome?: StoredOutcome;
 }
 
 export function renderFeedsError(error: RosterError, duration: string): FeedsErrorBody {
   const { code, status, exception } = FEEDS_ERRORS[error.kind];
-  const body = { code, detail: error.message, duration, exception, status_code: status };
+  const body = { code, detail: error.message, duration, exception, status_code: status, ...outcomeField(error) };
   if (error.fields.length === 0) return body;
   const fields = new Map<string, string[]>();
   for (const { path, message } of error.fields) fields.set(path, [...(fields.get(path) ?? []), message]);

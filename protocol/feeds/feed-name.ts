@@ -25,8 +25,9 @@ export function feedOwner(text: string): string {
 
 /** Reads `user:ann`. Ignores the text after a space, which signing clients still send. Throws RosterError `input`. */
 export function parseFeedName(text: string, path: string): FeedName {
-  const [name = ''] = text.split(' ');
-  const [slug = '', id, ...rest] = name.split(':');
-  if (id === undefined || rest.length > 0) throw fieldErrors('input', [{ path, message: 'must be slug:id' }]);
+  // Not split at every colon: a text of megabytes may consist of them.
+  const [name = ''] = text.split(' ', 1);
+  const [slug = '', id, more] = name.split(':', 3);
+  if (id === undefined || more !== undefined) throw fieldErrors('input', [{ path, message: 'must be slug:id' }]);
   return feedName(slug, id, path);
 }

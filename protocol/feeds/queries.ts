@@ -1,7 +1,8 @@
 /** Reads requests for activities. Pure; throws RosterError `input`. */
 import Type from 'typebox';
 import { fieldErrors } from '../base/errors.ts';
-import { itemPath, says } from '../base/explain.ts';
+import { says } from '../base/explain.ts';
+import { itemPath } from '../base/field-path.ts';
 import { LIMITS } from '../base/limits.ts';
 import { queryReader } from '../base/query-string.ts';
 import type { QueryFields } from '../base/reading.ts';

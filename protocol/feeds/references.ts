@@ -36,7 +36,7 @@ export function missingReference(reference: Reference): JsonObject {
 }
 
 /** The value with every reference in it, at any depth, replaced by the result of `resolve`. Does not look inside that result. */
-export function replaceReferences(value: Json, resolve: (reference: Reference) => JsonObject): Json {
+export function replaceReferences(value: Json, resolve: (reference: Reference) => Json): Json {
   if (typeof value === 'string') {
     const reference = parseReference(value);
     return reference === undefined ? value : resolve(reference);

@@ -5,7 +5,8 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors, PROBLEMS_MAX, RosterError } from '../base/errors.ts';
-import { clip, fieldPath, itemPath, says } from '../base/explain.ts';
+import { says } from '../base/explain.ts';
+import { clip, fieldPath, itemPath } from '../base/field-path.ts';
 import { isForbiddenName, userIdProblem } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';

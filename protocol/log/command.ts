@@ -32,6 +32,27 @@ export interface ExpireCommand {
 export interface DocsCommand {
   readonly kind: 'docs';
   readonly changes: readonly DocChange[];
+  /** The `user_ids` that a request named: it is refused unless all of them are alive. */
+  readonly userIds?: readonly string[];
+}
+
+/** Lets a session speak for a durable consumer, which is created if it does not exist. The daemon itself sends it. */
+export interface ConsumerOpenCommand {
+  readonly kind: 'consumer-open';
+  readonly name: string;
+  /** The connection id of the session; absent where there are no other nodes. */
+  readonly holder?: string;
+}
+
+/** Positions of the current epoch up to which durable consumers have everything. */
+export interface ConsumerAckCommand {
+  readonly kind: 'consumer-ack';
+  readonly positions: readonly { readonly name: string; readonly seq: number }[];
+}
+
+export interface ConsumerRemoveCommand {
+  readonly kind: 'consumer-remove';
+  readonly name: string;
 }
 
 /** Grants the lease of a job to a node that has it in the storage, and ends the one that was granted before. */
@@ -95,6 +116,9 @@ export type PlainCommand =
   | ActivityRemoveCommand
   | FollowCommand
   | UnfollowCommand
+  | ConsumerOpenCommand
+  | ConsumerAckCommand
+  | ConsumerRemoveCommand
   | DocsCommand;
 
 export type Command = PlainCommand | OnceCommand | HeldCommand | LeaseCommand;

@@ -47,6 +47,8 @@ export const Consumer = Type.Object({
   seq: Type.Integer({ minimum: 0 }),
   created_at: MicrosField,
   updated_at: MicrosField,
+  /** The connection id of the session that speaks for it, or did last. Only nodes that share a log write it. */
+  holder: Type.Optional(Type.String()),
 });
 export type Consumer = Static<typeof Consumer>;
 

@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
-import { itemPath } from '../base/explain.ts';
+import { itemPath } from '../base/field-path.ts';
 import { LIMITS } from '../base/limits.ts';
 import { bodyObject, checked, type Dialect, presentFields } from '../base/reading.ts';
 import { byOf, Id, idProblem, idsOf, Minutes, minutesOf, NamedUser, refuse, type Said } from './reading.ts';

@@ -116,6 +116,10 @@ export const TaskStartedAnswer = Obj({ task_id: Text() });
 
 const Duration = Text({ pattern: '^\\d+\\.\\d\\dms$' });
 
+const WriteOutcomes = Type.Union([Type.Literal('not_stored'), Type.Literal('unknown')], {
+  description: 'with 503: `not_stored`, nothing was changed, and nothing will be; `unknown`, the change, or a part of it, may be stored',
+});
+
 /** A refusal in both chat dialects. */
 export const ChatErrorAnswer = Obj(
   {
@@ -127,6 +131,7 @@ export const ChatErrorAnswer = Obj(
     details: List(Integer()),
     exception_fields: Optional(Type.Record(Text(), Text(), { description: 'the problem of each wrong field' })),
     errors: Optional(List(Obj({ path: Text(), code: Integer(), message: Text() }))),
+    outcome: Optional(WriteOutcomes),
   },
   { title: 'ChatError' },
 );
@@ -140,6 +145,7 @@ export const FeedsErrorAnswer = Obj(
     exception: Text({ minLength: 1 }),
     status_code: Integer(),
     exception_fields: Optional(Type.Record(Text(), List(Text()))),
+    outcome: Optional(WriteOutcomes),
   },
   { title: 'FeedsError' },
 );

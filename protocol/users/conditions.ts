@@ -5,7 +5,7 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { clip, itemPath, typeName } from '../base/explain.ts';
+import { clip, itemPath, typeName } from '../base/field-path.ts';
 import { isEmptyList, isJsonObject } from '../base/reading.ts';
 
 /**

@@ -54,17 +54,13 @@ function followed(custom: JsonObject, path: string, first: string | undefined): 
   return { keys: rest === undefined ? keys : [...keys, ...rest.split('.')], there: keys.length };
 }
 
-/** The longest key of `at` with which `path` begins. */
+/** The longest key of `at` with which `path` begins. Looks for what may be there, not at what is there: a record may have many keys. */
 function longestKey(at: JsonObject, path: string): string | undefined {
-  let longest: string | undefined;
-  for (const key of Object.keys(at)) {
-    if ((longest === undefined || key.length > longest.length) && isOnPath(key, path)) longest = key;
+  for (let end = path.length; end !== -1; end = end === 0 ? -1 : path.lastIndexOf('.', end - 1)) {
+    const key = path.slice(0, end);
+    if (Object.hasOwn(at, key)) return key;
   }
-  return longest;
-}
-
-function isOnPath(key: string, path: string): boolean {
-  return path.startsWith(key) && (path.length === key.length || path[key.length] === '.');
+  return undefined;
 }
 
 function isRecord(value: Json | undefined): value is JsonObject {
@@ -72,38 +68,60 @@ function isRecord(value: Json | undefined): value is JsonObject {
 }
 
 /**
- * The record with `value` at the end of the route, or the reason why it cannot be there; undefined removes what is there. Makes
- * missing objects, and shares what it does not touch.
+ * The record with `value` at the end of the route, or the reason why it cannot be there; undefined removes what is there. Makes missing
+ * objects, and shares what it does not touch. Objects in `own` are changed in place, and those that it makes are added: so a patch of
+ * many paths copies each object once.
  */
-export function changed(custom: JsonObject, { keys, there }: Route, value: Json | undefined): JsonObject | string {
-  if (value === undefined) return removed(custom, keys);
-  const after = put(custom, keys, value);
-  if (!isRecord(after)) return 'leads through a value that is not an object';
-  return (
-    keys
-      .slice(there)
-      .map(newKeyProblem)
-      .find((problem) => problem !== undefined) ?? after
-  );
+export function changed(custom: JsonObject, { keys, there }: Route, value: Json | undefined, own = new Set<object>()): JsonObject | string {
+  if (value === undefined) return removed(custom, keys, own);
+  if (!leadsThroughObjects(custom, keys)) return 'leads through a value that is not an object';
+  for (const key of keys.slice(there)) {
+    const problem = newKeyProblem(key);
+    if (problem !== undefined) return problem;
+  }
+  return put(custom, keys, value, own);
 }
 
-/** `target` with `value` at the keys `path`, or undefined when they lead through a value that is not an object. Makes missing objects. */
-function put(target: Json | undefined, path: readonly string[], value: Json): Json | undefined {
-  const [key, ...rest] = path;
-  if (key === undefined) return value;
-  if (target !== undefined && !isObject(target)) return undefined;
-  const inner = put(target !== undefined && Object.hasOwn(target, key) ? target[key] : undefined, rest, value);
-  return inner === undefined ? undefined : { ...target, [key]: inner };
+function leadsThroughObjects(custom: JsonObject, keys: readonly string[]): boolean {
+  let at: Json | undefined = custom;
+  for (const key of keys) {
+    if (at === undefined) return true;
+    if (!isRecord(at)) return false;
+    at = Object.hasOwn(at, key) ? at[key] : undefined;
+  }
+  return true;
 }
 
-/** `target` without the value at the keys `path`; keys that lead nowhere change nothing. */
-function removed(target: JsonObject, path: readonly string[]): JsonObject {
-  const [key, ...rest] = path;
-  if (key === undefined) return {};
+/** `target` with `value` at the keys, all of which lead through objects or to nothing. */
+function put(target: JsonObject, [key = '', ...rest]: readonly string[], value: Json, own: Set<object>): JsonObject {
+  const holder = owned(target, own);
+  const before = Object.hasOwn(holder, key) ? holder[key] : undefined;
+  holder[key] = rest.length === 0 ? value : put(isRecord(before) ? before : {}, rest, value, own);
+  return holder;
+}
+
+/** `target` without the value at the keys; keys that lead nowhere change nothing. */
+function removed(target: JsonObject, [key = '', ...rest]: readonly string[], own: Set<object>): JsonObject {
   if (!Object.hasOwn(target, key)) return target;
-  const { [key]: inner, ...others } = target;
-  if (rest.length === 0) return others;
-  return isRecord(inner) ? { ...target, [key]: removed(inner, rest) } : target;
+  const inner = target[key];
+  if (rest.length === 0) {
+    const holder = owned(target, own);
+    delete holder[key];
+    return holder;
+  }
+  const kept = isRecord(inner) ? removed(inner, rest, own) : inner;
+  // What was changed in place lies in objects that are the patch's own as well.
+  if (kept === undefined || kept === inner) return target;
+  const holder = owned(target, own);
+  holder[key] = kept;
+  return holder;
+}
+
+function owned(object: JsonObject, own: Set<object>): JsonObject {
+  if (own.has(object)) return object;
+  const copy = { ...object };
+  own.add(copy);
+  return copy;
 }
 
 type Read = (from: Readonly<Record<string, unknown>>) => unknown;
@@ -179,7 +197,7 @@ function mayMeet({ place, isUnset }: Touched, other: Touched): boolean {
 }
 
 function isWithin(place: string, whole: string): boolean {
-  return place === whole || place.startsWith(`${whole}.`);
+  return place.startsWith(whole) && (place.length === whole.length || place[whole.length] === '.');
 }
 
 /** The reason why a place may not be touched beside those that are touched already. */

@@ -9,7 +9,8 @@
 import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import { type FieldError, PROBLEMS_MAX } from '../base/errors.ts';
-import { clip, explain, fieldPath, itemPath, newSearch, type Search, typeName } from '../base/explain.ts';
+import { explain, newSearch, type Search } from '../base/explain.ts';
+import { clip, fieldPath, itemPath, typeName } from '../base/field-path.ts';
 import { isForbiddenName, isUserId, userIdProblem } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';

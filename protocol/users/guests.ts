@@ -8,7 +8,7 @@ import { Compile } from 'typebox/compile';
 import type { Actor } from '../base/actor.ts';
 import { envelope } from '../base/envelope.ts';
 import { type FieldError, fieldErrors, PROBLEMS_MAX } from '../base/errors.ts';
-import { fieldPath } from '../base/explain.ts';
+import { fieldPath } from '../base/field-path.ts';
 import { isForbiddenName } from '../base/ids.ts';
 import { type Json, type JsonObject, utf8Bytes } from '../base/json.ts';
 import { LIMITS } from '../base/limits.ts';

@@ -6,7 +6,7 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { type FieldError, fieldErrors } from '../base/errors.ts';
-import { itemPath } from '../base/explain.ts';
+import { itemPath } from '../base/field-path.ts';
 import { userIdProblem } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import { QueryFlag, queryReader } from '../base/query-string.ts';

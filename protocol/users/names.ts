@@ -8,7 +8,7 @@ const ASCII = /^[\x20-\x7e]*$/;
 const ASCII_NOT_LETTER_OR_DIGIT = /[^a-z0-9]+/g;
 
 /** The version of `nameKey`. Raise it when two names get the same key that had different ones: the next start then reports them. */
-export const NAME_KEY_VERSION = 2;
+export const NAME_KEY_VERSION = 3;
 
 /**
  * Points that are written or left out at will, and frames around a character. In all other scripts the marks are part of the spelling: vowel signs, viramas, tone
@@ -41,9 +41,10 @@ const recentKeys = new Map<string, string>();
 const KEYS_KEPT = 512;
 
 function keyOf(name: string): string {
-  const folded = foldCase(name.normalize('NFKC')).normalize('NFKC');
-  const spelled = folded.replace(NO_SIGN, '').replace(OPTIONAL_POINTS, '').replace(NOT_OF_NAME, '');
-  // The lower case of a Turkish İ is an i with a dot above.
+  // Taken apart first, as Unicode's caseless matching (D146) asks: the capital of an iota subscript is a letter, which no mark may follow.
+  const folded = foldCase(name.normalize('NFKD')).normalize('NFKC');
+  const spelled = folded.replace(NO_SIGN, '').replace(OPTIONAL_POINTS, '').replace(NOT_OF_NAME, '').normalize('NFD');
+  // The lower case of a Turkish İ is an i with a dot above. Marks that a character without a sign kept apart are in order now.
   return spelled.replace(/i\u0307+/g, 'i').normalize('NFKC');
 }
 
@@ -98,18 +99,23 @@ export function wordPrefix(prefix: string): (text: string) => boolean {
   const shorter = bordersOf(units);
   return (text) => {
     const length = foldInto(text);
-    /** How many units of the prefix are found before this place. */
-    let held = 0;
-    for (let at = 0; at - held <= length - units.length; at++) {
-      while (held > 0 && units[held] !== scratch[at]) held = shorter[held - 1] ?? 0;
-      if (held > 0) held++;
-      else if (scratch[at] === first && (isAnywhere || isWordStart(at))) held = 1;
-      else continue;
-      if (held < units.length) continue;
-      // Without its voiced mark, a Kana is another character.
-      const next = at + 1 < length ? scratch[at + 1] : 0;
-      if (next !== 0x3099 && next !== 0x309a && (isAnywhere || isWordStart(at + 1 - held))) return true;
-      held = shorter[held - 1] ?? 0;
+    const last = length - units.length;
+    for (let at = 0; at <= last; ) {
+      if (scratch[at++] !== first || !(isAnywhere || isWordStart(at - 1))) continue;
+      /** How many units of the prefix are found before `at`. */
+      let held = 1;
+      while (held > 0) {
+        if (held === units.length) {
+          // Without its voiced mark, a Kana is another character.
+          const next = at < length ? scratch[at] : 0;
+          if (next !== 0x3099 && next !== 0x309a && (isAnywhere || isWordStart(at - held))) return true;
+        } else if (at < length && units[held] === scratch[at]) {
+          held++;
+          at++;
+          continue;
+        }
+        held = shorter[held - 1] ?? 0;
+      }
     }
     return false;
   };
@@ -138,8 +144,11 @@ export function searchedUnits(text: string): number {
 
 const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
+/** The longest fold of one character, in UTF-16 units (the ligature U+FDFA). */
+const FOLDED_UNITS_MAX = 18;
+
 /** The last folded text, in UTF-16 units, and its length: a search for several words uses the same text again. */
-let scratch = new Uint16Array(256);
+const scratch = new Uint16Array(LIMITS.searchedChars + FOLDED_UNITS_MAX);
 let scratchText = '';
 let scratchLength = 0;
 
@@ -156,9 +165,8 @@ function foldInto(text: string): number {
   let length = 0;
   /** The last character, if it is a mark. */
   let mark = 0;
-  const end = Math.min(text.length, LIMITS.searchedChars);
-  for (let i = 0; i < end && length < LIMITS.searchedChars; i++) {
-    if (length + FOLDED_UNITS_MAX > scratch.length) scratch = grown(scratch);
+  let end = Math.min(text.length, LIMITS.searchedChars);
+  for (let i = 0; i < end; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
       scratch[length++] = unit >= 0x41 && unit <= 0x5a ? unit + 0x20 : unit;
@@ -180,6 +188,8 @@ function foldInto(text: string): number {
       mark = part.isMark ? part.code : 0;
       for (let k = 0; k < part.text.length; k++) scratch[length++] = part.text.charCodeAt(k);
     }
+    // Each unit that follows becomes one or more.
+    end = Math.min(end, i + 1 + LIMITS.searchedChars - length);
   }
   scratchText = text;
   scratchLength = length;
@@ -208,9 +218,6 @@ function foldedCharacter(code: number): readonly FoldedPart[] {
   return parts;
 }
 
-/** The longest fold of one character, in UTF-16 units (the ligature U+FDFA). */
-const FOLDED_UNITS_MAX = 18;
-
 function foldedUnit(unit: number): number {
   const isSurrogate = unit >= 0xd800 && unit < 0xe000;
   const text = isSurrogate ? '' : foldText(String.fromCharCode(unit));
@@ -221,7 +228,6 @@ function foldedUnit(unit: number): number {
 
 function foldWhole(text: string): number {
   const folded = wholeFold(text);
-  while (folded.length > scratch.length) scratch = grown(scratch);
   for (let k = 0; k < folded.length; k++) scratch[k] = folded.charCodeAt(k);
   scratchText = text;
   scratchLength = folded.length;
@@ -239,12 +245,6 @@ function wholeFold(text: string): string {
   if (wholeFolds.size >= WHOLE_FOLDS_KEPT) wholeFolds.clear();
   wholeFolds.set(text, folded);
   return folded;
-}
-
-function grown(units: Uint16Array): Uint16Array<ArrayBuffer> {
-  const larger = new Uint16Array(units.length * 2);
-  larger.set(units);
-  return larger;
 }
 
 /** Pairs of marks, each with whether the canonical order is the other one. Few pairs ever occur. */

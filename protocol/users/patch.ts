@@ -232,8 +232,9 @@ function isJson(value: unknown): value is Json {
 export function applyPatch(user: StoredUser, patch: Patch, at: string): StoredUser | FieldError[] {
   const problems: FieldError[] = [];
   let next: StoredUser = user;
+  const own = new Set<object>();
   for (const step of patch.steps) {
-    const after = applied(next, step);
+    const after = applied(next, step, own);
     if (typeof after === 'string') {
       const text = step.kind === 'custom' ? `${step.value === undefined ? 'unset' : 'set'}.${step.text}` : step.kind;
       problems.push({ path: `${at}.${text}`, message: after });
@@ -242,8 +243,8 @@ export function applyPatch(user: StoredUser, patch: Patch, at: string): StoredUs
   return problems.length > 0 ? problems : next;
 }
 
-/** The record after one step, or the reason why it is not possible. */
-function applied(user: StoredUser, step: Step): StoredUser | string {
+/** The record after one step, or the reason why it is not possible. `own`: the objects of custom data that this patch has made. */
+function applied(user: StoredUser, step: Step, own: Set<object>): StoredUser | string {
   switch (step.kind) {
     case 'field':
       return withField(user, step.field, step.value);
@@ -256,10 +257,10 @@ function applied(user: StoredUser, step: Step): StoredUser | string {
       const spelled = path === text ? undefined : followDotted(user.custom, text);
       const route = spelled ?? (path === undefined ? undefined : follow(user.custom, path));
       if (route !== undefined) {
-        const custom = changed(user.custom, route, value);
-        return typeof custom === 'string' ? custom : { ...user, custom };
+        const custom = changed(user.custom, route, value, own);
+        return typeof custom === 'string' ? custom : custom === user.custom ? user : { ...user, custom };
       }
-      return otherwise === undefined ? user : typeof otherwise === 'string' ? otherwise : applied(user, otherwise);
+      return otherwise === undefined ? user : typeof otherwise === 'string' ? otherwise : applied(user, otherwise, own);
     }
   }
 }

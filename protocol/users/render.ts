@@ -4,8 +4,10 @@
  */
 
 import type { JsonObject } from '../base/json.ts';
+import { LIMITS } from '../base/limits.ts';
 import type { Dialect } from '../base/reading.ts';
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
+import { Embedded } from './short-form.ts';
 import { appBan, type Device, KNOWN_FIELDS, type Mute, RESERVED_FIELDS, type StoredUser } from './user.ts';
 
 /** A server, the user itself, or any other client. */
@@ -62,17 +64,21 @@ function optionalFields(user: StoredUser, reader: Reader, into: Rendered, time: 
   }
 }
 
+interface ShownBan {
+  readonly banned: boolean;
+  readonly shadow_banned: boolean;
+  readonly expires?: Micros | undefined;
+}
+
+const NOT_BANNED: ShownBan = { banned: false, shadow_banned: false };
+
 /** Shadow bans are shown to servers only. */
-function banFields(user: StoredUser, reader: Reader, time: Time): Rendered {
+function shownBan(user: StoredUser, reader: Reader): ShownBan {
   const ban = appBan(user);
-  if (ban === undefined) return { banned: false, shadow_banned: false };
+  if (ban === undefined) return NOT_BANNED;
   const isShadow = ban.shadow === true;
   const isShown = !isShadow || reader === 'server';
-  return {
-    banned: !isShadow,
-    shadow_banned: isShadow && isShown,
-    ...(ban.expires === undefined || !isShown ? undefined : { ban_expires: time(ban.expires) }),
-  };
+  return { banned: !isShadow, shadow_banned: isShadow && isShown, expires: isShown ? ban.expires : undefined };
 }
 
 /** Leaves out users that are not there for the reader, as the list of blocks does. */
@@ -93,11 +99,13 @@ type Render = (user: StoredUser, aside: UserAside) => Rendered;
 /** Leaves out mutes of users that are not there for the reader: there is no user to show. */
 function muteList(user: StoredUser, { reader, named }: UserAside, time: Time, render: Render): Rendered[] {
   if (named === undefined || user.mutes === undefined) return [];
-  const shown = (one: StoredUser, by: Reader): Rendered => render(one, { online: named.online?.(one.id) ?? false, reader: by });
-  const own = shown(user, reader);
+  const shown = new Embedded((one) => {
+    const by = one.id === user.id ? reader : reader === 'server' ? 'server' : 'other';
+    return render(one, { online: named.online?.(one.id) ?? false, reader: by });
+  }, LIMITS.embeddedInMutesBytes);
   return user.mutes.flatMap((mute) => {
     const target = named.user(mute.id);
-    return target === undefined ? [] : [renderMute(mute, own, shown(target, reader === 'server' ? 'server' : 'other'), time)];
+    return target === undefined ? [] : [renderMute(mute, shown.show(user), shown.show(target), time)];
   });
 }
 
@@ -115,6 +123,7 @@ export function renderMute({ created_at, updated_at, expires }: Mute, user: Rend
 /** Chat v1: custom data at the top level, RFC 3339 times. A custom key with the name of a field is not shown. */
 export function renderV1(user: StoredUser, aside: UserAside): Rendered {
   const { online, reader } = aside;
+  const ban = shownBan(user, reader);
   const out: Rendered = {
     id: user.id,
     role: user.role,
@@ -122,13 +131,15 @@ export function renderV1(user: StoredUser, aside: UserAside): Rendered {
     language: user.language ?? '',
     created_at: toRfc3339(user.created_at),
     updated_at: toRfc3339(user.updated_at),
-    ...banFields(user, reader, toRfc3339),
+    banned: ban.banned,
+    shadow_banned: ban.shadow_banned,
     online,
     invisible: user.invisible ?? false,
     blocked_user_ids: blockedIds(user, aside),
     devices: deviceList(user, aside, toRfc3339),
     mutes: muteList(user, aside, toRfc3339, renderV1),
   };
+  if (ban.expires !== undefined) out.ban_expires = toRfc3339(ban.expires);
   optionalFields(user, reader, out, toRfc3339);
   spreadCustom(user.custom, out);
   return out;
@@ -143,11 +154,13 @@ function spreadCustom(custom: JsonObject, into: Rendered): void {
 /** `/api/v2` UserResponse: custom data nested, times as integer nanoseconds, with all fields that are published as always present. */
 export function renderV2(user: StoredUser, aside: UserAside): Rendered {
   const { online, reader } = aside;
+  const ban = shownBan(user, reader);
   const out: Rendered = {
     id: user.id,
     role: user.role,
     language: user.language ?? '',
-    ...banFields(user, reader, toNanos),
+    banned: ban.banned,
+    shadow_banned: ban.shadow_banned,
     invisible: user.invisible ?? false,
     online,
     created_at: toNanos(user.created_at),
@@ -156,6 +169,7 @@ export function renderV2(user: StoredUser, aside: UserAside): Rendered {
     blocked_user_ids: blockedIds(user, aside),
     custom: user.custom,
   };
+  if (ban.expires !== undefined) out.ban_expires = toNanos(ban.expires);
   optionalFields(user, reader, out, toNanos);
   return out;
 }

@@ -3,18 +3,20 @@
  * connection. It does not interpret other frames.
  */
 
+import { errorText } from '../../base/errors.ts';
 import { CLOSE } from '../../live/close-codes.ts';
 import { RosterClientError, refusal, unanswered } from '../client-error.ts';
+import type { Nodes } from '../nodes.ts';
 import type { TokenKeeper } from '../tokens/token-keeper.ts';
 import type { ConnectionEnd, ConnectionState } from '../types.ts';
-import { comebackMs, comesBack } from './comeback.ts';
+import { comebackMs, comesBack, elsewhereMs, movesOn } from './comeback.ts';
 import { outside } from './emit.ts';
 import { Renewal } from './renewal.ts';
 import { type Frame, type Hello, type Request, Requests } from './requests.ts';
 import { type After, after, frameOf, type SocketClass, type SocketLike, socketTo } from './socket.ts';
 
 export interface LinkOptions {
-  readonly url: string;
+  readonly nodes: Nodes;
   readonly apiKey: string;
   readonly webSocket?: SocketClass | undefined;
   /** In [0, 1). */
@@ -61,6 +63,8 @@ export class Link {
   /** The token that the daemon holds for this connection. */
   #given: string | undefined;
   #socket: SocketLike | undefined;
+  /** Where the socket leads. */
+  #url = '';
   /** Counts attempts: one that was superseded while it waited for a token gives up. */
   #run = 0;
   /** These cancel the timers for the next attempt and for silence. */
@@ -152,13 +156,14 @@ export class Link {
     } catch (error) {
       if (run !== this.#run) return;
       if (this.#isAwaited) this.#fail(error);
-      else this.#wait(attempt + 1, { code: NO_SIGN_OF_LIFE, reason: error instanceof Error ? error.message : String(error) });
+      else this.#wait(attempt + 1, { code: NO_SIGN_OF_LIFE, reason: errorText(error) });
     }
   }
 
   #connect(token: string, attempt: number): void {
-    const { url, webSocket } = this.#options;
-    const socket = socketTo(url, webSocket);
+    const { nodes, webSocket } = this.#options;
+    this.#url = nodes.current;
+    const socket = socketTo(this.#url, webSocket);
     this.#socket = socket;
     this.#given = token;
     this.#silenceMs = OPENING_MS;
@@ -245,10 +250,11 @@ export class Link {
     const refused = this.#refusal;
     this.#refusal = undefined;
     const isExpired = refused?.code === EXPIRED && this.#tokens?.canRenew === true;
-    if (comesBack({ code, isExpired, isAwaited: this.#isAwaited, attempt })) {
+    const end = { code, isExpired, isAwaited: this.#isAwaited, attempt, nodes: this.#options.nodes.count };
+    if (comesBack(end)) {
       this.#mustRenew = isExpired;
       this.#requests.fail(`the connection was cut (${code})`);
-      this.#wait(wasOpen ? 0 : attempt + 1, why(code, reason, refused));
+      this.#wait(wasOpen ? 0 : attempt + 1, why(code, reason, refused), movesOn(end));
     } else if (!wasOpen && refused !== undefined && this.#owner.retries(refused)) {
       this.#requests.fail(refused.message);
       void this.#attempt(attempt);
@@ -260,8 +266,10 @@ export class Link {
     this.#leave(code, reason, refused);
   }
 
-  #wait(attempt: number, ended: ConnectionEnd): void {
-    const delayMs = comebackMs(attempt, this.#retryMs, this.#options.random);
+  #wait(attempt: number, ended: ConnectionEnd, moves = false): void {
+    const { nodes, random } = this.#options;
+    if (moves) nodes.leave(this.#url);
+    const delayMs = moves ? elsewhereMs(attempt, nodes.count, this.#retryMs, random) : comebackMs(attempt, this.#retryMs, random);
     this.#retryMs = undefined;
     this.#stayAway = this.#after(delayMs, () => void this.#attempt(attempt));
     this.#become({ kind: 'waiting', attempt, delayMs, ...ended });

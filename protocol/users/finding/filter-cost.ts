@@ -1,13 +1,10 @@
 /**
- * The work of matching a user, in units of about ten nanoseconds: a walk over users gives way after so many, and a caller may use so many.
+ * The work of finding users, in units of about ten nanoseconds: a walk over users gives way after so many, and a caller may use so many.
  * Pure.
  */
 import { isObject, type Json } from '../../base/json.ts';
 import { choicesOf } from '../custom-path.ts';
-import { searchedUnits } from '../names.ts';
-import type { StoredUser } from '../user.ts';
-import { type ParsedFilter, type StringField, searchedWords, type Test } from './filter.ts';
-import { reader } from './filter-match.ts';
+import type { ParsedFilter, Test } from './filter.ts';
 
 /** Units of work after which a walk over users gives way: less than a tenth of a millisecond. */
 export const STEP_UNITS = 5_000;
@@ -19,56 +16,57 @@ const TEST_UNITS = 2;
 /** Characters of a text that are folded, or compared with one searched word, per unit. */
 const CHARS_PER_UNIT = 2;
 /** Characters of two texts that are found to be equal, or in which order they are, per unit. */
-const EQUAL_CHARS_PER_UNIT = 16;
+export const EQUAL_CHARS_PER_UNIT = 16;
 /** Nodes of a JSON value that are compared per unit. */
 const NODES_PER_UNIT = 2;
 
-/** Keys that a dotted name looks for per unit. */
-const CHOICES_PER_UNIT = 1;
-
-/** The texts of one field that are searched, by tests and by their words. */
-interface Searched {
-  tests: number;
-  words: number;
+/** Work in units. What was done for users that the caller may not see is apart: it must not show in a budget. */
+export interface WorkDone {
+  readonly units: number;
+  readonly unseen: number;
 }
 
-/** The most units of work that matching one user takes. Built once for a filter, like its predicate. */
-export function workOf(filter: ParsedFilter): (user: StoredUser) => number {
-  let fixed = 0;
-  const searched = new Map<StringField, Searched>();
-  const lists: { readonly read: ReturnType<typeof reader>; readonly isPlain: boolean }[] = [];
-  eachTest(filter, ({ field, test }) => {
-    fixed += TEST_UNITS + nodesOfTest(test) / NODES_PER_UNIT + Math.floor(charsOfTest(test) / EQUAL_CHARS_PER_UNIT);
-    if (field.kind === 'custom') fixed += choicesOf(field.path) / CHOICES_PER_UNIT;
-    const words = searchedWords(test);
-    if (field.kind === 'string' && words > 0) {
-      const { tests = 0, words: before = 0 } = searched.get(field.name) ?? {};
-      searched.set(field.name, { tests: tests + 1, words: before + words });
-    }
-    if (field.kind === 'custom' && test.op === '$contains')
-      lists.push({ read: reader(field), isPlain: typeof test.value !== 'object' || test.value === null });
-  });
-  if (searched.size === 0 && lists.length === 0) return () => fixed;
-  // Only the last text is kept folded: a filter on two of them folds each as often as it is asked.
-  const texts = [...searched].map(([name, { tests, words }]) => ({ name, walks: words + (searched.size === 1 ? 1 : tests) }));
-  return (user) => {
-    let units = fixed;
-    for (const { name, walks } of texts) {
-      const text = user[name];
-      if (text !== undefined) units += (searchedUnits(text) * walks) / CHARS_PER_UNIT;
-    }
-    for (const { read, isPlain } of lists) {
-      const value = read(user, false);
-      if (Array.isArray(value)) units += (isPlain ? value.length : nodesOf(value)) / NODES_PER_UNIT;
-    }
-    return units;
-  };
+/** Counts the work of one walk. */
+export class WorkMeter {
+  units = 0;
+  unseen = 0;
+
+  /** Whether the walk must give way. */
+  get isStep(): boolean {
+    return this.units + this.unseen >= STEP_UNITS;
+  }
+
+  /** The work since it was last taken. */
+  take(): WorkDone {
+    const { units, unseen } = this;
+    this.units = 0;
+    this.unseen = 0;
+    return { units, unseen };
+  }
 }
 
-function eachTest(filter: ParsedFilter, take: (test: Extract<ParsedFilter, { kind: 'test' }>) => void): void {
-  if (filter.kind === 'test') take(filter);
-  else if (filter.kind === 'not') eachTest(filter.part, take);
-  else for (const part of filter.parts) eachTest(part, take);
+/** The most that matching any one user costs, without the texts that are searched and the lists that are walked. */
+export function fixedUnits(filter: ParsedFilter): number {
+  if (filter.kind === 'not') return fixedUnits(filter.part);
+  if (filter.kind !== 'test') return filter.parts.reduce((sum, part) => sum + fixedUnits(part), 0);
+  const { field, test } = filter;
+  const choices = field.kind === 'custom' ? choicesOf(field.path) : 0;
+  return TEST_UNITS + choices + Math.ceil(nodesOfTest(test) / NODES_PER_UNIT) + equalUnits(charsOfTest(test));
+}
+
+/** The work of folding a text of so many characters, and of comparing it with so many words. */
+export function searchUnits(chars: number, words: number): number {
+  return Math.floor((chars * (words + 1)) / CHARS_PER_UNIT);
+}
+
+/** The work of looking through a list of so many items; objects and lists among them count as they are compared. */
+export function listUnits(items: number): number {
+  return Math.floor(items / NODES_PER_UNIT);
+}
+
+/** The work of comparing two texts, the shorter of which has so many characters. */
+export function equalUnits(chars: number): number {
+  return Math.floor(chars / EQUAL_CHARS_PER_UNIT);
 }
 
 function nodesOfTest(test: Test): number {

@@ -5,10 +5,11 @@
 
 import { type Json, jsonEquals } from '../../base/json.ts';
 import { customReader } from '../custom-path.ts';
-import { foldText, wordPrefix, wordsOf } from '../names.ts';
+import { foldText, searchedUnits, wordPrefix, wordsOf } from '../names.ts';
 import { exactlyTeams } from '../teams.ts';
 import { appBan, type StoredUser } from '../user.ts';
 import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
+import { listUnits, searchUnits, WorkMeter } from './filter-cost.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate = (user: StoredUser, online: boolean) => boolean;
@@ -26,28 +27,29 @@ export function dependsOnPresence(filter: ParsedFilter): boolean {
   }
 }
 
-export function compileFilter(filter: ParsedFilter): Predicate {
+/** What it looks at in the texts and lists of a user is added to `work`; all else that it costs is `fixedUnits`. */
+export function compileFilter(filter: ParsedFilter, work = new WorkMeter()): Predicate {
   switch (filter.kind) {
     case 'and': {
-      const parts = filter.parts.map(compileFilter);
+      const parts = filter.parts.map((part) => compileFilter(part, work));
       return (user, online) => {
         for (const part of parts) if (!part(user, online)) return false;
         return true;
       };
     }
     case 'or': {
-      const parts = filter.parts.map(compileFilter);
+      const parts = filter.parts.map((part) => compileFilter(part, work));
       return (user, online) => {
         for (const part of parts) if (part(user, online)) return true;
         return false;
       };
     }
     case 'not': {
-      const part = compileFilter(filter.part);
+      const part = compileFilter(filter.part, work);
       return (user, online) => !part(user, online);
     }
     case 'test':
-      return filter.field.kind === 'teams' ? compileTeams(filter.test) : compileValue(filter.field, filter.test);
+      return filter.field.kind === 'teams' ? compileTeams(filter.test) : compileValue(filter.field, filter.test, work);
   }
 }
 
@@ -118,21 +120,21 @@ export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: Stor
   }
 }
 
-function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test): Predicate {
+function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test, work: WorkMeter): Predicate {
   const read = reader(field);
   switch (test.op) {
     case '$eq': {
       const { value } = test;
       if (value === null) return (user, online) => (read(user, online) ?? null) === null;
       if (typeof value !== 'object') return (user, online) => read(user, online) === value;
-      return (user, online) => jsonEquals(read(user, online), value);
+      return (user, online) => jsonEquals(read(user, online), value, work);
     }
     case '$in': {
       const scalars = new Set<unknown>(test.values.filter((value) => typeof value !== 'object' || value === null));
       const objects = test.values.filter((value) => typeof value === 'object' && value !== null);
       return (user, online) => {
         const value = read(user, online) ?? null;
-        return scalars.has(value) || objects.some((wanted) => jsonEquals(wanted, value));
+        return scalars.has(value) || objects.some((wanted) => jsonEquals(value, wanted, work));
       };
     }
     case '$gt':
@@ -144,14 +146,18 @@ function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test): 
       return (user, online) => (read(user, online) !== undefined) === test.value;
     case '$contains': {
       const { value: wanted } = test;
+      const isPlain = typeof wanted !== 'object' || wanted === null;
       return (user, online) => {
         const value = read(user, online);
-        return Array.isArray(value) && value.some((item) => jsonEquals(item, wanted));
+        if (!Array.isArray(value)) return false;
+        work.units += listUnits(value.length);
+        if (isPlain) return value.includes(wanted);
+        return value.some((item) => typeof item === 'object' && jsonEquals(item, wanted, work));
       };
     }
     case '$autocomplete':
     case '$q':
-      return compileText(read, test.op, test.text);
+      return compileText(read, test.op, test.text, work);
   }
 }
 
@@ -178,14 +184,17 @@ function compileComparison(read: ReturnType<typeof reader>, op: Comparison, want
  * Matches a prefix of any word, ignoring case and accents; the beginning of an id is also the beginning of a word. `$q` requires
  * all words of the text, in any order; a text without a letter or digit is searched for as it is.
  */
-function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string): Predicate {
+function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string, work: WorkMeter): Predicate {
   const folded = foldText(text).trim();
   const apart = op === '$q' ? wordsOf(folded) : [];
   const words = (apart.length > 0 ? apart : [folded]).map(wordPrefix);
   return (user, online) => {
     const value = read(user, online);
     if (typeof value !== 'string') return false;
-    for (const isWord of words) if (!isWord(value)) return false;
-    return true;
+    let looked = 0;
+    let isFound = true;
+    while (isFound && looked < words.length) isFound = words[looked++]?.(value) ?? false;
+    work.units += searchUnits(searchedUnits(value), looked);
+    return isFound;
   };
 }

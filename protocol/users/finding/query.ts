@@ -9,6 +9,7 @@ import { isEmptyList } from '../../base/reading.ts';
 import { AnyObject } from '../../base/schemas.ts';
 import type { StoredUser } from '../user.ts';
 import { type FieldRef, fieldRef, type ParsedFilter, parseFilter } from './filter.ts';
+import { EQUAL_CHARS_PER_UNIT, equalUnits, WorkMeter } from './filter-cost.ts';
 import { reader } from './filter-match.ts';
 
 export interface SortSpec {
@@ -158,10 +159,10 @@ type Compare = (a: StoredUser, b: StoredUser) => number;
 /**
  * Compares users in the order of `sort`. Missing values come last in both directions. Values of different types have the order
  * boolean, number, string, list, object; strings compare by code unit; all lists are equal, and so are all objects. The id
- * decides last, so that the order is total. `onTexts` is told the length of the shorter of two texts that are compared.
+ * decides last, so that the order is total. What comparing long texts costs is added to `work`.
  */
-export function compareUsers(sort: readonly SortSpec[], onTexts: (chars: number) => void = () => {}): Compare {
-  const [first = byId, second = byId, ...rest] = sort.map((spec) => compareBy(spec, onTexts));
+export function compareUsers(sort: readonly SortSpec[], work = new WorkMeter()): Compare {
+  const [first = byId, second = byId, ...rest] = sort.map((spec) => compareBy(spec, work));
   // A walk over a million users compares each several times, and nearly all sorts have one or two fields.
   if (rest.length === 0) return (a, b) => first(a, b) || second(a, b) || byId(a, b);
   return (a, b) => {
@@ -173,7 +174,7 @@ export function compareUsers(sort: readonly SortSpec[], onTexts: (chars: number)
 
 const byId: Compare = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
-function compareBy({ field, direction }: SortSpec, onTexts: (chars: number) => void): Compare {
+function compareBy({ field, direction }: SortSpec, work: WorkMeter): Compare {
   // Every user has these fields, and nearly every query sorts by them, so they are read directly.
   if (field.kind === 'time' && field.name === 'created_at') {
     return (a, b) => (a.created_at === b.created_at ? 0 : a.created_at < b.created_at ? -direction : direction);
@@ -184,10 +185,14 @@ function compareBy({ field, direction }: SortSpec, onTexts: (chars: number) => v
   return (a, b) => {
     const left = read(a, false);
     const right = read(b, false);
-    if (typeof left === 'string' && typeof right === 'string') onTexts(Math.min(left.length, right.length));
+    // Most sorted values are times, numbers and texts, which need no comparison of types.
+    if (typeof left === 'number' && typeof right === 'number') return left < right ? -direction : left > right ? direction : 0;
+    if (typeof left === 'string' && typeof right === 'string') {
+      if (left.length >= EQUAL_CHARS_PER_UNIT && right.length >= EQUAL_CHARS_PER_UNIT)
+        work.units += equalUnits(Math.min(left.length, right.length));
+      return left === right ? 0 : left < right ? -direction : direction;
+    }
     if (left === right) return 0;
-    // Most sorted values are times and numbers, which need no comparison of types.
-    if (typeof left === 'number' && typeof right === 'number') return left < right ? -direction : direction;
     if (left === undefined || left === null) return right === undefined || right === null ? 0 : 1;
     if (right === undefined || right === null) return -1;
     return compareJson(left, right) * direction;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { type Activity, decodeActivities, parseFeedsTime, renderActivity, toFeedsTime } from '../../../protocol/feeds/activities.ts';
+import { timeOfUuid, timeUuid } from '../../../protocol/feeds/time-uuid.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 
 describe('activities', () => {
@@ -53,6 +54,43 @@ describe('activities', () => {
     assert.deepEqual(sent, { to: [], data: { ...good, extra: null } });
     assert.deepEqual([one({ ...good, foreign_id: 7 })?.foreignId, one({ ...good, foreign_id: 0 })?.foreignId], ['7', '0']);
     assert.deepEqual(one({ actor: 1, verb: 'post', object: 2 }, undefined)?.data, { actor: '1', verb: 'post', object: '2' });
+  });
+
+  it('FD9 a target of megabytes, all of colons or spaces, is refused at once', () => {
+    for (const unit of ['a:', 'a ', ': ']) {
+      const body = { ...good, to: [unit.repeat(900_000)] };
+      const took = Array.from({ length: 7 }, () => {
+        const startedMs = performance.now();
+        assert.equal(refusal(() => decodeActivities(body, undefined)).kind, 'input');
+        return performance.now() - startedMs;
+      });
+      assert.ok(Math.min(...took) < 10, `${unit}: ${Math.min(...took)} ms`);
+    }
+  });
+
+  it('FD9 a number is an id only where it is written as it was sent', () => {
+    for (const number of [9007199254740992, 9.1e15, 1e21, 1.5, -(2 ** 53)]) {
+      for (const field of ['actor', 'object', 'foreign_id']) {
+        assert.deepEqual(
+          refusedFields(() => decodeActivities({ ...good, [field]: number }, undefined)),
+          [{ path: field, message: 'is no id: a number must be whole and at most 9007199254740991; write it as text' }],
+          `${field} ${number}`,
+        );
+      }
+    }
+    assert.equal(one({ ...good, foreign_id: 9007199254740991 }, undefined)?.foreignId, '9007199254740991');
+  });
+
+  it('FD7 FD9 a time is one that an id can hold and every answer can show', () => {
+    for (const time of ['9999-12-31T23:59:59-1200', '9999-12-31T23:59:59Z', '2300-01-01T00:00:00', '1969-12-31T23:59:59']) {
+      assert.deepEqual(
+        refusedFields(() => decodeActivities({ ...good, time }, undefined)).map(({ path }) => path),
+        ['time'],
+        time,
+      );
+    }
+    const last = one({ ...good, time: '2255-06-01T00:00:00' }, undefined)?.time ?? 0;
+    assert.equal(timeOfUuid(timeUuid(last, 0, new Uint8Array(6))), last);
   });
 
   it('FD9 targets are feeds, once each, with or without a signature behind them', () => {

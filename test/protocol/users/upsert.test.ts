@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Dialect } from '../../../protocol/base/reading.ts';
 import { decodePatches } from '../../../protocol/users/patch-request.ts';
-import { decodeUpsert } from '../../../protocol/users/upsert.ts';
+import { decodeUpsert, upsertDecoding } from '../../../protocol/users/upsert.ts';
 import { refusedFields } from '../../support/http/refusal.ts';
 
 const SERVER = { kind: 'server' } as const;
@@ -185,6 +185,13 @@ describe('upsert bodies', () => {
       refusedFields(() => decodeUpsert('v1', 'x', SERVER)),
       [{ path: 'body', message: 'must be object, got string' }],
     );
+  });
+
+  it('BU3 eight users at a step, in either form of a batch', () => {
+    const many = Array.from({ length: 100 }, (_, i) => ({ id: `u${i}` }));
+    for (const users of [many, Object.fromEntries(many.map((user) => [user.id, user]))]) {
+      assert.equal([...upsertDecoding('v2', { users }, SERVER)].length, 100 >> 3);
+    }
   });
 
   it('RQ14 users that are fine are decoded although others are not: the rules then speak about them too', () => {

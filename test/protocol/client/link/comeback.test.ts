@@ -1,13 +1,13 @@
-/** Which ends of a connection are final, and how long the client stays away: CL41, CL43, CL44, CL70. */
+/** Which ends of a connection are final, and how long the client stays away: CL41, CL43, CL44, CL70, CL80, CL81. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RosterClientError } from '../../../../protocol/client/client-error.ts';
-import { comebackMs, comesBack } from '../../../../protocol/client/link/comeback.ts';
+import { comebackMs, comesBack, elsewhereMs, movesOn } from '../../../../protocol/client/link/comeback.ts';
 import { TokenKeeper } from '../../../../protocol/client/tokens/token-keeper.ts';
 import { CLOSE } from '../../../../protocol/live/close-codes.ts';
 import { bareLink, FakeSocket, settle, socket } from '../../../support/live/fake-socket.ts';
 
-const cut = { code: 1006, isExpired: false, isAwaited: false, attempt: 3 };
+const cut = { code: 1006, isExpired: false, isAwaited: false, attempt: 3, nodes: 1 };
 
 test('CL44 the list of close codes says whether to come back, whoever waits; what is not on it passes', () => {
   for (const isAwaited of [false, true]) {
@@ -31,6 +31,22 @@ test('CL41 it stays away as long as the daemon asks for, at most a minute, and u
     comebackMs(40, undefined, () => 1),
     30_000,
   );
+});
+
+test('CL80 all ends but those of the client itself lead to another node, if there is one', () => {
+  const stays = ['slow', 'silent', 'rate'];
+  for (const [name, { code }] of Object.entries(CLOSE)) assert.equal(movesOn({ ...cut, code, nodes: 2 }), !stays.includes(name), name);
+  assert.deepEqual([movesOn({ ...cut, nodes: 2 }), movesOn(cut), movesOn({ ...cut, nodes: 2, isExpired: true })], [true, false, false]);
+});
+
+test('CL80 a first connect that a caller awaits tries every node once', () => {
+  const awaited = [0, 1, 2].map((attempt) => comesBack({ ...cut, isAwaited: true, attempt, nodes: 3 }));
+  assert.deepEqual(awaited, [true, true, false]);
+});
+
+test('CL81 of a round over the nodes only the first attempt waits, longer from round to round', () => {
+  const waits = [0, 1, 2, 3, 4, 5, 6].map((attempt) => elsewhereMs(attempt, 3, 4_000, () => 0.5));
+  assert.deepEqual(waits, [250, 0, 0, 4_500, 0, 0, 5_000]);
 });
 
 test('CL70 a link that nobody waits for tries its first connection again, until the daemon refuses it for good', async () => {
