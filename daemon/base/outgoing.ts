@@ -9,6 +9,8 @@ import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 
 const SWITCHING_PROTOCOLS = 101;
+/** Interim answers (1xx) before the real one: a peer that sends more of them only keeps this side busy. */
+const INTERIM_MAX = 32;
 
 export interface OutgoingRequest {
   /** http or https. */
@@ -76,6 +78,11 @@ export function reach(outgoing: OutgoingRequest): Promise<Reached> {
       socket.destroy();
     };
     request.on('upgrade', (_, socket) => switched(socket));
+    let interim = 0;
+    request.on('information', () => {
+      if (++interim !== INTERIM_MAX + 1) return;
+      request.destroy(new NoAnswer('ERR_INTERIM_ANSWERS', `more than ${INTERIM_MAX} interim answers`));
+    });
     request.on('response', (response) => {
       // Without the header `Upgrade`, Node takes it for an answer.
       if (response.statusCode === SWITCHING_PROTOCOLS) return switched(response.socket);

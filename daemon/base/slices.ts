@@ -9,6 +9,8 @@
 const TURN_MS = 5;
 /** The share of a turn that one caller gets before the next one. */
 const SHARE_MS = 1;
+/** Milliseconds of a turn in which walks of trusted callers begin at once: a batch of usual size takes less, and need not wait. */
+const TRUSTED_MS = 5;
 
 /** Milliseconds until the next share of a caller that took too much of what it does not pay for. */
 const PAUSE_MS = 10;
@@ -24,6 +26,17 @@ interface WalkWork {
 
 /** A walk, step by step. It yields the work that it did since the step before. A walk whose work is bounded by other means yields nothing. */
 export type Walk<T> = Generator<WalkWork | undefined, T>;
+
+/** Makes something of each item, one in a step; of an item that gives undefined, nothing. */
+export function* mapInSteps<T, R>(items: Iterable<T>, make: (item: T) => R | undefined): Walk<readonly R[]> {
+  const made: R[] = [];
+  for (const item of items) {
+    const one = make(item);
+    if (one !== undefined) made.push(one);
+    yield;
+  }
+  return made;
+}
 
 /** What a caller may spend on its walks. */
 export interface Budget {
@@ -42,62 +55,90 @@ interface Begun {
   readonly budget: Budget | undefined;
 }
 
+/** A class, because each short query makes one. */
+class PromisedWalk<T> implements Begun {
+  readonly #walk: Walk<T>;
+  readonly budget: Budget | undefined;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (error: unknown) => void;
+  #hasBegun = false;
+
+  constructor(walk: Walk<T>, budget: Budget | undefined, resolve: (value: T) => void, reject: (error: unknown) => void) {
+    this.#walk = walk;
+    this.budget = budget;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  advance(endsMs: number): boolean {
+    const { budget } = this;
+    try {
+      if (!this.#hasBegun) budget?.spend(0);
+      this.#hasBegun = true;
+      do {
+        const { done, value } = this.#walk.next();
+        if (done === true) {
+          this.#resolve(value);
+          return true;
+        }
+        if (value === undefined || budget === undefined) continue;
+        if (value.units > 0) budget.spend(value.units);
+        if (value.unseen > 0) budget.note(value.unseen);
+      } while (performance.now() < endsMs);
+      return false;
+    } catch (error) {
+      this.#reject(error);
+      return true;
+    }
+  }
+}
+
 /** The walks that wait, by caller. Callers are in the order of their turns. */
 const waiting = new Map<unknown, Begun[]>();
 /** Callers that pause, with their walks. */
 const paused = new Map<unknown, Begun[]>();
-/** The end of the time in which walks begin at once in this turn, so that a short one need not wait. */
-let promptUntilMs: number | undefined;
+/** When the first walk of this turn began at once, as walks do for a while so that a short one need not wait. */
+let promptSinceMs: number | undefined;
 
 /**
  * Runs the walk to its end. The walks of one caller follow one another; a walk without a budget has turns of its own. Rejects with what the
- * walk or its budget throws.
+ * walk or its budget throws. `isNext`: before the other walks of that caller, for what ends work that another walk began.
  */
-export function inSlices<T>(walk: Walk<T>, budget?: Budget): Promise<T> {
+export function inSlices<T>(walk: Walk<T>, budget?: Budget, isNext = false): Promise<T> {
   return new Promise((resolve, reject) => {
-    let hasBegun = false;
-    const advance = (endsMs: number): boolean => {
-      try {
-        if (!hasBegun) budget?.spend(0);
-        hasBegun = true;
-        do {
-          const { done, value } = walk.next();
-          if (done === true) {
-            resolve(value);
-            return true;
-          }
-          if (value === undefined || budget === undefined) continue;
-          if (value.units > 0) budget.spend(value.units);
-          if (value.unseen > 0) budget.note(value.unseen);
-        } while (performance.now() < endsMs);
-        return false;
-      } catch (error) {
-        reject(error);
-        return true;
-      }
-    };
-    const begun = { advance, budget };
-    if (budget?.isSlowed() === true || !endedAtOnce(begun)) wait(begun, budget?.caller ?? begun);
+    const begun = new PromisedWalk(walk, budget, resolve, reject);
+    if (budget?.isSlowed() === true || waiting.size > 0 || !endedWithin(SHARE_MS, begun)) wait(begun, budget?.caller ?? begun, isNext);
+  });
+}
+
+/** The same for a caller that is trusted. Its walk begins at once also where others wait, and ends at once unless it is long. */
+export function inTrustedSlices<T>(walk: Walk<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const begun = new PromisedWalk(walk, undefined, resolve, reject);
+    if (!endedWithin(TRUSTED_MS, begun)) wait(begun, begun);
   });
 }
 
 /** Whether the walk came to its end within the time that this turn has for new walks. */
-function endedAtOnce(walk: Begun): boolean {
-  if (waiting.size > 0) return false;
+function endedWithin(forMs: number, walk: Begun): boolean {
   const nowMs = performance.now();
-  if (promptUntilMs === undefined) {
-    promptUntilMs = nowMs + SHARE_MS;
-    setImmediate(() => {
-      promptUntilMs = undefined;
-    });
+  if (promptSinceMs === undefined) {
+    promptSinceMs = nowMs;
+    setImmediate(endPromptTime);
   }
-  return nowMs < promptUntilMs && walk.advance(promptUntilMs);
+  const endsMs = promptSinceMs + forMs;
+  return nowMs < endsMs && walk.advance(endsMs);
 }
 
-function wait(walk: Begun, caller: unknown): void {
+function endPromptTime(): void {
+  promptSinceMs = undefined;
+}
+
+function wait(walk: Begun, caller: unknown, isNext = false): void {
   const others = waiting.get(caller) ?? paused.get(caller);
   if (waiting.size === 0 && others === undefined) setImmediate(runTurn);
   if (others === undefined) waiting.set(caller, [walk]);
+  else if (isNext) others.unshift(walk);
   else others.push(walk);
 }
 

@@ -5,7 +5,7 @@
 
 /** Milliseconds for waiting tasks per turn of the event loop. */
 const BUDGET_MS = 2;
-/** Tasks that begin at once in a turn of the event loop, while none waits. */
+/** Tasks that begin together: those that come first in a turn of the event loop, and those whose turn it is. */
 const AT_ONCE = 4;
 
 export class Turns {
@@ -41,8 +41,8 @@ export class Turns {
   async #run(): Promise<void> {
     const endsMs = performance.now() + BUDGET_MS;
     do {
-      this.#waiting.shift()?.();
-      // The task continues in a microtask; `nextTick` waits until all of those have run.
+      for (const begin of this.#waiting.splice(0, AT_ONCE)) begin();
+      // The tasks continue in microtasks; `nextTick` waits until all of those have run.
       await new Promise<void>((resolve) => process.nextTick(resolve));
     } while (this.#waiting.length > 0 && performance.now() < endsMs);
     this.#isScheduled = false;

@@ -6,6 +6,7 @@
  * Reading order: start here; the rules are in the folders beside this file.
  */
 
+import { itemPath } from '../../protocol/base/field-path.ts';
 import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome, PlainCommand } from '../../protocol/log/command.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
@@ -13,7 +14,9 @@ import { decideRole } from './access/roles.ts';
 import { decidePermission } from './app/custom-permissions.ts';
 import { decideDeviceAdd, decideDeviceRemove, decidePush } from './app/devices.ts';
 import { decideSettings } from './app/settings.ts';
+import { decideConsumer } from './consumers.ts';
 import type { Draft } from './directory/draft.ts';
+import { find } from './directory/find.ts';
 import { docEvent } from './document-events.ts';
 import { decideExpire } from './expire.ts';
 import { decideFeeds } from './feeds/feeds.ts';
@@ -24,6 +27,7 @@ import { decideBlock } from './moderation/blocks.ts';
 import { decideBypass, decideFlag, decideUnflag } from './moderation/flags.ts';
 import { decideMute } from './moderation/mutes.ts';
 import type { Moment, Policy } from './policy.ts';
+import { missingProblem, refuseIfAny } from './problems.ts';
 import { checkSender } from './rights.ts';
 import { decideActive, decideConnect } from './users/connect.ts';
 import { decideCustomEvent, decideGuest } from './users/guests.ts';
@@ -88,26 +92,25 @@ function decidePlain(draft: Draft, command: PlainCommand, moment: Moment, policy
       return decideSettings(draft, command, moment.now);
     case 'docs':
       return decideDocs(draft, command);
+    case 'consumer-open':
+    case 'consumer-ack':
+    case 'consumer-remove':
+      return decideConsumer(draft, command, moment.now);
     case 'activity-add':
     case 'activity-remove':
     case 'follow':
     case 'unfollow':
       return decideFeeds(draft, command, moment.now);
     case 'ban':
-      return decideBan(draft, command, moment);
     case 'unban':
-      return decideUnban(draft, command);
     case 'mute':
     case 'unmute':
-      return decideMute(draft, command, moment);
     case 'flag':
     case 'unflag':
-      return command.kind === 'flag' ? decideFlag(draft, command, moment.now) : decideUnflag(draft, command);
     case 'bypass':
-      return decideBypass(draft, command);
     case 'block':
     case 'unblock':
-      return decideBlock(draft, command, moment.now);
+      return decideModeration(draft, command, moment);
     case 'expire':
       return decideExpire(draft, moment.wall, policy);
     case 'device-add':
@@ -133,6 +136,29 @@ function decidePlain(draft: Draft, command: PlainCommand, moment: Moment, policy
   }
 }
 
+type ModerationKind = 'ban' | 'unban' | 'mute' | 'unmute' | 'flag' | 'unflag' | 'bypass' | 'block' | 'unblock';
+
+function decideModeration(draft: Draft, command: Extract<PlainCommand, { kind: ModerationKind }>, moment: Moment): Outcome {
+  switch (command.kind) {
+    case 'ban':
+      return decideBan(draft, command, moment);
+    case 'unban':
+      return decideUnban(draft, command);
+    case 'mute':
+    case 'unmute':
+      return decideMute(draft, command, moment);
+    case 'flag':
+      return decideFlag(draft, command, moment.now);
+    case 'unflag':
+      return decideUnflag(draft, command);
+    case 'bypass':
+      return decideBypass(draft, command);
+    case 'block':
+    case 'unblock':
+      return decideBlock(draft, command, moment.now);
+  }
+}
+
 /**
  * A repeated key gives the first answer again and changes nothing. A refused command leaves no receipt: it did nothing,
  * and may be sent again. Throws RosterError `key_reused` for a key that came with another request.
@@ -146,7 +172,12 @@ function decideOnce(draft: Draft, { key, fingerprint, command }: OnceCommand, mo
   return outcome;
 }
 
-function decideDocs(draft: Draft, { changes }: DocsCommand): Outcome {
+function decideDocs(draft: Draft, { changes, userIds = [] }: DocsCommand): Outcome {
+  const absent = userIds.flatMap((id) => {
+    const found = find(draft, id);
+    return found.kind === 'alive' ? [] : [missingProblem(found, id, itemPath('user_ids', id))];
+  });
+  refuseIfAny([], absent);
   for (const change of changes) {
     if (isLateOutbox(draft, change)) continue;
     const event = docEvent(draft.docs, change);

@@ -77,6 +77,9 @@ function ownersOf(command: PlainCommand): readonly string[] | 'servers' | 'anyon
     case 'group-remove':
     case 'settings':
     case 'docs':
+    case 'consumer-open':
+    case 'consumer-ack':
+    case 'consumer-remove':
       return 'servers';
   }
 }

@@ -1,4 +1,6 @@
 /** What a directory as a service is opened on. */
+
+import type { Leases } from '../../store/leases.ts';
 import type { Log } from '../../store/log.ts';
 import type { Peers } from '../../store/peers.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
@@ -12,6 +14,7 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly snapshots: SnapshotStore;
   readonly loaded: LoadedSnapshot | undefined;
   /** The other nodes with this log; undefined where no other process can be. */
+  readonly leases?: Leases | undefined;
   readonly peers?: Peers | undefined;
   readonly policy: Policy;
   readonly logger: RosterLogger;

@@ -112,6 +112,7 @@ export class Roster {
         directory,
         log,
         store: options.snapshots,
+        leases: options.leases,
         everyFacts: options.snapshotEveryFacts,
         onSaved: (info) => logger.info(info, 'snapshot saved'),
         onError: (error) => logger.error({ err: error }, 'the snapshot could not be saved; the journal is kept until one is'),
@@ -214,6 +215,11 @@ export class Roster {
   /** Rejects with RosterError. `live`: work that a person waits for; `bulk`: work on many users at once. */
   submit(command: Command, lane: Lane, origin: Origin = BY_ITSELF): Promise<Outcome> {
     return this.#sequencer.submit(command, lane, origin);
+  }
+
+  /** Resolves when this node knows whatever was acknowledged by any node before (SQ8). Rejects with RosterError. */
+  async current(): Promise<void> {
+    await this.submit({ kind: 'docs', changes: [] }, 'live');
   }
 
   /**

@@ -16,7 +16,7 @@ import {
   type UserGroup,
 } from '../../../protocol/access/groups.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import { clip, itemPath } from '../../../protocol/base/explain.ts';
+import { clip, itemPath } from '../../../protocol/base/field-path.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';

@@ -3,7 +3,7 @@
 import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import type { CustomPermission, PermissionDeleteCommand, PermissionWriteCommand } from '../../../protocol/app/custom-permissions.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { compareTexts } from '../../../protocol/base/reading.ts';

@@ -6,7 +6,7 @@
 
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../../../protocol/app/devices.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { clip, itemPath } from '../../../protocol/base/explain.ts';
+import { clip, itemPath } from '../../../protocol/base/field-path.ts';
 import { type Json, type JsonObject, jsonEquals } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';

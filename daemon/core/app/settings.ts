@@ -4,7 +4,7 @@
  */
 import type { AppSettings, EventHook, HookInput, SettingsCommand } from '../../../protocol/app/settings.ts';
 import { appDefault } from '../../../protocol/app/settings-view.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { type Json, type JsonObject, jsonEquals, utf8Bytes } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';

@@ -1,6 +1,7 @@
 /**
  * Bans from the application, from one channel, and from the channels that a moderator will create. rosterd owns no channels:
- * it stores and lists channel bans for the service that does, and they do not make the user banned. Pure.
+ * it stores and lists channel bans for the service that does, and they do not make the user banned. A ban with an end is ended by
+ * `decideExpire` (../expire.ts). Pure.
  */
 
 import { LIMITS } from '../../../protocol/base/limits.ts';

@@ -5,97 +5,90 @@
  *
  * Comparisons are counted, and so are the characters of texts that they compare: a cut yields after some of that work. Pure.
  */
-import { STEP_UNITS } from '../../../protocol/users/finding/filter-cost.ts';
+import { STEP_UNITS, type WorkDone, type WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
 import { compareUsers, type SortSpec } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 /** Users gathered beyond a page before the page is sorted anew. */
 const GATHERED_MAX = 512;
+/** Users that are sorted at once, at first: as many as cost little, however long the texts are that they are sorted by; and where these are short. */
+const RUN_USERS = 4;
+const SHORT_RUN_USERS = 128;
 /** The work of one comparison, in the unit of walks, without the texts. */
 const COMPARE_UNITS = 4;
-/** Characters of two texts that are compared per unit. */
-const CHARS_PER_UNIT = 16;
+
+function isShort({ field }: SortSpec): boolean {
+  return field.kind === 'time' || field.kind === 'boolean' || (field.kind === 'string' && field.name === 'id');
+}
 
 export class Page {
   readonly #compare: (a: StoredUser, b: StoredUser) => number;
   readonly #size: number;
+  /** The page so far, in order, and what may come into it. */
+  #page: StoredUser[] = [];
   #gathered: StoredUser[] = [];
   #last: StoredUser | undefined;
-  #units = 0;
+  #runUsers: number;
+  readonly #work: WorkMeter;
 
-  constructor(sort: readonly SortSpec[], size: number) {
-    const compare = compareUsers(sort, (chars) => {
-      this.#units += Math.floor(chars / CHARS_PER_UNIT);
-    });
-    this.#compare = (a, b) => {
-      this.#units += COMPARE_UNITS;
-      return compare(a, b);
-    };
+  constructor(sort: readonly SortSpec[], size: number, work: WorkMeter) {
+    this.#compare = compareUsers(sort, work);
     this.#size = size;
+    this.#work = work;
+    this.#runUsers = sort.every(isShort) ? SHORT_RUN_USERS : RUN_USERS;
   }
 
-  /** The work since it was last asked. */
-  spent(): number {
-    const units = this.#units;
-    this.#units = 0;
-    return units;
+  #counted(a: StoredUser, b: StoredUser): number {
+    this.#work.units += COMPARE_UNITS;
+    return this.#compare(a, b);
   }
 
   /** Whether so many are gathered now that they must be cut. */
   offer(user: StoredUser): boolean {
-    if (this.#last !== undefined && this.#compare(user, this.#last) >= 0) return false;
+    if (this.#last !== undefined && this.#counted(user, this.#last) >= 0) return false;
     return this.#gathered.push(user) >= this.#size + GATHERED_MAX;
   }
 
   /** Keeps the first `size` of them, and returns these in order. Yields its work. */
-  *cut(): Generator<number, readonly StoredUser[]> {
-    let runs = yield* this.#runs();
+  *cut(): Generator<WorkDone, readonly StoredUser[]> {
+    let runs: StoredUser[][] = [];
+    for (let at = 0; at < this.#gathered.length; ) {
+      const run = this.#gathered.slice(at, at + this.#runUsers);
+      at += run.length;
+      const before = this.#work.units;
+      runs.push(run.sort((a, b) => this.#counted(a, b)));
+      const units = this.#work.units - before;
+      if (units < STEP_UNITS / 4) this.#runUsers = Math.min(2 * this.#runUsers, this.#size + GATHERED_MAX);
+      else if (units > STEP_UNITS) this.#runUsers = Math.ceil(this.#runUsers / 2);
+      if (this.#work.isStep) yield this.#work.take();
+    }
+    if (this.#page.length > 0) runs.push(this.#page);
     while (runs.length > 1) {
       const merged: StoredUser[][] = [];
       for (let at = 0; at < runs.length; at += 2) merged.push(yield* this.#merged(runs[at] ?? [], runs[at + 1] ?? []));
       runs = merged;
     }
-    this.#gathered = (runs[0] ?? []).slice(0, this.#size);
-    if (this.#gathered.length === this.#size) this.#last = this.#gathered.at(-1);
-    return this.#gathered;
-  }
-
-  /** What is gathered, as the runs in which it is in order or in reverse order already. */
-  *#runs(): Generator<number, StoredUser[][]> {
-    const runs: StoredUser[][] = [];
-    let run: StoredUser[] = [];
-    let isReverse = false;
-    for (const user of this.#gathered) {
-      const last = run.at(-1);
-      const isAfter = last !== undefined && this.#compare(last, user) < 0;
-      if (this.#units >= STEP_UNITS) yield this.spent();
-      if (run.length === 1) isReverse = !isAfter;
-      if (last === undefined || run.length === 1 || isAfter !== isReverse) run.push(user);
-      else {
-        runs.push(isReverse ? run.reverse() : run);
-        run = [user];
-        isReverse = false;
-      }
-    }
-    runs.push(isReverse ? run.reverse() : run);
-    return runs;
+    this.#gathered = [];
+    this.#page = (runs[0] ?? []).slice(0, this.#size);
+    if (this.#page.length === this.#size) this.#last = this.#page.at(-1);
+    return this.#page;
   }
 
   /** No more than the page needs of them. */
-  *#merged(left: readonly StoredUser[], right: readonly StoredUser[]): Generator<number, StoredUser[]> {
+  *#merged(left: StoredUser[], right: StoredUser[]): Generator<WorkDone, StoredUser[]> {
+    if (right.length === 0) return left;
     const merged: StoredUser[] = [];
     let at = 0;
     let next = 0;
     while (merged.length < this.#size) {
       const [one, other] = [left[at], right[next]];
-      if (one === undefined && other === undefined) break;
-      const isLeft = other === undefined || (one !== undefined && this.#compare(one, other) < 0);
+      const isLeft = other === undefined || (one !== undefined && this.#counted(one, other) < 0);
       const first = isLeft ? one : other;
       if (first === undefined) break;
       merged.push(first);
       if (isLeft) at++;
       else next++;
-      if (this.#units >= STEP_UNITS) yield this.spent();
+      if (this.#work.isStep) yield this.#work.take();
     }
     return merged;
   }

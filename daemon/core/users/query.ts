@@ -8,8 +8,8 @@
 
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
-import { filterHints, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
-import { STEP_UNITS, USER_UNITS, workOf } from '../../../protocol/users/finding/filter-cost.ts';
+import { type FilterHints, filterHints } from '../../../protocol/users/finding/filter.ts';
+import { fixedUnits, USER_UNITS, type WorkDone, WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
 import { compileFilter } from '../../../protocol/users/finding/filter-match.ts';
 import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
@@ -28,14 +28,8 @@ export interface Visibility {
   readonly hiddenRoles?: ReadonlySet<string>;
 }
 
-/** Work in units of about ten nanoseconds. What it did for users that the caller may not see is apart: it must not show in a budget. */
-interface QueryWork {
-  readonly units: number;
-  readonly unseen: number;
-}
-
 /**
- * Yields the work that it did, every few users; returns the page in order. `online` answers whether a user has a visible live
+ * Yields the work that it did, every few users, what it did for users that the caller may not see apart; returns the page in order. `online` answers whether a user has a visible live
  * connection. The query may run over several turns of the event loop; each user is read in a state that it had meanwhile.
  */
 export function* runQuery(
@@ -43,59 +37,48 @@ export function* runQuery(
   query: QuerySpec,
   online: (id: string) => boolean,
   visibility: Visibility = {},
-): Generator<QueryWork, StoredUser[]> {
-  const matches = compileFilter(query.filter);
-  const unitsOf = workOf(query.filter);
-  const mayMatch = hintTest(query.filter);
-  const page = new Page(query.sort, query.offset + query.limit);
-  let units = 0;
-  let unseen = 0;
-  for (const user of candidates(directory, query)) {
-    if (units + unseen >= STEP_UNITS) {
-      yield { units, unseen };
-      units = 0;
-      unseen = 0;
-    }
+): Generator<WorkDone, StoredUser[]> {
+  const work = new WorkMeter();
+  const matches = compileFilter(query.filter, work);
+  const userUnits = USER_UNITS + fixedUnits(query.filter);
+  const hints = filterHints(query.filter);
+  const mayMatch = hintTest(hints);
+  const page = new Page(query.sort, query.offset + query.limit, work);
+  for (const user of candidates(directory, hints)) {
+    if (work.isStep) yield work.take();
     // Whether an index is used depends on hidden users too: what it would leave out counts as they do.
-    if (isTombstone(user) || !isAlive(user) || !isVisible(visibility, user) || !mayMatch(user)) {
-      unseen += USER_UNITS;
+    if (isTombstone(user) || !isAlive(user) || !isVisible(visibility, user) || mayMatch?.(user) === false) {
+      work.unseen += USER_UNITS;
       continue;
     }
-    units += USER_UNITS;
+    work.units += userUnits;
     if (user.deactivated_at !== undefined && !query.includeDeactivated) continue;
     if (!inRange(query, user.id)) continue;
-    units += unitsOf(user);
-    if (!matches(user, online(user.id))) continue;
-    const isFull = page.offer(user);
-    units += page.spent();
-    if (isFull) yield* seen(page.cut());
+    if (matches(user, online(user.id)) && page.offer(user)) yield* page.cut();
   }
-  const users = yield* seen(page.cut());
-  yield { units: units + page.spent(), unseen };
+  const users = yield* page.cut();
+  yield work.take();
   return users.slice(query.offset);
 }
 
-function* seen<T>(steps: Generator<number, T>): Generator<QueryWork, T> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    yield { units: value, unseen: 0 };
-  }
+/** Whether a user is in everything that the filter names; all others do not match. Undefined when it names nothing. */
+function hintTest({ names, teams }: FilterHints): ((user: StoredUser) => boolean) | undefined {
+  if (names === undefined && teams === undefined) return undefined;
+  const isNamed = names && among(names);
+  const isOfTeam = teams && among(teams);
+  return ({ name, teams: own }) =>
+    (isNamed === undefined || (name !== undefined && isNamed(name))) && (isOfTeam === undefined || own.some(isOfTeam));
 }
 
-/** Whether a user is in everything that the filter names; all others do not match. */
-function hintTest(filter: ParsedFilter): (user: StoredUser) => boolean {
-  const { names, teams } = filterHints(filter);
-  const [namedSet, teamSet] = [names && new Set(names), teams && new Set(teams)];
-  return (user) =>
-    (namedSet === undefined || (user.name !== undefined && namedSet.has(user.name))) &&
-    (teamSet === undefined || user.teams.some((team) => teamSet.has(team)));
+function among([only, ...others]: readonly string[]): (text: string) => boolean {
+  if (others.length === 0) return (text) => text === only;
+  const all = new Set(others).add(only ?? '');
+  return (text) => all.has(text);
 }
 
 /** May include deleted users. A walk over everyone uses no generator here, which would cost it a good part of its time. */
-function candidates(directory: Directory, { filter }: QuerySpec): Iterable<StoredUser | Tombstone> {
-  const { ids, names, teams } = filterHints(filter);
-  if (ids !== undefined) return known(directory, ids);
+function candidates(directory: Directory, { ids, names, teams }: FilterHints): Iterable<StoredUser | Tombstone> {
+  if (ids !== undefined) return known(directory, new Set(ids));
   if (!directory.isIndexed) return directory.records();
   const found =
     names !== undefined
@@ -104,8 +87,8 @@ function candidates(directory: Directory, { filter }: QuerySpec): Iterable<Store
   return found ? known(directory, found) : directory.records();
 }
 
-function* known(directory: Directory, ids: Iterable<string>): Iterable<StoredUser> {
-  for (const id of new Set(ids)) {
+function* known(directory: Directory, ids: ReadonlySet<string>): Iterable<StoredUser> {
+  for (const id of ids) {
     const user = directory.user(id);
     if (user !== undefined) yield user;
   }

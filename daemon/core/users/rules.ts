@@ -3,7 +3,7 @@
 import { isGranted } from '../../../protocol/access/permissions.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import type { Actor } from '../../../protocol/base/actor.ts';
-import { itemPath } from '../../../protocol/base/explain.ts';
+import { itemPath } from '../../../protocol/base/field-path.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { jsonEquals, utf8Bytes } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';

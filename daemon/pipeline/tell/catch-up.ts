@@ -26,8 +26,8 @@ const SHARED_SEQS = 256;
 /** Events examined for one subscriber without a pause, even when none concerns it, and how long that may take where it has a filter. */
 const OWN_EVENTS = 1_000;
 const OWN_MS = 2;
-/** Shared chunks kept. */
-const CHUNKS_KEPT = 32;
+/** Shared chunks kept: those of sixteen thousand events, so that subscribers who come back one after the other still share them. */
+const CHUNKS_KEPT = 64;
 /** Subscribers that read the log at the same time. Each holds one chunk. */
 const LOG_READERS = 4;
 

@@ -61,6 +61,21 @@ export class Presence {
     return [...this.#sockets.keys(), ...this.#leaving.keys()];
   }
 
+  /** The other nodes that are alive, as far as this one has heard. */
+  get otherNodes(): readonly string[] {
+    return [...this.#elsewhere.keys()].filter((node) => this.hasNode(node));
+  }
+
+  /** Whether this is the name of another node that is alive. */
+  hasNode(node: string): boolean {
+    return this.#elsewhere.has(node) && !this.#ends.has(node);
+  }
+
+  /** The other nodes at which the user is online. */
+  nodesOf(id: string): readonly string[] {
+    return this.otherNodes.filter((node) => this.#elsewhere.get(node)?.has(id));
+  }
+
   arrived(id: string): void {
     if (!this.#isHere(id)) this.#options.onHere?.(id, true);
     this.#sockets.set(id, (this.#sockets.get(id) ?? 0) + 1);

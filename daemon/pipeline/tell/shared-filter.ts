@@ -3,6 +3,7 @@
  * however many of them there are.
  */
 import { conditionsOf, type ParsedFilter } from '../../../protocol/users/finding/filter.ts';
+import { WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
 import { compileFilter, dependsOnPresence, type Predicate } from '../../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
@@ -18,8 +19,8 @@ export class SharedFilter {
   /** Length of its text: what it costs in memory is about proportional to that. */
   readonly bytes: number;
   readonly dependsOnPresence: boolean;
-  /** Judges without remembering it: for a walk, which meets each user once. */
-  readonly judge: Predicate;
+  readonly #predicate: Predicate;
+  readonly #work = new WorkMeter();
   /** The last two judgements: an event is judged by the state after it and the one before. */
   #last: Judged | undefined;
   #lastButOne: Judged | undefined;
@@ -29,7 +30,15 @@ export class SharedFilter {
     this.conditions = conditionsOf(filter);
     this.bytes = bytes;
     this.dependsOnPresence = dependsOnPresence(filter);
-    this.judge = compileFilter(filter);
+    this.#predicate = compileFilter(filter, this.#work);
+  }
+
+  /** Judges without remembering it: for a walk, which meets each user once. What it looked at is added to `work`. */
+  judge(user: StoredUser, online: boolean, work?: WorkMeter): boolean {
+    const before = this.#work.units;
+    const matches = this.#predicate(user, online);
+    if (work !== undefined) work.units += this.#work.units - before;
+    return matches;
   }
 
   /** A record never changes: another state of the user is another object. */

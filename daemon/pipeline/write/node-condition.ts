@@ -1,8 +1,8 @@
 /**
- * What is wrong with a node that runs: its storage is away, so what it knows grows old, or the clock of its machine differs from that of
- * the storage.
+ * What is wrong with a node that runs: its storage is away, so what it knows grows old, or takes no writes, or the clock of its machine
+ * differs from that of the storage.
  *
- * It keeps ND5, ND6, ND8 and ND9 (daemon/RULES.md).
+ * It keeps ND5, ND6, ND8, ND9 and DK4 (daemon/RULES.md).
  */
 import type { Log } from '../../../store/log.ts';
 import type { RosterLogger } from '../../base/logger.ts';
@@ -16,6 +16,8 @@ export interface NodeConditionOptions {
   /** The clock of the storage. Undefined where that of this machine is the only one. */
   readonly clock: { nowMs(): number } | undefined;
   readonly logger: RosterLogger;
+  /** Looks whether the storage takes a write (store/store.ts). Undefined where its status says all. */
+  readonly writeRefusal?: (() => Promise<string | undefined>) | undefined;
   /** What this node knows may be so old. */
   readonly staleMaxMs: number;
   /** The wall clock of this machine. */
@@ -33,7 +35,7 @@ export interface Trouble {
 }
 
 export class NodeCondition {
-  readonly #options: Required<NodeConditionOptions>;
+  readonly #options: NodeConditionOptions & Required<Pick<NodeConditionOptions, 'wallMs' | 'nowMs'>>;
   /** The absence as the log told it, and where it began by the clock that nobody sets. */
   #away: { readonly since: number; readonly beganMs: number } | undefined;
   #isClockTold = false;
@@ -72,6 +74,7 @@ export class NodeCondition {
     const isAway = status.state === 'away' && staleMs > AWAY_MS_MAX;
     const reasons = [
       ...(isAway ? [`the storage has been away for ${staleMs} ms (${status.reason})`] : []),
+      ...(status.state === 'read-only' ? [`the storage refuses writes (${status.reason})`] : []),
       ...(status.state === 'failed' ? [`the storage failed, and the process must start again (${status.reason})`] : []),
       ...(clockAheadMs === 0 ? [] : [clockText(clockAheadMs)]),
     ];
@@ -81,6 +84,14 @@ export class NodeCondition {
       ...(isAway ? { storage_away_ms: staleMs } : undefined),
       ...(clockAheadMs === 0 ? undefined : { clock_ahead_ms: clockAheadMs }),
     };
+  }
+
+  /** Why nobody should send writes here; undefined when nothing is known that would refuse them. */
+  async writeTrouble(): Promise<Trouble | undefined> {
+    const { trouble } = this;
+    if (trouble !== undefined) return trouble;
+    const refusal = await this.#options.writeRefusal?.();
+    return refusal === undefined ? undefined : { reason: `writes are refused (${refusal})` };
   }
 
   /** Logs that the clock began to differ, and that it no longer does. To be called again and again. */

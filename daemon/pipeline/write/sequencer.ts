@@ -2,11 +2,11 @@
  * The only writer. Commands queue up; one batch at a time is decided against
  * the directory, appended, applied, and only then answered.
  *
- * It keeps SQ1–SQ10 (daemon/RULES.md).
+ * It keeps SQ1–SQ11 (daemon/RULES.md).
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RosterError } from '../../../protocol/base/errors.ts';
+import { OutcomeUnknown, RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
@@ -216,7 +216,7 @@ export class Sequencer {
     if (error instanceof RangeError) return new RosterError('too_big', `the change is longer than an entry may be: ${error.message}`);
     if (error instanceof LogClosed) return new RosterError('unavailable', 'the daemon is shutting down');
     this.#options.onError(error);
-    return error instanceof LogUnavailable ? cannotStore(error) : new RosterError('unavailable');
+    return error instanceof LogUnavailable ? cannotStore(error) : new OutcomeUnknown('the directory cannot store changes at the moment');
   }
 
   /** Refuses new commands and finishes those that are queued. */
@@ -227,12 +227,13 @@ export class Sequencer {
 }
 
 function cannotStore({ outcome, message }: LogUnavailable): RosterError {
-  const text = outcome === 'unknown' ? 'it is not known whether the change was stored' : 'nothing was stored';
-  return new RosterError('unavailable', `the directory cannot store changes at the moment (${message}); ${text}`);
+  const what = `the directory cannot store changes at the moment (${message})`;
+  if (outcome === 'unknown') return new OutcomeUnknown(`${what}; it is not known whether the change was stored`);
+  return new RosterError('unavailable', `${what}; nothing was stored`);
 }
 
 function storedUnread(): RosterError {
-  return new RosterError('unavailable', 'the change is stored, and cannot be read back at the moment');
+  return new OutcomeUnknown('the change is stored, and cannot be read back at the moment');
 }
 
 /** The largest number of facts that a command can add. */
@@ -256,6 +257,8 @@ function weightOf(command: Command): number {
       return command.activities.length;
     case 'activity-remove':
       return LIMITS.activitiesPerRequest;
+    case 'consumer-ack':
+      return command.positions.length;
     case 'docs':
     case 'push':
       return command.changes.length;

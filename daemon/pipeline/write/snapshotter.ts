@@ -2,6 +2,7 @@
  * Saves a snapshot after a number of facts and at a clean stop, so that a restart replays little and old entries can be removed. Saving
  * reads a frozen view and yields often; writes continue meanwhile.
  */
+import type { Leases } from '../../../store/leases.ts';
 import type { Log } from '../../../store/log.ts';
 import type { SnapshotStore } from '../../../store/snapshot.ts';
 import type { Directory } from '../../core/directory/directory.ts';
@@ -10,6 +11,8 @@ export interface SnapshotterOptions {
   readonly directory: Directory;
   readonly log: Log;
   readonly store: SnapshotStore;
+  /** Where several nodes share the log, the one that takes the job saves; undefined where no other process can be. */
+  readonly leases: Leases | undefined;
   /**
    * Facts applied since the last snapshot that start the next one; never fewer than the number of users, so that saving stays cheap
    * compared with writing.
@@ -19,6 +22,9 @@ export interface SnapshotterOptions {
   readonly onError: (error: unknown) => void;
   readonly nowMs: () => number;
 }
+
+/** Its name is stored. */
+const JOB = 'snapshots';
 
 export class Snapshotter {
   readonly #options: SnapshotterOptions;
@@ -38,10 +44,15 @@ export class Snapshotter {
     if (behind >= Math.max(everyFacts, directory.size) && this.#saving === undefined) this.#save().catch(this.#options.onError);
   }
 
-  /** Saves a last snapshot, unless the newest one is current. */
+  /** Saves a last snapshot, unless the newest one is current, and gives the job back. */
   async finish(): Promise<void> {
+    const { directory, leases } = this.#options;
     await this.#saving?.catch(() => {});
-    if (this.#options.directory.seq > this.#savedSeq) await this.#save();
+    try {
+      if (directory.seq > this.#savedSeq) await this.#save();
+    } finally {
+      await leases?.release(JOB).catch(() => {});
+    }
   }
 
   #save(): Promise<void> {
@@ -52,13 +63,15 @@ export class Snapshotter {
   }
 
   async #saveNow(): Promise<void> {
-    const { directory, store, log, onSaved, nowMs } = this.#options;
+    const { directory, store, leases, log, onSaved, nowMs } = this.#options;
     const startedMs = nowMs();
     const before = this.#savedSeq;
     const view = directory.freeze();
     // A failed snapshot is retried after the same number of facts as a successful one, not with every entry.
     this.#savedSeq = view.position.seq;
     try {
+      // All nodes come to this at the same position. Should the one that saves fail, the next one is soon enough.
+      if (leases !== undefined && !(await leases.take(JOB))) return;
       const { bytes } = await store.save(view);
       await log.snapshotSaved(view.position.seq);
       onSaved({ seq: view.position.seq, bytes, ms: nowMs() - startedMs });

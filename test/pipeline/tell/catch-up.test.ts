@@ -370,15 +370,15 @@ test('HB7 a subscriber that left, or has nothing to read, reads nothing', async 
   assert.deepEqual([reads, outlet.writes, outlet.closedAs], [[], [], undefined]);
 });
 
-test('HB5 at most 32 shared chunks are kept; the oldest one gives way', async () => {
+test('HB5 at most 64 shared chunks are kept; the oldest one gives way', async () => {
   const { roster, reads } = await past(256);
   const read = async (n: number): Promise<number> => {
     reads.length = 0;
     await caughtUp(roster, 0, new Interest({ name: `s${n}`, want: { kind: 'all' }, since: 0, reach: 'server' }));
     return reads.length;
   };
-  for (let n = 0; n < 32; n++) assert.equal(await read(n), 1);
-  assert.deepEqual([await read(0), await read(31)], [0, 0]);
-  assert.equal(await read(32), 1);
-  assert.deepEqual([await read(1), await read(31), await read(32), await read(0)], [0, 0, 0, 1]);
+  for (let n = 0; n < 64; n++) assert.equal(await read(n), 1);
+  assert.deepEqual([await read(0), await read(63)], [0, 0]);
+  assert.equal(await read(64), 1);
+  assert.deepEqual([await read(1), await read(63), await read(64), await read(0)], [0, 0, 0, 1]);
 });

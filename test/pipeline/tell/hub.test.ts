@@ -6,7 +6,11 @@ import { SharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
 import { Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 import { parseFilter } from '../../../protocol/users/finding/filter.ts';
 import { FakeOutlet, OUTBOX_BYTES_MAX, openRoster, subscribe, upsert } from '../../support/live/hub-kit.ts';
+import { sized } from '../../support/long.ts';
 import { seeded, testOption } from '../../support/random.ts';
+
+/** Of random readers. */
+const STEPS = sized(300, 600);
 
 const batch = (n: number, of = 10) => Array.from({ length: of }, (_, i) => `u${n * of + i}`);
 
@@ -115,7 +119,7 @@ test('HB5 random readers: whatever is paused, added or left when, everyone gets 
   const readers: { outlet: FakeOutlet; subscriber: Subscriber; from: number; wants: (id: string) => boolean }[] = [];
   const announced: { seq: number; id: string }[] = [];
   roster.onEvents((events) => announced.push(...events.map(({ seq, id }) => ({ seq, id }))));
-  for (let step = 0; step < 600; step++) {
+  for (let step = 0; step < STEPS; step++) {
     const chance = random();
     if (chance < 0.1 && readers.length < 30) {
       const ids = new Set(Array.from({ length: 20 }, () => `u${Math.floor(random() * 60)}`));

@@ -315,3 +315,18 @@ test('PR11 a user that comes online elsewhere before its record is here is told 
   pass(GATHER_MS);
   assert.deepEqual(told, [['ann', true]]);
 });
+
+test('PR12 a node that is gone is no longer among the others, although its users still count; one that comes back is', (t) => {
+  const { presence, pass } = bench(t);
+  presence.replaceElsewhere('two', new Set(['ann']));
+  presence.replaceElsewhere('three', new Set(['ann', 'bob']));
+  assert.deepEqual([presence.otherNodes, presence.nodesOf('ann'), presence.nodesOf('carl')], [['two', 'three'], ['two', 'three'], []]);
+  presence.loseNode('three');
+  assert.deepEqual([presence.otherNodes, presence.nodesOf('bob'), presence.hasNode('three')], [['two'], [], false]);
+  assert.ok(presence.isOnline('bob'));
+  presence.replaceElsewhere('three', new Set());
+  assert.deepEqual([presence.hasNode('three'), presence.isOnline('bob')], [true, false]);
+  presence.loseNode('three');
+  pass(GRACE_MS);
+  assert.deepEqual([presence.otherNodes, presence.hasNode('three')], [['two'], false]);
+});

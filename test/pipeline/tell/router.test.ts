@@ -292,8 +292,8 @@ test('HB10 a change of one subscription walks over no ids of the others, nor do 
   hub.rewind(subscriber, hub.flushedSeq);
   assert.equal(subscriber.state.kind, 'behind');
   hub.change(subscriber, (interests) => interests.set('s', interest({ kind: 'teams', teams: new Set(['red']) })));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(subscriber.state.kind, 'live');
+  const stateOf = (): string => subscriber.state.kind;
+  while (stateOf() !== 'live') await new Promise((resolve) => setImmediate(resolve));
   assert.equal(held.walks, walked);
   hub.leave(subscriber);
   assert.equal(held.walks, walked + 1);

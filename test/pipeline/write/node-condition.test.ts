@@ -1,12 +1,16 @@
-/** ND5, ND6, ND8, ND9: what a node says while its storage is away, or its clock wrong. */
+/** ND5, ND6, ND8, ND9, DK4: what a node says while its storage is away, or its clock wrong. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NodeCondition } from '../../../daemon/pipeline/write/node-condition.ts';
 import type { LogStatus } from '../../../store/log.ts';
 
-function bench({ hasClock = true } = {}) {
-  const world = { wallMs: 1_000_000, steadyMs: 50, sharedMs: 1_000_000, status: { state: 'ready' } as LogStatus };
+function bench({ hasClock = true, canLook = true } = {}) {
+  const world = { wallMs: 1_000_000, steadyMs: 50, sharedMs: 1_000_000, status: { state: 'ready' } as LogStatus, refusal: '', looks: 0 };
   const logged: string[] = [];
+  const look = async (): Promise<string | undefined> => {
+    world.looks++;
+    return world.refusal || undefined;
+  };
   const condition = new NodeCondition({
     log: {
       get status() {
@@ -15,6 +19,7 @@ function bench({ hasClock = true } = {}) {
     },
     clock: hasClock ? { nowMs: () => world.sharedMs } : undefined,
     logger: { info: () => logged.push('info'), error: (details) => logged.push(JSON.stringify(details)) },
+    writeRefusal: canLook ? look : undefined,
     staleMaxMs: 60_000,
     wallMs: () => world.wallMs,
     nowMs: () => world.steadyMs,
@@ -95,4 +100,20 @@ test('ND10 a log that failed makes the node not ready for as long as it still ru
   world.status = { state: 'failed', reason: 'the history was replaced' };
   assert.match(condition.trouble?.reason ?? '', /must start again \(the history was replaced\)/);
   assert.equal(condition.staleMs, undefined);
+});
+
+test('DK4 writes are refused for whatever is wrong, and where nothing else is, for what a look at the storage says', async () => {
+  const { world, condition } = bench();
+  assert.equal(await condition.writeTrouble(), undefined);
+  world.refusal = 'no space is left on the disk';
+  assert.deepEqual(await condition.writeTrouble(), { reason: 'writes are refused (no space is left on the disk)' });
+  assert.equal(condition.trouble, undefined, 'reads are served');
+  assert.equal(world.looks, 2);
+  world.status = { state: 'read-only', reason: 'no standby' };
+  assert.deepEqual(await condition.writeTrouble(), { reason: 'the storage refuses writes (no standby)' });
+  assert.equal(world.looks, 2, 'what is known needs no look');
+  const blind = bench({ canLook: false });
+  assert.equal(await blind.condition.writeTrouble(), undefined);
+  blind.world.status = awaySince(blind.world.wallMs - 4_000);
+  assert.match((await blind.condition.writeTrouble())?.reason ?? '', /^the storage has been away for 4000 ms/);
 });

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { holdOutboxes } from '../../../daemon/pipeline/write/outbox-holds.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
+import { MemoryLog } from '../../../store/memory-log.ts';
+import { rosterWith } from '../../support/open-roster.ts';
 
 test('WH3 the log keeps what comes after the position of each outbox of its epoch, and nothing for one that is gone or of another', () => {
   const held: [string, number | undefined][] = [];
@@ -19,4 +21,23 @@ test('WH3 the log keeps what comes after the position of each outbox of its epoc
     ['webhook b', undefined],
     ['webhook c', undefined],
   ]);
+});
+
+test('WH3 so it is from the entry on that says so, and from the opening on', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000_000 });
+  const held: [string, number | undefined][] = [];
+  log.keepAfter = (name, after) => void held.push([name, after]);
+  const roster = await rosterWith({ log });
+  const hook = { id: 'main', hook_type: 'webhook', enabled: true, webhook_url: 'https://x.example/', event_types: [] };
+  const made = await roster.submit({ kind: 'settings', set: { event_hooks: [hook as never] } }, 'live');
+  const doc = { id: 'main', epoch: log.head.epoch, seq: made.seq, updated_at: 1 };
+  const moved = await roster.submit({ kind: 'docs', changes: [{ kind: 'outbox', id: 'main', doc }] }, 'live');
+  while (roster.position.seq < moved.seq) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(held.splice(0), [
+    ['webhook main', made.seq - 1],
+    ['webhook main', made.seq],
+  ]);
+  await roster.close();
+  await (await rosterWith({ log })).close();
+  assert.deepEqual(held.at(-1), ['webhook main', made.seq]);
 });

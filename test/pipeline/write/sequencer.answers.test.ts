@@ -90,12 +90,12 @@ test('US1 times go on growing when the clock is set back, or stands still', asyn
   }
 });
 
-test('SQ5 a refusal says whether the change may have been stored', async () => {
+test('SQ5 SQ11 a refusal says whether the change may have been stored', async () => {
   const log = new MemoryLog();
   const roster = await rosterWith({ log });
   for (const [type, text] of [
-    ['not-written', /nothing was stored$/],
-    ['unknown-lost', /it is not known whether the change was stored$/],
+    ['not-written', { outcome: 'not_stored', message: /nothing was stored$/ }],
+    ['unknown-lost', { outcome: 'unknown', message: /it is not known whether the change was stored$/ }],
   ] as const) {
     log.failNext({ type });
     await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), text);

@@ -8,6 +8,7 @@ import type { Entry, EntryDraft } from '../../../protocol/log/entry.ts';
 import type { AppendResult } from '../../../store/log.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { rosterWith } from '../../support/open-roster.ts';
+import { TurnCount } from '../../support/turn-count.ts';
 
 const upsert = (id: string, name: string, ifRev?: number): Command => ({
   kind: 'upsert',
@@ -130,16 +131,10 @@ test('SQ9 a log that goes on answering conflict holds nothing else up, and the c
     log.isBroken = fault === 'broken';
     log.isFair = false;
     log.rivals = fault === 'unfair' ? 1_000 : 0;
-    let turns = 0;
-    let isOver = false;
-    const count = (): void => {
-      turns++;
-      if (!isOver) setImmediate(count);
-    };
-    setImmediate(count);
+    const loop = new TurnCount();
     await assert.rejects(roster.submit(upsert('ann', 'Ann'), 'live'), /another writer was first 20 times\); nothing was stored$/);
-    isOver = true;
-    assert.ok(turns >= 20, `everything else got ${turns} turns`);
+    loop.stop();
+    assert.ok(loop.turns >= 20, `everything else got ${loop.turns} turns`);
     assert.equal(log.ways.length, 21);
     assert.equal(roster.directory.user('ann'), undefined);
     log.isBroken = false;

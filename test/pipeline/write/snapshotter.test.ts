@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Snapshotter } from '../../../daemon/pipeline/write/snapshotter.ts';
+import type { Leases } from '../../../store/leases.ts';
 
 interface Bench {
   readonly snapshotter: Snapshotter;
@@ -13,9 +14,15 @@ interface Bench {
   apply(facts: number): void;
 }
 
+interface BenchOptions {
+  readonly size?: number;
+  readonly savedSeq?: number;
+  readonly leases?: Leases | undefined;
+}
+
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function bench(everyFacts: number, { size = 0, savedSeq = 0 } = {}): Bench {
+function bench(everyFacts: number, { size = 0, savedSeq = 0, leases }: BenchOptions = {}): Bench {
   const steps: string[] = [];
   const directory = { seq: savedSeq, size };
   let settleSave: (error?: Error) => void = () => assert.fail('nothing is being saved');
@@ -31,6 +38,7 @@ function bench(everyFacts: number, { size = 0, savedSeq = 0 } = {}): Bench {
           return directory.size;
         },
       } as never,
+      leases,
       store: {
         save: ({ position }: { position: { seq: number } }) => {
           steps.push(`save ${position.seq}`);
@@ -75,6 +83,23 @@ test('SN3 a snapshot is saved after so many facts, the log may then trim, and on
   assert.deepEqual(steps.splice(0), ['save 110', 'trim to 110', 'saved 110, 7 bytes, 5 ms', 'released']);
   apply(1);
   assert.deepEqual(steps, ['save 136']);
+});
+
+test('SN3 ND11 of several nodes, the one that takes the job saves; the others count on it, and try again after as many facts', async () => {
+  let isMine = false;
+  const leases = { take: async (job: string) => job === 'snapshots' && isMine } as unknown as Leases;
+  const { steps, apply, end } = bench(10, { leases });
+  apply(10);
+  await settle();
+  assert.deepEqual(steps.splice(0), ['released']);
+  isMine = true;
+  apply(9);
+  await settle();
+  assert.deepEqual(steps, []);
+  apply(1);
+  await settle();
+  await end();
+  assert.deepEqual(steps, ['save 20', 'trim to 20', 'saved 20, 7 bytes, 5 ms', 'released']);
 });
 
 test('SN3 never after fewer facts than there are users', () => {
