@@ -3,13 +3,15 @@
  * that is nearest to being reached; a request over a limit is refused with code 9, shown that limit and given a time to retry.
  *
  * A mode decides which callers are limited; requests are counted for all, so that a caller without a limit still sees sensible numbers.
+ * Where several nodes serve, each counts for itself and allows its share.
  */
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterRes } from 'rate-limiter-flexible';
 import { fieldErrors, RosterError } from '../../protocol/base/errors.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Caller } from '../../protocol/base/tokens.ts';
 import type { Budget } from '../base/slices.ts';
 import type { DirectoryReader } from './http/backend.ts';
+import { type LivingNodes, newCounter, type RequestCounter, shareOf } from './node-share.ts';
 import { PER_MINUTE } from './published-limits.ts';
 import { LOOPBACK, networkOf, type Stranger, strangerOf } from './strangers.ts';
 
@@ -65,6 +67,8 @@ export interface RateLimitOptions {
   readonly guestsPerAddress?: number;
   /** The work of one query. Default: `LIMITS.queryUnits`. */
   readonly queryUnits?: number;
+  /** Each of the nodes allows its share of every limit. Default: there is one. */
+  readonly nodes?: LivingNodes;
 }
 
 /**
@@ -81,35 +85,37 @@ export function platformOf(client: string | undefined, caller: Caller | undefine
   return caller === undefined && !/javascript|js|react|browser/.test(text) ? 'server_side' : 'web';
 }
 
+function countersOf(totals: Readonly<Record<string, number>>): ReadonlyMap<string, RequestCounter> {
+  return new Map(Object.entries(totals).map(([endpoint, total]) => [endpoint, newCounter(total, WINDOW_S)]));
+}
+
 export class RateLimits {
   readonly #mode: RateLimitMode;
   readonly #overrides: ReadonlyMap<string, number>;
   /** One counter per endpoint and platform. Endpoints come from the route table, never from a caller. */
-  readonly #app = new Map<string, RateLimiterAbstract>();
+  readonly #app = new Map<string, RequestCounter>();
   /** Like `#app`, for the last second. */
-  readonly #bursts = new Map<string, RateLimiterAbstract>();
+  readonly #bursts = new Map<string, RequestCounter>();
   /** One counter per user and endpoint: whatever the client calls itself, it has one limit. */
-  readonly #users = new RateLimiterMemory({ points: USER_PER_MINUTE, duration: WINDOW_S });
-  readonly #busyUsers = new Map(
-    Object.entries(USER_PER_MINUTE_OF).map(([endpoint, points]) => [endpoint, new RateLimiterMemory({ points, duration: WINDOW_S })]),
-  );
+  readonly #users = newCounter(USER_PER_MINUTE, WINDOW_S);
+  readonly #busyUsers = countersOf(USER_PER_MINUTE_OF);
   /** One counter per network of strangers and endpoint. */
-  readonly #networks = new RateLimiterMemory({ points: NETWORK_PER_MINUTE, duration: WINDOW_S });
-  readonly #narrowNetworks = new Map(
-    Object.entries(NETWORK_PER_MINUTE_OF).map(([endpoint, points]) => [endpoint, new RateLimiterMemory({ points, duration: WINDOW_S })]),
-  );
+  readonly #networks = newCounter(NETWORK_PER_MINUTE, WINDOW_S);
+  readonly #narrowNetworks = countersOf(NETWORK_PER_MINUTE_OF);
   /** Units of work of each user, and of each network of strangers, in this minute. */
   readonly #work = new Map<string, number>();
   /** The same for work on what they may not see. */
   readonly #unseen = new Map<string, number>();
   #workEndsMs = 0;
   readonly #queryUnits: number;
-  readonly #guests: RateLimiterMemory | undefined;
+  readonly #guests: RequestCounter | undefined;
+  readonly #nodes: LivingNodes;
 
-  constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress, queryUnits = LIMITS.queryUnits }: RateLimitOptions) {
+  constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress, queryUnits, nodes = () => 1 }: RateLimitOptions) {
     this.#mode = mode;
-    this.#queryUnits = queryUnits;
-    if (guestsPerAddress > 0) this.#guests = new RateLimiterMemory({ points: guestsPerAddress, duration: DAY_S });
+    this.#queryUnits = queryUnits ?? LIMITS.queryUnits;
+    this.#nodes = nodes;
+    if (guestsPerAddress > 0) this.#guests = newCounter(guestsPerAddress, DAY_S);
     this.#overrides = new Map(Object.entries(overrides));
   }
 
@@ -121,17 +127,17 @@ export class RateLimits {
     const isLimited = this.#isLimited(platform);
     const party = stranger === undefined ? platform : STRANGERS;
     const app = this.#counter(this.#app, endpoint, party, WINDOW_S);
-    if (!isLimited) return await consume(app, party, false);
+    if (!isLimited) return await this.#consume(app, party, false);
     // Requests of one caller beyond its own limit do not count against the shared limit.
     let own: CountedRequest | undefined;
-    if (userId !== undefined) own = await consume(this.#busyUsers.get(endpoint) ?? this.#users, `${endpoint} ${userId}`, true);
+    if (userId !== undefined) own = await this.#consume(this.#busyUsers.get(endpoint) ?? this.#users, `${endpoint} ${userId}`);
     if (own?.retryAfterS === undefined && stranger?.network !== undefined) {
-      own = nearer(await consume(this.#narrowNetworks.get(endpoint) ?? this.#networks, `${endpoint} ${stranger.network}`, true), own);
+      own = nearer(await this.#consume(this.#narrowNetworks.get(endpoint) ?? this.#networks, `${endpoint} ${stranger.network}`), own);
     }
     if (own?.retryAfterS !== undefined) return own;
-    const burst = await consume(this.#counter(this.#bursts, endpoint, party, 1), party, true);
+    const burst = await this.#consume(this.#counter(this.#bursts, endpoint, party, 1), party);
     if (burst.retryAfterS !== undefined) return burst;
-    return nearer(await consume(app, party, true), own);
+    return nearer(await this.#consume(app, party), own);
   }
 
   /**
@@ -141,7 +147,7 @@ export class RateLimits {
   async takeGuest(address: string): Promise<void> {
     const network = networkOf(address);
     if (this.#guests === undefined || this.#mode === 'off' || network === undefined) return;
-    const { retryAfterS, limit } = await consume(this.#guests, network, true);
+    const { retryAfterS, limit } = await this.#consume(this.#guests, network);
     if (retryAfterS === undefined) return;
     throw new RosterError(
       'rate_limit',
@@ -163,10 +169,10 @@ export class RateLimits {
       caller: user,
       spend: (units) => {
         const before = this.#done(this.#work, user);
-        if (this.#mode !== 'off' && before >= LIMITS.userUnitsPerMinute) throw this.#tooMuchWork();
+        if (this.#mode !== 'off' && before >= this.#unitsPerMinute) throw this.#tooMuchWork();
         // Nothing depends on the parts in which the work is counted: they follow from users that the caller may not see.
         const [left, leftOfQuery] = [
-          this.#mode === 'off' ? Number.POSITIVE_INFINITY : LIMITS.userUnitsPerMinute - before,
+          this.#mode === 'off' ? Number.POSITIVE_INFINITY : this.#unitsPerMinute - before,
           this.#queryUnits - spent,
         ];
         const counted = Math.min(units, left, leftOfQuery);
@@ -178,8 +184,13 @@ export class RateLimits {
         throw fieldErrors('input', [{ path: 'filter_conditions', message: reason }]);
       },
       note: (unseen) => void this.#unseen.set(user, this.#done(this.#unseen, user) + unseen),
-      isSlowed: () => this.#done(this.#unseen, user) > LIMITS.userUnitsPerMinute,
+      isSlowed: () => this.#done(this.#unseen, user) > this.#unitsPerMinute,
     };
+  }
+
+  /** The work of one caller here. A query that is allowed at all can be made on every node. */
+  get #unitsPerMinute(): number {
+    return Math.max(this.#queryUnits, shareOf(LIMITS.userUnitsPerMinute, this.#nodes()));
   }
 
   #done(work: ReadonlyMap<string, number>, user: string): number {
@@ -196,14 +207,15 @@ export class RateLimits {
     const waitS = Math.max(1, Math.ceil((this.#workEndsMs - performance.now()) / 1_000));
     return new RosterError(
       'rate_limit',
-      `your queries took more than ${LIMITS.userUnitsPerMinute} comparisons in a minute; try again in ${waitS} s`,
+      `your queries took more than ${this.#unitsPerMinute} comparisons in a minute; try again in ${waitS} s`,
     );
   }
 
   /** The state of a limit, without counting a request. */
   async peek(endpoint: string, platform: Platform): Promise<LimitState> {
-    const points = this.#points(endpoint, platform);
-    const used = await this.#app.get(counterKey(endpoint, platform))?.get(platform);
+    const total = this.#points(endpoint, platform);
+    const points = this.#isLimited(platform) ? shareOf(total, this.#nodes()) : total;
+    const used = await this.#app.get(counterKey(endpoint, platform))?.limiter.get(platform);
     return used === undefined || used === null
       ? { limit: points, remaining: points, reset: unixSeconds(WINDOW_S * 1000) }
       : state(points, used, !this.#isLimited(platform));
@@ -225,15 +237,27 @@ export class RateLimits {
     return this.#overrides.get(endpoint) ?? PER_MINUTE.get(endpoint) ?? OTHER_PER_MINUTE;
   }
 
-  #counter(counters: Map<string, RateLimiterAbstract>, endpoint: string, platform: Party, windowS: number): RateLimiterAbstract {
+  #counter(counters: Map<string, RequestCounter>, endpoint: string, platform: Party, windowS: number): RequestCounter {
     const key = counterKey(endpoint, platform);
     const known = counters.get(key);
     if (known !== undefined) return known;
     const perMinute = this.#points(endpoint, platform);
     const points = windowS === WINDOW_S ? perMinute : Math.max(1, Math.floor(perMinute / SECONDS_OF_BURST));
-    const counter = new RateLimiterMemory({ keyPrefix: '', points, duration: windowS });
+    const counter = newCounter(points, windowS);
     counters.set(key, counter);
     return counter;
+  }
+
+  async #consume({ limiter, total }: RequestCounter, key: string, isLimited = true): Promise<CountedRequest> {
+    // The number of nodes may have changed since the last request.
+    limiter.points = isLimited ? shareOf(total, this.#nodes()) : total;
+    try {
+      return state(limiter.points, await limiter.consume(key), !isLimited);
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      const now = state(limiter.points, refused, !isLimited);
+      return isLimited ? { ...now, retryAfterS: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)) } : now;
+    }
   }
 }
 
@@ -269,14 +293,4 @@ function unixSeconds(msFromNow: number): number {
 function state(limit: number, used: RateLimiterRes, isUnlimited: boolean): LimitState {
   const remaining = Math.max(limit - used.consumedPoints, isUnlimited ? 1 : 0);
   return { limit, remaining, reset: unixSeconds(used.msBeforeNext) };
-}
-
-async function consume(counter: RateLimiterAbstract, key: string, isLimited: boolean): Promise<CountedRequest> {
-  try {
-    return state(counter.points, await counter.consume(key), !isLimited);
-  } catch (refused) {
-    if (!(refused instanceof RateLimiterRes)) throw refused;
-    const now = state(counter.points, refused, !isLimited);
-    return isLimited ? { ...now, retryAfterS: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)) } : now;
-  }
 }

@@ -25,6 +25,7 @@ export function strangerOf(caller: Caller, address: string | undefined, director
  * Undefined for the loopback address.
  */
 export function networkOf(address: string): string | undefined {
+  if (!/[:%]/.test(address)) return address.startsWith('127.') ? undefined : address;
   const [bare = ''] = address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('%');
   if (bare === '::1' || bare.startsWith('127.')) return undefined;
   if (!bare.includes(':')) return bare;

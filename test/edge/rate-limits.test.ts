@@ -10,6 +10,9 @@ const SERVER = { kind: 'server' } as const;
 
 const ANN = { kind: 'user', id: 'ann' } as const;
 
+const refusedAs = (kind: string, reason: RegExp) => (error: unknown) =>
+  error instanceof RosterError && error.kind === kind && reason.test(error.message);
+
 async function create(send: Send, ...ids: string[]): Promise<void> {
   const { status } = await send('POST', '/users', { body: { users: Object.fromEntries(ids.map((id) => [id, { id, name: id }])) } });
   assert.equal(status, 201);
@@ -133,8 +136,6 @@ describe('limits', () => {
     const limits = new RateLimits({ mode: 'clients' });
     assert.equal(limits.budgetOf({ kind: 'server' }), undefined);
     const spend = (caller: typeof ANN | { kind: 'user'; id: string }, units: number): void => limits.budgetOf(caller)?.spend(units);
-    const refusedAs = (kind: string, reason: RegExp) => (error: unknown) =>
-      error instanceof RosterError && error.kind === kind && reason.test(error.message);
     assert.throws(() => spend(ANN, LIMITS.queryUnits + 1), refusedAs('input', /200000000 comparisons/));
     for (let spent = LIMITS.queryUnits; spent < LIMITS.userUnitsPerMinute; spent += LIMITS.queryUnits) spend(ANN, LIMITS.queryUnits);
     assert.throws(() => spend(ANN, 0), refusedAs('rate_limit', /1000000000 comparisons in a minute; try again in \d+ s/));
@@ -241,6 +242,41 @@ describe('limits', () => {
     assert.throws(() => spend('g', 'a'), /comparisons in a minute/);
     spend('g', 'b');
     for (let n = 0; n < 20; n++) spend(`g${n}`, undefined);
+  });
+
+  it('RL18 each of several nodes allows its share, rounded up, and shows it; it changes with their number', async () => {
+    let nodes = 4;
+    const limits = new RateLimits({ mode: 'clients', nodes: () => nodes, overrides: { DeleteUsers: 6, QueryUsers: 3_000 } });
+    const first = await limits.take('DeleteUsers', 'web');
+    assert.deepEqual([first.limit, first.remaining, (await limits.peek('DeleteUsers', 'web')).remaining], [2, 1, 1]);
+    assert.equal((await limits.report('ios', ['DeleteUsers'])).DeleteUsers?.limit, 2);
+    assert.deepEqual(Object.values(rateHeaders(first)).slice(0, 2), ['2', '1']);
+    const burst = await Promise.all(Array.from({ length: 40 }, () => limits.take('QueryUsers', 'ios')));
+    assert.equal(burst.filter(({ retryAfterS }) => retryAfterS === undefined).length, 25, 'a quarter of the 100 of a second');
+    const allowed = async (): Promise<boolean> => (await limits.take('QueryUsers', 'web', 'ann')).retryAfterS === undefined;
+    for (let n = 0; n < 15; n++) assert.ok(await allowed());
+    assert.ok(!(await allowed()), 'a user has a quarter of 60');
+    nodes = 3;
+    for (let n = 0; n < 4; n++) assert.ok(await allowed(), 'the sixteen before count');
+    assert.ok(!(await allowed()));
+    nodes = 1_000;
+    assert.deepEqual([(await limits.take('Ban', 'web')).limit, (await limits.take('Ban', 'web')).retryAfterS === undefined], [1, false]);
+    assert.equal((await limits.take('Ban', 'server_side')).limit, 1_000_000, 'a caller without a limit has no share');
+  });
+
+  it('RL18 guests of one address, and the work of one caller, are shared, too; every query that may be made can be', async () => {
+    let nodes = 2;
+    const limits = new RateLimits({ mode: 'clients', guestsPerAddress: 3, nodes: () => nodes });
+    for (let n = 0; n < 2; n++) await limits.takeGuest('192.0.2.1');
+    await assert.rejects(limits.takeGuest('192.0.2.1'), /2 guests were created/);
+    const half = LIMITS.userUnitsPerMinute / 2;
+    for (let spent = 0; spent < half; spent += LIMITS.queryUnits) limits.budgetOf(ANN)?.spend(Math.min(LIMITS.queryUnits, half - spent));
+    assert.throws(() => limits.budgetOf(ANN)?.spend(0), refusedAs('rate_limit', /500000000 comparisons in a minute/));
+    const unseen = limits.budgetOf(ANN);
+    unseen?.note(half + 1);
+    assert.equal(unseen?.isSlowed(), true);
+    nodes = 1_000;
+    limits.budgetOf({ kind: 'user', id: 'bob' })?.spend(LIMITS.queryUnits);
   });
 
   it('RL11 the published limits, and one for every endpoint there is', async () => {

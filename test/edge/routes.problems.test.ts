@@ -6,6 +6,7 @@ import type { JsonSchema } from '../../daemon/edge/describe/schemas.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
 import { ERRORS, PROBLEMS_MAX, RosterError } from '../../protocol/base/errors.ts';
 import { isObject } from '../../protocol/base/json.ts';
+import { LIMITS } from '../../protocol/base/limits.ts';
 import { httpWorld, SERVER_TOKEN, userToken } from '../support/http/fake-backend.ts';
 
 /** More than any list may hold. */
@@ -20,6 +21,23 @@ function schemasIn(value: unknown): readonly JsonSchema[] {
   return Array.isArray(value) ? value.filter((one): one is JsonSchema => isObject(one)) : [];
 }
 
+/** Characters of the text of a body: more than any body may have, and far less than a text can hold. */
+const CHARS_MAX = 3_000_000;
+
+/** So many of `one`, and no more than have room: lists in lists in lists would be longer than any text. */
+function fitting(count: number, one: unknown): number {
+  return Math.min(count, Math.ceil(CHARS_MAX / (JSON.stringify(one).length + 1)));
+}
+
+/** The first entries that have room together. */
+function withRoom(entries: readonly (readonly [string, unknown])[]): readonly (readonly [string, unknown])[] {
+  let chars = 0;
+  return entries.filter(([name, value]) => {
+    chars += name.length + JSON.stringify(value).length;
+    return chars <= CHARS_MAX;
+  });
+}
+
 /** A value in the form of the schema, with as much wrong in it as there is room for. */
 function hostile(schema: JsonSchema, pick: Pick, depth = 0): unknown {
   const branches = schemasIn(schema.anyOf);
@@ -31,16 +49,18 @@ function hostile(schema: JsonSchema, pick: Pick, depth = 0): unknown {
     const max = typeof schema.maxItems === 'number' ? schema.maxItems : MANY;
     const count = [1, Math.min(max, depth === 0 ? MANY : 200), depth === 0 ? MANY : 300][pick(3)] ?? 1;
     const one = hostile(item, pick, depth + 1);
-    return Array.from({ length: count }, (_, at) => (isObject(one) ? { ...one, id: `u${at}` } : one));
+    return Array.from({ length: fitting(count, one) }, (_, at) => (isObject(one) ? { ...one, id: `u${at}` } : one));
   }
   if (schema.type !== 'object') return wrong;
   const properties = isObject(schema.properties) ? Object.entries(schema.properties) : [];
-  const own = properties.flatMap(([name, inner]) => (isObject(inner) && pick(4) > 0 ? [[name, hostile(inner, pick, depth + 1)]] : []));
+  const own = properties.flatMap(([name, inner]) =>
+    isObject(inner) && pick(4) > 0 ? [[name, hostile(inner, pick, depth + 1)] as const] : [],
+  );
   const maps = [schema.additionalProperties, ...Object.values(isObject(schema.patternProperties) ? schema.patternProperties : {})];
   const map = maps.find((one) => isObject(one));
   const inner = isObject(map) ? hostile(map, pick, depth + 1) : wrong;
   const size = pick(2) === 0 ? 0 : depth === 0 ? MANY : 150;
-  return Object.fromEntries([...own, ...Array.from({ length: size }, (_, at) => [`k${at}`, inner])]);
+  return Object.fromEntries([...withRoom(own), ...Array.from({ length: fitting(size, inner) }, (_, at) => [`k${at}`, inner])]);
 }
 
 test('BU7 no body of any endpoint is answered with more than a hundred problems', async () => {
@@ -66,6 +86,23 @@ test('BU7 no body of any endpoint is answered with more than a hundred problems'
     );
   }
   assert.equal(most, PROBLEMS_MAX);
+});
+
+test('BU7 the bodies above are longer than any may be, and never longer than a text can be', () => {
+  let most = 0;
+  for (const { body } of ROUTES) {
+    if (body === undefined) continue;
+    let state = 7;
+    const pick: Pick = (bound) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return (state >>> 8) % bound;
+    };
+    for (let run = 0; run < 8; run++) {
+      const text = JSON.stringify(hostile(body as unknown as JsonSchema, pick));
+      most = Math.max(most, text.length);
+    }
+  }
+  assert.ok(most > LIMITS.bodyBytes && most < 10 * CHARS_MAX, `${most} characters`);
 });
 
 test('BU7 a refusal keeps a problem of each item before the second of any', () => {

@@ -11,7 +11,7 @@ import {
 } from '../../../protocol/app/custom-permissions.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { compareTexts } from '../../../protocol/base/reading.ts';
 import { Nothing } from '../../../protocol/users/answers.ts';
 import type { Rendered } from '../../../protocol/users/render.ts';

@@ -4,7 +4,7 @@ import { SettingsBody } from '../../../protocol/app/settings-body.ts';
 import { decodeSettings } from '../../../protocol/app/settings-request.ts';
 import { appIn, renderApp } from '../../../protocol/app/settings-view.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import type { Dialect } from '../../../protocol/base/reading.ts';
 import { AnyObject } from '../../../protocol/base/schemas.ts';
@@ -61,9 +61,10 @@ export const APP_ROUTES: readonly Endpoint[] = [
     summary: 'Changes settings of the application',
     body: SettingsBody,
     answer: Type.Object({ collisions: Type.Optional(Collisions) }),
-    handle: async ({ backend, submit, services, body, newId }) => {
-      const { enforce_unique_usernames: before } = backend.directory.app;
+    handle: async ({ backend, submit, current, services, body, newId }) => {
       const command = decodeSettings(await body(), { dialect, newId });
+      await current();
+      const { enforce_unique_usernames: before } = backend.directory.app;
       checkHooks(command, backend.directory.app, services.hooks.mayReach);
       const { seq, isReplay } = await submit(command, 'live');
       const { enforce_unique_usernames: scope } = backend.directory.app;

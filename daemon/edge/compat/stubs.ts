@@ -6,7 +6,7 @@
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { bodyObject, checked, type Dialect, isEmptyList, presentFields } from '../../../protocol/base/reading.ts';
 import { AnyObject } from '../../../protocol/base/schemas.ts';
 import { toNanos, toRfc3339 } from '../../../protocol/base/time.ts';

@@ -1,5 +1,6 @@
 /** The part of the feeds API that concerns users: activities are added, read back with the users they refer to, and removed. */
 import Type from 'typebox';
+import type { JsonObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { QueryFlag, queryReader } from '../../../protocol/base/query-string.ts';
 import {
@@ -12,15 +13,16 @@ import {
 } from '../../../protocol/feeds/activities.ts';
 import { type FeedName, feedName } from '../../../protocol/feeds/feed-name.ts';
 import { ActivitiesQuery, decodeActivityNames, decodeFeedPage, FeedQuery } from '../../../protocol/feeds/queries.ts';
-import { inSlices } from '../../base/slices.ts';
-import { timelinePage } from '../../core/feeds/timeline-page.ts';
+import { inSlices, mapInSteps, type Walk } from '../../base/slices.ts';
+import { type FeedItem, timelinePage } from '../../core/feeds/timeline-page.ts';
+import { stepped } from '../answers/answer-text.ts';
 import { laneOf } from '../http/acting.ts';
 import type { Call, Endpoint, EndpointAnswer } from '../http/endpoint.ts';
 import { lost } from '../http/outcome.ts';
 import type { Services } from '../http/services.ts';
 import { allow, isFeedInSight } from './access.ts';
 import { ActivityIds, foreignActivityId } from './activity-ids.ts';
-import { enricher } from './enrich.ts';
+import { Enricher } from './enrich.ts';
 
 const RemoveActivityQuery = Type.Object({ foreign_id: QueryFlag });
 const readRemoveActivity = queryReader(RemoveActivityQuery);
@@ -126,27 +128,39 @@ async function feedPage(call: Call, isEnriched: boolean): Promise<EndpointAnswer
   // One more than requested shows whether there is another page.
   const walk = timelinePage(backend.directory.docs, feed.text, { ...page, limit: page.limit + 1 }, isSeen);
   const found = isSeen(feed.text) ? await inSlices(walk, rateLimits.budgetOf(caller, stranger)) : [];
-  const items = found.slice(0, page.limit);
-  const replace = isEnriched ? enricher(call) : undefined;
-  const last = found.length > items.length ? items.at(-1)?.activity : undefined;
+  const results = await stepped(pageOf(call, found.slice(0, page.limit), isEnriched), caller);
+  const last = found.length > results.length ? found[results.length - 1]?.activity : undefined;
   const path = `/api/v1.0/${isEnriched ? 'enrich/' : ''}feed/${feed.slug}/${feed.id}/`;
-  return {
-    body: {
-      results: items.map(({ activity, from }) => renderActivity(activity, { from, replace })),
-      next: last === undefined ? '' : `${path}?id_lt=${last.id}&limit=${page.limit}`,
-    },
-  };
+  return { body: { results, next: last === undefined ? '' : `${path}?id_lt=${last.id}&limit=${page.limit}` } };
 }
 
-function activitiesByName(call: Call, isEnriched: boolean): EndpointAnswer {
+/** The page ends before the first activity whose objects have no room: the next one begins there. */
+function* pageOf(call: Call, items: readonly FeedItem[], isEnriched: boolean): Walk<readonly JsonObject[]> {
+  const enricher = isEnriched ? new Enricher(call) : undefined;
+  const results: JsonObject[] = [];
+  for (const { activity, from } of items) {
+    const shown = renderActivity(activity, { from, replace: enricher?.replace });
+    if (enricher?.isFull === true && results.length > 0) break;
+    results.push(shown);
+    yield;
+  }
+  return results;
+}
+
+async function activitiesByName(call: Call, isEnriched: boolean): Promise<EndpointAnswer> {
   const { backend, caller, query } = call;
   allow(caller, { resource: 'activities', action: 'read' });
   const names = decodeActivityNames(query);
   const ids = names.by === 'id' ? names.ids : names.pairs.map(({ foreignId, time }) => foreignActivityId(time, foreignId));
   const found = [...new Set(ids)].flatMap((id) => backend.directory.docs.get('activity', id) ?? []);
   const activities = found.filter(({ origin }) => isFeedInSight(call, origin));
-  const replace = isEnriched ? enricher(call) : undefined;
-  return { body: { results: activities.map((activity) => renderActivity(activity, { replace })) } };
+  return { body: { results: await stepped(namedActivities(call, activities, isEnriched), caller) } };
+}
+
+/** All of them, as the caller named them. References that have no room stay references. */
+function namedActivities(call: Call, activities: readonly Activity[], isEnriched: boolean): Walk<readonly JsonObject[]> {
+  const replace = isEnriched ? new Enricher(call).replace : undefined;
+  return mapInSteps(activities, (activity) => renderActivity(activity, { replace }));
 }
 
 async function removeActivity(call: Call): Promise<EndpointAnswer> {

@@ -35,6 +35,7 @@ async function follow(call: Call): Promise<EndpointAnswer> {
   const source = feedOf(call);
   allow(call.caller, { resource: 'follower', action: 'write', feed: source, owner: source.id });
   const { target, copies } = decodeFollow(source.text, await call.body());
+  await call.current();
   const [first] = call.backend.directory.docs.newest('activity', target, { offset: copies, limit: 1 });
   const since = first === undefined ? undefined : { since: { time: first.time, id: first.id } };
   const { seq } = await call.submit({ kind: 'follow', source: source.text, target, ...since }, 'live');

@@ -100,7 +100,8 @@ export const FEEDS_USERS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({}),
     handle: async (call) => {
       allow(call.caller, { resource: 'users', action: 'delete', owner: feedsId(call.id, 'id') });
-      if (!call.isRepeat()) existing(call, call.id);
+      await call.current();
+      if (!call.isRepeat() && call.backend.directory.record(call.id) !== undefined) existing(call, call.id);
       const { seq } = await call.submit({ kind: 'delete', ids: [call.id], mode: 'hard', options: HARD_OPTIONS }, 'live');
       return { body: {}, seq };
     },

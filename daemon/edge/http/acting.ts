@@ -9,6 +9,7 @@ import type { Dialect } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
 import { type Reader, type Rendered, renderUserIn, type UserAside } from '../../../protocol/users/render.ts';
+import { Embedded } from '../../../protocol/users/short-form.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 import type { Reading } from './backend.ts';
@@ -102,4 +103,9 @@ export function asideOf(asking: Asking, id: string): UserAside {
 export function renderBrief(asking: Asking, user: StoredUser, dialect: Dialect): Rendered {
   const { mutes: _mutes, devices: _devices, ...shown } = user;
   return renderUserIn(dialect, shown, asideOf(asking, user.id));
+}
+
+/** The users that one answer shows beside what it lists: all of them briefly, and beyond a bound in short form. */
+export function briefUsers(asking: Asking, dialect: Dialect): Embedded<Rendered> {
+  return new Embedded((user) => renderBrief(asking, user, dialect));
 }

@@ -46,6 +46,8 @@ export interface Reading {
 }
 
 export interface Backend extends Reading {
+  /** Resolves when this node knows whatever was acknowledged by any node before. For what a write reads first. Rejects with RosterError. */
+  current(): Promise<void>;
   /** Resolves when the changes of the command are durable. Rejects with RosterError when it is refused. */
   submit(command: Command, lane: Lane, origin?: Origin): Promise<Outcome>;
 }
@@ -57,6 +59,8 @@ export interface RequestWrites {
    * has a key. Rejects with RosterError when it is refused.
    */
   readonly submit: (command: Command, lane: Lane) => Promise<Outcome>;
+  /** As that of the backend. */
+  readonly current: () => Promise<void>;
   /** A unique id; the same one again when the request is repeated under its `Idempotency-Key`. */
   readonly newId: () => string;
   /** Whether the next command was carried out before, so that nothing must be checked before it. */

@@ -1,6 +1,6 @@
 /**
  * Long bodies take turns: the last bytes of hundreds of them may come at the same moment, and parsing one takes milliseconds. They are
- * unpacked and parsed one after the other, each in a turn of the event loop of its own. What waits has a bound in total.
+ * unpacked and parsed one after the other, for a short time in each turn of the event loop. What waits has a bound in total.
  *
  * It keeps BU3 and BU9 (daemon/RULES.md).
  */
@@ -11,12 +11,17 @@ import type { Caller } from '../../../protocol/base/tokens.ts';
 
 /** Shorter bodies, as nearly all of clients are, wait for nothing and always have room. */
 const LONG_BYTES = 32 * 1024;
+/** Milliseconds of one turn of the event loop in which another body may begin. */
+const SLICE_MS = 2;
+/** What follows a body that took longer than this has a turn of its own: decoding takes as long again. */
+const LONG_MS = 8;
 
 export class BodyLane {
   readonly #bytesMax: number;
   #bytes = 0;
   /** Settled when the last body so far has been read. */
   #last: Promise<unknown> = Promise.resolve();
+  #sliceEndsMs = 0;
 
   /** `bytesMax`: of all bodies that arrive or wait. */
   constructor(bytesMax: number) {
@@ -41,8 +46,14 @@ export class BodyLane {
     const before = this.#last;
     const mine = (async () => {
       await before;
-      await setImmediate();
-      return await read();
+      if (performance.now() >= this.#sliceEndsMs) {
+        await setImmediate();
+        this.#sliceEndsMs = performance.now() + SLICE_MS;
+      }
+      const beganMs = performance.now();
+      const body = await read();
+      if (performance.now() - beganMs > LONG_MS) await setImmediate();
+      return body;
     })();
     // Not the promise itself, which would keep the body in memory.
     this.#last = mine.then(

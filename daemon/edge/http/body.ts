@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip, inflate, inflateRaw } from 'node:zlib';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { tooDeep } from '../../../protocol/base/reading.ts';
 import { inexactFields } from '../../../protocol/users/exact-fields.ts';

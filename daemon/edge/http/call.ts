@@ -11,6 +11,7 @@ import type { Backend } from './backend.ts';
 import { readJsonBody } from './body.ts';
 import { bodyLaneOf } from './body-lane.ts';
 import type { Call, Endpoint } from './endpoint.ts';
+import type { Trace } from './errors.ts';
 import { Writes } from './idempotency.ts';
 import { header } from './request-parts.ts';
 
@@ -20,7 +21,7 @@ export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' |
 /** Throws RosterError `input` for a malformed header. */
 export function callOf(
   endpoint: Endpoint,
-  { caller, stranger }: Pick<Call, 'caller' | 'stranger'>,
+  { caller, stranger, trace }: Pick<Call, 'caller' | 'stranger'> & { readonly trace: Pick<Trace, 'hasStored'> },
   { query, raw, params, headers }: FastifyRequest<{ Querystring: QueryFields }>,
   reply: FastifyReply,
   shared: SharedOfCalls,
@@ -48,9 +49,11 @@ export function callOf(
     conditions: conditionsOf(endpoint, headers),
     submit: async (command, lane) => {
       const outcome = await backend.submit(writes.wrapped(command), lane, origin);
+      trace.hasStored = true;
       if (outcome.isReplay === true) reply.header('Idempotency-Replayed', 'true');
       return outcome;
     },
+    current: () => backend.current(),
     newId: () => writes.newId(),
     isRepeat: () => writes.isRepeat(backend.directory),
     body: async () => {

@@ -47,6 +47,8 @@ export interface EndpointAnswer {
   readonly status?: 200 | 201;
   /** The answer without `duration`. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** The text of `body` has a megabyte or two at most. For a server, it is written at once. */
+  readonly isSmall?: boolean;
   /** Seq of the answer: everything that the request did is at or before it. */
   readonly seq?: number;
   readonly headers?: Readonly<Record<string, string>>;

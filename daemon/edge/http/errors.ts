@@ -4,9 +4,10 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
-import { fieldErrors, RosterError, renderChatError } from '../../../protocol/base/errors.ts';
+import { fieldErrors, OutcomeUnknown, RosterError, renderChatError } from '../../../protocol/base/errors.ts';
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
+import type { AnswerPlace } from '../answers/waiting.ts';
 import type { RouteDialect } from './endpoint.ts';
 import { dialectOfPath } from './request-parts.ts';
 
@@ -22,6 +23,10 @@ export interface Trace {
   readonly route: string;
   readonly startedMs: number;
   caller: 'none' | 'server' | 'user' | 'anonymous';
+  /** Of the answer, once the request is admitted. */
+  place?: AnswerPlace;
+  /** Something that the request asks for is stored. */
+  hasStored?: boolean;
   /** Requested continually by monitoring; logged at debug. */
   readonly isRoutine?: boolean;
 }
@@ -53,8 +58,9 @@ export function isUnrouted(thrown: unknown): boolean {
  * The error of a request, as one of the closed list. The framework refuses some requests before any handler runs; everything else that is
  * thrown and is not a RosterError is an internal error.
  */
-export function asRosterError(thrown: unknown): RosterError {
-  if (thrown instanceof RosterError) return thrown;
+export function asRosterError(thrown: unknown, { hasStored = false }: Pick<Trace, 'hasStored'> = {}): RosterError {
+  // What failed is the rest of the request, or its answer.
+  if (thrown instanceof RosterError) return thrown.outcome === 'not_stored' && hasStored ? new OutcomeUnknown(thrown.message) : thrown;
   const refusal = frameworkRefusal(thrown);
   if (refusal === undefined) return new RosterError('internal');
   if (refusal.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')

@@ -11,6 +11,9 @@ import { positionText } from '../../../protocol/base/position-text.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
+import { sendFile, sendText, textOf, textOfDescription } from '../answers/answer-text.ts';
+import type { AnswerText } from '../answers/pieces.ts';
+import { WaitingAnswers } from '../answers/waiting.ts';
 import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
 import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
@@ -110,8 +113,14 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
       handler: (request, reply) => edge.serve(endpoint, request, reply),
     });
   }
-  app.get<Query>('/healthz', (request, reply) => edge.health(request, reply, { isWell: true, details: {} }));
-  app.get<Query>('/readyz', (request, reply) => edge.health(request, reply, readiness(options.backend, options.condition)));
+  const health = (url: string, of: (need?: string) => Readiness | Promise<Readiness>) =>
+    app.route<Query>({
+      method: ['GET', 'HEAD'],
+      url,
+      handler: async (request, reply) => edge.health(request, reply, await of(request.query.need)),
+    });
+  health('/healthz', () => ({ isWell: true, details: {} }));
+  health('/readyz', (need) => readiness(options.backend, options.condition, need));
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
   const turns = new TurnTaking();
   app.addHook('onRequest', (_request, _reply, done) => turns.enter(done));
@@ -123,6 +132,8 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST, dialectOfPath(request.url)), request, reply, error);
   });
   refuseWhatNodeWould(app.server);
+  // Node would drop all beyond a thousand without a word, even the length of a body; their bytes are bounded above.
+  app.server.maxHeadersCount = 0;
   return app;
 }
 
@@ -137,7 +148,7 @@ class HttpEdge {
   readonly #limits: RateLimits;
   readonly #endpoints: readonly Endpoint[];
   readonly #shared: SharedOfCalls;
-  readonly #texts = new WeakMap<object, string>();
+  readonly #waiting: WaitingAnswers;
 
   constructor(options: HttpServerOptions, endpoints: readonly Endpoint[]) {
     this.#options = options;
@@ -145,6 +156,7 @@ class HttpEdge {
     const { backend, services, live } = options;
     const rateLimits = options.rateLimits instanceof RateLimits ? options.rateLimits : new RateLimits(options.rateLimits);
     this.#limits = rateLimits;
+    this.#waiting = new WaitingAnswers((bytes) => options.logger.info({ bytes }, 'connection cut: the peer took nothing of its answer'));
     this.#shared = { backend, services, live, rateLimits, endpoints };
   }
 
@@ -158,13 +170,25 @@ class HttpEdge {
       if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
       if (condition.isTooStale) throw new RosterError('unavailable', 'what this node knows is too old: its storage is away');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
-      const answer = await endpoint.handle(
-        callOf(endpoint, { caller, stranger: this.#strangerOf(endpoint, caller, request) }, request, reply, this.#shared),
-      );
-      return this.#answer(trace, reply, answer, endpoint);
+      const stranger = this.#strangerOf(endpoint, caller, request);
+      trace.place = this.#waiting.enter(caller, stranger, reply.raw, request.raw.socket);
+      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger, trace }, request, reply, this.#shared));
+      const text = this.#textOf(trace, caller, endpoint, answer);
+      return this.#answer(trace, reply, answer, endpoint, text instanceof Promise ? await text : text);
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
+  }
+
+  #textOf(
+    trace: Trace,
+    caller: Caller,
+    { isPlain, method }: Endpoint,
+    { body, isSmall = false, file }: EndpointAnswer,
+  ): AnswerText | Promise<AnswerText> {
+    if (file !== undefined) return '';
+    if (isPlain === true) return textOfDescription(body);
+    return textOf({ body: { ...body, duration: duration(trace) }, isSmall }, { caller, isRead: method === 'GET', place: trace.place });
   }
 
   #admit(endpoint: Endpoint, request: Request, reply: FastifyReply, trace: Trace): Promise<Caller> {
@@ -183,42 +207,26 @@ class HttpEdge {
     return access === 'signed' ? undefined : this.#limits.strangerOf(caller, raw.socket.remoteAddress, this.#options.backend.directory);
   }
 
-  #answer(trace: Trace, reply: FastifyReply, answer: EndpointAnswer, { method, isPlain }: Endpoint): FastifyReply {
-    const { status = 200, body, seq, headers = {}, file } = answer;
+  #answer(
+    trace: Trace,
+    reply: FastifyReply,
+    { status = 200, seq, headers = {}, file }: EndpointAnswer,
+    { method }: Endpoint,
+    text: AnswerText,
+  ): FastifyReply {
     reply.headers(headers);
     const { backend, condition } = this.#options;
     if (seq !== undefined) reply.header('X-Rosterd-Position', positionText({ epoch: backend.position.epoch, seq }));
     if ((seq === undefined || method === 'GET') && condition.staleMs !== undefined)
       reply.header('X-Rosterd-Stale', String(condition.staleMs));
-    if (file === undefined) {
-      return this.#send(
-        trace,
-        reply,
-        status,
-        isPlain === true ? this.#textOf(body) : JSON.stringify({ ...body, duration: duration(trace) }),
-      );
-    }
+    if (file === undefined) return this.#send(trace, reply, status, text);
     writeLog(this.#options.logger, trace, status, undefined);
-    return reply
-      .code(status)
-      .headers({
-        'Content-Type': file.type,
-        ...(file.bytes === undefined ? undefined : { 'Content-Length': String(file.bytes) }),
-        'Content-Disposition': `attachment; filename="${file.name}"`,
-      })
-      .send(file.stream);
-  }
-
-  /** A description is one object, which is never changed. Its text is long, and anybody may ask for it as often as they like. */
-  #textOf(body: object): string {
-    const text = this.#texts.get(body) ?? JSON.stringify(body);
-    this.#texts.set(body, text);
-    return text;
+    return sendFile(reply.code(status), file, trace.caller === 'server' ? undefined : trace.place);
   }
 
   /** Sends the error in the form of the dialect. Everything that is not a RosterError is an internal error. */
   async refuse(trace: Trace, request: Refusable, reply: FastifyReply, thrown: unknown): Promise<FastifyReply> {
-    const error = asRosterError(thrown);
+    const error = asRosterError(thrown, trace);
     if (error.kind === 'internal') {
       this.#options.logger.error({ err: thrown, id: trace.id, operation: trace.operation }, 'unexpected error');
     }
@@ -270,10 +278,9 @@ class HttpEdge {
     return this.#send(trace, reply, isWell ? 200 : 503, JSON.stringify({ status: isWell ? 'ok' : 'not ready', ...details }));
   }
 
-  #send(trace: Trace, reply: FastifyReply, status: number, text: string, error?: RosterError): FastifyReply {
+  #send(trace: Trace, reply: FastifyReply, status: number, text: AnswerText, error?: RosterError): FastifyReply {
     writeLog(this.#options.logger, trace, status, error);
-    reply.code(status);
-    return text === '' ? reply.send() : reply.header('Content-Type', 'application/json; charset=utf-8').send(text);
+    return sendText(reply.code(status), text, trace.place);
   }
 
   async #count(operation: string, caller: Caller, stranger: Stranger | undefined, request: Request, reply: FastifyReply): Promise<void> {

@@ -16,12 +16,15 @@ export interface Why {
 
 /** The live connections, as far as requests use them. */
 export interface LiveControl {
-  /** Makes a live connection of the caller watch these users. Throws RosterError. */
-  watch(connectionId: string, caller: Caller, ids: readonly string[]): void;
-  /** Rejects with RosterError: `input` for a connection that is not open, `not_found` for a position without an event. */
+  /**
+   * Makes a live connection of the caller watch these users, on whatever node it is. Throws or rejects with RosterError `input` for one that is
+   * not open, or whose node does not answer within 2 s.
+   */
+  watch(connectionId: string, caller: Caller, ids: readonly string[]): Promise<void> | undefined;
+  /** Rejects with RosterError: `input` for a connection that is not open (as for `watch`), `not_found` for a position without an event. */
   why(connectionId: string, seq: number): Promise<Why>;
   /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */
-  removeConsumer(name: string, call: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number>;
+  removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number>;
 }
 
 /** Files that requests upload or fetch: uploads for imports, and finished exports. The daemon chooses the names, never a caller. */

@@ -6,17 +6,22 @@
  */
 import { Turns } from '../../base/turns.ts';
 
-/** Requests that begin at once in one turn of the event loop. */
+/** Requests that begin at once in one turn of the event loop, and milliseconds of it in which more of them do. */
 const AT_ONCE = 16;
+const SLICE_MS = 2;
 
 export class TurnTaking {
   readonly #turns = new Turns();
   #inThisTurn = 0;
+  #sliceEndsMs = 0;
 
   /** Calls `begin` when it is the request's turn. */
   enter(begin: () => void): void {
-    if (this.#inThisTurn === 0) setImmediate(() => this.#nextTurn());
-    if (this.#inThisTurn++ < AT_ONCE) begin();
+    if (this.#inThisTurn === 0) {
+      setImmediate(() => this.#nextTurn());
+      this.#sliceEndsMs = performance.now() + SLICE_MS;
+    }
+    if (this.#inThisTurn++ < AT_ONCE || performance.now() < this.#sliceEndsMs) begin();
     else void this.#turns.next().then(begin);
   }
 

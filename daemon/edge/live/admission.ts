@@ -1,6 +1,7 @@
 /** Admission of live connections, whatever the transport: the origin of the page, and the number of open connections. */
 import type { IncomingMessage } from 'node:http';
 import { isAllowedOrigin } from '../http/cors.ts';
+import { type LivingNodes, shareOf } from '../node-share.ts';
 import { networkOf } from '../strangers.ts';
 
 /** Requests below this path belong to Socket.IO. */
@@ -9,8 +10,11 @@ export const SOCKET_IO_PATH = '/socket.io';
 export interface AdmissionOptions {
   /** Origins of web pages that may connect: see cors.ts. */
   readonly origins: readonly string[];
+  /** Of this node: what it can bear. */
   readonly connectionsMax: number;
+  /** Of all nodes together: each admits its share. */
   readonly connectionsPerIpMax: number;
+  readonly nodes: LivingNodes;
 }
 
 export class Admission {
@@ -40,11 +44,11 @@ export class Admission {
 
   /** The HTTP status that refuses this request for a connection, or undefined when it is admitted. */
   refusal(request: IncomingMessage): string | undefined {
-    const { connectionsMax, connectionsPerIpMax } = this.#options;
+    const { connectionsMax, connectionsPerIpMax, nodes } = this.#options;
     const { socket } = request;
     if (!this.isAllowedOrigin(request)) return '403 Forbidden';
     if (this.#isDraining || this.#isPaused || this.#connections >= connectionsMax) return '503 Service Unavailable';
-    if ((this.#perIp.get(keyOf(socket)) ?? 0) >= connectionsPerIpMax) return '429 Too Many Requests';
+    if ((this.#perIp.get(keyOf(socket)) ?? 0) >= shareOf(connectionsPerIpMax, nodes())) return '429 Too Many Requests';
     return undefined;
   }
 

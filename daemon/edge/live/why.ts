@@ -12,6 +12,18 @@ const WhyQuery = Type.Object({
 });
 const readWhy = queryReader(WhyQuery);
 
+/** Why one connection was sent one event, or was not. */
+export const WhyAnswer = Type.Object({
+  event: Type.Object({
+    seq: Type.Integer(),
+    type: Type.String(),
+    user_id: Type.Union([Type.String(), Type.Null()]),
+    audience: Type.String(),
+  }),
+  connection: Type.Object({ connection_id: Type.String(), user_id: Type.Union([Type.String(), Type.Null()]) }),
+  subscriptions: Type.Array(Type.Object({ sub: Type.String(), want: Type.String(), result: Type.String() })),
+});
+
 export const DEBUG_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/debug/why', () => ({
     operation: 'DebugWhy',
@@ -19,16 +31,7 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'Why a live connection was sent an event, or was not',
     query: WhyQuery,
-    answer: Type.Object({
-      event: Type.Object({
-        seq: Type.Integer(),
-        type: Type.String(),
-        user_id: Type.Union([Type.String(), Type.Null()]),
-        audience: Type.String(),
-      }),
-      connection: Type.Object({ connection_id: Type.String(), user_id: Type.Union([Type.String(), Type.Null()]) }),
-      subscriptions: Type.Array(Type.Object({ sub: Type.String(), want: Type.String(), result: Type.String() })),
-    }),
+    answer: WhyAnswer,
     handle: async ({ live, query }) => {
       const { connection, event } = readWhy(query);
       return { body: { ...(await live.why(connection, event)) } };
@@ -52,7 +55,7 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     }),
     handle: ({ backend }) => {
       const time = timeOf(dialect);
-      const consumers = [...backend.directory.docs.all('consumer')].map((one) => ({
+      const consumers = [...backend.directory.docs.all('consumer')].map(({ holder: _, ...one }) => ({
         ...one,
         created_at: time(one.created_at),
         updated_at: time(one.updated_at),

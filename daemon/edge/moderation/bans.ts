@@ -18,11 +18,12 @@ import {
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
 import type { Ban, StoredUser } from '../../../protocol/users/user.ts';
-import { inSlices } from '../../base/slices.ts';
+import { inSlices, mapInSteps, type Walk } from '../../base/slices.ts';
 import { runBanQuery } from '../../core/moderation/ban-query.ts';
 import { isAmong } from '../../core/moderation/restrictions.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actingUser, actorOf, renderBrief, userInSight } from '../http/acting.ts';
+import { stepped } from '../answers/answer-text.ts';
+import { actingUser, actorOf, briefUsers, userInSight } from '../http/acting.ts';
 import { parseJson } from '../http/body.ts';
 import { type Call, type Endpoint, type EndpointAnswer, inBothDialects } from '../http/endpoint.ts';
 import { namedActor, submitNamed } from './named-users.ts';
@@ -91,7 +92,7 @@ export const BANS_ROUTES: readonly Endpoint[] = [
       const mayShow = sightOf(call);
       const query = parseBanQuery(payloadOf(call));
       const { bans } = await inSlices(runBanQuery(backend.directory, query, services.nowMs() * 1000, mayShow));
-      return { body: { bans: renderBans(call, bans, dialect) } };
+      return { body: { bans: await stepped(renderBans(call, bans, dialect), call.caller) } };
     },
   })),
   ...inBothDialects({ v1: '/query_future_channel_bans', v2: '/chat/query_future_channel_bans' }, (dialect) => ({
@@ -108,7 +109,8 @@ export const BANS_ROUTES: readonly Endpoint[] = [
       const tests = by === undefined ? query.tests : [...query.tests, { field: 'banned_by_id' as const, op: '$eq' as const, values: [by] }];
       const mayShow = ({ id }: StoredUser): boolean => userInSight(call, id) !== undefined;
       const { bans, total } = await inSlices(runBanQuery(backend.directory, { ...query, tests }, services.nowMs() * 1000, mayShow));
-      return { body: { bans: renderBans(call, bans, dialect), ...(includeTotal ? { total } : undefined) } };
+      const shown = await stepped(renderBans(call, bans, dialect), call.caller);
+      return { body: { bans: shown, ...(includeTotal ? { total } : undefined) } };
     },
   })),
 ];
@@ -154,23 +156,22 @@ function sightOf({ backend, caller }: Call): (user: StoredUser, ban: Ban) => boo
 }
 
 /** Omits users that were deleted or went out of sight while the list was made. */
-function renderBans(call: Call, bans: readonly FoundBan[], dialect: Dialect): readonly Rendered[] {
+function renderBans(call: Call, bans: readonly FoundBan[], dialect: Dialect): Walk<readonly Rendered[]> {
   const time = timeOf(dialect);
-  return bans.flatMap(({ userId, ban }) => {
+  const shown = briefUsers(call, dialect);
+  return mapInSteps(bans, ({ userId, ban }): Rendered | undefined => {
     const user = userInSight(call, userId);
     const by = ban.by === undefined ? undefined : userInSight(call, ban.by);
-    if (user === undefined) return [];
-    return [
-      {
-        user: renderBrief(call, user, dialect),
-        ...(by === undefined ? undefined : { banned_by: renderBrief(call, by, dialect) }),
-        ...(ban.reason === undefined ? undefined : { reason: ban.reason }),
-        created_at: time(ban.created_at),
-        ...(ban.expires === undefined ? undefined : { expires: time(ban.expires) }),
-        shadow: ban.shadow === true,
-        ...(ban.cid === undefined ? undefined : { channel: channelOf(ban.cid) }),
-      },
-    ];
+    if (user === undefined) return undefined;
+    return {
+      user: shown.show(user),
+      ...(by === undefined ? undefined : { banned_by: shown.show(by) }),
+      ...(ban.reason === undefined ? undefined : { reason: ban.reason }),
+      created_at: time(ban.created_at),
+      ...(ban.expires === undefined ? undefined : { expires: time(ban.expires) }),
+      shadow: ban.shadow === true,
+      ...(ban.cid === undefined ? undefined : { channel: channelOf(ban.cid) }),
+    };
   });
 }
 

@@ -1,12 +1,15 @@
 /** Endpoints that block and unblock users for one user, and list whom it blocks. */
 
 import Type from 'typebox';
-import { pathId } from '../../../protocol/base/reading.ts';
+import { type Dialect, pathId } from '../../../protocol/base/reading.ts';
 import { BlockBody, type BlockCommand, BlocksQuery, decodeBlock, readBlocks } from '../../../protocol/moderation/blocks.ts';
 import { Nothing, timeIn, userIn } from '../../../protocol/users/answers.ts';
-import { timeOf } from '../../../protocol/users/render.ts';
+import { type Rendered, timeOf } from '../../../protocol/users/render.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
+import { mapInSteps, type Walk } from '../../base/slices.ts';
 import { unknownUser } from '../../core/problems.ts';
-import { actingUser, actorOf, renderBrief, userInSight } from '../http/acting.ts';
+import { stepped } from '../answers/answer-text.ts';
+import { actingUser, actorOf, briefUsers, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { lost, onlyUser } from '../http/outcome.ts';
 
@@ -56,22 +59,25 @@ export const BLOCKS_ROUTES: readonly Endpoint[] = [
         }),
       ),
     }),
-    handle: (call) => {
-      const { directory } = call.backend;
+    handle: async (call) => {
       const id = pathId(actingUser(call.caller, readBlocks(call.query).user_id));
-      const own = directory.user(id);
+      const own = call.backend.directory.user(id);
       if (own === undefined) throw unknownUser(id);
-      const user = renderBrief(call, own, dialect);
-      const blocks = (own.blocks ?? []).flatMap((block) => {
-        const blocked = userInSight(call, block.id);
-        if (blocked === undefined) return [];
-        const created_at = timeOf(dialect)(block.created_at);
-        return [{ user_id: id, blocked_user_id: block.id, created_at, user, blocked_user: renderBrief(call, blocked, dialect) }];
-      });
-      return { body: { blocks } };
+      return { body: { blocks: await stepped(blocksOf(call, own, dialect), call.caller) } };
     },
   })),
 ];
+
+function blocksOf(call: Call, own: StoredUser, dialect: Dialect): Walk<readonly Rendered[]> {
+  const shown = briefUsers(call, dialect);
+  const time = timeOf(dialect);
+  return mapInSteps(own.blocks ?? [], ({ id, created_at }): Rendered | undefined => {
+    const blocked = userInSight(call, id);
+    if (blocked === undefined) return undefined;
+    const users = { user: shown.show(own), blocked_user: shown.show(blocked) };
+    return { user_id: own.id, blocked_user_id: id, created_at: time(created_at), ...users };
+  });
+}
 
 async function blockCommand(call: Call, kind: BlockCommand['kind']): Promise<BlockCommand> {
   const { by, target } = decodeBlock(await call.body());

@@ -69,6 +69,7 @@ export const FLAGS_ROUTES: readonly Endpoint[] = [
     answer: Type.Object({ flag: Type.Optional(FlagV1) }),
     handle: async (call) => {
       const { by, target } = await flagRequest(call, 'v1');
+      await call.current();
       // A repeated request does not show a report that was made since; the one that it took back is gone.
       const held = call.isRepeat() ? undefined : call.backend.directory.user(target)?.flags?.find((flag) => flag.by === by);
       const outcome = await call.submit(

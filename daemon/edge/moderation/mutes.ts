@@ -5,7 +5,9 @@ import type { Outcome } from '../../../protocol/log/command.ts';
 import { decodeMute, MuteBodyV1, MuteBodyV2, type MuteCommand, UnmuteBodyV1, UnmuteBodyV2 } from '../../../protocol/moderation/mutes.ts';
 import { fullUserIn, muteIn } from '../../../protocol/users/answers.ts';
 import { type Rendered, renderMute, timeOf } from '../../../protocol/users/render.ts';
-import { actingUser, actorOf, renderBrief, userInSight } from '../http/acting.ts';
+import { mapInSteps, type Walk } from '../../base/slices.ts';
+import { stepped } from '../answers/answer-text.ts';
+import { actingUser, actorOf, briefUsers, userInSight } from '../http/acting.ts';
 import { type Call, type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { onlyUser } from '../http/outcome.ts';
 import { renderUser } from '../users/changed-users.ts';
@@ -29,7 +31,8 @@ export const MUTES_ROUTES: readonly Endpoint[] = [
     answer: mutedIn(dialect),
     handle: async (call) => {
       const { command, outcome } = await submitMute(call, 'mute', dialect);
-      return { status: 201, body: mutedAnswer(call, command, outcome, dialect), seq: outcome.seq };
+      const body = await stepped(mutedAnswer(call, command, outcome, dialect), call.caller);
+      return { status: 201, body, seq: outcome.seq };
     },
   })),
   ...inBothDialects('/moderation/unmute', (dialect) => ({
@@ -58,19 +61,18 @@ function missingUsers({ missing = [] }: Outcome): Rendered {
 }
 
 /** The requested mutes, in the order of the request. */
-function mutedAnswer(call: Call, { targets }: MuteCommand, outcome: Outcome, dialect: Dialect): Rendered {
+function* mutedAnswer(call: Call, { targets }: MuteCommand, outcome: Outcome, dialect: Dialect): Walk<Rendered> {
   const own = onlyUser(outcome);
-  const user = renderBrief(call, own, dialect);
+  const shown = briefUsers(call, dialect);
   const held = new Map(own.mutes?.map((mute) => [mute.id, mute]));
-  const mutes = [...new Set(targets)].flatMap((id) => {
+  const mutes = yield* mapInSteps(new Set(targets), (id) => {
     const mute = held.get(id);
     const target = userInSight(call, id);
-    if (mute === undefined || target === undefined) return [];
-    return [renderMute(mute, user, renderBrief(call, target, dialect), timeOf(dialect))];
+    if (mute === undefined || target === undefined) return undefined;
+    return renderMute(mute, shown.show(own), shown.show(target), timeOf(dialect));
   });
-  const [only] = mutes;
   return {
-    ...(dialect === 'v1' && mutes.length === 1 ? { mute: only } : undefined),
+    ...(dialect === 'v1' && mutes.length === 1 ? { mute: mutes[0] } : undefined),
     mutes,
     own_user: renderUser(call, own, dialect),
     ...missingUsers(outcome),

@@ -9,6 +9,8 @@ export interface Condition {
   readonly isTooStale: boolean;
   /** Undefined when nothing is wrong. */
   readonly trouble: { readonly reason: string } | undefined;
+  /** The same for writes, which may be refused where reads are served. */
+  writeTrouble(): Promise<{ readonly reason: string } | undefined>;
 }
 
 export interface Readiness {
@@ -17,9 +19,18 @@ export interface Readiness {
   readonly details: object;
 }
 
-export function readiness({ ready, clockGap }: Pick<Reading, 'ready' | 'clockGap'>, { trouble }: Condition): Readiness {
+/** `need`: what the requests are that would be sent here, as the query says; `write`, or nothing for reads. */
+export async function readiness(backend: Pick<Reading, 'ready' | 'clockGap'>, condition: Condition, need?: string): Promise<Readiness> {
+  const trouble = await troubleOf(condition, need);
+  const { ready, clockGap } = backend;
   return {
     isWell: ready && trouble === undefined,
     details: { ...trouble, ...(clockGap.ms > 0 ? { clock_behind_log_ms: clockGap.ms } : undefined) },
   };
+}
+
+/** A misspelt need must not pass for the one that was meant. */
+async function troubleOf(condition: Condition, need: string | undefined): Promise<Condition['trouble']> {
+  if (need === undefined) return condition.trouble;
+  return need === 'write' ? await condition.writeTrouble() : { reason: 'the query parameter need can only be write' };
 }

@@ -1,8 +1,7 @@
 /** Exports of users, and their result files. */
 
 import Type from 'typebox';
-import { ERRORS, type FieldError, RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { pathId } from '../../../protocol/base/reading.ts';
 import type { Task } from '../../../protocol/log/documents.ts';
@@ -41,9 +40,8 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
     summary: 'Exports up to 25 users into a file, as a task',
     body: ExportUsersBody,
     answer: TaskStartedAnswer,
-    handle: async ({ backend, submit, services, body, newId, isRepeat }) => {
+    handle: async ({ submit, services, body, newId }) => {
       const ids = decodeExportUsers(await body());
-      if (!isRepeat()) refuseUnknown(backend, ids);
       const now = Math.round(services.nowMs() * 1_000);
       const task: Task = {
         id: newId(),
@@ -53,7 +51,7 @@ export const EXPORT_ROUTES: readonly Endpoint[] = [
         updated_at: now,
         input: { user_ids: [...ids] },
       };
-      const { seq } = await submit({ kind: 'docs', changes: [{ kind: 'task', id: task.id, doc: task }] }, 'bulk');
+      const { seq } = await submit({ kind: 'docs', changes: [{ kind: 'task', id: task.id, doc: task }], userIds: ids }, 'bulk');
       return { status: 201, body: { task_id: task.id }, seq };
     },
   })),
@@ -88,14 +86,4 @@ export function exportUrl(taskId: string, { nowMs, signUrl }: Pick<Services, 'si
 /** The living user, or the error that says why it is not available. */
 function living({ directory }: Reading, id: string): StoredUser | RosterError {
   return directory.user(id) ?? (directory.record(id) === undefined ? unknownUser(id) : deletedUser(id));
-}
-
-function refuseUnknown(backend: Reading, ids: readonly string[]): void {
-  const fields: FieldError[] = [];
-  for (const id of ids) {
-    const user = living(backend, id);
-    if (user instanceof RosterError) fields.push({ path: `user_ids[${clip(id)}]`, message: user.message, code: ERRORS.not_found.code });
-  }
-  const [first] = fields;
-  if (first !== undefined) throw new RosterError('not_found', first.message, fields);
 }

@@ -1,7 +1,7 @@
 /** Imports from uploaded files: a place to upload to, the upload itself, and the import that reads it. */
 import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import {
   decodeImport,

@@ -22,7 +22,7 @@ export const PATCH_ROUTES: readonly Endpoint[] = [
       const decoded = decodePatches(await body(), actorOf(caller));
       const command = withHeaders(decoded, idsIn(decoded.patches, decoded.problems), conditions);
       if (isDry) return dryAnswer(call, await dryRun(backend, command, dialect), dialect);
-      return changedUsers(call, await submit(command, laneOf(caller, command.patches.length)), dialect);
+      return await changedUsers(call, await submit(command, laneOf(caller, command.patches.length)), dialect);
     },
   })),
 ];

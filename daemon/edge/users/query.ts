@@ -11,7 +11,7 @@ import { type Visibility, visibilityFor } from '../../core/users/query.ts';
 import type { Asking } from '../http/acting.ts';
 import { parseJson } from '../http/body.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
-import { renderUser } from './changed-users.ts';
+import { areSmall, renderedUsers } from './changed-users.ts';
 
 const UsersQuery = Type.Object({ payload: Type.Optional(QueryPayload), connection_id: Type.Optional(Type.String()) });
 const readUsersQuery = queryReader(UsersQuery);
@@ -32,13 +32,13 @@ export const QUERY_ROUTES: readonly Endpoint[] = [
       if (caller.kind !== 'server') refuseHiddenFields(spec);
       const users = await backend.query(spec, visibility, rateLimits.budgetOf(caller, stranger));
       if (spec.presence && connection !== undefined) {
-        live.watch(
+        await live.watch(
           connection,
           caller,
           users.map(({ id }) => id),
         );
       }
-      return { body: { users: users.map((user) => renderUser(call, user, dialect)) } };
+      return { body: { users: await renderedUsers(call, users, dialect) }, isSmall: areSmall(users) };
     },
   })),
 ];

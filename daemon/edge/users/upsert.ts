@@ -1,6 +1,7 @@
 /** The endpoint that creates and replaces users. */
 import { withHeaders } from '../../../protocol/users/conditions.ts';
-import { decodeUpsert, UpsertBody } from '../../../protocol/users/upsert.ts';
+import { UpsertBody, upsertDecoding } from '../../../protocol/users/upsert.ts';
+import { stepped } from '../answers/answer-text.ts';
 import { actorOf, laneOf } from '../http/acting.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { changedUsers, changedUsersIn, dryAnswer, idsIn, takenOutOf } from './changed-users.ts';
@@ -19,17 +20,16 @@ export const UPSERT_ROUTES: readonly Endpoint[] = [
     handle: async (call) => {
       const { backend, submit, caller, body, conditions } = call;
       const isDry = isDryRun(call.query, caller);
-      const decoded = decodeUpsert(dialect, await body(), actorOf(caller));
+      const decoded = await stepped(upsertDecoding(dialect, await body(), actorOf(caller)), caller);
       const command = withHeaders(decoded, idsIn(decoded.users, decoded.problems), conditions);
       if (isDry) {
         const dry = await dryRun(backend, command, dialect);
-        const answer = dryAnswer(call, dry, dialect);
-        return { ...answer, body: { ...answer.body, ...takenOutOf(call, command.users, dry.outcome) } };
+        return await dryAnswer(call, dry, dialect, takenOutOf(call, command.users, dry.outcome));
       }
       const outcome = await submit(command, laneOf(caller, command.users.length));
       const isCreated = outcome.users.some(({ change }) => change === 'created');
-      const answer = changedUsers(call, outcome, dialect);
-      return { ...answer, body: { ...answer.body, ...takenOutOf(call, command.users, outcome) }, status: isCreated ? 201 : 200 };
+      const answer = await changedUsers(call, outcome, dialect, takenOutOf(call, command.users, outcome));
+      return isCreated ? { ...answer, status: 201 } : answer;
     },
   })),
 ];

@@ -3,22 +3,40 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BodyLane, bodyLaneOf } from '../../../daemon/edge/http/body-lane.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { ownTime } from '../../support/own-time.ts';
+import { TurnCount } from '../../support/turn-count.ts';
 
-test('BU3 long bodies that end at once are read in turns of their own, and so are compressed ones; short ones are read at once', async () => {
+test('BU3 long bodies that end at once take turns when reading them takes long, and so do compressed ones; short ones are read at once', async (t) => {
+  const pass = ownTime(t);
   const lane = new BodyLane(Number.POSITIVE_INFINITY);
-  let turn = 0;
-  let isOver = false;
-  const count = (): void => {
-    turn++;
-    if (!isOver) setImmediate(count);
+  const loop = new TurnCount();
+  const readFor = async (ms: number): Promise<number> => {
+    pass(ms);
+    return loop.turns;
   };
-  setImmediate(count);
-  const read = async (): Promise<number> => turn;
+  const read = (): Promise<number> => readFor(3);
   const long = Promise.all([lane.turn(100_000, false, read), lane.turn(100, true, read), lane.turn(100_000, false, read)]);
-  assert.equal(await lane.turn(100, false, read), 0);
+  assert.equal(await lane.turn(100, false, () => readFor(0)), 0);
   const turns = await long;
-  isOver = true;
+  loop.stop();
   assert.equal(new Set(turns).size, 3, String(turns));
+});
+
+test('BU3 what follows a body that took long to read has a turn of its own, and what follows a quick one goes on', async (t) => {
+  const pass = ownTime(t);
+  const lane = new BodyLane(Number.POSITIVE_INFINITY);
+  const after = async (ms: number): Promise<boolean> => {
+    let isLater = false;
+    const read = async (): Promise<void> => {
+      setImmediate(() => {
+        isLater = true;
+      });
+      pass(ms);
+    };
+    await lane.turn(100_000, false, read);
+    return isLater;
+  };
+  assert.deepEqual([await after(12), await after(0)], [true, false]);
 });
 
 test('BU3 a body that cannot be read does not hold up the next one; servers have a lane of their own', async () => {

@@ -1,4 +1,4 @@
-/** HI21, HI45: whatever Node or the framework would refuse by itself is a coded refusal, and never an error of the daemon. */
+/** HI21, HI45, HT44: whatever Node or the framework would refuse by itself is a coded refusal, and never an error of the daemon. */
 import assert from 'node:assert/strict';
 import { METHODS } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -139,6 +139,7 @@ test('HI45 requests that Node or the framework refuse get a coded answer of the 
 });
 
 const SERVED: Readonly<Record<string, string | Buffer>> = {
+  'a token behind thousands of other headers': request(`GET /users?${KEY} HTTP/1.1`).replace(AUTH, `${'a: b\r\n'.repeat(3_000)}${AUTH}`),
   'an absolute target': request(`GET http://x/users?${KEY} HTTP/1.1`),
   'an absolute target of https in capitals': request(`GET HTTPS://x:1/users?${KEY} HTTP/1.1`),
   'HTTP/1.0 without a host': `GET /users?${KEY} HTTP/1.0\r\n${AUTH}\r\n`,
@@ -164,4 +165,19 @@ test('HI45 unusual but valid requests are served', async (t) => {
     const { status, text } = await raw(port, bytes);
     assert.ok(status === 200 || status === 201, `${what}: ${status} ${text}`);
   }
+});
+
+test('HT44 HEAD is answered as GET is, without the body, and what follows on the connection is read', async (t) => {
+  const { world, port } = await listening(t);
+  const asked = (path: string): Promise<Answer> =>
+    raw(port, `HEAD ${path} HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  const statusOf = async (path: string): Promise<number> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'HEAD' });
+    assert.equal(await response.text(), '');
+    return response.status;
+  };
+  assert.deepEqual([await statusOf('/healthz'), await statusOf('/readyz')], [200, 200]);
+  for (const path of ['/healthz', '/readyz/']) assert.deepEqual((await asked(path)).body, { status: 'ok' });
+  world.backend.ready = false;
+  assert.deepEqual([await statusOf('/healthz'), await statusOf('/readyz')], [200, 503]);
 });

@@ -2,21 +2,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TurnTaking } from '../../../daemon/edge/http/turn-taking.ts';
+import { ownTime } from '../../support/own-time.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function busy(ms: number): void {
-  const endsMs = performance.now() + ms;
-  while (performance.now() < endsMs);
-}
-
-test('BU3 the first few requests begin at once; of many, a few milliseconds of work begin in each turn, in order', async () => {
+test('BU3 the first few requests begin at once; of many, a few milliseconds of work begin in each turn, in order', async (t) => {
+  const pass = ownTime(t);
   const turns = new TurnTaking();
   const begun: number[] = [];
   for (let n = 0; n < 200; n++) {
     turns.enter(() => {
       begun.push(n);
-      busy(0.2);
+      pass(0.2);
     });
   }
   const counts = [begun.length];

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertRefused, httpWorld, userToken } from '../../support/http/fake-backend.ts';
 import { create, RFC3339, V2_USER } from '../../support/http/some-users.ts';
+import { TurnCount } from '../../support/turn-count.ts';
 
 describe('upsert', () => {
   it('HT1 v1: creates with 201, flat custom data, RFC 3339 dates, duration, position', async () => {
@@ -30,6 +31,19 @@ describe('upsert', () => {
     assert.match(text, /"created_at":17726007670\d{8},/);
     assert.match(text, /"updated_at":17726007670\d{8},/);
     assert.equal(body.membership_deletion_task_id, '');
+  });
+
+  it('BU3 a batch of the widest users lets others have turns while it is read, decoded and rendered, and is stored as one', async () => {
+    const { send, backend } = httpWorld();
+    const custom = Object.fromEntries(Array.from({ length: 900 }, (_, key) => [`k${key}`, 1]));
+    const users = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`wide-${at}`, { custom }]));
+    const loop = new TurnCount();
+    await send('GET', '/users/nobody');
+    const few = loop.turns;
+    const { status, body } = await send('POST', '/users', { body: { users } });
+    loop.stop();
+    assert.deepEqual([status, body.created.length, backend.position.seq], [201, 100, 100]);
+    assert.ok(loop.turns - few > few + 3, `${few} turns for nothing, ${loop.turns - few} for the batch`);
   });
 
   it('HT3 says which users were created, updated and left as they were; 200 when none is new', async () => {

@@ -3,10 +3,8 @@
  * `health.check` with `me`, and the client then only listens. Events are in the chat v1 rendering and concern the user itself and the users
  * it found by a query with `presence: true` and this `connection_id`.
  */
-import { randomUUID } from 'node:crypto';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { isObject, parseObject } from '../../../../protocol/base/json.ts';
-import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { toRfc3339 } from '../../../../protocol/base/time.ts';
 import { ANONYMOUS, type Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
@@ -23,22 +21,24 @@ import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-in
 import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
 import type { LiveSession } from './registry.ts';
 import type { Peer } from './roster-session.ts';
+import type { Holding } from './subscriptions/holdings.ts';
 
 /** The owner of such a connection: a user, or nobody in particular. */
 type Listener = Exclude<Caller, { kind: 'server' }>;
 
 export class ChatSession implements LiveSession {
-  readonly connectionId = randomUUID();
+  readonly connectionId: string;
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
   readonly #peer: Pick<Peer, 'address' | 'readBytes'>;
-  #open: { readonly caller: Listener; readonly subscriber: Subscriber } | undefined;
+  #open: { readonly caller: Listener; readonly subscriber: Subscriber; readonly watching: Holding } | undefined;
   #isClosed = false;
 
   constructor(context: LiveContext, outlet: SessionOutlet, peer: Pick<Peer, 'address' | 'readBytes'>) {
     this.#context = context;
     this.#outlet = outlet;
     this.#peer = peer;
+    this.connectionId = context.sessions.newConnectionId();
   }
 
   get userId(): string | undefined {
@@ -76,14 +76,14 @@ export class ChatSession implements LiveSession {
     const me = caller.kind === 'user' ? await this.#connectUser(caller.id, details) : undefined;
     if (this.#isClosed) return;
     const subscriber = new Subscriber(this.#outlet, 'v1', me?.id);
-    this.#open = { caller, subscriber };
+    this.#open = { caller, subscriber, watching: sessions.holdings.of(caller, stranger) };
     subscriber.tellPresence = () => tellWatched(this.#context, subscriber);
     if (caller.kind === 'user') {
       subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
       roster.presence.arrived(caller.id);
     }
     sessions.add(this);
-    if (this.userId !== undefined) sessions.closeOldest(this.userId, LIMITS.socketsPerUser);
+    if (this.userId !== undefined) this.#context.socketLimit.keep(this.userId);
     // The user may have been deleted or deactivated while the connect was being written.
     this.recheck();
     if (this.#isClosed) return;
@@ -126,7 +126,9 @@ export class ChatSession implements LiveSession {
   }
 
   watch(ids: readonly string[]): void {
-    if (this.#open !== undefined) watchUsers(this.#context.roster, this.#open.subscriber, this.#open.caller, ids);
+    if (this.#open === undefined) return;
+    const { subscriber, caller, watching } = this.#open;
+    watchUsers(this.#context.roster, subscriber, caller, ids, watching);
   }
 
   explain(event: AnyEvent): readonly Explanation[] {
@@ -136,7 +138,7 @@ export class ChatSession implements LiveSession {
   /** Watched users may be out of sight now; the next query watches anew. */
   sightChanged(): void {
     if (this.#open === undefined) return;
-    endOutdated(this.#context.roster, this.#open.subscriber, this.#open.caller);
+    endOutdated(this.#context.roster, this.#open.subscriber, this.#open.caller, this.#open.watching);
   }
 
   heartbeat(): void {
@@ -174,6 +176,7 @@ export class ChatSession implements LiveSession {
     this.#isClosed = true;
     this.#context.sessions.remove(this);
     if (this.#open === undefined) return;
+    this.#open.watching.close();
     this.#context.roster.hub.leave(this.#open.subscriber);
     if (this.userId !== undefined) this.#context.roster.presence.left(this.userId);
   }

@@ -14,6 +14,7 @@ import type { Stranger } from '../../strangers.ts';
 import { type ConnectGate, RetryLater } from './connect-gate.ts';
 import type { Consumers } from './consumers.ts';
 import type { SessionRegistry } from './registry.ts';
+import type { SocketLimit } from './socket-limit.ts';
 
 export interface LiveContext {
   readonly roster: Roster;
@@ -21,6 +22,7 @@ export interface LiveContext {
   readonly apiKey: string;
   readonly sessions: SessionRegistry;
   readonly consumers: Consumers;
+  readonly socketLimit: SocketLimit;
   readonly gate: ConnectGate;
   /** Run the work of live connections that can wait: handshakes, connects, frames. */
   readonly turns: Turns;

@@ -1,26 +1,75 @@
-/** The actions of HTTP requests on live connections: watch users, explain events, and remove durable consumers. */
+/**
+ * The actions of HTTP requests on live connections, on whatever node these are: watch users, explain events, and remove durable consumers.
+ *
+ * It keeps ND12 (daemon/RULES.md).
+ */
+import { Compile } from 'typebox/compile';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RequestWrites } from '../../http/backend.ts';
 import type { LiveControl, Why } from '../../http/services.ts';
+import { Done, type NodeQuestion } from '../../nodes/messages.ts';
+import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
+import { WhyAnswer } from '../why.ts';
 import type { LiveContext } from './context.ts';
 import type { Explanation } from './explain.ts';
+import { noConnection } from './registry.ts';
+
+const whyAnswer = Compile(WhyAnswer);
+
+export interface LiveConnectionsOptions extends Pick<LiveContext, 'roster' | 'sessions' | 'consumers'> {
+  /** Undefined where there are no other nodes. */
+  readonly mail: NodeMail | undefined;
+}
 
 export class LiveConnections implements LiveControl {
-  readonly #context: Pick<LiveContext, 'roster' | 'sessions' | 'consumers'>;
+  readonly #options: LiveConnectionsOptions;
 
-  constructor(context: Pick<LiveContext, 'roster' | 'sessions' | 'consumers'>) {
-    this.#context = context;
+  constructor(options: LiveConnectionsOptions) {
+    this.#options = options;
   }
 
-  watch(connectionId: string, caller: Caller, ids: readonly string[]): void {
-    this.#context.sessions.watch(connectionId, caller, ids);
+  /** Answers the questions of other nodes. Resolves when they may ask. */
+  async start(): Promise<void> {
+    await this.#options.mail?.start((question) => this.#answer(question));
   }
 
-  async why(connectionId: string, seq: number): Promise<Why> {
-    const session = this.#context.sessions.find(connectionId);
-    if (session === undefined) throw fieldErrors('input', [{ path: 'connection', message: 'there is no such live connection' }]);
-    const event = await this.#context.roster.eventAt(seq);
+  watch(connection: string, caller: Caller, ids: readonly string[]): Promise<void> | undefined {
+    const { sessions, mail } = this.#options;
+    const node = mail?.nodeOf(connection);
+    if (mail !== undefined && node !== undefined && caller.kind !== 'anonymous') return this.#watchAt(mail, node, connection, caller, ids);
+    sessions.watch(connection, caller, ids);
+    return undefined;
+  }
+
+  async #watchAt(
+    mail: NodeMail,
+    node: string,
+    connection: string,
+    caller: Exclude<Caller, { kind: 'anonymous' }>,
+    ids: readonly string[],
+  ): Promise<void> {
+    const { position } = this.#options.roster;
+    const user = caller.kind === 'user' ? { user: caller.id } : undefined;
+    const question: NodeQuestion = { kind: 'watch', connection, ids: [...ids], after: position, ...user };
+    await mail.ask(node, question, Done).catch((error: unknown) => {
+      throw error instanceof NodeSilent ? noConnection() : error;
+    });
+  }
+
+  async why(connection: string, event: number): Promise<Why> {
+    const { roster, mail } = this.#options;
+    const node = mail?.nodeOf(connection);
+    if (mail === undefined || node === undefined) return await this.#whyHere(connection, event);
+    return await mail.ask(node, { kind: 'why', connection, event, after: roster.position }, whyAnswer).catch((error: unknown) => {
+      throw error instanceof NodeSilent ? unknownConnection() : error;
+    });
+  }
+
+  async #whyHere(connectionId: string, seq: number): Promise<Why> {
+    const session = this.#options.sessions.find(connectionId);
+    if (session === undefined) throw unknownConnection();
+    const event = await this.#options.roster.eventAt(seq);
     if (event === undefined) {
       throw new RosterError(
         'not_found',
@@ -39,7 +88,34 @@ export class LiveConnections implements LiveControl {
     return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not sent: the connection has no subscription' }];
   }
 
-  removeConsumer(name: string, call: Pick<RequestWrites, 'submit' | 'isRepeat'>): Promise<number> {
-    return this.#context.consumers.remove(name, call);
+  async #answer(question: NodeQuestion): Promise<object> {
+    const { roster, sessions, consumers } = this.#options;
+    switch (question.kind) {
+      case 'watch': {
+        const { connection, user, ids, after } = question;
+        await roster.arrivals.until(after);
+        sessions.watch(connection, user === undefined ? { kind: 'server' } : { kind: 'user', id: user }, ids);
+        return {};
+      }
+      case 'why':
+        await roster.arrivals.until(question.after);
+        return await this.#whyHere(question.connection, question.event);
+      case 'sessions':
+        return { sessions: sessions.of(question.user) };
+      case 'close':
+        for (const connection of question.connections) sessions.find(connection)?.close('replaced');
+        return {};
+      case 'release':
+        await consumers.release(question.consumer, question.connection);
+        return {};
+    }
   }
+
+  removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number> {
+    return this.#options.consumers.remove(name, call);
+  }
+}
+
+function unknownConnection(): RosterError {
+  return fieldErrors('input', [{ path: 'connection', message: 'there is no such live connection' }]);
 }

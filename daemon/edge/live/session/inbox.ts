@@ -1,6 +1,6 @@
 /**
- * Frames of one connection, handled in order: the next frame waits for the answer to the one before, and nothing is read from the peer
- * meanwhile. A peer that does not take its answers gets no more of them: the inbox waits for it, and it is closed when it takes nothing.
+ * Frames of one connection, read and handled in order: the next frame waits for the answer to the one before, and nothing is read from the
+ * peer meanwhile. A peer that does not take its answers gets no more of them: the inbox waits for it, and it is closed when it takes nothing.
  */
 import type { Turns } from '../../../base/turns.ts';
 import type { Decoded } from './frame-decoder.ts';
@@ -16,15 +16,15 @@ export interface Source {
   resume(): void;
 }
 
-/** A frame that gets an answer. */
-type Answerable = Exclude<Decoded, { readonly kind: 'bad' }>;
+/** Reads what a peer has sent: that takes milliseconds for a long frame, so it is done when it is its turn. */
+type Read = () => Decoded;
 
 export class Inbox {
   readonly #source: Source;
   readonly #session: RosterSession;
   readonly #outlet: Taking;
   readonly #turns: Turns;
-  readonly #waiting: Answerable[] = [];
+  readonly #waiting: Read[] = [];
   #isBusy = false;
 
   constructor(source: Source, session: RosterSession, outlet: Taking, turns: Turns) {
@@ -39,12 +39,8 @@ export class Inbox {
     return this.#waiting.length;
   }
 
-  take(decoded: Decoded): void {
-    if (decoded.kind === 'bad') {
-      this.#session.badFrame(decoded.reason);
-      return;
-    }
-    this.#waiting.push(decoded);
+  take(read: Read): void {
+    this.#waiting.push(read);
     if (!this.#isBusy) void this.#run();
   }
 
@@ -55,9 +51,11 @@ export class Inbox {
     const turn = this.#turns.soon();
     if (turn !== undefined) await turn;
     let sliceEndsMs = performance.now() + SLICE_MS;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (next.kind === 'frame') await this.#session.handle(next.frame);
-      else this.#session.invalidFrame(next.op, next.id, next.reason);
+    for (let read = this.#waiting.shift(); read !== undefined; read = this.#waiting.shift()) {
+      const decoded = read();
+      if (decoded.kind === 'frame') await this.#session.handle(decoded.frame);
+      else if (decoded.kind === 'invalid') this.#session.invalidFrame(decoded.op, decoded.id, decoded.reason);
+      else this.#session.badFrame(decoded.reason);
       await hasRoom(this.#outlet);
       if (performance.now() < sliceEndsMs) continue;
       await this.#turns.next();

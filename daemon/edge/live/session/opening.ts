@@ -14,6 +14,7 @@ import type { SessionOutlet } from './outlet.ts';
 import { OWN, ownInterest } from './own-interests.ts';
 import type { LiveSession } from './registry.ts';
 import { isSightUnchanged } from './sight.ts';
+import type { Holding } from './subscriptions/holdings.ts';
 import { LiveOps } from './verbs.ts';
 
 /** The parts of an open session. */
@@ -23,6 +24,8 @@ export interface Live {
   readonly warnings: readonly string[];
   readonly subscriber: Subscriber;
   readonly ops: LiveOps;
+  /** What it holds for the users that it watches. */
+  readonly watching: Holding;
   /** Position after which the events begin. */
   readonly since: number;
   readonly isResumed: boolean;
@@ -74,7 +77,7 @@ export interface Opening {
   readonly context: LiveContext;
   readonly outlet: SessionOutlet;
   /** The session that will hold the durable consumer that the frame names. */
-  readonly session: Pick<LiveSession, 'close'>;
+  readonly session: Pick<LiveSession, 'close' | 'connectionId'>;
   readonly form: EventForm;
   readonly dates: DateStyle;
 }
@@ -90,9 +93,11 @@ export async function openLive({ caller, stranger, before, me, warnings }: Ident
   const resume = canResume ? from : undefined;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
+  const watching = context.sessions.holdings.of(caller, stranger);
   const ops = new LiveOps({
     context,
     holding: context.sessions.holdings.of(caller, stranger),
+    watching,
     outlet,
     subscriber,
     caller,
@@ -104,7 +109,7 @@ export async function openLive({ caller, stranger, before, me, warnings }: Ident
   subscriber.gatherPresence = () => ops.gatherPresence();
   subscriber.tellPresence = (changed) => ops.tellPresence(changed);
   ops.check(frame.subs ?? []);
-  return { caller, me, warnings, subscriber, ops, since, isResumed: resume !== undefined, durable: frame.durable };
+  return { caller, me, warnings, subscriber, ops, watching, since, isResumed: resume !== undefined, durable: frame.durable };
 }
 
 /** The answer to the connect frame with this id. */
@@ -133,7 +138,6 @@ export function welcome(
 async function startOf({ resume, durable }: ConnectFrame, caller: Caller, { context, session }: Opening): Promise<Position | undefined> {
   if (durable === undefined) return resume;
   if (caller.kind !== 'server') throw new RosterError('not_allowed', 'durable: only a server token may speak for a consumer');
-  const isNew = context.roster.directory.docs.get('consumer', durable) === undefined;
-  const position = await context.consumers.open(durable, session);
+  const { position, isNew } = await context.consumers.open(durable, session);
   return resume ?? (isNew ? undefined : position);
 }

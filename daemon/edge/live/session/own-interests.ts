@@ -7,6 +7,7 @@ import { PresenceChange } from '../../../pipeline/tell/presence-change.ts';
 import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { LiveContext } from './context.ts';
 import { sightOf, sightOfWatched } from './sight.ts';
+import { type Holding, heldBy, NOTHING } from './subscriptions/holdings.ts';
 
 /** Key of the interest that a user's session has in its own user. It has no name, so events do not show it. */
 export const OWN = Symbol('self');
@@ -18,17 +19,21 @@ export function ownInterest(id: string, since: number): Interest {
 /** Like `OWN`, for users that were found by a query with `presence: true`. */
 export const WATCHED = Symbol('watched');
 
-/** Adds users to those that a connection watches; beyond `LIMITS.subIds` the oldest ones are removed. */
-export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Caller, ids: readonly string[]): void {
-  roster.hub.change(subscriber, (interests) => {
-    const before = interests.get(WATCHED);
-    const held = before?.want.kind === 'ids' ? before.want.ids : [];
-    const all = [...new Set([...held, ...ids])].slice(-LIMITS.subIds);
-    const since = before?.since ?? roster.directory.seq;
-    const want = { kind: 'ids' as const, ids: new Set(all) };
-    const reach = caller.kind === 'server' ? 'server' : 'others';
-    interests.set(WATCHED, new Interest({ name: '', want, since, reach, wantsPresence: true, ...sightOfWatched(roster, caller) }));
-  });
+/**
+ * Adds users to those that a connection watches; beyond `LIMITS.subIds` the oldest ones are removed. `watching`: what it holds for that.
+ * Throws RosterError, with the bound, when all connections of the user or of strangers would hold too many ids.
+ */
+export function watchUsers(roster: Roster, subscriber: Subscriber, caller: Caller, ids: readonly string[], watching: Holding): void {
+  const before = subscriber.interests.get(WATCHED);
+  const known = before?.want.kind === 'ids' ? before.want.ids : [];
+  const want = { kind: 'ids' as const, ids: new Set([...new Set([...known, ...ids])].slice(-LIMITS.subIds)) };
+  const held = { ...heldBy([want], 0), subs: 0 };
+  watching.mustFit(held, false, 'presence');
+  watching.set(held);
+  const since = before?.since ?? roster.directory.seq;
+  const reach = caller.kind === 'server' ? 'server' : 'others';
+  const interest = new Interest({ name: '', want, since, reach, wantsPresence: true, ...sightOfWatched(roster, caller) });
+  roster.hub.change(subscriber, (interests) => interests.set(WATCHED, interest));
 }
 
 /**
@@ -54,7 +59,7 @@ export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscrib
  * Ends every interest whose owner may see other users now than when it began: its data may be too much or too little. Returns the names of
  * the ended interests that have one.
  */
-export function endOutdated(roster: Roster, subscriber: Subscriber, caller: Caller): readonly string[] {
+export function endOutdated(roster: Roster, subscriber: Subscriber, caller: Caller, watching: Holding): readonly string[] {
   const outdated = [...subscriber.interests].filter(([key, { name, want, basis }]) => {
     if (key === OWN) return false;
     const now = name === '' ? sightOfWatched(roster, caller) : sightOf(roster, caller, want.kind);
@@ -63,6 +68,7 @@ export function endOutdated(roster: Roster, subscriber: Subscriber, caller: Call
   if (outdated.length === 0) return [];
   roster.hub.change(subscriber, (interests) => {
     for (const [key] of outdated) interests.delete(key);
+    if (!interests.has(WATCHED)) watching.set(NOTHING);
   });
   return outdated.map(([, { name }]) => name).filter((name) => name !== '');
 }

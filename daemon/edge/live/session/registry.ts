@@ -3,6 +3,7 @@
  * revoked.
  */
 
+import { randomUUID } from 'node:crypto';
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
@@ -45,6 +46,8 @@ const EXPIRY_WARNING_S = 60;
 interface Held {
   readonly slot: number;
   readonly userId: string | undefined;
+  /** When it was added. */
+  readonly sinceMs: number;
   bytesRead: number;
   /** Heartbeats since the last sign of life. */
   unanswered: number;
@@ -59,6 +62,15 @@ export interface RegistryOptions {
   readonly app: AppSettings;
   /** Default: that of the protocol. */
   readonly heartbeat?: Heartbeat;
+  /** The name of this node, which connection ids carry; undefined where there is no other. */
+  readonly node?: string | undefined;
+}
+
+/** An open session as other nodes see it. */
+export interface OpenSession {
+  readonly connection: string;
+  /** When it was added, in milliseconds of its node's wall clock: all nodes name the same one the oldest, whenever they look. */
+  readonly sinceMs: number;
 }
 
 /** How often the peers of live connections are asked for a sign of life, and how long they may give none. */
@@ -133,7 +145,8 @@ export class SessionRegistry {
       return;
     }
     const slot = this.#nextSlot++ % this.#slots.length;
-    this.#sessions.set(session, { slot, userId: session.userId, bytesRead: 0, unanswered: 0, warnedOfExp: undefined });
+    const held = { slot, userId: session.userId, sinceMs: this.#options.nowMs(), bytesRead: 0, unanswered: 0, warnedOfExp: undefined };
+    this.#sessions.set(session, held);
     this.#byConnection.set(session.connectionId, session);
     this.#slots[slot]?.add(session);
     this.tokenChanged(session);
@@ -163,7 +176,7 @@ export class SessionRegistry {
   watch(connectionId: string, caller: Caller, ids: readonly string[]): void {
     const session = this.#byConnection.get(connectionId);
     if (session === undefined || (caller.kind === 'user' && session.userId !== caller.id)) {
-      throw fieldErrors('input', [{ path: 'connection_id', message: 'you have no such live connection' }]);
+      throw noConnection();
     }
     session.watch(ids);
   }
@@ -171,6 +184,20 @@ export class SessionRegistry {
   /** The session with this connection id. */
   find(connectionId: string): LiveSession | undefined {
     return this.#byConnection.get(connectionId);
+  }
+
+  /** The id of a new connection. No other node has it, and each knows whose it is. */
+  newConnectionId(): string {
+    const { node } = this.#options;
+    return node === undefined ? randomUUID() : `${randomUUID()}.${node}`;
+  }
+
+  /** The sessions of a user, oldest first. */
+  of(userId: string): readonly OpenSession[] {
+    return [...(this.#byUser.get(userId) ?? [])].map((session) => ({
+      connection: session.connectionId,
+      sinceMs: this.#sessions.get(session)?.sinceMs ?? 0,
+    }));
   }
 
   /** Closes the oldest sessions of a user, until `max` are left. */
@@ -251,6 +278,11 @@ export class SessionRegistry {
   reopen(): void {
     this.#isDraining = false;
   }
+}
+
+/** The refusal of a connection id that the caller has no connection with. */
+export function noConnection(): RosterError {
+  return fieldErrors('input', [{ path: 'connection_id', message: 'you have no such live connection' }]);
 }
 
 function recheckAll(sessions: Iterable<LiveSession>): void {

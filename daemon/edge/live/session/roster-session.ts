@@ -3,7 +3,6 @@
  * state is a union (machine.ts); this class sends it inputs and carries out its effects.
  */
 import { RosterError } from '../../../../protocol/base/errors.ts';
-import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { toNanos, toRfc3339 } from '../../../../protocol/base/time.ts';
 import type { ClientFrame, ConnectFrame } from '../../../../protocol/live/client-frames.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
@@ -38,11 +37,11 @@ export class RosterSession implements LiveSession {
   /** The form in which the client wants times; set by its connect frame, and also used for the goodbye. */
   #dates: 'rfc3339' | 'ns' = 'rfc3339';
 
-  constructor(context: LiveContext, outlet: SessionOutlet, connectionId: string, peer: Peer) {
+  constructor(context: LiveContext, outlet: SessionOutlet, peer: Peer) {
     this.#context = context;
     this.#outlet = outlet;
     this.#peer = peer;
-    this.connectionId = connectionId;
+    this.connectionId = context.sessions.newConnectionId();
     this.#openingTimer = setTimeout(() => this.close('silent'), context.sessions.connectMs);
     context.sessions.expect(this);
   }
@@ -146,13 +145,13 @@ export class RosterSession implements LiveSession {
   }
 
   async #enter(live: Live, frame: ConnectFrame): Promise<void> {
-    const { roster, sessions } = this.#context;
+    const { roster, sessions, socketLimit } = this.#context;
     sessions.add(this);
     // Its connect was in progress when the daemon began to stop.
     if (!this.isOpen) return;
     if (live.caller.kind === 'user') {
       roster.presence.arrived(live.caller.id);
-      sessions.closeOldest(live.caller.id, LIMITS.socketsPerUser);
+      socketLimit.keep(live.caller.id);
     }
     // The user may have been deleted or deactivated while the connect was being written.
     this.recheck();
@@ -237,7 +236,7 @@ export class RosterSession implements LiveSession {
 
   watch(ids: readonly string[]): void {
     const live = this.#live;
-    if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, live.caller, ids);
+    if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, live.caller, ids, live.watching);
   }
 
   explain(event: AnyEvent): readonly Explanation[] {

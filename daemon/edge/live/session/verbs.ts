@@ -24,6 +24,7 @@ import { updateUser, upsertUsers } from './writes.ts';
 export interface LiveOpsOptions {
   readonly context: LiveContext;
   readonly holding: Holding;
+  readonly watching: Holding;
   readonly outlet: SessionOutlet;
   readonly subscriber: Subscriber;
   readonly caller: Caller;
@@ -285,13 +286,14 @@ export class LiveOps {
    * refused.
    */
   sightChanged(): void {
-    const { context, subscriber, caller } = this.#options;
-    for (const name of endOutdated(context.roster, subscriber, caller)) this.#tellReset(name);
+    const { context, subscriber, caller, watching } = this.#options;
+    for (const name of endOutdated(context.roster, subscriber, caller, watching)) this.#tellReset(name);
   }
 
   /** Lets go of everything that the connection holds. */
   release(): void {
     this.#options.holding.close();
+    this.#options.watching.close();
     this.#snapshots.close();
   }
 }

@@ -12,6 +12,11 @@ export class EngineWebSockets extends WebSocketServer {
   }
 }
 
+/** Ids that name this node, so that a proxy finds it for each request of a long poll (DP1). Their first part is random and secret, and no connection id. */
+export function namePolls(engine: object, newId: () => string): void {
+  Object.assign(engine, { generateId: newId });
+}
+
 /** The parts of its long polling that are used here. */
 interface LongPolling {
   closeTimeout: number;
@@ -40,4 +45,17 @@ function holdsMore(text: string, part: string, most: number): boolean {
   let count = 0;
   for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + 1)) if (++count > most) return true;
   return false;
+}
+
+/** A connect to another namespace than the main one, the only one that exists. */
+const OTHER_NAMESPACE = '0/';
+/** Such connects of one connection that are refused with a reason. */
+const REFUSED_MAX = 16;
+
+/** Socket.IO answers these by itself, with the name that they had, whether or not the peer takes its answers: so not without end. */
+export function boundNamespaces(conn: Socket['conn']): void {
+  let refused = 0;
+  conn.on('packet', ({ type, data }: { readonly type: string; readonly data?: unknown }) => {
+    if (type === 'message' && typeof data === 'string' && data.startsWith(OTHER_NAMESPACE) && ++refused > REFUSED_MAX) conn.close(true);
+  });
 }

@@ -6,11 +6,10 @@
  * An Engine.IO connection is what a WebSocket is on `/live`: it counts from its handshake to its end, and carries one session.
  */
 
-import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'socket.io';
 import { NOT_EXACT } from '../../../../protocol/base/exact-numbers.ts';
-import { fieldPath } from '../../../../protocol/base/explain.ts';
+import { fieldPath } from '../../../../protocol/base/field-path.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
@@ -20,7 +19,7 @@ import { checkFrame, type Decoded, isOp } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
 import type { Heartbeat } from '../session/registry.ts';
 import { RosterSession } from '../session/roster-session.ts';
-import { boundPolling, EngineWebSockets } from './engine.ts';
+import { boundNamespaces, boundPolling, EngineWebSockets, namePolls } from './engine.ts';
 import { exactParser } from './exact-parser.ts';
 import { SocketIoOutlet } from './outlet.ts';
 
@@ -89,7 +88,8 @@ export class SocketIoServer {
   attach(server: HttpServer): void {
     this.#io.attach(server);
     const { engine } = this.#io;
-    const { turns } = this.#options.context;
+    const { turns, sessions } = this.#options.context;
+    namePolls(engine, () => sessions.newConnectionId());
     // Hundreds of requests may come in one packet.
     engine.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
       // A poll whose peer left meanwhile would be waited for, and the next one would count as a second at the same time.
@@ -117,6 +117,7 @@ export class SocketIoServer {
     // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) conn.once('close', admission.enter(conn.request));
     else conn.close(true);
+    boundNamespaces(conn);
     if (conn.transport.name === 'polling') boundPolling(conn.transport, WAITING_MAX);
   }
 
@@ -171,7 +172,7 @@ export class SocketIoServer {
     conn.on('close', gone);
     const outlet = new SocketIoOutlet(socket, stallMs, decided);
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
-    const session = new RosterSession(context, outlet, randomUUID(), {
+    const session = new RosterSession(context, outlet, {
       address: conn.request.socket.remoteAddress,
       readBytes: () => received,
       envelope: 'io ',
@@ -188,7 +189,7 @@ export class SocketIoServer {
     });
     socket.onAny((op: unknown, ...args: unknown[]) => this.#take(socket, op, args));
     // Through the inbox, so that the client's next requests wait for the answers to the subscriptions of its connect.
-    inbox.take(decodedArgument('connect', undefined, socket.handshake.auth));
+    inbox.take(() => decodedArgument('connect', undefined, socket.handshake.auth));
   }
 
   #take(socket: Socket, op: unknown, args: readonly unknown[]): void {
@@ -204,9 +205,8 @@ export class SocketIoServer {
       session.badFrame('the argument must be an object');
     } else {
       const id = outlet.expectReply(acknowledge);
-      const decoded = decodedArgument(op, id, argument);
-      inbox.take(decoded);
-      if (decoded.kind === 'frame') turns.taken(decoded.frame, inbox.size);
+      inbox.take(() => decodedArgument(op, id, argument));
+      turns.taken(op, id, inbox.size);
     }
   }
 }
@@ -225,9 +225,9 @@ class Turns {
   }
 
   /** Called when the inbox has taken this frame; `waiting` frames wait in it. */
-  taken({ op, id }: ClientFrame, waiting: number): void {
+  taken(op: ClientFrame['op'], id: string | undefined, waiting: number): void {
     this.#taken++;
-    if (op === 'ack' && typeof id === 'string') this.#unanswered.push({ id, turn: this.#taken });
+    if (op === 'ack' && id !== undefined) this.#unanswered.push({ id, turn: this.#taken });
     // One more may be in the middle of its turn.
     this.#settle(this.#taken - waiting - 1);
   }

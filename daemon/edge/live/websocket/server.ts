@@ -2,7 +2,6 @@
  * Takes WebSocket upgrades: `/live` (roster.v1) and `/connect`. Checks origin and connection limits before the handshake, reads frames one
  * at a time, and passes them to the session. All other upgrade requests are answered here too, because no other code would.
  */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -77,9 +76,9 @@ export class LiveServer {
   #openRoster(ws: WebSocket, socket: Duplex, peer: Peer): void {
     const { context, stallMs } = this.#options;
     const outlet = new SocketOutlet(ws, socket, stallMs);
-    const session = new RosterSession(context, outlet, randomUUID(), peer);
+    const session = new RosterSession(context, outlet, peer);
     const inbox = new Inbox(ws, session, outlet, context.turns);
-    ws.on('message', (data, isBinary) => inbox.take(isBinary ? BINARY : decodeFrame(data.toString())));
+    ws.on('message', (data, isBinary) => inbox.take(() => (isBinary ? BINARY : decodeFrame(data.toString()))));
     // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
     ws.on('error', () => session.closed());
     ws.on('close', () => session.closed());
@@ -106,7 +105,7 @@ function bytesRead(socket: Duplex): number {
 /** Parsed by hand, because a target can be any text, and an invalid URL must not throw here. */
 function partsOf(target: string): { readonly path: string; readonly query: string } {
   const [path = ''] = target.split('?', 1);
-  return { path: path.replace(/\/+$/, ''), query: target.slice(path.length + 1) };
+  return { path: path.endsWith('/') ? path.replace(/\/+$/, '') : path, query: target.slice(path.length + 1) };
 }
 
 /** The peer may keep its side open as long as it likes; this side ends with the answer. */

@@ -19,14 +19,14 @@ export interface Holds {
   readonly snapshots: number;
 }
 
-const NOTHING: Holds = { subs: 0, conditions: 0, bytes: 0, names: 0, snapshots: 0 };
+export const NOTHING: Holds = { subs: 0, conditions: 0, bytes: 0, names: 0, snapshots: 0 };
 const MEASURES = ['subs', 'conditions', 'bytes', 'names', 'snapshots'] as const satisfies readonly (keyof Holds)[];
 
 const WORDS: Readonly<Record<keyof Holds, string>> = {
   subs: 'subscriptions',
   conditions: 'conditions in the filters',
   bytes: 'bytes in the filters',
-  names: 'ids and teams in the subscriptions',
+  names: 'ids and teams in the subscriptions and among watched users',
   snapshots: 'unfinished snapshots',
 };
 
@@ -128,9 +128,9 @@ export class Holding {
 
   /**
    * Throws RosterError, with the bound, when holding `next` is too much: `input` for a user, `rate_limit` for strangers, where others hold
-   * the rest. To hold less than now is always allowed. `isAlone`: only what the user itself holds counts.
+   * the rest. To hold less than now is always allowed. `isAlone`: only what the user itself holds counts. `path`: what the error names.
    */
-  mustFit(next: Holds, isAlone = false): void {
+  mustFit(next: Holds, isAlone = false, path = 'sub'): void {
     for (const { key, most, of, kind, advice } of this.#groups) {
       if (isAlone && kind !== 'input') continue;
       const sum = this.#sums.get(key) ?? NOTHING;
@@ -139,9 +139,7 @@ export class Holding {
         if (next[measure] <= this.#own[measure] || total <= most[measure]) continue;
         // What others hold is nobody's business.
         const told = kind === 'input' ? `, this would make ${total}` : advice;
-        throw fieldErrors(kind, [
-          { path: 'sub', message: `at most ${most[measure]} ${WORDS[measure]} of all connections of ${of}${told}` },
-        ]);
+        throw fieldErrors(kind, [{ path, message: `at most ${most[measure]} ${WORDS[measure]} of all connections of ${of}${told}` }]);
       }
     }
   }

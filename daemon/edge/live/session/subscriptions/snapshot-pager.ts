@@ -4,7 +4,7 @@
  */
 
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
-import { STEP_UNITS, USER_UNITS, workOf } from '../../../../../protocol/users/finding/filter-cost.ts';
+import { fixedUnits, USER_UNITS, WorkMeter } from '../../../../../protocol/users/finding/filter-cost.ts';
 import { isAlive, type StoredUser } from '../../../../../protocol/users/user.ts';
 import { type Budget, inSlices, type Walk } from '../../../../base/slices.ts';
 import type { RecordsView } from '../../../../core/directory/frozen-view.ts';
@@ -55,7 +55,8 @@ export class SnapshotPager {
   /** Undefined when there are too many to list. */
   #gone: string[] | undefined = [];
   readonly #matches: (user: StoredUser) => boolean;
-  readonly #unitsOf: (user: StoredUser) => number;
+  readonly #fixedUnits: number;
+  readonly #work = new WorkMeter();
   readonly #limit: number;
   readonly total: number | undefined;
   #next: IteratorResult<Place>;
@@ -65,11 +66,11 @@ export class SnapshotPager {
   constructor({ view, want, limit, online, sight, goneSince, budget }: SnapshotPagerOptions) {
     this.#view = view;
     this.#budget = budget;
-    this.#unitsOf = want.kind === 'filter' ? workOf(want.filter.filter) : () => 0;
+    this.#fixedUnits = want.kind === 'filter' ? fixedUnits(want.filter.filter) : 0;
     this.#sight = sight;
     this.#goneSince = goneSince;
     this.#limit = limit;
-    this.#matches = matcher(want, online);
+    this.#matches = matcher(want, online, this.#work);
     this.#places = (want.kind === 'ids' ? named(view, want.ids) : everywhere(view))[Symbol.iterator]();
     this.#next = this.#places.next();
     // The records that it names are taken: it need not keep the old form of any other.
@@ -96,32 +97,27 @@ export class SnapshotPager {
 
   *#fill(): Walk<SnapshotPage> {
     const users: StoredUser[] = [];
-    let units = 0;
-    let unseen = 0;
+    const work = this.#work;
     let chars = 0;
     for (; this.#next.done !== true; this.#next = this.#places.next()) {
-      if (units + unseen >= STEP_UNITS) {
-        yield { units, unseen };
-        units = 0;
-        unseen = 0;
-      }
+      if (work.isStep) yield work.take();
       const { id, record } = this.#next.value;
       const isGone = record === undefined || isTombstone(record) || !isAlive(record);
       if (isGone) this.#noteGone(id, record);
       if (isGone || this.#sight?.(record) === false) {
-        unseen += USER_UNITS;
+        work.unseen += USER_UNITS;
         continue;
       }
-      units += USER_UNITS + this.#unitsOf(record);
+      work.units += USER_UNITS + this.#fixedUnits;
       if (!this.#matches(record)) continue;
       // A full page goes on to the next match: whether it is the last must not depend on users out of sight.
       if (users.length >= this.#limit || chars >= PAGE_CHARS) break;
       users.push(record);
       const { length } = JSON.stringify(record);
       chars += length;
-      units += length / CHARS_PER_UNIT;
+      work.units += length / CHARS_PER_UNIT;
     }
-    yield { units, unseen };
+    yield work.take();
     const isLast = this.#next.done === true;
     return { users, isLast, gone: isLast && this.#goneSince !== undefined ? this.#gone : undefined };
   }
@@ -165,7 +161,7 @@ function* everywhere(view: RecordsView): Iterable<Place> {
   for (const record of view.records()) yield { id: record.id, record };
 }
 
-function matcher(want: Want, online: (id: string) => boolean): (user: StoredUser) => boolean {
+function matcher(want: Want, online: (id: string) => boolean, work: WorkMeter): (user: StoredUser) => boolean {
   switch (want.kind) {
     case 'all':
     case 'ids':
@@ -173,6 +169,6 @@ function matcher(want: Want, online: (id: string) => boolean): (user: StoredUser
     case 'teams':
       return (user) => user.teams.some((team) => want.teams.has(team));
     case 'filter':
-      return (user) => want.filter.judge(user, online(user.id));
+      return (user) => want.filter.judge(user, online(user.id), work);
   }
 }

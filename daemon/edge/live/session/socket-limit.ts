@@ -1,0 +1,66 @@
+/**
+ * The limit of live sockets of one user, on all nodes together: one more closes the oldest.
+ *
+ * It keeps SR4 and SR7 (daemon/RULES.md).
+ */
+import { LIMITS } from '../../../../protocol/base/limits.ts';
+import type { Presence } from '../../../pipeline/tell/presence.ts';
+import { Done, SessionsAnswer } from '../../nodes/messages.ts';
+import type { NodeMail } from '../../nodes/node-mail.ts';
+import type { OpenSession, SessionRegistry } from './registry.ts';
+
+export interface SocketLimitOptions {
+  readonly sessions: Pick<SessionRegistry, 'of' | 'find' | 'closeOldest'>;
+  readonly presence: Pick<Presence, 'nodesOf'>;
+  /** Undefined where there are no other nodes. */
+  readonly mail: Pick<NodeMail, 'ask'> | undefined;
+}
+
+/** A session, and the other node that has it. */
+type Found = OpenSession & { readonly node: string | undefined };
+
+export class SocketLimit {
+  readonly #options: SocketLimitOptions;
+  /** Users whose sessions elsewhere are being counted; true: another one came meanwhile. */
+  readonly #counting = new Map<string, boolean>();
+
+  constructor(options: SocketLimitOptions) {
+    this.#options = options;
+  }
+
+  /** Call this when a session of the user was added, and other nodes hear of it. Those here are closed at once. */
+  keep(userId: string): void {
+    const { sessions, presence, mail } = this.#options;
+    sessions.closeOldest(userId, LIMITS.socketsPerUser);
+    if (mail === undefined || presence.nodesOf(userId).length === 0) return;
+    if (this.#counting.has(userId)) this.#counting.set(userId, true);
+    else void this.#keepOnAll(userId, mail);
+  }
+
+  /** Never rejects. A node that does not answer counts for none. */
+  async #keepOnAll(userId: string, mail: Pick<NodeMail, 'ask'>): Promise<void> {
+    const { sessions, presence } = this.#options;
+    do {
+      this.#counting.set(userId, false);
+      const elsewhere = await Promise.all(presence.nodesOf(userId).map((node) => sessionsAt(mail, node, userId)));
+      const all: Found[] = [...sessions.of(userId).map((session) => ({ ...session, node: undefined })), ...elsewhere.flat()];
+      // Several nodes may count at once: they find the same ones.
+      all.sort((a, b) => a.sinceMs - b.sinceMs || (a.connection < b.connection ? -1 : 1));
+      const surplus = all.slice(0, Math.max(0, all.length - LIMITS.socketsPerUser));
+      for (const { connection } of surplus.filter(({ node }) => node === undefined)) sessions.find(connection)?.close('replaced');
+      const nodes = new Set(surplus.flatMap(({ node }) => node ?? []));
+      await Promise.all([...nodes].map((node) => closeAt(mail, node, surplus)));
+    } while (this.#counting.get(userId) === true);
+    this.#counting.delete(userId);
+  }
+}
+
+async function sessionsAt(mail: Pick<NodeMail, 'ask'>, node: string, user: string): Promise<Found[]> {
+  const answer = await mail.ask(node, { kind: 'sessions', user }, SessionsAnswer).catch(() => undefined);
+  return answer?.sessions.map((session) => ({ ...session, node })) ?? [];
+}
+
+async function closeAt(mail: Pick<NodeMail, 'ask'>, node: string, surplus: readonly Found[]): Promise<void> {
+  const connections = surplus.filter((one) => one.node === node).map(({ connection }) => connection);
+  await mail.ask(node, { kind: 'close', connections }, Done).catch(() => {});
+}
