@@ -1,4 +1,4 @@
-/** What a run did with users: their counts, and the users that it left out. */
+/** What a run did with users: their counts, the reasons for its errors, and the users that it left out. */
 import { grouped } from '../base/grouped.ts';
 
 /** `unchanged`: already as wanted. `changed_meanwhile`: left as they are because somebody else changed them. */
@@ -80,4 +80,67 @@ export class TakenOutList implements TakenOutSummary {
       `an earlier sync took out ${grouped(this.count)} ${users} of the source, and ${stay} out: ${more.join(', ')}; --returning ${option} brings ${them} back`,
     ];
   }
+}
+
+/** Errors with one reason, or of one kind. */
+export interface ErrorGroup {
+  readonly reason: string;
+  readonly count: number;
+  /** The lines where it occurred first, at most 5. */
+  readonly lines: readonly number[];
+}
+
+const LINES_KEPT = 5;
+const GROUPS_SHOWN = 10;
+/** Kinds of errors that are counted separately; all further ones count together. */
+const KINDS_MAX = 1_000;
+const OTHERS = 'others';
+/** Reasons of one kind that are told apart: more of them would hide the other kinds. */
+const REASONS_PER_KIND = 5;
+
+/** The reasons for any number of errors, each with its number and first lines. Memory is bounded. */
+export class ErrorGroups {
+  readonly #groups = new Map<string, { readonly reason: string; count: number; readonly lines: number[] }>();
+  /** Groups by kind of reason. */
+  readonly #kinds = new Map<string, number>();
+
+  add({ line, reason }: { readonly line: number; readonly reason: string }): void {
+    const name = this.#groups.has(reason) ? reason : this.#nameFor(reason);
+    const group = this.#groups.get(name) ?? { reason: name, count: 0, lines: [] };
+    this.#groups.set(name, group);
+    group.count++;
+    if (group.lines.length < LINES_KEPT) group.lines.push(line);
+  }
+
+  /** The most frequent first, at most 10. */
+  get shown(): readonly ErrorGroup[] {
+    return [...this.#groups.values()].sort((a, b) => b.count - a.count).slice(0, GROUPS_SHOWN);
+  }
+
+  /** A new reason has a group of its own, unless its kind has many: then the further ones count together. */
+  #nameFor(reason: string): string {
+    const kind = kindOf(reason);
+    if (this.#groups.has(kind)) return kind;
+    const known = this.#kinds.get(kind) ?? 0;
+    if (this.#groups.size >= KINDS_MAX) return OTHERS;
+    this.#kinds.set(kind, known + 1);
+    return known < REASONS_PER_KIND ? reason : kind;
+  }
+}
+
+/** Reasons that differ only in the text, the user or the number that they name are of one kind. */
+function kindOf(reason: string): string {
+  return reason
+    .replace(/"[^"]*"/g, '"…"')
+    .replace(/\buser [\w@-]+/g, 'user …')
+    .replace(/\d+/g, '…');
+}
+
+/** One line of text for each group, without its end, and one for the rest of the `total` errors. */
+export function errorLines(groups: readonly ErrorGroup[], total: number): readonly string[] {
+  const lines = groups.map(({ reason, count, lines: first }) => {
+    return `${grouped(count)} × ${reason} (line ${[...first, ...(count > first.length ? ['…'] : [])].join(', ')})`;
+  });
+  const rest = groups.reduce((left, { count }) => left - count, total);
+  return rest > 0 ? [...lines, `… and ${grouped(rest)} for other reasons`] : lines;
 }

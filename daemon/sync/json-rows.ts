@@ -64,12 +64,17 @@ function splitterOf(start: Buffer): LineSplitter | ListSplitter {
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const ZIP = Buffer.from('PK\u0003\u0004');
 const UTF16 = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
+/** A mark or a letter of ASCII, in either order of bytes. */
+const UTF32 = /^(?:\xff\xfe\0\0|\0\0\xfe\xff|[^\0]\0\0\0|\0\0\0[^\0])/s;
 /** Bytes that show the encoding. */
 export const MARK_BYTES = 4;
 
 /** Why the file that begins with these bytes cannot be read, or undefined when it can. */
 export function encodingProblem(start: Buffer): string | undefined {
-  if ([GZIP, ZIP].some((mark) => start.subarray(0, mark.length).equals(mark))) return 'it is compressed: unpack it first';
+  const begins = (mark: Buffer): boolean => start.subarray(0, mark.length).equals(mark);
+  if (begins(GZIP)) return 'it is compressed: unpack it first';
+  if (begins(ZIP)) return 'it is a ZIP archive, as spreadsheets (.xlsx, .ods) are: save the sheet as CSV, or unpack the archive';
+  if (UTF32.test(start.toString('latin1'))) return 'it is UTF-32: save it as UTF-8';
   return isUtf16(start) ? 'it is UTF-16: save it as UTF-8' : undefined;
 }
 

@@ -1,7 +1,7 @@
 /** The report of a run: the outcome of each user, one per line, in the order in which the users were sent. */
 import type { SyncCounts, SyncTotals } from './counts.ts';
 import type { RowError } from './rows.ts';
-import type { RefusedUser } from './settle-batch.ts';
+import type { BatchUser, RefusedUser } from './settle-batch.ts';
 import type { Upserted } from './upserter.ts';
 
 /** One line of the report. Users that were already as wanted have none. */
@@ -16,8 +16,8 @@ export type ReportEntry =
   | { readonly id: string; readonly result: 'changed_meanwhile'; readonly line: number; readonly reason: string }
   /** A row of the source without a user that could be sent. */
   | (RowError & { readonly result: 'error' })
-  /** Not sent because the run ended before. */
-  | (RowError & { readonly result: 'not_applied'; readonly code: 'not_sent' })
+  /** The run ended before it was sent, or before an answer said what became of it. */
+  | (RowError & { readonly result: 'not_applied'; readonly code: 'not_sent' | 'outcome_unknown' })
   /** Stands for all users from this line of the source on, which were not read. */
   | { readonly from_line: number; readonly result: 'not_applied'; readonly code: 'not_read'; readonly reason: string }
   /** Stands for all users from this line of the plan on. */
@@ -44,7 +44,7 @@ export interface WrittenBatch {
 /** Report lines for a batch of users to write, in its order. Adds to `counts`, except for errors in the source. */
 export function upsertEntries(
   { users, errors, fields }: WrittenBatch,
-  done: Omit<Upserted<RefusedUser>, 'notSent'>,
+  done: Omit<Upserted<RefusedUser>, 'notSent' | 'inDoubt'>,
   counts: SyncTotals,
   isFull: boolean,
 ): ReportEntry[] {
@@ -66,6 +66,12 @@ export function upsertEntries(
     else if (result !== undefined) entries.push({ id, result, ...(named === undefined ? undefined : { fields: named }) });
   }
   return entries;
+}
+
+/** The line for a user that may be stored, since it was sent, and no answer says what became of it. */
+export function inDoubtEntry({ line, id }: BatchUser): ReportEntry {
+  const reason = 'the run ended before an answer said what became of the user, which may be stored';
+  return { line, id, result: 'not_applied', code: 'outcome_unknown', reason };
 }
 
 const RESULTS = ['created', 'updated', 'reactivated', 'restored', 'sent'] as const;

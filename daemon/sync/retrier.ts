@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { formatDuration } from '../base/duration.ts';
 import { type Pacer, retryAfterMs } from './pacer.ts';
 import { briefOf } from './refusal.ts';
-import { type Reply, TransportError } from './transport.ts';
+import { mayBeStored, type Reply, TransportError } from './transport.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_CAP_MS = 20_000;
@@ -97,3 +97,35 @@ export class Retrier {
     return false;
   }
 }
+
+/** How the sending of a write ended. */
+export interface SentWrite {
+  /** The final answer; undefined when the run ended before there was one. */
+  readonly reply: Reply | undefined;
+  /** Some attempt had no such answer and may be stored. */
+  readonly isInDoubt: boolean;
+}
+
+/** Sends a write as `retrier.request` does, and notes whether attempts without a final answer may be stored. */
+export async function sendWrite(
+  retrier: Pick<Retrier, 'request'>,
+  send: (leaving: AbortSignal) => Promise<Reply>,
+  pacer: Pacer,
+): Promise<SentWrite> {
+  let isInDoubt = false;
+  const attempt = async (leaving: AbortSignal): Promise<Reply> => {
+    try {
+      const reply = await send(leaving);
+      isInDoubt ||= mayBeStored({ reply });
+      return reply;
+    } catch (thrown) {
+      isInDoubt ||= mayBeStored({ thrown });
+      throw thrown;
+    }
+  };
+  const reply = await retrier.request(attempt, pacer);
+  return { reply, isInDoubt };
+}
+
+/** A write that was not sent. */
+export const UNSENT: SentWrite = { reply: undefined, isInDoubt: false };

@@ -1,11 +1,11 @@
 /** Turns a row of the source into a user to send. Checks it by the daemon's own rules, so that a bad row costs no request. Pure. */
 import type { FieldError } from '../../protocol/base/errors.ts';
 import { InexactNumber, inexactIn } from '../../protocol/base/exact-numbers.ts';
-import { clip } from '../../protocol/base/explain.ts';
+import { clip } from '../../protocol/base/field-path.ts';
 import { isUserId } from '../../protocol/base/ids.ts';
 import { isObject } from '../../protocol/base/json.ts';
 import { decodeUser } from '../../protocol/users/decode.ts';
-import { RESERVED_FIELDS, type UserInput } from '../../protocol/users/user.ts';
+import { KNOWN_FIELDS, RESERVED_FIELDS, type UserInput } from '../../protocol/users/user.ts';
 import type { RowError, ValueRow } from './rows.ts';
 import type { CheckRow, RowUser } from './source.ts';
 
@@ -34,7 +34,7 @@ export function rowCheck(mapping: Pick<RowMapping, 'map'>, team?: string): Check
     const mapped = mapping.map(row.value);
     if ('problems' in mapped) return invalidUser(row.line, mapped.id, mapped.problems);
     const { value } = mapped;
-    const problems = row.isInexact === true ? inexactProblems(value) : [];
+    const problems = [...(row.isInexact === true ? inexactProblems(value) : []), ...misplacedProblems(value)];
     const user = problems.length === 0 ? decodeSent(value, problems) : undefined;
     if (user === undefined) return invalidUser(row.line, isObject(value) ? value.id : undefined, problems);
     const outside = team === undefined ? undefined : outsideTeam(user, team);
@@ -49,6 +49,24 @@ export function inexactProblems(user: unknown): string[] {
   const isWhole = !isObject(user) || user instanceof InexactNumber;
   const sent = isWhole ? user : Object.entries(user).filter(([key]) => !NOT_SENT.has(key));
   return inexactIn(sent).map(({ text }) => text);
+}
+
+/** Whether custom data of this name would be taken for a field of the user. */
+export function isFieldName(key: string): boolean {
+  return KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key);
+}
+
+export const LIKE_A_FIELD = 'custom data cannot be called like a field of the user';
+
+/** Custom data in an object of its own that would be left out silently, since chat v1 has a field under its key. */
+export function misplacedProblems(user: unknown): string[] {
+  if (!isObject(user)) return [];
+  const { custom, extra_data }: Readonly<Record<string, unknown>> = user;
+  return Object.entries({ custom, extra_data }).flatMap(([place, nested]) =>
+    Object.entries(isObject(nested) ? nested : {})
+      .filter(([key, value]) => isFieldName(key) && value !== null && value !== user[key])
+      .map(([key]) => `${place}.${key}: ${LIKE_A_FIELD}`),
+  );
 }
 
 /**

@@ -5,9 +5,9 @@
  * in exactly one count. Running it again finishes a run that ended early and changes nothing twice.
  */
 import { errorText } from '../../protocol/base/errors.ts';
-import { type SyncCounts, TakenOutList } from './counts.ts';
+import { type ErrorGroup, ErrorGroups, type SyncCounts, TakenOutList } from './counts.ts';
 import { Pacer } from './pacer.ts';
-import { type ReportEntry, upsertEntries } from './report.ts';
+import { inDoubtEntry, type ReportEntry, upsertEntries } from './report.ts';
 import type { SourceChunk } from './rows.ts';
 import { Run, type RunDeps, type RunOptions } from './run.ts';
 import { type CheckRow, type RowUser, readBatches, type SourceBatch } from './source.ts';
@@ -26,8 +26,12 @@ export interface SyncSummary {
   readonly problem?: string;
   /** Errors in the source count as failed. */
   readonly counts: SyncCounts;
-  /** Users read, but not sent because the run ended. */
+  /** The reasons for `counts.failed`, the most frequent first, at most 10. */
+  readonly reasons: readonly ErrorGroup[];
+  /** Users read that are surely not stored, because the run ended. */
   readonly notSent: number;
+  /** Users sent that may be stored: the run ended before an answer said what became of them. The report names them. */
+  readonly outcomeUnknown: number;
   /** The line from which on nothing was read, because the run ended; none when the source was read to its end. */
   readonly notReadFrom?: number;
   /** Rows of the source that were read, with errors or without. */
@@ -49,6 +53,8 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
   let isRead = false;
   let rows = 0;
   const takenOut = new TakenOutList();
+  const errors = new ErrorGroups();
+  let outcomeUnknown = 0;
   async function* batches(): AsyncGenerator<SourceBatch<User>> {
     try {
       yield* readBatches(deps.source, deps.check);
@@ -68,9 +74,12 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
     entries: (batch, done, counts) => {
       counts.failed += batch.errors.length;
       takenOut.add(done.takenOut);
-      // After Ctrl-C the job is simply run again; after giving up, the report names the missing users.
-      const rest: readonly User[] = run.problem === undefined ? [] : done.notSent;
-      return [...upsertEntries(batch, done, counts, deps.report.isFull), ...rest.map(notSent)];
+      outcomeUnknown += done.inDoubt.size;
+      // After Ctrl-C the job is simply run again; after giving up, the report names all missing users.
+      const rest = run.problem === undefined ? done.notSent.filter(({ id }) => done.inDoubt.has(id)) : done.notSent;
+      const entries = upsertEntries(batch, done, counts, deps.report.isFull);
+      for (const entry of entries) if (entry.result === 'error' || entry.result === 'failed') errors.add(entry);
+      return [...entries, ...rest.map((user) => (done.inDoubt.has(user.id) ? inDoubtEntry(user) : notSent(user)))];
     },
   });
   const notReadFrom = isRead ? undefined : nextLine;
@@ -81,8 +90,8 @@ export async function syncUsers<User extends RowUser>(options: RunOptions, deps:
   const { problem, counts, at, elapsedMs } = run;
   const status = problem !== undefined ? 'gave-up' : isWhole ? 'done' : 'interrupted';
   const reason = problem === undefined ? {} : { problem };
-  const rest = notReadFrom === undefined ? {} : { notReadFrom };
-  return { status, ...reason, counts, notSent: run.notSent, ...rest, rows, takenOut, at, elapsedMs };
+  const rest = { notSent: run.notSent - outcomeUnknown, outcomeUnknown, ...(notReadFrom === undefined ? {} : { notReadFrom }) };
+  return { status, ...reason, counts, reasons: errors.shown, ...rest, rows, takenOut, at, elapsedMs };
 }
 
 function notSent({ line, id }: RowUser): ReportEntry {

@@ -1,5 +1,6 @@
 /** The way of requests to a server: over HTTP for `rosterd sync`, by direct calls for an import inside the daemon. */
 import { parseObject } from '../../protocol/base/json.ts';
+import { isUnsentCode } from '../../protocol/client/client-error.ts';
 
 export interface Reply {
   readonly status: number;
@@ -41,6 +42,14 @@ export class TransportError extends Error {
     super(message, options);
     this.name = 'TransportError';
   }
+}
+
+/** Whether a write that ended so may be stored. `thrown` in place of a reply: what the attempt rejected with. */
+export function mayBeStored(ended: { readonly reply: Reply } | { readonly thrown: unknown }): boolean {
+  if ('reply' in ended) return ended.reply.status >= 500 && ended.reply.body?.outcome !== 'not_stored';
+  const { thrown } = ended;
+  const cause = thrown instanceof TransportError ? thrown.cause : undefined;
+  return !(cause instanceof Error && 'code' in cause && isUnsentCode(cause.code));
 }
 
 export function replyOf(status: number, text: string, header: Reply['header'] = () => undefined): Reply {

@@ -9,7 +9,7 @@ import type { Returns } from '../../protocol/users/upsert.ts';
 import type { TakenOut } from './counts.ts';
 import type { Pacer } from './pacer.ts';
 import { briefOf, saysDeletedBySync, takenOutIn } from './refusal.ts';
-import type { Retrier } from './retrier.ts';
+import { type Retrier, type SentWrite, sendWrite, UNSENT } from './retrier.ts';
 import { type BatchUser, type NotAccepted, settleBatch } from './settle-batch.ts';
 import type { SourceUser } from './source-user.ts';
 import type { Throttle } from './throttle.ts';
@@ -51,7 +51,7 @@ export class Upserter<User extends BatchUser> {
   /** Never rejects because of the network or the server; such users end in `refused` or `notSent`. */
   async upsert(users: readonly User[]): Promise<Upserted<User>> {
     const lists = { created: [], updated: [], reactivated: [], restored: [], unchanged: [], sent: [] };
-    const done: Upserted<User> = { ...lists, takenOut: [], refused: [], notSent: [] };
+    const done: Upserted<User> = { ...lists, takenOut: [], inDoubt: new Set(), refused: [], notSent: [] };
     const steps = {
       send: (batch: readonly User[]) => this.#send(batch),
       accept: (batch: readonly User[], reply: Reply) => this.#note(done, batch, reply),
@@ -77,10 +77,10 @@ export class Upserter<User extends BatchUser> {
     return true;
   }
 
-  async #send(batch: readonly User[]): Promise<Reply | undefined> {
+  async #send(batch: readonly User[]): Promise<SentWrite> {
     const { send, retrier, pacer, throttle, stopping } = this.#options;
-    if (throttle !== undefined && !(await throttle.take(batch.length, stopping))) return undefined;
-    return await retrier.request((leaving) => send(batch, leaving), pacer);
+    if (throttle !== undefined && !(await throttle.take(batch.length, stopping))) return UNSENT;
+    return await sendWrite(retrier, (leaving) => send(batch, leaving), pacer);
   }
 }
 

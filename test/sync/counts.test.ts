@@ -1,7 +1,7 @@
-/** AP6, PC10, SY14: the counts of a run, and how it names the users that it left out. */
+/** AP6, PC10, PN17, SY14, SY15: the counts of a run, the reasons for its errors, and how it names the users that it left out. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_RESULTS, sumOf, type TakenOut, TakenOutList } from '../../daemon/sync/counts.ts';
+import { ErrorGroups, errorLines, NO_RESULTS, sumOf, type TakenOut, TakenOutList } from '../../daemon/sync/counts.ts';
 
 test('AP6 the sum holds every count once', () => {
   assert.equal(sumOf(NO_RESULTS), 0);
@@ -43,4 +43,19 @@ test('SY14 the first ten are named and all are counted', () => {
     listOf(...users('deactivated', ...Array.from({ length: 1_234 }, (_, n) => `u${n}`))).notes()[0] ?? '',
     /took out 1,234 users/,
   );
+});
+
+test('PN17 SY15 the ten most frequent reasons have a line each, and the last line counts the others', () => {
+  const groups = new ErrorGroups();
+  let line = 0;
+  const add = (reason: string, times: number): void => {
+    for (let time = 0; time < times; time++) groups.add({ line: ++line, reason });
+  };
+  add('often', 1_200);
+  for (const letter of 'abcdefghijk') add(`reason ${letter}`, 1);
+  const lines = errorLines(groups.shown, line);
+  assert.deepEqual([lines.length, lines[0], lines[1]], [11, '1,200 × often (line 1, 2, 3, 4, 5, …)', '1 × reason a (line 1201)']);
+  assert.equal(lines.at(-1), '… and 2 for other reasons');
+  assert.deepEqual(errorLines(groups.shown.slice(1, 3), 2), ['1 × reason a (line 1201)', '1 × reason b (line 1202)']);
+  assert.deepEqual(errorLines([], 0), []);
 });

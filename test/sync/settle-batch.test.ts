@@ -1,4 +1,4 @@
-/** RN7, RN9, RN10, RN12: a batch is sent until each of its users is settled. */
+/** RN7, RN9, RN10, RN12, RN13: a batch is sent until each of its users is settled. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BatchUser, type RefusedUser, settleBatch } from '../../daemon/sync/settle-batch.ts';
@@ -8,18 +8,23 @@ const reply = (status: number, body: object = {}): Reply => replyOf(status, JSON
 const batchOf = (ids: string): BatchUser[] => [...ids].map((id, index) => ({ line: index + 1, id }));
 
 /** Sends the users named by these letters. Each batch is one word. */
-async function settled(ids: string, answer: (batch: string) => Reply | undefined, accept: (batch: string) => boolean = () => true) {
+async function settled(
+  ids: string,
+  answer: (batch: string) => Reply | undefined,
+  accept: (batch: string) => boolean = () => true,
+  isInDoubt = false,
+) {
   const sent: string[] = [];
   const accepted: string[] = [];
   const fatal: string[] = [];
-  const rest = { refused: [] as RefusedUser[], notSent: [] as BatchUser[] };
+  const rest = { refused: [] as RefusedUser[], notSent: [] as BatchUser[], inDoubt: new Set<string>() };
   const wordOf = (batch: readonly BatchUser[]): string => batch.map(({ id }) => id).join('');
   await settleBatch(
     batchOf(ids),
     {
       send: async (batch) => {
         sent.push(wordOf(batch));
-        return answer(wordOf(batch));
+        return { reply: answer(wordOf(batch)), isInDoubt };
       },
       accept: (batch) => {
         if (!accept(wordOf(batch))) return false;
@@ -31,7 +36,7 @@ async function settled(ids: string, answer: (batch: string) => Reply | undefined
     rest,
   );
   const refused = rest.refused.map(({ line, id, code, reason }) => `${line} ${id} ${code} ${reason}`);
-  return { sent, accepted, refused, notSent: wordOf(rest.notSent), fatal };
+  return { sent, accepted, refused, notSent: wordOf(rest.notSent), inDoubt: [...rest.inDoubt].join(''), fatal };
 }
 
 test('RN7 the users that an answer names are refused, and the others are sent again', async () => {
@@ -67,6 +72,22 @@ test('RN18 users without an answer, or with one that is not to be believed, are 
     () => false,
   );
   assert.deepEqual([strange.notSent, strange.accepted, strange.fatal], ['ab', [], []]);
+});
+
+test('RN13 users may be stored when they were sent without an answer, before a refusal of everything, or got a strange answer', async () => {
+  const yes = (): boolean => true;
+  const fatal = reply(401, { code: 5, message: 'm' });
+  for (const [answer, isInDoubt, accept, inDoubt] of [
+    [undefined, false, yes, ''],
+    [undefined, true, yes, 'ab'],
+    [fatal, false, yes, ''],
+    [fatal, true, yes, 'ab'],
+    [reply(200), false, () => false, 'ab'],
+    [reply(200), true, yes, ''],
+  ] as const) {
+    const ended = await settled('ab', () => answer, accept, isInDoubt);
+    assert.deepEqual([ended.inDoubt, ended.notSent.length + ended.accepted.length > 0], [inDoubt, true]);
+  }
 });
 
 test('RN12 every status from 300 on is a refusal', async () => {

@@ -1,8 +1,8 @@
-/** PN6, PN9, SS6, SS16: a row becomes a user to send, or an error. */
+/** PN6, PN9, SS6, SS16, SS18: a row becomes a user to send, or an error. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ValueRow } from '../../daemon/sync/rows.ts';
-import { decodeSent, inexactProblems, invalidUser, rowCheck } from '../../daemon/sync/source-user.ts';
+import { decodeSent, inexactProblems, invalidUser, misplacedProblems, rowCheck } from '../../daemon/sync/source-user.ts';
 import { parseExact } from '../../protocol/base/exact-numbers.ts';
 
 const same = { map: (value: unknown) => ({ value }) };
@@ -52,4 +52,24 @@ test('SS16 a number that would be another one is an error where it is sent, and 
   assert.deepEqual(inexactProblems(sent), [says('id: '), says('n: ')]);
   assert.deepEqual(inexactProblems(read('N')), [says('')]);
   assert.deepEqual(inexactProblems(read('[1,N]')), [says('[1]: ')]);
+});
+
+test('SS18 custom data in an object of its own is never taken for a field of the user and lost', () => {
+  const reasonOf = (user: object) => {
+    const found = check({ value: { id: 'ann', name: 'Ann', ...user } });
+    return 'reason' in found ? found.reason : undefined;
+  };
+  const problem = (at: string) => `${at}: custom data cannot be called like a field of the user`;
+  assert.equal(reasonOf({ custom: { role: 'chief', city: 'Delft' } }), problem('custom.role'));
+  assert.equal(
+    reasonOf({ custom: { name: 'Zoë', id: 'zoe' }, extra_data: { created_at: 'x' } }),
+    [problem('custom.name'), problem('custom.id'), problem('extra_data.created_at')].join('; '),
+  );
+  for (const nothingLost of [
+    { custom: { name: 'Ann', id: 'ann', role: null, city: 'Delft' } },
+    { extra_data: { name: 'Ann' } },
+    { extra_data: 'role', custom: null },
+  ])
+    assert.equal(reasonOf(nothingLost), undefined, JSON.stringify(nothingLost));
+  assert.deepEqual(misplacedProblems('text'), []);
 });

@@ -9,6 +9,7 @@ import { BATCH_LIMITS, RowReader, readBatches, type SourceBatch } from '../../da
 import { rowCheck, type SourceUser } from '../../daemon/sync/source-user.ts';
 import { upsertRequest } from '../../daemon/sync/upserter.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';
+import { TurnCount } from '../support/turn-count.ts';
 
 async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
@@ -47,25 +48,20 @@ test('SS1 LF, CRLF, blank lines, a byte order mark and a missing last newline, h
 test('IM12 other work has its turns while rows are read, also when all of them are in one chunk and wrong', async () => {
   for (const text of ['x\n'.repeat(100_000), `[${'x,'.repeat(100_000)}x]`]) {
     const rows = jsonItems(chunksOf(Buffer.from(text), text.length));
-    let turns = 0;
-    const count = (): void => {
-      turns++;
-      turning = setImmediate(count);
-    };
-    let turning = setImmediate(count);
+    const loop = new TurnCount();
     let errors = 0;
     let most = 0;
     let lastTurns = 0;
     let since = 0;
     for await (const batch of readBatches(rows, rowCheck({ map: (value) => ({ value }) }))) {
       errors += batch.errors.length;
-      since = turns === lastTurns ? since + batch.errors.length : 0;
-      lastTurns = turns;
+      since = loop.turns === lastTurns ? since + batch.errors.length : 0;
+      lastTurns = loop.turns;
       most = Math.max(most, since);
     }
-    clearImmediate(turning);
+    loop.stop();
     assert.ok(errors >= 100_000);
-    assert.ok(turns > 10, `${turns} turns`);
+    assert.ok(loop.turns > 10, `${loop.turns} turns`);
     assert.ok(most < errors / 5, `${most} rows in one turn`);
   }
 });

@@ -239,9 +239,12 @@ for (const [what, status, body] of pointless) {
     // Whoever was read and everything behind is in the report.
     const last = ran.report.at(-1) as { from_line?: number; code: unknown } | undefined;
     assert.equal(last?.code, 'not_read');
-    assert.equal(last?.from_line, ran.notSent + 1);
-    assert.equal(ran.notReadFrom, ran.notSent + 1);
-    assert.equal(ran.report.filter(({ code }) => code === 'not_sent').length, ran.notSent);
+    const read = ran.notSent + ran.outcomeUnknown;
+    assert.equal(last?.from_line, read + 1);
+    assert.equal(ran.notReadFrom, read + 1);
+    const reported = (wanted: string): number => ran.report.filter(({ code }) => code === wanted).length;
+    assert.deepEqual([reported('not_sent'), reported('outcome_unknown')], [ran.notSent, ran.outcomeUnknown]);
+    assert.equal(ran.outcomeUnknown > 0, status === 200, 'whoever answers so may have stored them');
   });
 }
 
@@ -278,7 +281,8 @@ test('RN13 a daemon that stays away: gives up after --retry-for and reports what
   let tries = 0;
   const send: Send<SourceUser> = async () => {
     tries++;
-    throw new TransportError('connect ECONNREFUSED 127.0.0.1:8800');
+    const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    throw new TransportError('connect ECONNREFUSED 127.0.0.1:8800', { cause });
   };
   const ran = await run(t, 'http://127.0.0.1:1', ndjson(250), { send, retryForMs: 60_000 });
   assert.equal(ran.status, 'gave-up');
@@ -294,6 +298,30 @@ test('RN13 a daemon that stays away: gives up after --retry-for and reports what
   });
   assert.ok(tries > 10);
   assert.ok(ran.elapsedMs <= 60_000, `${ran.elapsedMs} ms`);
+});
+
+test('RN13 SQ11 users that were sent and may be stored are reported apart from those that were not', async (t) => {
+  const body = (outcome?: string) => JSON.stringify({ code: -1, message: 'away', ...(outcome === undefined ? {} : { outcome }) });
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  for (const [end, code] of [
+    [() => replyOf(503, body('not_stored')), 'not_sent'],
+    [() => replyOf(503, body('unknown')), 'outcome_unknown'],
+    [() => replyOf(502, '<html>'), 'outcome_unknown'],
+    [() => new TransportError('refused', { cause: refused }), 'not_sent'],
+    [() => new TransportError('cut'), 'outcome_unknown'],
+  ] as const) {
+    const send: Send<SourceUser> = async () => {
+      const ended = end();
+      if (ended instanceof Error) throw ended;
+      return ended;
+    };
+    const ran = await run(t, 'http://127.0.0.1:1', ndjson(1), { send, retryForMs: 0 });
+    assert.deepEqual(
+      ran.report.map((line) => 'code' in line && line.code),
+      [code],
+    );
+    assert.deepEqual([ran.notSent, ran.outcomeUnknown], code === 'not_sent' ? [1, 0] : [0, 1]);
+  }
 });
 
 test('RN14 patience starts anew whenever a batch gets through', async (t) => {
@@ -364,7 +392,7 @@ test('RN19 Ctrl-C while it waits for the daemon does not wait on', async (t) => 
   };
   const ran = await run(t, 'http://127.0.0.1:1', ndjson(100), { send, stop: stop.signal });
   assert.equal(ran.status, 'interrupted');
-  assert.deepEqual(counts(ran), [0, 0, 0, 0, 0, 100]);
+  assert.deepEqual([...counts(ran), ran.outcomeUnknown], [0, 0, 0, 0, 0, 0, 100]);
   assert.equal(ran.elapsedMs, 0);
 });
 
@@ -379,7 +407,7 @@ test('RN20 Ctrl-C ends a run whose source is silent', async (t) => {
   assert.equal((await run(t, server.url, '', { source: silent(), stop: stop.signal })).status, 'interrupted');
 });
 
-test('RN21 the second Ctrl-C leaves although an answer is still out', async (t) => {
+test('RN13 RN21 the second Ctrl-C leaves although an answer is still out', async (t) => {
   const server = await FakeServer.start(t);
   server.misbehaviours.push({ kind: 'hang' });
   const stop = new AbortController();
@@ -390,7 +418,9 @@ test('RN21 the second Ctrl-C leaves although an answer is still out', async (t) 
   };
   const ran = await run(t, server.url, ndjson(100), { stop: stop.signal, leave: leave.signal });
   assert.equal(ran.status, 'interrupted');
-  assert.deepEqual(counts(ran), [0, 0, 0, 0, 0, 100]);
+  assert.deepEqual([...counts(ran), ran.outcomeUnknown], [0, 0, 0, 0, 0, 0, 100]);
+  assert.deepEqual(ran.report.map(({ id, code }) => `${id} ${code}`).slice(0, 2), ['u0 outcome_unknown', 'u1 outcome_unknown']);
+  assert.equal(ran.report.length, 100, 'RN13 whoever may be stored is named, although the run is simply run again');
 });
 
 test('RN22 no more requests at a time than asked for', async (t) => {

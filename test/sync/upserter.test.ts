@@ -35,7 +35,18 @@ async function upserted(ids: readonly string[], answers: readonly [number, unkno
   return { done, fatal, batches, slept: clock.slept };
 }
 
-const NONE = { created: [], updated: [], reactivated: [], restored: [], unchanged: [], sent: [], takenOut: [], refused: [], notSent: [] };
+const NONE = {
+  created: [],
+  updated: [],
+  reactivated: [],
+  restored: [],
+  unchanged: [],
+  sent: [],
+  takenOut: [],
+  inDoubt: new Set(),
+  refused: [],
+  notSent: [],
+};
 
 test('RN2 each user is in the list in which the answer names it; those that it does not name count as sent', async () => {
   const lists = { created: ['a'], updated: ['b'], reactivated: ['c'], restored: ['d'], unchanged: ['e'] };
@@ -55,7 +66,7 @@ test('RN12 an answer without users is none of a user directory, and ends the run
   ] as const) {
     const { done, fatal } = await upserted(['a'], [[200, body]]);
     assert.deepEqual(fatal, [`the answer is not that of a user directory (status 200): ${says}`]);
-    assert.deepEqual([done.notSent.map(({ id }) => id), done.sent], [['a'], []]);
+    assert.deepEqual([done.notSent.map(({ id }) => id), [...done.inDoubt], done.sent], [['a'], ['a'], []]);
   }
 });
 
@@ -94,7 +105,7 @@ test('AP9 a batch waits until its users are within the rate, and is not sent aft
   const { batches, slept } = await upserted(['a', 'b', 'c'], answers, 2);
   assert.deepEqual([batches, slept], [['a,b,c', 'b,c'], [1_500]]);
   const stopped = await upserted(['a', 'b'], answers, 2, AbortSignal.abort());
-  assert.deepEqual([stopped.batches, stopped.done.notSent.length], [[], 2]);
+  assert.deepEqual([stopped.batches, stopped.done.notSent.length, stopped.done.inDoubt.size], [[], 2, 0]);
 });
 
 test('AP4 AP12 a request has the users, the revisions that are known, and the option only where it is used', () => {

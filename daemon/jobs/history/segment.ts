@@ -8,7 +8,8 @@
  */
 import { join } from 'node:path';
 import type { Micros } from '../../../protocol/base/time.ts';
-import { createWhole, type FileSystem, hasCode, type OpenFile, readFully, removeDurably } from '../../../store/file-system.ts';
+import { hasCode } from '../../../store/disk-errors.ts';
+import { createWhole, type FileSystem, type OpenFile, readFully, removeDurably } from '../../../store/file-system.ts';
 import {
   blocksName,
   decodeHeadsHeader,

@@ -10,7 +10,7 @@
  */
 
 import type { Readable } from 'node:stream';
-import { RosterError } from '../../../protocol/base/errors.ts';
+import { OutcomeUnknown, RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { isUploadPath } from '../../../protocol/transfer/imports.ts';
 import { BlobConflict, type Blobs, BlobsUnavailable, type StoredBlob } from '../../../store/blobs.ts';
@@ -128,7 +128,7 @@ async function forCaller<T>(work: Promise<T>): Promise<T> {
 
 /** The error that a caller may see; others are returned unchanged, for the log. */
 function explained(error: unknown): unknown {
-  if (error instanceof BlobsUnavailable) return new RosterError('unavailable', error.message);
+  if (error instanceof BlobsUnavailable) return new OutcomeUnknown(error.message);
   if (error instanceof BlobConflict)
     return new RosterError(
       'conflict',

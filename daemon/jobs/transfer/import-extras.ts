@@ -5,6 +5,7 @@
  * It keeps IM15 (daemon/RULES.md).
  */
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
@@ -29,6 +30,22 @@ export interface ExtrasCounts {
   readonly push_notifications: number;
 }
 
+/** Adds the extras of these items. Those of one user follow one another: whether there is room depends on what it has by then. Rejects as `addExtras`. */
+export async function addAllExtras(items: readonly ImportItem[], options: ExtrasOptions): Promise<readonly ExtrasCounts[]> {
+  const byUser = new Map<string, ImportItem[]>();
+  for (const item of items) {
+    const own = byUser.get(item.userId);
+    if (own === undefined) byUser.set(item.userId, [item]);
+    else own.push(item);
+  }
+  const inTurn = async (own: readonly ImportItem[]): Promise<readonly ExtrasCounts[]> => {
+    const counts: ExtrasCounts[] = [];
+    for (const item of own) counts.push(await addExtras(item, options));
+    return counts;
+  };
+  return (await Promise.all([...byUser.values()].map(inTurn))).flat();
+}
+
 /** Adds the extras of one item. Rejects with RosterError when the directory cannot store anything at the moment. */
 export async function addExtras(item: ImportItem, { roster, job, keepsBefore, onError }: ExtrasOptions): Promise<ExtrasCounts> {
   const { line, id, userId, extras = {} } = item;
@@ -46,8 +63,12 @@ export async function addExtras(item: ImportItem, { roster, job, keepsBefore, on
     }
   };
   if (device !== undefined) {
-    const isKept = keepsBefore !== undefined && user?.devices?.some((held) => held.id === device.device.id) === true;
-    if (isKept || (await submit(device)) !== undefined) counts.devices++;
+    const held = user?.devices ?? [];
+    const isHeld = held.some(({ id: heldId }) => heldId === device.device.id);
+    // One more would drop the oldest, which the same import may have brought.
+    if (!isHeld && held.length >= LIMITS.devicesPerUser)
+      refuse(`device: the user ${userId} has ${held.length} devices, and no more are held`);
+    else if ((isHeld && keepsBefore !== undefined) || (await submit(device)) !== undefined) counts.devices++;
   }
   // A user that is not there was refused itself, and one that is left alone is left alone in everything.
   if (user === undefined || isLeftAlone(user, keepsBefore)) return counts;

@@ -5,16 +5,18 @@
 
 import { type DeviceCommand, decodeDevice, decodePush, type PushCommand } from '../../../protocol/app/devices.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { inexactIn } from '../../../protocol/base/exact-numbers.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { userIdProblem } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { isEmptyList } from '../../../protocol/base/reading.ts';
 import { parseTime } from '../../../protocol/base/time.ts';
 import { dataProblem } from '../../../protocol/users/size.ts';
 import { RESERVED_FIELDS, type UserInput } from '../../../protocol/users/user.ts';
 import type { RowError, SourceRow, ValueRow } from '../../sync/rows.ts';
 import type { RowUser } from '../../sync/source.ts';
-import { decodeSent, inexactProblems, invalidUser } from '../../sync/source-user.ts';
+import { decodeSent, invalidUser, misplacedProblems } from '../../sync/source-user.ts';
 
 /** What belongs to a user but is no part of its upsert: it is added once all users are there. */
 export interface Extras {
@@ -45,10 +47,18 @@ const OTHER_FIELDS = ['revoke_tokens_issued_before'];
 export function checkItem(row: ValueRow, rules: ItemRules): ImportItem | RowError {
   const { line, value } = row;
   if (!isObject(value)) return invalidUser(line, undefined, ['the item must be an object with "type" and "item"']);
-  const sent = value.item ?? value.data;
-  if (value.type !== 'user' && value.type !== 'device') return invalidUser(line, undefined, [`type: ${wrongType(value.type)}`]);
-  if (!isObject(sent)) return invalidUser(line, undefined, [`item: must be an object, the ${value.type}`]);
-  return value.type === 'user' ? userItem(row, sent, rules) : deviceItem(row, sent);
+  const { type, item, data } = value;
+  const sent = item ?? data;
+  if (type !== 'user' && type !== 'device') return invalidUser(line, undefined, [`type: ${wrongType(type)}`]);
+  if (!isObject(sent)) return invalidUser(line, undefined, [`item: must be an object, the ${type}`]);
+  const problems: string[] = [];
+  if (sent === item && isObject(data)) problems.push('data: is there beside "item", but an item is one user or device');
+  return type === 'user' ? userItem(row, sent, rules, problems) : deviceItem(row, sent, problems);
+}
+
+/** The numbers in it that are lost: nothing else can be said of their fields. */
+function lostNumbers({ isInexact = false }: ValueRow, sent: unknown): readonly string[] {
+  return isInexact ? inexactIn(sent).map(({ text }) => text) : [];
 }
 
 function wrongType(type: unknown): string {
@@ -69,15 +79,15 @@ export function hasExtras(row: SourceRow): boolean {
   return type === 'device' || (isObject(sent) && (sent.user_mutes !== undefined || sent.push_notifications !== undefined));
 }
 
-function userItem({ line, bytes = 0, isInexact = false }: ValueRow, value: object, rules: ItemRules): ImportItem | RowError {
+function userItem(row: ValueRow, value: object, rules: ItemRules, problems: string[]): ImportItem | RowError {
+  const { line, bytes = 0 } = row;
   const { user_mutes, push_notifications, ...sent }: Readonly<Record<string, unknown>> = { ...value };
-  const problems: string[] = [];
   for (const field of Object.keys(sent)) {
     if (RESERVED_FIELDS.has(field) || OTHER_FIELDS.includes(field)) problems.push(`${clip(field)}: is a reserved field`);
   }
-  const inexact = isInexact ? inexactProblems(sent) : [];
-  problems.push(...inexact);
-  const user = inexact.length > 0 ? undefined : decodeSent(sent, problems);
+  const lost = lostNumbers(row, value);
+  problems.push(...lost, ...misplacedProblems(sent));
+  const user = lost.length > 0 ? undefined : decodeSent(sent, problems);
   if (user === undefined) return invalidUser(line, sent.id, problems);
   if (dataProblem(user, 'user') !== undefined) problems.push(`user data is more than ${LIMITS.clientUserBytes} bytes`);
   if (user.role !== undefined && !rules.hasRole(user.role)) problems.push(`role: role "${clip(user.role)}" does not exist`);
@@ -109,7 +119,7 @@ function mutesOf(sent: unknown, by: string, problems: string[]): readonly string
 
 /** Settings that switch off everything, for a time or for good. They are held as push preferences. */
 function pushOf(sent: unknown, id: string, problems: string[]): PushCommand | undefined {
-  if (sent === undefined || sent === null) return undefined;
+  if (sent === undefined || sent === null || isEmptyList(sent)) return undefined;
   if (!isObject(sent)) {
     problems.push('push_notifications: must be an object');
     return undefined;
@@ -132,16 +142,18 @@ const DEVICE_FIELDS: ReadonlySet<string> = new Set([
   ...['created_at', 'disabled', 'disabled_reason'],
 ]);
 
-function deviceItem({ line, bytes = 0 }: ValueRow, value: object): ImportItem | RowError {
+function deviceItem(row: ValueRow, value: object, problems: string[]): ImportItem | RowError {
+  const { line, bytes = 0 } = row;
   const sent: Readonly<Record<string, unknown>> = { ...value };
   const { push_provider_type, push_provider = push_provider_type, voip, voip_token = voip, created_at } = sent;
-  const problems: string[] = [];
   for (const field of Object.keys(sent)) if (!DEVICE_FIELDS.has(field)) problems.push(`${clip(field)}: is not held by rosterd`);
   if (sent.disabled === true) problems.push('disabled: rosterd holds no disabled devices');
   const at = created_at === undefined || created_at === null ? undefined : parseTime(created_at);
   if (at === undefined && created_at !== undefined && created_at !== null) problems.push('created_at: must be a time in RFC 3339');
   const fields = { id: sent.id, user_id: sent.user_id, push_provider_name: sent.push_provider_name, hardware_id: sent.hardware_id };
-  const read = orProblem('', problems, () => decodeDevice({ ...fields, push_provider, voip_token }));
+  const lost = lostNumbers(row, value);
+  problems.push(...lost);
+  const read = lost.length > 0 ? undefined : orProblem('', problems, () => decodeDevice({ ...fields, push_provider, voip_token }));
   const wrongUser = read === undefined ? undefined : read.named === undefined ? 'is required' : userIdProblem(read.named);
   if (wrongUser !== undefined) problems.push(`user_id: ${wrongUser}`);
   if (read?.named === undefined || problems.length > 0) return { ...invalidUser(line, undefined, problems), code: 'invalid_device' };

@@ -20,7 +20,7 @@ import type { Send } from '../../sync/transport.ts';
 import { Documents } from '../tasks/documents.ts';
 import type { JobError, Work } from '../tasks/runner.ts';
 import type { Files } from './files.ts';
-import { addExtras } from './import-extras.ts';
+import { addAllExtras } from './import-extras.ts';
 import { checkItem, hasExtras, type ImportItem, isUserRow } from './import-item.ts';
 import { added, asJson, ErrorList, type ImportReport, reportOf, withExtras } from './import-report.ts';
 import { createInsideSender } from './inside-sender.ts';
@@ -198,7 +198,7 @@ class ImportJob {
       const startMs = clock.now();
       // A user that is wrong by now was counted as such before.
       for (const error of batch.errors) if (error.code === 'invalid_device') errors.note(error);
-      const counts = await Promise.all(batch.users.map((item) => addExtras(item, options)));
+      const counts = await addAllExtras(batch.users, options);
       report = withExtras(report, counts, errors, batch.lastAt);
       progress.say(() => report);
       await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), stopping);

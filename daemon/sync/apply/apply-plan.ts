@@ -10,8 +10,9 @@ import { errorText } from '../../../protocol/base/errors.ts';
 import { NO_RESULTS, sumOf } from '../counts.ts';
 import { Pacer } from '../pacer.ts';
 import { changesOf, removalsOf } from '../plan/plan-lines.ts';
-import { upsertEntries } from '../report.ts';
+import { inDoubtEntry, upsertEntries } from '../report.ts';
 import { Run } from '../run.ts';
+import type { BatchUser, NotAccepted } from '../settle-batch.ts';
 import type { SourceUser } from '../source-user.ts';
 import type { AskRequest, Reply } from '../transport.ts';
 import { Upserter, upsertRequest } from '../upserter.ts';
@@ -43,6 +44,8 @@ class PlanApplication {
   readonly #total: number;
   #state: 'checking' | 'refused' | 'writing' | 'done' = 'checking';
   #heldBack = 0;
+  /** Users whose outcome is unknown. There are at most as many as can be on their way at the same time. */
+  readonly #inDoubt: BatchUser[] = [];
   /** Users found removed, or deactivated, before this run wrote anything. */
   #removed: ReadonlySet<string> = new Set();
   #refusal: Pick<ApplySummary, 'problems' | 'stale'> = { problems: [], stale: { count: 0, first: [] } };
@@ -77,14 +80,15 @@ class PlanApplication {
     this.#state = 'done';
   }
 
-  /** Writes the last checkpoint, and the report's line for the part that was not done. */
+  /** Writes the last checkpoint, and the report's lines for the part that was not done. */
   async close(): Promise<void> {
     if (this.#state === 'checking' || this.#state === 'refused') return;
     const { at, counts, problem } = this.#run;
-    // The checkpoint does not cover this line of the report: a resumed run overwrites it.
+    // The checkpoint does not cover these lines of the report: a resumed run overwrites them.
     await this.#checkpointer.write(at, counts, this.#state === 'done');
     if (this.#state === 'done') return;
-    await this.#run.report([{ from_plan_line: at + 1, result: 'not_applied', reason: problem ?? 'interrupted' }]);
+    const inDoubt = this.#inDoubt.sort((a, b) => a.line - b.line).map(inDoubtEntry);
+    await this.#run.report([...inDoubt, { from_plan_line: at + 1, result: 'not_applied', reason: problem ?? 'interrupted' }]);
     await this.#deps.report.sync();
   }
 
@@ -98,7 +102,8 @@ class PlanApplication {
       stale,
       counts,
       total: this.#total,
-      left: this.#left() - this.#heldBack,
+      left: this.#left() - this.#heldBack - this.#inDoubt.length,
+      outcomeUnknown: this.#inDoubt.length,
       heldBack: this.#heldBack,
       errors: this.#deps.plan.trailer.counts.errors,
       takenOut: this.#deps.plan.trailer.taken_out ?? { count: 0, first: [] },
@@ -150,7 +155,7 @@ class PlanApplication {
     });
     return await this.#run.all({
       batches: writeBatches(this.#deps.plan, at, this.#batchUsers),
-      work: ({ users }) => upserter.upsert(users),
+      work: async ({ users }) => this.#noted(await upserter.upsert(users)),
       entries: (batch, done, counts) => upsertEntries(batch, done, counts, this.#deps.report.isFull),
     });
   }
@@ -176,9 +181,15 @@ class PlanApplication {
     const deletes = new Remover({ ...options, removals: DeleteUsers });
     return await this.#run.all({
       batches: removalBatches(this.#deps.plan, at, this.#batchUsers),
-      work: (batch) => (batch.removal === 'deactivate' ? deactivates : deletes).remove(batch),
+      work: async (batch) => this.#noted(await (batch.removal === 'deactivate' ? deactivates : deletes).remove(batch)),
       entries: removalEntries,
     });
+  }
+
+  /** Batches behind a gap are not settled, so what is unknown is noted as soon as a batch ends. */
+  #noted<Result extends NotAccepted<BatchUser>>(result: Result): Result {
+    this.#inDoubt.push(...result.notSent.filter(({ id }) => result.inDoubt.has(id)));
+    return result;
   }
 
   /** Ends the run as soon as an answer shows that the directory is no longer the one that was checked. */

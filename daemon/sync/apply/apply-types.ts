@@ -41,12 +41,14 @@ export interface ApplySummary {
   readonly problems: readonly string[];
   /** The users that changed since the plan was made, when the plan is refused for them: their number and the first of them. */
   readonly stale: { readonly count: number; readonly first: readonly StaleUser[] };
-  /** Counts of this run and the runs that it continues. Together with `left` and `heldBack` they add up to `total`. */
+  /** Counts of this run and the runs that it continues. Together with `left`, `outcomeUnknown` and `heldBack` they add up to `total`. */
   readonly counts: SyncCounts;
   /** Users in the plan. */
   readonly total: number;
-  /** Users not sent, or not confirmed, because the run ended. */
+  /** Users not done, or not counted yet, because the run ended. */
   readonly left: number;
+  /** Users sent that may be stored: the run ended before an answer said what became of them. The report names them. */
+  readonly outcomeUnknown: number;
   /** Removals not begun because some users could not be written. */
   readonly heldBack: number;
   /** Rows of the source that the plan leaves out because they have errors. */

@@ -12,7 +12,7 @@ import type { Pacer } from '../pacer.ts';
 import type { Removal } from '../plan/plan-lines.ts';
 import { briefOf, isPrecondition, messageOf } from '../refusal.ts';
 import { type ReportEntry, refusedEntry } from '../report.ts';
-import type { Retrier } from '../retrier.ts';
+import { type Retrier, type SentWrite, sendWrite, UNSENT } from '../retrier.ts';
 import { type NotAccepted, settleBatch } from '../settle-batch.ts';
 import type { Throttle } from '../throttle.ts';
 import type { AskRequest, Reply, SyncServer } from '../transport.ts';
@@ -60,7 +60,7 @@ export class Remover {
     // A soft-deleted user counts as deleted already, but a hard delete still has data to erase: the daemon decides that.
     const isSettled = ({ id }: RemovalUser) => removal !== 'hard-delete' && known.has(id);
     const unchanged = users.filter(isSettled).map(({ id }) => id);
-    const removed: Removed = { done: [], unchanged, sent: [], refused: [], notSent: [] };
+    const removed: Removed = { done: [], unchanged, sent: [], refused: [], notSent: [], inDoubt: new Set() };
     const send = (batch: readonly RemovalUser[]) => this.#send(removal, batch);
     const accept = (batch: readonly RemovalUser[], reply: Reply) => this.#follow(removal, batch, reply, removed);
     const rest = unchanged.length === 0 ? users : users.filter((user) => !isSettled(user));
@@ -68,11 +68,11 @@ export class Remover {
     return removed;
   }
 
-  async #send(removal: Removal, batch: readonly RemovalUser[]): Promise<Reply | undefined> {
+  async #send(removal: Removal, batch: readonly RemovalUser[]): Promise<SentWrite> {
     const { ask, retrier, removals, throttle, stopping } = this.#options;
-    if (throttle !== undefined && !(await throttle.take(batch.length, stopping))) return undefined;
+    if (throttle !== undefined && !(await throttle.take(batch.length, stopping))) return UNSENT;
     const request = removalRequest(removal, batch);
-    return await retrier.request((leaving) => ask(request, leaving), removals);
+    return await sendWrite(retrier, (leaving) => ask(request, leaving), removals);
   }
 
   /** Waits for the end of the task. False when the end is unknown, so that the users are asked for again. */

@@ -6,7 +6,8 @@
  */
 
 import { grouped } from '../../base/grouped.ts';
-import type { ErrorGroup, PlanOptions } from './plan-types.ts';
+import { type ErrorGroup, errorLines } from '../counts.ts';
+import type { PlanOptions } from './plan-types.ts';
 
 const NOTHING = 'Nothing was planned.';
 
@@ -19,7 +20,7 @@ const DONE_TO: Readonly<Record<PlanOptions['missing'], string>> = {
 
 export function brokenSource({ source, missing }: PlanOptions, reason: string): string {
   const why = missing === 'ignore' ? 'Half a source is not planned' : 'The users after the break would count as missing';
-  return `${source} is not whole: ${reason}. ${NOTHING} ${why}: bring the whole source.`;
+  return `${source} is not whole: ${reason}${reason.endsWith('?') ? '' : '.'} ${NOTHING} ${why}: bring the whole source.`;
 }
 
 /** `rows`: all rows that were read, with errors or without. */
@@ -45,9 +46,7 @@ export function unreadableIds({ missing }: PlanOptions, count: number, lines: re
 
 export function tooManyErrors({ maxErrors }: PlanOptions, errors: number, rows: number, groups: readonly ErrorGroup[]): string | undefined {
   if (!exceeds(errors, maxErrors, rows)) return undefined;
-  const list = groups.map(
-    ({ reason, count, lines }) => `\n  ${grouped(count)} × ${reason} (line ${lines.join(', ')}${count > lines.length ? ', …' : ''})`,
-  );
+  const list = errorLines(groups, errors).map((line) => `\n  ${line}`);
   const needed = percentAtLeast(errors, rows);
   return (
     `${grouped(errors)} of ${grouped(rows)} rows are wrong (${percent(errors / rows, 1)}); --max-errors allows ${percent(maxErrors)}. ${NOTHING} The most frequent reasons:` +

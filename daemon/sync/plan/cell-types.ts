@@ -1,6 +1,7 @@
 /** Converts the cell of a table, or a value of an object, to the value of a field. Pure. */
+import { errorText } from '../../../protocol/base/errors.ts';
 import { inexactNumbers, NOT_EXACT } from '../../../protocol/base/exact-numbers.ts';
-import { clip, typeName } from '../../../protocol/base/explain.ts';
+import { clip, typeName } from '../../../protocol/base/field-path.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 
 /** `any` keeps the value as it is. */
@@ -95,7 +96,7 @@ function parsed(text: string): Converted {
     const [inexact] = inexactNumbers(text);
     return inexact === undefined ? { value } : { problem: inexact.text };
   } catch (error) {
-    return { problem: `is not JSON: ${error instanceof Error ? error.message : String(error)}` };
+    return { problem: `is not JSON: ${errorText(error)}` };
   }
 }
 

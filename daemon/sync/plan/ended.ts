@@ -1,4 +1,5 @@
 /** The reason why planning ended before there was a plan. */
+import { errorText } from '../../../protocol/base/errors.ts';
 
 /** Ends the planning. */
 export class Ended extends Error {
@@ -15,6 +16,6 @@ export class Ended extends Error {
 
 /** Only a full disk has a remedy worth naming; other system errors give their own text. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorText(error);
   return error instanceof Error && 'code' in error && error.code === 'ENOSPC' ? `${text}; TMPDIR names a directory with more room` : text;
 }

@@ -106,9 +106,9 @@ class PlanRun {
     const server = await this.#meet();
     await this.#openSink();
     const users = new UserSpool(join(this.#deps.spoolDirectory, 'users'));
-    const isInSource = await this.#read(users);
+    const source = await this.#read(users);
     const removals = new SpoolFile(join(this.#deps.spoolDirectory, 'removals'));
-    if (removal !== 'ignore') await this.#findMissing(removal, removals, isInSource, users.count);
+    if (removal !== 'ignore') await this.#findMissing(removal, removals, source, users.count);
     await this.#judge(users, this.#base === null ? COMPARE : dryRunJudge(this.#options.returning));
     this.#brake([this.#errorsBrake()]);
     await this.#remove(removals);
@@ -144,8 +144,8 @@ class PlanRun {
     });
   }
 
-  /** Puts the good users into the spool. Resolves with a test for whether any row, good or bad, names a user. */
-  async #read(users: UserSpool): Promise<(id: string) => boolean> {
+  /** Puts the good users into the spool. Resolves with the ids that any row, good or bad, names. */
+  async #read(users: UserSpool): Promise<SameLetters> {
     const { rows: source, mapping, onProgress } = this.#deps;
     const reader = new RowReader(rowCheck(mapping, this.#options.team));
     const letters = new SameLetters((id) => reader.has(id));
@@ -183,21 +183,23 @@ class PlanRun {
       unreadableIds(this.#options, unreadable.count, unreadable.lines),
     ]);
     this.#notes.push(...letters.notes());
-    return (id) => reader.has(id);
+    return letters;
   }
 
   /** Lists the directory once, without resuming in the middle: a list is valid only when it is whole. */
-  async #findMissing(removal: Removal, removals: SpoolFile, isInSource: (id: string) => boolean, usersOfSource: number): Promise<void> {
+  async #findMissing(removal: Removal, removals: SpoolFile, source: SameLetters, usersOfSource: number): Promise<void> {
     const options = this.#options;
-    const { team } = options;
-    const request: AskRequest = { method: 'GET', path: '/sync/users', ...(team === undefined ? {} : { query: { team } }) };
+    const request: AskRequest = { method: 'GET', path: '/sync/users', query: options.team === undefined ? {} : { team: options.team } };
     const { status, chunks } = await this.#deps.server.stream(request, this.#stopping);
     if (status !== 200) throw new Ended('failed', [`the daemon answers ${status} to GET /sync/users`]);
-    const missing = new MissingUsers(removal, removals, isInSource);
+    const missing = new MissingUsers(removal, removals, (id) => source.has(id));
     await readUserList(chunks, (user) => {
-      if (missing.note(user)) this.#tally.missing(user.id);
+      if (!missing.note(user)) return;
+      this.#tally.missing(user.id);
+      source.takeMissing(user.id);
     });
     this.#goOn();
+    this.#notes.push(...source.missingNotes());
     this.#tally.counts.missing = missing.count;
     this.#brake([emptyScope(options, usersOfSource, missing.living), tooManyMissing(options, missing.removed, missing.inScope)]);
     this.#deactivated = missing.deactivated;

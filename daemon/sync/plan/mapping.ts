@@ -4,12 +4,12 @@
  * All errors in the names are found and reported before the first row is read.
  */
 import { InexactNumber, NOT_EXACT } from '../../../protocol/base/exact-numbers.ts';
-import { clip } from '../../../protocol/base/explain.ts';
+import { clip } from '../../../protocol/base/field-path.ts';
 import { isForbiddenName } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { pathReader } from '../../../protocol/users/custom-path.ts';
-import { KNOWN_FIELDS, RESERVED_FIELDS } from '../../../protocol/users/user.ts';
-import type { RowMapping } from '../source-user.ts';
+import { RESERVED_FIELDS } from '../../../protocol/users/user.ts';
+import { isFieldName, LIKE_A_FIELD, type RowMapping } from '../source-user.ts';
 import { bare, type CellType, convert, isEmptyCell, NAMED_TYPES } from './cell-types.ts';
 
 /** Fields that a column can fill, and their types. `custom` is all custom data as one JSON object. */
@@ -157,7 +157,7 @@ function spread(custom: unknown, user: Record<string, unknown>, problems: string
 
 function keyProblem(key: string): string | undefined {
   if (isForbiddenName(key)) return `"${key}" is a reserved name`;
-  return KNOWN_FIELDS.has(key) || RESERVED_FIELDS.has(key) ? 'custom data cannot be called like a field of the user' : undefined;
+  return isFieldName(key) ? LIKE_A_FIELD : undefined;
 }
 
 /** An unnamed column is called by its number. */

@@ -25,26 +25,61 @@ export class SameLetters {
   readonly #isKnown: (id: string) => boolean;
   /** Ids with capital letters, by their small ones: most ids have none and take no memory here. */
   readonly #capitals = new Map<string, string>();
-  readonly #pairs: string[] = [];
-  #count = 0;
+  readonly #inSource = new Pairs();
+  readonly #missing = new Pairs();
 
-  /** `isKnown`: whether the id was read before. */
+  /** `isKnown`: whether the source has named the id. */
   constructor(isKnown: (id: string) => boolean) {
     this.#isKnown = isKnown;
   }
 
-  take(id: string, line: number): void {
-    const small = id.toLowerCase();
-    const other = this.#capitals.get(small) ?? (small !== id && this.#isKnown(small) ? small : undefined);
-    if (small !== id && other === undefined) this.#capitals.set(small, id);
-    if (other === undefined || other === id) return;
-    this.#count++;
-    if (this.#pairs.length < PAIRS_SHOWN) this.#pairs.push(`${other} and ${id} (line ${line})`);
+  /** Whether the source names exactly this id. */
+  has(id: string): boolean {
+    return this.#isKnown(id);
   }
 
+  /** Notes an id of the source. */
+  take(id: string, line: number): void {
+    const small = id.toLowerCase();
+    const other = this.#inOtherLetters(id, small);
+    if (small !== id && other === undefined) this.#capitals.set(small, id);
+    if (other !== undefined && other !== id) this.#inSource.add(`${other} and ${id} (line ${line})`);
+  }
+
+  /** Notes a user of the directory that the source does not name. */
+  takeMissing(id: string): void {
+    const other = this.#inOtherLetters(id, id.toLowerCase());
+    if (other !== undefined) this.#missing.add(`${id} (in the source ${other})`);
+  }
+
+  /** What there is to say of the ids of the source. */
   notes(): readonly string[] {
+    return this.#inSource.note('ids that differ only in upper and lower case are different users');
+  }
+
+  /** What there is to say of missing users. */
+  missingNotes(): readonly string[] {
+    return this.#missing.note(
+      'missing users that the source seems to name in other upper and lower case, which makes them different users',
+    );
+  }
+
+  #inOtherLetters(id: string, small: string): string | undefined {
+    return this.#capitals.get(small) ?? (small !== id && this.#isKnown(small) ? small : undefined);
+  }
+}
+
+/** The first of many pairs, and their number. */
+class Pairs {
+  readonly #first: string[] = [];
+  #count = 0;
+
+  add(pair: string): void {
+    if (this.#count++ < PAIRS_SHOWN) this.#first.push(pair);
+  }
+
+  note(what: string): readonly string[] {
     if (this.#count === 0) return [];
-    const more = this.#count > this.#pairs.length ? ', …' : '';
-    return [`ids that differ only in upper and lower case are different users: ${this.#pairs.join(', ')}${more}`];
+    return [`${what}: ${this.#first.join(', ')}${this.#count > this.#first.length ? ', …' : ''}`];
   }
 }

@@ -157,9 +157,9 @@ export class PlanFile {
   }
 }
 
-/** True when the first line of a file is that of a plan of any version: distinguishes plans from sources. */
-export function looksLikePlan(firstBytes: Buffer): boolean {
-  return /^\s*\{\s*"rosterd_plan"\s*:/.test(firstBytes.toString('utf8'));
+/** True when a file that begins so is a plan of any version: distinguishes plans from sources. */
+export function looksLikePlan(start: string): boolean {
+  return /^\s*\{\s*"rosterd_plan"\s*:/.test(start);
 }
 
 async function verify(path: string, file: FileHandle): Promise<{ header: PlanHeader; trailer: PlanTrailer }> {

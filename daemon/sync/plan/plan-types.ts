@@ -2,7 +2,7 @@
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Returns } from '../../../protocol/users/upsert.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { TakenOutSummary } from '../counts.ts';
+import type { ErrorGroup, TakenOutSummary } from '../counts.ts';
 import type { SourceChunk } from '../rows.ts';
 import type { RowMapping } from '../source-user.ts';
 import type { SyncServer } from '../transport.ts';
@@ -61,14 +61,6 @@ export interface PlanProgress {
   /** Done so far, and the total where it is known. */
   readonly bytes: number;
   readonly totalBytes?: number;
-}
-
-/** One kind of error, with the lines where it first occurred. */
-export interface ErrorGroup {
-  /** The reason of the first error of this kind. */
-  readonly reason: string;
-  readonly count: number;
-  readonly lines: readonly number[];
 }
 
 /** How often the plan changes a field; `removed` counts the changes that remove it. */

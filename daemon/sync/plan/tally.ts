@@ -1,52 +1,24 @@
 /** The summary of a plan for a person: counts, most frequent errors and fields, first examples. Bounded for plans of any length. Pure. */
-import { TakenOutList } from '../counts.ts';
+import { type ErrorGroup, ErrorGroups, TakenOutList } from '../counts.ts';
 import { countOf, NO_COUNTS, type PlanError, type PlanTotals, type PlanWrite, type Removal, type Write } from './plan-lines.ts';
-import type { ErrorGroup, PlanSummary } from './plan-types.ts';
+import type { PlanSummary } from './plan-types.ts';
 
 const EXAMPLES = 3;
-const EXAMPLE_LINES = 5;
-const GROUPS_SHOWN = 10;
-/** Kinds of errors, and fields, that are counted separately; all further ones count together. */
-const KINDS_MAX = 1_000;
-const OTHERS = 'others';
-/** Reasons of one kind that are told apart: more of them would hide the other kinds. */
-const REASONS_PER_KIND = 5;
-
-interface Group {
-  readonly reason: string;
-  count: number;
-  readonly lines: number[];
-}
+/** Fields that are counted separately; all further ones count together. */
+const FIELDS_MAX = 1_000;
+const OTHER_FIELDS = 'others';
 
 export class Tally {
   readonly counts: PlanTotals = { ...NO_COUNTS };
-  readonly #groups = new Map<string, Group>();
-  /** Groups by kind of reason. */
-  readonly #kinds = new Map<string, number>();
+  readonly #errors = new ErrorGroups();
   readonly #fields = new Map<string, { changed: number; removed: number }>();
   readonly #writes: Readonly<Record<Write, PlanWrite[]>> = { create: [], update: [], reactivate: [], restore: [] };
   readonly #missing: string[] = [];
   readonly takenOut = new TakenOutList();
 
-  error({ error: { line, reason } }: PlanError): void {
+  error({ error }: PlanError): void {
     this.counts.errors++;
-    const group = this.#groups.get(reason) ?? this.#groupFor(reason);
-    group.count++;
-    if (group.lines.length < EXAMPLE_LINES) group.lines.push(line);
-  }
-
-  /** A reason has a group of its own, unless its kind has many: then the further ones count together. */
-  #groupFor(reason: string): Group {
-    const kind = kindOf(reason);
-    const others = this.#groups.get(kind);
-    if (others !== undefined) return others;
-    const known = this.#kinds.get(kind) ?? 0;
-    const isFull = this.#groups.size >= KINDS_MAX;
-    const name = isFull ? OTHERS : known < REASONS_PER_KIND ? reason : kind;
-    const group = this.#groups.get(name) ?? { reason: name, count: 0, lines: [] };
-    this.#groups.set(name, group);
-    this.#kinds.set(kind, known + 1);
-    return group;
+    this.#errors.add(error);
   }
 
   write(write: PlanWrite): void {
@@ -55,7 +27,7 @@ export class Tally {
     if (examples.length < EXAMPLES) examples.push(write);
     if (write.do !== 'update') return;
     for (const [field, [, after]] of Object.entries(write.changes ?? {})) {
-      const name = this.#fields.has(field) || this.#fields.size < KINDS_MAX ? field : OTHERS;
+      const name = this.#fields.has(field) || this.#fields.size < FIELDS_MAX ? field : OTHER_FIELDS;
       const known = this.#fields.get(name) ?? { changed: 0, removed: 0 };
       known.changed++;
       if (after === null) known.removed++;
@@ -72,7 +44,7 @@ export class Tally {
   }
 
   errors(): readonly ErrorGroup[] {
-    return [...this.#groups.values()].sort((a, b) => b.count - a.count).slice(0, GROUPS_SHOWN);
+    return this.#errors.shown;
   }
 
   summary(): Pick<PlanSummary, 'counts' | 'fields' | 'errors' | 'examples' | 'takenOut'> {
@@ -83,12 +55,4 @@ export class Tally {
     const { count, first } = this.takenOut;
     return { counts: this.counts, fields, errors: this.errors(), examples, takenOut: { count, first } };
   }
-}
-
-/** Reasons that differ only in the text, the user or the number that they name are of one kind. */
-function kindOf(reason: string): string {
-  return reason
-    .replace(/"[^"]*"/g, '"…"')
-    .replace(/\buser [\w@-]+/g, 'user …')
-    .replace(/\d+/g, '…');
 }

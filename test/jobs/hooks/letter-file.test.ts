@@ -1,10 +1,10 @@
 /** The letters of a webhook on disk: WH10 and WH11. */
 import assert from 'node:assert/strict';
-import { appendFile, readFile, truncate } from 'node:fs/promises';
+import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LetterStatus } from '../../../daemon/jobs/hooks/letter.ts';
-import { openLetterFile } from '../../../daemon/jobs/hooks/letter-file.ts';
+import { LetterFolders, openLetterFile } from '../../../daemon/jobs/hooks/letter-file.ts';
 import { LETTER_LIMITS, type LetterLimits, type Letters } from '../../../daemon/jobs/hooks/letters.ts';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import { type FileSystem, nodeFileSystem } from '../../../store/file-system.ts';
@@ -280,4 +280,14 @@ test('WH10 a file that cannot be written anew stays as it is, and its letters wi
   disk.plan = () => undefined;
   await letters.put('later', 'e', eventAt(2), parked);
   assert.deepEqual(idsOf((await open('/d', {}, disk.lostPower())).letters), ['keep', 'later']);
+});
+
+test('WH10 the folder of a hook has the same name in every version, and those of hooks that are gone are removed', async () => {
+  const directory = join(await temporaryDirectory(), 'webhooks');
+  const folders = new LetterFolders(directory, { ...console, error: () => assert.fail('nothing is damaged') });
+  await folders.begin();
+  for (const id of ['main', 'gone']) await (await folders.open(id)).put('id1', 'e', eventAt(1), parked);
+  await folders.removeOthers(['main']);
+  assert.deepEqual(await readdir(directory), ['0d6e4079e36703ebd37c00722f5891d2']);
+  assert.equal((await folders.open('main')).parked, 1);
 });

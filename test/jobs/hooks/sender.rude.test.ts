@@ -1,6 +1,7 @@
 /** OR1, OR2: a request to a webhook settles in time, whatever the receiver does. */
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { createSender, type Post } from '../../../daemon/jobs/hooks/sender.ts';
 import { MANNER_NAMES, type MannerName, rudeServer } from '../../support/rude-server.ts';
@@ -26,7 +27,7 @@ const EXPECTED: Readonly<Record<MannerName, RegExp>> = {
   'half a status line': /network/,
   'half the headers, then silence': /timeout/,
   'half the headers, then a close': /network/,
-  'a flood of 102': /timeout/,
+  'a flood of 102': /network .*ERR_INTERIM_ANSWERS/,
   'endless headers': /network/,
   'an endless body': /status 200/,
   'a body that never comes': /status 200/,
@@ -64,6 +65,30 @@ test('OR1 a request settles within its timeout, whatever the receiver does', asy
       }
     }),
   );
+});
+
+test('OR1 some interim answers are read over, and more of them end the request', async (t) => {
+  const sender = createSender({ allowPrivate: true });
+  t.after(() => sender.close());
+  for (const [count, told] of [
+    [32, { kind: 'status', status: 200, retryAfterMs: undefined }],
+    [33, { kind: 'network', reason: 'the connection failed (ERR_INTERIM_ANSWERS)' }],
+  ] as const) {
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', () => {
+          socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(count));
+          setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), 100);
+        });
+    });
+    t.after(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const result = await sender.post({ ...post(`http://127.0.0.1:${address.port}/`), body: Buffer.from('x') });
+    assert.deepEqual(result, told);
+  }
 });
 
 test('OR1 names that do not exist, and servers that speak no TLS, fail in time', async (t) => {

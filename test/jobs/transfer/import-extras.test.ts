@@ -73,6 +73,16 @@ test('IM15 added again, everything is counted and changes nothing', async () => 
   assert.deepEqual(await world.add({ mutes: ['bob', 'cem'] }), counts(0, 2, 0));
 });
 
+test('IM15 a device beyond those that a user may have is an error of the item; those that are there stay and may come again', async () => {
+  const world = new ExtrasBench('ann');
+  const one = (n: number): Extras => ({ device: { ...DEVICE, device: { ...DEVICE.device, id: `d${n}` } } });
+  for (let n = 0; n < 25; n++) assert.deepEqual(await world.add(one(n)), counts(1, 0, 0));
+  assert.deepEqual(await world.add(one(25)), counts(0, 0, 0));
+  assert.deepEqual(world.errors, [{ line: 7, id: 'ann', code: 4, reason: 'device: the user ann has 25 devices, and no more are held' }]);
+  assert.deepEqual(await world.add(one(0)), counts(1, 0, 0));
+  assert.deepEqual([world.ann.devices?.length, world.ann.devices?.[0]?.id, world.errors.length], [25, 'd0', 1]);
+});
+
 test('IM15 a mute of somebody who is not there is an error of the item; the others are muted', async () => {
   const world = new ExtrasBench('ann', 'bob');
   assert.deepEqual(await world.add({ mutes: ['nobody', 'bob', 'noone'] }), counts(0, 1, 0));

@@ -149,6 +149,7 @@ test('IM7 a user may name the users it mutes and its push settings, which are no
   }
   for (const none of [
     { user_mutes: [], push_notifications: null },
+    { push_notifications: [] },
     { user_mutes: null, push_notifications: { disabled: false, disabled_until: null } },
   ]) {
     assert.deepEqual(read(none), plain);
@@ -270,4 +271,38 @@ test('SS16 a number of an import that would become another number is an error of
     found.map((one) => Object(one).reason ?? Object(one).user),
     [`banned: is a reserved field; ${reason('discord: 175928847299117063')}`, reason('id: 9007199254740993'), { id: 'bob', custom: {} }],
   );
+});
+
+test('SS16 IM7 a number that is lost is named wherever an item holds it', async () => {
+  const N = '9007199254740993';
+  const lost = (at: string) => `item.${at}: ${N} is too big to be an exact number; write it as text`;
+  for (const [item, code, reason] of [
+    [`{"type":"device","item":{"id":${N},"user_id":"ann","push_provider":"apn"}}`, 'invalid_device', lost('id')],
+    [`{"type":"device","item":{"id":"d","user_id":${N},"push_provider":"apn"}}`, 'invalid_device', lost('user_id')],
+    [`{"type":"user","item":{"id":"ann","user_mutes":["bob",${N}]}}`, 'invalid_user', lost('user_mutes[1]')],
+    [
+      `{"type":"user","item":{"id":"ann","push_notifications":{"disabled_until":${N}}}}`,
+      'invalid_user',
+      lost('push_notifications.disabled_until'),
+    ],
+  ] as const) {
+    const [row] = (await split(item)).flatMap(({ rows }) => [...rows]);
+    assert.ok(row !== undefined && 'value' in row);
+    const found = checkItem(row, RULES);
+    assert.ok('reason' in found && found.code === code, item);
+    assert.equal(found.reason, reason);
+  }
+});
+
+test('IM7 SS18 nothing of a user is left out silently: custom data called like a field, and a second user in the item', () => {
+  const reasonOf = (value: object) => {
+    const found = checkItem({ line: 7, value }, RULES);
+    return 'reason' in found ? found.reason : undefined;
+  };
+  const misplaced = 'custom data cannot be called like a field of the user';
+  assert.equal(reasonOf({ type: 'user', item: { id: 'ann', custom: { role: 'chief', a: 1 } } }), `custom.role: ${misplaced}`);
+  assert.equal(reasonOf({ type: 'user', item: { id: 'ann', extra_data: { online: true } } }), `extra_data.online: ${misplaced}`);
+  assert.match(String(reasonOf({ type: 'user', item: { id: 'ann' }, data: { id: 'bob' } })), /^data: is there beside "item"/);
+  assert.match(String(reasonOf({ type: 'device', item: {}, data: { id: 'd' } })), /^data: is there beside "item"/);
+  assert.equal(reasonOf({ type: 'user', item: { id: 'ann' }, data: null }), undefined);
 });

@@ -37,8 +37,25 @@ test('IM15 a device that the directory refuses fails the import with its place',
   );
 });
 
+test('IM15 a file with more devices of a user than it may have: those beyond are errors, and none is dropped', async () => {
+  const text = lines([{ id: 'u0' }, { id: 'u1' }]) + Array.from({ length: 54 }, (_, n) => device(`d${n}`, `u${n % 2}`)).join('');
+  const bench = new ImportBench({ text });
+  await bench.run();
+  const errors = bench.result.errors as { item: number; reason: string }[];
+  assert.deepEqual([bench.task.state, bench.result.devices, bench.result.failed], ['import_failed', 50, 4]);
+  assert.deepEqual(errors.map(({ item }) => item).toSorted(), [53, 54, 55, 56]);
+  assert.match(String(errors[0]?.reason), /^device: the user u[01] has 25 devices, and no more are held$/);
+  for (const id of ['u0', 'u1']) {
+    const own = Array.from({ length: 25 }, (_, n) => `d${2 * n + Number(id.slice(1))}`);
+    assert.deepEqual(
+      bench.bench.directory.user(id)?.devices?.map((one) => one.id),
+      own,
+    );
+  }
+});
+
 test('IM4 IM15 an import that is stopped among its devices goes on there, and adds each once', async () => {
-  const text = lines(many(1)) + Array.from({ length: 250 }, (_, n) => device(`d${n}`, 'u0')).join('');
+  const text = lines(many(10)) + Array.from({ length: 250 }, (_, n) => device(`d${n}`, `u${n % 10}`)).join('');
   const bench = new ImportBench({ text });
   const stop = new AbortController();
   const isAtExtras = (): boolean => bench.result.extras_done !== undefined;
@@ -46,11 +63,11 @@ test('IM4 IM15 an import that is stopped among its devices goes on there, and ad
     if (isAtExtras()) stop.abort();
   };
   await bench.run(stop.signal);
-  assert.deepEqual([bench.task.state, bench.result.extras_done, bench.result.devices], ['importing', 101, 100]);
+  assert.deepEqual([bench.task.state, bench.result.extras_done, bench.result.devices], ['importing', 110, 100]);
   bench.onSleep = () => {};
   await bench.run();
-  assert.deepEqual([bench.task.state, bench.result.extras_done, bench.result.devices], ['completed', 251, 250]);
-  assert.deepEqual(bench.batches, [1], 'the users are not imported again');
+  assert.deepEqual([bench.task.state, bench.result.extras_done, bench.result.devices], ['completed', 260, 250]);
+  assert.deepEqual(bench.batches, [10], 'the users are not imported again');
 });
 
 test('IM12 an import waits after a batch before it goes on', async () => {

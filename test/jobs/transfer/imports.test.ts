@@ -51,13 +51,29 @@ test('IM1 one bad item anywhere fails the analysis: every error has its place, a
   );
 });
 
-test('IM6 SO5 a compressed or UTF-16 file fails with what to do', async () => {
+function utf32(text: string, order: 'little' | 'big'): Buffer {
+  const bytes = Buffer.alloc(4 * text.length);
+  for (let at = 0; at < text.length; at++) {
+    if (order === 'little') bytes.writeUInt32LE(text.charCodeAt(at), 4 * at);
+    else bytes.writeUInt32BE(text.charCodeAt(at), 4 * at);
+  }
+  return bytes;
+}
+
+test('IM6 SO5 a compressed file, a spreadsheet, and one in another encoding fail with what to do', async () => {
   const text = lines([{ id: 'ann' }]);
   for (const [bytes, reason] of [
     [gzipSync(text), 'it is compressed: unpack it first'],
-    [Buffer.from('PK\u0003\u0004rest'), 'it is compressed: unpack it first'],
+    [
+      Buffer.from('PK\u0003\u0004rest'),
+      'it is a ZIP archive, as spreadsheets (.xlsx, .ods) are: save the sheet as CSV, or unpack the archive',
+    ],
     [Buffer.from(`\uFEFF${text}`, 'utf16le'), 'it is UTF-16: save it as UTF-8'],
     [Buffer.from(text, 'utf16le').swap16(), 'it is UTF-16: save it as UTF-8'],
+    [utf32(text, 'little'), 'it is UTF-32: save it as UTF-8'],
+    [utf32(text, 'big'), 'it is UTF-32: save it as UTF-8'],
+    [utf32(`\uFEFF${text}`, 'little'), 'it is UTF-32: save it as UTF-8'],
+    [utf32(`\uFEFF${text}`, 'big'), 'it is UTF-32: save it as UTF-8'],
   ] as const) {
     for (const size of [1, 3, 1_000]) {
       const parts = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) => bytes.subarray(at * size, (at + 1) * size));

@@ -48,7 +48,7 @@ async function applied(
   await writer.finish({ rows: lines.length, unchanged: 0, missing: 0 });
   const plan = await PlanFile.open(path);
   const talk: string[] = [];
-  const checkpoints: { at: number; finished: boolean }[] = [];
+  const checkpoints: { at: number; finished: boolean; reportLines: number }[] = [];
   const reported: unknown[] = [];
   async function* chunks(): AsyncGenerator<Buffer> {
     yield Buffer.from(list);
@@ -62,7 +62,7 @@ async function applied(
       clock,
       random: () => 0.5,
       report: { isFull: true, add: async (entries) => void reported.push(...entries), sync: async () => reported.length },
-      checkpoints: { write: async ({ at, finished }) => void checkpoints.push({ at, finished }) },
+      checkpoints: { write: async ({ at, finished }, reportLines) => void checkpoints.push({ at, finished, reportLines }) },
       onProgress: () => {},
       onTalk: (text) => talk.push(text),
       stop,
@@ -95,7 +95,7 @@ test('AP11 a server that is not rosterd: it is said, no revision is sent, and it
     asked.map(({ path }) => path),
     ['/users', '/users/deactivate', '/tasks/t1', '/tasks/t1', '/tasks/t1', '/tasks/t1'],
   );
-  assert.deepEqual(ran.checkpoints.at(-1), { at: 4, finished: true });
+  assert.deepEqual(ran.checkpoints.at(-1), { at: 4, finished: true, reportLines: 3 });
 });
 
 const BASE = { epoch: 'e1', seq: 10 };
@@ -148,9 +148,70 @@ test('AP6 giving up: what was settled counts, the rest is left, and the checkpoi
   });
   assert.equal(ran.status, 'gave-up');
   assert.match(ran.problems[0] ?? '', /ECONNREFUSED/);
-  assert.deepEqual([ran.counts.created, ran.left], [400, 600]);
-  assert.deepEqual(ran.checkpoints.at(-1), { at: 401, finished: false });
+  assert.deepEqual([ran.counts.created, ran.left, ran.outcomeUnknown], [400, 300, 300]);
+  assert.deepEqual(ran.checkpoints.at(-1), { at: 401, finished: false, reportLines: 400 });
   assert.deepEqual(ran.reported.at(-1), { from_plan_line: 402, result: 'not_applied', reason: ran.problems[0] });
+});
+
+const unknownIn = (reported: readonly unknown[]): unknown[] =>
+  reported.filter((line) => typeof line === 'object' && line !== null && 'code' in line && line.code === 'outcome_unknown');
+
+test('AP13 users that were sent and may be stored are counted and named apart from those that are left', async (t) => {
+  const unsent = new TransportError('refused', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
+  for (const [end, isUnknown] of [
+    [() => answer(503, { code: -1, message: 'away', outcome: 'unknown' }), true],
+    [() => answer(503, { code: -1, message: 'away', outcome: 'not_stored' }), false],
+    [() => new TransportError('the connection was cut'), true],
+    [() => unsent, false],
+  ] as const) {
+    const ran = await applied(t, {
+      lines: Array.from({ length: 250 }, (_, n) => creation(n + 1, null)),
+      ask: async ({ body = '' }) => {
+        if (body.includes('"u150"')) {
+          const ended = end();
+          if (ended instanceof Error) throw ended;
+          return ended;
+        }
+        return answer(201, { users: {}, created: Object.keys(JSON.parse(body).users) });
+      },
+    });
+    assert.equal(ran.status, 'gave-up');
+    const numbers = [ran.counts.created, ran.left, ran.outcomeUnknown];
+    assert.deepEqual(numbers, isUnknown ? [100, 50, 100] : [100, 150, 0]);
+    const unknown = unknownIn(ran.reported);
+    assert.equal(unknown.length, ran.outcomeUnknown);
+    if (isUnknown) {
+      const reason = 'the run ended before an answer said what became of the user, which may be stored';
+      assert.deepEqual(unknown[0], { line: 101, id: 'u101', result: 'not_applied', code: 'outcome_unknown', reason });
+      assert.deepEqual(unknown.at(-1), { ...(unknown[0] as object), line: 200, id: 'u200' });
+    }
+    assert.deepEqual(ran.reported.at(-1), { from_plan_line: 102, result: 'not_applied', reason: ran.problems[0] });
+    // A run that goes on writes the report anew from here.
+    assert.deepEqual(ran.checkpoints.at(-1), { at: 101, finished: false, reportLines: 100 });
+  }
+});
+
+test('AP13 so are removals: those without an answer, and those whose task nobody tells the end of', async (t) => {
+  for (const [path, lost] of [
+    ['/users/deactivate', ['old']],
+    ['/tasks/t1', ['old']],
+    ['', []],
+  ] as const) {
+    const ran = await applied(t, {
+      lines: [creation(1, null), { do: 'deactivate', id: 'old', rev: null }],
+      ask: async (request) => {
+        if (request.path === path) throw new TransportError('the connection was cut');
+        if (request.path === '/users') return answer(201, { users: {}, created: ['u1'] });
+        if (request.path === '/tasks/t1') return answer(200, { status: 'completed', result: { old: { status: 'ok' } } });
+        return answer(201, { task_id: 't1' });
+      },
+    });
+    assert.deepEqual([ran.outcomeUnknown, ran.left, ran.counts.created], [lost.length, 0, 1], path);
+    assert.deepEqual(
+      unknownIn(ran.reported).map((line) => (line as { id: string }).id),
+      lost,
+    );
+  }
 });
 
 test('AP3 a list of users that breaks off is asked for again', async (t) => {
@@ -242,7 +303,7 @@ test('AP6 AP7 a run that is stopped says where, with the reason, and its checkpo
   });
   assert.deepEqual([ran.status, ran.problems, ran.counts.created + ran.left, ran.heldBack], ['interrupted', [], 1_000, 0]);
   const at = ran.counts.created + 1;
-  assert.deepEqual(ran.checkpoints.at(-1), { at, finished: false });
+  assert.deepEqual(ran.checkpoints.at(-1), { at, finished: false, reportLines: ran.counts.created });
   assert.deepEqual(ran.reported.at(-1), { from_plan_line: at + 1, result: 'not_applied', reason: 'interrupted' });
 });
 

@@ -23,6 +23,7 @@ test('BR1 BR2 a source without rows, or without an end, is refused in the words 
     /^users.ndjson has no users; with --missing deactivate, everyone of the team red would be deactivated\./,
   );
   assert.match(brokenSource({ ...OPTIONS, missing: 'ignore' }, 'r'), /^users.ndjson is not whole: r\. .* Half a source is not planned/);
+  assert.match(brokenSource(OPTIONS, 'is a quote not closed?'), /not closed\? Nothing was planned/);
   assert.match(brokenSource(OPTIONS, 'r'), /The users after the break would count as missing/);
 });
 

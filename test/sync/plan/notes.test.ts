@@ -50,3 +50,17 @@ test('PN8 users of the source that somebody deactivated are counted, in the word
   assert.deepEqual(deactivatedNote(1), ['1 user of the source is deactivated (not by a sync) and stays so']);
   assert.deepEqual(deactivatedNote(1_200), ['1,200 users of the source are deactivated (not by a sync) and stay so']);
 });
+
+test('PN16 a missing user that the source names in other letters is pointed out', () => {
+  const seen = new Set(['bob', 'Ann', 'cem']);
+  const letters = new SameLetters((id) => seen.has(id));
+  for (const [index, id] of [...seen].entries()) letters.take(id, index + 1);
+  assert.deepEqual([letters.notes(), letters.missingNotes()], [[], []]);
+  for (const id of ['ann', 'BOB', 'aNN', 'dora', 'Dora']) letters.takeMissing(id);
+  const what = 'missing users that the source seems to name in other upper and lower case, which makes them different users';
+  assert.deepEqual(letters.missingNotes(), [`${what}: ann (in the source Ann), BOB (in the source bob), aNN (in the source Ann)`]);
+  for (let n = 0; n < 3; n++) letters.takeMissing('ANN');
+  assert.match(letters.missingNotes().join(), /ANN \(in the source Ann\), …$/);
+  assert.deepEqual(letters.notes(), [], 'they are no pairs of the source');
+  assert.ok(letters.has('Ann') && !letters.has('ann'));
+});

@@ -4,7 +4,7 @@
  * It keeps WH24–WH26 (daemon/RULES.md).
  */
 import { setMaxListeners } from 'node:events';
-import { RosterError } from '../../../../protocol/base/errors.ts';
+import { errorText, OutcomeUnknown } from '../../../../protocol/base/errors.ts';
 import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../../protocol/hooks/dead-letters.ts';
 import { type Hook, hooksOf, isCollecting } from '../../../../protocol/hooks/hooks.ts';
 import { LeaseLost, type Leases } from '../../../../store/leases.ts';
@@ -167,7 +167,7 @@ async function answered<T>(asking: Promise<T>): Promise<T> {
   try {
     return await asking;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new RosterError('unavailable', `the letters of webhooks cannot be reached at the moment (${reason})`);
+    const reason = errorText(error);
+    throw new OutcomeUnknown(`the letters of webhooks cannot be reached at the moment (${reason})`);
   }
 }
