@@ -2,15 +2,28 @@
  * The process: hands the command line to the program and ends with its exit
  * code. The one place that knows which log the daemon runs on. Nothing imports this file but the command, rosterd.js.
  */
+import { hostname } from 'node:os';
 import { openDataDirectory } from '../store/data-dir.ts';
+import { openPostgresStore } from '../store/postgres/store.ts';
 import { runCli } from './cli/commands.ts';
 import type { Config } from './cli/config/settings.ts';
+import { sharedSettings } from './cli/config/shared-settings.ts';
 import { processIo } from './cli/io.ts';
 import type { OpenStore } from './cli/serve/daemon.ts';
 import { serve } from './cli/serve/serve.ts';
+import { packageVersion } from './cli/version.ts';
 
-const openStore: OpenStore = (config, onEvent) =>
-  openDataDirectory(config.data, { journal: { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax }, onEvent });
+const openStore: OpenStore = async (config, onEvent, { apiKey, apiSecret }) => {
+  const limits = { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax };
+  if (config.log === undefined) return await openDataDirectory(config.data, { journal: limits, onEvent });
+  return await openPostgresStore({
+    ...{ url: config.log, app: apiKey, secret: apiSecret, requiresSync: config.logRequireSync },
+    ...{ node: config.nodeName ?? `${hostname()}-${config.listen.port}`, version: packageVersion() },
+    settings: sharedSettings(config, apiSecret),
+    ...limits,
+    onEvent,
+  });
+};
 
 function retentionOf({ retentionBytes, retentionAgeMs, retentionChanges }: Config) {
   const bounded = (value: number) => (value === 0 ? Number.POSITIVE_INFINITY : value);

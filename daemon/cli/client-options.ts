@@ -15,6 +15,8 @@ export interface ClientSettings {
 export interface ClientCommands {
   /** Adds the flags of the settings that such a command needs. */
   addSettings(command: Command): void;
+  /** Adds the same, and the flag that names a database. */
+  addDatabase(command: Command): void;
   /** Reads them. Throws ConfigError, CredentialsError. */
   load(command: Command): ClientSettings;
   /** Without credentials, for commands that work on this machine alone. Throws ConfigError. */
@@ -36,6 +38,18 @@ export function checkedUrl(text: string): string {
   if (url.username !== '' || url.search !== '' || url.hash !== '')
     throw new InvalidArgumentError('It must have no user, query or fragment.');
   return text;
+}
+
+/** Checks the addresses of several nodes, separated by commas. */
+export function checkedUrls(text: string): string {
+  const schemes = new Set(nodeUrls(text).map((url) => new URL(checkedUrl(url)).protocol));
+  if (schemes.size > 1) throw new InvalidArgumentError('All nodes must be reached by http, or all by https.');
+  return text;
+}
+
+/** The addresses in the value of `--url`. */
+export function nodeUrls(text: string): string[] {
+  return text.split(',').map((url) => url.trim());
 }
 
 /** Reads a duration of at least `minMs`, in milliseconds. */

@@ -5,16 +5,19 @@
  * Nothing here touches the process: everything goes through CommandIo, so that tests run the same program.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { errorText } from '../../protocol/base/errors.ts';
 import { userIdProblem } from '../../protocol/base/ids.ts';
 import { parseDuration } from '../base/duration.ts';
 import { addBackupCommands } from './backup/commands.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
-import { ConfigError, describeConfig, loadConfig, type Origins } from './config/config.ts';
+import { addClusterCommand } from './cluster/command.ts';
+import { ConfigError, type ConfigSources, describeConfig, loadConfig, type Origins, readSettings } from './config/config.ts';
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
 import { ALL_SETTINGS, type Config } from './config/settings.ts';
 import { addDemoCommand } from './demo/command.ts';
 import { type CommandIo, EXIT, type Exit } from './io.ts';
+import { addNodesCommand } from './nodes/command.ts';
 import { addSyncCommand } from './sync/command.ts';
 import { serverToken, userToken } from './token.ts';
 import { packageVersion } from './version.ts';
@@ -30,6 +33,8 @@ const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
 
 /** Settings that the commands talking to a daemon take as flags. */
 const CLIENT_KEYS: ReadonlySet<string> = new Set(['data', 'api_key', 'api_secret']);
+/** Settings that the commands on a database take as flags. */
+const DATABASE_KEYS: ReadonlySet<string> = new Set([...CLIENT_KEYS, 'log']);
 
 /** Runs one command line (without node and script). Resolves with the exit code; never rejects. */
 export async function runCli(args: readonly string[], io: CommandIo, hooks: CommandHooks): Promise<number> {
@@ -45,7 +50,7 @@ export async function runCli(args: readonly string[], io: CommandIo, hooks: Comm
       for (const problem of problems) io.stderr.write(`rosterd: ${problem}\n`);
       return usage;
     }
-    io.stderr.write(`rosterd: ${error instanceof Error ? error.message : String(error)}\n`);
+    io.stderr.write(`rosterd: ${errorText(error)}\n`);
     return EXIT.failed;
   }
 }
@@ -69,14 +74,17 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
   addToken(program, io);
   const client: ClientCommands = {
     addSettings: addClientOptions,
+    addDatabase: (command) => addSettingOptions(command, (setting) => DATABASE_KEYS.has(setting.key)),
     load: (command) => loadClientSettings(command, io),
-    settings: (command) => loadSettings(command, io).config,
+    settings: (command) => loadSettings(command, io, false).config,
   };
   addSyncCommand(program, io, exit, client);
   addWatchCommand(program, io, exit, client);
   addBackupCommands(program, io, exit, client);
+  addNodesCommand(program, io, client);
   addConfig(program, io);
   addDemoCommand(program, io, exit);
+  addClusterCommand(program, io, exit);
   return program;
 }
 
@@ -90,6 +98,8 @@ Examples:
   $ rosterd sync users.ndjson              bring in the users of a file, one JSON object per line
   $ rosterd watch                          print every change as it happens
   $ rosterd backup roster.ndjson.gz        back up the directory while the daemon runs
+  $ rosterd nodes                          show the daemons that share a database
+  $ rosterd cluster                        try several nodes on one PostgreSQL, and see parts die
   $ rosterd config print                   show every setting and where it came from
 
 Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted`;
@@ -151,16 +161,21 @@ function addConfig(program: Command, io: CommandIo): void {
     .option('--json', 'as one JSON object');
   addSettingOptions(print, () => true);
   print.action((options: { json?: true }) => {
-    const loaded = loadSettings(print, io);
-    const rows = describeConfig(loaded.config, loaded.origins);
-    if (options.json) {
-      io.stdout.write(`${JSON.stringify(Object.fromEntries(rows.map(({ key, value, origin }) => [key, { value, origin }])))}\n`);
-      return;
-    }
-    const keyWidth = Math.max(...rows.map(({ key }) => key.length));
-    const valueWidth = Math.max(...rows.map(({ value }) => value.length));
-    for (const { key, value, origin } of rows) io.stdout.write(`${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${origin}\n`);
+    const read = readSettings(sourcesOf(print, io));
+    printRows(describeConfig(read), options.json === true, io);
+    // Somebody who looks for a mistake wants to see all settings, and a script whether they would do.
+    if (read.problems.length > 0) throw new ConfigError(read.problems);
   });
+}
+
+function printRows(rows: ReturnType<typeof describeConfig>, isJson: boolean, io: CommandIo): void {
+  if (isJson) {
+    io.stdout.write(`${JSON.stringify(Object.fromEntries(rows.map(({ key, value, origin }) => [key, { value, origin }])))}\n`);
+    return;
+  }
+  const keyWidth = Math.max(...rows.map(({ key }) => key.length));
+  const valueWidth = Math.max(...rows.map(({ value }) => value.length));
+  for (const { key, value, origin } of rows) io.stdout.write(`${key.padEnd(keyWidth)}  ${value.padEnd(valueWidth)}  ${origin}\n`);
 }
 
 /** One flag for every setting that `wanted` accepts, and `--config`. */
@@ -177,8 +192,12 @@ function addClientOptions(command: Command): void {
   addSettingOptions(command, (setting) => CLIENT_KEYS.has(setting.key));
 }
 
-/** The settings from the flags of this command, the environment and the file. Throws ConfigError. */
-function loadSettings(command: Command, io: CommandIo): { config: Config; origins: Origins } {
+/** The settings from the flags of this command, the environment and the file. Throws ConfigError. `isDaemon`: they are those of a daemon. */
+function loadSettings(command: Command, io: CommandIo, isDaemon = true): { config: Config; origins: Origins } {
+  return loadConfig({ ...sourcesOf(command, io), isDaemon });
+}
+
+function sourcesOf(command: Command, io: CommandIo): ConfigSources {
   const names = new Set(['config', ...ALL_SETTINGS.map(([, setting]) => flagName(setting))]);
   const flags: Record<string, string | true> = {};
   for (const option of command.options) {
@@ -186,12 +205,12 @@ function loadSettings(command: Command, io: CommandIo): { config: Config; origin
     const value: unknown = command.getOptionValue(option.attributeName());
     if (names.has(name) && (typeof value === 'string' || value === true)) flags[name] = value;
   }
-  return loadConfig({ flags, env: io.env, cwd: io.cwd });
+  return { flags, env: io.env, cwd: io.cwd };
 }
 
 /** Throws ConfigError, CredentialsError. */
 function loadClientSettings(command: Command, io: CommandIo): ClientSettings {
-  const { config } = loadSettings(command, io);
+  const { config } = loadSettings(command, io, false);
   return { config, credentials: findCredentials(config, (text) => io.stderr.write(`rosterd: ${text}\n`)) };
 }
 

@@ -1,5 +1,6 @@
 /**
- * The interrupts that ask a command to end: SIGINT, SIGTERM, and the end of the npm that started it.
+ * The interrupts that ask a command to end: SIGINT, SIGTERM, SIGHUP (its terminal was closed; `nohup` does not keep it from Node), and the
+ * end of the npm that started it.
  *
  * npm and npx put a shell between themselves and the command. Not every shell passes signals on (dash ends and leaves its
  * child behind), so the command checks whether the process that started it still exists. And npm passes on signals that the
@@ -12,14 +13,17 @@ export const ECHO_MS = 300;
 /** Interval at which the parent process is checked. */
 export const LOOK_MS = 250;
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+type Interrupt = (typeof SIGNALS)[number];
+
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Id of the current parent process: it changes when the parent ends. */
   parent(): number;
   /** Milliseconds of a monotonic clock. */
   nowMs(): number;
-  on(signal: 'SIGINT' | 'SIGTERM', handler: () => void): void;
-  off(signal: 'SIGINT' | 'SIGTERM', handler: () => void): void;
+  on(signal: Interrupt, handler: () => void): void;
+  off(signal: Interrupt, handler: () => void): void;
 }
 
 const realSurroundings: Surroundings = {
@@ -42,8 +46,7 @@ export function onInterrupt(handler: () => void, around: Surroundings = realSurr
     lastMs = around.nowMs();
     if (!isEcho && !isUndone) handler();
   };
-  around.on('SIGINT', interrupt);
-  around.on('SIGTERM', interrupt);
+  for (const signal of SIGNALS) around.on(signal, interrupt);
   const starter = around.parent();
   const watch = isStartedByNpm(around.env)
     ? setInterval(() => {
@@ -53,8 +56,7 @@ export function onInterrupt(handler: () => void, around: Surroundings = realSurr
       }, LOOK_MS).unref()
     : undefined;
   const stopListening = (): void => {
-    around.off('SIGINT', interrupt);
-    around.off('SIGTERM', interrupt);
+    for (const signal of SIGNALS) around.off(signal, interrupt);
   };
   return () => {
     isUndone = true;

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { errorText } from '../../protocol/base/errors.ts';
 import { isObject } from '../../protocol/base/json.ts';
 import { onInterrupt } from './interrupts.ts';
+import { visibleLines } from './visible.ts';
 
 /** Exit codes of every command. */
 export const EXIT = {
@@ -58,6 +59,11 @@ function output(stream: NodeJS.WriteStream & { readonly fd: number }, name: 'std
   };
 }
 
+/** Messages repeat what users, sources and servers wrote, and no message needs a control character. */
+export function harmless(messages: Output): Output {
+  return { ...messages, write: (text) => messages.write(visibleLines(text)) };
+}
+
 /** Node's own stream for a file would pass over a write that stops half way, and report an error only when the process is ending. */
 function writeFile(fd: number, name: 'stdout' | 'stderr', text: string): boolean {
   try {
@@ -102,7 +108,7 @@ export function processIo(): CommandIo {
   return {
     stdin: process.stdin,
     stdout: output(process.stdout, 'stdout'),
-    stderr: output(process.stderr, 'stderr'),
+    stderr: harmless(output(process.stderr, 'stderr')),
     env: process.env,
     cwd: process.cwd(),
     now: () => Date.now(),

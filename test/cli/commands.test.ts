@@ -104,6 +104,22 @@ test('CM9 config print shows value and origin, as text and as JSON', async (t) =
   assert.deepEqual(json.drain_ms, { value: '10', origin: join(cwd, 'rosterd.json') });
 });
 
+test('CM9 CF24 config print shows everything, and then what is wrong or missing, with exit code 2', async (t) => {
+  const cwd = folder(t);
+  const env = { ROSTERD_LOG: 'postgres://roster:hush@db/roster', ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 's'.repeat(40) };
+  const missing = await run(cwd, 'config print', env);
+  assert.equal(missing.code, 2);
+  assert.match(missing.out, /^api_key +key +ROSTERD_API_KEY$/m);
+  assert.match(missing.out, /^public_url +\(missing\) +default$/m);
+  assert.match(missing.err, /log is set \(from ROSTERD_LOG\), but public_url is not/);
+  assert.ok(!`${missing.out}${missing.err}`.includes('hush'));
+  const wrong = await run(cwd, 'config print --json', { ROSTERD_DRAIN_MS: 'long' });
+  assert.equal(wrong.code, 2);
+  const json = JSON.parse(wrong.out);
+  assert.deepEqual([json.drain_ms, json.log_level.value], [{ value: '(not usable)', origin: 'ROSTERD_DRAIN_MS' }, 'info']);
+  assert.match(wrong.err, /drain_ms \(from ROSTERD_DRAIN_MS\) is "long", but must be/);
+});
+
 test('CM10 a daemon that fails ends with 1 and its reason', async (t) => {
   const { code, err } = await run(folder(t), 'serve', {}, () => Promise.reject(new Error('the data directory is in use')));
   assert.equal(code, 1);

@@ -39,6 +39,8 @@ test('FM4 a signal and its echo are one interrupt, a later one is another', (t) 
   assert.equal(state.interrupts, 1);
   send('SIGINT', ECHO_MS);
   assert.equal(state.interrupts, 2);
+  send('SIGHUP', ECHO_MS);
+  assert.equal(state.interrupts, 3);
 });
 
 test('FM4 the end of the npm that started the command is an interrupt, once', (t) => {

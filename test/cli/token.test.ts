@@ -40,3 +40,18 @@ test('CM8 token takes key and secret from flags or variables, and data from --da
   assert.equal(missing.code, 2);
   assert.match(missing.err, /there is no .*elsewhere\/credentials\.json/);
 });
+
+test('CM8 commands that talk to a daemon need nothing of what daemons on a database share but key and secret', async (t) => {
+  const cwd = folder(t);
+  const env = { ROSTERD_LOG: 'postgres://127.0.0.1:1/none', ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' };
+  assert.equal((await run(cwd, 'token ann', env)).code, 0);
+  for (const line of [
+    'sync - --url http://127.0.0.1:1 --retry-for 0s',
+    'backup b.gz --url http://127.0.0.1:1',
+    'watch --url ftp://x',
+    'nodes',
+  ]) {
+    const { err } = await run(cwd, line, env);
+    assert.doesNotMatch(err, /log is set|public_url/, line);
+  }
+});

@@ -1,11 +1,14 @@
-/** `rosterd backup`: from a running daemon, or from the data directory of a stopped one, into a file or to stdout. */
+/** `rosterd backup`: from a running daemon, from the data directory of a stopped one, or from a database, into a file or to stdout. */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { createGzip } from 'node:zlib';
+import { errorText } from '../../../protocol/base/errors.ts';
 import { type BackupSummary, encodeBackup } from '../../../store/backup/codec.ts';
 import { BackupExists, checkBackup, writeBackup } from '../../../store/backup/file.ts';
+import { StoredHistory } from '../../../store/postgres/offline/history.ts';
+import type { Directory } from '../../core/directory/directory.ts';
 import { type ClientSettings, daemonUrl } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import type { Config } from '../config/settings.ts';
@@ -13,9 +16,10 @@ import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { download } from './download.ts';
 import { backupFacts, factsText } from './facts-text.ts';
-import { replay, whileLocked } from './offline.ts';
+import { replay, replayDatabase, whileLocked } from './offline.ts';
+import { type PlaceFlags, placeOf } from './place.ts';
 
-export interface BackupFlags {
+export interface BackupFlags extends PlaceFlags {
   readonly url?: string;
   readonly timeout: number;
   readonly offline?: true;
@@ -36,14 +40,20 @@ export async function backUp(file: string, flags: BackupFlags, source: ClientSet
   try {
     if ('credentials' in source) await write(fromDaemon(source, flags, isCompressed, stop.signal));
     else {
-      if (flags.url !== undefined) throw new ConfigError(['--offline reads the data directory: leave out --url']);
-      await whileLocked(source.data, async () => write(await fromDirectory(source.data, isCompressed, io)));
+      if (flags.url !== undefined) throw new ConfigError(['--offline reads what is stored: leave out --url']);
+      const place = placeOf(flags, source);
+      if (place.kind === 'data')
+        await whileLocked(place.data, async () => write(encoded((await replay(place.data)).directory, isCompressed, io)));
+      else
+        await StoredHistory.read(place.log, source.apiKey, async (history) =>
+          write(encoded(await replayDatabase(history), isCompressed, io)),
+        );
     }
     return EXIT.ok;
   } catch (error) {
     if (stop.signal.aborted) io.stderr.write('rosterd: interrupted; there is no backup\n');
     else if (error instanceof ConfigError || error instanceof BackupExists) throw error;
-    else io.stderr.write(`rosterd: there is no backup: ${error instanceof Error ? error.message : String(error)}\n`);
+    else io.stderr.write(`rosterd: there is no backup: ${errorText(error)}\n`);
     return stop.signal.aborted ? EXIT.interrupted : EXIT.failed;
   } finally {
     undo();
@@ -70,8 +80,7 @@ function fromDaemon({ config, credentials }: ClientSettings, flags: BackupFlags,
   });
 }
 
-async function fromDirectory(data: string, isCompressed: boolean, io: CommandIo): Promise<AsyncIterable<Uint8Array>> {
-  const { directory } = await replay(data);
+function encoded(directory: Directory, isCompressed: boolean, io: CommandIo): AsyncIterable<Uint8Array> {
   const plain = encodeBackup(directory.freeze(), new Date(io.now()).toISOString());
   if (!isCompressed) return plain;
   // Errors appear where the stream is read.

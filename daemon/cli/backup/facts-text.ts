@@ -3,9 +3,9 @@ import type { BackupSummary } from '../../../store/backup/codec.ts';
 import type { PlacedFacts } from '../../../store/backup/facts.ts';
 import type { CommandIo } from '../io.ts';
 
-type Fact = readonly [name: string, value: string | number];
+export type NamedFact = readonly [name: string, value: string | number];
 
-export function factsOf({ position, users, deleted, documents, content, revisions }: PlacedFacts): readonly Fact[] {
+export function factsOf({ position, users, deleted, documents, content, revisions }: PlacedFacts): readonly NamedFact[] {
   return [
     ['position', `${position.epoch}:${position.seq}`],
     ['users', users],
@@ -16,17 +16,17 @@ export function factsOf({ position, users, deleted, documents, content, revision
   ];
 }
 
-export function backupFacts(summary: BackupSummary): readonly Fact[] {
+export function backupFacts(summary: BackupSummary): readonly NamedFact[] {
   return [['created', summary.createdAt], ...factsOf(summary), ['bytes', summary.bytes], ['sha256', summary.sha256]];
 }
 
 /** With `--json`, numbers are not formatted. */
-export function factsText(facts: readonly Fact[], json: boolean): string {
+export function factsText(facts: readonly NamedFact[], json: boolean): string {
   if (json) return `${JSON.stringify(Object.fromEntries(facts))}\n`;
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value.toLocaleString('en-US')}\n`).join('');
 }
 
-export function printFacts(io: CommandIo, facts: readonly Fact[], json: boolean): void {
+export function printFacts(io: CommandIo, facts: readonly NamedFact[], json: boolean): void {
   io.stdout.write(factsText(facts, json));
 }

@@ -4,15 +4,18 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { readOnly } from '../../../store/backup/read-only-fs.ts';
 import { openLocked } from '../../../store/data-dir.ts';
+import { hasCode } from '../../../store/disk-errors.ts';
 import type { StoreEvent } from '../../../store/events.ts';
-import { hasCode } from '../../../store/file-system.ts';
 import { segmentFirst } from '../../../store/journal/segment.ts';
 import { acquireLock } from '../../../store/lock.ts';
+import type { Log } from '../../../store/log.ts';
+import type { StoredHistory } from '../../../store/postgres/offline/history.ts';
 import { isSnapshotName } from '../../../store/snapshot/file.ts';
-import { Directory } from '../../core/directory/directory.ts';
-import type { DirectoryLine } from '../../core/directory/record.ts';
+import type { Directory } from '../../core/directory/directory.ts';
+import { directoryWith } from '../../pipeline/write/loaded-directory.ts';
 import { ConfigError } from '../config/config.ts';
 
 export interface Replayed {
@@ -53,24 +56,43 @@ async function namesIn(path: string): Promise<readonly string[]> {
 
 /** The directory at its last position. The caller holds the lock. Rejects with LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
 export async function replay(data: string): Promise<Replayed> {
+  return await withReplayed(data, async ({ directory, events }) => ({ directory, events }));
+}
+
+/** Like `replay`, with the log, which is closed after `work`. */
+export async function withReplayed<T>(data: string, work: (replayed: Replayed & { readonly log: Log }) => Promise<T>): Promise<T> {
   const events: StoreEvent[] = [];
   const { log, loaded } = await openLocked(data, { fileSystem: readOnly(), onEvent: (event) => events.push(event) });
   try {
     // Without a journal there is no epoch yet: a start would only begin one.
     const [segments] = await filesOf(data);
     const epoch = segments === 0 && loaded !== undefined ? loaded.position.epoch : log.head.epoch;
-    const directory = new Directory({ epoch, seq: loaded?.position.seq ?? 0 });
-    // The lines of a snapshot are those that `FrozenView.lines` gave: the store keeps lines whole or not at all.
-    if (loaded !== undefined) for await (const lines of loaded.chunks()) directory.load(lines as DirectoryLine[]);
-    if (directory.seq < log.head.seq) {
-      const stop = new AbortController();
-      for await (const entry of log.read(directory.seq, stop.signal)) {
-        directory.apply(entry);
-        if (directory.seq >= log.head.seq) stop.abort();
-      }
-    }
-    return { directory, events };
+    const directory = await directoryWith({ epoch, seq: loaded?.position.seq ?? 0 }, loaded?.chunks());
+    if (directory.seq < log.head.seq) await applyAll(directory, entriesUpTo(log, directory.seq));
+    return await work({ directory, events, log });
   } finally {
     await log.close();
+  }
+}
+
+/** The directory of a database at its last position. Rejects with LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
+export async function replayDatabase(history: StoredHistory): Promise<Directory> {
+  const snapshot = await history.snapshot();
+  const directory = await directoryWith({ epoch: history.head.epoch, seq: snapshot?.seq ?? 0 }, snapshot?.lines());
+  await applyAll(directory, history.entries(directory.seq));
+  return directory;
+}
+
+async function applyAll(directory: Directory, entries: AsyncIterable<Entry>): Promise<void> {
+  for await (const entry of entries) directory.apply(entry);
+}
+
+/** All entries of a log after `after`, which is before its end. */
+export async function* entriesUpTo(log: Log, after: number): AsyncGenerator<Entry, void, undefined> {
+  const stop = new AbortController();
+  const { seq } = log.head;
+  for await (const entry of log.read(after, stop.signal)) {
+    yield entry;
+    if (lastSeq(entry) >= seq) stop.abort();
   }
 }

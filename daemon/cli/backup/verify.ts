@@ -1,4 +1,4 @@
-/** `rosterd verify`: is it whole, and what does it hold? For a backup, a data directory, or a running daemon. */
+/** `rosterd verify`: is it whole, and what does it hold? For a backup, a data directory, a database, or a running daemon. */
 import { resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { kindOfLine } from '../../../protocol/log/directory-line.ts';
@@ -8,6 +8,7 @@ import { type DamagedFile, type Inspected, inspectFiles } from '../../../store/b
 import type { StoreEvent } from '../../../store/events.ts';
 import { fileChunks, nodeFileSystem } from '../../../store/file-system.ts';
 import { LogDamaged } from '../../../store/log.ts';
+import { StoredHistory } from '../../../store/postgres/offline/history.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import type { ClientSettings } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
@@ -15,12 +16,12 @@ import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { download } from './download.ts';
 import { backupFacts, factsOf, printFacts } from './facts-text.ts';
-import { type Replayed, replay, whileLocked } from './offline.ts';
+import { type Replayed, replay, replayDatabase, whileLocked } from './offline.ts';
+import type { PlaceFlags } from './place.ts';
 import { checkSource } from './restore.ts';
 
-export interface VerifyFlags {
+export interface VerifyFlags extends PlaceFlags {
   readonly url?: string;
-  readonly data?: string;
   readonly timeout: number;
   readonly json?: true;
 }
@@ -28,12 +29,15 @@ export interface VerifyFlags {
 export type VerifyTarget =
   | { readonly kind: 'file'; readonly file: string }
   | { readonly kind: 'data'; readonly data: string }
+  | { readonly kind: 'log'; readonly log: string; readonly app: string | undefined }
   | { readonly kind: 'daemon'; readonly url: string; readonly settings: ClientSettings };
 
 /** Resolves with the exit code. Rejects with ConfigError for targets that cannot be checked. */
 export async function verify(target: VerifyTarget, { json, timeout }: VerifyFlags, io: CommandIo): Promise<number> {
   try {
     if (target.kind === 'data') return await whileLocked(target.data, () => verifyData(target.data, json === true, io));
+    if (target.kind === 'log')
+      return await StoredHistory.read(target.log, target.app, (history) => verifyDatabase(history, json === true, io));
     const summary = target.kind === 'file' ? await verifyFile(target.file, io) : await verifyDaemon(target, timeout, io);
     printFacts(io, backupFacts(summary), json === true);
     return EXIT.ok;
@@ -76,6 +80,25 @@ async function verifyData(data: string, json: boolean, io: CommandIo): Promise<n
   const { directory } = opened;
   const facts = { ...countedFacts(directory), position: directory.position };
   printFacts(io, [...factsOf(facts), ['segments', segments], ['snapshots', snapshots], ['bytes', bytes]], json);
+  return damaged.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** Checks every entry and snapshot, also after the first damage, and then what a daemon would load from them. */
+async function verifyDatabase(history: StoredHistory, json: boolean, io: CommandIo): Promise<number> {
+  const damaged = await history.damage();
+  for (const { place, seq, reason } of damaged)
+    io.stderr.write(`rosterd: ${place} is damaged${seq === undefined ? '' : ` at position ${seq}`}: ${reason}\n`);
+  const directory = await replayDatabase(history).catch((error: unknown) => {
+    io.stderr.write(`rosterd: a daemon would not start: ${errorText(error)}\n`);
+    return undefined;
+  });
+  if (directory === undefined) return EXIT.failed;
+  const facts = { ...countedFacts(directory), position: history.head };
+  printFacts(
+    io,
+    [['application', history.app], ...factsOf(facts), ['kept_after', history.tail], ['snapshots', history.snapshotCount]],
+    json,
+  );
   return damaged.length === 0 ? EXIT.ok : EXIT.failed;
 }
 

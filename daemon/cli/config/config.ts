@@ -7,7 +7,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
+import { hasCode } from '../../../store/disk-errors.ts';
 import { suggestion } from './nearest.ts';
 import { envName, flagName, type Setting } from './setting.ts';
 import { ALL_SETTINGS, type Config, type Field } from './settings.ts';
@@ -27,6 +29,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Relative paths from flags, variables and defaults start here; those from the file start at its directory. */
   readonly cwd: string;
+  /** Default true: what only a daemon needs must be there, too. A command may also be run where no daemon is. */
+  readonly isDaemon?: boolean;
 }
 
 /** The settings are wrong. `problems` has one sentence for each thing to correct. */
@@ -51,8 +55,28 @@ interface Found {
   readonly base: string;
 }
 
+type Fault = 'not usable' | 'missing';
+
+/** Settings as far as they can be read. */
+export interface ReadSettings {
+  /** The default stands for a value that is not usable. */
+  readonly config: Config;
+  readonly origins: Origins;
+  /** One sentence for each thing that is wrong or missing. */
+  readonly problems: readonly string[];
+  /** The settings that are wrong or missing, each with the word for it. */
+  readonly faults: ReadonlyMap<Field, Fault>;
+}
+
 /** Throws ConfigError. */
-export function loadConfig({ flags, env, cwd }: ConfigSources): { readonly config: Config; readonly origins: Origins } {
+export function loadConfig(sources: ConfigSources): Pick<ReadSettings, 'config' | 'origins'> {
+  const { config, origins, problems } = readSettings(sources);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config, origins };
+}
+
+/** Throws ConfigError only when it is unclear which file to read. */
+export function readSettings({ flags, env, cwd, isDaemon = true }: ConfigSources): ReadSettings {
   const problems: string[] = [];
   const found = new Map<Setting<unknown>, Found>();
   readFile(configPath(flags, env, cwd), found, problems);
@@ -61,17 +85,19 @@ export function loadConfig({ flags, env, cwd }: ConfigSources): { readonly confi
 
   const values: Partial<Record<Field, unknown>> = {};
   const origins: Partial<Record<Field, SettingOrigin>> = {};
+  const faults = new Map<Field, Fault>();
   for (const [field, setting] of ALL_SETTINGS) {
     const source = found.get(setting) ?? { origin: { from: 'default' }, base: cwd };
-    const value = 'raw' in source ? parse(setting, source, problems) : setting.fallback;
+    const given = 'raw' in source ? parse(setting, source, problems) : setting.fallback;
+    if ('raw' in source && given === undefined) faults.set(field, 'not usable');
+    const value = given ?? setting.fallback;
     values[field] = setting.isPath && typeof value === 'string' ? resolve(source.base, value) : value;
     origins[field] = source.origin;
   }
   // The loop above filled every field from the reader or the default of the table, which gives the two types.
   const loaded = { config: values as Config, origins: origins as Origins };
-  if (problems.length === 0) checkTogether(loaded.config, loaded.origins, problems);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return loaded;
+  if (problems.length === 0) checkTogether(loaded, isDaemon, problems, faults);
+  return { ...loaded, problems, faults };
 }
 
 /** `--listen`, `ROSTERD_LISTEN`, `/etc/rosterd.json` or `default`. */
@@ -89,11 +115,14 @@ export function originText(origin: SettingOrigin): string {
 }
 
 /** The output of `config print`: one setting per line with value and origin. Secrets are masked. */
-export function describeConfig(
-  config: Config,
-  origins: Origins,
-): { readonly key: string; readonly value: string; readonly origin: string }[] {
+export function describeConfig({
+  config,
+  origins,
+  faults,
+}: Omit<ReadSettings, 'problems'>): { readonly key: string; readonly value: string; readonly origin: string }[] {
   return ALL_SETTINGS.map(([field, setting]) => {
+    const fault = faults.get(field);
+    if (fault !== undefined) return { key: setting.key, value: `(${fault})`, origin: originText(origins[field]) };
     const value = config[field];
     const isDefault = origins[field].from === 'default';
     const text = value === undefined || (isDefault && setting.fallbackText) ? `(${setting.fallbackText})` : setting.kind.toText(value);
@@ -113,8 +142,8 @@ function readFile({ path, required }: { path: string; required: boolean }, found
   try {
     content = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
   } catch (error) {
-    if (!required && isMissing(error)) return;
-    const reason = error instanceof Error ? error.message : String(error);
+    if (!required && hasCode(error, 'ENOENT')) return;
+    const reason = errorText(error);
     problems.push(`the configuration file ${path} cannot be read: ${reason}`);
     return;
   }
@@ -176,26 +205,40 @@ function readFlags(flags: ConfigSources['flags'], cwd: string, found: Map<Settin
   }
 }
 
+/** Undefined, with the problem, for a value that is not usable. */
 function parse(setting: Setting<unknown>, { raw, origin }: Found, problems: string[]): unknown {
   const value = 'text' in raw ? setting.kind.fromText(raw.text) : setting.kind.fromJson(raw.json);
   if (value !== undefined) return value;
   // Even a mistyped secret is not printed.
   const shown = setting.secret ? 'not usable' : quote('text' in raw ? raw.text : raw.json);
   problems.push(`${setting.key} (from ${originText(origin)}) is ${shown}, but must be ${setting.kind.allowed}`);
-  return setting.fallback;
+  return undefined;
 }
 
 /** Checks settings that must be given together. */
-function checkTogether(config: Config, origins: Origins, problems: string[]): void {
+function checkTogether(
+  { config, origins }: Pick<ReadSettings, 'config' | 'origins'>,
+  isDaemon: boolean,
+  problems: string[],
+  faults: Map<Field, Fault>,
+): void {
+  if (config.log !== undefined && isDaemon) {
+    for (const [field, key] of [
+      ['apiKey', 'api_key'],
+      ['apiSecret', 'api_secret'],
+      ['publicUrl', 'public_url'],
+    ] as const) {
+      if (config[field] !== undefined) continue;
+      faults.set(field, 'missing');
+      problems.push(`log is set (from ${originText(origins.log)}), but ${key} is not: all daemons on one database need the same`);
+    }
+  }
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     const [given, missing] = config.tlsKey === undefined ? (['tlsCert', 'tls_key'] as const) : (['tlsKey', 'tls_cert'] as const);
     const key = given === 'tlsCert' ? 'tls_cert' : 'tls_key';
+    faults.set(given === 'tlsCert' ? 'tlsKey' : 'tlsCert', 'missing');
     problems.push(`${key} is set (from ${originText(origins[given])}), but ${missing} is not: give both or none`);
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function quote(value: unknown): string {

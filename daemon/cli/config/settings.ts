@@ -3,7 +3,7 @@
  * and the table in the README are all generated from it, so they cannot disagree.
  */
 import { LIMITS } from '../../../protocol/base/limits.ts';
-import { envName, fallbackText, flagName, type Setting, setting } from './setting.ts';
+import { type Setting, setting } from './setting.ts';
 import { address, bytes, choice, count, hours, limitsPerMinute, milliseconds, originList, path, pattern, toggle } from './setting-kinds.ts';
 
 const GiB = 1024 ** 3;
@@ -22,6 +22,27 @@ export const SETTINGS = {
     kind: path,
     fallback: './rosterd-data',
     isPath: true,
+  }),
+  log: setting<string | undefined>({
+    key: 'log',
+    doc: 'The PostgreSQL database that several daemons share in place of the journal: `postgres://user:password@host1,host2/database`. It needs `api_key`, `api_secret` and `public_url`, the same for all of them. Other users of the machine can read flags: prefer the variable, the file, or `PGPASSWORD`.',
+    kind: pattern('a postgres:// URL', '<url>', /^postgres(ql)?:\/\/\S+$/),
+    fallback: undefined,
+    fallbackText: 'the journal in the data directory',
+    secret: true,
+  }),
+  logRequireSync: setting({
+    key: 'log.require_sync',
+    doc: 'Where daemons share a database: writes are refused while it has no synchronous standby, since a failover could lose them.',
+    kind: toggle,
+    fallback: true,
+  }),
+  nodeName: setting<string | undefined>({
+    key: 'node.name',
+    doc: 'The name of this daemon among those that share a database, a different one for each.',
+    kind: pattern('1 to 64 letters, digits, ., _ or -', '<name>', /^[\w.-]{1,64}$/),
+    fallback: undefined,
+    fallbackText: 'the name of the machine and the port',
   }),
   apiKey: setting<string | undefined>({
     key: 'api_key',
@@ -267,23 +288,4 @@ export const ALL_SETTINGS: readonly (readonly [Field, Setting<unknown>])[] = Obj
 
 function isField(name: string): name is Field {
   return Object.hasOwn(SETTINGS, name);
-}
-
-/** The table of settings for the README, in Markdown. */
-export function renderSettingsMarkdown(): string {
-  const rows = ALL_SETTINGS.map(([, setting]) => {
-    const fallback = setting.fallbackText ?? `\`${fallbackText(setting)}\``;
-    const cells = [
-      `\`${setting.key}\``,
-      `\`${envName(setting)}\``,
-      `\`--${flagName(setting)}\``,
-      fallback,
-      setting.kind.allowed,
-      setting.doc,
-    ];
-    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  });
-  return ['| File | Environment | Flag of `serve` | Default | Allowed | What it does |', '|---|---|---|---|---|---|', ...rows, ''].join(
-    '\n',
-  );
 }

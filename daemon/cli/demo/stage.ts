@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandIo } from '../io.ts';
+import { ownCommand, withoutSettings } from '../own-command.ts';
 import { DemoFailed, type Story } from './story.ts';
 
 /** Number of lines of a process's output that are repeated when it fails. */
@@ -30,8 +31,8 @@ export class DemoProcess {
 
   constructor(args: readonly string[], options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }) {
     this.#name = `rosterd ${args[0]}`;
-    const [, program = ''] = process.argv;
-    this.#child = spawn(process.execPath, [...process.execArgv, program, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [file, ...before] = ownCommand();
+    this.#child = spawn(file, [...before, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -83,8 +84,7 @@ export class Stage {
   }
 
   static async open(env: CommandIo['env']): Promise<Stage> {
-    const own = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ROSTERD_')));
-    return new Stage(await mkdtemp(join(tmpdir(), 'rosterd-demo-')), own);
+    return new Stage(await mkdtemp(join(tmpdir(), 'rosterd-demo-')), withoutSettings(env));
   }
 
   /** Starts a command in the folder. */

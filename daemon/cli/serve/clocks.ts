@@ -10,7 +10,7 @@ import { wallClock } from '../../base/wall-clock.ts';
 export interface Clocks {
   /** For the log, microseconds. */
   readonly now: () => number;
-  /** The same for requests, milliseconds. */
+  /** The same for requests, in whole milliseconds. */
   readonly nowMs: () => number;
   /** For jobs and webhooks. */
   readonly clock: Clock;
@@ -19,6 +19,6 @@ export interface Clocks {
 /** `shared`: undefined where the wall clock of this machine is the only one. */
 export function clocksOf(shared: StoreClock | undefined): Clocks {
   if (shared === undefined) return { now: wallClock, nowMs: Date.now, clock: systemClock };
-  const nowMs = (): number => shared.nowMs();
-  return { now: () => Math.round(nowMs() * 1_000), nowMs, clock: { ...systemClock, now: nowMs } };
+  const nowMs = (): number => Math.floor(shared.nowMs());
+  return { now: () => Math.round(shared.nowMs() * 1_000), nowMs, clock: { ...systemClock, now: nowMs } };
 }

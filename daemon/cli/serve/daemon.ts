@@ -4,6 +4,7 @@
  */
 
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
 import type { Store } from '../../../store/store.ts';
@@ -22,9 +23,10 @@ import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
 import { clocksOf } from './clocks.ts';
 import { startEdge } from './edge.ts';
+import { stopParts } from './stop.ts';
 
-/** Opens the storage of the directory. Rejects when it cannot be used; nothing then stays open. */
-export type OpenStore = (config: Config, onEvent: OnStoreEvent) => Promise<Store>;
+/** Opens the storage that the settings name. Rejects when it cannot be used; nothing then stays open. */
+export type OpenStore = (config: Config, onEvent: OnStoreEvent, credentials: Credentials) => Promise<Store>;
 
 export interface RunningDaemon {
   /** `http://127.0.0.1:8800`, with the actual port. */
@@ -49,6 +51,8 @@ export interface DaemonOptions {
 
 /** Peers have this long to take their goodbyes and answers at a stop, even where `drain_ms` is less. */
 const STOP_MS_MIN = 1_000;
+/** How long a start that failed may take to leave the other nodes, whose storage may be away. */
+const LEAVE_MS = 2_000;
 
 /** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
@@ -61,7 +65,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
   try {
     const roster = await Roster.open({
-      ...{ log: store.log, snapshots: store.snapshots, loaded: store.loaded, peers: store.peers },
+      ...{ log: store.log, snapshots: store.snapshots, loaded: store.loaded, leases: store.leases, peers: store.peers },
       policy: policyOf(config),
       logger,
       snapshotEveryFacts: config.snapshotChanges,
@@ -101,22 +105,19 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       clock,
     });
     const { history } = jobs;
-    const condition = new NodeCondition({ log: store.log, clock: store.clock, logger, staleMaxMs: config.staleMaxMs });
+    const { log, clock: storeClock, writeRefusal } = store;
+    const condition = new NodeCondition({ log, clock: storeClock, writeRefusal, logger, staleMaxMs: config.staleMaxMs });
     const edge = await startEdge({
-      ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat },
+      ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat, mailbox: store.mailbox },
     });
     return {
       url: edge.url,
       roster,
-      stop: async () => {
-        const maxMs = Math.max(config.drainMs, STOP_MS_MIN);
-        await Promise.all([edge.stop(maxMs), hooks.stop(maxMs)]);
-        await jobs.stop();
-        await roster.close();
-        await store.close();
-      },
+      stop: () => stopParts({ edge, hooks, jobs, roster, store, logger }, Math.max(config.drainMs, STOP_MS_MIN)),
     };
   } catch (error) {
+    // No trace among the nodes: the next start, with other settings perhaps, need not wait until this one counts as gone.
+    await Promise.race([store.peers?.close(), delay(LEAVE_MS, undefined, { ref: false })]);
     await store.close();
     throw error;
   }
@@ -126,12 +127,16 @@ function keptHistory(config: Config, { history }: Store): JobsOptions['history']
   return { folder: join(config.data, 'history'), table: history, keepMs: config.historyKeptMs, bytesMax: config.historyBytesMax };
 }
 
-async function openedStore({ config, openStore, logger, onFatal }: DaemonOptions): Promise<Store> {
-  return await openStore(config, (event) => {
+/** Events after which only a new start helps. */
+const ENDING: ReadonlySet<StoreEvent['type']> = new Set(['journal-failed', 'lock-lost', 'history-replaced', 'format-raised']);
+
+async function openedStore({ config, credentials, openStore, logger, onFatal }: DaemonOptions): Promise<Store> {
+  const onEvent: OnStoreEvent = (event) => {
     logStoreEvent(logger, event);
     // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
-    if (event.type === 'journal-failed' || event.type === 'lock-lost' || event.type === 'history-replaced') onFatal();
-  });
+    if (ENDING.has(event.type)) onFatal();
+  };
+  return await openStore(config, onEvent, credentials);
 }
 
 function policyOf(config: Config): Policy {
@@ -151,6 +156,7 @@ function logStoreEvent(logger: Logger, event: StoreEvent): void {
     case 'segment-removed':
     case 'entries-removed':
     case 'storage-back':
+    case 'writes-accepted':
     case 'epoch-started':
       logger.info(event, event.type);
       break;
@@ -158,7 +164,11 @@ function logStoreEvent(logger: Logger, event: StoreEvent): void {
     case 'append-rolled-back':
     case 'clean-marker-failed':
     case 'lock-taken-over':
+    case 'storage-awaited':
       logger.warn(event, event.type);
+      break;
+    case 'settings-differ':
+      logger.warn(event, `${event.type}: compare what "rosterd config print" says about them on this node and on ${event.node}`);
       break;
     case 'journal-failed':
     case 'snapshot-damaged':
@@ -166,7 +176,9 @@ function logStoreEvent(logger: Logger, event: StoreEvent): void {
     case 'held-segment-removed':
     case 'held-entries-removed':
     case 'storage-away':
+    case 'writes-refused':
     case 'history-replaced':
+    case 'format-raised':
       logger.error(event, event.type);
       break;
   }

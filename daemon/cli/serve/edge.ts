@@ -1,9 +1,12 @@
 /** Puts the outside of the daemon together: HTTP, WebSocket and Socket.IO on one port, with one set of sessions. */
+
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Mailbox } from '../../../store/mailbox.ts';
 import { Turns } from '../../base/turns.ts';
-import { createAuthenticator } from '../../edge/auth.ts';
+import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
 import { OpenConnections } from '../../edge/http/open-connections.ts';
 import { createHttp } from '../../edge/http/server.ts';
 import type { Services, UserHistory } from '../../edge/http/services.ts';
@@ -13,8 +16,11 @@ import { ConnectGate } from '../../edge/live/session/connect-gate.ts';
 import { Consumers } from '../../edge/live/session/consumers.ts';
 import { LiveConnections } from '../../edge/live/session/control.ts';
 import { type Heartbeat, SessionRegistry } from '../../edge/live/session/registry.ts';
+import { SocketLimit } from '../../edge/live/session/socket-limit.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
 import { LiveServer } from '../../edge/live/websocket/server.ts';
+import type { LivingNodes } from '../../edge/node-share.ts';
+import { NodeMail } from '../../edge/nodes/node-mail.ts';
 import { StaleDrain } from '../../edge/nodes/stale-drain.ts';
 import { RateLimits } from '../../edge/rate-limits.ts';
 import { signToken } from '../../edge/sign-token.ts';
@@ -47,6 +53,8 @@ export interface EdgeParts {
   readonly place: { url: string };
   readonly logger: Logger;
   readonly heartbeat: Heartbeat;
+  /** Undefined where there are no other nodes. */
+  readonly mailbox: Mailbox | undefined;
 }
 
 export interface RunningEdge {
@@ -58,24 +66,20 @@ export interface RunningEdge {
 
 /** Resolves when it serves. Rejects when the address cannot be listened on. */
 export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
-  const { config, credentials, roster, condition, nowMs, urls, place, logger, heartbeat } = parts;
-  const { apiKey, apiSecret } = credentials;
-  const authenticator = createAuthenticator({
-    apiKey,
-    apiSecret,
-    directory: roster.directory,
-    now: Date.now,
-    reuseHardDeleted: config.idsReuseHardDeleted,
-  });
-  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat });
+  const { config, credentials, roster, condition, urls, place, logger, heartbeat } = parts;
+  const { apiKey } = credentials;
+  const authenticator = authenticatorOf(parts);
+  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat, node: parts.mailbox?.node });
+  const mail = mailOf(parts);
   const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
-  const consumers = new Consumers({ roster, nowMs, onError });
+  const consumers = new Consumers({ roster, mail, onError });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);
     if (settingsChanged) sessions.onSettings(roster.directory.app);
   });
   const tls = tlsOf(config);
-  const rateLimits = rateLimitsOf(config);
+  const rateLimits = rateLimitsOf(parts);
+  const live = new LiveConnections({ roster, sessions, consumers, mail });
   const http = createHttp({
     backend: roster,
     condition,
@@ -84,25 +88,24 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     authenticator,
     logger,
     origins: config.origins,
-    live: new LiveConnections({ roster, sessions, consumers }),
+    live,
     rateLimits,
     ...(tls === undefined ? {} : { tls }),
   });
-  const retryMs = Math.max(1_000, config.drainMs);
+  const [retryMs, goodbyesMs] = [Math.max(1_000, config.drainMs), config.drainMs * GOODBYES_SHARE];
   const turns = new Turns();
   const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, turns, random: Math.random });
-  const context = { roster, authenticator, apiKey, sessions, consumers, gate, turns, rateLimits, logger, nowMs: Date.now, retryMs };
-  const admission = new Admission({
-    origins: config.origins,
-    connectionsMax: config.connectionsMax,
-    connectionsPerIpMax: config.connectionsPerIpMax === 0 ? Number.POSITIVE_INFINITY : config.connectionsPerIpMax,
-  });
-  const live = new LiveServer({ context, admission, stallMs: STALL_MS });
-  live.attach(http.server);
+  const socketLimit = new SocketLimit({ sessions, presence: roster.presence, mail });
+  const context = {
+    ...{ roster, authenticator, apiKey, sessions, consumers, socketLimit, gate, turns, rateLimits, logger, nowMs: Date.now, retryMs },
+  };
+  const admission = admissionOf(parts);
+  new LiveServer({ context, admission, stallMs: STALL_MS }).attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);
-  const staleDrain = new StaleDrain({ condition, admission, sessions, windowMs: config.drainMs * GOODBYES_SHARE, logger });
+  const staleDrain = new StaleDrain({ condition, admission, sessions, windowMs: goodbyesMs, logger });
+  await live.start();
   await http.listen(config.listen).catch(cannotListen(config.listen));
   sessions.start();
   staleDrain.start();
@@ -115,7 +118,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
       staleDrain.stop();
       roster.beginStopping();
       admission.stop();
-      await sessions.drain(config.drainMs * GOODBYES_SHARE);
+      await Promise.all([sessions.drain(goodbyesMs), noticed(config)]);
       sessions.stop();
       await socketIo.close(leftMs());
       const closed = http.close();
@@ -125,6 +128,37 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
       await consumers.stop();
     },
   };
+}
+
+function authenticatorOf({ config, credentials, roster }: EdgeParts): Authenticator {
+  const { directory } = roster;
+  return createAuthenticator({ ...credentials, directory, now: Date.now, reuseHardDeleted: config.idsReuseHardDeleted });
+}
+
+/** The nodes that are alive, this one included. */
+function livingNodes({ mailbox, roster }: EdgeParts): LivingNodes {
+  return mailbox === undefined ? () => 1 : () => 1 + roster.presence.otherNodes.length;
+}
+
+function admissionOf(parts: EdgeParts): Admission {
+  const { origins, connectionsMax, connectionsPerIpMax } = parts.config;
+  return new Admission({
+    origins,
+    connectionsMax,
+    connectionsPerIpMax: connectionsPerIpMax === 0 ? Number.POSITIVE_INFINITY : connectionsPerIpMax,
+    nodes: livingNodes(parts),
+  });
+}
+
+function mailOf({ mailbox, roster, logger }: EdgeParts): NodeMail | undefined {
+  if (mailbox === undefined) return undefined;
+  const onError = (error: unknown) => logger.error({ err: error }, 'unexpected error in the answer to another node');
+  return new NodeMail({ mailbox, hasNode: (node) => roster.presence.hasNode(node), onError });
+}
+
+/** ND14: where there are other nodes, whoever shares out the requests has time to notice that this one is not ready. */
+async function noticed({ log, drainMs }: Config): Promise<void> {
+  if (log !== undefined) await delay(drainMs * GOODBYES_SHARE);
 }
 
 function servicesOf({ config, credentials, roster, nowMs, files, history, hooks, urls }: EdgeParts): Services {
@@ -141,8 +175,10 @@ function servicesOf({ config, credentials, roster, nowMs, files, history, hooks,
   };
 }
 
-function rateLimitsOf({ rateLimits, rateLimitOverrides, guestsPerIpMax }: Config): RateLimits {
-  return new RateLimits({ mode: rateLimits, overrides: rateLimitOverrides, guestsPerAddress: guestsPerIpMax });
+function rateLimitsOf(parts: EdgeParts): RateLimits {
+  const { rateLimits, rateLimitOverrides, guestsPerIpMax } = parts.config;
+  const nodes = livingNodes(parts);
+  return new RateLimits({ mode: rateLimits, overrides: rateLimitOverrides, guestsPerAddress: guestsPerIpMax, nodes });
 }
 
 function tlsOf({ tlsCert, tlsKey }: Config): { readonly cert: Buffer; readonly key: Buffer } | undefined {

@@ -1,5 +1,6 @@
 /** `rosterd serve`: runs the daemon until it is interrupted, prints its addresses, and stops it with a deadline. */
 import { pino } from 'pino';
+import { postgresTargets } from '../../../store/postgres/link/target.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { type CommandIo, EXIT } from '../io.ts';
@@ -25,7 +26,13 @@ export async function serve(config: Config, credentials: Credentials, openStore:
     if (++interrupts > 1) process.exit(EXIT.interrupted);
     finish(EXIT.ok);
   });
-  const daemon = await startDaemon({ config, credentials, openStore, logger, onFatal: () => finish(EXIT.failed) });
+  const starting = startDaemon({ config, credentials, openStore, logger, onFatal: () => finish(EXIT.failed) });
+  // A database may be waited for long, and nothing of a start has to be taken back there. A data directory is opened and closed whole.
+  const daemon = await (config.log === undefined ? starting : Promise.race([starting, finished]));
+  if (typeof daemon === 'number') {
+    io.stderr.write('rosterd: stopped before it had started\n');
+    return daemon;
+  }
   io.stdout.write(greeting(daemon, config, credentials));
   const code = await finished;
   setTimeout(() => process.exit(EXIT.failed), config.drainMs + SHUTDOWN_MS).unref();
@@ -39,13 +46,22 @@ function greeting({ url, roster }: RunningDaemon, config: Config, credentials: C
   const dataFlag = config.data === `${process.cwd()}/rosterd-data` ? '' : ` --data ${config.data}`;
   return [
     `rosterd listens on ${url} (live: ${live}/live, ${live}/connect)`,
-    `data directory: ${config.data}, ${roster.directory.size} users`,
+    config.log === undefined
+      ? `data directory: ${config.data}, ${roster.directory.size} users`
+      : `database: ${databaseOf(config.log)}, ${roster.directory.size} users`,
     `API key: ${credentials.apiKey} (secret: ${secretPlace(config, credentials)})`,
     'next, in another terminal: see every change as it happens, and bring in users',
     `  npx rosterd watch --url ${url}${dataFlag}`,
     `  echo '{"id":"ann","name":"Ann"}' | npx rosterd sync - --url ${url}${dataFlag}`,
     '',
   ].join('\n');
+}
+
+/** Without user and password. */
+function databaseOf(url: string): string {
+  return postgresTargets(url)
+    .map(({ name }) => name)
+    .join(', ');
 }
 
 function secretPlace(config: Config, { origin }: Credentials): string {

@@ -1,6 +1,6 @@
 /** `rosterd sync apply <plan | source>`: its flags and its help. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ClientCommands, checkedCount, checkedDuration, checkedUrl } from '../client-options.ts';
+import { type ClientCommands, checkedCount, checkedDuration, checkedUrls } from '../client-options.ts';
 import type { CommandIo, Exit } from '../io.ts';
 import { type ApplyFlags, applyFile } from './apply-run.ts';
 import { addSourceOptions } from './plan-source.ts';
@@ -21,7 +21,11 @@ export function addApplyCommand(sync: Command, io: CommandIo, exit: Exit, { addS
     )
     .option('--report <path>', 'file with a line for every user that is not as it was: what was done, or why not')
     .option('--checkpoint <path>', 'file that says how far it is. Default: <plan | source>.progress.json')
-    .addOption(new Option('--url <url>', 'address of the daemon. Default: http://<listen>').argParser(checkedUrl))
+    .addOption(
+      new Option('--url <url>', 'address of the daemon, or of several nodes, comma-separated. Default: http://<listen>').argParser(
+        checkedUrls,
+      ),
+    )
     .addOption(
       new Option('--retry-for <duration>', 'give up after so long without a single request getting through')
         .argParser(checkedDuration(0))

@@ -17,6 +17,7 @@ import { connectDaemon, Interrupts } from './connection.ts';
 import { planSource, type SourceFlags } from './plan-source.ts';
 import { createProgressView } from './progress.ts';
 import { openReport } from './report.ts';
+import { beginningOf } from './sources/own-file.ts';
 import { exitCode, printApplySummary, printFinished } from './summary.ts';
 
 export interface ApplyFlags extends SourceFlags {
@@ -130,8 +131,7 @@ async function planPathOf(file: string | undefined, { io, flags }: Context): Pro
   });
   if (handle === undefined) return undefined;
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(PEEK_BYTES), 0, PEEK_BYTES, 0);
-    return looksLikePlan(buffer.subarray(0, bytesRead)) ? path : undefined;
+    return looksLikePlan(await beginningOf(handle, PEEK_BYTES)) ? path : undefined;
   } catch (error) {
     throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
   } finally {

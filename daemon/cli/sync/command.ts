@@ -7,7 +7,7 @@ import type { Report } from '../../sync/report.ts';
 import { rowCheck } from '../../sync/source-user.ts';
 import { type SyncSummary, syncUsers } from '../../sync/sync-users.ts';
 import { upsertRequest } from '../../sync/upserter.ts';
-import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
+import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration, checkedUrls, daemonUrl } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import type { CommandIo, Exit } from '../io.ts';
 import { addApplyCommand } from './apply-command.ts';
@@ -38,7 +38,11 @@ export function addSyncCommand(program: Command, io: CommandIo, exit: Exit, clie
     .command('sync')
     .description('bring users into the directory: one JSON object per line, each replaces the user of that id')
     .argument('<users.ndjson>', 'file with the users, - for stdin')
-    .addOption(new Option('--url <url>', 'address of the daemon. Default: http://<listen>').argParser(checkedUrl))
+    .addOption(
+      new Option('--url <url>', 'address of the daemon, or of several nodes, comma-separated. Default: http://<listen>').argParser(
+        checkedUrls,
+      ),
+    )
     .addOption(
       new Option('--concurrency <number>', 'batches of 100 users on their way at the same time').argParser(checkedCount(1, 64)).default(4),
     )

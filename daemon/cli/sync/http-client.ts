@@ -5,15 +5,20 @@
  */
 import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { Nodes } from '../../../protocol/client/nodes.ts';
 import { lateError, type OutgoingRequest, reach } from '../../base/outgoing.ts';
 import { type AskRequest, type Reply, replyOf, type SyncServer, TransportError } from '../../sync/transport.ts';
+import { nodeUrls } from '../client-options.ts';
 
 /** An answer for 100 users of the largest size is below 3 MiB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const CUT = 'the connection was cut in the middle of the answer';
 
 export interface HttpClientOptions {
-  /** URL of the daemon, with or without a path prefix: `https://host/roster`. */
+  /**
+   * URL of the daemon, with or without a path prefix: `https://host/roster`. Of several, comma-separated and of one scheme, the next one is
+   * asked after one that does not serve.
+   */
   readonly url: string;
   readonly apiKey: string;
   /** A server token. */
@@ -25,6 +30,11 @@ export interface HttpClientOptions {
   readonly timeoutMs: number;
 }
 
+interface NodeAnswer {
+  readonly status: number;
+  readonly body?: Reply['body'];
+}
+
 export interface HttpClient extends SyncServer {
   /** Closes the connections. */
   close(): void;
@@ -32,7 +42,8 @@ export interface HttpClient extends SyncServer {
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const pool = { keepAlive: true, maxSockets: options.sockets };
-  const agent = new URL(options.url).protocol === 'https:' ? new HttpsAgent(pool) : new HttpAgent(pool);
+  const nodes = new Nodes(nodeUrls(options.url));
+  const agent = new URL(nodes.current).protocol === 'https:' ? new HttpsAgent(pool) : new HttpAgent(pool);
   const headers = {
     Authorization: options.token,
     'Stream-Auth-Type': 'jwt',
@@ -40,23 +51,39 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     // Only the changes are needed; a daemon that does not know this header sends the users too.
     Prefer: 'return=minimal',
   };
-  const outgoing = ({ method, path, query, body: text }: AskRequest, signal: AbortSignal): OutgoingRequest => {
+  const outgoing = (url: string, { method, path, query, body: text }: AskRequest, signal: AbortSignal): OutgoingRequest => {
     const body = text === undefined ? undefined : Buffer.from(text);
     const more: OutgoingHttpHeaders = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': body.length };
     const settings = { method, agent, headers: { ...headers, ...more } };
-    return { url: targetOf(options, path, query), options: settings, body, timeoutMs: options.timeoutMs, signal };
+    return { url: targetOf(url, options.apiKey, path, query), options: settings, body, timeoutMs: options.timeoutMs, signal };
+  };
+  const atNode = async <Answer extends NodeAnswer>(work: (url: string) => Promise<Answer>): Promise<Answer> => {
+    for (let left = nodes.count - 1; ; left--) {
+      const url = nodes.current;
+      try {
+        const answer = await work(url);
+        if (answer.status < 502 || answer.status > 504) return answer;
+        nodes.leave(url);
+        // Nothing came of it, so it costs no patience to ask the next one at once.
+        if (left === 0 || answer.body?.outcome !== 'not_stored') return answer;
+      } catch (error) {
+        nodes.leave(url);
+        throw error;
+      }
+    }
   };
   return {
-    ask: (asked, signal) => exchange(outgoing(asked, signal)),
-    stream: async (asked, signal) => {
-      const response = await answered({ ...outgoing(asked, signal), isStreamed: true });
-      return { status: response.statusCode ?? 0, chunks: chunksOf(response, signal) };
-    },
+    ask: (asked, signal) => atNode(async (url) => await exchange(outgoing(url, asked, signal))),
+    stream: (asked, signal) =>
+      atNode(async (url) => {
+        const response = await answered({ ...outgoing(url, asked, signal), isStreamed: true });
+        return { status: response.statusCode ?? 0, chunks: chunksOf(response, signal) };
+      }),
     close: () => agent.destroy(),
   };
 }
 
-function targetOf({ url, apiKey }: HttpClientOptions, path: string, query: AskRequest['query']): URL {
+function targetOf(url: string, apiKey: string, path: string, query: AskRequest['query']): URL {
   const target = new URL(url);
   target.pathname = `${target.pathname.replace(/\/+$/, '')}${path}`;
   target.search = new URLSearchParams({ api_key: apiKey, ...query }).toString();

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatDuration } from '../../base/duration.ts';
 import type { PlanSummary } from '../../sync/plan/plan-types.ts';
-import { type ClientCommands, checkedCount, checkedDuration, checkedUrl, daemonUrl } from '../client-options.ts';
+import { type ClientCommands, checkedCount, checkedDuration, checkedUrls, daemonUrl } from '../client-options.ts';
 import type { CommandIo, Exit } from '../io.ts';
 import { addSourceOptions, planSource, type SourceFlags } from './plan-source.ts';
 import { describePlan, PLAN_EXIT, planExitCode, planJson } from './plan-summary.ts';
@@ -24,7 +24,11 @@ export function addPlanCommand(sync: Command, io: CommandIo, exit: Exit, { addSe
     .description('say what a source would change, without changing it: users to create, update and, where asked for, remove')
     .argument('[source]', 'file with the users (NDJSON, a JSON list, CSV), - for stdin; or use --from')
     .option('--out <plan.ndjson>', 'write the plan to this file, for rosterd sync apply. Default: it is only printed')
-    .addOption(new Option('--url <url>', 'address of the daemon. Default: http://<listen>').argParser(checkedUrl));
+    .addOption(
+      new Option('--url <url>', 'address of the daemon, or of several nodes, comma-separated. Default: http://<listen>').argParser(
+        checkedUrls,
+      ),
+    );
   addSourceOptions(plan)
     .addOption(new Option('--concurrency <number>', 'requests on their way at the same time').argParser(checkedCount(1, 64)).default(4))
     .addOption(

@@ -8,6 +8,7 @@ import { inexactNumbers } from '../../../protocol/base/exact-numbers.ts';
 import { utf8Bytes } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Returns } from '../../../protocol/users/upsert.ts';
+import { hasCode } from '../../../store/disk-errors.ts';
 import { systemClock } from '../../base/clock.ts';
 import { makePlan } from '../../sync/plan/make-plan.ts';
 import type { CompiledMapping } from '../../sync/plan/mapping.ts';
@@ -22,6 +23,7 @@ import { connectDaemon } from './connection.ts';
 import { createPlanProgress } from './plan-progress.ts';
 import { mappingOf, openSource } from './sources/open-source.ts';
 import { FORMATS, type Format, type OpenedSource } from './sources/opened-source.ts';
+import { beginningOf } from './sources/own-file.ts';
 
 const MAX_MISSING_COUNT = 500;
 
@@ -163,15 +165,15 @@ async function checkOut(out: string, source: string | undefined, io: CommandIo):
   if (source !== undefined && source !== '-' && resolve(io.cwd, source) === out)
     throw new ConfigError([`the plan would overwrite the source ${out}`]);
   const file = await open(out, 'r').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw new ConfigError([`the plan cannot be written to ${out}: ${errorText(error)}`]);
   });
   if (file === undefined) return;
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(256), 0, 256, 0).catch((error: unknown) => {
+    const start = await beginningOf(file, 256).catch((error: unknown) => {
       throw new ConfigError([`the plan cannot be written to ${out}: ${errorText(error)}`]);
     });
-    if (bytesRead > 0 && !looksLikePlan(buffer)) throw new ConfigError([`${out} is there already and is no plan; it is not overwritten`]);
+    if (start !== '' && !looksLikePlan(start)) throw new ConfigError([`${out} is there already and is no plan; it is not overwritten`]);
   } finally {
     await file.close();
   }

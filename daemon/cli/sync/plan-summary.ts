@@ -1,9 +1,11 @@
 /** Shows a plan in words, and as one JSON object. Pure. */
 
 import { grouped } from '../../base/grouped.ts';
+import { errorLines } from '../../sync/counts.ts';
 import { changesOf, type PlanWrite } from '../../sync/plan/plan-lines.ts';
-import type { ErrorGroup, FieldCount, PlanSummary } from '../../sync/plan/plan-types.ts';
+import type { FieldCount, PlanSummary } from '../../sync/plan/plan-types.ts';
 import { EXIT } from '../io.ts';
+import { visibleLines } from '../visible.ts';
 
 /** Only `sync plan` has an exit code for "there are changes"; usage errors count as wrong. */
 export const PLAN_EXIT = { nothing: 0, wrong: 1, changes: 2, interrupted: EXIT.interrupted } as const;
@@ -47,9 +49,9 @@ export function describePlan(summary: PlanSummary): string {
     if (count === 0 && !ALWAYS_SHOWN.has(name)) continue;
     lines.push(`${name.padEnd(11)}  ${grouped(count).padStart(width)}${example === '' || count === 0 ? '' : `  ${example}`}`);
     if (name === 'update') lines.push(...fieldLines(fields), ...examples.update.map((write) => `    ${changesIn(write)}`));
-    if (name === 'errors') lines.push(...errors.map((group) => `    ${errorIn(group)}`));
+    if (name === 'errors') lines.push(...errorLines(errors, counts.errors).map((line) => `    ${line}`));
   }
-  return `${lines.join('\n')}\n`;
+  return `${visibleLines(lines.join('\n'))}\n`;
 }
 
 /** As one JSON object in one line. */
@@ -78,10 +80,6 @@ function valueIn(value: unknown): string {
   if (value === null) return '–';
   const text = JSON.stringify(value);
   return text.length <= VALUE_CHARS ? text : `${text.slice(0, VALUE_CHARS)}…`;
-}
-
-function errorIn({ reason, count, lines }: ErrorGroup): string {
-  return `${grouped(count)} × ${reason} (line ${more(lines.map(String), count)})`;
 }
 
 function placeOf({ id, line }: PlanWrite): string {

@@ -5,6 +5,7 @@ import { SingleBar } from 'cli-progress';
 import { formatDuration } from '../../base/duration.ts';
 import { grouped } from '../../base/grouped.ts';
 import type { Output } from '../io.ts';
+import { visibleLines } from '../visible.ts';
 
 interface Shown {
   readonly users: number;
@@ -123,7 +124,7 @@ class Bar implements ProgressView {
 
   talk(text: string): void {
     // Overwrites the bar, which is drawn again one line further down.
-    this.#terminal.write(`\r\x1b[2Krosterd: ${text}\n`);
+    this.#terminal.write(`\r\x1b[2Krosterd: ${visibleLines(text)}\n`);
     this.#bar.updateETA();
   }
 

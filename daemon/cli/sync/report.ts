@@ -4,12 +4,13 @@
  * checkpoint, so that no user is in it twice.
  */
 import { constants } from 'node:fs';
-import { access, type FileHandle, open } from 'node:fs/promises';
+import { access, type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import type { ApplyReport } from '../../sync/apply/apply-types.ts';
 import type { ReportEntry } from '../../sync/report.ts';
 import { ConfigError } from '../config/config.ts';
+import { beginningOf, ownFileOf } from './sources/own-file.ts';
 
 export interface ReportFileOptions {
   readonly path: string;
@@ -18,6 +19,9 @@ export interface ReportFileOptions {
   /** Bytes to keep of the report of an earlier run; absent: a new report. */
   readonly keepBytes?: number;
 }
+
+/** Longer than any line of a report. */
+const LINE_BYTES_MAX = 64 * 1024;
 
 const NOT_APPLIED: ReadonlySet<string> = new Set(['failed', 'changed_meanwhile', 'error', 'not_applied', 'held_back']);
 
@@ -33,9 +37,13 @@ export class ReportFile implements ApplyReport {
     this.#options = options;
   }
 
-  /** Finds out before anything is sent that the report cannot be written. Rejects with the system's error. */
+  /**
+   * Finds out before anything is sent that the report cannot be written. Rejects with the system's error, and with ConfigError when it
+   * would overwrite a file that is no report.
+   */
   static async open(options: ReportFileOptions): Promise<ReportFile> {
     await access(dirname(options.path), constants.W_OK);
+    if (await isForeign(options.path)) throw new ConfigError([`${options.path} is there already and is no report; it is not overwritten`]);
     const report = new ReportFile(options);
     if (options.isFull || (options.keepBytes ?? 0) > 0) await report.#begin();
     return report;
@@ -73,11 +81,25 @@ export class ReportFile implements ApplyReport {
   }
 }
 
+/** Whether there is a file with anything but a report. What is no file, such as /dev/stderr, takes whatever is written to it. */
+async function isForeign(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isFile() !== true || info.size === 0) return false;
+  const file = await open(path, 'r');
+  try {
+    const [line = ''] = (await beginningOf(file, LINE_BYTES_MAX)).split('\n', 1);
+    return ownFileOf(line) !== 'report';
+  } finally {
+    await file.close();
+  }
+}
+
 /** Throws ConfigError when the report cannot be written. */
 export async function openReport(options: ReportFileOptions): Promise<ReportFile> {
   try {
     return await ReportFile.open(options);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError([`the report cannot be written to ${options.path}: ${errorText(error)}`]);
   }
 }

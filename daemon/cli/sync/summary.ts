@@ -3,7 +3,7 @@ import { formatDuration } from '../../base/duration.ts';
 import { grouped } from '../../base/grouped.ts';
 import type { ApplySummary } from '../../sync/apply/apply-types.ts';
 import type { Checkpoint } from '../../sync/apply/checkpoint.ts';
-import { type SyncCounts, sumOf } from '../../sync/counts.ts';
+import { errorLines, type SyncCounts, sumOf } from '../../sync/counts.ts';
 import type { SyncSummary } from '../../sync/sync-users.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 
@@ -36,17 +36,18 @@ export function printSyncSummary(
   flags: SummaryFlags,
   io: CommandIo,
 ): void {
-  const { status, counts, notSent, notReadFrom, rows, takenOut, elapsedMs } = summary;
+  const { status, counts, reasons, notSent, outcomeUnknown, notReadFrom, rows, takenOut, elapsedMs } = summary;
   const isEmpty = status === 'done' && rows === 0;
   const problem = isEmpty ? `${source} has no users; nothing was written` : summary.problem;
   if (flags.json) {
     const { created, updated, reactivated, restored, unchanged, sent, failed } = counts;
     const out = { count: takenOut.count, first: takenOut.first };
-    const rest = { not_sent: notSent, not_read_from_line: notReadFrom ?? null };
+    const rest = { error_groups: reasons, not_sent: notSent, outcome_unknown: outcomeUnknown, not_read_from_line: notReadFrom ?? null };
     const more = { ...rest, taken_out: out, seconds: elapsedMs / 1_000, report: reportPath ?? null, reason: problem ?? null };
     const results = { created, updated, reactivated, restored, unchanged, sent, failed };
     io.stdout.write(`${JSON.stringify({ status: isEmpty ? 'empty' : status, ...results, ...more })}\n`);
-  } else printTable(counts, { 'not sent': notSent }, reportPath, io);
+  } else printTable({ counts, reasons }, { 'not sent': notSent, 'outcome unknown': outcomeUnknown }, reportPath, io);
+  printOutcomeUnknown(outcomeUnknown, io);
   for (const note of takenOut.notes()) io.stderr.write(`rosterd: note: ${note}\n`);
   if (notReadFrom !== undefined)
     io.stderr.write(
@@ -60,21 +61,34 @@ export function printSyncSummary(
 
 /** For a run of a plan. */
 export function printApplySummary(summary: ApplySummary, reportPath: string | undefined, flags: SummaryFlags, io: CommandIo): void {
-  const { status, problems, stale, counts, total, left, heldBack, errors, takenOut, users, elapsedMs } = summary;
+  const { status, problems, stale, counts, total, left, outcomeUnknown, heldBack, errors, takenOut, users, elapsedMs } = summary;
   if (flags.json) {
-    const more = { held_back: heldBack, left, errors, total, taken_out: takenOut, seconds: elapsedMs / 1_000, report: reportPath ?? null };
+    const rest = { held_back: heldBack, left, outcome_unknown: outcomeUnknown, errors, total };
+    const more = { ...rest, taken_out: takenOut, seconds: elapsedMs / 1_000, report: reportPath ?? null };
     io.stdout.write(`${JSON.stringify({ status, ...counts, ...more, stale: { count: stale.count, first: stale.first }, problems })}\n`);
-  } else if (status !== 'refused') printTable(counts, { 'held back': heldBack, left, 'source errors': errors }, reportPath, io);
+  } else if (status !== 'refused') {
+    const rest = { 'held back': heldBack, left, 'outcome unknown': outcomeUnknown, 'source errors': errors };
+    printTable({ counts }, rest, reportPath, io);
+  }
+  printOutcomeUnknown(outcomeUnknown, io);
   for (const problem of problems) io.stderr.write(`rosterd: ${status === 'gave-up' ? 'gave up: ' : ''}${problem}\n`);
   if (stale.count > 0) printStale(stale, io);
   if (heldBack > 0)
     io.stderr.write(`rosterd: nobody was removed, because ${grouped(counts.failed)} could not be written; see the report and plan again\n`);
-  if (left > 0 && status !== 'refused')
+  if (left + outcomeUnknown > 0 && status !== 'refused')
     io.stderr.write(`rosterd: ${status === 'interrupted' ? 'interrupted; ' : ''}run it again with --resume to finish\n`);
   if (status === 'refused') io.stderr.write('rosterd: nothing was written\n');
   if (status !== 'done' || flags.quiet) return;
   if (total === 0) io.stderr.write('nothing to do\n');
   else printRate(users, elapsedMs, io);
+}
+
+function printOutcomeUnknown(count: number, io: CommandIo): void {
+  if (count === 0) return;
+  const [users, were, them] = count === 1 ? ['user', 'it was', 'it'] : ['users', 'they were', 'them'];
+  io.stderr.write(
+    `rosterd: the outcome of ${grouped(count)} ${users} is unknown: ${were} sent, and no answer says what became of ${them}; the report names ${them}\n`,
+  );
 }
 
 function printRate(users: number, elapsedMs: number, io: CommandIo): void {
@@ -95,13 +109,21 @@ function stateOf(rev: number): string {
 
 const ALWAYS_SHOWN: ReadonlySet<string> = new Set<keyof SyncCounts>(['created', 'updated', 'unchanged', 'failed']);
 
-/** Rare counts have a line only when they are not 0. */
-function printTable(counts: SyncCounts, rest: Readonly<Record<string, number>>, reportPath: string | undefined, io: CommandIo): void {
+/** Rare counts have a line only when they are not 0. Below the failed users stand the reasons. */
+function printTable(
+  { counts, reasons = [] }: Pick<SyncSummary, 'counts'> & Partial<Pick<SyncSummary, 'reasons'>>,
+  rest: Readonly<Record<string, number>>,
+  reportPath: string | undefined,
+  io: CommandIo,
+): void {
   const all = [...Object.entries(counts).map(([name, count]) => [label(name), count] as const), ...Object.entries(rest)];
   const rows = all.filter(([name, count]) => ALWAYS_SHOWN.has(name) || count > 0);
   const nameWidth = Math.max(...rows.map(([name]) => name.length));
   const width = Math.max(...rows.map(([, count]) => grouped(count).length));
-  for (const [name, count] of rows) io.stdout.write(`${name.padEnd(nameWidth)}  ${grouped(count).padStart(width)}\n`);
+  for (const [name, count] of rows) {
+    io.stdout.write(`${name.padEnd(nameWidth)}  ${grouped(count).padStart(width)}\n`);
+    if (name === 'failed' && reasons.length > 0) for (const line of errorLines(reasons, count)) io.stdout.write(`    ${line}\n`);
+  }
   if (reportPath !== undefined) io.stdout.write(`${'report'.padEnd(nameWidth)}  ${reportPath}\n`);
 }
 

@@ -1,10 +1,11 @@
 /** `rosterd watch`: the flags, the output and the signals around `watch`. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { errorText } from '../../../protocol/base/errors.ts';
 import { userIdProblem } from '../../../protocol/base/ids.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { refusedNumbers } from '../../../protocol/users/exact-fields.ts';
-import { type ClientCommands, type ClientSettings, checkedUrl, daemonUrl } from '../client-options.ts';
+import { type ClientCommands, type ClientSettings, checkedUrls, daemonUrl, nodeUrls } from '../client-options.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { formatEvent, formatPresenceState } from './format.ts';
@@ -23,7 +24,11 @@ export function addWatchCommand(program: Command, io: CommandIo, exit: { code: n
   const command = program
     .command('watch')
     .description('print every change as it happens')
-    .addOption(new Option('--url <url>', 'address of the daemon. Default: http://<listen>').argParser(checkedUrl))
+    .addOption(
+      new Option('--url <url>', 'address of the daemon, or of several nodes, comma-separated. Default: http://<listen>').argParser(
+        checkedUrls,
+      ),
+    )
     .addOption(new Option('--ids <ids>', 'only these users, comma-separated').argParser(checkedIds))
     .addOption(new Option('--filter <json>', 'only users that match, as in a query').argParser(checkedFilter).conflicts('ids'))
     .option('--presence', 'print who comes online and goes offline, too')
@@ -50,7 +55,7 @@ async function watchAndPrint(flags: WatchFlags, { config, credentials }: ClientS
   const stop = new AbortController();
   const undo = io.onInterrupt(() => stop.abort());
   const options: WatchOptions = {
-    url: flags.url ?? daemonUrl(config),
+    url: nodeUrls(flags.url ?? daemonUrl(config)),
     apiKey: credentials.apiKey,
     token: () => serverToken(credentials.apiSecret),
     interest: interestOf(flags),
@@ -100,7 +105,7 @@ function checkedFilter(text: string): Record<string, unknown> {
   try {
     filter = JSON.parse(text);
   } catch (error) {
-    throw new InvalidArgumentError(`It is not JSON: ${error instanceof Error ? error.message : String(error)}.`);
+    throw new InvalidArgumentError(`It is not JSON: ${errorText(error)}.`);
   }
   if (!isObject(filter)) throw new InvalidArgumentError('It must be a JSON object such as {"role":"admin"}.');
   const [inexact] = refusedNumbers(`{"filter":${text}}`);

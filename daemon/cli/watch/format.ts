@@ -1,5 +1,6 @@
 /** Writes a live event as one line for people. Pure. */
 import { isObject } from '../../../protocol/base/json.ts';
+import { visible } from '../visible.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -76,8 +77,7 @@ function quoted(value: unknown): string {
   return plain(JSON.stringify(value));
 }
 
-/** Makes text of users harmless: control characters could move the cursor, and direction marks could reorder the line. */
+/** Makes text of users harmless, and cuts it. */
 export function plain(text: string): string {
-  const cut = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
-  return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+  return visible(text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text);
 }

@@ -9,6 +9,7 @@ import type { Position } from '../../../protocol/base/position.ts';
 import { Link, type LinkOwner, type LinkTokens } from '../../../protocol/client/link/link.ts';
 import type { Frame, Hello } from '../../../protocol/client/link/requests.ts';
 import type { After } from '../../../protocol/client/link/socket.ts';
+import { Nodes, type NodeUrls } from '../../../protocol/client/nodes.ts';
 import type { ConnectionEnd, ConnectionState } from '../../../protocol/client/types.ts';
 import type { Sub } from '../../../protocol/live/client-frames.ts';
 import { TOO_BIG } from './ending.ts';
@@ -17,8 +18,8 @@ import { type HandOn, type HeldMax, Outflow } from './outflow.ts';
 import { socketIoClass, type Transport } from './socket-io.ts';
 
 export interface WatchOptions {
-  /** URL of the daemon: `http://127.0.0.1:8800`, or behind a proxy `https://example.com/roster`. */
-  readonly url: string;
+  /** URL of the daemon: `http://127.0.0.1:8800`, or behind a proxy `https://example.com/roster`. Several: the nodes of one directory. */
+  readonly url: NodeUrls;
   readonly apiKey: string;
   /** Makes a new server token for every connection. */
   readonly token: () => string;
@@ -76,7 +77,10 @@ class Watcher implements LinkOwner {
     const { url, apiKey, token, transports = ['websocket', 'polling'] } = options;
     const { random, after } = deps;
     const webSocket = socketIoClass(transports);
-    this.#link = new Link({ url, apiKey, webSocket, random, isPatient: true, ...(after === undefined ? {} : { after }) }, this);
+    this.#link = new Link(
+      { nodes: new Nodes(url, random), apiKey, webSocket, random, isPatient: true, ...(after === undefined ? {} : { after }) },
+      this,
+    );
     const anew = (): Promise<string> => Promise.resolve(token());
     this.#tokens = { canRenew: true, current: anew, renew: anew };
   }

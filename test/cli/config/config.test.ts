@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { ConfigError, type ConfigSources, describeConfig, loadConfig } from '../../../daemon/cli/config/config.ts';
+import { ConfigError, type ConfigSources, describeConfig, loadConfig, readSettings } from '../../../daemon/cli/config/config.ts';
 import { envName, flagName } from '../../../daemon/cli/config/setting.ts';
-import { ALL_SETTINGS, renderSettingsMarkdown } from '../../../daemon/cli/config/settings.ts';
+import { ALL_SETTINGS } from '../../../daemon/cli/config/settings.ts';
+import { renderSettingsMarkdown } from '../../../daemon/cli/config/settings-markdown.ts';
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'rosterd-config-'));
@@ -228,6 +229,21 @@ describe('values', () => {
     assert.match(problem({ env: { ROSTERD_TLS_KEY: 'k.pem' } }), /^tls_key is set \(from ROSTERD_TLS_KEY\), but tls_cert is not/);
   });
 
+  test('CF18 daemons that share a database need their credentials and their address from the operator', () => {
+    const flags = { log: 'postgres://db/roster', 'api-key': 'key', 'api-secret': 'secret', 'public-url': 'https://users.example.com' };
+    assert.equal(load({ flags }).config.log, 'postgres://db/roster');
+    assert.equal(load({ flags }).config.logRequireSync, true);
+    for (const missing of ['api-key', 'api-secret', 'public-url'] as const) {
+      const key = missing.replace('-', '_');
+      const { [missing]: _, ...rest } = flags;
+      assert.match(
+        problem({ flags: rest }),
+        new RegExp(`^log is set \\(from --log\\), but ${key} is not: all daemons on one database need the same`),
+      );
+    }
+    assert.match(problem({ flags: { ...flags, log: 'mysql://db' } }), /^log \(from --log\) is not usable, but must be a postgres:\/\/ URL/);
+  });
+
   test('CF19 a switch may stand alone', () => {
     assert.equal(load({ flags: { 'ids-reuse-hard-deleted': true } }).config.idsReuseHardDeleted, true);
     assert.equal(load({ flags: { 'ids-reuse-hard-deleted': 'false' } }).config.idsReuseHardDeleted, false);
@@ -248,22 +264,38 @@ describe('documentation', () => {
       const text = setting.kind.toText(setting.fallback);
       if (text === '' && field === 'rateLimitOverrides') continue;
       assert.deepEqual(setting.kind.fromText(text), setting.fallback, `${field}: ${text}`);
-      assert.deepEqual(
-        setting.kind.fromJson(text.match(/^\d+$/) ? Number(text) : text === 'false' ? false : text),
-        setting.fallback,
-        field,
-      );
+      assert.deepEqual(setting.kind.fromJson(/^(\d+|true|false)$/.test(text) ? JSON.parse(text) : text), setting.fallback, field);
     }
   });
 
   test('CF22 config print shows value and origin and hides the secret', () => {
     const { config, origins } = load({ env: { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' }, flags: { listen: '[::1]:1' } });
-    const rows = new Map(describeConfig(config, origins).map((row) => [row.key, row]));
+    const rows = new Map(describeConfig({ config, origins, faults: new Map() }).map((row) => [row.key, row]));
     assert.deepEqual(rows.get('api_secret'), { key: 'api_secret', value: '********', origin: 'ROSTERD_API_SECRET' });
     assert.deepEqual(rows.get('api_key'), { key: 'api_key', value: 'key', origin: 'ROSTERD_API_KEY' });
     assert.deepEqual(rows.get('listen'), { key: 'listen', value: '[::1]:1', origin: '--listen' });
     assert.deepEqual(rows.get('tls_cert'), { key: 'tls_cert', value: '(no TLS)', origin: 'default' });
     assert.equal(rows.size, ALL_SETTINGS.length);
+  });
+
+  test('CF24 settings are read as far as they can be, with every fault by its setting', () => {
+    const faultsOf = (env: Record<string, string>) => readSettings({ flags: {}, env, cwd: '/nowhere' });
+    const wrong = faultsOf({ ROSTERD_DRAIN_MS: 'long', ROSTERD_API_SECRET: 'with space', ROSTERD_LISTEN: '[::1]:1', ROSTERD_LISTENN: 'x' });
+    assert.deepEqual([...wrong.faults].sort(), [
+      ['apiSecret', 'not usable'],
+      ['drainMs', 'not usable'],
+    ]);
+    assert.deepEqual([wrong.problems.length, wrong.config.listen.port, wrong.config.drainMs], [3, 1, 5_000]);
+    const rows = new Map(describeConfig(wrong).map((row) => [row.key, row]));
+    assert.deepEqual(rows.get('drain_ms'), { key: 'drain_ms', value: '(not usable)', origin: 'ROSTERD_DRAIN_MS' });
+    assert.equal(rows.get('api_secret')?.value, '(not usable)');
+    const half = faultsOf({ ROSTERD_TLS_CERT: 'a', ROSTERD_LOG: 'postgres://u@h/d', ROSTERD_API_KEY: 'k' });
+    assert.deepEqual(
+      [...half.faults],
+      ['apiSecret', 'publicUrl', 'tlsKey'].map((field) => [field, 'missing']),
+    );
+    assert.deepEqual([...faultsOf({ ROSTERD_TLS_KEY: 'a' }).faults], [['tlsCert', 'missing']]);
+    assert.deepEqual([...faultsOf({}).faults, ...faultsOf({}).problems], []);
   });
 
   test('CF23 the table for the README names every setting in every form', () => {

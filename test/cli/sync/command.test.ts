@@ -1,6 +1,6 @@
 /** SY: `rosterd sync` as it is called. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -20,6 +20,8 @@ function folder(t: TestContext): string {
   t.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
+
+const UNREADABLE = '/proc/self/mem';
 
 const ndjson = (count: number) => Array.from({ length: count }, (_, i) => `{"id":"u${i}"}\n`).join('');
 
@@ -58,6 +60,8 @@ test('SY2 failed users: exit code 1 and a report beside the source, named on std
   );
 });
 
+const REASON = `the line is not JSON: Unexpected token 'o', "nonsense" is not valid JSON`;
+
 test('SY3 --json prints one object, --report says where the report goes', async (t) => {
   const server = await FakeServer.start(t);
   const cwd = folder(t);
@@ -75,7 +79,9 @@ test('SY3 --json prints one object, --report says where the report goes', async 
     unchanged: 0,
     sent: 0,
     failed: 1,
+    error_groups: [{ reason: REASON, count: 1, lines: [4] }],
     not_sent: 0,
+    outcome_unknown: 0,
     not_read_from_line: null,
   };
   assert.deepEqual(printed, {
@@ -85,6 +91,32 @@ test('SY3 --json prints one object, --report says where the report goes', async 
     report: join(cwd, 'failed.txt'),
     reason: null,
   });
+});
+
+test('SY15 below the number of failed users stand the reasons, of rows and of users that the daemon refuses', async (t) => {
+  const server = await FakeServer.start(t);
+  server.problemsOf = (users) =>
+    Object.keys(users).flatMap((id) =>
+      /[13]/.test(id) ? [{ path: `users[${id}].role`, code: 4, message: 'role "boss" does not exist' }] : [],
+    );
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), `${ndjson(4)}{"id":"u0"}\n${'nonsense\n'.repeat(6)}`);
+  const io = fakeIo({ cwd, env });
+  assert.equal(await sync(io, 'users.ndjson', '--url', server.url, '--quiet'), 1);
+  const [table] = io.stdout.text.split('report ');
+  assert.equal(
+    table,
+    [
+      'created    2',
+      'updated    0',
+      'unchanged  0',
+      'failed     9',
+      `    6 × ${REASON} (line 6, 7, 8, 9, 10, …)`,
+      '    2 × role: role "boss" does not exist (line 2, 4)',
+      '    1 × line 5 names the same user as line 1; line 1 counts (line 5)',
+      '',
+    ].join('\n'),
+  );
 });
 
 test('RN17 SY3 a run that gives up says which lines it has not read, on stderr and in --json', async (t) => {
@@ -100,6 +132,29 @@ test('RN17 SY3 a run that gives up says which lines it has not read, on stderr a
     io.stderr.text,
     new RegExp(`users.ndjson was not read from line ${line} on; those users are not sent either, and not counted\n`),
   );
+});
+
+test('RN13 SY3 users that may be stored have a count, a sentence and a line in the report', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), ndjson(3));
+  const args = ['users.ndjson', '--url', server.url, '--retry-for', '0s', '--quiet'];
+  const body = { code: -1, message: 'away', outcome: 'unknown' };
+  server.misbehaviours.push({ kind: 'status', status: 503, body }, { kind: 'status', status: 503, body });
+  const io = fakeIo({ cwd, env });
+  assert.equal(await sync(io, ...args), 1);
+  assert.match(io.stdout.text, /^outcome unknown +3$/m);
+  assert.doesNotMatch(io.stdout.text, /not sent/);
+  assert.match(
+    io.stderr.text,
+    /^rosterd: the outcome of 3 users is unknown: they were sent, and no answer says what became of them; the report names them$/m,
+  );
+  const report = readFileSync(join(cwd, 'users.ndjson.report.ndjson'), 'utf8');
+  assert.equal(report.match(/"outcome_unknown"/g)?.length, 3);
+  const json = fakeIo({ cwd, env });
+  assert.equal(await sync(json, ...args, '--json'), 1);
+  const { not_sent, outcome_unknown } = JSON.parse(json.stdout.text);
+  assert.deepEqual([not_sent, outcome_unknown], [0, 3]);
 });
 
 test('SY4 - reads stdin', async (t) => {
@@ -155,6 +210,8 @@ test('SY5 what cannot work ends with 2 before anything is sent', async (t) => {
   const cases: [string[], RegExp][] = [
     [['missing.ndjson', '--url', server.url], /missing\.ndjson cannot be read/],
     [['dir', '--url', server.url], /it is a directory/],
+    // A file that can be opened and not read, where there is one.
+    ...(existsSync(UNREADABLE) ? [[[UNREADABLE, '--url', server.url], /mem cannot be read: EIO/] satisfies [string[], RegExp]] : []),
     [['users.ndjson', '--url', server.url, '--report', 'users.ndjson'], /would overwrite the source/],
     [['users.ndjson', '--url', server.url, '--report', 'no/where.txt'], /the report cannot be written/],
     [['users.ndjson', '--url', 'ftp://x'], /--url/],
@@ -170,6 +227,49 @@ test('SY5 what cannot work ends with 2 before anything is sent', async (t) => {
   const noKey = fakeIo({ cwd });
   assert.equal(await sync(noKey, 'users.ndjson', '--url', server.url), 2);
   assert.equal(server.requests.length, 0);
+});
+
+test('SO10 a plan, a report and a backup are no sources, and the users that they name stay as they are', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  const cases = [
+    ['{"rosterd_plan":1}\n{"do":"update","line":1,"id":"u0","rev":1,"user":{"id":"u0"}}\n', /is a plan, no source: rosterd sync apply/],
+    ['\ufeff\n{"id":"u0","result":"failed","line":1,"code":4,"reason":"no"}\n', /is the report of a run, no source/],
+    ['{"format":"rosterd-backup","version":1}\n{"user":{"id":"u0"}}\n', /is a backup, no source: rosterd restore/],
+  ] as const;
+  for (const [text, reason] of cases) {
+    writeFileSync(join(cwd, 'file.ndjson'), text);
+    for (const args of [['file.ndjson'], ['plan', 'file.ndjson'], ['-']]) {
+      const bytes = [...Buffer.from(text)].map((byte) => Buffer.of(byte));
+      const io = fakeIo({ cwd, env, stdin: Readable.from(bytes) });
+      assert.equal(await sync(io, ...args, '--url', server.url), args[0] === 'plan' ? 1 : 2);
+      assert.match(io.stderr.text, reason);
+      assert.equal(io.stdout.text, '');
+    }
+  }
+  assert.equal(server.requests.length, 0);
+});
+
+test('SY16 a report replaces a report, but no other file', async (t) => {
+  const server = await FakeServer.start(t);
+  const cwd = folder(t);
+  writeFileSync(join(cwd, 'users.ndjson'), `${ndjson(2)}nonsense\n`);
+  writeFileSync(join(cwd, 'precious.txt'), 'precious\n');
+  symlinkSync('users.ndjson', join(cwd, 'link'));
+  for (const path of ['precious.txt', 'link']) {
+    const before = readFileSync(join(cwd, path), 'utf8');
+    const io = fakeIo({ cwd, env });
+    assert.equal(await sync(io, 'users.ndjson', '--url', server.url, '--report', path), 2);
+    assert.match(io.stderr.text, new RegExp(`${path} is there already and is no report; it is not overwritten`));
+    assert.equal(readFileSync(join(cwd, path), 'utf8'), before);
+  }
+  assert.equal(server.requests.length, 0);
+  writeFileSync(join(cwd, 'failed.ndjson'), '');
+  for (const code of ['the first', 'the second']) {
+    const io = fakeIo({ cwd, env });
+    assert.equal(await sync(io, 'users.ndjson', '--url', server.url, '--report', 'failed.ndjson'), 1, code);
+    assert.equal(readFileSync(join(cwd, 'failed.ndjson'), 'utf8').split('\n').length, 2, code);
+  }
 });
 
 test('SY6 Ctrl-C: exit code 130, the counts, and how to go on', async (t) => {

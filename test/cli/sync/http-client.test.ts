@@ -1,5 +1,7 @@
 /** OR1, OR3: the requests of commands settle in time, whatever the server does. */
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { download } from '../../../daemon/cli/backup/download.ts';
 import { createHttpClient } from '../../../daemon/cli/sync/http-client.ts';
@@ -92,4 +94,29 @@ test('OR1 a call of the client library rejects within its timeout', async (t) =>
       assert.ok(outcome instanceof RosterClientError, `${name}: ${outcome}`);
     }),
   );
+});
+
+test('RN27 SQ11 where a node answers that nothing was stored, the next one is asked at once; in any doubt the answer is handed on', async (t) => {
+  const asked: string[] = [];
+  const nodeThat = async (name: string, status: number, body: object): Promise<string> => {
+    const server = createServer((_request, response) => {
+      asked.push(name);
+      response.writeHead(status).end(JSON.stringify(body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const ends = [
+    ['not_stored', 2],
+    ['unknown', 1],
+  ] as const;
+  for (const [outcome, count] of ends) {
+    asked.length = 0;
+    const url = [await nodeThat('a', 503, { outcome }), await nodeThat('b', 503, { outcome })].join();
+    const client = clientOf(url);
+    const { status } = await client.ask({ method: 'POST', path: '/users', body: '{}' }, new AbortController().signal);
+    client.close();
+    assert.deepEqual([status, asked.length], [503, count], outcome);
+  }
 });

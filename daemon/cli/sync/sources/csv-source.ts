@@ -5,11 +5,9 @@
  * different number of cells is an error of that row, unless only blank cells are too many. After an unclosed quote, or bytes that are
  * not UTF-8, it is unknown where rows begin and end, so the source is broken.
  */
-import assert from 'node:assert/strict';
-import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { TextDecoder } from 'node:util';
 import { CsvError, parse } from 'csv-parse';
-import { isObject } from '../../../../protocol/base/json.ts';
 import { bare, isEmptyCell } from '../../../sync/plan/cell-types.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
 import { LineIndex } from './line-index.ts';
@@ -33,18 +31,8 @@ export async function openCsv(source: AsyncIterable<Buffer>): Promise<CsvTable> 
   const watched = new WatchedBytes(source);
   const { lead, rest } = await readLead(watched.bytes());
   const { delimiter, skipped } = layoutOf(lead);
-  const parser = parse({
-    delimiter,
-    info: true,
-    max_record_size: ROW_CHARS_MAX,
-    record_delimiter: ['\r\n', '\n', '\r'],
-    relax_column_count: true,
-  });
-  const bytes = Readable.from(joined(lead.subarray(skipped), rest), { objectMode: false });
-  bytes.on('error', (error) => parser.destroy(error));
-  bytes.pipe(parser);
   const lineAt = (offset: number) => watched.lines.at(skipped + offset);
-  const records = numbered(parser, lineAt);
+  const records = numbered(parsed(joined(lead.subarray(skipped), rest), delimiter), lineAt);
   const header = await records.next().catch((error: unknown) => {
     throw broken(error, lineAt);
   });
@@ -62,25 +50,53 @@ interface NumberedRecord {
 }
 
 /** The records that are not blank. */
-async function* numbered(parser: AsyncIterable<unknown>, lineAt: LineAt): AsyncGenerator<NumberedRecord, void> {
+async function* numbered(records: AsyncIterable<ParsedRecord>, lineAt: LineAt): AsyncGenerator<NumberedRecord, void> {
   // A record begins where the one before it ended. The parser's own count of lines takes a CRLF in quotes for two.
   let start = 0;
-  for await (const found of parser) {
-    assert(isFound(found), 'the parser was asked for records with information');
-    const { record, info } = found;
+  for await (const { cells, end } of records) {
     const line = lineAt(start);
-    start = info.bytes;
-    if (!record.every(isEmptyCell)) yield { line, cells: record };
+    start = end;
+    if (!cells.every(isEmptyCell)) yield { line, cells };
   }
 }
 
-interface Found {
-  readonly record: readonly string[];
-  readonly info: { readonly bytes: number };
+interface ParsedRecord {
+  readonly cells: readonly string[];
+  /** Bytes of the text up to its end. */
+  readonly end: number;
 }
 
-function isFound(found: unknown): found is Found {
-  return isObject(found) && Array.isArray(found.record) && isObject(found.info) && typeof found.info.bytes === 'number';
+/** All records up to an error, and then the error: a stream that fails would drop those that were not read yet. */
+async function* parsed(text: AsyncIterable<Buffer>, delimiter: string): AsyncGenerator<ParsedRecord, void> {
+  let records: ParsedRecord[] = [];
+  const parser = parse({
+    delimiter,
+    max_record_size: ROW_CHARS_MAX,
+    on_record: (cells: string[], { bytes }) => {
+      records.push({ cells, end: bytes });
+      return null;
+    },
+    record_delimiter: ['\r\n', '\n', '\r'],
+    relax_column_count: true,
+  });
+  const ended = finished(parser, { readable: false }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  try {
+    for await (const chunk of text) {
+      const error = await new Promise<unknown>((resolve) => parser.write(chunk, resolve));
+      yield* records;
+      records = [];
+      if (error instanceof Error) throw error;
+    }
+    parser.end();
+    const error = await ended;
+    yield* records;
+    if (error !== undefined) throw error;
+  } finally {
+    parser.destroy();
+  }
 }
 
 async function* rowsOf(
@@ -91,6 +107,7 @@ async function* rowsOf(
 ): AsyncGenerator<SourceChunk> {
   let rows: SourceRow[] = [];
   let last: SourceRow | undefined;
+  let end: { readonly error: unknown } | undefined;
   // A header may end with columns that have neither names nor cells.
   const needed = columns.findLastIndex((name) => name !== '') + 1;
   try {
@@ -102,12 +119,14 @@ async function* rowsOf(
       rows = [];
     }
   } catch (error) {
-    throw broken(error, lineAt);
+    end = { error: broken(error, lineAt) };
   }
-  if (last !== undefined && 'code' in last && last.code === 'wrong_columns' && !watched.endsWithLine) {
-    throw new BrokenSource(`it breaks off in its last line, ${last.line}`);
+  if (end === undefined && last !== undefined && 'code' in last && last.code === 'wrong_columns' && !watched.endsWithLine) {
+    rows.pop();
+    end = { error: new BrokenSource(`it breaks off in its last line, ${last.line}`) };
   }
   yield { rows, bytes: watched.taken() };
+  if (end !== undefined) throw end.error;
 }
 
 function rowOf(line: number, cells: readonly string[], columns: number, needed: number, mayHaveNul: boolean): SourceRow {

@@ -11,10 +11,13 @@ import { ConfigError } from '../../config/config.ts';
 import type { CommandIo } from '../../io.ts';
 import { openCsv } from './csv-source.ts';
 import type { Format, OpenedSource } from './opened-source.ts';
+import { type OwnFile, ownFileOf } from './own-file.ts';
 import { openPostgres } from './postgres-source.ts';
 
 const READ_BYTES = 256 * 1024;
 const LEAD_BYTES_MAX = 64 * 1024;
+const LF = 0x0a;
+const CR = 0x0d;
 const LIST_START = 0x5b;
 const OBJECT_START = 0x7b;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -73,8 +76,9 @@ export async function openFileSource(file: string, format: Format | undefined, i
   const onStop = () => stream.destroy();
   stop.addEventListener('abort', onStop, { once: true });
   try {
-    const { first, bytes } = await lookAhead(stream);
+    const { first, start, bytes } = await lookAhead(stream);
     const chosen = format ?? formatOf(file, first);
+    if (chosen !== 'csv') refuseOwnFile(file, start);
     const table = chosen === 'csv' ? await openCsv(bytes) : undefined;
     const chunks = table?.chunks ?? (chosen === 'json' ? jsonList(bytes) : jsonLines(bytes));
     return {
@@ -86,7 +90,8 @@ export async function openFileSource(file: string, format: Format | undefined, i
     };
   } catch (error) {
     stream.destroy();
-    throw error;
+    // Some files can be opened, or only looked at, and not read.
+    throw stream.errored === error && !stop.aborted ? unreadable(nameOf(file), error) : error;
   } finally {
     stop.removeEventListener('abort', onStop);
   }
@@ -101,6 +106,22 @@ function formatOf(file: string, first: number | undefined): Format {
   return extension ?? (first === undefined ? 'ndjson' : 'csv');
 }
 
+const OWN_FILES: Readonly<Record<OwnFile, string>> = {
+  plan: 'is a plan, no source: rosterd sync apply carries it out',
+  report: 'is the report of a run, no source: correct what it names in the source, and run that again',
+  backup: 'is a backup, no source: rosterd restore puts it into an empty data directory',
+};
+
+/** Throws ConfigError. */
+function refuseOwnFile(file: string, start: Buffer): void {
+  const [line = ''] = start
+    .toString('utf8')
+    .trimStart()
+    .split(/[\r\n]/, 1);
+  const own = ownFileOf(line);
+  if (own !== undefined) throw new ConfigError([`${nameOf(file)} ${OWN_FILES[own]}`]);
+}
+
 async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readable; totalBytes: number | undefined }> {
   if (file === '-') return { stream: io.stdin, totalBytes: undefined };
   const path = resolve(io.cwd, file);
@@ -109,13 +130,19 @@ async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readabl
     if (info.isDirectory()) throw new Error('it is a directory');
     return { stream: createReadStream(path, { highWaterMark: READ_BYTES }), totalBytes: info.isFile() ? info.size : undefined };
   } catch (error) {
-    throw new ConfigError([`${path} cannot be read: ${errorText(error)}`]);
+    throw unreadable(path, error);
   }
+}
+
+function unreadable(name: string, error: unknown): ConfigError {
+  return new ConfigError([`${name} cannot be read: ${errorText(error)}`]);
 }
 
 interface Ahead {
   /** The first byte that is not white space. */
   readonly first: number | undefined;
+  /** The bytes read ahead: of JSON, its first line, if that is no longer than a line may be. */
+  readonly start: Buffer;
   /** All bytes, including those read ahead. */
   readonly bytes: AsyncGenerator<Buffer>;
 }
@@ -123,24 +150,27 @@ interface Ahead {
 /** Throws BrokenSource for content that is not text. */
 async function lookAhead(stream: Readable): Promise<Ahead> {
   const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
-  const lead: Buffer[] = [];
+  let start = Buffer.alloc(0);
   let first: number | undefined;
-  for (let bytes = 0; (first === undefined || bytes < MARK_BYTES) && bytes < LEAD_BYTES_MAX; ) {
+  const isEnough = () => first !== undefined && start.length >= MARK_BYTES && (first !== OBJECT_START || hasLine(start));
+  while (start.length < LEAD_BYTES_MAX && !isEnough()) {
     const step = await chunks.next();
     if (step.done === true) break;
-    const chunk = Buffer.from(step.value);
-    lead.push(chunk);
-    bytes += chunk.length;
-    const start = Buffer.concat(lead);
+    start = Buffer.concat([start, Buffer.from(step.value)]);
     const problem = encodingProblem(start);
     if (problem !== undefined) throw new BrokenSource(problem.replace('first', 'first, such as zcat users.csv.gz | rosterd sync plan -'));
     first = start.subarray(start.subarray(0, 3).equals(BOM) ? 3 : 0).find((byte) => byte > 0x20);
   }
-  return { first, bytes: allBytes(lead, chunks) };
+  return { first, start, bytes: allBytes(start, chunks) };
 }
 
-async function* allBytes(lead: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield* lead;
+/** Whether the line on which the content begins has its end. */
+function hasLine(start: Buffer): boolean {
+  return start.subarray(start.indexOf(OBJECT_START)).some((byte) => byte === LF || byte === CR);
+}
+
+async function* allBytes(start: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (start.length > 0) yield start;
   for (;;) {
     const step = await rest.next();
     if (step.done === true) return;

@@ -199,6 +199,32 @@ for (const [what, text, reason] of broken) {
   });
 }
 
+for (const [what, end] of [
+  ['a quote that stays open', 'c,"C'],
+  ['a cut last line', 'c'],
+  ['text behind a quote', 'c,"C"x\nd,D\n'],
+  ['a row without end', `c,"${'x'.repeat(300_000)}`],
+] as const) {
+  test(`RN24 the rows of CSV before ${what} are handed out`, async () => {
+    for (const size of [7, 1_000_000]) {
+      const { chunks } = await openCsv(chunksOf(Buffer.from(`id,name\na,A\nb,B\n${end}`), size));
+      const read: unknown[] = [];
+      const reading = async () => {
+        for await (const { rows } of chunks) for (const row of rows) read.push('value' in row ? row.value : row.code);
+      };
+      await assert.rejects(reading(), BrokenSource);
+      assert.deepEqual(
+        read,
+        [
+          ['a', 'A'],
+          ['b', 'B'],
+        ],
+        `chunks of ${size}`,
+      );
+    }
+  });
+}
+
 test('SO3 a JSON list: numbered items, errors of single items, and an end', async () => {
   const rows = (text: string) => rowsOf(jsonList(chunksOf(Buffer.from(text), 3)));
   assert.deepEqual(await rows(' [ {"id":"a"} ,\n{"id": } , {"id":"c"}] '), [
