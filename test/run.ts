@@ -23,9 +23,11 @@ const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/li
 const SLOW = 'test/store/postgres/';
 /** Those with long files first. */
 const SUITES = [...new Set(['crash', 'e2e', 'store', 'contract', 'property', ...MIRROR.toReversed(), 'house'])];
+/** Minutes of faults under real processes, in any size: only when they are named, and in the long run. */
+const LONG_ONLY = ['cluster'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
 /** Files at the same time: three more than cores, as many tests wait for disks, sockets and other processes. */
-const FILES_AT_ONCE = availableParallelism() + 3;
+const FILES_AT_ONCE = availableParallelism() + 5;
 const root = resolve(import.meta.dirname, '..');
 /** How long each process took the last time: the longest are run first, so that no core is idle at the end. */
 const TIMES = join(root, 'node_modules/.cache/rosterd/test-times.json');
@@ -46,8 +48,12 @@ function usageError(problem: string): never {
 
 function filesOf(name: string): string[] {
   if (name.endsWith('.test.ts')) return existsSync(name) ? [resolve(name)] : usageError(`there is no file ${name}`);
-  if (name === 'long') return SUITES.flatMap(filesOf).filter((path) => LONG_IMPORT.test(readFileSync(path, 'utf8')));
-  if (!SUITES.includes(name)) usageError(`unknown suite: ${name}; there are ${[...SUITES, 'unit', 'long'].join(', ')}`);
+  if (name === 'long') {
+    const sized = SUITES.flatMap(filesOf).filter((path) => LONG_IMPORT.test(readFileSync(path, 'utf8')));
+    return [...sized, ...LONG_ONLY.flatMap(filesOf)];
+  }
+  const known = [...SUITES, ...LONG_ONLY];
+  if (!known.includes(name)) usageError(`unknown suite: ${name}; there are ${[...known, 'unit', 'long'].join(', ')}`);
   const folder = join(root, 'test', name);
   const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
   if (found.length === 0) usageError(`suite ${name} has no test file`);

@@ -22,6 +22,7 @@ const RIGS = [
   'query',
   'worst',
   'reconcile',
+  'nodes',
   'journal-report',
 ];
 const FLAGS = ['--quick', '--large'];

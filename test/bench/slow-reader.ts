@@ -16,7 +16,7 @@ const OTHERS = 1_000;
 const PACE_MS = 100;
 /** 0.2 MB each: together more than the kernel's buffers and the bound of a queue hold. */
 const BATCHES = scale(60, 50);
-const WARM_UP = 10;
+const WARM_UP = 60;
 const TOLD = { ids: ['told-1'] };
 
 interface Mode {

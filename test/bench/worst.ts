@@ -11,6 +11,7 @@ import { scale } from './kit/scale.ts';
 import { overRounds, sleep } from './kit/stats.ts';
 import { upsertBodies } from './kit/users.ts';
 import { ATTACKER, type Attack, attacksByHand, attacksOnEndpoints, LONG_NAME, LONG_NAMES, searching } from './load/attacks.ts';
+import { longAnswers, preparations, unreadRequest } from './load/long-answers.ts';
 import { RawSocket } from './load/raw-socket.ts';
 import { API_KEY, Rosterd, SERVER_TOKEN, UPSERT, userToken } from './servers/rosterd.ts';
 
@@ -20,6 +21,9 @@ const TARGET_MS = 50;
 const KINDS = scale(undefined, ['empty objects', 'keys']);
 /** How many of the worst are listed. */
 const SHOWN = 15;
+/** Sockets of one client that ask for a long answer and read nothing, and what their answers may take: without a bound, gigabytes. */
+const UNREAD = 300;
+const UNREAD_MB = 150;
 /** An answer that takes longer than this is not waited for; what it holds meanwhile counts. */
 const PATIENCE_MS = 30_000;
 
@@ -37,6 +41,11 @@ class Bench {
 
   constructor(rosterd: Rosterd) {
     this.#rosterd = rosterd;
+  }
+
+  /** Memory in use after a full collection: heap, and what buffers hold outside of it. */
+  async usedBytes(): Promise<number> {
+    return (await this.#rosterd.server.settledMemory()).usedBytes;
   }
 
   get port(): number {
@@ -185,6 +194,23 @@ async function crowd(bench: Bench): Promise<void> {
   for (const socket of sockets) socket.cut();
 }
 
+/** Requests of one client for its longest answers, on sockets that read nothing. Returns how many bytes the daemon holds for them. */
+async function unread(bench: Bench): Promise<number> {
+  const before = await bench.usedBytes();
+  const sockets = Array.from({ length: UNREAD }, () => connect({ port: bench.port, host: '127.0.0.1' }).pause());
+  await bench.measure(`${UNREAD} long answers that nobody reads`, async () => {
+    for (const socket of sockets) {
+      socket.on('error', () => {});
+      socket.write(unreadRequest(API_KEY, userToken(ATTACKER)));
+      await sleep(20);
+    }
+    return `${UNREAD} requests`;
+  });
+  const held = (await bench.usedBytes()) - before;
+  for (const socket of sockets) socket.destroy();
+  return held;
+}
+
 export async function worst(): Promise<Report> {
   const rosterd = await Rosterd.start(['--rate-limits', 'off']);
   try {
@@ -195,6 +221,9 @@ export async function worst(): Promise<Report> {
     await pipelined(bench);
     await frames(bench);
     await crowd(bench);
+    for (const attack of preparations()) await bench.send(attack);
+    for (const attack of longAnswers()) await bench.measure(attack.what, () => bench.send(attack));
+    const heldBytes = await unread(bench);
     const sorted = [...bench.holds].sort((a, b) => b.ms - a.ms);
     const rows = sorted
       .slice(0, SHOWN)
@@ -207,7 +236,15 @@ export async function worst(): Promise<Report> {
         `${USERS} users, ${LONG_NAMES} of them awkward; ${bench.holds.length} requests and frames, of which the ${SHOWN} worst are shown`,
         'the most CPU time between two turns of the event loop while one was handled, collections of garbage included; rate limits are off',
       ],
-      rows,
+      rows: [
+        ...rows,
+        {
+          what: `memory for ${UNREAD} long answers to one client that reads nothing`,
+          unit: 'MB',
+          stat: overRounds([heldBytes / 1e6]),
+          target: { most: UNREAD_MB },
+        },
+      ],
     };
   } finally {
     agent.destroy();

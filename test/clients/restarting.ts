@@ -9,8 +9,29 @@ import { RestartingDaemon } from '../support/restarting.ts';
 import { API_KEY, serverToken } from '../support/world.ts';
 import type { ClientDirectory } from './directory.ts';
 
+/** A daemon, or a cluster of them. */
+export interface Restartable {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly token: string;
+  /** Resolves when it serves again. */
+  restart(signal: NodeJS.Signals): Promise<void>;
+  /** Resolves with the ids. */
+  write(users: number): Promise<readonly string[]>;
+  remove(): Promise<void>;
+}
+
 export async function startRestarting(): Promise<ClientDirectory> {
   const daemon = await RestartingDaemon.start();
+  return await controlled({
+    ...{ url: daemon.url, apiKey: API_KEY, token: serverToken() },
+    restart: (signal) => daemon.restart(signal),
+    write: (users) => daemon.write(users),
+    remove: () => daemon.remove(),
+  });
+}
+
+export async function controlled(daemon: Restartable): Promise<ClientDirectory> {
   const control = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://control');
     const signal = searchParams.get('signal') === 'SIGKILL' ? 'SIGKILL' : 'SIGTERM';
@@ -25,8 +46,8 @@ export async function startRestarting(): Promise<ClientDirectory> {
     env: {
       ROSTERD_URL: daemon.url,
       ROSTERD_CONTROL_URL: `http://127.0.0.1:${(control.address() as AddressInfo).port}`,
-      ROSTERD_API_KEY: API_KEY,
-      ROSTERD_SERVER_TOKEN: serverToken(),
+      ROSTERD_API_KEY: daemon.apiKey,
+      ROSTERD_SERVER_TOKEN: daemon.token,
     },
     stop: async () => {
       control.close();

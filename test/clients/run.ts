@@ -1,15 +1,18 @@
 /**
  * Runs programs that use published open-source clients, each against a real daemon of its own: `npm run test:clients`,
- * or `npm run test:clients -- python-feeds` for some of them. One line per operation, a line in capitals for
+ * or `npm run test:clients -- python-feeds` for some of them, and with `--cluster` against three nodes behind HAProxy. One line per operation, a line in capitals for
  * every client that was skipped, both counted at the end; exit code 1 when an operation failed.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLIENTS, type Client } from './catalogue.ts';
+import { startClusterDirectory, startRestartingCluster } from './cluster.ts';
 import { startDirectory } from './directory.ts';
 import { type Outcome, runProgram } from './program.ts';
 import { startRestarting } from './restarting.ts';
 import { prepare } from './toolchains.ts';
+
+const CLUSTER = '--cluster';
 
 interface Totals {
   ok: number;
@@ -34,13 +37,14 @@ function report(totals: Totals, { client, dialect }: Client, outcome: Outcome): 
   }
 }
 
-async function runClient(totals: Totals, client: Client): Promise<void> {
+async function runClient(totals: Totals, client: Client, isCluster: boolean): Promise<void> {
   const folder = join(import.meta.dirname, client.name);
   if (!existsSync(folder)) return skip(totals, client, `NOT COVERED, there is no test/clients/${client.name}/`);
   const prepared = await prepare(folder);
   if (prepared.kind === 'absent') return skip(totals, client, `${prepared.toolchain} is not installed`);
   if (prepared.kind === 'failed') return report(totals, client, { operation: 'prepare', failure: prepared.reason });
-  const directory = await (client.dialect === 'live' ? startRestarting() : startDirectory());
+  const [restarting, empty] = isCluster ? [startRestartingCluster, startClusterDirectory] : [startRestarting, startDirectory];
+  const directory = await (client.dialect === 'live' ? restarting() : empty());
   try {
     await runProgram({ ...prepared.command, env: directory.env, onOutcome: (outcome) => report(totals, client, outcome) });
   } finally {
@@ -48,7 +52,9 @@ async function runClient(totals: Totals, client: Client): Promise<void> {
   }
 }
 
-async function main(wanted: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  const isCluster = args.includes(CLUSTER);
+  const wanted = args.filter((arg) => arg !== CLUSTER);
   const unknown = wanted.filter((name) => !CLIENTS.some((client) => client.name === name));
   if (unknown.length > 0) {
     console.error(`unknown client: ${unknown.join(', ')}; there are ${CLIENTS.map(({ name }) => name).join(', ')}`);
@@ -56,7 +62,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   const totals: Totals = { ok: 0, failed: 0, skipped: [] };
   for (const client of CLIENTS) {
-    if (wanted.length === 0 || wanted.includes(client.name)) await runClient(totals, client);
+    if (wanted.length === 0 || wanted.includes(client.name)) await runClient(totals, client, isCluster);
   }
   say(`\n${totals.ok} ok, ${totals.failed} failed, ${totals.skipped.length} clients SKIPPED${list(totals.skipped)}`);
   return totals.failed > 0 ? 1 : 0;

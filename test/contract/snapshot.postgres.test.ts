@@ -126,7 +126,7 @@ test('PL8 entries go only up to the older of two snapshots, and a new process ha
   await log.snapshotSaved(8);
   assert.equal(log.tail, 4);
   const url = kit.url();
-  const store = await openPostgresStore({ url, app, secret: 'secret', requiresSync: false });
+  const store = await openPostgresStore({ url, app, secret: 'secret', requiresSync: false, node: 'a', version: '1' });
   assert.deepEqual(store.loaded?.position, snapshotAt(8));
   assert.deepEqual(
     (await readToHead(store.log, 8)).map(({ id }) => id),

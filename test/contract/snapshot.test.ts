@@ -10,6 +10,7 @@ import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
 import { allLines, snapshotAt, snapshotContract, someLines } from '../support/store/snapshot-contract.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
+import { TurnCount } from '../support/turn-count.ts';
 
 const place = '/s';
 
@@ -127,15 +128,9 @@ describe('files', () => {
 
   test('LG11 saving lets the event loop turn', async () => {
     const store = await SnapshotFiles.open({ directory: await temporaryDirectory() });
-    let turns = 0;
-    let saving = true;
-    const turn = (): void => {
-      turns++;
-      if (saving) setImmediate(turn);
-    };
-    turn();
+    const loop = new TurnCount();
     await store.save({ position: snapshotAt(1), lines: someLines(50_000) });
-    saving = false;
-    assert(turns > 8, `${turns} turns`);
+    loop.stop();
+    assert(loop.turns > 8, `${loop.turns} turns`);
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { renderSettingsMarkdown } from '../../daemon/cli/config/settings.ts';
+import { renderSettingsMarkdown } from '../../daemon/cli/config/settings-markdown.ts';
 import type { RouteDialect } from '../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
 import { ERRORS } from '../../protocol/base/errors.ts';

@@ -40,6 +40,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: 'ec0307d5e7e02bb7',
     what: 'leases of jobs, which only nodes that share a log write; older data reads as before, and no older daemon shares a log',
   },
+  {
+    version: 3,
+    hash: '6940fbb035d04eb7',
+    what: 'the session that holds a durable consumer, which only nodes that share a log write; older data reads as before, and an older daemon passes over it',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { parseFilter } from '../../protocol/users/finding/filter.ts';
+import { fixedUnits, WorkMeter } from '../../protocol/users/finding/filter-cost.ts';
 import { compileFilter } from '../../protocol/users/finding/filter-match.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 
@@ -38,4 +39,12 @@ export function refusal(act: () => unknown): RosterError {
     throw error;
   }
   return assert.fail('was accepted');
+}
+
+/** The work of matching the user: what the filter costs for every user, and what it looks at in this one. */
+export function matchUnits(json: unknown, user: StoredUser): number {
+  const filter = parseFilter(json);
+  const work = new WorkMeter();
+  compileFilter(filter, work)(user, false);
+  return fixedUnits(filter) + work.units;
 }

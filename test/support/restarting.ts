@@ -1,8 +1,8 @@
 /** A daemon as a process of its own that ends and starts again at the same address, with the same data. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../daemon/cli/cluster/programs.ts';
 import { send } from './http/request.ts';
 import { RosterdProcess } from './process.ts';
 import { API_KEY, API_SECRET, serverToken } from './world.ts';
@@ -46,12 +46,7 @@ export class RestartingDaemon {
     const ids: string[] = [];
     for (let count = 0; count < users; count++) {
       const id = `u${++this.#written}`;
-      const response = await send(`${this.url}/api/v2/users?api_key=${API_KEY}`, {
-        method: 'POST',
-        headers: { Authorization: serverToken(), 'Stream-Auth-Type': 'jwt', 'Content-Type': 'application/json' },
-        body: JSON.stringify({ users: { [id]: { id } } }),
-      });
-      if (response.status !== 201) throw new Error(`${id} was not written: ${response.status}`);
+      await writeUser(id, { url: this.url, apiKey: API_KEY, token: serverToken() });
       ids.push(id);
     }
     return ids;
@@ -63,11 +58,12 @@ export class RestartingDaemon {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('there is no port');
-  return address.port;
+/** Creates a user. Rejects when it is refused. */
+export async function writeUser(id: string, { url, apiKey, token }: Readonly<Record<'url' | 'apiKey' | 'token', string>>): Promise<void> {
+  const response = await send(`${url}/api/v2/users?api_key=${apiKey}`, {
+    method: 'POST',
+    headers: { Authorization: token, 'Stream-Auth-Type': 'jwt', 'Content-Type': 'application/json' },
+    body: JSON.stringify({ users: { [id]: { id } } }),
+  });
+  if (response.status !== 201) throw new Error(`${id} was not written: ${response.status}`);
 }

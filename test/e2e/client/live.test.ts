@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePort } from '../../../daemon/cli/cluster/programs.ts';
 import { digest } from '../../../protocol/base/digest.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
-import { cuttable, eventually, freePort, Host, serverClient } from '../../support/live/client-kit.ts';
+import { cuttable, eventually, Host, serverClient } from '../../support/live/client-kit.ts';
 import { userToken, World } from '../../support/world.ts';
 
 const nowS = (): number => Math.floor(Date.now() / 1_000);

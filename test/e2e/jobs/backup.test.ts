@@ -353,7 +353,7 @@ test('BK5 BK6 BK8 wrong use and wrong input are told, and harm nothing', async (
     [2, /a\.ndjson exists already; --force replaces it/, 'backup', 'a.ndjson', '--url', url],
     [2, /folder is a directory/, 'backup', 'folder', '--url', url],
     [2, /there is no directory .*\/nowhere/, 'backup', 'nowhere/a.ndjson', '--url', url],
-    [2, /--offline reads the data directory: leave out --url/, 'backup', 'b.ndjson', '--offline', '--url', url],
+    [2, /--offline reads what is stored: leave out --url/, 'backup', 'b.ndjson', '--offline', '--url', url],
     [2, /missing holds no directory: there is neither a journal nor a snapshot/, 'backup', 'b.ndjson', '--offline', '--data', 'missing'],
     [1, /there is no backup: .* cannot be reached: .*ECONNREFUSED/, 'backup', 'b.ndjson', '--url', 'http://127.0.0.1:1'],
     [
@@ -380,7 +380,7 @@ test('BK5 BK6 BK8 wrong use and wrong input are told, and harm nothing', async (
     ],
     [1, /nothing was restored: .*data is in use by this process/, 'restore', 'a.ndjson', '--data', 'data'],
     [1, /nothing was restored: .*full is not empty: there is uploads\/x/, 'restore', 'a.ndjson', '--data', 'full'],
-    [2, /give a file, --data or --url/, 'verify'],
+    [2, /give a file, --data, --log or --url/, 'verify'],
     [2, /give either a file or --url/, 'verify', 'a.ndjson', '--url', url],
     [2, /missing cannot be read: ENOENT/, 'verify', 'missing'],
     [2, /folder holds no directory/, 'verify', '--data', 'folder'],

@@ -426,6 +426,8 @@ test('WH16 every event arrives at least once, in order per user, though daemon a
     url = await daemon.listening();
   }
   isHealthy = true;
+  // What waits for another attempt need not wait any longer (WH22): some have failed often by now.
+  await send('PATCH', '/api/v2/app', { event_hooks: [{ ...hook, webhook_url: `${to.url}?healthy` }] });
   await to.until(() => new Set(to.taken.map(({ id }) => id)).size === told);
   to.checkOrder();
   const twice = to.taken.length - told;

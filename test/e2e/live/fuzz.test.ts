@@ -376,7 +376,7 @@ function comparable(users: Iterable<Frame>, isForClient: boolean): Record<string
 
 test('LF1 random lives of subscribers, users and daemons lose, repeat and reorder nothing', { timeout: 3_600_000 }, async (t) => {
   const seed = testOption('seed', Date.now() % 1_000_000);
-  const runs = testOption('runs', sized(5, 60));
+  const runs = testOption('runs', sized(3, 60));
   t.diagnostic(`seed ${seed}, ${runs} runs`);
   const coverage: Coverage = { resumes: 0, resyncs: 0, resets: 0, restarts: 0, fellBehind: 0, expired: 0, ended: 0, events: 0 };
   for (let n = 0; n < runs; n++) {

@@ -79,6 +79,23 @@ test('LV52 who offers an upgrade to another protocol is served without it, its b
   assert.equal(world.daemon.roster.directory.user('ann')?.name, 'Ännchen');
 });
 
+test('LV52 what follows the headers of such a request is its body, however many headers there are', async (t) => {
+  const world = await World.start(t);
+  const socket = dial(t, world);
+  let answered = '';
+  socket.setEncoding('utf8').on('data', (part) => {
+    answered += String(part);
+  });
+  const inner = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+  const many = 'a: b\r\n'.repeat(1_500);
+  const own = `Authorization: ${serverToken()}\r\nContent-Type: application/json\r\nContent-Length: ${inner.length}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n`;
+  socket.write(`POST /users?api_key=${API_KEY} HTTP/1.1\r\nHost: x\r\n${many}${own}\r\n${inner}`);
+  for (let waited = 0; waited < 5_000 && answered === ''; waited += 10) await sleep(10);
+  await sleep(200);
+  assert.deepEqual(answered.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 400']);
+  assert.match(answered, /unexpected \\"G\\"/);
+});
+
 test('LV53 a connection that has not said who it is yet hears at once that the daemon stops', async (t) => {
   const world = await World.start(t);
   const idle = await LiveClient.open(`${world.liveUrl}/live`);

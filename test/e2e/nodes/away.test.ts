@@ -23,7 +23,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 
 const ready = async (world: World): Promise<number> => (await world.http('GET', '/readyz')).status;
 
-test('ND6 ND7 while the storage is away, sockets stay, reads and live frames are answered, and writes are refused in time', async (t) => {
+test('ND6 ND7 SQ11 while the storage is away, sockets stay, reads and live frames are answered, and writes are refused in time', async (t) => {
   const { world, log } = await node(t);
   const subscriber = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
   const ann = await world.chat('ann', { name: 'Ann' });
@@ -33,6 +33,11 @@ test('ND6 ND7 while the storage is away, sockets stay, reads and live frames are
   assert.ok(performance.now() - started < 1_500);
   assert.deepEqual([write.status, write.body.code, write.headers.get('retry-after')], [503, -1, '5']);
   assert.match(write.body.message, /no route to host\); nothing was stored/);
+  assert.equal(write.body.outcome, 'not_stored');
+  await assert.rejects(
+    ann.request({ op: 'update', set: { name: 'Anna' } }),
+    ({ body }) => body.StatusCode === 503 && body.outcome === 'not_stored',
+  );
   const read = await world.http('GET', '/sync/position');
   assert.equal(read.status, 200);
   assert.ok(Number(read.headers.get('x-rosterd-stale')) >= 300, `${read.headers.get('x-rosterd-stale')}`);
@@ -123,9 +128,9 @@ test('ND10 a history that was replaced ends the daemon before anything is read o
   let tell = (_event: StoreEvent): void => assert.fail('the store is opened first');
   const log = new NodeLog(new MemoryLog({ epoch: 'e' }));
   await World.start(t, {
-    openStore: (config, onEvent) => {
+    openStore: (config, onEvent, credentials) => {
       tell = onEvent;
-      return openNode(log)(config, onEvent);
+      return openNode(log)(config, onEvent, credentials);
     },
     onFatal: () => fatal++,
   });

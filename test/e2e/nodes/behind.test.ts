@@ -123,6 +123,65 @@ test('ND3 after 200 writes elsewhere, on a node 250 ms behind: what it acknowled
   }
 });
 
+test('EX6 ND3 an export of a user that a node behind does not know yet is not refused; a user that is gone is not exported', async (t) => {
+  const { front, behind, log } = await nodes(t);
+  await front.upsert({ id: 'gone' });
+  await behind.http('GET', '/sync/position');
+  const read = log.holdReading();
+  await front.upsert({ id: 'ann' });
+  await front.http('DELETE', '/users/gone');
+  const asked = Promise.all([['ann'], ['gone']].map((user_ids) => behind.http('POST', '/export/users', { user_ids })));
+  await behind.http('GET', '/app');
+  read();
+  const [known, gone] = await asked;
+  assert.deepEqual([known?.status, gone?.status, gone?.body.message.includes('the user gone was deleted')], [201, 404, true]);
+});
+
+test('ND3 a user that a node behind does not know yet is deleted over the feeds API, and one that nobody knows is refused', async (t) => {
+  const { front, behind, log } = await nodes(t);
+  const read = log.holdReading();
+  await front.upsert({ id: 'ann' });
+  const asked = Promise.all(['ann', 'nobody'].map((id) => behind.http('DELETE', `/api/v1.0/user/${id}/`)));
+  await behind.http('GET', '/app');
+  read();
+  assert.deepEqual(
+    (await asked).map(({ status }) => status),
+    [200, 404],
+  );
+});
+
+test('ND3 writes that rest on what is read first read the newest state, also on a node behind', async (t) => {
+  const { front, behind, log } = await nodes(t);
+  await front.upsert({ id: 'ann' }, { id: 'bob' }, { id: 'twin-1', name: 'Twin' }, { id: 'twin-2', name: 'Twin' });
+  const activity = (text: string) => ({ actor: 'ann', verb: 'post', object: text });
+  const post = async (text: string): Promise<void> => {
+    assert.equal((await front.http('POST', '/api/v1.0/feed/user/ann/', activity(text))).status, 201);
+  };
+  await post('old');
+  await behind.http('GET', '/sync/position');
+  const read = log.holdReading();
+  assert.equal((await front.http('POST', '/moderation/flag', { target_user_id: 'bob', user_id: 'ann', reason: 'rude' })).status, 201);
+  assert.equal((await front.http('PATCH', '/app', { enforce_unique_usernames: 'app' })).status, 200);
+  await post('new');
+  const asked = Promise.all([
+    behind.http('POST', '/moderation/unflag', { target_user_id: 'bob', user_id: 'ann' }),
+    behind.http('PATCH', '/app', { enforce_unique_usernames: 'app' }),
+    behind.http('POST', '/api/v1.0/feed/timeline/bob/follows/', { target: 'user:ann', activity_copy_limit: 1 }),
+  ]);
+  await behind.http('GET', '/app');
+  read();
+  const [unflagged, set, followed] = await asked;
+  assert.equal(unflagged?.body.flag?.reason, 'rude', 'the report that is taken back');
+  assert.equal(set?.body.collisions, undefined, 'names were unique before');
+  assert.equal(followed?.status, 201);
+  const { results } = (await behind.http('GET', '/api/v1.0/feed/timeline/bob/')).body;
+  assert.deepEqual(
+    results.map(({ object }: { object: string }) => object),
+    ['new'],
+    'one activity is copied, the newest',
+  );
+});
+
 test('ND4 ND5 times come from the storage; a machine an hour off is not ready and does no harm to the log', async (t) => {
   const shared = new MemoryLog({ epoch: 'e' });
   const lines: string[] = [];

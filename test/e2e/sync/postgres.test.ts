@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { findPostgres } from '../../../daemon/cli/cluster/programs.ts';
 import { runCli } from '../../../daemon/cli/commands.ts';
 import type { OpenedSource } from '../../../daemon/cli/sync/sources/opened-source.ts';
 import { openPostgres } from '../../../daemon/cli/sync/sources/postgres-source.ts';
@@ -11,7 +12,7 @@ import { compileMapping } from '../../../daemon/sync/plan/mapping.ts';
 import { BrokenSource } from '../../../daemon/sync/rows.ts';
 import { rowCheck } from '../../../daemon/sync/source-user.ts';
 import { fakeIo } from '../../support/sync/fake-server.ts';
-import { findPostgres, PG_PASSWORD, PG_USER, type Postgres, startPostgres } from '../../support/sync/postgres.ts';
+import { PG_PASSWORD, PG_USER, type Postgres, startPostgres } from '../../support/sync/postgres.ts';
 import { API_KEY, API_SECRET, World } from '../../support/world.ts';
 
 const bin = await findPostgres();

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { writeWhole } from '../../../daemon/cli/io.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { API_KEY, API_SECRET, World } from '../../support/world.ts';
@@ -38,10 +39,15 @@ test('CM11 every command says on stderr that its result could not be written, an
     `backup - --url ${url}`,
     `watch --json --url ${url}`,
   ];
-  let n = 0;
-  const changes = setInterval(() => void world.upsert({ id: 'ann', n: n++ }), 200);
-  t.after(() => clearInterval(changes));
-  const finished = await Promise.all(commands.map(async (command) => ({ command, ...(await run(command)) })));
+  let isOver = false;
+  const change = async (): Promise<void> => {
+    for (let n = 0; !isOver; n++) {
+      await world.upsert({ id: 'ann', n });
+      await delay(200);
+    }
+  };
+  const all = Promise.all(commands.map(async (command) => ({ command, ...(await run(command)) })));
+  const [finished] = await Promise.all([all.finally(() => (isOver = true)), change()]);
   for (const { command, code, stderr } of finished) {
     assert.equal(code, 1, `${command}: ${stderr}`);
     assert.match(stderr, /rosterd: stdout cannot be written: ENOSPC: no space left on device.* is not whole\n/, command);

@@ -1,9 +1,10 @@
-/** DK2, DK3: a daemon starts on a full disk, serves all but writes, and writes again once there is space. */
+/** DK2–DK4: a daemon starts on a full disk, serves all but writes, and writes again once there is space. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openDataDirectory } from '../../../store/data-dir.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
 import { RosterdProcess } from '../../support/process.ts';
@@ -54,7 +55,7 @@ for (const [what, spoil] of [
     },
   ],
 ] as const) {
-  test(`DK2 on a full disk, ${what}, the daemon serves reads and live connections and refuses writes`, async (t) => {
+  test(`DK2 DK4 on a full disk, ${what}, the daemon serves reads and live connections and refuses writes`, async (t) => {
     const data = await filled(t);
     await spoil(data);
     const sizeBefore = (await stat(await lastSegment(data))).size;
@@ -66,6 +67,9 @@ for (const [what, spoil] of [
       found.body.users.map(({ id }: { id: string }) => id),
       ['ann'],
     );
+    const [plain, forWrites] = [await world.http('GET', '/readyz'), await world.http('GET', '/readyz?need=write')];
+    assert.deepEqual([plain.status, forWrites.status, forWrites.body.status], [200, 503, 'not ready']);
+    assert.match(forWrites.body.reason, /no space is left on the disk/);
     const subscriber = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
     await subscriber.request({ op: 'ping' });
     // This connect would store that it sent a name.
@@ -129,7 +133,7 @@ async function fill(place: string): Promise<string> {
   return path;
 }
 
-test('DK2 DK3 the same on a real disk without space, as a process', async (t) => {
+test('DK2 DK3 DK4 the same on a real disk without space, as a process', async (t) => {
   const place = await smallDisk(t);
   if (place === undefined) return;
   const data = join(place, 'data');
@@ -170,10 +174,13 @@ test('DK2 DK3 the same on a real disk without space, as a process', async (t) =>
   const refused = await ask(url, 'POST', users);
   assert.equal(refused.status, 503);
   assert.match(refused.text, /no space is left on the disk/);
+  const ready = async (query: string): Promise<number> => (await fetch(`${url}/readyz${query}`)).status;
+  assert.deepEqual([await ready(''), await ready('?need=write')], [200, 503]);
   // A second daemon finds the lock, although there was no space to write into it.
   const other = await start().finished;
   assert.match(other.stderr, /is in use by process \d+/);
   await rm(filler);
   assert.equal((await ask(url, 'POST', users)).status, 201);
+  for (const end = Date.now() + 10_000; (await ready('?need=write')) !== 200; await delay(50)) assert.ok(Date.now() < end);
   assert.equal((await third.kill('SIGTERM')).code, 0);
 });

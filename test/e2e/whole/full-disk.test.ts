@@ -1,6 +1,7 @@
-/** DK1: on a full disk writes are refused as 503 and leave nothing behind, everything else goes on, and writes work again when there is space. */
+/** DK1, DK4: on a full disk writes are refused as 503 and leave nothing behind, everything else goes on, and writes work again when there is space. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openDataDirectory } from '../../../store/data-dir.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
 import { World } from '../../support/world.ts';
@@ -22,13 +23,18 @@ function fillableDisk(): FileSystem & { isFull: boolean } {
   return disk;
 }
 
-test('DK1 a full disk refuses writes, loses nothing and lets everything else go on', async (t) => {
+test('DK1 DK4 a full disk refuses writes, says so to whoever asks where to send them, loses nothing and lets everything else go on', async (t) => {
   const disk = fillableDisk();
   const logs: string[] = [];
   const world = await World.start(t, {
     openStore: (config, onEvent) => openDataDirectory(config.data, { fileSystem: disk, onEvent }),
     onLog: (line) => logs.push(line),
   });
+  const ready = async (query = ''): Promise<unknown[]> => {
+    const { status, body } = await world.http('GET', `/readyz${query}`);
+    return [status, body.status, body.reason];
+  };
+  assert.deepEqual(await ready('?need=write'), [200, 'ok', undefined]);
   await world.upsert({ id: 'ann', name: 'Ann' });
   const subscriber = await world.subscriber({ subs: [{ sub: 'all', all: true }] });
   disk.isFull = true;
@@ -44,8 +50,12 @@ test('DK1 a full disk refuses writes, loses nothing and lets everything else go 
     found.body.users.map(({ id }: { id: string }) => id),
     ['ann'],
   );
+  assert.deepEqual(await ready(), [200, 'ok', undefined], 'DK4 reads are served');
+  for (const end = Date.now() + 10_000; (await ready('?need=write'))[0] !== 503; await delay(50)) assert.ok(Date.now() < end);
+  assert.deepEqual(await ready('?need=write'), [503, 'not ready', 'writes are refused (no space is left on the disk)']);
   disk.isFull = false;
   assert.equal((await world.upsert({ id: 'bob' })).status, 201);
+  for (const end = Date.now() + 10_000; (await ready('?need=write'))[0] !== 200; await delay(50)) assert.ok(Date.now() < end);
   await subscriber.until(({ user }) => user?.id === 'bob');
   assert.deepEqual(
     subscriber.events.map(({ user, seq }) => [user.id, seq]),

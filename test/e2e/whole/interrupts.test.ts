@@ -1,5 +1,6 @@
 /** FM4: a real process that is interrupted ends with its code, however many echoes of the signal find it on its way out. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,4 +34,14 @@ test('FM4 a shower of signals does not change how a command ends', async (t) => 
   assert.equal(watched.code, 130, watched.stderr);
   const served = await shower(daemon, 'SIGTERM');
   assert.equal(served.code, 0, served.stderr);
+});
+
+test('FM4 a daemon whose terminal is closed stops in order', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'rosterd-interrupts-'));
+  t.after(() => rm(data, { recursive: true, force: true }));
+  const daemon = run(t, ['serve', '--listen', '127.0.0.1:0', '--data', data]);
+  await daemon.listening();
+  const { code, stderr } = await daemon.kill('SIGHUP');
+  assert.equal(code, 0, stderr);
+  assert.ok(existsSync(join(data, 'journal/clean')));
 });

@@ -8,7 +8,7 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { Clone, type Typing } from '../../support/clone.ts';
+import { Clone, type Typed, type Typing } from '../../support/clone.ts';
 import { isLong, sized } from '../../support/long.ts';
 
 const README = resolve(import.meta.dirname, '../../../README.md');
@@ -52,9 +52,37 @@ async function readmeCommands() {
   return { install, demo, run, check, token, sync, watch };
 }
 
+let fresh: Promise<Clone> | undefined;
+let installed: Promise<Typed> | undefined;
+let remove: (() => Promise<void>) | undefined;
+after(() => remove?.());
+
+/** The clone that all of these tests use: building one takes longer than most of what they do with it. */
+function theClone(): Promise<Clone> {
+  fresh ??= Clone.make({
+    after: (then) => {
+      remove = then;
+    },
+  });
+  return fresh;
+}
+
+/** Installs and builds the clone, the first time. */
+async function install(clone: Clone): Promise<Typed> {
+  installed ??= isLong ? clone.type((await readmeCommands()).install).finished : clone.borrowPackages();
+  return await installed;
+}
+
+async function builtClone(): Promise<Clone> {
+  const clone = await theClone();
+  assert.equal((await install(clone)).code, 0);
+  return clone;
+}
+
+// The first one: later, the clone is built.
 test('FM1 FM6 a command of the README that is typed too early says what to do first', { timeout: 600_000 }, async (t) => {
-  const { install, token, sync, watch } = await readmeCommands();
-  const clone = await Clone.make(t);
+  const { token, sync, watch } = await readmeCommands();
+  const clone = await theClone();
   const typed = (command: string) => started(t, clone, command).finished;
 
   const uninstalled = await typed(token);
@@ -62,8 +90,8 @@ test('FM1 FM6 a command of the README that is typed too early says what to do fi
   assert.match(uninstalled.stderr, /rosterd: it is not built yet\. Run this first, in .*:\n {2}npm ci\n/);
   assert.equal(uninstalled.stdout, '');
 
-  const installed = isLong ? await typed(install) : await clone.borrowPackages();
-  assert.equal(installed.code, 0, installed.stderr);
+  const { code, stderr } = await install(clone);
+  assert.equal(code, 0, stderr);
   assert.ok(existsSync(join(clone.folder, 'dist/daemon/main.js')), 'it is built');
 
   // Before the daemon was ever started. What npx remembers from the first attempt does not stand in the way.
@@ -78,24 +106,6 @@ test('FM1 FM6 a command of the README that is typed too early says what to do fi
   }
   assert.ok(!existsSync(join(clone.folder, 'rosterd-data')), 'looking for it makes no data directory');
 });
-
-let built: Promise<Clone> | undefined;
-let remove: (() => Promise<void>) | undefined;
-after(() => remove?.());
-
-/** A clone that is built, the same for all tests that only run it. */
-function builtClone(): Promise<Clone> {
-  built ??= (async () => {
-    const clone = await Clone.make({
-      after: (then) => {
-        remove = then;
-      },
-    });
-    assert.equal((await clone.borrowPackages()).code, 0);
-    return clone;
-  })();
-  return built;
-}
 
 test('FM6 the commands of the README work in its order', { timeout: 600_000 }, async (t) => {
   const { demo, run, check, token, sync, watch } = await readmeCommands();

@@ -29,7 +29,8 @@ async function filled(t: TestContext): Promise<{ world: World; last: LiveClient 
 
 test('BU10 anonymous callers follow a bounded number of users in all; beyond it they are refused with a code, and users are not', async (t) => {
   const { world, last } = await filled(t);
-  const full = /at most 400000 ids and teams in the subscriptions of all connections of anonymous callers and guests; try again later/;
+  const full =
+    /at most 400000 ids and teams in the subscriptions and among watched users of all connections of anonymous callers and guests; try again later/;
   const other = await anonymous(world);
   await assert.rejects(other.request({ op: 'sub', sub: 's', ids: ['ann'] }), (error) => isRefused(error as never, full));
   const named = await anonymous(world, { subs: [{ sub: 'named', ids: ['ann'] }] });

@@ -27,7 +27,7 @@ export class LettersKit {
 
   async node(): Promise<LettersNode> {
     const node = await this.#kit.node(this.app);
-    const leases = new PostgresLeases(this.app, node.log.links);
+    const leases = new PostgresLeases(this.app, node.log.links, 'node');
     const table = new PostgresLetters(this.app, node.log.links);
     const term = async (signal = new AbortController().signal): Promise<LetterTerm> => {
       await this.endLease();

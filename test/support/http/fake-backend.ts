@@ -66,6 +66,8 @@ export class FakeBackend implements Backend {
     return outcome;
   }
 
+  async current(): Promise<void> {}
+
   preview(command: Command): Outcome {
     return decide(new Draft(this.directory), command, this.now, DEFAULT_POLICY);
   }
@@ -153,6 +155,8 @@ interface FakeCondition extends Condition {
   staleMs: number | undefined;
   isTooStale: boolean;
   trouble: { readonly reason: string } | undefined;
+  /** What `writeTrouble` finds out. */
+  refusal: { readonly reason: string } | undefined;
 }
 
 export interface HttpWorld {
@@ -187,7 +191,10 @@ export function fakeServices(): Services {
 /** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have, and against its description. */
 export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
   const backend = new FakeBackend();
-  const condition: FakeCondition = { staleMs: undefined, isTooStale: false, trouble: undefined };
+  const condition: FakeCondition = {
+    ...{ staleMs: undefined, isTooStale: false, trouble: undefined, refusal: undefined },
+    writeTrouble: async () => condition.trouble ?? condition.refusal,
+  };
   const logs: LogLine[] = [];
   const at = (level: LogLine['level']) => (details: object, text: string) => void logs.push({ level, details: { ...details }, text });
   const app = createHttp({
@@ -197,7 +204,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
     logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     origins: [],
     live: {
-      watch: () => {},
+      watch: () => undefined,
       why: () => Promise.reject(new Error('no live connections here')),
       removeConsumer: () => Promise.reject(new Error('no consumers here')),
     },

@@ -17,6 +17,7 @@ export function refusedAs({ status, body, text }: Received, wanted: number, code
     'exception',
     'status_code',
     ...(body.exception_fields === undefined ? [] : ['exception_fields']),
+    ...(wanted === 503 ? ['outcome'] : []),
   ];
   assert.deepEqual(Object.keys(body).sort(), keys.sort());
   for (const messages of Object.values(body.exception_fields ?? {})) assert.ok(Array.isArray(messages) && messages.length > 0);

@@ -5,7 +5,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
-import { API_KEY, API_SECRET, serverToken, userToken, type World } from '../world.ts';
+import type { LiveClient } from '../live/live-client.ts';
+import { API_KEY, API_SECRET, serverToken, userToken } from '../world.ts';
 import { checkAnswer, checkAnswerType, endpointOf } from './answer-check.ts';
 import { type AnswerHeaders, send } from './request.ts';
 
@@ -52,6 +53,16 @@ export interface GoldenFile {
   /** Live connections of a server that are open from the start: what their connect frames say. The id of the first is remembered as `connection_1`. */
   readonly connect?: readonly Readonly<Record<string, unknown>>[];
   readonly steps: readonly GoldenStep[];
+}
+
+/** Where a story is told: a world, or several nodes behind one address. */
+export interface GoldenPlace {
+  readonly daemon: { readonly url: string };
+  /** A raw live connection that has sent nothing yet. */
+  open(): Promise<LiveClient>;
+  /** Headers that are sent beside those of the example, as a client does that reads what it wrote wherever it asks. */
+  headersFor?(method: string, path: string): Readonly<Record<string, string>>;
+  onAnswer?(method: string, headers: AnswerHeaders): void;
 }
 
 const folder = resolve(import.meta.dirname, '../../golden');
@@ -123,7 +134,7 @@ export function filled<T>(value: T, memory: ReadonlyMap<string, string>): T {
 
 /** Sends a request; `memory` fills in what earlier answers gave. Every answer is held against the description of the API. */
 export async function sendGolden(
-  { daemon }: World,
+  place: GoldenPlace,
   request: GoldenRequest,
   as: string,
   memory: ReadonlyMap<string, string> = new Map(),
@@ -132,7 +143,8 @@ export async function sendGolden(
   const token = tokenFor(as, memory);
   const parameters = new URLSearchParams(as === 'nobody' ? {} : { api_key: API_KEY });
   for (const [name, value] of Object.entries(query)) parameters.set(name, typeof value === 'string' ? value : JSON.stringify(value));
-  const base = /^https?:/.test(path) ? path : `${daemon.url}${path}`;
+  const base = /^https?:/.test(path) ? path : `${place.daemon.url}${path}`;
+  const plain = base.replace(/^https?:\/\/[^/]+/, '').split('?')[0] ?? '';
   const asked = parameters.size === 0 ? base : `${base}${base.includes('?') ? '&' : '?'}${parameters}`;
   const data = text ?? (body === undefined ? undefined : JSON.stringify(body));
   const response = await send(asked, {
@@ -140,12 +152,13 @@ export async function sendGolden(
     headers: {
       ...(token === undefined ? undefined : { Authorization: token, 'Stream-Auth-Type': 'jwt' }),
       ...(data === undefined ? undefined : { 'Content-Type': 'application/json' }),
+      ...place.headersFor?.(method, plain),
       ...headers,
     },
     body: data,
   });
+  place.onAnswer?.(method, response.headers);
   const raw = response.text;
-  const plain = base.replace(/^https?:\/\/[^/]+/, '').split('?')[0] ?? '';
   const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
   const answer: unknown = isJson && raw !== '' ? JSON.parse(raw) : undefined;
   if (response.status !== 204) checkAnswerType(method, plain, response.status, response.headers.get('content-type'));
@@ -160,10 +173,10 @@ function holds(body: unknown, wanted: Readonly<Record<string, unknown>>): boolea
 }
 
 /** Opens the live connections of a story; gives the memory that it begins with. */
-export async function beginStory(world: World, { connect = [] }: GoldenFile): Promise<Map<string, string>> {
+export async function beginStory(place: GoldenPlace, { connect = [] }: GoldenFile): Promise<Map<string, string>> {
   const memory = new Map<string, string>();
   for (const [index, frame] of connect.entries()) {
-    const client = await world.open();
+    const client = await place.open();
     const { connection_id } = await client.request({ op: 'connect', api_key: API_KEY, token: serverToken(), ...frame });
     memory.set(`connection_${index + 1}`, String(connection_id));
   }
@@ -171,12 +184,12 @@ export async function beginStory(world: World, { connect = [] }: GoldenFile): Pr
 }
 
 /** Runs one step, waits for what it waits for, and remembers what it is to remember. */
-export async function play(world: World, step: GoldenStep, memory: Map<string, string>): Promise<Received> {
+export async function play(place: GoldenPlace, step: GoldenStep, memory: Map<string, string>): Promise<Received> {
   const endMs = Date.now() + WAIT_MS;
-  let received = await sendGolden(world, step.request, step.as ?? 'server', memory);
+  let received = await sendGolden(place, step.request, step.as ?? 'server', memory);
   while (step.until !== undefined && !holds(received.body, step.until) && Date.now() < endMs) {
     await new Promise((done) => setTimeout(done, 20));
-    received = await sendGolden(world, step.request, step.as ?? 'server', memory);
+    received = await sendGolden(place, step.request, step.as ?? 'server', memory);
   }
   for (const [name, path] of Object.entries(step.remember ?? {})) {
     const value = valueAt(received.body, path);
@@ -198,10 +211,10 @@ function valueAt(value: unknown, path: string): unknown {
 export function maskedAnswer(
   { status, headers, body, text }: Received,
   step: GoldenStep,
-  world: World,
+  place: GoldenPlace,
   memory: Map<string, string>,
 ): GoldenAnswer {
-  const mask = new Mask(world, memory);
+  const mask = new Mask(place, memory);
   const named = Object.keys(step.answer.headers ?? {});
   return {
     status,
@@ -222,11 +235,11 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?/g;
 
 class Mask {
-  readonly #world: World;
+  readonly #place: GoldenPlace;
   readonly #names: readonly (readonly [string, string])[];
 
-  constructor(world: World, memory: ReadonlyMap<string, string>) {
-    this.#world = world;
+  constructor(place: GoldenPlace, memory: ReadonlyMap<string, string>) {
+    this.#place = place;
     // What contains something else that is remembered goes first.
     // URLs are easier to read as they are.
     this.#names = [...memory].filter(([name]) => !name.endsWith('url')).sort(([, a], [, b]) => b.length - a.length);
@@ -256,7 +269,7 @@ class Mask {
     let masked = text;
     for (const [name, value] of this.#names) if (value.length > 8) masked = masked.replaceAll(value, `\${${name}}`);
     return masked
-      .replaceAll(this.#world.daemon.url, '<rosterd>')
+      .replaceAll(this.#place.daemon.url, '<rosterd>')
       .replaceAll(API_SECRET, '<secret>')
       .replaceAll(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, '<token>')
       .replaceAll(/exp=\d+&sig=[\w-]+/g, 'exp=<unix seconds>&sig=<signature>')

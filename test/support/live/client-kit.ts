@@ -1,24 +1,15 @@
 /** What tests of the client library share: sockets that can be cut, and a daemon that can be stopped and started again. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
+import { freePort } from '../../../daemon/cli/cluster/programs.ts';
 import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
 import { API_KEY, API_SECRET, World } from '../world.ts';
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(typeof address === 'object' && address !== null);
-  return address.port;
-}
 
 /** A daemon at one address, over stops and starts. */
 export class Host {

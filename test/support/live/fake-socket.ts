@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Link, type LinkOptions } from '../../../protocol/client/link/link.ts';
 import type { SocketLike } from '../../../protocol/client/link/socket.ts';
+import { Nodes } from '../../../protocol/client/nodes.ts';
 import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import type { TokenSource } from '../../../protocol/client/tokens/token-keeper.ts';
@@ -116,5 +117,8 @@ export function bareLink(options: Partial<LinkOptions>): { link: Link; states: C
     took: () => {},
     became: (state: ConnectionState) => void states.push(state),
   };
-  return { link: new Link({ url: 'http://host:1', apiKey: 'key', webSocket: FakeSocket, random: () => 0.5, ...options }, owner), states };
+  return {
+    link: new Link({ nodes: new Nodes('http://host:1'), apiKey: 'key', webSocket: FakeSocket, random: () => 0.5, ...options }, owner),
+    states,
+  };
 }

@@ -71,6 +71,8 @@ export class ImportBench {
   }
 
   async #submit(command: Command) {
+    // As in the daemon, what is submitted together is decided later.
+    await Promise.resolve();
     if (command.kind === 'upsert') {
       this.batches.push(command.users.length);
       await this.onBatch(this.batches.length);

@@ -1,30 +1,15 @@
 /** A PostgreSQL of its own in a temporary directory: no network, no password, gone afterwards. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort, postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
 
 const run = promisify(execFile);
-const DEBIAN = '/usr/lib/postgresql';
 /** After this many looks for the template, a tenth of a second apart, its maker is taken to have failed. */
 const TEMPLATE_LOOKS = 300;
-
-/** Where initdb and pg_ctl are; undefined where there is no PostgreSQL. */
-export async function findPostgres(): Promise<string | undefined> {
-  const versions = await readdir(DEBIAN).catch(() => []);
-  const places = [
-    ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin')),
-    ...(process.env.PATH ?? '').split(':'),
-  ];
-  for (const place of places) {
-    const found = await stat(join(place, 'initdb')).catch(() => undefined);
-    if (found?.isFile()) return place;
-  }
-  return undefined;
-}
 
 export interface Postgres {
   readonly port: number;
@@ -32,6 +17,8 @@ export interface Postgres {
   readonly url: string;
   /** Runs SQL as the owner of everything. */
   sql(text: string): Promise<string>;
+  /** The same in another database of the server. */
+  in(database: string, text: string): Promise<string>;
   /** Kills all of its processes at once, as a power cut would, without a goodbye. */
   kill(): Promise<void>;
   /** Starts it again after `kill`. */
@@ -49,14 +36,11 @@ export const PG_PASSWORD = 'p@ss w:rd';
 
 /** It must not run as root, so as root it runs as the user postgres. */
 export async function startPostgres(bin: string): Promise<Postgres> {
-  const isRoot = process.getuid?.() === 0;
+  const owner = await postgresOwner();
   const directory = await mkdtemp(join(tmpdir(), 'rosterd-pg-'));
-  if (isRoot) await chown(directory, ...(await idsOf('postgres')));
+  if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
   const as = async (command: string, args: readonly string[]): Promise<string> => {
-    const [file, all] = isRoot
-      ? (['runuser', ['-u', 'postgres', '--', join(bin, command), ...args]] as const)
-      : ([join(bin, command), args] as const);
-    return (await run(file, [...all], { cwd: directory })).stdout;
+    return (await run(join(bin, command), [...args], { cwd: directory, ...owner })).stdout;
   };
   const port = await freePort();
   const data = join(directory, 'data');
@@ -88,15 +72,16 @@ export async function startPostgres(bin: string): Promise<Postgres> {
     await as('pg_ctl', ['-D', data, '-m', 'immediate', 'stop']);
     await rm(directory, { recursive: true, force: true });
   };
-  const sql = (text: string) =>
-    as('psql', ['-h', directory, '-p', String(port), '-U', 'owner', '-d', 'postgres', '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text]);
+  const inDatabase = (database: string, text: string) =>
+    as('psql', ['-h', directory, '-p', String(port), '-U', 'owner', '-d', database, '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text]);
+  const sql = (text: string) => inDatabase('postgres', text);
   await sql(`create role ${PG_USER} login password '${PG_PASSWORD}'`);
   await sql(`grant all on schema public to ${PG_USER}`);
-  return { port, url: `postgres://${PG_USER}@127.0.0.1:${port}/postgres`, sql, kill, start, standBy, promote, stop };
+  return { port, url: `postgres://${PG_USER}@127.0.0.1:${port}/postgres`, sql, in: inDatabase, kill, start, standBy, promote, stop };
 }
 
 /** In a run of many test files, the first one initializes its data for all: that takes longer than copying it. */
-async function fromTemplate(data: string, initialize: () => Promise<unknown>): Promise<void> {
+export async function fromTemplate(data: string, initialize: () => Promise<unknown>): Promise<void> {
   const folder = process.env.ROSTERD_TEST_BUILD;
   if (folder === undefined) return void (await initialize());
   const template = join(folder, 'postgres');
@@ -116,22 +101,6 @@ async function fromTemplate(data: string, initialize: () => Promise<unknown>): P
   await run('cp', ['-a', template, data]);
 }
 
-async function idsOf(user: string): Promise<[number, number]> {
-  const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run('id', [flag, user])).stdout)));
-  return [uid ?? 0, gid ?? 0];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
-    });
-  });
-}
-
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
@@ -141,7 +110,7 @@ function killIfThere(pid: number): void {
 }
 
 /** A zombie whose parent has not asked for it yet is gone. */
-function isThere(pid: number): boolean {
+export function isThere(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {

@@ -1,4 +1,4 @@
-/** SI20–SI27: what a client of Socket.IO may do to the daemon, however it speaks. */
+/** SI20–SI27, SI30: what a client of Socket.IO may do to the daemon, however it speaks. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
@@ -116,6 +116,33 @@ test('SI23 who leaves the namespace has left: the connection ends and no longer 
     client.send('41');
     await client.closed;
   }
+});
+
+test('SI30 connects to namespaces that do not exist are refused with a reason, a few of them', async (t) => {
+  const world = await World.start(t);
+  const client = await raw(t, world);
+  client.connect(authOf('ann'));
+  await client.until('connection.ok');
+  for (let n = 0; n < 16; n++) client.send(`40/none${n},`);
+  await client.until('Invalid namespace', 16);
+  client.send('421["ping",{}]');
+  await client.until('431[');
+  client.send('40/none,');
+  await client.closed;
+  await eventually(() => world.daemon.roster.hub.stats.subscribers === 0, 'its session is left');
+});
+
+test('SI30 so it is before the connect, and over long polling', async (t) => {
+  const world = await World.start(t, { flags: { 'connections-max': '1' } });
+  const client = await raw(t, world);
+  client.send(...Array.from({ length: 17 }, (_, n) => `40/none${n},`));
+  await client.closed;
+  const url = `${world.daemon.url}/socket.io/?EIO=4&transport=polling`;
+  const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+  const body = Array.from({ length: 17 }, (_, n) => `40/none${n},`).join('\u001e');
+  await fetch(`${url}&sid=${sid}`, { method: 'POST', body }).catch(() => undefined);
+  await eventually(() => world.daemon.roster.hub.stats.subscribers === 0, 'its session is left');
+  assert.equal((await fetch(`${url}&sid=${sid}`)).status, 400, 'nobody knows it any more');
 });
 
 /** Does not wait as long as usual for a peer that does not say goodbye. */

@@ -1,0 +1,66 @@
+/** DK5: a daemon whose files are no longer in its data directory acknowledges nothing more, and ends with the reason. */
+import assert from 'node:assert/strict';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RosterdProcess } from '../../support/process.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
+import { API_KEY, API_SECRET, serverToken } from '../../support/world.ts';
+
+/** Longer than the writer goes without a look. */
+const PAUSE_MS = 150;
+
+interface Daemon {
+  readonly daemon: RosterdProcess;
+  readonly data: string;
+  readonly write: (id: string) => Promise<{ readonly status: number; readonly body: { outcome?: string } }>;
+}
+
+async function running(t: TestContext): Promise<Daemon> {
+  const data = join(await temporaryDirectory(), 'data');
+  const daemon = RosterdProcess.run(['serve', '--data', data, '--listen', '127.0.0.1:0'], {
+    env: { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET },
+  });
+  t.after(() => daemon.kill('SIGKILL'));
+  const url = await daemon.listening();
+  const headers = { authorization: serverToken(), 'content-type': 'application/json' };
+  const write = async (id: string) => {
+    const body = JSON.stringify({ users: [{ id }] });
+    const answer = await fetch(`${url}/users?api_key=${API_KEY}`, { method: 'POST', headers, body });
+    return { status: answer.status, body: (await answer.json()) as { outcome?: string } };
+  };
+  assert.equal((await write('kept')).status, 201);
+  await sleep(PAUSE_MS);
+  return { daemon, data, write };
+}
+
+const LOSSES: Readonly<Record<string, (data: string) => Promise<void>>> = {
+  'the directory is removed': (data) => rm(data, { recursive: true }),
+  'the directory is renamed': (data) => rename(data, `${data}-old`),
+  'the journal is removed': (data) => rm(join(data, 'journal'), { recursive: true }),
+  'the segment is removed': async (data) => {
+    for (const name of await readdir(join(data, 'journal'))) await rm(join(data, 'journal', name));
+  },
+};
+
+for (const [what, lose] of Object.entries(LOSSES)) {
+  test(`DK5 when ${what}, the next write is not acknowledged, and the daemon ends`, async (t) => {
+    const { daemon, data, write } = await running(t);
+    await lose(data);
+    const { status, body } = await write('lost');
+    assert.deepEqual([status, body.outcome], [503, 'unknown']);
+    const { code, stderr } = await daemon.finished;
+    assert.equal(code, 1);
+    assert.match(stderr, /was removed or renamed while it was written, '[^']+\.journal'/);
+  });
+}
+
+test('DK5 a daemon that writes nothing ends, too, when its directory is gone, whatever is there in its place', async (t) => {
+  const { daemon, data } = await running(t);
+  await rename(data, `${data}-old`);
+  await writeFile(data, '');
+  const { code, stderr } = await daemon.finished;
+  assert.equal(code, 1);
+  assert.match(stderr, /lock-lost/);
+});
