@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePort } from '../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../daemon/cli/cluster/free-port.ts';
 import { RosterClientError } from '../../protocol/client/client-error.ts';
 import type { RosterClient } from '../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../protocol/client/tokens/secret.ts';

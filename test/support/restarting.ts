@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../daemon/cli/cluster/free-port.ts';
 import { send } from './http/request.ts';
 import { RosterdProcess } from './process.ts';
 import { API_KEY, API_SECRET, serverToken } from './world.ts';

@@ -10,9 +10,10 @@ import type { Credentials } from '../config/credentials.ts';
 import type { CommandIo } from '../io.ts';
 import { ownCommand, withoutSettings } from '../own-command.ts';
 import type { Guard } from './folder.ts';
+import { freePort } from './free-port.ts';
 import { Part, type PartOptions } from './part.ts';
 import { databaseUrl, isPrimary, type PostgresPlan, type ServerPlace, startPrimary, startStandby } from './postgres.ts';
-import { freePort, type Owner } from './programs.ts';
+import type { Owner } from './programs.ts';
 import { haproxyConfig } from './proxy.ts';
 import { ClusterFailed } from './trouble.ts';
 

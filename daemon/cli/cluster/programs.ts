@@ -1,7 +1,6 @@
 /** The programs that a cluster needs and that do not come with rosterd: where they are, and as whom they run. */
 import { execFile } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { CommandIo } from '../io.ts';
@@ -51,19 +50,4 @@ export async function postgresOwner(): Promise<Owner | undefined> {
   } catch {
     throw new ClusterFailed('PostgreSQL does not run as root, and there is no user postgres as whom it could: start this as another user');
   }
-}
-
-/** A port of 127.0.0.1 that nothing listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (typeof address === 'object' && address !== null) resolve(address.port);
-      else reject(new Error('no port'));
-    });
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

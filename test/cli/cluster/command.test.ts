@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { runCluster } from '../../../daemon/cli/cluster/command.ts';
-import { freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 
 test('CU5 without PostgreSQL, or with one that does not work, it says so and leaves nothing behind', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'rosterd-'));

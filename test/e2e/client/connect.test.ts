@@ -1,8 +1,8 @@
 /** The client library against a real daemon: rules CL1–CL5. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import type { ConnectionState, UserEvent } from '../../../protocol/client/types.ts';
@@ -20,15 +20,6 @@ function stateReached(from: RosterClient, kind: ConnectionState['kind']): Promis
       if (state.kind === kind) resolve();
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(typeof address === 'object' && address !== null);
-  return address.port;
 }
 
 test('CL1 connectUser creates the own user, update changes it, and its events arrive', async (t) => {

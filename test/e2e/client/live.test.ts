@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { digest } from '../../../protocol/base/digest.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
 import { cuttable, eventually, Host, serverClient } from '../../support/live/client-kit.ts';

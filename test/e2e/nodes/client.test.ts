@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { eventually, serverClient } from '../../support/live/client-kit.ts';
 import { PgProcesses } from '../../support/nodes/pg-processes.ts';
 import { writeAll } from '../../support/nodes/writing.ts';

@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { DirectoryCopy } from '../../support/live/copy.ts';
 import { isLong } from '../../support/long.ts';
 import { RosterdProcess } from '../../support/process.ts';
@@ -62,6 +63,7 @@ function contents(users: Iterable<Parameters<typeof contentOf>[0]>): Map<string,
 class Box {
   readonly folder: string;
   url = '';
+  #listen: string | undefined;
   #daemon: RosterdProcess | undefined;
   readonly #processes: RosterdProcess[] = [];
   readonly #env = { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET, ROSTERD_LOG_LEVEL: 'error' };
@@ -71,8 +73,8 @@ class Box {
   }
 
   async startDaemon(): Promise<void> {
-    const listen = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host;
-    this.#daemon = this.#run('serve', '--listen', listen, '--data', join(this.folder, 'data'));
+    this.#listen ??= `127.0.0.1:${await freePort()}`;
+    this.#daemon = this.#run('serve', '--listen', this.#listen, '--data', join(this.folder, 'data'));
     this.url = await this.#daemon.listening();
   }
 

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { test } from 'node:test';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { comparable, DirectoryCopy } from '../../support/live/copy.ts';
 import { LiveClient } from '../../support/live/live-client.ts';
 import { sized } from '../../support/long.ts';
@@ -52,10 +53,11 @@ test(`MJ1 ${USERS} users are reconciled over a SIGKILL of the daemon, and everyo
 
   const env = { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET, ROSTERD_LOG_LEVEL: 'warn' };
   const data = join(dir, 'data');
-  const startDaemon = (listen: string) => RosterdProcess.run(['serve', '--listen', listen, '--data', data], { env });
+  const listen = `127.0.0.1:${await freePort()}`;
+  const startDaemon = () => RosterdProcess.run(['serve', '--listen', listen, '--data', data], { env });
   const startSync = (url: string) => RosterdProcess.run(['sync', source, '--url', url, '--json'], { env });
 
-  let daemon = startDaemon('127.0.0.1:0');
+  let daemon = startDaemon();
   t.after(() => daemon.child.kill('SIGKILL'));
   const url = await daemon.listening();
   const liveUrl = url.replace(/^http/, 'ws');
@@ -76,7 +78,7 @@ test(`MJ1 ${USERS} users are reconciled over a SIGKILL of the daemon, and everyo
   const first = JSON.parse(interrupted.stdout);
   const seenBeforeKill = new Map([...copy.users].map(([id, { rev }]) => [id, rev]));
 
-  daemon = startDaemon(new URL(url).host);
+  daemon = startDaemon();
   await daemon.listening();
   await copy.connect();
   assert.equal(copy.resumes, 1, 'the subscriber goes on where it was');

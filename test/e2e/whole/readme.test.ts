@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { Clone, type Typed, type Typing } from '../../support/clone.ts';
 import { isLong, sized } from '../../support/long.ts';
 
@@ -22,15 +22,6 @@ async function commandBlocks(): Promise<string[][]> {
       .map((line) => line.replace(/ +#.*$/, '').trim())
       .filter((line) => line !== ''),
   );
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function started(t: TestContext, clone: Clone, command: string): Typing {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { runCli } from '../../../daemon/cli/commands.ts';
 import { socketIoClass } from '../../../daemon/cli/watch/socket-io.ts';
 import { type WatchEnd, type WatchOptions, watch } from '../../../daemon/cli/watch/watch.ts';
@@ -92,7 +93,8 @@ const named = (prefix: string, count: number) => Array.from({ length: count }, (
 for (const transports of [['websocket'], ['polling']] as const) {
   test(`WA24 every change is handed on once and in order over a restart of the daemon (${transports})`, async (t) => {
     const data = await dataDirectory(t);
-    const first = await World.start(t, { data });
+    const flags = { listen: `127.0.0.1:${await freePort()}` };
+    const first = await World.start(t, { data, flags });
     const watcher = new Watcher(t, first.daemon.url, { transports });
     await watcher.said(/^connected; events after #0 follow/);
     await first.upsert(...named('a', 60));
@@ -100,7 +102,7 @@ for (const transports of [['websocket'], ['polling']] as const) {
     await first.upsert(...named('b', 40));
     await first.stop();
     await watcher.said(/^not connected \(/);
-    const second = await World.start(t, { data, flags: { listen: new URL(first.daemon.url).host } });
+    const second = await World.start(t, { data, flags });
     await second.upsert(...named('c', 50));
     await watcher.saw(150);
     await second.upsert({ id: 'last' });
@@ -191,7 +193,7 @@ test('WA27 a subscription too big for one frame is refused, not tried for ever',
 
 test('WA28 --presence prints who comes and goes, and tells who is online after a cut', async (t) => {
   const data = await dataDirectory(t);
-  const flags = { 'presence-grace-ms': '0' };
+  const flags = { listen: `127.0.0.1:${await freePort()}`, 'presence-grace-ms': '0' };
   const world = await World.start(t, { data, flags });
   await world.upsert({ id: 'ann' }, { id: 'bob' });
   const quiet = command(t, ['--url', world.daemon.url, '--ids', 'ann,bob']);
@@ -209,7 +211,7 @@ test('WA28 --presence prints who comes and goes, and tells who is online after a
   await printed(io, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2}offline {2}ann$/m);
   await world.stop();
   await printed(io, /not connected/);
-  const second = await World.start(t, { data, flags: { ...flags, listen: new URL(world.daemon.url).host } });
+  const second = await World.start(t, { data, flags });
   await second.chat('bob');
   await printed(io, /online now: (bob|nobody)|online {3}bob/);
   await second.upsert({ id: 'ann', name: 'Ann' });

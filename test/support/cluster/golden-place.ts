@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import { positionOf, positionText } from '../../../protocol/base/position-text.ts';
 import type { GoldenFile, GoldenPlace } from '../http/golden.ts';

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { freePort, type Owner, postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
+import { type Owner, postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
 import { fromTemplate, isThere } from '../sync/postgres.ts';
 import type { Reaper } from './reaper.ts';
 

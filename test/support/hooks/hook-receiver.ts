@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 
 /** What happens to a request: an answer, silence, or the end of its connection. */
 export type Behaviour = number | 'hang' | 'cut' | 'redirect' | 'late-cut';
@@ -49,8 +49,8 @@ export class HookReceiver {
   /** Listens, on the same port as before. */
   async live(): Promise<this> {
     this.#server = this.#make();
+    this.#port ||= await freePort();
     await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve));
-    this.#port = (this.#server.address() as AddressInfo).port;
     return this;
   }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
-import { freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../../protocol/client/tokens/secret.ts';

@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findPostgres, findProgram, freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
+import { findPostgres, findProgram } from '../../../daemon/cli/cluster/programs.ts';
 import { eventually } from '../live/client-kit.ts';
 import { RosterdProcess } from '../process.ts';
 

@@ -4,7 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { findProgram, freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
+import { findProgram } from '../../../daemon/cli/cluster/programs.ts';
 import { packageFile } from '../../../daemon/cli/version.ts';
 import { proxyFolder, runProxy } from './proxy.ts';
 

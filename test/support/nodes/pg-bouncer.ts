@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { PG_PASSWORD, PG_USER } from '../sync/postgres.ts';
 
 /** Its port. It ends after the test. */

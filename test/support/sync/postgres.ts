@@ -5,7 +5,8 @@ import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
+import { postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
 
 const run = promisify(execFile);
 /** After this many looks for the template, a tenth of a second apart, its maker is taken to have failed. */
