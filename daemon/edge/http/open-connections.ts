@@ -3,34 +3,37 @@
  * a limit, and then cuts every connection: Node does not find all that are kept open, neither those with a half-made TLS handshake nor
  * WebSockets whose peers never answer.
  */
-import type { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export class OpenConnections {
-  readonly #sockets = new Set<Socket>();
+  /** And whether a WebSocket goes over it. */
+  readonly #sockets = new Map<Duplex, boolean>();
   #active = 0;
   #onIdle: () => void = () => {};
 
   constructor(server: Server) {
-    const sockets = this.#sockets;
-    // Shared by all sockets, so that a connection costs no closure.
-    function closed(this: Socket): void {
+    const [sockets, ended] = [this.#sockets, this.#ended];
+    // One for all sockets, and once on each: idle connections pay for every listener.
+    function closed(this: Duplex): void {
+      if (sockets.get(this) === true) ended();
       sockets.delete(this);
     }
-    server.on('connection', (socket) => {
-      sockets.add(socket);
-      socket.once('close', closed);
+    const opened = (socket: Duplex, isWebSocket: boolean): void => {
+      if (!sockets.has(socket)) socket.on('close', closed);
+      sockets.set(socket, isWebSocket);
+    };
+    server.on('connection', (socket) => opened(socket, false));
+    server.on('request', (_request, response) => {
+      this.#active++;
+      response.on('close', ended);
     });
-    server.on('request', (_request, response) => this.#began(response));
+    // With TLS, it is another socket than the one that was connected.
     server.on('upgrade', (request, socket) => {
-      if (request.headers.upgrade?.toLowerCase() === 'websocket') this.#began(socket);
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket') return;
+      this.#active++;
+      opened(socket, true);
     });
-  }
-
-  #began(activity: EventEmitter): void {
-    this.#active++;
-    activity.once('close', this.#ended);
   }
 
   readonly #ended = (): void => {
@@ -51,6 +54,6 @@ export class OpenConnections {
   }
 
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 }

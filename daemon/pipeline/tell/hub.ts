@@ -237,7 +237,7 @@ export class Hub {
   /** Begins to gather who is online for a subscriber that missed it. */
   async gatherPresence(subscriber: Subscriber): Promise<void> {
     subscriber.presenceMark = this.#touched.mark;
-    await subscriber.gatherPresence();
+    await subscriber.teller?.gatherPresence();
   }
 
   /** Sends a subscriber back to `position`, to read everything after it again, as far as its interests match. */
@@ -276,7 +276,7 @@ export class Hub {
     this.#goLive(subscriber);
     this.#router.wake(subscriber);
     onCaughtUp?.();
-    if (subscriber.missedPresence && changed !== undefined) subscriber.tellPresence(changed);
+    if (subscriber.missedPresence && changed !== undefined) subscriber.teller?.tellPresence(changed);
     subscriber.missedPresence = false;
     return true;
   }

@@ -31,6 +31,14 @@ export type SubscriberState =
 /** The interests of a receiver, by the name that it gave, or by a symbol, which cannot equal a name, where it gave none. */
 export type Interests = Map<string | symbol, Interest>;
 
+/** Tells a subscriber that was behind who is online, once it is live again. */
+export interface PresenceTeller {
+  /** Finds out which users of its subscriptions are online, in slices. Called before `tellPresence`. */
+  gatherPresence(): Promise<void>;
+  /** Sends the peer which users of its subscriptions are online now. `changed`: users that may have changed since they were gathered. */
+  tellPresence(changed: ReadonlySet<string>): void;
+}
+
 export class Subscriber {
   readonly outlet: Outlet;
   readonly form: EventForm;
@@ -44,12 +52,10 @@ export class Subscriber {
   conflates = false;
   /** Set when presence changed while it was behind. Presence has no past to read, so its current state is sent afterwards. */
   missedPresence = false;
-  /** The hub's mark when `gatherPresence` began for its present interests; undefined when it did not. */
+  /** The hub's mark when its teller began to gather for its present interests; undefined when it did not. */
   presenceMark: number | undefined = undefined;
-  /** Finds out which users of its subscriptions are online, in slices. Called before `tellPresence`. */
-  gatherPresence: () => Promise<void> = () => Promise.resolve();
-  /** Sends the peer which users of its subscriptions are online now. `changed`: users that may have changed since they were gathered. */
-  tellPresence: (changed: ReadonlySet<string>) => void = () => {};
+  /** Tells it what it missed of presence; undefined where nobody is told. */
+  teller: PresenceTeller | undefined = undefined;
 
   constructor(outlet: Outlet, form: EventForm, owner?: string) {
     this.outlet = outlet;

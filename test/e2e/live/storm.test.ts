@@ -1,7 +1,12 @@
 /** ST: when a whole user base connects in the same moment, and when the daemon stops. */
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { IncomingMessage, Server } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Turns } from '../../../daemon/base/turns.ts';
 import { ConnectGate, RetryLater } from '../../../daemon/edge/live/session/connect-gate.ts';
 import { IoClient } from '../../support/live/io-client.ts';
@@ -236,4 +241,38 @@ test('ST6 who is gone when its turn comes has cost nothing', async (t) => {
   await after.request({ op: 'ping' });
   while (world.daemon.roster.hub.stats.subscribers > 1) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.ok(world.daemon.roster.directory.size < 300, 'those who had left were not created');
+});
+
+test('HB12 an open WebSocket keeps nothing of its handshake in memory', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const handshakes: WeakRef<IncomingMessage>[] = [];
+  const servers = new Set<Server>();
+  const onSocket = (message: unknown): void => {
+    const { server } = (message as { readonly socket: { readonly server: Server } }).socket;
+    if (!servers.has(server)) server.on('upgrade', (request) => handshakes.push(new WeakRef(request)));
+    servers.add(server);
+  };
+  subscribe('net.server.socket', onSocket);
+  t.after(() => unsubscribe('net.server.socket', onSocket));
+  const world = await World.start(t);
+  const subs = [{ sub: 'all', all: true }];
+  for (const id of ['ann', 'bob', 'carl']) {
+    const live = await world.chat(id, {}, { subs });
+    const query = new URLSearchParams({ json: '{"user_details":{}}', api_key: API_KEY, authorization: userToken(id) });
+    const chat = await world.open(`/connect?${query}`);
+    await chat.until(({ type }) => type === 'health.check');
+    await live.request({ op: 'update', set: { mood: 'good' } });
+  }
+  assert.equal(handshakes.length, 6);
+  // The parser of a connection keeps its last request until the next one comes.
+  await world.http('GET', '/healthz');
+  for (const end = Date.now() + 60_000; ; ) {
+    // What was looked at lives until the end of its turn.
+    await sleep(10);
+    collect();
+    const kept = handshakes.filter((one) => one.deref() !== undefined);
+    if (kept.length === 0) break;
+    assert.ok(Date.now() < end, `${kept.length} requests are in memory`);
+  }
 });

@@ -136,12 +136,14 @@ test('BU6 who is online is found out before a subscriber that missed it goes liv
   const steps: string[] = [];
   const subscriber = new Subscriber(new FakeOutlet(), 'live');
   subscriber.interests.set('s', wanting({ kind: 'all' }));
-  subscriber.gatherPresence = async () => {
-    steps.push('asked');
-    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
-    steps.push('gathered');
+  subscriber.teller = {
+    gatherPresence: async () => {
+      steps.push('asked');
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+      steps.push('gathered');
+    },
+    tellPresence: () => void steps.push('told'),
   };
-  subscriber.tellPresence = () => void steps.push('told');
   await new Promise<void>((resolve) => roster.hub.joinFrom(subscriber, 0, () => resolve(void steps.push('live'))));
   assert.deepEqual(steps, ['asked', 'gathered', 'live', 'told']);
 });
@@ -350,8 +352,7 @@ test('BU6 nobody finds out who is online for a subscriber that missed nothing of
   const { roster } = await past(3, { inMemory: true });
   const subscriber = new Subscriber(new FakeOutlet(), 'live');
   subscriber.interests.set('s', wanting({ kind: 'all' }));
-  subscriber.gatherPresence = () => assert.fail('it was asked');
-  subscriber.tellPresence = () => assert.fail('it was told');
+  subscriber.teller = { gatherPresence: () => assert.fail('it was asked'), tellPresence: () => assert.fail('it was told') };
   roster.hub.join(subscriber);
   await new Promise<void>((resolve) => roster.hub.rewind(subscriber, 0, resolve));
   assert.deepEqual(subscriber.state, { kind: 'live' });

@@ -66,7 +66,7 @@ function subscriberOf(more: Partial<InterestOptions> = {}) {
   const subscriber = new Subscriber(outlet, 'live');
   subscriber.interests.set('s', new Interest({ name: 's', want: { kind: 'all' }, since: 0, reach: 'server', ...more }));
   const told: string[][] = [];
-  subscriber.tellPresence = (changed) => void told.push([...changed]);
+  subscriber.teller = { gatherPresence: async () => {}, tellPresence: (changed) => void told.push([...changed]) };
   return { outlet, subscriber, told, ids: () => outlet.events.map(({ user }) => user.id) };
 }
 
@@ -259,7 +259,7 @@ test('PR7 a subscriber that is behind is told of presence once it is live, with 
   pass(10);
   publish('b');
   subscriber.state = { kind: 'behind', position: 2, onCaughtUp: () => steps.push('caught up') };
-  subscriber.tellPresence = (changed) => void steps.push([...changed].join());
+  subscriber.teller = { gatherPresence: async () => {}, tellPresence: (changed) => void steps.push([...changed].join()) };
   assert.equal(hub.rejoin(subscriber), true);
   assert.deepEqual([steps, told, subscriber.missedPresence, subscriber.presenceMark], [['caught up', 'a,b'], [], false, undefined]);
   // Later changes reach it as events, and are not remembered for it.

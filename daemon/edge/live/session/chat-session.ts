@@ -77,7 +77,7 @@ export class ChatSession implements LiveSession {
     if (this.#isClosed) return;
     const subscriber = new Subscriber(this.#outlet, 'v1', me?.id);
     this.#open = { caller, subscriber, watching: sessions.holdings.of(caller, stranger) };
-    subscriber.tellPresence = () => tellWatched(this.#context, subscriber);
+    subscriber.teller = { gatherPresence: () => Promise.resolve(), tellPresence: () => tellWatched(this.#context, subscriber) };
     if (caller.kind === 'user') {
       subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
       roster.presence.arrived(caller.id);

@@ -106,8 +106,7 @@ export async function openLive({ caller, stranger, before, me, warnings }: Ident
     durable: frame.durable,
     resumedFrom: resume?.seq,
   });
-  subscriber.gatherPresence = () => ops.gatherPresence();
-  subscriber.tellPresence = (changed) => ops.tellPresence(changed);
+  subscriber.teller = ops;
   ops.check(frame.subs ?? []);
   return { caller, me, warnings, subscriber, ops, watching, since, isResumed: resume !== undefined, durable: frame.durable };
 }

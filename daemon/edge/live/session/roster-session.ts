@@ -32,7 +32,7 @@ export class RosterSession implements LiveSession {
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
   readonly #peer: Peer;
-  readonly #openingTimer: NodeJS.Timeout;
+  #openingTimer: NodeJS.Timeout | undefined;
   #state: SessionState<Live> = { kind: 'opening' };
   /** The form in which the client wants times; set by its connect frame, and also used for the goodbye. */
   #dates: 'rfc3339' | 'ns' = 'rfc3339';
@@ -54,7 +54,10 @@ export class RosterSession implements LiveSession {
   #input(input: SessionInput<Live>): Promise<void> | undefined {
     const next = step(this.#state, input, REFUSALS);
     this.#state = next.state;
-    if (next.state.kind !== 'opening') clearTimeout(this.#openingTimer);
+    if (next.state.kind !== 'opening') {
+      clearTimeout(this.#openingTimer);
+      this.#openingTimer = undefined;
+    }
     if (next.state.kind === 'closed') this.#context.sessions.remove(this);
     let work: Promise<void> | undefined;
     for (const effect of next.effects) work = this.#act(effect) ?? work;

@@ -6,7 +6,7 @@ import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { AckFrame, PageFrame, Sub, SubFrame, UnsubFrame, UpdateFrame, UpsertFrame } from '../../../../protocol/live/client-frames.ts';
 import { type DateStyle, renderLive } from '../../../../protocol/users/render.ts';
 import { Interest, type Want } from '../../../pipeline/tell/interest.ts';
-import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
+import type { PresenceTeller, Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import { readerOf } from '../../http/acting.ts';
 import type { Stranger } from '../../strangers.ts';
 import { countWrite, type LiveContext } from './context.ts';
@@ -36,7 +36,7 @@ export interface LiveOpsOptions {
   readonly resumedFrom: number | undefined;
 }
 
-export class LiveOps {
+export class LiveOps implements PresenceTeller {
   readonly #options: LiveOpsOptions;
   readonly #snapshots = new OpenSnapshots(() => this.#noteHeld());
   /** The position of the connection when it was last sent back. */

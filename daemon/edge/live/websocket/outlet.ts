@@ -25,9 +25,11 @@ export class SocketOutlet implements SessionOutlet {
     this.#socket = socket;
     this.#stallMs = stallMs;
     this.#nearlyEmptyBytes = Math.max(NEARLY_EMPTY_BYTES, socket.writableHighWaterMark);
-    socket.once('close', () => {
-      this.#open = false;
-    });
+  }
+
+  /** Tells it that the connection is gone. */
+  gone(): void {
+    this.#open = false;
   }
 
   get queuedBytes(): number {
@@ -47,11 +49,16 @@ export class SocketOutlet implements SessionOutlet {
   }
 
   async drained(): Promise<boolean> {
-    while (this.#open && this.#socket.writableLength > this.#nearlyEmptyBytes) {
+    while (this.#isUsable && this.#socket.writableLength > this.#nearlyEmptyBytes) {
       const waiting = this.#socket.writableLength;
       if ((await this.#drainOrStall()) === 'stalled' && this.#socket.writableLength >= waiting) this.close('slow');
     }
-    return this.#open;
+    return this.#isUsable;
+  }
+
+  /** A socket is destroyed before its connection is gone. */
+  get #isUsable(): boolean {
+    return this.#open && !this.#socket.destroyed;
   }
 
   #drainOrStall(): Promise<'moved' | 'stalled'> {

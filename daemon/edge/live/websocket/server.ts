@@ -65,32 +65,41 @@ export class LiveServer {
       refuse(socket, refusal);
       return;
     }
+    const peer = peerOf(socket, request.socket.remoteAddress);
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      ws.once('close', this.#options.admission.enter(request));
-      const peer = { address: request.socket.remoteAddress, readBytes: () => bytesRead(socket), envelope: '' } as const;
-      if (path === '/live') this.#openRoster(ws, socket, peer);
-      else this.#openChat(ws, socket, peer, new URLSearchParams(query));
+      const leave = this.#options.admission.enter(request);
+      if (path === '/live') this.#openRoster(ws, socket, peer, leave);
+      else this.#openChat(ws, socket, peer, leave, new URLSearchParams(query));
     });
   }
 
-  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer): void {
+  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer, leave: () => void): void {
     const { context, stallMs } = this.#options;
     const outlet = new SocketOutlet(ws, socket, stallMs);
     const session = new RosterSession(context, outlet, peer);
     const inbox = new Inbox(ws, session, outlet, context.turns);
     ws.on('message', (data, isBinary) => inbox.take(() => (isBinary ? BINARY : decodeFrame(data.toString()))));
-    // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
-    ws.on('error', () => session.closed());
-    ws.on('close', () => session.closed());
+    whenOver(ws, outlet, session, leave);
   }
 
-  #openChat(ws: WebSocket, socket: Duplex, peer: Peer, query: URLSearchParams): void {
+  #openChat(ws: WebSocket, socket: Duplex, peer: Peer, leave: () => void, query: URLSearchParams): void {
     const { context, stallMs } = this.#options;
-    const session = new ChatSession(context, new SocketOutlet(ws, socket, stallMs), peer);
-    ws.on('error', () => session.closed());
-    ws.on('close', () => session.closed());
+    const outlet = new SocketOutlet(ws, socket, stallMs);
+    const session = new ChatSession(context, outlet, peer);
+    whenOver(ws, outlet, session, leave);
     void session.open(query);
   }
+}
+
+/** One listener for each, as a thousand connections pay for every more. `leave`: when nothing is left of the connection. */
+function whenOver(ws: WebSocket, outlet: SocketOutlet, session: { closed(): void }, leave: () => void): void {
+  // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
+  ws.on('error', () => session.closed());
+  ws.on('close', () => {
+    leave();
+    outlet.gone();
+    session.closed();
+  });
 }
 
 /** Shared by all sockets: a closure would keep the request in memory for as long as the connection. */
@@ -98,8 +107,9 @@ function destroyed(this: Duplex): void {
   this.destroy();
 }
 
-function bytesRead(socket: Duplex): number {
-  return socket instanceof Socket ? socket.bytesRead : 0;
+/** Made here for the same reason: a session keeps it. */
+function peerOf(socket: Duplex, address: string | undefined): Peer {
+  return { address, readBytes: () => (socket instanceof Socket ? socket.bytesRead : 0), envelope: '' };
 }
 
 /** Parsed by hand, because a target can be any text, and an invalid URL must not throw here. */

@@ -95,17 +95,18 @@ const OF_STRANGERS: Group = {
   advice: '; try again later, or connect with the token of a user',
 };
 
+const NO_GROUPS: readonly Group[] = [];
+
 export class Holdings {
   /** Groups that hold something. */
   readonly #sums = new Map<string, Holds>();
 
   /** For a new connection, which holds nothing yet. A server has no bounds. */
   of(caller: Caller, stranger: Stranger | undefined): Holding {
-    const groups: Group[] = [];
-    if (caller.kind === 'user') groups.push({ ...OF_USER, key: `user ${caller.id}` });
-    if (stranger?.network !== undefined) groups.push({ ...OF_NETWORK, key: `network ${stranger.network}` });
-    if (stranger !== undefined) groups.push(OF_STRANGERS);
-    return new Holding(this.#sums, groups);
+    const user = caller.kind === 'user' ? { ...OF_USER, key: `user ${caller.id}` } : [];
+    const network = stranger?.network === undefined ? [] : { ...OF_NETWORK, key: `network ${stranger.network}` };
+    // No longer than it has to be: one that grows keeps room for sixteen more.
+    return new Holding(this.#sums, NO_GROUPS.concat(user, network, stranger === undefined ? [] : OF_STRANGERS));
   }
 
   /** Groups that hold something. */

@@ -6,12 +6,15 @@ import type { Interest } from '../../../../pipeline/tell/interest.ts';
 import type { Subscriber } from '../../../../pipeline/tell/subscriber.ts';
 import type { SessionOutlet } from '../outlet.ts';
 
+/** Shared by all that have gathered nothing, which are nearly all. */
+const NONE_FOUND: ReadonlyMap<Interest, ReadonlySet<string>> = new Map();
+
 export class PresenceStates {
   readonly #roster: Roster;
   readonly #subscriber: Subscriber;
   readonly #outlet: SessionOutlet;
   /** The users found online, by subscription. */
-  #found = new Map<Interest, ReadonlySet<string>>();
+  #found = NONE_FOUND;
 
   constructor(roster: Roster, subscriber: Subscriber, outlet: SessionOutlet) {
     this.#roster = roster;
@@ -61,6 +64,6 @@ export class PresenceStates {
         this.#outlet.send({ type: 'presence.state', sub: [interest.name], ...(at === 0 ? { reset: true } : undefined), online: names });
       }
     }
-    this.#found = new Map();
+    this.#found = NONE_FOUND;
   }
 }
