@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCli } from '../../../daemon/cli/commands.ts';
 import { formatEvent, formatPresenceState } from '../../../daemon/cli/watch/format.ts';
+import { eventually } from '../../support/eventually.ts';
 import { fakeLive, frozenLink } from '../../support/live/fake-live.ts';
 import { event, ok, watchUntil } from '../../support/live/fake-watcher.ts';
 import { fakeIo } from '../../support/sync/fake-server.ts';
@@ -218,8 +219,7 @@ for (const transport of ['websocket', 'polling'] as const) {
     });
     assert.deepEqual(seqs, [11]);
     assert.match(talk[1] ?? '', /no sign of life/);
-    for (let waits = 0; link.open > 0 && waits < 100; waits++) await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(link.open, 0, 'nothing is left open');
+    await eventually(() => link.open === 0, 'something is left open');
   });
 }
 
@@ -228,7 +228,7 @@ test('WA22 Ctrl-C does not wait long for a daemon that answers nothing', async (
   const link = await frozenLink(t, daemon.url);
   const io = fakeIo({ cwd: '/', env: { ROSTERD_API_KEY: 'key', ROSTERD_API_SECRET: 'hush' } });
   const ended = runCli(['watch', '--url', link.url], io, { serve: () => assert.fail() });
-  while (io.stderr.text === '') await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually(() => io.stderr.text !== '');
   link.freeze();
   const startedMs = performance.now();
   io.interrupt();

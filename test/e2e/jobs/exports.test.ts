@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { writeDocs } from '../../support/unattended.ts';
 import { type HttpAnswer, userToken, World } from '../../support/world.ts';
 
@@ -13,13 +14,14 @@ const DIALECTS = [
 ] as const;
 
 async function finished(world: World, id: string, prefix = ''): Promise<HttpAnswer['body']> {
-  for (let i = 0; i < 500; i++) {
+  let task: HttpAnswer['body'];
+  await eventually(async () => {
     const { status, body } = await world.http('GET', `${prefix}/tasks/${id}`);
     assert.equal(status, 200);
-    if (body.status === 'completed' || body.status === 'failed') return body;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return assert.fail('the task does not end');
+    task = body;
+    return body.status === 'completed' || body.status === 'failed';
+  }, 'the task does not end');
+  return task;
 }
 
 async function lines(url: string): Promise<Record<string, Record<string, unknown>>[]> {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { UserFact } from '../../../protocol/log/entry.ts';
+import { eventually } from '../../support/eventually.ts';
 import { writeFacts } from '../../support/unattended.ts';
 import { World } from '../../support/world.ts';
 
@@ -31,7 +32,7 @@ test('JB6 bans end by themselves: at the start those that ended meanwhile, later
   const { directory } = second.daemon.roster;
   const subscriber = await second.subscriber({ subs: [{ sub: 'all', all: true, snapshot: false }] });
   const bans = () => ['over', 'soon', 'late'].map((id) => directory.user(id)?.bans?.length ?? 0);
-  while (bans()[0] !== 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => bans()[0] === 0);
   assert.deepEqual(bans(), [0, 1, 1]);
   const event = await subscriber.next((frame) => frame.type === 'user.unbanned' && (frame.user as { id: string }).id === 'soon');
   const lateMs = Date.now() - soon / 1_000;
@@ -58,9 +59,8 @@ test('JB7 old exports and uploads are removed at the start', async (t) => {
     await utimes(path, then, then);
   }
   await World.start(t, { data, flags: { 'exports-keep-h': '2' } });
-  while ((await readdir(join(data, 'exports'))).length > 1 || (await readdir(join(data, 'uploads'))).length > 1) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  const left = async (folder: string): Promise<number> => (await readdir(join(data, folder))).length;
+  await eventually(async () => (await left('exports')) <= 1 && (await left('uploads')) <= 1);
   assert.deepEqual(await readdir(join(data, 'exports')), ['new.jsonl']);
   assert.deepEqual(await readdir(join(data, 'uploads')), [upload.replace('1', '2')]);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { RawIo } from '../../support/live/raw-io.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, World } from '../../support/world.ts';
@@ -73,7 +74,7 @@ const PEERS: Readonly<Record<string, (t: TestContext, world: World) => Promise<u
     const client = await world.open();
     client.ws.pause();
     client.send({ op: 'connect', api_key: API_KEY, token: serverToken(), subs: [{ sub: 'all', all: true, limit: 1_000 }] });
-    while (world.daemon.roster.hub.stats.subscribers === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => world.daemon.roster.hub.stats.subscribers > 0);
   },
   'an upgrade whose request never ends': (t, world) => dial(t, world, `GET /live HTTP/1.1\r\nHost: x\r\n${UPGRADE}`),
   'an open upload': async (t, world) => {

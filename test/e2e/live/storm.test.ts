@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Turns } from '../../../daemon/base/turns.ts';
 import { ConnectGate, RetryLater } from '../../../daemon/edge/live/session/connect-gate.ts';
+import { eventually } from '../../support/eventually.ts';
 import { IoClient } from '../../support/live/io-client.ts';
 import { type Frame, LiveClient } from '../../support/live/live-client.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
@@ -234,6 +235,6 @@ test('ST6 who is gone when its turn comes has cost nothing', async (t) => {
   for (const client of clients) client.terminate();
   const after = await world.subscriber({ token: serverToken() });
   await after.request({ op: 'ping' });
-  while (world.daemon.roster.hub.stats.subscribers > 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually(() => world.daemon.roster.hub.stats.subscribers <= 1);
   assert.ok(world.daemon.roster.directory.size < 300, 'those who had left were not created');
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { StoreEvent } from '../../../store/events.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually } from '../../support/eventually.ts';
 import { LiveClient } from '../../support/live/live-client.ts';
 import { NodeLog } from '../../support/store/node-log.ts';
 import { openNode } from '../../support/store/node-store.ts';
@@ -13,12 +14,6 @@ async function node(t: TestContext, flags: Readonly<Record<string, string>> = {}
   const world = await World.start(t, { openStore: openNode(log), flags: { 'rate-limits': 'off', ...flags } });
   await world.upsert({ id: 'ann', name: 'Ann' });
   return { world, log };
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 15_000; !(await holds()); await new Promise((resolve) => setTimeout(resolve, 20))) {
-    assert.ok(Date.now() < end, what);
-  }
 }
 
 const ready = async (world: World): Promise<number> => (await world.http('GET', '/readyz')).status;
@@ -61,7 +56,7 @@ test('ND8 /readyz is 503 with the reason once the storage has been away for 3 s'
   const { world, log } = await node(t);
   log.goAway('no route to host', Date.now() - 2_000);
   assert.equal(await ready(world), 200);
-  await until('it is not ready', async () => (await ready(world)) === 503);
+  await eventually(async () => (await ready(world)) === 503, 'it is not ready');
   const { body } = await world.http('GET', '/readyz');
   assert.match(body.reason, /away for 3\d\d\d ms \(no route to host\)/);
   assert.ok(body.storage_away_ms > 3_000 && body.storage_away_ms < 4_500, `${body.storage_away_ms}`);
@@ -86,11 +81,13 @@ test('ND9 after the bound, live connections go elsewhere and reads are refused; 
   await assert.rejects(LiveClient.open(`${world.liveUrl}/socket.io/?EIO=4&transport=websocket`), /Unexpected server response/);
   log.comeBack();
   assert.equal((await world.http('GET', '/sync/position')).status, 200);
-  await until('new connections are let in', () =>
-    world.subscriber().then(
-      () => true,
-      () => false,
-    ),
+  await eventually(
+    () =>
+      world.subscriber().then(
+        () => true,
+        () => false,
+      ),
+    'new connections are let in',
   );
   const client = await world.chat('ann', { name: 'Anna' });
   await client.request({ op: 'ping' });
@@ -118,7 +115,7 @@ test('ND10 a daemon whose log can no longer be followed says so at once, and ser
   });
   await world.upsert({ id: 'ann' });
   log.fail(new Error('the history was replaced'));
-  await until('it is told', () => fatal === 1);
+  await eventually(() => fatal === 1, 'it is told');
   assert.equal((await world.http('GET', '/sync/position')).status, 503);
   assert.equal(await ready(world), 503);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
 import { pgServe } from '../../support/nodes/pg-serve.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PgProxy } from '../../support/store/pg-proxy.ts';
@@ -44,11 +45,7 @@ test(
     assert.ok(Date.now() - began < drainMs * 0.8, 'the goodbyes are still being said');
     const { status, body } = await two.world.http('POST', '/export/users', { user_ids: ['ann'] });
     assert.ok(status < 300, JSON.stringify(body));
-    for (const end = Date.now() + 3_000; ; await delay(20)) {
-      const { body: task } = await two.world.http('GET', `/tasks/${body.task_id}`);
-      if (task.status === 'completed') break;
-      assert.ok(Date.now() < end, JSON.stringify(task));
-    }
+    await eventually(async () => (await two.world.http('GET', `/tasks/${body.task_id}`)).body.status === 'completed');
     await two.world.upsert({ id: 'meanwhile' });
     const closed = await Promise.all(closings);
     assert.deepEqual(
@@ -74,8 +71,10 @@ for (const fault of ['isAway', 'isSilent'] as const)
       const flags = ['--log-require-sync', 'false', '--drain-ms', '1000'];
       const daemon = await pgServe(t, { url: kit.url(proxy.port), app: randomUUID(), flags });
       await daemon.listening();
-      for (const end = Date.now() + 10_000; !/this node does a job/.test(daemon.stderr); await delay(20))
-        assert.ok(Date.now() < end, daemon.stderr);
+      await eventually(
+        () => /this node does a job/.test(daemon.stderr),
+        () => daemon.stderr,
+      );
       proxy[fault] = true;
       if (fault === 'isAway') proxy.cutAll();
       const began = Date.now();

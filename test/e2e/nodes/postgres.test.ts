@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PostgresBlobs } from '../../../store/postgres/blobs.ts';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
+import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 import { API_KEY, serverToken, World } from '../../support/world.ts';
 
@@ -82,7 +83,7 @@ test(
     assert.ok(seen.stale > 3_500, `${seen.stale} ms`);
     assert.match(seen.unready, /the storage has been away for 3\d\d\d ms|the storage has been away for 4\d\d\d ms/);
     one.node.proxy.isAway = false;
-    for (const end = Date.now() + 10_000; one.node.log.status.state !== 'ready'; await delay(20)) assert.ok(Date.now() < end);
+    await eventually(() => one.node.log.status.state === 'ready');
     await delay(500);
     const [mine, theirs] = await Promise.all(writers.map(({ end }) => end()));
     assert.ok(mine !== undefined && theirs !== undefined);

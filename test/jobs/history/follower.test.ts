@@ -9,6 +9,7 @@ import type { HistoryPage } from '../../../daemon/jobs/history/lookup.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Entry, Fact, UserFact } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually } from '../../support/eventually.ts';
 import { historyContract } from '../../support/history/history-contract.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
@@ -311,8 +312,7 @@ test('HY4 what is too old goes from the disk at the hourly round, without any ch
   await job.page({ id: 'ann', limit: 1 });
   nowMs += 3 * 3_600_000;
   t.mock.timers.tick(3_600_000);
-  for (let turn = 0; turn < 400 && (await readdir(rig.folder)).includes('00000001.ndjson'); turn++)
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(async () => !(await readdir(rig.folder)).includes('00000001.ndjson'));
   assert.deepEqual(await readdir(rig.folder), ['00000002.ndjson']);
   assert.equal(rig.lines.filter((line) => line.startsWith('error')).length, 0);
 });

@@ -4,6 +4,7 @@ import { beforeEach, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeaseLost } from '../../../store/leases.ts';
 import type { LetterReplay, LetterRow, LetterTerm, LetterWrite } from '../../../store/letters.ts';
+import { eventually } from '../../support/eventually.ts';
 import { LettersKit, type LettersNode } from '../../support/hooks/letters-kit.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 
@@ -101,7 +102,7 @@ test('LT2 LT4 a write on its way when the job changes hands is loaded by the nex
     exchange.answer(answer);
   });
   const before = write(1, { puts: [letter(1)] });
-  while ((await stored()) === '') await delay(5);
+  await eventually(async () => (await stored()) !== '');
   const loaded = await two.table.load(await two.term(), 'h');
   assert.deepEqual([loaded.letters.map(({ id }) => id), loaded.number], [['id1'], 1]);
   arrive();
@@ -211,7 +212,7 @@ test(
       assert.ok(await isWaiting(writing, 200));
       const cancel =
         "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and query like '%write_letters%'";
-      while (Number(await kit.sql(cancel)) === 0) await delay(10);
+      await eventually(async () => Number(await kit.sql(cancel)) > 0);
       assert.ok(await isWaiting(writing, 300), 'the warning is no acknowledgement');
       const loading = one.table.load(term, 'h');
       assert.ok(await isWaiting(loading, 200), 'what is seen need not be durable');

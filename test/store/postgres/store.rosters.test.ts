@@ -7,6 +7,7 @@ import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Command } from '../../../protocol/log/command.ts';
 import { PostgresPeers } from '../../../store/postgres/peers.ts';
+import { eventually } from '../../support/eventually.ts';
 import { rosterWith } from '../../support/open-roster.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
@@ -28,11 +29,10 @@ const upsert = (id: string, name: string, ifRev?: number): Command => ({
 
 /** The same state, byte for byte, at the same place. */
 async function assertSame(one: Roster, other: Roster): Promise<void> {
-  const until = Date.now() + 10_000;
-  while (one.directory.seq !== other.directory.seq) {
-    assert.ok(Date.now() < until, `${one.directory.seq} and ${other.directory.seq}`);
-    await delay(5);
-  }
+  await eventually(
+    () => one.directory.seq === other.directory.seq,
+    () => `${one.directory.seq} and ${other.directory.seq}`,
+  );
   const lines = ({ directory }: Roster): string[] => {
     const view = directory.freeze();
     const all = [...view.lines()].map((line) => JSON.stringify(line)).sort();

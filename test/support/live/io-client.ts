@@ -2,7 +2,7 @@
 import { io, type Socket } from 'socket.io-client';
 import type { Frame } from './live-client.ts';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 export interface IoOptions {
   readonly transports?: readonly ('websocket' | 'polling')[];

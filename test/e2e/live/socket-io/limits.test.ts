@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { Server, type Socket } from 'socket.io';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { SocketIoOutlet } from '../../../../daemon/edge/live/socket-io/outlet.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { IoClient } from '../../../support/live/io-client.ts';
 import { RawIo } from '../../../support/live/raw-io.ts';
 import { API_KEY, serverToken, userToken, World } from '../../../support/world.ts';
@@ -16,13 +17,6 @@ async function raw(t: TestContext, world: World, query?: string, headers?: Recor
   const client = await RawIo.open(world.liveUrl, query, headers);
   t.after(() => client.ws.terminate());
   return client;
-}
-
-async function eventually(isSo: () => boolean, what: string): Promise<void> {
-  for (const deadlineMs = performance.now() + 5_000; !isSo(); ) {
-    assert.ok(performance.now() < deadlineMs, what);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 test('SI20 a handshake is judged as what it is, whatever else its address says', async (t) => {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LogUnavailable } from '../../../../store/log.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { appendOne, draft, readCount, readToHead } from '../../../support/store/entries.ts';
 import { assertContiguous } from '../../../support/store/log-contract.ts';
 import { CONFLICTS_BEFORE_TURN, LogFollower, writeAll } from '../../../support/store/log-writer.ts';
@@ -99,7 +100,7 @@ test('PL5 an append beside a turn that is being taken is no part of it, and is n
     isTaken = true;
     await delay(400);
   });
-  while (!isTaken) await delay(5);
+  await eventually(() => isTaken);
   const turned = one.log.turn(async (head) => head);
   await delay(100);
   const result = await one.log.append(0, draft('a'));
