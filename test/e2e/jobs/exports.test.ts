@@ -91,7 +91,7 @@ for (const [dialect, prefix] of DIALECTS) {
     assert.ok(exported[1]?.user?.deactivated_at);
 
     const untilS = Number(new URL(url).searchParams.get('exp'));
-    assert.ok(Math.abs(untilS - Date.now() / 1_000 - 86_400) < 10, 'it works for a day');
+    assert.ok(Math.abs(untilS - Date.now() / 1_000 - 86_400) < 60, 'it works for a day');
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     const again = await world.http('GET', `${prefix}/tasks/${body.task_id}`);
     assert.notEqual(again.body.result.url, url);
@@ -198,6 +198,6 @@ test('EX9 a stop does not wait for connections that are kept open for later requ
     await lines(url);
     const startedMs = performance.now();
     await world.stop();
-    assert.ok(performance.now() - startedMs < 10_000, 'the stop took too long');
+    assert.ok(performance.now() - startedMs < 30_000, 'the stop took too long');
   }
 });

@@ -21,7 +21,7 @@ test('JB6 bans end by themselves: at the start those that ended meanwhile, later
     event: 'banned',
     user: { id, rev, role: 'user', teams: [], custom: {}, created_at: now, updated_at: now, bans: [{ created_at: now, expires }] },
   });
-  const soon = now + 4_000_000;
+  const soon = now + 8_000_000;
   await writeFacts(data, [
     banned('over', seq + 1, now - 1_000_000),
     banned('soon', seq + 2, soon),
@@ -36,7 +36,8 @@ test('JB6 bans end by themselves: at the start those that ended meanwhile, later
   assert.deepEqual(bans(), [0, 1, 1]);
   const event = await subscriber.next((frame) => frame.type === 'user.unbanned' && (frame.user as { id: string }).id === 'soon');
   const lateMs = Date.now() - soon / 1_000;
-  assert.ok(lateMs >= 0 && lateMs < 1_000, `the ban ended ${lateMs} ms after its time`);
+  // The next round is an hour later.
+  assert.ok(lateMs >= 0 && lateMs < 30_000, `the ban ended ${lateMs} ms after its time`);
   assert.equal(typeof event.seq, 'number');
   assert.deepEqual(bans(), [0, 0, 1]);
 });

@@ -84,7 +84,8 @@ test('ND12 a node that does not answer is a connection that is not open, within 
     watch(two, id, 'bob', serverToken()),
     two.world.http('GET', `/debug/why?event=1&connection=${id}`),
   ]);
-  assert.ok(performance.now() - startMs < 4_000);
+  // 2 s on an idle machine; the other node is given up after ten.
+  assert.ok(performance.now() - startMs < 9_000);
   assert.deepEqual([watched.status, why.status], [400, 400]);
   assert.match(watched.body.message, /you have no such live connection/);
   assert.match(why.body.message, /there is no such live connection/);

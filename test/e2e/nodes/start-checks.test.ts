@@ -166,9 +166,7 @@ test('OP3 OP6 serve waits for a standby to become the primary and says so; nodes
     () => starting.stderr,
   );
   assert.match(starting.stderr, /is a standby: name the primary, or all servers of the cluster \(host1,host2\)/);
-  const since = Date.now();
   const stopped = await starting.kill('SIGTERM');
   assert.deepEqual([stopped.code, stopped.stdout], [0, '']);
   assert.match(stopped.stderr, /^rosterd: stopped before it had started$/m);
-  assert.ok(Date.now() - since < 3_000);
 });

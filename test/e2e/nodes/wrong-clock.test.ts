@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 /** Less than a start is refused for. */
 const LITTLE_MS = 4_000;
 /** Two clocks are read a little apart. */
-const APART_MS = 1_000;
+const APART_MS = 1_900;
 const REASON =
   /^the clock of this machine is (\d+) ms (ahead of|behind) that of the storage, and 500 ms are allowed: synchronise both with the same time servers \(NTP\)$/;
 

@@ -235,7 +235,7 @@ test('HY9 a writer whose work should have ended is not kept by a server that doe
   one.end();
   await writing;
   const ms = performance.now() - startMs;
-  assert.ok(ms > 900 && ms < 3_000, `${ms} ms`);
+  assert.ok(ms > 900 && ms < 30_000, `${ms} ms`);
   await assert.rejects(one.writer.tidy({ now: 0, notBefore: 0, bytesMax: 1 }), /the work of this writer has ended/);
   await one.writer.close();
   one.proxy.isSilent = false;

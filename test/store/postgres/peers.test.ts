@@ -169,7 +169,7 @@ test('PE3 a silent node is gone when its time is over, and not at the next beat'
     await eventually(() => one.gone.length > round);
     lateMs.push(Math.round(performance.now() - dueMs));
   }
-  assert.ok(Math.min(...lateMs.slice(1)) < 200, `${lateMs} ms late`);
+  assert.ok(Math.min(...lateMs.slice(1)) < 400, `${lateMs} ms late: the next beat is 500 ms later`);
 });
 
 test('PE4 a second node of one name is refused; one that comes back after its death is not', pgOptions, async (t) => {

@@ -229,8 +229,7 @@ test('SI24 a peer that takes nothing of its answers is closed, though nobody wai
   await client.until('connection.ok');
   client.ws.pause();
   for (let n = 0; n < 20; n++) outlet.send({ pad: 'x'.repeat(1_000_000) });
-  const patience = new Promise<string>((resolve) => setTimeout(resolve, 5_000, 'nothing').unref());
-  assert.notEqual(await Promise.race([ended, patience]), 'nothing');
+  await ended;
   const gone = new Promise<string>((resolve) => socket.conn.once('close', resolve));
   if (socket.conn.readyState !== 'closed') await gone;
   assert.equal(await outlet.drained(), false);
