@@ -7,6 +7,7 @@ import { clusterOptions } from '../support/cluster/cluster.ts';
 import { hookedCluster } from '../support/cluster/hooked.ts';
 import { JobRounds } from '../support/cluster/jobs.ts';
 import type { ClusterNode } from '../support/cluster/node.ts';
+import { eventually } from '../support/eventually.ts';
 import { sized } from '../support/long.ts';
 import { seeded, testOption } from '../support/random.ts';
 
@@ -24,11 +25,8 @@ function newestLeader(nodes: readonly ClusterNode[]): ClusterNode | undefined {
 
 /** What a node said before it was killed does not count, so there may be none for a moment. */
 async function leaderOf(nodes: readonly ClusterNode[]): Promise<ClusterNode> {
-  for (const endMs = performance.now() + WELL_MS; performance.now() < endMs; await delay(50)) {
-    const leader = newestLeader(nodes);
-    if (leader !== undefined) return leader;
-  }
-  return assert.fail('nobody does the jobs');
+  await eventually(() => newestLeader(nodes) !== undefined, 'nobody does the jobs');
+  return newestLeader(nodes) ?? assert.fail();
 }
 
 test('JB9 JB10 WH24 leaders are killed every few seconds, and every job is done once', {

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import type { Blobs } from '../../store/blobs.ts';
 import { PostgresBlobs } from '../../store/postgres/blobs.ts';
-import { Arriving, type BlobsAdapter, blobsContract, noise, turnsUntil } from '../support/store/blobs-contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { Arriving, type BlobsAdapter, blobsContract, noise } from '../support/store/blobs-contract.ts';
 import { PgKit, pgOptions } from '../support/store/pg-kit.ts';
 
 const opened = new Map<Blobs, string>();
@@ -39,7 +40,7 @@ test('BL1 a file is chunks of 1 MiB, and a row that gets their number and length
   const chunks = new Arriving();
   const putting = blobs.put('uploads', 'a', chunks);
   chunks.send(noise(2_500_000));
-  await turnsUntil(async () => (await sizes()) === '1048576 1048576\n');
+  await eventually(async () => (await sizes()) === '1048576 1048576\n');
   assert.equal(await row(), 'uploads|a||\n');
   chunks.end();
   await putting;

@@ -6,7 +6,8 @@ import { describe, test } from 'node:test';
 import { BlobFiles } from '../../store/blob-files.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../store/file-system.ts';
-import { Arriving, type BlobsAdapter, blobsContract, inParts, turnsUntil } from '../support/store/blobs-contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { Arriving, type BlobsAdapter, blobsContract, inParts } from '../support/store/blobs-contract.ts';
 import { untilDeath } from '../support/store/death.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
@@ -62,7 +63,7 @@ test('BL5 while the disk takes nothing, no further chunk is taken', async () => 
   const putting = blobs.put('uploads', 'a', chunks);
   for (const text of ['a', 'b', 'c']) chunks.send(Buffer.from(text));
   chunks.end();
-  await turnsUntil(() => chunks.taken > 0);
+  await eventually(() => chunks.taken > 0);
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(chunks.taken, 1);
   release();

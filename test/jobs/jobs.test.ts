@@ -13,18 +13,12 @@ import { BlobFiles } from '../../store/blob-files.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { HistoryTable } from '../../store/history.ts';
 import type { Fence, Leases } from '../../store/leases.ts';
+import { eventually } from '../support/eventually.ts';
 import { openRoster, upsert } from '../support/live/hub-kit.ts';
 import { LeaseTable } from '../support/store/memory-leases.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 
 const DAY_MS = 24 * 3_600_000;
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; !holds(); turn++) {
-    assert.ok(turn < 2_000, `never: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 function start(t: TestContext, roster: Roster, files: Files, data: string, leases?: Leases): Jobs {
   const jobs = startJobs({
@@ -59,8 +53,8 @@ test('JB1 JB2 JB5 an export and an import that are there at the start, and those
   const jobs = start(t, roster, files, data);
   const statusOf = (id: string): string | undefined => roster.directory.docs.get('task', id)?.status;
   await roster.submit({ kind: 'docs', changes: [task('after')] }, 'live');
-  await until(() => statusOf('before') === 'completed' && statusOf('after') === 'completed');
-  await until(() => roster.directory.docs.get('import', 'import')?.state === 'completed');
+  await eventually(() => statusOf('before') === 'completed' && statusOf('after') === 'completed');
+  await eventually(() => roster.directory.docs.get('import', 'import')?.state === 'completed');
   assert.ok(roster.directory.user('bob') !== undefined);
   assert.equal((await readdir(join(data, 'exports'))).length, 2);
   // HY5: what was acknowledged is in the history.
@@ -74,7 +68,7 @@ test('JB1 JB2 JB5 an export and an import that are there at the start, and those
   await new Promise((resolve) => setTimeout(resolve, 30));
   assert.equal(statusOf('late'), 'waiting', 'it is carried out after the next start');
   const again = start(t, roster, files, data);
-  await until(() => statusOf('late') === 'completed');
+  await eventually(() => statusOf('late') === 'completed');
   await again.stop();
 });
 
@@ -91,8 +85,8 @@ test('JB6 JB7 a ban that is over ends, and an import that was kept long enough i
   };
   await roster.submit({ kind: 'docs', changes: [ended('old', DAY_MS + 60_000), ended('young', DAY_MS - 60_000)] }, 'live');
   const jobs = start(t, roster, new Files(await BlobFiles.open(data)), data);
-  await until(() => roster.directory.docs.get('import', 'old') === undefined);
-  await until(() => roster.directory.user('ann')?.bans === undefined);
+  await eventually(() => roster.directory.docs.get('import', 'old') === undefined);
+  await eventually(() => roster.directory.user('ann')?.bans === undefined);
   assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
   await jobs.stop();
 });
@@ -143,7 +137,7 @@ test('JB10 BL7 the holder of the job writes and removes files with its lease, an
     };
     await roster.submit({ kind: 'docs', changes: [{ kind: 'task', id: 'a', doc }] }, 'live');
     const jobs = start(t, roster, new Files(blobs), await temporaryDirectory(), leases);
-    await until(() => shown.length === 3 && roster.directory.docs.get('task', 'a')?.status === 'completed');
+    await eventually(() => shown.length === 3 && roster.directory.docs.get('task', 'a')?.status === 'completed');
     const fence = leases === undefined ? undefined : { job: 'tasks', token: roster.directory.docs.get('lease', 'tasks')?.token };
     assert.deepEqual(
       shown.sort(([one], [other]) => one.localeCompare(other)),

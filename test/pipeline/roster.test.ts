@@ -8,15 +8,9 @@ import type { Command } from '../../protocol/log/command.ts';
 import type { Entry, EntryDraft } from '../../protocol/log/entry.ts';
 import { MemoryLog } from '../../store/memory-log.ts';
 import { MemorySnapshots } from '../../store/snapshot/memory.ts';
+import { eventually } from '../support/eventually.ts';
 import { openRoster, subscribe, upsert } from '../support/live/hub-kit.ts';
 import { rosterWith } from '../support/open-roster.ts';
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; !holds(); turn++) {
-    assert.ok(turn < 2_000, `never: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 const act = (kind: 'deactivate' | 'reactivate', id: string): Command => ({ kind, ids: [id], options: {} });
 const remove = (id: string): Command => ({ kind: 'delete', ids: [id], mode: 'soft', options: {} });
@@ -35,7 +29,7 @@ test('PR4 who is deactivated or made invisible goes offline at once for those wh
       return type === 'user.presence.changed' ? [`${user.id} ${user.online}`] : [];
     });
   for (const id of ids) roster.presence.arrived(id);
-  await until(() => changes().length === 4);
+  await eventually(() => changes().length === 4);
   assert.deepEqual(
     changes().splice(0),
     ids.map((id) => `${id} true`),
@@ -48,7 +42,7 @@ test('PR4 who is deactivated or made invisible goes offline at once for those wh
   );
   await roster.submit(remove('carl'), 'live');
   assert.deepEqual([roster.toldOnline('carl'), roster.online('carl')], [false, false]);
-  await until(() => changes().length === 6);
+  await eventually(() => changes().length === 6);
   assert.deepEqual(changes().slice(4), ['ann false', 'bob false']);
   // Nothing more comes, also of carl.
   await upsert(roster, ['last']);
@@ -194,13 +188,13 @@ test('HT44 what goes wrong in the pipeline is logged: a log that breaks, a snaps
     rosterWith({ snapshots, logger: { info: log('info'), error: log('error') }, snapshotEveryFacts: 2, onFatal: () => {} });
   const failing = await open(new BrokenSnapshots());
   await upsert(failing, ['ann', 'bob']);
-  await until(() => logged.length > 0);
+  await eventually(() => logged.length > 0);
   assert.deepEqual(logged.splice(0), ['error the snapshot could not be saved; the journal is kept until one is: Error: no space']);
   await failing.close();
   assert.deepEqual(logged.splice(0), ['error no snapshot at shutdown: Error: no space']);
   const saving = await open(new MemorySnapshots());
   await upsert(saving, ['ann', 'bob']);
-  await until(() => logged.length > 0);
+  await eventually(() => logged.length > 0);
   assert.deepEqual(logged, ['info snapshot saved']);
   await saving.close();
 });

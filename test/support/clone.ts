@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { eventually } from './eventually.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** What npm hands to its scripts is about this tree, and would lead the npm of the clone back to it. */
@@ -50,13 +51,9 @@ export class Typing {
     return this.child.pid ?? 0;
   }
 
-  /** Waits until everything of the group is gone. Rejects after 20 seconds: a daemon needs less to stop. */
-  async gone(): Promise<void> {
-    const deadline = Date.now() + 20_000;
-    while (!this.isGone) {
-      if (Date.now() > deadline) throw new Error('something is left behind');
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  /** Waits until everything of the group is gone. */
+  gone(): Promise<void> {
+    return eventually(() => this.isGone, 'something is left behind');
   }
 
   /** Whether nothing of the group is left. */

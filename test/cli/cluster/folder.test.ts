@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Guard, openFolder } from '../../../daemon/cli/cluster/folder.ts';
 import { ClusterFailed } from '../../../daemon/cli/cluster/trouble.ts';
-import { eventually } from '../../support/live/client-kit.ts';
+import { eventually } from '../../support/eventually.ts';
 
 async function temporary(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rosterd-'));

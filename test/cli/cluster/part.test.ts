@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Part } from '../../../daemon/cli/cluster/part.ts';
 import { ClusterFailed } from '../../../daemon/cli/cluster/trouble.ts';
-import { eventually } from '../../support/live/client-kit.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const never = new AbortController().signal;
 

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { digest } from '../../../protocol/base/digest.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
-import { cuttable, eventually, Host, serverClient } from '../../support/live/client-kit.ts';
+import { eventually } from '../../support/eventually.ts';
+import { cuttable, Host, serverClient } from '../../support/live/client-kit.ts';
 import { userToken, World } from '../../support/world.ts';
 
 const nowS = (): number => Math.floor(Date.now() / 1_000);

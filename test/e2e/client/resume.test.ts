@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { type Cuttable, cuttable, eventually, serverClient } from '../../support/live/client-kit.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type Cuttable, cuttable, serverClient } from '../../support/live/client-kit.ts';
 import { userToken, World } from '../../support/world.ts';
 
 /** Comes back late enough to have something done before. */

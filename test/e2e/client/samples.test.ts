@@ -6,6 +6,7 @@ import type { TaskAnswer } from '../../../protocol/client/api/users-api.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
 import type { RosterClient } from '../../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
+import { eventually } from '../../support/eventually.ts';
 import { cuttable, serverClient } from '../../support/live/client-kit.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, World } from '../../support/world.ts';
 
@@ -28,11 +29,12 @@ async function one(server: RosterClient, id: string): Promise<Record<string, unk
 }
 
 async function finished(server: RosterClient, { task_id }: { task_id: string }): Promise<TaskAnswer> {
-  for (;;) {
-    const task = await server.getTask({ id: task_id });
-    if (task.status === 'completed' || task.status === 'failed') return task;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let task = await server.getTask({ id: task_id });
+  await eventually(async () => {
+    task = await server.getTask({ id: task_id });
+    return task.status === 'completed' || task.status === 'failed';
+  });
+  return task;
 }
 
 const refused = (code: number, status: number) => (error: unknown) =>

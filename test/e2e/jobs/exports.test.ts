@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { writeDocs } from '../../support/unattended.ts';
 import { type HttpAnswer, userToken, World } from '../../support/world.ts';
 
@@ -13,13 +14,14 @@ const DIALECTS = [
 ] as const;
 
 async function finished(world: World, id: string, prefix = ''): Promise<HttpAnswer['body']> {
-  for (let i = 0; i < 500; i++) {
+  let task: HttpAnswer['body'];
+  await eventually(async () => {
     const { status, body } = await world.http('GET', `${prefix}/tasks/${id}`);
     assert.equal(status, 200);
-    if (body.status === 'completed' || body.status === 'failed') return body;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return assert.fail('the task does not end');
+    task = body;
+    return body.status === 'completed' || body.status === 'failed';
+  }, 'the task does not end');
+  return task;
 }
 
 async function lines(url: string): Promise<Record<string, Record<string, unknown>>[]> {
@@ -89,7 +91,7 @@ for (const [dialect, prefix] of DIALECTS) {
     assert.ok(exported[1]?.user?.deactivated_at);
 
     const untilS = Number(new URL(url).searchParams.get('exp'));
-    assert.ok(Math.abs(untilS - Date.now() / 1_000 - 86_400) < 10, 'it works for a day');
+    assert.ok(Math.abs(untilS - Date.now() / 1_000 - 86_400) < 60, 'it works for a day');
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     const again = await world.http('GET', `${prefix}/tasks/${body.task_id}`);
     assert.notEqual(again.body.result.url, url);
@@ -196,6 +198,6 @@ test('EX9 a stop does not wait for connections that are kept open for later requ
     await lines(url);
     const startedMs = performance.now();
     await world.stop();
-    assert.ok(performance.now() - startedMs < 10_000, 'the stop took too long');
+    assert.ok(performance.now() - startedMs < 30_000, 'the stop took too long');
   }
 });

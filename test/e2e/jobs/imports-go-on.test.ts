@@ -92,16 +92,14 @@ test('IM12 live connects do not wait for an import', async (t) => {
   const world = await World.start(t);
   const path = await upload(world, many(10_000));
   const { id } = (await world.http('POST', '/imports', { path })).body.import_task;
-  const took: number[] = [];
+  const isOver = (): boolean => world.daemon.roster.directory.docs.get('import', id)?.state === 'completed';
+  let meanwhile = 0;
   for (let i = 0; i < 25; i++) {
-    const startedMs = performance.now();
     await world.chat(`live${i}`);
-    took.push(performance.now() - startedMs);
+    if (!isOver()) meanwhile++;
   }
-  const midway = (await world.http('GET', `/imports/${id}`)).body.import_task.state;
   const task = await ended(world, id);
   assert.equal(task.state, 'completed');
-  took.sort((a, b) => a - b);
-  t.diagnostic(`connects while importing (${midway}): median ${took[12]?.toFixed(1)} ms, slowest ${took[24]?.toFixed(1)} ms`);
-  assert.ok((took[12] ?? 0) < 500, `a connect took ${took[12]} ms`);
+  t.diagnostic(`${meanwhile} of 25 connected while it went on`);
+  assert.ok(meanwhile >= 5, `${meanwhile} connected while it went on`);
 });

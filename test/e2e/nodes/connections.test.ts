@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { Frame, LiveClient } from '../../support/live/live-client.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { type PgWorld, pgWorld } from '../../support/store/pg-world.ts';
@@ -20,12 +20,8 @@ async function pair(t: TestContext, more: Record<string, string> = {}): Promise<
     await pgWorld(t, kit, app, { flags, node: 'two' }),
   ];
   const [one, two] = nodes;
-  await until(() => one.world.daemon.roster.presence.hasNode('two') && two.world.daemon.roster.presence.hasNode('one'));
+  await eventually(() => one.world.daemon.roster.presence.hasNode('two') && two.world.daemon.roster.presence.hasNode('one'));
   return nodes;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; !holds(); await delay(10)) assert.ok(performance.now() < end, 'it never came');
 }
 
 async function idOf(client: LiveClient): Promise<string> {
@@ -88,7 +84,8 @@ test('ND12 a node that does not answer is a connection that is not open, within 
     watch(two, id, 'bob', serverToken()),
     two.world.http('GET', `/debug/why?event=1&connection=${id}`),
   ]);
-  assert.ok(performance.now() - startMs < 4_000);
+  // 2 s on an idle machine; the other node is given up after ten.
+  assert.ok(performance.now() - startMs < 9_000);
   assert.deepEqual([watched.status, why.status], [400, 400]);
   assert.match(watched.body.message, /you have no such live connection/);
   assert.match(why.body.message, /there is no such live connection/);
@@ -99,7 +96,7 @@ test('SR7 one socket more than a user may have closes its oldest, on whatever no
   const [one, two] = await pair(t);
   const clients: LiveClient[] = [];
   for (let n = 0; n < LIMITS.socketsPerUser; n++) clients.push(await (n % 2 === 0 ? one : two).world.chat('ann'));
-  await until(() => [one, two].every(({ world }) => world.daemon.roster.presence.nodesOf('ann').length === 1));
+  await eventually(() => [one, two].every(({ world }) => world.daemon.roster.presence.nodesOf('ann').length === 1));
   clients.push(await two.world.chat('ann'));
   const [oldest, ...others] = clients;
   assert.equal((await oldest?.closed)?.code, 4409);
@@ -113,6 +110,6 @@ test('RL18 the headers of two nodes show half of a limit each, and all of it whe
     (await world.http('GET', '/users', undefined, userToken('ann'))).headers.get('x-ratelimit-limit');
   assert.deepEqual([await limit(one), await limit(two)], ['30', '30']);
   await two.world.stop();
-  await until(() => !one.world.daemon.roster.presence.hasNode('two'));
+  await eventually(() => !one.world.daemon.roster.presence.hasNode('two'));
   assert.equal(await limit(one), '60');
 });

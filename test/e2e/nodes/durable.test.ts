@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
 import type { LiveClient } from '../../support/live/live-client.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { type PgWorld, pgWorld } from '../../support/store/pg-world.ts';
@@ -13,15 +13,11 @@ const subs = [{ sub: 'all', all: true, snapshot: false }];
 const consumer = ({ world }: PgWorld): Promise<LiveClient> => world.subscriber({ durable: 'mirror', subs });
 const names = (client: LiveClient): string[] => client.events.map(({ user }) => user.id);
 
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 10_000; !(await holds()); await delay(10)) assert.ok(performance.now() < end, 'it never came');
-}
-
 async function pair(t: TestContext): Promise<[PgWorld, PgWorld]> {
   const app = randomUUID();
   const nodes: [PgWorld, PgWorld] = [await pgWorld(t, kit, app, { node: 'one' }), await pgWorld(t, kit, app, { node: 'two' })];
   const [one, two] = nodes;
-  await until(() => one.world.daemon.roster.presence.hasNode('two') && two.world.daemon.roster.presence.hasNode('one'));
+  await eventually(() => one.world.daemon.roster.presence.hasNode('two') && two.world.daemon.roster.presence.hasNode('one'));
   return nodes;
 }
 
@@ -40,7 +36,7 @@ test(
     await first.until(({ user }) => user?.id === 'carl');
     first.send({ op: 'ack', seq: first.events[1].seq });
     await first.request({ op: 'ping' });
-    await until(() => two.world.daemon.roster.directory.docs.get('consumer', 'mirror') !== undefined);
+    await eventually(() => two.world.daemon.roster.directory.docs.get('consumer', 'mirror') !== undefined);
     const second = await consumer(two);
     assert.equal((await first.closed).code, 4409);
     assert.equal(second.frames[0].resumed, true);
@@ -61,7 +57,7 @@ test('DC8 of sessions that come to two nodes at once, one stays, and each name h
     const opened = clients.flatMap((client) => (client.status === 'fulfilled' ? [client.value] : []));
     const codes: number[] = [];
     for (const client of opened) void client.closed.then(({ code }) => codes.push(code));
-    await until(() => codes.length === opened.length - 1);
+    await eventually(() => codes.length === opened.length - 1);
     await one.world.upsert({ id: `u${round}` });
     await Promise.any(opened.map((client) => client.until(({ user }) => user?.id === `u${round}`)));
     assert.deepEqual(
@@ -80,7 +76,7 @@ test(
     const first = await consumer(one);
     await one.world.upsert({ id: 'ann' }, { id: 'bob' });
     await first.until(({ user }) => user?.id === 'bob');
-    await until(() => two.world.daemon.roster.directory.docs.get('consumer', 'mirror') !== undefined);
+    await eventually(() => two.world.daemon.roster.directory.docs.get('consumer', 'mirror') !== undefined);
     one.proxy.isAway = true;
     one.proxy.cutAll();
     first.send({ op: 'ack', seq: first.events[0].seq });
@@ -89,10 +85,10 @@ test(
     await second.until(({ user }) => user?.id === 'bob');
     const { seq } = second.events[1];
     second.send({ op: 'ack', seq });
-    await until(async () => (await positionAt(two)) === seq);
+    await eventually(async () => (await positionAt(two)) === seq);
     one.proxy.isAway = false;
     assert.equal((await first.closed).code, 4409);
-    await until(async () => (await positionAt(one)) === seq);
+    await eventually(async () => (await positionAt(one)) === seq);
     await one.world.stop();
     assert.equal(await positionAt(two), seq);
     await second.request({ op: 'ping' });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
 import { pgServe } from '../../support/nodes/pg-serve.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PgProxy } from '../../support/store/pg-proxy.ts';
@@ -15,7 +15,7 @@ test(
   pgOptions,
   async (t) => {
     const app = randomUUID();
-    const drainMs = 4_000;
+    const drainMs = 6_000;
     const one = await pgWorld(t, kit, app, { node: 'one', flags: { 'drain-ms': String(drainMs) } });
     const holders = async (): Promise<string[]> => {
       const rows = await kit.postgres.sql(
@@ -23,32 +23,28 @@ test(
       );
       return rows.split('\n').filter((row) => /^(tasks|history) /.test(row));
     };
-    const becomes = async (node: string, withinMs: number): Promise<void> => {
-      for (const end = Date.now() + withinMs; ; await delay(20)) {
-        const found = await holders();
-        if (`${found}` === `history ${node},tasks ${node}`) return;
-        assert.ok(Date.now() < end, `${found}`);
-      }
-    };
-    await becomes('one', 5_000);
+    const becomes = (node: string): Promise<void> =>
+      eventually(async () => `${await holders()}` === `history ${node},tasks ${node}`, `the jobs are not of ${node}`);
+    await becomes('one');
     const two = await pgWorld(t, kit, app, { node: 'two' });
     const sub = { subs: [{ sub: 'all', all: true, snapshot: false }] };
     const clients = await Promise.all(Array.from({ length: 8 }, () => one.world.subscriber(sub)));
     await two.world.upsert({ id: 'ann' });
     const { epoch, seq } = (await two.world.http('GET', '/sync/position')).body;
     const began = Date.now();
-    const closings = clients.map(async (client) => [(await client.closed).code, Date.now() - began] as const);
+    let goodbyes = 0;
+    const closings = clients.map(async (client) => {
+      const { code } = await client.closed;
+      goodbyes++;
+      return [code, Date.now() - began] as const;
+    });
     const stopping = one.world.daemon.stop();
     assert.equal((await one.world.http('GET', '/readyz')).status, 503);
-    await becomes('two', 2_500);
-    assert.ok(Date.now() - began < drainMs * 0.8, 'the goodbyes are still being said');
+    await becomes('two');
+    assert.ok(goodbyes < clients.length, 'the goodbyes are still being said');
     const { status, body } = await two.world.http('POST', '/export/users', { user_ids: ['ann'] });
     assert.ok(status < 300, JSON.stringify(body));
-    for (const end = Date.now() + 3_000; ; await delay(20)) {
-      const { body: task } = await two.world.http('GET', `/tasks/${body.task_id}`);
-      if (task.status === 'completed') break;
-      assert.ok(Date.now() < end, JSON.stringify(task));
-    }
+    await eventually(async () => (await two.world.http('GET', `/tasks/${body.task_id}`)).body.status === 'completed');
     await two.world.upsert({ id: 'meanwhile' });
     const closed = await Promise.all(closings);
     assert.deepEqual(
@@ -74,8 +70,10 @@ for (const fault of ['isAway', 'isSilent'] as const)
       const flags = ['--log-require-sync', 'false', '--drain-ms', '1000'];
       const daemon = await pgServe(t, { url: kit.url(proxy.port), app: randomUUID(), flags });
       await daemon.listening();
-      for (const end = Date.now() + 10_000; !/this node does a job/.test(daemon.stderr); await delay(20))
-        assert.ok(Date.now() < end, daemon.stderr);
+      await eventually(
+        () => /this node does a job/.test(daemon.stderr),
+        () => daemon.stderr,
+      );
       proxy[fault] = true;
       if (fault === 'isAway') proxy.cutAll();
       const began = Date.now();
@@ -84,6 +82,6 @@ for (const fault of ['isAway', 'isSilent'] as const)
       t.diagnostic(`${tookMs} ms`);
       assert.equal(code, 0, stderr);
       assert.match(stderr, /the storage is away: the stop does not wait for it/);
-      assert.ok(tookMs < 1_000 + 8_000, `${tookMs} ms`);
+      assert.ok(tookMs < 1_000 + 20_000, `${tookMs} ms`);
     },
   );

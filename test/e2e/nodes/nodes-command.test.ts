@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { folder, run } from '../../support/cli-run.ts';
+import { eventually } from '../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
 
@@ -24,15 +24,16 @@ test('OP1 nodes shows who is there, how far each has come, who does which job, a
     return JSON.parse(out);
   };
   let facts = await seen();
-  for (const end = Date.now() + 10_000; ; facts = await seen()) {
-    if (
-      facts.nodes.every(({ lag }: { lag: number }) => lag === 0) &&
-      facts.nodes.some(({ jobs }: { jobs: string[] }) => jobs.includes('tasks'))
-    )
-      break;
-    assert.ok(Date.now() < end, JSON.stringify(facts));
-    await delay(50);
-  }
+  await eventually(
+    async () => {
+      facts = await seen();
+      return (
+        facts.nodes.every(({ lag }: { lag: number }) => lag === 0) &&
+        facts.nodes.some(({ jobs }: { jobs: string[] }) => jobs.includes('tasks'))
+      );
+    },
+    () => JSON.stringify(facts),
+  );
   const { epoch, seq } = (await one.world.http('GET', '/sync/position')).body;
   assert.equal(facts.log.position, `${epoch}:${seq}`);
   assert.deepEqual(
@@ -93,13 +94,13 @@ test('PE5 OP1 nodes with other settings warn, once for each start, and name what
   await pgWorld(t, kit, app, { node: 'blue', store: { settings: settingsOf('a') }, onLog });
   await pgWorld(t, kit, app, { node: 'same', store: { settings: settingsOf('a') } });
   const green = await pgWorld(t, kit, app, { node: 'green', store: { settings: settingsOf('b') } });
-  for (const end = Date.now() + 10_000; warned.length === 0; await delay(20)) assert.ok(Date.now() < end);
+  await eventually(() => warned.length > 0);
   assert.deepEqual([warned[0]?.node, warned[0]?.settings], ['green', ['connect.role']]);
   assert.match(warned[0]?.msg ?? '', /compare what "rosterd config print" says about them on this node and on green/);
   const { err } = await run(folder(t), `nodes --log ${kit.url()} --api-key ${app}`);
   assert.match(err, /the nodes disagree about connect\.role: compare/);
   await green.world.stop();
   await pgWorld(t, kit, app, { node: 'green', store: { settings: settingsOf('c') } });
-  for (const end = Date.now() + 10_000; warned.length < 2; await delay(20)) assert.ok(Date.now() < end);
+  await eventually(() => warned.length >= 2);
   assert.equal(warned.length, 2, 'once for each start');
 });

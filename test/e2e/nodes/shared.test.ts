@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../support/eventually.ts';
 import { PgProcesses } from '../../support/nodes/pg-processes.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
@@ -41,8 +41,7 @@ test('ND11 PE1 who is online at one node is so at all, and no longer when it lef
     return answers.map(({ body }) => body.users[0]?.online);
   };
   const becomes = async (wanted: boolean[]): Promise<void> => {
-    for (const end = Date.now() + 5_000; `${await online()}` !== `${wanted}`; await delay(20))
-      assert.ok(Date.now() < end, `${await online()}`);
+    await eventually(async () => `${await online()}` === `${wanted}`, `never: ${wanted}`);
   };
   const client = await one.world.chat('ann');
   await becomes([true, true]);
@@ -67,11 +66,10 @@ test(
     };
     const { position } = await call(one.url, '/api/v2/users', { users: { ann: { id: 'ann', name: 'Ann' } } });
     await one.process.kill('SIGKILL');
-    for (const end = Date.now() + 5_000; ; await delay(20)) {
+    await eventually(async () => {
       const read = await call(two.url, '/sync/position');
-      if (position?.endsWith(`:${(read.body as { seq: number }).seq}`)) break;
-      assert.ok(Date.now() < end, `${position}`);
-    }
+      return position?.endsWith(`:${(read.body as { seq: number }).seq}`) === true;
+    }, `${position}`);
     const again = await nodes.start('one');
     assert.match(again.process.stdout, /, 1 users$/m);
   },

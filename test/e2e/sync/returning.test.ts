@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { ApplyWorld, accounted } from '../../support/sync/apply-kit.ts';
 import { userToken, type WorldOptions } from '../../support/world.ts';
 
@@ -87,7 +88,7 @@ test('AP12 the mark outlives a restart, and an interrupted plan goes on with it'
   const planned = await world.run('plan', 'before.csv', '--returning', 'reactivate', '--out', 'plan.ndjson');
   assert.match(planned.stdout, /^reactivate +1 +sd/m, planned.stderr);
   const running = world.begin('apply', 'plan.ndjson', '--rate', '1', '--json');
-  while (!world.exists('plan.ndjson.progress.json')) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => world.exists('plan.ndjson.progress.json'));
   running.interrupt();
   assert.equal((await running.done).code, 130);
   const ran = await world.run('apply', 'plan.ndjson', '--resume', '--json');

@@ -10,6 +10,7 @@ import { plainSchema } from '../../../daemon/edge/describe/schemas.ts';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../../daemon/edge/routes.ts';
 import { encodeToken } from '../../../protocol/base/tokens.ts';
+import { eventually } from '../../support/eventually.ts';
 import { badBodies, badParameters } from '../../support/http/bad-input.ts';
 import {
   beginStory,
@@ -226,16 +227,13 @@ async function deactivated(world: World, id: string): Promise<void> {
   assert.equal((await world.http('POST', `/users/${id}/deactivate`, {})).status, 200);
 }
 
-const IDLE_MS = 10_000;
-
 /** Tasks go on after their request, and what they do is no effect of the next one. */
 async function idle({ daemon: { roster } }: World): Promise<void> {
-  const end = Date.now() + IDLE_MS;
   const { docs } = roster.directory;
   const isBusy = (): boolean =>
     [...docs.all('task')].some(({ status }) => status !== 'completed' && status !== 'failed') ||
     [...docs.all('import')].some(({ state }) => state !== 'completed' && !state.endsWith('failed'));
-  while (isBusy() && Date.now() < end) await new Promise((done) => setTimeout(done, 10));
+  await eventually(() => !isBusy(), 'a task does not end');
 }
 
 describe('every endpoint', () => {

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { appendFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { openDataDirectory } from '../../../store/data-dir.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
+import { eventually } from '../../support/eventually.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 import { API_KEY, API_SECRET, serverToken, World } from '../../support/world.ts';
@@ -181,6 +181,6 @@ test('DK2 DK3 DK4 the same on a real disk without space, as a process', async (t
   assert.match(other.stderr, /is in use by process \d+/);
   await rm(filler);
   assert.equal((await ask(url, 'POST', users)).status, 201);
-  for (const end = Date.now() + 10_000; (await ready('?need=write')) !== 200; await delay(50)) assert.ok(Date.now() < end);
+  await eventually(async () => (await ready('?need=write')) === 200);
   assert.equal((await third.kill('SIGTERM')).code, 0);
 });

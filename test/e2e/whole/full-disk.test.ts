@@ -1,9 +1,9 @@
 /** DK1, DK4: on a full disk writes are refused as 503 and leave nothing behind, everything else goes on, and writes work again when there is space. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { openDataDirectory } from '../../../store/data-dir.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
+import { eventually } from '../../support/eventually.ts';
 import { World } from '../../support/world.ts';
 
 /** The real disk, which takes nothing more while `isFull`. */
@@ -51,11 +51,11 @@ test('DK1 DK4 a full disk refuses writes, says so to whoever asks where to send 
     ['ann'],
   );
   assert.deepEqual(await ready(), [200, 'ok', undefined], 'DK4 reads are served');
-  for (const end = Date.now() + 10_000; (await ready('?need=write'))[0] !== 503; await delay(50)) assert.ok(Date.now() < end);
+  await eventually(async () => (await ready('?need=write'))[0] === 503);
   assert.deepEqual(await ready('?need=write'), [503, 'not ready', 'writes are refused (no space is left on the disk)']);
   disk.isFull = false;
   assert.equal((await world.upsert({ id: 'bob' })).status, 201);
-  for (const end = Date.now() + 10_000; (await ready('?need=write'))[0] !== 200; await delay(50)) assert.ok(Date.now() < end);
+  await eventually(async () => (await ready('?need=write'))[0] === 200);
   await subscriber.until(({ user }) => user?.id === 'bob');
   assert.deepEqual(
     subscriber.events.map(({ user, seq }) => [user.id, seq]),

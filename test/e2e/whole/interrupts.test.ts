@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { type Finished, RosterdProcess } from '../../support/process.ts';
 
 /** Sends the signal every millisecond until the process is gone. */
@@ -29,7 +30,10 @@ test('FM4 a shower of signals does not change how a command ends', async (t) => 
   const daemon = run(t, ['serve', '--listen', '127.0.0.1:0', '--data', data]);
   const url = await daemon.listening();
   const watcher = run(t, ['watch', '--url', url, '--data', data]);
-  while (!watcher.stderr.includes('connected')) await new Promise((resolve) => setTimeout(resolve, 10));
+  await eventually(
+    () => watcher.stderr.includes('connected'),
+    () => watcher.stderr,
+  );
   const watched = await shower(watcher, 'SIGINT');
   assert.equal(watched.code, 130, watched.stderr);
   const served = await shower(daemon, 'SIGTERM');

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ClientFrame } from '../../../protocol/live/client-frames.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { Send } from '../../support/http/fake-backend.ts';
 import type { Frame, LiveClient } from '../../support/live/live-client.ts';
 import { sized } from '../../support/long.ts';
@@ -160,10 +161,7 @@ class Pair {
     const client = await world.open();
     client.send({ op: 'connect', id: 'c', api_key: API_KEY, token: userToken(id), user: { id } });
     await client.until(({ re }) => re === 'c');
-    for (const endsMs = performance.now() + 10_000; !world.daemon.roster.toldOnline(id); ) {
-      assert.ok(performance.now() < endsMs, `${id} does not come online`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await eventually(() => world.daemon.roster.toldOnline(id), `${id} does not come online`);
   }
 
   /** Connects the client, now and then from a position in the past. */

@@ -13,20 +13,12 @@ import { type WatchEnd, type WatchOptions, watch } from '../../../daemon/cli/wat
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
+import { eventually } from '../../support/eventually.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { type FakeIo, fakeIo } from '../../support/sync/fake-server.ts';
 import { API_KEY, API_SECRET, serverToken, World } from '../../support/world.ts';
 
-const PATIENCE_MS = 20_000;
 const ENV = { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET };
-
-async function until(isDone: () => boolean, what: () => string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!isDone()) {
-    assert.ok(performance.now() < deadline, `not within ${PATIENCE_MS} ms: ${what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 async function dataDirectory(t: TestContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'rosterd-watch-'));
@@ -59,14 +51,14 @@ class Watcher {
   }
 
   said(text: RegExp): Promise<void> {
-    return until(
+    return eventually(
       () => this.talk.some((line) => text.test(line)),
       () => `${text} in ${this.talk.join('; ')}`,
     );
   }
 
   saw(count: number): Promise<void> {
-    return until(
+    return eventually(
       () => this.seqs.length >= count,
       () => `${count} events; there are ${this.seqs.length}`,
     );
@@ -148,12 +140,12 @@ test('WA25 behind a proxy that lets no WebSocket through, below a path, it goes 
   const world = await World.start(t);
   const url = await plainProxy(t, world.daemon.url);
   const { io, ended } = command(t, ['--url', url, '--json']);
-  await until(
+  await eventually(
     () => io.stderr.text.includes('connected'),
     () => io.stderr.text,
   );
   await world.upsert(...named('u', 30));
-  await until(
+  await eventually(
     () => io.stdout.text.split('\n').length > 30,
     () => io.stdout.text,
   );
@@ -199,7 +191,7 @@ test('WA28 --presence prints who comes and goes, and tells who is online after a
   const quiet = command(t, ['--url', world.daemon.url, '--ids', 'ann,bob']);
   const { io } = command(t, ['--url', world.daemon.url, '--ids', 'ann,bob', '--presence']);
   const printed = (target: FakeIo, text: RegExp) =>
-    until(
+    eventually(
       () => text.test(target.stdout.text + target.stderr.text),
       () => `${text} in ${target.stdout.text}${target.stderr.text}`,
     );
@@ -223,7 +215,7 @@ test('WA29 a process whose output nobody reads for a while gets nothing lost or 
   const world = await World.start(t);
   const watcher = RosterdProcess.run(['watch', '--url', world.daemon.url, '--json'], { env: ENV });
   t.after(() => watcher.child.kill('SIGKILL'));
-  await until(
+  await eventually(
     () => watcher.stderr.includes('connected'),
     () => watcher.stderr,
   );
@@ -238,12 +230,12 @@ test('WA29 a process whose output nobody reads for a while gets nothing lost or 
     const batch = Array.from({ length: 100 }, (_, n) => ({ id: `u-${from + n}`, bio: 'x'.repeat(8_000) }));
     assert.equal((await world.upsert(...batch)).status, 201);
   }
-  await until(
+  await eventually(
     () => watcher.stderr.includes('read too slowly'),
     () => watcher.stderr,
   );
   watcher.child.stdout?.resume();
-  await until(
+  await eventually(
     () => lines >= users,
     () => `${lines} lines`,
   );
@@ -274,7 +266,7 @@ for (const transports of [['websocket'], ['polling']] as const) {
     const heard: number[] = [];
     client.on('user.updated', ({ seq }) => heard.push(seq));
     const ann = await client.update({ user_id: 'a-0', set: { name: 'Änn' } });
-    await until(
+    await eventually(
       () => client.users.get('a-0')?.rev === ann.rev,
       () => JSON.stringify(client.users.get('a-0')),
     );
@@ -283,7 +275,7 @@ for (const transports of [['websocket'], ['polling']] as const) {
     await client.disconnectUser();
     await world.upsert({ id: 'a-1', name: 'Missed' });
     await client.connect();
-    await until(
+    await eventually(
       () => heard.length === 2,
       () => `${heard}`,
     );

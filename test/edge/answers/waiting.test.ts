@@ -13,6 +13,7 @@ import type { Stranger } from '../../../daemon/edge/strangers.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
+import { eventually } from '../../support/eventually.ts';
 import { API_KEY, httpWorld, userToken } from '../../support/http/fake-backend.ts';
 
 const KIB = 1024;
@@ -137,7 +138,7 @@ test('BU14 a peer that takes nothing is cut, one that takes a piece now and then
   const idle = ask().pause();
   idle.on('error', () => {});
   const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
-  while (cut.length === 0 || (await connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => cut.length > 0 && (await connections()) === 0);
   assert.deepEqual(cut, [24 * KIB * KIB]);
   idle.destroy();
 });

@@ -9,6 +9,7 @@ import type { HistoryPage } from '../../../daemon/jobs/history/lookup.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Entry, Fact, UserFact } from '../../../protocol/log/entry.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually, quickest } from '../../support/eventually.ts';
 import { historyContract } from '../../support/history/history-contract.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
@@ -279,9 +280,12 @@ test('HY5 a lookup at the start of a daemon has its answer as soon as the histor
   await rig.write(fact('ann'));
   await first.page({ id: 'ann', limit: 1 });
   await first.stop();
-  const startMs = performance.now();
-  assert.deepEqual(seqs(await rig.start().page({ id: 'ann', limit: 1 })), [1]);
-  assert.ok(performance.now() - startMs < 4_500, 'it did not wait until it gave up');
+  const tookMs = await quickest(async () => {
+    const next = rig.start();
+    assert.deepEqual(seqs(await next.page({ id: 'ann', limit: 1 })), [1]);
+    await next.stop();
+  });
+  assert.ok(tookMs < 4_500, 'it did not wait until it gave up');
 });
 
 test('HY2 what was read before a stop is on the disk when it resolves', async (t) => {
@@ -311,8 +315,7 @@ test('HY4 what is too old goes from the disk at the hourly round, without any ch
   await job.page({ id: 'ann', limit: 1 });
   nowMs += 3 * 3_600_000;
   t.mock.timers.tick(3_600_000);
-  for (let turn = 0; turn < 400 && (await readdir(rig.folder)).includes('00000001.ndjson'); turn++)
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(async () => !(await readdir(rig.folder)).includes('00000001.ndjson'));
   assert.deepEqual(await readdir(rig.folder), ['00000002.ndjson']);
   assert.equal(rig.lines.filter((line) => line.startsWith('error')).length, 0);
 });
@@ -322,13 +325,14 @@ test('HY5 a stop ends a lookup that waits', async (t) => {
   await rig.write(fact('ann'));
   const { log } = rig;
   const follow = (after: number, signal: AbortSignal): AsyncIterable<Entry> => log.read(after, signal);
-  const job = rig.start({ roster: { follow, keptAfter: 0, position: { epoch: 'one', seq: 9 } } });
-  const startMs = performance.now();
-  const waiting = assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
-  await nextTurn();
-  await job.stop();
-  await waiting;
-  assert.ok(performance.now() - startMs < 4_500);
+  const tookMs = await quickest(async () => {
+    const job = rig.start({ roster: { follow, keptAfter: 0, position: { epoch: 'one', seq: 9 } } });
+    const waiting = assert.rejects(job.page({ id: 'ann', limit: 1 }), unavailable);
+    await nextTurn();
+    await job.stop();
+    await waiting;
+  });
+  assert.ok(tookMs < 4_500, `${tookMs} ms`);
 });
 
 test('HY7 a history that cannot begin on a full disk begins once it can', async (t) => {

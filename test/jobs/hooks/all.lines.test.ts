@@ -11,6 +11,7 @@ import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
 import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeClock, OK, status, userRecord } from '../../support/hooks/hook-bench.ts';
 import { openRoster, upsert } from '../../support/live/hub-kit.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
@@ -91,13 +92,13 @@ class World {
 
   /** Repeats `act` until this holds: what is written to a file takes its time. */
   async until(holds: () => boolean, act: () => Promise<void> = async () => {}): Promise<void> {
-    for (let turn = 0; turn < 500; turn++) {
-      if (holds()) return;
+    const look = async (): Promise<boolean> => {
+      if (holds()) return true;
       await act();
       await this.settle();
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    assert.fail(`never: ${holds}`);
+      return holds();
+    };
+    await eventually(look, `never: ${holds}`);
   }
 
   advance(ms: number): Promise<void> {

@@ -9,6 +9,7 @@ import type { Letters } from '../../../daemon/jobs/hooks/letters.ts';
 import { isWithin, statusOf, toDeadLetter } from '../../../daemon/jobs/hooks/view.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
+import { eventually } from '../../support/eventually.ts';
 import { HOOK } from '../../support/hooks/hook-bench.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 
@@ -67,10 +68,10 @@ test('DK2 a hook whose position cannot be stored begins once it can', async (t) 
   t.after(() => webhooks.stop());
   assert.equal(webhooks.status()[0]?.state, 'disabled');
   assert.ok(logged.some((text) => text.includes('cannot begin while the disk is full')));
-  while (webhooks.status()[0]?.state !== 'ok') {
+  await eventually(() => {
     wake();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+    return webhooks.status()[0]?.state === 'ok';
+  });
   assert.equal(failing, -1, 'tried until it was stored, and no more');
 });
 

@@ -12,6 +12,7 @@ import type { Post } from '../../../daemon/jobs/hooks/sender.ts';
 import { webhookId } from '../../../daemon/jobs/hooks/signature.ts';
 import { startWebhooks } from '../../../daemon/jobs/hooks/start.ts';
 import { type HookEvent, renderHookBody } from '../../../protocol/hooks/payload.ts';
+import { eventually } from '../../support/eventually.ts';
 import { HOOK, OK, START_MS, userRecord } from '../../support/hooks/hook-bench.ts';
 import { openRoster, upsert } from '../../support/live/hub-kit.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
@@ -111,14 +112,8 @@ test('WH4 WH6 WH23 put together, events of the directory arrive signed, with wha
     await upsert(roster, ['ann'], 'changed');
     return { roster, dataDirectory, webhooks };
   };
-  const until = async (holds: () => Promise<boolean>): Promise<void> => {
-    for (let turn = 0; !(await holds()); turn++) {
-      assert.ok(turn < 1_000, `never: ${holds}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
   const { roster, dataDirectory, webhooks } = await start(true);
-  await until(async () => arrived.length === 2 && (await webhooks.status())[0]?.lastSuccessAt !== undefined);
+  await eventually(async () => arrived.length === 2 && (await webhooks.status())[0]?.lastSuccessAt !== undefined);
   const [first] = arrived;
   assert.ok(first);
   const { headers, body } = first;
@@ -133,7 +128,7 @@ test('WH4 WH6 WH23 put together, events of the directory arrive signed, with wha
   await webhooks.stop(1_000);
   await upsert(roster, ['ann'], 'late');
   const closed = await start(false);
-  await until(async () => (await closed.webhooks.status())[0]?.lastError !== undefined);
+  await eventually(async () => (await closed.webhooks.status())[0]?.lastError !== undefined);
   assert.deepEqual([closed.webhooks.mayReach('10.0.0.1'), closed.webhooks.mayReach('hooks.example')], [false, true]);
   await closed.webhooks.stop(0);
   assert.equal(arrived.length, 2, 'nothing after the stop, and nothing to a private address');

@@ -150,5 +150,6 @@ test('SQ9 entries of another writer that cannot be read do not hold a command fo
   await log.append(0, { id: 'rival', time: 1, facts: [{ t: 'doc', kind: 'task', id: 'x', doc: TASK }] });
   const started = performance.now();
   await assert.rejects(roster.submit(upsert('ann', 'Ann'), 'live'), /what another writer stored cannot be read\); nothing was stored$/);
-  assert.ok(performance.now() - started < 10_000);
+  // SQ5: after 5 s.
+  assert.ok(performance.now() - started < 40_000);
 });

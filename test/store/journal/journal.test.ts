@@ -308,9 +308,7 @@ test('LG6 readers that have seen everything get what is appended then, each entr
   for (const one of drafts(2)) await appendOne(log, one);
   await new Promise((resolve) => setImmediate(resolve));
   await Promise.all(appendAll(log, [draft('x'), draft('y')]));
-  const never = new Promise((resolve) => setTimeout(resolve, 5_000, 'they were not woken').unref());
-  const all = await Promise.race([Promise.all(readers), never]);
-  assert.ok(Array.isArray(all), String(all));
+  const all = await Promise.all(readers);
   for (const entries of all)
     assert.deepEqual(
       entries.map(({ id }: Entry) => id),

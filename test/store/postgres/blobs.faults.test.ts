@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { BlobsUnavailable } from '../../../store/blobs.ts';
 import { PostgresBlobs } from '../../../store/postgres/blobs.ts';
-import { Arriving, contentOf, inParts, noise, turnsUntil } from '../../support/store/blobs-contract.ts';
+import { eventually } from '../../support/eventually.ts';
+import { Arriving, contentOf, inParts, noise } from '../../support/store/blobs-contract.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 import type { Exchange } from '../../support/store/pg-proxy.ts';
 
@@ -107,7 +108,7 @@ test('BL2 BL8 a transfer survives a crash and a restart of the database', pgOpti
   const bytes = noise(3 * MIB);
   const putting = blobs.put('uploads', 'a', chunks);
   chunks.send(bytes.subarray(0, 2 * MIB));
-  await turnsUntil(() => chunks.taken === 1);
+  await eventually(() => chunks.taken === 1);
   await kit.postgres.kill();
   chunks.send(bytes.subarray(2 * MIB));
   chunks.end();
@@ -124,7 +125,7 @@ test('BL8 while the database is away, everything is refused in time, and nothing
   const chunks = new Arriving();
   const putting = blobs.put('uploads', 'half', chunks);
   chunks.send(noise(10));
-  await turnsUntil(async () => (await rows(app))[0] === 2);
+  await eventually(async () => (await rows(app))[0] === 2);
   node.proxy.isAway = true;
   node.proxy.cutAll();
   const refused = (work: Promise<unknown>) =>
@@ -141,7 +142,7 @@ test('BL8 while the database is away, everything is refused in time, and nothing
   ]);
   assert.ok(performance.now() - startMs < 2_000);
   node.proxy.isAway = false;
-  await turnsUntil(async () => (await blobs.has('uploads', 'there').catch(() => undefined)) === true);
+  await eventually(async () => (await blobs.has('uploads', 'there').catch(() => undefined)) === true);
   await blobs.put('uploads', 'after', inParts(Buffer.from('x'), 1));
   assert.equal(await blobs.has('uploads', 'half'), false);
   const names = await kit.postgres.sql(
@@ -155,7 +156,7 @@ test('BL8 files are closed while the database is away, and then everything is re
   await blobs.has('uploads', 'a');
   node.proxy.isAway = true;
   node.proxy.cutAll();
-  await turnsUntil(() => node.log.status.state === 'away');
+  await eventually(() => node.log.status.state === 'away');
   const chunks = new Arriving();
   const waiting = [blobs.has('uploads', 'a'), blobs.put('exports', 'a', chunks, { replaces: true })].map((work) =>
     assert.rejects(work, BlobsUnavailable),
@@ -187,7 +188,7 @@ test('BL8 on a full disk nothing is stored, nothing remains, and the reason is s
     await kit.postgres.sql('drop trigger refuse on rosterd.file_chunk');
   }
   await blobs.put('exports', 'a', inParts(noise(3 * MIB), MIB), { replaces: true });
-  await turnsUntil(async () => (await rows(app))[0] === 1);
+  await eventually(async () => (await rows(app))[0] === 1);
 });
 
 const own = (sql: string): Promise<string> => kit.postgres.sql(`set synchronous_commit = local; ${sql}`);
@@ -196,7 +197,7 @@ const own = (sql: string): Promise<string> => kit.postgres.sql(`set synchronous_
 async function standby(name: string): Promise<void> {
   await kit.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
   await own('select pg_reload_conf()');
-  await turnsUntil(async () => (await own("select current_setting('synchronous_standby_names')")).trim() === name);
+  await eventually(async () => (await own("select current_setting('synchronous_standby_names')")).trim() === name);
 }
 
 /** The waits of the writers of files. */
@@ -215,10 +216,10 @@ test('BL2 a commit whose wait for the standby was cancelled does not count', pgO
     isStored = true;
   });
   try {
-    await turnsUntil(isWaiting);
+    await eventually(isWaiting);
     await own(`select pg_cancel_backend(pid) ${WAITING}`);
-    await turnsUntil(() => stores === 2);
-    await turnsUntil(isWaiting);
+    await eventually(() => stores === 2);
+    await eventually(isWaiting);
     assert.equal(isStored, false);
   } finally {
     await standby('');
@@ -236,10 +237,10 @@ test('BL3 a file that is visible and may still be lost is neither there nor in t
     // As after a crash of the server while the commit waited.
     await own(`update rosterd.file set name = 'a' where app = '${app}'`);
     asking = blobs.has('uploads', 'a').then((has) => answers.push(has));
-    await turnsUntil(isWaiting);
+    await eventually(isWaiting);
     await own(`select pg_cancel_backend(pid) ${WAITING}`);
     assert.equal(await blobs.has('exports', 'b').catch(String), false, 'there is nothing to be sure of');
-    await turnsUntil(isWaiting);
+    await eventually(isWaiting);
     assert.deepEqual(answers, []);
     // A failover took it back.
     await own(`update rosterd.file set name = 'other' where app = '${app}'`);

@@ -7,7 +7,7 @@ import { Files } from '../../../daemon/jobs/transfer/files.ts';
 import { type ErrorKind, RosterError } from '../../../protocol/base/errors.ts';
 import { EXPORT_FILE } from '../../../protocol/transfer/exports.ts';
 import { PostgresBlobs } from '../../../store/postgres/blobs.ts';
-import { turnsUntil } from '../../support/store/blobs-contract.ts';
+import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -88,7 +88,7 @@ test('FI3 an upload that is too big, breaks off or falls silent leaves no row', 
     broken.write(part);
     const saving = one.files.saveUpload(PATH, broken, 9 * MIB);
     const checked = refused(saving, 'input', /broke off before its end/);
-    await turnsUntil(async () => (await rows(app)) === 2);
+    await eventually(async () => (await rows(app)) === 2);
     broken.destroy(Object.assign(new Error('cut'), { code }));
     await checked;
   }
@@ -112,7 +112,7 @@ test('DK1 BL8 while the database is away or full, callers get 503, not a lost co
   assert.equal(await rows(app), 0);
   const source = new PassThrough();
   const later = one.files.saveUpload(PATH, source, 9 * MIB);
-  await turnsUntil(async () => (await rows(app)) === 1);
+  await eventually(async () => (await rows(app)) === 1);
   one.node.proxy.isAway = true;
   one.node.proxy.cutAll();
   source.end('x');

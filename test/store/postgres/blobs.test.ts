@@ -6,7 +6,8 @@ import { BlobsUnavailable } from '../../../store/blobs.ts';
 import { LeaseLost } from '../../../store/leases.ts';
 import { PostgresBlobs } from '../../../store/postgres/blobs.ts';
 import { PostgresLeases } from '../../../store/postgres/leases.ts';
-import { Arriving, conflicts, contentOf, inParts, noise, turnsUntil } from '../../support/store/blobs-contract.ts';
+import { eventually } from '../../support/eventually.ts';
+import { Arriving, conflicts, contentOf, inParts, noise } from '../../support/store/blobs-contract.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -48,7 +49,7 @@ test('BL1 BL2 what one node stores another one finds, whole, and no other applic
   const chunks = new Arriving();
   const putting = one.put('uploads', 'a', chunks);
   chunks.send(bytes);
-  await turnsUntil(async () => (await rows(app))[1] === 2);
+  await eventually(async () => (await rows(app))[1] === 2);
   assert.equal(await two.has('uploads', 'a'), false);
   assert.equal(await two.open('uploads', 'a'), undefined);
   chunks.end();
@@ -68,7 +69,7 @@ test('BL3 two nodes store under one name at once: one succeeds, the other is ref
     const chunks = [new Arriving(), new Arriving()] as const;
     const puts = [one, two].map((blobs, at) => blobs.put('uploads', name, chunks[at] ?? assert.fail()));
     for (const [at, arriving] of chunks.entries()) arriving.send(Buffer.from(`of node ${at}`));
-    await turnsUntil(() => chunks.every(({ taken }) => taken === 1));
+    await eventually(() => chunks.every(({ taken }) => taken === 1));
     for (const arriving of round % 2 === 0 ? chunks : chunks.toReversed()) arriving.end();
     const results = await Promise.allSettled(puts);
     const winner = results.findIndex(({ status }) => status === 'fulfilled');
@@ -160,7 +161,7 @@ test('BL6 housekeeping of another node spares what arrives, however slowly', pgO
   for (let n = 0; n < 3; n++) {
     await setStored(app, 'slow', HOUR_AGO);
     // A part of a chunk is stored, as a sign.
-    await turnsUntil(async () => {
+    await eventually(async () => {
       chunks.send(Buffer.from('x'));
       sent++;
       const recent = `select count(*) from rosterd.file where app = '${app}' and stored_at > clock_timestamp() - interval '1 minute'`;
@@ -176,9 +177,9 @@ test('BL6 housekeeping of another node spares what arrives, however slowly', pgO
 test('BL6 what a node left unfinished when it ended goes after an hour, and is no file', pgOptions, async (t) => {
   const { app, one, two } = await twoNodes(t);
   void one.put('uploads', 'a', endless()).catch(() => {});
-  await turnsUntil(async () => ((await rows(app))[1] ?? 0) >= 2);
+  await eventually(async () => ((await rows(app))[1] ?? 0) >= 2);
   await one.close();
-  await turnsUntil(
+  await eventually(
     async () => (await kit.postgres.sql(`select count(*) from pg_stat_activity where application_name = 'rosterd-files-writer'`)) === '0\n',
   );
   const remove = () => two.removeOld('uploads', Date.now() + 3_600_000, new Set());
@@ -206,7 +207,7 @@ test(
       const chunks = new Arriving();
       const putting = one.put('uploads', 'a', chunks);
       chunks.send(noise(2 * MIB));
-      await turnsUntil(async () => (await rows(app))[1] === 2);
+      await eventually(async () => (await rows(app))[1] === 2);
       await setStored(app, 'a', HOUR_AGO);
       await two.removeOld('uploads', 0, new Set());
       if (more !== undefined) chunks.send(more);
@@ -222,7 +223,7 @@ test('BL1 a file of which the database has lost a chunk is not stored', pgOption
   const chunks = new Arriving();
   const putting = one.put('uploads', 'a', chunks);
   chunks.send(noise(3 * MIB));
-  await turnsUntil(async () => (await rows(app))[1] === 3);
+  await eventually(async () => (await rows(app))[1] === 3);
   // As after a failover that lost it.
   await kit.postgres.sql(`delete from rosterd.file_chunk where app = '${app}' and part = 1`);
   chunks.end();

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { MESSAGE_BYTES_MAX, MESSAGES_WAITING_MAX } from '../../../store/mailbox.ts';
 import { PostgresMailbox } from '../../../store/postgres/mailbox.ts';
+import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -32,10 +32,6 @@ class Box {
   }
 }
 
-async function until(holds: () => boolean | Promise<boolean>, what = () => 'never'): Promise<void> {
-  for (const giveUpAt = performance.now() + 15_000; !(await holds()); await delay(10)) assert.ok(performance.now() < giveUpAt, what());
-}
-
 async function boxesOf(t: TestContext, ...names: string[]): Promise<Box[]> {
   const app = randomUUID();
   return await Promise.all(names.map(async (name) => await new Box(t, app, await kit.node(app), name).start()));
@@ -51,7 +47,7 @@ test('MB1 a message reaches its node whole and in order, and no other node or ap
   await one.mailbox.send('two', long);
   await two.mailbox.send('three', 'hello');
   await two.mailbox.send('two', 'myself');
-  await until(() => two.got.length >= 252 && three.got.length >= 1);
+  await eventually(() => two.got.length >= 252 && three.got.length >= 1);
   assert.deepEqual(two.got, [...sent.map((body) => `one: ${body}`), `one: ${long}`, 'two: myself']);
   assert.deepEqual([one.got, three.got, elsewhere.got], [[], ['two: hello'], []]);
 });
@@ -60,13 +56,13 @@ test('MB2 a node that was cut off gets what was sent meanwhile, once', pgOptions
   const [one, two] = await boxesOf(t, 'one', 'two');
   assert.ok(one && two);
   await one.mailbox.send('two', 'before');
-  await until(() => two.got.length === 1);
+  await eventually(() => two.got.length === 1);
   two.cut();
   await one.mailbox.send('two', 'meanwhile');
   two.node.proxy.isAway = false;
-  await until(() => two.got.length === 2);
+  await eventually(() => two.got.length === 2);
   await one.mailbox.send('two', 'after');
-  await until(() => two.got.length === 3);
+  await eventually(() => two.got.length === 3);
   assert.deepEqual(two.got, ['one: before', 'one: meanwhile', 'one: after']);
 });
 
@@ -77,7 +73,7 @@ test('MB3 what was not taken in time is dropped, by the clock of the storage', p
   await kit.postgres.sql(`update rosterd.message set sent = sent - interval '5.1 s' where app = '${app}'`);
   await one.mailbox.send('two', 'in time');
   const two = await new Box(t, app, await kit.node(app), 'two').start();
-  await until(() => two.got.length > 0);
+  await eventually(() => two.got.length > 0);
   assert.deepEqual(two.got, ['one: in time']);
   const left = await kit.postgres.sql(`select count(*)::int as left from rosterd.message where app = '${app}'`);
   assert.match(String(left), /\b0\b/);
@@ -92,7 +88,7 @@ test('MB4 while the storage is away, or too much waits for it, a message is refu
   await Promise.all(many);
   await one.mailbox.send('two', 'there is room again');
   one.cut();
-  await until(() =>
+  await eventually(() =>
     one.mailbox.send('two', 'x').then(
       () => false,
       (error) => /is away/.test(String(error)),

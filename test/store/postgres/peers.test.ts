@@ -4,6 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PostgresPeers } from '../../../store/postgres/peers.ts';
+import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -51,15 +52,11 @@ class Peer {
   async hears(other: Peer): Promise<void> {
     const said = () => [...other.here].sort().join();
     const heard = () => [...(this.heard.get(other.peers.node) ?? [])].sort().join();
-    await until(
+    await eventually(
       () => heard() === said(),
       () => `heard ${heard()} of ${said()}`,
     );
   }
-}
-
-async function until(holds: () => boolean, what = () => 'never'): Promise<void> {
-  for (const giveUpAt = performance.now() + 15_000; !holds(); await delay(10)) assert.ok(performance.now() < giveUpAt, what());
 }
 
 async function peersOf(t: TestContext, ...names: string[]): Promise<Peer[]> {
@@ -140,7 +137,7 @@ test('PE3 a node that stops is gone at once, one that dies after ten seconds', p
   three.say('ann', true);
   await one.hears(three);
   await two.peers.close();
-  await until(() => one.gone.includes('two'));
+  await eventually(() => one.gone.includes('two'));
   assert.deepEqual(
     (await one.peers.nodes()).map(({ name, applied, version }) => [name, applied, version]),
     [
@@ -153,7 +150,7 @@ test('PE3 a node that stops is gone at once, one that dies after ten seconds', p
   await delay(1_500);
   assert.ok(!one.gone.includes('three'));
   await kit.postgres.sql("update rosterd.node set seen = clock_timestamp() - interval '10.1 s' where name = 'three'");
-  await until(() => one.gone.includes('three'));
+  await eventually(() => one.gone.includes('three'));
   three.node.proxy.isAway = false;
   await one.hears(three);
 });
@@ -168,11 +165,11 @@ test('PE3 a silent node is gone when its time is over, and not at the next beat'
     // Between two beats: the last one was when it was gone the last time.
     await kit.postgres.sql("update rosterd.node set seen = clock_timestamp() - interval '8.5 s' where name = 'two'");
     const dueMs = performance.now() + 1_500;
-    await until(() => one.heard.has('two'));
-    await until(() => one.gone.length > round);
+    await eventually(() => one.heard.has('two'));
+    await eventually(() => one.gone.length > round);
     lateMs.push(Math.round(performance.now() - dueMs));
   }
-  assert.ok(Math.min(...lateMs.slice(1)) < 200, `${lateMs} ms late`);
+  assert.ok(Math.min(...lateMs.slice(1)) < 400, `${lateMs} ms late: the next beat is 500 ms later`);
 });
 
 test('PE4 a second node of one name is refused; one that comes back after its death is not', pgOptions, async (t) => {
@@ -199,7 +196,7 @@ test('PE6 a node that has said nothing for a day is forgotten, with its users; o
   await silent('recent', 23);
   const peer = await new Peer(t, app, node, 'blue').start();
   const names = async () => (await peer.peers.nodes()).map(({ name }) => name).join();
-  for (const end = Date.now() + 10_000; (await names()) !== 'blue,recent'; await delay(50)) assert.ok(Date.now() < end, await names());
+  await eventually(async () => (await names()) === 'blue,recent');
   const left = await kit.postgres.sql(`select node from rosterd.presence where app = '${app}'`);
   assert.match(JSON.stringify(left), /recent/);
   assert.doesNotMatch(JSON.stringify(left), /old/);

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { findPostgres } from '../../../daemon/cli/cluster/programs.ts';
+import { eventually } from '../eventually.ts';
 import type { Ending } from '../nodes/cluster-process.ts';
 import { PG_PASSWORD, PG_USER } from '../sync/postgres.ts';
 import { API_SECRET } from '../world.ts';
@@ -18,7 +18,7 @@ const bin = await findPostgres();
 /** For every test of a cluster. */
 export const clusterOptions = bin === undefined ? { skip: 'THERE IS NO POSTGRESQL ON THIS MACHINE (initdb was not found)' } : {};
 
-const STREAMING_MS = 30_000;
+const CREATE_MS = 30_000;
 
 export interface ClusterOptions {
   readonly nodes: number;
@@ -70,7 +70,7 @@ export class Cluster {
     const nodes: ClusterNode[] = [];
     const cluster = new Cluster(app, nodes, ground);
     await cluster.streaming();
-    await cluster.primary.sql(`create database ${database} owner ${PG_USER}`, STREAMING_MS);
+    await cluster.primary.sql(`create database ${database} owner ${PG_USER}`, CREATE_MS);
     const settings = Object.entries({ 'public-url': 'http://127.0.0.1:1', 'rate-limits': 'off', ...flags });
     for (let n = 0; n < count; n++) {
       const wires = await Promise.all(servers.map(({ port }) => Wire.open(port)));
@@ -106,11 +106,12 @@ export class Cluster {
   /** Resolves when the standby has what the primary has, and is the synchronous one. */
   async streaming(): Promise<void> {
     const look = "select sync_state from pg_stat_replication where state = 'streaming'";
-    for (const end = Date.now() + STREAMING_MS; ; await delay(50)) {
-      const states: unknown[] = await this.primary.sql(look).catch(() => []);
-      if (states.includes('sync')) return;
-      if (Date.now() > end) throw new Error(`the standby ${this.standby.name} does not follow: ${states}`);
-    }
+    let states: unknown[] = [];
+    const isSync = async (): Promise<boolean> => {
+      states = await this.primary.sql(look).catch(() => []);
+      return states.includes('sync');
+    };
+    await eventually(isSync, () => `the standby ${this.standby.name} does not follow: ${states}`);
   }
 
   /** The standby becomes the primary, whatever the other one does. */

@@ -1,10 +1,9 @@
 /** Three nodes behind one address, as a client knows them that reads what it wrote wherever it asks. */
-import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import { positionOf, positionText } from '../../../protocol/base/position-text.ts';
+import { eventually } from '../eventually.ts';
 import type { GoldenFile, GoldenPlace } from '../http/golden.ts';
 import type { AnswerHeaders } from '../http/request.ts';
 import { LiveClient } from '../live/live-client.ts';
@@ -15,8 +14,6 @@ import type { Cluster } from './cluster.ts';
 import { LEASES } from './golden-alike.ts';
 import type { ClusterNode } from './node.ts';
 
-/** For the first leases to be taken. */
-const LEASED_MS = 30_000;
 /** Paths of reads that are asked by POST. */
 const READS = /\/(flag_count|query)$/;
 const POSITION = 'x-rosterd-position';
@@ -73,6 +70,5 @@ export class ClusterPlace implements GoldenPlace {
 
 /** Resolves when the node knows all leases: from then on, the log holds what the story writes. */
 async function begun(node: ClusterNode): Promise<void> {
-  for (const end = performance.now() + LEASED_MS; (await positionAt(node)).seq < LEASES; await delay(20))
-    assert.ok(performance.now() < end, `${node.name}: the jobs have no holders`);
+  await eventually(async () => (await positionAt(node)).seq >= LEASES, `${node.name}: the jobs have no holders`);
 }

@@ -1,5 +1,5 @@
 /** One `rosterd serve` of a cluster, as a process of its own, with a wire of its own to each server. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../eventually.ts';
 import { type Finished, RosterdProcess } from '../process.ts';
 import { serverToken } from '../world.ts';
 import type { Reaper } from './reaper.ts';
@@ -98,21 +98,21 @@ export class ClusterNode {
 
   /** Resolves when it is ready. */
   async ready(withinMs = READY_MS): Promise<void> {
-    for (const end = performance.now() + withinMs; (await this.call('GET', '/readyz')).status !== 200; await delay(50))
-      if (performance.now() > end) throw new Error(`${this.name} is not ready ${withinMs} ms later: ${this.said.slice(-3_000)}`);
+    const says = (): string => `${this.name} is not ready ${withinMs} ms later: ${this.said.slice(-3_000)}`;
+    await eventually(async () => (await this.call('GET', '/readyz')).status === 200, says, withinMs);
   }
 
   /** Resolves when it is ready and takes a write; rejects with what it says after `withinMs`. */
   async well(withinMs: number): Promise<void> {
     let last = '';
-    for (const end = performance.now() + withinMs; ; await delay(50)) {
+    const isWell = async (): Promise<boolean> => {
       const ready = await this.call('GET', '/readyz');
-      if (ready.status === 200) {
-        const written = await this.call('POST', '/api/v2/users', { users: { probe: { id: 'probe', custom: { at: Date.now() } } } });
-        if (written.status === 200 || written.status === 201) return;
-        last = `a write: ${written.status} ${JSON.stringify(written.body)}`;
-      } else last = `readyz: ${ready.status} ${JSON.stringify(ready.body)}`;
-      if (performance.now() > end) throw new Error(`${this.name} is not well ${withinMs} ms later: ${last}\n${this.said.slice(-3_000)}`);
-    }
+      last = `readyz: ${ready.status} ${JSON.stringify(ready.body)}`;
+      if (ready.status !== 200) return false;
+      const written = await this.call('POST', '/api/v2/users', { users: { probe: { id: 'probe', custom: { at: Date.now() } } } });
+      last = `a write: ${written.status} ${JSON.stringify(written.body)}`;
+      return written.status === 200 || written.status === 201;
+    };
+    await eventually(isWell, () => `${this.name} is not well ${withinMs} ms later: ${last}\n${this.said.slice(-3_000)}`, withinMs);
   }
 }

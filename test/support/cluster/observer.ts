@@ -1,5 +1,6 @@
 /** A subscriber that resumes at any node of a cluster, keeps what it was sent, and notes what no subscriber may ever get. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../eventually.ts';
 import { LiveClient } from '../live/live-client.ts';
 import { serverToken } from '../world.ts';
 import type { Cluster } from './cluster.ts';
@@ -48,8 +49,8 @@ export class Observer {
 
   /** Resolves when it has seen an event of that user; rejects after `withinMs`. */
   async sees(user: string, withinMs: number): Promise<void> {
-    for (const end = performance.now() + withinMs; !this.revs.has(user); await delay(20))
-      if (performance.now() > end) throw new Error(`an observer is at ${this.#position?.seq}, and has not seen ${user}`);
+    const says = (): string => `an observer is at ${this.#position?.seq}, and has not seen ${user}`;
+    await eventually(() => this.revs.has(user), says, withinMs);
   }
 
   async end(): Promise<void> {

@@ -8,11 +8,11 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { type Owner, postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
+import { eventually } from '../eventually.ts';
 import { fromTemplate, isThere } from '../sync/postgres.ts';
 import type { Reaper } from './reaper.ts';
 
 const run = promisify(execFile);
-const START_MS = 60_000;
 
 export class PgServer {
   readonly name: string;
@@ -90,10 +90,13 @@ export class PgServer {
       if (this.#process === child) this.#process = undefined;
     });
     await log.close();
-    for (const end = Date.now() + START_MS; ; await delay(50)) {
-      if (await this.sql('select 1').then(Boolean, () => false)) return;
-      if (this.#process === undefined || Date.now() > end) throw new Error(`${this.name} does not start: ${await this.#lastLines()}`);
-    }
+    let isThere = false;
+    const isDecided = async (): Promise<boolean> => {
+      isThere = await this.sql('select 1').then(Boolean, () => false);
+      return isThere || this.#process === undefined;
+    };
+    await eventually(isDecided, `${this.name} does not start`);
+    if (!isThere) throw new Error(`${this.name} does not start: ${await this.#lastLines()}`);
   }
 
   async #lastLines(): Promise<string> {

@@ -1,12 +1,12 @@
 /** Several nodes with webhooks on one PostgreSQL, and a receiver that the test controls. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../../daemon/base/clock.ts';
 import type { SendResult } from '../../../daemon/jobs/hooks/quick-attempts.ts';
 import { SharedWebhooks } from '../../../daemon/jobs/hooks/shared/shared-webhooks.ts';
 import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import type { HookStatus } from '../../../protocol/hooks/dead-letters.ts';
+import { eventually } from '../eventually.ts';
 import { upsert } from '../live/hub-kit.ts';
 import { rosterWith } from '../open-roster.ts';
 import type { PgKit } from '../store/pg-kit.ts';
@@ -158,9 +158,8 @@ export class SharedWorld {
     return other;
   }
 
-  async until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
-    for (const end = performance.now() + withinMs; !(await holds()); await delay(10))
-      assert.ok(performance.now() < end, `${what} (${this.logged.slice(-5).join('; ')})`);
+  until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+    return eventually(holds, () => `${what} (${this.logged.slice(-5).join('; ')})`);
   }
 
   get taken(): readonly SharedRequest[] {

@@ -166,7 +166,7 @@ export async function sendGolden(
   return { status: response.status, headers: response.headers, body: answer, text: raw, path: plain };
 }
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 function holds(body: unknown, wanted: Readonly<Record<string, unknown>>): boolean {
   return Object.entries(wanted).every(([path, value]) => JSON.stringify(valueAt(body, path)) === JSON.stringify(value));

@@ -1,5 +1,4 @@
 /** What tests of the client library share: sockets that can be cut, and a daemon that can be stopped and started again. */
-import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,13 +67,4 @@ export function cuttable(t: TestContext, url: string, options: Partial<RosterCli
 /** The client of a server, with the secret. */
 export function serverClient(t: TestContext, url: string, options: Partial<RosterClientOptions> = {}): Cuttable {
   return cuttable(t, url, { secret: apiSecret(API_SECRET), ...options });
-}
-
-/** Looks again and again, because what is waited for has no event of its own. */
-export async function eventually(holds: () => boolean, what: () => string, patienceMs = 15_000): Promise<void> {
-  const until = Date.now() + patienceMs;
-  while (!holds()) {
-    assert.ok(Date.now() < until, what());
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -2,7 +2,7 @@
 import { io, type Socket } from 'socket.io-client';
 import type { Frame } from './live-client.ts';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 export interface IoOptions {
   readonly transports?: readonly ('websocket' | 'polling')[];
@@ -37,7 +37,9 @@ export class IoClient {
     const past = this.frames.find(wanted);
     if (past !== undefined) return Promise.resolve(past);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${what} did not come within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+      // Made here, so that it says who waits.
+      const late = new Error(`${what} did not come within ${PATIENCE_MS} ms`);
+      const timer = setTimeout(() => reject(late), PATIENCE_MS);
       const settle = (frame: Frame): void => {
         clearTimeout(timer);
         resolve(frame);

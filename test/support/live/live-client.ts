@@ -11,7 +11,7 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 export class LiveClient {
   readonly ws: WebSocket;
@@ -65,7 +65,9 @@ export class LiveClient {
   /** The next frame from now on that is `wanted`. */
   next(wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${what} did not come within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+      // Made here, so that it says who waits.
+      const late = new Error(`${what} did not come within ${PATIENCE_MS} ms`);
+      const timer = setTimeout(() => reject(late), PATIENCE_MS);
       const settle =
         <T>(how: (value: T) => void) =>
         (value: T) => {

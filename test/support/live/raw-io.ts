@@ -1,7 +1,7 @@
 /** Socket.IO spoken by hand over one WebSocket, for what its client would never send. */
 import { WebSocket } from 'ws';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 export class RawIo {
   readonly ws: WebSocket;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { findPostgres, findProgram } from '../../../daemon/cli/cluster/programs.ts';
-import { eventually } from '../live/client-kit.ts';
+import { eventually } from '../eventually.ts';
 import { RosterdProcess } from '../process.ts';
 
 const [postgres, haproxy, nginx] = [await findPostgres(), await findProgram('haproxy'), await findProgram('nginx')];

@@ -1,4 +1,5 @@
 /** A PgBouncer in transaction mode before a PostgreSQL. */
+import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -6,8 +7,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
+import { eventually } from '../eventually.ts';
 import { PG_PASSWORD, PG_USER } from '../sync/postgres.ts';
 
 /** Its port. It ends after the test. */
@@ -39,9 +40,10 @@ ignore_startup_parameters = extra_float_digits
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     await rm(folder, { recursive: true, force: true });
   });
-  for (const end = Date.now() + 5_000; !(await isOpen(port)); await delay(20)) {
-    if (Date.now() > end || child.exitCode !== null) throw new Error('PgBouncer did not start');
-  }
+  await eventually(async () => {
+    assert.equal(child.exitCode, null, 'PgBouncer ended');
+    return await isOpen(port);
+  }, 'PgBouncer did not start');
   return port;
 }
 

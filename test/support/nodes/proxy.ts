@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { eventually } from '../live/client-kit.ts';
+import { eventually } from '../eventually.ts';
 
 /** For the files of a proxy; removed after the test. */
 export async function proxyFolder(t: TestContext): Promise<string> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BlobConflict, type Blobs } from '../../../store/blobs.ts';
+import { eventually } from '../eventually.ts';
 
 export interface BlobsAdapter {
   /** A storage without files. */
@@ -67,13 +68,6 @@ export async function conflicts(work: Promise<unknown>, isArriving: boolean): Pr
   await assert.rejects(work, (error) => error instanceof BlobConflict && error.isArriving === isArriving);
 }
 
-export async function turnsUntil(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; !(await holds()); turn++) {
-    assert.ok(turn < 4_000, `never: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 const MIB = 1024 * 1024;
 
 export function blobsContract({ open, age }: BlobsAdapter): void {
@@ -103,7 +97,7 @@ export function blobsContract({ open, age }: BlobsAdapter): void {
     const putting = blobs.put('uploads', 'a', chunks);
     for (let n = 1; n <= 3; n++) {
       chunks.send(noise(MIB));
-      await turnsUntil(() => chunks.taken === n);
+      await eventually(() => chunks.taken === n);
       assert.equal(await blobs.has('uploads', 'a'), false);
       assert.equal(await blobs.open('uploads', 'a'), undefined);
     }
@@ -150,7 +144,7 @@ export function blobsContract({ open, age }: BlobsAdapter): void {
     const chunks = new Arriving();
     const putting = blobs.put('exports', 'a', chunks, { replaces: true });
     chunks.send(noise(2 * MIB));
-    await turnsUntil(() => chunks.taken === 1);
+    await eventually(() => chunks.taken === 1);
     assert.equal(String(await contentOf(blobs, 'exports', 'a')), 'two');
     chunks.end(new Error('broke off'));
     await assert.rejects(putting, /broke off/);
@@ -162,7 +156,7 @@ export function blobsContract({ open, age }: BlobsAdapter): void {
     const chunks = new Arriving();
     const putting = blobs.put('uploads', 'arriving', chunks);
     chunks.send(noise(2 * MIB));
-    await turnsUntil(() => chunks.taken === 1);
+    await eventually(() => chunks.taken === 1);
     for (const name of ['old', 'kept', 'young', 'exact']) await blobs.put('uploads', name, inParts(Buffer.from('x'), 1));
     await blobs.put('exports', 'old', inParts(Buffer.from('x'), 1));
     for (const name of ['old', 'kept']) await age(blobs, 'uploads', name, 4_999);

@@ -1,8 +1,8 @@
 /** One of several writers to a log, which reads it, decides and appends as the sequencer does. */
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import type { Log } from '../../../store/log.ts';
+import { eventually } from '../eventually.ts';
 import { draft } from './entries.ts';
 
 export const CONFLICTS_BEFORE_TURN = 4;
@@ -32,7 +32,10 @@ export class LogFollower {
   }
 
   async reached(seq: number): Promise<void> {
-    for (const until = Date.now() + 20_000; this.seq < seq; await delay(1)) assert.ok(Date.now() < until, `${this.seq} of ${seq} was read`);
+    await eventually(
+      () => this.seq >= seq,
+      () => `${this.seq} of ${seq} was read`,
+    );
   }
 
   async stop(): Promise<void> {

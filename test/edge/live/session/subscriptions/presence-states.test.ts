@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { PresenceStates } from '../../../../../daemon/edge/live/session/subscriptions/presence-states.ts';
 import { wantOf } from '../../../../../daemon/edge/live/session/subscriptions/wants.ts';
 import { Interest } from '../../../../../daemon/pipeline/tell/interest.ts';
+import { eventually } from '../../../../support/eventually.ts';
 import { openRoster, subscribe, upsert } from '../../../../support/live/hub-kit.ts';
 
 test('BU6 thousands are judged in turns; whoever comes, goes or changes meanwhile is right in the end', async () => {
@@ -11,7 +12,7 @@ test('BU6 thousands are judged in turns; whoever comes, goes or changes meanwhil
   const ids = Array.from({ length: 3_000 }, (_, n) => `u${n}`);
   for (let from = 0; from < ids.length; from += 100) await upsert(roster, ids.slice(from, from + 100), 'wanted');
   for (const id of ids.slice(0, 2_500)) roster.presence.arrived(id);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await eventually(() => roster.toldOnline('u2499'));
   const { subscriber } = subscribe(roster, 'everybody', { kind: 'all' });
   const wanted = wantOf({ sub: 'wanted', filter: { name: { $q: 'wanted' } } }, { kind: 'server' }, roster);
   subscriber.interests.clear();
@@ -41,7 +42,7 @@ test('BU6 thousands are judged in turns; whoever comes, goes or changes meanwhil
   await gathered;
   isOver = true;
   assert.ok(turns >= 5, `${turns} turns`);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await eventually(() => roster.toldOnline('u2999') && !roster.toldOnline('u2'));
   states.tell(new Set(['u0', 'u1', 'u2', 'u2999']));
   assert.deepEqual(
     sent.map(({ reset }) => reset),
