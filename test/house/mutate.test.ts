@@ -62,10 +62,15 @@ test('TR4 behaviour is changed, and neither types, imports, keys nor the texts f
 type A = 'a' | 1;
 const b: { 'c': 1 } = { d: x } as { readonly d: 1 };
 throw new TypeError('text');
+this.name = 'NameOfAnError';
 const e = list[0] ?? 0;`),
     ["throw new TypeError('text'); → nothing", '0 → 1'],
   );
   assert.deepEqual(changes('await f(a?.b);'), ['await f(a?.b); → nothing', 'await f(a?.b) → f(a?.b)', 'a?.b → a.b']);
+  const last = 'return await f();';
+  assert.deepEqual(changes(`async function g() { ${last} }`), ['await f() → undefined'], 'who waits for g waits for f');
+  assert.deepEqual(changes(`async function g() { try { ${last} } catch {} }`), ['await f() → f()', 'await f() → undefined']);
+  assert.deepEqual(changes('const g = async () => await f(await h());'), ['await h() → h()']);
   assert.deepEqual(changes('function f() { if (a && !b) return; }'), [
     ...['a && !b → a || !b', 'a && !b → false', 'a && !b → true', '!b → b', 'return; → nothing'],
   ]);
