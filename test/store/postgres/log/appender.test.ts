@@ -12,9 +12,9 @@ import { Appender } from '../../../../store/postgres/log/appender.ts';
 import { Confirmed } from '../../../../store/postgres/log/confirmed.ts';
 import { ENTRY_FORMATS } from '../../../../store/postgres/log/formats.ts';
 import { WriterTurns } from '../../../../store/postgres/log/turns.ts';
+import { answered, scripted, serverError, warned } from '../../../support/nodes/scripted.ts';
 import { draft } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
-import { answered, scripted, serverError, warned } from '../../../support/store/scripted.ts';
 
 const kit = PgKit.ofFile();
 
