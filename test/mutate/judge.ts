@@ -81,7 +81,9 @@ function passes(
   limitMs: number,
 ): Promise<boolean> {
   const imports = batch.map(({ file }) => `await import(${JSON.stringify(pathToFileURL(compiled.fileOf(file)).href)});`).join('\n');
-  const patterns = batch.flatMap(({ names }) => names.map((name) => `--test-name-pattern=${name.replaceAll(/[^\w ]/g, '\\$&')}`));
+  // The names are for all files, so one of which all tests are to run leaves no choice among those of the others.
+  const names = batch.some((one) => one.names.length === 0) ? [] : batch.flatMap((one) => one.names);
+  const patterns = names.map((name) => `--test-name-pattern=${name.replaceAll(/[^\w ]/g, '\\$&')}`);
   const { NODE_TEST_CONTEXT: _, ...outer } = process.env;
   // An endless loop also ends when nobody is left to end it.
   const bounded = `ulimit -t ${2 * Math.ceil(limitMs / 1_000)}; exec "$0" "$@"`;

@@ -11,6 +11,7 @@ import { compile } from '../support/run/compile.ts';
 import { each, type Learnt, learn, noticedBy, type Suspects } from './judge.ts';
 import { instrumented, type Mutant, mutantsOf } from './mutants.ts';
 import { type Fate, isTolerated, lineOf, outdated, readTolerated, summaryOf, type Tried } from './outcome.ts';
+import { TypeCheck } from './types.ts';
 
 const AREAS: Readonly<Record<string, readonly string[]>> = {
   'daemon/core': ['daemon/core'],
@@ -146,11 +147,14 @@ const usable = learnt.filter(({ passed }) => passed);
 for (const { file, passed } of learnt) if (!passed) console.log(`left out, as it fails without a mutant: ${relative(root, file)}`);
 console.log(`${usable.length} test files took ${Math.round((Date.now() - since) / 1_000)} s`);
 
+const types = new TypeCheck(root, join(compiled.folder, 'types'));
+
 async function fateOf(mutant: Numbered): Promise<Fate> {
   if (isTolerated(tolerated, mutant)) return 'tolerated';
   const suspects = suspectsOf(mutant, usable);
-  if (suspects.length === 0) return 'unreached';
-  return (await noticedBy(compiled, mutant.id, suspects)) === undefined ? 'survived' : 'noticed';
+  if (suspects.length > 0 && (await noticedBy(compiled, mutant.id, suspects)) !== undefined) return 'noticed';
+  if (await types.refuses(mutant, textOf(mutant.file))) return 'refused';
+  return suspects.length === 0 ? 'unreached' : 'survived';
 }
 
 const tried: Tried[] = [];
