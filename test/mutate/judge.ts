@@ -32,17 +32,27 @@ const LEARN_MS = 120_000;
 /** How many files share a process, first to last: most mutants are noticed by the first file. The last number repeats. */
 const BATCHES = [1, 4, 10];
 
+/** Does `work` for each of `all`, for so many at a time: most tests wait for servers and disks, and a hung one for its limit. */
+export async function each<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
+  const left = all.values();
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (const one of left) await work(one);
+    }),
+  );
+}
+
 /** Runs every file once without a mutant. */
-export async function learn(compiled: Compiled, files: readonly string[]): Promise<Learnt[]> {
+export async function learn(compiled: Compiled, files: readonly string[], atOnce: number): Promise<Learnt[]> {
   const all: Learnt[] = [];
-  for (const file of files) {
+  await each(files, atOnce, async (file) => {
     const folder = mkdtempSync(join(tmpdir(), 'rosterd-reached-'));
     const since = performance.now();
     const passed = await passes(compiled, [{ file, names: [] }], { ROSTERD_TEST_REACHED: folder }, LEARN_MS);
     const tests = readdirSync(folder).flatMap((name): TestReach[] => JSON.parse(readFileSync(join(folder, name), 'utf8')));
     rmSync(folder, { recursive: true, force: true });
     all.push({ file, passed, ms: performance.now() - since, tests });
-  }
+  });
   return all;
 }
 
@@ -71,7 +81,9 @@ function passes(
   limitMs: number,
 ): Promise<boolean> {
   const imports = batch.map(({ file }) => `await import(${JSON.stringify(pathToFileURL(compiled.fileOf(file)).href)});`).join('\n');
-  const patterns = batch.flatMap(({ names }) => names.map((name) => `--test-name-pattern=${name.replaceAll(/[^\w ]/g, '\\$&')}`));
+  // The names are for all files, so one of which all tests are to run leaves no choice among those of the others.
+  const names = batch.some((one) => one.names.length === 0) ? [] : batch.flatMap((one) => one.names);
+  const patterns = names.map((name) => `--test-name-pattern=${name.replaceAll(/[^\w ]/g, '\\$&')}`);
   const { NODE_TEST_CONTEXT: _, ...outer } = process.env;
   // An endless loop also ends when nobody is left to end it.
   const bounded = `ulimit -t ${2 * Math.ceil(limitMs / 1_000)}; exec "$0" "$@"`;

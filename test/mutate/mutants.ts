@@ -44,7 +44,7 @@ const LARGE = 100;
 export function mutantsOf(file: string, text: string): Mutant[] {
   const { program, errors } = parseSync(file, text);
   if (errors[0] !== undefined) throw new Error(`${file} cannot be parsed: ${errors[0].message}`);
-  const isLeftAlone = leftAlone(program);
+  const isLeftAlone = leftAlone(program, text);
   const found = new Map<string, Mutant>();
   const add = ({ start, end }: Place, replacement: string, isStatement = false): void => {
     if (isLeftAlone({ start, end })) return;
@@ -67,7 +67,7 @@ function short(text: string): string {
 type Program = ReturnType<typeof parseSync>['program'];
 
 /** Places that hold no behaviour: types, schemas of what errors a programmer made, keys, names of modules. */
-function leftAlone(program: Program): (place: Place) => boolean {
+function leftAlone(program: Program, text: string): (place: Place) => boolean {
   const within: Place[] = [];
   const exact: Place[] = [];
   const leave = (place: Place): void => {
@@ -80,9 +80,13 @@ function leftAlone(program: Program): (place: Place) => boolean {
     TSInterfaceDeclaration: leave,
     TSTypeAnnotation: leave,
     TSTypeParameterInstantiation: leave,
-    // The texts of errors that only a programmer sees.
+    // The texts and names of errors that only a programmer sees.
     NewExpression: ({ callee, arguments: given }) => {
       if (callee.type === 'Identifier' && /^(Type|Range)?Error$/.test(callee.name)) given.forEach(leave);
+    },
+    ExpressionStatement: ({ expression, start, end }) => {
+      if (expression.type !== 'AssignmentExpression' || expression.right.type !== 'Literal') return;
+      if (text.slice(expression.left.start, expression.left.end) === 'this.name') leave({ start, end });
     },
     TSAsExpression: ({ typeAnnotation }) => leave(typeAnnotation),
     TSSatisfiesExpression: ({ typeAnnotation }) => leave(typeAnnotation),
@@ -115,10 +119,28 @@ function isIndexed(
   return property !== undefined && 'name' in property && /^(at|codePointAt|charCodeAt|pop|shift)$/.test(String(property.name));
 }
 
+/**
+ * Where the awaits begin that change nothing: of what a function returns, outside of a `try`. Whoever awaits the function awaits the same.
+ */
+function awaitedBeforeReturn(program: Program): ReadonlySet<number> {
+  const tries: Place[] = [];
+  const returned: Expression[] = [];
+  new Visitor({
+    TryStatement: ({ start, end }) => void tries.push({ start, end }),
+    ReturnStatement: ({ argument }) => {
+      if (argument !== null) returned.push(argument);
+    },
+    ArrowFunctionExpression: ({ body }) => void returned.push(body),
+  }).visit(program);
+  const isTried = (place: Place): boolean => tries.some(({ start, end }) => start < place.start && place.end < end);
+  return new Set(returned.flatMap((one) => (one.type === 'AwaitExpression' && !isTried(one) ? [one.start] : [])));
+}
+
 type Add = (place: Place, replacement: string, isStatement?: boolean) => void;
 
 function collect(program: Program, text: string, add: Add): void {
   const of = ({ start, end }: Place): string => text.slice(start, end);
+  const pointless = awaitedBeforeReturn(program);
   const condition = (test: Expression): void => {
     add(test, 'true');
     add(test, 'false');
@@ -140,7 +162,9 @@ function collect(program: Program, text: string, add: Add): void {
     UnaryExpression: (node) => {
       if (node.operator === '!' || node.operator === '-') add(node, of(node.argument));
     },
-    AwaitExpression: (node) => add(node, of(node.argument)),
+    AwaitExpression: (node) => {
+      if (!pointless.has(node.start)) add(node, of(node.argument));
+    },
     IfStatement: ({ test }) => condition(test),
     ConditionalExpression: ({ test }) => condition(test),
     Literal: (node) => {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { Mutant } from './mutants.ts';
 
-/** `unreached`: no test file runs the code. */
-export type Fate = 'noticed' | 'survived' | 'unreached' | 'tolerated';
+/** `unreached`: no test file runs the code. `refused`: the compiler does not take it, and no test noticed it. */
+export type Fate = 'noticed' | 'survived' | 'unreached' | 'tolerated' | 'refused';
 
 export interface Tried {
   readonly area: string;
@@ -43,16 +43,26 @@ const cell = (value: string | number): string => String(value).padStart(10);
 
 /** A table by area, and every mutant that nobody noticed. `boundPercent`: the share of each area that must be noticed. */
 export function summaryOf(tried: readonly Tried[], boundPercent: number): Summary {
-  const lines = [`${'area'.padEnd(ROOM)}${['tried', 'noticed', 'survived', 'unreached', 'tolerated', 'share'].map(cell).join('')}`];
+  const lines = [
+    `${'area'.padEnd(ROOM)}${['tried', 'noticed', 'survived', 'unreached', 'tolerated', 'refused', 'share'].map(cell).join('')}`,
+  ];
   let passed = tried.length > 0;
   for (const area of new Set(tried.map((one) => one.area))) {
     const inArea = tried.filter((one) => one.area === area);
     const count = (fate: Fate): number => inArea.filter((one) => one.fate === fate).length;
-    const counted = inArea.length - count('tolerated');
+    const counted = inArea.length - count('tolerated') - count('refused');
     const percent = counted === 0 ? 100 : (100 * count('noticed')) / counted;
     const isBelow = percent < boundPercent;
     if (isBelow) passed = false;
-    const cells = [inArea.length, count('noticed'), count('survived'), count('unreached'), count('tolerated'), `${percent.toFixed(1)} %`];
+    const cells = [
+      inArea.length,
+      count('noticed'),
+      count('survived'),
+      count('unreached'),
+      count('tolerated'),
+      count('refused'),
+      `${percent.toFixed(1)} %`,
+    ];
     lines.push(`${area.padEnd(ROOM)}${cells.map(cell).join('')}${isBelow ? `  below ${boundPercent} %` : ''}`);
   }
   const unnoticed = tried.filter(({ fate }) => fate === 'survived' || fate === 'unreached');
