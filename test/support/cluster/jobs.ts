@@ -94,9 +94,10 @@ export class JobRounds {
         body: text,
         signal: AbortSignal.timeout(8_000),
       });
-      // Stored already, though the answer was lost.
-      if (answer.ok || answer.status === 400) return true;
-      say(`${answer.status} ${await answer.text()}`);
+      const said = await answer.text();
+      // Or it was stored, and the answer was lost.
+      if (answer.ok || said.includes('was uploaded already')) return true;
+      say(`${answer.status} ${said.replace(/"duration":"[^"]*"/, '')}`);
       return undefined;
     });
     const { import_task } = (await this.#done('POST', '/api/v2/imports', { path, mode: 'upsert' })).body;
