@@ -108,3 +108,17 @@ test('HY6 a failure elsewhere is tried again, and nothing that was read is lost 
   await until(() => recorder.reached === 4);
   assert.equal(attempts, 3);
 });
+
+test('HY6 a failure is reported once, however often it comes, and so is its end', async (t) => {
+  const storage = new WatchedStorage(0, true);
+  const said: string[] = [];
+  const logger = { info: (_: object, text: string) => said.push(text), error: (_: object, text: string) => said.push(text) };
+  let attempts = 0;
+  const open = async (): Promise<HistoryStorage> => {
+    if (++attempts < 4) throw new Error('not yet');
+    return storage;
+  };
+  const { recorder } = await record(t, storage, { open, logger, clock: { now: () => systemClock.now(), sleep: async () => {} } });
+  await until(() => recorder.reached === 4);
+  assert.deepEqual(said, ['the history of users cannot be written; it is tried again', 'the history of users goes on']);
+});
