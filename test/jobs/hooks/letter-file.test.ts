@@ -304,3 +304,22 @@ test('WH10 the folder of a hook has the same name in every version, and those of
   assert.deepEqual(await readdir(directory), ['0d6e4079e36703ebd37c00722f5891d2']);
   assert.equal((await folders.open('main')).parked, 1);
 });
+
+test('WH10 lines that cannot be read are told by their hook, file and place', async () => {
+  const directory = await temporaryDirectory();
+  const told: [object, string][] = [];
+  const logger = { info: () => assert.fail('that is an error'), error: (fields: object, text: string) => void told.push([fields, text]) };
+  const folders = new LetterFolders(directory, logger);
+  await folders.begin();
+  const letters = await folders.open('h');
+  await letters.put('id1', 'e', eventAt(1), parked);
+  await letters.close();
+  const [folder = ''] = await readdir(directory);
+  const file = join(directory, folder, 'letters.ndjson');
+  const { length } = await readFile(file);
+  await appendFile(file, 'nonsense\nnonsense\n');
+  await (await folders.open('h')).close();
+  assert.deepEqual(told, [
+    [{ hook: 'h', lines: 2, file, offset: length }, 'lines in the file of a webhook cannot be read; what they held is lost to it'],
+  ]);
+});
