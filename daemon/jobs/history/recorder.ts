@@ -143,7 +143,6 @@ export class HistoryRecorder {
         this.#sliceEndMs = performance.now() + SLICE_MS;
       }
       await this.#take(storage, entry);
-      if (signal.aborted) return;
     }
   }
 

@@ -30,12 +30,9 @@ export interface Sender {
   close(): void;
 }
 
-const PRIVATE = 'ERR_PRIVATE_ADDRESS';
 const PRIVATE_REASON = 'the address is not on the public internet; webhooks.allow_private allows it';
 
-class PrivateAddress extends Error {
-  readonly code = PRIVATE;
-}
+class PrivateAddress extends Error {}
 
 /** Resolves with all addresses of a name. */
 type Resolve = (hostname: string, options: LookupAllOptions, callback: (error: Error | null, found: LookupAddress[]) => void) => void;
@@ -117,9 +114,8 @@ function codeOf(error: Error): string {
 
 /** Uses codes only: texts of the system can contain parts of the URL. */
 function failureOf(error: Error): SendResult {
-  const code = codeOf(error);
-  if (code === PRIVATE) return { kind: 'refused', reason: PRIVATE_REASON };
-  return { kind: 'network', reason: `the connection failed (${code})` };
+  if (error instanceof PrivateAddress) return { kind: 'refused', reason: PRIVATE_REASON };
+  return { kind: 'network', reason: `the connection failed (${codeOf(error)})` };
 }
 
 /** `Retry-After` in seconds or as a date. */

@@ -106,15 +106,17 @@ async function* received(source: Readable, silenceMs: number, bytesMax: number):
 async function* withoutSilence(source: Readable, silenceMs: number): AsyncGenerator<Buffer> {
   // Returning early must not destroy the source: it may be a request that still needs an answer.
   const chunks = source.iterator({ destroyOnReturn: false });
-  for (;;) {
-    const timer = setTimeout(() => source.destroy(new RosterError('timeout', `nothing arrived for ${silenceMs} ms`)), silenceMs);
-    try {
-      const step = await chunks.next();
-      if (step.done === true) return;
-      yield Buffer.isBuffer(step.value) ? step.value : Buffer.from(String(step.value));
-    } finally {
+  const late = (): void => void source.destroy(new RosterError('timeout', `nothing arrived for ${silenceMs} ms`));
+  let timer = setTimeout(late, silenceMs);
+  try {
+    for await (const chunk of chunks) {
+      // While it is stored, nobody waits for the source.
       clearTimeout(timer);
+      yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+      timer = setTimeout(late, silenceMs);
     }
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -10,7 +10,7 @@ import { eventually } from '../../support/eventually.ts';
 
 class WatchedStorage implements HistoryStorage {
   readonly begun: number[] = [];
-  readonly hasRecords = false;
+  hasRecords = false;
   readonly isFull = false;
   readonly mayBeAhead: boolean;
   position: Position;
@@ -101,4 +101,41 @@ test('HY6 a failure elsewhere is tried again, and nothing that was read is lost 
   const { recorder } = await record(t, storage, { open, clock });
   await eventually(() => recorder.reached === 4);
   assert.equal(attempts, 3);
+});
+
+test('HY6 a failure is reported once, however often it comes, and so is its end', async (t) => {
+  const storage = new WatchedStorage(0, true);
+  const said: string[] = [];
+  const logger = { info: (_: object, text: string) => said.push(text), error: (_: object, text: string) => said.push(text) };
+  let attempts = 0;
+  const open = async (): Promise<HistoryStorage> => {
+    if (++attempts < 4) throw new Error('not yet');
+    return storage;
+  };
+  const { recorder } = await record(t, storage, { open, logger, clock: { now: () => systemClock.now(), sleep: async () => {} } });
+  await eventually(() => recorder.reached === 4);
+  assert.deepEqual(said, ['the history of users cannot be written; it is tried again', 'the history of users goes on']);
+});
+
+test('HY6 what is recorded is written soon, a position alone only now and then; nobody is told of what goes well', async (t) => {
+  const storage = new WatchedStorage(0, true);
+  const said: string[] = [];
+  const logger = { info: (_: object, text: string) => said.push(text), error: (_: object, text: string) => said.push(text) };
+  let nowMs = 1_000;
+  const clock = { now: () => nowMs, sleep: async () => {} };
+  const { recorder, write } = await record(t, storage, { logger, clock, pace: { flushMs: 1, positionMs: 100 } });
+  await eventually(() => recorder.reached === 4);
+  storage.hasRecords = true;
+  await write();
+  await eventually(() => storage.flushes > 1);
+  storage.hasRecords = false;
+  const before = storage.flushes;
+  for (let n = 6; n < 9; n++) {
+    await write();
+    await eventually(() => recorder.reached === n);
+  }
+  nowMs += 100;
+  await write();
+  await eventually(() => storage.flushes > before);
+  assert.deepEqual([storage.flushes, said], [before + 1, []]);
 });

@@ -5,8 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../../daemon/base/clock.ts';
 import { SharedHistory, type SharedHistoryOptions } from '../../../daemon/jobs/history/shared.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { HistoryTable, StoredHistoryPage, StoredHistoryQuestion } from '../../../store/history.ts';
-import { quickest } from '../../support/eventually.ts';
+import type { Command } from '../../../protocol/log/command.ts';
+import type { HistoryTable, HistoryWriter, StoredHistoryPage, StoredHistoryQuestion } from '../../../store/history.ts';
+import { LeaseLost } from '../../../store/leases.ts';
+import { eventually, quickest } from '../../support/eventually.ts';
 
 const NOW = 1_763_729_000_000;
 const KEEP_MS = 24 * 3_600_000;
@@ -157,4 +159,58 @@ test('HY8 kept for no time there is no history, whatever is stored', async () =>
   stage.hold({ epoch: 'one', seq: 9 }, changes);
   await assert.rejects(stage.history.page({ id: 'ann', limit: 1 }), /no history of users is kept \(history\.keep_h is 0\)/);
   assert.deepEqual(stage.asked, []);
+});
+
+/** A history of which this node holds the job; `remove` is what becomes of removing everything. */
+function holding(remove: () => Promise<void>) {
+  const done: string[] = [];
+  const logged: string[] = [];
+  const writer: HistoryWriter = {
+    ...{ position: () => assert.fail(), begin: () => assert.fail(), record: () => assert.fail(), tidy: () => assert.fail() },
+    remove: async () => {
+      done.push('remove');
+      await remove();
+    },
+    close: async () => void done.push('close'),
+  };
+  const submit = async (command: Command) => {
+    assert.equal(command.kind, 'lease');
+    return {
+      users: [],
+      warnings: [],
+      seq: 1,
+      docs: [{ kind: 'lease', id: 'history', doc: { id: 'history', holder: 'one', token: 7 } }] as const,
+    };
+  };
+  const history = new SharedHistory({
+    roster: { follow: () => assert.fail('nothing is recorded'), submit, keptAfter: 0, position: { epoch: 'one', seq: 9 } },
+    leases: { holder: 'one', take: async () => true, stamp: async () => true, release: async () => void done.push('release') },
+    table: { page: () => assert.fail(), writer: (token) => (token === 7 ? writer : assert.fail('the token of the lease')) },
+    ...{ keepMs: 0, bytesMax: 1, clock: { now: () => NOW, sleep: (_ms: number, signal?: AbortSignal) => systemClock.sleep(1, signal) } },
+    logger: { info: () => {}, error: (_, text) => void logged.push(text) },
+  });
+  return { history, done, logged };
+}
+
+test('HY8 kept for no time, what is stored is removed once, and the job is kept, so that nobody else looks', async () => {
+  const { history, done, logged } = holding(async () => {});
+  history.start();
+  await eventually(() => done.length >= 2);
+  for (let turn = 0; turn < 200; turn++) await nextTurn();
+  assert.deepEqual(done, ['remove', 'close']);
+  await history.stop();
+  assert.deepEqual([done, logged], [['remove', 'close', 'release'], []]);
+});
+
+test('HY8 JB11 a removal that fails is tried again, and told, unless another node has the job now', async () => {
+  let count = 0;
+  const { history, done, logged } = holding(async () => {
+    if (++count === 1) throw new Error('away');
+    if (count === 2) throw new LeaseLost('history');
+  });
+  history.start();
+  await eventually(() => count >= 2 && done.at(-1) === 'close');
+  await history.stop();
+  assert.deepEqual(logged, ['a job could not be done; it is tried again']);
+  assert.deepEqual(done.slice(0, 5), ['remove', 'close', 'release', 'remove', 'close']);
 });

@@ -12,7 +12,7 @@ import type { Roster } from '../../../daemon/pipeline/roster.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { eventually } from '../../support/eventually.ts';
-import { FakeClock, OK, status, userRecord } from '../../support/hooks/hook-bench.ts';
+import { FakeClock, OK, START_MS, status, userRecord } from '../../support/hooks/hook-bench.ts';
 import { openRoster, upsert } from '../../support/live/hub-kit.ts';
 import { temporaryDirectory } from '../../support/store/temp.ts';
 
@@ -144,6 +144,7 @@ test('WH16 positions are written a second after they moved, all together, and no
   const world = await World.open(t);
   await world.settings(hook('h'), hook('i'));
   const { seq } = world.roster.directory;
+  const since = () => world.roster.directory.docs.get('outbox', 'h')?.updated_at;
   await world.tell('ann', 'bob');
   assert.deepEqual([world.roster.directory.seq, world.outbox('h')], [seq + 2, seq - 2]);
   await world.advance(999);
@@ -152,6 +153,7 @@ test('WH16 positions are written a second after they moved, all together, and no
   assert.deepEqual([world.outbox('h'), world.outbox('i')], [seq + 2, seq + 2]);
   const written = world.roster.directory.seq;
   assert.equal(written, seq + 4, 'one fact for each hook');
+  assert.equal(since(), (START_MS + 1_000) * 1_000);
   await world.advance(HOUR_MS);
   assert.equal(world.roster.directory.seq, written, 'the entry of the positions moves nothing');
   await world.tell('carl');
@@ -194,7 +196,8 @@ test('WH18 a new history is reported, what was not sent before counts as lost, a
   await world.restart(other);
   assert.ok(world.logged.includes('the history began anew; what a webhook had not been sent before is lost to it'));
   assert.equal(world.webhooks.status()[0]?.lost, 1);
-  assert.equal(other.directory.docs.get('outbox', 'h')?.epoch, 'other');
+  const { epoch, updated_at } = other.directory.docs.get('outbox', 'h') ?? assert.fail();
+  assert.deepEqual([epoch, updated_at], ['other', world.clock.now() * 1_000]);
   await world.tell('bob');
   assert.deepEqual(world.sent.slice(-1), ['h:bob']);
 });

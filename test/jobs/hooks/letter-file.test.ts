@@ -241,9 +241,22 @@ test('WH10 there is room up to the number and the bytes that may be parked, and 
   assert.equal(await letters.put('id2', 'e', eventAt(2), parked), true);
   assert.deepEqual([letters.parked, letters.room], [2, 0]);
   await letters.close();
-  const exact = (await open(await temporaryDirectory(), { parkedBytes: 1 })).letters;
-  assert.equal(await exact.put('id1', 'e', eventAt(1), parked), false);
-  await exact.close();
+  const tiny = (await open(await temporaryDirectory(), { parkedBytes: 1 })).letters;
+  assert.equal(await tiny.put('id1', 'e', eventAt(1), parked), false);
+  await tiny.close();
+  const measure = (await open(await temporaryDirectory())).letters;
+  await measure.put('id1', 'e', eventAt(1), parked);
+  const bytes = measure.get('id1')?.place.bytes ?? assert.fail();
+  await measure.close();
+  for (const [parkedBytes, fits] of [
+    [2 * bytes, true],
+    [2 * bytes - 1, false],
+  ] as const) {
+    const exact = (await open(await temporaryDirectory(), { parkedBytes })).letters;
+    const both = await Promise.all([1, 2].map((seq) => exact.put(`id${seq}`, 'e', eventAt(seq), parked)));
+    assert.deepEqual([both, exact.room > 0], [[true, fits], !fits], `${parkedBytes} bytes`);
+    await exact.close();
+  }
 });
 
 test('WH10 a letter that is not there cannot be read, and a leftover of a version before is removed', async () => {
@@ -290,4 +303,23 @@ test('WH10 the folder of a hook has the same name in every version, and those of
   await folders.removeOthers(['main']);
   assert.deepEqual(await readdir(directory), ['0d6e4079e36703ebd37c00722f5891d2']);
   assert.equal((await folders.open('main')).parked, 1);
+});
+
+test('WH10 lines that cannot be read are told by their hook, file and place', async () => {
+  const directory = await temporaryDirectory();
+  const told: [object, string][] = [];
+  const logger = { info: () => assert.fail('that is an error'), error: (fields: object, text: string) => void told.push([fields, text]) };
+  const folders = new LetterFolders(directory, logger);
+  await folders.begin();
+  const letters = await folders.open('h');
+  await letters.put('id1', 'e', eventAt(1), parked);
+  await letters.close();
+  const [folder = ''] = await readdir(directory);
+  const file = join(directory, folder, 'letters.ndjson');
+  const { length } = await readFile(file);
+  await appendFile(file, 'nonsense\nnonsense\n');
+  await (await folders.open('h')).close();
+  assert.deepEqual(told, [
+    [{ hook: 'h', lines: 2, file, offset: length }, 'lines in the file of a webhook cannot be read; what they held is lost to it'],
+  ]);
 });

@@ -37,8 +37,8 @@ async function text(stream: Readable | undefined): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-async function refused(act: Promise<unknown>, kind: ErrorKind): Promise<void> {
-  await assert.rejects(act, (error) => error instanceof RosterError && error.kind === kind);
+async function refused(act: Promise<unknown>, kind: ErrorKind, text = /./): Promise<void> {
+  await assert.rejects(act, (error) => error instanceof RosterError && error.kind === kind && text.test(error.message));
 }
 
 test('FI1 the directories are for nobody else, and so are the files', async (t) => {
@@ -70,6 +70,8 @@ test('FI3 an upload that is too big, breaks off or falls silent leaves nothing',
   big.write('678901');
   await refused(files.saveUpload(PATH, big, 10), 'too_big');
   assert.equal(big.destroyed, false, 'the source may be a request that is still to be answered');
+  await new Promise(setImmediate);
+  assert.equal(big.readableFlowing, true, 'and its rest is read, so that the answer arrives');
   big.destroy();
 
   const broken = new PassThrough();
@@ -90,10 +92,10 @@ test('FI4 under one path there is one file, once', async (t) => {
   const slow = new PassThrough();
   slow.write('first');
   const first = files.saveUpload(PATH, slow, 100);
-  await refused(files.saveUpload(PATH, Readable.from([Buffer.from('second')]), 100), 'conflict');
+  await refused(files.saveUpload(PATH, Readable.from([Buffer.from('second')]), 100), 'conflict', /is being uploaded at the moment/);
   slow.end();
   await first;
-  await refused(files.saveUpload(PATH, Readable.from([Buffer.from('third')]), 100), 'conflict');
+  await refused(files.saveUpload(PATH, Readable.from([Buffer.from('third')]), 100), 'conflict', /was uploaded already/);
   assert.equal(await text((await files.openUpload(PATH))?.stream), 'first');
 });
 

@@ -330,3 +330,16 @@ test('PR12 a node that is gone is no longer among the others, although its users
   pass(GRACE_MS);
   assert.deepEqual([presence.otherNodes, presence.hasNode('three')], [['two'], false]);
 });
+
+test('PR11 a node that is lost twice, and comes back, keeps its users', (t) => {
+  const { presence, told, pass } = bench(t);
+  presence.replaceElsewhere('two', new Set(['ann']));
+  pass(GATHER_MS);
+  told.length = 0;
+  presence.loseNode('two');
+  pass(GRACE_MS / 2);
+  presence.loseNode('two');
+  presence.replaceElsewhere('two', new Set(['ann']));
+  pass(2 * GRACE_MS);
+  assert.deepEqual([told, presence.isOnline('ann'), presence.hasNode('two')], [[], true, true]);
+});

@@ -155,3 +155,42 @@ test('SQ10 what was stored and cannot be read back is said to be stored', async 
   await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), /the change is stored, and cannot be read back at the moment$/);
   read();
 });
+
+test('SQ5 SQ10 a failure of a storage that is there is that of its own batch: what waits behind it is stored', async () => {
+  const log = new MemoryLog();
+  const roster = await rosterWith({ log });
+  const release = log.hold();
+  const first = roster.submit(upsert({ id: 'ann' }), 'live');
+  await turns();
+  const second = roster.submit(upsert({ id: 'bob' }), 'live');
+  log.failNext({ type: 'not-written' });
+  release();
+  const outcomes = await Promise.allSettled([first, second]);
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  assert.equal(log.head.seq, 1);
+});
+
+test('US1 a time is that of the wall clock where that goes on, in the log as well', async () => {
+  const log = new MemoryLog();
+  let nowUs = 1_800_000_000_000_000;
+  const roster = await rosterWith({ log, now: () => nowUs });
+  const times: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    nowUs += 5_000_000;
+    times.push((await roster.submit(upsert({ id: 'ann', name: `Ann ${n}` }), 'live')).users[0]?.user.updated_at ?? 0);
+  }
+  assert.deepEqual(
+    times,
+    [5, 10, 15].map((seconds) => 1_800_000_000_000_000 + seconds * 1_000_000),
+  );
+  assert.ok(roster.directory.time >= nowUs);
+});
+
+test('SQ6 a command that a closing log refuses is refused as unavailable, and is no error of the daemon', async () => {
+  const log = new MemoryLog();
+  const errors: unknown[] = [];
+  const roster = await rosterWith({ log, logger: { info: () => {}, error: (fields) => void errors.push(fields) }, onFatal: () => {} });
+  await log.close();
+  await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), { kind: 'unavailable', message: 'the daemon is shutting down' });
+  assert.deepEqual(errors, []);
+});

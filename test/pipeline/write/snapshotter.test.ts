@@ -154,3 +154,21 @@ test('SN3 a failure is retried from the last snapshot on, never from before it, 
   await stopped.end(new Error('EIO'));
   await finished;
 });
+
+test('SN3 ND11 a stop gives the job back, whether the last snapshot succeeds or not, and whether that can be said or not', async () => {
+  const released: string[] = [];
+  const take = async () => true;
+  const release = async (job: string) => {
+    released.push(job);
+    throw new Error('away');
+  };
+  const { snapshotter, apply, end } = bench(10, { leases: { take, release } as unknown as Leases });
+  await snapshotter.finish();
+  assert.deepEqual(released, ['snapshots']);
+  apply(1);
+  const failing = assert.rejects(snapshotter.finish(), /EIO/);
+  await settle();
+  await end(new Error('EIO'));
+  await failing;
+  assert.deepEqual(released, ['snapshots', 'snapshots']);
+});

@@ -1,12 +1,15 @@
 /** BK8, BK9: where a backup may be restored, what it leaves there, and that nothing is changed where it may not. */
 import assert from 'node:assert/strict';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { BackupDamaged } from '../../../store/backup/codec.ts';
-import { NotEmpty, RESTORING, restoreBackup } from '../../../store/backup/restore.ts';
+import { NotEmpty, RESTORING, restoreBackup, whileFilled } from '../../../store/backup/restore.ts';
 import { openLocked } from '../../../store/data-dir.ts';
 import { backupOf, someLines } from '../../support/store/backup-kit.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
+import { temporaryDirectory } from '../../support/store/temp.ts';
 
 const BACKUP = '/b/backup';
 const SNAPSHOT = '/d/snapshot/000000000001-0000000000000100.ndjson';
@@ -142,4 +145,29 @@ test('BK9 one write follows the other, however long each takes', async () => {
   };
   await restoreBackup(BACKUP, '/d', disk);
   assert.deepEqual([namesIn(disk), writing], [[SNAPSHOT], 0]);
+});
+
+test('BK8 a directory is marked while it is filled; what fails leaves it empty, and what was interrupted is not continued', async () => {
+  const directory = await temporaryDirectory();
+  const fill = async (): Promise<void> => {
+    for (const place of ['journal', 'snapshot']) {
+      await mkdir(join(directory, place), { recursive: true });
+      await writeFile(join(directory, place, 'file'), 'x');
+    }
+  };
+  const inside = async (): Promise<string> => (await readdir(directory, { recursive: true })).sort().join(' ');
+  const failing = whileFilled(directory, async () => {
+    await fill();
+    assert.equal(await inside(), `journal journal/file ${RESTORING} snapshot snapshot/file`);
+    throw new RangeError('no space');
+  });
+  await assert.rejects(failing, /no space/);
+  assert.equal(await inside(), 'journal snapshot');
+  await whileFilled(directory, fill);
+  assert.equal(await inside(), 'journal journal/file snapshot snapshot/file');
+  const unasked = async (): Promise<void> => assert.fail('nothing is filled');
+  await assert.rejects(whileFilled(directory, unasked), NotEmpty);
+  const interrupted = await temporaryDirectory();
+  await writeFile(join(interrupted, RESTORING), '');
+  await assert.rejects(whileFilled(interrupted, unasked), (error) => error instanceof NotEmpty && error.message.includes(RESTORING));
 });

@@ -1,5 +1,6 @@
 /** Letters as rows (LT1–LT5): lost jobs, lost and late answers, unclean commits, and replays. */
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { beforeEach, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeaseLost } from '../../../store/leases.ts';
@@ -281,3 +282,31 @@ test('LT5 dead letters come in pages, the oldest event first, of several epochs 
     [undefined, undefined, []],
   );
 });
+
+test(
+  'LT3 a term that has ended gives its last question one second; writes leave nothing with the signal of the term',
+  pgOptions,
+  async (t) => {
+    const ending = new AbortController();
+    const { one, write } = await stage(t, ending.signal);
+    await Promise.all([write(1, { puts: [letter(1)] }), write(2, { puts: [letter(2)] })]);
+    assert.deepEqual(getEventListeners(ending.signal, 'abort'), []);
+    ending.abort();
+    one.proxy.on(WRITE, async () => {});
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let isOver = false;
+    const writing = write(3, { drops: ['id1'] }).catch((error: unknown) => {
+      isOver = true;
+      return error;
+    });
+    const pass = async (ms: number): Promise<boolean> => {
+      t.mock.timers.tick(ms);
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      return isOver;
+    };
+    assert.deepEqual([await pass(999), await pass(1)], [false, true]);
+    assert.match(String(await writing), /PostgreSQL has not answered in time/);
+    t.mock.timers.reset();
+    one.proxy.on(WRITE, undefined);
+  },
+);

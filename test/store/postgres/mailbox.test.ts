@@ -95,3 +95,48 @@ test('MB4 while the storage is away, or too much waits for it, a message is refu
     ),
   );
 });
+
+test('MB1 one question is on its way at a time; what comes meanwhile follows together, as much as one may carry', pgOptions, async (t) => {
+  const [one, two] = await boxesOf(t, 'one', 'two');
+  assert.ok(one && two);
+  const { proxy } = one.node;
+  let questions = 0;
+  const groups = async (...bodies: readonly string[]): Promise<number> => {
+    let letGo = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    questions = 0;
+    proxy.on('rosterd-send', async (exchange) => {
+      questions++;
+      await held;
+      exchange.answer(await exchange.forward());
+    });
+    const sending = ['first', ...bodies].map((body) => one.mailbox.send('two', body));
+    await eventually(() => questions > 0);
+    letGo();
+    await Promise.all(sending);
+    return questions - 1;
+  };
+  const half = 'x'.repeat(128 * 1024);
+  assert.equal(await groups(...Array.from({ length: 100 }, () => 'x')), 1);
+  assert.equal(await groups(...Array.from({ length: 101 }, () => 'x')), 2);
+  assert.equal(await groups(half, half), 1, 'exactly as many characters');
+  assert.equal(await groups(half, `${half}x`), 2);
+  assert.equal(await groups(half.repeat(3), 'x'), 2, 'one that is longer goes alone');
+});
+
+test('MB4 a message that the storage refuses is an error of its sender, and of those that share its question', pgOptions, async (t) => {
+  const [one, two] = await boxesOf(t, 'one', 'two');
+  assert.ok(one && two);
+  one.node.proxy.once('rosterd-send', async (exchange) => exchange.cut());
+  const sending = await Promise.allSettled(['a', 'b'].map((body) => one.mailbox.send('two', body)));
+  assert.deepEqual(new Set(sending.map(({ status }) => status)), new Set(['rejected']));
+  await eventually(() =>
+    one.mailbox.send('two', 'later').then(
+      () => true,
+      () => false,
+    ),
+  );
+  await eventually(() => two.got.includes('one: later'));
+});

@@ -201,3 +201,58 @@ test('PE6 a node that has said nothing for a day is forgotten, with its users; o
   assert.match(JSON.stringify(left), /recent/);
   assert.doesNotMatch(JSON.stringify(left), /old/);
 });
+
+test('PE2 a node whose row went with a crash of the server joins again, and says everything anew', pgOptions, async (t) => {
+  const app = randomUUID();
+  const one = await new Peer(t, app, await kit.node(app), 'one').start();
+  one.say('ann', true);
+  const rows = () =>
+    kit.postgres.sql(
+      `select (select count(*) from rosterd.node where app = '${app}'), (select string_agg(user_id, ' ') from rosterd.presence where app = '${app}')`,
+    );
+  await eventually(async () => (await rows()) === '1|ann\n', 'it is said');
+  await kit.postgres.sql(`delete from rosterd.node where app = '${app}'; delete from rosterd.presence where app = '${app}'`);
+  await eventually(async () => (await rows()) === '1|ann\n', 'it is said again');
+});
+
+test('PE5 settings that differ are reported once for each start of the other node, while it lives', pgOptions, async (t) => {
+  const app = randomUUID();
+  const told: string[] = [];
+  const node = await kit.node(app);
+  const peers = new PostgresPeers({
+    ...{
+      app,
+      node: 'one',
+      version: '1',
+      links: node.log.links,
+      settings: new Map([
+        ['a', '1'],
+        ['b', '1'],
+      ]),
+    },
+    onEvent: (event) => void told.push(event.type === 'settings-differ' ? `${event.node}: ${event.settings.join(' ')}` : event.type),
+  });
+  t.after(() => peers.close());
+  let beats = 0;
+  await peers.start({ here: () => [], applied: () => beats++, replaced: () => {}, changed: () => {}, gone: () => {} });
+  const other = (name: string, boot: string, config: string, msAgo = 0) =>
+    kit.postgres.sql(`insert into rosterd.node (app, name, boot, version, applied, seen, config_mac)
+      values ('${app}', '${name}', '${boot}', '1', 0, clock_timestamp() - ${msAgo} * interval '1 ms', '${config}')
+      on conflict (app, name) do update set boot = excluded.boot, seen = excluded.seen, config_mac = excluded.config_mac`);
+  const afterBeats = async (count: number): Promise<string> => {
+    const from = beats;
+    await eventually(() => beats >= from + count);
+    return told.splice(0).join(', ');
+  };
+  await other('same', 'x', 'a=1 b=1');
+  await other('two', 'x', 'a=2 b=2', 60_000);
+  assert.equal(await afterBeats(2), '', 'one that is gone is not compared');
+  await other('two', 'x', 'a=1 b=2', -3_600_000);
+  assert.equal(await afterBeats(3), 'two: b');
+  await other('two', 'y', 'a=2 b=2', -3_600_000);
+  assert.equal(await afterBeats(3), 'two: a b', 'after another start');
+  await kit.postgres.sql(`delete from rosterd.node where app = '${app}' and name = 'two'`);
+  await afterBeats(2);
+  await other('two', 'y', 'a=2 b=2', -3_600_000);
+  assert.equal(await afterBeats(3), 'two: a b', 'a node that was forgotten is another one');
+});

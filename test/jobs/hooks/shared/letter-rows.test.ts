@@ -45,6 +45,21 @@ test('WH25 a write that is refused because the job was lost says so, and changes
   assert.deepEqual([full.letters.has('id1'), full.losses()], [true, 0]);
 });
 
+test('WH17 the letters of hooks that are gone are removed before anything else is done, or that fails', async () => {
+  const asked: unknown[] = [];
+  const table: Partial<LetterTable> = {
+    remove: async (...what) => {
+      asked.push(what.slice(1));
+      if (asked.length > 1) throw new Error('away');
+    },
+  };
+  const term = { job: 'webhooks', token: 1, signal: new AbortController().signal };
+  const place = new SharedLetters({ table: table as LetterTable, term, onLost: () => {} });
+  await place.removeOthers(['h', 'i']);
+  assert.deepEqual(asked, [['others', ['h', 'i']]]);
+  await assert.rejects(place.removeOthers([]), /away/);
+});
+
 test('WH26 letters that other nodes replay are parked from then on, those that had expired too, and are taken up once', async () => {
   const asked: (ReplayedLetter | { readonly mark: number })[][] = [];
   const marked = [2, 8].map((seq) => ({ ...row(seq, 'parked'), isReplay: true, mark: seq }));

@@ -1,9 +1,12 @@
 /** PL13: questions on one connection. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PgConnection } from '../../../../store/postgres/link/connection.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PgConnection, rowOf, sqlState } from '../../../../store/postgres/link/connection.ts';
 import { postgresTargets } from '../../../../store/postgres/link/target.ts';
+import { answered, serverError } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
+import { PgProxy } from '../../../support/store/pg-proxy.ts';
 
 const kit = PgKit.ofFile();
 
@@ -49,4 +52,69 @@ test('PL13 when the connection is closed, what is asked and what waits are refus
     ['rejected', 'rejected'],
   );
   await assert.rejects(connection.ask({ text: 'select 1' }));
+});
+
+test('PL6 a connection that is lost says so once, whenever somebody asks to know, and refuses what is asked', pgOptions, async () => {
+  const connection = await open();
+  const told: string[] = [];
+  connection.onLost = ({ message }) => void told.push(message);
+  assert.equal(connection.isLost, false);
+  const pid = Number((await connection.ask({ text: 'select pg_backend_pid() as pid' })).rows[0]?.pid);
+  assert.equal(connection.announcedPid, pid);
+  await kit.postgres.sql(`select pg_terminate_backend(${pid})`);
+  for (const end = Date.now() + 60_000; !connection.isLost; await delay(10)) assert.ok(Date.now() < end, 'it is noticed');
+  await assert.rejects(connection.ask({ text: 'select 1' }));
+  await connection.close();
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', /terminating connection|Connection terminated|closed/);
+  let later: Error | undefined;
+  connection.onLost = (error) => {
+    later = error;
+  };
+  assert.equal(later?.message, told[0]);
+});
+
+test('PL6 a close waits one second for the goodbye of a server that says nothing, and leaves no socket', pgOptions, async (t) => {
+  const proxy = await PgProxy.open(kit.postgres.port);
+  t.after(() => proxy.close());
+  const [target] = postgresTargets(kit.url(proxy.port));
+  const connection = await PgConnection.open(target ?? assert.fail(), 'silent');
+  proxy.isSilent = true;
+  await connection.close();
+  assert.equal(connection.isLost, true);
+  const left = "select count(*) from pg_stat_activity where application_name = 'rosterd-silent'";
+  for (const end = Date.now() + 60_000; (await kit.postgres.sql(left)) !== '0\n'; await delay(10))
+    assert.ok(Date.now() < end, 'the socket is closed');
+});
+
+test(
+  'PL13 truth and numbers are read as such, everything else as its text; what is announced without a text is empty',
+  pgOptions,
+  async () => {
+    const connection = await open();
+    const { rows } = await connection.ask({
+      text: "select true as yes, false as no, 1::int2 as small, 2::int4 as int, 3::int8 as big, 1.50 as exact, 'x' as text, '{1}'::int[] as list, null as none, $1 as given",
+      values: ['given'],
+    });
+    assert.deepEqual(rows, [
+      { yes: true, no: false, small: 1, int: 2, big: 3, exact: '1.50', text: 'x', list: '{1}', none: null, given: 'given' },
+    ]);
+    const heard: string[] = [];
+    connection.onNotification = (payload) => void heard.push(payload);
+    for (const text of ['listen heard', 'notify heard', "notify heard, 'said'"]) await connection.ask({ text });
+    for (const end = Date.now() + 60_000; heard.length < 2; await delay(10)) assert.ok(Date.now() < end, 'it is heard');
+    assert.deepEqual(heard, ['', 'said']);
+    await connection.close();
+  },
+);
+
+test('PL2 only errors that the server sent have a state; an answer without a row is a mistake', async () => {
+  assert.deepEqual([serverError('53100'), Object.assign(new Error('x'), { code: '53100' }), '53100', undefined].map(sqlState), [
+    '53100',
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assert.deepEqual(rowOf(answered({ n: 1 }, { n: 2 })), { n: 1 });
+  assert.throws(() => rowOf(answered()), /the answer has no row/);
 });

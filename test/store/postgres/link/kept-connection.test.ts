@@ -63,3 +63,26 @@ test('PE2 MB2 one whose beginning fails is replaced; a close at any time leaves 
   }
   await eventually(async () => (await backends()).trim() === '0', 'none is left');
 });
+
+test('PE2 MB2 what is said on it waits for no standby; one that cannot listen is never used', pgOptions, async () => {
+  const node = await kit.node(randomUUID());
+  const { kept, opened } = keep(node, `t${randomUUID().replaceAll('-', '')}`);
+  await kept.start();
+  const setting = await opened[0]?.ask({ text: 'show synchronous_commit' });
+  assert.deepEqual(setting?.rows, [{ synchronous_commit: 'off' }]);
+  await kept.close();
+  const deaf = keep(node, 'no channel');
+  const sides: string[] = [];
+  const link = await node.log.links.ready();
+  const side = link.side.bind(link);
+  link.side = async (purpose) => {
+    sides.push(purpose);
+    return await side(purpose);
+  };
+  const starting = deaf.kept.start();
+  await eventually(() => sides.length >= 2, 'it is tried again');
+  assert.deepEqual([deaf.opened, deaf.kept.current], [[], undefined]);
+  await deaf.kept.close();
+  await starting;
+  await eventually(async () => (await backends()).trim() === '0', 'none is left');
+});

@@ -1,11 +1,11 @@
 /** PL6, OP6: which server is used, from the first attempt to the end. */
 import assert from 'node:assert/strict';
 import { beforeEach, type TestContext, test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LogClosed, LogEpochChanged } from '../../../../store/log.ts';
 import { ServerLink } from '../../../../store/postgres/link/link.ts';
 import { type LinksOptions, ServerLinks } from '../../../../store/postgres/link/links.ts';
 import { PostgresUnusable, postgresTargets } from '../../../../store/postgres/link/target.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofFile();
@@ -48,10 +48,6 @@ function stage(t: TestContext, attempts: readonly Attempt[], options: Partial<Li
   });
   t.after(() => links.close());
   return { links, told, tried };
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 60_000; !holds(); await nextTurn()) assert.ok(Date.now() < end, what);
 }
 
 test('PL6 the first server that can be used is, and whoever waits for it gets it', pgOptions, async (t) => {
@@ -107,7 +103,7 @@ test('PL7 a history that is another one when it connects again ends the log', pg
   isOther = true;
   const [first] = opened;
   first?.giveUp(new Error('cut'));
-  await until('it is told', () => running.told.length > 2);
+  await eventually(() => running.told.length > 2, 'it is told');
   assert.deepEqual(running.told, ['up', 'down: cut', 'fatal: x']);
   assert.deepEqual(
     opened.map(({ isOver }) => isOver),
@@ -154,7 +150,7 @@ test('LG10 after the end nothing is connected to, and who waits gets its reason,
   await links.start(10_000);
   const [first] = opened;
   first?.giveUp(new Error('cut'));
-  await until('it is tried', () => told.includes('down: away'));
+  await eventually(() => told.includes('down: away'), 'it is tried');
   const waiting = assert.rejects(links.ready(), LogEpochChanged);
   await links.close(new LogEpochChanged('x', 'gone'));
   await links.close(new LogClosed());
@@ -178,10 +174,10 @@ test('LG10 a link that is found after the end is closed', pgOptions, async (t) =
   });
   const { links, told, tried } = stage(t, [], { prepare: () => isHeld });
   const starting = links.start(10_000);
-  await until('it is connected to', () => opened.length > 0);
+  await eventually(() => opened.length > 0, 'it is connected to');
   await links.close();
   found();
   await starting;
-  await until('it is closed', () => opened[0]?.isOver === true);
+  await eventually(() => opened[0]?.isOver === true, 'it is closed');
   assert.deepEqual([told, tried, links.current], [[], ['one'], undefined]);
 });

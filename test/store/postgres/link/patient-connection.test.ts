@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LogClosed, LogEpochChanged } from '../../../../store/log.ts';
 import type { Question } from '../../../../store/postgres/link/connection.ts';
 import { NoAnswer, PatientConnection } from '../../../../store/postgres/link/patient-connection.ts';
@@ -67,21 +67,26 @@ test('BL8 at its deadline a question is refused, and what waited behind it is ne
     return answered();
   };
   const { patient, asked } = await stage(t, 80, held, answered({ n: 3 }));
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const both = [patient.ask(one), patient.ask({ text: 'two' })].map((asking) => assert.rejects(asking, NoAnswer));
+  while (asked.length === 0) await nextTurn();
+  nowMs = 80;
+  t.mock.timers.tick(80);
   await Promise.all(both);
   answer();
-  await delay(20);
   assert.deepEqual((await patient.ask({ text: 'three' })).rows, [{ n: 3 }]);
   assert.deepEqual(
     asked.map(({ text }) => text),
     ['one', 'three'],
   );
+  t.mock.timers.reset();
 });
 
 test('BL8 a close refuses what is under way, and what comes later', pgOptions, async (t) => {
   const { patient } = await stage(t, 60_000, () => new Promise(() => {}));
   const asking = assert.rejects(patient.ask(one), NoAnswer);
-  await delay(5);
   await patient.close();
   await asking;
   await assert.rejects(patient.ask(one), /the connection is closed/);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { encodePayload } from '../../../../store/journal/record.ts';
 import { type AppendResult, LogClosed, LogEpochChanged, LogUnavailable } from '../../../../store/log.ts';
@@ -54,6 +54,15 @@ async function stage(t: TestContext, options: { deadlineMs?: number; pendingByte
   return { appender, confirmed, link, done };
 }
 
+/** Lasts until the test ends it. */
+function holding(): { readonly over: Promise<void>; readonly end: () => void } {
+  let end = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { over, end: () => end() };
+}
+
 const statusOf = ({ status }: AppendResult): string => status;
 const isRefused =
   (outcome: 'not-written' | 'unknown', text: RegExp) =>
@@ -77,19 +86,21 @@ test('PL2 a call names epoch, head and fence; its entries are confirmed with the
 
 test('LG5 an entry that the database refuses is not written and not asked again, nor is what waits behind it', pgOptions, async (t) => {
   const { appender, link, done } = await stage(t);
+  const held = holding();
   const asked = scripted(
     t,
     link.writer,
     async () => {
-      await delay(20);
+      await held.over;
       throw serverError('53100', 'no space left');
     },
     answered(APPENDED),
   );
   const refused = appender.append(0, draft('a'));
-  await delay(5);
+  while (asked.length === 0) await nextTurn();
   assert.equal(appender.promised, 1, 'the one on its way counts');
   const behind = appender.append(1, draft('b'));
+  held.end();
   await Promise.all([
     assert.rejects(refused, isRefused('not-written', /^the database refused the entry: no space left$/)),
     assert.rejects(behind, isRefused('not-written', /^the append before this one failed$/)),
@@ -204,28 +215,25 @@ test(
   pgOptions,
   async (t) => {
     const { appender, confirmed, link, done } = await stage(t, { deadlineMs: 50 });
-    let answer = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    const asked = scripted(
-      t,
-      link.writer,
-      async () => {
-        await held;
-        return answered(APPENDED);
-      },
-      answered(APPENDED),
-    );
+    const held = holding();
+    const late = async () => {
+      await held.over;
+      return answered(APPENDED);
+    };
+    const asked = scripted(t, link.writer, late, answered(APPENDED));
+    t.mock.timers.enable({ apis: ['setTimeout'] });
     const sent = assert.rejects(appender.append(0, draft('a')), isRefused('unknown', /^the reason$/));
-    await delay(10);
-    await Promise.all([sent, assert.rejects(appender.append(1, draft('b')), isRefused('not-written', /^the reason$/))]);
+    while (asked.length === 0) await nextTurn();
+    const waiting = assert.rejects(appender.append(1, draft('b')), isRefused('not-written', /^the reason$/));
+    t.mock.timers.tick(50);
+    await Promise.all([sent, waiting]);
     await appender.idle();
     assert.equal(appender.promised, 0, 'nobody may build on what is unknown');
     const next = assert.rejects(appender.append(0, draft('c')), isRefused('not-written', /^the reason$/));
+    t.mock.timers.tick(50);
     await next;
     assert.equal(asked.length, 1);
-    answer();
+    held.end();
     await appender.settled();
     assert.deepEqual([confirmed.end.id, done], ['a', ['appended']], 'it was stored, and is known now');
     assert.equal(statusOf(await appender.append(1, draft('d'))), 'appended');
@@ -234,17 +242,18 @@ test(
 
 test('LG5 an append that was answered at its deadline is not sent again', pgOptions, async (t) => {
   const { appender, link, done } = await stage(t, { deadlineMs: 30 });
-  const asked = scripted(
-    t,
-    link.writer,
-    async () => {
-      await delay(60);
-      throw serverError('57P01');
-    },
-    answered(fenced(0, false)),
-    answered(APPENDED),
-  );
-  await assert.rejects(appender.append(0, draft('a')), isRefused('unknown', /the reason/));
+  const held = holding();
+  const late = async () => {
+    await held.over;
+    throw serverError('57P01');
+  };
+  const asked = scripted(t, link.writer, late, answered(fenced(0, false)), answered(APPENDED));
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const sent = assert.rejects(appender.append(0, draft('a')), isRefused('unknown', /the reason/));
+  while (asked.length === 0) await nextTurn();
+  t.mock.timers.tick(30);
+  await sent;
+  held.end();
   await appender.settled();
   assert.deepEqual([asked.map(({ name }) => name), done], [['rosterd-append', 'rosterd-fence'], []]);
 });
@@ -258,19 +267,17 @@ test('LG10 a close lets end what was accepted; a lost history ends it at once, a
   await assert.rejects(closing.appender.append(1, draft('b')), LogClosed);
   await accepted.catch((error: unknown) => assert.ok(error instanceof LogEpochChanged));
   const failing = await stage(t);
-  let answer = (): void => {};
-  scripted(t, failing.link.writer, async () => {
-    await new Promise<void>((resolve) => {
-      answer = resolve;
-    });
+  const held = holding();
+  const asked = scripted(t, failing.link.writer, async () => {
+    await held.over;
     return answered(APPENDED);
   });
   const sent = failing.appender.append(0, draft('a'));
-  await delay(5);
+  while (asked.length === 0) await nextTurn();
   const waiting = failing.appender.append(1, draft('b'));
   failing.appender.end(new LogEpochChanged('x', 'gone'));
   for (const one of [sent, waiting, failing.appender.append(2, draft('c'))]) await assert.rejects(one, LogEpochChanged);
   await failing.appender.idle();
-  answer();
+  held.end();
   await failing.appender.settled();
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { LogUnavailable } from '../../../../store/log.ts';
 import type { Question } from '../../../../store/postgres/link/connection.ts';
 import type { ServerLink } from '../../../../store/postgres/link/link.ts';
@@ -187,7 +187,11 @@ test(
     const isRefused = (error: unknown) =>
       error instanceof LogUnavailable && error.outcome === 'not-written' && error.message === 'the reason';
     const never = async () => assert.fail('it is too late');
-    await Promise.all([assert.rejects(turns.take(never), isRefused), assert.rejects(turns.take(never), isRefused)]);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const refused = [turns.take(never), turns.take(never)].map((taking) => assert.rejects(taking, isRefused));
+    while (asked().length < 2) await nextTurn();
+    t.mock.timers.tick(40);
+    await Promise.all(refused);
     assert.deepEqual(asked(), ['begin', 'rosterd-turn']);
     arrive();
     assert.equal(await turns.take(async (head) => head), 8);

@@ -24,7 +24,7 @@ test('OP1 each node with its lag, its jobs and whether it lives; the log with it
   for (const id of ['a', 'b', 'c']) await appendOne(log, draft(id));
   await node(app, 'blue', 7, 200, 'x=1 y=1');
   await node(app, 'red', 5, 60_000, 'x=1 y=1 z=1');
-  await node(app, 'green', 4, 5_000, 'x=2 y=1 z=2');
+  await node(app, 'green', 4, 1_000, 'x=2 y=1 z=2');
   // Of a node that applied what was stored after the look at the end.
   await node(app, 'hasty', 99, -60_000);
   await node(randomUUID(), 'stranger', 1, 0);

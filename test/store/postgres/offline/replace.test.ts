@@ -127,7 +127,7 @@ test(
     await assert.rejects(put(app, unasked), isInUse(/ends at epoch of old:6: give --replace to replace it/));
     const isSecret = (error: unknown) => error instanceof PostgresUnusable && /was made with another API secret/.test(error.message);
     await assert.rejects(put(app, unasked, { replaces: true, secret: 'other' }), isSecret);
-    await heard(app, 'blue', 9_000);
+    await heard(app, 'blue', 3_000);
     await heard(app, 'azure', 0);
     await heard(app, 'dead', 11_000);
     await assert.rejects(put(app, unasked, { replaces: true }), isInUse(/daemons run on the log of .* \(azure, blue\): stop them first/));
@@ -169,6 +169,35 @@ test('OP8 entries with a gap, or that end elsewhere, and a snapshot that fails l
   assert.equal(lastSeq(list[3] ?? assert.fail()), 8);
   await replace({ ...whole, entries: some(0, 1, 2, 3) });
   assert.notEqual(await stored(app), before);
+});
+
+test('OP8 whichever statement fails, the database is as it was', pgOptions, async () => {
+  const app = randomUUID();
+  await put(app, history(3, { mark: 'old' }));
+  const before = await stored(app);
+  await kit.postgres.sql(
+    `create function public.fail() returns trigger language plpgsql as $$ begin raise exception 'the disk is full'; end $$`,
+  );
+  for (const [event, table] of [
+    ['delete', 'head'],
+    ['insert', 'head'],
+    ['update', 'head'],
+    ['insert', 'entry'],
+    ['insert', 'snapshot_chunk'],
+    ['insert', 'snapshot'],
+  ]) {
+    await kit.postgres.sql(`create trigger fail before ${event} on rosterd.${table} for each statement execute function public.fail()`);
+    await assert.rejects(put(app, history(2), { replaces: true }), /^error: the disk is full$/, `${event} ${table}`);
+    await kit.postgres.sql(`drop trigger fail on rosterd.${table}`);
+    assert.equal(await stored(app), before, `${event} ${table}`);
+  }
+  await kit.postgres.sql('create trigger fail before update on rosterd.head for each statement execute function public.fail()');
+  await assert.rejects(
+    takeHistory(kit.url(), { app, secret: 'secret' }, async () => {}),
+    /the disk is full/,
+  );
+  await kit.postgres.sql('drop trigger fail on rosterd.head; drop function public.fail');
+  await put(app, history(2), { replaces: true });
 });
 
 test('OP8 a wait for the standby that is cancelled is no success', pgOptions, async () => {
