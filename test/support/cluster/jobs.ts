@@ -94,9 +94,10 @@ export class JobRounds {
         body: text,
         signal: AbortSignal.timeout(8_000),
       });
+      const said = await answer.text();
       // Stored already, though the answer was lost.
-      if (answer.ok || answer.status === 400) return true;
-      say(`${answer.status} ${await answer.text()}`);
+      if (answer.ok || said.includes('uploaded already')) return true;
+      say(`${answer.status} ${said}`);
       return undefined;
     });
     const { import_task } = (await this.#done('POST', '/api/v2/imports', { path, mode: 'upsert' })).body;
