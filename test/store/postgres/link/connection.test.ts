@@ -5,7 +5,7 @@ import { PgConnection } from '../../../../store/postgres/link/connection.ts';
 import { postgresTargets } from '../../../../store/postgres/link/target.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 async function open(): Promise<PgConnection> {
   const [target] = postgresTargets(kit.url());

@@ -5,7 +5,7 @@ import { ServerLink } from '../../../../store/postgres/link/link.ts';
 import { PostgresUnusable, postgresTargets } from '../../../../store/postgres/link/target.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** What comes of connecting to this address. */
 async function outcome(address: string): Promise<unknown> {
