@@ -13,7 +13,7 @@ const opened = new Map<Blobs, string>();
 after(async () => {
   for (const blobs of opened.keys()) if (blobs instanceof PostgresBlobs) await blobs.close();
 });
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 const adapter: BlobsAdapter = {
   async open() {

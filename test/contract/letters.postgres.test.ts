@@ -5,7 +5,7 @@ import { checkPlace, lettersContract } from '../support/hooks/letters-contract.t
 import { LettersKit } from '../support/hooks/letters-kit.ts';
 import { PgKit, pgOptions } from '../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 describe('PostgreSQL', pgOptions, () => {
   const all: LettersKit[] = [];

@@ -9,7 +9,7 @@ import { type LogAdapter, logContract } from '../support/store/log-contract.ts';
 import { PgKit, pgOptions } from '../support/store/pg-kit.ts';
 import type { PgProxy } from '../support/store/pg-proxy.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const proxies = new WeakMap<Log, PgProxy>();
 
 const REFUSE = `

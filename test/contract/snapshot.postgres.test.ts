@@ -10,7 +10,7 @@ import { appendOne, draft, readToHead } from '../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../support/store/pg-kit.ts';
 import { allLines, snapshotAt, snapshotContract, someLines } from '../support/store/snapshot-contract.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** A log of ten facts in the epoch `e`. */
 async function filled(app: string = randomUUID(), onEvent: (event: StoreEvent) => void = () => {}): Promise<PgNode> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 /** Far more than a busy machine needs, and less than the runner gives a test (TR2). */
 const PATIENCE_MS = 60_000;
-const PAUSE_MS_MAX = 20;
+const PAUSE_MS_MAX = 50;
 
 /**
  * Looks again and again, first quickly, until the condition holds. Rejects with `what`, by default the condition's own text, after

@@ -12,7 +12,7 @@ import { writeAll } from '../../support/nodes/writing.ts';
 import { RosterdProcess } from '../../support/process.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const USERS = 400;
 const KILL_AT = 100;
 

@@ -9,7 +9,7 @@ import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { type PgWorld, pgWorld } from '../../support/store/pg-world.ts';
 import { API_KEY, serverToken, userToken } from '../../support/world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** Two nodes that have heard of each other. */
 async function pair(t: TestContext, more: Record<string, string> = {}): Promise<[PgWorld, PgWorld]> {

@@ -7,7 +7,7 @@ import type { LiveClient } from '../../support/live/live-client.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { type PgWorld, pgWorld } from '../../support/store/pg-world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 const subs = [{ sub: 'all', all: true, snapshot: false }];
 const consumer = ({ world }: PgWorld): Promise<LiveClient> => world.subscriber({ durable: 'mirror', subs });

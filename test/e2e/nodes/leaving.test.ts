@@ -8,7 +8,7 @@ import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PgProxy } from '../../support/store/pg-proxy.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 test(
   'OP11 a node that stops is not ready at once, gives its jobs to another, spreads its goodbyes, and is gone; clients resume elsewhere',

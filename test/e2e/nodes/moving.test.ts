@@ -10,7 +10,7 @@ import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
 import { World } from '../../support/world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 interface Place {
   readonly cwd: string;

@@ -7,7 +7,7 @@ import { eventually } from '../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 const settingsOf = (role: string) => new Map(Object.entries({ 'connect.role': role, 'presence.grace_ms': 'same' }));
 

@@ -9,7 +9,7 @@ import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 import { API_KEY, serverToken, World } from '../../support/world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 interface Daemon {
   readonly world: World;

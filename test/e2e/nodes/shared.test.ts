@@ -8,7 +8,7 @@ import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
 import { serverToken } from '../../support/world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 test(
   'ND11 what one node acknowledges, the others serve and tell; a node that comes later has it from a snapshot or the log',

@@ -11,7 +11,7 @@ import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
 import { PG_PASSWORD } from '../../support/sync/postgres.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const bouncer = await findProgram('pgbouncer');
 
 async function database(): Promise<string> {

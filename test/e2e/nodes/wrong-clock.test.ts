@@ -8,7 +8,7 @@ import type { RosterdProcess } from '../../support/process.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { serverToken } from '../../support/world.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const HOUR_MS = 3_600_000;
 /** Less than a start is refused for. */
 const LITTLE_MS = 4_000;

@@ -9,7 +9,7 @@ import { Arriving, contentOf, inParts, noise } from '../../support/store/blobs-c
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 import type { Exchange } from '../../support/store/pg-proxy.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const MIB = 1024 * 1024;
 
 interface One {

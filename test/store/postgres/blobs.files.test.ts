@@ -10,7 +10,7 @@ import { PostgresBlobs } from '../../../store/postgres/blobs.ts';
 import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const PATH = '11111111-2222-3333-4444-555555555555/users.jsonl';
 const MIB = 1024 * 1024;
 
@@ -23,7 +23,7 @@ async function twoNodes(t: TestContext, silenceMs = 60_000): Promise<{ readonly 
   const app = randomUUID();
   const open = async (): Promise<Node> => {
     const node = await kit.node(app);
-    const blobs = new PostgresBlobs({ app, links: node.log.links, deadlineMs: 500 });
+    const blobs = new PostgresBlobs({ app, links: node.log.links, deadlineMs: 5_000 });
     t.after(() => blobs.close());
     return { node, files: new Files(blobs, { silenceMs }) };
   };

@@ -10,7 +10,7 @@ import { eventually } from '../../support/eventually.ts';
 import { Arriving, conflicts, contentOf, inParts, noise } from '../../support/store/blobs-contract.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const MIB = 1024 * 1024;
 const HOUR_AGO = "clock_timestamp() - interval '61 minutes'";
 

@@ -18,7 +18,7 @@ import { rosterWith } from '../../support/open-roster.ts';
 import { readToHead } from '../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const RECORD = 'rosterd-record-history';
 const DAY_MS = 24 * 3_600_000;
 
@@ -138,9 +138,9 @@ test(
     await one.write('ann');
     assert.equal((await seqs(one, 'ann')).length, 1);
     await eventually(() => other.roster.position.seq === one.roster.position.seq);
-    await one.stop();
-    // A process that hangs has the job.
+    // A process that hangs has the job, so that no other takes it when this one stops.
     await kit.postgres.sql(`update rosterd.lease set holder = 'nobody', until = 'infinity' where app = '${one.app}'`);
+    await one.stop();
     assert.equal((await seqs(other, 'ann')).length, 1);
     await other.write('ann');
     const startMs = performance.now();

@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import type { PgProxy } from '../../support/store/pg-proxy.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const RECORD = 'rosterd-record-history';
 const START = 1_763_729_000_000_000;
 const EPOCH = 'one';

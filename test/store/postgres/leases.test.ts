@@ -7,7 +7,7 @@ import { PostgresLeases } from '../../../store/postgres/leases.ts';
 import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 async function twoNodes(t: TestContext): Promise<{ app: string; nodes: PgNode[]; one: PostgresLeases; two: PostgresLeases }> {
   const app = randomUUID();

@@ -1,7 +1,7 @@
 /** Letters as rows (LT1–LT5): lost jobs, lost and late answers, unclean commits, and replays. */
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
-import { beforeEach, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeaseLost } from '../../../store/leases.ts';
 import type { LetterReplay, LetterRow, LetterTerm, LetterWrite } from '../../../store/letters.ts';
@@ -9,9 +9,7 @@ import { eventually } from '../../support/eventually.ts';
 import { LettersKit, type LettersNode } from '../../support/hooks/letters-kit.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 
-const pg = PgKit.ofFile();
-
-beforeEach(() => pg.closeNodes());
+const pg = PgKit.ofProcess();
 
 const WRITE = 'rosterd-write-letters';
 const EVERYTHING: LetterReplay = {

@@ -7,7 +7,7 @@ import { PostgresMailbox } from '../../../store/postgres/mailbox.ts';
 import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** A process, and what it was sent. */
 class Box {

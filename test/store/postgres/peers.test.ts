@@ -7,7 +7,7 @@ import { PostgresPeers } from '../../../store/postgres/peers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** A process: what it says, and what it has heard. */
 class Peer {

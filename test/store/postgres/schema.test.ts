@@ -13,7 +13,7 @@ import { appendOne, draft } from '../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PG_PASSWORD } from '../../support/sync/postgres.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** A database that the role may make a schema in. */
 async function database(): Promise<string> {

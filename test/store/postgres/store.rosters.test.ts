@@ -12,7 +12,7 @@ import { rosterWith } from '../../support/open-roster.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { PgKit, type PgNode, pgOptions } from '../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 async function roster(t: TestContext, { log, snapshots }: PgNode, snapshotEveryFacts = 100_000): Promise<Roster> {
   const opened = await rosterWith({ log, snapshots, snapshotEveryFacts, onFatal: () => {} });

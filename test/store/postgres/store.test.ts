@@ -8,7 +8,7 @@ import { openPostgresStore } from '../../../store/postgres/store.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PgProxy } from '../../support/store/pg-proxy.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 const open = (more: { readonly app?: string; readonly url?: string; readonly openMs?: number } = {}) =>
   openPostgresStore({

@@ -91,7 +91,7 @@ export class SharedWorld {
   readonly writer: Roster;
   answer: (request: SharedRequest) => Promise<SendResult> = async () => OK;
 
-  private constructor(kit: LettersKit, writer: Roster, { retryMs = 3_600_000, leaseMs = 500 }: SharedOptions) {
+  private constructor(kit: LettersKit, writer: Roster, { retryMs = 3_600_000, leaseMs = 1_500 }: SharedOptions) {
     this.kit = kit;
     this.writer = writer;
     this.retryMs = retryMs;

@@ -4,7 +4,9 @@
  */
 import { Agent, request } from 'node:http';
 
-const agent = new Agent({ keepAlive: true });
+/** A daemon ends connections whose headers do not come for ten seconds: a busy process does not write a thousand requests by then. */
+const SOCKETS_MAX = 250;
+const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
 
 export interface Sent {
   readonly method: string;

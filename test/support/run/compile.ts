@@ -9,7 +9,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { PROGRAMS } from './program.ts';
 
@@ -68,6 +68,17 @@ function modulesOf(root: string): string[] {
     .filter((path) => path.endsWith('.ts') && !programs.includes(path));
 }
 
+/** Of a package, a map tells only the file: the places in all of them would be most of the map, which every process parses. */
+const packages: Plugin = {
+  name: 'packages',
+  setup(compiler) {
+    compiler.onLoad({ filter: /[/\\]node_modules[/\\].*\.[cm]?js$/ }, async ({ path }) => {
+      const map = Buffer.from(JSON.stringify({ version: 3, sources: [basename(path)], mappings: 'AAAA' })).toString('base64');
+      return { contents: `${await readFile(path, 'utf8')}\n//# sourceMappingURL=data:application/json;base64,${map}` };
+    });
+  },
+};
+
 const leftOut: Plugin = {
   name: 'left-out',
   setup(compiler) {
@@ -116,7 +127,7 @@ export async function compile(root: string, files: readonly string[], change?: S
     inject: change === undefined ? [] : [change.exportsFrom],
     logLevel: 'error',
   } satisfies BuildOptions;
-  const plugins = [leftOut, sourceFolders(change)];
+  const plugins = [leftOut, packages, sourceFolders(change)];
   const isWhole = (file: string): boolean => relative(root, file).startsWith(WHOLE);
   await Promise.all([
     build({ ...common, plugins, entryPoints: PROGRAMS.map((path) => join(root, path)) }),

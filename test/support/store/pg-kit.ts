@@ -1,6 +1,7 @@
-/** Logs on a PostgreSQL of the test file's own, each behind its own proxy, as nodes on machines of their own would be. */
+/** Logs on a PostgreSQL of the process's own, each behind its own proxy, as nodes on machines of their own would be. */
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before } from 'node:test';
+import { after, beforeEach } from 'node:test';
 import { findPostgres } from '../../../daemon/cli/cluster/programs.ts';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
 import { PostgresLog } from '../../../store/postgres/log/log.ts';
@@ -9,6 +10,12 @@ import { PG_PASSWORD, type Postgres, startPostgres } from '../sync/postgres.ts';
 import { PgProxy } from './pg-proxy.ts';
 
 const bin = await findPostgres();
+const server = bin === undefined ? undefined : await startPostgres(bin);
+if (server !== undefined) {
+  process.env.PGPASSWORD = PG_PASSWORD;
+  await server.sql('grant create on database postgres to reader');
+}
+
 /** For every test that needs the server. */
 export const pgOptions =
   bin === undefined ? { skip: 'THERE IS NO POSTGRESQL ON THIS MACHINE (initdb was not found)' } : { timeout: 120_000 };
@@ -20,29 +27,26 @@ export interface PgNode {
 }
 
 export class PgKit {
+  static #ofProcess: PgKit | undefined;
   readonly #nodes: PgNode[] = [];
-  #postgres: Postgres | undefined;
 
-  /** Starts the server before the tests of the file and ends everything after them. */
-  static ofFile(): PgKit {
+  /** Of all test files in this process: one server, which is there before the first test and goes after the last. A test's nodes go with it. */
+  static ofProcess(): PgKit {
+    if (PgKit.#ofProcess !== undefined) return PgKit.#ofProcess;
     const kit = new PgKit();
-    before(async () => {
-      if (bin === undefined) return;
-      kit.#postgres = await startPostgres(bin);
-      process.env.PGPASSWORD = PG_PASSWORD;
-      await kit.postgres.sql('grant create on database postgres to reader');
-    });
+    PgKit.#ofProcess = kit;
+    // A server has a hundred connections, and a node several.
+    beforeEach(() => kit.closeNodes());
     after(async () => {
       await kit.closeNodes();
-      delete process.env.PGPASSWORD;
-      await kit.#postgres?.stop();
+      await server?.stop();
     });
     return kit;
   }
 
   get postgres(): Postgres {
-    if (this.#postgres === undefined) throw new Error('the server is started before the tests');
-    return this.#postgres;
+    assert.ok(server, 'tests that need it are skipped without it');
+    return server;
   }
 
   /** One log of the application `app`. No standby is asked for unless the options say so. */

@@ -5,6 +5,7 @@ import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { postgresOwner } from '../../../daemon/cli/cluster/programs.ts';
 
@@ -73,12 +74,25 @@ export async function startPostgres(bin: string): Promise<Postgres> {
     await as('pg_ctl', ['-D', data, '-m', 'immediate', 'stop']);
     await rm(directory, { recursive: true, force: true });
   };
-  const inDatabase = (database: string, text: string) =>
-    as('psql', ['-h', directory, '-p', String(port), '-U', 'owner', '-d', database, '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', text]);
+  const inDatabase = (database: string, text: string) => answerOf({ host: directory, port, user: 'owner', database }, text);
   const sql = (text: string) => inDatabase('postgres', text);
   await sql(`create role ${PG_USER} login password '${PG_PASSWORD}'`);
   await sql(`grant all on schema public to ${PG_USER}`);
   return { port, url: `postgres://${PG_USER}@127.0.0.1:${port}/postgres`, sql, in: inDatabase, kill, start, standBy, promote, stop };
+}
+
+/** What `psql -qAt` would print, without a process for each question. */
+async function answerOf(where: pg.ClientConfig, text: string): Promise<string> {
+  const client = new pg.Client({ ...where, types: { getTypeParser: () => (value: string) => value } });
+  // It also emits why it ended, which the query has rejected with.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const results = [await client.query({ text, rowMode: 'array' })].flat();
+    return results.flatMap(({ rows }) => rows.map((row: unknown[]) => `${row.map((value) => value ?? '').join('|')}\n`)).join('');
+  } finally {
+    await client.end();
+  }
 }
 
 /** In a run of many test files, the first one initializes its data for all: that takes longer than copying it. */

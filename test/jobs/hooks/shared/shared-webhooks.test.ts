@@ -1,15 +1,13 @@
 /** Webhooks on several nodes that share a PostgreSQL (WH24–WH26). */
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RosterError } from '../../../../protocol/base/errors.ts';
 import { OK, status } from '../../../support/hooks/hook-bench.ts';
 import { type HookNode, SharedWorld } from '../../../support/hooks/shared-world.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
-
-beforeEach(() => kit.closeNodes());
+const kit = PgKit.ofProcess();
 
 test('WH24 three nodes send each of 70 events once, also when one of them stops in between', pgOptions, async (t) => {
   const world = await SharedWorld.open(t, kit, 3);
@@ -23,7 +21,7 @@ test('WH24 three nodes send each of 70 events once, also when one of them stops 
   const holder = await world.holder();
   assert.deepEqual([...new Set(world.requests.map(({ node }) => node))], [holder]);
   // It stores its positions when it stops.
-  await holder.webhooks.stop(1_000);
+  await holder.webhooks.stop(30_000);
   assert.deepEqual([...world.commands].sort(), ['held', 'lease'], 'positions are refused once another node has the job');
   await world.until('another node has the job', async () => (await world.holder()) !== holder);
   seqs.push(...(await world.tell(...users)));
@@ -175,7 +173,7 @@ async function deadLettersOf(world: SharedWorld, holder: HookNode, ids: readonly
 }
 
 test('WH26 every node shows the hooks and their letters, and replays them', pgOptions, async (t) => {
-  const world = await SharedWorld.open(t, kit, 2, { retryMs: 1 });
+  const world = await SharedWorld.open(t, kit, 2, { retryMs: 1, leaseMs: 10_000 });
   const holder = await world.holder();
   const other = await world.otherThan(holder);
   await deadLettersOf(world, holder, ['ann', 'bob', 'carl']);

@@ -8,7 +8,7 @@ import { answered, serverError } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { PgProxy } from '../../../support/store/pg-proxy.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 async function open(): Promise<PgConnection> {
   const [target] = postgresTargets(kit.url());

@@ -8,7 +8,7 @@ import { KeptConnection } from '../../../../store/postgres/link/kept-connection.
 import { eventually } from '../../../support/eventually.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 interface Kept {
   readonly kept: KeptConnection;

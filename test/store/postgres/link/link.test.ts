@@ -8,7 +8,7 @@ import { PostgresUnusable, postgresTargets } from '../../../../store/postgres/li
 import { answered, scripted } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** What comes of connecting to this address. */
 async function outcome(address: string): Promise<unknown> {

@@ -8,7 +8,7 @@ import { PostgresUnusable, postgresTargets } from '../../../../store/postgres/li
 import { eventually } from '../../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 const opened: ServerLink[] = [];
 beforeEach(async () => {

@@ -10,7 +10,7 @@ import { SideConnection } from '../../../../store/postgres/link/side-connection.
 import { answered, type Reply, scripted, serverError, warned } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

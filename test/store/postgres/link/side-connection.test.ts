@@ -7,7 +7,7 @@ import { LogClosed } from '../../../../store/log.ts';
 import { SideConnection } from '../../../../store/postgres/link/side-connection.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

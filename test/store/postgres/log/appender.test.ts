@@ -16,7 +16,7 @@ import { answered, scripted, serverError, warned } from '../../../support/nodes/
 import { draft } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

@@ -13,7 +13,7 @@ import { answered, type Reply, scripted, serverError } from '../../../support/no
 import { draft } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

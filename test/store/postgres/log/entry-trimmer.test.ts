@@ -11,7 +11,7 @@ import { ENTRY_FORMATS } from '../../../../store/postgres/log/formats.ts';
 import { answered, type Reply, scripted, serverError } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

@@ -12,7 +12,7 @@ import { eventually } from '../../../support/eventually.ts';
 import { appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 const OLD: EntryFormats = { oldest: ENTRY_VERSION, newest: ENTRY_VERSION };
 const NEW: EntryFormats = { oldest: ENTRY_VERSION, newest: ENTRY_VERSION + 1 };

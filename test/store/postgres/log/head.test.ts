@@ -11,7 +11,7 @@ import { answered, scripted } from '../../../support/nodes/scripted.ts';
 import { appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

@@ -1,7 +1,7 @@
 /** What goes wrong between a log and PostgreSQL: lost, late and unclean answers, dead servers and connections (PL2–PL4, PL6, PL7, LG16). */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findPostgres } from '../../../../daemon/cli/cluster/programs.ts';
 import { LogEpochChanged, LogUnavailable } from '../../../../store/log.ts';
@@ -15,10 +15,8 @@ import { appendOne, draft, entryOf, readCount } from '../../../support/store/ent
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { startPostgres } from '../../../support/sync/postgres.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const APPEND = 'rosterd-append';
-
-beforeEach(() => kit.closeNodes());
 
 const count = (app: string): Promise<string> => kit.postgres.sql(`select count(*) from rosterd.entry where app = '${app}'`);
 

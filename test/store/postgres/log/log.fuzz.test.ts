@@ -13,7 +13,7 @@ import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import type { Exchange, PgProxy } from '../../../support/store/pg-proxy.ts';
 import { Random } from '../../../support/store/random.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const ENTRIES = sized(80, 2_000);
 const seed = Number(process.env.ROSTERD_SEED ?? Date.now() % 1_000_000);
 

@@ -11,7 +11,7 @@ import { CONFLICTS_BEFORE_TURN, LogFollower, writeAll } from '../../../support/s
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { Random } from '../../../support/store/random.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const names = (writer: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${writer}${n}`);
 
 test('LG4 two writers on one log: nothing lost, nothing doubled, the same order for both, no endless loop', pgOptions, async () => {

@@ -12,7 +12,7 @@ import { ServerClock } from '../../../../store/postgres/log/server-clock.ts';
 import { answered, scripted, warned } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ServerClock } from '../../../../store/postgres/log/server-clock.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** A server whose clock is ahead of the steady one by `aheadMs`, which a test may change. */
 function bench(aheadMs: number) {

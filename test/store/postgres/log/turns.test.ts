@@ -12,7 +12,7 @@ import { WriterTurns } from '../../../../store/postgres/log/turns.ts';
 import { answered, type Reply, scripted, serverError, warned } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 beforeEach(() => kit.closeNodes());
 

@@ -11,7 +11,7 @@ import { SCHEMA_STEPS } from '../../../../store/postgres/tables.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { startPostgres } from '../../../support/sync/postgres.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 const NOBODY = '127.0.0.1:1';
 
 const portOf = async ({ connection }: OpenDatabase): Promise<number> =>

@@ -14,7 +14,7 @@ import { appendAll, appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
 import { snapshotAt, someLines } from '../../../support/store/snapshot-contract.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 interface Filled extends PgNode {
   readonly app: string;

@@ -7,7 +7,7 @@ import { clusterFacts } from '../../../../store/postgres/offline/overview.ts';
 import { appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** A node that has applied `applied` facts and was heard of so long ago. */
 const node = (app: string, name: string, applied: number, msAgo: number, settings = '') =>

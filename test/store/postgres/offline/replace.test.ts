@@ -11,7 +11,7 @@ import { appendOne, draft, entryOf, readToHead } from '../../../support/store/en
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { allLines, someLines } from '../../../support/store/snapshot-contract.ts';
 
-const kit = PgKit.ofFile();
+const kit = PgKit.ofProcess();
 
 /** Entries of `facts` facts each, and a snapshot at their end. */
 function history(count: number, { tail = 0, facts = 2, bytes = 20, mark = 'new' } = {}): NewHistory & { readonly list: readonly Entry[] } {
