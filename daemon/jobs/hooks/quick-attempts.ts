@@ -51,6 +51,8 @@ export async function quickAttempts({
 }: QuickOptions): Promise<DeliveryResult> {
   const endsMs = clock.now() + QUICK_MS;
   for (let count = 1; ; count++) {
+    // The first one, too: the event may have been read from a file until now.
+    if (stopping.aborted) return { kind: 'stopped' };
     // The first request has the timeout of the hook, even if that is longer than the time for all quick attempts.
     const answer = await send(before + count, count === 1 ? timeoutMs : Math.min(timeoutMs, Math.max(1, endsMs - clock.now())));
     if (answer.kind === 'stopped') return answer;
@@ -60,7 +62,6 @@ export async function quickAttempts({
     const isLast = count >= Math.min(attemptsMax, attemptsFor(answer)) || clock.now() + pauseMs >= endsMs;
     if (isLast) return { kind: 'failed', attempts: before + count, reason: reasonOf(answer), retryAfterMs };
     await clock.sleep(pauseMs, stopping);
-    if (stopping.aborted) return { kind: 'stopped' };
   }
 }
 

@@ -125,4 +125,10 @@ test('WH23 a request that is cut off says nothing of the receiver, and after a s
   assert.deepEqual((await attempts([{ kind: 'stopped' }])).result, { kind: 'stopped' });
   const stopped = await attempts([status(500)], 1, 9, 2);
   assert.deepEqual([stopped.result, stopped.times], [{ kind: 'stopped' }, [0, 500]]);
+  // The stop came while the event was read from its file.
+  const late = quickAttempts({
+    send: () => assert.fail('a request began'),
+    ...{ before: 3, timeoutMs: 6_000, attemptsMax: 9, clock: new FakeClock(), random: () => 0, stopping: AbortSignal.abort() },
+  });
+  assert.deepEqual(await late, { kind: 'stopped' });
 });
