@@ -285,3 +285,32 @@ test('HT44 a close ends what it began in order: the commands, the last snapshot,
   await answered;
   assert.deepEqual(steps, ['appended', 'answered', 'saved', 'trimmed', 'read', 'closed']);
 });
+
+test('DW1 a directory that cannot follow its log says so, and that nothing goes on', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000 });
+  let fail = (_error: Error): void => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const read = log.read.bind(log);
+  log.read = async function* (after, signal) {
+    const entries = read(after, signal)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await Promise.race([entries.next(), failed]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  };
+  const said: unknown[] = [];
+  const roster = await rosterWith({
+    log,
+    logger: { info: () => {}, error: (fields, text) => void said.push('err' in fields ? [fields.err, text] : text) },
+    onFatal: (error) => void said.push(error),
+  });
+  await upsert(roster, ['ann']);
+  const error = new Error('the file is gone');
+  fail(error);
+  await until(() => said.length > 1);
+  assert.deepEqual(said, [[error, 'the directory cannot follow its log'], error]);
+});

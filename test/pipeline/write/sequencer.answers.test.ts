@@ -194,3 +194,19 @@ test('SQ6 a command that a closing log refuses is refused as unavailable, and is
   await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), { kind: 'unavailable', message: 'the daemon is shutting down' });
   assert.deepEqual(errors, []);
 });
+
+test('SQ3 each change carries the origin of its own command into the log', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000 });
+  const roster = await rosterWith({ log });
+  const origins = [
+    { source: 'server', client: 'one' },
+    { source: 'import', job: 'seven' },
+  ] as const;
+  await Promise.all(origins.map((origin, n) => roster.submit(upsert({ id: `u${n}` }), 'live', origin)));
+  const from: unknown[] = [];
+  for await (const { facts } of log.read(0, AbortSignal.timeout(60_000))) {
+    for (const fact of facts) from.push(fact.t === 'user' ? fact.from : undefined);
+    if (from.length === 2) break;
+  }
+  assert.deepEqual(from, origins);
+});
