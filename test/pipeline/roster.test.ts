@@ -314,3 +314,20 @@ test('DW1 a directory that cannot follow its log says so, and that nothing goes 
   await until(() => said.length > 1);
   assert.deepEqual(said, [[error, 'the directory cannot follow its log'], error]);
 });
+
+test('CK3 a start on a snapshot whose time the clock has not reached says so, before anything is written', async () => {
+  const snapshots = new MemorySnapshots();
+  const before = new MemoryLog({ retentionFacts: 1_000 });
+  const nowUs = 1_800_000_000_000_000;
+  const first = await rosterWith({ log: before, snapshots, now: () => nowUs });
+  await upsert(first, ['ann']);
+  await first.close();
+  const { epoch, seq } = first.position;
+  const said: unknown[] = [];
+  const log = new MemoryLog({ epoch, start: seq, retentionFacts: 1_000 });
+  const logger = { info: () => {}, error: (fields: object) => void said.push(fields) };
+  const second = await rosterWith({ log, snapshots, now: () => nowUs - 5_000_000, logger });
+  assert.deepEqual(said, [{ clock_behind_log_ms: 5_000 }]);
+  assert.equal(second.directory.user('ann')?.id, 'ann');
+  await second.close();
+});
