@@ -145,8 +145,7 @@ class PostgresHistoryWriter implements HistoryWriter {
   async close(): Promise<void> {
     clearTimeout(this.#lastWrite);
     this.#signal.removeEventListener('abort', this.#endSoon);
-    if (!this.#isOver) await this.#connection.close();
-    this.#isOver = true;
+    await this.#connection.close();
   }
 
   /** One question at a time. */

@@ -1,6 +1,6 @@
 /** Runs compiled test files, each batch of them in a process of its own, and says whether they noticed a mutant. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -88,8 +88,11 @@ function passes(
   // An endless loop also ends when nobody is left to end it.
   const bounded = `ulimit -t ${2 * Math.ceil(limitMs / 1_000)}; exec "$0" "$@"`;
   const node = [process.execPath, '--test-reporter=tap', ...patterns, '--input-type=module', '--eval', imports];
+  const temporary = mkdtempSync(join(tmpdir(), 'rosterd-mutant-'));
+  // A server runs as a user of its own.
+  chmodSync(temporary, 0o755);
   const child = spawn('sh', ['-c', bounded, ...node], {
-    env: { ...outer, ROSTERD_TEST_BUILD: compiled.folder, ...env },
+    env: { ...outer, TMPDIR: temporary, ROSTERD_TEST_BUILD: compiled.folder, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });
@@ -109,7 +112,25 @@ function passes(
     child.on('error', fail);
     child.on('close', (code) => {
       clearTimeout(timer);
+      leaveNothing(temporary);
       resolve(!failed && code === 0);
     });
   });
+}
+
+/** A PostgreSQL is in no group of its test: where that was killed, it would run on. */
+function leaveNothing(temporary: string): void {
+  for (const name of readdirSync(temporary)) {
+    const lock = join(temporary, name, 'data/postmaster.pid');
+    if (existsSync(lock)) endServer(Number(readFileSync(lock, 'utf8').split('\n')[0]));
+  }
+  rmSync(temporary, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
+
+function endServer(pid: number): void {
+  try {
+    process.kill(pid, 'SIGQUIT');
+  } catch {
+    // It has ended meanwhile.
+  }
 }

@@ -279,3 +279,49 @@ test('HT44 a close ends what it began in order: the commands, the last snapshot,
   await answered;
   assert.deepEqual(steps, ['appended', 'answered', 'saved', 'trimmed', 'read', 'closed']);
 });
+
+test('DW1 a directory that cannot follow its log says so, and that nothing goes on', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000 });
+  let fail = (_error: Error): void => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const read = log.read.bind(log);
+  log.read = async function* (after, signal) {
+    const entries = read(after, signal)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await Promise.race([entries.next(), failed]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  };
+  const said: unknown[] = [];
+  const roster = await rosterWith({
+    log,
+    logger: { info: () => {}, error: (fields, text) => void said.push('err' in fields ? [fields.err, text] : text) },
+    onFatal: (error) => void said.push(error),
+  });
+  await upsert(roster, ['ann']);
+  const error = new Error('the file is gone');
+  fail(error);
+  await until(() => said.length > 1);
+  assert.deepEqual(said, [[error, 'the directory cannot follow its log'], error]);
+});
+
+test('CK3 a start on a snapshot whose time the clock has not reached says so, before anything is written', async () => {
+  const snapshots = new MemorySnapshots();
+  const before = new MemoryLog({ retentionFacts: 1_000 });
+  const nowUs = 1_800_000_000_000_000;
+  const first = await rosterWith({ log: before, snapshots, now: () => nowUs });
+  await upsert(first, ['ann']);
+  await first.close();
+  const { epoch, seq } = first.position;
+  const said: unknown[] = [];
+  const log = new MemoryLog({ epoch, start: seq, retentionFacts: 1_000 });
+  const logger = { info: () => {}, error: (fields: object) => void said.push(fields) };
+  const second = await rosterWith({ log, snapshots, now: () => nowUs - 5_000_000, logger });
+  assert.deepEqual(said, [{ clock_behind_log_ms: 5_000 }]);
+  assert.equal(second.directory.user('ann')?.id, 'ann');
+  await second.close();
+});

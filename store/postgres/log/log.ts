@@ -214,7 +214,6 @@ export class PostgresLog implements Log {
     await this.#appender.idle();
     await Promise.race([this.#trimmer.idle(), delay(READERS_MS)]);
     this.#pulse.stop();
-    clearTimeout(this.#ahead);
     this.#status = { state: 'closed' };
     this.#confirmed.wakeups.wakeAll();
     // Readers that are behind get what they are about to read; who does not take it does not keep the process.
@@ -231,7 +230,6 @@ export class PostgresLog implements Log {
     this.#status = { state: 'failed', reason: error.message };
     this.#settings.onEvent?.({ type: error instanceof LogFormatRaised ? 'format-raised' : 'history-replaced', error });
     this.#pulse.stop();
-    clearTimeout(this.#ahead);
     this.#appender.end(error);
     this.#confirmed.wakeups.wakeAll();
     void this.links.close(error);

@@ -196,8 +196,8 @@ test('WH18 a new history is reported, what was not sent before counts as lost, a
   await world.restart(other);
   assert.ok(world.logged.includes('the history began anew; what a webhook had not been sent before is lost to it'));
   assert.equal(world.webhooks.status()[0]?.lost, 1);
-  const { epoch, updated_at } = other.directory.docs.get('outbox', 'h') ?? assert.fail();
-  assert.deepEqual([epoch, updated_at], ['other', world.clock.now() * 1_000]);
+  const { epoch, seq, updated_at } = other.directory.docs.get('outbox', 'h') ?? assert.fail();
+  assert.deepEqual([epoch, seq, updated_at], ['other', other.keptAfter, world.clock.now() * 1_000]);
   await world.tell('bob');
   assert.deepEqual(world.sent.slice(-1), ['h:bob']);
 });

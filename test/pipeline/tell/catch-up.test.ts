@@ -383,3 +383,21 @@ test('HB5 at most 64 shared chunks are kept; the oldest one gives way', async ()
   assert.equal(await read(64), 1);
   assert.deepEqual([await read(1), await read(63), await read(64), await read(0)], [0, 0, 0, 1]);
 });
+
+test('HB5 one that reads the past is live at its end, also where the last entries hold no event', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000_000 });
+  const roster = await openRoster(1, log);
+  await upsert(roster, ['u1', 'u2']);
+  const { seq } = roster.directory;
+  await roster.submit({ kind: 'active', ids: ['u1', 'u2'] }, 'live');
+  assert.equal(roster.directory.seq, seq + 2);
+  roster.hub.flush();
+  for (const want of [{ kind: 'all' }, { kind: 'ids', ids: new Set(['u2']) }] satisfies Want[]) {
+    const outlet = new FakeOutlet();
+    const subscriber = new Subscriber(outlet, 'live');
+    subscriber.interests.set('s', wanting(want));
+    await new Promise<void>((resolve) => roster.hub.joinFrom(subscriber, 0, resolve));
+    assert.deepEqual([subscriber.state.kind, outlet.events.map((event) => event.seq)], ['live', want.kind === 'all' ? [1, 2] : [2]]);
+    roster.hub.leave(subscriber);
+  }
+});

@@ -192,3 +192,18 @@ test('HB1 HB7 whoever joins, changes or leaves while rounds wait gets exactly wh
     for (const { one, expected } of [...live, ...gone]) assert.deepEqual(one.seqs(), expected, `seed ${seed}`);
   }
 });
+
+test('HB1 a round that has nothing for a receiver writes nothing to it, also when it is served before its turn', () => {
+  const { publish, join, hub } = bench();
+  const many = Array.from({ length: 100 }, () => join(ids('a')));
+  const others = [join(ids('zoe')), join(teams('blue'))];
+  publish(userOf('a', ['red']));
+  for (const { subscriber, outlet } of others) {
+    hub.settle(subscriber);
+    assert.deepEqual(outlet.writes, []);
+  }
+  assert.ok(
+    many.some(({ outlet }) => outlet.writes.length === 0),
+    'the round is not over',
+  );
+});

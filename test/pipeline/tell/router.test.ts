@@ -379,3 +379,28 @@ test('HB1 the indexes propose everyone who is concerned and nobody else, whateve
   }
   assert.deepEqual([...router.cohorts], []);
 });
+
+test('HB11 those with a filter are known, whatever they ask for besides, until they have none or leave', () => {
+  const router = new Router();
+  const of = (...wants: Want[]): Subscriber => {
+    const subscriber = new Subscriber(OUTLET, 'live');
+    for (const [index, want] of wants.entries()) subscriber.interests.set(`s${index}`, interest(want, { name: `s${index}` }));
+    router.add(subscriber);
+    return subscriber;
+  };
+  const [plain, filtered, both] = [of(ids('ann')), of(filter({ id: 'zoe' })), of(ids('ann'), filter({ id: 'zoe' }))];
+  const judged = (): boolean[] => [plain, filtered, both].map((one) => router.isJudged(one));
+  assert.deepEqual(
+    [judged(), [...router.judged]],
+    [
+      [false, true, true],
+      [filtered, both],
+    ],
+  );
+  router.change(both, (interests) => interests.delete('s1'));
+  router.change(plain, (interests) => interests.set('s1', interest(filter({ id: 'zoe' }), { name: 's1' })));
+  assert.deepEqual(judged(), [true, true, false]);
+  router.remove(filtered);
+  router.remove(plain);
+  assert.deepEqual([judged(), router.judged.size], [[false, false, false], 0]);
+});

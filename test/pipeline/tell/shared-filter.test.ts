@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SharedFilter, sharedFilter } from '../../../daemon/pipeline/tell/shared-filter.ts';
 import { conditionsOf, parseFilter } from '../../../protocol/users/finding/filter.ts';
+import { WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 
 /** A user whose name tells how often it was read. */
@@ -60,4 +61,15 @@ test('BU4 the last two judgements are remembered, also when they are of one user
   filter.matches(bob.user, false);
   filter.matches(ann.user, false);
   assert.deepEqual(reads(), [3, 1, 1], 'an older one is judged again');
+});
+
+test('BU5 what a walk looks at is added up', () => {
+  const filter = sharedFilter(parseFilter({ $or: [{ name: { $q: 'ann' } }, { id: { $in: ['a', 'b'] } }] }));
+  const { user } = counted('Bob');
+  const work = new WorkMeter();
+  filter.judge(user, false, work);
+  const once = work.units;
+  assert.ok(once > 0, `${work.units}`);
+  filter.judge(user, false, work);
+  assert.equal(work.units, 2 * once);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Command } from '../../../protocol/log/command.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
+import { LogUnavailable } from '../../../store/log.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
 import { rosterWith } from '../../support/open-roster.ts';
 import { NodeLog } from '../../support/store/node-log.ts';
@@ -194,4 +195,52 @@ test('SQ6 a command that a closing log refuses is refused as unavailable, and is
   await log.close();
   await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'), { kind: 'unavailable', message: 'the daemon is shutting down' });
   assert.deepEqual(errors, []);
+});
+
+test('SQ3 each change carries the origin of its own command into the log', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000 });
+  const roster = await rosterWith({ log });
+  const origins = [
+    { source: 'server', client: 'one' },
+    { source: 'import', job: 'seven' },
+  ] as const;
+  await Promise.all(origins.map((origin, n) => roster.submit(upsert({ id: `u${n}` }), 'live', origin)));
+  const from: unknown[] = [];
+  for await (const { facts } of log.read(0, AbortSignal.timeout(60_000))) {
+    for (const fact of facts) from.push(fact.t === 'user' ? fact.from : undefined);
+    if (from.length === 2) break;
+  }
+  assert.deepEqual(from, origins);
+});
+
+test('SQ11 an operator hears of a storage that fails, and not of what a caller did wrong', async () => {
+  const log = new MemoryLog();
+  const errors: unknown[] = [];
+  const roster = await rosterWith({ log, logger: { info: () => {}, error: (fields) => void errors.push('err' in fields && fields.err) } });
+  await assert.rejects(roster.submit({ kind: 'delete', ids: ['nobody'], mode: 'soft', options: {} }, 'live'));
+  assert.equal(errors.length, 0);
+  log.failNext({ type: 'not-written' });
+  await assert.rejects(roster.submit(upsert({ id: 'ann' }), 'live'));
+  assert.deepEqual(
+    errors.map((error) => error instanceof LogUnavailable),
+    [true],
+  );
+});
+
+test('SQ2 each batch has at most four bulk commands, whatever waits', async () => {
+  const log = new MemoryLog({ retentionFacts: 1_000 });
+  const roster = await rosterWith({ log });
+  const release = log.hold();
+  const all = [roster.submit(upsert({ id: 'blocker' }), 'live')];
+  await turns();
+  for (let n = 0; n < 10; n++) all.push(roster.submit(upsert({ id: `bulk${n}` }), 'bulk'));
+  for (let n = 0; n < 10; n++) all.push(roster.submit(upsert({ id: `live${n}` }), 'live'));
+  release();
+  await Promise.all(all);
+  const batches: number[] = [];
+  for await (const { first, facts } of log.read(0, AbortSignal.timeout(60_000))) {
+    batches.push(facts.filter((fact) => fact.t === 'user' && fact.user.id.startsWith('bulk')).length);
+    if (first + facts.length > 21) break;
+  }
+  assert.deepEqual(batches, [0, 4, 4, 2]);
 });

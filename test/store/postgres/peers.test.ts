@@ -256,3 +256,26 @@ test('PE5 settings that differ are reported once for each start of the other nod
   await other('two', 'y', 'a=2 b=2', -3_600_000);
   assert.equal(await afterBeats(3), 'two: a b', 'a node that was forgotten is another one');
 });
+
+test('PE2 a node that was cut off takes none for gone that are still there', pgOptions, async (t) => {
+  const [one, two] = await peersOf(t, 'one', 'two');
+  assert.ok(one && two);
+  await until(() => two.heard.has('one'));
+  two.heard.clear();
+  two.node.proxy.cutAll();
+  for (const end = Date.now() + 60_000; !two.heard.has('one'); await delay(10)) assert.ok(Date.now() < end, 'it is heard anew');
+  assert.deepEqual(two.gone, []);
+});
+
+test('PE2 a node that left while another one was cut off is gone for that one, too', pgOptions, async (t) => {
+  const [one, two] = await peersOf(t, 'one', 'two');
+  assert.ok(one && two);
+  await until(() => two.heard.has('one'));
+  two.node.proxy.isAway = true;
+  two.node.proxy.cutAll();
+  await one.peers.close();
+  assert.deepEqual(two.gone, []);
+  two.node.proxy.isAway = false;
+  for (const end = Date.now() + 60_000; two.gone.length === 0; await delay(10)) assert.ok(Date.now() < end, 'it is told');
+  assert.deepEqual([two.gone, two.heard.has('one')], [['one'], false]);
+});

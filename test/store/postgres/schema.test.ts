@@ -213,3 +213,16 @@ test('PL1 an address of several servers is one target for each, without the pass
   );
   assert.deepEqual(postgresTargets('postgresql:///db'), [{ name: 'the local server/db', url: 'postgresql:///db' }]);
 });
+
+test('PL1 a role that may not use the schema of another one learns what to do', pgOptions, async () => {
+  const name = await database();
+  await (await open(name)).close();
+  await kit.postgres.sql(`create role stranger login password '${PG_PASSWORD}'`);
+  const url = kit.url(undefined, name).replace('reader', 'stranger');
+  await refused(
+    open(name, { url }),
+    /the role stranger may not use its schema "rosterd": let an administrator give it to that role \(alter schema rosterd owner to …\), or use another database/,
+  );
+  await kit.postgres.in(name, 'grant usage on schema rosterd to stranger');
+  await refused(open(name, { url }), /the role stranger may not use its schema "rosterd"/);
+});

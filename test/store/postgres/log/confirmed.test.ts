@@ -66,9 +66,12 @@ test('PL4 what is not confirmed is forgotten with the connection, and when it be
   confirmed.offer(many);
   confirmed.raise(4, 'e3');
   assert.equal(confirmed.recent(2)?.first, 3, '200 are kept');
-  confirmed.offer([pair(403), pair(405)]);
-  confirmed.raise(406, 'e405');
-  assert.equal(confirmed.recent(404), undefined, '201 are not');
+  confirmed.offer([pair(403)]);
+  confirmed.raise(6, 'e5');
+  assert.equal(confirmed.recent(4)?.first, 5, 'what is confirmed takes no room');
+  confirmed.offer([pair(405), pair(407)]);
+  confirmed.raise(408, 'e407');
+  assert.equal(confirmed.recent(406), undefined, '201 are too much');
 });
 
 test('PL4 an own entry is confirmed by its acknowledgement, and named by the end', () => {

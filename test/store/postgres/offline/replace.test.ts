@@ -251,3 +251,19 @@ test('OP10 a history that is taken leaves another epoch behind; when that fails,
   assert.notEqual(next, epoch);
   assert.ok(String(next).length > 10);
 });
+
+test('OP8 OP10 while a history is put or taken, nobody appends to it', pgOptions, async () => {
+  const app = randomUUID();
+  const mayAppend = () => kit.postgres.sql(`select pg_try_advisory_xact_lock_shared(rosterd.turn_key('${app}'))`);
+  const seen: string[] = [];
+  const made = history(2);
+  await put(app, {
+    ...made,
+    snapshot: async (write) => {
+      seen.push(await mayAppend());
+      await made.snapshot(write);
+    },
+  });
+  await takeHistory(kit.url(), { app, secret: 'secret' }, async () => void seen.push(await mayAppend()));
+  assert.deepEqual([seen, await mayAppend()], [['f\n', 'f\n'], 't\n']);
+});
