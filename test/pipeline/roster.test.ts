@@ -305,7 +305,7 @@ test('DW1 a directory that cannot follow its log says so, and that nothing goes 
   await upsert(roster, ['ann']);
   const error = new Error('the file is gone');
   fail(error);
-  await until(() => said.length > 1);
+  await eventually(() => said.length > 1);
   assert.deepEqual(said, [[error, 'the directory cannot follow its log'], error]);
 });
 

@@ -225,8 +225,9 @@ export class Subscriptions {
         for (const id of (page.gone ?? []) as string[]) told.add(id);
         if (page.more === undefined) break;
       }
-      const { users, gone } = this.copy.end(name);
+      const { users, gone, isUnsure } = this.copy.end(name);
       this.#completed(name, users, [...new Set([...told, ...gone])]);
+      if (isUnsure) this.reset(name);
       if (this.#doubted.delete(name) || gone.length > 0) this.settleDoubts();
     } catch (error) {
       this.#failed(name, run, error);
@@ -238,10 +239,7 @@ export class Subscriptions {
     if (this.#runs.get(name) !== run) return;
     this.#runs.delete(name);
     if (isUnanswered(error)) return;
-    if (isSnapshotOver(error)) {
-      this.reset(name);
-      return;
-    }
+    if (isSnapshotOver(error)) return this.reset(name);
     const refused = error instanceof RosterClientError ? error : unanswered(`the subscription ${name} could not be read`, error);
     const isKnown = this.#known.has(name);
     this.#forget(name);

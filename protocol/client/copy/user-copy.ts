@@ -30,6 +30,8 @@ interface Loading {
   readonly touched: Map<string, number>;
   /** The subscription selects other users than before, so events until the snapshot may still be for the previous selection. */
   readonly isNew: boolean;
+  /** A change of presence came that may have been for the previous selection, or for this one and newer than its snapshot. */
+  isUnsure: boolean;
 }
 
 /** Events that can move a user into or out of subscriptions. Mutes, reports and custom events cannot. */
@@ -92,7 +94,7 @@ export class UserCopy {
       spec,
       since: before?.since ?? 0,
       members: before?.members ?? new Map(),
-      loading: { seen: new Set(), touched: new Map(), isNew },
+      loading: { seen: new Set(), touched: new Map(), isNew, isUnsure: false },
       isLoaded: false,
       isWaiting: false,
     });
@@ -117,18 +119,18 @@ export class UserCopy {
     if (changed.length > 0) this.#changed(changed);
   }
 
-  /** The snapshot is complete. `gone`: the users that have left the subscription. */
-  end(sub: string): { readonly users: readonly LiveUser[]; readonly gone: readonly string[] } {
+  /** The snapshot is complete. `gone`: the users that have left the subscription. `isUnsure`: only another snapshot tells what it holds. */
+  end(sub: string): { readonly users: readonly LiveUser[]; readonly gone: readonly string[]; readonly isUnsure: boolean } {
     const held = this.#subs.get(sub);
-    if (held?.loading === undefined) return { users: [], gone: [] };
-    const { seen, touched } = held.loading;
+    if (held?.loading === undefined) return { users: [], gone: [], isUnsure: false };
+    const { seen, touched, isUnsure } = held.loading;
     const gone = [...held.members.keys()].filter((id) => !seen.has(id) && !touched.has(id));
     held.loading = undefined;
     held.isLoaded = true;
     for (const id of gone) held.members.delete(id);
     this.#drop(gone);
     this.#forgetAbsent();
-    return { users: [...held.members.keys()].flatMap((id) => this.users.get(id) ?? []), gone };
+    return { users: [...held.members.keys()].flatMap((id) => this.users.get(id) ?? []), gone, isUnsure };
   }
 
   /** A subscription without a snapshot: it gets events after `seq`, and its users are unknown. */
@@ -202,9 +204,10 @@ export class UserCopy {
     for (const name of names) {
       const held = this.#subs.get(name);
       if (held === undefined || match === undefined) continue;
-      // A change of presence has no position: it may be newer than a page on its way, whatever the position of that page.
-      if (match !== 'stay') held.loading?.touched.set(user.id, held.loading.isNew ? event.seq : Number.POSITIVE_INFINITY);
       this.#move(held, true, event);
+      // A change of presence has no position: it may be newer than a page on its way, whatever the position of that page.
+      if (held.loading?.isNew === true) held.loading.isUnsure = true;
+      else if (match !== 'stay' || held.members.get(user.id) === false) held.loading?.touched.set(user.id, Number.POSITIVE_INFINITY);
     }
     this.#settle(user, user.rev, false);
   }

@@ -260,7 +260,7 @@ test('PE5 settings that differ are reported once for each start of the other nod
 test('PE2 a node that was cut off takes none for gone that are still there', pgOptions, async (t) => {
   const [one, two] = await peersOf(t, 'one', 'two');
   assert.ok(one && two);
-  await until(() => two.heard.has('one'));
+  await eventually(() => two.heard.has('one'));
   two.heard.clear();
   two.node.proxy.cutAll();
   for (const end = Date.now() + 60_000; !two.heard.has('one'); await delay(10)) assert.ok(Date.now() < end, 'it is heard anew');
@@ -270,7 +270,7 @@ test('PE2 a node that was cut off takes none for gone that are still there', pgO
 test('PE2 a node that left while another one was cut off is gone for that one, too', pgOptions, async (t) => {
   const [one, two] = await peersOf(t, 'one', 'two');
   assert.ok(one && two);
-  await until(() => two.heard.has('one'));
+  await eventually(() => two.heard.has('one'));
   two.node.proxy.isAway = true;
   two.node.proxy.cutAll();
   await one.peers.close();

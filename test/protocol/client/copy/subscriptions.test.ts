@@ -168,6 +168,17 @@ test('CL62 one that is replaced while a connection opens is asked for as it is n
         ['blue'],
       );
       assert.deepEqual([...client.users.keys()], ['blue']);
+      // That was for the red ones, or else the user has become blue since: the next snapshot tells.
+      await settle();
+      answerSub({ sub: 'view', seq: 12, users: [{ id: 'blue', rev: 3 }, red] });
+      await settle();
+      assert.deepEqual(
+        [[...client.users.keys()], namedIn('sub')],
+        [
+          ['blue', 'red'],
+          ['view', 'view'],
+        ],
+      );
     });
   }
 });

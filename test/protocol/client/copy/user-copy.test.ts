@@ -52,7 +52,7 @@ test('CL35 a new snapshot takes out who is gone; events from before its position
   copy.begin({ sub: 'some', ids: ['ann', 'carl'] });
   tell(11, 'bob', ['some']);
   copy.page('some', 12, [user('ann', 5), user('carl', 7)]);
-  assert.deepEqual(copy.end('some'), { users: [user('ann', 5), user('carl', 7)], gone: ['bob'] });
+  assert.deepEqual(copy.end('some'), { users: [user('ann', 5), user('carl', 7)], gone: ['bob'], isUnsure: false });
   assert.deepEqual(idsOf(copy), ['ann:5', 'carl:7']);
   assert.deepEqual(changed, ['ann', 'bob', 'bob', 'carl', 'bob']);
   tell(12, 'ann', ['some']);
@@ -94,6 +94,23 @@ test('CL36 where only perhaps some filter holds a user, it is asked again', () =
   copy.page('a', 12, []);
   assert.deepEqual(copy.end('a').gone, ['ann']);
   assert.deepEqual([copy.doubtful, idsOf(copy)], [[], []]);
+});
+
+test('CL36 a user that comes online while two filters are read stays, though nobody knows yet which of them holds it', () => {
+  const { copy } = copyWith({ sub: 'a', filter: { x: 1 }, presence: true }, { sub: 'b', filter: { online: true } });
+  const came = { type: 'user.presence.changed', seq: 10, created_at: '', user: user('ann', 5, { online: true }) } as const;
+  copy.page('a', 10, [user('ann', 5)]);
+  copy.end('a');
+  // It stays in a and enters b. The page of b, which is from before that, comes later.
+  copy.presence({ ...came, sub: ['a', 'b'], match: 'stay' });
+  copy.page('b', 10, []);
+  assert.deepEqual(copy.end('b'), { users: [user('ann', 5, { online: true })], gone: [], isUnsure: false });
+  copy.remove('a');
+  assert.deepEqual(
+    [idsOf(copy), copy.doubtful.map(({ sub }) => sub)],
+    [['ann:5'], ['b']],
+    'b alone may hold it now: its next snapshot tells',
+  );
 });
 
 test('CL37 presence sets who is online without touching the record, and a state begins the list anew', () => {
