@@ -38,8 +38,8 @@ const SUITES = [...new Set(['crash', 'e2e', 'store', 'contract', 'property', ...
 /** Minutes of faults under real processes, in any size: only when they are named, and in the long run. */
 const LONG_ONLY = ['cluster'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
-/** Processes at the same time: five more than cores, as many tests wait for disks, sockets and other processes. */
-const FILES_AT_ONCE = availableParallelism() + 5;
+/** Processes at the same time: seven more than cores, as many tests wait for disks, sockets and other processes. */
+const FILES_AT_ONCE = availableParallelism() + 7;
 /** Every core has a process to run already: a collector that works alone, and seldom, takes an eighth less time in all. */
 const LIGHT = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=32'];
 const root = resolve(import.meta.dirname, '..');

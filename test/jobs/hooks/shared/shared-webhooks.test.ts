@@ -58,8 +58,11 @@ test('WH24 200 events while the job goes from node to node: none is lost, one id
       holder.store.proxy.cutAll();
     }
     if (round % 5 === 2) await holder.webhooks.stop(1_000);
-    else await world.kit.handOver(next.store);
-    await world.until('another node has it', async () => (await world.holder()) !== holder);
+    await world.until('another node has it', async () => {
+      // Not once: the next one may be giving back the lease that it had before.
+      if (round % 5 !== 2) await world.kit.handOver(next.store);
+      return (await world.holder()) !== holder;
+    });
     if (round % 5 === 2) holder.begin();
     holder.store.proxy.isAway = false;
   }
