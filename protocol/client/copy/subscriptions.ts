@@ -1,5 +1,4 @@
 /** The subscriptions of a client across its connections: it names them again, completes them, restarts them, and awaits them. */
-
 import { isSnapshotOver, isUnanswered, RosterClientError, unanswered } from '../client-error.ts';
 import type { Link } from '../link/link.ts';
 import { type Frame, frameText } from '../link/requests.ts';
@@ -239,7 +238,10 @@ export class Subscriptions {
     if (this.#runs.get(name) !== run) return;
     this.#runs.delete(name);
     if (isUnanswered(error)) return;
-    if (isSnapshotOver(error)) return this.reset(name);
+    if (isSnapshotOver(error)) {
+      this.reset(name);
+      return;
+    }
     const refused = error instanceof RosterClientError ? error : unanswered(`the subscription ${name} could not be read`, error);
     const isKnown = this.#known.has(name);
     this.#forget(name);
