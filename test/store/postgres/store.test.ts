@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { PostgresUnusable } from '../../../store/postgres/link/target.ts';
 import { openPostgresStore } from '../../../store/postgres/store.ts';
+import { eventually } from '../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { PgProxy } from '../../support/store/pg-proxy.ts';
 
@@ -18,8 +18,7 @@ const open = (more: { readonly app?: string; readonly url?: string; readonly ope
 
 async function noneIsOpen(): Promise<void> {
   const open = "select count(*) from pg_stat_activity where application_name like 'rosterd-%'";
-  for (const end = Date.now() + 60_000; (await kit.postgres.sql(open)) !== '0\n'; await delay(20))
-    assert.ok(Date.now() < end, 'all are closed');
+  await eventually(async () => (await kit.postgres.sql(open)) === '0\n', 'all are closed');
 }
 
 test('OP3 a machine whose clock is further off than tokens allow does not start, and learns by how much', pgOptions, async (t) => {

@@ -1,9 +1,9 @@
 /** PL13: questions on one connection. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { PgConnection, rowOf, sqlState } from '../../../../store/postgres/link/connection.ts';
 import { postgresTargets } from '../../../../store/postgres/link/target.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { answered, serverError } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { PgProxy } from '../../../support/store/pg-proxy.ts';
@@ -62,7 +62,7 @@ test('PL6 a connection that is lost says so once, whenever somebody asks to know
   const pid = Number((await connection.ask({ text: 'select pg_backend_pid() as pid' })).rows[0]?.pid);
   assert.equal(connection.announcedPid, pid);
   await kit.postgres.sql(`select pg_terminate_backend(${pid})`);
-  for (const end = Date.now() + 60_000; !connection.isLost; await delay(10)) assert.ok(Date.now() < end, 'it is noticed');
+  await eventually(() => connection.isLost, 'it is noticed');
   await assert.rejects(connection.ask({ text: 'select 1' }));
   await connection.close();
   assert.equal(told.length, 1);
@@ -83,8 +83,7 @@ test('PL6 a close waits one second for the goodbye of a server that says nothing
   await connection.close();
   assert.equal(connection.isLost, true);
   const left = "select count(*) from pg_stat_activity where application_name = 'rosterd-silent'";
-  for (const end = Date.now() + 60_000; (await kit.postgres.sql(left)) !== '0\n'; await delay(10))
-    assert.ok(Date.now() < end, 'the socket is closed');
+  await eventually(async () => (await kit.postgres.sql(left)) === '0\n', 'the socket is closed');
 });
 
 test(
@@ -102,7 +101,7 @@ test(
     const heard: string[] = [];
     connection.onNotification = (payload) => void heard.push(payload);
     for (const text of ['listen heard', 'notify heard', "notify heard, 'said'"]) await connection.ask({ text });
-    for (const end = Date.now() + 60_000; heard.length < 2; await delay(10)) assert.ok(Date.now() < end, 'it is heard');
+    await eventually(() => heard.length >= 2, 'it is heard');
     assert.deepEqual(heard, ['', 'said']);
     await connection.close();
   },

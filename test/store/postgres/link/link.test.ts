@@ -1,10 +1,10 @@
 /** OP3: which refusals of a server are final. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { PgConnection } from '../../../../store/postgres/link/connection.ts';
 import { checkedServer, NotWritable, ServerLink } from '../../../../store/postgres/link/link.ts';
 import { PostgresUnusable, postgresTargets } from '../../../../store/postgres/link/target.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { answered, scripted } from '../../../support/nodes/scripted.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
@@ -80,6 +80,5 @@ test('PL6 what one connection of a link loses ends all of them, once, with those
   );
   await assert.rejects(link.side('late'), NotWritable);
   const left = "select count(*) from pg_stat_activity where application_name like 'rosterd-%'";
-  for (const end = Date.now() + 60_000; (await kit.postgres.sql(left)) !== '0\n'; await delay(10))
-    assert.ok(Date.now() < end, 'none is left');
+  await eventually(async () => (await kit.postgres.sql(left)) === '0\n', 'none is left');
 });

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { LogClosed } from '../../../../store/log.ts';
 import { SideConnection } from '../../../../store/postgres/link/side-connection.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 
 const kit = PgKit.ofProcess();
@@ -15,10 +15,6 @@ const PID = { text: 'select pg_backend_pid() as pid' };
 const backends = async (purpose: string): Promise<number> =>
   Number(await kit.postgres.sql(`select count(*) from pg_stat_activity where application_name = 'rosterd-${purpose}'`));
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await holds()); await delay(10)) assert.ok(Date.now() < end, what);
-}
-
 test('PL6 it is opened by the first question, kept, and opened anew when it or its link was lost', pgOptions, async () => {
   const { log } = await kit.node(randomUUID(), { pulseMs: 600_000 });
   const side = new SideConnection(log.links, 'kept');
@@ -28,9 +24,9 @@ test('PL6 it is opened by the first question, kept, and opened anew when it or i
   assert.equal(first, second);
   assert.equal(await backends('kept'), 1);
   await kit.postgres.sql(`select pg_terminate_backend(${first})`);
-  await until(
-    'it is lost',
+  await eventually(
     async () => (await side.ready().catch(() => undefined)) !== undefined && (await pidOf().catch(() => first)) !== first,
+    'it is lost',
   );
   const third = await pidOf();
   const link = await log.links.ready();
@@ -38,7 +34,7 @@ test('PL6 it is opened by the first question, kept, and opened anew when it or i
   assert.notEqual(await pidOf(), third, 'although it may have been alive');
   assert.equal(log.links.current === link, false);
   await side.close();
-  await until('none is left', async () => (await backends('kept')) === 0);
+  await eventually(async () => (await backends('kept')) === 0, 'none is left');
   await assert.rejects(side.ask(PID), LogClosed);
 });
 
@@ -68,11 +64,11 @@ test('LG10 a close refuses what is under way; while no server is there, it does 
     (error: Error) => error.name,
   );
   await opening.close();
-  await until('it is closed', async () => (await backends('opening')) === 0);
+  await eventually(async () => (await backends('opening')) === 0, 'it is closed');
   await asked;
   proxy.isAway = true;
   proxy.cutAll();
-  await until('the server is away', () => log.links.current === undefined);
+  await eventually(() => log.links.current === undefined, 'the server is away');
   const waiting = new SideConnection(log.links, 'waiting');
   const refused = assert.rejects(waiting.ask(PID));
   await waiting.close();

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { findPostgres } from '../../../../daemon/cli/cluster/programs.ts';
 import { NotWritable } from '../../../../store/postgres/link/link.ts';
 import { PostgresUnusable } from '../../../../store/postgres/link/target.ts';
 import { applicationOf, checkTables, type OpenDatabase, withPrimary, withServer } from '../../../../store/postgres/offline/database.ts';
 import { SCHEMA_STEPS } from '../../../../store/postgres/tables.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { startPostgres } from '../../../support/sync/postgres.ts';
 
@@ -20,8 +20,7 @@ const portOf = async ({ connection }: OpenDatabase): Promise<number> =>
 /** None of the commands' connections stays open. */
 async function allClosed(): Promise<void> {
   const open = "select count(*) from pg_stat_activity where application_name = 'rosterd-command'";
-  for (const end = Date.now() + 60_000; (await kit.postgres.sql(open)) !== '0\n'; await delay(20))
-    assert.ok(Date.now() < end, 'all are closed');
+  await eventually(async () => (await kit.postgres.sql(open)) === '0\n', 'all are closed');
 }
 
 async function refused(work: Promise<unknown>, text: RegExp): Promise<void> {

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Entry, lastSeq } from '../../../../protocol/log/entry.ts';
 import { PostgresUnusable } from '../../../../store/postgres/link/target.ts';
 import { HistoryInUse, type NewHistory, replaceHistory, takeHistory } from '../../../../store/postgres/offline/replace.ts';
 import { encodeSnapshot } from '../../../../store/snapshot/codec.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { appendOne, draft, entryOf, readToHead } from '../../../support/store/entries.ts';
 import { PgKit, pgOptions } from '../../../support/store/pg-kit.ts';
 import { allLines, someLines } from '../../../support/store/snapshot-contract.ts';
@@ -212,8 +212,7 @@ test('OP8 a wait for the standby that is cancelled is no success', pgOptions, as
     const putting = assert.rejects(put(app, history(2)), /it was stored, but not on the synchronous standby/);
     const cancel = `set synchronous_commit = local;
       select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'rosterd-command'`;
-    for (const end = Date.now() + 60_000; (await kit.postgres.sql(cancel)) === '0\n'; await delay(20))
-      assert.ok(Date.now() < end, 'it waits');
+    await eventually(async () => (await kit.postgres.sql(cancel)) !== '0\n', 'it waits');
     await putting;
   } finally {
     await set('');
