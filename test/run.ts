@@ -38,8 +38,6 @@ const SUITES = [...new Set(['crash', 'e2e', 'store', 'contract', 'property', ...
 /** Minutes of faults under real processes, in any size: only when they are named, and in the long run. */
 const LONG_ONLY = ['cluster'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
-/** Processes at the same time: seven more than cores, as many tests wait for disks, sockets and other processes. */
-const FILES_AT_ONCE = availableParallelism() + 7;
 /** Every core has a process to run already: a collector that works alone, and seldom, takes an eighth less time in all. */
 const LIGHT = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=32'];
 const root = resolve(import.meta.dirname, '..');
@@ -52,6 +50,11 @@ const named = (firstOption === -1 ? words : words.slice(0, firstOption)).flatMap
 const options = firstOption === -1 ? [] : words.slice(firstOption);
 const isLong = options.includes('--long');
 const hangAt = options.indexOf('--hang-s');
+/**
+ * Processes at the same time: more than cores, as many tests wait for disks, sockets and other processes. In the long run they are clusters
+ * whose clocks matter.
+ */
+const FILES_AT_ONCE = availableParallelism() + (isLong ? 3 : 7);
 /** How long a test may run. */
 const hangMs = hangAt === -1 ? (isLong ? 3_600_000 : 300_000) : Number(options[hangAt + 1]) * 1_000;
 
@@ -81,7 +84,8 @@ function lastTimes(): Record<string, number> {
 const files = [...new Set((named.length === 0 ? SUITES : named).flatMap(filesOf))];
 const compiled = await compile(root, files);
 
-const times = lastTimes();
+// In the long run, the times are others: those with the longest tests come first in the list.
+const times = isLong ? {} : lastTimes();
 const longestFirst = sharesOf(root, files, compiled, (folder, path) => {
   if (ALONE.includes(path)) return undefined;
   return SHARED[folder] ?? (QUICK.some((quick) => `${folder}/`.startsWith(`${quick}/`)) ? 1 : undefined);
