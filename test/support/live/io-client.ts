@@ -3,6 +3,8 @@ import { io, type Socket } from 'socket.io-client';
 import type { Frame } from './live-client.ts';
 
 const PATIENCE_MS = 60_000;
+/** An acknowledgement that a cut has taken never comes, and nobody says so. */
+const ACK_MS = 10_000;
 
 export interface IoOptions {
   readonly transports?: readonly ('websocket' | 'polling')[];
@@ -50,7 +52,7 @@ export class IoClient {
 
   /** Sends a verb and gives the answer, also when it is an error. */
   request(op: string, argument: object = {}): Promise<Frame> {
-    return this.socket.timeout(PATIENCE_MS).emitWithAck(op, argument);
+    return this.socket.timeout(ACK_MS).emitWithAck(op, argument);
   }
 
   get events(): Frame[] {
