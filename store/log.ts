@@ -10,9 +10,6 @@ import type { Entry, EntryDraft } from '../protocol/log/entry.ts';
 
 export type AppendResult = { readonly status: 'appended'; readonly entry: Entry } | { readonly status: 'conflict'; readonly head: number };
 
-/** LG13. `conflict`: the log goes on after the position that was asked about, up to `head` at least. */
-export type ConfirmResult = { readonly status: 'confirmed' } | { readonly status: 'conflict'; readonly head: number };
-
 /** LG15. While it is `away`, what is known can be read, and whatever needs the storage waits up to its deadline. */
 export type LogStatus =
   | { readonly state: 'ready' }
@@ -41,10 +38,10 @@ export interface Log {
   append(after: number, draft: EntryDraft): Promise<AppendResult>;
 
   /**
-   * LG13: whether the log still ended at `after` at some moment since this call, whoever else writes to it. A decision that adds no
-   * facts is only right when it was made on the newest state, and no append would notice. Rejects like `append`, never as `unknown`.
+   * LG13: where the log ended, durably, at some moment since this call, whoever else writes to it. A decision that adds no facts is only
+   * right when it was made on the newest state, and no append would notice. Rejects like `append`, never as `unknown`.
    */
-  confirm(after: number): Promise<ConfirmResult>;
+  end(): Promise<number>;
 
   /**
    * LG14: runs `work` while no other writer can append, for a writer that others overtook too often. `head` is the end of the log at

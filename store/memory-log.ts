@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Position } from '../protocol/base/position.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../protocol/log/entry.ts';
 import { encodePayload } from './journal/record.ts';
-import { type AppendResult, type ConfirmResult, type Log, LogClosed, type LogStatus, LogTrimmed, LogUnavailable } from './log.ts';
+import { type AppendResult, type Log, LogClosed, type LogStatus, LogTrimmed, LogUnavailable } from './log.ts';
 import { Waiter, Wakeups } from './wakeups.ts';
 
 /**
@@ -108,10 +108,9 @@ export class MemoryLog implements Log {
     });
   }
 
-  async confirm(after: number): Promise<ConfirmResult> {
+  async end(): Promise<number> {
     if (this.#closing) throw new LogClosed();
-    const isNewest = after === this.#promised && after === this.#seq;
-    return isNewest ? { status: 'confirmed' } : { status: 'conflict', head: this.#promised };
+    return this.#seq;
   }
 
   /** There is no other writer. */

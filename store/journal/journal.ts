@@ -10,16 +10,7 @@ import { type Entry, type EntryDraft, lastSeq } from '../../protocol/log/entry.t
 import { hasCode, notWritten } from '../disk-errors.ts';
 import type { OnStoreEvent } from '../events.ts';
 import { type FileSystem, nodeFileSystem, toError } from '../file-system.ts';
-import {
-  type AppendResult,
-  type ConfirmResult,
-  type Log,
-  LogClosed,
-  LogDamaged,
-  type LogStatus,
-  LogTrimmed,
-  LogUnavailable,
-} from '../log.ts';
+import { type AppendResult, type Log, LogClosed, LogDamaged, type LogStatus, LogTrimmed, LogUnavailable } from '../log.ts';
 import { Waiter, Wakeups } from '../wakeups.ts';
 import { BlockReader } from './block-reader.ts';
 import { writeCleanMarker } from './clean-marker.ts';
@@ -149,10 +140,9 @@ export class Journal implements Log {
   }
 
   /** The directory is locked: nobody else writes, so what this process knows is the newest state. */
-  async confirm(after: number): Promise<ConfirmResult> {
+  async end(): Promise<number> {
     if (this.#closing !== undefined) throw new LogClosed();
-    const isNewest = after === this.#promised && after === this.#head.seq;
-    return isNewest ? { status: 'confirmed' } : { status: 'conflict', head: this.#promised };
+    return this.#head.seq;
   }
 
   async turn<T>(work: (head: number) => Promise<T>): Promise<T> {

@@ -18,7 +18,7 @@ const WAIT_MS = 2_000;
 const WAITING_MAX = 1_000;
 
 export interface ArrivalsOptions {
-  readonly log: Pick<Log, 'head' | 'tail' | 'status' | 'confirm'>;
+  readonly log: Pick<Log, 'head' | 'tail' | 'status' | 'end'>;
   readonly directory: { readonly position: Position; readonly seq: number };
   readonly applier: Pick<Applier, 'reached'>;
   /** Recent events, from which subscribers resume without reading the log. */
@@ -64,7 +64,7 @@ export class Arrivals {
   }
 
   async #arrival(position: Position): Promise<Arrival> {
-    const { log, directory, applier } = this.#options;
+    const { log, applier } = this.#options;
     const applied = applier.reached(position.seq, WAIT_MS).then(
       (isReached): Arrival => {
         if (!isReached) throw notHere(position, `and was not after ${WAIT_MS} ms`);
@@ -74,9 +74,9 @@ export class Arrivals {
         throw new RosterError('unavailable', 'the directory no longer follows its log');
       },
     );
-    // LG13: an end before the position, confirmed now, means that nobody was ever given it. Also brings what this node was not told of.
-    const ended = log.confirm(directory.seq).then(
-      ({ status }): Arrival | Promise<Arrival> => (status === 'confirmed' ? 'unknown' : applied),
+    // LG13: when the log ended before the position since this call, nobody was ever given it. Also brings what this node was not told of.
+    const ended = log.end().then(
+      (end): Arrival | Promise<Arrival> => (end < position.seq ? 'unknown' : applied),
       () => applied,
     );
     return await Promise.race([applied, ended]);

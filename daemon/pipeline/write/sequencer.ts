@@ -154,9 +154,10 @@ export class Sequencer {
   /** SQ8: an answer without facts rests on the newest state, though no append proves it. */
   async #confirm(): Promise<boolean> {
     const { log, directory } = this.#options;
-    const result = await log.confirm(directory.seq);
-    if (result.status === 'conflict') await this.#reached(result.head);
-    return result.status === 'confirmed';
+    const { seq } = directory;
+    const end = await log.end();
+    await this.#reached(end);
+    return end === seq;
   }
 
   /** Waits until everything up to `seq` is applied; rejects with the error that `late` makes when that takes too long. */

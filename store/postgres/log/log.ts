@@ -8,7 +8,6 @@ import { type Entry, type EntryDraft, lastSeq } from '../../../protocol/log/entr
 import { Pace } from '../../journal/pace.ts';
 import {
   type AppendResult,
-  type ConfirmResult,
   type Log,
   LogClosed,
   type LogEpochChanged,
@@ -136,13 +135,10 @@ export class PostgresLog implements Log {
     return refusal === undefined ? this.#appender.append(after, draft) : Promise.reject(refusal);
   }
 
-  async confirm(after: number): Promise<ConfirmResult> {
+  async end(): Promise<number> {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    const { promised } = this.#appender;
-    if (after !== promised || after !== this.#confirmed.end.seq) return { status: 'conflict', head: promised };
-    const head = await this.#inTime(this.#pulse.beat());
-    return head === after ? { status: 'confirmed' } : { status: 'conflict', head };
+    return await this.#inTime(this.#pulse.beat());
   }
 
   async turn<T>(work: (head: number) => Promise<T>): Promise<T> {

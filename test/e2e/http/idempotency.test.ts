@@ -48,7 +48,7 @@ function deafStore() {
       if (state.isDeaf) await new Promise<void>((resolve) => held.push(resolve));
       return result;
     },
-    confirm: (after) => log.confirm(after),
+    end: () => log.end(),
     turn: (work) => log.turn(work),
     read: (after, signal) => log.read(after, signal),
     snapshotSaved: (seq) => log.snapshotSaved(seq),

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Entry, EntryDraft } from '../../../protocol/log/entry.ts';
-import { type AppendResult, type ConfirmResult, type Log, type LogStatus, LogUnavailable } from '../../../store/log.ts';
+import { type AppendResult, type Log, type LogStatus, LogUnavailable } from '../../../store/log.ts';
 import type { MemoryLog } from '../../../store/memory-log.ts';
 
 export class NodeLog implements Log {
@@ -14,7 +14,7 @@ export class NodeLog implements Log {
   /** What needs an absent storage is refused after this time. */
   deadlineMs = 300;
   /** Questions to the storage, of each kind. */
-  readonly asked = { append: 0, confirm: 0 };
+  readonly asked = { append: 0, end: 0 };
   readonly #shared: MemoryLog;
   #status: LogStatus = { state: 'ready' };
   /** Of the time when the storage went away: later entries are not known. */
@@ -80,10 +80,10 @@ export class NodeLog implements Log {
     return await this.#shared.append(after, draft);
   }
 
-  async confirm(after: number): Promise<ConfirmResult> {
-    this.asked.confirm++;
+  async end(): Promise<number> {
+    this.asked.end++;
     await this.#reachable();
-    return await this.#shared.confirm(after);
+    return await this.#shared.end();
   }
 
   async turn<T>(work: (head: number) => Promise<T>): Promise<T> {

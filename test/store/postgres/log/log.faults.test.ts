@@ -226,7 +226,7 @@ test('PL6 without a server, appends and questions are refused at their deadline,
   proxy.cutAll();
   await eventually(() => log.status.state === 'away', 'it is noticed');
   await assert.rejects(log.append(1, draft('b')), isNotWritten);
-  await assert.rejects(log.confirm(1), isNotWritten);
+  await assert.rejects(log.end(), isNotWritten);
   await assert.rejects(
     log.turn(async () => assert.fail('there is no turn')),
     isNotWritten,
@@ -276,7 +276,7 @@ test('PL3 PL4 a wait for the standby that is cancelled is no acknowledgement, an
     const saidOf = (): string => (one.log.status.state === 'away' ? one.log.status.reason : 'ready');
     await eventually(() => saidOf() !== 'ready', 'it is away');
     assert.match(saidOf(), /wait for the synchronous standby/);
-    await assert.rejects(one.log.confirm(0), isNotWritten);
+    await assert.rejects(one.log.end(), isNotWritten);
   });
   // The standby is not asked for any more, so the next commit proves what is there.
   assert.deepEqual(await idsOf(other.log, 1), ['phantom']);
