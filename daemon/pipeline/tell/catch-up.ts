@@ -15,7 +15,6 @@ import type { RecentPast } from '../../core/directory/recent-past.ts';
 import { Conflation } from './conflation.ts';
 import type { Hub } from './hub.ts';
 import { decoration } from './interest.ts';
-import { allDecoration } from './router.ts';
 import type { Subscriber, SubscriberState } from './subscriber.ts';
 import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
 
@@ -113,7 +112,7 @@ export class CatchUp {
     if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), subscriber), isEnd });
     const all = subscriber.onlyAll;
     if (all !== undefined && all.since <= position) {
-      const told = allDecoration(all.name);
+      const told = all.decoration;
       const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
       const tell: Tell = (event) => event.frame(form, told, true);
       return this.#sharedChunk(`${form} ${position} ${told}`, position, end, tell);

@@ -42,6 +42,9 @@ export interface InterestOptions {
 /** `hidden`: the user left the receiver's sight; the event names it and shows nothing else of it. */
 export type Concern = Match | boolean | typeof HIDDEN;
 
+/** The beginning of a decoration with names. */
+const SUB = ',"sub":[';
+
 /** One named want of one subscriber. */
 export class Interest {
   readonly name: string;
@@ -49,8 +52,8 @@ export class Interest {
   readonly reach: Reach;
   readonly wantsPresence: boolean;
   since: number;
-  /** The name as JSON; empty when there is none. */
-  readonly label: string;
+  /** The decoration of events that concern it alone, `,"sub":["name"]`; empty when it has no name. */
+  readonly decoration: string;
   readonly basis: string;
   readonly #sight: Sight | undefined;
   /** Whether it asks for a user, as far as that is in sight. */
@@ -58,7 +61,7 @@ export class Interest {
 
   constructor({ name, want, since, reach, wantsPresence = false, sight, basis = '' }: InterestOptions) {
     this.name = name;
-    this.label = name === '' ? '' : JSON.stringify(name);
+    this.decoration = name === '' ? '' : `${SUB}${JSON.stringify(name)}]`;
     this.want = want;
     this.since = since;
     this.reach = reach;
@@ -204,9 +207,10 @@ function joined(interests: Iterable<Interest>, concerns: (interest: Interest) =>
       continue;
     }
     concerned = true;
-    if (interest.label !== '') names += `${names === '' ? '' : ','}${interest.label}`;
+    const { decoration: own } = interest;
+    if (own !== '') names = names === '' ? own : `${names.slice(0, -1)},${own.slice(SUB.length)}`;
     if (result !== true) match = match === undefined || match === result ? result : 'stay';
   }
   if (!concerned) return isHidden ? HIDDEN : undefined;
-  return `${names === '' ? '' : `,"sub":[${names}]`}${match === undefined ? '' : `,"match":"${match}"`}`;
+  return match === undefined ? names : `${names},"match":"${match}"`;
 }

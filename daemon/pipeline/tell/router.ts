@@ -17,11 +17,6 @@ export interface Cohort {
   readonly members: Set<Subscriber>;
 }
 
-/** The decoration of every event for a subscriber whose only interest is "everything" under this name. */
-export function allDecoration(name: string): string {
-  return `,"sub":[${JSON.stringify(name)}]`;
-}
-
 const NOBODY: ReadonlySet<Subscriber> = new Set();
 
 export class Router {
@@ -132,8 +127,7 @@ export class Router {
   }
 
   #join(subscriber: Subscriber, all: Interest): void {
-    const decoration = allDecoration(all.name);
-    const { wantsPresence } = all;
+    const { decoration, wantsPresence } = all;
     const { form } = subscriber;
     const key = `${wantsPresence} ${form}${decoration}`;
     const cohort = this.#cohorts.get(key) ?? { key, form, decoration, wantsPresence, members: new Set() };

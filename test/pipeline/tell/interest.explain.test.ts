@@ -86,12 +86,12 @@ test('PR6 a filter on online judges both sides of a change of presence, and a te
   }
 });
 
-test('LV6 presence and basis are off and empty unless they are asked for, and a nameless interest has no label', () => {
+test('LV6 presence and basis are off and empty unless they are asked for, and a nameless interest decorates nothing', () => {
   const plain = new Interest({ name: '', want: ALL, since: 7, reach: 'self' });
   assert.deepEqual(
-    [plain.label, plain.wantsPresence, plain.basis, plain.since, plain.reach, plain.isConfined],
+    [plain.decoration, plain.wantsPresence, plain.basis, plain.since, plain.reach, plain.isConfined],
     ['', false, '', 7, 'self', false],
   );
   const full = new Interest({ name: 'a"b', want: ALL, since: 0, reach: 'server', wantsPresence: true, basis: 'walls', sight: () => true });
-  assert.deepEqual([full.label, full.wantsPresence, full.basis, full.isConfined], ['"a\\"b"', true, 'walls', true]);
+  assert.deepEqual([full.decoration, full.wantsPresence, full.basis, full.isConfined], [',"sub":["a\\"b"]', true, 'walls', true]);
 });
