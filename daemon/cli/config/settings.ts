@@ -5,6 +5,7 @@
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { type Setting, setting } from './setting.ts';
 import { address, bytes, choice, count, hours, limitsPerMinute, milliseconds, originList, path, pattern, toggle } from './setting-kinds.ts';
+import { WATCHING_SETTINGS } from './watching-settings.ts';
 
 const GiB = 1024 ** 3;
 const MiB = 1024 ** 2;
@@ -59,12 +60,7 @@ export const SETTINGS = {
     fallbackText: 'made on first start',
     secret: true,
   }),
-  logLevel: setting<'debug' | 'info' | 'warn' | 'error' | 'silent'>({
-    key: 'log_level',
-    doc: 'The least important kind of log line that is still written.',
-    kind: choice(['debug', 'info', 'warn', 'error', 'silent']),
-    fallback: 'info',
-  }),
+  ...WATCHING_SETTINGS,
   tlsCert: setting<string | undefined>({
     key: 'tls_cert',
     doc: 'File with the TLS certificate chain (PEM). Give it together with `tls_key`.',

@@ -1,7 +1,7 @@
 /**
  * The destination of the daemon's log lines. They are buffered for a moment and written outside the event loop.
  *
- * It keeps LO1–LO3 (daemon/RULES.md).
+ * It keeps LO1–LO3 and LO5 (daemon/RULES.md).
  *
  * pino's own destination does not fit: when the file cannot be written, its last flush waits forever, and the process never ends.
  */
@@ -16,8 +16,10 @@ const WAITING_CHARS_MAX = 4 * 1024 * 1024;
 /** Pause between failing attempts: short for a slow reader, growing for a full disk. */
 const RETRY_MS_MIN = 5;
 const RETRY_MS_MAX = 500;
-/** pino's `error`. */
+/** pino's levels. */
+const LEVEL_WARN = 40;
 const LEVEL_ERROR = 50;
+const LEVEL = /^\{"level":(\d+)/;
 
 export class LogDestination implements DestinationStream {
   readonly #fd: number;
@@ -30,19 +32,37 @@ export class LogDestination implements DestinationStream {
   #retryMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
+  #isHeld = false;
+  readonly #form: (line: string) => string;
 
-  constructor(fd: number) {
+  /** `form`: makes the line that is written of pino's. */
+  constructor(fd: number, form: (line: string) => string = (line) => line) {
     this.#fd = fd;
+    this.#form = form;
   }
 
-  write(line: string): void {
+  /** Keeps routine lines back until `release`, or until a line that somebody should see at once. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    if (this.#chars > 0) this.#flushIn(GATHER_MS);
+  }
+
+  write(entry: string): void {
+    const line = this.#form(entry);
     if (this.#chars + this.#rest.length + line.length > WAITING_CHARS_MAX) {
       this.#lost++;
       return;
     }
-    if (this.#lost > 0) this.#add(lossLine(this.#lost));
+    if (this.#lost > 0) this.#add(this.#form(lossLine(this.#lost)));
     this.#lost = 0;
     this.#add(line);
+    if (this.#isHeld && Number(LEVEL.exec(entry)?.[1] ?? 0) < LEVEL_WARN) return;
+    this.release();
     if (this.#chars >= GATHER_CHARS && this.#retryMs === 0) this.#flush();
     else this.#flushIn(GATHER_MS);
   }

@@ -6,6 +6,7 @@ import type { Config } from '../config/settings.ts';
 import { type CommandIo, EXIT } from '../io.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from './daemon.ts';
 import { LogDestination } from './log-destination.ts';
+import { logText } from './log-text.ts';
 
 const STDERR = 2;
 /** A shutdown that takes longer than this beyond the drain is cut off: the journal needs no clean end. */
@@ -13,7 +14,10 @@ const SHUTDOWN_MS = 60_000;
 
 /** Resolves with the exit code. */
 export async function serve(config: Config, credentials: Credentials, openStore: OpenStore, io: CommandIo): Promise<number> {
-  const log = new LogDestination(STDERR);
+  const isText = config.logFormat === 'text' || (config.logFormat === 'auto' && io.stderr.isTTY);
+  const log = isText ? new LogDestination(STDERR, logText) : new LogDestination(STDERR);
+  // On a terminal, the greeting comes first.
+  if (io.stderr.isTTY) log.hold();
   process.once('exit', () => log.flushNow());
   const logger = pino({ level: config.logLevel }, log);
   let finish: (code: number) => void = () => {};
@@ -34,6 +38,7 @@ export async function serve(config: Config, credentials: Credentials, openStore:
     return daemon;
   }
   io.stdout.write(greeting(daemon, config, credentials));
+  log.release();
   const code = await finished;
   setTimeout(() => process.exit(EXIT.failed), config.drainMs + SHUTDOWN_MS).unref();
   await daemon.stop();

@@ -1,4 +1,8 @@
-/** What `/readyz` answers: whether requests should be sent to this node, and why not. */
+/**
+ * What `/readyz` answers: whether requests should be sent to this node, and why not.
+ *
+ * It keeps MX1 (daemon/RULES.md).
+ */
 import type { Reading } from '../http/backend.ts';
 
 /** What is wrong with a node that runs (daemon/pipeline/write/node-condition.ts). */
@@ -19,13 +23,20 @@ export interface Readiness {
   readonly details: object;
 }
 
+const DRAINING = 'draining: the daemon stops';
+
 /** `need`: what the requests are that would be sent here, as the query says; `write`, or nothing for reads. */
 export async function readiness(backend: Pick<Reading, 'ready' | 'clockGap'>, condition: Condition, need?: string): Promise<Readiness> {
   const trouble = await troubleOf(condition, need);
   const { ready, clockGap } = backend;
+  const reasons = [...(ready ? [] : [DRAINING]), ...(trouble === undefined ? [] : [trouble.reason])];
   return {
-    isWell: ready && trouble === undefined,
-    details: { ...trouble, ...(clockGap.ms > 0 ? { clock_behind_log_ms: clockGap.ms } : undefined) },
+    isWell: reasons.length === 0,
+    details: {
+      ...trouble,
+      ...(reasons.length > 0 ? { reason: reasons.join('; ') } : undefined),
+      ...(clockGap.ms > 0 ? { clock_behind_log_ms: clockGap.ms } : undefined),
+    },
   };
 }
 

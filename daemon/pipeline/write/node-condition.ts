@@ -73,7 +73,7 @@ export class NodeCondition {
     const { status } = this.#options.log;
     const isAway = status.state === 'away' && staleMs > AWAY_MS_MAX;
     const reasons = [
-      ...(isAway ? [`the storage has been away for ${staleMs} ms (${status.reason})`] : []),
+      ...(isAway ? [`log away: the storage has been away for ${staleMs} ms (${status.reason})`] : []),
       ...(status.state === 'read-only' ? [`the storage refuses writes (${status.reason})`] : []),
       ...(status.state === 'failed' ? [`the storage failed, and the process must start again (${status.reason})`] : []),
       ...(clockAheadMs === 0 ? [] : [clockText(clockAheadMs)]),

@@ -106,3 +106,26 @@ test('LO1 LO3 a process whose log cannot be written goes on, and ends', { skip: 
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
   assert.deepEqual({ status, stdout }, { status: 0, stdout: 'still there\n' }, stderr);
 });
+
+test('LO5 routine lines that are held wait for the release or for a warning, and come in order', async (t) => {
+  const { fd, readUntil } = await pipe(t);
+  const log = new LogDestination(fd, (text) => text.toUpperCase());
+  const entry = (level: number, n: number): string => `{"level":${level},"n":"x${n}"}\n`;
+  log.hold();
+  log.write(entry(30, 1));
+  log.write(entry(20, 2));
+  const other = new LogDestination(fd);
+  other.write(entry(30, 0));
+  assert.equal(
+    await readUntil((text) => text.length > 0),
+    entry(30, 0),
+    'what was written later elsewhere comes, and what is held does not',
+  );
+  log.write(entry(40, 3));
+  const first = [entry(30, 1), entry(20, 2), entry(40, 3)].join('').toUpperCase();
+  assert.equal(await readUntil((text) => text.length >= first.length), first);
+  log.hold();
+  log.write(entry(30, 4));
+  log.release();
+  assert.equal(await readUntil((text) => text.length > 0), entry(30, 4).toUpperCase());
+});

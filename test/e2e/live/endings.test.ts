@@ -275,13 +275,14 @@ test('LV18 one socket more than a user may have closes the oldest with 4409', as
   await Promise.all(others.map((client) => client.request({ op: 'ping' })));
 });
 
-test('LV19 a daemon that stops says so: readyz 503, server.drain, 1012, spread over the drain time', async (t) => {
+test('LV19 MX1 a daemon that stops says so: readyz 503, server.drain, 1012, spread over the drain time', async (t) => {
   const world = await World.start(t, { flags: { 'drain-ms': '2000' } });
   const clients = [];
   for (let n = 0; n < 4; n++) clients.push(await world.subscriber());
   const startedMs = performance.now();
   const stopped = world.daemon.stop();
-  assert.equal((await fetch(`${world.daemon.url}/readyz`)).status, 503);
+  const ready = await fetch(`${world.daemon.url}/readyz`);
+  assert.deepEqual([ready.status, await ready.json()], [503, { status: 'not ready', reason: 'draining: the daemon stops' }]);
   assert.equal((await fetch(`${world.daemon.url}/healthz`)).status, 200);
   const closes = await Promise.all(
     clients.map(async (client) => {

@@ -1,4 +1,4 @@
-/** ND5, ND8, CK3, DK4: what `/readyz` answers. */
+/** ND5, ND8, CK3, DK4, MX1: what `/readyz` answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readiness } from '../../../daemon/edge/nodes/readiness.ts';
@@ -47,4 +47,17 @@ test('DK4 /readyz?need=write is 503 with the reason while only writes are refuse
       503,
       { status: 'not ready', reason: 'the query parameter need can only be write', clock_behind_log_ms: 1_500 },
     ]);
+});
+
+test('MX1 /readyz says that the daemon stops, and what else is wrong', async () => {
+  const { backend, condition, send } = httpWorld();
+  backend.ready = false;
+  const answer = async () => (await send('GET', '/readyz', { token: null })).body;
+  assert.deepEqual(await answer(), { status: 'not ready', reason: 'draining: the daemon stops' });
+  condition.trouble = { reason: 'log away: the storage has been away for 3001 ms (no route)' };
+  assert.deepEqual(await answer(), {
+    status: 'not ready',
+    reason: 'draining: the daemon stops; log away: the storage has been away for 3001 ms (no route)',
+  });
+  assert.deepEqual((await send('GET', '/healthz', { token: null })).body, { status: 'ok' });
 });

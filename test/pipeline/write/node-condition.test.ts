@@ -42,7 +42,10 @@ test('ND6 ND8 ND9 the age of what is known counts from the absence that the log 
   pass(2_600);
   assert.deepEqual([condition.staleMs, condition.trouble], [3_000, undefined]);
   pass(1);
-  assert.deepEqual(condition.trouble, { reason: 'the storage has been away for 3001 ms (no route to host)', storage_away_ms: 3_001 });
+  assert.deepEqual(condition.trouble, {
+    reason: 'log away: the storage has been away for 3001 ms (no route to host)',
+    storage_away_ms: 3_001,
+  });
   pass(56_999);
   assert.equal(condition.isTooStale, false);
   pass(1);
@@ -115,5 +118,5 @@ test('DK4 writes are refused for whatever is wrong, and where nothing else is, f
   const blind = bench({ canLook: false });
   assert.equal(await blind.condition.writeTrouble(), undefined);
   blind.world.status = awaySince(blind.world.wallMs - 4_000);
-  assert.match((await blind.condition.writeTrouble())?.reason ?? '', /^the storage has been away for 4000 ms/);
+  assert.match((await blind.condition.writeTrouble())?.reason ?? '', /^log away: the storage has been away for 4000 ms/);
 });
