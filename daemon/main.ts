@@ -13,8 +13,8 @@ import type { OpenStore } from './cli/serve/daemon.ts';
 import { serve } from './cli/serve/serve.ts';
 import { packageVersion } from './cli/version.ts';
 
-const openStore: OpenStore = async (config, onEvent, { apiKey, apiSecret }) => {
-  const limits = { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax };
+const openStore: OpenStore = async (config, onEvent, { apiKey, apiSecret }, onStored) => {
+  const limits = { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax, onStored };
   if (config.log === undefined) return await openDataDirectory(config.data, { journal: limits, onEvent });
   return await openPostgresStore({
     ...{ url: config.log, app: apiKey, secret: apiSecret, requiresSync: config.logRequireSync },

@@ -25,7 +25,7 @@ import type { Store } from './store.ts';
 
 export interface DataDirectoryOptions {
   /** Sizes and retention of the journal; all have defaults. */
-  readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'heldBytes' | 'recentBytes' | 'blockBytes' | 'now'>;
+  readonly journal?: Pick<JournalOptions, 'segmentBytes' | 'retention' | 'heldBytes' | 'recentBytes' | 'blockBytes' | 'now' | 'onStored'>;
   readonly fileSystem?: FileSystem;
   readonly onEvent?: OnStoreEvent;
 }
@@ -90,7 +90,7 @@ export async function openLocked(directory: string, options: DataDirectoryOption
   const log = await Journal.open({ ...options.journal, directory: place, fileSystem, snapshot: loaded?.position, onEvent });
   // The names of the two directories must survive a power loss as surely as their content.
   await fileSystem.syncDirectory('recovery-directory-sync', directory);
-  return { log, snapshots, loaded };
+  return { log, snapshots, loaded, journal: log.trimmer };
 }
 
 async function makeUsable(directory: string): Promise<void> {

@@ -15,6 +15,14 @@ export interface StoreClock {
   nowMs(): number;
 }
 
+/** What a journal holds. */
+export interface JournalExtent {
+  /** Of all segments. */
+  readonly bytes: number;
+  /** Time of the oldest entry, microseconds; undefined while there is none. */
+  readonly oldest: number | undefined;
+}
+
 export interface Store {
   readonly log: Log;
   readonly snapshots: SnapshotStore;
@@ -22,6 +30,8 @@ export interface Store {
   readonly loaded: LoadedSnapshot | undefined;
   /** Files beside the log. */
   readonly blobs: Blobs;
+  /** What the log holds on this disk; undefined where it is elsewhere. */
+  readonly journal?: { readonly extent: JournalExtent };
   /** Undefined where no other process can have the store open. */
   readonly leases?: Leases;
   /** Undefined as well. */

@@ -43,7 +43,14 @@ export interface CallerCredentials {
   readonly isOnce?: boolean;
 }
 
+/** Why callers are not admitted. */
+export const AUTH_FAILURES = [
+  ...(['api_key', 'auth', 'token_expired', 'token_not_yet', 'token_iat', 'token_signature', 'not_allowed', 'not_found'] as const),
+];
+
 export interface Authenticator {
+  /** Callers that were not admitted, by the kind of the error; each of `AUTH_FAILURES` is there from the start. */
+  readonly failures: Map<string, number>;
   /** Throws RosterError: api_key, auth, a token_… kind, not_allowed (deactivated) or not_found (deleted). */
   authenticate(credentials: CallerCredentials): Caller;
   /**
@@ -64,6 +71,7 @@ export interface AuthenticatorOptions {
 
 export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHardDeleted = false }: AuthenticatorOptions): Authenticator {
   const verified = new RecentlyUsed<Verified>(TOKENS_KEPT);
+  const failures = new Map<string, number>(AUTH_FAILURES.map((kind) => [kind, 0]));
 
   function verifiedOf(token: string, isOnce: boolean): Verified {
     const known = isOnce ? undefined : verified.get(token);
@@ -91,31 +99,42 @@ export function createAuthenticator({ apiKey, apiSecret, directory, now, reuseHa
     }
   }
 
+  function authenticated(credentials: CallerCredentials): Caller {
+    const { apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false } = credentials;
+    if (givenKey !== apiKey) throw new RosterError('api_key');
+    // By the published errors, a missing type has code 2. A missing type is accepted here: there is only one type. Any other type is
+    // refused.
+    const type = authType === undefined || authType === '' ? 'jwt' : authType.toLowerCase();
+    if (mayBeAnonymous && (type === 'anonymous' || token === undefined || token === '')) return { kind: 'anonymous' };
+    if (type !== 'jwt') throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
+    const { claims, isDev } = verifiedOf(bare(token), isOnce);
+    checkDev(isDev);
+    checkClaims(claims, now());
+    const caller = isDev ? devCallerOf(claims) : callerOf(claims);
+    if (caller.kind === 'server' && caller.scope !== undefined && !mayBeScoped) {
+      throw new RosterError('not_allowed', 'a feeds token is not good for this');
+    }
+    if (caller.kind !== 'user') return caller;
+    if (!isUserId(caller.id)) throw new RosterError('auth', "the token's user_id is not a user id");
+    checkUser(caller.id, caller.iat, reuseHardDeleted);
+    return caller;
+  }
+
   return {
+    failures,
     recheck(caller) {
       if (caller.kind !== 'user') return;
       checkDev(caller.isDev);
       // A caller whose user was hard-deleted is not the user that reuses the id.
       checkUser(caller.id, caller.iat, false);
     },
-    authenticate({ apiKey: givenKey, token, authType, isOnce = false, mayBeAnonymous = false, mayBeScoped = false }) {
-      if (givenKey !== apiKey) throw new RosterError('api_key');
-      // By the published errors, a missing type has code 2. A missing type is accepted here: there is only one type. Any other type is
-      // refused.
-      const type = authType === undefined || authType === '' ? 'jwt' : authType.toLowerCase();
-      if (mayBeAnonymous && (type === 'anonymous' || token === undefined || token === '')) return { kind: 'anonymous' };
-      if (type !== 'jwt') throw new RosterError('api_key', 'stream-auth-type must be "jwt"');
-      const { claims, isDev } = verifiedOf(bare(token), isOnce);
-      checkDev(isDev);
-      checkClaims(claims, now());
-      const caller = isDev ? devCallerOf(claims) : callerOf(claims);
-      if (caller.kind === 'server' && caller.scope !== undefined && !mayBeScoped) {
-        throw new RosterError('not_allowed', 'a feeds token is not good for this');
+    authenticate(credentials) {
+      try {
+        return authenticated(credentials);
+      } catch (error) {
+        if (error instanceof RosterError) failures.set(error.kind, (failures.get(error.kind) ?? 0) + 1);
+        throw error;
       }
-      if (caller.kind !== 'user') return caller;
-      if (!isUserId(caller.id)) throw new RosterError('auth', "the token's user_id is not a user id");
-      checkUser(caller.id, caller.iat, reuseHardDeleted);
-      return caller;
     },
   };
 }

@@ -110,6 +110,8 @@ export class RateLimits {
   readonly #queryUnits: number;
   readonly #guests: RequestCounter | undefined;
   readonly #nodes: LivingNodes;
+  /** Requests that were refused, by endpoint. */
+  readonly refused = new Map<string, number>();
 
   constructor({ mode, overrides = {}, guestsPerAddress = LIMITS.guestsPerAddress, queryUnits, nodes = () => 1 }: RateLimitOptions) {
     this.#mode = mode;
@@ -124,6 +126,16 @@ export class RateLimits {
    * can be: whatever they call themselves, they share limits apart from those of users, and each network has its own besides.
    */
   async take(endpoint: string, platform: Platform, userId?: string, stranger?: Stranger): Promise<CountedRequest> {
+    const counted = await this.#take(endpoint, platform, userId, stranger);
+    if (counted.retryAfterS !== undefined) this.#note(endpoint);
+    return counted;
+  }
+
+  #note(endpoint: string): void {
+    this.refused.set(endpoint, (this.refused.get(endpoint) ?? 0) + 1);
+  }
+
+  async #take(endpoint: string, platform: Platform, userId?: string, stranger?: Stranger): Promise<CountedRequest> {
     const isLimited = this.#isLimited(platform);
     const party = stranger === undefined ? platform : STRANGERS;
     const app = this.#counter(this.#app, endpoint, party, WINDOW_S);
@@ -149,6 +161,7 @@ export class RateLimits {
     if (this.#guests === undefined || this.#mode === 'off' || network === undefined) return;
     const { retryAfterS, limit } = await this.#consume(this.#guests, network);
     if (retryAfterS === undefined) return;
+    this.#note('CreateGuest');
     throw new RosterError(
       'rate_limit',
       `${limit} guests were created from ${network} within a day (guests_per_ip_max); try again in ${retryAfterS} s`,
@@ -264,16 +277,6 @@ export class RateLimits {
 /** Throws RosterError `rate_limit` when the request was over the limit. */
 export function refuseOver({ retryAfterS }: CountedRequest): void {
   if (retryAfterS !== undefined) throw new RosterError('rate_limit', `too many requests, try again in ${retryAfterS} s`);
-}
-
-/** The published rate-limit headers. `Retry-After` only on a refusal. */
-export function rateHeaders({ limit, remaining, reset, retryAfterS }: CountedRequest): Record<string, string> {
-  return {
-    'X-RateLimit-Limit': String(limit),
-    'X-RateLimit-Remaining': String(remaining),
-    'X-RateLimit-Reset': String(reset),
-    ...(retryAfterS === undefined ? undefined : { 'Retry-After': String(retryAfterS) }),
-  };
 }
 
 /** The limit that is nearer to being reached. */

@@ -199,6 +199,11 @@ export class Roster {
     return this.#ready;
   }
 
+  /** What it did so far, for whoever watches it. */
+  get counts(): { readonly writes: Pick<Sequencer, 'queued' | 'results' | 'conflicts'>; readonly snapshots: Pick<Snapshotter, 'savedMs'> } {
+    return { writes: this.#sequencer, snapshots: this.#snapshotter };
+  }
+
   /** Whether the user has a visible live connection. */
   online(id: string): boolean {
     return this.presence.isOnline(id) && mayShowOnline(this.directory.user(id));

@@ -7,17 +7,19 @@ import { type DateStyle, type Rendered, renderLive, renderV1, type UserAside } f
 /** The form of a connection's events: the live protocol with either style of dates, or chat v1 for `/connect`. */
 export type EventDialect = 'live' | 'live-ns' | 'v1';
 
-export type UserEventType =
-  | 'user.updated'
-  | 'user.deactivated'
-  | 'user.reactivated'
-  | 'user.deleted'
-  | 'user.banned'
-  | 'user.unbanned'
-  | 'user.muted'
-  | 'user.unmuted'
-  | 'user.flagged'
-  | 'user.unflagged';
+export const USER_EVENT_TYPES = [
+  'user.updated',
+  'user.deactivated',
+  'user.reactivated',
+  'user.deleted',
+  'user.banned',
+  'user.unbanned',
+  'user.muted',
+  'user.unmuted',
+  'user.flagged',
+  'user.unflagged',
+] as const;
+export type UserEventType = (typeof USER_EVENT_TYPES)[number];
 
 type Announced = UserFact | DeletedFact | CustomFact;
 

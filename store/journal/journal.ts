@@ -44,7 +44,7 @@ export class Journal implements Log {
   readonly #epoch: string;
   readonly #segments: Segment[];
   readonly #writer: SegmentWriter;
-  readonly #trimmer: Trimmer;
+  readonly trimmer: Trimmer;
   readonly #recent: RecentEntries;
   readonly #blocks: BlockReader;
   readonly #wakeups = new Wakeups();
@@ -89,12 +89,12 @@ export class Journal implements Log {
     this.#segments = segments;
     const now = options.now ?? Date.now;
     const place = { fs, directory: options.directory, segments, now };
-    this.#writer = new SegmentWriter({ ...place, segmentBytes, blockBytes, file, active, clean, dropTail });
+    this.#writer = new SegmentWriter({ ...place, segmentBytes, blockBytes, file, active, clean, dropTail, onStored: options.onStored });
     this.#recent = new RecentEntries(recentBytes);
     this.#blocks = new BlockReader(fs, cacheBytes);
     this.#head = { epoch: lineage.epoch, seq: active.last };
     this.#promised = active.last;
-    this.#trimmer = new Trimmer({
+    this.trimmer = new Trimmer({
       ...{ ...place, heldBytes, onEvent: this.#onEvent },
       covered: options.snapshot?.seq ?? 0,
       retention: { ...DEFAULT_RETENTION, ...options.retention },
@@ -106,7 +106,7 @@ export class Journal implements Log {
   }
 
   get tail(): number {
-    return this.#trimmer.tail;
+    return this.trimmer.tail;
   }
 
   get status(): LogStatus {
@@ -182,11 +182,11 @@ export class Journal implements Log {
     if (seq > this.#head.seq)
       return Promise.reject(new RangeError(`a snapshot at ${seq} is ahead of the journal, which ends with ${this.#head.seq}`));
     if (this.#closing !== undefined) return Promise.reject(new LogClosed());
-    return this.#trimmer.snapshotSaved(seq);
+    return this.trimmer.snapshotSaved(seq);
   }
 
   keepAfter(name: string, after: number | undefined): void {
-    this.#trimmer.hold(name, after);
+    this.trimmer.hold(name, after);
   }
 
   close(): Promise<void> {
@@ -275,7 +275,7 @@ export class Journal implements Log {
 
   async #finish(): Promise<void> {
     await this.#writing;
-    await this.#trimmer.idle();
+    await this.trimmer.idle();
     const unchanged = this.#writer.clean;
     const failed = this.#state.name === 'failed';
     this.#state = { name: 'closed' };

@@ -23,7 +23,11 @@ export interface StoredLogOptions {
   /** Milliseconds since 1970; used only for the age in retention. */
   readonly now?: () => number;
   readonly onEvent?: OnStoreEvent;
+  /** Called for everything that was stored at once, with the milliseconds that it took until it was durable. */
+  readonly onStored?: OnStored | undefined;
 }
+
+export type OnStored = (ms: number) => void;
 
 export const STORED_LOG_DEFAULTS = {
   heldBytes: 4 * 1024 ** 3,

@@ -14,6 +14,7 @@ import { hasCode } from '../disk-errors.ts';
 import { type FileSystem, toError } from '../file-system.ts';
 import { type CleanMarker, removeCleanMarker } from './clean-marker.ts';
 import type { Group } from './group.ts';
+import type { OnStored } from './options.ts';
 import { createSegment, type Segment } from './segment.ts';
 
 /** The time between two looks whether the segment is still there. */
@@ -33,6 +34,7 @@ export interface SegmentWriterOptions {
   readonly dropTail: (() => Promise<void>) | undefined;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
+  readonly onStored: OnStored | undefined;
 }
 
 export type WriteOutcome =
@@ -49,6 +51,7 @@ export class SegmentWriter {
   readonly #blockBytes: number;
   readonly #segments: Segment[];
   readonly #now: () => number;
+  readonly #onStored: OnStored | undefined;
   #active: Segment;
   #file: AppendFile;
   #clean: boolean;
@@ -68,10 +71,12 @@ export class SegmentWriter {
     this.#clean = options.clean;
     this.#dropTail = options.dropTail;
     this.#now = options.now;
+    this.#onStored = options.onStored;
   }
 
   /** Writes one group after the last durable record. The caller awaits the outcome before it passes the next. */
   async write(group: Group): Promise<WriteOutcome> {
+    const startedMs = performance.now();
     try {
       await this.#prepare(group.length);
     } catch (error) {
@@ -99,6 +104,7 @@ export class SegmentWriter {
       return { status: 'failed', error: toError(error), wrote: true };
     }
     for (const record of group.records) active.add(record.bytes, record.entry.facts.length, Math.min(record.entry.time, nowMs * 1_000));
+    this.#onStored?.(performance.now() - startedMs);
     return { status: 'durable' };
   }
 

@@ -50,6 +50,7 @@ export class Segment {
   #end: number;
   #last: number;
   #lastTime = 0;
+  #firstTime: number | undefined;
 
   constructor(path: string, first: number, lineage: Lineage, headerBytes: number, blockBytes: number) {
     this.path = path;
@@ -76,6 +77,11 @@ export class Segment {
     return this.#lastTime;
   }
 
+  /** Of the first entry, as above; undefined while there is none. */
+  get firstTime(): number | undefined {
+    return this.#firstTime;
+  }
+
   get facts(): number {
     return this.#last - this.first + 1;
   }
@@ -88,6 +94,7 @@ export class Segment {
     this.#end += bytes;
     this.#last += facts;
     this.#lastTime = time;
+    this.#firstTime ??= time;
   }
 }
 

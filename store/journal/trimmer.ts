@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { OnStoreEvent } from '../events.ts';
 import { type FileSystem, removeDurably } from '../file-system.ts';
+import type { JournalExtent } from '../store.ts';
 import { type Retention, removableSegments } from './retention.ts';
 import type { Segment } from './segment.ts';
 
@@ -35,6 +36,14 @@ export class Trimmer {
   /** Everything later is kept. */
   get tail(): number {
     return this.#tail;
+  }
+
+  get extent(): JournalExtent {
+    const { segments } = this.#options;
+    return {
+      bytes: segments.reduce((sum, { end }) => sum + end, 0),
+      oldest: segments.find(({ firstTime }) => firstTime !== undefined)?.firstTime,
+    };
   }
 
   hold(name: string, after: number | undefined): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { platformOf, RateLimits, rateHeaders } from '../../daemon/edge/rate-limits.ts';
+import { rateHeaders } from '../../daemon/edge/rate-headers.ts';
+import { platformOf, RateLimits } from '../../daemon/edge/rate-limits.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
 import { RosterError } from '../../protocol/base/errors.ts';
 import { LIMITS } from '../../protocol/base/limits.ts';

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { renderSettingsMarkdown } from '../../daemon/cli/config/settings-markdown.ts';
 import type { RouteDialect } from '../../daemon/edge/http/endpoint.ts';
 import { ROUTES } from '../../daemon/edge/routes.ts';
+import { renderMetricsMarkdown } from '../../daemon/metrics/all-metrics.ts';
 import { ERRORS } from '../../protocol/base/errors.ts';
 import { CLIENT_FRAMES } from '../../protocol/live/client-frames.ts';
 import { CLOSE } from '../../protocol/live/close-codes.ts';
@@ -21,6 +22,15 @@ test('HS6 the settings in daemon/README.md are those of the code', () => {
     found?.trim(),
     renderSettingsMarkdown().trim(),
     'replace the table in daemon/README.md by the one that renderSettingsMarkdown gives',
+  );
+});
+
+test('HS6 MX5 the metrics in daemon/metrics/README.md are those of the code', () => {
+  const found = /<!-- metrics -->\n([\s\S]*?)<!-- \/metrics -->/.exec(read('daemon/metrics/README.md'))?.[1];
+  assert.equal(
+    found?.trim(),
+    renderMetricsMarkdown(),
+    'replace the table in daemon/metrics/README.md by the one that renderMetricsMarkdown gives',
   );
 });
 

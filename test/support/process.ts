@@ -40,7 +40,8 @@ export class RosterdProcess {
   static run(args: readonly string[], { cwd, env, stdout = 'pipe' }: ProcessOptions = {}): RosterdProcess {
     const child = spawn(process.execPath, [...nodeOptions(), programFile('daemon/main.ts'), ...args], {
       stdio: ['ignore', stdout, 'pipe'],
-      env: { ...process.env, ...env },
+      // Several run at the same time, and only one of them has the default address.
+      env: { ...process.env, ...(args.includes('serve') ? { ROSTERD_METRICS_LISTEN: 'off' } : undefined), ...env },
       ...(cwd === undefined ? {} : { cwd }),
     });
     return new RosterdProcess(child);

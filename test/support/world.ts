@@ -82,6 +82,7 @@ export class World {
       data,
       'drain-ms': '0',
       'log-level': 'debug',
+      'metrics-listen': 'off',
       ...options.flags,
     };
     const { config } = loadConfig({ flags, env: {}, cwd: data });
@@ -94,7 +95,7 @@ export class World {
     const daemon = await startDaemon({
       config,
       credentials: { apiKey: API_KEY, apiSecret: API_SECRET, origin: 'configured' },
-      openStore: options.openStore ?? ((_, onEvent) => openDataDirectory(data, { onEvent })),
+      openStore: options.openStore ?? ((_, onEvent, __, onStored) => openDataDirectory(data, { onEvent, journal: { onStored } })),
       logger: pino({ level: config.logLevel }, { write: onLog }),
       onFatal: options.onFatal ?? (() => {}),
       heartbeat: { ...HEARTBEAT, ...options.heartbeat },

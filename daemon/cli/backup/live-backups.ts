@@ -26,6 +26,8 @@ export interface LiveBackupsOptions {
 export class LiveBackups {
   readonly #options: LiveBackupsOptions;
   #open = 0;
+  /** When one was last read to its end, wall clock in milliseconds; undefined before. */
+  lastMs: number | undefined;
 
   constructor(options: LiveBackupsOptions) {
     this.#options = options;
@@ -50,6 +52,9 @@ export class LiveBackups {
     );
     // Fast and small enough: a higher level takes twice the time for 10% less.
     const stream = isCompressed ? pipeline(plain, createGzip({ level: constants.Z_BEST_SPEED }), () => {}) : plain;
+    stream.once('end', () => {
+      this.lastMs = Date.now();
+    });
     stream.once('close', () => {
       clearTimeout(timer);
       view.release();

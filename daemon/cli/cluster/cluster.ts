@@ -42,6 +42,7 @@ export interface ClusterOptions {
 interface NodePlace {
   readonly name: string;
   readonly address: string;
+  readonly metrics: string;
 }
 
 export class Cluster {
@@ -59,13 +60,15 @@ export class Cluster {
     this.#plan = { bin: postgres, folder, password, owner, stop, start: (part) => this.#start(part) };
     const server = (name: string, port: number): ServerPlace => ({ name, port, data: join(folder, name) });
     this.#servers = [server('postgres-a', first), server('postgres-b', second)];
-    this.#nodes = ports.map((port, n) => ({ name: `node-${n + 1}`, address: `127.0.0.1:${port}` }));
+    const at = (port: number | undefined): string => `127.0.0.1:${port}`;
+    const nodes = ports.slice(0, options.nodes);
+    this.#nodes = nodes.map((port, n) => ({ name: `node-${n + 1}`, address: at(port), metrics: at(ports[options.nodes + n]) }));
   }
 
   /** Resolves when every part is ready. Throws ClusterFailed, or the reason of `stop`; what was started then still runs. */
   static async plan(options: ClusterOptions): Promise<Cluster> {
     const ports: number[] = [];
-    while (ports.length < options.nodes + 2) ports.push(...[await freePort()].filter((port) => !ports.includes(port)));
+    while (ports.length < 2 * options.nodes + 2) ports.push(...[await freePort()].filter((port) => !ports.includes(port)));
     return new Cluster(options, ports);
   }
 
@@ -79,6 +82,10 @@ export class Cluster {
 
   get nodeUrls(): readonly string[] {
     return this.#nodes.map(({ address }) => `http://${address}`);
+  }
+
+  get metricsUrls(): readonly string[] {
+    return this.#nodes.map(({ metrics }) => `http://${metrics}/metrics`);
   }
 
   /** Where clients connect: the proxy; without one, the nodes, comma-separated. */
@@ -142,7 +149,7 @@ export class Cluster {
     return started;
   }
 
-  async #startNode({ name, address }: NodePlace): Promise<void> {
+  async #startNode({ name, address, metrics }: NodePlace): Promise<void> {
     const { folder, credentials, env, stop } = this.#options;
     const settings = {
       ROSTERD_LOG: databaseUrl(this.#plan.password, this.#servers),
@@ -150,7 +157,7 @@ export class Cluster {
       ROSTERD_API_SECRET: credentials.apiSecret,
       ROSTERD_PUBLIC_URL: this.#options.haproxy === undefined ? `http://${address}` : this.url,
     };
-    const flags = ['--listen', address, '--node-name', name, '--data', join(folder, name)];
+    const flags = ['--listen', address, '--metrics-listen', metrics, '--node-name', name, '--data', join(folder, name)];
     const [file, ...args] = ownCommand();
     const part = this.#start({
       name,

@@ -31,6 +31,8 @@ export function clusterGreeting(cluster: Cluster, { folder, apiKey, postgres, ha
     `  npx rosterd watch ${client}`,
     `  npx rosterd sync users.ndjson ${client}`,
     `  while sleep 1; do curl -s ${cluster.nodeUrls.map((url) => `${url}/readyz`).join(' ')}; echo; done`,
+    'the metrics of each node, for Prometheus (daemon/deploy/ has alerts and a dashboard):',
+    ...cluster.metricsUrls.map((url) => `  curl -s ${url}`),
     'break something, and see that no acknowledged write and no event is lost:',
     ...attempts([
       [`kill -9 ${pids.get('node-1')}`, 'a node: its connections resume at another node'],

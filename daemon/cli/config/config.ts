@@ -10,8 +10,10 @@ import { dirname, resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { hasCode } from '../../../store/disk-errors.ts';
+import { isLoopback } from './loopback.ts';
 import { suggestion } from './nearest.ts';
 import { envName, flagName, type Setting } from './setting.ts';
+import { addressOrOff } from './setting-kinds.ts';
 import { ALL_SETTINGS, type Config, type Field } from './settings.ts';
 
 /** The origin of a value. */
@@ -232,6 +234,13 @@ function checkTogether(
       faults.set(field, 'missing');
       problems.push(`log is set (from ${originText(origins.log)}), but ${key} is not: all daemons on one database need the same`);
     }
+  }
+  const { metricsListen: metrics } = config;
+  if (isDaemon && metrics !== undefined && metrics !== 'off' && !isLoopback(metrics.host) && config.metricsToken === undefined) {
+    faults.set('metricsToken', 'missing');
+    problems.push(
+      `metrics.listen is ${addressOrOff.toText(metrics)} (from ${originText(origins.metricsListen)}), where others can read them, but metrics.token is not set: set it to at least 32 characters (openssl rand -hex 32), or listen on 127.0.0.1`,
+    );
   }
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     const [given, missing] = config.tlsKey === undefined ? (['tlsCert', 'tls_key'] as const) : (['tlsKey', 'tls_cert'] as const);

@@ -20,10 +20,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
+import { isLoopback } from './loopback.ts';
 import type { Config } from './settings.ts';
 
 export interface Credentials {
@@ -87,12 +87,6 @@ export function assertSafeToListen(host: string, credentials: Pick<Credentials, 
   throw new CredentialsError(
     `refusing to listen on ${host}: the API secret ${weakness}, and anyone who guesses it controls the directory. Set another one (ROSTERD_API_SECRET), leave it out so that rosterd makes one, or listen on 127.0.0.1`,
   );
-}
-
-/** Names are not looked up: only `localhost` and addresses that are loopback by definition count. */
-export function isLoopback(host: string): boolean {
-  const name = host.toLowerCase().replace(/^::ffff:/, '');
-  return name === 'localhost' || name === '::1' || /^(0{1,4}:){7}0{0,3}1$/.test(name) || (isIPv4(name) && name.startsWith('127.'));
 }
 
 const SAMPLES: ReadonlySet<string> = new Set(

@@ -40,6 +40,14 @@ export const address: Kind<ListenAddress> = textual({
   toText: ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`,
 });
 
+/** An address, or nothing. */
+export const addressOrOff: Kind<ListenAddress | 'off'> = textual({
+  allowed: `${address.allowed}, or off`,
+  placeholder: '<host:port|off>',
+  fromText: (text) => (text === 'off' ? text : address.fromText(text)),
+  toText: (value) => (value === 'off' ? value : address.toText(value)),
+});
+
 /** A path. The loader makes it absolute, because only it knows the base directory. */
 export const path: Kind<string> = textual({
   allowed: 'a path',

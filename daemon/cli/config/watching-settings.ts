@@ -1,6 +1,6 @@
 /** The settings by which an operator watches the daemon: its log and its metrics. A part of the table in settings.ts. */
 import { setting } from './setting.ts';
-import { choice } from './setting-kinds.ts';
+import { addressOrOff, choice, type ListenAddress, pattern } from './setting-kinds.ts';
 
 export const WATCHING_SETTINGS = {
   logLevel: setting<'debug' | 'info' | 'warn' | 'error' | 'silent'>({
@@ -15,4 +15,22 @@ export const WATCHING_SETTINGS = {
     kind: choice(['auto', 'json', 'text']),
     fallback: 'auto',
   }),
+  metricsListen: setting<ListenAddress | 'off' | undefined>({
+    key: 'metrics.listen',
+    doc: 'Address and port of the metrics (`GET /metrics`), or `off`. When the default one is taken, the daemon starts without metrics and says so; any other one must be free. An address beyond loopback needs `metrics.token`.',
+    kind: addressOrOff,
+    fallback: undefined,
+    fallbackText: '127.0.0.1:8801, where it is free',
+  }),
+  metricsToken: setting<string | undefined>({
+    key: 'metrics.token',
+    doc: 'Bearer token that a scrape must have. Other users of the machine can read flags: prefer the variable or the file.',
+    kind: pattern('32 to 512 printable ASCII characters without spaces', '<token>', /^[\x21-\x7e]{32,512}$/),
+    fallback: undefined,
+    fallbackText: 'none',
+    secret: true,
+  }),
 } as const;
+
+/** Where the metrics are when no address is named. */
+export const METRICS_DEFAULT: ListenAddress = { host: '127.0.0.1', port: 8801 };

@@ -72,7 +72,7 @@ async function leave({ subscriber, ann }: Cast): Promise<void> {
 }
 
 async function startDaemon(listen: string, stage: Stage, story: Story): Promise<{ daemon: DemoProcess; url: string; users: number }> {
-  const daemon = stage.start('serve', '--listen', listen, '--log-level', 'warn');
+  const daemon = stage.start('serve', '--listen', listen, '--log-level', 'warn', '--metrics-listen', 'off');
   const [, url = '', users = ''] = await daemon.says(/listens on (\S+) [\s\S]*?, (\d+) users\n/, story);
   return { daemon, url, users: Number(users) };
 }

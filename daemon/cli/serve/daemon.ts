@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
+import type { OnStored } from '../../../store/journal/options.ts';
 import type { Store } from '../../../store/store.ts';
 import type { Clock } from '../../base/clock.ts';
+import { Durations } from '../../base/durations.ts';
 import type { Policy } from '../../core/policy.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
 import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
@@ -23,15 +25,21 @@ import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
 import { clocksOf } from './clocks.ts';
 import { startEdge } from './edge.ts';
+import { listenForMetrics, type ServedMetrics } from './metrics.ts';
 import { stopParts } from './stop.ts';
 
-/** Opens the storage that the settings name. Rejects when it cannot be used; nothing then stays open. */
-export type OpenStore = (config: Config, onEvent: OnStoreEvent, credentials: Credentials) => Promise<Store>;
+/**
+ * Opens the storage that the settings name. Rejects when it cannot be used; nothing then stays open. `onStored`: receives how long it took to
+ * make a group of entries durable.
+ */
+export type OpenStore = (config: Config, onEvent: OnStoreEvent, credentials: Credentials, onStored: OnStored) => Promise<Store>;
 
 export interface RunningDaemon {
   /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
   readonly roster: Roster;
+  /** `http://127.0.0.1:8801/metrics`, with the actual port; undefined where there are none. */
+  readonly metricsUrl: string | undefined;
   /** Drains live connections within `drain_ms`, finishes accepted work, saves a snapshot, and releases the data directory. */
   stop(): Promise<void>;
 }
@@ -54,10 +62,21 @@ const STOP_MS_MIN = 1_000;
 /** How long a start that failed may take to leave the other nodes, whose storage may be away. */
 const LEAVE_MS = 2_000;
 
-/** Starts the daemon; resolves when it serves. Rejects when the store or the address cannot be used. */
+/** Starts the daemon; resolves when it serves. Rejects when the store or an address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const metrics = await listenForMetrics(options.config, options.logger);
+  try {
+    return await startParts(options, metrics);
+  } catch (error) {
+    await metrics.close();
+    throw error;
+  }
+}
+
+async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promise<RunningDaemon> {
   const { config, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
-  const store = await openedStore(options);
+  const appends = new Durations();
+  const store = await openedStore(options, appends);
   const { now, nowMs, clock } = { ...clocksOf(store.clock), ...options };
   // The address is known last, and is read each time a link is made.
   const place = { url: '' };
@@ -110,11 +129,13 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const edge = await startEdge({
       ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat, mailbox: store.mailbox },
     });
-    return {
-      url: edge.url,
-      roster,
-      stop: () => stopParts({ edge, hooks, jobs, roster, store, logger }, Math.max(config.drainMs, STOP_MS_MIN)),
-    };
+    const { journal, leases } = store;
+    metrics.show({
+      ...{ ...edge.counts, roster, condition, hooks, nowMs, appends, journal },
+      ...{ version: packageVersion(), dataDirectory: config.data, sharedHead: leases === undefined ? undefined : () => log.head.seq },
+    });
+    const stop = () => stopParts({ edge, hooks, jobs, roster, store, logger }, Math.max(config.drainMs, STOP_MS_MIN));
+    return { url: edge.url, roster, metricsUrl: metrics.url, stop: () => stop().finally(() => metrics.close()) };
   } catch (error) {
     // No trace among the nodes: the next start, with other settings perhaps, need not wait until this one counts as gone.
     await Promise.race([store.peers?.close(), delay(LEAVE_MS, undefined, { ref: false })]);
@@ -130,13 +151,13 @@ function keptHistory(config: Config, { history }: Store): JobsOptions['history']
 /** Events after which only a new start helps. */
 const ENDING: ReadonlySet<StoreEvent['type']> = new Set(['journal-failed', 'lock-lost', 'history-replaced', 'format-raised']);
 
-async function openedStore({ config, credentials, openStore, logger, onFatal }: DaemonOptions): Promise<Store> {
+async function openedStore({ config, credentials, openStore, logger, onFatal }: DaemonOptions, appends: Durations): Promise<Store> {
   const onEvent: OnStoreEvent = (event) => {
     logStoreEvent(logger, event);
     // After a failed sync, only a new process can read what is on disk; without the lock, another one may be writing.
     if (ENDING.has(event.type)) onFatal();
   };
-  return await openStore(config, onEvent, credentials);
+  return await openStore(config, onEvent, credentials, (ms) => appends.observe(ms));
 }
 
 function policyOf(config: Config): Policy {

@@ -12,6 +12,7 @@ import { createHttp } from '../../edge/http/server.ts';
 import type { Services, UserHistory } from '../../edge/http/services.ts';
 import type { UrlSigner } from '../../edge/http/signed-urls.ts';
 import { Admission } from '../../edge/live/admission.ts';
+import { LiveCounts } from '../../edge/live/live-counts.ts';
 import { ConnectGate } from '../../edge/live/session/connect-gate.ts';
 import { Consumers } from '../../edge/live/session/consumers.ts';
 import { LiveConnections } from '../../edge/live/session/control.ts';
@@ -23,9 +24,14 @@ import type { LivingNodes } from '../../edge/node-share.ts';
 import { NodeMail } from '../../edge/nodes/node-mail.ts';
 import { StaleDrain } from '../../edge/nodes/stale-drain.ts';
 import { RateLimits } from '../../edge/rate-limits.ts';
+import { RequestCounts } from '../../edge/request-counts.ts';
+import { ROUTES } from '../../edge/routes.ts';
 import { signToken } from '../../edge/sign-token.ts';
 import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
 import type { Files } from '../../jobs/transfer/files.ts';
+import type { LiveSources } from '../../metrics/live-metrics.ts';
+import type { RequestSources } from '../../metrics/request-metrics.ts';
+import type { StorageSources } from '../../metrics/storage-metrics.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
@@ -37,6 +43,9 @@ import { cannotListen } from './listen-error.ts';
 const STALL_MS = 30_000;
 /** The part of the time for a stop over which the goodbyes are spread. The rest is left to the last peers, to take theirs. */
 const GOODBYES_SHARE = 0.8;
+
+/** That rate limits may know: of the route table, and the two that only live connections have. */
+const OPERATION_NAMES = [...new Set([...ROUTES.map(({ operation }) => operation), 'Connect', 'Subscribe'])];
 
 export interface EdgeParts {
   readonly config: Config;
@@ -60,6 +69,7 @@ export interface EdgeParts {
 export interface RunningEdge {
   /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
+  readonly counts: Pick<LiveSources, 'live' | 'admission' | 'gate'> & RequestSources & Pick<StorageSources, 'backups'>;
   /** Says goodbye to live connections, and answers the open requests. Whatever the peers do, it cuts them off after `maxMs`. */
   stop(maxMs: number): Promise<void>;
 }
@@ -69,22 +79,21 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const { config, credentials, roster, condition, urls, place, logger, heartbeat } = parts;
   const { apiKey } = credentials;
   const authenticator = authenticatorOf(parts);
-  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat, node: parts.mailbox?.node });
+  const sessions = sessionsOf(parts);
   const mail = mailOf(parts);
   const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
   const consumers = new Consumers({ roster, mail, onError });
-  roster.onEvents((events, settingsChanged) => {
-    for (const event of events) sessions.onEvent(event);
-    if (settingsChanged) sessions.onSettings(roster.directory.app);
-  });
   const tls = tlsOf(config);
+  const [counts, requests] = [new LiveCounts(), new RequestCounts()];
+  const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: parts.nowMs });
   const rateLimits = rateLimitsOf(parts);
   const live = new LiveConnections({ roster, sessions, consumers, mail });
   const http = createHttp({
     backend: roster,
     condition,
     urls,
-    services: servicesOf(parts),
+    services: servicesOf(parts, backups),
+    counts: requests,
     authenticator,
     logger,
     origins: config.origins,
@@ -97,9 +106,10 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const gate = new ConnectGate({ waitingMax: config.connectsWaitingMax, turns, random: Math.random });
   const socketLimit = new SocketLimit({ sessions, presence: roster.presence, mail });
   const context = {
-    ...{ roster, authenticator, apiKey, sessions, consumers, socketLimit, gate, turns, rateLimits, logger, nowMs: Date.now, retryMs },
+    ...{ roster, authenticator, apiKey, sessions, consumers, socketLimit, gate, turns },
+    ...{ rateLimits, counts, logger, nowMs: Date.now, retryMs },
   };
-  const admission = admissionOf(parts);
+  const admission = admissionOf(parts, counts);
   new LiveServer({ context, admission, stallMs: STALL_MS }).attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
@@ -112,6 +122,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   place.url = urlOf(http.server, tls !== undefined);
   return {
     url: place.url,
+    counts: { live: counts, admission, gate, requests, connections, rateLimits, authenticator, backups, operations: OPERATION_NAMES },
     stop: async (maxMs) => {
       const overMs = performance.now() + maxMs;
       const leftMs = (): number => Math.max(0, overMs - performance.now());
@@ -130,6 +141,15 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   };
 }
 
+function sessionsOf({ roster, heartbeat, mailbox }: EdgeParts): SessionRegistry {
+  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat, node: mailbox?.node });
+  roster.onEvents((events, settingsChanged) => {
+    for (const event of events) sessions.onEvent(event);
+    if (settingsChanged) sessions.onSettings(roster.directory.app);
+  });
+  return sessions;
+}
+
 function authenticatorOf({ config, credentials, roster }: EdgeParts): Authenticator {
   const { directory } = roster;
   return createAuthenticator({ ...credentials, directory, now: Date.now, reuseHardDeleted: config.idsReuseHardDeleted });
@@ -140,13 +160,14 @@ function livingNodes({ mailbox, roster }: EdgeParts): LivingNodes {
   return mailbox === undefined ? () => 1 : () => 1 + roster.presence.otherNodes.length;
 }
 
-function admissionOf(parts: EdgeParts): Admission {
+function admissionOf(parts: EdgeParts, counts: LiveCounts): Admission {
   const { origins, connectionsMax, connectionsPerIpMax } = parts.config;
   return new Admission({
     origins,
     connectionsMax,
     connectionsPerIpMax: connectionsPerIpMax === 0 ? Number.POSITIVE_INFINITY : connectionsPerIpMax,
     nodes: livingNodes(parts),
+    counts,
   });
 }
 
@@ -161,8 +182,7 @@ async function noticed({ log, drainMs }: Config): Promise<void> {
   if (log !== undefined) await delay(drainMs * GOODBYES_SHARE);
 }
 
-function servicesOf({ config, credentials, roster, nowMs, files, history, hooks, urls }: EdgeParts): Services {
-  const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs });
+function servicesOf({ config, credentials, nowMs, files, history, hooks, urls }: EdgeParts, backups: LiveBackups): Services {
   return {
     files,
     history,

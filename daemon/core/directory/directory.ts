@@ -1,8 +1,6 @@
 /**
- * The directory in memory: every user by id, with indexes by name and team,
- * the settings, the documents and the recent entry ids. It changes only in `apply`,
- * which is fed from the log and holds no rules: the same entries give the same
- * directory everywhere. Deterministic: no clock, no randomness, no I/O.
+ * The directory in memory: every user by id, with indexes by name and team, the settings, the documents and the recent entry ids. It
+ * changes only in `apply`, which is fed from the log and holds no rules: the same entries give the same directory everywhere.
  */
 
 import type { AppSettings } from '../../../protocol/app/settings.ts';
@@ -21,7 +19,7 @@ import { IdIndex } from './id-index.ts';
 import { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { Usage } from './usage.ts';
-import { ReporterCounts, RoleCounts } from './user-counts.ts';
+import { ReporterCounts, RoleCounts, UserStates } from './user-counts.ts';
 
 /** Users indexed between two checks of the clock. */
 const INDEXED_PER_STEP = 256;
@@ -40,6 +38,7 @@ export class Directory {
   /** Users by role; kept up to date while loading too. */
   readonly roles = new RoleCounts();
   readonly reporters = new ReporterCounts();
+  readonly states = new UserStates();
   readonly expiry = new Expiry();
   readonly bans = new BanIndex();
   readonly devices = new DeviceIndex();
@@ -52,7 +51,6 @@ export class Directory {
   #epoch: string;
   #seq: number;
   #time = 0;
-  #alive = 0;
   /** Version of the keys by which the names of the snapshot were compared. It stays until no two users hold one name. */
   nameKeyVersion = NAME_KEY_VERSION;
 
@@ -85,7 +83,7 @@ export class Directory {
 
   /** Users that are not deleted. */
   get size(): number {
-    return this.#alive;
+    return this.states.alive;
   }
 
   record(id: string): StoredUser | Tombstone | undefined {
@@ -191,7 +189,7 @@ export class Directory {
     this.#oldRecords.keep(record.id, held);
     const after = living(record);
     this.#records.set(record.id, record);
-    this.#alive += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    this.states.changed(held === undefined, before, after);
     this.roles.changed(before, after);
     this.reporters.changed(before, after);
     this.expiry.changed(before, after);
@@ -248,7 +246,7 @@ export class Directory {
   }
 
   get #sources(): ViewSources {
-    return { position: this.position, size: this.#alive, records: this.#records, oldRecords: this.#oldRecords };
+    return { position: this.position, size: this.states.alive, records: this.#records, oldRecords: this.#oldRecords };
   }
 
   /** Loads lines of a snapshot. Only for an empty directory that was created at the snapshot's position. */

@@ -29,6 +29,35 @@ export class UserCounts {
   }
 }
 
+/** How many users there are in each state. */
+export class UserStates {
+  #alive = 0;
+  #deactivated = 0;
+  #records = 0;
+
+  /** Users that are not deleted. */
+  get alive(): number {
+    return this.#alive;
+  }
+
+  /** Those of them that are deactivated. */
+  get deactivated(): number {
+    return this.#deactivated;
+  }
+
+  /** Deleted users, tombstones included. */
+  get deleted(): number {
+    return this.#records - this.#alive;
+  }
+
+  /** `before` and `after` are the living user, or undefined. `isNew`: there was no record under its id. */
+  changed(isNew: boolean, before: StoredUser | undefined, after: StoredUser | undefined): void {
+    if (isNew) this.#records++;
+    this.#alive += Number(after !== undefined) - Number(before !== undefined);
+    this.#deactivated += Number(after?.deactivated_at !== undefined) - Number(before?.deactivated_at !== undefined);
+  }
+}
+
 /** Users by role, as their own or in a team. */
 export class RoleCounts extends UserCounts {
   constructor() {

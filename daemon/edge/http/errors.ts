@@ -8,6 +8,7 @@ import { fieldErrors, OutcomeUnknown, RosterError, renderChatError } from '../..
 import { renderFeedsError } from '../../../protocol/feeds/errors.ts';
 import type { EdgeLogger } from '../../base/logger.ts';
 import type { AnswerPlace } from '../answers/waiting.ts';
+import type { RequestCounts } from '../request-counts.ts';
 import type { RouteDialect } from './endpoint.ts';
 import { dialectOfPath } from './request-parts.ts';
 
@@ -40,10 +41,17 @@ export function errorAnswer(error: RosterError, { operation, dialect }: Pick<Tra
   return { status: error.spec.status, text: JSON.stringify(renderChatError(error, operation, duration)) };
 }
 
-/** One line per request; its level is that of the error, when there was one. */
-export function writeLog(logger: EdgeLogger, trace: Trace, status: number, error: RosterError | undefined): void {
-  const { operation, id, method, route, startedMs, caller, isRoutine } = trace;
+/** Where requests are written down. */
+export interface RequestBook {
+  readonly logger: EdgeLogger;
+  readonly counts: RequestCounts;
+}
+
+/** Counts a request, and writes one line about it; its level is that of the error, when there was one. */
+export function noteRequest({ logger, counts }: RequestBook, trace: Trace, status: number, error: RosterError | undefined): void {
+  const { operation, dialect, id, method, route, startedMs, caller, isRoutine } = trace;
   const ms = Math.round((performance.now() - startedMs) * 100) / 100;
+  counts.answered(operation, dialect, status, ms);
   const line = { id, method, route, operation, status, ms, caller, ...(error === undefined ? undefined : { error: error.kind }) };
   logger[error?.spec.level ?? (isRoutine === true ? 'debug' : 'info')](line, 'request');
 }

@@ -10,13 +10,18 @@ export class OpenConnections {
   /** And whether a WebSocket goes over it. */
   readonly #sockets = new Map<Duplex, boolean>();
   #active = 0;
+  #webSockets = 0;
   #onIdle: () => void = () => {};
 
   constructor(server: Server) {
     const [sockets, ended] = [this.#sockets, this.#ended];
+    const endedWebSocket = (): void => {
+      this.#webSockets--;
+      ended();
+    };
     // One for all sockets, and once on each: idle connections pay for every listener.
     function closed(this: Duplex): void {
-      if (sockets.get(this) === true) ended();
+      if (sockets.get(this) === true) endedWebSocket();
       sockets.delete(this);
     }
     const opened = (socket: Duplex, isWebSocket: boolean): void => {
@@ -32,8 +37,14 @@ export class OpenConnections {
     server.on('upgrade', (request, socket) => {
       if (request.headers.upgrade?.toLowerCase() !== 'websocket') return;
       this.#active++;
+      this.#webSockets++;
       opened(socket, true);
     });
+  }
+
+  /** Requests in progress, long polls included. */
+  get requests(): number {
+    return this.#active - this.#webSockets;
   }
 
   readonly #ended = (): void => {

@@ -10,13 +10,13 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import { positionText } from '../../../protocol/base/position-text.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
-import type { EdgeLogger } from '../../base/logger.ts';
 import { sendFile, sendText, textOf, textOfDescription } from '../answers/answer-text.ts';
 import type { AnswerText } from '../answers/pieces.ts';
 import { WaitingAnswers } from '../answers/waiting.ts';
 import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
 import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
-import { platformOf, type RateLimitOptions, RateLimits, rateHeaders, refuseOver } from '../rate-limits.ts';
+import { rateHeaders } from '../rate-headers.ts';
+import { platformOf, type RateLimitOptions, RateLimits, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
 import type { Stranger } from '../strangers.ts';
 import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
@@ -31,21 +31,21 @@ import {
   errorAnswer,
   isUnrouted,
   newTrace,
+  noteRequest,
   REQUEST,
   type Refusable,
+  type RequestBook,
   refuseWhatNodeWould,
   type Trace,
-  writeLog,
 } from './errors.ts';
 import { type HttpTimeouts, LongUploads, TIMEOUTS } from './long-uploads.ts';
 import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 import { TurnTaking } from './turn-taking.ts';
 
-export interface HttpServerOptions extends Doors {
+export interface HttpServerOptions extends Doors, RequestBook {
   readonly backend: Backend;
   readonly condition: Condition;
-  readonly logger: EdgeLogger;
   /** Origins of web pages that may call: see cors.ts. */
   readonly origins: readonly string[];
   /** Counters that are shared with other servers, or the options to create new ones from. */
@@ -220,7 +220,7 @@ class HttpEdge {
     if ((seq === undefined || method === 'GET') && condition.staleMs !== undefined)
       reply.header('X-Rosterd-Stale', String(condition.staleMs));
     if (file === undefined) return this.#send(trace, reply, status, text);
-    writeLog(this.#options.logger, trace, status, undefined);
+    noteRequest(this.#options, trace, status, undefined);
     return sendFile(reply.code(status), file, trace.caller === 'server' ? undefined : trace.place);
   }
 
@@ -279,7 +279,7 @@ class HttpEdge {
   }
 
   #send(trace: Trace, reply: FastifyReply, status: number, text: AnswerText, error?: RosterError): FastifyReply {
-    writeLog(this.#options.logger, trace, status, error);
+    noteRequest(this.#options, trace, status, error);
     return sendText(reply.code(status), text, trace.place);
   }
 

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { isAllowedOrigin } from '../http/cors.ts';
 import { type LivingNodes, shareOf } from '../node-share.ts';
 import { networkOf } from '../strangers.ts';
+import type { LiveCounts, LiveProtocol, RefusedReason } from './live-counts.ts';
 
 /** Requests below this path belong to Socket.IO. */
 export const SOCKET_IO_PATH = '/socket.io';
@@ -15,7 +16,15 @@ export interface AdmissionOptions {
   /** Of all nodes together: each admits its share. */
   readonly connectionsPerIpMax: number;
   readonly nodes: LivingNodes;
+  readonly counts: LiveCounts;
 }
+
+const STATUS: Readonly<Record<RefusedReason, string>> = {
+  origin: '403 Forbidden',
+  draining: '503 Service Unavailable',
+  connections_max: '503 Service Unavailable',
+  connections_per_ip_max: '429 Too Many Requests',
+};
 
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -26,6 +35,11 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Refuses new connections from now on. */
@@ -42,14 +56,21 @@ export class Admission {
     this.#isPaused = false;
   }
 
-  /** The HTTP status that refuses this request for a connection, or undefined when it is admitted. */
+  /** The HTTP status that refuses this request for a connection, which counts as refused; undefined when it is admitted. */
   refusal(request: IncomingMessage): string | undefined {
+    const reason = this.#reason(request);
+    if (reason === undefined) return undefined;
+    this.#options.counts.refused[reason]++;
+    return STATUS[reason];
+  }
+
+  #reason(request: IncomingMessage): RefusedReason | undefined {
     const { connectionsMax, connectionsPerIpMax, nodes } = this.#options;
-    const { socket } = request;
-    if (!this.isAllowedOrigin(request)) return '403 Forbidden';
-    if (this.#isDraining || this.#isPaused || this.#connections >= connectionsMax) return '503 Service Unavailable';
-    if ((this.#perIp.get(keyOf(socket)) ?? 0) >= shareOf(connectionsPerIpMax, nodes())) return '429 Too Many Requests';
-    return undefined;
+    if (!this.isAllowedOrigin(request)) return 'origin';
+    if (this.#isDraining || this.#isPaused) return 'draining';
+    if (this.#connections >= connectionsMax) return 'connections_max';
+    const ofAddress = this.#perIp.get(keyOf(request.socket)) ?? 0;
+    return ofAddress >= shareOf(connectionsPerIpMax, nodes()) ? 'connections_per_ip_max' : undefined;
   }
 
   /** Whether the request may connect as far as its page decides: it comes from an allowed page or from none. */
@@ -57,14 +78,18 @@ export class Admission {
     return isAllowedOrigin(headers.origin, headers.host, this.#options.origins);
   }
 
-  /** Counts a connection; the returned function ends it, and may be called more than once. */
-  enter({ socket }: IncomingMessage): () => void {
+  /** Counts a connection; the returned function ends it, with its close code, and may be called more than once. */
+  enter({ socket }: IncomingMessage, protocol: LiveProtocol): (code: number) => void {
+    const { counts } = this.#options;
     const ip = keyOf(socket);
     this.#count(ip, 1);
+    counts.opened[protocol]++;
     let isIn = true;
-    return () => {
-      if (isIn) this.#count(ip, -1);
+    return (code) => {
+      if (!isIn) return;
       isIn = false;
+      this.#count(ip, -1);
+      counts.ended(code);
     };
   }
 

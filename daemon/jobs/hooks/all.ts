@@ -15,7 +15,17 @@ import type { SendEvent } from './attempt.ts';
 import { HookLine } from './delivery.ts';
 import { compareLetters } from './letter.ts';
 import type { LetterPlace, Letters } from './letters.ts';
-import { hookDisabled, isWithin, type LineState, noSuchLetter, noSuchWebhook, statusOf, toDeadLetter } from './view.ts';
+import {
+  type HookMeasure,
+  hookDisabled,
+  isWithin,
+  type LineState,
+  measureOf,
+  noSuchLetter,
+  noSuchWebhook,
+  statusOf,
+  toDeadLetter,
+} from './view.ts';
 
 const WRITE_EVERY_MS = 1_000;
 const EXPIRE_EVERY_MS = 3_600_000;
@@ -108,6 +118,10 @@ export class Webhooks {
   status(): readonly HookStatus[] {
     const head = this.#options.roster.position.seq;
     return this.#hooks.map((hook) => statusOf(hook, this.#ports.get(hook.id), head));
+  }
+
+  measures(): readonly HookMeasure[] {
+    return [...this.#ports].map(([hook, port]) => measureOf(hook, port));
   }
 
   /** The hooks to which events are delivered, by id. */

@@ -5,6 +5,7 @@
  */
 import { gzipSync } from 'node:zlib';
 import { type HookLookups, renderHookBody } from '../../../protocol/hooks/payload.ts';
+import type { Durations } from '../../base/durations.ts';
 import type { SendEvent } from './attempt.ts';
 import type { Sender } from './sender.ts';
 import { signatureOf } from './signature.ts';
@@ -16,9 +17,11 @@ export interface DeliverOptions {
   /** Version of this package. */
   readonly version: string;
   readonly lookups: Omit<HookLookups, 'epoch'>;
+  /** Receives the time of every request until its answer, or until it was given up. */
+  readonly durations: Durations;
 }
 
-export function createDelivery({ sender, apiKey, apiSecret, version, lookups }: DeliverOptions): SendEvent {
+export function createDelivery({ sender, apiKey, apiSecret, version, lookups, durations }: DeliverOptions): SendEvent {
   return (hook, { id, epoch }, event) => {
     const plain = Buffer.from(JSON.stringify(renderHookBody(event, hook.dialect, { ...lookups, epoch })));
     const body = hook.isCompressed ? gzipSync(plain) : plain;
@@ -30,7 +33,11 @@ export function createDelivery({ sender, apiKey, apiSecret, version, lookups }: 
       'X-Signature': signatureOf(plain, apiSecret),
       ...(hook.isCompressed ? { 'Content-Encoding': 'gzip' } : {}),
     };
-    return (attempt, timeoutMs, cut) =>
-      sender.post({ url: hook.url, headers: { ...headers, 'X-Webhook-Attempt': attempt }, body, timeoutMs, cut });
+    return async (attempt, timeoutMs, cut) => {
+      const startedMs = performance.now();
+      const result = await sender.post({ url: hook.url, headers: { ...headers, 'X-Webhook-Attempt': attempt }, body, timeoutMs, cut });
+      if (result.kind !== 'stopped') durations.observe(performance.now() - startedMs);
+      return result;
+    };
   };
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import { Alarm } from './alarm.ts';
 import { type AttemptOptions, attempt, type SendEvent } from './attempt.ts';
-import { Health, type LastError } from './health.ts';
+import { Health, type LastError, type LineMeasure } from './health.ts';
 import { type HookLane, type Item, Lanes, Window } from './lanes.ts';
 import type { Letter } from './letter.ts';
 import type { Letters } from './letters.ts';
@@ -118,6 +118,10 @@ export class HookLine {
 
   get isDown(): boolean {
     return this.#health.isDown;
+  }
+
+  get measure(): LineMeasure {
+    return { results: this.#health.results, oldestAt: this.#lanes.oldestAt };
   }
 
   get lastError(): LastError | undefined {

@@ -13,6 +13,14 @@ export interface LastError {
   readonly atMs: number;
 }
 
+/** The delivery to one hook so far, in numbers. */
+export interface LineMeasure {
+  /** Attempts at events, by their result. */
+  readonly results: { readonly delivered: number; readonly failed: number };
+  /** Time of the oldest event that waits, parked ones included, microseconds; undefined while none does. */
+  readonly oldestAt: number | undefined;
+}
+
 export class Health {
   readonly #random: () => number;
   #failures = 0;
@@ -22,6 +30,7 @@ export class Health {
   #lastError: LastError | undefined;
   /** A probe is in flight: only one at a time. */
   isProbing = false;
+  readonly results = { delivered: 0, failed: 0 };
 
   constructor(random: () => number) {
     this.#random = random;
@@ -55,6 +64,7 @@ export class Health {
   }
 
   succeeded(nowMs: number): void {
+    this.results.delivered++;
     this.#lastSuccessMs = nowMs;
     this.#failures = 0;
     this.#probes = 0;
@@ -63,6 +73,7 @@ export class Health {
 
   failed(nowMs: number, reason: string, isProbe: boolean): void {
     this.#failures++;
+    this.results.failed++;
     this.note(nowMs, reason);
     if (isProbe) this.#probes++;
     if (isProbe || this.#probeAtMs === Number.POSITIVE_INFINITY) this.#probeAtMs = nowMs + this.#pauseMs();

@@ -89,6 +89,13 @@ export class Lanes {
     return this.#lanes.values();
   }
 
+  /** Time of the oldest event in them, replayed dead letters aside, microseconds. */
+  get oldestAt(): number | undefined {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { items } of this.#lanes.values()) for (const { at, isReplay } of items) if (!isReplay && at < oldest) oldest = at;
+    return oldest === Number.POSITIVE_INFINITY ? undefined : oldest;
+  }
+
   move(lane: HookLane, state: LaneState, dueMs = 0): void {
     this.ready.delete(lane);
     this.held.delete(lane);

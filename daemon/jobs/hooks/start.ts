@@ -4,6 +4,7 @@ import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../..
 import type { Leases } from '../../../store/leases.ts';
 import type { LetterTable } from '../../../store/letters.ts';
 import type { Clock } from '../../base/clock.ts';
+import { Durations } from '../../base/durations.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import { Webhooks, type WebhooksOptions } from './all.ts';
@@ -12,6 +13,7 @@ import { LetterFolders } from './letter-file.ts';
 import { isPrivateHost } from './private-addresses.ts';
 import { createSender } from './sender.ts';
 import { SharedWebhooks } from './shared/shared-webhooks.ts';
+import type { HookMeasure } from './view.ts';
 
 export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'retryMs' | 'deadKeptMs'> {
   readonly roster: Roster;
@@ -37,6 +39,10 @@ export interface RunningWebhooks {
   status(): Promise<readonly HookStatus[]>;
   deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
   replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
+  /** The hooks that this node delivers to. */
+  measures(): readonly HookMeasure[];
+  /** Of all requests to hooks. */
+  readonly durations: Durations;
   /** Requests in flight have `lastMs` to end. */
   stop(lastMs: number): Promise<void>;
 }
@@ -47,7 +53,8 @@ export async function startWebhooks(options: StartOptions): Promise<RunningWebho
   const { concurrency, retryMs, deadKeptMs } = options;
   const sender = createSender({ allowPrivate });
   const lookups = { user: (id: string) => roster.directory.user(id), online: (id: string) => roster.online(id), exportUrl };
-  const send = createDelivery({ sender, apiKey, apiSecret, version, lookups });
+  const durations = new Durations();
+  const send = createDelivery({ sender, apiKey, apiSecret, version, lookups, durations });
   const common = { roster, send, clock, random: Math.random, logger, concurrency, retryMs, deadKeptMs };
   const webhooks =
     leases === undefined || letters === undefined
@@ -59,6 +66,8 @@ export async function startWebhooks(options: StartOptions): Promise<RunningWebho
     status: async () => await webhooks.status(),
     deadLetters: (id, page) => webhooks.deadLetters(id, page),
     replay: (id, request) => webhooks.replay(id, request),
+    measures: () => webhooks.measures(),
+    durations,
     stop: async (lastMs) => {
       await webhooks.stop(lastMs);
       sender.close();

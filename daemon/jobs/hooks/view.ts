@@ -3,6 +3,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 import type { DeadLetter, HookState, HookStatus, LetterRange } from '../../../protocol/hooks/dead-letters.ts';
 import type { Hook } from '../../../protocol/hooks/hooks.ts';
 import type { HookLine } from './delivery.ts';
+import type { LineMeasure } from './health.ts';
 import type { Letter } from './letter.ts';
 import type { Letters } from './letters.ts';
 
@@ -32,6 +33,19 @@ export function statusOf(hook: Hook, port: PortState | undefined, head: number):
     lastError: lastError === undefined ? undefined : { reason: lastError.reason, at: Math.round(lastError.atMs * 1_000) },
     lastSuccessAt: line?.lastSuccessMs === undefined ? undefined : Math.round(line.lastSuccessMs * 1_000),
   };
+}
+
+/** One webhook, as it is delivered to here, in numbers. */
+export interface HookMeasure extends LineMeasure {
+  readonly hook: string;
+  readonly dead: number;
+}
+
+export function measureOf(
+  hook: string,
+  { letters, line }: { readonly letters: Pick<Letters, 'dead'>; readonly line: Pick<HookLine, 'measure'> | undefined },
+): HookMeasure {
+  return { hook, dead: letters.dead, ...(line?.measure ?? { results: { delivered: 0, failed: 0 }, oldestAt: undefined }) };
 }
 
 function stateOf(hook: Hook, line: LineState | undefined): HookState {

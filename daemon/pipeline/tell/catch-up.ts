@@ -33,6 +33,7 @@ const LOG_READERS = 4;
 /** Frames of the past, and the position after them. */
 interface Chunk {
   readonly bytes: Buffer | undefined;
+  readonly count: number;
   readonly position: number;
 }
 
@@ -102,7 +103,7 @@ export class CatchUp {
     // Discard what was read for an old state: the subscriber left, or was sent further back meanwhile.
     if (subscriber.state !== state) return;
     state.position = chunk.position;
-    if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes);
+    if (chunk.bytes !== undefined) subscriber.outlet.write(chunk.bytes, chunk.count);
   }
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
@@ -190,7 +191,7 @@ class Filling {
 
   get chunk(): Chunk {
     const { frames } = this.#wanted.stretch;
-    return { bytes: frames.length === 0 ? undefined : Buffer.concat(frames), position: this.#position };
+    return { bytes: frames.length === 0 ? undefined : Buffer.concat(frames), count: frames.length, position: this.#position };
   }
 }
 

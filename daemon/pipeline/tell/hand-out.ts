@@ -17,6 +17,8 @@ const ROUNDS_MAX = 32;
 export interface Served {
   step(): number | undefined;
   serve(receiver: Subscriber): void;
+  /** When the oldest entry in it was published, monotonic milliseconds; undefined where it is not about entries. */
+  readonly sinceMs: number | undefined;
 }
 
 export interface HandOutOptions {
@@ -24,6 +26,8 @@ export interface HandOutOptions {
   readonly nowMs: () => number;
   /** Called when nothing is left to send. `tookMs`: how long sending took, without the pauses. */
   readonly onIdle: (tookMs: number) => void;
+  /** Called when everyone in a round is served. */
+  readonly onServed: (round: Served) => void;
 }
 
 export class HandOut {
@@ -56,7 +60,7 @@ export class HandOut {
   }
 
   #slice(startedMs: number): void {
-    const { nowMs, onIdle } = this.#options;
+    const { nowMs, onIdle, onServed } = this.#options;
     let work = 1;
     for (let [round] = this.#rounds; round !== undefined; [round] = this.#rounds) {
       if (work >= WORK_PER_LOOK) {
@@ -68,8 +72,10 @@ export class HandOut {
         }
       }
       const done = round.step();
-      if (done === undefined) this.#rounds.shift();
-      else work += Math.max(1, done);
+      if (done === undefined) {
+        this.#rounds.shift();
+        onServed(round);
+      } else work += Math.max(1, done);
     }
     const tookMs = this.#tookMs + nowMs() - startedMs;
     this.#tookMs = 0;

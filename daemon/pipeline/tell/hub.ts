@@ -7,7 +7,8 @@
 
 import { ChangeTrail } from './change-trail.ts';
 import { framesOf, type Tellable } from './frames-of.ts';
-import { HandOut } from './hand-out.ts';
+import { HandOut, type Served } from './hand-out.ts';
+import { HubCounts, type HubStats } from './hub-counts.ts';
 import { decoration, presenceDecoration } from './interest.ts';
 import type { PresenceChange } from './presence-change.ts';
 import { Round, type RoundKind } from './round.ts';
@@ -44,21 +45,14 @@ export interface HubOptions {
   readonly catchUp: (subscriber: Subscriber) => void;
 }
 
-export interface HubStats {
-  subscribers: number;
-  /** Events handed to sockets. */
-  deliveries: number;
-  writes: number;
-  /** Times a subscriber was switched to reading the past because it was too slow. */
-  fellBehind: number;
-}
-
 export class Hub {
   readonly #options: HubOptions;
   readonly #router = new Router();
   readonly stats: HubStats = { subscribers: 0, deliveries: 0, writes: 0, fellBehind: 0 };
+  readonly counts = new HubCounts();
   /** Batches that were published and not yet handed to sockets. */
   #pending: EventBatch[] = [];
+  #pendingSinceMs = 0;
   #pendingBytes = 0;
   /** Subscribers that read the past. */
   readonly #behind = new Set<Subscriber>();
@@ -76,7 +70,9 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#flushedSeq = options.seq;
-    this.#handOut = new HandOut({ nowMs: options.nowMs, onIdle: (tookMs) => this.#onIdle(tookMs) });
+    const { nowMs } = options;
+    const onServed = ({ sinceMs }: Served) => this.counts.handedOut(sinceMs, this.stats.deliveries, nowMs);
+    this.#handOut = new HandOut({ nowMs, onIdle: (tookMs) => this.#onIdle(tookMs), onServed });
     const common: Pick<RoundKind<never>, 'router' | 'hand' | 'isPressed' | 'onLate'> = {
       router: this.#router,
       hand: (receiver, share) => this.#hand(receiver, share),
@@ -101,7 +97,8 @@ export class Hub {
   }
 
   publish(batch: EventBatch): void {
-    this.#pending.push(batch);
+    this.counts.published(batch.events);
+    if (this.#pending.push(batch) === 1) this.#pendingSinceMs = this.#options.nowMs();
     this.#pendingBytes += batch.bytes;
     const isWaiting = this.#timer !== undefined;
     if (this.#pendingBytes >= (isWaiting ? LONG_BYTES : GATHERED_BYTES_MAX)) this.flush();
@@ -130,7 +127,7 @@ export class Hub {
     const from = this.#flushedSeq;
     this.#flushedSeq = last.last;
     const events = batches.length === 1 ? last.events : batches.flatMap((batch) => batch.events);
-    this.#tell(this.#events, events, from);
+    this.#tell(this.#events, events, from, this.#pendingSinceMs);
     this.#touch(events);
   }
 
@@ -155,12 +152,12 @@ export class Hub {
   }
 
   /** Hands it out to the present receivers. Filters are judged now, as far as there is time. `from`: the position before it. */
-  #tell<T extends Tellable>(kind: RoundKind<T>, told: readonly T[], from: number): void {
+  #tell<T extends Tellable>(kind: RoundKind<T>, told: readonly T[], from: number, sinceMs?: number): void {
     const { nowMs } = this.#options;
     const startedMs = nowMs();
     const { frames: judged, late } = framesOf(told, this.#router.judged, kind.decorate, nowMs);
     for (const subscriber of late) this.#readLater(subscriber, from);
-    this.#handOut.start(new Round(this.#nextRound++, kind, { told, from, judged }), startedMs);
+    this.#handOut.start(new Round(this.#nextRound++, kind, { told, from, judged, sinceMs }), startedMs);
   }
 
   /** Lets a subscriber read what it was not judged for, after everything that it was already to get. */
@@ -173,6 +170,7 @@ export class Hub {
    * Publishes presence changes. They are not part of the log: a subscriber that is behind receives the current state once it has caught up.
    */
   publishPresence(changes: readonly PresenceChange[]): void {
+    this.counts.presenceChanged(changes.length);
     this.flush();
     this.#tell(this.#presence, changes, this.#flushedSeq);
     this.#touch(changes);
@@ -187,7 +185,7 @@ export class Hub {
       this.#fallBehind(subscriber, from);
       return;
     }
-    outlet.write(bytes);
+    outlet.write(bytes, count);
     this.stats.writes++;
     this.stats.deliveries += count;
   }
@@ -201,9 +199,14 @@ export class Hub {
   /** Adds a subscriber that has everything up to now. */
   join(subscriber: Subscriber): void {
     this.flush();
-    this.stats.subscribers++;
+    this.#enter(subscriber);
     this.#goLive(subscriber);
     this.#router.add(subscriber);
+  }
+
+  #enter(subscriber: Subscriber): void {
+    this.stats.subscribers++;
+    this.counts.joined(subscriber);
   }
 
   /** From now on, it gets what is published. */
@@ -214,7 +217,7 @@ export class Hub {
 
   /** Adds a subscriber that has everything up to `position` only. */
   joinFrom(subscriber: Subscriber, position: number, onCaughtUp: () => void): void {
-    this.stats.subscribers++;
+    this.#enter(subscriber);
     subscriber.state = { kind: 'behind', position, onCaughtUp };
     subscriber.missedPresence = true;
     this.#behind.add(subscriber);
@@ -227,7 +230,11 @@ export class Hub {
     // Events that were routed by its old interests must not follow answers about the new ones.
     this.settle(subscriber);
     if (subscriber.state.kind === 'out') edit(subscriber.interests);
-    else this.#router.change(subscriber, edit);
+    else {
+      this.counts.entered(subscriber, -1);
+      this.#router.change(subscriber, edit);
+      this.counts.entered(subscriber, 1);
+    }
     if (subscriber.state.kind === 'live') subscriber.nextRound = this.#nextRound;
     // A new state object: a chunk that is being read for the old interests is discarded.
     if (subscriber.state.kind === 'behind') subscriber.state = { ...subscriber.state };
@@ -288,5 +295,6 @@ export class Hub {
     this.#behind.delete(subscriber);
     subscriber.state = { kind: 'out' };
     this.stats.subscribers--;
+    this.counts.left(subscriber);
   }
 }

@@ -36,6 +36,8 @@ interface RoundContent<T> {
   readonly from: number;
   /** The frames of receivers with a filter, which are judged at the flush. */
   readonly judged: ReadonlyMap<Subscriber, readonly Buffer[]>;
+  /** See `Served`. */
+  readonly sinceMs: number | undefined;
 }
 
 export class Round<T extends Tellable = Tellable> {
@@ -54,6 +56,10 @@ export class Round<T extends Tellable = Tellable> {
     this.#kind = kind;
     this.#content = content;
     this.#steps = this.#walk();
+  }
+
+  get sinceMs(): number | undefined {
+    return this.#content.sinceMs;
   }
 
   /** Serves the next receiver, or looks for some. Returns the work in writes of one event; undefined: everyone is served. */

@@ -10,8 +10,8 @@ import type { Interest } from './interest.ts';
 export interface Outlet {
   /** Bytes that were handed over and that the kernel has not taken yet. */
   readonly queuedBytes: number;
-  /** Queues prepared frames for writing, in order. */
-  write(frames: Buffer): void;
+  /** Queues prepared frames for writing, in order. `count`: how many there are in the buffer. */
+  write(frames: Buffer, count: number): void;
   /**
    * Resolves `true` when the queue is nearly empty, `false` when the socket closed. A peer that takes nothing for the outlet's stall time
    * is closed as slow.

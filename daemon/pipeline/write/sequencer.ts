@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OutcomeUnknown, RosterError } from '../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import type { Command, Outcome } from '../../../protocol/log/command.ts';
+import type { Change, Command, Outcome } from '../../../protocol/log/command.ts';
 import { lastSeq, type Origin } from '../../../protocol/log/entry.ts';
 import { type AppendResult, type Log, LogClosed, LogUnavailable } from '../../../store/log.ts';
 import { decide } from '../../core/decide.ts';
@@ -53,6 +53,9 @@ interface Job {
   readonly reject: (error: Error) => void;
 }
 
+/** What became of users in commands that were carried out, of commands that were refused, and of those that could not be stored. */
+export type WriteResult = Change | 'refused' | 'unavailable';
+
 /** A batch as decided on one head. `settle` answers the commands once the facts are durable. */
 interface Decision {
   readonly draft: Draft;
@@ -65,6 +68,11 @@ export class Sequencer {
   readonly #queues: Readonly<Record<Lane, Job[]>> = { live: [], bulk: [] };
   #working: Promise<void> | undefined;
   #closed = false;
+  readonly results: Record<WriteResult, number> = {
+    ...{ created: 0, updated: 0, reactivated: 0, restored: 0, unchanged: 0 },
+    ...{ refused: 0, unavailable: 0 },
+  };
+  #conflicts = 0;
 
   constructor(options: SequencerOptions) {
     this.#options = options;
@@ -72,6 +80,11 @@ export class Sequencer {
 
   get queued(): number {
     return this.#queues.live.length + this.#queues.bulk.length;
+  }
+
+  /** How often another writer was first. */
+  get conflicts(): number {
+    return this.#conflicts;
   }
 
   /** Rejects with RosterError: the reason the command is refused, or `unavailable`. */
@@ -112,6 +125,7 @@ export class Sequencer {
   async #runBatch(jobs: readonly Job[]): Promise<void> {
     try {
       for (let conflicts = 0; !(await this.#attempt(jobs, conflicts)); conflicts++) {
+        this.#conflicts++;
         if (conflicts === CONFLICTS_MAX) throw new LogUnavailable('not-written', `another writer was first ${conflicts} times`);
         // Reading and everybody else get their turn, too, even when the log answers at once and brings nothing new.
         await nextTurn();
@@ -124,6 +138,7 @@ export class Sequencer {
         return await this.#runBatch(jobs.slice(middle));
       }
       const refusal = this.#explain(error);
+      this.results.unavailable += jobs.length;
       for (const job of jobs) job.reject(refusal);
       if (error instanceof LogUnavailable && this.#options.log.status.state === 'away') this.#refuseWaiting(error);
     }
@@ -176,16 +191,24 @@ export class Sequencer {
       try {
         draft.begin(job.origin);
         const outcome = decide(draft, job.command, time++, policy, wall);
-        answers.push(() => job.resolve(outcome));
+        answers.push(() => this.#answer(job, outcome));
       } catch (error) {
         if (!(error instanceof RosterError)) this.#options.onError(error);
-        answers.push(() => job.reject(error instanceof RosterError ? error : new RosterError('internal')));
+        answers.push(() => {
+          this.results.refused++;
+          job.reject(error instanceof RosterError ? error : new RosterError('internal'));
+        });
       }
     }
     const settle = (): void => {
       for (const answer of answers) answer();
     };
     return { draft, time, settle };
+  }
+
+  #answer({ resolve }: Job, outcome: Outcome): void {
+    for (const { change } of outcome.users) this.results[change]++;
+    resolve(outcome);
   }
 
   /** True when the entry is durable and applied; false when another writer was first and the batch must be decided again. */

@@ -30,6 +30,8 @@ export class Snapshotter {
   readonly #options: SnapshotterOptions;
   #savedSeq: number;
   #saving: Promise<void> | undefined;
+  /** When it last saved one, wall clock in milliseconds; undefined before. */
+  savedMs: number | undefined;
 
   /** `savedSeq` is the position of the snapshot that the directory was loaded from, 0 without one. */
   constructor(options: SnapshotterOptions, savedSeq: number) {
@@ -73,6 +75,7 @@ export class Snapshotter {
       // All nodes come to this at the same position. Should the one that saves fail, the next one is soon enough.
       if (leases !== undefined && !(await leases.take(JOB))) return;
       const { bytes } = await store.save(view);
+      this.savedMs = Date.now();
       await log.snapshotSaved(view.position.seq);
       onSaved({ seq: view.position.seq, bytes, ms: nowMs() - startedMs });
     } catch (error) {

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { type Entry, type EntryDraft, lastSeq } from '../../../protocol/log/entry.ts';
+import type { OnStored } from '../../journal/options.ts';
 import { encodePayload } from '../../journal/record.ts';
 import { type AppendResult, LogClosed, LogEpochChanged, LogUnavailable } from '../../log.ts';
 import { type PgAnswer, rowOf, sqlState } from '../link/connection.ts';
@@ -35,6 +36,7 @@ export interface AppenderOptions {
   /** The log goes on after what is confirmed. */
   readonly onAhead: () => void;
   readonly onFatal: (error: LogEpochChanged) => void;
+  readonly onStored?: OnStored | undefined;
   /** Why the last attempt failed, for the answer at the deadline. */
   readonly reason: () => string;
 }
@@ -115,11 +117,13 @@ export class Appender {
       const group = takeGroup(this.#queue, this.#options.groupBytes);
       if (group === undefined) break;
       this.#inFlight = group;
+      const startedMs = performance.now();
       const outcome = await this.#store(group).catch((error: Error): Outcome => {
         if (error instanceof LogEpochChanged) this.#options.onFatal(error);
         return { status: 'failed', error };
       });
       this.#inFlight = undefined;
+      if (outcome.status === 'appended') this.#options.onStored?.(performance.now() - startedMs);
       this.#settle(group, outcome);
       if (this.#queue.length === 0) await new Promise<void>((resolve) => process.nextTick(resolve));
     }

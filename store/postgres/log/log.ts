@@ -110,6 +110,7 @@ export class PostgresLog implements Log {
       ...{ app, links, confirmed, deadlineMs, reason, onFatal },
       turns: this.#turns,
       groupBytes: settings.groupBytes,
+      onStored: settings.onStored,
       pendingBytes: settings.pendingBytes,
       onAppended: (link) => announcer.say(link, confirmed.end),
       onAhead: () => this.#lookAhead(),

@@ -244,6 +244,33 @@ describe('values', () => {
     assert.match(problem({ flags: { ...flags, log: 'mysql://db' } }), /^log \(from --log\) is not usable, but must be a postgres:\/\/ URL/);
   });
 
+  test('MX2 metrics beyond loopback need a token of 32 characters, which no message repeats', () => {
+    for (const listen of ['0.0.0.0:8801', '[::]:9', '10.0.0.1:0', 'metrics.example:80']) {
+      const told = problem({ flags: { 'metrics-listen': listen } });
+      assert.ok(
+        told.startsWith(`metrics.listen is ${listen} (from --metrics-listen), where others can read them, but metrics.token is not set`),
+        told,
+      );
+      assert.match(told, /at least 32 characters \(openssl rand -hex 32\), or listen on 127\.0\.0\.1$/);
+      const flags = { 'metrics-listen': listen, 'metrics-token': 'x'.repeat(32) };
+      assert.equal(load({ flags }).config.metricsToken, flags['metrics-token']);
+      const rows = new Map(describeConfig({ ...load({ flags }), faults: new Map() }).map((row) => [row.key, row.value]));
+      assert.deepEqual([rows.get('metrics.listen'), rows.get('metrics.token')], [listen, '********']);
+    }
+    for (const listen of ['127.0.0.1:8801', '[::1]:0', 'localhost:1', 'off'])
+      assert.ok(load({ flags: { 'metrics-listen': listen } }).config);
+    const short = problem({ flags: { 'metrics-token': 'short-secret' } });
+    assert.match(short, /^metrics\.token \(from --metrics-token\) is not usable, but must be 32 to 512 printable ASCII characters/);
+    assert.doesNotMatch(short, /short-secret/);
+    assert.match(problem({ flags: { 'metrics-listen': '8801' } }), /^metrics\.listen .* must be host:port .*, or off$/);
+    assert.equal(load({ env: { ROSTERD_METRICS_LISTEN: 'off' } }).config.metricsListen, 'off');
+  });
+
+  test('MX2 a command that is no daemon asks for no token', () => {
+    const sources = { cwd: '/nowhere', env: { ROSTERD_METRICS_LISTEN: '0.0.0.0:8801' }, flags: {}, isDaemon: false };
+    assert.deepEqual(loadConfig(sources).config.metricsListen, { host: '0.0.0.0', port: 8801 });
+  });
+
   test('CF19 a switch may stand alone', () => {
     assert.equal(load({ flags: { 'ids-reuse-hard-deleted': true } }).config.idsReuseHardDeleted, true);
     assert.equal(load({ flags: { 'ids-reuse-hard-deleted': 'false' } }).config.idsReuseHardDeleted, false);

@@ -8,10 +8,10 @@ import {
   assertSafeToListen,
   CredentialsError,
   findCredentials,
-  isLoopback,
   resolveCredentials,
   SAMPLE_SECRET,
 } from '../../../daemon/cli/config/credentials.ts';
+import { isLoopback } from '../../../daemon/cli/config/loopback.ts';
 
 interface Place {
   readonly data: string;

@@ -19,7 +19,7 @@ test('CM10 a port that is taken or not allowed is named, with what to do', async
       'EADDRINUSE',
       '127.0.0.1',
       8800,
-      /^Error: cannot listen on 127\.0\.0\.1:8800: EADDRINUSE; another program listens there.* --listen 8801/,
+      /^Error: cannot listen on 127\.0\.0\.1:8800: EADDRINUSE; another program listens there.* --listen 127\.0\.0\.1:8810 /,
     ],
     ['EACCES', '::', 80, /^Error: cannot listen on \[::\]:80: EACCES; ports below 1024 need a right.* higher one with --listen/],
     ['EACCES', '127.0.0.1', 8800, /another port with --listen/],

@@ -30,9 +30,10 @@ test('LV17 a peer that takes nothing for the stall time is closed with 4013', as
   const server: Server = createServer();
   t.after(() => server.close());
   const wss = new WebSocketServer({ noServer: true });
+  const traffic = { framesSent: 0, bytesSent: 0, bytesReceived: 0 };
   const outlet = new Promise<SocketOutlet>((resolve) => {
     server.on('upgrade', (request, socket, head) => {
-      wss.handleUpgrade(request, socket, head, (ws) => resolve(new SocketOutlet(ws, socket, 100)));
+      wss.handleUpgrade(request, socket, head, (ws) => resolve(new SocketOutlet(ws, socket, 100, traffic)));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -45,8 +46,10 @@ test('LV17 a peer that takes nothing for the stall time is closed with 4013', as
   );
   const socket = await outlet;
   // The peer reads nothing, so the kernel's buffers fill up and the rest stays in the queue.
-  for (let n = 0; n < 200; n++) socket.write(Buffer.alloc(65_536, 0x20));
+  for (let n = 0; n < 200; n++) socket.write(Buffer.alloc(65_536, 0x20), 1);
   assert.equal(await socket.drained(), false);
-  socket.write(Buffer.alloc(10));
+  assert.deepEqual([traffic.framesSent, traffic.bytesSent, socket.goodbye], [200, 200 * 65_536, 4013]);
+  socket.write(Buffer.alloc(10), 1);
+  assert.equal(traffic.framesSent, 200, 'nothing is sent after a goodbye');
   assert.ok(socket.queuedBytes > 0);
 });

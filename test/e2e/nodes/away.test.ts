@@ -122,9 +122,9 @@ test('ND10 a history that was replaced ends the daemon before anything is read o
   let tell = (_event: StoreEvent): void => assert.fail('the store is opened first');
   const log = new NodeLog(new MemoryLog({ epoch: 'e' }));
   await World.start(t, {
-    openStore: (config, onEvent, credentials) => {
+    openStore: (config, onEvent, ...more) => {
       tell = onEvent;
-      return openNode(log)(config, onEvent, credentials);
+      return openNode(log)(config, onEvent, ...more);
     },
     onFatal: () => fatal++,
   });

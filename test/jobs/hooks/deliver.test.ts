@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { systemClock } from '../../../daemon/base/clock.ts';
+import { Durations } from '../../../daemon/base/durations.ts';
 import { createDelivery } from '../../../daemon/jobs/hooks/deliver.ts';
 import type { Post } from '../../../daemon/jobs/hooks/sender.ts';
 import { webhookId } from '../../../daemon/jobs/hooks/signature.ts';
@@ -34,7 +35,7 @@ async function posts(more: Partial<typeof HOOK>): Promise<Post[]> {
     },
     close: () => {},
   };
-  const send = createDelivery({ sender, apiKey: 'key', apiSecret: 'secret', version: '1.2.3', lookups });
+  const send = createDelivery({ sender, apiKey: 'key', apiSecret: 'secret', version: '1.2.3', lookups, durations: new Durations() });
   const attempt = send({ ...HOOK, ...more }, { id: 'event-id', epoch: 'e' }, event);
   assert.deepEqual([await attempt(1, 5_000, never), await attempt(2, 3_000, never)], [OK, OK]);
   return sent;

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HandOut, type Served } from '../../../daemon/pipeline/tell/hand-out.ts';
+import { HubCounts } from '../../../daemon/pipeline/tell/hub-counts.ts';
+import { Interest } from '../../../daemon/pipeline/tell/interest.ts';
 import { type Outlet, Subscriber } from '../../../daemon/pipeline/tell/subscriber.ts';
 
 const OUTLET: Outlet = { queuedBytes: 0, write: () => {}, drained: async () => true, close: () => {} };
@@ -13,7 +15,7 @@ function bench(count: number) {
   let rounds = 0;
   const got = new Map<Subscriber, string[]>();
   const idle: number[] = [];
-  const handOut = new HandOut({ nowMs: () => nowMs, onIdle: (tookMs) => idle.push(tookMs) });
+  const handOut = new HandOut({ nowMs: () => nowMs, onIdle: (tookMs) => idle.push(tookMs), onServed: () => {} });
   const receivers = Array.from({ length: count }, () => new Subscriber(OUTLET, 'live'));
   for (const receiver of receivers) got.set(receiver, []);
   const roundOf = (text: string): Served => {
@@ -31,7 +33,7 @@ function bench(count: number) {
       serve(value);
       return 1;
     };
-    return { step, serve };
+    return { step, serve, sinceMs: undefined };
   };
   const start = (text: string): void => handOut.start(roundOf(text), nowMs);
   const isIdle = async (): Promise<void> => {
@@ -138,7 +140,7 @@ test('HB8 a slice ends at a look at the clock after five milliseconds, and its t
       value.nextRound = 1;
       return work;
     };
-    handOut.start({ step, serve: () => {} }, startedMs);
+    handOut.start({ step, serve: () => {}, sinceMs: undefined }, startedMs);
     const counts = [soFar()];
     while (handOut.isBusy) {
       const before = soFar();
@@ -149,4 +151,63 @@ test('HB8 a slice ends at a look at the clock after five milliseconds, and its t
     assert.deepEqual(counts, slices, `${work} after ${beforeMs}`);
     assert.deepEqual(idle, [50 * WRITE_MS + beforeMs], 'without the pauses');
   }
+});
+
+const outlet = (queuedBytes: number): Outlet => ({ queuedBytes, write: () => {}, drained: async () => true, close: () => {} });
+const ids = new Set(['ann']);
+
+test('MX4 events are counted by a closed list of types', () => {
+  const counts = new HubCounts();
+  const types = counts.events.size;
+  counts.published([{ type: 'user.updated' }, { type: 'user.updated' }, { type: 'poke' }, { type: '__proto__' }]);
+  counts.presenceChanged(3);
+  const found = (type: string) => counts.events.get(type);
+  assert.deepEqual([found('user.updated'), found('custom'), found('user.presence.changed'), found('user.deleted')], [2, 2, 3, 0]);
+  assert.equal(counts.events.size, types, 'no name of an application becomes a label');
+});
+
+test('MX4 interests are counted by kind while their subscriber is there, and the one in oneself is not', () => {
+  const counts = new HubCounts();
+  const subscriber = new Subscriber(outlet(5), 'live', 'ann');
+  subscriber.interests.set(Symbol('self'), new Interest({ name: '', want: { kind: 'ids', ids }, since: 0, reach: 'self' }));
+  subscriber.interests.set(
+    Symbol('watch'),
+    new Interest({ name: '', want: { kind: 'ids', ids }, since: 0, reach: 'self', wantsPresence: true }),
+  );
+  subscriber.interests.set('a', new Interest({ name: 'a', want: { kind: 'all' }, since: 0, reach: 'server' }));
+  counts.joined(subscriber);
+  assert.deepEqual(counts.interests, { all: 1, ids: 0, teams: 0, filter: 0, watch: 1 });
+  counts.entered(subscriber, -1);
+  subscriber.interests.set('b', new Interest({ name: 'b', want: { kind: 'ids', ids }, since: 0, reach: 'server' }));
+  subscriber.interests.delete('a');
+  counts.entered(subscriber, 1);
+  assert.deepEqual(counts.interests, { all: 0, ids: 1, teams: 0, filter: 0, watch: 1 });
+  counts.left(subscriber);
+  assert.deepEqual(counts.interests, { all: 0, ids: 0, teams: 0, filter: 0, watch: 0 });
+});
+
+test('MX4 the bytes that wait are those of all who are there, read in steps', () => {
+  const counts = new HubCounts();
+  const subscribers = Array.from({ length: 1_000 }, () => new Subscriber(outlet(3), 'live'));
+  for (const subscriber of subscribers) counts.joined(subscriber);
+  const read = (): [number, number] => {
+    const walk = counts.outboxBytes();
+    for (let steps = 0; ; steps++) {
+      const { done, value } = walk.next();
+      if (done === true) return [value, steps];
+    }
+  };
+  assert.deepEqual(read(), [3_000, 3]);
+  for (const subscriber of subscribers) counts.left(subscriber);
+  assert.deepEqual(read(), [0, 0]);
+});
+
+test('MX4 a round that was handed out counts once for each delivery in it, and one without deliveries not at all', () => {
+  const counts = new HubCounts();
+  counts.handedOut(100, 5, () => 120);
+  counts.handedOut(100, 5, () => assert.fail('nothing was delivered'));
+  counts.handedOut(undefined, 9, () => assert.fail('not about entries'));
+  counts.handedOut(200, 10, () => 200.2);
+  const { count, sumS } = counts.delays;
+  assert.ok(count === 6 && Math.abs(sumS - (5 * 0.02 + 0.0002)) < 1e-9, `${count} ${sumS}`);
 });

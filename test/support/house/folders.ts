@@ -52,6 +52,7 @@ const MIRROR: Readonly<Record<string, string>> = {
   edge: 'daemon/edge',
   jobs: 'daemon/jobs',
   sync: 'daemon/sync',
+  metrics: 'daemon/metrics',
   cli: 'daemon/cli',
 };
 

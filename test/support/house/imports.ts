@@ -61,6 +61,11 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'p-limit',
     ],
   },
+  // Reads the numbers of all parts; none of them knows that metrics exist.
+  {
+    folder: 'daemon/metrics/',
+    may: [/^daemon\/(base|core|pipeline|edge|jobs)\//, /^protocol\//, /^node:/, 'prom-client'],
+  },
   { folder: 'daemon/cli/', may: [/./] },
   { folder: 'daemon/main.ts', may: [/./] },
 ];
@@ -168,7 +173,20 @@ export const ROOMS: Order = {
   ],
   'daemon/pipeline': [['write', 'tell'], ['.']],
   'daemon/edge': [
-    [['http', 'answers', 'auth.ts', 'node-share.ts', 'published-limits.ts', 'rate-limits.ts', 'sign-token.ts', 'strangers.ts']],
+    [
+      [
+        'http',
+        'answers',
+        'auth.ts',
+        'node-share.ts',
+        'published-limits.ts',
+        'rate-limits.ts',
+        'rate-headers.ts',
+        'request-counts.ts',
+        'sign-token.ts',
+        'strangers.ts',
+      ],
+    ],
     ['users', 'transfer', 'nodes'],
     ['moderation', 'access', 'app', 'hooks', 'compat', 'live/why.ts', 'describe'],
     ['feeds'],
@@ -180,6 +198,13 @@ export const ROOMS: Order = {
   ],
   'daemon/sync': [['.'], ['plan'], ['apply']],
   'daemon/jobs': [['tasks'], ['transfer', 'hooks', 'history'], ['.']],
+  'daemon/metrics': [
+    ['metric-spec.ts'],
+    [['live-metrics.ts', 'request-metrics.ts', 'directory-metrics.ts', 'storage-metrics.ts', 'hook-metrics.ts', 'process-metrics.ts']],
+    ['all-metrics.ts'],
+    ['exposition.ts'],
+    ['listener.ts'],
+  ],
   'daemon/cli': [
     ['config'],
     [['visible.ts', 'io.ts', 'interrupts.ts', 'version.ts', 'token.ts', 'client-options.ts', 'own-command.ts']],

@@ -15,6 +15,7 @@ import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/se
 import type { Services } from '../../../daemon/edge/http/services.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
 import type { Condition } from '../../../daemon/edge/nodes/readiness.ts';
+import { RequestCounts } from '../../../daemon/edge/request-counts.ts';
 import { isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
 import type { Arrival } from '../../../daemon/pipeline/write/arrivals.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
@@ -209,6 +210,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
       removeConsumer: () => Promise.reject(new Error('no consumers here')),
     },
     rateLimits: { mode: 'clients' },
+    counts: new RequestCounts(),
     urls: createUrlSigner({ secret: API_SECRET, baseUrl: () => 'http://roster.test', now: () => NOW_MS }),
     services: fakeServices(),
     ...options,

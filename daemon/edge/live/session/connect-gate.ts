@@ -44,6 +44,7 @@ export class ConnectGate {
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #running = 0;
+  #refused = 0;
 
   constructor(options: ConnectGateOptions) {
     this.#options = options;
@@ -52,6 +53,11 @@ export class ConnectGate {
   /** Number of connects that wait for their turn. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Number of connects that found no place, so far. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /**
@@ -90,6 +96,7 @@ export class ConnectGate {
   }
 
   #sentAway(): RetryLater {
+    this.#refused++;
     const retryMs = RETRY_MIN_MS + Math.floor(this.#options.random() * RETRY_SPREAD_MS);
     return new RetryLater('unavailable', `too many clients connect at the moment; come back in ${retryMs} ms`, retryMs);
   }

@@ -11,6 +11,7 @@ import type { Roster } from '../../../pipeline/roster.ts';
 import type { Authenticator, CallerCredentials } from '../../auth.ts';
 import { type CountedRequest, platformOf, type RateLimits, refuseOver } from '../../rate-limits.ts';
 import type { Stranger } from '../../strangers.ts';
+import type { LiveCounts } from '../live-counts.ts';
 import { type ConnectGate, RetryLater } from './connect-gate.ts';
 import type { Consumers } from './consumers.ts';
 import type { SessionRegistry } from './registry.ts';
@@ -27,6 +28,7 @@ export interface LiveContext {
   /** Run the work of live connections that can wait: handshakes, connects, frames. */
   readonly turns: Turns;
   readonly rateLimits: RateLimits;
+  readonly counts: LiveCounts;
   readonly logger: EdgeLogger;
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number;

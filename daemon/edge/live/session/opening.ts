@@ -91,6 +91,7 @@ export async function openLive({ caller, stranger, before, me, warnings }: Ident
   const from = await startOf(frame, caller, opening);
   const canResume = from !== undefined && roster.arrivals.canResume(from) && isSightUnchanged(roster, caller, before, from.seq);
   const resume = canResume ? from : undefined;
+  if (from !== undefined) context.counts.resumes[canResume ? 'resumed' : 'resync']++;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
   const watching = context.sessions.holdings.of(caller, stranger);

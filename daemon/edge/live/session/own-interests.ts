@@ -52,7 +52,7 @@ export function tellWatched({ roster, nowMs }: LiveContext, subscriber: Subscrib
     const change = new PresenceChange(user, isOnline, Math.round(nowMs() * 1000), roster.hub.flushedSeq);
     if (told !== undefined) frames.push(change.frame(subscriber.form, told, subscriber.isPrivyTo(id)));
   }
-  if (frames.length > 0) subscriber.outlet.write(Buffer.concat(frames));
+  if (frames.length > 0) subscriber.outlet.write(Buffer.concat(frames), frames.length);
 }
 
 /**

@@ -52,10 +52,14 @@ const OTHER_NAMESPACE = '0/';
 /** Such connects of one connection that are refused with a reason. */
 const REFUSED_MAX = 16;
 
-/** Socket.IO answers these by itself, with the name that they had, whether or not the peer takes its answers: so not without end. */
-export function boundNamespaces(conn: Socket['conn']): void {
+/**
+ * Socket.IO answers these by itself, with the name that they had, whether or not the peer takes its answers: so not without end. `onReceived`:
+ * receives the bytes of every packet.
+ */
+export function boundNamespaces(conn: Socket['conn'], onReceived: (bytes: number) => void): void {
   let refused = 0;
   conn.on('packet', ({ type, data }: { readonly type: string; readonly data?: unknown }) => {
+    if (typeof data === 'string' || Buffer.isBuffer(data)) onReceived(data.length);
     if (type === 'message' && typeof data === 'string' && data.startsWith(OTHER_NAMESPACE) && ++refused > REFUSED_MAX) conn.close(true);
   });
 }

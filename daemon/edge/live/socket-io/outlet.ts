@@ -13,6 +13,7 @@ import type { Socket } from 'socket.io';
 import { WebSocket } from 'ws';
 import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { eachText } from '../../../pipeline/tell/frame.ts';
+import type { Traffic } from '../live-counts.ts';
 import { ANSWERS_BYTES_MAX, CLOSE_GRACE_MS, type SessionOutlet } from '../session/outlet.ts';
 import { NEARLY_EMPTY_BYTES } from '../websocket/outlet.ts';
 
@@ -31,6 +32,7 @@ export class SocketIoOutlet implements SessionOutlet {
   readonly #socket: Socket;
   readonly #stallMs: number;
   readonly #decided: Decided;
+  readonly #traffic: Traffic;
   readonly #replies = new Map<string, Reply>();
   /** Called whenever the transport has taken something, and at the end. */
   readonly #waiters = new Set<() => void>();
@@ -45,10 +47,13 @@ export class SocketIoOutlet implements SessionOutlet {
   #isWatched = false;
   #nextReply = 1;
   #state: 'open' | 'closing' | 'gone' = 'open';
+  /** The code of its goodbye; undefined while it has said none. */
+  goodbye: number | undefined;
 
   /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
-  constructor(socket: Socket, stallMs: number, decided: Decided) {
+  constructor(socket: Socket, stallMs: number, traffic: Traffic, decided: Decided) {
     this.#socket = socket;
+    this.#traffic = traffic;
     this.#stallMs = stallMs;
     this.#decided = decided;
     socket.conn.on('packetCreate', this.#packetCreated);
@@ -61,8 +66,10 @@ export class SocketIoOutlet implements SessionOutlet {
   }
 
   readonly #packetCreated = ({ data, options }: EnginePacket): void => {
-    for (const frames of options?.wsPreEncodedFrame ?? []) this.#inQueue += frames.length;
-    if (data !== undefined) this.#inQueue += Buffer.byteLength(data);
+    let bytes = data === undefined ? 0 : Buffer.byteLength(data);
+    for (const frames of options?.wsPreEncodedFrame ?? []) bytes += frames.length;
+    this.#inQueue += bytes;
+    this.#traffic.bytesSent += bytes;
     if (this.queuedBytes > ANSWERS_BYTES_MAX) void this.#watch();
   };
 
@@ -107,8 +114,9 @@ export class SocketIoOutlet implements SessionOutlet {
     if (this.#replies.has(id)) this.send({ re: id });
   }
 
-  write(frames: Buffer): void {
+  write(frames: Buffer, count: number): void {
     this.#whenOpen(() => {
+      this.#traffic.framesSent += count;
       const { conn } = this.#socket;
       if (conn.transport.name === 'websocket') {
         const options = { compress: false, wsPreEncodedFrame: [frames] };
@@ -128,6 +136,7 @@ export class SocketIoOutlet implements SessionOutlet {
     }
     const reply = typeof re === 'string' ? this.#replies.get(re) : undefined;
     this.#whenOpen(() => {
+      this.#traffic.framesSent++;
       if (typeof re !== 'string' || reply === undefined) {
         this.#socket.emit('event', body);
         return;
@@ -183,6 +192,7 @@ export class SocketIoOutlet implements SessionOutlet {
   close(reason: CloseReason): void {
     if (this.#state !== 'open') return;
     const { code, reason: text, reconnect } = CLOSE[reason];
+    this.goodbye = code;
     if (this.#connect === 'undecided' && !reconnect) {
       // The client closes a refused connection; otherwise it might never see the refusal. If it does not, a timeout closes it.
       this.#connect = 'refused';

@@ -13,6 +13,7 @@ import { fieldPath } from '../../../../protocol/base/field-path.ts';
 import { isObject } from '../../../../protocol/base/json.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { ClientFrame } from '../../../../protocol/live/client-frames.ts';
+import { CLOSE } from '../../../../protocol/live/close-codes.ts';
 import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
 import type { LiveContext } from '../session/context.ts';
 import { checkFrame, type Decoded, isOp } from '../session/frame-decoder.ts';
@@ -57,6 +58,8 @@ export class SocketIoServer {
   readonly #connections = new Set<Connection>();
   /** Connections that have a session, or are about to have one. */
   readonly #taken = new WeakSet<Connection>();
+  /** Of connections that have a session, or had one. */
+  readonly #outlets = new WeakMap<Connection, SocketIoOutlet>();
 
   constructor(options: SocketIoServerOptions) {
     this.#options = options;
@@ -115,9 +118,14 @@ export class SocketIoServer {
     this.#connections.add(conn);
     conn.once('close', () => this.#connections.delete(conn));
     // Several handshakes in one packet all pass the check before the first of them is counted.
-    if (admission.refusal(conn.request) === undefined) conn.once('close', admission.enter(conn.request));
-    else conn.close(true);
-    boundNamespaces(conn);
+    if (admission.refusal(conn.request) === undefined) {
+      const leave = admission.enter(conn.request, 'socket.io');
+      conn.once('close', (reason) => leave(this.#outlets.get(conn)?.goodbye ?? codeOf(reason)));
+    } else conn.close(true);
+    const traffic = this.#options.context.counts.traffic['socket.io'];
+    boundNamespaces(conn, (bytes) => {
+      traffic.bytesReceived += bytes;
+    });
     if (conn.transport.name === 'polling') boundPolling(conn.transport, WAITING_MAX);
   }
 
@@ -170,7 +178,8 @@ export class SocketIoServer {
     };
     conn.on('packet', count);
     conn.on('close', gone);
-    const outlet = new SocketIoOutlet(socket, stallMs, decided);
+    const outlet = new SocketIoOutlet(socket, stallMs, context.counts.traffic['socket.io'], decided);
+    this.#outlets.set(conn, outlet);
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
     const session = new RosterSession(context, outlet, {
       address: conn.request.socket.remoteAddress,
@@ -243,6 +252,12 @@ class Turns {
       this.#unanswered.shift();
     }
   }
+}
+
+/** The close code that stands for the end of an Engine.IO connection that had no goodbye. */
+function codeOf(reason: string): number {
+  if (reason === 'ping timeout') return CLOSE.silent.code;
+  return reason === 'forced close' ? CLOSE.normal.code : 1006;
 }
 
 function decodedArgument(op: ClientFrame['op'], id: unknown, argument: unknown): Decoded {

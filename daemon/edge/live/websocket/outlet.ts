@@ -7,7 +7,9 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { textFrame } from '../../../pipeline/tell/frame.ts';
+import type { Traffic } from '../live-counts.ts';
 import { CLOSE_GRACE_MS, type SessionOutlet } from '../session/outlet.ts';
+import { pingNow } from './ping.ts';
 
 /** A queue below this counts as drained. So does one below the stream's own mark, since the stream then sends no further `drain`. */
 export const NEARLY_EMPTY_BYTES = 32 * 1024;
@@ -17,11 +19,15 @@ export class SocketOutlet implements SessionOutlet {
   readonly #socket: Duplex;
   readonly #stallMs: number;
   readonly #nearlyEmptyBytes: number;
+  readonly #traffic: Traffic;
   #open = true;
+  /** The code of its goodbye; undefined while it has said none. */
+  goodbye: number | undefined;
 
   /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
-  constructor(ws: WebSocket, socket: Duplex, stallMs: number) {
+  constructor(ws: WebSocket, socket: Duplex, stallMs: number, traffic: Traffic) {
     this.#ws = ws;
+    this.#traffic = traffic;
     this.#socket = socket;
     this.#stallMs = stallMs;
     this.#nearlyEmptyBytes = Math.max(NEARLY_EMPTY_BYTES, socket.writableHighWaterMark);
@@ -36,16 +42,20 @@ export class SocketOutlet implements SessionOutlet {
     return this.#socket.writableLength;
   }
 
-  write(frames: Buffer): void {
-    if (this.#open) this.#socket.write(frames);
+  write(frames: Buffer, count: number): void {
+    if (!this.#open) return;
+    this.#traffic.framesSent += count;
+    this.#traffic.bytesSent += frames.length;
+    this.#socket.write(frames);
   }
 
   send(message: object): void {
-    this.write(textFrame(JSON.stringify(message)));
+    this.write(textFrame(JSON.stringify(message)), 1);
   }
 
+  /** The pong brings the time back: nothing has to be kept for it. */
   ping(): void {
-    if (this.#open) this.#ws.ping();
+    if (this.#open) this.#ws.ping(pingNow());
   }
 
   async drained(): Promise<boolean> {
@@ -81,6 +91,7 @@ export class SocketOutlet implements SessionOutlet {
     if (!this.#open) return;
     this.#open = false;
     const { code, reason: text } = CLOSE[reason];
+    this.goodbye = code;
     this.#ws.close(code, text);
     setTimeout(() => this.#ws.terminate(), CLOSE_GRACE_MS).unref();
   }

@@ -9,6 +9,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
 import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
+import type { LiveProtocol } from '../live-counts.ts';
 import { ChatSession } from '../session/chat-session.ts';
 import type { LiveContext } from '../session/context.ts';
 import { type Decoded, decodeFrame } from '../session/frame-decoder.ts';
@@ -16,6 +17,7 @@ import { Inbox } from '../session/inbox.ts';
 import { ONE_FRAME_A_TURN } from '../session/outlet.ts';
 import { type Peer, RosterSession } from '../session/roster-session.ts';
 import { SocketOutlet } from './outlet.ts';
+import { roundTripMs } from './ping.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
 
 export interface LiveServerOptions {
@@ -26,6 +28,9 @@ export interface LiveServerOptions {
 }
 
 const BINARY: Decoded = { kind: 'bad', reason: 'binary frames are not part of the protocol' };
+
+/** Ends the count of a connection, with its close code. */
+type LeaveLive = (code: number) => void;
 
 export class LiveServer {
   readonly #options: LiveServerOptions;
@@ -67,24 +72,47 @@ export class LiveServer {
     }
     const peer = peerOf(socket, request.socket.remoteAddress);
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      const leave = this.#options.admission.enter(request);
+      const leave = this.#options.admission.enter(request, path === '/live' ? 'live' : 'connect');
+      ws.on('pong', this.#ponged);
       if (path === '/live') this.#openRoster(ws, socket, peer, leave);
       else this.#openChat(ws, socket, peer, leave, new URLSearchParams(query));
     });
   }
 
-  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer, leave: () => void): void {
+  /** One for all sockets: each pays for every listener. */
+  readonly #ponged = (content: Buffer): void => {
+    const { counts, sessions } = this.#options.context;
+    const ms = roundTripMs(content, 2 * sessions.heartbeatMs);
+    if (ms !== undefined) counts.roundTrips.observe(ms);
+  };
+
+  #outlet(ws: WebSocket, socket: Duplex, protocol: LiveProtocol): SocketOutlet {
     const { context, stallMs } = this.#options;
-    const outlet = new SocketOutlet(ws, socket, stallMs);
+    return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol]);
+  }
+
+  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer, leave: LeaveLive): void {
+    const { context } = this.#options;
+    const traffic = context.counts.traffic.live;
+    const outlet = this.#outlet(ws, socket, 'live');
     const session = new RosterSession(context, outlet, peer);
     const inbox = new Inbox(ws, session, outlet, context.turns);
-    ws.on('message', (data, isBinary) => inbox.take(() => (isBinary ? BINARY : decodeFrame(data.toString()))));
+    ws.on('message', (data: Buffer, isBinary) => {
+      traffic.bytesReceived += data.length;
+      inbox.take(() => (isBinary ? BINARY : decodeFrame(data.toString())));
+    });
     whenOver(ws, outlet, session, leave);
   }
 
-  #openChat(ws: WebSocket, socket: Duplex, peer: Peer, leave: () => void, query: URLSearchParams): void {
-    const { context, stallMs } = this.#options;
-    const outlet = new SocketOutlet(ws, socket, stallMs);
+  /** Its client only listens; whatever it sends is counted and has no effect. */
+  readonly #chatMessage = (data: Buffer): void => {
+    this.#options.context.counts.traffic.connect.bytesReceived += data.length;
+  };
+
+  #openChat(ws: WebSocket, socket: Duplex, peer: Peer, leave: LeaveLive, query: URLSearchParams): void {
+    const { context } = this.#options;
+    const outlet = this.#outlet(ws, socket, 'connect');
+    ws.on('message', this.#chatMessage);
     const session = new ChatSession(context, outlet, peer);
     whenOver(ws, outlet, session, leave);
     void session.open(query);
@@ -92,11 +120,11 @@ export class LiveServer {
 }
 
 /** One listener for each, as a thousand connections pay for every more. `leave`: when nothing is left of the connection. */
-function whenOver(ws: WebSocket, outlet: SocketOutlet, session: { closed(): void }, leave: () => void): void {
+function whenOver(ws: WebSocket, outlet: SocketOutlet, session: { closed(): void }, leave: LeaveLive): void {
   // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
   ws.on('error', () => session.closed());
-  ws.on('close', () => {
-    leave();
+  ws.on('close', (code: number) => {
+    leave(outlet.goodbye ?? code);
     outlet.gone();
     session.closed();
   });

@@ -14,7 +14,7 @@ import type { Roster } from '../../../pipeline/roster.ts';
 import { type HeldJob, whileHeld } from '../../tasks/hold.ts';
 import { REPLAY_MAX, Webhooks, type WebhooksOptions } from '../all.ts';
 import { LETTER_LIMITS } from '../letters.ts';
-import { hookDisabled, type LineState, noSuchLetter, noSuchWebhook, statusOf, toDeadLetter } from '../view.ts';
+import { type HookMeasure, hookDisabled, type LineState, noSuchLetter, noSuchWebhook, statusOf, toDeadLetter } from '../view.ts';
 import { SharedLetters } from './letter-rows.ts';
 import { encodeReport, parseReport } from './report.ts';
 
@@ -36,6 +36,8 @@ export class SharedWebhooks {
   readonly #stopping = new AbortController();
   #lastMs = 0;
   #holding: Promise<void> = Promise.resolve();
+  /** While this node holds the job. */
+  #webhooks: Webhooks | undefined;
 
   constructor(options: SharedWebhooksOptions) {
     this.#options = options;
@@ -65,6 +67,11 @@ export class SharedWebhooks {
       const port = known && { letters: known, line: isCollecting(hook) ? this.#lineOf(hook, known) : undefined };
       return statusOf(hook, port, roster.position.seq);
     });
+  }
+
+  /** None while another node delivers. */
+  measures(): readonly HookMeasure[] {
+    return this.#webhooks?.measures() ?? [];
   }
 
   /** Oldest event first. Rejects with RosterError: `not_found` for a hook that does not exist or is no webhook, `input`, `unavailable`. */
@@ -117,6 +124,7 @@ export class SharedWebhooks {
     const term = { job: JOB, token, signal: ending.signal };
     const letters = new SharedLetters({ table, term, onLost: end });
     const webhooks = new Webhooks({ ...this.#options, letters, roster: rosterOf(roster, submit) });
+    this.#webhooks = webhooks;
     const reported = new Map<string, string>();
     const ended = aborted(ending.signal);
     try {
@@ -130,6 +138,7 @@ export class SharedWebhooks {
         await clock.sleep(ROUND_MS, ending.signal);
       }
     } finally {
+      this.#webhooks = undefined;
       const isHeld = this.#stopping.signal.aborted;
       await webhooks.stop(isHeld ? this.#lastMs : LOST_MS, isHeld);
     }

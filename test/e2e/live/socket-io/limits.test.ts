@@ -157,7 +157,7 @@ async function outletWorld(
   t.after(() => io.close());
   const made = new Promise<{ outlet: SocketIoOutlet; socket: Socket }>((resolve) => {
     io.use((socket, next) => {
-      const outlet = new SocketIoOutlet(socket, stallMs, (error) =>
+      const outlet = new SocketIoOutlet(socket, stallMs, { framesSent: 0, bytesSent: 0, bytesReceived: 0 }, (error) =>
         next(error === undefined ? undefined : Object.assign(new Error('refused'), { data: error })),
       );
       io.on('connection', () => outlet.opened());
