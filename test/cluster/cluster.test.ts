@@ -12,6 +12,7 @@ import { RosterClientError } from '../../protocol/client/client-error.ts';
 import type { RosterClient } from '../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../protocol/client/tokens/secret.ts';
 import { eventually } from '../support/eventually.ts';
+import { Scrape } from '../support/http/scrape.ts';
 import { serverClient } from '../support/live/client-kit.ts';
 import { sized } from '../support/long.ts';
 import { ClusterProcess, clusterOptions, isAlive } from '../support/nodes/cluster-process.ts';
@@ -32,7 +33,7 @@ async function write(client: RosterClient, stop: AbortSignal): Promise<string[]>
 }
 
 test(
-  'CU1 CU2 CU3 CU4 over the death of a node and of the primary no acknowledged write is lost; Ctrl-C leaves nothing behind',
+  'CU1 CU2 CU3 CU4 MX2 over the death of a node and of the primary no acknowledged write is lost; Ctrl-C leaves nothing behind',
   clusterOptions,
   async (t) => {
     const cluster = await ClusterProcess.start(t, '--nodes', String(NODES));
@@ -56,6 +57,16 @@ test(
       );
     };
     await more();
+    const scrapes = await Promise.all(cluster.metricsUrls.map((url) => Scrape.of(url)));
+    assert.equal(scrapes.length, NODES);
+    for (const scrape of scrapes) {
+      assert.ok(
+        (scrape.value('rosterd_cluster_log_lag_entries') ?? -1) >= 0 &&
+          scrape.value('rosterd_cluster_append_conflicts_total') !== undefined,
+      );
+      assert.deepEqual([scrape.value('rosterd_writable'), scrape.all('rosterd_journal_bytes')], [1, []], 'the journal is the database');
+    }
+    assert.ok(scrapes.some((scrape) => (scrape.value('rosterd_journal_append_duration_seconds_count') ?? 0) > 0));
     process.kill(cluster.pid('node-2'), 'SIGKILL');
     await cluster.says(`node-2 (pid ${cluster.pid('node-2')}) has ended: SIGKILL`);
     await more();

@@ -69,6 +69,10 @@ export class ClusterProcess {
     return this.#find(/HAProxy before ([^)]+)/).split(', ');
   }
 
+  get metricsUrls(): string[] {
+    return [...this.process.stdout.matchAll(/^ {2}curl -s (\S+\/metrics)$/gm)].flatMap(([, url]) => url ?? []);
+  }
+
   get folder(): string {
     return this.#find(/secret: in (\S+)\/credentials\.json/);
   }
