@@ -13,7 +13,7 @@ import { hasCode } from '../../../store/disk-errors.ts';
 import { isLoopback } from './loopback.ts';
 import { suggestion } from './nearest.ts';
 import { envName, flagName, type Setting } from './setting.ts';
-import { addressOrOff } from './setting-kinds.ts';
+import { address } from './setting-kinds.ts';
 import { ALL_SETTINGS, type Config, type Field } from './settings.ts';
 
 /** The origin of a value. */
@@ -235,19 +235,29 @@ function checkTogether(
       problems.push(`log is set (from ${originText(origins.log)}), but ${key} is not: all daemons on one database need the same`);
     }
   }
-  const { metricsListen: metrics } = config;
-  if (isDaemon && metrics !== undefined && metrics !== 'off' && !isLoopback(metrics.host) && config.metricsToken === undefined) {
-    faults.set('metricsToken', 'missing');
-    problems.push(
-      `metrics.listen is ${addressOrOff.toText(metrics)} (from ${originText(origins.metricsListen)}), where others can read them, but metrics.token is not set: set it to at least 32 characters (openssl rand -hex 32), or listen on 127.0.0.1`,
-    );
-  }
+  if (isDaemon) checkMetrics({ config, origins }, problems, faults);
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     const [given, missing] = config.tlsKey === undefined ? (['tlsCert', 'tls_key'] as const) : (['tlsKey', 'tls_cert'] as const);
     const key = given === 'tlsCert' ? 'tls_cert' : 'tls_key';
     faults.set(given === 'tlsCert' ? 'tlsKey' : 'tlsCert', 'missing');
     problems.push(`${key} is set (from ${originText(origins[given])}), but ${missing} is not: give both or none`);
   }
+}
+
+/** The metrics have an address of their own, and beyond loopback a token. */
+function checkMetrics({ config, origins }: Pick<ReadSettings, 'config' | 'origins'>, problems: string[], faults: Map<Field, Fault>): void {
+  const { listen, metricsListen: metrics, metricsToken } = config;
+  if (metrics === undefined || metrics === 'off') return;
+  const named = `metrics.listen is ${address.toText(metrics)} (from ${originText(origins.metricsListen)})`;
+  if (metrics.port !== 0 && metrics.port === listen.port && metrics.host === listen.host) {
+    faults.set('metricsListen', 'not usable');
+    problems.push(`${named}, and so is listen: give the metrics another port`);
+  }
+  if (isLoopback(metrics.host) || metricsToken !== undefined) return;
+  faults.set('metricsToken', 'missing');
+  problems.push(
+    `${named}, where others can read them, but metrics.token is not set: set it to at least 32 characters (openssl rand -hex 32), or listen on 127.0.0.1`,
+  );
 }
 
 function quote(value: unknown): string {

@@ -266,6 +266,16 @@ describe('values', () => {
     assert.equal(load({ env: { ROSTERD_METRICS_LISTEN: 'off' } }).config.metricsListen, 'off');
   });
 
+  test('MX2 metrics and the API have different addresses', () => {
+    const flags = { listen: '127.0.0.1:9000', 'metrics-listen': '127.0.0.1:9000' };
+    assert.equal(
+      problem({ flags }),
+      'metrics.listen is 127.0.0.1:9000 (from --metrics-listen), and so is listen: give the metrics another port',
+    );
+    for (const other of ['127.0.0.1:9001', '[::1]:9000']) assert.ok(load({ flags: { ...flags, 'metrics-listen': other } }).config);
+    assert.ok(load({ flags: { listen: '127.0.0.1:0', 'metrics-listen': '127.0.0.1:0' } }).config);
+  });
+
   test('MX2 a command that is no daemon asks for no token', () => {
     const sources = { cwd: '/nowhere', env: { ROSTERD_METRICS_LISTEN: '0.0.0.0:8801' }, flags: {}, isDaemon: false };
     assert.deepEqual(loadConfig(sources).config.metricsListen, { host: '0.0.0.0', port: 8801 });
