@@ -1,5 +1,5 @@
 /**
- * The reference `Log`: in memory, with faults on request for tests. It keeps LG1–LG10 and LG12–LG15 as far as is possible without
+ * The reference `Log`: in memory, for the emulator, and with faults on request for tests. It keeps LG1–LG10 and LG12–LG15 as far as is possible without
  * a disk, and is the simplest reading of the contract; if another adapter differs from it, one of them is wrong.
  */
 import { randomBytes } from 'node:crypto';

@@ -8,6 +8,22 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Time that only passes: nobody sets it back. */
+export interface SteadyClock {
+  /** Milliseconds since any moment. */
+  nowMs(): number;
+  /** Calls `act` after `ms`, unless the returned function is called before. It keeps no process alive. */
+  after(ms: number, act: () => void): () => void;
+}
+
+export const steadyClock: SteadyClock = {
+  nowMs: () => performance.now(),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
 /** A timer of Node that is set for longer fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 

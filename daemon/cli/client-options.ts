@@ -1,9 +1,11 @@
 /** Shared by the commands that talk to a daemon: its address, and flags that take durations and numbers. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { errorText } from '../../protocol/base/errors.ts';
 import { parseDuration } from '../base/duration.ts';
-import { ConfigError } from './config/config.ts';
+import { ConfigError, URL_ENV } from './config/config.ts';
 import type { Credentials } from './config/credentials.ts';
 import type { Config } from './config/settings.ts';
+import type { CommandIo } from './io.ts';
 
 /** Settings and credentials of a command that talks to a daemon. */
 export interface ClientSettings {
@@ -23,12 +25,25 @@ export interface ClientCommands {
   settings(command: Command): Config;
 }
 
-/** The address at which this machine reaches the daemon of these settings. Throws ConfigError when that cannot be determined. */
-export function daemonUrl({ listen, tlsCert }: Pick<Config, 'listen' | 'tlsCert'>): string {
+/**
+ * The address of the daemon, where `--url` does not give it: that of `ROSTERD_URL`, or else the one at which this machine reaches the daemon
+ * of these settings. Throws ConfigError when that cannot be determined.
+ */
+export function daemonUrl({ listen, tlsCert }: Pick<Config, 'listen' | 'tlsCert'>, env: CommandIo['env']): string {
+  const named = env[URL_ENV];
+  if (named !== undefined && named !== '') return checkedVariable(named);
   if (listen.port === 0) throw new ConfigError(['the port that the daemon listens on is chosen at its start: give --url as it printed it']);
   // A daemon can listen on the unspecified address ("all of mine"), but a client cannot connect to it.
   const host = listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host === '::' ? '::1' : listen.host;
   return `${tlsCert === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
+}
+
+function checkedVariable(text: string): string {
+  try {
+    return checkedUrls(text);
+  } catch (error) {
+    throw new ConfigError([`${URL_ENV} is "${text}": ${errorText(error)}`]);
+  }
 }
 
 export function checkedUrl(text: string): string {

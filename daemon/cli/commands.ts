@@ -16,6 +16,7 @@ import { assertSafeToListen, type Credentials, CredentialsError, findCredentials
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
 import { ALL_SETTINGS, type Config } from './config/settings.ts';
 import { addDemoCommand } from './demo/command.ts';
+import { addEmulatorCommand } from './emulator/command.ts';
 import { type CommandIo, EXIT, type Exit } from './io.ts';
 import { addNodesCommand } from './nodes/command.ts';
 import { addSyncCommand } from './sync/command.ts';
@@ -85,6 +86,7 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
   addConfig(program, io);
   addDemoCommand(program, io, exit);
   addClusterCommand(program, io, exit);
+  addEmulatorCommand(program, io, exit);
   return program;
 }
 
@@ -100,6 +102,7 @@ Examples:
   $ rosterd backup roster.ndjson.gz        back up the directory while the daemon runs
   $ rosterd nodes                          show the daemons that share a database
   $ rosterd cluster                        try several nodes on one PostgreSQL, and see parts die
+  $ rosterd emulator --exec "npm test"     run tests against a directory in memory, with a clock and faults
   $ rosterd config print                   show every setting and where it came from
 
 Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted`;

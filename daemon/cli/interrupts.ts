@@ -14,7 +14,7 @@ export const ECHO_MS = 300;
 export const LOOK_MS = 250;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-type Interrupt = (typeof SIGNALS)[number];
+export type Interrupt = (typeof SIGNALS)[number];
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -22,8 +22,8 @@ export interface Surroundings {
   parent(): number;
   /** Milliseconds of a monotonic clock. */
   nowMs(): number;
-  on(signal: Interrupt, handler: () => void): void;
-  off(signal: Interrupt, handler: () => void): void;
+  on(signal: Interrupt, handler: (signal?: Interrupt) => void): void;
+  off(signal: Interrupt, handler: (signal?: Interrupt) => void): void;
 }
 
 const realSurroundings: Surroundings = {
@@ -35,16 +35,16 @@ const realSurroundings: Surroundings = {
 };
 
 /**
- * Calls `handler` at every interrupt instead of ending the process. Returns a function that undoes this: `handler` is not called
+ * Calls `handler` at every interrupt instead of ending the process, with its signal if there was one. Returns a function that undoes this: `handler` is not called
  * any more, and once the echo of the last signal can be no longer on its way, signals end the process again.
  */
-export function onInterrupt(handler: () => void, around: Surroundings = realSurroundings): () => void {
+export function onInterrupt(handler: (signal?: Interrupt) => void, around: Surroundings = realSurroundings): () => void {
   let lastMs = Number.NEGATIVE_INFINITY;
   let isUndone = false;
-  const interrupt = (): void => {
+  const interrupt = (signal?: Interrupt): void => {
     const isEcho = around.nowMs() - lastMs < ECHO_MS;
     lastMs = around.nowMs();
-    if (!isEcho && !isUndone) handler();
+    if (!isEcho && !isUndone) handler(signal);
   };
   for (const signal of SIGNALS) around.on(signal, interrupt);
   const starter = around.parent();

@@ -3,7 +3,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { errorText } from '../../protocol/base/errors.ts';
 import { isObject } from '../../protocol/base/json.ts';
-import { onInterrupt } from './interrupts.ts';
+import { type Interrupt, onInterrupt } from './interrupts.ts';
 import { visibleLines } from './visible.ts';
 
 /** Exit codes of every command. */
@@ -45,7 +45,7 @@ export interface CommandIo {
   /** Milliseconds since 1970. */
   now(): number;
   /** Calls `handler` at every interrupt (interrupts.ts) instead of ending the process. Returns a function that undoes this. */
-  onInterrupt(handler: () => void): () => void;
+  onInterrupt(handler: (signal?: Interrupt) => void): () => void;
 }
 
 function output(stream: NodeJS.WriteStream & { readonly fd: number }, name: 'stdout' | 'stderr'): Output {

@@ -4,6 +4,7 @@ import type { Leases } from '../../store/leases.ts';
 import type { Log } from '../../store/log.ts';
 import type { Peers } from '../../store/peers.ts';
 import type { LoadedSnapshot, SnapshotStore } from '../../store/snapshot.ts';
+import type { SteadyClock } from '../base/clock.ts';
 import type { RosterLogger } from '../base/logger.ts';
 import type { wallClock } from '../base/wall-clock.ts';
 import type { Policy } from '../core/policy.ts';
@@ -28,6 +29,8 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly exportUrl?: (taskId: string) => string;
   /** The clock of the log, microseconds. Default: the wall clock of this machine. */
   readonly now?: typeof wallClock;
+  /** The clock of the grace that users have to come back. Default: the monotonic one of this process. */
+  readonly steady?: SteadyClock;
   /** Called once when the directory can no longer follow the log; the process should then end. */
   readonly onFatal: (error: unknown) => void;
 }

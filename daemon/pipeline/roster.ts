@@ -10,6 +10,7 @@ import type { Command, Outcome } from '../../protocol/log/command.ts';
 import type { Entry, Origin } from '../../protocol/log/entry.ts';
 import type { QuerySpec } from '../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
+import { steadyClock } from '../base/clock.ts';
 import { type Budget, inSlices } from '../base/slices.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import { type TeamUsagePage, teamUsage } from '../core/app/usage.ts';
@@ -80,14 +81,14 @@ export class Roster {
   }
 
   private constructor(options: RosterOptions, directory: Directory) {
-    const { log, logger, policy, now = wallClock } = options;
+    const { log, logger, policy, now = wallClock, steady = steadyClock } = options;
     this.#options = { ...options, now };
     this.directory = directory;
     for (const doc of directory.docs.all('outbox')) holdOutbox(log, { kind: 'outbox', id: doc.id, doc });
     this.presence = new Presence({
       graceMs: options.presenceGraceMs,
       gatherMs: PRESENCE_GATHER_MS,
-      nowMs: () => performance.now(),
+      ...{ nowMs: () => steady.nowMs(), after: (ms, act) => steady.after(ms, act) },
       isVisible: (id) => mayShowOnline(directory.user(id)),
       onChange: (changes) => this.#presenceChanged(changes),
       onHere: (id, isHere) => options.peers?.say(id, isHere),

@@ -1,4 +1,4 @@
-/** The reference `SnapshotStore`, in memory, for tests. Lines pass through JSON, as they would on a disk. */
+/** The reference `SnapshotStore`, in memory, for the emulator and for tests. Lines pass through JSON, as they would on a disk. */
 import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 
 export class MemorySnapshots implements SnapshotStore {

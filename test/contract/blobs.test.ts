@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { BlobFiles } from '../../store/blob-files.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../store/file-system.ts';
+import { MemoryBlobs } from '../../store/memory/blobs.ts';
 import { eventually } from '../support/eventually.ts';
 import { Arriving, type BlobsAdapter, blobsContract, inParts } from '../support/store/blobs-contract.ts';
 import { untilDeath } from '../support/store/death.ts';
@@ -29,6 +30,26 @@ const adapter: BlobsAdapter = {
 };
 
 describe('files of a data directory', () => blobsContract(adapter));
+
+const inMemory: BlobsAdapter = {
+  open: async () => new MemoryBlobs(),
+  age: async (blobs, folder, name, storedMs) => {
+    assert.ok(blobs instanceof MemoryBlobs && (folder === 'exports' || folder === 'uploads'));
+    blobs.age(folder, name, storedMs);
+  },
+};
+
+describe('files in memory', () => blobsContract(inMemory));
+
+test('BL1 files in memory are bounded together, and what does not fit leaves nothing', async () => {
+  const blobs = new MemoryBlobs({ bytesMax: 100 });
+  await blobs.put('uploads', 'a', inParts(Buffer.alloc(60), 10));
+  await assert.rejects(blobs.put('uploads', 'b', inParts(Buffer.alloc(60), 10)), { code: 'ENOSPC' });
+  assert.deepEqual([await blobs.has('uploads', 'b'), blobs.bytes], [false, 60]);
+  const copy = blobs.copy();
+  assert.equal(await blobs.removeOld('uploads', Date.now() + 1_000, new Set()), 1);
+  assert.deepEqual([blobs.bytes, copy.bytes, await copy.has('uploads', 'a')], [0, 60, true]);
+});
 
 test('BL1 BL2 whenever the power goes, a file is whole or not there, and there for good once it is stored', async () => {
   for (let seed = 1; seed <= 60; seed++) {

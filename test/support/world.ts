@@ -99,7 +99,7 @@ export class World {
       logger: pino({ level: config.logLevel }, { write: onLog }),
       onFatal: options.onFatal ?? (() => {}),
       heartbeat: { ...HEARTBEAT, ...options.heartbeat },
-      ...(options.clock === undefined ? {} : { clock: options.clock }),
+      ...(options.clock === undefined ? {} : { clocks: { clock: options.clock } }),
     });
     const world = new World(daemon, data);
     t.after(async () => {

@@ -38,7 +38,7 @@ export async function backUp(file: string, flags: BackupFlags, source: ClientSet
   const isCompressed = path?.endsWith('.gz') === true;
   const write = (chunks: AsyncIterable<Uint8Array>) => writeTo(path, until(chunks, stop.signal), flags, io);
   try {
-    if ('credentials' in source) await write(fromDaemon(source, flags, isCompressed, stop.signal));
+    if ('credentials' in source) await write(fromDaemon(source, flags, io.env, isCompressed, stop.signal));
     else {
       if (flags.url !== undefined) throw new ConfigError(['--offline reads what is stored: leave out --url']);
       const place = placeOf(flags, source);
@@ -69,9 +69,10 @@ async function checkTarget(path: string, force: boolean): Promise<void> {
   if (place?.isDirectory() !== true) throw new ConfigError([`${path} cannot be written: there is no directory ${dirname(path)}`]);
 }
 
-function fromDaemon({ config, credentials }: ClientSettings, flags: BackupFlags, isCompressed: boolean, signal: AbortSignal) {
+function fromDaemon(settings: ClientSettings, flags: BackupFlags, env: CommandIo['env'], isCompressed: boolean, signal: AbortSignal) {
+  const { config, credentials } = settings;
   return download({
-    url: flags.url ?? daemonUrl(config),
+    url: flags.url ?? daemonUrl(config, env),
     apiKey: credentials.apiKey,
     token: serverToken(credentials.apiSecret),
     isCompressed,

@@ -9,11 +9,11 @@ import type { Logger } from 'pino';
 import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
 import type { OnStored } from '../../../store/journal/options.ts';
 import type { Store } from '../../../store/store.ts';
-import type { Clock } from '../../base/clock.ts';
 import { Durations } from '../../base/durations.ts';
 import type { Policy } from '../../core/policy.ts';
+import type { MakeServer } from '../../edge/http/open-connections.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
-import { HEARTBEAT, type Heartbeat } from '../../edge/live/session/registry.ts';
+import { HEARTBEAT, type Heartbeat, type SessionRegistry } from '../../edge/live/session/registry.ts';
 import { exportUrl } from '../../edge/transfer/exports.ts';
 import { startWebhooks } from '../../jobs/hooks/start.ts';
 import { type JobsOptions, startJobs } from '../../jobs/jobs.ts';
@@ -23,7 +23,7 @@ import { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
-import { clocksOf } from './clocks.ts';
+import { type Clocks, clocksOf } from './clocks.ts';
 import { startEdge } from './edge.ts';
 import { listenForMetrics, type ServedMetrics } from './metrics.ts';
 import { stopParts } from './stop.ts';
@@ -40,6 +40,7 @@ export interface RunningDaemon {
   readonly roster: Roster;
   /** `http://127.0.0.1:8801/metrics`, with the actual port; undefined where there are none. */
   readonly metricsUrl: string | undefined;
+  readonly sessions: Pick<SessionRegistry, 'all' | 'find'>;
   /** Drains live connections within `drain_ms`, finishes accepted work, saves a snapshot, and releases the data directory. */
   stop(): Promise<void>;
 }
@@ -53,8 +54,10 @@ export interface DaemonOptions {
   readonly onFatal: () => void;
   /** Of live connections. Default: that of the protocol. */
   readonly heartbeat?: Heartbeat;
-  /** Of jobs and webhooks. Default: that of the storage, or the system's. */
-  readonly clock?: Clock;
+  /** Default: those of the storage, or the system's. */
+  readonly clocks?: Partial<Clocks>;
+  /** Makes the HTTP server. Default: Node's, which listens by itself. */
+  readonly createServer?: MakeServer;
 }
 
 /** Peers have this long to take their goodbyes and answers at a stop, even where `drain_ms` is less. */
@@ -77,11 +80,11 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
   const { config, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
   const appends = new Durations();
   const store = await openedStore(options, appends);
-  const { now, nowMs, clock } = { ...clocksOf(store.clock), ...options };
+  const { now, nowMs, clock, wallMs, steady } = { ...clocksOf(store.clock), ...options.clocks };
   // The address is known last, and is read each time a link is made.
   const place = { url: '' };
-  const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: Date.now });
-  const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: Date.now });
+  const urls = createUrlSigner({ secret: credentials.apiSecret, baseUrl: () => config.publicUrl ?? place.url, now: wallMs });
+  const linkToExport = (taskId: string): string => exportUrl(taskId, { signUrl: urls.sign, nowMs: wallMs });
   try {
     const roster = await Roster.open({
       ...{ log: store.log, snapshots: store.snapshots, loaded: store.loaded, leases: store.leases, peers: store.peers },
@@ -93,6 +96,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
       presenceGraceMs: config.presenceGraceMs,
       exportUrl: linkToExport,
       now,
+      steady,
       onFatal,
     });
     const files = new Files(store.blobs);
@@ -127,7 +131,8 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
     const { log, clock: storeClock, writeRefusal } = store;
     const condition = new NodeCondition({ log, clock: storeClock, writeRefusal, logger, staleMaxMs: config.staleMaxMs });
     const edge = await startEdge({
-      ...{ config, credentials, roster, condition, nowMs, files, history, hooks, urls, place, logger, heartbeat, mailbox: store.mailbox },
+      ...{ config, credentials, roster, condition, nowMs, wallMs, files, history, hooks, urls, place, logger, heartbeat },
+      ...{ mailbox: store.mailbox, createServer: options.createServer },
     });
     const { journal, leases } = store;
     metrics.show({
@@ -135,7 +140,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
       ...{ version: packageVersion(), dataDirectory: config.data, sharedHead: leases === undefined ? undefined : () => log.head.seq },
     });
     const stop = () => stopParts({ edge, hooks, jobs, roster, store, logger }, Math.max(config.drainMs, STOP_MS_MIN));
-    return { url: edge.url, roster, metricsUrl: metrics.url, stop: () => stop().finally(() => metrics.close()) };
+    return { url: edge.url, roster, sessions: edge.sessions, metricsUrl: metrics.url, stop: () => stop().finally(() => metrics.close()) };
   } catch (error) {
     // No trace among the nodes: the next start, with other settings perhaps, need not wait until this one counts as gone.
     await Promise.race([store.peers?.close(), delay(LEAVE_MS, undefined, { ref: false })]);

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { Mailbox } from '../../../store/mailbox.ts';
 import { Turns } from '../../base/turns.ts';
 import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
-import { OpenConnections } from '../../edge/http/open-connections.ts';
+import { type MakeServer, OpenConnections } from '../../edge/http/open-connections.ts';
 import { createHttp } from '../../edge/http/server.ts';
 import type { Services, UserHistory } from '../../edge/http/services.ts';
 import type { UrlSigner } from '../../edge/http/signed-urls.ts';
@@ -54,6 +54,8 @@ export interface EdgeParts {
   readonly condition: NodeCondition;
   /** The clock of the log, milliseconds. */
   readonly nowMs: () => number;
+  /** The wall clock, by which tokens end, in milliseconds. */
+  readonly wallMs: () => number;
   readonly files: Files;
   readonly history: UserHistory;
   readonly hooks: RunningWebhooks;
@@ -64,11 +66,14 @@ export interface EdgeParts {
   readonly heartbeat: Heartbeat;
   /** Undefined where there are no other nodes. */
   readonly mailbox: Mailbox | undefined;
+  /** Undefined: Node's server. */
+  readonly createServer: MakeServer | undefined;
 }
 
 export interface RunningEdge {
   /** `http://127.0.0.1:8800`, with the actual port. */
   readonly url: string;
+  readonly sessions: SessionRegistry;
   readonly counts: Pick<LiveSources, 'live' | 'admission' | 'gate'> & RequestSources & Pick<StorageSources, 'backups'>;
   /** Says goodbye to live connections, and answers the open requests. Whatever the peers do, it cuts them off after `maxMs`. */
   stop(maxMs: number): Promise<void>;
@@ -76,7 +81,7 @@ export interface RunningEdge {
 
 /** Resolves when it serves. Rejects when the address cannot be listened on. */
 export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
-  const { config, credentials, roster, condition, urls, place, logger, heartbeat } = parts;
+  const { config, credentials, roster, condition, urls, place, logger, heartbeat, wallMs, createServer } = parts;
   const { apiKey } = credentials;
   const authenticator = authenticatorOf(parts);
   const sessions = sessionsOf(parts);
@@ -100,6 +105,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     live,
     rateLimits,
     ...(tls === undefined ? {} : { tls }),
+    ...(createServer === undefined ? {} : { createServer }),
   });
   const [retryMs, goodbyesMs] = [Math.max(1_000, config.drainMs), config.drainMs * GOODBYES_SHARE];
   const turns = new Turns();
@@ -107,7 +113,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const socketLimit = new SocketLimit({ sessions, presence: roster.presence, mail });
   const context = {
     ...{ roster, authenticator, apiKey, sessions, consumers, socketLimit, gate, turns },
-    ...{ rateLimits, counts, logger, nowMs: Date.now, retryMs },
+    ...{ rateLimits, counts, logger, nowMs: wallMs, retryMs },
   };
   const admission = admissionOf(parts, counts);
   new LiveServer({ context, admission, stallMs: STALL_MS }).attach(http.server);
@@ -123,6 +129,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   return {
     url: place.url,
     counts: { live: counts, admission, gate, requests, connections, rateLimits, authenticator, backups, operations: OPERATION_NAMES },
+    sessions,
     stop: async (maxMs) => {
       const overMs = performance.now() + maxMs;
       const leftMs = (): number => Math.max(0, overMs - performance.now());
@@ -141,8 +148,8 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   };
 }
 
-function sessionsOf({ roster, heartbeat, mailbox }: EdgeParts): SessionRegistry {
-  const sessions = new SessionRegistry({ nowMs: Date.now, app: roster.directory.app, heartbeat, node: mailbox?.node });
+function sessionsOf({ roster, heartbeat, mailbox, wallMs }: EdgeParts): SessionRegistry {
+  const sessions = new SessionRegistry({ nowMs: wallMs, app: roster.directory.app, heartbeat, node: mailbox?.node });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);
     if (settingsChanged) sessions.onSettings(roster.directory.app);
@@ -150,9 +157,9 @@ function sessionsOf({ roster, heartbeat, mailbox }: EdgeParts): SessionRegistry 
   return sessions;
 }
 
-function authenticatorOf({ config, credentials, roster }: EdgeParts): Authenticator {
+function authenticatorOf({ config, credentials, roster, wallMs }: EdgeParts): Authenticator {
   const { directory } = roster;
-  return createAuthenticator({ ...credentials, directory, now: Date.now, reuseHardDeleted: config.idsReuseHardDeleted });
+  return createAuthenticator({ ...credentials, directory, now: wallMs, reuseHardDeleted: config.idsReuseHardDeleted });
 }
 
 /** The nodes that are alive, this one included. */

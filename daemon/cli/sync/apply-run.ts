@@ -61,7 +61,7 @@ const PEEK_BYTES = 64;
 export async function applyFile(file: string | undefined, flags: ApplyFlags, settings: ClientSettings, io: CommandIo): Promise<number> {
   if (file === undefined && flags.from === undefined) throw new ConfigError(['name a plan or a source, or give --from']);
   const paths = pathsOf(file, flags, io);
-  const url = flags.url ?? daemonUrl(settings.config);
+  const url = flags.url ?? daemonUrl(settings.config, io.env);
   const interrupts = new Interrupts(io);
   const context: Context = { flags, settings, io, url, interrupts, paths };
   try {

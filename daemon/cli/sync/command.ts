@@ -123,7 +123,7 @@ async function syncSource(
   const { concurrency, retryFor, timeout, quiet, returning } = flags;
   const mapping = mappingOf(source);
   for (const note of mapping.notes) io.stderr.write(`rosterd: note: ${note}\n`);
-  const client = connectDaemon(flags.url ?? daemonUrl(config), credentials, { sockets: concurrency, timeoutMs: timeout });
+  const client = connectDaemon(flags.url ?? daemonUrl(config, io.env), credentials, { sockets: concurrency, timeoutMs: timeout });
   const view = createProgressView({ stderr: io.stderr, totalBytes: source.totalBytes, quiet: quiet === true, now: io.now });
   interrupts.talk = (text) => view.talk(text);
   const summary = await syncUsers(

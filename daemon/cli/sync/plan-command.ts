@@ -52,7 +52,7 @@ export function addPlanCommand(sync: Command, io: CommandIo, exit: Exit, { addSe
     const undo = io.onInterrupt(() => stop.abort(new Error('interrupted')));
     try {
       const summary = await planSource(source, flags, {
-        url: flags.url ?? daemonUrl(config),
+        url: flags.url ?? daemonUrl(config, io.env),
         credentials,
         io,
         concurrency: flags.concurrency,

@@ -55,7 +55,7 @@ async function watchAndPrint(flags: WatchFlags, { config, credentials }: ClientS
   const stop = new AbortController();
   const undo = io.onInterrupt(() => stop.abort());
   const options: WatchOptions = {
-    url: nodeUrls(flags.url ?? daemonUrl(config)),
+    url: nodeUrls(flags.url ?? daemonUrl(config, io.env)),
     apiKey: credentials.apiKey,
     token: () => serverToken(credentials.apiSecret),
     interest: interestOf(flags),

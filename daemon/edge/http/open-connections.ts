@@ -3,8 +3,23 @@
  * a limit, and then cuts every connection: Node does not find all that are kept open, neither those with a half-made TLS handshake nor
  * WebSockets whose peers never answer.
  */
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+
+/** Makes a server with the options of the edge, which attaches to it and lets it listen. */
+export type MakeServer = (options: ServerOptions, handler: RequestListener) => Server;
+
+/** A certificate chain and its private key, PEM. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Node's own server. */
+export function nodeServer(tls: TlsFiles | undefined): MakeServer {
+  return (options, handler) => (tls === undefined ? createServer(options, handler) : createTlsServer({ ...tls, ...options }, handler));
+}
 
 export class OpenConnections {
   /** And whether a WebSocket goes over it. */

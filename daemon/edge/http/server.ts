@@ -3,8 +3,6 @@
  * closed list, written by one renderer. Neither the query nor the body of a request is ever logged.
  */
 
-import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { positionText } from '../../../protocol/base/position-text.ts';
@@ -39,6 +37,7 @@ import {
   type Trace,
 } from './errors.ts';
 import { type HttpTimeouts, LongUploads, TIMEOUTS } from './long-uploads.ts';
+import { type MakeServer, nodeServer, type TlsFiles } from './open-connections.ts';
 import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 import { TurnTaking } from './turn-taking.ts';
@@ -53,9 +52,11 @@ export interface HttpServerOptions extends Doors, RequestBook {
   readonly live: LiveControl;
   readonly services: Services;
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
-  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  readonly tls?: TlsFiles;
   /** Time limits for slow clients, milliseconds. */
   readonly timeouts?: Partial<HttpTimeouts>;
+  /** Default: Node's server, with TLS where there are files for it. */
+  readonly createServer?: MakeServer;
 }
 
 /** When to try again what cannot be done at the moment. */
@@ -95,8 +96,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
       maxParamLength: PARAM_CHARS_MAX,
       querystringParser: rememberingLast(flatQuery),
     },
-    serverFactory: (handler) =>
-      options.tls === undefined ? createServer(serverOptions, handler) : createTlsServer({ ...options.tls, ...serverOptions }, handler),
+    serverFactory: (handler) => (options.createServer ?? nodeServer(options.tls))(serverOptions, handler),
     clientErrorHandler: (error, socket) => {
       if (!edge.uploads.excuses(error, socket)) answerClientError(error, socket, options.logger);
     },

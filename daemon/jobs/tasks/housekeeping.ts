@@ -86,8 +86,11 @@ export class Housekeeping {
   #lookAtClock(): void {
     const aheadMs = this.#ahead();
     if (Math.abs(aheadMs - this.#aheadMs) < STEP_MS) return;
+    const stepMs = Math.abs(aheadMs - this.#aheadMs);
     this.#aheadMs = aheadMs;
-    this.#arm();
+    // The next hourly round would be late by as much as the clock was set forward.
+    if (stepMs >= HOUR_MS) this.#clean();
+    else this.#arm();
   }
 
   /** Sleeps until the first ban or mute ends, at most until the hourly round. */

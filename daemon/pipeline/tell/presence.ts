@@ -7,6 +7,7 @@
  */
 
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import { type SteadyClock, steadyClock } from '../../base/clock.ts';
 import type { UserChange } from '../../core/directory/record.ts';
 
 /** Whether others may see the user as online: it exists and has not asked to be invisible. */
@@ -19,6 +20,8 @@ export interface PresenceOptions {
   readonly gatherMs: number;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
+  /** A timer of the same clock. Default: one of this process. */
+  readonly after?: SteadyClock['after'];
   /** Whether others may see that the user is online. */
   readonly isVisible: (id: string) => boolean;
   /** Receives the users whose presence, as others see it, changed. */
@@ -39,7 +42,8 @@ export class Presence {
   readonly #elsewhere = new Map<string, Set<string>>();
   /** The ends of nodes that are gone: their users have until then to come back. */
   readonly #ends = new Map<string, NodeJS.Timeout>();
-  #graceTimer: NodeJS.Timeout | undefined;
+  /** Stops the timer of the first user that leaves. */
+  #stopGrace: (() => void) | undefined;
   #gatherTimer: NodeJS.Timeout | undefined;
 
   constructor(options: PresenceOptions) {
@@ -161,21 +165,21 @@ export class Presence {
   }
 
   stop(): void {
-    clearTimeout(this.#graceTimer);
+    this.#stopGrace?.();
     clearTimeout(this.#gatherTimer);
     for (const timer of this.#ends.values()) clearTimeout(timer);
   }
 
   #armGrace(): void {
-    if (this.#graceTimer !== undefined) return;
+    if (this.#stopGrace !== undefined) return;
     const [first] = this.#leaving.values();
     if (first === undefined) return;
-    this.#graceTimer = setTimeout(() => this.#endGrace(), Math.max(1, first - this.#options.nowMs()));
-    this.#graceTimer.unref();
+    const { nowMs, after = steadyClock.after } = this.#options;
+    this.#stopGrace = after(Math.max(1, first - nowMs()), () => this.#endGrace());
   }
 
   #endGrace(): void {
-    this.#graceTimer = undefined;
+    this.#stopGrace = undefined;
     const now = this.#options.nowMs();
     for (const [id, until] of this.#leaving) {
       if (until > now) break;

@@ -1,7 +1,7 @@
 /** ND4, CK1: one clock for everything that the nodes must agree about. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../../daemon/base/clock.ts';
+import { steadyClock, systemClock } from '../../../daemon/base/clock.ts';
 import { wallClock } from '../../../daemon/base/wall-clock.ts';
 import { clocksOf } from '../../../daemon/cli/serve/clocks.ts';
 
@@ -15,5 +15,8 @@ test('ND4 where a storage has a clock, it gives the times of the log, of request
 });
 
 test('CK1 elsewhere it is the wall clock of this machine', () => {
-  assert.deepEqual(clocksOf(undefined), { now: wallClock, nowMs: Date.now, clock: systemClock });
+  const own = { wallMs: Date.now, steady: steadyClock };
+  assert.deepEqual(clocksOf(undefined), { ...own, now: wallClock, nowMs: Date.now, clock: systemClock });
+  const { wallMs, steady } = clocksOf({ nowMs: () => 1 });
+  assert.deepEqual({ wallMs, steady }, own, 'tokens are judged by this machine');
 });

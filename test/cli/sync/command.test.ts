@@ -310,12 +310,15 @@ test('SY8 a run that gives up says why and ends with 1', async (t) => {
 });
 
 test('SY9 the address of the daemon follows from its settings', () => {
-  const url = (flags: Record<string, string>) => daemonUrl(loadConfig({ flags, env: {}, cwd: '/' }).config);
+  const url = (flags: Record<string, string>, env: Record<string, string> = {}) =>
+    daemonUrl(loadConfig({ flags, env, cwd: '/' }).config, env);
   assert.equal(url({}), 'http://127.0.0.1:8800');
   assert.equal(url({ listen: '0.0.0.0:80' }), 'http://127.0.0.1:80');
   assert.equal(url({ listen: '[::]:81' }), 'http://[::1]:81');
   assert.equal(url({ listen: 'roster.example.com:443', 'tls-cert': 'c', 'tls-key': 'k' }), 'https://roster.example.com:443');
   assert.throws(() => url({ listen: '127.0.0.1:0' }), ConfigError);
+  assert.equal(url({ listen: '127.0.0.1:0' }, { ROSTERD_URL: 'http://127.0.0.1:9000' }), 'http://127.0.0.1:9000');
+  assert.throws(() => url({}, { ROSTERD_URL: 'here' }), { message: /^ROSTERD_URL is "here": It must be an address/ });
 });
 
 test('SY10 without a terminal, progress is a line every few seconds', () => {

@@ -24,6 +24,7 @@ class Clockwork {
   readonly entries: Entry[] = [];
   readonly logged: string[] = [];
   expires = 0;
+  cleanings = 0;
   setMs = 0;
   readonly #speed: number;
   readonly #startedMs = performance.now();
@@ -65,7 +66,7 @@ class Clockwork {
         },
         onApplied: (listener) => roster.onApplied(listener),
       },
-      files: { removeOld: async () => 0 },
+      files: { removeOld: async () => this.cleanings++ },
       logger,
       nowMs: this.nowMs,
       exportsKeptMs: DAY_MS,
@@ -231,4 +232,11 @@ test('CK1 activity follows the wall clock back', async (t) => {
   await connect();
   const at = work.roster.directory.user('ann')?.last_active ?? 0;
   assert.ok(Math.abs(at / 1_000 - work.nowMs()) < 10_000);
+});
+
+test('JB7 a clock that is set forward by an hour or more lets what was kept long enough go at once', async (t) => {
+  const work = await open(t, { what: 'is set forward', steps: [0] });
+  await eventually(() => work.cleanings === 1);
+  work.setMs += DAY_MS;
+  await eventually(() => work.cleanings === 2);
 });

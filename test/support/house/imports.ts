@@ -66,7 +66,11 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
     folder: 'daemon/metrics/',
     may: [/^daemon\/(base|core|pipeline|edge|jobs)\//, /^protocol\//, /^node:/, 'prom-client'],
   },
-  { folder: 'daemon/cli/', may: [/./] },
+  // What production runs must not need the emulator; only its command does.
+  { folder: 'daemon/cli/emulator/', may: [/./] },
+  { folder: 'daemon/cli/', may: [/^(?!daemon\/emulator\/)/] },
+  // A daemon in memory for tests of others: it runs the daemon as the command line does, so it stands beside that, and nothing else needs it.
+  { folder: 'daemon/emulator/', may: [/^(?!daemon\/cli\/(commands\.ts|emulator\/))/] },
   { folder: 'daemon/main.ts', may: [/./] },
 ];
 
@@ -159,7 +163,7 @@ export const ROOMS: Order = {
     ['client'],
     ['.'],
   ],
-  store: [['.'], ['journal'], ['snapshot'], ['backup', 'postgres'], ['postgres/offline'], [['memory-log.ts', 'data-dir.ts']]],
+  store: [['.'], ['journal'], ['snapshot'], ['backup', 'postgres'], ['postgres/offline'], [['memory-log.ts', 'data-dir.ts']], ['memory']],
   'daemon/core': [
     ['policy.ts'],
     ['directory'],
@@ -211,7 +215,7 @@ export const ROOMS: Order = {
     ['sync/sources'],
     ['sync', 'watch', 'backup', 'demo', 'nodes'],
     ['serve'],
-    ['cluster'],
+    ['cluster', 'emulator'],
     ['commands.ts'],
   ],
 };

@@ -28,6 +28,9 @@ const EXTENSIONS: ReadonlyMap<string, Format> = new Map([
   ['jsonl', 'ndjson'],
 ]);
 
+/** Where stdin and relative paths are. */
+type SourceIo = Pick<CommandIo, 'stdin' | 'cwd'>;
+
 export interface SourceChoice {
   readonly format?: Format;
   /** A database, with the query. */
@@ -71,7 +74,7 @@ async function* brokenChunks(error: unknown): AsyncGenerator<SourceChunk> {
  * `-` is stdin. Throws ConfigError when the file cannot be read, BrokenSource when it cannot be a source, and the error of the
  * stream when `stop` aborts before the first bytes arrive.
  */
-export async function openFileSource(file: string, format: Format | undefined, io: CommandIo, stop: AbortSignal): Promise<OpenedSource> {
+export async function openFileSource(file: string, format: Format | undefined, io: SourceIo, stop: AbortSignal): Promise<OpenedSource> {
   const { stream, totalBytes } = await openBytes(file, io);
   const onStop = () => stream.destroy();
   stop.addEventListener('abort', onStop, { once: true });
@@ -122,7 +125,7 @@ function refuseOwnFile(file: string, start: Buffer): void {
   if (own !== undefined) throw new ConfigError([`${nameOf(file)} ${OWN_FILES[own]}`]);
 }
 
-async function openBytes(file: string, io: CommandIo): Promise<{ stream: Readable; totalBytes: number | undefined }> {
+async function openBytes(file: string, io: SourceIo): Promise<{ stream: Readable; totalBytes: number | undefined }> {
   if (file === '-') return { stream: io.stdin, totalBytes: undefined };
   const path = resolve(io.cwd, file);
   try {

@@ -122,6 +122,10 @@ export class SessionRegistry {
     return this.#sessions.size;
   }
 
+  get all(): Iterable<LiveSession> {
+    return this.#sessions.keys();
+  }
+
   start(): void {
     this.#timer ??= setInterval(() => this.#onTick(), TICK_MS);
   }
