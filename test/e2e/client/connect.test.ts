@@ -6,6 +6,7 @@ import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import type { ConnectionState, UserEvent } from '../../../protocol/client/types.ts';
+import { EmulatorBench } from '../../support/emulator/emulator-kit.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
 function client(t: TestContext, world: World): RosterClient {
@@ -78,20 +79,16 @@ test('CL4 over a restart of the daemon the client comes back and misses nothing'
 });
 
 test('CL5 when the history was replaced, the client is told so with the users as they are now', async (t) => {
-  const listen = `127.0.0.1:${await freePort()}`;
-  const first = await World.start(t, { flags: { listen } });
-  const server = client(t, first);
-  await server.connect(serverToken());
+  const bench = await EmulatorBench.start(t);
+  const server = bench.client();
+  await server.connect();
   await server.subscribe({ sub: 'all', all: true });
-  await first.upsert({ id: 'a' });
-  await first.stop();
-  const resync = new Promise<string[]>((resolve) => server.once('resync', (_, users) => resolve(users.map(({ id }) => id))));
-  const second = await World.start(t, { flags: { listen } });
-  await second.upsert({ id: 'other' });
-  assert.deepEqual(
-    (await resync).filter((id) => id === 'a'),
-    [],
+  await server.upsertUsers([{ id: 'a' }]);
+  const resync = new Promise<readonly string[][]>((resolve) =>
+    server.once('resync', (_, users, gone) => resolve([users.map(({ id }) => id), [...gone]])),
   );
+  await bench.ask('POST', '/reset');
+  assert.deepEqual(await resync, [[], ['a']]);
 });
 
 test('CL6 coming and going of watched users is handed out, though it has no position of its own', { timeout: 30_000 }, async (t) => {

@@ -1,31 +1,35 @@
 /** CL23–CL29: the client's live half against a real daemon: tokens that end, durable consumers, overlapping subscriptions, goodbyes. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { digest } from '../../../protocol/base/digest.ts';
 import { RosterClientError } from '../../../protocol/client/client-error.ts';
+import { EmulatorBench } from '../../support/emulator/emulator-kit.ts';
 import { eventually } from '../../support/eventually.ts';
 import { cuttable, Host, serverClient } from '../../support/live/client-kit.ts';
 import { userToken, World } from '../../support/world.ts';
 
 const nowS = (): number => Math.floor(Date.now() / 1_000);
 
-test('CL23 a token that ends soon is replaced on the same connection; the calls go on with the new one', { timeout: 60_000 }, async (t) => {
-  const world = await World.start(t);
-  const { client, sockets } = cuttable(t, world.daemon.url);
+test('CL23 a token that ends soon is replaced on the same connection; the calls go on with the new one', async (t) => {
+  const bench = await EmulatorBench.start(t);
+  const { client, sockets } = cuttable(t, bench.app.url);
   let made = 0;
   const expiring = new Promise((resolve) => client.once('token.expiring', resolve));
-  // The first one has a few seconds of its leeway left, so the daemon warns at once.
-  await client.connectUser({ id: 'ann' }, () => userToken('ann', { exp: nowS() + (++made === 1 ? 2 : 3_600) }));
+  // The daemon warns a minute before the end: of the first one at once.
+  await client.connectUser({ id: 'ann' }, () => bench.token({ user_id: 'ann', expires_in_s: ++made === 1 ? 30 : 3_600 }));
   await expiring;
   await eventually(
     () => made === 2,
     () => `${made} tokens were asked for`,
   );
-  await new Promise((resolve) => setTimeout(resolve, 8_000));
+  // It has another connection end, which is looked at after that of ann.
+  const bob = cuttable(t, bench.app.url).client;
+  await bob.connectUser({ id: 'bob' }, await bench.token({ user_id: 'bob', expires_in_s: 30 }));
+  await bench.ask('POST', '/clock', { advance_ms: 60_000 });
+  await eventually(
+    () => bob.state.kind !== 'open',
+    () => 'bob is still there',
+  );
   assert.deepEqual([client.state.kind, sockets.length, made], ['open', 1, 2]);
   assert.equal((await client.update({ set: { name: 'Ann' } })).name, 'Ann');
   await client.queryUsers({});
@@ -141,29 +145,26 @@ test('CL26 a subscription without a snapshot, named late on a connection that re
 });
 
 test('CL27 after the history was replaced every subscription is told what it holds now and what is gone', async (t) => {
-  const listen = `127.0.0.1:${await freePort()}`;
-  const first = await World.start(t, { flags: { listen } });
-  await first.upsert({ id: 'old' }, { id: 'both' }, ...Array.from({ length: 20 }, (_, n) => ({ id: `x${n}` })));
-  const { client } = serverClient(t, first.daemon.url);
+  const bench = await EmulatorBench.start(t);
+  await bench.ask('POST', '/seed', { users: [{ id: 'both', name: 'new' }] });
+  await bench.ask('POST', '/snapshots/other');
+  await bench.ask('POST', '/reset');
+  const many = Array.from({ length: 20 }, (_, n) => ({ id: `x${n}` }));
+  await bench.ask('POST', '/seed', { users: [{ id: 'old' }, { id: 'both' }, ...many] });
+  const { client } = serverClient(t, bench.app.url);
   await client.connect();
   await client.subscribe({ sub: 'all', all: true, limit: 7 });
   await client.subscribe({ sub: 'quiet', ids: ['both'], snapshot: false });
   const resyncs = new Map<string, unknown>();
   client.on('resync', (sub, users, gone) => resyncs.set(sub, [users.map(({ id }) => id).sort(), gone.filter((id) => !id.startsWith('x'))]));
-  await first.stop();
-  const data = await mkdtemp(join(tmpdir(), 'rosterd-'));
-  t.after(() => rm(data, { recursive: true, force: true }));
-  const before = await World.start(t, { data });
-  await before.upsert({ id: 'both', name: 'new' });
-  await before.stop();
-  const second = await World.start(t, { flags: { listen }, data });
+  await bench.ask('POST', '/snapshots/other/restore');
   await eventually(
     () => resyncs.size === 2,
     () => JSON.stringify([...resyncs]),
   );
   assert.deepEqual(Object.fromEntries(resyncs), { all: [['both'], ['old']], quiet: [[], []] });
   assert.equal(client.users.get('both')?.name, 'new');
-  assert.equal(client.digest(), digest(second.daemon.roster.directory.users()));
+  assert.equal(client.digest(), digest(bench.app.roster.directory.users()));
 });
 
 test('CL28 what a client subscribes to before it connects is there when it has', async (t) => {

@@ -9,7 +9,7 @@ import type { RosterClientOptions } from '../../../protocol/client/options.ts';
 import { RosterClient } from '../../../protocol/client/roster-client.ts';
 import { apiSecret } from '../../../protocol/client/tokens/secret.ts';
 import { send } from '../http/request.ts';
-import type { HttpAnswer } from '../world.ts';
+import { API_KEY, API_SECRET, type HttpAnswer } from '../world.ts';
 
 export class EmulatorBench {
   readonly emulator: Emulator;
@@ -20,11 +20,11 @@ export class EmulatorBench {
     this.#t = t;
   }
 
-  /** On a port of its own; ends with the test. */
+  /** On a port of its own, with the key and secret of every test world; ends with the test. */
   static async start(t: TestContext, env: Readonly<Record<string, string>> = {}): Promise<EmulatorBench> {
     const emulator = await Emulator.start({
       listen: { host: '127.0.0.1', port: 0 },
-      env: emulatorVariables(env),
+      env: emulatorVariables({ ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET, ...env }),
       logger: (level) => pino({ level }),
       onFatal: () => {},
     });
