@@ -41,6 +41,8 @@ export class EmulatedApp {
   #blobs: MemoryBlobs;
   /** Daemons so far; each has a folder of its own. */
   #count = 0;
+  /** Aborted when the daemon is replaced. */
+  #present = new AbortController();
   /** Replacements come one after the other. */
   #replacing: Promise<void> = Promise.resolve();
 
@@ -82,6 +84,11 @@ export class EmulatedApp {
 
   get sessions(): RunningDaemon['sessions'] {
     return this.#running.sessions;
+  }
+
+  /** Aborted when the directory is replaced by another one. */
+  get replaced(): AbortSignal {
+    return this.#present.signal;
   }
 
   /** Cuts every WebSocket without a goodbye. Returns their number. */
@@ -144,6 +151,8 @@ export class EmulatedApp {
       try {
         const { roster } = this.#running;
         const loaded = await next(roster);
+        this.#present.abort();
+        this.#present = new AbortController();
         await this.#running.stop();
         await this.#begin(loaded);
       } finally {

@@ -28,14 +28,14 @@ export interface EventsPage {
   readonly kept_after: number;
 }
 
-/** Rejects with RosterError. `gone`: nobody waits for the answer any more. */
-export async function eventsPage(roster: Roster, { after, limit, waitMs }: EventsQuestion, gone: AbortSignal): Promise<EventsPage> {
+/** Rejects with RosterError. `over`: nobody waits for the answer any more, or nothing will come. */
+export async function eventsPage(roster: Roster, { after, limit, waitMs }: EventsQuestion, over: AbortSignal): Promise<EventsPage> {
   const from = startOf(roster, after);
   await until(
     () => roster.position.seq > from,
     (listener, signal) => roster.onApplied(listener, signal),
     waitMs,
-    gone,
+    over,
   );
   const { epoch, seq: head } = roster.position;
   const events: unknown[] = [];

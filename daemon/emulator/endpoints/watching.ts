@@ -19,7 +19,8 @@ export const WATCHING_ENDPOINTS: readonly ControlEndpoint[] = [
     handle: async ({ app, query, gone }) => {
       const limit = queryNumber(query, 'limit', { fallback: EVENTS_PAGE_MAX, max: EVENTS_PAGE_MAX });
       const waitMs = queryNumber(query, 'wait_ms', { fallback: 0, max: WAIT_MS_MAX });
-      return { body: { ...(await eventsPage(app.roster, { after: query.after, limit, waitMs }, gone)) } };
+      const over = AbortSignal.any([gone, app.replaced]);
+      return { body: { ...(await eventsPage(app.roster, { after: query.after, limit, waitMs }, over)) } };
     },
   }),
   endpoint('GET', '/emulator/webhooks', {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { EmulatorBench } from '../../support/emulator/emulator-kit.ts';
+import { eventually } from '../../support/eventually.ts';
 import { send } from '../../support/http/request.ts';
 
 test('EM13 events come with their positions, page by page, as a subscriber to everything gets them', async (t) => {
@@ -33,6 +34,19 @@ test('EM13 an answer waits for the first event, and not for longer than it was a
   await bench.client().upsertUsers([{ id: 'ann' }]);
   assert.equal((await waiting).body.events[0].user.id, 'ann');
   assert.deepEqual((await bench.ask('GET', '/events?after=1&wait_ms=1')).body.events, []);
+});
+
+test('EM13 an answer that waits does not outlive the directory that it waits for', async (t) => {
+  const bench = await EmulatorBench.start(t);
+  let answered: unknown;
+  void bench.ask('GET', '/events?wait_ms=60000').then(({ body }) => {
+    answered = body.events;
+  });
+  await eventually(async () => {
+    await bench.ask('POST', '/reset');
+    return answered !== undefined;
+  });
+  assert.deepEqual(answered, []);
 });
 
 test('EM14 a position that is lost, beyond the newest or no position is refused with the way to begin again', async (t) => {
