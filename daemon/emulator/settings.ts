@@ -19,8 +19,8 @@ const DECIDED: ReadonlySet<string> = new Set([
 /** The request has fields of its own for them, and the variables are for the first application. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(['api_key', 'api_secret']);
 
-/** What differs from a daemon's defaults: a test suite is one busy caller, and its receivers of webhooks are on this machine. */
-const EMULATOR_DEFAULTS = { ROSTERD_RATE_LIMITS: 'off', ROSTERD_WEBHOOKS_ALLOW_PRIVATE: 'true', ROSTERD_LOG_LEVEL: 'warn' } as const;
+/** What differs from a daemon's defaults: a test suite is one busy caller that is refused on purpose, and its receivers of webhooks are on this machine. */
+const EMULATOR_DEFAULTS = { ROSTERD_RATE_LIMITS: 'off', ROSTERD_WEBHOOKS_ALLOW_PRIVATE: 'true', ROSTERD_LOG_LEVEL: 'error' } as const;
 
 const choosable: readonly Setting<unknown>[] = ALL_SETTINGS.map(([, setting]) => setting).filter(
   ({ key }) => !DECIDED.has(key) && !OWN_FIELDS.has(key),

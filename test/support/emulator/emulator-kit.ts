@@ -25,7 +25,7 @@ export class EmulatorBench {
     const emulator = await Emulator.start({
       listen: { host: '127.0.0.1', port: 0 },
       env: emulatorVariables({ ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET, ...env }),
-      logger: (level) => pino({ level }),
+      logger: () => pino({ level: 'silent' }),
       onFatal: () => {},
     });
     t.after(() => emulator.stop());
