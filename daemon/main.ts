@@ -30,10 +30,15 @@ function retentionOf({ retentionBytes, retentionAgeMs, retentionChanges }: Confi
   return { bytes: bounded(retentionBytes), ageMs: bounded(retentionAgeMs), facts: bounded(retentionChanges) };
 }
 
-const io = processIo();
-const code = await runCli(process.argv.slice(2), io, {
-  serve: (config, credentials) => serve(config, credentials, openStore, io),
-});
-// Signals are handled to the very last, which they would not be if the process came to its end by itself: Node takes its handlers
-// away first (interrupts.ts tells of echoes). Nor does a timer that a library left behind keep it.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+/** A function, as a single executable is one CommonJS file, where nothing can be awaited outside of one. */
+async function main(): Promise<void> {
+  const io = processIo();
+  const code = await runCli(process.argv.slice(2), io, {
+    serve: (config, credentials) => serve(config, credentials, openStore, io),
+  });
+  // Signals are handled to the very last, which they would not be if the process came to its end by itself: Node takes its handlers
+  // away first (interrupts.ts tells of echoes). Nor does a timer that a library left behind keep it.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+void main();

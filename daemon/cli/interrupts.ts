@@ -67,7 +67,7 @@ export function onInterrupt(handler: (signal?: Interrupt) => void, around: Surro
   };
 }
 
-/** Started by `npx rosterd …` or a script of this package, and not by a shell in it that goes on by itself (`&`). */
+/** Started by `npx rosterd …` or a script of this package, and not by a shell in it that goes on by itself (`&`). Some versions of npx leave out what follows. */
 function isStartedByNpm({ npm_lifecycle_script: script = '' }: Surroundings['env']): boolean {
-  return /^('?rosterd'?|exec node [^&]*rosterd\.js) [^&]*$/.test(script);
+  return /^('?rosterd'?|exec node [^&]*rosterd\.js)( [^&]*)?$/.test(script);
 }

@@ -1,30 +1,40 @@
-/** The package itself: its version, read from package.json, its only source, and its files that are not code. */
+/**
+ * The package itself: its version, read from package.json, its only source, and its files that are not code. A single executable holds
+ * these files as assets, under the same names.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { getAsset, isSea } from 'node:sea';
 import { isObject } from '../../protocol/base/json.ts';
 
-let known: { readonly folder: string; readonly version: string } | undefined;
+/** The files that the program reads at run time, by their paths in the package. */
+export const FILES_READ: readonly string[] = ['package.json', 'daemon/deploy/haproxy.cfg'];
+
+let version: string | undefined;
 
 export function packageVersion(): string {
-  return thisPackage().version;
+  version ??= versionIn(packageText('package.json'));
+  return version;
 }
 
-/** The path of a file of the package. `name`: its path in the package. */
-export function packageFile(name: string): string {
-  return join(thisPackage().folder, name);
+/** The text of a file of the package. `name`: its path in the package, one of FILES_READ. */
+export function packageText(name: string): string {
+  return isSea() ? getAsset(name, 'utf8') : readFileSync(join(packageFolder(), name), 'utf8');
 }
 
-/** Searches upwards, because the sources are one folder less deep than the built files in `dist/`. */
-function thisPackage(): { readonly folder: string; readonly version: string } {
-  if (known !== undefined) return known;
+function versionIn(text: string): string {
+  const manifest: unknown = JSON.parse(text);
+  if (isObject(manifest) && typeof manifest.version === 'string') return manifest.version;
+  throw new Error('package.json of rosterd has no version');
+}
+
+/** Searches upwards, because the sources are one folder less deep than the built files in `dist/`. Not for a single executable, which has none. */
+export function packageFolder(): string {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, 'package.json');
     if (!existsSync(file)) continue;
     const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    if (isObject(manifest) && manifest.name === 'rosterd' && typeof manifest.version === 'string') {
-      known = { folder, version: manifest.version };
-      return known;
-    }
+    if (isObject(manifest) && manifest.name === 'rosterd') return folder;
   }
   throw new Error('package.json of rosterd not found');
 }

@@ -46,6 +46,7 @@ test('FM4 a signal and its echo are one interrupt, a later one is another', (t) 
 test('FM4 the end of the npm that started the command is an interrupt, once', (t) => {
   for (const script of [
     "'rosterd' serve --listen 127.0.0.1:0",
+    'rosterd',
     'rosterd watch',
     'exec node --max-semi-space-size=32 daemon/rosterd.js serve',
   ]) {

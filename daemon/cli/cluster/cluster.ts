@@ -171,7 +171,7 @@ export class Cluster {
   async #startProxy(file: string): Promise<void> {
     const { folder, stop } = this.#options;
     const config = join(folder, 'haproxy.cfg');
-    await writeFile(config, await haproxyConfig({ listen: this.#listen, nodes: this.#nodes.map(({ address }) => address) }));
+    await writeFile(config, haproxyConfig({ listen: this.#listen, nodes: this.#nodes.map(({ address }) => address) }));
     const part = this.#start({ name: PROXY, command: [file, '-db', '-f', config], stopSignal: 'SIGTERM' });
     await part.ready(() => isReady(this.url), READY_MS, stop);
   }

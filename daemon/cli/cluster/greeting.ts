@@ -1,4 +1,6 @@
 /** What the cluster says when it runs: its address, and how to try what it promises. */
+
+import { ownName } from '../own-command.ts';
 import type { Cluster } from './cluster.ts';
 import { PASSWORD_FILE, PG_CLUSTER_USER } from './postgres.ts';
 
@@ -28,8 +30,8 @@ export function clusterGreeting(cluster: Cluster, { folder, apiKey, postgres, ha
     'parts, each with its output in a file of its own:',
     ...cluster.parts.map(({ name, pid: id, logFile }) => `  ${name.padEnd(width)}  pid ${String(id).padEnd(7)}  ${logFile}`),
     'watch, each in another terminal:',
-    `  npx rosterd watch ${client}`,
-    `  npx rosterd sync users.ndjson ${client}`,
+    `  ${ownName()} watch ${client}`,
+    `  ${ownName()} sync users.ndjson ${client}`,
     `  while sleep 1; do curl -s ${cluster.nodeUrls.map((url) => `${url}/readyz`).join(' ')}; echo; done`,
     'the metrics of each node, for Prometheus (daemon/deploy/ has alerts and a dashboard):',
     ...cluster.metricsUrls.map((url) => `  curl -s ${url}`),

@@ -1,6 +1,5 @@
 /** HAProxy before the nodes, with the configuration that `daemon/deploy` offers. */
-import { readFile } from 'node:fs/promises';
-import { packageFile } from '../version.ts';
+import { packageText } from '../version.ts';
 
 export interface ProxyPlaces {
   /** `host:port` where it listens. */
@@ -10,8 +9,8 @@ export interface ProxyPlaces {
 }
 
 /** The text of `daemon/deploy/haproxy.cfg` with these addresses in place of its own. */
-export async function haproxyConfig({ listen, nodes }: ProxyPlaces): Promise<string> {
-  const text = await readFile(packageFile('daemon/deploy/haproxy.cfg'), 'utf8');
+export function haproxyConfig({ listen, nodes }: ProxyPlaces): string {
+  const text = packageText('daemon/deploy/haproxy.cfg');
   const servers = nodes.map((node, n) => `    server node-${n + 1} ${node}\n`).join('');
   return text.replace(/^( *bind ).*$/m, `$1${listen}`).replaceAll(/(?:^ *server node-\d+ .*\n)+/gm, servers);
 }

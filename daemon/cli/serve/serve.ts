@@ -5,6 +5,7 @@ import { postgresTargets } from '../../../store/postgres/link/target.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { type CommandIo, EXIT } from '../io.ts';
+import { ownName } from '../own-command.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from './daemon.ts';
 import { LogDestination } from './log-destination.ts';
 import { logText } from './log-text.ts';
@@ -63,8 +64,8 @@ function greeting({ url, roster }: RunningDaemon, config: Config, credentials: C
       : `database: ${databaseOf(config.log)}, ${roster.directory.size} users`,
     `API key: ${credentials.apiKey} (secret: ${secretPlace(config, credentials)})`,
     'next, in another terminal: see every change as it happens, and bring in users',
-    `  npx rosterd watch --url ${url}${dataFlag}`,
-    `  echo '{"id":"ann","name":"Ann"}' | npx rosterd sync - --url ${url}${dataFlag}`,
+    `  ${ownName()} watch --url ${url}${dataFlag}`,
+    `  echo '{"id":"ann","name":"Ann"}' | ${ownName()} sync - --url ${url}${dataFlag}`,
     '',
   ].join('\n');
 }

@@ -8,11 +8,11 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { findProgram } from '../../../daemon/cli/cluster/programs.ts';
 import { loadConfig } from '../../../daemon/cli/config/config.ts';
-import { packageFile } from '../../../daemon/cli/version.ts';
+import { packageFolder } from '../../../daemon/cli/version.ts';
 import { clusterOptions } from '../../support/nodes/cluster-process.ts';
 
 const run = promisify(execFile);
-const offered = (name: string): string => packageFile(`daemon/deploy/${name}`);
+const offered = (name: string): string => join(packageFolder(), 'daemon/deploy', name);
 
 async function checkHaproxy(file: string): Promise<void> {
   await run((await findProgram('haproxy')) ?? '', ['-c', '-f', file]);

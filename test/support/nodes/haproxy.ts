@@ -13,7 +13,7 @@ export const NODE_HEADER = 'x-node';
 
 /** Resolves when it passes requests on. `listen`: `host:port`. */
 export async function startRoundRobin(t: TestContext, listen: string, nodeUrls: readonly string[]): Promise<void> {
-  const offered = await haproxyConfig({ listen, nodes: nodeUrls.map((url) => new URL(url).host) });
+  const offered = haproxyConfig({ listen, nodes: nodeUrls.map((url) => new URL(url).host) });
   assert.ok(offered.includes(CALLS), 'the calls of one address go to one node');
   const config = join(await proxyFolder(t), 'haproxy.cfg');
   await writeFile(config, offered.replace(CALLS, `    balance roundrobin\n    http-response set-header ${NODE_HEADER} %s\n`));

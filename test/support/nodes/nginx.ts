@@ -1,12 +1,12 @@
 /** nginx before the nodes of a cluster, with the configuration that `daemon/deploy` offers. */
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import { findProgram } from '../../../daemon/cli/cluster/programs.ts';
-import { packageFile } from '../../../daemon/cli/version.ts';
+import { packageText } from '../../../daemon/cli/version.ts';
 import { proxyFolder, runProxy } from './proxy.ts';
 
 /** Resolves with its URL when it passes requests on. */
@@ -14,7 +14,7 @@ export async function startNginx(t: TestContext, nodeUrls: readonly string[]): P
   const folder = await proxyFolder(t);
   const listen = `127.0.0.1:${await freePort()}`;
   const nodes = nodeUrls.map((url) => new URL(url).host);
-  const offered = await readFile(packageFile('daemon/deploy/nginx.conf'), 'utf8');
+  const offered = packageText('daemon/deploy/nginx.conf');
   // An offered configuration holds for many connections, whatever this machine allows.
   const text = offered
     .replace(/listen 127\.0\.0\.1:8800/, `listen ${listen}`)
