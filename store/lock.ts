@@ -72,6 +72,17 @@ export async function acquireLock(directory: string, onEvent: OnStoreEvent = () 
   }
 }
 
+/** The id of the living process that has the directory open; undefined when there is none. Changes nothing. */
+export async function lockHolder(directory: string): Promise<number | undefined> {
+  const place = join(directory, 'lock');
+  const me = await identify();
+  for (const name of await readdir(place).catch(() => [])) {
+    const owner = isTemporary(name) ? undefined : await readOwner(join(place, name));
+    if (owner !== undefined && (await isAlive(join(place, name), owner, me))) return owner.pid;
+  }
+  return undefined;
+}
+
 function hold(file: string, onEvent: OnStoreEvent): Lock {
   const beat = setInterval(() => {
     const now = new Date();

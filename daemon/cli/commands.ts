@@ -16,6 +16,7 @@ import { assertSafeToListen, type Credentials, CredentialsError, findCredentials
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
 import { ALL_SETTINGS, type Config } from './config/settings.ts';
 import { addDemoCommand } from './demo/command.ts';
+import { addDoctorCommand } from './doctor/command.ts';
 import { addEmulatorCommand } from './emulator/command.ts';
 import { type CommandIo, EXIT, type Exit } from './io.ts';
 import { addNodesCommand } from './nodes/command.ts';
@@ -84,6 +85,10 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
   addBackupCommands(program, io, exit, client);
   addNodesCommand(program, io, client);
   addConfig(program, io);
+  addDoctorCommand(program, io, exit, {
+    addSettings: (command) => addSettingOptions(command, () => true),
+    load: (command) => loadSettings(command, io),
+  });
   addDemoCommand(program, io, exit);
   addClusterCommand(program, io, exit);
   addEmulatorCommand(program, io, exit);
@@ -103,6 +108,7 @@ Examples:
   $ rosterd nodes                          show the daemons that share a database
   $ rosterd cluster                        try several nodes on one PostgreSQL, and see parts die
   $ rosterd emulator --exec "npm test"     run tests against a directory in memory, with a clock and faults
+  $ rosterd doctor                         check whether a daemon can run here
   $ rosterd config print                   show every setting and where it came from
 
 Exit codes: 0 fine, 1 something failed, 2 wrong usage or settings, 130 interrupted`;

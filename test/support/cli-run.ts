@@ -17,8 +17,14 @@ export interface Ran {
   readonly served: { config: Config; credentials: Credentials }[];
 }
 
-export async function run(cwd: string, args: string, env: Record<string, string> = {}, serve?: CommandHooks['serve']): Promise<Ran> {
-  const io = fakeIo({ cwd, env, nowMs: NOW_MS });
+export async function run(
+  cwd: string,
+  args: string,
+  env: Record<string, string> = {},
+  serve?: CommandHooks['serve'],
+  nowMs = NOW_MS,
+): Promise<Ran> {
+  const io = fakeIo({ cwd, env, nowMs });
   const served: Ran['served'] = [];
   const hooks: CommandHooks = {
     serve: async (config, credentials) => {

@@ -76,6 +76,14 @@ export function findCredentials(config: CredentialConfig, warn: (text: string) =
 }
 
 /**
+ * For those who only look: generates nothing, and changes no file.
+ * @throws CredentialsError
+ */
+export function lookForCredentials(config: CredentialConfig): Credentials | undefined {
+  return configured(config) ?? readPair(join(config.data, CREDENTIALS_FILE), () => {});
+}
+
+/**
  * "A secret left at a default refuses to listen beyond loopback."
  * @param host as in `config.listen.host`
  * @throws CredentialsError when the host is reachable from outside and the secret is short, simple or a published sample
@@ -111,7 +119,8 @@ function simplify(secret: string): string {
   return /^(.+?)\1+$/.exec(letters)?.[1] ?? letters;
 }
 
-function secretWeakness(secret: string): string | undefined {
+/** Why it can be guessed; undefined when it cannot. */
+export function secretWeakness(secret: string): string | undefined {
   if (secret === '') return 'is empty';
   if (SAMPLES.has(simplify(secret))) return 'is a well-known sample';
   if (secret.length < SECRET_CHARS_MIN) return `is shorter than ${SECRET_CHARS_MIN} characters`;
@@ -128,10 +137,13 @@ function configured({ apiKey, apiSecret }: CredentialConfig): Credentials | unde
 }
 
 function stored(data: string, warn: (text: string) => void): Credentials | undefined {
-  const file = join(data, CREDENTIALS_FILE);
+  return readPair(join(data, CREDENTIALS_FILE), (file) => closeForOthers(file, warn));
+}
+
+function readPair(file: string, before: (file: string) => void): Credentials | undefined {
   let content: string;
   try {
-    closeForOthers(file, warn);
+    before(file);
     content = readFileSync(file, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;

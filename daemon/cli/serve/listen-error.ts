@@ -30,7 +30,15 @@ export function cannotListen(place: ListenAddress, flag: ListenFlag = '--listen'
 }
 
 function problemAt(place: ListenAddress, flag: ListenFlag, error: unknown): string {
-  const code = isObject(error) && typeof error.code === 'string' ? error.code : '';
-  const advice = ADVICE[code]?.(place, flag) ?? errorText(error);
-  return `cannot listen on ${address.toText(place)}: ${code === '' ? '' : `${code}; `}${advice}`;
+  const code = codeOf(error);
+  return `cannot listen on ${address.toText(place)}: ${code === '' ? '' : `${code}; `}${listenAdvice(place, error, flag)}`;
+}
+
+/** What to do about it; where nothing is known about that, the error itself. */
+export function listenAdvice(place: ListenAddress, error: unknown, flag: ListenFlag = '--listen'): string {
+  return ADVICE[codeOf(error)]?.(place, flag) ?? errorText(error);
+}
+
+function codeOf(error: unknown): string {
+  return isObject(error) && typeof error.code === 'string' ? error.code : '';
 }

@@ -215,7 +215,7 @@ export const ROOMS: Order = {
     ['sync/sources'],
     ['sync', 'watch', 'backup', 'demo', 'nodes'],
     ['serve'],
-    ['cluster', 'emulator'],
+    ['cluster', 'doctor', 'emulator'],
     ['commands.ts'],
   ],
 };

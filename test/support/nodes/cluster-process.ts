@@ -17,6 +17,9 @@ export const clusterOptions =
 /** For every test that needs nginx before a cluster. */
 export const nginxOptions = nginx === undefined ? missing('NGINX') : clusterOptions;
 
+/** For every test that needs nginx alone. */
+export const nginxAloneOptions = nginx === undefined ? missing('NGINX') : {};
+
 const READY_MS = 120_000;
 const END = 'Ctrl-C ends everything\n';
 

@@ -9,8 +9,12 @@ import { findProgram } from '../../../daemon/cli/cluster/programs.ts';
 import { packageText } from '../../../daemon/cli/version.ts';
 import { proxyFolder, runProxy } from './proxy.ts';
 
-/** Resolves with its URL when it passes requests on. */
-export async function startNginx(t: TestContext, nodeUrls: readonly string[]): Promise<string> {
+/** Resolves with its URL when it passes requests on. `edit` makes mistakes in the offered configuration. */
+export async function startNginx(
+  t: TestContext,
+  nodeUrls: readonly string[],
+  edit: (config: string) => string = (config) => config,
+): Promise<string> {
   const folder = await proxyFolder(t);
   const listen = `127.0.0.1:${await freePort()}`;
   const nodes = nodeUrls.map((url) => new URL(url).host);
@@ -22,7 +26,7 @@ export async function startNginx(t: TestContext, nodeUrls: readonly string[]): P
     .replace(/^worker_rlimit_nofile .*$/m, '')
     .replace(/worker_connections \d+/, 'worker_connections 500');
   const config = join(folder, 'nginx.conf');
-  await writeFile(config, text);
+  await writeFile(config, edit(text));
   const file = (await findProgram('nginx')) ?? '';
   const args = ['-p', folder, '-e', 'stderr', '-g', `daemon off; pid ${join(folder, 'pid')};`, '-c', config];
   await promisify(execFile)(file, ['-t', ...args]);
