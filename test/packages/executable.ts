@@ -59,15 +59,13 @@ export async function buildExecutable(folder: string): Promise<Executable> {
   return { file, metafile };
 }
 
-/** Lays the executable, its launcher and the licences out below `prefix`, as in /usr. */
-export async function layOut({ file, metafile }: Executable, prefix: string): Promise<void> {
+/** Lays the executable and its launcher out below `prefix`, as in /usr. */
+export async function layOut({ file }: Pick<Executable, 'file'>, prefix: string): Promise<void> {
   await mkdir(join(prefix, 'lib/rosterd'), { recursive: true });
   await mkdir(join(prefix, 'bin'), { recursive: true });
   await copyFile(file, join(prefix, 'lib/rosterd/rosterd'));
   await copyFile(join(ROOT, 'daemon/deploy/launcher.sh'), join(prefix, 'bin/rosterd'));
   for (const name of ['lib/rosterd/rosterd', 'bin/rosterd']) await chmod(join(prefix, name), 0o755);
-  await writeFile(join(prefix, 'lib/rosterd/THIRD-PARTY-LICENSES'), await licencesOf(metafile));
-  await chmod(join(prefix, 'lib/rosterd/THIRD-PARTY-LICENSES'), 0o644);
 }
 
 /** Resolves with the file of the tarball. */
@@ -75,6 +73,7 @@ export async function buildTarball(executable: Executable, folder: string): Prom
   const name = `rosterd-${packageVersion()}-${process.platform}-${process.arch}`;
   const place = join(folder, name);
   await layOut(executable, place);
+  await writeFile(join(place, 'THIRD-PARTY-LICENSES'), await licencesOf(executable.metafile));
   for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md']) await copyFile(join(ROOT, file), join(place, file));
   await mkdir(join(place, 'deploy'));
   for (const file of OFFERED) await copyFile(join(ROOT, 'daemon/deploy', file), join(place, 'deploy', file));
@@ -87,7 +86,8 @@ export async function tryTarball(tarball: string, results: Results): Promise<voi
   await inFolder(async (folder) => {
     await results.check('PK5 executable tarball', async () => {
       const names = await output('tar', ['-xzvf', tarball, '-C', folder]);
-      for (const needed of ['/LICENSE', '/README.md', '/bin/rosterd', '/lib/rosterd/rosterd']) assert.ok(names.includes(needed), needed);
+      for (const needed of ['/LICENSE', '/THIRD-PARTY-LICENSES', '/README.md', '/bin/rosterd', '/lib/rosterd/rosterd'])
+        assert.ok(names.includes(needed), needed);
       return `${megabytes((await stat(tarball)).size)} packed, ${names.trim().split('\n').length} entries`;
     });
     const place = join(folder, basename(tarball, '.tar.gz'));

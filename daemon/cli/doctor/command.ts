@@ -72,7 +72,7 @@ Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage or settings`;
 async function examine({ url, ready, wait = 0, hold }: DoctorFlags, settings: Settings, io: CommandIo): Promise<readonly Finding[]> {
   const asked = url?.replace(/\/+$/, '');
   const { config } = settings;
-  if (ready === true) return [await readyWithin(asked ?? daemonUrl(config), wait, io)];
+  if (ready === true) return [await readyWithin(asked ?? daemonUrl(config, {}), wait, io)];
   return [
     ...machineFindings(await thisMachine(), config),
     ...(await dataFindings(config)),

@@ -17,7 +17,7 @@ export async function portFinding(config: Pick<Config, 'listen' | 'tlsCert'>): P
     await once(server.close(), 'close');
     return ok('port', `${host}:${port} is free`);
   } catch (error) {
-    if (hasCode(error, 'EADDRINUSE') && (await isRosterd(daemonUrl(config)))) return ok('port', `a rosterd listens on ${host}:${port}`);
+    if (hasCode(error, 'EADDRINUSE') && (await isRosterd(daemonUrl(config, {})))) return ok('port', `a rosterd listens on ${host}:${port}`);
     return fail('port', `the daemon cannot listen on ${host}:${port}`, listenAdvice(config.listen, error));
   }
 }

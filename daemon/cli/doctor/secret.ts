@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadSettings } from '../config/config.ts';
-import { CREDENTIALS_FILE, CredentialsError, isLoopback, lookForCredentials, secretWeakness } from '../config/credentials.ts';
+import { CREDENTIALS_FILE, CredentialsError, lookForCredentials, secretWeakness } from '../config/credentials.ts';
+import { isLoopback } from '../config/loopback.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 const GROUP_WRITES_OTHERS_READ = 0o027;
