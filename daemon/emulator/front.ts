@@ -8,11 +8,12 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { originForm } from '../edge/http/request-parts.ts';
+import { SOCKET_IO_PATH } from '../edge/live/admission.ts';
 import { serveWithoutUpgrade } from '../edge/live/websocket/plain-request.ts';
 import { ServerBehind } from './behind.ts';
 
 /** Requests in progress have this long to end before the daemon is replaced; then they are cut. */
-const LAST_REQUESTS_MS = 2_000;
+const LAST_REQUESTS_MS = 10_000;
 /** What the edge listens for beside requests and upgrades. */
 const PASSED_ON = ['clientError', 'checkExpectation', 'connect'] as const;
 
@@ -111,11 +112,8 @@ export class Front {
     this.#between.request(request, response, () =>
       this.#pass(() => {
         if (response.destroyed) return;
-        this.#active.add(response);
-        response.once('close', () => {
-          this.#active.delete(response);
-          if (this.#active.size === 0) this.#onIdle();
-        });
+        // A poll of Socket.IO is a live connection, which the daemon ends when it stops.
+        if (request.url?.startsWith(`${SOCKET_IO_PATH}/`) !== true) this.#count(response);
         this.#behind?.emit('request', request, response);
       }),
     );
@@ -136,6 +134,14 @@ export class Front {
         if (!socket.destroyed) this.#behind?.emit('upgrade', request, socket, head);
       }),
     );
+  }
+
+  #count(response: ServerResponse): void {
+    this.#active.add(response);
+    response.once('close', () => {
+      this.#active.delete(response);
+      if (this.#active.size === 0) this.#onIdle();
+    });
   }
 
   #pass(serve: () => void): void {
