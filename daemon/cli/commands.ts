@@ -9,12 +9,14 @@ import { errorText } from '../../protocol/base/errors.ts';
 import { userIdProblem } from '../../protocol/base/ids.ts';
 import { parseDuration } from '../base/duration.ts';
 import { addBackupCommands } from './backup/commands.ts';
+import { addCallCommand } from './call/command.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
 import { addClusterCommand } from './cluster/command.ts';
 import { ConfigError, type ConfigSources, describeConfig, loadConfig, type Origins, readSettings } from './config/config.ts';
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
 import { ALL_SETTINGS, type Config } from './config/settings.ts';
+import { addConsoleCommand } from './console/command.ts';
 import { addDemoCommand } from './demo/command.ts';
 import { addDoctorCommand } from './doctor/command.ts';
 import { addEmulatorCommand } from './emulator/command.ts';
@@ -84,6 +86,8 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
   addWatchCommand(program, io, exit, client);
   addBackupCommands(program, io, exit, client);
   addNodesCommand(program, io, client);
+  addConsoleCommand(program, io, exit, client);
+  addCallCommand(program, io, exit, client);
   addConfig(program, io);
   addDoctorCommand(program, io, exit, {
     addSettings: (command) => addSettingOptions(command, () => true),
@@ -104,6 +108,7 @@ Examples:
   $ rosterd token ann                      a token with which the client of ann connects
   $ rosterd sync users.ndjson              bring in the users of a file, one JSON object per line
   $ rosterd watch                          print every change as it happens
+  $ rosterd console                        print a link to the console in the browser
   $ rosterd backup roster.ndjson.gz        back up the directory while the daemon runs
   $ rosterd nodes                          show the daemons that share a database
   $ rosterd cluster                        try several nodes on one PostgreSQL, and see parts die

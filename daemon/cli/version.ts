@@ -8,7 +8,11 @@ import { getAsset, isSea } from 'node:sea';
 import { isObject } from '../../protocol/base/json.ts';
 
 /** The files that the program reads at run time, by their paths in the package. */
-export const FILES_READ: readonly string[] = ['package.json', 'daemon/deploy/haproxy.cfg'];
+export const FILES_READ: readonly string[] = [
+  'package.json',
+  'daemon/deploy/haproxy.cfg',
+  ...['index.html', 'app.js', 'app.css'].map((name) => `dist/console/${name}`),
+];
 
 let version: string | undefined;
 
@@ -17,9 +21,14 @@ export function packageVersion(): string {
   return version;
 }
 
-/** The text of a file of the package. `name`: its path in the package, one of FILES_READ. */
+/** A file of the package. `name`: its path in the package, one of FILES_READ. Throws when it is not there. */
+export function packageBytes(name: string): Buffer {
+  return isSea() ? Buffer.from(getAsset(name)) : readFileSync(join(packageFolder(), name));
+}
+
+/** The text of such a file. */
 export function packageText(name: string): string {
-  return isSea() ? getAsset(name, 'utf8') : readFileSync(join(packageFolder(), name), 'utf8');
+  return packageBytes(name).toString('utf8');
 }
 
 function versionIn(text: string): string {

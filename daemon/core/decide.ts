@@ -11,6 +11,7 @@ import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome, PlainCommand } from '../../protocol/log/command.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
+import { decideSignIn, decideSignOut } from './access/sign-ins.ts';
 import { decidePermission } from './app/custom-permissions.ts';
 import { decideDeviceAdd, decideDeviceRemove, decidePush } from './app/devices.ts';
 import { decideSettings } from './app/settings.ts';
@@ -121,18 +122,44 @@ function decidePlain(draft: Draft, command: PlainCommand, moment: Moment, policy
       return decidePush(draft, command, moment.wall);
     case 'role-create':
     case 'role-delete':
-      return decideRole(draft, command, moment.now);
+    case 'permission':
+    case 'sign-in':
+    case 'sign-out':
+    case 'group-create':
+    case 'group-update':
+    case 'group-delete':
+    case 'group-add':
+    case 'group-remove':
+      return decideAccess(draft, command, moment);
+  }
+}
+
+type AccessKind =
+  | `role-${'create' | 'delete'}`
+  | 'permission'
+  | `sign-${'in' | 'out'}`
+  | `group-${'create' | 'update' | 'delete' | 'add' | 'remove'}`;
+
+function decideAccess(draft: Draft, command: Extract<PlainCommand, { kind: AccessKind }>, { now, wall }: Moment): Outcome {
+  switch (command.kind) {
+    case 'role-create':
+    case 'role-delete':
+      return decideRole(draft, command, now);
     case 'permission':
       return decidePermission(draft, command);
+    case 'sign-in':
+      return decideSignIn(draft, command, wall);
+    case 'sign-out':
+      return decideSignOut(draft, command, wall);
     case 'group-create':
-      return decideGroupCreate(draft, command, moment.now);
+      return decideGroupCreate(draft, command, now);
     case 'group-update':
-      return decideGroupUpdate(draft, command, moment.now);
+      return decideGroupUpdate(draft, command, now);
     case 'group-delete':
       return decideGroupDelete(draft, command);
     case 'group-add':
     case 'group-remove':
-      return decideGroupMembers(draft, command, moment.now);
+      return decideGroupMembers(draft, command, now);
   }
 }
 

@@ -80,6 +80,8 @@ function ownersOf(command: PlainCommand): readonly string[] | 'servers' | 'anyon
     case 'consumer-open':
     case 'consumer-ack':
     case 'consumer-remove':
+    case 'sign-in':
+    case 'sign-out':
       return 'servers';
   }
 }

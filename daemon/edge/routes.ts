@@ -3,6 +3,7 @@
 import { GROUPS_ROUTES } from './access/groups.ts';
 import { PERMISSIONS_ROUTES } from './access/permissions.ts';
 import { ROLES_ROUTES } from './access/roles.ts';
+import { SIGN_INS_ROUTES } from './access/sign-ins.ts';
 import { DEVICES_ROUTES } from './app/devices.ts';
 import { APP_ROUTES } from './app/settings.ts';
 import { USAGE_ROUTES } from './app/usage.ts';
@@ -52,6 +53,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...HOOKS_ROUTES,
   ...SYNC_ROUTES,
   ...DEBUG_ROUTES,
+  ...SIGN_INS_ROUTES,
   ...BACKUP_ROUTES,
   // The feeds dialect. Its endpoints that rosterd lacks are answered as not supported.
   ...FEEDS_USERS_ROUTES,

@@ -16,7 +16,7 @@ export interface Reply {
 export type Send<User> = (users: readonly User[], signal: AbortSignal) => Promise<Reply>;
 
 export interface AskRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path below the address of the daemon, such as `/users`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;

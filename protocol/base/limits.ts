@@ -35,6 +35,8 @@ const QUOTAS = {
   follows: 1_000_000,
   /** Durable consumers of the application. */
   consumers: 1_000,
+  /** Sign-ins to the console at the same time, those that ended a few minutes ago included. */
+  signIns: 100,
   /** Subscriptions of one connection. */
   subsPerConnection: 32,
   /** Conditions in all filters of one connection. */

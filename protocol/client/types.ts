@@ -246,6 +246,8 @@ export interface QueryOptions {
   readonly id_lt?: string;
   readonly id_lte?: string;
   readonly include_deactivated_users?: boolean;
+  /** For servers: also users that were deleted, but not hard. */
+  readonly include_deleted_users?: boolean;
   /** Also subscribe to the found users and their presence from now on; they join the local copy. */
   readonly presence?: boolean;
 }

@@ -6,6 +6,7 @@
 
 import type { GroupCreateCommand, GroupDeleteCommand, GroupMembersCommand, GroupUpdateCommand } from '../access/groups.ts';
 import type { RoleCommand } from '../access/roles.ts';
+import type { SignInCommand, SignOutCommand } from '../access/sign-ins.ts';
 import type { PermissionDeleteCommand, PermissionWriteCommand } from '../app/custom-permissions.ts';
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../app/devices.ts';
 import type { SettingsCommand } from '../app/settings.ts';
@@ -119,6 +120,8 @@ export type PlainCommand =
   | ConsumerOpenCommand
   | ConsumerAckCommand
   | ConsumerRemoveCommand
+  | SignInCommand
+  | SignOutCommand
   | DocsCommand;
 
 export type Command = PlainCommand | OnceCommand | HeldCommand | LeaseCommand;

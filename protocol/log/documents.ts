@@ -7,6 +7,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { UserGroup } from '../access/groups.ts';
 import { Role } from '../access/roles.ts';
+import { SignIn } from '../access/sign-ins.ts';
 import { AnyObject, MicrosField } from '../base/schemas.ts';
 import type { Micros as Time } from '../base/time.ts';
 import { Activity } from '../feeds/activities.ts';
@@ -115,6 +116,7 @@ export const DOCS = {
   outbox: Outbox,
   receipt: Receipt,
   lease: Lease,
+  sign_in: SignIn,
 } as const satisfies Record<string, TSchema>;
 
 export type DocKind = keyof typeof DOCS;
@@ -130,6 +132,7 @@ export const DOC_KINDS = [
   'outbox',
   'receipt',
   'lease',
+  'sign_in',
 ] as const satisfies readonly DocKind[];
 
 /** The document is now exactly this; null: it no longer exists. */
@@ -182,6 +185,7 @@ export const DocFact = Type.Union([
   docFact('outbox'),
   docFact('receipt'),
   docFact('lease'),
+  docFact('sign_in'),
 ]);
 /** Without `event`, the fact is stored and no event is sent. */
 export type DocFact = DocChange & { readonly t: 'doc'; readonly event?: DocEvent };
@@ -231,6 +235,7 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'consumer':
     case 'outbox':
     case 'lease':
+    case 'sign_in':
       return [];
     case 'receipt':
       return doc.by === undefined ? [] : [ownerKey(doc.by)];

@@ -201,7 +201,7 @@ describe('bad paths', () => {
 
   it('HI21 unknown endpoints and methods: 404 in the form of all errors, and what is allowed', async () => {
     const world = httpWorld();
-    for (const path of ['/', '/nothing', '/api/v2', '/api/v2/nothing', '/users/x/y/z'])
+    for (const path of ['/nothing', '/api/v2', '/api/v2/nothing', '/users/x/y/z'])
       assertRefused(await refused(world, 'GET', path), 404, 16);
     const wrong = await refused(world, 'PUT', '/api/v2/users/');
     assertRefused(wrong, 404, 16, undefined, /PUT is not supported here/);

@@ -45,6 +45,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: '6940fbb035d04eb7',
     what: 'the session that holds a durable consumer, which only nodes that share a log write; older data reads as before, and an older daemon passes over it',
   },
+  {
+    version: 3,
+    hash: '550fcb188d066543',
+    what: 'sign-ins to the console; older data reads as before. A daemon from before does not read a log in which somebody signed in: none was released',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

@@ -17,7 +17,7 @@ import { foldText } from '../../protocol/users/names.ts';
 import type { StoredUser } from '../../protocol/users/user.ts';
 import { sized } from '../support/long.ts';
 
-const TIMES = ['created_at', 'updated_at', 'last_active', 'deactivated_at'];
+const TIMES = ['created_at', 'updated_at', 'last_active', 'deactivated_at', 'deleted_at'];
 const word = fc.constantFrom('ann', 'Bo', 'ann bo', 'Zoë', 'x');
 const team = fc.constantFrom('red', 'blue', 'x');
 const micros = fc.constantFrom(0, 1_000_000, 1_500_000, 3_000_000);
@@ -39,6 +39,7 @@ const anyUser: fc.Arbitrary<StoredUser> = fc
       invisible: fc.boolean(),
       last_active: micros,
       deactivated_at: micros,
+      deleted_at: micros,
     },
     { requiredKeys: ['id', 'role', 'teams', 'created_at', 'updated_at', 'custom'] },
   )
@@ -301,22 +302,29 @@ test('QY11 a page is that part of all matches in order, with and without an inde
       limit: fc.integer({ min: 1, max: 8 }),
       offset: fc.nat(8),
       include_deactivated_users: fc.boolean(),
+      include_deleted_users: fc.boolean(),
       id_gt: fc.constantFrom('Bo', 'ann2'),
       id_lte: fc.constantFrom('ann', 'ann9', 'x'),
     },
-    { requiredKeys: ['filter_conditions', 'sort', 'limit', 'offset'] },
+    { requiredKeys: ['filter_conditions', 'sort', 'limit', 'offset', 'include_deleted_users'] },
   );
   let pages = 0;
   fc.assert(
     fc.property(payload, fc.array(anyUser, { minLength: 1, maxLength: 20 }), (json, some) => {
       // The first user with an id keeps it, so that filters by id find someone.
-      const users = some.map((user, i) => ({ ...user, id: some.findIndex(({ id }) => id === user.id) === i ? user.id : `${user.id}${i}` }));
+      const users = some.map(({ deleted_at, ...user }, i) => ({
+        ...user,
+        // Every third of them may be deleted.
+        ...(i % 3 === 0 && deleted_at !== undefined ? { deleted_at } : undefined),
+        id: some.findIndex(({ id }) => id === user.id) === i ? user.id : `${user.id}${i}`,
+      }));
       const directory = new Directory({ epoch: 'test', seq: 0 });
       directory.apply({ id: 'e', time: 1, first: 1, facts: users.map((user) => ({ t: 'user', event: 'created', user })) });
       const query = parseQuery(json);
       const online = (id: string): boolean => id.length % 2 === 0;
       const all = users
         .filter((user) => json.include_deactivated_users === true || user.deactivated_at === undefined)
+        .filter((user) => json.include_deleted_users === true || user.deleted_at === undefined)
         .filter(({ id }) => (json.id_gt === undefined || id > json.id_gt) && (json.id_lte === undefined || id <= json.id_lte))
         .filter((user) => interpret(json.filter_conditions, user, online(user.id)))
         .sort(compareUsers(query.sort));

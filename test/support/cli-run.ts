@@ -17,9 +17,10 @@ export interface Ran {
   readonly served: { config: Config; credentials: Credentials }[];
 }
 
+/** `args`: one text where no argument has a space. */
 export async function run(
   cwd: string,
-  args: string,
+  args: string | readonly string[],
   env: Record<string, string> = {},
   serve?: CommandHooks['serve'],
   nowMs = NOW_MS,
@@ -32,7 +33,8 @@ export async function run(
       return (await serve?.(config, credentials)) ?? 0;
     },
   };
-  const code = await runCli(args === '' ? [] : args.split(' '), io, hooks);
+  const words = typeof args === 'string' ? args.split(' ').filter((word) => word !== '') : args;
+  const code = await runCli(words, io, hooks);
   return { code, out: io.stdout.text, err: io.stderr.text, served };
 }
 

@@ -3,6 +3,7 @@
  * and the table in the README are all generated from it, so they cannot disagree.
  */
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import type { ConsoleMode } from '../../edge/console/served.ts';
 import { type Setting, setting } from './setting.ts';
 import { address, bytes, choice, count, hours, limitsPerMinute, milliseconds, originList, path, pattern, toggle } from './setting-kinds.ts';
 import { WATCHING_SETTINGS } from './watching-settings.ts';
@@ -83,6 +84,12 @@ export const SETTINGS = {
     kind: originList,
     fallback: [],
     fallbackText: 'none',
+  }),
+  console: setting<ConsoleMode>({
+    key: 'console',
+    doc: "The operator's console at `/console`, which a link of `rosterd console` opens: `on`, `off`, or on `loopback` only, for browsers on this machine that no proxy passes on. A proxy on this machine that sends neither `X-Forwarded-For`, `Forwarded` nor the host that was asked for cannot be told from a browser: set `off` there, or keep `/console` out of the proxy.",
+    kind: choice(['off', 'loopback', 'on']),
+    fallback: 'loopback',
   }),
   connectRole: setting<'refuse' | 'keep'>({
     key: 'connect.role',

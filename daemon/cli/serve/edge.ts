@@ -7,6 +7,8 @@ import type { Logger } from 'pino';
 import type { Mailbox } from '../../../store/mailbox.ts';
 import { Turns } from '../../base/turns.ts';
 import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
+import { Assets } from '../../edge/console/assets.ts';
+import { ConsoleDoor } from '../../edge/console/door.ts';
 import { type MakeServer, OpenConnections } from '../../edge/http/open-connections.ts';
 import { createHttp } from '../../edge/http/server.ts';
 import type { Services, UserHistory } from '../../edge/http/services.ts';
@@ -37,6 +39,7 @@ import type { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
+import { packageBytes } from '../version.ts';
 import { cannotListen } from './listen-error.ts';
 
 /** A peer that takes nothing for this time while bytes wait for it is closed as slow. */
@@ -92,6 +95,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const [counts, requests] = [new LiveCounts(), new RequestCounts()];
   const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: parts.nowMs });
   const rateLimits = rateLimitsOf(parts);
+  const door = doorOf(parts);
   const live = new LiveConnections({ roster, sessions, consumers, mail });
   const http = createHttp({
     backend: roster,
@@ -102,6 +106,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     authenticator,
     logger,
     origins: config.origins,
+    console: { door, assets: new Assets((name) => packageBytes(`dist/console/${name}`)) },
     live,
     rateLimits,
     ...(tls === undefined ? {} : { tls }),
@@ -116,7 +121,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     ...{ rateLimits, counts, logger, nowMs: wallMs, retryMs },
   };
   const admission = admissionOf(parts, counts);
-  new LiveServer({ context, admission, stallMs: STALL_MS }).attach(http.server);
+  new LiveServer({ context, admission, door, stallMs: STALL_MS }).attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);
@@ -160,6 +165,11 @@ function sessionsOf({ roster, heartbeat, mailbox, wallMs }: EdgeParts): SessionR
 function authenticatorOf({ config, credentials, roster, wallMs }: EdgeParts): Authenticator {
   const { directory } = roster;
   return createAuthenticator({ ...credentials, directory, now: wallMs, reuseHardDeleted: config.idsReuseHardDeleted });
+}
+
+function doorOf({ config, credentials, roster, wallMs }: EdgeParts): ConsoleDoor {
+  const { console: mode, publicUrl, tlsCert } = config;
+  return new ConsoleDoor({ ...credentials, mode, publicUrl, hasTls: tlsCert !== undefined, backend: roster, nowMs: wallMs });
 }
 
 /** The nodes that are alive, this one included. */

@@ -39,6 +39,7 @@ export class Docs implements DocLibrary {
     outbox: new Shelf(),
     receipt: new Shelf(),
     lease: new Shelf(),
+    sign_in: new Shelf(),
   };
 
   get<Kind extends DocKind>(kind: Kind, id: string): Doc<Kind> | undefined {

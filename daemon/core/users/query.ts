@@ -44,10 +44,10 @@ export function* runQuery(
   const hints = filterHints(query.filter);
   const mayMatch = hintTest(hints);
   const page = new Page(query.sort, query.offset + query.limit, work);
-  for (const user of candidates(directory, hints)) {
+  for (const user of candidates(directory, hints, query.includeDeleted)) {
     if (work.isStep) yield work.take();
     // Whether an index is used depends on hidden users too: what it would leave out counts as they do.
-    if (isTombstone(user) || !isAlive(user) || !isVisible(visibility, user) || mayMatch?.(user) === false) {
+    if (isTombstone(user) || !(isAlive(user) || query.includeDeleted) || !isVisible(visibility, user) || mayMatch?.(user) === false) {
       work.unseen += USER_UNITS;
       continue;
     }
@@ -77,19 +77,21 @@ function among([only, ...others]: readonly string[]): (text: string) => boolean 
 }
 
 /** May include deleted users. A walk over everyone uses no generator here, which would cost it a good part of its time. */
-function candidates(directory: Directory, { ids, names, teams }: FilterHints): Iterable<StoredUser | Tombstone> {
-  if (ids !== undefined) return known(directory, new Set(ids));
-  if (!directory.isIndexed) return directory.records();
+function candidates(directory: Directory, { ids, names, teams }: FilterHints, includeDeleted: boolean): Iterable<StoredUser | Tombstone> {
+  if (ids !== undefined) return known(directory, new Set(ids), includeDeleted);
+  // Deleted users are in no index.
+  if (includeDeleted || !directory.isIndexed) return directory.records();
   const found =
     names !== undefined
       ? gathered(names, (name) => directory.idsByName(nameKey(name)))
       : teams !== undefined && areFew(directory, teams) && gathered(teams, (team) => directory.idsByTeam(team));
-  return found ? known(directory, found) : directory.records();
+  return found ? known(directory, found, false) : directory.records();
 }
 
-function* known(directory: Directory, ids: ReadonlySet<string>): Iterable<StoredUser> {
+/** A deleted user costs a query that does not ask for it nothing, like one that does not exist. */
+function* known(directory: Directory, ids: ReadonlySet<string>, includeDeleted: boolean): Iterable<StoredUser | Tombstone> {
   for (const id of ids) {
-    const user = directory.user(id);
+    const user = includeDeleted ? directory.record(id) : directory.user(id);
     if (user !== undefined) yield user;
   }
 }

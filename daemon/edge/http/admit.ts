@@ -1,12 +1,13 @@
 /** Admission by HTTP: the caller of a request, and whether an endpoint admits it. */
 
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import { notAllowed } from '../../core/problems.ts';
 import type { Authenticator } from '../auth.ts';
 import type { DirectoryReader } from './backend.ts';
+import { allowOrigin } from './cors.ts';
 import type { Access, Endpoint } from './endpoint.ts';
 import { header } from './request-parts.ts';
 import type { UrlSigner } from './signed-urls.ts';
@@ -16,6 +17,25 @@ type Request = Pick<FastifyRequest<{ Querystring: QueryFields }>, 'method' | 'he
 export interface Doors {
   readonly authenticator: Authenticator;
   readonly urls: UrlSigner;
+}
+
+/** A way into the endpoints. */
+export interface Gate {
+  /** Sets the headers that every answer through this gate has. */
+  greet(request: FastifyRequest<{ Querystring: QueryFields }>, reply: FastifyReply): void;
+  /** Throws RosterError for a caller that is not admitted. */
+  admit(endpoint: Endpoint, request: FastifyRequest<{ Querystring: QueryFields }>): Caller;
+  /** How the caller describes itself, for the history of users. */
+  clientOf(request: FastifyRequest<{ Querystring: QueryFields }>): string | undefined;
+}
+
+/** The gate for everyone with a token. `origins`: of web pages that may call (cors.ts). */
+export function tokenGate(doors: Doors, origins: readonly string[]): Gate {
+  return {
+    greet: (request, reply) => void allowOrigin(request, reply, origins),
+    admit: (endpoint, request) => admitRequest(endpoint, request, doors),
+    clientOf: ({ headers }) => header(headers['x-stream-client']),
+  };
 }
 
 /** The caller of a request. The holder of a signed URL counts as anonymous. Throws RosterError as `authenticate` does. */

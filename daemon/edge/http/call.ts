@@ -21,14 +21,13 @@ export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' |
 /** Throws RosterError `input` for a malformed header. */
 export function callOf(
   endpoint: Endpoint,
-  { caller, stranger, trace }: Pick<Call, 'caller' | 'stranger'> & { readonly trace: Pick<Trace, 'hasStored'> },
+  { caller, stranger, client, trace }: Pick<Call, 'caller' | 'stranger' | 'client'> & { readonly trace: Pick<Trace, 'hasStored'> },
   { query, raw, params, headers }: FastifyRequest<{ Querystring: QueryFields }>,
   reply: FastifyReply,
   shared: SharedOfCalls,
 ): Call {
   const { backend, services, rateLimits, endpoints, live } = shared;
   const named = textParameters(params);
-  const client = header(headers['x-stream-client']);
   const writes = new Writes({ endpoint, params: named, query, caller, key: header(headers['idempotency-key']) });
   const origin = originOf(caller, client);
   // Field by field: with a spread of the shared ones, V8 would look every field up, and a request would take a tenth more.

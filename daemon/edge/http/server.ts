@@ -3,7 +3,7 @@
  * closed list, written by one renderer. Neither the query nor the body of a request is ever logged.
  */
 
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { positionText } from '../../../protocol/base/position-text.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
@@ -11,13 +11,17 @@ import type { Caller } from '../../../protocol/base/tokens.ts';
 import { sendFile, sendText, textOf, textOfDescription } from '../answers/answer-text.ts';
 import type { AnswerText } from '../answers/pieces.ts';
 import { WaitingAnswers } from '../answers/waiting.ts';
+import type { Assets } from '../console/assets.ts';
+import type { ConsoleDoor } from '../console/door.ts';
+import { addConsole, type ConsoleEdge, type Shown } from '../console/routes.ts';
+import { type FrameworkOptions, newFramework } from '../framework.ts';
 import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
 import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { rateHeaders } from '../rate-headers.ts';
 import { platformOf, type RateLimitOptions, RateLimits, refuseOver } from '../rate-limits.ts';
 import { ROUTES } from '../routes.ts';
 import type { Stranger } from '../strangers.ts';
-import { admitRequest, type Doors, refuseOutsider } from './admit.ts';
+import { admitRequest, type Doors, type Gate, refuseOutsider, tokenGate } from './admit.ts';
 import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
@@ -33,16 +37,14 @@ import {
   REQUEST,
   type Refusable,
   type RequestBook,
-  refuseWhatNodeWould,
   type Trace,
 } from './errors.ts';
-import { type HttpTimeouts, LongUploads, TIMEOUTS } from './long-uploads.ts';
-import { type MakeServer, nodeServer, type TlsFiles } from './open-connections.ts';
-import { checkHost, dialectOfPath, flatQuery, header, methodsOf, originForm, rememberingLast } from './request-parts.ts';
+import { LongUploads } from './long-uploads.ts';
+import { checkHost, dialectOfPath, header, methodsOf } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 import { TurnTaking } from './turn-taking.ts';
 
-export interface HttpServerOptions extends Doors, RequestBook {
+export interface HttpServerOptions extends Doors, RequestBook, FrameworkOptions {
   readonly backend: Backend;
   readonly condition: Condition;
   /** Origins of web pages that may call: see cors.ts. */
@@ -51,66 +53,32 @@ export interface HttpServerOptions extends Doors, RequestBook {
   readonly rateLimits: RateLimits | RateLimitOptions;
   readonly live: LiveControl;
   readonly services: Services;
-  /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
-  readonly tls?: TlsFiles;
-  /** Time limits for slow clients, milliseconds. */
-  readonly timeouts?: Partial<HttpTimeouts>;
-  /** Default: Node's server, with TLS where there are files for it. */
-  readonly createServer?: MakeServer;
+  /** The operator's console: who may come in, and the files of its page. */
+  readonly console: { readonly door: ConsoleDoor; readonly assets: Assets };
 }
 
 /** When to try again what cannot be done at the moment. */
 const UNAVAILABLE_S = 5;
-/** How often Node looks for requests that took too long. */
-const TIMEOUT_CHECK_MS = 1_000;
-/** All headers together, including the request line with its query: a query payload of some kilobytes fits. */
-const HEADER_BYTES_MAX = 32 * 1024;
-/** Longer than any id, even when every byte of it is escaped. */
-const PARAM_CHARS_MAX = 4_096;
 
 type Query = { Querystring: QueryFields };
 type Request = FastifyRequest<Query>;
 
 /** The server, not yet listening. It does not handle upgrades: attach to `server` for these. */
 export function createHttp(options: HttpServerOptions): FastifyInstance {
-  const { headersMs, requestMs, keepAliveMs } = { ...TIMEOUTS, ...options.timeouts };
-  const serverOptions = {
-    headersTimeout: headersMs,
-    requestTimeout: requestMs,
-    keepAliveTimeout: keepAliveMs,
-    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersMs),
-    maxHeaderSize: HEADER_BYTES_MAX,
-    // Node would answer in a form of its own: see `checkHost`.
-    requireHostHeader: false,
-  };
   const endpoints = ROUTES.filter(({ isStub }) => isStub !== true || options.services.compatStubs);
   const edge = new HttpEdge(options, endpoints);
-  const app = fastify({
-    logger: false,
-    exposeHeadRoutes: false,
-    return503OnClosing: false,
-    rewriteUrl: ({ url = '' }) => originForm(url),
-    routerOptions: {
-      ignoreDuplicateSlashes: true,
-      ignoreTrailingSlash: true,
-      maxParamLength: PARAM_CHARS_MAX,
-      querystringParser: rememberingLast(flatQuery),
-    },
-    serverFactory: (handler) => (options.createServer ?? nodeServer(options.tls))(serverOptions, handler),
-    clientErrorHandler: (error, socket) => {
+  const app = newFramework(options, {
+    clientError: (error, socket) => {
       if (!edge.uploads.excuses(error, socket)) answerClientError(error, socket, options.logger);
     },
-    frameworkErrors: (_error, request, reply) => edge.badPath(request, reply),
-    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+    badPath: (request, reply) => edge.badPath(request, reply),
   });
-  // Handlers read the body themselves, after admission, so that no body is read for a caller without a token.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  const gate = tokenGate(options, options.origins);
   for (const endpoint of endpoints) {
     app.route<Query>({
       method: endpoint.method,
       url: endpoint.path,
-      handler: (request, reply) => edge.serve(endpoint, request, reply),
+      handler: (request, reply) => edge.serve(endpoint, request, reply, gate),
     });
   }
   const health = (url: string, of: (need?: string) => Readiness | Promise<Readiness>) =>
@@ -121,6 +89,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     });
   health('/healthz', () => ({ isWell: true, details: {} }));
   health('/readyz', (need) => readiness(options.backend, options.condition, need));
+  addConsole(app, edge, options.console, endpoints);
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
   const turns = new TurnTaking();
   app.addHook('onRequest', (_request, _reply, done) => turns.enter(done));
@@ -131,18 +100,10 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     const endpoint = endpoints.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
     return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST, dialectOfPath(request.url)), request, reply, error);
   });
-  refuseWhatNodeWould(app.server);
-  // Node would drop all beyond a thousand without a word, even the length of a body; their bytes are bounded above.
-  app.server.maxHeadersCount = 0;
   return app;
 }
 
-/** Endpoints check by themselves, so that no route has a schema of fastify's. Its compilers would be loaded all the same, at every start. */
-function noSchemas(): never {
-  throw new Error('a route has a schema of its own');
-}
-
-class HttpEdge {
+class HttpEdge implements ConsoleEdge {
   readonly uploads = new LongUploads();
   readonly #options: HttpServerOptions;
   readonly #limits: RateLimits;
@@ -160,19 +121,20 @@ class HttpEdge {
     this.#shared = { backend, services, live, rateLimits, endpoints };
   }
 
-  async serve(endpoint: Endpoint, request: Request, reply: FastifyReply): Promise<FastifyReply> {
+  async serve(endpoint: Endpoint, request: Request, reply: FastifyReply, gate: Gate): Promise<FastifyReply> {
     const { backend, condition } = this.#options;
     const trace = newTrace(request, endpoint.operation, endpoint.dialect);
     try {
-      allowOrigin(request, reply, this.#options.origins);
-      const caller = await this.#admit(endpoint, request, reply, trace);
+      gate.greet(request, reply);
+      const caller = await this.#admit(endpoint, request, reply, trace, gate);
       refuseOutsider(endpoint, caller, backend.directory);
       if (!backend.ready) throw new RosterError('unavailable', 'the directory is not ready');
       if (condition.isTooStale) throw new RosterError('unavailable', 'what this node knows is too old: its storage is away');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
       const stranger = this.#strangerOf(endpoint, caller, request);
+      const client = gate.clientOf(request);
       trace.place = this.#waiting.enter(caller, stranger, reply.raw, request.raw.socket);
-      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger, trace }, request, reply, this.#shared));
+      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger, client, trace }, request, reply, this.#shared));
       const text = this.#textOf(trace, caller, endpoint, answer);
       return this.#answer(trace, reply, answer, endpoint, text instanceof Promise ? await text : text);
     } catch (error) {
@@ -191,9 +153,9 @@ class HttpEdge {
     return textOf({ body: { ...body, duration: duration(trace) }, isSmall }, { caller, isRead: method === 'GET', place: trace.place });
   }
 
-  #admit(endpoint: Endpoint, request: Request, reply: FastifyReply, trace: Trace): Promise<Caller> {
+  #admit(endpoint: Endpoint, request: Request, reply: FastifyReply, trace: Trace, gate: Gate): Promise<Caller> {
     const admit = (): Caller => {
-      const caller = admitRequest(endpoint, request, this.#options);
+      const caller = gate.admit(endpoint, request);
       trace.caller = caller.kind;
       return caller;
     };
@@ -270,6 +232,13 @@ class HttpEdge {
     reply.headers(preflightHeaders());
     await this.#showLimit(trace.operation, request, reply);
     return this.#send(trace, reply, 204, '');
+  }
+
+  /** Answers with what no endpoint does: pages, their files, sign-ins. */
+  async show(request: Refusable, reply: FastifyReply, operation: string, { status, headers, body }: Shown): Promise<FastifyReply> {
+    await this.#showLimit(operation, request, reply);
+    noteRequest(this.#options, newTrace(request, operation), status, undefined);
+    return reply.code(status).headers(headers).send(body);
   }
 
   async health(request: Request, reply: FastifyReply, { isWell, details }: Readiness): Promise<FastifyReply> {

@@ -14,6 +14,13 @@ export interface Why {
   readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
 }
 
+/** A live connection of a user. */
+export interface UserConnection {
+  readonly connection: string;
+  /** When it was opened, in milliseconds of its node's clock. */
+  readonly sinceMs: number;
+}
+
 /** The live connections, as far as requests use them. */
 export interface LiveControl {
   /**
@@ -23,6 +30,8 @@ export interface LiveControl {
   watch(connectionId: string, caller: Caller, ids: readonly string[]): Promise<void> | undefined;
   /** Rejects with RosterError: `input` for a connection that is not open (as for `watch`), `not_found` for a position without an event. */
   why(connectionId: string, seq: number): Promise<Why>;
+  /** The open live connections of a user on all nodes, oldest first. A node that does not answer within 2 s counts for none. */
+  connectionsOf(userId: string): Promise<readonly UserConnection[]>;
   /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number>;
 }

@@ -1,9 +1,11 @@
-/** Endpoints for operators: why a live connection did or did not receive an event, and which durable consumers exist. */
+/** Endpoints for operators: why a live connection did or did not receive an event, who is connected, and which durable consumers exist. */
 import Type from 'typebox';
 import { says } from '../../../protocol/base/explain.ts';
 import { queryReader } from '../../../protocol/base/query-string.ts';
+import { pathId } from '../../../protocol/base/reading.ts';
 import { Nothing, timeIn } from '../../../protocol/users/answers.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
+import { unknownUser } from '../../core/problems.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 
 const WhyQuery = Type.Object({
@@ -35,6 +37,22 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     handle: async ({ live, query }) => {
       const { connection, event } = readWhy(query);
       return { body: { ...(await live.why(connection, event)) } };
+    },
+  })),
+  ...inBothDialects('/users/:id/connections', (dialect) => ({
+    operation: 'ListUserConnections',
+    method: 'GET',
+    access: 'server',
+    summary: 'The open live connections of a user, on all nodes, oldest first',
+    answer: Type.Object({ connections: Type.Array(Type.Object({ connection_id: Type.String(), connected_at: timeIn(dialect) })) }),
+    handle: async ({ backend, live, id }) => {
+      const user = pathId(id);
+      if (backend.directory.user(user) === undefined) throw unknownUser(user);
+      const time = timeOf(dialect);
+      const open = await live.connectionsOf(user);
+      return {
+        body: { connections: open.map(({ connection, sinceMs }) => ({ connection_id: connection, connected_at: time(sinceMs * 1_000) })) },
+      };
     },
   })),
   ...inBothDialects('/consumers', (dialect) => ({

@@ -281,6 +281,9 @@ function weightOf(command: Command): number {
       return command.activities.length;
     case 'activity-remove':
       return LIMITS.activitiesPerRequest;
+    case 'sign-in':
+    case 'sign-out':
+      return LIMITS.signIns + 1;
     case 'consumer-ack':
       return command.positions.length;
     case 'docs':

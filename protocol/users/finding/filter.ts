@@ -14,7 +14,7 @@ import { foldText, wordsOf } from '../names.ts';
 import { KNOWN_FIELDS, RESERVED_FIELDS } from '../user.ts';
 
 const STRING_FIELDS = ['id', 'name', 'image', 'role', 'language'] as const;
-const TIME_FIELDS = ['created_at', 'updated_at', 'last_active', 'deactivated_at'] as const;
+const TIME_FIELDS = ['created_at', 'updated_at', 'last_active', 'deactivated_at', 'deleted_at'] as const;
 const BOOLEAN_FIELDS = ['banned', 'shadow_banned', 'online', 'invisible'] as const;
 
 export type StringField = (typeof STRING_FIELDS)[number];

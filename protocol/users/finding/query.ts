@@ -24,6 +24,8 @@ export interface QuerySpec {
   readonly offset: number;
   readonly range: { readonly gt?: string; readonly gte?: string; readonly lt?: string; readonly lte?: string };
   readonly includeDeactivated: boolean;
+  /** Also users that were deleted, but not hard. For servers. */
+  readonly includeDeleted: boolean;
   readonly presence: boolean;
   /** The user for whom a server asks. */
   readonly userId?: string;
@@ -65,6 +67,7 @@ export const QueryPayload = Type.Object({
   id_lte: Text,
   presence: Flag,
   include_deactivated_users: Flag,
+  include_deleted_users: Flag,
   user_id: Text,
 });
 const payloadCheck = Compile(QueryPayload);
@@ -82,7 +85,8 @@ export function parseQuery(json: unknown): QuerySpec {
   const sent = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
   if (!payloadCheck.Check(sent)) throw fieldErrors('input', [...problems, ...explain(payloadCheck, sent, '')]);
   if (problems.length > 0) throw fieldErrors('input', problems);
-  const { limit, offset = 0, include_deactivated_users: includeDeactivated = false, presence = false, user_id: userId } = sent;
+  const { limit, offset = 0, presence = false, user_id: userId } = sent;
+  const { include_deactivated_users: includeDeactivated = false, include_deleted_users: includeDeleted = false } = sent;
   const range = rangeOf(sent);
   const fallback: readonly SortSpec[] = Object.keys(range).length > 0 ? [{ field: ID, direction: -1 }] : DEFAULT_SORT;
   return {
@@ -92,6 +96,7 @@ export function parseQuery(json: unknown): QuerySpec {
     offset,
     range,
     includeDeactivated,
+    includeDeleted,
     presence,
     ...(userId ? { userId } : undefined),
   };
@@ -117,8 +122,9 @@ function rangeOf({ id_gt: gt, id_gte: gte, id_lt: lt, id_lte: lte }: Static<type
   };
 }
 
-/** Refuses a client's query on fields that only servers see, since its result would reveal them. Throws RosterError `input`. */
-export function refuseHiddenFields({ filter, sort }: Pick<QuerySpec, 'filter' | 'sort'>): void {
+/** Refuses a client's query on users or fields that only servers see, since its result would reveal them. Throws RosterError `input`. */
+export function refuseHiddenFields({ filter, sort, includeDeleted }: Pick<QuerySpec, 'filter' | 'sort' | 'includeDeleted'>): void {
+  if (includeDeleted) throw fieldErrors('input', [{ path: 'include_deleted_users', message: 'cannot be used by a client' }]);
   if (![...fieldsOf(filter), ...sort.map(({ field }) => field)].some((field) => field.kind === 'boolean' && field.name === 'shadow_banned'))
     return;
   throw fieldErrors('input', [{ path: 'shadow_banned', message: 'cannot be used by a client' }]);

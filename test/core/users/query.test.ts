@@ -131,7 +131,7 @@ test('QY4 what an index answers is what a walk over all users finds', () => {
   assert.equal(ask(directory, { filter_conditions: { name: '🎉' } }), 'cy', 'a name with an empty key is found');
 });
 
-test('QY5 deactivated users come only when asked for, deleted ones never', () => {
+test('QY5 deactivated users come only when asked for, deleted ones when a server asks for them', () => {
   const directory = directoryOf([
     user('ann'),
     user('bob', { deactivated_at: 5 }),
@@ -146,6 +146,12 @@ test('QY5 deactivated users come only when asked for, deleted ones never', () =>
   const deactivated = { deactivated_at: { $exists: true } };
   assert.equal(ask(directory, { filter_conditions: deactivated }), '');
   assert.equal(ask(directory, { filter_conditions: deactivated, include_deactivated_users: true }), 'bob');
+  const all = { sort: byId, include_deactivated_users: true, include_deleted_users: true };
+  for (const filter_conditions of [{}, { id: { $in: ['ann', 'bob', 'cy', 'dee', 'gone'] } }]) {
+    assert.equal(ask(directory, { ...all, filter_conditions }), 'ann bob cy dee');
+    assert.equal(ask(directory, { ...all, filter_conditions, include_deactivated_users: false }), 'ann cy');
+  }
+  assert.equal(ask(directory, { ...all, filter_conditions: { deleted_at: { $exists: true } } }), 'cy dee');
 });
 
 test('QY6 a caller sees users of its teams, or those without one, and no hidden roles, whatever it asks for', () => {

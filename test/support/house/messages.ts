@@ -62,6 +62,7 @@ function smallestCall(row: Endpoint): Call {
     live: {
       watch: () => undefined,
       why: () => Promise.reject(new Error('nothing')),
+      connectionsOf: async () => [],
       removeConsumer: () => Promise.reject(new Error('nothing')),
     },
     caller: { kind: 'server' },

@@ -1,6 +1,9 @@
 /** A directory service in memory, without log and queues, and the HTTP edge on top of it: the world of the edge's tests. */
+
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Budget, inSlices, type Walk } from '../../../daemon/base/slices.ts';
 import { type TeamUsagePage, teamUsage } from '../../../daemon/core/app/usage.ts';
 import { decide } from '../../../daemon/core/decide.ts';
@@ -10,6 +13,8 @@ import type { RecordsView } from '../../../daemon/core/directory/frozen-view.ts'
 import { type NameCollisions, nameCollisions } from '../../../daemon/core/users/name-collisions.ts';
 import { runQuery, type Visibility } from '../../../daemon/core/users/query.ts';
 import { createAuthenticator } from '../../../daemon/edge/auth.ts';
+import { Assets } from '../../../daemon/edge/console/assets.ts';
+import { ConsoleDoor } from '../../../daemon/edge/console/door.ts';
 import type { Backend } from '../../../daemon/edge/http/backend.ts';
 import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/server.ts';
 import type { Services } from '../../../daemon/edge/http/services.ts';
@@ -168,6 +173,9 @@ export interface HttpWorld {
   readonly send: Send;
 }
 
+const CONSOLE = { mode: 'loopback', publicUrl: undefined, hasTls: false } as const;
+const CONSOLE_FOLDER = join(import.meta.dirname, '../../../dist/console');
+
 /** Services without files. */
 export function fakeServices(): Services {
   return {
@@ -206,11 +214,16 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
     origins: [],
     live: {
       watch: () => undefined,
+      connectionsOf: async () => [],
       why: () => Promise.reject(new Error('no live connections here')),
       removeConsumer: () => Promise.reject(new Error('no consumers here')),
     },
     rateLimits: { mode: 'clients' },
     counts: new RequestCounts(),
+    console: {
+      door: new ConsoleDoor({ ...CONSOLE, apiKey: API_KEY, apiSecret: API_SECRET, backend, nowMs: () => NOW_MS }),
+      assets: new Assets((name) => readFileSync(join(CONSOLE_FOLDER, name))),
+    },
     urls: createUrlSigner({ secret: API_SECRET, baseUrl: () => 'http://roster.test', now: () => NOW_MS }),
     services: fakeServices(),
     ...options,

@@ -7,13 +7,14 @@ import { Compile } from 'typebox/compile';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RequestWrites } from '../../http/backend.ts';
-import type { LiveControl, Why } from '../../http/services.ts';
+import type { LiveControl, UserConnection, Why } from '../../http/services.ts';
 import { Done, type NodeQuestion } from '../../nodes/messages.ts';
 import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
 import { WhyAnswer } from '../why.ts';
 import type { LiveContext } from './context.ts';
 import type { Explanation } from './explain.ts';
 import { noConnection } from './registry.ts';
+import { sessionsOnAll } from './socket-limit.ts';
 
 const whyAnswer = Compile(WhyAnswer);
 
@@ -109,6 +110,12 @@ export class LiveConnections implements LiveControl {
         await consumers.release(question.consumer, question.connection);
         return {};
     }
+  }
+
+  async connectionsOf(userId: string): Promise<readonly UserConnection[]> {
+    const { roster, sessions, mail } = this.#options;
+    const found = await sessionsOnAll(userId, { sessions, presence: roster.presence, mail });
+    return found.map(({ connection, sinceMs }) => ({ connection, sinceMs }));
   }
 
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number> {

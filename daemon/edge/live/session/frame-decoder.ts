@@ -37,6 +37,18 @@ export function decodeFrame(text: string): Decoded {
   return { kind: 'invalid', op: value.op, id: value.id, reason: `${inexact.path}: ${inexact.message}` };
 }
 
+/** As `decodeFrame`, for one who only looks on: no frame that writes anything, the position of a durable consumer included. */
+export function decodeLookingOn(text: string): Decoded {
+  const decoded = decodeFrame(text);
+  if (decoded.kind !== 'frame') return decoded;
+  const { op, id } = decoded.frame;
+  if (!LOOKING_ON.has(op)) return { kind: 'invalid', op, id, reason: `${op}: the console only looks on` };
+  if (decoded.frame.op !== 'connect' || decoded.frame.durable === undefined) return decoded;
+  return { kind: 'invalid', op, id, reason: 'durable: the console only looks on' };
+}
+
+const LOOKING_ON: ReadonlySet<ClientFrame['op']> = new Set(['connect', 'sub', 'page', 'unsub', 'ping']);
+
 export function checkFrame(value: Readonly<Record<string, unknown>>): Decoded {
   const { op, id } = value;
   if (!isOp(op)) return { kind: 'bad', reason: `op: must be one of ${Object.keys(CLIENT_FRAMES).join(', ')}` };

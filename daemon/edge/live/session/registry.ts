@@ -11,6 +11,7 @@ import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
+import type { UserConnection } from '../../http/services.ts';
 import type { Explanation } from './explain.ts';
 import { sightRules } from './sight.ts';
 import { Holdings } from './subscriptions/holdings.ts';
@@ -64,13 +65,6 @@ export interface RegistryOptions {
   readonly heartbeat?: Heartbeat;
   /** The name of this node, which connection ids carry; undefined where there is no other. */
   readonly node?: string | undefined;
-}
-
-/** An open session as other nodes see it. */
-export interface OpenSession {
-  readonly connection: string;
-  /** When it was added, in milliseconds of its node's wall clock: all nodes name the same one the oldest, whenever they look. */
-  readonly sinceMs: number;
 }
 
 /** How often the peers of live connections are asked for a sign of life, and how long they may give none. */
@@ -197,7 +191,7 @@ export class SessionRegistry {
   }
 
   /** The sessions of a user, oldest first. */
-  of(userId: string): readonly OpenSession[] {
+  of(userId: string): readonly UserConnection[] {
     return [...(this.#byUser.get(userId) ?? [])].map((session) => ({
       connection: session.connectionId,
       sinceMs: this.#sessions.get(session)?.sinceMs ?? 0,

@@ -5,9 +5,10 @@
  */
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Presence } from '../../../pipeline/tell/presence.ts';
+import type { UserConnection } from '../../http/services.ts';
 import { Done, SessionsAnswer } from '../../nodes/messages.ts';
 import type { NodeMail } from '../../nodes/node-mail.ts';
-import type { OpenSession, SessionRegistry } from './registry.ts';
+import type { SessionRegistry } from './registry.ts';
 
 export interface SocketLimitOptions {
   readonly sessions: Pick<SessionRegistry, 'of' | 'find' | 'closeOldest'>;
@@ -16,8 +17,15 @@ export interface SocketLimitOptions {
   readonly mail: Pick<NodeMail, 'ask'> | undefined;
 }
 
+/** Where the sessions of a user are looked for. */
+export interface SessionsPlaces {
+  readonly sessions: Pick<SessionRegistry, 'of'>;
+  readonly presence: Pick<Presence, 'nodesOf'>;
+  readonly mail: Pick<NodeMail, 'ask'> | undefined;
+}
+
 /** A session, and the other node that has it. */
-type Found = OpenSession & { readonly node: string | undefined };
+export type FoundSession = UserConnection & { readonly node: string | undefined };
 
 export class SocketLimit {
   readonly #options: SocketLimitOptions;
@@ -42,10 +50,7 @@ export class SocketLimit {
     const { sessions, presence } = this.#options;
     do {
       this.#counting.set(userId, false);
-      const elsewhere = await Promise.all(presence.nodesOf(userId).map((node) => sessionsAt(mail, node, userId)));
-      const all: Found[] = [...sessions.of(userId).map((session) => ({ ...session, node: undefined })), ...elsewhere.flat()];
-      // Several nodes may count at once: they find the same ones.
-      all.sort((a, b) => a.sinceMs - b.sinceMs || (a.connection < b.connection ? -1 : 1));
+      const all = await sessionsOnAll(userId, { sessions, presence, mail });
       const surplus = all.slice(0, Math.max(0, all.length - LIMITS.socketsPerUser));
       for (const { connection } of surplus.filter(({ node }) => node === undefined)) sessions.find(connection)?.close('replaced');
       const nodes = new Set(surplus.flatMap(({ node }) => node ?? []));
@@ -55,12 +60,22 @@ export class SocketLimit {
   }
 }
 
-async function sessionsAt(mail: Pick<NodeMail, 'ask'>, node: string, user: string): Promise<Found[]> {
+/**
+ * The open sessions of a user on all nodes, oldest first; whichever node asks, it finds the same order. A node that does not answer counts for none.
+ */
+export async function sessionsOnAll(userId: string, { sessions, presence, mail }: SessionsPlaces): Promise<readonly FoundSession[]> {
+  const elsewhere = mail === undefined ? [] : presence.nodesOf(userId).map((node) => sessionsAt(mail, node, userId));
+  const here = sessions.of(userId).map((session) => ({ ...session, node: undefined }));
+  const all: FoundSession[] = [...here, ...(await Promise.all(elsewhere)).flat()];
+  return all.sort((a, b) => a.sinceMs - b.sinceMs || (a.connection < b.connection ? -1 : 1));
+}
+
+async function sessionsAt(mail: Pick<NodeMail, 'ask'>, node: string, user: string): Promise<FoundSession[]> {
   const answer = await mail.ask(node, { kind: 'sessions', user }, SessionsAnswer).catch(() => undefined);
   return answer?.sessions.map((session) => ({ ...session, node })) ?? [];
 }
 
-async function closeAt(mail: Pick<NodeMail, 'ask'>, node: string, surplus: readonly Found[]): Promise<void> {
+async function closeAt(mail: Pick<NodeMail, 'ask'>, node: string, surplus: readonly FoundSession[]): Promise<void> {
   const connections = surplus.filter((one) => one.node === node).map(({ connection }) => connection);
   await mail.ask(node, { kind: 'close', connections }, Done).catch(() => {});
 }

@@ -8,11 +8,13 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
+import type { Authenticator } from '../../auth.ts';
+import type { ConsoleDoor } from '../../console/door.ts';
 import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
 import type { LiveProtocol } from '../live-counts.ts';
 import { ChatSession } from '../session/chat-session.ts';
 import type { LiveContext } from '../session/context.ts';
-import { type Decoded, decodeFrame } from '../session/frame-decoder.ts';
+import { type Decoded, decodeFrame, decodeLookingOn } from '../session/frame-decoder.ts';
 import { Inbox } from '../session/inbox.ts';
 import { ONE_FRAME_A_TURN } from '../session/outlet.ts';
 import { type Peer, RosterSession } from '../session/roster-session.ts';
@@ -23,9 +25,14 @@ import { serveWithoutUpgrade } from './plain-request.ts';
 export interface LiveServerOptions {
   readonly context: LiveContext;
   readonly admission: Admission;
+  /** Admits the console's own page, to `/console/live`. */
+  readonly door: Pick<ConsoleDoor, 'admitLive'>;
   /** A peer that takes nothing for this long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
 }
+
+/** The live connection of the console's page: the path of `/live` below that of the page. */
+const CONSOLE_PATH = '/console/live';
 
 const BINARY: Decoded = { kind: 'bad', reason: 'binary frames are not part of the protocol' };
 
@@ -64,17 +71,21 @@ export class LiveServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { path, query } = partsOf(request.url ?? '');
-    const isOurs = path === '/live' || path === '/connect';
-    const refusal = isOurs ? this.#options.admission.refusal(request) : '404 Not Found';
+    const isConsole = path === CONSOLE_PATH;
+    const welcome = isConsole ? this.#options.door.admitLive(request) : undefined;
+    const isOurs = isConsole || path === '/live' || path === '/connect';
+    const closed = welcome !== undefined && 'refusal' in welcome ? welcome.refusal : undefined;
+    const refusal = isOurs ? (closed ?? this.#options.admission.refusal(request)) : '404 Not Found';
     if (refusal !== undefined) {
       refuse(socket, refusal);
       return;
     }
     const peer = peerOf(socket, request.socket.remoteAddress);
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      const leave = this.#options.admission.enter(request, path === '/live' ? 'live' : 'connect');
+      const leave = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
       ws.on('pong', this.#ponged);
-      if (path === '/live') this.#openRoster(ws, socket, peer, leave);
+      if (welcome !== undefined && 'authenticator' in welcome) this.#openRoster(ws, socket, peer, leave, welcome.authenticator);
+      else if (path === '/live') this.#openRoster(ws, socket, peer, leave);
       else this.#openChat(ws, socket, peer, leave, new URLSearchParams(query));
     });
   }
@@ -91,15 +102,17 @@ export class LiveServer {
     return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol]);
   }
 
-  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer, leave: LeaveLive): void {
+  /** `authenticator`: that of a page of the console, which only looks on, whatever its role. */
+  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer, leave: LeaveLive, authenticator?: Authenticator): void {
     const { context } = this.#options;
     const traffic = context.counts.traffic.live;
     const outlet = this.#outlet(ws, socket, 'live');
-    const session = new RosterSession(context, outlet, peer);
+    const session = new RosterSession(authenticator === undefined ? context : { ...context, authenticator }, outlet, peer);
     const inbox = new Inbox(ws, session, outlet, context.turns);
+    const decode = authenticator === undefined ? decodeFrame : decodeLookingOn;
     ws.on('message', (data: Buffer, isBinary) => {
       traffic.bytesReceived += data.length;
-      inbox.take(() => (isBinary ? BINARY : decodeFrame(data.toString())));
+      inbox.take(() => (isBinary ? BINARY : decode(data.toString())));
     });
     whenOver(ws, outlet, session, leave);
   }

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { OpenSession } from '../../../../daemon/edge/live/session/registry.ts';
+import type { UserConnection } from '../../../../daemon/edge/http/services.ts';
 import { SocketLimit, type SocketLimitOptions } from '../../../../daemon/edge/live/session/socket-limit.ts';
 import type { NodeQuestion } from '../../../../daemon/edge/nodes/messages.ts';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 
 /** Sessions here and at other nodes, and which of them were closed. */
 class Nodes {
-  readonly here: OpenSession[] = [];
-  readonly elsewhere = new Map<string, OpenSession[]>();
+  readonly here: UserConnection[] = [];
+  readonly elsewhere = new Map<string, UserConnection[]>();
   readonly closed: string[] = [];
   readonly asked: string[] = [];
   /** Of those that answer. */
@@ -48,7 +48,7 @@ class Nodes {
 }
 
 /** They opened so long ago, one after the other. */
-const sessions = (name: string, count: number, ageMs: number): OpenSession[] =>
+const sessions = (name: string, count: number, ageMs: number): UserConnection[] =>
   Array.from({ length: count }, (_, n) => ({ connection: `${name}${n}`, sinceMs: n - ageMs }));
 
 test('SR7 of the sockets on all nodes the oldest go, wherever they are, and no more of them than must', async () => {

@@ -52,10 +52,21 @@ test('FL13 everything that is wrong with a query is listed', () => {
     id_gt: 1,
     presence: 'x',
     include_deactivated_users: 1,
+    include_deleted_users: 1,
     user_id: 1,
   };
   const paths = refusal(() => parseQuery(json)).fields.map(({ path }) => path);
-  const wanted = ['filter_conditions.id', 'sort[0].field', 'limit', 'offset', 'id_gt', 'presence', 'include_deactivated_users', 'user_id'];
+  const wanted = [
+    'filter_conditions.id',
+    'sort[0].field',
+    'limit',
+    'offset',
+    'id_gt',
+    'presence',
+    'include_deactivated_users',
+    'include_deleted_users',
+    'user_id',
+  ];
   assert.deepEqual(paths.sort(), wanted.sort());
   for (const limit of [-1, 1.5, '10']) refusal(() => parseQuery({ limit }));
 });

@@ -26,7 +26,7 @@ export function wantOf(sub: Sub, caller: Caller, { directory }: Pick<Roster, 'di
     throw fieldErrors('input', [{ path: 'filter', message: `must not have more than ${LIMITS.filterBytes} bytes, got ${bytes}` }]);
   }
   const filter = parseFilter(sub.filter, 'filter');
-  if (caller.kind !== 'server') refuseHiddenFields({ filter, sort: [] });
+  if (caller.kind !== 'server') refuseHiddenFields({ filter, sort: [], includeDeleted: false });
   return { kind: 'filter', filter: sharedFilter(filter) };
 }
 
