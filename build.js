@@ -1,5 +1,5 @@
 /**
- * Makes dist/ from the sources, and leaves it alone when it already is what these very sources give: dist/.built holds a digest
+ * Makes dist/ from the sources, with the console's page as a browser loads it in dist/console/, and leaves it alone when it already is what these very sources give: dist/.built holds a digest
  * of every source, and of the names and sizes of what was made from them, so neither an edit, nor a removed source, nor another
  * branch, nor a missing or cut-off file goes unseen. Times of files say nothing and are not looked at.
  *
@@ -10,7 +10,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -20,6 +20,9 @@ const STAMP = '.built';
 /** What decides how the sources are compiled; package.json names the version of the compiler. */
 const SETTINGS = ['build.js', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const FOLDERS = ['daemon', 'protocol', 'store'];
+const SOURCE = /\.(tsx?|css|html)$/;
+/** The page of the console: a browser needs one file of each kind. */
+const PAGE = { folder: 'daemon/console', script: 'main.tsx', style: 'style.css', document: 'index.html' };
 
 /** Names of the files below a folder, relative to `base`, in an order of their own. */
 function filesBelow(folder, base) {
@@ -32,7 +35,7 @@ function filesBelow(folder, base) {
 
 function digestOfSources() {
   const hash = createHash('sha256');
-  const sources = FOLDERS.flatMap((folder) => filesBelow(folder, ROOT).filter((name) => name.endsWith('.ts')));
+  const sources = FOLDERS.flatMap((folder) => filesBelow(folder, ROOT).filter((name) => SOURCE.test(name)));
   for (const name of [...SETTINGS, ...sources]) {
     const content = readFileSync(join(ROOT, name));
     hash.update(`${name} ${content.length}\n`).update(content);
@@ -63,12 +66,39 @@ function compiler() {
   }
 }
 
+/** Rejects when the page does not compile, which esbuild prints. */
+async function buildPage(folder) {
+  const { build: bundle } = await import('esbuild');
+  await bundle({
+    absWorkingDir: ROOT,
+    entryPoints: { app: join(PAGE.folder, PAGE.script) },
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+  });
+  await bundle({
+    absWorkingDir: ROOT,
+    entryPoints: { app: join(PAGE.folder, PAGE.style) },
+    outdir: folder,
+    minify: true,
+    logLevel: 'warning',
+  });
+  copyFileSync(join(ROOT, PAGE.folder, PAGE.document), join(folder, PAGE.document));
+}
+
 /** A build that fails or is cut off leaves dist/ as it was. */
-function build(tsc, sources) {
+async function build(tsc, sources) {
   const made = join(ROOT, `dist.${process.pid}`);
   try {
     const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', made], { cwd: ROOT, stdio: 'inherit' });
     if (status !== 0) return 1;
+    await buildPage(join(made, 'console'));
     writeFileSync(join(made, STAMP), `${sources}\n${digestOfBuilt(made)}\n`);
     rmSync(DIST, { recursive: true, force: true });
     renameSync(made, DIST);
@@ -82,17 +112,17 @@ function build(tsc, sources) {
   }
 }
 
-function main() {
+async function main() {
   // A copy without sources, such as the last stage of a container image, is what it is.
   if (!existsSync(join(ROOT, 'daemon/main.ts'))) return 0;
   const sources = digestOfSources();
   if (isBuiltFrom(sources)) return 0;
   const tsc = compiler();
-  if (tsc !== undefined) return build(tsc, sources);
+  if (tsc !== undefined) return await build(tsc, sources);
   process.stderr.write(
     'rosterd: dist/ is not built from these sources, and the compiler is not installed. Build with it, then leave it out: npm ci && npm prune --omit=dev\n',
   );
   return process.argv.includes('--if-possible') ? 0 : 1;
 }
 
-process.exitCode = main();
+process.exitCode = await main();

@@ -16,7 +16,7 @@ import { Report } from './support/run/report.ts';
 import { sharesOf } from './support/run/shares.ts';
 
 /** The rooms that mirror the sources; "unit" names them all. */
-const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'metrics', 'cli', 'emulator'];
+const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'metrics', 'cli', 'emulator', 'console'];
 /** Folders of quick tests: those of a folder, and of each below it, share a process. */
 const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/live/socket-io'].map((folder) => `test/${folder}`);
 /** Folders whose files take longer, or wait for a server: so many processes share them. */

@@ -1,19 +1,15 @@
 /** CL50: the built client in a real browser. Skipped, and said so, where there is no Chromium (`CHROMIUM` names another one). */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
+import { openBrowser } from '../../support/browser/chromium.ts';
 import { bundleClient } from '../../support/live/client-bundle.ts';
 import { API_KEY, userToken, World } from '../../support/world.ts';
-
-const CHROMIUM = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  (path) => path !== undefined && existsSync(path),
-);
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -70,34 +66,14 @@ async function servePage(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function openBrowser(t: TestContext, executablePath: string) {
-  const profile = await mkdtemp(join(tmpdir(), 'rosterd-chromium-'));
-  const quiet = ['no-first-run', 'disable-background-networking', 'disable-component-update', 'disable-sync', 'disable-quic'];
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    headless: true,
-    args: ['no-sandbox', 'disable-gpu', ...quiet].map((name) => `--${name}`),
-    viewport: { width: 640, height: 480 },
-  });
-  t.after(async () => {
-    await context.close();
-    await rm(profile, { recursive: true, force: true });
-  });
-  return context;
-}
-
 const textOf = (page: Page, selector: string, text: string) => page.locator(selector, { hasText: text }).waitFor();
 
 test('CL50 two tabs connect as two users and see each other come, change and go', { timeout: 120_000 }, async (t) => {
-  if (CHROMIUM === undefined) {
-    console.error('SKIPPED: no Chromium was found, so the client was not tried in a browser. Set CHROMIUM to the path of one.');
-    t.skip('no Chromium was found: set CHROMIUM to the path of one');
-    return;
-  }
+  const context = await openBrowser(t, 'the client was not tried in a browser');
+  if (context === undefined) return;
   const origin = await servePage(t);
   const world = await World.start(t, { flags: { origins: origin, 'presence-grace-ms': '0' } });
   await world.upsert({ id: 'ann' }, { id: 'bob' });
-  const context = await openBrowser(t, CHROMIUM);
   const open = async (id: string, other: string): Promise<Page> => {
     const page = await context.newPage();
     const details = { id, other, token: userToken(id), url: world.daemon.url, key: API_KEY };

@@ -32,7 +32,7 @@ export const cleanSources: HouseRule = {
   check(files) {
     const wrong: string[] = [];
     for (const file of files) {
-      const isCode = /^(protocol|store|daemon|test)\/.*\.ts$/.test(file.path);
+      const isCode = /^(protocol|store|daemon|test)\/.*\.tsx?$/.test(file.path);
       const note = isCode ? commentsOf(file).find(({ text }) => UNFINISHED.test(text)) : undefined;
       if (note !== undefined) wrong.push(`${file.path}:${note.line} has an unfinished note`);
       const path = MACHINE_PATH.exec(file.text)?.[0];

@@ -80,7 +80,7 @@ function prose(file: TreeFile): { readonly text: string; readonly line: number }
     const shown = file.text.replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, ' '));
     return shown.split('\n').map((text, at) => ({ text, line: at + 1 }));
   }
-  return /^(protocol|store|daemon|test)\/.*\.ts$/.test(file.path) ? commentsOf(file) : [];
+  return /^(protocol|store|daemon|test)\/.*\.tsx?$/.test(file.path) ? commentsOf(file) : [];
 }
 
 /** How many files a name may mean: the one beside the file that names it, the one at that path, those of the same layer, or any. */

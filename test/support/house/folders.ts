@@ -55,6 +55,7 @@ const MIRROR: Readonly<Record<string, string>> = {
   metrics: 'daemon/metrics',
   cli: 'daemon/cli',
   emulator: 'daemon/emulator',
+  console: 'daemon/console',
 };
 
 /** HS11: a test of one part stands where its source stands: `<stem>.test.ts` or `<stem>.<aspect>.test.ts` at the place of `<stem>.ts`. */

@@ -61,6 +61,8 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'p-limit',
     ],
   },
+  // A page: no module of Node's, and nothing of the daemon.
+  { folder: 'daemon/console/', may: [/^protocol\//, 'preact', 'preact/hooks', '@preact/signals'] },
   // Reads the numbers of all parts; none of them knows that metrics exist.
   {
     folder: 'daemon/metrics/',
@@ -202,6 +204,7 @@ export const ROOMS: Order = {
     ['live/websocket'],
     ['live/socket-io'],
   ],
+  'daemon/console': [[['address.ts', 'view.ts']], ['talk'], ['parts'], ['users', 'live'], ['user'], ['.'], [['main.tsx']]],
   'daemon/sync': [['.'], ['plan'], ['apply']],
   'daemon/jobs': [['tasks'], ['transfer', 'hooks', 'history'], ['.']],
   'daemon/metrics': [

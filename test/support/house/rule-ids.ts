@@ -52,7 +52,7 @@ function definitions(files: readonly TreeFile[]): { rules: Map<string, string[]>
       wrong.push(`${file.path}:${lineAt(file, index)} defines nothing: "${text}" is not the form of a rule`);
     }
   }
-  for (const file of files.filter(({ path }) => inRuleFolder(path) && path.endsWith('.ts'))) {
+  for (const file of files.filter(({ path }) => inRuleFolder(path) && /\.tsx?$/.test(path))) {
     for (const { text, line } of commentsOf(file)) {
       const ids = [...text.matchAll(LIST_IN_COMMENT)].map(([, id]) => id);
       if (ids.length > 0) wrong.push(`${file.path}:${line} tells rules that a README tells: ${ids.join(', ')}`);
@@ -120,7 +120,7 @@ function strayMentions(files: readonly TreeFile[], rules: ReadonlySet<string>): 
   for (const file of files) {
     const texts = file.path.endsWith('.md')
       ? [{ text: file.text, line: 1 }]
-      : inRuleFolder(file.path) && file.path.endsWith('.ts')
+      : inRuleFolder(file.path) && /\.tsx?$/.test(file.path)
         ? commentsOf(file)
         : [];
     for (const { text, line } of texts) {

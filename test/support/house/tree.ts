@@ -62,4 +62,4 @@ export function finds(rule: HouseRule, files: Readonly<Record<string, string>>, 
 export const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
 
 /** TypeScript of the product: `protocol/`, `store/`, `daemon/`. */
-export const isSource = ({ path }: TreeFile): boolean => /^(protocol|store|daemon)\/.*\.ts$/.test(path);
+export const isSource = ({ path }: TreeFile): boolean => /^(protocol|store|daemon)\/.*\.tsx?$/.test(path);

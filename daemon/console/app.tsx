@@ -1,0 +1,86 @@
+/** The shell: who is signed in, where one can go, and the view of the address. */
+
+import { linkTo } from './address.ts';
+import { LivePage } from './live/live-page.tsx';
+import { Heading } from './parts/heading.tsx';
+import { Callout } from './parts/its.tsx';
+import { SignInsPage } from './sign-ins-page.tsx';
+import { signInState, signOut } from './talk/session.ts';
+import { UserPage } from './user/user-page.tsx';
+import { UsersPage } from './users/users-page.tsx';
+import { view } from './view.ts';
+
+export function App() {
+  const session = signInState.value;
+  if (session.kind === 'asking') return <p role="status">Signing in…</p>;
+  if (session.kind === 'out') return <SignedOut why={session.why} />;
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        To the content
+      </button>
+      <header>
+        <span class="brand">rosterd</span>
+        <nav aria-label="Console">
+          <NavLink path="users" text="Users" />
+          <NavLink path="live" text="Live" />
+          <NavLink path="sign-ins" text="Sign-ins" />
+        </nav>
+        <span class="who">
+          <span class="badge">{session.role}</span>
+          <button type="button" onClick={() => void signOut()}>
+            Sign out
+          </button>
+        </span>
+      </header>
+      <main id="main" tabIndex={-1}>
+        <CurrentView />
+      </main>
+    </>
+  );
+}
+
+function NavLink({ path, text }: { readonly path: string; readonly text: string }) {
+  const isHere = (view.value.path[0] ?? 'users') === path;
+  return (
+    <a href={linkTo([path])} aria-current={isHere ? 'page' : undefined}>
+      {text}
+    </a>
+  );
+}
+
+function CurrentView() {
+  const [room = 'users', id, ...rest] = view.value.path;
+  if (rest.length > 0) return <NoView />;
+  if (room === 'users') return id === undefined ? <UsersPage /> : <UserPage key={id} id={id} />;
+  if (room === 'live' && id === undefined) return <LivePage />;
+  if (room === 'sign-ins' && id === undefined) return <SignInsPage />;
+  return <NoView />;
+}
+
+function NoView() {
+  return (
+    <>
+      <Heading title="Not found">There is no such view</Heading>
+      <p>
+        <a href={linkTo(['users'])}>Go to the users</a>
+      </p>
+    </>
+  );
+}
+
+function SignedOut({ why }: { readonly why: string | undefined }) {
+  return (
+    <main id="main" class="signed-out">
+      <Heading title="Sign in">Sign in to the console</Heading>
+      {why === undefined ? null : <Callout kind="error">{why}</Callout>}
+      <p>Run this command where the daemon is, and open the link that it prints. The link is good for 5 minutes and works once.</p>
+      <pre>
+        <code>npx rosterd console</code>
+      </pre>
+      <p>
+        <code>--role read</code> lets one look at everything and change nothing.
+      </p>
+    </main>
+  );
+}

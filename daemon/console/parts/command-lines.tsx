@@ -1,0 +1,59 @@
+/** The commands that do the same as an action, each with a button that copies it. */
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { addressOf } from '../address.ts';
+import type { ApiCall } from '../talk/api-call.ts';
+import { curlLine, rosterdLine } from '../talk/lines.ts';
+import { signInState } from '../talk/session.ts';
+
+const COPIED_MS = 2_000;
+
+export function CommandLines({ call }: { readonly call: ApiCall }) {
+  const session = signInState.value;
+  const address = addressOf(location.href);
+  return (
+    <details class="lines">
+      <summary>As a command</summary>
+      <CommandLine name="curl" text={curlLine(address, session.kind === 'in' ? session.apiKey : '', call)} />
+      <CommandLine name="rosterd" text={rosterdLine(address, call)} />
+      <p class="hint">
+        <code>ROSTERD_TOKEN=$(npx rosterd token --server)</code> makes the token for curl.
+      </p>
+    </details>
+  );
+}
+
+function CommandLine({ name, text }: { readonly name: string; readonly text: string }) {
+  const said = useSignal('');
+  useEffect(() => {
+    if (said.value === '') return undefined;
+    const timer = setTimeout(() => {
+      said.value = '';
+    }, COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [said.value]);
+  const copy = (): void => {
+    navigator.clipboard.writeText(text).then(
+      () => {
+        said.value = 'Copied.';
+      },
+      () => {
+        said.value = 'The browser does not allow to copy: select the text.';
+      },
+    );
+  };
+  return (
+    <div class="line">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable with the keyboard */}
+      <section class="box" tabIndex={0} aria-label={`The ${name} command`}>
+        <code>{text}</code>
+      </section>
+      <button type="button" onClick={copy}>
+        Copy<span class="hidden"> the {name} command</span>
+      </button>
+      <span class="hint" role="status">
+        {said.value}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,13 @@
+/** A call of an endpoint, before it is made. */
+
+/** An object of an answer. */
+export type JsonRecord = Readonly<Record<string, unknown>>;
+
+export interface ApiCall {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path of the endpoint, with its query. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** The write is refused when the user has another revision. */
+  readonly ifRev?: number;
+}

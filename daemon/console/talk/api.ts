@@ -1,0 +1,72 @@
+/** Calls of the daemon's endpoints through `/console/api`: the cookie says who calls. */
+import { positionOf } from '../../../protocol/base/position-text.ts';
+import type { ApiCall, JsonRecord } from './api-call.ts';
+
+/** A refusal of the daemon, or no answer (`status` 0). */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+  }
+}
+
+/** The newest position of an answer: a node that is asked next answers from there on. */
+let position: string | undefined;
+
+/** Called when the daemon no longer knows the sign-in. */
+let onSignedOut = (): void => {};
+
+export function whenSignedOut(call: () => void): void {
+  onSignedOut = call;
+}
+
+/** The answer of an endpoint. Rejects with ApiError, or with the reason of `signal`. */
+export async function api(call: ApiCall, signal?: AbortSignal): Promise<JsonRecord> {
+  return await ask(`api${call.path}`, call, signal);
+}
+
+/** The answer of a path of the console itself. Rejects as `api`. */
+export async function ask(path: string, { method, body, ifRev }: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<JsonRecord> {
+  const response = await fetch(path, {
+    method,
+    ...(signal === undefined ? undefined : { signal }),
+    credentials: 'same-origin',
+    headers: {
+      'X-Rosterd-Console': '1',
+      ...(body === undefined ? undefined : { 'Content-Type': 'application/json' }),
+      ...(ifRev === undefined ? undefined : { 'If-Match': `"${ifRev}"` }),
+      ...(position === undefined ? undefined : { 'X-Rosterd-Position': position }),
+    },
+    ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
+  }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw error;
+    throw new ApiError(0, 'the daemon does not answer');
+  });
+  advance(response.headers.get('X-Rosterd-Position'));
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  if (response.status === 401) onSignedOut();
+  // A directory that was replaced has positions of its own.
+  if (response.status === 400 && 'x-rosterd-position' in (answer.exception_fields ?? {})) position = undefined;
+  throw new ApiError(response.status, reasonOf(answer) ?? `the daemon answers with status ${response.status}`);
+}
+
+function advance(text: string | null): void {
+  const next = text === null ? undefined : positionOf(text);
+  const held = position === undefined ? undefined : positionOf(position);
+  if (text === null || next === undefined) return;
+  if (held === undefined || held.epoch !== next.epoch || held.seq < next.seq) position = text;
+}
+
+/** The reason within `<Operation> failed with error: "<reason>"`. */
+function reasonOf({ message }: JsonRecord): string | undefined {
+  if (typeof message !== 'string') return undefined;
+  return /^\w+ failed with error: "([\s\S]*)"$/.exec(message)?.[1] ?? message;
+}
+
+export function errorReason(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
