@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Seals } from '../../../daemon/edge/console/seals.ts';
 import { LINK_MS } from '../../../protocol/access/sign-ins.ts';
 import { folder, NOW_MS, run } from '../../support/cli-run.ts';
-import { send } from '../../support/http/request.ts';
+import { signInAt } from '../../support/http/console-kit.ts';
 import { API_KEY, API_SECRET, World } from '../../support/world.ts';
 
 const CREDENTIALS = { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET };
@@ -31,13 +31,10 @@ test('CO1 console prints a link with a code, and nothing else; the secret is not
 test('CO4 console --sign-out-all ends every sign-in, of the page too', async (t) => {
   const cwd = folder(t);
   const world = await World.start(t);
-  const page = { 'X-Rosterd-Console': '1', 'Content-Type': 'application/json' };
-  const signIn = new URL('/console/sign-in', world.daemon.url);
-  const code = new Seals(API_SECRET).newCode('read', Date.now());
-  const { status, headers } = await send(signIn, { method: 'POST', headers: page, body: JSON.stringify({ code }) });
+  const { url } = world.daemon;
+  const { status, cookie } = await signInAt(url, { code: new Seals(API_SECRET).newCode('read', Date.now()) });
   assert.equal(status, 200);
-  const cookie = headers.get('set-cookie')?.split(';')[0] ?? '';
-  const ask = async () => (await send(signIn, { method: 'GET', headers: { ...page, Cookie: cookie } })).status;
+  const ask = async () => (await signInAt(url, { cookie })).status;
   assert.equal(await ask(), 200);
   const ended = await run(cwd, `console --sign-out-all --url ${world.daemon.url}`, CREDENTIALS);
   assert.deepEqual([ended.code, ended.out], [0, 'ended 1\n']);

@@ -3,19 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { Seals } from '../../../daemon/edge/console/seals.ts';
+import type { SignInRole } from '../../../protocol/access/sign-ins.ts';
 import { LIVE_SUBPROTOCOL } from '../../../protocol/live/client-frames.ts';
 import { eventually } from '../../support/eventually.ts';
-import { send } from '../../support/http/request.ts';
+import { signInAt } from '../../support/http/console-kit.ts';
 import { API_SECRET, World } from '../../support/world.ts';
 
-async function signedIn(world: World, role: 'read' | 'operate'): Promise<string> {
-  const { headers } = await send(new URL('/console/sign-in', world.daemon.url), {
-    method: 'POST',
-    headers: { 'X-Rosterd-Console': '1', 'Content-Type': 'application/json' },
-    body: JSON.stringify({ code: new Seals(API_SECRET).newCode(role, Date.now()) }),
-  });
-  return headers.get('set-cookie')?.split(';')[0] ?? '';
-}
+const signedIn = async (world: World, role: SignInRole): Promise<string> =>
+  (await signInAt(world.daemon.url, { code: new Seals(API_SECRET).newCode(role, Date.now()) })).cookie;
 
 interface Tail {
   readonly frames: Record<string, unknown>[];

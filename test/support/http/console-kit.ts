@@ -3,6 +3,7 @@ import { ConsoleDoor, type DoorOptions } from '../../../daemon/edge/console/door
 import { Seals } from '../../../daemon/edge/console/seals.ts';
 import type { SignInRole } from '../../../protocol/access/sign-ins.ts';
 import { API_KEY, API_SECRET, FakeBackend, type HttpWorld, NOW_MS } from './fake-backend.ts';
+import { send } from './request.ts';
 
 /** What a browser adds to the requests of the console's own page. */
 export const OWN_PAGE = { 'x-rosterd-console': '1', 'sec-fetch-site': 'same-origin', origin: 'http://localhost' } as const;
@@ -72,6 +73,16 @@ export function doorAt(options: Partial<DoorOptions> = {}): DoorWorld {
     }),
   };
   return world;
+}
+
+/** What a real daemon at `url` answers to a code, or with a cookie to the question who one is. */
+export async function signInAt(url: string, { code, cookie }: { readonly code?: string; readonly cookie?: string }) {
+  const { status, headers, text } = await send(new URL('/console/sign-in', url), {
+    method: code === undefined ? 'GET' : 'POST',
+    headers: { 'X-Rosterd-Console': '1', 'Content-Type': 'application/json', ...(cookie === undefined ? undefined : { Cookie: cookie }) },
+    body: code === undefined ? undefined : JSON.stringify({ code }),
+  });
+  return { status, text, cookie: headers.get('set-cookie')?.split(';')[0] ?? '' };
 }
 
 /** The cookie of a browser that signed in. */
