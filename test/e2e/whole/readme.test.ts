@@ -153,7 +153,7 @@ test('FM3 a signal to npm start stops the daemon cleanly, and npm ends after it'
 });
 
 /** Enough to be built, and quickly. */
-const FEW_SOURCES = /^(\w+\.js|[\w.]+\.json|daemon\/\w+\.\w+|daemon\/base\/.*|(protocol|store)\/\w+\.ts)$/;
+const FEW_SOURCES = /^(\w+\.js|[\w.]+\.json|daemon\/\w+\.\w+|daemon\/(base|console)\/.*|protocol\/.*|store\/\w+\.ts)$/;
 
 test('FM2 dist is built again exactly when it is not what the sources give', { timeout: 300_000 }, async (t) => {
   const clone = await Clone.make(t, {}, FEW_SOURCES);
@@ -179,6 +179,11 @@ test('FM2 dist is built again exactly when it is not what the sources give', { t
   await rm(at('daemon/base/another.ts'));
   assert.equal(await builds(), true, 'a source is gone');
   assert.ok(!existsSync(at('dist/daemon/base/another.js')), 'what was made from it is gone too');
+
+  const style = await readFile(at('daemon/console/style.css'), 'utf8');
+  await writeFile(at('daemon/console/style.css'), `${style}.more { color: red }\n`);
+  assert.equal(await builds(), true, 'the page of the console has changed');
+  assert.match(await readFile(at('dist/console/app.css'), 'utf8'), /\.more\{/);
 
   await rm(at('dist/daemon/main.js'));
   assert.equal(await builds(), true, 'dist is not whole');
