@@ -86,6 +86,8 @@ export function addConsole(app: FastifyInstance, edge: ConsoleEdge, { door, asse
     method: 'GET',
     url: '/',
     handler: (request, reply) => {
+      // The framework takes a target of an asterisk for this path.
+      if (!request.url.startsWith('/')) return edge.notFound(request, reply);
       const front = { hasConsole: door.isServedTo(request.raw) };
       const isPage = wantsPage(request.headers.accept);
       const type = isPage ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8';
