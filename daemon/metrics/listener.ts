@@ -21,7 +21,7 @@ const KEEP_ALIVE_MS = 75_000;
 const ANSWER_MS = 15_000;
 const PATH = '/metrics';
 
-export interface Shown {
+export interface ScrapeSource {
   readonly contentType: string;
   text(): Promise<string>;
 }
@@ -38,7 +38,7 @@ export class MetricsListener {
   readonly #options: MetricsListenerOptions;
   readonly #server: Server;
   readonly #wanted: Buffer | undefined;
-  #shown: Shown | undefined;
+  #shown: ScrapeSource | undefined;
 
   constructor(options: MetricsListenerOptions) {
     this.#options = options;
@@ -59,7 +59,7 @@ export class MetricsListener {
   }
 
   /** Until then, a scrape is told that the daemon starts. */
-  show(shown: Shown): void {
+  show(shown: ScrapeSource): void {
     this.#shown = shown;
   }
 

@@ -171,10 +171,7 @@ export class Roster {
     if (told.length > 0) this.hub.publishPresence(told);
   }
 
-  /**
-   * Adds a listener that receives every applied entry, after the directory changed, until `signal` aborts. It must not throw and must return
-   * quickly.
-   */
+  /** Adds a listener that receives every applied entry, after the directory changed, until `signal` aborts. It must be quick and not throw. */
   onApplied(listener: (entry: Entry) => void, signal?: AbortSignal): void {
     this.#appliedListeners.add(listener);
     signal?.addEventListener('abort', () => this.#appliedListeners.delete(listener), { once: true });

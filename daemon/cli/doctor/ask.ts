@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 /** Rejects when there is no whole answer within 10 s. */
-export async function ask(url: string, { method = 'GET', headers = {}, body, takesAnyCertificate }: Asked = {}): Promise<Answer> {
+export async function askUrl(url: string, { method = 'GET', headers = {}, body, takesAnyCertificate }: Asked = {}): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const asked = started(url, { method, headers: { connection: 'close', ...headers }, rejectUnauthorized: takesAnyCertificate !== true });
     asked.on('error', reject).on('response', (answer) => void readAnswer(answer).then(resolve, reject));

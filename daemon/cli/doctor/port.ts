@@ -5,7 +5,7 @@ import { hasCode } from '../../../store/disk-errors.ts';
 import { daemonUrl } from '../client-options.ts';
 import type { Config } from '../config/settings.ts';
 import { listenAdvice } from '../serve/listen-error.ts';
-import { ask, isHealthOfRosterd } from './ask.ts';
+import { askUrl, isHealthOfRosterd } from './ask.ts';
 import { type Finding, fail, ok } from './finding.ts';
 
 export async function portFinding(config: Pick<Config, 'listen' | 'tlsCert'>): Promise<Finding> {
@@ -23,5 +23,5 @@ export async function portFinding(config: Pick<Config, 'listen' | 'tlsCert'>): P
 }
 
 async function isRosterd(url: string): Promise<boolean> {
-  return await ask(`${url}/healthz`, { takesAnyCertificate: true }).then(isHealthOfRosterd, () => false);
+  return await askUrl(`${url}/healthz`, { takesAnyCertificate: true }).then(isHealthOfRosterd, () => false);
 }

@@ -7,7 +7,7 @@ import { errorText } from '../../../protocol/base/errors.ts';
 import { parseObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { LIVE_SUBPROTOCOL } from '../../../protocol/live/client-frames.ts';
-import { type Answer, ask, askToSend, isFromRosterd, isHealthOfRosterd } from './ask.ts';
+import { type Answer, askToSend, askUrl, isFromRosterd, isHealthOfRosterd } from './ask.ts';
 import { daemonClockFinding } from './clock.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
@@ -21,7 +21,7 @@ const STICKY_ADVICE = 'send all requests of one connection (sid) to one node, as
 export async function reachFindings(url: string, nowMs: () => number): Promise<readonly Finding[]> {
   let health: Answer;
   try {
-    health = await ask(`${url}/healthz`);
+    health = await askUrl(`${url}/healthz`);
   } catch (error) {
     return [
       fail('http', `${url} cannot be reached: ${errorText(error)}`, 'is the daemon running, the address right, the certificate valid?'),
@@ -43,7 +43,7 @@ function notRosterd(url: string, { status, server }: Answer): Finding {
 /** Whether the daemon takes requests, as `/readyz` says. */
 export async function readyFinding(url: string): Promise<Finding> {
   try {
-    const answer = await ask(`${url}/readyz`, { takesAnyCertificate: true });
+    const answer = await askUrl(`${url}/readyz`, { takesAnyCertificate: true });
     const { status, text } = answer;
     if (isHealthOfRosterd(answer)) return ok('ready', 'the daemon takes requests');
     const { reason } = parseObject(text) ?? {};
@@ -82,13 +82,13 @@ async function pollingFinding(url: string): Promise<Finding> {
 
 /** Opens a connection, asks for the namespace without a token, and reads the refusal. Whether one of these came to another node. */
 async function hasStrayed(place: string): Promise<boolean> {
-  const opened = await ask(place);
+  const opened = await askUrl(place);
   const { sid } = parseObject(opened.text.slice(1)) ?? {};
   if (opened.status !== 200 || typeof sid !== 'string') throw new Error(`/socket.io/ answers ${opened.status}, not as Socket.IO does`);
   const own = `${place}&sid=${encodeURIComponent(sid)}`;
-  const sent = await ask(own, { method: 'POST', headers: { 'content-type': 'text/plain;charset=UTF-8' }, body: '40{}' });
+  const sent = await askUrl(own, { method: 'POST', headers: { 'content-type': 'text/plain;charset=UTF-8' }, body: '40{}' });
   if (isUnknown(sent)) return true;
-  const read = await ask(own);
+  const read = await askUrl(own);
   if (isUnknown(read)) return true;
   if (sent.status !== 200 || read.status !== 200) throw new Error(`long polling is answered with ${sent.status} and ${read.status}`);
   return false;

@@ -101,11 +101,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
     });
     const files = new Files(store.blobs);
     const jobs = startJobs({
-      roster,
-      files,
-      leases: store.leases,
-      logger,
-      clock,
+      ...{ roster, files, leases: store.leases, logger, clock },
       nowMs: () => now() / 1_000,
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,

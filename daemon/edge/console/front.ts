@@ -1,12 +1,12 @@
 /** `GET /`: what this is, and where to go on. It keeps CO14 (daemon/RULES.md). */
 
 /** What the first page names, as far as it is there for the one who asks. */
-export interface Front {
+export interface FrontFacts {
   readonly hasConsole: boolean;
 }
 
 /** For programs. */
-export function frontJson({ hasConsole }: Front): string {
+export function frontJson({ hasConsole }: FrontFacts): string {
   return JSON.stringify({
     name: 'rosterd',
     about: 'a self-hosted, real-time user directory',
@@ -18,7 +18,7 @@ export function frontJson({ hasConsole }: Front): string {
 }
 
 /** For people. It has no style of its own where the console, whose style it uses, is not there. */
-export function frontPage({ hasConsole }: Front): string {
+export function frontPage({ hasConsole }: FrontFacts): string {
   return `<!doctype html>
 <html lang="en">
 <head>
