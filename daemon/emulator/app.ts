@@ -168,8 +168,7 @@ export class EmulatedApp {
     const data = join(config.data, String(++this.#count));
     const blobs = this.#blobs;
     this.#daemon = await startDaemon({
-      // Several daemons in one process, none of which is watched.
-      config: { ...config, data, metricsListen: 'off' },
+      config: { ...config, data },
       credentials,
       openStore: async () => openMemoryStore(blobs, loaded),
       logger,

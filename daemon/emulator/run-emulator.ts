@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import type { Config } from '../cli/config/settings.ts';
 import { type CommandIo, EXIT } from '../cli/io.ts';
 import { LogDestination } from '../cli/serve/log-destination.ts';
+import { logText } from '../cli/serve/log-text.ts';
 import type { EmulatedApp } from './app.ts';
 import { Emulator } from './emulator.ts';
 import { ExecutedCommand } from './exec.ts';
@@ -37,7 +38,7 @@ export async function runEmulator({ listen, seed, exec }: EmulatorFlags, io: Com
     if (command === undefined) finish(exec === undefined ? EXIT.ok : EXIT.interrupted);
     else command.signal(signal);
   });
-  const log = new LogDestination(STDERR);
+  const log = io.stderr.isTTY ? new LogDestination(STDERR, logText) : new LogDestination(STDERR);
   const logger = (level: Config['logLevel']) => pino({ level }, log);
   const onFatal = (): void => finish(EXIT.failed);
   let emulator: Emulator | undefined;

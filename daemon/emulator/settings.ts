@@ -10,10 +10,11 @@ import { suggestion } from '../cli/config/nearest.ts';
 import { envName, flagName, type Setting } from '../cli/config/setting.ts';
 import { ALL_SETTINGS, type Config } from '../cli/config/settings.ts';
 
-/** Where it listens and what it stores: the emulator decides, and nobody else. */
+/** Where it listens, what it stores and how it is watched: the emulator decides, and nobody else. */
 const DECIDED: ReadonlySet<string> = new Set([
   ...['listen', 'data', 'log', 'log.require_sync', 'node.name', 'tls_cert', 'tls_key', 'public_url'],
-  ...['cluster.stale_max_ms', 'retention_bytes', 'retention_age_h', 'retention_changes', 'drain_ms'],
+  ...['log_format', 'metrics.listen', 'metrics.token', 'cluster.stale_max_ms', 'drain_ms'],
+  ...['retention_bytes', 'retention_age_h', 'retention_changes'],
 ]);
 
 /** The request has fields of its own for them, and the variables are for the first application. */
@@ -56,7 +57,14 @@ export function emulatorVariables(env: Readonly<Record<string, string | undefine
 /** Throws ConfigError for values that are not usable, RosterError `input` for unknown names in `settings`. */
 export function appConfig(place: AppPlace, env: Readonly<Record<string, string | undefined>>, settings: SettingValues = {}): Config {
   const listen = `${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}`;
-  const decided = { listen, data: place.data, 'drain-ms': '0', 'api-key': place.apiKey, 'api-secret': place.apiSecret };
+  const decided = {
+    listen,
+    data: place.data,
+    'drain-ms': '0',
+    'metrics-listen': 'off',
+    'api-key': place.apiKey,
+    'api-secret': place.apiSecret,
+  };
   return loadConfig({ flags: { ...choices(settings), ...decided }, env, cwd: place.data }).config;
 }
 

@@ -72,7 +72,7 @@ test('EM5 settings that are unknown, not usable or decided by the emulator are r
   for (const [body, text] of [
     [
       { settings: { 'conect.role': 'keep' } },
-      /settings\.conect\.role: is no setting \(did you mean connect\.role\?\); there are log_level, origins/,
+      /settings\.conect\.role: is no setting \(did you mean connect\.role\?\); there are log_level, origins, console, /,
     ],
     [{ settings: { listen: '0.0.0.0:80' } }, /settings\.listen: is decided by the emulator/],
     [{ settings: { api_key: 'x' } }, /settings\.api_key: is given by the fields key and secret/],

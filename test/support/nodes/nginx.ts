@@ -22,7 +22,7 @@ export async function startNginx(
   // An offered configuration holds for many connections, whatever this machine allows.
   const text = offered
     .replace(/listen 127\.0\.0\.1:8800/, `listen ${listen}`)
-    .replaceAll(/^ *server 127\.0\.0\.1:880(\d)(.*)$/gm, (_, n, how) => `server ${nodes[n - 1] ?? '127.0.0.1:1 down'}${how}`)
+    .replaceAll(/^ *server 127\.0\.0\.1:881(\d)(.*)$/gm, (_, n, how) => `server ${nodes[n - 1] ?? '127.0.0.1:1 down'}${how}`)
     .replace(/^worker_rlimit_nofile .*$/m, '')
     .replace(/worker_connections \d+/, 'worker_connections 500');
   const config = join(folder, 'nginx.conf');
