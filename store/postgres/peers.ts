@@ -144,9 +144,18 @@ export class PostgresPeers implements Peers {
         ...[settingsText(settings), formats.newest],
       ],
     });
-    const others = (await this.#nodes(connection)).filter(({ name, silentMs }) => name !== node && silentMs <= NODE_GONE_MS);
-    for (const name of this.#known) if (!others.some((other) => other.name === name)) await this.#inOrder(() => this.#lost(name));
-    for (const { name } of others) await this.#inOrder(() => this.#read(connection, name));
+    await this.#follow(connection, await this.#nodes(connection), 'all');
+  }
+
+  /**
+   * Reads what others say that are there, all of them or only those that are new here, and loses those that are not. A row says it, not what
+   * was heard: the word that a node is gone may be handled while rows of before it are on their way.
+   */
+  async #follow(connection: PgConnection, nodes: readonly NodeRow[], which: 'all' | 'new'): Promise<void> {
+    const here = new Set(nodes.filter(({ name, silentMs }) => name !== this.node && silentMs <= NODE_GONE_MS).map(({ name }) => name));
+    const lost = [...this.#known].filter((name) => !here.has(name));
+    for (const name of lost) await this.#inOrder(() => this.#lost(name));
+    for (const name of here) if (which === 'all' || !this.#known.has(name)) await this.#inOrder(() => this.#read(connection, name));
   }
 
   #inOrder(work: () => void | Promise<void>): Promise<void> {
@@ -188,10 +197,7 @@ export class PostgresPeers implements Peers {
     if (!this.#isRaised) this.#isRaised = await raisedFormat(connection, app, this.#options.formats ?? ENTRY_FORMATS);
     // PE3: the time of a silent node ends at the same moment for all others, whenever their beats are.
     this.#nextMs = Math.min(BEAT_MS, ...others.map(({ silentMs }) => NODE_GONE_MS + 1 - silentMs).filter((leftMs) => leftMs > 0));
-    for (const { name, silentMs } of others) {
-      const isGone = silentMs > NODE_GONE_MS;
-      if (isGone === this.#known.has(name)) await this.#inOrder(() => (isGone ? this.#lost(name) : this.#read(connection, name)));
-    }
+    await this.#follow(connection, nodes, 'new');
   }
 
   /** PE6. */

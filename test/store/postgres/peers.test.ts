@@ -279,3 +279,14 @@ test('PE2 a node that left while another one was cut off is gone for that one, t
   await eventually(() => two.gone.length !== 0, 'it is told');
   assert.deepEqual([two.gone, two.heard.has('one')], [['one'], false]);
 });
+
+test('PE3 a node without a row is gone at the next beat, also for whoever read it after it had left', pgOptions, async (t) => {
+  const app = randomUUID();
+  const one = await new Peer(t, app, await kit.node(app), 'one').start();
+  await kit.postgres.sql(`insert into rosterd.node values ('${app}', 'ghost', 'boot', '1', 0, clock_timestamp())`);
+  await eventually(() => one.heard.has('ghost'));
+  // Nobody says so.
+  await kit.postgres.sql(`delete from rosterd.node where app = '${app}' and name = 'ghost'`);
+  await eventually(() => one.gone.includes('ghost'));
+  assert.equal(one.heard.has('ghost'), false);
+});
