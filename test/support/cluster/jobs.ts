@@ -101,10 +101,12 @@ export class JobRounds {
       return undefined;
     });
     const { import_task } = (await this.#done('POST', '/api/v2/imports', { path, mode: 'upsert' })).body;
-    const task = await this.#until('the import', async (node) => {
+    const task = await this.#until('the import', async (node, say) => {
       const { status, body } = await node.call('GET', `/api/v2/imports/${import_task.id}`);
-      const ended = status === 200 && ['completed', 'analyze_failed', 'import_failed'].includes(body.import_task.state);
-      return ended ? body.import_task : undefined;
+      const state = body.import_task?.state;
+      if (status === 200 && ['completed', 'analyze_failed', 'import_failed'].includes(state)) return body.import_task;
+      say(`${status} ${state ?? body.message}`);
+      return undefined;
     });
     const { users, done, failed } = task.result ?? {};
     if (task.state !== 'completed' || users !== ids.length || done !== ids.length || failed !== 0)
@@ -127,9 +129,11 @@ export class JobRounds {
   }
 
   async #task(id: string): Promise<NodeAnswer['body']> {
-    const task = await this.#until(`task ${id}`, async (node) => {
+    const task = await this.#until(`task ${id}`, async (node, say) => {
       const { status, body } = await node.call('GET', `/api/v2/tasks/${id}`);
-      return status === 200 && ['completed', 'failed'].includes(body.status) ? body : undefined;
+      if (status === 200 && ['completed', 'failed'].includes(body.status)) return body;
+      say(`${status} ${body.status ?? body.message}`);
+      return undefined;
     });
     if (task.status !== 'completed') throw new Error(`a task ended as ${JSON.stringify(task)}`);
     return task;
