@@ -1,5 +1,7 @@
 /** Reads a 4xx answer to a batch: which users it refuses and why, or that the run cannot succeed at all. Pure. */
+
 import { isObject } from '../../protocol/base/json.ts';
+import { shortened } from '../../protocol/base/shortened.ts';
 import type { TakenOut } from './counts.ts';
 import type { Reply } from './transport.ts';
 
@@ -92,7 +94,7 @@ function findUser(name: string, batch: Batch): string | undefined {
 }
 
 function clip(text: string): string {
-  return text.length <= REASON_CHARS_MAX ? text : `${text.slice(0, REASON_CHARS_MAX)}…`;
+  return shortened(text, REASON_CHARS_MAX);
 }
 
 /** The users that an earlier sync took out, as the answer to an upsert names them. */

@@ -1,11 +1,12 @@
 /** The place of a value in a request, as errors name it: `users[ann].role`. Pure. */
+import { shortened } from './shortened.ts';
 
 /** The longest part of a caller's text that an error repeats. */
 const QUOTED_CHARS = 64;
 
 /** A caller's text, cut so that it does not make an error unreadable. */
 export function clip(text: string): string {
-  return text.length <= QUOTED_CHARS ? text : `${text.slice(0, QUOTED_CHARS)}…`;
+  return shortened(text, QUOTED_CHARS);
 }
 
 /** `users` + `ann` → `users[ann]`. */

@@ -5,10 +5,12 @@
  * value is an error that names the setting, where it came from, the value and what is allowed.
  * All problems are reported at once. The only I/O is reading the configuration file.
  */
+
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
+import { shortened } from '../../../protocol/base/shortened.ts';
 import { hasCode } from '../../../store/disk-errors.ts';
 import { isLoopback } from './loopback.ts';
 import { suggestion } from './nearest.ts';
@@ -264,5 +266,5 @@ function checkMetrics({ config, origins }: Pick<ReadSettings, 'config' | 'origin
 
 function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+  return shortened(text, SHOWN_CHARS);
 }

@@ -4,7 +4,9 @@
  *
  * It keeps LO4 (daemon/RULES.md).
  */
+
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import { shortened } from '../../../protocol/base/shortened.ts';
 import { visible } from '../visible.ts';
 
 const LEVELS: ReadonlyMap<unknown, string> = new Map([
@@ -35,7 +37,7 @@ export function logText(line: string): string {
 
 function textOf(value: unknown): string {
   const text = typeof value === 'string' && PLAIN.test(value) ? value : visible(JSON.stringify(value));
-  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
+  return shortened(text, VALUE_CHARS_MAX);
 }
 
 /** The stack begins with the name and the message of the error. */

@@ -1,5 +1,6 @@
 /** Shows a plan in words, and as one JSON object. Pure. */
 
+import { shortened } from '../../../protocol/base/shortened.ts';
 import { grouped } from '../../base/grouped.ts';
 import { errorLines } from '../../sync/counts.ts';
 import { changesOf, type PlanWrite } from '../../sync/plan/plan-lines.ts';
@@ -79,7 +80,7 @@ function changesIn(write: PlanWrite): string {
 function valueIn(value: unknown): string {
   if (value === null) return '–';
   const text = JSON.stringify(value);
-  return text.length <= VALUE_CHARS ? text : `${text.slice(0, VALUE_CHARS)}…`;
+  return shortened(text, VALUE_CHARS);
 }
 
 function placeOf({ id, line }: PlanWrite): string {

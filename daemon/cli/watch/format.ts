@@ -1,5 +1,7 @@
 /** Writes a live event as one line for people. Pure. */
+
 import { isObject } from '../../../protocol/base/json.ts';
+import { shortened } from '../../../protocol/base/shortened.ts';
 import { visible } from '../visible.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -79,5 +81,5 @@ function quoted(value: unknown): string {
 
 /** Makes text of users harmless, and cuts it. */
 export function plain(text: string): string {
-  return visible(text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text);
+  return visible(shortened(text, SHOWN_CHARS));
 }

@@ -2,6 +2,7 @@
 
 import type { JsonObject } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
+import { shortened } from '../../../protocol/base/shortened.ts';
 import type { ImportTask } from '../../../protocol/transfer/imports.ts';
 import type { SyncCounts } from '../../sync/counts.ts';
 import type { ReportEntry, Report as RunReport } from '../../sync/report.ts';
@@ -55,7 +56,7 @@ export class ErrorList implements RunReport {
   note({ line, id, code, reason }: RowError): void {
     this.count++;
     if (this.list.length >= LIMITS.importErrorsKept) return;
-    const text = reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
+    const text = shortened(reason, REASON_CHARS_MAX);
     this.list.push({ item: line, ...(id === undefined ? undefined : { id }), code, reason: text });
   }
 }
