@@ -1,8 +1,8 @@
 /** What can be done to a user. Each action is confirmed, and says before what will happen. */
 import { useSignal } from '@preact/signals';
-import { CommandLines } from '../parts/command-lines.tsx';
+import { CallButtons } from '../parts/call-buttons.tsx';
 import { Dialog } from '../parts/dialog.tsx';
-import { Callout, Its } from '../parts/its.tsx';
+import { Its } from '../parts/its.tsx';
 import { api, errorReason } from '../talk/api.ts';
 import type { UserRecord } from '../talk/user-record.ts';
 import { type ActionOption, type OptionValues, USER_ACTIONS, type UserAction } from './action-list.ts';
@@ -101,16 +101,11 @@ function ActionDialog({ action, user, onClose, onDone }: ActionDialogProps) {
           }}
         />
       ))}
-      {error.value === '' ? null : <Callout kind="error">{error.value}</Callout>}
-      <CommandLines call={call} />
-      <div class="buttons">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
+      <CallButtons call={call} error={error.value} onCancel={onClose}>
         <button type="button" class={action.isGrave ? 'grave' : 'main'} disabled={isBusy.value} onClick={() => void confirm()}>
           {action.label}
         </button>
-      </div>
+      </CallButtons>
     </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 /** Editing: by field or as JSON. What would change is shown by a dry run of the daemon before anything is saved. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { CommandLines } from '../parts/command-lines.tsx';
+import { CallButtons } from '../parts/call-buttons.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Callout, Its, ItsValue } from '../parts/its.tsx';
 import { ApiError, api, errorReason } from '../talk/api.ts';
@@ -188,16 +188,11 @@ function ProposalDialog({ proposal: { call, changes }, onClose, onSaved }: Propo
         ))}
       </dl>
       <p class="hint">It is saved only if the user is still as it was when this was shown.</p>
-      {error.value === '' ? null : <Callout kind="error">{error.value}</Callout>}
-      <CommandLines call={call} />
-      <div class="buttons">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
+      <CallButtons call={call} error={error.value} onCancel={onClose}>
         <button type="button" class="main" disabled={changes.length === 0} onClick={save}>
           Save
         </button>
-      </div>
+      </CallButtons>
     </Dialog>
   );
 }

@@ -1,20 +1,13 @@
 /** Who changed a user, from where, and which fields. The daemon keeps no values, so none are shown. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { HistoryItem } from '../../../protocol/users/history.ts';
 import { linkTo } from '../address.ts';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 
-interface ListedChange {
-  readonly seq: number;
-  readonly at: number;
-  readonly event: string;
-  readonly source?: string;
-  readonly by?: string;
-  readonly client?: string;
-  readonly job?: string;
-  readonly fields?: readonly string[];
-}
+/** `at`: nanoseconds, as `/api/v2` shows times. */
+type ListedChange = Omit<HistoryItem, 'at'> & { readonly at: number };
 
 /** `version`: changes when the user was read anew. */
 export function HistorySection({ id, version }: { readonly id: string; readonly version: number }) {

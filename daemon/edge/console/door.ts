@@ -95,15 +95,17 @@ export class ConsoleDoor {
 
   /** The sign-in of a browser that comes back. Its node may know less than the one that let it in. Rejects as `signedIn` throws. */
   async comeBack(request: Request): Promise<Welcome> {
-    if (this.#sealed(request) !== undefined && this.#find(request) === undefined) await this.#options.backend.current();
+    const sealed = this.#sealed(request);
+    if (sealed !== undefined && this.#open(sealed.id) === undefined) await this.#options.backend.current();
     const signIn = this.signedIn(request);
     return { signIn, cookie: this.#cookieOf(signIn), position: this.#options.backend.position };
   }
 
   /** Throws RosterError: `auth` without a cookie, or with one that is not good; `token_expired` for a sign-in that has ended. */
   signedIn(request: Pick<Request, 'headers'>): SignIn {
-    if (this.#sealed(request) === undefined) throw new RosterError('auth', 'not signed in: "rosterd console" prints a link');
-    const signIn = this.#find(request);
+    const sealed = this.#sealed(request);
+    if (sealed === undefined) throw new RosterError('auth', 'not signed in: "rosterd console" prints a link');
+    const signIn = this.#open(sealed.id);
     if (signIn === undefined) throw new RosterError('token_expired', 'the sign-in has ended: "rosterd console" prints a new link');
     return signIn;
   }
@@ -140,9 +142,9 @@ export class ConsoleDoor {
   /** The `Set-Cookie` by which a sign-in that is used stays; undefined while the cookie is new enough. */
   renewal(request: Pick<Request, 'headers'>): string | undefined {
     const sealed = this.#sealed(request);
-    const signIn = this.#find(request);
-    if (sealed === undefined || signIn === undefined || this.#options.nowMs() < sealed.seenMs + RENEW_MS) return undefined;
-    return this.#cookieOf(signIn);
+    if (sealed === undefined || this.#options.nowMs() < sealed.seenMs + RENEW_MS) return undefined;
+    const signIn = this.#open(sealed.id);
+    return signIn === undefined ? undefined : this.#cookieOf(signIn);
   }
 
   /** A live connection of the console's page. It is admitted by the cookie alone, and ends with the sign-in. */
@@ -151,7 +153,7 @@ export class ConsoleDoor {
     if (!this.isServedTo(request)) return { refusal: '404 Not Found' };
     if (headers.origin === undefined || !isAllowedOrigin(headers.origin, headers.host, [])) return { refusal: '403 Forbidden' };
     const sealed = this.#sealed(request);
-    if (sealed === undefined || this.#find(request) === undefined) return { refusal: '401 Unauthorized' };
+    if (sealed === undefined || this.#open(sealed.id) === undefined) return { refusal: '401 Unauthorized' };
     const endOf = (): number => this.#endOf(sealed.id, sealed.seenMs);
     // Read anew each time: sessions compare it with the clock every second, so one whose sign-in was ended ends, too.
     const caller: Caller = {
@@ -172,11 +174,6 @@ export class ConsoleDoor {
   #sealed({ headers }: Pick<Request, 'headers'>) {
     const text = cookieNamed(COOKIE, headers.cookie);
     return text === undefined ? undefined : this.#seals.openCookie(text, this.#options.nowMs());
-  }
-
-  #find(request: Pick<Request, 'headers'>): SignIn | undefined {
-    const sealed = this.#sealed(request);
-    return sealed === undefined ? undefined : this.#open(sealed.id);
   }
 
   #open(id: string): SignIn | undefined {
