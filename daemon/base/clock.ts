@@ -25,7 +25,7 @@ export const steadyClock: SteadyClock = {
 };
 
 /** A timer of Node that is set for longer fires at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+export const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),

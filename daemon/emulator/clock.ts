@@ -4,12 +4,9 @@
  *
  * It keeps EM10 (README.md).
  */
-import type { Clock, SteadyClock } from '../base/clock.ts';
+import { type Clock, type SteadyClock, TIMER_MS_MAX } from '../base/clock.ts';
 import { wallClock } from '../base/wall-clock.ts';
 import type { Clocks } from '../cli/serve/clocks.ts';
-
-/** A timer of Node that is set for longer fires at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 interface Waiting {
   readonly dueMs: number;

@@ -7,8 +7,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fieldErrors, RosterError, renderChatError } from '../../protocol/base/errors.ts';
 import { clip } from '../../protocol/base/field-path.ts';
+import { joined } from '../base/joined.ts';
 import { isLoopback } from '../cli/config/loopback.ts';
-import { readJsonBody } from '../edge/http/body.ts';
+import { bodyParts, readJsonBody, tooBig } from '../edge/http/body.ts';
 import { flatQuery, header, originForm } from '../edge/http/request-parts.ts';
 import type { EmulatedApp } from './app.ts';
 import { CONTROL_ENDPOINTS } from './endpoints/all.ts';
@@ -111,14 +112,12 @@ async function jsonBody(request: IncomingMessage, { method, bodyBytesMax }: Cont
 }
 
 async function rawBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of request) {
-    bytes += part.length;
-    if (bytes > bytesMax) throw new RosterError('too_big', `the body is bigger than ${bytesMax} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+  let size = 0;
+  const parts = await bodyParts(request, (bytes) => {
+    size += bytes;
+    if (size > bytesMax) throw tooBig('the body', bytesMax);
+  });
+  return joined(parts);
 }
 
 function refusalOf(thrown: unknown, { method, url = '' }: IncomingMessage): ControlAnswer {

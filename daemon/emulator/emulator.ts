@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { RosterError } from '../../protocol/base/errors.ts';
+import type { ListenAddress } from '../cli/config/setting-kinds.ts';
 import type { Config } from '../cli/config/settings.ts';
 import { type AppOptions, EmulatedApp } from './app.ts';
 import { createControl } from './control.ts';
@@ -20,7 +21,7 @@ export const APPS_MAX = 64;
 
 export interface EmulatorOptions {
   /** Loopback addresses only. Port 0: any free one. */
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: ListenAddress;
   /** Variables with the settings of every application: see `emulatorVariables`. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly logger: (level: Config['logLevel']) => Logger;

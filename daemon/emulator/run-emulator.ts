@@ -4,10 +4,11 @@
  * It keeps EM1 and EM25–EM28 (README.md).
  */
 import { pino } from 'pino';
+import type { ListenAddress } from '../cli/config/setting-kinds.ts';
 import type { Config } from '../cli/config/settings.ts';
 import { type CommandIo, EXIT } from '../cli/io.ts';
 import { LogDestination } from '../cli/serve/log-destination.ts';
-import { logText } from '../cli/serve/log-text.ts';
+import { lineForm } from '../cli/serve/log-text.ts';
 import type { EmulatedApp } from './app.ts';
 import { Emulator } from './emulator.ts';
 import { ExecutedCommand } from './exec.ts';
@@ -18,7 +19,7 @@ const STDERR = 2;
 
 export interface EmulatorFlags {
   /** A loopback address. */
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: ListenAddress;
   /** A file of users. */
   readonly seed?: string | undefined;
   /** A command for the shell. */
@@ -38,7 +39,7 @@ export async function runEmulator({ listen, seed, exec }: EmulatorFlags, io: Com
     if (command === undefined) finish(exec === undefined ? EXIT.ok : EXIT.interrupted);
     else command.signal(signal);
   });
-  const log = io.stderr.isTTY ? new LogDestination(STDERR, logText) : new LogDestination(STDERR);
+  const log = new LogDestination(STDERR, lineForm('auto', io.stderr.isTTY));
   const logger = (level: Config['logLevel']) => pino({ level }, log);
   const onFatal = (): void => finish(EXIT.failed);
   let emulator: Emulator | undefined;

@@ -8,6 +8,7 @@ import { type FieldError, fieldErrors } from '../../protocol/base/errors.ts';
 import { ConfigError, loadConfig } from '../cli/config/config.ts';
 import { suggestion } from '../cli/config/nearest.ts';
 import { envName, flagName, type Setting } from '../cli/config/setting.ts';
+import { address, type ListenAddress } from '../cli/config/setting-kinds.ts';
 import { ALL_SETTINGS, type Config } from '../cli/config/settings.ts';
 
 /** Where it listens, what it stores and how it is watched: the emulator decides, and nobody else. */
@@ -32,11 +33,8 @@ export const APP_SETTINGS: readonly string[] = choosable.map(({ key }) => key);
 
 export type SettingValues = Readonly<Record<string, string | number | boolean>>;
 
-export interface AppPlace {
-  /** A loopback address. */
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
+/** On a loopback address. */
+export interface AppPlace extends ListenAddress {
   /** The folder of the parts that need files. */
   readonly data: string;
   readonly apiKey: string;
@@ -56,9 +54,8 @@ export function emulatorVariables(env: Readonly<Record<string, string | undefine
 
 /** Throws ConfigError for values that are not usable, RosterError `input` for unknown names in `settings`. */
 export function appConfig(place: AppPlace, env: Readonly<Record<string, string | undefined>>, settings: SettingValues = {}): Config {
-  const listen = `${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}`;
   const decided = {
-    listen,
+    listen: address.toText(place),
     data: place.data,
     'drain-ms': '0',
     'metrics-listen': 'off',

@@ -2,16 +2,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runEmulator } from '../../emulator/run-emulator.ts';
 import { isLoopback } from '../config/loopback.ts';
-import { address } from '../config/setting-kinds.ts';
+import { address, type ListenAddress } from '../config/setting-kinds.ts';
 import type { CommandIo, Exit } from '../io.ts';
 
-interface Place {
-  readonly host: string;
-  readonly port: number;
-}
-
 interface EmulatorCommandFlags {
-  readonly listen?: Place;
+  readonly listen?: ListenAddress;
   readonly seed?: string;
   readonly exec?: string;
 }
@@ -54,7 +49,7 @@ Exit codes: that of the command; without one, 0 ended by Ctrl-C, 1 something fai
   });
 }
 
-function checkedPlace(text: string): Place {
+function checkedPlace(text: string): ListenAddress {
   const place = address.fromText(text);
   if (place === undefined) throw new InvalidArgumentError(`It must be ${address.allowed}.`);
   if (isLoopback(place.host)) return place;

@@ -7,6 +7,7 @@
 
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
 import { shortened } from '../../../protocol/base/shortened.ts';
+import type { Config } from '../config/settings.ts';
 import { visible } from '../visible.ts';
 
 const LEVELS: ReadonlyMap<unknown, string> = new Map([
@@ -21,6 +22,11 @@ const LEVELS: ReadonlyMap<unknown, string> = new Map([
 const LEFT_OUT: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'err', 'v']);
 const VALUE_CHARS_MAX = 2_000;
 const PLAIN = /^[\p{L}\p{N}_.:/@+-]+$/u;
+
+/** The form of the log's lines; undefined: as pino writes them. */
+export function lineForm(format: Config['logFormat'], isTerminal: boolean): typeof logText | undefined {
+  return format === 'text' || (format === 'auto' && isTerminal) ? logText : undefined;
+}
 
 /** `line`: one JSON object and a line feed, as pino writes it. The time is UTC. Nothing in a value can begin a line or move a cursor. */
 export function logText(line: string): string {

@@ -8,7 +8,7 @@ import { type CommandIo, EXIT } from '../io.ts';
 import { ownName } from '../own-command.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from './daemon.ts';
 import { LogDestination } from './log-destination.ts';
-import { logText } from './log-text.ts';
+import { lineForm } from './log-text.ts';
 
 /**
  * How much bytecode a function runs before V8 compiles it, in bytes, instead of 67,584. All clients come back at once after a restart, to
@@ -22,8 +22,7 @@ const SHUTDOWN_MS = 60_000;
 /** Resolves with the exit code. */
 export async function serve(config: Config, credentials: Credentials, openStore: OpenStore, io: CommandIo): Promise<number> {
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-  const isText = config.logFormat === 'text' || (config.logFormat === 'auto' && io.stderr.isTTY);
-  const log = isText ? new LogDestination(STDERR, logText) : new LogDestination(STDERR);
+  const log = new LogDestination(STDERR, lineForm(config.logFormat, io.stderr.isTTY));
   // On a terminal, the greeting comes first.
   if (io.stderr.isTTY) log.hold();
   process.once('exit', () => log.flushNow());

@@ -51,7 +51,7 @@ export async function readJsonBody(
     lane.arrived(bytes, size);
   };
   try {
-    const sent = await collect(request, arrived);
+    const sent = await bodyParts(request, arrived);
     return await lane.turn(size, encoding !== 'identity', async () => {
       const whole = joined(sent);
       const bytes = encoding === 'identity' ? whole : await decompress(whole, encoding, bytesMax);
@@ -123,7 +123,7 @@ function endOfText(bytes: Buffer, at: number): number {
   return end;
 }
 
-function tooBig(what: string, bytesMax: number): RosterError {
+export function tooBig(what: string, bytesMax: number): RosterError {
   return new RosterError('too_big', `${what} is bigger than ${bytesMax} bytes`);
 }
 
@@ -149,8 +149,11 @@ function encodingOf(header: string | undefined): 'identity' | 'gzip' | 'deflate'
   }
 }
 
-/** All parts of the body. `arrived` learns of each part, and ends the reading when it throws. */
-function collect(request: IncomingMessage, arrived: (bytes: number) => void): Promise<readonly Buffer[]> {
+/**
+ * All parts of the body. `arrived` learns of each part, and ends the reading when it throws: what is left is discarded, so that the peer gets
+ * its answer. Rejects with that error, or with RosterError `input` when the request breaks off.
+ */
+export function bodyParts(request: IncomingMessage, arrived: (bytes: number) => void): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const settle = (act: () => void) => {

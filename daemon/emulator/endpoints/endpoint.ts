@@ -102,6 +102,14 @@ export function refuseUnknown(given: readonly string[], known: readonly string[]
   if (problems.length > 0) throw fieldErrors('input', problems);
 }
 
+const NAME = /^[\w.-]{1,64}$/;
+
+/** A name that a test gives to something; `path` says to what. Throws RosterError `input`. */
+export function checkedName(path: string, name: string): string {
+  if (NAME.test(name)) return name;
+  throw fieldErrors('input', [{ path, message: 'must be 1 to 64 letters, digits and characters of . _ -' }]);
+}
+
 /** A whole number of the query. Throws RosterError `input`. */
 export function queryNumber(
   query: QueryFields,

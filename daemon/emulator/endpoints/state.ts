@@ -14,10 +14,9 @@ import { BrokenSource } from '../../sync/rows.ts';
 import type { EmulatedApp } from '../app.ts';
 import { seedText } from '../seed.ts';
 import type { NamedSnapshot } from '../snapshots.ts';
-import { type ControlAnswer, type ControlEndpoint, endpoint, posted } from './endpoint.ts';
+import { type ControlAnswer, type ControlEndpoint, checkedName, endpoint, posted } from './endpoint.ts';
 
 const SEED_BYTES_MAX = 32 * 1024 * 1024;
-const NAME = /^[\w.-]{1,64}$/;
 
 const SeedBody = Type.Object({
   users: Type.Optional(Type.Union([Type.Array(AnyObject), Type.Record(Type.String(), AnyObject)])),
@@ -57,7 +56,7 @@ export const STATE_ENDPOINTS: readonly ControlEndpoint[] = [
   posted('/emulator/snapshots/{name}', Nothing, {
     about: 'keeps users, settings and files under a name',
     handle: async ({ app, params: { name = '' } }) => {
-      await app.save(checkedName(name));
+      await app.save(checkedName('name', name));
       return { status: 201, body: snapshotView(app.snapshots.find(name)) };
     },
   }),
@@ -83,11 +82,6 @@ export const STATE_ENDPOINTS: readonly ControlEndpoint[] = [
 
 function state({ roster }: EmulatedApp): ControlAnswer {
   return { body: { users: roster.directory.size, position: positionText(roster.position) } };
-}
-
-function checkedName(name: string): string {
-  if (NAME.test(name)) return name;
-  throw fieldErrors('input', [{ path: 'name', message: 'must be 1 to 64 letters, digits and characters of . _ -' }]);
 }
 
 /** The error lists what is wrong, and the users that are right are in all the same. */

@@ -7,10 +7,9 @@ import { errorText, fieldErrors } from '../../../protocol/base/errors.ts';
 import { DELIVERIES_MAX, DELIVERY_BODY_BYTES_MAX, type Delivery } from '../deliveries.ts';
 import { EVENTS_PAGE_MAX, eventsPage } from '../events.ts';
 import { until } from '../until.ts';
-import { type ControlEndpoint, endpoint, queryNumber } from './endpoint.ts';
+import { type ControlEndpoint, checkedName, endpoint, queryNumber } from './endpoint.ts';
 
 const WAIT_MS_MAX = 60_000;
-const RECEIVER = /^[\w.-]{1,64}$/;
 
 export const WATCHING_ENDPOINTS: readonly ControlEndpoint[] = [
   endpoint('GET', '/emulator/events', {
@@ -43,8 +42,7 @@ export const WATCHING_ENDPOINTS: readonly ControlEndpoint[] = [
     isRaw: true,
     bodyBytesMax: DELIVERY_BODY_BYTES_MAX,
     handle: ({ app, params: { receiver = '' }, headers, body }) => {
-      if (!RECEIVER.test(receiver))
-        throw fieldErrors('input', [{ path: 'receiver', message: 'must be 1 to 64 letters, digits and characters of . _ -' }]);
+      checkedName('receiver', receiver);
       const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
       try {
         const { n } = app.deliveries.add({ receiver, atMs: app.clock.now(), headers, bytes });
