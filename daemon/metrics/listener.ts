@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { errorText } from '../../protocol/base/errors.ts';
 import type { EdgeLogger } from '../base/logger.ts';
+import { serverUrl } from '../base/server-url.ts';
 
 /** Enough for a few scrapers, and nothing that anybody can hold up by more. */
 const CONNECTIONS_MAX = 32;
@@ -55,7 +56,7 @@ export class MetricsListener {
   get url(): string | undefined {
     const place = this.#server.address() as AddressInfo | null;
     if (place === null) return undefined;
-    return `http://${place.family === 'IPv6' ? `[${place.address}]` : place.address}:${place.port}${PATH}`;
+    return `${serverUrl(place)}${PATH}`;
   }
 
   /** Until then, a scrape is told that the daemon starts. */

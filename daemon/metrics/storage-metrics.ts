@@ -1,6 +1,6 @@
 /** Storage: how fast it is, whether it takes writes, and how much room there is. */
-import { statfs } from 'node:fs/promises';
 import type { Durations } from '../base/durations.ts';
+import { freeBytes } from '../base/free-bytes.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import type { NodeCondition } from '../pipeline/write/node-condition.ts';
 import { counter, gauge, type MetricSpec, times } from './metric-spec.ts';
@@ -34,10 +34,9 @@ export const STORAGE_METRICS: readonly MetricSpec<StorageSources>[] = [
     const oldest = journal?.extent.oldest;
     return oldest === undefined ? undefined : oldest / 1e6;
   }),
-  gauge('data_free_bytes', '', 'Space on the disk of the data directory that this user may fill.', async ({ dataDirectory }) => {
-    const { bavail, bsize } = await statfs(dataDirectory);
-    return bavail * bsize;
-  }),
+  gauge('data_free_bytes', '', 'Space on the disk of the data directory that this user may fill.', ({ dataDirectory }) =>
+    freeBytes(dataDirectory),
+  ),
   gauge('writable', '', '1 while changes can be stored, as /readyz?need=write says; otherwise 0.', async ({ roster, condition }) =>
     roster.ready && (await condition.writeTrouble()) === undefined ? 1 : 0,
   ),

@@ -1,12 +1,13 @@
 /** The data directory and its disk. Nothing is changed: no file, no mode, no lock. */
 import { constants } from 'node:fs';
-import { access, readdir, stat, statfs } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { MOVED } from '../../../store/backup/moved.ts';
 import { RESTORING } from '../../../store/backup/restore.ts';
 import { isMissing } from '../../../store/disk-errors.ts';
 import { lockHolder } from '../../../store/lock.ts';
+import { freeBytes } from '../../base/free-bytes.ts';
 import type { Config } from '../config/settings.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
@@ -82,10 +83,9 @@ async function refusal(place: string): Promise<string | undefined> {
 }
 
 async function diskFinding({ retentionBytes, log }: DataConfig, place: string): Promise<Finding> {
-  const { bavail, bsize } = await statfs(place);
   // Where the history is in a database, the directory is a cache.
   const wanted = log !== undefined ? FREE_BYTES_MIN : retentionBytes === 0 ? UNBOUNDED_HISTORY_BYTES : retentionBytes;
-  return judgeDisk(bavail * bsize, wanted);
+  return judgeDisk(await freeBytes(place), wanted);
 }
 
 /** `wanted`: bytes that the history may come to. */

@@ -1,10 +1,11 @@
 /** Puts the outside of the daemon together: HTTP, WebSocket and Socket.IO on one port, with one set of sessions. */
 
 import { readFileSync } from 'node:fs';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Mailbox } from '../../../store/mailbox.ts';
+import { serverUrl } from '../../base/server-url.ts';
 import { Turns } from '../../base/turns.ts';
 import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
 import { Assets } from '../../edge/console/assets.ts';
@@ -130,7 +131,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   await http.listen(config.listen).catch(cannotListen(config.listen));
   sessions.start();
   staleDrain.start();
-  place.url = urlOf(http.server, tls !== undefined);
+  place.url = serverUrl(http.server.address() as AddressInfo, tls !== undefined);
   return {
     url: place.url,
     counts: { live: counts, admission, gate, requests, connections, rateLimits, authenticator, backups, operations: OPERATION_NAMES },
@@ -220,9 +221,4 @@ function rateLimitsOf(parts: EdgeParts): RateLimits {
 
 function tlsOf({ tlsCert, tlsKey }: Config): { readonly cert: Buffer; readonly key: Buffer } | undefined {
   return tlsCert === undefined || tlsKey === undefined ? undefined : { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
-}
-
-function urlOf(server: Server, isTls: boolean): string {
-  const { family, address, port } = server.address() as AddressInfo;
-  return `${isTls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

@@ -85,8 +85,8 @@ export class Housekeeping {
 
   #lookAtClock(): void {
     const aheadMs = this.#ahead();
-    if (Math.abs(aheadMs - this.#aheadMs) < STEP_MS) return;
     const stepMs = Math.abs(aheadMs - this.#aheadMs);
+    if (stepMs < STEP_MS) return;
     this.#aheadMs = aheadMs;
     // The next hourly round would be late by as much as the clock was set forward.
     if (stepMs >= HOUR_MS) this.#clean();
