@@ -51,8 +51,7 @@ export function decideUpsert(draft: Draft, command: UpsertCommand, now: Micros, 
     const broken = back === undefined ? brokenBy(command, before, after) : brokenCondition(command.ifRev, input.id, back.out);
     // While the user was deleted, others may have taken its name, and its role may have been removed.
     const prior = back?.change === 'restored' ? undefined : before;
-    problems.push(...(broken === undefined ? checkWrite(draft, command, path, prior, after) : [broken]));
-    if (broken === undefined) claims.push({ path, before: prior, after });
+    problems.push(...(broken === undefined ? checkWrite(draft, command, { path, before: prior, after }, claims) : [broken]));
     const settled = settle(draft, returned ?? before, after);
     users.push(back === undefined ? settled : { ...settled, change: back.change });
   }
@@ -127,8 +126,7 @@ export function decidePatch(draft: Draft, command: PatchCommand, now: Micros): O
     }
     const after = { ...settledTeams(before, patched, patch), updated_at: now, rev: draft.nextSeq };
     const broken = brokenBy(command, before, after);
-    problems.push(...(broken === undefined ? checkWrite(draft, command, path, before, after) : [broken]));
-    if (broken === undefined) claims.push({ path, before, after });
+    problems.push(...(broken === undefined ? checkWrite(draft, command, { path, before, after }, claims) : [broken]));
     users.push(settle(draft, before, after));
   }
   problems.push(...checkNames(draft, claims));
@@ -154,21 +152,21 @@ function brokenBy({ ifRev }: UpsertCommand | PatchCommand, before: StoredUser | 
   return before !== undefined && sameData(before, after) ? undefined : brokenCondition(ifRev, after.id, before);
 }
 
-/** The problems of the record except its name, including the rights of the caller. */
-function checkWrite(
-  draft: Draft,
-  command: UpsertCommand | PatchCommand,
-  path: string,
-  before: StoredUser | undefined,
-  after: StoredUser,
-): Problem[] {
+/**
+ * The problems of the record except its name, including the rights of the caller. Its name joins `claims`, unless the caller has no
+ * right to this write: whether a name is taken where a client may not go is not for it to know (PV1).
+ */
+function checkWrite(draft: Draft, command: UpsertCommand | PatchCommand, claim: NameClaim, claims: NameClaim[]): Problem[] {
   const { actor } = command;
+  const { path, before, after } = claim;
   // Each part has a valid size alone; together with the existing data it may be too big.
   const isPart = command.kind === 'patch' || command.mergeCustom === true;
   const tooBig = isPart ? sizeProblem(before, after, actor.kind) : undefined;
   const problems = tooBig === undefined ? [] : [problem('input', path, tooBig)];
   problems.push(...checkFields(draft, path, before, after));
-  if (actor.kind === 'user') problems.push(...checkOwnRights(draft.app, path, actor.id, before, after));
+  const refused = actor.kind === 'user' ? checkOwnRights(draft.app, path, actor.id, before, after) : [];
+  if (refused.length === 0) claims.push(claim);
+  problems.push(...refused);
   return problems;
 }
 

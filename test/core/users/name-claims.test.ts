@@ -1,4 +1,4 @@
-/** Unique names: US8. */
+/** Unique names: US8, PV1. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bench } from '../../support/decide-bench.ts';
@@ -37,4 +37,24 @@ test('US8 unique names: within the app, within common teams, within a batch, and
   ]);
   assert.equal(refusal(() => team.upsert([{ id: 'c', name: 'ann', teams: ['green', 'blue'] }])).kind, 'duplicate_username');
   assert.equal(refusal(() => team.patch('b', { teams: ['blue', 'red'] })).kind, 'duplicate_username');
+});
+
+test('PV1 a write that the caller has no right to is refused for that alone: a name in a foreign team is not judged', () => {
+  const app = new Bench();
+  app.run({ kind: 'settings', set: { enforce_unique_usernames: 'team' } });
+  app.upsert([
+    { id: 'hidden', name: 'Ann', teams: ['red'] },
+    { id: 'fay', name: 'Fay', teams: ['blue'] },
+  ]);
+  const fay = { kind: 'user', id: 'fay' } as const;
+  for (const name of ['Ann', 'Nobody']) {
+    const refusals = [
+      refusal(() => app.upsert([{ id: 'fay', name, teams: ['blue', 'red'] }], fay)),
+      refusal(() => app.patch('fay', { name, teams: ['blue', 'red'] }, [], fay)),
+    ];
+    const fields = refusals.map(({ fields: named }) => named.map(({ path }) => path));
+    assert.deepEqual(fields, [['users[fay].teams'], ['users[fay].teams']], name);
+  }
+  // A server is told everything that is wrong.
+  assert.equal(refusal(() => app.upsert([{ id: 'fay', name: 'Ann', teams: ['red'] }])).kind, 'duplicate_username');
 });
