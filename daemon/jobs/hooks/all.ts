@@ -99,8 +99,8 @@ export class Webhooks {
   }
 
   /**
-   * WH16. Requests in flight have a moment to end; everything else stays in the log. `isHeld`: the positions may still be stored; they are
-   * not when another node has the job.
+   * WH16. No request begins after the call. Those in flight have a moment to end; everything else stays in the log. `isHeld`: the positions
+   * may still be stored; they are not when another node has the job.
    */
   async stop(lastMs = LAST_REQUESTS_MS, isHeld = true): Promise<void> {
     this.#stopping.abort();
@@ -212,7 +212,9 @@ export class Webhooks {
     if (this.#stopping.signal.aborted) return;
     if (isCollecting(hook)) {
       if (port.line === undefined) {
-        port.line = this.#lineOf(hook, port.letters, await this.#beginning(hook, port.letters));
+        const position = await this.#beginning(hook, port.letters);
+        if (this.#stopping.signal.aborted) return;
+        port.line = this.#lineOf(hook, port.letters, position);
         // Enabled anew, or new: what is parked is tried at once. At the start of the daemon, it waits for its time.
         port.line.start(known !== undefined);
       } else port.line.update(hook);
@@ -241,7 +243,8 @@ export class Webhooks {
       logger.error({ hook: id, from: known.seq, to: seq }, 'the history began anew; what a webhook had not been sent before is lost to it');
       await letters.noteLost(Math.max(1, seq - known.seq));
     }
-    await this.#submit([{ kind: 'outbox', id, doc: { id, epoch, seq, updated_at: Math.round(clock.now() * 1_000) } }]);
+    const doc = { id, epoch, seq, updated_at: Math.round(clock.now() * 1_000) };
+    await roster.submit({ kind: 'docs', changes: [{ kind: 'outbox', id, doc }] }, 'live');
     return seq;
   }
 
@@ -272,12 +275,9 @@ export class Webhooks {
   async #write(): Promise<void> {
     const changes = this.#changes();
     if (changes.length === 0) return;
-    const { logger } = this.#options;
-    await this.#submit(changes).catch((error: unknown) => logger.error({ err: error }, 'the positions of webhooks could not be stored'));
-  }
-
-  async #submit(changes: readonly DocChange[]): Promise<void> {
-    await this.#options.roster.submit({ kind: 'docs', changes }, 'live');
+    const { roster, logger } = this.#options;
+    const storing = roster.submit({ kind: 'docs', changes }, 'live');
+    await storing.catch((error: unknown) => logger.error({ err: error }, 'the positions of webhooks could not be stored'));
   }
 
   /** WH11: expires dead letters now, and every hour until the stop. */

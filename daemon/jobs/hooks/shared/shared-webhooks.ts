@@ -125,6 +125,14 @@ export class SharedWebhooks {
     const letters = new SharedLetters({ table, term, onLost: end });
     const webhooks = new Webhooks({ ...this.#options, letters, roster: rosterOf(roster, submit) });
     this.#webhooks = webhooks;
+    let stopped: Promise<void> | undefined;
+    const stop = (): Promise<void> => {
+      const isHeld = this.#stopping.signal.aborted;
+      stopped ??= webhooks.stop(isHeld ? this.#lastMs : LOST_MS, isHeld);
+      return stopped;
+    };
+    // In the moment of the end: what the next node stores may be applied here right after.
+    ending.signal.addEventListener('abort', stop, { once: true });
     const reported = new Map<string, string>();
     const ended = aborted(ending.signal);
     try {
@@ -139,8 +147,7 @@ export class SharedWebhooks {
       }
     } finally {
       this.#webhooks = undefined;
-      const isHeld = this.#stopping.signal.aborted;
-      await webhooks.stop(isHeld ? this.#lastMs : LOST_MS, isHeld);
+      await stop();
     }
   }
 
