@@ -4,18 +4,17 @@
  */
 import { hostname } from 'node:os';
 import { openDataDirectory } from '../store/data-dir.ts';
-import { openPostgresStore } from '../store/postgres/store.ts';
 import { runCli } from './cli/commands.ts';
 import type { Config } from './cli/config/settings.ts';
 import { sharedSettings } from './cli/config/shared-settings.ts';
 import { processIo } from './cli/io.ts';
 import type { OpenStore } from './cli/serve/daemon.ts';
-import { serve } from './cli/serve/serve.ts';
 import { packageVersion } from './cli/version.ts';
 
 const openStore: OpenStore = async (config, onEvent, { apiKey, apiSecret }, onStored) => {
   const limits = { retention: retentionOf(config), heldBytes: config.webhooksOutboxBytesMax, onStored };
   if (config.log === undefined) return await openDataDirectory(config.data, { journal: limits, onEvent });
+  const { openPostgresStore } = await import('../store/postgres/store.ts');
   return await openPostgresStore({
     ...{ url: config.log, app: apiKey, secret: apiSecret, requiresSync: config.logRequireSync },
     ...{ node: config.nodeName ?? `${hostname()}-${config.listen.port}`, version: packageVersion() },
@@ -34,7 +33,11 @@ function retentionOf({ retentionBytes, retentionAgeMs, retentionChanges }: Confi
 async function main(): Promise<void> {
   const io = processIo();
   const code = await runCli(process.argv.slice(2), io, {
-    serve: (config, credentials) => serve(config, credentials, openStore, io),
+    // Two thirds of the program, which the other commands need not load.
+    serve: async (config, credentials) => {
+      const { serve } = await import('./cli/serve/serve.ts');
+      return await serve(config, credentials, openStore, io);
+    },
   });
   // Signals are handled to the very last, which they would not be if the process came to its end by itself: Node takes its handlers
   // away first (interrupts.ts tells of echoes). Nor does a timer that a library left behind keep it.

@@ -1,6 +1,5 @@
 /** `rosterd emulator`: its flags and its help. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { runEmulator } from '../../emulator/run-emulator.ts';
 import { isLoopback } from '../config/loopback.ts';
 import { address, type ListenAddress } from '../config/setting-kinds.ts';
 import type { CommandIo, Exit } from '../io.ts';
@@ -45,6 +44,7 @@ Exit codes: that of the command; without one, 0 ended by Ctrl-C, 1 something fai
   );
   emulator.action(async ({ listen, seed, exec }: EmulatorCommandFlags) => {
     const place = listen ?? { host: HOST, port: exec === undefined ? PORT : 0 };
+    const { runEmulator } = await import('../../emulator/run-emulator.ts');
     exit.code = await runEmulator({ listen: place, seed, exec }, io);
   });
 }

@@ -10,7 +10,7 @@ import { type CommandIo, EXIT } from '../io.ts';
 import { serverToken } from '../token.ts';
 import { formatEvent, formatPresenceState } from './format.ts';
 import type { HandOn } from './outflow.ts';
-import { type WatchOptions, watch } from './watch.ts';
+import type { WatchOptions } from './watch.ts';
 
 interface WatchFlags {
   readonly url?: string;
@@ -62,6 +62,7 @@ async function watchAndPrint(flags: WatchFlags, { config, credentials }: ClientS
     presence: flags.presence === true,
   };
   const onTalk = (text: string): void => void io.stderr.write(`rosterd: ${text}\n`);
+  const { watch } = await import('./watch.ts');
   const end = await watch(options, {
     random: Math.random,
     onEvent: printer(flags, io, onTalk),
