@@ -18,7 +18,9 @@ import { sharesOf } from './support/run/shares.ts';
 /** The rooms that mirror the sources; "unit" names them all. */
 const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'metrics', 'cli', 'emulator', 'console'];
 /** Folders of quick tests: those of a folder, and of each below it, share a process. */
-const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/live/socket-io'].map((folder) => `test/${folder}`);
+const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/live/socket-io', 'e2e/live/events'].map(
+  (folder) => `test/${folder}`,
+);
 /** Folders whose files take longer, or wait for a server: so many processes share them. */
 const SHARED: Readonly<Record<string, number>> = {
   'test/e2e/live': 5,

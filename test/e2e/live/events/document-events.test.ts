@@ -4,14 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { OpenStore } from '../../../daemon/cli/serve/daemon.ts';
-import type { DocumentEvent } from '../../../protocol/client/document-types.ts';
-import { lastSeq } from '../../../protocol/log/entry.ts';
-import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';
-import { openDataDirectory } from '../../../store/data-dir.ts';
-import { serverClient } from '../../support/live/client-kit.ts';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
-import { fastClock, World } from '../../support/world.ts';
+import type { OpenStore } from '../../../../daemon/cli/serve/daemon.ts';
+import type { DocumentEvent } from '../../../../protocol/client/document-types.ts';
+import { lastSeq } from '../../../../protocol/log/entry.ts';
+import { EXPORT_TASK } from '../../../../protocol/transfer/exports.ts';
+import { openDataDirectory } from '../../../../store/data-dir.ts';
+import { serverClient } from '../../../support/live/client-kit.ts';
+import type { Frame, LiveClient } from '../../../support/live/live-client.ts';
+import { fastClock, World } from '../../../support/world.ts';
 
 const SUBS = [{ sub: 'all', all: true, snapshot: false }];
 

@@ -1,9 +1,9 @@
 /** Who is told of bans, mutes, reports and blocks, and of their end, by a real daemon: MD15 and MD16. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { eventually } from '../../support/eventually.ts';
-import type { LiveClient } from '../../support/live/live-client.ts';
-import { World } from '../../support/world.ts';
+import { eventually } from '../../../support/eventually.ts';
+import type { LiveClient } from '../../../support/live/live-client.ts';
+import { World } from '../../../support/world.ts';
 
 interface Scene {
   readonly world: World;

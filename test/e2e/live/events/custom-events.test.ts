@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
-import { RosterClient } from '../../../protocol/client/roster-client.ts';
-import type { UserEvent } from '../../../protocol/client/types.ts';
-import { API_KEY, userToken, World } from '../../support/world.ts';
+import { RosterClient } from '../../../../protocol/client/roster-client.ts';
+import type { UserEvent } from '../../../../protocol/client/types.ts';
+import { API_KEY, userToken, World } from '../../../support/world.ts';
 
 test('CE4 a custom event reaches the live clients of its user and servers, in order, and nobody else', async (t) => {
   const world = await World.start(t);
