@@ -9,7 +9,7 @@ import { runWhenMain } from './kit/rig.ts';
 import { isLarge, ROUNDS, scale } from './kit/scale.ts';
 import { overRounds, sleep } from './kit/stats.ts';
 import { smallUser, upsertBody } from './kit/users.ts';
-import { Swarm } from './load/swarm.ts';
+import { ROSTER_ALL_COMPRESSED, Swarm } from './load/swarm.ts';
 import { type Contestant, startPeer, startRosterd, startRosterdIo } from './servers/peers.ts';
 
 const BATCH_USERS = 100;
@@ -37,7 +37,8 @@ interface Round {
   readonly pacedP99Ms: number;
   readonly singleCpu: number;
   readonly singlesPerSecond: number;
-  readonly bytesPerDelivery: number;
+  /** On the wire, for one event of a batch and one socket. */
+  readonly batchBytes: number;
 }
 
 /** Of an event's text, so that it has the 400 bytes of the targets on the wire. */
@@ -47,6 +48,7 @@ const upserts: MakeBody = (first, users, version) => upsertBody(first, users, ve
 
 const OURS = 'rosterd';
 const OURS_IO = 'rosterd over Socket.IO';
+const OURS_COMPRESSED = 'rosterd, compressed';
 const IO = 'socket.io';
 
 interface Entrant {
@@ -60,6 +62,11 @@ interface Entrant {
 /** Servers that write per event get less to do: a million deliveries cost them ten seconds. */
 const ENTRANTS: readonly Entrant[] = [
   { name: OURS, start: () => startRosterd(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
+  {
+    name: OURS_COMPRESSED,
+    start: () => startRosterd([], ROSTER_ALL_COMPRESSED),
+    sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) },
+  },
   { name: OURS_IO, start: () => startRosterdIo(), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   {
     name: 'writes alone',
@@ -177,7 +184,7 @@ async function round({ start, sizes, body }: Entrant, socketCount: number): Prom
     const bytes = swarm.bytes;
     const events = swarm.events;
     const batchCpu = await contestant.server.profiled(`fan-out-batch-${contestant.name}`, () => measured.batches(sizes.batches));
-    const bytesPerDelivery = (swarm.bytes - bytes) / (swarm.events - events);
+    const batchBytes = (swarm.bytes - bytes) / (swarm.events - events);
     await measured.openLines();
     const paced = await measured.paced(PACED_EVENTS);
     await measured.fullSpeed(Math.round(sizes.singles / 10));
@@ -191,7 +198,7 @@ async function round({ start, sizes, body }: Entrant, socketCount: number): Prom
       pacedP99Ms: paced.p99Ms,
       singleCpu: full.cpu,
       singlesPerSecond: full.perSecond,
-      bytesPerDelivery,
+      batchBytes,
     };
   } finally {
     await contestant.end();
@@ -219,20 +226,24 @@ export async function fanOut(): Promise<Report> {
     const results = await rounds(sockets);
     const statOf = (name: string, pick: Pick) => overRounds((results.get(name) ?? []).map(pick));
     const row = (what: string, unit: string, pick: Pick, target?: Row['target']): Row => {
-      const peers = [...results.keys()]
-        .filter((name) => name !== OURS && name !== OURS_IO)
-        .map((name): Peer => ({ name, stat: statOf(name, pick) }));
+      const peers = [...results.keys()].filter((name) => !name.startsWith(OURS)).map((name): Peer => ({ name, stat: statOf(name, pick) }));
       return { what, unit, stat: statOf(OURS, pick), peers, ...(target === undefined ? {} : { target }) };
     };
     const ioRow = (what: string, unit: string, pick: Pick): Row => {
       const peers = [OURS, IO].map((name): Peer => ({ name, stat: statOf(name, pick) }));
       return { what: `  ${what}, over Socket.IO`, unit, stat: statOf(OURS_IO, pick), peers };
     };
+    const compressedRow = (unit: string, pick: Pick): Row => {
+      const peers = [OURS, 'ws-framed'].map((name): Peer => ({ name, stat: statOf(name, pick) }));
+      return { what: '  the same, compressed', unit, stat: statOf(OURS_COMPRESSED, pick), peers };
+    };
     const to = `→ ${sockets.toLocaleString('en-US')} sockets`;
     const cpuUnit = 'CPU s / M deliveries';
-    bytes = results.get(OURS)?.[0]?.bytesPerDelivery ?? 0;
+    bytes = results.get(OURS)?.[0]?.batchBytes ?? 0;
     rows.push(
       row(`batches of ${BATCH_USERS} ${to}`, cpuUnit, ({ batchCpu }) => batchCpu, { most: 0.15 }),
+      compressedRow(cpuUnit, ({ batchCpu }) => batchCpu),
+      compressedRow('bytes / delivery', ({ batchBytes }) => batchBytes),
       ioRow('the same', cpuUnit, ({ batchCpu }) => batchCpu),
       row(`single, 50/s ${to}`, cpuUnit, ({ pacedCpu }) => pacedCpu, { most: 9 }),
       ioRow('the same', cpuUnit, ({ pacedCpu }) => pacedCpu),

@@ -176,6 +176,12 @@ export const SETTINGS = {
     kind: bytes(64 * 1024, GiB),
     fallback: MiB,
   }),
+  liveCompression: setting({
+    key: 'live_compression',
+    doc: 'Whether live clients that offer it (permessage-deflate) get compressed what many of them get: a tenth of the bytes, packed once for all.',
+    kind: toggle,
+    fallback: true,
+  }),
   drainMs: setting({
     key: 'drain_ms',
     doc: 'Time that a stop leaves to its peers, in milliseconds: the goodbyes to live connections are spread over most of it, and at its end all connections are cut.',

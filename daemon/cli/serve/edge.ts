@@ -122,7 +122,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     ...{ rateLimits, counts, logger, nowMs: wallMs, retryMs },
   };
   const admission = admissionOf(parts, counts);
-  new LiveServer({ context, admission, door, stallMs: STALL_MS }).attach(http.server);
+  new LiveServer({ context, admission, door, stallMs: STALL_MS, compresses: config.liveCompression }).attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);

@@ -3,7 +3,8 @@
  * message is framed once and the same bytes are written to every socket, which makes fan-out cheap.
  */
 
-const FINAL_TEXT = 0x81;
+/** The first byte of a frame: the whole of a text message. */
+export const FINAL_TEXT = 0x81;
 
 /** One text frame holding `text`. */
 export function textFrame(text: string): Buffer {
@@ -26,10 +27,13 @@ function headerBytes(length: number): 2 | 4 | 10 {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10;
 }
 
-/** Returns where the frame ends. `length`: of the text in UTF-8, in bytes. */
-function writeFrame(into: Buffer, at: number, text: string, length: number): number {
+/** The longest header of a frame. */
+export const HEADER_BYTES_MAX = 10;
+
+/** Writes the header of a frame whose first byte is `first`. Returns its length. `length`: of the payload, in bytes. */
+export function frameHeader(into: Buffer, at: number, first: number, length: number): number {
   const header = headerBytes(length);
-  into[at] = FINAL_TEXT;
+  into[at] = first;
   if (header === 2) into[at + 1] = length;
   else if (header === 4) {
     into[at + 1] = 126;
@@ -39,17 +43,28 @@ function writeFrame(into: Buffer, at: number, text: string, length: number): num
     into.writeUInt32BE(0, at + 2);
     into.writeUInt32BE(length, at + 6);
   }
+  return header;
+}
+
+/** Returns where the frame ends. `length`: of the text in UTF-8, in bytes. */
+function writeFrame(into: Buffer, at: number, text: string, length: number): number {
+  const header = frameHeader(into, at, FINAL_TEXT, length);
   into.write(text, at + header, length, 'utf8');
   return at + header + length;
 }
 
 /** The texts of frames that `textFrame` made, one after the other. */
 export function* eachText(frames: Buffer): Iterable<string> {
+  for (const payload of eachPayload(frames)) yield payload.toString('utf8');
+}
+
+/** Their payloads, as parts of the same memory. */
+export function* eachPayload(frames: Buffer): Iterable<Buffer> {
   for (let at = 0; at < frames.length; ) {
     const short = frames[at + 1] ?? 0;
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
     const length = header === 2 ? short : header === 4 ? frames.readUInt16BE(at + 2) : frames.readUInt32BE(at + 6);
     at += header + length;
-    yield frames.toString('utf8', at - length, at);
+    yield frames.subarray(at - length, at);
   }
 }

@@ -7,6 +7,7 @@
 const PEEK_BYTES = 31;
 const PAYLOAD_PEEK_BYTES = 21;
 const TEXT = 1;
+const COMPRESSED = 0x40;
 /** Characters that tell an event from the rest: `4`, `2`, `t`, `u`. */
 const MESSAGE = 0x34;
 const EVENT = 0x32;
@@ -84,8 +85,10 @@ export class FrameCounter {
     if (end - at < header) return undefined;
     const payload = short === 126 ? chunk.readUInt16BE(at + 2) : short === 127 ? chunk.readUInt32BE(at + 6) : short;
     if (end - at < header + Math.min(payload, PAYLOAD_PEEK_BYTES)) return undefined;
-    const opcode = (chunk[at] ?? 0) & 0x0f;
-    const isEvent = opcode === TEXT && isEventText(chunk, at + header, payload);
+    const first = chunk[at] ?? 0;
+    const opcode = first & 0x0f;
+    // Only events are compressed.
+    const isEvent = opcode === TEXT && ((first & COMPRESSED) !== 0 || isEventText(chunk, at + header, payload));
     if (opcode === TEXT && !isEvent) this.#text = [];
     if (opcode === 9) this.#sink.ping();
     if (opcode === 8) this.#sink.close(chunk.readUInt16BE(at + header));

@@ -10,6 +10,8 @@ export interface RawOptions {
   readonly port: number;
   readonly path: string;
   readonly protocol?: string;
+  /** What the client offers, as in the header. */
+  readonly extensions?: string;
 }
 
 export class RawSocket {
@@ -27,7 +29,7 @@ export class RawSocket {
   #failed: (error: Error) => void = () => {};
   #isOver = false;
 
-  private constructor({ port, path, protocol }: RawOptions) {
+  private constructor({ port, path, protocol, extensions }: RawOptions) {
     this.#frames = new FrameCounter({
       events: (count) => {
         const first = this.events;
@@ -52,7 +54,9 @@ export class RawSocket {
         },
       },
     });
-    const wanted = protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+    const wanted =
+      (protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`) +
+      (extensions === undefined ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`);
     this.#socket.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n${wanted}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
     );

@@ -8,6 +8,7 @@ import { type RawOptions, RawSocket } from './raw-socket.ts';
 export interface Greeting {
   readonly path: string;
   readonly protocol?: string;
+  readonly extensions?: string;
   /** Sends what must be sent; resolves when the connection is ready. `index` is the number of the connection. */
   ready(socket: RawSocket, index: number): Promise<unknown>;
 }
@@ -63,6 +64,9 @@ export function rosterGreeting(sub: (index: number) => object): Greeting {
 
 export const ROSTER_ALL = rosterGreeting(() => ({ all: true }));
 
+/** The same with compression, as most clients offer it. */
+export const ROSTER_ALL_COMPRESSED: Greeting = { ...ROSTER_ALL, extensions: 'permessage-deflate; client_max_window_bits' };
+
 const OPENING_AT_ONCE = 50;
 
 export class Swarm {
@@ -74,7 +78,8 @@ export class Swarm {
 
   static async open(port: number, count: number, greeting: Greeting): Promise<Swarm> {
     const sockets: RawSocket[] = [];
-    const options: RawOptions = { port, path: greeting.path, ...(greeting.protocol === undefined ? {} : { protocol: greeting.protocol }) };
+    const { ready, ...how } = greeting;
+    const options: RawOptions = { port, ...how };
     let next = 0;
     const worker = async (): Promise<void> => {
       while (next < count) {

@@ -36,9 +36,9 @@ async function greetedBySocketIo(url: string, auth: object = {}): Promise<void> 
   socket.disconnect();
 }
 
-export async function startRosterd(flags: readonly string[] = []): Promise<Contestant> {
+export async function startRosterd(flags: readonly string[] = [], greeting = ROSTER_ALL): Promise<Contestant> {
   const rosterd = await Rosterd.start(flags);
-  return { name: 'rosterd', server: rosterd.server, upsert: UPSERT, greeting: ROSTER_ALL, end: () => rosterd.end() };
+  return { name: 'rosterd', server: rosterd.server, upsert: UPSERT, greeting, end: () => rosterd.end() };
 }
 
 /** The same daemon with subscribers that speak Socket.IO. */

@@ -34,6 +34,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       /^node:/,
       /^typebox(\/|$)/,
       'fastify',
+      'pako',
       'ws',
       'socket.io',
       'socket.io-parser',

@@ -1,7 +1,7 @@
 /**
  * A live socket as the hub sees it. Prepared frames go straight to the raw socket that the upgrade handed over; `ws` handles the handshake,
- * the reading side, control frames and closing. The two never interleave inside a message: `ws` writes whole control frames only, because
- * compression is off and nothing is sent through it in fragments.
+ * the reading side, control frames and closing. The two never interleave inside a message: `ws` writes whole control frames only, which
+ * are never compressed, because no message is sent through it.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -9,6 +9,7 @@ import { CLOSE, type CloseReason } from '../../../../protocol/live/close-codes.t
 import { textFrame } from '../../../pipeline/tell/frame.ts';
 import type { Traffic } from '../live-counts.ts';
 import { CLOSE_GRACE_MS, type SessionOutlet } from '../session/outlet.ts';
+import type { PackedFrames } from './packed-frames.ts';
 import { pingNow } from './ping.ts';
 
 /** A queue below this counts as drained. So does one below the stream's own mark, since the stream then sends no further `drain`. */
@@ -20,13 +21,18 @@ export class SocketOutlet implements SessionOutlet {
   readonly #stallMs: number;
   readonly #nearlyEmptyBytes: number;
   readonly #traffic: Traffic;
+  readonly #packed: PackedFrames | undefined;
   #open = true;
   /** The code of its goodbye; undefined while it has said none. */
   goodbye: number | undefined;
 
-  /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
-  constructor(ws: WebSocket, socket: Duplex, stallMs: number, traffic: Traffic) {
+  /**
+   * `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. `packed`: undefined when the peer takes no
+   * compressed messages.
+   */
+  constructor(ws: WebSocket, socket: Duplex, stallMs: number, traffic: Traffic, packed?: PackedFrames) {
     this.#ws = ws;
+    this.#packed = packed;
     this.#traffic = traffic;
     this.#socket = socket;
     this.#stallMs = stallMs;
@@ -44,9 +50,10 @@ export class SocketOutlet implements SessionOutlet {
 
   write(frames: Buffer, count: number): void {
     if (!this.#open) return;
+    const bytes = this.#packed === undefined ? frames : this.#packed.of(frames);
     this.#traffic.framesSent += count;
-    this.#traffic.bytesSent += frames.length;
-    this.#socket.write(frames);
+    this.#traffic.bytesSent += bytes.length;
+    this.#socket.write(bytes);
   }
 
   send(message: object): void {

@@ -19,6 +19,7 @@ import { Inbox } from '../session/inbox.ts';
 import { ONE_FRAME_A_TURN } from '../session/outlet.ts';
 import { type Peer, RosterSession } from '../session/roster-session.ts';
 import { SocketOutlet } from './outlet.ts';
+import { acceptableOffer, PackedFrames } from './packed-frames.ts';
 import { roundTripMs } from './ping.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
 
@@ -29,10 +30,20 @@ export interface LiveServerOptions {
   readonly door: Pick<ConsoleDoor, 'admitLive'>;
   /** A peer that takes nothing for this long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
+  /** Whether messages that many get are compressed for clients that offer it. */
+  readonly compresses: boolean;
 }
 
 /** The live connection of the console's page: the path of `/live` below that of the page. */
 const CONSOLE_PATH = '/console/live';
+
+/** Small windows, and few threads: they are those that write to the disk. */
+const INBOUND_DEFLATE = {
+  clientNoContextTakeover: true,
+  clientMaxWindowBits: 9,
+  concurrencyLimit: 2,
+  zlibInflateOptions: { chunkSize: 1_024 },
+};
 
 const BINARY: Decoded = { kind: 'bad', reason: 'binary frames are not part of the protocol' };
 
@@ -42,6 +53,7 @@ type LeaveLive = (code: number) => void;
 export class LiveServer {
   readonly #options: LiveServerOptions;
   readonly #wss: WebSocketServer;
+  readonly #packed = new PackedFrames();
 
   constructor(options: LiveServerOptions) {
     this.#options = options;
@@ -49,8 +61,8 @@ export class LiveServer {
       noServer: true,
       clientTracking: false,
       maxPayload: LIMITS.frameBytes,
-      // Prepared frames bypass `ws`; with compression on, the two would mix inside one compression state.
-      perMessageDeflate: false,
+      // Of the messages that clients send. Those of the daemon bypass `ws`.
+      perMessageDeflate: INBOUND_DEFLATE,
       ...ONE_FRAME_A_TURN,
       handleProtocols: (offered) => (offered.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
     });
@@ -81,6 +93,9 @@ export class LiveServer {
       return;
     }
     const peer = peerOf(socket, request.socket.remoteAddress);
+    // `ws` refuses a connection for an offer that it cannot accept.
+    const offer = this.#options.compresses ? acceptableOffer(request.headers['sec-websocket-extensions']) : undefined;
+    request.headers['sec-websocket-extensions'] = offer;
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       const leave = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
       ws.on('pong', this.#ponged);
@@ -99,7 +114,7 @@ export class LiveServer {
 
   #outlet(ws: WebSocket, socket: Duplex, protocol: LiveProtocol): SocketOutlet {
     const { context, stallMs } = this.#options;
-    return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol]);
+    return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol], ws.extensions === '' ? undefined : this.#packed);
   }
 
   /** `authenticator`: that of a page of the console, which only looks on, whatever its role. */
