@@ -8,6 +8,7 @@
  *
  * An owner is the same process only if boot id, process id and start time agree, so a reused pid is not mistaken for it. A process
  * in another pid namespace (a container on the same volume) is not visible: its heartbeat, the file's mtime, shows whether it lives.
+ * So it does where the system has no boot ids or does not show them: two that are empty are not the same boot.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -160,10 +161,15 @@ function pidInName(name: string): number {
 }
 
 async function isAlive(file: string, owner: Owner, me: Owner): Promise<boolean> {
-  const sameKernel = owner.boot === me.boot && owner.namespace === me.namespace;
-  if (sameKernel) return isRunning(owner.pid) && (owner.start === '' || owner.start === (await startTime(owner.pid)));
-  // After a restart of the machine, none of its earlier processes runs.
-  if (owner.host === me.host && owner.boot !== '' && owner.boot !== me.boot) return false;
+  const isAlike = owner.boot === me.boot && owner.namespace === me.namespace;
+  if (isAlike && me.boot !== '' && me.namespace !== '')
+    return isRunning(owner.pid) && (owner.start === '' || owner.start === (await startTime(owner.pid)));
+  if (owner.host === me.host) {
+    // After a restart of the machine, none of its earlier processes runs. An empty boot id tells nothing of a restart.
+    if (owner.boot !== '' && me.boot !== '' && owner.boot !== me.boot) return false;
+    // Where the system has no such ids, a process with that pid may be another one, but without one the owner is gone.
+    if (isAlike && !isRunning(owner.pid)) return false;
+  }
   return heartbeatMoves(file);
 }
 

@@ -194,6 +194,45 @@ test('LG9 an owner that cannot be seen lives while its heartbeat moves, and is d
   }
 });
 
+/** A system that shows this process neither boot ids nor namespaces, nor when a process started, as without /proc. */
+function withoutProc(t: TestContext): void {
+  const { readFile: realRead, readlink: realLink } = promises;
+  const missing = Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+  const isThere = (path: unknown): boolean => !String(path).startsWith('/proc/');
+  t.mock.method(promises, 'readFile', async (...args: Parameters<typeof realRead>) =>
+    isThere(args[0]) ? await realRead(...args) : Promise.reject(missing),
+  );
+  t.mock.method(promises, 'readlink', async (path: string) => (isThere(path) ? await realLink(path) : Promise.reject(missing)));
+  syncBuiltinESMExports();
+}
+
+test('LG9 a boot id that this process or the owner does not know is no sign of a restart', async (t) => {
+  const { acquired, put } = await bench(t);
+  const known = await ownWords();
+  withoutProc(t);
+  const here = { ...known, boot: '', namespace: '', start: '' };
+  /** `waitMs`: how long it takes to see that an owner without a heartbeat is dead. */
+  for (const [what, pid, owner, waitMs] of [
+    ['on this host, where other processes can read it', DEAD_PID, known, 6_000],
+    ['on this host, by a pid that no process has', DEAD_PID, here, 0],
+    ['on this host, by a pid that some process has', process.ppid, here, 6_000],
+    ['on another host, whose processes are not those here', DEAD_PID, { ...here, host: 'other' }, 6_000],
+    ['in a file that a full disk left empty', DEAD_PID, {}, 6_000],
+  ] as const) {
+    const file = await put(`${pid}-other`, { ...owner, pid });
+    const beat = (ms: number): Promise<void> => utimes(file, new Date(ms), new Date(ms));
+    if (waitMs > 0) {
+      await beat(1_000);
+      const { error } = await refused(acquired((passedMs) => beat(2_000 + passedMs)));
+      assert.equal(error.pid, pid, what);
+      await beat(1_000);
+    }
+    const { lock, passedMs } = await held(acquired());
+    assert.equal(passedMs, waitMs, what);
+    await lock.release();
+  }
+});
+
 test('LG9 an owner that goes away while it is watched is not waited for any longer', async (t) => {
   const { acquired, put } = await bench(t);
   const file = await put(`${process.pid}-other`, '');
