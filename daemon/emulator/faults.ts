@@ -81,51 +81,56 @@ export class Faults {
 
   /** Does to a request what was asked for. `serve` is called when the request comes through. */
   request(requested: RequestedOperation, request: IncomingMessage, response: ServerResponse, serve: () => void): void {
-    const fault = this.take(requested.operation);
-    switch (fault?.fault) {
-      case undefined:
-        serve();
-        break;
-      case 'rate_limit':
-      case 'unavailable':
-        refuse(fault, requested, response);
-        break;
-      case 'delay':
-        void delay(fault.ms).then(serve);
-        break;
-      case 'cut_before':
-        request.socket.destroy();
-        break;
-      case 'cut_after':
-        cutAnswer(request, response);
-        serve();
-        break;
-      case 'slow':
-        trickle(response, fault.ms);
-        serve();
-        break;
-    }
+    carryOut(this.take(requested.operation), {
+      serve,
+      refuse: (fault) => refuse(fault, requested, response),
+      cut: () => request.socket.destroy(),
+      answer: response,
+    });
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, serve: () => void): void {
-    const fault = this.take(CONNECT);
-    switch (fault?.fault) {
-      case undefined:
+    carryOut(this.take(CONNECT), {
+      serve,
+      refuse: (fault) => refuseOnSocket(errorOf(fault), operationOf(request).dialect, socket),
+      cut: () => socket.destroy(),
+    });
+  }
+}
+
+/** What can be done to one request. */
+interface Suffering {
+  serve(): void;
+  refuse(fault: Fault): void;
+  cut(): void;
+  /** A live connection has none, and none of the faults of an answer (CONNECT_FAULTS). */
+  readonly answer?: ServerResponse;
+}
+
+function carryOut(fault: Fault | undefined, { serve, refuse, cut, answer }: Suffering): void {
+  switch (fault?.fault) {
+    case undefined:
+      serve();
+      break;
+    case 'rate_limit':
+    case 'unavailable':
+      refuse(fault);
+      break;
+    case 'delay':
+      void delay(fault.ms).then(serve);
+      break;
+    case 'cut_before':
+      cut();
+      break;
+    case 'cut_after':
+    case 'slow':
+      if (answer === undefined) cut();
+      else {
+        if (fault.fault === 'slow') trickle(answer, fault.ms);
+        else cutAnswer(answer, cut);
         serve();
-        break;
-      case 'rate_limit':
-      case 'unavailable':
-        refuseOnSocket(errorOf(fault), operationOf(request).dialect, socket);
-        break;
-      case 'delay':
-        void delay(fault.ms).then(serve);
-        break;
-      case 'cut_before':
-      case 'cut_after':
-      case 'slow':
-        socket.destroy();
-        break;
-    }
+      }
+      break;
   }
 }
 
@@ -148,10 +153,10 @@ function refuse(fault: Fault, requested: RequestedOperation, response: ServerRes
 }
 
 /** Nothing of the answer leaves: the connection is gone when it begins. */
-function cutAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
+function cutAnswer(response: ServerResponse, cut: () => void): void {
   const { writeHead } = response;
-  response.writeHead = function cut(this: ServerResponse, ...head: unknown[]): ServerResponse {
-    socket.destroy();
+  response.writeHead = function cutAtHead(this: ServerResponse, ...head: unknown[]): ServerResponse {
+    cut();
     return Reflect.apply(writeHead, this, head);
   };
 }
