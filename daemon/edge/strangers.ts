@@ -3,6 +3,7 @@
  * counted by the network that they come from, and all of them together apart from users, so that none takes anything from these.
  */
 import type { Caller } from '../../protocol/base/tokens.ts';
+import { isLoopbackAddress } from '../base/loopback.ts';
 import { GUEST_ROLE } from '../core/users/guests.ts';
 import type { DirectoryReader } from './http/backend.ts';
 
@@ -25,9 +26,9 @@ export function strangerOf(caller: Caller, address: string | undefined, director
  * Undefined for the loopback address.
  */
 export function networkOf(address: string): string | undefined {
-  if (!/[:%]/.test(address)) return address.startsWith('127.') ? undefined : address;
+  if (isLoopbackAddress(address)) return undefined;
+  if (!/[:%]/.test(address)) return address;
   const [bare = ''] = address.replace(/^::ffff:(?=[\d.]+$)/i, '').split('%');
-  if (bare === '::1' || bare.startsWith('127.')) return undefined;
   if (!bare.includes(':')) return bare;
   const [head = '', tail] = bare.split('::');
   const first = groupsOf(head);

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fieldErrors, RosterError, renderChatError } from '../../protocol/base/errors.ts';
 import { clip } from '../../protocol/base/field-path.ts';
 import { joined } from '../base/joined.ts';
-import { isLoopback } from '../cli/config/loopback.ts';
+import { isLoopback } from '../base/loopback.ts';
 import { bodyParts, readJsonBody, tooBig } from '../edge/http/body.ts';
 import { flatQuery, header, originForm } from '../edge/http/request-parts.ts';
 import type { EmulatedApp } from './app.ts';

@@ -12,7 +12,7 @@ import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { shortened } from '../../../protocol/base/shortened.ts';
 import { hasCode } from '../../../store/disk-errors.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from '../../base/loopback.ts';
 import { suggestion } from './nearest.ts';
 import { envName, flagName, type Setting } from './setting.ts';
 import { address } from './setting-kinds.ts';

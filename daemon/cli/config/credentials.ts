@@ -23,7 +23,7 @@ import {
 import { join } from 'node:path';
 import { errorText } from '../../../protocol/base/errors.ts';
 import { isObject } from '../../../protocol/base/json.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from '../../base/loopback.ts';
 import type { Config } from './settings.ts';
 
 export interface Credentials {

@@ -1,9 +1,9 @@
 /** The API key and secret: where they are, who may read them, and whether they can be guessed. Neither is printed. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isLoopback } from '../../base/loopback.ts';
 import type { ReadSettings } from '../config/config.ts';
 import { CREDENTIALS_FILE, CredentialsError, lookForCredentials, secretWeakness } from '../config/credentials.ts';
-import { isLoopback } from '../config/loopback.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 const GROUP_WRITES_OTHERS_READ = 0o027;

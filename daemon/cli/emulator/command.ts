@@ -1,6 +1,6 @@
 /** `rosterd emulator`: its flags and its help. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { isLoopback } from '../config/loopback.ts';
+import { isLoopback } from '../../base/loopback.ts';
 import { address, type ListenAddress } from '../config/setting-kinds.ts';
 import type { CommandIo, Exit } from '../io.ts';
 
