@@ -1,4 +1,4 @@
-/** HS6, HS14, HS15: documents that are made from the code, list what is in it, or name its files, stay equal to it. */
+/** HS6, HS14, HS15, HS19: documents that are made from the code, list what is in it, or name its files, stay equal to it. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { renderMetricsMarkdown } from '../../daemon/metrics/all-metrics.ts';
 import { ERRORS } from '../../protocol/base/errors.ts';
 import { CLIENT_FRAMES } from '../../protocol/live/client-frames.ts';
 import { CLOSE } from '../../protocol/live/close-codes.ts';
-import { namedFilesExist, tableUnder, wordsOnce } from '../support/house/docs.ts';
+import { linksLead, namedFilesExist, tableUnder, wordsOnce } from '../support/house/docs.ts';
 import { finds, holds } from '../support/house/tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -108,6 +108,35 @@ test('HS15 a file that is gone, a name that fits several files and a folder that
       'store/README.md:3 names store/journal/, which is no folder',
       'store/log.ts:1 names codec.ts, which may be any of 2 files',
       'daemon/bans.ts:1 names edge/moderation/bans.ts, which is no file',
+    ],
+  );
+});
+
+test('HS19 every relative link of a document leads somewhere, and its anchor to a heading', () => holds(linksLead));
+
+test('HS19 a link to what is not there, and an anchor without a heading, are found', () => {
+  finds(
+    linksLead,
+    {
+      'a.md': [
+        '# A `b`: c & d',
+        '## Twice',
+        '## Twice',
+        '[1](#a-b-c--d) [2](#twice-1) [3](sub/b.md#übrig) [4](sub/) [5](https://example.com/x.md#y) [6](picture.png) `[7](gone.md)`',
+        '[1](#twice-2), ![2](gone.md)',
+        '```',
+        '# Shown',
+        '[x](gone.md)',
+        '```',
+        '[3](sub/b.md#shown)',
+      ].join('\n'),
+      'sub/b.md': '# Übrig\n[up](../a.md#twice) [down](c/)\n```sh\n# Shown\n```\n',
+    },
+    [
+      'a.md:5 links to #twice-2, and there is no such heading',
+      'a.md:5 links to gone.md, which is not there',
+      'a.md:10 links to sub/b.md#shown, and there is no such heading',
+      'sub/b.md:2 links to c/, which is not there',
     ],
   );
 });

@@ -91,3 +91,44 @@ function filesNamed(name: string, by: TreeFile, paths: ReadonlySet<string>): num
   const near = all.filter((path) => path.startsWith(`${layer}/`));
   return near.length > 0 ? near.length : all.length;
 }
+
+/** HS19: a relative link of a document leads to a file or folder, and its anchor to a heading of it. */
+export const linksLead: HouseRule = {
+  seenMin: 60,
+  check(files) {
+    const texts = new Map(files.map(({ path, text }) => [path, text]));
+    const folders = new Set(files.flatMap(({ path }) => foldersOf(path)));
+    const wrong: string[] = [];
+    let seen = 0;
+    for (const file of files.filter(({ path }) => path.endsWith('.md')))
+      for (const { text, line } of prose(file))
+        for (const [, target = ''] of text.replaceAll(/`[^`]*`/g, '').matchAll(/\]\(([^)\s]+)\)/g)) {
+          if (/^[a-z]+:/.test(target)) continue;
+          seen++;
+          const [to = '', anchor] = target.split('#');
+          const path = to === '' ? file.path : join(dirname(file.path), to);
+          // Pictures are no text.
+          const isThere = texts.has(path) || folders.has(path.endsWith('/') ? path : `${path}/`) || /\.png$/.test(path);
+          if (!isThere) wrong.push(`${file.path}:${line} links to ${target}, which is not there`);
+          else if (anchor !== undefined && !anchorsOf(texts.get(path) ?? '').has(anchor))
+            wrong.push(`${file.path}:${line} links to ${target}, and there is no such heading`);
+        }
+    return { seen, wrong };
+  },
+};
+
+/** The anchors of the headings of a document, as code hosts make them: of equal ones, the later ones are numbered. */
+function anchorsOf(markdown: string): ReadonlySet<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of markdown.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} +(.+)$/gm)) {
+    const name = heading
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(/\s/g, '-');
+    let anchor = name;
+    for (let n = 1; anchors.has(anchor); n++) anchor = `${name}-${n}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
