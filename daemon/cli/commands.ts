@@ -12,6 +12,7 @@ import { addBackupCommands } from './backup/commands.ts';
 import { addCallCommand } from './call/command.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
 import { addClusterCommand } from './cluster/command.ts';
+import { addCompareCommand } from './compare/command.ts';
 import { ConfigError, type ConfigSources, describeConfig, loadConfig, type Origins, readSettings } from './config/config.ts';
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
@@ -86,6 +87,7 @@ export function buildProgram(io: CommandIo, hooks: CommandHooks, exit: Exit): Co
   addWatchCommand(program, io, exit, client);
   addBackupCommands(program, io, exit, client);
   addNodesCommand(program, io, client);
+  addCompareCommand(program, io, exit, client);
   addConsoleCommand(program, io, exit, client);
   addCallCommand(program, io, exit, client);
   addConfig(program, io);
@@ -110,6 +112,7 @@ Examples:
   $ rosterd watch                          print every change as it happens
   $ rosterd console                        print a link to the console in the browser
   $ rosterd backup roster.ndjson.gz        back up the directory while the daemon runs
+  $ rosterd compare copy.ndjson            prove whether a copy of the users is stale, and name the users that differ
   $ rosterd nodes                          show the daemons that share a database
   $ rosterd cluster                        try several nodes on one PostgreSQL, and see parts die
   $ rosterd emulator --exec "npm test"     run tests against a directory in memory, with a clock and faults

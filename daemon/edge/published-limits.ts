@@ -23,6 +23,8 @@ const OWN = {
   ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'GetUserHistory', 'DebugWhy', 'ListConsumers']),
   ...eachOf(60, ['Backup', 'DeleteConsumer', 'ListUserRevisions', 'EndSignIns']),
   ...eachOf(1_000, ['GetPosition', 'ListUserConnections', 'ListSignIns']),
+  ...eachOf(60, ['GetDigests', 'SimulateResume']),
+  ...eachOf(1_000, ['CompareUsers']),
   Subscribe: 100_000,
   ...eachOf(1_000, ['ListHooks', 'ListDeadLetters']),
   ...eachOf(60, ['ReplayDeadLetters', 'CheckSQS', 'CheckSNS']),

@@ -15,6 +15,7 @@ import { FEEDS_REPORT_ROUTES } from './feeds/reports.ts';
 import { FEEDS_USERS_ROUTES } from './feeds/users.ts';
 import { HOOKS_ROUTES } from './hooks/hooks.ts';
 import type { Endpoint } from './http/endpoint.ts';
+import { REHEARSAL_ROUTES } from './live/rehearsal.ts';
 import { DEBUG_ROUTES } from './live/why.ts';
 import { BANS_ROUTES } from './moderation/bans.ts';
 import { BLOCKS_ROUTES } from './moderation/blocks.ts';
@@ -23,6 +24,7 @@ import { MUTES_ROUTES } from './moderation/mutes.ts';
 import { BACKUP_ROUTES } from './transfer/backup.ts';
 import { EXPORT_ROUTES } from './transfer/exports.ts';
 import { IMPORT_ROUTES } from './transfer/imports.ts';
+import { COMPARISON_ROUTES } from './users/comparison.ts';
 import { GUEST_ROUTES } from './users/guests.ts';
 import { HISTORY_ROUTES } from './users/history.ts';
 import { LIFECYCLE_ROUTES } from './users/lifecycle.ts';
@@ -52,7 +54,9 @@ export const ROUTES: readonly Endpoint[] = [
   ...IMPORT_ROUTES,
   ...HOOKS_ROUTES,
   ...SYNC_ROUTES,
+  ...COMPARISON_ROUTES,
   ...DEBUG_ROUTES,
+  ...REHEARSAL_ROUTES,
   ...SIGN_INS_ROUTES,
   ...BACKUP_ROUTES,
   // The feeds dialect. Its endpoints that rosterd lacks are answered as not supported.

@@ -42,7 +42,7 @@ export async function eventsPage(roster: Roster, { after, limit, waitMs }: Event
   let at = from;
   while (at < head && events.length < limit) {
     at++;
-    const event = await roster.eventAt(at);
+    const event = await roster.past.eventAt(at);
     if (event !== undefined) events.push(JSON.parse(event.text('live', '', true)));
   }
   return { events, position: positionText({ epoch, seq: at }), head, kept_after: keptAfter(roster) };

@@ -24,11 +24,11 @@ import { type NameCollisions, nameCollisions } from '../core/users/name-collisio
 import { runQuery, type Visibility } from '../core/users/query.ts';
 import type { RosterOptions } from './roster-options.ts';
 import { CatchUp } from './tell/catch-up.ts';
-import { eventAt } from './tell/event-at.ts';
 import { Hub } from './tell/hub.ts';
+import { Past } from './tell/past.ts';
 import { mayShowOnline, Presence } from './tell/presence.ts';
 import { PresenceChange } from './tell/presence-change.ts';
-import { type AnyEvent, batchOf, type EventBatch, isAboutUser, type OutgoingUserEvent } from './tell/user-event.ts';
+import { batchOf, type EventBatch, isAboutUser, type OutgoingUserEvent } from './tell/user-event.ts';
 import { ActivityRounds } from './write/activity.ts';
 import { Applier } from './write/applier.ts';
 import { Arrivals } from './write/arrivals.ts';
@@ -56,6 +56,7 @@ export class Roster {
   /** Positions that callers name. */
   readonly arrivals: Arrivals;
   readonly names = new NameKeys();
+  readonly past: Past;
   readonly #options: RosterOptions & { readonly now: typeof wallClock };
   readonly #applier: Applier;
   readonly #sequencer: Sequencer;
@@ -108,6 +109,7 @@ export class Roster {
       nowMs: () => performance.now(),
       catchUp: (subscriber) => catchUp.start(subscriber),
     });
+    this.past = new Past({ log, history: this.#history, lookups: this.#lookups, catchUp, seq: () => directory.seq });
     this.#snapshotter = new Snapshotter(
       {
         directory,
@@ -253,12 +255,6 @@ export class Roster {
   freeze(): RecordsView {
     this.hub.flush();
     return this.directory.freezeRecords();
-  }
-
-  /** The event at a position; undefined where no event was sent, or when it is no longer kept. */
-  async eventAt(seq: number): Promise<AnyEvent | undefined> {
-    if (seq > this.directory.seq) return undefined;
-    return await eventAt(seq, { log: this.#options.log, history: this.#history, lookups: this.#lookups });
   }
 
   /**

@@ -71,6 +71,11 @@ export class RevisionDigest {
   }
 }
 
+/** The part of a copy that an id belongs to, when the copy is cut into `count` parts: from 0 to `count` - 1, spread evenly. */
+export function digestPart(id: string, count: number): number {
+  return hash(id, FIRST) % count;
+}
+
 /** The digest of these users: see `RevisionDigest`. */
 export function digest(users: Iterable<{ readonly id: string; readonly rev: number }>): string {
   const sum = new RevisionDigest();

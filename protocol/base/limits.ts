@@ -71,6 +71,12 @@ export const LIMITS = {
   ...QUOTAS,
   /** Users in one upsert, partial update, delete, deactivate, reactivate or restore request. */
   batchUsers: 100,
+  /** Parts into which users are cut to be compared with a copy, and those that one list may name. */
+  digestParts: 4_096,
+  digestPartsNamed: 512,
+  /** Revisions in one request to compare; and ids in a copy that is compared as a whole. */
+  comparedRevs: 1_000,
+  comparedIds: 1_000_000,
   /** Users in one export. */
   exportUsers: 25,
   /** A file that is uploaded for an import. */

@@ -79,7 +79,7 @@ test('DW1 an event of the past is found in memory and in the log, and not where 
     await roster.submit({ kind: 'settings', set: { enforce_unique_usernames: 'app' } }, 'live');
     for (let n = 0; n < 6; n++) await upsert(roster, [`u${n}`]);
     const idAt = async (seq: number): Promise<string | undefined> => {
-      const event = await roster.eventAt(seq);
+      const event = await roster.past.eventAt(seq);
       return event !== undefined && 'id' in event ? `${event.id}@${event.seq}` : undefined;
     };
     assert.deepEqual([await idAt(1), await idAt(2), await idAt(3), await idAt(4), await idAt(5)], ['a@1', 'b@2', 'c@3', undefined, 'u0@5']);

@@ -128,7 +128,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
     const condition = new NodeCondition({ log, clock: storeClock, writeRefusal, logger, staleMaxMs: config.staleMaxMs });
     const edge = await startEdge({
       ...{ config, credentials, roster, condition, nowMs, wallMs, files, history, hooks, urls, place, logger, heartbeat },
-      ...{ mailbox: store.mailbox, createServer: options.createServer },
+      ...{ mailbox: store.mailbox, journal: store.journal, createServer: options.createServer },
     });
     const { journal, leases } = store;
     metrics.show({

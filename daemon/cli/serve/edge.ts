@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Mailbox } from '../../../store/mailbox.ts';
+import type { Store } from '../../../store/store.ts';
 import { serverUrl } from '../../base/server-url.ts';
 import { Turns } from '../../base/turns.ts';
 import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
@@ -19,6 +20,7 @@ import { LiveCounts } from '../../edge/live/live-counts.ts';
 import { ConnectGate } from '../../edge/live/session/connect-gate.ts';
 import { Consumers } from '../../edge/live/session/consumers.ts';
 import { LiveConnections } from '../../edge/live/session/control.ts';
+import type { RetentionFacts } from '../../edge/live/session/inquiry/rehearse.ts';
 import { type Heartbeat, SessionRegistry } from '../../edge/live/session/registry.ts';
 import { SocketLimit } from '../../edge/live/session/socket-limit.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
@@ -70,6 +72,8 @@ export interface EdgeParts {
   readonly heartbeat: Heartbeat;
   /** Undefined where there are no other nodes. */
   readonly mailbox: Mailbox | undefined;
+  /** Undefined where the log is not a journal of this daemon. */
+  readonly journal: Store['journal'];
   /** Undefined: Node's server. */
   readonly createServer: MakeServer | undefined;
 }
@@ -97,7 +101,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: parts.nowMs });
   const rateLimits = rateLimitsOf(parts);
   const door = doorOf(parts);
-  const live = new LiveConnections({ roster, sessions, consumers, mail });
+  const live = new LiveConnections({ roster, sessions, consumers, mail, retention: retentionOf(parts), nowMs: parts.nowMs });
   const http = createHttp({
     backend: roster,
     condition,
@@ -152,6 +156,11 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
       await consumers.stop();
     },
   };
+}
+
+function retentionOf({ config, journal }: EdgeParts): RetentionFacts {
+  const { retentionBytes: bytes, retentionAgeMs: ageMs, retentionChanges: changes } = config;
+  return { bytes, ageMs, changes, extent: () => journal?.extent };
 }
 
 function sessionsOf({ roster, heartbeat, mailbox, wallMs }: EdgeParts): SessionRegistry {

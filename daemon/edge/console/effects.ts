@@ -2,7 +2,14 @@
 import type { Endpoint } from '../http/endpoint.ts';
 
 /** Questions that are too long for a query, so that they are sent by POST. */
-const READING_POSTS: ReadonlySet<string> = new Set(['QueryTeamUsageStats', 'GetFlagCount', 'CheckSQS', 'CheckSNS']);
+const READING_POSTS: ReadonlySet<string> = new Set([
+  'QueryTeamUsageStats',
+  'GetFlagCount',
+  'CheckSQS',
+  'CheckSNS',
+  'CompareUsers',
+  'SimulateResume',
+]);
 
 /** `reads`: nothing is different after it. A new endpoint writes unless it is a GET, or is named above. */
 export function effectOf({ method, operation }: Pick<Endpoint, 'method' | 'operation'>): 'reads' | 'writes' {

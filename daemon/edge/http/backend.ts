@@ -15,6 +15,7 @@ import type { Directory } from '../../core/directory/directory.ts';
 import type { RecordsView } from '../../core/directory/frozen-view.ts';
 import type { NameCollisions } from '../../core/users/name-collisions.ts';
 import type { Visibility } from '../../core/users/query.ts';
+import type { Past } from '../../pipeline/tell/past.ts';
 import type { Arrivals } from '../../pipeline/write/arrivals.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 
@@ -30,6 +31,7 @@ export interface Reading {
   readonly arrivals: Pick<Arrivals, 'has' | 'until'>;
   /** How far the times in the log are ahead of the wall clock, milliseconds. */
   readonly clockGap: { readonly ms: number };
+  readonly past: Pick<Past, 'timeAfter'>;
   /** The outcome that the command would have now; nothing is stored. Throws RosterError. */
   preview(command: Command): Outcome;
   /** The records at the current position, while the directory moves on. Call `release` when done. */

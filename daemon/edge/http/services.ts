@@ -4,6 +4,7 @@ import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import type { RehearseAnswer, RehearseBody } from '../../../protocol/live/rehearsal.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 import type { RequestWrites } from './backend.ts';
 
@@ -30,6 +31,8 @@ export interface LiveControl {
   watch(connectionId: string, caller: Caller, ids: readonly string[]): Promise<void> | undefined;
   /** Rejects with RosterError: `input` for a connection that is not open (as for `watch`), `not_found` for a position without an event. */
   why(connectionId: string, seq: number): Promise<Why>;
+  /** What a connection that resumes would be sent; sends nothing. Rejects with RosterError as a connect does, and for an unknown user. */
+  rehearse(question: RehearseBody): Promise<RehearseAnswer>;
   /** The open live connections of a user on all nodes, oldest first. A node that does not answer within 2 s counts for none. */
   connectionsOf(userId: string): Promise<readonly UserConnection[]>;
   /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */

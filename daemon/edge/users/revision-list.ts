@@ -19,14 +19,14 @@ const STALL_MS = 60_000;
 
 export interface UserListOptions {
   readonly view: RecordsView;
-  /** Only users of this team. */
-  readonly team?: string | undefined;
+  /** Only these users. Default: all. */
+  readonly isListed?: ((user: StoredUser) => boolean) | undefined;
   /** Milliseconds. */
   readonly stallMs?: number;
 }
 
 /** NDJSON: a line with position and count, one for each user, and one that marks the end. It takes over the view and releases it. */
-export function userList({ view, team, stallMs = STALL_MS }: UserListOptions): Readable {
+export function userList({ view, isListed, stallMs = STALL_MS }: UserListOptions): Readable {
   let stalled: NodeJS.Timeout | undefined;
   const stall: Stall = {
     begin: () => {
@@ -34,7 +34,7 @@ export function userList({ view, team, stallMs = STALL_MS }: UserListOptions): R
     },
     end: () => clearTimeout(stalled),
   };
-  const stream = Readable.from(watched(pieces(view, team), stall), { objectMode: false });
+  const stream = Readable.from(watched(pieces(view, isListed), stall), { objectMode: false });
   // Also when nothing was ever read, in which case the generator never ran.
   return stream.once('close', () => {
     stall.end();
@@ -56,13 +56,13 @@ async function* watched(texts: AsyncIterable<string>, stall: Stall): AsyncGenera
   }
 }
 
-async function* pieces(view: RecordsView, team: string | undefined): AsyncGenerator<string> {
+async function* pieces(view: RecordsView, isListed: UserListOptions['isListed']): AsyncGenerator<string> {
   const { epoch, seq } = view.position;
-  const count = team === undefined ? view.size : await inSlices(counted(view, team));
+  const count = isListed === undefined ? view.size : await inSlices(counted(view, isListed));
   yield piece({ epoch, seq, count });
   const records = view.records()[Symbol.iterator]();
   for (;;) {
-    const text = await inSlices(filled(records, team));
+    const text = await inSlices(filled(records, isListed));
     if (text === '') break;
     yield text;
     // Otherwise a reader as fast as memory would block all other work.
@@ -77,27 +77,27 @@ function piece(line: object): string {
 
 type Entry = ReturnType<RecordsView['records']> extends Iterable<infer Found> ? Found : never;
 
-function isWanted(record: Entry, team: string | undefined): record is StoredUser {
-  return !isTombstone(record) && isAlive(record) && (team === undefined || record.teams.includes(team));
+function isWanted(record: Entry, isListed: UserListOptions['isListed']): record is StoredUser {
+  return !isTombstone(record) && isAlive(record) && isListed?.(record) !== false;
 }
 
-function* counted(view: RecordsView, team: string): Generator<undefined, number> {
+function* counted(view: RecordsView, isListed: (user: StoredUser) => boolean): Generator<undefined, number> {
   let count = 0;
   let looked = 0;
   for (const record of view.records()) {
-    if (isWanted(record, team)) count++;
+    if (isWanted(record, isListed)) count++;
     if (++looked % STEP_USERS === 0) yield;
   }
   return count;
 }
 
 /** The next lines; empty at the end. */
-function* filled(records: Iterator<Entry>, team: string | undefined): Generator<undefined, string> {
+function* filled(records: Iterator<Entry>, isListed: UserListOptions['isListed']): Generator<undefined, string> {
   let text = '';
   for (let looked = 1; text.length < PIECE_CHARS; looked++) {
     const next = records.next();
     if (next.done === true) break;
-    if (isWanted(next.value, team)) text += lineOf(next.value);
+    if (isWanted(next.value, isListed)) text += lineOf(next.value);
     if (looked % STEP_USERS === 0) yield;
   }
   return text;

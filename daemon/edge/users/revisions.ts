@@ -1,17 +1,12 @@
 /** For a program that keeps another system equal to this directory: the current position, and the list of users. */
 import Type from 'typebox';
-import { says } from '../../../protocol/base/explain.ts';
-import { LIMITS } from '../../../protocol/base/limits.ts';
 import { queryReader } from '../../../protocol/base/query-string.ts';
 import { Nothing } from '../../../protocol/users/answers.ts';
+import { listedBy, PartCountParameter, PartsParameter, TeamParameter } from '../../../protocol/users/comparing/comparison.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
 import { userList } from './revision-list.ts';
 
-const RevisionsQuery = Type.Object({
-  team: Type.Optional(
-    Type.String({ minLength: 1, maxLength: LIMITS.teamBytes, ...says(`must not be longer than ${LIMITS.teamBytes} bytes`) }),
-  ),
-});
+const RevisionsQuery = Type.Object({ team: TeamParameter, parts: PartsParameter, of: PartCountParameter });
 /** JSON Lines. */
 const LINES = 'application/x-ndjson';
 const readRevisions = queryReader(RevisionsQuery);
@@ -32,14 +27,14 @@ export const SYNC_ROUTES: readonly Endpoint[] = [
     operation: 'ListUserRevisions',
     method: 'GET',
     access: 'server',
-    summary: 'Ids and revisions of all users, or of those of a team, at one position: one JSON object per line',
+    summary: 'Ids and revisions of all users, or of those of a team or of parts of a digest, at one position: one JSON object per line',
     query: RevisionsQuery,
     answer: Nothing,
     downloads: [LINES],
     handle: ({ backend, query }) => {
-      const { team } = readRevisions(query);
+      const isListed = listedBy(readRevisions(query));
       const view = backend.freeze();
-      const stream = userList({ view, team });
+      const stream = userList({ view, isListed });
       return { body: {}, seq: view.position.seq, file: { stream, type: LINES, name: 'users.ndjson' } };
     },
   })),

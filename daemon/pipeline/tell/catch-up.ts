@@ -53,6 +53,9 @@ interface Stretch {
 /** Renders an event for the receiver; undefined: the receiver does not get it. */
 type Tell = (event: AnyEvent) => Buffer | undefined;
 
+/** Gets the events of a stretch, each as its frame is made. */
+type OnTold = (event: AnyEvent) => void;
+
 interface Sources {
   readonly log: Log;
   readonly history: RecentPast<EventBatch>;
@@ -82,6 +85,16 @@ export class CatchUp {
     });
   }
 
+  /**
+   * The next stretch after `position` that a subscriber which reads the past would be sent, without sending it. `onTold` gets the events in
+   * it. Rejects with LogTrimmed, LogClosed.
+   */
+  async rehearse(subscriber: Subscriber, position: number, onTold: OnTold): Promise<Chunk> {
+    await this.#turns.next();
+    this.#sources.hub().flush();
+    return await this.#ownChunk(subscriber, position, onTold);
+  }
+
   async #run(subscriber: Subscriber): Promise<void> {
     const hub = this.#sources.hub();
     while (await subscriber.outlet.drained()) {
@@ -107,20 +120,27 @@ export class CatchUp {
   }
 
   #chunkFor(subscriber: Subscriber, position: number): Promise<Chunk> {
-    const { form, interests, conflates } = subscriber;
-    const endsMs = subscriber.hasFilter ? performance.now() + OWN_MS : Number.POSITIVE_INFINITY;
-    const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS || performance.now() >= endsMs;
-    if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), subscriber), isEnd });
-    const all = subscriber.onlyAll;
+    const { form, conflates } = subscriber;
+    const all = conflates ? undefined : subscriber.onlyAll;
     if (all !== undefined && all.since <= position) {
       const told = all.decoration;
       const end = (Math.floor(position / SHARED_SEQS) + 1) * SHARED_SEQS;
       const tell: Tell = (event) => event.frame(form, told, true);
       return this.#sharedChunk(`${form} ${position} ${told}`, position, end, tell);
     }
+    return this.#ownChunk(subscriber, position);
+  }
+
+  #ownChunk(subscriber: Subscriber, position: number, onTold?: OnTold): Promise<Chunk> {
+    const { form, interests, conflates } = subscriber;
+    const endsMs = subscriber.hasFilter ? performance.now() + OWN_MS : Number.POSITIVE_INFINITY;
+    const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS || performance.now() >= endsMs;
+    if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), subscriber, onTold), isEnd });
     const tell: Tell = (event) => {
       const told = decoration(interests.values(), event);
-      return told === undefined ? undefined : event.frame(form, told, subscriber.isPrivyTo(event.id));
+      if (told === undefined) return undefined;
+      onTold?.(event);
+      return event.frame(form, told, subscriber.isPrivyTo(event.id));
     };
     return this.#read(position, { stretch: new EachOf(tell), isEnd });
   }
@@ -214,14 +234,14 @@ class EachOf implements Stretch {
 }
 
 /** Sends only the newest state of each user. */
-function newestOf(conflation: Conflation, subscriber: Subscriber): Stretch {
+function newestOf(conflation: Conflation, subscriber: Subscriber, onTold?: OnTold): Stretch {
   return {
     take: (event) => conflation.take(event),
     get bytes() {
       return conflation.bytes;
     },
     get frames() {
-      return conflation.frames(subscriber);
+      return conflation.frames(subscriber, onTold);
     },
   };
 }

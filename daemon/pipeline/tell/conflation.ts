@@ -70,12 +70,14 @@ export class Conflation {
     this.#bytes += roughCost(kept.last);
   }
 
-  /** The frames of the kept events. */
-  frames(receiver: Pick<Subscriber, 'form' | 'isPrivyTo'>): Buffer[] {
+  /** The frames of the kept events. `onTold` gets the event of each. */
+  frames(receiver: Pick<Subscriber, 'form' | 'isPrivyTo'>, onTold?: (event: AnyEvent) => void): Buffer[] {
     const frames: Buffer[] = [];
     for (const kept of this.#kept) {
       const frame = kept instanceof OutgoingDocumentEvent ? this.#single(kept, receiver.form) : this.#newest(kept, receiver);
-      if (frame !== undefined) frames.push(frame);
+      if (frame === undefined) continue;
+      frames.push(frame);
+      onTold?.(kept instanceof OutgoingDocumentEvent ? kept : kept.last);
     }
     return frames;
   }

@@ -63,6 +63,7 @@ function smallestCall(row: Endpoint): Call {
       watch: () => undefined,
       why: () => Promise.reject(new Error('nothing')),
       connectionsOf: async () => [],
+      rehearse: () => Promise.reject(new Error('no live connections here')),
       removeConsumer: () => Promise.reject(new Error('nothing')),
     },
     caller: { kind: 'server' },

@@ -72,6 +72,9 @@ export class FakeBackend implements Backend {
     return outcome;
   }
 
+  /** No change is ever later than another: what is hard-deleted was deleted before. */
+  readonly past = { timeAfter: async () => undefined };
+
   async current(): Promise<void> {}
 
   preview(command: Command): Outcome {
@@ -216,6 +219,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
       watch: () => undefined,
       connectionsOf: async () => [],
       why: () => Promise.reject(new Error('no live connections here')),
+      rehearse: () => Promise.reject(new Error('no live connections here')),
       removeConsumer: () => Promise.reject(new Error('no consumers here')),
     },
     rateLimits: { mode: 'clients' },

@@ -14,7 +14,7 @@ import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
-import { type Explanation, explainInterests } from './explain.ts';
+import { type Explanation, explainInterests } from './inquiry/explain.ts';
 import { connectionError, healthCheck, type Stamp } from './messages.ts';
 import type { SessionOutlet } from './outlet.ts';
 import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-interests.ts';

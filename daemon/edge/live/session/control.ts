@@ -6,13 +6,15 @@
 import { Compile } from 'typebox/compile';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
+import type { RehearseAnswer, RehearseBody } from '../../../../protocol/live/rehearsal.ts';
 import type { RequestWrites } from '../../http/backend.ts';
 import type { LiveControl, UserConnection, Why } from '../../http/services.ts';
 import { Done, type NodeQuestion } from '../../nodes/messages.ts';
 import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
 import { WhyAnswer } from '../why.ts';
 import type { LiveContext } from './context.ts';
-import type { Explanation } from './explain.ts';
+import type { Explanation } from './inquiry/explain.ts';
+import { type RetentionFacts, rehearse } from './inquiry/rehearse.ts';
 import { noConnection } from './registry.ts';
 import { sessionsOnAll } from './socket-limit.ts';
 
@@ -21,6 +23,9 @@ const whyAnswer = Compile(WhyAnswer);
 export interface LiveConnectionsOptions extends Pick<LiveContext, 'roster' | 'sessions' | 'consumers'> {
   /** Undefined where there are no other nodes. */
   readonly mail: NodeMail | undefined;
+  readonly retention: RetentionFacts;
+  /** The clock of the log, milliseconds. */
+  readonly nowMs: () => number;
 }
 
 export class LiveConnections implements LiveControl {
@@ -70,7 +75,7 @@ export class LiveConnections implements LiveControl {
   async #whyHere(connectionId: string, seq: number): Promise<Why> {
     const session = this.#options.sessions.find(connectionId);
     if (session === undefined) throw unknownConnection();
-    const event = await this.#options.roster.eventAt(seq);
+    const event = await this.#options.roster.past.eventAt(seq);
     if (event === undefined) {
       throw new RosterError(
         'not_found',
@@ -110,6 +115,10 @@ export class LiveConnections implements LiveControl {
         await consumers.release(question.consumer, question.connection);
         return {};
     }
+  }
+
+  rehearse(question: RehearseBody): Promise<RehearseAnswer> {
+    return rehearse(this.#options, question);
   }
 
   async connectionsOf(userId: string): Promise<readonly UserConnection[]> {

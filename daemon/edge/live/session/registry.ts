@@ -12,7 +12,7 @@ import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { UserConnection } from '../../http/services.ts';
-import type { Explanation } from './explain.ts';
+import type { Explanation } from './inquiry/explain.ts';
 import { sightRules } from './sight.ts';
 import { Holdings } from './subscriptions/holdings.ts';
 

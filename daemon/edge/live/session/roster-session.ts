@@ -8,7 +8,7 @@ import type { ClientFrame, ConnectFrame } from '../../../../protocol/live/client
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import { admit, type LiveContext, tokenEnd } from './context.ts';
-import { type Explanation, explainInterests } from './explain.ts';
+import { type Explanation, explainInterests } from './inquiry/explain.ts';
 import { type SessionEffect, type SessionInput, type SessionState, step } from './machine.ts';
 import { connectionError, frameError, healthCheck, type Stamp } from './messages.ts';
 import { identify, type Live, openLive, welcome } from './opening.ts';

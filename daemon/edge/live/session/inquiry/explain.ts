@@ -1,7 +1,7 @@
 /** Why a live connection received an event, or did not: one answer for each of its subscriptions. */
-import type { Interest } from '../../../pipeline/tell/interest.ts';
-import type { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
+import type { Interest } from '../../../../pipeline/tell/interest.ts';
+import type { Subscriber } from '../../../../pipeline/tell/subscriber.ts';
+import type { AnyEvent } from '../../../../pipeline/tell/user-event.ts';
 
 /** Why an event was sent under one subscription of a connection, or was not. */
 export interface Explanation {
