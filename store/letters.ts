@@ -78,6 +78,14 @@ export interface LetterSpan {
   readonly to: number | undefined;
 }
 
+/** A page of dead letters. */
+export interface DeadPage extends LetterSpan {
+  /** Only those of this lane; undefined: all. */
+  readonly lane: string | undefined;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
 export interface LetterReplay extends LetterSpan {
   /** Undefined: all. */
   readonly ids: readonly string[] | undefined;
@@ -108,11 +116,10 @@ export interface LetterTable {
   report(term: LetterTerm, reports: ReadonlyMap<string, string>): Promise<void>;
 
   counts(): Promise<ReadonlyMap<string, LetterCounts>>;
-  /** Dead letters, the oldest event first, after the letter `after`. Undefined when that is no dead letter of the span. */
-  dead(
-    hook: string,
-    page: LetterSpan & { readonly after: string | undefined; readonly limit: number },
-  ): Promise<readonly LetterRow[] | undefined>;
+  /** Dead letters, the oldest event first, after the letter `after`. Undefined when that is none of those that are asked for. */
+  dead(hook: string, page: DeadPage): Promise<readonly LetterRow[] | undefined>;
+  /** One dead letter and its event; undefined when there is none of this id. */
+  deadLetter(hook: string, id: string): Promise<{ readonly row: LetterRow; readonly event: string } | undefined>;
   /** LT5. `remaining`: the number of letters asked for that are not sent again. */
   replay(hook: string, request: LetterReplay): Promise<{ readonly replaying: number; readonly remaining: number }>;
   /** The hooks with letters that were asked for since. */

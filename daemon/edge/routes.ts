@@ -4,8 +4,10 @@ import { GROUPS_ROUTES } from './access/groups.ts';
 import { PERMISSIONS_ROUTES } from './access/permissions.ts';
 import { ROLES_ROUTES } from './access/roles.ts';
 import { SIGN_INS_ROUTES } from './access/sign-ins.ts';
+import { USER_TOKENS_ROUTES } from './access/user-tokens.ts';
 import { DEVICES_ROUTES } from './app/devices.ts';
 import { APP_ROUTES } from './app/settings.ts';
+import { TASKS_ROUTES } from './app/tasks.ts';
 import { USAGE_ROUTES } from './app/usage.ts';
 import { STUB_ROUTES } from './compat/stubs.ts';
 import { OPENAPI_ROUTES } from './describe/routes.ts';
@@ -50,6 +52,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...GROUPS_ROUTES,
   ...DEVICES_ROUTES,
   ...APP_ROUTES,
+  ...TASKS_ROUTES,
   ...USAGE_ROUTES,
   ...IMPORT_ROUTES,
   ...HOOKS_ROUTES,
@@ -58,6 +61,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...DEBUG_ROUTES,
   ...REHEARSAL_ROUTES,
   ...SIGN_INS_ROUTES,
+  ...USER_TOKENS_ROUTES,
   ...BACKUP_ROUTES,
   // The feeds dialect. Its endpoints that rosterd lacks are answered as not supported.
   ...FEEDS_USERS_ROUTES,

@@ -47,6 +47,11 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
+/** With the body of its request. */
+export interface LetterWithBody extends DeadLetter {
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
 /** A selection of dead letters by the time of their event. */
 export interface LetterRange {
   readonly from?: Micros | undefined;
@@ -55,6 +60,8 @@ export interface LetterRange {
 }
 
 export interface LetterPage extends LetterRange {
+  /** Only letters about this user, or this document. */
+  readonly subject?: string | undefined;
   readonly limit: number;
   /** The id of the last letter on the previous page. */
   readonly after?: string | undefined;
@@ -89,12 +96,12 @@ export function decodeReplay(body: unknown): ReplayRequest {
   return { ...range, ids: ids?.length === 0 ? undefined : ids };
 }
 
-export const LetterPageQuery = Type.Object({ limit: QueryLimit, after: QueryText, from: QueryTime, to: QueryTime });
+export const LetterPageQuery = Type.Object({ limit: QueryLimit, after: QueryText, from: QueryTime, to: QueryTime, subject: QueryText });
 const readLetterPage = queryReader(LetterPageQuery);
 
 export function decodeLetterPage(query: QueryFields): LetterPage {
-  const { after, from, to, ...page } = readLetterPage(query);
-  return { limit: pageLimit(page), after, from: queryTime(from), to: queryTime(to) };
+  const { after, from, to, subject, ...page } = readLetterPage(query);
+  return { limit: pageLimit(page), after, subject, from: queryTime(from), to: queryTime(to) };
 }
 
 /**
@@ -134,7 +141,7 @@ export function hookStatusIn(dialect: Dialect): TSchema {
   });
 }
 
-export function deadLetterIn(dialect: Dialect): TSchema {
+export function deadLetterIn(dialect: Dialect) {
   const time = timeIn(dialect);
   return Type.Object({
     id: Type.String(),

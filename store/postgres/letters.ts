@@ -1,6 +1,7 @@
 /** Letters of webhooks as rows (letter-schema.ts). */
 import { setTimeout as delay } from 'node:timers/promises';
 import type {
+  DeadPage,
   LetterCounts,
   LetterReplay,
   LetterRow,
@@ -67,7 +68,7 @@ export class PostgresLetters implements LetterTable {
       text: "select encode(event, 'base64') as event from rosterd.letter where app = $1 and hook = $2 and id = $3",
       values: [this.#app, storable(hook), id],
     });
-    return rows[0] === undefined ? undefined : Buffer.from(String(rows[0].event), 'base64').toString('utf8');
+    return rows[0] === undefined ? undefined : eventText(rows[0]);
   }
 
   async remove(term: LetterTerm, which: 'these' | 'others', hooks: readonly string[]): Promise<void> {
@@ -104,24 +105,30 @@ export class PostgresLetters implements LetterTable {
     );
   }
 
-  async dead(
-    hook: string,
-    { after, limit, ...span }: LetterSpan & { readonly after: string | undefined; readonly limit: number },
-  ): Promise<readonly LetterRow[] | undefined> {
-    const where = `app = $1 and hook = $2 and state = 'dead' and at between $3 and $4`;
-    const key = [this.#app, storable(hook), ...bounds(span)];
+  async dead(hook: string, { after, limit, lane, ...span }: DeadPage): Promise<readonly LetterRow[] | undefined> {
+    const where = `app = $1 and hook = $2 and state = 'dead' and at between $3 and $4 and ($5::text is null or lane = $5)`;
+    const key = [this.#app, storable(hook), ...bounds(span), lane === undefined ? null : storable(lane)];
     const start =
       after === undefined
         ? undefined
-        : (await this.#ask({ text: `select at, seq, id from rosterd.letter where ${where} and id = $5`, values: [...key, after] })).rows[0];
+        : (await this.#ask({ text: `select at, seq, id from rosterd.letter where ${where} and id = $6`, values: [...key, after] })).rows[0];
     if (after !== undefined && start === undefined) return undefined;
     const { at = null, seq = null, id = null } = start ?? {};
     const { rows } = await this.#ask({
-      text: `select ${COLUMNS} from rosterd.letter where ${where} and ($6::bigint is null or (at, seq, id) > ($6, $7::bigint, $8::text))
-        order by at, seq, id limit $5`,
+      text: `select ${COLUMNS} from rosterd.letter where ${where} and ($7::bigint is null or (at, seq, id) > ($7, $8::bigint, $9::text))
+        order by at, seq, id limit $6`,
       values: [...key, limit, at, seq, id],
     });
     return rows.map(letterOfRow);
+  }
+
+  async deadLetter(hook: string, id: string): Promise<{ readonly row: LetterRow; readonly event: string } | undefined> {
+    const { rows } = await this.#ask({
+      text: `select ${COLUMNS}, encode(event, 'base64') as event from rosterd.letter where app = $1 and hook = $2 and id = $3 and state = 'dead'`,
+      values: [this.#app, storable(hook), storable(id)],
+    });
+    const [row] = rows;
+    return row === undefined ? undefined : { row: letterOfRow(row), event: eventText(row) };
   }
 
   async replay(hook: string, request: LetterReplay): Promise<{ readonly replaying: number; readonly remaining: number }> {
@@ -215,6 +222,10 @@ function storable(text: string): string {
 
 function restored(stored: unknown): string {
   return String(stored).replaceAll('\u24000', '\0').replaceAll('\u24001', '\u2400');
+}
+
+function eventText(row: PgRow): string {
+  return Buffer.from(String(row.event), 'base64').toString('utf8');
 }
 
 function bounds({ from, to }: LetterSpan): readonly number[] {

@@ -2,12 +2,12 @@
  * Backups of the running directory. Each is read from a frozen view while the directory keeps changing, as fast as its
  * reader takes it. It releases the view when it ends, when its reader goes away, or when the reader takes nothing for too long.
  */
-import { pipeline, Readable } from 'node:stream';
+import { pipeline, Readable, Transform } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { encodeBackup } from '../../../store/backup/codec.ts';
 import type { FrozenView } from '../../core/directory/frozen-view.ts';
-import type { OpenBackup } from '../../edge/http/services.ts';
+import type { BackupState, OpenBackup } from '../../edge/http/services.ts';
 
 /** Each backup holds old versions of changed records, and takes its share of the event loop. */
 const AT_ONCE = 2;
@@ -26,8 +26,7 @@ export interface LiveBackupsOptions {
 export class LiveBackups {
   readonly #options: LiveBackupsOptions;
   #open = 0;
-  /** When one was last read to its end, wall clock in milliseconds; undefined before. */
-  lastMs: number | undefined;
+  #last: BackupState['last'];
 
   constructor(options: LiveBackupsOptions) {
     this.#options = options;
@@ -36,6 +35,15 @@ export class LiveBackups {
   /** Backups being read. */
   get count(): number {
     return this.#open;
+  }
+
+  /** When one was last read to its end, wall clock in milliseconds; undefined before. */
+  get lastMs(): number | undefined {
+    return this.#last?.endedMs;
+  }
+
+  state(): BackupState {
+    return { running: this.#open, ...(this.#last === undefined ? undefined : { last: this.#last }) };
   }
 
   /** Throws RosterError `rate_limit` while two others are running. */
@@ -51,9 +59,18 @@ export class LiveBackups {
       { objectMode: false },
     );
     // Fast and small enough: a higher level takes twice the time for 10% less.
-    const stream = isCompressed ? pipeline(plain, createGzip({ level: constants.Z_BEST_SPEED }), () => {}) : plain;
+    let bytes = 0;
+    const scale = new Transform({
+      transform: (chunk: Buffer, _, done) => {
+        bytes += chunk.length;
+        done(null, chunk);
+      },
+    });
+    const stream = isCompressed
+      ? pipeline(plain, createGzip({ level: constants.Z_BEST_SPEED }), scale, () => {})
+      : pipeline(plain, scale, () => {});
     stream.once('end', () => {
-      this.lastMs = Date.now();
+      this.#last = { endedMs: Date.now(), bytes };
     });
     stream.once('close', () => {
       clearTimeout(timer);

@@ -101,7 +101,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: parts.nowMs });
   const rateLimits = rateLimitsOf(parts);
   const door = doorOf(parts);
-  const live = new LiveConnections({ roster, sessions, consumers, mail, retention: retentionOf(parts), nowMs: parts.nowMs });
+  const live = new LiveConnections({ roster, sessions, consumers, backups, mail, retention: retentionOf(parts), nowMs: parts.nowMs });
   const http = createHttp({
     backend: roster,
     condition,
@@ -209,12 +209,13 @@ async function noticed({ log, drainMs }: Config): Promise<void> {
   if (log !== undefined) await delay(drainMs * GOODBYES_SHARE);
 }
 
-function servicesOf({ config, credentials, nowMs, files, history, hooks, urls }: EdgeParts, backups: LiveBackups): Services {
+function servicesOf({ config, credentials, nowMs, files, history, hooks, urls, logger }: EdgeParts, backups: LiveBackups): Services {
   return {
     files,
     history,
     hooks,
     issueToken: (claims) => signToken(claims, credentials.apiSecret),
+    noteToken: (made) => logger.info(made, 'a token was made for a user'),
     signUrl: urls.sign,
     nowMs,
     openBackup: (isCompressed) => backups.open(isCompressed),

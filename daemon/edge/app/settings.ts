@@ -107,7 +107,7 @@ export const APP_ROUTES: readonly Endpoint[] = [
   })),
 ];
 
-function renderTask({ id, status, created_at, updated_at, result, error }: Task, dialect: Dialect): Record<string, unknown> {
+export function renderTask({ id, status, created_at, updated_at, result, error }: Task, dialect: Dialect): Record<string, unknown> {
   const time = timeOf(dialect);
   return {
     task_id: id,

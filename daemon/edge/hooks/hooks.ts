@@ -1,7 +1,9 @@
-/** Endpoints about the delivery of webhooks: the state of each hook, undelivered events, and their replay. */
+/** Endpoints about the delivery of webhooks: the state of each hook, undelivered events, their replay, and a test of a hook. */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { bodyObject, checked, type Dialect, presentFields } from '../../../protocol/base/reading.ts';
+import { AnyObject } from '../../../protocol/base/schemas.ts';
+import { CheckWebhookAnswer, CheckWebhookBody, decodeCheckWebhook } from '../../../protocol/hooks/check.ts';
 import {
   type DeadLetter,
   deadLetterIn,
@@ -41,6 +43,17 @@ export const HOOKS_ROUTES: readonly Endpoint[] = [
       return { body: { dead_letters: letters.map((letter) => renderLetter(letter, dialect)) } };
     },
   })),
+  ...inBothDialects('/hooks/:hook_id/dead_letters/:letter_id', (dialect) => ({
+    operation: 'GetDeadLetter',
+    method: 'GET',
+    access: 'server',
+    summary: 'One of these events, with the body that is sent when it is replayed',
+    answer: Type.Object({ dead_letter: Type.Intersect([deadLetterIn(dialect), Type.Object({ body: AnyObject })]) }),
+    handle: async ({ services, params: { hook_id = '', letter_id = '' } }) => {
+      const { body, ...letter } = await services.hooks.letter(hook_id, letter_id);
+      return { body: { dead_letter: { ...renderLetter(letter, dialect), body } } };
+    },
+  })),
   ...inBothDialects('/hooks/:hook_id/replay', () => ({
     operation: 'ReplayDeadLetters',
     method: 'POST',
@@ -51,6 +64,20 @@ export const HOOKS_ROUTES: readonly Endpoint[] = [
     handle: async ({ services, params, body }) => ({
       body: { ...(await services.hooks.replay(params.hook_id ?? '', decodeReplay(await body()))) },
     }),
+  })),
+  ...inBothDialects('/check_webhook', (dialect) => ({
+    operation: 'CheckWebhook',
+    method: 'POST',
+    access: 'server',
+    summary: 'Sends one signed request with a test event to a webhook, or to a URL that is not saved yet. It is no delivery',
+    body: CheckWebhookBody,
+    answer: CheckWebhookAnswer,
+    handle: async ({ services: { hooks }, body }) => {
+      const trial = decodeCheckWebhook(await body(), dialect, (hostname) => hooks.mayReach(hostname));
+      const { status, durationMs, error } = await hooks.trial(trial);
+      const data = { ...(status === undefined ? undefined : { response_status: status }), duration_ms: durationMs };
+      return { body: { status: error === undefined ? 'ok' : 'error', ...(error === undefined ? undefined : { error }), data } };
+    },
   })),
   ...queueCheck('/check_sqs', 'CheckSQS', SqsBody, 'SQS'),
   ...queueCheck('/check_sns', 'CheckSNS', SnsBody, 'SNS'),

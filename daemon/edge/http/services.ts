@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
-import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import type { HookTrial, HookTrialResult } from '../../../protocol/hooks/check.ts';
+import type { DeadLetter, HookStatus, LetterPage, LetterWithBody, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
 import type { RehearseAnswer, RehearseBody } from '../../../protocol/live/rehearsal.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 import type { RequestWrites } from './backend.ts';
@@ -22,7 +23,15 @@ export interface UserConnection {
   readonly sinceMs: number;
 }
 
-/** The live connections, as far as requests use them. */
+/** The backups of one node since its start. */
+export interface BackupState {
+  /** Those that are being read. */
+  readonly running: number;
+  /** The last one that was read to its end: when, in milliseconds of its node's clock, and the size of the file. */
+  readonly last?: { readonly endedMs: number; readonly bytes: number } | undefined;
+}
+
+/** The live connections and what only single nodes know, as far as requests use them. */
 export interface LiveControl {
   /**
    * Makes a live connection of the caller watch these users, on whatever node it is. Throws or rejects with RosterError `input` for one that is
@@ -35,6 +44,8 @@ export interface LiveControl {
   rehearse(question: RehearseBody): Promise<RehearseAnswer>;
   /** The open live connections of a user on all nodes, oldest first. A node that does not answer within 2 s counts for none. */
   connectionsOf(userId: string): Promise<readonly UserConnection[]>;
+  /** Of every node that answers within 2 s. */
+  backupStates(): Promise<readonly BackupState[]>;
   /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number>;
 }
@@ -77,6 +88,10 @@ export interface HookControl {
   status(): Promise<readonly HookStatus[]>;
   /** Oldest event first. Rejects with RosterError: `not_found`, `input`. */
   deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
+  /** A dead letter with its body, as it would be sent now. Rejects with RosterError `not_found`. */
+  letter(hookId: string, id: string): Promise<LetterWithBody>;
+  /** Sends one test request, which is no delivery. Rejects with RosterError: `not_found` for a hook that is no webhook, `rate_limit`. */
+  trial(trial: HookTrial): Promise<HookTrialResult>;
   /** Rejects with RosterError: `not_found`, `conflict` for a hook that is disabled. */
   replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
 }
@@ -87,6 +102,8 @@ export interface Services {
   readonly hooks: HookControl;
   /** A token signed with the API secret. */
   issueToken(claims: Readonly<Record<string, unknown>>): string;
+  /** Writes down who made a token for whom. `client`: how the caller names itself; `exp`: unix seconds. */
+  noteToken(made: { readonly user: string; readonly client: string | undefined; readonly exp: number | undefined }): void;
   /** An absolute URL to a path of this daemon that works without a token until `untilS` (unix seconds). */
   signUrl(path: string, untilS: number): string;
   /** Wall clock, milliseconds. */

@@ -23,6 +23,8 @@ export const NodeQuestion = Type.Union([
   Type.Object({ kind: Type.Literal('close'), connections: Type.Array(Type.String()) }),
   /** Close this connection, as another one speaks for its durable consumer now, and write what it acknowledged. */
   Type.Object({ kind: Type.Literal('release'), consumer: Type.String(), connection: Type.String() }),
+  /** How its backups are. */
+  Type.Object({ kind: Type.Literal('backups') }),
 ]);
 export type NodeQuestion = Static<typeof NodeQuestion>;
 
@@ -46,6 +48,13 @@ export function readNodeMessage(text: string): NodeMessage | undefined {
   const message = parseObject(text);
   return checker.Check(message) ? message : undefined;
 }
+
+export const BackupsAnswer = Compile(
+  Type.Object({
+    running: Type.Integer(),
+    last: Type.Optional(Type.Object({ endedMs: Type.Number(), bytes: Type.Integer() })),
+  }),
+);
 
 /** The answer to a question that asks to do something. */
 export const Done = Compile(Type.Object({}));

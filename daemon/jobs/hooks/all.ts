@@ -13,18 +13,18 @@ import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { SendEvent } from './attempt.ts';
 import { HookLine } from './delivery.ts';
-import { compareLetters } from './letter.ts';
 import type { LetterPlace, Letters } from './letters.ts';
 import {
+  askedFor,
+  deadOnly,
   type HookMeasure,
   hookDisabled,
-  isWithin,
   type LineState,
   measureOf,
-  noSuchLetter,
   noSuchWebhook,
+  type OpenLetter,
+  pageOfDead,
   statusOf,
-  toDeadLetter,
 } from './view.ts';
 
 const WRITE_EVERY_MS = 1_000;
@@ -130,27 +130,27 @@ export class Webhooks {
   }
 
   /** Oldest event first. Rejects with RosterError `not_found` for a hook that does not exist or is no webhook. */
-  async deadLetters(hookId: string, { limit, after, ...range }: LetterPage): Promise<readonly DeadLetter[]> {
+  async deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]> {
+    await this.#following;
+    return pageOfDead(this.#port(hookId).letters.all('dead'), page);
+  }
+
+  /** Rejects with RosterError `not_found` for a hook that is no webhook, and for what is no dead letter of it. */
+  async openLetter(hookId: string, id: string): Promise<OpenLetter> {
     await this.#following;
     const { letters } = this.#port(hookId);
-    const dead = letters.all('dead').filter((letter) => isWithin(letter, range));
-    const start = dead.findIndex(({ id }) => id === after) + 1;
-    if (after !== undefined && start === 0) throw noSuchLetter();
-    return dead.slice(start, start + limit).map(toDeadLetter);
+    return { letter: deadOnly(letters.get(id)), event: await letters.read(id) };
   }
 
   /**
    * WH14. Resolves with the number of letters, dead and parked, that are sent again now, the oldest first, and the number of requested
    * ones that are not. Rejects with RosterError: `not_found`, or `conflict` for a disabled hook.
    */
-  async replay(hookId: string, { ids, ...range }: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
+  async replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }> {
     await this.#following;
     const { letters, line } = this.#port(hookId);
     if (line === undefined) throw hookDisabled();
-    const wanted = ids === undefined ? undefined : new Set(ids);
-    const asked = [...letters.all('dead'), ...letters.all('parked')]
-      .filter((letter) => isWithin(letter, range) && (wanted === undefined || wanted.has(letter.id)))
-      .sort(compareLetters);
+    const asked = askedFor([...letters.all('dead'), ...letters.all('parked')], request);
     let { room } = letters;
     const now = asked.slice(0, REPLAY_MAX).filter(({ state }) => state === 'parked' || room-- > 0);
     const whenMs = this.#options.clock.now();

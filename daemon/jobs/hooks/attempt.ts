@@ -7,7 +7,8 @@ import type { Item } from './lanes.ts';
 import type { Letters } from './letters.ts';
 import { type DeliveryResult, quickAttempts, type SendResult } from './quick-attempts.ts';
 
-const TIMEOUT_MS = 6_000;
+/** Time for one request to a hook that sets none. */
+export const HOOK_TIMEOUT_MS = 6_000;
 
 /** Prepares the request of an event. The returned function sends it once and never rejects. */
 export type SendEvent = (
@@ -38,7 +39,7 @@ export async function attempt(hook: Hook, item: Item, isProbe: boolean, options:
     return await quickAttempts({
       send: (count, timeoutMs) => post(count, timeoutMs, cut),
       before: item.attempts,
-      timeoutMs: hook.timeoutMs ?? TIMEOUT_MS,
+      timeoutMs: hook.timeoutMs ?? HOOK_TIMEOUT_MS,
       attemptsMax: isProbe || item.event === undefined ? 1 : Number.POSITIVE_INFINITY,
       clock,
       random,

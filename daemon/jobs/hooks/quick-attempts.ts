@@ -60,12 +60,12 @@ export async function quickAttempts({
     const retryAfterMs = answer.kind === 'status' ? (answer.retryAfterMs ?? 0) : 0;
     const pauseMs = Math.max(retryAfterMs, backoffMs(count, random, PAUSE_BASE_MS, PAUSE_CAP_MS));
     const isLast = count >= Math.min(attemptsMax, attemptsFor(answer)) || clock.now() + pauseMs >= endsMs;
-    if (isLast) return { kind: 'failed', attempts: before + count, reason: reasonOf(answer), retryAfterMs };
+    if (isLast) return { kind: 'failed', attempts: before + count, reason: sendReason(answer), retryAfterMs };
     await clock.sleep(pauseMs, stopping);
   }
 }
 
-function isSuccess(answer: SendResult): boolean {
+export function isSuccess(answer: SendResult): boolean {
   return answer.kind === 'status' && answer.status >= 200 && answer.status < 300;
 }
 
@@ -83,7 +83,7 @@ function attemptsFor(answer: SendResult): number {
   }
 }
 
-function reasonOf(answer: SendResult): string {
+export function sendReason(answer: SendResult): string {
   switch (answer.kind) {
     case 'status':
       return answer.status >= 300 && answer.status < 400

@@ -1,6 +1,9 @@
 /** Puts the delivery of webhooks together. */
 import { join } from 'node:path';
-import type { DeadLetter, HookStatus, LetterPage, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import type { HookTrial, HookTrialResult } from '../../../protocol/hooks/check.ts';
+import type { DeadLetter, HookStatus, LetterPage, LetterWithBody, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
+import { hooksOf } from '../../../protocol/hooks/hooks.ts';
+import { renderHookBody } from '../../../protocol/hooks/payload.ts';
 import type { Leases } from '../../../store/leases.ts';
 import type { LetterTable } from '../../../store/letters.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -13,6 +16,7 @@ import { LetterFolders } from './letter-file.ts';
 import { isPrivateHost } from './private-addresses.ts';
 import { createSender } from './sender.ts';
 import { SharedWebhooks } from './shared/shared-webhooks.ts';
+import { HookTrials } from './trial/trial.ts';
 import type { HookMeasure } from './view.ts';
 
 export interface StartOptions extends Pick<WebhooksOptions, 'concurrency' | 'retryMs' | 'deadKeptMs'> {
@@ -38,6 +42,10 @@ export interface RunningWebhooks {
   /** See `Webhooks` and `SharedWebhooks`. */
   status(): Promise<readonly HookStatus[]>;
   deadLetters(hookId: string, page: LetterPage): Promise<readonly DeadLetter[]>;
+  /** The dead letter, and its body as it would be sent now. */
+  letter(hookId: string, id: string): Promise<LetterWithBody>;
+  /** See `HookTrials`. */
+  trial(trial: HookTrial): Promise<HookTrialResult>;
   replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
   /** The hooks that this node delivers to. */
   measures(): readonly HookMeasure[];
@@ -54,7 +62,9 @@ export async function startWebhooks(options: StartOptions): Promise<RunningWebho
   const sender = createSender({ allowPrivate });
   const lookups = { user: (id: string) => roster.directory.user(id), online: (id: string) => roster.online(id), exportUrl };
   const durations = new Durations();
-  const send = createDelivery({ sender, apiKey, apiSecret, version, lookups, durations });
+  const identity = { apiKey, apiSecret, version };
+  const send = createDelivery({ sender, ...identity, lookups, durations });
+  const trials = new HookTrials({ roster, sender, clock, ...identity });
   const common = { roster, send, clock, random: Math.random, logger, concurrency, retryMs, deadKeptMs };
   const webhooks =
     leases === undefined || letters === undefined
@@ -65,10 +75,17 @@ export async function startWebhooks(options: StartOptions): Promise<RunningWebho
     mayReach: (hostname) => allowPrivate || !isPrivateHost(hostname),
     status: async () => await webhooks.status(),
     deadLetters: (id, page) => webhooks.deadLetters(id, page),
+    letter: async (hookId, id) => {
+      const { letter, event } = await webhooks.openLetter(hookId, id);
+      const dialect = hooksOf(roster.directory.app).find((hook) => hook.id === hookId)?.dialect ?? 'v2';
+      return { ...letter, body: renderHookBody(event, dialect, { ...lookups, epoch: letter.epoch }) };
+    },
+    trial: (trial) => trials.send(trial),
     replay: (id, request) => webhooks.replay(id, request),
     measures: () => webhooks.measures(),
     durations,
     stop: async (lastMs) => {
+      trials.stop();
       await webhooks.stop(lastMs);
       sender.close();
     },

@@ -1,11 +1,18 @@
 /** What callers see of webhooks and their letters. Pure. */
 import { RosterError } from '../../../protocol/base/errors.ts';
-import type { DeadLetter, HookState, HookStatus, LetterRange } from '../../../protocol/hooks/dead-letters.ts';
+import type { DeadLetter, HookState, HookStatus, LetterPage, LetterRange, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
 import type { Hook } from '../../../protocol/hooks/hooks.ts';
+import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import type { HookLine } from './delivery.ts';
 import type { LineMeasure } from './health.ts';
-import type { Letter } from './letter.ts';
+import { compareLetters, type Letter } from './letter.ts';
 import type { Letters } from './letters.ts';
+
+/** A dead letter with its event. */
+export interface OpenLetter {
+  readonly letter: DeadLetter;
+  readonly event: HookEvent;
+}
 
 /** The delivery to one webhook. */
 export type LineState = Pick<HookLine, 'position' | 'isDown' | 'lastError' | 'lastSuccessMs'>;
@@ -58,6 +65,27 @@ export function isWithin({ at }: Letter, { from = 0, to = Number.POSITIVE_INFINI
   return at >= from && at <= to;
 }
 
+/** The letters that a replay asks for, the oldest event first. */
+export function askedFor(letters: readonly Letter[], { ids, ...range }: ReplayRequest): readonly Letter[] {
+  const wanted = ids === undefined ? undefined : new Set(ids);
+  const asked = letters.filter((letter) => isWithin(letter, range) && (wanted === undefined || wanted.has(letter.id)));
+  return asked.sort(compareLetters);
+}
+
+/** `dead`: in the order in which the events happened. Throws RosterError `input` for an `after` that is none of them. */
+export function pageOfDead(dead: readonly Letter[], { limit, after, subject, ...range }: LetterPage): readonly DeadLetter[] {
+  const asked = dead.filter((letter) => isWithin(letter, range) && (subject === undefined || letter.lane === subject));
+  const start = asked.findIndex(({ id }) => id === after) + 1;
+  if (after !== undefined && start === 0) throw noSuchLetter();
+  return asked.slice(start, start + limit).map(toDeadLetter);
+}
+
+/** Throws RosterError `not_found` for a letter that is not dead, or not there. */
+export function deadOnly(letter: Letter | undefined): DeadLetter {
+  if (letter?.state !== 'dead') throw letterGone();
+  return toDeadLetter(letter);
+}
+
 export function toDeadLetter({ id, seq, epoch, type, lane, at, whenMs, attempts, reason }: Omit<Letter, 'place'>): DeadLetter {
   return { id, seq, epoch, type, subject: lane, at, failedAt: Math.round(whenMs * 1_000), attempts, reason };
 }
@@ -68,6 +96,10 @@ export function noSuchWebhook(): RosterError {
 
 export function noSuchLetter(): RosterError {
   return new RosterError('input', 'after: there is no such dead letter', [{ path: 'after', message: 'there is no such dead letter' }]);
+}
+
+export function letterGone(): RosterError {
+  return new RosterError('not_found', 'there is no such dead letter: it was delivered, or is no longer kept');
 }
 
 export function hookDisabled(): RosterError {

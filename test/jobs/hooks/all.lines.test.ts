@@ -256,6 +256,20 @@ test('WH14 dead letters are listed in pages, and those that are replayed and del
   await assert.rejects(world.webhooks.replay('none', {}), (error) => error instanceof RosterError && error.kind === 'not_found');
 });
 
+test('CO41 the dead letters of one user, and the event of one letter', async (t) => {
+  const world = await buried(t, ['a', 'b']);
+  const of = async (subject: string) => await world.webhooks.deadLetters('h', { limit: 10, subject });
+  assert.deepEqual([(await of('b')).map(({ subject }) => subject), await of('none')], [['b'], []]);
+  const [letter] = await of('b');
+  const opened = await world.webhooks.openLetter('h', letter?.id ?? '');
+  assert.deepEqual([opened.letter, opened.event.lane, opened.event.seq], [letter, 'b', letter?.seq]);
+  for (const [hookId, id] of [
+    ['h', 'none'],
+    ['none', letter?.id ?? ''],
+  ] as const)
+    await assert.rejects(world.webhooks.openLetter(hookId, id), (error) => error instanceof RosterError && error.kind === 'not_found');
+});
+
 test('WH11 dead letters are kept for as long as the setting says', async (t) => {
   const world = await buried(t, ['a']);
   const [letter] = await world.webhooks.deadLetters('h', { limit: 1 });

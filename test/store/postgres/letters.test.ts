@@ -271,9 +271,18 @@ test('LT5 dead letters come in pages, the oldest event first, of several epochs 
   const old = { ...letter(90, 'dead'), epoch: 'before', at: 1_002 };
   await write(1, { puts: [letter(3, 'dead'), old, letter(1, 'dead'), letter(2, 'dead'), letter(4)] });
   const page = async (more: object): Promise<readonly string[] | undefined> =>
-    (await two.table.dead('h', { from: undefined, to: undefined, after: undefined, limit: 10, ...more }))?.map(({ id }) => id);
+    (await two.table.dead('h', { from: undefined, to: undefined, lane: undefined, after: undefined, limit: 10, ...more }))?.map(
+      ({ id }) => id,
+    );
   assert.deepEqual(await page({}), ['id1', 'id2', 'id90', 'id3']);
   assert.deepEqual(await page({ limit: 2, after: 'id2' }), ['id90', 'id3']);
+  const [third] = (await two.table.dead('h', { from: undefined, to: undefined, lane: undefined, after: 'id90', limit: 1 })) ?? [];
+  assert.equal(third?.id, 'id3');
+  assert.deepEqual(await page({ lane: 'none' }), []);
+  const found = await two.table.deadLetter('h', 'id3');
+  assert.deepEqual(found?.row, third);
+  assert.ok(found !== undefined && found.event.length > 0);
+  assert.deepEqual([await two.table.deadLetter('h', 'id4'), await two.table.deadLetter('h', 'none')], [undefined, undefined]);
   assert.deepEqual(await page({ from: 1_002, to: 1_002 }), ['id2', 'id90']);
   assert.deepEqual(
     [await page({ after: 'id4' }), await page({ after: 'id1', from: 1_002 }), await page({ after: 'id3' })],

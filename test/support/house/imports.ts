@@ -60,6 +60,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'store/letters.ts',
       /^node:/,
       'p-limit',
+      'rate-limiter-flexible',
     ],
   },
   // A page: no module of Node's, and nothing of the daemon.

@@ -64,6 +64,7 @@ function smallestCall(row: Endpoint): Call {
       why: () => Promise.reject(new Error('nothing')),
       connectionsOf: async () => [],
       rehearse: () => Promise.reject(new Error('no live connections here')),
+      backupStates: async () => [],
       removeConsumer: () => Promise.reject(new Error('nothing')),
     },
     caller: { kind: 'server' },

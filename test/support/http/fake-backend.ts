@@ -25,6 +25,7 @@ import { isPrivateHost } from '../../../daemon/jobs/hooks/private-addresses.ts';
 import type { Arrival } from '../../../daemon/pipeline/write/arrivals.ts';
 import type { Lane } from '../../../daemon/pipeline/write/sequencer.ts';
 import type { TeamUsageQuestion } from '../../../protocol/app/usage.ts';
+import { RosterError } from '../../../protocol/base/errors.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Command, Outcome } from '../../../protocol/log/command.ts';
 import type { Origin } from '../../../protocol/log/entry.ts';
@@ -188,9 +189,12 @@ export function fakeServices(): Services {
       mayReach: (hostname) => !isPrivateHost(hostname),
       status: async () => [],
       deadLetters: async () => [],
+      letter: () => Promise.reject(new RosterError('not_found', 'there is no such dead letter')),
+      trial: async () => ({ status: 204, durationMs: 3, error: undefined }),
       replay: async () => ({ replaying: 0, remaining: 0 }),
     },
     issueToken: (claims) => signed(claims),
+    noteToken: () => {},
     signUrl: (path, untilS) => `http://roster.test${path}?exp=${untilS}`,
     nowMs: () => NOW_MS,
     openBackup: () => {
@@ -218,6 +222,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
     live: {
       watch: () => undefined,
       connectionsOf: async () => [],
+      backupStates: async () => [],
       why: () => Promise.reject(new Error('no live connections here')),
       rehearse: () => Promise.reject(new Error('no live connections here')),
       removeConsumer: () => Promise.reject(new Error('no consumers here')),

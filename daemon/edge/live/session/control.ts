@@ -8,8 +8,8 @@ import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RehearseAnswer, RehearseBody } from '../../../../protocol/live/rehearsal.ts';
 import type { RequestWrites } from '../../http/backend.ts';
-import type { LiveControl, UserConnection, Why } from '../../http/services.ts';
-import { Done, type NodeQuestion } from '../../nodes/messages.ts';
+import type { BackupState, LiveControl, UserConnection, Why } from '../../http/services.ts';
+import { BackupsAnswer, Done, type NodeQuestion } from '../../nodes/messages.ts';
 import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
 import { WhyAnswer } from '../why.ts';
 import type { LiveContext } from './context.ts';
@@ -21,6 +21,7 @@ import { sessionsOnAll } from './socket-limit.ts';
 const whyAnswer = Compile(WhyAnswer);
 
 export interface LiveConnectionsOptions extends Pick<LiveContext, 'roster' | 'sessions' | 'consumers'> {
+  readonly backups: { state(): BackupState };
   /** Undefined where there are no other nodes. */
   readonly mail: NodeMail | undefined;
   readonly retention: RetentionFacts;
@@ -114,6 +115,8 @@ export class LiveConnections implements LiveControl {
       case 'release':
         await consumers.release(question.consumer, question.connection);
         return {};
+      case 'backups':
+        return this.#options.backups.state();
     }
   }
 
@@ -125,6 +128,13 @@ export class LiveConnections implements LiveControl {
     const { roster, sessions, mail } = this.#options;
     const found = await sessionsOnAll(userId, { sessions, presence: roster.presence, mail });
     return found.map(({ connection, sinceMs }) => ({ connection, sinceMs }));
+  }
+
+  async backupStates(): Promise<readonly BackupState[]> {
+    const { backups, mail, roster } = this.#options;
+    const nodes = mail === undefined ? [] : roster.presence.otherNodes;
+    const asked = nodes.map((node) => mail?.ask(node, { kind: 'backups' }, BackupsAnswer).catch(() => undefined));
+    return [backups.state(), ...(await Promise.all(asked)).filter((state) => state !== undefined)];
   }
 
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number> {

@@ -14,7 +14,17 @@ import type { Roster } from '../../../pipeline/roster.ts';
 import { type HeldJob, whileHeld } from '../../tasks/hold.ts';
 import { REPLAY_MAX, Webhooks, type WebhooksOptions } from '../all.ts';
 import { LETTER_LIMITS } from '../letters.ts';
-import { type HookMeasure, hookDisabled, type LineState, noSuchLetter, noSuchWebhook, statusOf, toDeadLetter } from '../view.ts';
+import {
+  type HookMeasure,
+  hookDisabled,
+  type LineState,
+  letterGone,
+  noSuchLetter,
+  noSuchWebhook,
+  type OpenLetter,
+  statusOf,
+  toDeadLetter,
+} from '../view.ts';
 import { SharedLetters } from './letter-rows.ts';
 import { encodeReport, parseReport } from './report.ts';
 
@@ -75,11 +85,19 @@ export class SharedWebhooks {
   }
 
   /** Oldest event first. Rejects with RosterError: `not_found` for a hook that does not exist or is no webhook, `input`, `unavailable`. */
-  async deadLetters(hookId: string, { limit, after, from, to }: LetterPage): Promise<readonly DeadLetter[]> {
+  async deadLetters(hookId: string, { limit, after, from, to, subject }: LetterPage): Promise<readonly DeadLetter[]> {
     this.#webhook(hookId);
-    const dead = await answered(this.#options.letters.dead(hookId, { limit, after, from, to }));
+    const dead = await answered(this.#options.letters.dead(hookId, { limit, after, from, to, lane: subject }));
     if (dead === undefined) throw noSuchLetter();
     return dead.map(toDeadLetter);
+  }
+
+  /** Rejects with RosterError: `not_found`, `unavailable`. */
+  async openLetter(hookId: string, id: string): Promise<OpenLetter> {
+    this.#webhook(hookId);
+    const found = await answered(this.#options.letters.deadLetter(hookId, id));
+    if (found === undefined) throw letterGone();
+    return { letter: toDeadLetter(found.row), event: JSON.parse(found.event) };
   }
 
   /** WH14, WH26. Rejects with RosterError: `not_found`, `conflict` for a disabled hook, `unavailable`. */

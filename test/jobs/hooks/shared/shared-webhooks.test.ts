@@ -204,6 +204,12 @@ test('WH26 every node shows the hooks and their letters, and replays them', pgOp
   assert.ok(ann !== undefined && bob !== undefined && carl !== undefined);
   assert.deepEqual(await other.webhooks.deadLetters('h', { limit: 1, after: ann.id }), [bob]);
   assert.deepEqual(await other.webhooks.deadLetters('h', { limit: 9, from: bob.at, to: bob.at }), [bob]);
+  for (const { webhooks } of [holder, other]) {
+    assert.deepEqual(await webhooks.deadLetters('h', { limit: 9, subject: 'carl' }), [carl], 'CO41 on every node');
+    const opened = await webhooks.openLetter('h', carl.id);
+    assert.deepEqual([opened.letter, opened.event.lane], [carl, 'carl']);
+    await assert.rejects(webhooks.openLetter('h', 'none'), (error) => error instanceof RosterError && error.kind === 'not_found');
+  }
   await assert.rejects(
     other.webhooks.deadLetters('h', { limit: 1, after: 'none' }),
     (error) => error instanceof RosterError && error.kind === 'input',
