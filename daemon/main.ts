@@ -34,9 +34,9 @@ async function main(): Promise<void> {
   const io = processIo();
   const code = await runCli(process.argv.slice(2), io, {
     // Two thirds of the program, which the other commands need not load.
-    serve: async (config, credentials) => {
+    serve: async (settings, credentials) => {
       const { serve } = await import('./cli/serve/serve.ts');
-      return await serve(config, credentials, openStore, io);
+      return await serve(settings, credentials, openStore, io);
     },
   });
   // Signals are handled to the very last, which they would not be if the process came to its end by itself: Node takes its handlers

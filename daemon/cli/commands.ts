@@ -13,10 +13,11 @@ import { addCallCommand } from './call/command.ts';
 import type { ClientCommands, ClientSettings } from './client-options.ts';
 import { addClusterCommand } from './cluster/command.ts';
 import { addCompareCommand } from './compare/command.ts';
-import { ConfigError, type ConfigSources, describeConfig, loadConfig, type Origins, readSettings } from './config/config.ts';
+import { ConfigError, type ConfigSources, type LoadedSettings, loadConfig, readSettings } from './config/config.ts';
 import { assertSafeToListen, type Credentials, CredentialsError, findCredentials, resolveCredentials } from './config/credentials.ts';
+import { describeConfig } from './config/describe.ts';
 import { fallbackText, flagName, type Setting } from './config/setting.ts';
-import { ALL_SETTINGS, type Config } from './config/settings.ts';
+import { ALL_SETTINGS } from './config/settings.ts';
 import { addConsoleCommand } from './console/command.ts';
 import { addDemoCommand } from './demo/command.ts';
 import { addDoctorCommand } from './doctor/command.ts';
@@ -31,7 +32,7 @@ import { addWatchCommand } from './watch/command.ts';
 /** The functions that the commands need from the daemon. */
 export interface CommandHooks {
   /** Runs the daemon until it has stopped. Resolves with the exit code. */
-  serve(config: Config, credentials: Credentials): Promise<number>;
+  serve(settings: LoadedSettings, credentials: Credentials): Promise<number>;
 }
 
 const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
@@ -132,10 +133,11 @@ Examples:
   $ ROSTERD_LISTEN=0.0.0.0:8800 rosterd serve --config /etc/rosterd.json`,
   );
   serve.action(async () => {
-    const { config } = loadSettings(serve, io);
+    const loaded = loadSettings(serve, io);
+    const { config } = loaded;
     const credentials = resolveCredentials(config, (text) => io.stderr.write(`rosterd: ${text}\n`));
     assertSafeToListen(config.listen.host, credentials);
-    exit.code = await hooks.serve(config, credentials);
+    exit.code = await hooks.serve(loaded, credentials);
   });
 }
 
@@ -210,7 +212,7 @@ function addClientOptions(command: Command): void {
 }
 
 /** The settings from the flags of this command, the environment and the file. Throws ConfigError. `isDaemon`: they are those of a daemon. */
-function loadSettings(command: Command, io: CommandIo, isDaemon = true): { config: Config; origins: Origins } {
+function loadSettings(command: Command, io: CommandIo, isDaemon = true): LoadedSettings {
   return loadConfig({ ...sourcesOf(command, io), isDaemon });
 }
 

@@ -33,6 +33,8 @@ const OWN = {
   ...eachOf(1_000, ['GetPosition', 'ListBackups', 'ListUserConnections', 'ListSignIns']),
   ...eachOf(60, ['GetDigests', 'SimulateResume']),
   ...eachOf(1_000, ['CompareUsers']),
+  ...eachOf(60, ['CloseConnection']),
+  ...eachOf(1_000, ['ListConnections', 'ListNodes', 'ListSettings']),
   Subscribe: 100_000,
   ...eachOf(1_000, ['ListHooks', 'ListDeadLetters', 'GetDeadLetter']),
   ...eachOf(60, ['ReplayDeadLetters', 'CheckWebhook', 'CheckSQS', 'CheckSNS']),

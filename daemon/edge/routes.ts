@@ -6,6 +6,7 @@ import { ROLES_ROUTES } from './access/roles.ts';
 import { SIGN_INS_ROUTES } from './access/sign-ins.ts';
 import { USER_TOKENS_ROUTES } from './access/user-tokens.ts';
 import { DEVICES_ROUTES } from './app/devices.ts';
+import { SETTINGS_ROUTES } from './app/effective.ts';
 import { APP_ROUTES } from './app/settings.ts';
 import { TASKS_ROUTES } from './app/tasks.ts';
 import { USAGE_ROUTES } from './app/usage.ts';
@@ -17,12 +18,14 @@ import { FEEDS_REPORT_ROUTES } from './feeds/reports.ts';
 import { FEEDS_USERS_ROUTES } from './feeds/users.ts';
 import { HOOKS_ROUTES } from './hooks/hooks.ts';
 import type { Endpoint } from './http/endpoint.ts';
+import { CONNECTIONS_ROUTES } from './live/connections.ts';
 import { REHEARSAL_ROUTES } from './live/rehearsal.ts';
 import { DEBUG_ROUTES } from './live/why.ts';
 import { BANS_ROUTES } from './moderation/bans.ts';
 import { BLOCKS_ROUTES } from './moderation/blocks.ts';
 import { FLAGS_ROUTES } from './moderation/flags.ts';
 import { MUTES_ROUTES } from './moderation/mutes.ts';
+import { NODES_ROUTES } from './nodes/nodes.ts';
 import { BACKUP_ROUTES } from './transfer/backup.ts';
 import { EXPORT_ROUTES } from './transfer/exports.ts';
 import { IMPORT_ROUTES } from './transfer/imports.ts';
@@ -60,6 +63,9 @@ export const ROUTES: readonly Endpoint[] = [
   ...COMPARISON_ROUTES,
   ...DEBUG_ROUTES,
   ...REHEARSAL_ROUTES,
+  ...CONNECTIONS_ROUTES,
+  ...NODES_ROUTES,
+  ...SETTINGS_ROUTES,
   ...SIGN_INS_ROUTES,
   ...USER_TOKENS_ROUTES,
   ...BACKUP_ROUTES,

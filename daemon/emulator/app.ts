@@ -9,8 +9,8 @@ import type { Logger } from 'pino';
 import { MemoryBlobs } from '../../store/memory/blobs.ts';
 import { openMemoryStore } from '../../store/memory/store.ts';
 import type { LoadedSnapshot } from '../../store/snapshot.ts';
+import type { LoadedSettings } from '../cli/config/config.ts';
 import type { Credentials } from '../cli/config/credentials.ts';
-import type { Config } from '../cli/config/settings.ts';
 import { type RunningDaemon, startDaemon } from '../cli/serve/daemon.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import { EmulatorClock } from './clock.ts';
@@ -20,8 +20,7 @@ import { type Between, Front } from './front.ts';
 import { operationOf, WEBHOOK } from './operations.ts';
 import { Snapshots, snapshotOf } from './snapshots.ts';
 
-export interface AppOptions {
-  readonly config: Config;
+export interface AppOptions extends LoadedSettings {
   readonly credentials: Credentials;
   readonly logger: Logger;
   /** Serves what is below /emulator. */
@@ -164,11 +163,12 @@ export class EmulatedApp {
   }
 
   async #begin(loaded?: LoadedSnapshot): Promise<void> {
-    const { config, credentials, logger, onFatal } = this.#options;
+    const { config, origins, credentials, logger, onFatal } = this.#options;
     const data = join(config.data, String(++this.#count));
     const blobs = this.#blobs;
     this.#daemon = await startDaemon({
       config: { ...config, data },
+      origins,
       credentials,
       openStore: async () => openMemoryStore(blobs, loaded),
       logger,

@@ -105,9 +105,10 @@ export class Emulator implements AllApps {
       const { env, logger, onFatal, listen } = this.#options;
       // A name may stand for several addresses, and there is one front.
       const host = listen.host.toLowerCase() === 'localhost' ? '127.0.0.1' : listen.host;
-      const config = appConfig({ host, port, data, apiKey: key, apiSecret }, env, settings);
+      const { config, origins } = appConfig({ host, port, data, apiKey: key, apiSecret }, env, settings);
       const options: AppOptions = {
         config,
+        origins,
         credentials: { apiKey: key, apiSecret, origin: 'configured' },
         logger: logger(config.logLevel),
         onFatal,

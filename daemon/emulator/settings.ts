@@ -5,11 +5,11 @@
  * It keeps EM5 (README.md).
  */
 import { type FieldError, fieldErrors } from '../../protocol/base/errors.ts';
-import { ConfigError, loadConfig } from '../cli/config/config.ts';
+import { ConfigError, type LoadedSettings, loadConfig } from '../cli/config/config.ts';
 import { suggestion } from '../cli/config/nearest.ts';
 import { envName, flagName, type Setting } from '../cli/config/setting.ts';
 import { address, type ListenAddress } from '../cli/config/setting-kinds.ts';
-import { ALL_SETTINGS, type Config } from '../cli/config/settings.ts';
+import { ALL_SETTINGS } from '../cli/config/settings.ts';
 
 /** Where it listens, what it stores and how it is watched: the emulator decides, and nobody else. */
 const DECIDED: ReadonlySet<string> = new Set([
@@ -53,7 +53,11 @@ export function emulatorVariables(env: Readonly<Record<string, string | undefine
 }
 
 /** Throws ConfigError for values that are not usable, RosterError `input` for unknown names in `settings`. */
-export function appConfig(place: AppPlace, env: Readonly<Record<string, string | undefined>>, settings: SettingValues = {}): Config {
+export function appConfig(
+  place: AppPlace,
+  env: Readonly<Record<string, string | undefined>>,
+  settings: SettingValues = {},
+): LoadedSettings {
   const decided = {
     listen: address.toText(place),
     data: place.data,
@@ -62,7 +66,7 @@ export function appConfig(place: AppPlace, env: Readonly<Record<string, string |
     'api-key': place.apiKey,
     'api-secret': place.apiSecret,
   };
-  return loadConfig({ flags: { ...choices(settings), ...decided }, env, cwd: place.data }).config;
+  return loadConfig({ flags: { ...choices(settings), ...decided }, env, cwd: place.data });
 }
 
 /** The refusal of a request that gave values that are not usable; everything else as it is. */

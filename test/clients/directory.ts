@@ -20,9 +20,10 @@ export async function startDirectory(settings: Readonly<Record<string, string>> 
   const remove = (): Promise<void> => rm(data, { recursive: true, force: true });
   try {
     const flags = { listen: '127.0.0.1:0', data, 'drain-ms': '0', 'log-level': 'error', ...compatStubs(), ...settings };
-    const { config } = loadConfig({ flags, env: {}, cwd: data });
+    const { config, origins } = loadConfig({ flags, env: {}, cwd: data });
     const daemon = await startDaemon({
       config,
+      origins,
       credentials: { apiKey: API_KEY, apiSecret: API_SECRET, origin: 'configured' },
       openStore: (_, onEvent) => openDataDirectory(data, { onEvent }),
       // An error in the daemon's log means that someone should look, so it belongs into the output of the run.

@@ -28,9 +28,9 @@ export async function run(
   const io = fakeIo({ cwd, env, nowMs });
   const served: Ran['served'] = [];
   const hooks: CommandHooks = {
-    serve: async (config, credentials) => {
-      served.push({ config, credentials });
-      return (await serve?.(config, credentials)) ?? 0;
+    serve: async (settings, credentials) => {
+      served.push({ config: settings.config, credentials });
+      return (await serve?.(settings, credentials)) ?? 0;
     },
   };
   const words = typeof args === 'string' ? args.split(' ').filter((word) => word !== '') : args;

@@ -85,7 +85,7 @@ export class World {
       'metrics-listen': 'off',
       ...options.flags,
     };
-    const { config } = loadConfig({ flags, env: {}, cwd: data });
+    const { config, origins } = loadConfig({ flags, env: {}, cwd: data });
     const leaks: string[] = [];
     const onLog = (line: string): void => {
       const leak = leakIn(line);
@@ -94,6 +94,7 @@ export class World {
     };
     const daemon = await startDaemon({
       config,
+      origins,
       credentials: { apiKey: API_KEY, apiSecret: API_SECRET, origin: 'configured' },
       openStore: options.openStore ?? ((_, onEvent, __, onStored) => openDataDirectory(data, { onEvent, journal: { onStored } })),
       logger: pino({ level: config.logLevel }, { write: onLog }),

@@ -61,7 +61,8 @@ interface Found {
   readonly base: string;
 }
 
-type Fault = 'not usable' | 'missing';
+/** What is wrong with a setting. */
+export type SettingFault = 'not usable' | 'missing';
 
 /** Settings as far as they can be read. */
 export interface ReadSettings {
@@ -71,11 +72,14 @@ export interface ReadSettings {
   /** One sentence for each thing that is wrong or missing. */
   readonly problems: readonly string[];
   /** The settings that are wrong or missing, each with the word for it. */
-  readonly faults: ReadonlyMap<Field, Fault>;
+  readonly faults: ReadonlyMap<Field, SettingFault>;
 }
 
+/** Settings without a fault. */
+export type LoadedSettings = Pick<ReadSettings, 'config' | 'origins'>;
+
 /** Throws ConfigError. */
-export function loadConfig(sources: ConfigSources): Pick<ReadSettings, 'config' | 'origins'> {
+export function loadConfig(sources: ConfigSources): LoadedSettings {
   const { config, origins, problems } = readSettings(sources);
   if (problems.length > 0) throw new ConfigError(problems);
   return { config, origins };
@@ -91,7 +95,7 @@ export function readSettings({ flags, env, cwd, isDaemon = true }: ConfigSources
 
   const values: Partial<Record<Field, unknown>> = {};
   const origins: Partial<Record<Field, SettingOrigin>> = {};
-  const faults = new Map<Field, Fault>();
+  const faults = new Map<Field, SettingFault>();
   for (const [field, setting] of ALL_SETTINGS) {
     const source = found.get(setting) ?? { origin: { from: 'default' }, base: cwd };
     const given = 'raw' in source ? parse(setting, source, problems) : setting.fallback;
@@ -118,22 +122,6 @@ export function originText(origin: SettingOrigin): string {
     case 'flag':
       return `--${origin.name}`;
   }
-}
-
-/** The output of `config print`: one setting per line with value and origin. Secrets are masked. */
-export function describeConfig({
-  config,
-  origins,
-  faults,
-}: Omit<ReadSettings, 'problems'>): { readonly key: string; readonly value: string; readonly origin: string }[] {
-  return ALL_SETTINGS.map(([field, setting]) => {
-    const fault = faults.get(field);
-    if (fault !== undefined) return { key: setting.key, value: `(${fault})`, origin: originText(origins[field]) };
-    const value = config[field];
-    const isDefault = origins[field].from === 'default';
-    const text = value === undefined || (isDefault && setting.fallbackText) ? `(${setting.fallbackText})` : setting.kind.toText(value);
-    return { key: setting.key, value: setting.secret && value !== undefined ? '********' : text, origin: originText(origins[field]) };
-  });
 }
 
 function configPath(flags: ConfigSources['flags'], env: ConfigSources['env'], cwd: string): { path: string; required: boolean } {
@@ -226,7 +214,7 @@ function checkTogether(
   { config, origins }: Pick<ReadSettings, 'config' | 'origins'>,
   isDaemon: boolean,
   problems: string[],
-  faults: Map<Field, Fault>,
+  faults: Map<Field, SettingFault>,
 ): void {
   if (config.log !== undefined && isDaemon) {
     for (const [field, key] of [
@@ -249,7 +237,11 @@ function checkTogether(
 }
 
 /** The metrics have an address of their own, and beyond loopback a token. */
-function checkMetrics({ config, origins }: Pick<ReadSettings, 'config' | 'origins'>, problems: string[], faults: Map<Field, Fault>): void {
+function checkMetrics(
+  { config, origins }: Pick<ReadSettings, 'config' | 'origins'>,
+  problems: string[],
+  faults: Map<Field, SettingFault>,
+): void {
   const { listen, metricsListen: metrics, metricsToken } = config;
   if (metrics === undefined || metrics === 'off') return;
   const named = `metrics.listen is ${address.toText(metrics)} (from ${originText(origins.metricsListen)})`;

@@ -20,6 +20,7 @@ import { type JobsOptions, startJobs } from '../../jobs/jobs.ts';
 import { Files } from '../../jobs/transfer/files.ts';
 import { Roster } from '../../pipeline/roster.ts';
 import { NodeCondition } from '../../pipeline/write/node-condition.ts';
+import type { Origins } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
@@ -47,6 +48,8 @@ export interface RunningDaemon {
 
 export interface DaemonOptions {
   readonly config: Config;
+  /** Where each setting came from, for the operator who asks. */
+  readonly origins: Origins;
   readonly credentials: Credentials;
   readonly openStore: OpenStore;
   readonly logger: Logger;
@@ -77,7 +80,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 }
 
 async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promise<RunningDaemon> {
-  const { config, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
+  const { config, origins, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
   const appends = new Durations();
   const store = await openedStore(options, appends);
   const { now, nowMs, clock, wallMs, steady } = { ...clocksOf(store.clock), ...options.clocks };
@@ -127,7 +130,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
     const { log, clock: storeClock, writeRefusal } = store;
     const condition = new NodeCondition({ log, clock: storeClock, writeRefusal, logger, staleMaxMs: config.staleMaxMs });
     const edge = await startEdge({
-      ...{ config, credentials, roster, condition, nowMs, wallMs, files, history, hooks, urls, place, logger, heartbeat },
+      ...{ config, origins, appends, credentials, roster, condition, nowMs, wallMs, files, history, hooks, urls, place, logger, heartbeat },
       ...{ mailbox: store.mailbox, journal: store.journal, createServer: options.createServer },
     });
     const { journal, leases } = store;

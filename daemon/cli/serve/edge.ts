@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Mailbox } from '../../../store/mailbox.ts';
 import type { Store } from '../../../store/store.ts';
+import type { Durations } from '../../base/durations.ts';
 import { serverUrl } from '../../base/server-url.ts';
 import { Turns } from '../../base/turns.ts';
 import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
@@ -26,7 +27,9 @@ import { SocketLimit } from '../../edge/live/session/socket-limit.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
 import { LiveServer } from '../../edge/live/websocket/server.ts';
 import type { LivingNodes } from '../../edge/node-share.ts';
+import { AllNodes } from '../../edge/nodes/all-nodes.ts';
 import { NodeMail } from '../../edge/nodes/node-mail.ts';
+import type { NodeState } from '../../edge/nodes/node-state.ts';
 import { StaleDrain } from '../../edge/nodes/stale-drain.ts';
 import { RateLimits } from '../../edge/rate-limits.ts';
 import { RequestCounts } from '../../edge/request-counts.ts';
@@ -36,14 +39,18 @@ import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
 import type { Files } from '../../jobs/transfer/files.ts';
 import type { LiveSources } from '../../metrics/live-metrics.ts';
 import type { RequestSources } from '../../metrics/request-metrics.ts';
+import { Samples } from '../../metrics/samples.ts';
 import type { StorageSources } from '../../metrics/storage-metrics.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 import type { NodeCondition } from '../../pipeline/write/node-condition.ts';
 import { LiveBackups } from '../backup/live-backups.ts';
+import type { Origins } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
+import { effectiveSettings } from '../config/describe.ts';
 import type { Config } from '../config/settings.ts';
 import { packageBytes } from '../version.ts';
 import { cannotListen } from './listen-error.ts';
+import { nodeState } from './this-node.ts';
 
 /** A peer that takes nothing for this time while bytes wait for it is closed as slow. */
 const STALL_MS = 30_000;
@@ -55,6 +62,10 @@ const OPERATION_NAMES = [...new Set([...ROUTES.map(({ operation }) => operation)
 
 export interface EdgeParts {
   readonly config: Config;
+  /** Where each setting came from. */
+  readonly origins: Origins;
+  /** How long it took to make entries durable. */
+  readonly appends: Durations;
   readonly credentials: Credentials;
   readonly roster: Roster;
   readonly condition: NodeCondition;
@@ -92,21 +103,22 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const { config, credentials, roster, condition, urls, place, logger, heartbeat, wallMs, createServer } = parts;
   const { apiKey } = credentials;
   const authenticator = authenticatorOf(parts);
-  const sessions = sessionsOf(parts);
-  const mail = mailOf(parts);
+  const [sessions, mail] = [sessionsOf(parts), mailOf(parts)];
   const onError = (error: unknown) => logger.error({ err: error }, 'acknowledgements of durable consumers could not be stored');
   const consumers = new Consumers({ roster, mail, onError });
   const tls = tlsOf(config);
   const [counts, requests] = [new LiveCounts(), new RequestCounts()];
   const backups = new LiveBackups({ freeze: () => roster.directory.freeze(), nowMs: parts.nowMs });
-  const rateLimits = rateLimitsOf(parts);
-  const door = doorOf(parts);
-  const live = new LiveConnections({ roster, sessions, consumers, backups, mail, retention: retentionOf(parts), nowMs: parts.nowMs });
+  const [rateLimits, door] = [rateLimitsOf(parts), doorOf(parts)];
+  const admission = admissionOf(parts, counts);
+  const { samples, state, nodes } = watchedNodes(parts, admission, mail);
+  const about = { retention: retentionOf(parts), nowMs: parts.nowMs };
+  const live = new LiveConnections({ ...about, roster, sessions, consumers, backups, mail, state });
   const http = createHttp({
     backend: roster,
     condition,
     urls,
-    services: servicesOf(parts, backups),
+    services: servicesOf(parts, backups, nodes),
     counts: requests,
     authenticator,
     logger,
@@ -114,8 +126,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     console: { door, assets: new Assets((name) => packageBytes(`dist/console/${name}`)) },
     live,
     rateLimits,
-    ...(tls === undefined ? {} : { tls }),
-    ...(createServer === undefined ? {} : { createServer }),
+    ...{ ...(tls && { tls }), ...(createServer && { createServer }) },
   });
   const [retryMs, goodbyesMs] = [Math.max(1_000, config.drainMs), config.drainMs * GOODBYES_SHARE];
   const turns = new Turns();
@@ -125,7 +136,6 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     ...{ roster, authenticator, apiKey, sessions, consumers, socketLimit, gate, turns },
     ...{ rateLimits, counts, logger, nowMs: wallMs, retryMs },
   };
-  const admission = admissionOf(parts, counts);
   new LiveServer({ context, admission, door, stallMs: STALL_MS, compresses: config.liveCompression }).attach(http.server);
   const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
   socketIo.attach(http.server);
@@ -134,6 +144,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   await live.start();
   await http.listen(config.listen).catch(cannotListen(config.listen));
   sessions.start();
+  samples.start();
   staleDrain.start();
   place.url = serverUrl(http.server.address() as AddressInfo, tls !== undefined);
   return {
@@ -144,6 +155,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
       const overMs = performance.now() + maxMs;
       const leftMs = (): number => Math.max(0, overMs - performance.now());
       staleDrain.stop();
+      samples.stop();
       roster.beginStopping();
       admission.stop();
       await Promise.all([sessions.drain(goodbyesMs), noticed(config)]);
@@ -187,6 +199,14 @@ function livingNodes({ mailbox, roster }: EdgeParts): LivingNodes {
   return mailbox === undefined ? () => 1 : () => 1 + roster.presence.otherNodes.length;
 }
 
+/** How this node is doing, and all others. */
+function watchedNodes(parts: EdgeParts, admission: Admission, mail: NodeMail | undefined) {
+  const { config, roster } = parts;
+  const samples = new Samples({ ...parts, admission });
+  const state = (after: number): Promise<NodeState> => nodeState({ ...parts, samples, dataDirectory: config.data }, after);
+  return { samples, state, nodes: new AllNodes({ state, mail, otherNodes: () => roster.presence.otherNodes }) };
+}
+
 function admissionOf(parts: EdgeParts, counts: LiveCounts): Admission {
   const { origins, connectionsMax, connectionsPerIpMax } = parts.config;
   return new Admission({
@@ -209,7 +229,8 @@ async function noticed({ log, drainMs }: Config): Promise<void> {
   if (log !== undefined) await delay(drainMs * GOODBYES_SHARE);
 }
 
-function servicesOf({ config, credentials, nowMs, files, history, hooks, urls, logger }: EdgeParts, backups: LiveBackups): Services {
+function servicesOf(parts: EdgeParts, backups: LiveBackups, nodes: AllNodes): Services {
+  const { config, origins, credentials, nowMs, files, history, hooks, urls, logger } = parts;
   return {
     files,
     history,
@@ -218,6 +239,8 @@ function servicesOf({ config, credentials, nowMs, files, history, hooks, urls, l
     noteToken: (made) => logger.info(made, 'a token was made for a user'),
     signUrl: urls.sign,
     nowMs,
+    settings: effectiveSettings({ config, origins }),
+    nodes,
     openBackup: (isCompressed) => backups.open(isCompressed),
     compatStubs: config.compatStubs,
   };

@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { postgresTargets } from '../../../store/postgres/link/target.ts';
+import type { LoadedSettings } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
 import type { Config } from '../config/settings.ts';
 import { type CommandIo, EXIT } from '../io.ts';
@@ -21,7 +22,12 @@ const STDERR = 2;
 const SHUTDOWN_MS = 60_000;
 
 /** Resolves with the exit code. */
-export async function serve(config: Config, credentials: Credentials, openStore: OpenStore, io: CommandIo): Promise<number> {
+export async function serve(
+  { config, origins }: LoadedSettings,
+  credentials: Credentials,
+  openStore: OpenStore,
+  io: CommandIo,
+): Promise<number> {
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   const log = new LogDestination(STDERR, lineForm(config.logFormat, io.stderr.isTTY));
   // On a terminal, the greeting comes first.
@@ -38,7 +44,7 @@ export async function serve(config: Config, credentials: Credentials, openStore:
     if (++interrupts > 1) process.exit(EXIT.interrupted);
     finish(EXIT.ok);
   });
-  const starting = startDaemon({ config, credentials, openStore, logger, onFatal: () => finish(EXIT.failed) });
+  const starting = startDaemon({ config, origins, credentials, openStore, logger, onFatal: () => finish(EXIT.failed) });
   // A database may be waited for long, and nothing of a start has to be taken back there. A data directory is opened and closed whole.
   const daemon = await (config.log === undefined ? starting : Promise.race([starting, finished]));
   if (typeof daemon === 'number') {

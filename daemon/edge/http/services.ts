@@ -31,6 +31,56 @@ export interface BackupState {
   readonly last?: { readonly endedMs: number; readonly bytes: number } | undefined;
 }
 
+/** By the path of the connection. */
+export type LiveTransport = 'live' | 'connect' | 'socket.io';
+
+/** A live connection as an operator sees it. */
+export interface ListedConnection extends UserConnection {
+  /** null: a server's, or nobody's in particular. */
+  readonly user: string | null;
+  readonly transport: LiveTransport;
+  /** As the daemon sees it: that of a proxy, where there is one. */
+  readonly address: string | null;
+  /** Bytes that wait for the peer. */
+  readonly queueBytes: number;
+  /** Those that the client named. */
+  readonly subscriptions: number;
+  /** Everything up to this position was handed to it. null: its protocol has no positions. */
+  readonly sentSeq: number | null;
+  /** The durable consumer that it speaks for. */
+  readonly consumer: string | null;
+  /** The position that this consumer acknowledged, as it is stored. */
+  readonly acknowledgedSeq: number | null;
+}
+
+/** `queue`: the longest queue first. */
+export type ConnectionSort = 'queue' | 'oldest' | 'newest';
+
+/** A place in a list of connections: the value that it is sorted by, and the id. */
+export interface PlaceInList {
+  readonly value: number;
+  readonly id: string;
+}
+
+export interface ConnectionsQuestion {
+  /** The id of the user, or of the connection, begins with it. */
+  readonly search: string;
+  readonly sort: ConnectionSort;
+  readonly after?: PlaceInList | undefined;
+  /** Rows of a page. */
+  readonly limit: number;
+}
+
+export interface ConnectionsPage {
+  readonly rows: readonly (ListedConnection & { readonly node: string | undefined })[];
+  /** Connections that the search finds, on the nodes that answered. */
+  readonly total: number;
+  /** Where the next page begins, if there is one. */
+  readonly place?: PlaceInList;
+  /** Nodes that did not answer within 2 s. */
+  readonly silent: readonly string[];
+}
+
 /** The live connections and what only single nodes know, as far as requests use them. */
 export interface LiveControl {
   /**
@@ -46,6 +96,10 @@ export interface LiveControl {
   connectionsOf(userId: string): Promise<readonly UserConnection[]>;
   /** Of every node that answers within 2 s. */
   backupStates(): Promise<readonly BackupState[]>;
+  /** A page of all open live connections. */
+  list(question: ConnectionsQuestion): Promise<ConnectionsPage>;
+  /** Says goodbye to a connection, on whatever node it is; its client may come back. Rejects with RosterError: `not_found`, `unavailable` where its node does not answer. */
+  close(connectionId: string): Promise<void>;
   /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number>;
 }
@@ -96,6 +150,37 @@ export interface HookControl {
   replay(hookId: string, request: ReplayRequest): Promise<{ readonly replaying: number; readonly remaining: number }>;
 }
 
+/** A node, and how it is doing as node-state.ts describes it; or why that is not known. */
+export interface ListedNode {
+  /** Undefined where there are no other nodes. */
+  readonly name: string | undefined;
+  /** Whether it is the node that answers. */
+  readonly isHere: boolean;
+  readonly state?: object;
+  readonly error?: string;
+}
+
+export interface NodesList {
+  /** This node first, then the others by name. `after`: samples up to this time are left out, seconds since 1970. */
+  list(after: number): Promise<readonly ListedNode[]>;
+}
+
+/** A setting of the daemon as it is in force here. Nothing in it is secret. */
+export interface EffectiveSetting {
+  readonly key: string;
+  /** As it would be written in a variable; masked where it is secret. */
+  readonly value: string;
+  readonly origin: 'default' | 'file' | 'env' | 'flag';
+  /** The file, the variable or the flag that it came from; `default`. */
+  readonly from: string;
+  readonly default: string;
+  readonly allowed: string;
+  readonly about: string;
+  readonly env: string;
+  readonly flag: string;
+  readonly isSecret: boolean;
+}
+
 export interface Services {
   readonly files: FileStore;
   readonly history: UserHistory;
@@ -110,6 +195,10 @@ export interface Services {
   nowMs(): number;
   /** A backup of the directory as it is now. Throws RosterError `rate_limit` while too many are in progress. */
   openBackup(isCompressed: boolean): OpenBackup;
+  /** The settings that the daemon was started with, in the order of their documentation. */
+  readonly settings: readonly EffectiveSetting[];
+  /** How all nodes are doing. */
+  readonly nodes: NodesList;
   /** Whether the opt-in stand-ins for channels are served. */
   readonly compatStubs: boolean;
 }

@@ -21,6 +21,18 @@ export const NodeQuestion = Type.Union([
   Type.Object({ kind: Type.Literal('sessions'), user: Type.String() }),
   /** Close these connections, as their user has too many. */
   Type.Object({ kind: Type.Literal('close'), connections: Type.Array(Type.String()) }),
+  /** A part of the list of all connections. */
+  Type.Object({
+    kind: Type.Literal('list'),
+    search: Type.String(),
+    sort: Type.Union([Type.Literal('queue'), Type.Literal('oldest'), Type.Literal('newest')]),
+    after: Type.Optional(Type.Object({ value: Type.Number(), id: Type.String() })),
+    limit: Type.Integer({ minimum: 1 }),
+  }),
+  /** Say goodbye to this connection, whose client may come back. */
+  Type.Object({ kind: Type.Literal('end'), connection: Type.String() }),
+  /** How the node is doing, with its samples after a time in seconds. */
+  Type.Object({ kind: Type.Literal('state'), after: Type.Number() }),
   /** Close this connection, as another one speaks for its durable consumer now, and write what it acknowledged. */
   Type.Object({ kind: Type.Literal('release'), consumer: Type.String(), connection: Type.String() }),
   /** How its backups are. */
@@ -61,4 +73,27 @@ export const Done = Compile(Type.Object({}));
 
 export const SessionsAnswer = Compile(
   Type.Object({ sessions: Type.Array(Type.Object({ connection: Type.String(), sinceMs: Type.Number() })) }),
+);
+
+const TextOrNull = Type.Union([Type.String(), Type.Null()]);
+const NumberOrNull = Type.Union([Type.Number(), Type.Null()]);
+
+export const ListAnswer = Compile(
+  Type.Object({
+    rows: Type.Array(
+      Type.Object({
+        connection: Type.String(),
+        sinceMs: Type.Number(),
+        user: TextOrNull,
+        transport: Type.Union([Type.Literal('live'), Type.Literal('connect'), Type.Literal('socket.io')]),
+        address: TextOrNull,
+        queueBytes: Type.Number(),
+        subscriptions: Type.Number(),
+        sentSeq: NumberOrNull,
+        consumer: TextOrNull,
+        acknowledgedSeq: NumberOrNull,
+      }),
+    ),
+    total: Type.Integer(),
+  }),
 );

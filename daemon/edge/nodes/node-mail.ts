@@ -44,6 +44,15 @@ export class NodeMail {
     await this.#options.mailbox.start((body, from) => void this.#heard(body, from));
   }
 
+  /** The name of this node. */
+  get node(): string {
+    return this.#options.mailbox.node;
+  }
+
+  hasNode(node: string): boolean {
+    return this.#options.hasNode(node);
+  }
+
   /** The node that has the connection with this id; undefined: this one, if any. */
   nodeOf(connectionId: string): string | undefined {
     const at = connectionId.indexOf('.');

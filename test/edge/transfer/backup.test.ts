@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
-import { API_SECRET, fakeServices, httpWorld, NOW_MS } from '../../support/http/fake-backend.ts';
+import { API_SECRET, fakeServices, httpWorld, NO_LIVE, NOW_MS } from '../../support/http/fake-backend.ts';
 
 const anyone = { headers: {} } as const;
 
@@ -40,10 +40,7 @@ test('CO44 a backup is downloaded by its URL without a token, compressed or not,
 
 test('CO44 the last backup of all nodes is the one that ended last', async () => {
   const live = {
-    watch: () => undefined,
-    why: () => Promise.reject(new Error('nothing')),
-    connectionsOf: async () => [],
-    removeConsumer: () => Promise.reject(new Error('nothing')),
+    ...NO_LIVE,
     backupStates: async () => [
       { running: 1 },
       { running: 0, last: { endedMs: 2_000.5, bytes: 9 } },

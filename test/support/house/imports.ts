@@ -198,6 +198,7 @@ export const ROOMS: Order = {
     ],
     ['users', 'transfer', 'nodes'],
     ['moderation', 'access', 'app', 'hooks', 'compat', 'live/why.ts', 'live/rehearsal.ts', 'describe'],
+    ['moderation', 'access', 'app', 'hooks', 'compat', 'live/why.ts', 'live/connection-list.ts', 'live/connections.ts', 'describe'],
     ['feeds'],
     ['routes.ts'],
     ['console'],
@@ -212,7 +213,7 @@ export const ROOMS: Order = {
   'daemon/metrics': [
     ['metric-spec.ts'],
     [['live-metrics.ts', 'request-metrics.ts', 'directory-metrics.ts', 'storage-metrics.ts', 'hook-metrics.ts', 'process-metrics.ts']],
-    ['all-metrics.ts'],
+    [['all-metrics.ts', 'samples.ts']],
     ['exposition.ts'],
     ['listener.ts'],
   ],

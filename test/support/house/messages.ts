@@ -7,7 +7,7 @@ import type { Call, Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import { RateLimits } from '../../../daemon/edge/rate-limits.ts';
 import { isObject } from '../../../protocol/base/json.ts';
 import { sample } from '../http/bad-input.ts';
-import { FakeBackend, fakeServices } from '../http/fake-backend.ts';
+import { FakeBackend, fakeServices, NO_LIVE } from '../http/fake-backend.ts';
 
 /** The schemas that `act` held anything against. What it throws is no matter of this. */
 export async function schemasChecked(act: () => unknown): Promise<readonly TSchema[]> {
@@ -59,14 +59,7 @@ function smallestCall(row: Endpoint): Call {
     services: { ...fakeServices(), compatStubs: true },
     rateLimits: new RateLimits({ mode: 'off' }),
     endpoints: [],
-    live: {
-      watch: () => undefined,
-      why: () => Promise.reject(new Error('nothing')),
-      connectionsOf: async () => [],
-      rehearse: () => Promise.reject(new Error('no live connections here')),
-      backupStates: async () => [],
-      removeConsumer: () => Promise.reject(new Error('nothing')),
-    },
+    live: NO_LIVE,
     caller: { kind: 'server' },
     stranger: undefined,
     id: 'some',

@@ -17,7 +17,7 @@ import { Assets } from '../../../daemon/edge/console/assets.ts';
 import { ConsoleDoor } from '../../../daemon/edge/console/door.ts';
 import type { Backend } from '../../../daemon/edge/http/backend.ts';
 import { createHttp, type HttpServerOptions } from '../../../daemon/edge/http/server.ts';
-import type { Services } from '../../../daemon/edge/http/services.ts';
+import type { LiveControl, Services } from '../../../daemon/edge/http/services.ts';
 import { createUrlSigner } from '../../../daemon/edge/http/signed-urls.ts';
 import type { Condition } from '../../../daemon/edge/nodes/readiness.ts';
 import { RequestCounts } from '../../../daemon/edge/request-counts.ts';
@@ -201,8 +201,22 @@ export function fakeServices(): Services {
       throw new Error('there is no backup here');
     },
     compatStubs: false,
+    settings: [],
+    nodes: { list: async () => [] },
   };
 }
+
+/** Where there are no live connections. */
+export const NO_LIVE: LiveControl = {
+  watch: () => undefined,
+  connectionsOf: async () => [],
+  backupStates: async () => [],
+  why: () => Promise.reject(new Error('no live connections here')),
+  rehearse: () => Promise.reject(new Error('no live connections here')),
+  list: async () => ({ rows: [], total: 0, silent: [] }),
+  close: () => Promise.reject(new Error('no live connections here')),
+  removeConsumer: () => Promise.reject(new Error('no consumers here')),
+};
 
 /** The HTTP edge over a directory in memory. Every answer is checked for what all answers must have, and against its description. */
 export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
@@ -219,14 +233,7 @@ export function httpWorld(options: Partial<HttpServerOptions> = {}): HttpWorld {
     authenticator: createAuthenticator({ apiKey: API_KEY, apiSecret: API_SECRET, directory: backend.directory, now: () => NOW_MS }),
     logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     origins: [],
-    live: {
-      watch: () => undefined,
-      connectionsOf: async () => [],
-      backupStates: async () => [],
-      why: () => Promise.reject(new Error('no live connections here')),
-      rehearse: () => Promise.reject(new Error('no live connections here')),
-      removeConsumer: () => Promise.reject(new Error('no consumers here')),
-    },
+    live: NO_LIVE,
     rateLimits: { mode: 'clients' },
     counts: new RequestCounts(),
     console: {

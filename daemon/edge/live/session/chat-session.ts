@@ -16,11 +16,10 @@ import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
 import { type Explanation, explainInterests } from './inquiry/explain.ts';
 import { connectionError, healthCheck, type Stamp } from './messages.ts';
-import type { SessionOutlet } from './outlet.ts';
+import type { Peer, SessionOutlet } from './outlet.ts';
 import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-interests.ts';
 import { asRefusal, closeReasonOf, refusalOf } from './refusal.ts';
-import type { LiveSession } from './registry.ts';
-import type { Peer } from './roster-session.ts';
+import type { LiveSession, SessionView } from './registry.ts';
 import type { Holding } from './subscriptions/holdings.ts';
 
 /** The owner of such a connection: a user, or nobody in particular. */
@@ -52,6 +51,15 @@ export class ChatSession implements LiveSession {
 
   get bytesRead(): number {
     return this.#peer.readBytes();
+  }
+
+  get queuedBytes(): number {
+    return this.#outlet.queuedBytes;
+  }
+
+  view(): SessionView {
+    const address = this.#peer.address ?? null;
+    return { transport: 'connect', address, subscriptions: 0, sentSeq: null, consumer: null };
   }
 
   /** Opens the session from the query of the upgrade request. A refusal is sent over the open socket, which then closes. */

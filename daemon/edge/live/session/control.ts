@@ -7,15 +7,26 @@ import { Compile } from 'typebox/compile';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { RehearseAnswer, RehearseBody } from '../../../../protocol/live/rehearsal.ts';
+import { inTrustedSlices } from '../../../base/slices.ts';
 import type { RequestWrites } from '../../http/backend.ts';
-import type { BackupState, LiveControl, UserConnection, Why } from '../../http/services.ts';
-import { BackupsAnswer, Done, type NodeQuestion } from '../../nodes/messages.ts';
+import type {
+  BackupState,
+  ConnectionsPage,
+  ConnectionsQuestion,
+  ListedConnection,
+  LiveControl,
+  UserConnection,
+  Why,
+} from '../../http/services.ts';
+import { BackupsAnswer, Done, ListAnswer, type NodeQuestion } from '../../nodes/messages.ts';
 import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
+import type { NodeState } from '../../nodes/node-state.ts';
+import { joinedList, type PartOfList, partOfList } from '../connection-list.ts';
 import { WhyAnswer } from '../why.ts';
 import type { LiveContext } from './context.ts';
 import type { Explanation } from './inquiry/explain.ts';
 import { type RetentionFacts, rehearse } from './inquiry/rehearse.ts';
-import { noConnection } from './registry.ts';
+import { type LiveSession, noConnection } from './registry.ts';
 import { sessionsOnAll } from './socket-limit.ts';
 
 const whyAnswer = Compile(WhyAnswer);
@@ -27,6 +38,8 @@ export interface LiveConnectionsOptions extends Pick<LiveContext, 'roster' | 'se
   readonly retention: RetentionFacts;
   /** The clock of the log, milliseconds. */
   readonly nowMs: () => number;
+  /** How this node is doing, with its samples after a time in seconds. */
+  readonly state: (after: number) => Promise<NodeState>;
 }
 
 export class LiveConnections implements LiveControl {
@@ -112,6 +125,15 @@ export class LiveConnections implements LiveControl {
       case 'close':
         for (const connection of question.connections) sessions.find(connection)?.close('replaced');
         return {};
+      case 'list': {
+        const { kind: _, ...asked } = question;
+        return await this.#listHere(asked);
+      }
+      case 'end':
+        this.#endHere(question.connection);
+        return {};
+      case 'state':
+        return await this.#options.state(question.after);
       case 'release':
         await consumers.release(question.consumer, question.connection);
         return {};
@@ -137,9 +159,71 @@ export class LiveConnections implements LiveControl {
     return [backups.state(), ...(await Promise.all(asked)).filter((state) => state !== undefined)];
   }
 
+  async list(question: ConnectionsQuestion): Promise<ConnectionsPage> {
+    const { roster, mail } = this.#options;
+    const asked = mail === undefined ? [] : roster.presence.otherNodes.map((node) => partAt(mail, node, question));
+    const parts = [{ node: mail?.node, part: await this.#listHere(question) }, ...(await Promise.all(asked))];
+    const nodes = new Map<string, string | undefined>();
+    for (const { node, part } of parts) for (const { connection } of part?.rows ?? []) nodes.set(connection, node);
+    const { rows, total, place } = joinedList(
+      parts.flatMap(({ part }) => part ?? []),
+      question,
+    );
+    return {
+      rows: rows.map((row) => ({ ...row, node: nodes.get(row.connection) })),
+      total,
+      ...(place === undefined ? undefined : { place }),
+      silent: parts.flatMap(({ node, part }) => (part === undefined && node !== undefined ? [node] : [])),
+    };
+  }
+
+  #listHere(question: ConnectionsQuestion): Promise<PartOfList> {
+    const { sessions } = this.#options;
+    return inTrustedSlices(partOfList(sessions.withTimes(), question, (session, sinceMs) => this.#describe(session, sinceMs)));
+  }
+
+  #describe(session: LiveSession, sinceMs: number): ListedConnection {
+    const view = session.view();
+    const stored = view.consumer === null ? undefined : this.#options.roster.directory.docs.get('consumer', view.consumer);
+    return {
+      ...view,
+      connection: session.connectionId,
+      sinceMs,
+      user: session.userId ?? null,
+      queueBytes: session.queuedBytes,
+      acknowledgedSeq: stored?.seq ?? null,
+    };
+  }
+
+  async close(connection: string): Promise<void> {
+    const { mail } = this.#options;
+    const node = mail?.nodeOf(connection);
+    if (mail === undefined || node === undefined) return this.#endHere(connection);
+    if (!mail.hasNode(node)) throw notOpen();
+    await mail.ask(node, { kind: 'end', connection }, Done).catch((error: unknown) => {
+      throw error instanceof NodeSilent ? new RosterError('unavailable', `${error.message}: the connection may still be open`) : error;
+    });
+  }
+
+  #endHere(connection: string): void {
+    const session = this.#options.sessions.find(connection);
+    if (session === undefined) throw notOpen();
+    session.close('restart');
+  }
+
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number> {
     return this.#options.consumers.remove(name, call);
   }
+}
+
+async function partAt(mail: NodeMail, node: string, question: ConnectionsQuestion) {
+  const { after, ...asked } = question;
+  const whole = { kind: 'list', ...asked, ...(after === undefined ? undefined : { after }) } as const;
+  return { node, part: await mail.ask(node, whole, ListAnswer).catch(() => undefined) };
+}
+
+function notOpen(): RosterError {
+  return new RosterError('not_found', 'there is no such live connection, or it has ended by itself');
 }
 
 function unknownConnection(): RosterError {

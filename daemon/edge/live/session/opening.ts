@@ -10,9 +10,9 @@ import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
 import { admittedAt } from '../../nodes/asked-position.ts';
 import type { Stranger } from '../../strangers.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
-import type { SessionOutlet } from './outlet.ts';
+import type { Peer, SessionOutlet } from './outlet.ts';
 import { OWN, ownInterest } from './own-interests.ts';
-import type { LiveSession } from './registry.ts';
+import type { LiveSession, SessionView } from './registry.ts';
 import { isSightUnchanged } from './sight.ts';
 import type { Holding } from './subscriptions/holdings.ts';
 import { LiveOps } from './verbs.ts';
@@ -140,4 +140,16 @@ async function startOf({ resume, durable }: ConnectFrame, caller: Caller, { cont
   if (caller.kind !== 'server') throw new RosterError('not_allowed', 'durable: only a server token may speak for a consumer');
   const { position, isNew } = await context.consumers.open(durable, session);
   return resume ?? (isNew ? undefined : position);
+}
+
+/** What an operator sees of a connection; `live` is undefined until it is open. */
+export function sessionView(live: Live | undefined, { address, envelope }: Pick<Peer, 'address' | 'envelope'>): SessionView {
+  const named = [...(live?.subscriber.interests.values() ?? [])].filter(({ name }) => name !== '');
+  return {
+    transport: envelope === '' ? 'live' : 'socket.io',
+    address: address ?? null,
+    subscriptions: named.length,
+    sentSeq: live?.ops.deliveredSeq ?? null,
+    consumer: live?.durable ?? null,
+  };
 }

@@ -8,6 +8,15 @@ export interface SessionOutlet extends Outlet {
   ping(): void;
 }
 
+/** The other side of a connection. */
+export interface Peer {
+  /** Where it calls from. */
+  readonly address: string | undefined;
+  readonly readBytes: () => number;
+  /** The wrapping of events for its transport. */
+  readonly envelope: '' | 'io ';
+}
+
 /** Answers are made only while at most this many bytes wait for the peer. The longest answer is a page of a snapshot. */
 export const ANSWERS_BYTES_MAX = 1024 * 1024;
 

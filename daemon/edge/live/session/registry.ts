@@ -11,10 +11,13 @@ import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
-import type { UserConnection } from '../../http/services.ts';
+import type { ListedConnection, UserConnection } from '../../http/services.ts';
 import type { Explanation } from './inquiry/explain.ts';
 import { sightRules } from './sight.ts';
 import { Holdings } from './subscriptions/holdings.ts';
+
+/** What a session says of itself to an operator. */
+export type SessionView = Pick<ListedConnection, 'transport' | 'address' | 'subscriptions' | 'sentSeq' | 'consumer'>;
 
 /** The part of a session that the registry needs, whatever its transport and dialect. */
 export interface LiveSession {
@@ -25,6 +28,9 @@ export interface LiveSession {
   readonly tokenExp: number | undefined;
   /** Bytes read from the peer so far: any traffic is a sign of life. */
   readonly bytesRead: number;
+  /** Bytes that wait for the peer. */
+  readonly queuedBytes: number;
+  view(): SessionView;
   /** Also delivers events about these users from now on. */
   watch(ids: readonly string[]): void;
   /** Why the event was sent under each of its subscriptions, or was not. */
@@ -118,6 +124,11 @@ export class SessionRegistry {
 
   get all(): Iterable<LiveSession> {
     return this.#sessions.keys();
+  }
+
+  /** Each session with the time at which it was added, in milliseconds. May be walked while sessions come and go. */
+  *withTimes(): Iterable<readonly [LiveSession, number]> {
+    for (const [session, { sinceMs }] of this.#sessions) yield [session, sinceMs];
   }
 
   start(): void {

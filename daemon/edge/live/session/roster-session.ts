@@ -11,21 +11,12 @@ import { admit, type LiveContext, tokenEnd } from './context.ts';
 import { type Explanation, explainInterests } from './inquiry/explain.ts';
 import { type SessionEffect, type SessionInput, type SessionState, step } from './machine.ts';
 import { connectionError, frameError, healthCheck, type Stamp } from './messages.ts';
-import { identify, type Live, openLive, welcome } from './opening.ts';
-import { hasRoom, type SessionOutlet } from './outlet.ts';
+import { identify, type Live, openLive, sessionView, welcome } from './opening.ts';
+import { hasRoom, type Peer, type SessionOutlet } from './outlet.ts';
 import { watchUsers } from './own-interests.ts';
 import { asRefusal, closeReasonOf, REFUSALS, refusalOf } from './refusal.ts';
-import type { LiveSession } from './registry.ts';
+import type { LiveSession, SessionView } from './registry.ts';
 import type { LiveOps } from './verbs.ts';
-
-/** The other side of a connection. */
-export interface Peer {
-  /** Where it calls from. */
-  readonly address: string | undefined;
-  readonly readBytes: () => number;
-  /** The wrapping of events for its transport. */
-  readonly envelope: '' | 'io ';
-}
 
 export class RosterSession implements LiveSession {
   readonly connectionId: string;
@@ -104,6 +95,14 @@ export class RosterSession implements LiveSession {
 
   get bytesRead(): number {
     return this.#peer.readBytes();
+  }
+
+  get queuedBytes(): number {
+    return this.#outlet.queuedBytes;
+  }
+
+  view(): SessionView {
+    return sessionView(this.#live, this.#peer);
   }
 
   /** Whether the connect was accepted and the session has not ended. */

@@ -11,6 +11,7 @@ class FakeSession implements LiveSession {
   readonly userId: string | undefined;
   tokenExp: number | undefined;
   bytesRead = 0;
+  queuedBytes = 0;
   beats = 0;
   readonly told: string[] = [];
   readonly registry: SessionRegistry;
@@ -33,6 +34,10 @@ class FakeSession implements LiveSession {
 
   watch(ids: readonly string[]): void {
     this.told.push(`watch ${ids.join()}`);
+  }
+
+  view() {
+    return { transport: 'live', address: null, subscriptions: 0, sentSeq: null, consumer: null } as const;
   }
 
   explain(): [] {
