@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { build } from 'esbuild';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
-import { Typing } from '../clone.ts';
+import { type Typed, Typing } from '../clone.ts';
 import { nodeOptions, programFile } from '../run/program.ts';
 import { type Block, blocksOf, difference } from './blocks.ts';
 
@@ -23,24 +23,34 @@ export interface GuideOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Where a guide was followed. What it started runs until the end of the test. */
+export interface Followed {
+  /** An address of the guide, with the port that stands for its own here. */
+  at(address: string): string;
+  /** Types one more command there. */
+  type(command: string): Promise<Typed>;
+}
+
 /**
  * Saves the files and types the commands of a guide, in its order and in one shell, which ends at the first command that fails. Fails with
- * the line of the block that failed, or that printed something else than the guide shows. Resolves with the folder.
+ * the line of the block that failed, or that printed something else than the guide shows.
  */
-export async function follow(t: TestContext, guide: string, { here = {}, env = {} }: GuideOptions = {}): Promise<string> {
+export async function follow(t: TestContext, guide: string, { here = {}, env = {} }: GuideOptions = {}): Promise<Followed> {
   const folder = await makeSandbox(t);
   const ports = new Map<string, string>();
   for (const [port] of guide.matchAll(PORT)) if (!ports.has(port)) ports.set(port, String(await freePort()));
   const localized = Object.entries(here).reduce((text, [there, local]) => text.replaceAll(there, local), guide);
-  const blocks = blocksOf(localized.replaceAll(PORT, (port) => ports.get(port) ?? port));
+  const at = (text: string): string => text.replaceAll(PORT, (port) => ports.get(port) ?? port);
+  const blocks = blocksOf(at(localized));
   await writeFile(join(folder, '.guide.sh'), scriptOf(blocks));
-  const typing = new Typing('exec sh -eu .guide.sh', folder, {
+  const whole = {
     ...withoutSettings(),
     PATH: `${join(folder, '.bin')}:${process.env.PATH}`,
     ROSTERD_LISTEN: `127.0.0.1:${ports.get('8800') ?? (await freePort())}`,
     ROSTERD_METRICS_LISTEN: `127.0.0.1:${ports.get('8801') ?? (await freePort())}`,
     ...env,
-  });
+  };
+  const typing = new Typing('exec sh -eu .guide.sh', folder, whole);
   t.after(async () => {
     typing.killAll('SIGKILL');
     await typing.gone();
@@ -50,7 +60,7 @@ export async function follow(t: TestContext, guide: string, { here = {}, env = {
   const last = [...printed.keys()].at(-1);
   assert.equal(code, 0, `the block of line ${last} failed:\n${printed.get(last ?? 0)}${stderr}`);
   compare(blocks, printed);
-  return folder;
+  return { at, type: (command) => new Typing(command, folder, whole).finished };
 }
 
 function compare(blocks: readonly Block[], printed: ReadonlyMap<number, string>): void {
