@@ -1,5 +1,5 @@
 /**
- * Files beside the log: finished exports, and uploads for imports. Each is a named sequence of bytes that exists whole or not at all.
+ * Files beside the log: finished exports, uploads for imports and sync plans, and these plans. Each is a named sequence of bytes that exists whole or not at all.
  * The names are the daemon's, which checks what clients send before it reaches the storage.
  *
  * Every implementation keeps BL1–BL6 (store/README.md); where several processes share the storage, also BL7 and BL8.
@@ -7,8 +7,8 @@
 import type { Readable } from 'node:stream';
 import type { Fence } from './leases.ts';
 
-export type BlobFolder = 'exports' | 'uploads';
-export const BLOB_FOLDERS: readonly BlobFolder[] = ['exports', 'uploads'];
+export type BlobFolder = 'exports' | 'uploads' | 'plans';
+export const BLOB_FOLDERS: readonly BlobFolder[] = ['exports', 'uploads', 'plans'];
 
 /** A file that is being read. An error of the stream is the only sign that it does not come whole. */
 export interface StoredBlob {

@@ -9,6 +9,7 @@
 import { itemPath } from '../../protocol/base/field-path.ts';
 import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome, PlainCommand } from '../../protocol/log/command.ts';
+import { isPlanCommand } from '../../protocol/transfer/plans.ts';
 import { decideGroupCreate, decideGroupDelete, decideGroupMembers, decideGroupUpdate } from './access/groups.ts';
 import { decideRole } from './access/roles.ts';
 import { decideSignIn, decideSignOut } from './access/sign-ins.ts';
@@ -30,6 +31,7 @@ import { decideMute } from './moderation/mutes.ts';
 import type { Moment, Policy } from './policy.ts';
 import { missingProblem, refuseIfAny } from './problems.ts';
 import { checkSender } from './rights.ts';
+import { decidePlan } from './transfer/plans.ts';
 import { decideActive, decideConnect } from './users/connect.ts';
 import { decideCustomEvent, decideGuest } from './users/guests.ts';
 import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from './users/lifecycle.ts';
@@ -68,6 +70,7 @@ function dispatch(draft: Draft, command: Command, moment: Moment, policy: Policy
 }
 
 function decidePlain(draft: Draft, command: PlainCommand, moment: Moment, policy: Policy): Outcome {
+  if (isPlanCommand(command)) return decidePlan(draft, command, moment.wall);
   switch (command.kind) {
     case 'upsert':
       return decideUpsert(draft, command, moment.now, policy);

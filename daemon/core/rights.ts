@@ -82,6 +82,12 @@ function ownersOf(command: PlainCommand): readonly string[] | 'servers' | 'anyon
     case 'consumer-remove':
     case 'sign-in':
     case 'sign-out':
+    case 'plan-propose':
+    case 'plan-approve':
+    case 'plan-withdraw':
+    case 'plan-apply':
+    case 'plan-stop':
+    case 'plan-note':
       return 'servers';
   }
 }

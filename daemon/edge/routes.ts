@@ -29,6 +29,7 @@ import { NODES_ROUTES } from './nodes/nodes.ts';
 import { BACKUP_ROUTES } from './transfer/backup.ts';
 import { EXPORT_ROUTES } from './transfer/exports.ts';
 import { IMPORT_ROUTES } from './transfer/imports.ts';
+import { PLAN_ROUTES } from './transfer/plans.ts';
 import { COMPARISON_ROUTES } from './users/comparison.ts';
 import { GUEST_ROUTES } from './users/guests.ts';
 import { HISTORY_ROUTES } from './users/history.ts';
@@ -61,6 +62,7 @@ export const ROUTES: readonly Endpoint[] = [
   ...HOOKS_ROUTES,
   ...SYNC_ROUTES,
   ...COMPARISON_ROUTES,
+  ...PLAN_ROUTES,
   ...DEBUG_ROUTES,
   ...REHEARSAL_ROUTES,
   ...CONNECTIONS_ROUTES,

@@ -8,13 +8,13 @@ import { Readable } from 'node:stream';
 import { systemClock } from '../base/clock.ts';
 import type { CommandIo } from '../cli/io.ts';
 import { mappingOf, openFileSource } from '../cli/sync/sources/open-source.ts';
-import type { Format, OpenedSource } from '../cli/sync/sources/opened-source.ts';
 import type { ImportItem } from '../jobs/transfer/import-item.ts';
 import { createInsideSender } from '../jobs/transfer/inside-sender.ts';
 import type { Roster } from '../pipeline/roster.ts';
 import type { ReportEntry } from '../sync/report.ts';
 import type { RowError, ValueRow } from '../sync/rows.ts';
 import { decodeSent, invalidUser, rowCheck } from '../sync/source-user.ts';
+import type { Format, OpenedSource } from '../sync/sources/opened-source.ts';
 import { type SyncSummary, syncUsers } from '../sync/sync-users.ts';
 
 const CONCURRENCY = 4;

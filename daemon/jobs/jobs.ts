@@ -14,6 +14,7 @@ import { Runner } from './tasks/runner.ts';
 import { taskWork } from './transfer/exports.ts';
 import type { Files } from './transfer/files.ts';
 import { importWork } from './transfer/imports.ts';
+import { planWork, type SyncPlansOptions } from './transfer/plans.ts';
 
 /** The job of the node that works on tasks and imports. Its name is stored. */
 const TASKS = 'tasks';
@@ -31,6 +32,8 @@ export interface JobsOptions {
   readonly tasksKeptMs: number;
   /** Whether the id of a hard-deleted user may be used again. */
   readonly reuseHardDeleted: boolean;
+  /** The endpoints of this daemon, for sync plans. */
+  readonly serverFor: SyncPlansOptions['serverFor'];
   /**
    * The history of users: how long a change is kept (0: no history), its size limit in bytes, and where it is: in the table that the nodes
    * share, if there is one, otherwise in the folder.
@@ -73,14 +76,18 @@ export function startJobs(options: JobsOptions): Jobs {
 }
 
 async function workOnTasks(options: JobsOptions, { submit, signal, token }: HeldJob): Promise<void> {
-  const { logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted } = options;
+  const { logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted, serverFor } = options;
   const { directory } = options.roster;
   const onApplied: Roster['onApplied'] = (...listener) => options.roster.onApplied(...listener);
   const roster = { directory, submit, onApplied, online: (id: string) => options.roster.online(id) };
   const files = heldFiles(options.files, token === undefined ? undefined : { job: TASKS, token });
   const nowMs = () => clock.now();
   const runner = new Runner({
-    works: [taskWork({ roster, files, nowMs }), importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted })],
+    works: [
+      taskWork({ roster, files, nowMs }),
+      importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted }),
+      planWork({ roster, files, serverFor, clock, random: Math.random, logger }),
+    ],
     onApplied,
     clock,
     random: Math.random,
@@ -95,10 +102,15 @@ async function workOnTasks(options: JobsOptions, { submit, signal, token }: Held
 }
 
 /** The files as the holder of the job works with them: whoever lost it stores and removes none. */
-function heldFiles(files: Files, fence: Fence | undefined): Pick<Files, 'openUpload' | 'writeExport' | 'removeOld'> {
+function heldFiles(
+  files: Files,
+  fence: Fence | undefined,
+): Pick<Files, 'openUpload' | 'writeExport' | 'writePlan' | 'openPlan' | 'removeOld'> {
   return {
     openUpload: (path) => files.openUpload(path),
     writeExport: (id, lines) => files.writeExport(id, lines, fence),
+    writePlan: (id, chunks) => files.writePlan(id, chunks, fence),
+    openPlan: (id) => files.openPlan(id),
     removeOld: (ages) => files.removeOld(ages, fence),
   };
 }

@@ -81,6 +81,16 @@ export const LIMITS = {
   exportUsers: 25,
   /** A file that is uploaded for an import. */
   importBytes: 300 * 1024 * 1024,
+  /** Sync plans that are kept. Beyond it, the oldest of those that are over goes. */
+  plans: 50,
+  /** A file that is uploaded to be planned. */
+  planSourceBytes: 64 * 1024 * 1024,
+  /** A plan file: twice as many users as such a source could have, each with the values that it replaces. */
+  planBytes: 256 * 1024 * 1024,
+  /** The map of a plan, as JSON. */
+  planMapBytes: 64 * 1024,
+  /** Rows of a source that are shown before it is planned. */
+  planRowsShown: 5,
   /** Errors that an import lists; it counts all of them. */
   importErrorsKept: 100,
   /** The time during which the link to an export works, and an upload may begin. */

@@ -16,6 +16,7 @@ import type { BanCommand, UnbanCommand } from '../moderation/bans.ts';
 import type { BlockCommand } from '../moderation/blocks.ts';
 import type { BypassCommand, FlagCommand, UnflagCommand } from '../moderation/flags.ts';
 import type { MuteCommand } from '../moderation/mutes.ts';
+import type { PlanCommand } from '../transfer/plans.ts';
 import type { ActiveCommand, ConnectCommand } from '../users/connect.ts';
 import type { CustomEventCommand, GuestCommand } from '../users/guests.ts';
 import type { DeactivateCommand, DeleteCommand, ReactivateCommand, RestoreCommand } from '../users/lifecycle.ts';
@@ -122,6 +123,7 @@ export type PlainCommand =
   | ConsumerRemoveCommand
   | SignInCommand
   | SignOutCommand
+  | PlanCommand
   | DocsCommand;
 
 export type Command = PlainCommand | OnceCommand | HeldCommand | LeaseCommand;

@@ -14,6 +14,7 @@ import { Activity } from '../feeds/activities.ts';
 import { feedOwner } from '../feeds/feed-name.ts';
 import { Follow } from '../feeds/follows.ts';
 import { ImportTask } from '../transfer/imports.ts';
+import { SyncPlan } from '../transfer/plans.ts';
 import { StoredUser } from '../users/user.ts';
 
 export const TaskStatus = Type.Union([
@@ -117,6 +118,7 @@ export const DOCS = {
   receipt: Receipt,
   lease: Lease,
   sign_in: SignIn,
+  plan: SyncPlan,
 } as const satisfies Record<string, TSchema>;
 
 export type DocKind = keyof typeof DOCS;
@@ -133,6 +135,7 @@ export const DOC_KINDS = [
   'receipt',
   'lease',
   'sign_in',
+  'plan',
 ] as const satisfies readonly DocKind[];
 
 /** The document is now exactly this; null: it no longer exists. */
@@ -186,6 +189,7 @@ export const DocFact = Type.Union([
   docFact('receipt'),
   docFact('lease'),
   docFact('sign_in'),
+  docFact('plan'),
 ]);
 /** Without `event`, the fact is stored and no event is sent. */
 export type DocFact = DocChange & { readonly t: 'doc'; readonly event?: DocEvent };
@@ -236,6 +240,7 @@ export function docKeys({ kind, doc }: DocChange): readonly string[] {
     case 'outbox':
     case 'lease':
     case 'sign_in':
+    case 'plan':
       return [];
     case 'receipt':
       return doc.by === undefined ? [] : [ownerKey(doc.by)];

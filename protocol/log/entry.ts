@@ -18,19 +18,20 @@ export const ENTRY_VERSION = 3;
 
 /** The origin of a change, which the history of a user shows beside the change. */
 export const Origin = Type.Object({
-  /** A request with a server token or a client token, a live connection, an import, or the daemon itself. */
+  /** A request with a server token or a client token, a live connection, an import, a sync plan, or the daemon itself. */
   source: Type.Union([
     Type.Literal('server'),
     Type.Literal('client'),
     Type.Literal('live'),
     Type.Literal('import'),
+    Type.Literal('plan'),
     Type.Literal('daemon'),
   ]),
   /** The user who did it, if it was a user. */
   by: Type.Optional(Type.String()),
   /** The client's self-description (`X-Stream-Client`), at most `LIMITS.clientNameChars`. */
   client: Type.Optional(Type.String()),
-  /** The id of the import. */
+  /** The id of the import, or of the sync plan. */
   job: Type.Optional(Type.String()),
 });
 export type Origin = Readonly<Static<typeof Origin>>;

@@ -50,6 +50,11 @@ const DISK: readonly { readonly version: number; readonly hash: string; readonly
     hash: '550fcb188d066543',
     what: 'sign-ins to the console; older data reads as before. A daemon from before does not read a log in which somebody signed in: none was released',
   },
+  {
+    version: 3,
+    hash: '62b7f883205e5e84',
+    what: 'sync plans, and changes that come from one; older data reads as before. A daemon from before does not read a log in which a plan was proposed: none was released',
+  },
 ];
 
 const WIRE: readonly { readonly version: string; readonly hash: string; readonly what: string }[] = [

@@ -23,7 +23,14 @@ const DAY_MS = 24 * 3_600_000;
 function start(t: TestContext, roster: Roster, files: Files, data: string, leases?: Leases): Jobs {
   const jobs = startJobs({
     ...{ roster, files, leases, clock: systemClock, nowMs: Date.now, logger: { info: () => {}, error: () => {} } },
-    ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
+    ...{
+      exportsKeptMs: 2 * DAY_MS,
+      tasksKeptMs: DAY_MS,
+      reuseHardDeleted: false,
+      serverFor: () => {
+        throw new Error('there is no plan');
+      },
+    },
     history: { folder: join(data, 'history'), table: undefined, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
   t.after(() => jobs.stop());
@@ -106,7 +113,14 @@ test('HY10 where nodes share a history, it is read there, and no folder is made'
       nowMs: Date.now,
       logger: { info: () => {}, error: () => {} },
     },
-    ...{ exportsKeptMs: 2 * DAY_MS, tasksKeptMs: DAY_MS, reuseHardDeleted: false },
+    ...{
+      exportsKeptMs: 2 * DAY_MS,
+      tasksKeptMs: DAY_MS,
+      reuseHardDeleted: false,
+      serverFor: () => {
+        throw new Error('there is no plan');
+      },
+    },
     history: { folder: join(data, 'history'), table, keepMs: DAY_MS, bytesMax: 1 << 20 },
   });
   t.after(() => jobs.stop());
@@ -137,13 +151,14 @@ test('JB10 BL7 the holder of the job writes and removes files with its lease, an
     };
     await roster.submit({ kind: 'docs', changes: [{ kind: 'task', id: 'a', doc }] }, 'live');
     const jobs = start(t, roster, new Files(blobs), await temporaryDirectory(), leases);
-    await eventually(() => shown.length === 3 && roster.directory.docs.get('task', 'a')?.status === 'completed');
+    await eventually(() => shown.length === 4 && roster.directory.docs.get('task', 'a')?.status === 'completed');
     const fence = leases === undefined ? undefined : { job: 'tasks', token: roster.directory.docs.get('lease', 'tasks')?.token };
     assert.deepEqual(
       shown.sort(([one], [other]) => one.localeCompare(other)),
       [
         ['put', fence],
         ['remove exports', fence],
+        ['remove plans', fence],
         ['remove uploads', fence],
       ],
     );

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { openCsv } from '../../daemon/cli/sync/sources/csv-source.ts';
 import { bare, isEmptyCell } from '../../daemon/sync/plan/cell-types.ts';
+import { openCsv } from '../../daemon/sync/sources/csv-source.ts';
 import { sized } from '../support/long.ts';
 
 const COMMON = [',', ';', '\t', '|'] as const;

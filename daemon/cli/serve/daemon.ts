@@ -26,6 +26,7 @@ import type { Config } from '../config/settings.ts';
 import { packageVersion } from '../version.ts';
 import { type Clocks, clocksOf } from './clocks.ts';
 import { startEdge } from './edge.ts';
+import { InsideServer } from './inside-server.ts';
 import { listenForMetrics, type ServedMetrics } from './metrics.ts';
 import { stopParts } from './stop.ts';
 
@@ -102,9 +103,10 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
       steady,
       onFatal,
     });
-    const files = new Files(store.blobs);
+    const [files, inside] = [new Files(store.blobs), new InsideServer()];
     const jobs = startJobs({
       ...{ roster, files, leases: store.leases, logger, clock },
+      serverFor: (plan) => inside.forPlan(plan),
       nowMs: () => now() / 1_000,
       exportsKeptMs: config.exportsKeptMs,
       tasksKeptMs: config.tasksKeptMs,
@@ -133,6 +135,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
       ...{ config, origins, appends, credentials, roster, condition, nowMs, wallMs, files, history, hooks, urls, place, logger, heartbeat },
       ...{ mailbox: store.mailbox, journal: store.journal, createServer: options.createServer },
     });
+    inside.open(edge.calls);
     const { journal, leases } = store;
     metrics.show({
       ...{ ...edge.counts, roster, condition, hooks, nowMs, appends, journal },

@@ -12,6 +12,7 @@ import { Turns } from '../../base/turns.ts';
 import { type Authenticator, createAuthenticator } from '../../edge/auth.ts';
 import { Assets } from '../../edge/console/assets.ts';
 import { ConsoleDoor } from '../../edge/console/door.ts';
+import type { SharedOfCalls } from '../../edge/http/call.ts';
 import { type MakeServer, OpenConnections } from '../../edge/http/open-connections.ts';
 import { createHttp } from '../../edge/http/server.ts';
 import type { Services, UserHistory } from '../../edge/http/services.ts';
@@ -37,6 +38,7 @@ import { ROUTES } from '../../edge/routes.ts';
 import { signToken } from '../../edge/sign-token.ts';
 import type { RunningWebhooks } from '../../jobs/hooks/start.ts';
 import type { Files } from '../../jobs/transfer/files.ts';
+import { PlanFiles } from '../../jobs/transfer/plan-files.ts';
 import type { LiveSources } from '../../metrics/live-metrics.ts';
 import type { RequestSources } from '../../metrics/request-metrics.ts';
 import { Samples } from '../../metrics/samples.ts';
@@ -94,6 +96,8 @@ export interface RunningEdge {
   readonly url: string;
   readonly sessions: SessionRegistry;
   readonly counts: Pick<LiveSources, 'live' | 'admission' | 'gate'> & RequestSources & Pick<StorageSources, 'backups'>;
+  /** What calls from inside the daemon share with requests. */
+  readonly calls: SharedOfCalls;
   /** Says goodbye to live connections, and answers the open requests. Whatever the peers do, it cuts them off after `maxMs`. */
   stop(maxMs: number): Promise<void>;
 }
@@ -112,16 +116,11 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const [rateLimits, door] = [rateLimitsOf(parts), doorOf(parts)];
   const admission = admissionOf(parts, counts);
   const { samples, state, nodes } = watchedNodes(parts, admission, mail);
+  const services = servicesOf(parts, backups, nodes);
   const about = { retention: retentionOf(parts), nowMs: parts.nowMs };
   const live = new LiveConnections({ ...about, roster, sessions, consumers, backups, mail, state });
   const http = createHttp({
-    backend: roster,
-    condition,
-    urls,
-    services: servicesOf(parts, backups, nodes),
-    counts: requests,
-    authenticator,
-    logger,
+    ...{ backend: roster, condition, urls, services, counts: requests, authenticator, logger },
     origins: config.origins,
     console: { door, assets: new Assets((name) => packageBytes(`dist/console/${name}`)) },
     live,
@@ -150,6 +149,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   return {
     url: place.url,
     counts: { live: counts, admission, gate, requests, connections, rateLimits, authenticator, backups, operations: OPERATION_NAMES },
+    calls: { backend: roster, services, rateLimits, endpoints: ROUTES, live },
     sessions,
     stop: async (maxMs) => {
       const overMs = performance.now() + maxMs;
@@ -233,6 +233,7 @@ function servicesOf(parts: EdgeParts, backups: LiveBackups, nodes: AllNodes): Se
   const { config, origins, credentials, nowMs, files, history, hooks, urls, logger } = parts;
   return {
     files,
+    plans: new PlanFiles(files),
     history,
     hooks,
     issueToken: (claims) => signToken(claims, credentials.apiSecret),

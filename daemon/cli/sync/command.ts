@@ -5,6 +5,7 @@ import type { Returns } from '../../../protocol/users/upsert.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { Report } from '../../sync/report.ts';
 import { rowCheck } from '../../sync/source-user.ts';
+import type { OpenedSource } from '../../sync/sources/opened-source.ts';
 import { type SyncSummary, syncUsers } from '../../sync/sync-users.ts';
 import { upsertRequest } from '../../sync/upserter.ts';
 import { type ClientCommands, type ClientSettings, checkedCount, checkedDuration, checkedUrls, daemonUrl } from '../client-options.ts';
@@ -18,7 +19,6 @@ import { PLAN_EXIT } from './plan-summary.ts';
 import { createProgressView } from './progress.ts';
 import { openReport } from './report.ts';
 import { mappingOf, openSource } from './sources/open-source.ts';
-import type { OpenedSource } from './sources/opened-source.ts';
 import { exitCode, printSyncSummary } from './summary.ts';
 
 interface SyncFlags {

@@ -10,11 +10,13 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Returns } from '../../../protocol/users/upsert.ts';
 import { hasCode } from '../../../store/disk-errors.ts';
 import { systemClock } from '../../base/clock.ts';
+import { MAX_MISSING_COUNT, MAX_SHARE } from '../../sync/plan/brakes.ts';
 import { makePlan } from '../../sync/plan/make-plan.ts';
 import type { CompiledMapping } from '../../sync/plan/mapping.ts';
 import { looksLikePlan, PlanWriter } from '../../sync/plan/plan-file.ts';
 import { type PlanSettings, REMOVALS } from '../../sync/plan/plan-lines.ts';
 import type { PlanOptions, PlanSummary } from '../../sync/plan/plan-types.ts';
+import { FORMATS, type Format, type OpenedSource } from '../../sync/sources/opened-source.ts';
 import { checkedCount } from '../client-options.ts';
 import { ConfigError } from '../config/config.ts';
 import type { Credentials } from '../config/credentials.ts';
@@ -22,10 +24,7 @@ import type { CommandIo } from '../io.ts';
 import { connectDaemon } from './connection.ts';
 import { createPlanProgress } from './plan-progress.ts';
 import { mappingOf, openSource } from './sources/open-source.ts';
-import { FORMATS, type Format, type OpenedSource } from './sources/opened-source.ts';
 import { beginningOf } from './sources/own-file.ts';
-
-const MAX_MISSING_COUNT = 500;
 
 /** Values of the flags of `addSourceOptions`. */
 export interface SourceFlags {
@@ -74,7 +73,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option('--max-missing <percent>', 'refuse to plan when more of the users in scope are missing')
         .argParser(checkedShare)
-        .default(0.1, '10%'),
+        .default(MAX_SHARE, '10%'),
     )
     .addOption(
       new Option(
@@ -83,7 +82,9 @@ export function addSourceOptions(command: Command): Command {
       ).argParser(checkedCount(0, 999_999_999)),
     )
     .addOption(
-      new Option('--max-errors <percent>', 'refuse to plan when more of the rows are wrong').argParser(checkedShare).default(0.1, '10%'),
+      new Option('--max-errors <percent>', 'refuse to plan when more of the rows are wrong')
+        .argParser(checkedShare)
+        .default(MAX_SHARE, '10%'),
     )
     .addOption(returningOption())
     .addOption(new Option('--scope <team=…>', 'only users of this team, in the source and in the directory').argParser(checkedScope));

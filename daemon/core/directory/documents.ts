@@ -40,6 +40,7 @@ export class Docs implements DocLibrary {
     receipt: new Shelf(),
     lease: new Shelf(),
     sign_in: new Shelf(),
+    plan: new Shelf(),
   };
 
   get<Kind extends DocKind>(kind: Kind, id: string): Doc<Kind> | undefined {

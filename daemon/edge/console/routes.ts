@@ -163,6 +163,7 @@ function consoleGate(door: ConsoleDoor): Gate {
       if (renewal !== undefined) reply.header('Set-Cookie', renewal);
     },
     admit: (endpoint, { raw }) => door.admit(endpoint, raw),
+    signInOf: ({ raw }) => door.signedIn(raw).id,
     clientOf: ({ raw }) => door.nameOf(raw),
   };
 }

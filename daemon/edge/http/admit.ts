@@ -25,6 +25,8 @@ export interface Gate {
   greet(request: FastifyRequest<{ Querystring: QueryFields }>, reply: FastifyReply): void;
   /** Throws RosterError for a caller that is not admitted. */
   admit(endpoint: Endpoint, request: FastifyRequest<{ Querystring: QueryFields }>): Caller;
+  /** The sign-in by which the caller is admitted; undefined for a token. */
+  signInOf(request: FastifyRequest<{ Querystring: QueryFields }>): string | undefined;
   /** How the caller describes itself, for the history of users. */
   clientOf(request: FastifyRequest<{ Querystring: QueryFields }>): string | undefined;
 }
@@ -34,6 +36,7 @@ export function tokenGate(doors: Doors, origins: readonly string[]): Gate {
   return {
     greet: (request, reply) => void allowOrigin(request, reply, origins),
     admit: (endpoint, request) => admitRequest(endpoint, request, doors),
+    signInOf: () => undefined,
     clientOf: ({ headers }) => header(headers['x-stream-client']),
   };
 }

@@ -21,7 +21,13 @@ export type SharedOfCalls = Pick<Call, 'services' | 'rateLimits' | 'endpoints' |
 /** Throws RosterError `input` for a malformed header. */
 export function callOf(
   endpoint: Endpoint,
-  { caller, stranger, client, trace }: Pick<Call, 'caller' | 'stranger' | 'client'> & { readonly trace: Pick<Trace, 'hasStored'> },
+  {
+    caller,
+    stranger,
+    signIn,
+    client,
+    trace,
+  }: Pick<Call, 'caller' | 'stranger' | 'signIn' | 'client'> & { readonly trace: Pick<Trace, 'hasStored'> },
   { query, raw, params, headers }: FastifyRequest<{ Querystring: QueryFields }>,
   reply: FastifyReply,
   shared: SharedOfCalls,
@@ -42,6 +48,7 @@ export function callOf(
     id: named.id ?? '',
     params: named,
     query,
+    signIn,
     client,
     address: raw.socket.remoteAddress ?? '',
     isMinimal: header(headers.prefer)?.includes('return=minimal') === true,

@@ -29,6 +29,8 @@ export interface Call extends RequestWrites {
   readonly query: QueryFields;
   /** Of the machine that the request came from: the caller's, or that of a proxy. */
   readonly address: string;
+  /** The sign-in to the console whose request it is. */
+  readonly signIn: string | undefined;
   /** `X-Stream-Client`. */
   readonly client: string | undefined;
   /** `Prefer: return=minimal` (RFC 7240 §4.2): the answer lists the ids of the users and omits the users. */

@@ -132,9 +132,9 @@ class HttpEdge implements ConsoleEdge {
       if (condition.isTooStale) throw new RosterError('unavailable', 'what this node knows is too old: its storage is away');
       if (endpoint.uploads !== undefined) this.uploads.expect(request.raw);
       const stranger = this.#strangerOf(endpoint, caller, request);
-      const client = gate.clientOf(request);
+      const [signIn, client] = [gate.signInOf(request), gate.clientOf(request)];
       trace.place = this.#waiting.enter(caller, stranger, reply.raw, request.raw.socket);
-      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger, client, trace }, request, reply, this.#shared));
+      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger, signIn, client, trace }, request, reply, this.#shared));
       const text = this.#textOf(trace, caller, endpoint, answer);
       return this.#answer(trace, reply, answer, endpoint, text instanceof Promise ? await text : text);
     } catch (error) {

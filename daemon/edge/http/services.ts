@@ -1,11 +1,13 @@
 /** Services that handlers can use beside the directory. */
 import type { Readable } from 'node:stream';
+import type { Json, JsonObject } from '../../../protocol/base/json.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
 import type { HookTrial, HookTrialResult } from '../../../protocol/hooks/check.ts';
 import type { DeadLetter, HookStatus, LetterPage, LetterWithBody, ReplayRequest } from '../../../protocol/hooks/dead-letters.ts';
 import type { RehearseAnswer, RehearseBody } from '../../../protocol/live/rehearsal.ts';
+import type { ChangesQuestion } from '../../../protocol/transfer/plans.ts';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
 import type { RequestWrites } from './backend.ts';
 
@@ -113,6 +115,22 @@ export interface FileStore {
   openExport(taskId: string, name: string): Promise<{ readonly stream: Readable; readonly bytes: number } | undefined>;
 }
 
+/** The files of sync plans, as far as requests look into them. */
+export interface PlanReader {
+  /** The beginning of an upload; `file`: its name. Rejects with RosterError: `not_found`, `input` for what cannot be planned. */
+  look(
+    path: string,
+    file: string,
+  ): Promise<{
+    readonly format: string;
+    readonly columns: readonly string[];
+    readonly rows: readonly (readonly Json[])[];
+    readonly map: Readonly<Record<string, string>>;
+  }>;
+  /** A page of a plan. Rejects with RosterError `not_found`. */
+  changes(id: string, question: ChangesQuestion): Promise<{ readonly changes: readonly JsonObject[]; readonly next?: number }>;
+}
+
 /** A backup that is being read. When its stream ends, it ends too and releases what it holds. */
 export interface OpenBackup {
   readonly stream: Readable;
@@ -183,6 +201,7 @@ export interface EffectiveSetting {
 
 export interface Services {
   readonly files: FileStore;
+  readonly plans: PlanReader;
   readonly history: UserHistory;
   readonly hooks: HookControl;
   /** A token signed with the API secret. */

@@ -8,6 +8,7 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { Entry } from '../../../protocol/log/entry.ts';
 import { isImportOver } from '../../../protocol/transfer/imports.ts';
+import { isPlanWork } from '../../../protocol/transfer/plans.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import type { Roster } from '../../pipeline/roster.ts';
 
@@ -29,6 +30,8 @@ export interface HousekeepingOptions {
 
 const HOUR_MS = 3_600_000;
 const UPLOADS_KEPT_MS = 7 * 24 * HOUR_MS;
+/** A file is stored before its plan says that there is one. */
+const STRAY_PLANS_KEPT_MS = HOUR_MS;
 /** Thousands of entries may arrive per second; their effect on the next end is checked at this interval. */
 const REARM_MS = 250;
 const RETRY_MS = 30_000;
@@ -136,20 +139,24 @@ export class Housekeeping {
     this.#expire();
     this.#run(
       async () => {
-        await this.#removeOldImports();
+        await this.#removeOldJobs();
         await this.#removeOldFiles();
       },
       () => {},
     );
   }
 
-  async #removeOldImports(): Promise<void> {
+  async #removeOldJobs(): Promise<void> {
     const { roster, nowMs, tasksKeptMs } = this.#options;
     const before = (nowMs() - tasksKeptMs) * 1_000;
     const changes: DocChange[] = [];
     for (const task of roster.directory.docs.all('import')) {
       if (isImportOver(task) && task.updated_at < before) changes.push({ kind: 'import', id: task.id, doc: null });
       if (changes.length === LIMITS.batchUsers) break;
+    }
+    // One that waits for an answer goes, too: the directory has changed too much since.
+    for (const plan of roster.directory.docs.all('plan')) {
+      if (!isPlanWork(plan) && plan.updated_at < before) changes.push({ kind: 'plan', id: plan.id, doc: null });
     }
     if (changes.length > 0) await roster.submit({ kind: 'docs', changes }, 'bulk');
   }
@@ -158,9 +165,14 @@ export class Housekeeping {
     const { roster, files, nowMs, exportsKeptMs, logger } = this.#options;
     const neededUploads = new Set<string>();
     for (const task of roster.directory.docs.all('import')) if (!isImportOver(task)) neededUploads.add(task.path);
+    const plans = [...roster.directory.docs.all('plan')];
+    for (const plan of plans) if (isPlanWork(plan)) neededUploads.add(plan.path);
     const now = nowMs();
-    const removed = await files.removeOld({ exportsBeforeMs: now - exportsKeptMs, uploadsBeforeMs: now - UPLOADS_KEPT_MS, neededUploads });
-    if (removed > 0) logger.info({ files: removed }, 'old exports and uploads removed');
+    const removed = await files.removeOld({
+      ...{ exportsBeforeMs: now - exportsKeptMs, uploadsBeforeMs: now - UPLOADS_KEPT_MS, neededUploads },
+      ...{ plansBeforeMs: now - STRAY_PLANS_KEPT_MS, neededPlans: new Set(plans.map(({ id }) => id)) },
+    });
+    if (removed > 0) logger.info({ files: removed }, 'old exports, uploads and plans removed');
   }
 
   /** Runs one piece of work after the other. A failure is logged, and the round is repeated. */
@@ -182,4 +194,7 @@ export interface Ages {
   readonly uploadsBeforeMs: number;
   /** Uploads that are still needed, whatever their age. */
   readonly neededUploads: ReadonlySet<string>;
+  readonly plansBeforeMs: number;
+  /** Ids of the plans that exist. */
+  readonly neededPlans: ReadonlySet<string>;
 }

@@ -21,7 +21,7 @@ export interface JobError {
 }
 
 export interface Work {
-  readonly kind: 'task' | 'import';
+  readonly kind: 'task' | 'import' | 'plan';
   /** Number of documents worked on at the same time. */
   readonly concurrency: number;
   /** Whether the document still needs work. */

@@ -1,8 +1,9 @@
 /**
- * Files beside the directory: finished exports and uploads for imports, wherever the storage keeps them.
+ * Files beside the directory: finished exports, uploads for imports and sync plans, and plan files, wherever the storage keeps them.
  *
  *   exports/<task>.jsonl        one export each
  *   uploads/<id>~<file name>    one upload each
+ *   plans/<plan>.ndjson         one sync plan each
  *
  * The daemon makes every name and checks it against a pattern without slashes and leading dots before it reaches the storage.
  *
@@ -70,11 +71,22 @@ export class Files {
     return name === EXPORT_FILE && TASK_ID.test(taskId) ? await forCaller(this.#blobs.open('exports', exportName(taskId))) : undefined;
   }
 
+  /** Stores the file of a sync plan, and replaces an earlier one. Rejects as `Blobs.put`. */
+  async writePlan(id: string, chunks: AsyncIterable<Uint8Array>, fence?: Fence): Promise<void> {
+    await this.#blobs.put('plans', planName(id), chunks, { replaces: true, fence });
+  }
+
+  /** Undefined when there is none. Rejects as `Blobs.open`. */
+  async openPlan(id: string): Promise<StoredBlob | undefined> {
+    return await this.#blobs.open('plans', planName(id));
+  }
+
   /** Removes old files. Resolves with their number. Rejects as `Blobs.removeOld`. */
-  async removeOld({ exportsBeforeMs, uploadsBeforeMs, neededUploads }: Ages, fence?: Fence): Promise<number> {
+  async removeOld({ exportsBeforeMs, uploadsBeforeMs, neededUploads, plansBeforeMs, neededPlans }: Ages, fence?: Fence): Promise<number> {
     const needed = new Set([...neededUploads].map(uploadName));
+    const plans = await this.#blobs.removeOld('plans', plansBeforeMs, new Set([...neededPlans].map(planName)), fence);
     const exports = await this.#blobs.removeOld('exports', exportsBeforeMs, new Set(), fence);
-    return exports + (await this.#blobs.removeOld('uploads', uploadsBeforeMs, needed, fence));
+    return exports + plans + (await this.#blobs.removeOld('uploads', uploadsBeforeMs, needed, fence));
   }
 }
 
@@ -86,6 +98,11 @@ function uploadName(path: string): string {
 function exportName(taskId: string): string {
   if (!TASK_ID.test(taskId)) throw new Error(`"${taskId}" is not the id of a task`);
   return `${taskId}.jsonl`;
+}
+
+function planName(id: string): string {
+  if (!TASK_ID.test(id)) throw new Error(`"${id}" is not the id of a plan`);
+  return `${id}.ndjson`;
 }
 
 async function* ended(lines: AsyncIterable<string> | Iterable<string>): AsyncGenerator<Buffer> {

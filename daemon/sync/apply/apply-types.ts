@@ -10,7 +10,7 @@ export interface ApplyOptions extends RunOptions {
   /** Users that changed since the plan was made are left as they are and do not make it refused. */
   readonly ifUnchanged: boolean;
   /** The checkpoint of an earlier run of the same plan, which this run continues. */
-  readonly resume?: Checkpoint;
+  readonly resume?: Pick<Checkpoint, 'at' | 'counts'>;
 }
 
 export interface ApplyReport extends Report {

@@ -7,9 +7,13 @@
 
 import { grouped } from '../../base/grouped.ts';
 import { type ErrorGroup, errorLines } from '../counts.ts';
-import type { PlanOptions } from './plan-types.ts';
+import type { PlanOptions, PlanSummary } from './plan-types.ts';
 
 const NOTHING = 'Nothing was planned.';
+/** Missing users that a plan may remove unless it says otherwise. */
+export const MAX_MISSING_COUNT = 500;
+/** The shares that may be missing, or wrong, unless a plan says otherwise. */
+export const MAX_SHARE = 0.1;
 
 const DONE_TO: Readonly<Record<PlanOptions['missing'], string>> = {
   ignore: 'left alone',
@@ -86,6 +90,32 @@ export function emptyScope({ team, source }: PlanOptions, users: number, inScope
 export function notRosterd({ missing, url }: PlanOptions): string | undefined {
   if (missing === 'ignore') return undefined;
   return `the server at ${url} is not rosterd and does not list its users, so nobody can be found missing. ${NOTHING} Leave --missing out.`;
+}
+
+/** A brake with a number: how much it allows, how much there is, and whether it held. */
+export interface MeasuredBrake {
+  readonly name: 'max_errors' | 'max_missing' | 'max_missing_count';
+  readonly limit: number;
+  readonly found: number;
+  readonly held: boolean;
+}
+
+/** Those of missing users only where the directory was listed. */
+export function measuredBrakes(
+  { maxErrors, maxMissing, maxMissingCount }: Pick<PlanOptions, 'maxErrors' | 'maxMissing' | 'maxMissingCount'>,
+  { counts: { errors, rows }, scope }: Pick<PlanSummary, 'counts' | 'scope'>,
+): readonly MeasuredBrake[] {
+  const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+  const brakes: MeasuredBrake[] = [
+    { name: 'max_errors', limit: maxErrors, found: share(errors, rows), held: exceeds(errors, maxErrors, rows) },
+  ];
+  if (scope === undefined) return brakes;
+  const { removed, users } = scope;
+  return [
+    ...brakes,
+    { name: 'max_missing', limit: maxMissing, found: share(removed, users), held: exceeds(removed, maxMissing, users) },
+    { name: 'max_missing_count', limit: maxMissingCount, found: removed, held: removed > maxMissingCount },
+  ];
 }
 
 /** `10%`, `0.5%`. */

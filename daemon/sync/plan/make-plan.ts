@@ -200,7 +200,7 @@ class PlanRun {
     });
     this.#goOn();
     this.#notes.push(...source.missingNotes());
-    this.#tally.counts.missing = missing.count;
+    this.#tally.found(missing);
     this.#brake([emptyScope(options, usersOfSource, missing.living), tooManyMissing(options, missing.removed, missing.inScope)]);
     this.#deactivated = missing.deactivated;
   }

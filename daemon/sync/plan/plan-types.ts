@@ -95,6 +95,8 @@ export interface PlanSummary {
   };
   /** Users of the source that an earlier sync took out, and that the plan leaves out. */
   readonly takenOut: TakenOutSummary;
+  /** Only where the directory was listed: users that would be removed, of those that could be. */
+  readonly scope?: { readonly removed: number; readonly users: number };
   readonly elapsedMs: number;
   /** Only with a sink, and `planned`. */
   readonly trailer?: PlanTrailer;

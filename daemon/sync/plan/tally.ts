@@ -14,6 +14,7 @@ export class Tally {
   readonly #fields = new Map<string, { changed: number; removed: number }>();
   readonly #writes: Readonly<Record<Write, PlanWrite[]>> = { create: [], update: [], reactivate: [], restore: [] };
   readonly #missing: string[] = [];
+  #scope: PlanSummary['scope'];
   readonly takenOut = new TakenOutList();
 
   error({ error }: PlanError): void {
@@ -39,6 +40,12 @@ export class Tally {
     this.counts[countOf({ do: removal })]++;
   }
 
+  /** Notes what the list of the directory showed. */
+  found({ count, removed, inScope }: { readonly count: number; readonly removed: number; readonly inScope: number }): void {
+    this.counts.missing = count;
+    this.#scope = { removed, users: inScope };
+  }
+
   missing(id: string): void {
     if (this.#missing.length < EXAMPLES) this.#missing.push(id);
   }
@@ -47,12 +54,19 @@ export class Tally {
     return this.#errors.shown;
   }
 
-  summary(): Pick<PlanSummary, 'counts' | 'fields' | 'errors' | 'examples' | 'takenOut'> {
+  summary(): Pick<PlanSummary, 'counts' | 'fields' | 'errors' | 'examples' | 'takenOut' | 'scope'> {
     const fields = [...this.#fields]
       .map(([field, count]) => ({ field, ...count }))
       .sort((a, b) => b.changed - a.changed || (a.field < b.field ? -1 : 1));
     const examples = { ...this.#writes, missing: this.#missing };
     const { count, first } = this.takenOut;
-    return { counts: this.counts, fields, errors: this.errors(), examples, takenOut: { count, first } };
+    return {
+      counts: this.counts,
+      fields,
+      errors: this.errors(),
+      examples,
+      takenOut: { count, first },
+      ...(this.#scope === undefined ? {} : { scope: this.#scope }),
+    };
   }
 }

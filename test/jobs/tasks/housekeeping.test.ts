@@ -25,7 +25,7 @@ class Household {
   readonly housekeeping: Housekeeping;
 
   constructor(options: Partial<HousekeepingOptions> = {}) {
-    const all = () => this.imports;
+    const all = (kind: string) => (kind === 'import' ? this.imports : []);
     this.housekeeping = new Housekeeping({
       roster: {
         directory: { docs: { all } as never, expiry: this.expiry },

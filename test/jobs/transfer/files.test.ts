@@ -15,7 +15,8 @@ import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
 
 const PATH = '11111111-2222-3333-4444-555555555555/users.jsonl';
-const NONE = { exportsBeforeMs: 0, uploadsBeforeMs: 0, neededUploads: new Set<string>() };
+const NO_PLANS = { plansBeforeMs: 0, neededPlans: new Set<string>() };
+const NONE = { exportsBeforeMs: 0, uploadsBeforeMs: 0, neededUploads: new Set<string>(), ...NO_PLANS };
 
 async function directory(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rosterd-files-'));
@@ -128,7 +129,7 @@ test('FI5 no name leads out of the directory', async (t) => {
   await files.writeExport('task', ['x']);
   for (const name of ['', '..', 'users.jsonl/', '../users.jsonl', 'task.jsonl'])
     assert.equal(await files.openExport('task', name), undefined);
-  assert.deepEqual((await readdir(data)).sort(), ['exports', 'secret.jsonl', 'uploads']);
+  assert.deepEqual((await readdir(data)).sort(), ['exports', 'plans', 'secret.jsonl', 'uploads']);
 });
 
 test('FI6 an export is there when it is whole; writing it anew replaces it', async (t) => {
@@ -201,7 +202,7 @@ test('FI8 old files go, but no upload that is still needed and none that is arri
   for (const name of await readdir(join(data, 'uploads'))) await utimes(join(data, 'uploads', name), past, past);
   await utimes(join(data, 'exports', 'old.jsonl'), past, past);
   assert.equal(await files.removeOld(NONE), 0);
-  const cut = { exportsBeforeMs: 2_000_000, uploadsBeforeMs: 2_000_000, neededUploads: new Set([other]) };
+  const cut = { exportsBeforeMs: 2_000_000, uploadsBeforeMs: 2_000_000, neededUploads: new Set([other]), ...NO_PLANS };
   assert.equal(await files.removeOld(cut), 2);
   assert.deepEqual([await files.hasUpload(PATH), await files.hasUpload(other)], [false, true]);
   assert.deepEqual(

@@ -43,7 +43,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'rate-limiter-flexible',
     ],
   },
-  { folder: 'daemon/sync/', may: [/^daemon\/base\//, /^protocol\//, /^node:/, 'p-limit'] },
+  { folder: 'daemon/sync/', may: [/^daemon\/base\//, /^protocol\//, /^node:/, 'csv-parse', 'p-limit'] },
   {
     folder: 'daemon/jobs/',
     may: [
@@ -172,7 +172,7 @@ export const ROOMS: Order = {
     ['policy.ts'],
     ['directory'],
     ['.'],
-    ['access', 'hooks'],
+    ['access', 'hooks', 'transfer'],
     ['app'],
     ['users'],
     ['moderation', 'feeds'],
@@ -187,6 +187,7 @@ export const ROOMS: Order = {
         'answers',
         'auth.ts',
         'framework.ts',
+        'inside.ts',
         'node-share.ts',
         'published-limits.ts',
         'rate-limits.ts',
@@ -208,7 +209,7 @@ export const ROOMS: Order = {
     ['live/socket-io'],
   ],
   'daemon/console': [[['address.ts', 'view.ts']], ['talk'], ['parts'], ['users', 'live'], ['user'], ['.'], [['main.tsx']]],
-  'daemon/sync': [['.'], ['plan'], ['apply']],
+  'daemon/sync': [['.'], ['plan'], ['apply', 'sources']],
   'daemon/jobs': [['tasks'], ['transfer', 'hooks', 'history'], ['.']],
   'daemon/metrics': [
     ['metric-spec.ts'],

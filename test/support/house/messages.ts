@@ -62,6 +62,7 @@ function smallestCall(row: Endpoint): Call {
     live: NO_LIVE,
     caller: { kind: 'server' },
     stranger: undefined,
+    signIn: undefined,
     id: 'some',
     params,
     query: Object.fromEntries(Object.entries(Object(query)).map(([name, value]) => [name, String(value)])),

@@ -184,6 +184,7 @@ const CONSOLE_FOLDER = join(import.meta.dirname, '../../../dist/console');
 export function fakeServices(): Services {
   return {
     files: { saveUpload: async () => ({ bytes: 0 }), hasUpload: async () => false, openExport: async () => undefined },
+    plans: { look: async () => ({ format: 'csv', columns: [], rows: [], map: {} }), changes: async () => ({ changes: [] }) },
     history: { page: async () => ({ items: [], from: 0 }) },
     hooks: {
       mayReach: (hostname) => !isPrivateHost(hostname),

@@ -2,8 +2,10 @@
  * Golden examples (test/golden): requests as clients send them, with the answers that are promised. This reads them,
  * sends them to a real daemon, and compares answers with what changes from run to run masked.
  */
+
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { Seals } from '../../../daemon/edge/console/seals.ts';
 import type { Endpoint } from '../../../daemon/edge/http/endpoint.ts';
 import type { LiveClient } from '../live/live-client.ts';
 import { API_KEY, API_SECRET, serverToken, userToken } from '../world.ts';
@@ -95,6 +97,23 @@ export interface Received {
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
+const cookies = new Map<string, Promise<string>>();
+
+/** The cookie of a browser that is signed in to the console as `name`. */
+function cookieOf({ daemon }: GoldenPlace, name: string): Promise<string> {
+  const key = `${daemon.url} ${name}`;
+  const known = cookies.get(key) ?? signedIn(daemon.url);
+  cookies.set(key, known);
+  return known;
+}
+
+async function signedIn(url: string): Promise<string> {
+  const code = new Seals(API_SECRET).newCode('operate', Date.now());
+  const headers = { 'X-Rosterd-Console': '1', 'Content-Type': 'application/json' };
+  const answer = await send(`${url}/console/sign-in`, { method: 'POST', headers, body: JSON.stringify({ code }) });
+  return String(answer.headers.get('set-cookie')).split(';')[0] ?? '';
+}
+
 /** The token that `as` stands for. */
 export function tokenFor(as: string, memory: ReadonlyMap<string, string>): string | undefined {
   const [kind = '', name = ''] = as.split(' ');
@@ -113,6 +132,7 @@ export function tokenFor(as: string, memory: ReadonlyMap<string, string>): strin
       return memory.get(name);
     case 'raw':
       return name;
+    case 'console':
     case 'key':
     case 'nobody':
       return undefined;
@@ -143,8 +163,9 @@ export async function sendGolden(
   const token = tokenFor(as, memory);
   const parameters = new URLSearchParams(as === 'nobody' ? {} : { api_key: API_KEY });
   for (const [name, value] of Object.entries(query)) parameters.set(name, typeof value === 'string' ? value : JSON.stringify(value));
-  const base = /^https?:/.test(path) ? path : `${place.daemon.url}${path}`;
-  const plain = base.replace(/^https?:\/\/[^/]+/, '').split('?')[0] ?? '';
+  const isConsole = as.startsWith('console ');
+  const base = /^https?:/.test(path) ? path : `${place.daemon.url}${isConsole ? '/console/api' : ''}${path}`;
+  const plain = base.replace(/^https?:\/\/[^/]+(\/console\/api)?/, '').split('?')[0] ?? '';
   const asked = parameters.size === 0 ? base : `${base}${base.includes('?') ? '&' : '?'}${parameters}`;
   const data = text ?? (body === undefined ? undefined : JSON.stringify(body));
   const response = await send(asked, {
@@ -152,6 +173,7 @@ export async function sendGolden(
     headers: {
       ...(token === undefined ? undefined : { Authorization: token, 'Stream-Auth-Type': 'jwt' }),
       ...(data === undefined ? undefined : { 'Content-Type': 'application/json' }),
+      ...(isConsole ? { 'X-Rosterd-Console': '1', cookie: await cookieOf(place, as) } : undefined),
       ...place.headersFor?.(method, plain),
       ...headers,
     },
@@ -257,7 +279,7 @@ class Mask {
     if (typeof value === 'object' && value !== null) {
       return Object.fromEntries(Object.entries(value).map(([name, item]) => [this.text(name), this.value(item, name)]));
     }
-    if (key === 'crc32' || key === 'sha256') return `<${key}>`;
+    if (key === 'crc32' || key === 'sha256' || key === 'sign_in') return `<${key}>`;
     if (typeof value === 'string') return key === 'duration' || key === 'epoch' ? `<${key}>` : this.text(value);
     if (typeof value !== 'number') return value;
     if (key === 'reset') return '<unix seconds>';

@@ -8,8 +8,8 @@ import pg from 'pg';
 import Cursor from 'pg-cursor';
 import { parseExact } from '../../../../protocol/base/exact-numbers.ts';
 import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
+import type { OpenedSource } from '../../../sync/sources/opened-source.ts';
 import { ConfigError } from '../../config/config.ts';
-import type { OpenedSource } from './opened-source.ts';
 
 const ROWS_PER_READ = 1_000;
 const CONNECT_MS = 15_000;

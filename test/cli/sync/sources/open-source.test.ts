@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { openCsv } from '../../../../daemon/cli/sync/sources/csv-source.ts';
 import { openFileSource } from '../../../../daemon/cli/sync/sources/open-source.ts';
-import type { Format } from '../../../../daemon/cli/sync/sources/opened-source.ts';
 import { jsonList } from '../../../../daemon/sync/json-rows.ts';
 import { BrokenSource, type SourceChunk } from '../../../../daemon/sync/rows.ts';
+import { openCsv } from '../../../../daemon/sync/sources/csv-source.ts';
+import type { Format } from '../../../../daemon/sync/sources/opened-source.ts';
 import { fakeIo } from '../../../support/sync/fake-server.ts';
 
 async function* chunksOf(data: Buffer, size: number): AsyncGenerator<Buffer> {

@@ -8,8 +8,8 @@
 import { finished } from 'node:stream/promises';
 import { TextDecoder } from 'node:util';
 import { CsvError, parse } from 'csv-parse';
-import { bare, isEmptyCell } from '../../../sync/plan/cell-types.ts';
-import { BrokenSource, type SourceChunk, type SourceRow } from '../../../sync/rows.ts';
+import { bare, isEmptyCell } from '../plan/cell-types.ts';
+import { BrokenSource, type SourceChunk, type SourceRow } from '../rows.ts';
 import { LineIndex } from './line-index.ts';
 
 /** A longer row means an unclosed quote. */

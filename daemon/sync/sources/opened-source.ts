@@ -1,5 +1,5 @@
 /** A source that can be read: its rows, and its columns where it is a table. */
-import type { SourceChunk } from '../../../sync/rows.ts';
+import type { SourceChunk } from '../rows.ts';
 
 export const FORMATS = ['ndjson', 'json', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];

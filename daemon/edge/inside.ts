@@ -1,0 +1,81 @@
+/**
+ * Calls of endpoints from inside the daemon, for work that does what a client of it would do: the same handlers, without a connection, a token
+ * or a rate limit.
+ */
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { RosterError } from '../../protocol/base/errors.ts';
+import { positionText } from '../../protocol/base/position-text.ts';
+import type { Origin } from '../../protocol/log/entry.ts';
+import type { SharedOfCalls } from './http/call.ts';
+import type { Call, Endpoint } from './http/endpoint.ts';
+import { errorAnswer } from './http/errors.ts';
+
+export interface InsideRequest {
+  readonly method: Endpoint['method'];
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body?: string;
+}
+
+/** `stream`: in place of the text, where the answer is a file. */
+export interface InsideAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  readonly stream?: Readable;
+}
+
+/** The answer to a server. `origin`: of the changes. Rejects for a mistake of the daemon only. */
+export async function callInside(shared: SharedOfCalls, request: InsideRequest, origin: Origin): Promise<InsideAnswer> {
+  const { endpoint, params } = found(shared.endpoints, request);
+  try {
+    const { status = 200, body, seq, file } = await endpoint.handle(insideCall(shared, request, params, origin));
+    const headers = seq === undefined ? {} : { 'x-rosterd-position': positionText({ epoch: shared.backend.position.epoch, seq }) };
+    if (file !== undefined) return { status, headers, text: '', stream: file.stream };
+    return { status, headers, text: JSON.stringify(body) };
+  } catch (error) {
+    if (!(error instanceof RosterError) || error.kind === 'internal') throw error;
+    return { ...errorAnswer(error, endpoint, '0.00ms'), headers: {} };
+  }
+}
+
+/** Throws for a path that no endpoint has: whoever asks inside knows the endpoints. */
+function found(endpoints: readonly Endpoint[], { method, path }: InsideRequest) {
+  const parts = path.split('/');
+  for (const endpoint of endpoints) {
+    const pattern = endpoint.path.split('/');
+    if (endpoint.method !== method || pattern.length !== parts.length) continue;
+    if (!pattern.every((part, index) => part.startsWith(':') || part === parts[index])) continue;
+    const named = pattern.flatMap((part, index) => (part.startsWith(':') ? [[part.slice(1), decodeURIComponent(parts[index] ?? '')]] : []));
+    return { endpoint, params: Object.fromEntries(named) as Readonly<Record<string, string>> };
+  }
+  throw new Error(`there is no endpoint ${method} ${path}`);
+}
+
+function insideCall(
+  { backend, services, rateLimits, endpoints, live }: SharedOfCalls,
+  { query = {}, body }: InsideRequest,
+  params: Readonly<Record<string, string>>,
+  origin: Origin,
+): Call {
+  return {
+    ...{ backend, services, rateLimits, endpoints, live, params, query },
+    caller: { kind: 'server' },
+    stranger: undefined,
+    signIn: undefined,
+    client: undefined,
+    id: params.id ?? '',
+    address: '',
+    // Nobody looks at the users themselves.
+    isMinimal: true,
+    conditions: {},
+    submit: (command, lane) => backend.submit(command, lane, origin),
+    current: () => backend.current(),
+    newId: () => randomUUID(),
+    isRepeat: () => false,
+    body: async () => (body === undefined ? undefined : JSON.parse(body)),
+    rawBody: Readable.from([]),
+  };
+}
