@@ -38,3 +38,10 @@ export function linkTo(path: readonly string[], query: Readonly<Record<string, s
 export function addressOf(href: string): string {
   return href.replace(/[?#].*$/s, '').replace(/\/console\/?[^/]*$/, '');
 }
+
+/** A file of the daemon, by the address at which the browser reaches it: the daemon may know itself by another name. `url`: as the daemon gave it. */
+export function fileAt(address: string, url: string): string {
+  const { pathname, search } = new URL(url);
+  const at = /\/(exports|backup)\/.*$/.exec(pathname);
+  return `${address}${at === null ? pathname : at[0]}${search}`;
+}

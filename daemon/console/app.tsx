@@ -1,11 +1,16 @@
 /** The shell: who is signed in, where one can go, and the view of the address. */
 
 import { linkTo } from './address.ts';
+import { BackupPage } from './backup/backup-page.tsx';
+import { HookPage } from './hooks/hook-page.tsx';
+import { HooksPage } from './hooks/hooks-page.tsx';
+import { JobsPage } from './jobs/jobs-page.tsx';
 import { LivePage } from './live/live-page.tsx';
 import { Heading } from './parts/heading.tsx';
 import { Callout } from './parts/its.tsx';
 import { SignInsPage } from './sign-ins-page.tsx';
 import { signInState, signOut } from './talk/session.ts';
+import { TokenPage } from './tokens/token-page.tsx';
 import { UserPage } from './user/user-page.tsx';
 import { UsersPage } from './users/users-page.tsx';
 import { view } from './view.ts';
@@ -24,6 +29,10 @@ export function App() {
         <nav aria-label="Console">
           <NavLink path="users" text="Users" />
           <NavLink path="live" text="Live" />
+          <NavLink path="hooks" text="Webhooks" />
+          <NavLink path="jobs" text="Jobs" />
+          <NavLink path="backup" text="Backup" />
+          <NavLink path="tokens" text="Tokens" />
           <NavLink path="sign-ins" text="Sign-ins" />
         </nav>
         <span class="who">
@@ -54,6 +63,10 @@ function CurrentView() {
   if (rest.length > 0) return <NoView />;
   if (room === 'users') return id === undefined ? <UsersPage /> : <UserPage key={id} id={id} />;
   if (room === 'live' && id === undefined) return <LivePage />;
+  if (room === 'hooks') return id === undefined ? <HooksPage /> : <HookPage key={id} id={id} />;
+  if (room === 'jobs' && id === undefined) return <JobsPage />;
+  if (room === 'backup' && id === undefined) return <BackupPage />;
+  if (room === 'tokens' && id === undefined) return <TokenPage />;
   if (room === 'sign-ins' && id === undefined) return <SignInsPage />;
   return <NoView />;
 }

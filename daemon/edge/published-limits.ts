@@ -29,7 +29,7 @@ const OWN = {
   ]),
   ...eachOf(1_000, ['ListRoles', 'SearchRoles', 'ListPermissions', 'GetPermission', 'GetUserGroup', 'ListUserGroups', 'SearchUserGroups']),
   ...eachOf(1_000, ['GetImport', 'ListImports', 'QueryTeamUsageStats', 'GetUsage', 'GetUserHistory', 'DebugWhy', 'ListConsumers']),
-  ...eachOf(60, ['Backup', 'CreateBackupURL', 'DownloadBackup', 'CreateUserToken', 'DeleteConsumer', 'ListUserRevisions', 'EndSignIns']),
+  ...eachOf(60, ['Backup', 'CreateBackupURL', 'CreateUserToken', 'DeleteConsumer', 'ListUserRevisions', 'EndSignIns']),
   ...eachOf(1_000, ['GetPosition', 'ListBackups', 'ListUserConnections', 'ListSignIns']),
   ...eachOf(60, ['GetDigests', 'SimulateResume']),
   ...eachOf(1_000, ['CompareUsers']),

@@ -23,7 +23,8 @@ export function CommandLines({ call }: { readonly call: ApiCall }) {
   );
 }
 
-function CommandLine({ name, text }: { readonly name: string; readonly text: string }) {
+/** A text to be copied, such as a command. `name`: what it is. */
+export function CommandLine({ name, text }: { readonly name: string; readonly text: string }) {
   const said = useSignal('');
   useEffect(() => {
     if (said.value === '') return undefined;
@@ -45,11 +46,11 @@ function CommandLine({ name, text }: { readonly name: string; readonly text: str
   return (
     <div class="line">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable with the keyboard */}
-      <section class="box" tabIndex={0} aria-label={`The ${name} command`}>
-        <code>{text}</code>
+      <section class="box" tabIndex={0} aria-label={name}>
+        <code class="copied">{text}</code>
       </section>
       <button type="button" onClick={copy}>
-        Copy<span class="hidden"> the {name} command</span>
+        Copy<span class="hidden"> {name}</span>
       </button>
       <span class="hint" role="status">
         {said.value}

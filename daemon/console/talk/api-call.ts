@@ -11,3 +11,7 @@ export interface ApiCall {
   /** The write is refused when the user has another revision. */
   readonly ifRev?: number;
 }
+
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

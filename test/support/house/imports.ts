@@ -208,7 +208,15 @@ export const ROOMS: Order = {
     ['live/websocket'],
     ['live/socket-io'],
   ],
-  'daemon/console': [[['address.ts', 'view.ts']], ['talk'], ['parts'], ['users', 'live'], ['user'], ['.'], [['main.tsx']]],
+  'daemon/console': [
+    [['address.ts', 'view.ts']],
+    ['talk'],
+    ['parts'],
+    ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens'],
+    ['user'],
+    ['.'],
+    [['main.tsx']],
+  ],
   'daemon/sync': [['.'], ['plan'], ['apply', 'sources']],
   'daemon/jobs': [['tasks'], ['transfer', 'hooks', 'history'], ['.']],
   'daemon/metrics': [

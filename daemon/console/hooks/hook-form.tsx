@@ -1,0 +1,59 @@
+/** A webhook as a form: a new one, or the settings of one that exists. */
+import { useSignal } from '@preact/signals';
+import { ConfirmCall } from '../parts/confirm-call.tsx';
+import { TextField } from '../parts/text-field.tsx';
+import { fieldsOf, type HookSettings, hookOfFields, putCall, shownAddress, URL_SETTING } from './hook-list.ts';
+
+export interface HookFormProps {
+  /** All of the settings: the daemon replaces the whole list. */
+  readonly hooks: readonly HookSettings[];
+  /** Undefined: a new one. */
+  readonly hook: HookSettings | undefined;
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}
+
+export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
+  const fields = useSignal(fieldsOf(hook));
+  const set = (name: keyof ReturnType<typeof fieldsOf>) => (value: string) => {
+    fields.value = { ...fields.value, [name]: value };
+  };
+  const { url, eventTypes, dialect, timeoutMs } = fields.value;
+  const known = hook?.webhook_url;
+  return (
+    <ConfirmCall
+      title={hook === undefined ? 'New webhook' : 'Change this webhook?'}
+      label={hook === undefined ? 'Make the webhook' : 'Save'}
+      call={putCall(hooks, hookOfFields(hook, fields.value))}
+      onClose={onClose}
+      onDone={onDone}
+    >
+      <p>
+        {hook === undefined
+          ? 'It gets every event from now on, and none from before.'
+          : 'It goes on where it is; what is parked, or has failed, is tried at once.'}
+      </p>
+      <TextField
+        label={known === undefined ? 'Address (http or https)' : `New address; empty to keep ${shownAddress(known)}`}
+        value={url}
+        onInput={set('url')}
+      />
+      <TextField label="Event types, with commas between; empty for all" value={eventTypes} onInput={set('eventTypes')} />
+      {hook?.id === URL_SETTING ? null : (
+        <>
+          <label>
+            Form of the events
+            <select value={dialect} onChange={(event) => set('dialect')(event.currentTarget.value)}>
+              <option value="v2">v2: times in nanoseconds, custom data in “custom”</option>
+              <option value="v1">v1: times in RFC 3339, custom data beside the other fields</option>
+            </select>
+          </label>
+          <TextField label="Milliseconds for one request; empty for 6,000" value={timeoutMs} isNumber onInput={set('timeoutMs')} />
+          {hooks.length > (hook === undefined ? 0 : 1) ? (
+            <p class="hint">The daemon takes the list of all hooks, so the commands name the others too, with their addresses in full.</p>
+          ) : null}
+        </>
+      )}
+    </ConfirmCall>
+  );
+}
