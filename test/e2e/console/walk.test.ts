@@ -241,7 +241,7 @@ test('CO13 everything can be reached and done with the keyboard alone', { timeou
   await page.getByRole('dialog').waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  assert.equal(await focused(), 'Deactivate…', 'the focus is back where it was');
+  await eventually(async () => (await focused()) === 'Deactivate…', 'the focus is back where it was');
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await tabTo('Deactivate');
