@@ -1,9 +1,10 @@
-/** CO2 and CO4 on daemons that share a PostgreSQL. */
+/** CO2, CO4, CO30–CO32, CO42 and CO44 on daemons that share a PostgreSQL. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { Seals } from '../../../daemon/edge/console/seals.ts';
 import { eventually } from '../../support/eventually.ts';
+import { HookReceiver } from '../../support/hooks/hook-receiver.ts';
 import { signInAt } from '../../support/http/console-kit.ts';
 import { PgKit, pgOptions } from '../../support/store/pg-kit.ts';
 import { pgWorld } from '../../support/store/pg-world.ts';
@@ -67,3 +68,32 @@ test(
     for (const id of ['none.a', 'none.b', 'none.c']) assert.equal((await ask(`/connections/${id}`, 'DELETE')).status, 404, id);
   },
 );
+
+test('CO42 CO44 every node knows of the backups of all, serves the URL of another one, and sends test events', pgOptions, async (t) => {
+  const to = await new HookReceiver(API_SECRET).live();
+  t.after(() => to.die());
+  const app = randomUUID();
+  const flags = { 'webhooks-allow-private': 'true' };
+  const nodes = [await pgWorld(t, kit, app, { flags }), await pgWorld(t, kit, app, { flags })];
+  const worlds = nodes.map(({ world }) => world);
+  const [one, other] = worlds;
+  assert.ok(one !== undefined && other !== undefined);
+  await one.upsert({ id: 'ann' });
+  const { body } = await one.http('POST', '/api/v2/backup_url', { gzip: false });
+  const url = body.url.replace(one.daemon.url, other.daemon.url);
+  await eventually(async () => /"id":"ann"/.test(await (await fetch(url)).text()), 'the other node has the user in its backup');
+  for (const world of worlds)
+    await eventually(
+      async () => (await world.http('GET', '/api/v2/backups')).body.last?.bytes > 100,
+      `${world.daemon.url} never heard of it`,
+    );
+  await one.http('PATCH', '/api/v2/app', { event_hooks: [{ id: 'h', hook_type: 'webhook', enabled: false, webhook_url: to.url }] });
+  for (const world of worlds) {
+    await eventually(
+      async () => (await world.http('POST', '/api/v2/check_webhook', { hook_id: 'h' })).body.status === 'ok',
+      'a test event',
+    );
+  }
+  assert.ok(to.arrived.length >= 2 && to.arrived.every(({ type }) => type === 'webhook.test'));
+  assert.deepEqual(to.problems, []);
+});
