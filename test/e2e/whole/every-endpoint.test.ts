@@ -197,13 +197,18 @@ class Trial {
 
   /** Sends what must be refused, in due form, naming the field, without any effect. */
   async #refused(what: string, request: GoldenRequest, as: string, { status, code, field }: Expected): Promise<void> {
-    const { roster } = this.#world.daemon;
-    const before = roster.position.seq;
+    let changes = 0;
+    const listening = new AbortController();
+    // The position of a webhook is written a while after a delivery, whoever asks for something else meanwhile.
+    this.#world.daemon.roster.onApplied(({ facts }) => {
+      changes += facts.filter((fact) => !(fact.t === 'doc' && fact.kind === 'outbox')).length;
+    }, listening.signal);
     const received = await this.#send(request, as);
+    listening.abort();
     const body: Readonly<Record<string, unknown>> = Object(received.body);
     const isFeeds = this.#row.dialect === 'feeds';
     if (received.status < 400 || received.status >= 500) return this.#found(what, received, 'was not refused');
-    if (roster.position.seq !== before) this.#found(what, received, 'changed something');
+    if (changes > 0) this.#found(what, received, 'changed something');
     if (status?.includes(received.status) === false) this.#found(what, received, `must have status ${status.join(' or ')}`);
     if (code?.includes(Number(body.code)) === false) this.#found(what, received, `must have code ${code.join(' or ')}`);
     if ((isFeeds ? body.status_code : body.StatusCode) !== received.status) this.#found(what, received, 'has another status in its body');
