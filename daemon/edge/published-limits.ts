@@ -32,7 +32,7 @@ const OWN = {
   ...eachOf(60, ['Backup', 'CreateBackupURL', 'CreateUserToken', 'DeleteConsumer', 'ListUserRevisions', 'EndSignIns']),
   ...eachOf(1_000, ['GetPosition', 'ListBackups', 'ListUserConnections', 'ListSignIns']),
   ...eachOf(60, ['GetDigests', 'SimulateResume']),
-  ...eachOf(1_000, ['CompareUsers']),
+  ...eachOf(1_000, ['CompareUsers', 'DebugConnections']),
   ...eachOf(60, ['CloseConnection']),
   ...eachOf(1_000, ['ListConnections', 'ListNodes', 'ListSettings']),
   ...eachOf(60, ['UploadSyncSource', 'CreateSyncPlan', 'ApproveSyncPlan', 'WithdrawSyncPlan', 'ApplySyncPlan', 'StopSyncPlan']),

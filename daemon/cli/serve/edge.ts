@@ -21,8 +21,7 @@ import { Admission } from '../../edge/live/admission.ts';
 import { LiveCounts } from '../../edge/live/live-counts.ts';
 import { ConnectGate } from '../../edge/live/session/connect-gate.ts';
 import { Consumers } from '../../edge/live/session/consumers.ts';
-import { LiveConnections } from '../../edge/live/session/control.ts';
-import type { RetentionFacts } from '../../edge/live/session/inquiry/rehearse.ts';
+import { LiveConnections, type LiveConnectionsOptions } from '../../edge/live/session/control.ts';
 import { type Heartbeat, SessionRegistry } from '../../edge/live/session/registry.ts';
 import { SocketLimit } from '../../edge/live/session/socket-limit.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
@@ -117,8 +116,7 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   const admission = admissionOf(parts, counts);
   const { samples, state, nodes } = watchedNodes(parts, admission, mail);
   const services = servicesOf(parts, backups, nodes);
-  const about = { retention: retentionOf(parts), nowMs: parts.nowMs };
-  const live = new LiveConnections({ ...about, roster, sessions, consumers, backups, mail, state });
+  const live = new LiveConnections({ roster, sessions, consumers, backups, mail, state, ...inquiryOf(parts) });
   const http = createHttp({
     ...{ backend: roster, condition, urls, services, counts: requests, authenticator, logger },
     origins: config.origins,
@@ -170,13 +168,17 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
   };
 }
 
-function retentionOf({ config, journal }: EdgeParts): RetentionFacts {
-  const { retentionBytes: bytes, retentionAgeMs: ageMs, retentionChanges: changes } = config;
-  return { bytes, ageMs, changes, extent: () => journal?.extent };
+/** What the answers to operators' questions about live connections rest on. */
+function inquiryOf({ config, journal, nowMs }: EdgeParts): Pick<LiveConnectionsOptions, 'retention' | 'nowMs' | 'outboxBytesMax'> {
+  const { retentionBytes: bytes, retentionAgeMs: ageMs, retentionChanges: changes, outboxBytesMax } = config;
+  return { retention: { bytes, ageMs, changes, extent: () => journal?.extent }, nowMs, outboxBytesMax };
 }
 
 function sessionsOf({ roster, heartbeat, mailbox, wallMs }: EdgeParts): SessionRegistry {
-  const sessions = new SessionRegistry({ nowMs: wallMs, app: roster.directory.app, heartbeat, node: mailbox?.node });
+  const sessions = new SessionRegistry({
+    ...{ nowMs: wallMs, app: roster.directory.app, heartbeat, node: mailbox?.node },
+    handedSeq: () => roster.hub.flushedSeq,
+  });
   roster.onEvents((events, settingsChanged) => {
     for (const event of events) sessions.onEvent(event);
     if (settingsChanged) sessions.onSettings(roster.directory.app);

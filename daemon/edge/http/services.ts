@@ -14,8 +14,32 @@ import type { RequestWrites } from './backend.ts';
 /** Why a live connection received an event, or did not. */
 export interface Why {
   readonly event: { readonly seq: number; readonly type: string; readonly user_id: string | null; readonly audience: string };
-  readonly connection: { readonly connection_id: string; readonly user_id: string | null };
-  readonly subscriptions: readonly { readonly sub: string; readonly want: string; readonly result: string }[];
+  readonly connection: {
+    readonly connection_id: string;
+    readonly user_id: string | null;
+    readonly opened_at: string;
+    /** Only of one that ended. */
+    readonly closed_at?: string;
+    readonly close_code?: number | null;
+  };
+  readonly delivered: 'sent' | 'not_sent' | 'not_yet' | 'unknown';
+  /** In the order in which they decide. `is_reached`: the event gets past it; null where that is not known. */
+  readonly steps: { readonly about: string; readonly is_reached: boolean | null; readonly text: string }[];
+  readonly subscriptions: { readonly sub: string; readonly want: string; readonly result: string }[];
+}
+
+/** A live connection, open or ended lately. */
+export interface TracedConnection {
+  readonly connection_id: string;
+  readonly user_id: string | null;
+  readonly opened_at: string;
+  readonly closed_at?: string;
+  readonly close_code?: number | null;
+  readonly resumed: boolean;
+  readonly consumer?: string;
+  /** Everything up to there was handed to it; absent for one that is up to date. */
+  readonly position?: number;
+  readonly subs: string[];
 }
 
 /** A live connection of a user. */
@@ -90,8 +114,10 @@ export interface LiveControl {
    * not open, or whose node does not answer within 2 s.
    */
   watch(connectionId: string, caller: Caller, ids: readonly string[]): Promise<void> | undefined;
-  /** Rejects with RosterError: `input` for a connection that is not open (as for `watch`), `not_found` for a position without an event. */
+  /** Rejects with RosterError: `input` for a connection that is neither open nor remembered, `not_found` for a position without an event. */
   why(connectionId: string, seq: number): Promise<Why>;
+  /** Connections of a user, or of servers, on all nodes: open ones, and what is known of those that ended within the last hour. */
+  traced(userId: string | undefined): Promise<readonly TracedConnection[]>;
   /** What a connection that resumes would be sent; sends nothing. Rejects with RosterError as a connect does, and for an unknown user. */
   rehearse(question: RehearseBody): Promise<RehearseAnswer>;
   /** The open live connections of a user on all nodes, oldest first. A node that does not answer within 2 s counts for none. */

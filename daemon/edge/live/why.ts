@@ -14,6 +14,8 @@ const WhyQuery = Type.Object({
 });
 const readWhy = queryReader(WhyQuery);
 
+const ConnectionEnd = { closed_at: Type.Optional(Type.String()), close_code: Type.Optional(Type.Union([Type.Integer(), Type.Null()])) };
+
 /** Why one connection was sent one event, or was not. */
 export const WhyAnswer = Type.Object({
   event: Type.Object({
@@ -22,9 +24,35 @@ export const WhyAnswer = Type.Object({
     user_id: Type.Union([Type.String(), Type.Null()]),
     audience: Type.String(),
   }),
-  connection: Type.Object({ connection_id: Type.String(), user_id: Type.Union([Type.String(), Type.Null()]) }),
+  connection: Type.Object({
+    connection_id: Type.String(),
+    user_id: Type.Union([Type.String(), Type.Null()]),
+    opened_at: Type.String(),
+    ...ConnectionEnd,
+  }),
+  delivered: Type.Union([Type.Literal('sent'), Type.Literal('not_sent'), Type.Literal('not_yet'), Type.Literal('unknown')]),
+  steps: Type.Array(Type.Object({ about: Type.String(), is_reached: Type.Union([Type.Boolean(), Type.Null()]), text: Type.String() })),
   subscriptions: Type.Array(Type.Object({ sub: Type.String(), want: Type.String(), result: Type.String() })),
 });
+
+/** Connections, open or ended. */
+export const TracedAnswer = Type.Object({
+  connections: Type.Array(
+    Type.Object({
+      connection_id: Type.String(),
+      user_id: Type.Union([Type.String(), Type.Null()]),
+      opened_at: Type.String(),
+      ...ConnectionEnd,
+      resumed: Type.Boolean(),
+      consumer: Type.Optional(Type.String()),
+      position: Type.Optional(Type.Integer()),
+      subs: Type.Array(Type.String()),
+    }),
+  ),
+});
+
+const TracedQuery = Type.Object({ user_id: Type.Optional(Type.String({ description: 'default: the connections of servers' })) });
+const readTraced = queryReader(TracedQuery);
 
 export const DEBUG_ROUTES: readonly Endpoint[] = [
   ...inBothDialects('/debug/why', () => ({
@@ -37,6 +65,19 @@ export const DEBUG_ROUTES: readonly Endpoint[] = [
     handle: async ({ live, query }) => {
       const { connection, event } = readWhy(query);
       return { body: { ...(await live.why(connection, event)) } };
+    },
+  })),
+  ...inBothDialects('/debug/connections', () => ({
+    operation: 'DebugConnections',
+    method: 'GET',
+    access: 'server',
+    summary:
+      'The live connections of a user, or of servers, on all nodes: open ones, and what is known of those that ended within the last hour',
+    query: TracedQuery,
+    answer: TracedAnswer,
+    handle: async ({ live, query }) => {
+      const { user_id } = readTraced(query);
+      return { body: { connections: await live.traced(user_id === undefined ? undefined : pathId(user_id)) } };
     },
   })),
   ...inBothDialects('/users/:id/connections', (dialect) => ({

@@ -17,6 +17,8 @@ export const NodeQuestion = Type.Union([
   }),
   /** Why a connection was sent the event at a position, or was not. */
   Type.Object({ kind: Type.Literal('why'), connection: Type.String(), event: Type.Integer(), after: After }),
+  /** What is known of the sessions of a user, or of servers: open ones, and those that ended. */
+  Type.Object({ kind: Type.Literal('traces'), user: Type.Optional(Type.String()) }),
   /** The open sessions of a user. */
   Type.Object({ kind: Type.Literal('sessions'), user: Type.String() }),
   /** Close these connections, as their user has too many. */

@@ -212,6 +212,7 @@ export const NO_LIVE: LiveControl = {
   watch: () => undefined,
   connectionsOf: async () => [],
   backupStates: async () => [],
+  traced: async () => [],
   why: () => Promise.reject(new Error('no live connections here')),
   rehearse: () => Promise.reject(new Error('no live connections here')),
   list: async () => ({ rows: [], total: 0, silent: [] }),

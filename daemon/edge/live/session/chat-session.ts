@@ -12,9 +12,8 @@ import { inexactFields } from '../../../../protocol/users/exact-fields.ts';
 import { renderV1 } from '../../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { Subscriber } from '../../../pipeline/tell/subscriber.ts';
-import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import { admit, connectUser, countConnect, type LiveContext, tokenEnd } from './context.ts';
-import { type Explanation, explainInterests } from './inquiry/explain.ts';
+import type { SessionTrace } from './inquiry/explain.ts';
 import { connectionError, healthCheck, type Stamp } from './messages.ts';
 import type { Peer, SessionOutlet } from './outlet.ts';
 import { endOutdated, OWN, ownInterest, tellWatched, watchUsers } from './own-interests.ts';
@@ -30,7 +29,7 @@ export class ChatSession implements LiveSession {
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
   readonly #peer: Pick<Peer, 'address' | 'readBytes'>;
-  #open: { readonly caller: Listener; readonly subscriber: Subscriber; readonly watching: Holding } | undefined;
+  #open: { readonly caller: Listener; readonly subscriber: Subscriber; readonly since: number; readonly watching: Holding } | undefined;
   #isClosed = false;
 
   constructor(context: LiveContext, outlet: SessionOutlet, peer: Pick<Peer, 'address' | 'readBytes'>) {
@@ -84,7 +83,7 @@ export class ChatSession implements LiveSession {
     const me = caller.kind === 'user' ? await this.#connectUser(caller.id, details) : undefined;
     if (this.#isClosed) return;
     const subscriber = new Subscriber(this.#outlet, 'v1', me?.id);
-    this.#open = { caller, subscriber, watching: sessions.holdings.of(caller, stranger) };
+    this.#open = { caller, subscriber, since: roster.directory.seq, watching: sessions.holdings.of(caller, stranger) };
     subscriber.teller = { gatherPresence: () => Promise.resolve(), tellPresence: () => tellWatched(this.#context, subscriber) };
     if (caller.kind === 'user') {
       subscriber.interests.set(OWN, ownInterest(caller.id, roster.directory.seq));
@@ -139,8 +138,10 @@ export class ChatSession implements LiveSession {
     watchUsers(this.#context.roster, subscriber, caller, ids, watching);
   }
 
-  explain(event: AnyEvent): readonly Explanation[] {
-    return explainInterests(this.#open?.subscriber, event);
+  get trace(): SessionTrace | undefined {
+    if (this.#open === undefined) return undefined;
+    const { subscriber, since } = this.#open;
+    return { subscriber, since, outlet: this.#outlet, isResumed: false, durable: undefined };
   }
 
   /** Watched users may be out of sight now; the next query watches anew. */
@@ -182,7 +183,7 @@ export class ChatSession implements LiveSession {
   closed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#context.sessions.remove(this);
+    this.#context.sessions.remove(this, this.trace);
     if (this.#open === undefined) return;
     this.#open.watching.close();
     this.#context.roster.hub.leave(this.#open.subscriber);

@@ -15,6 +15,7 @@ import type {
   ConnectionsQuestion,
   ListedConnection,
   LiveControl,
+  TracedConnection,
   UserConnection,
   Why,
 } from '../../http/services.ts';
@@ -22,14 +23,16 @@ import { BackupsAnswer, Done, ListAnswer, type NodeQuestion } from '../../nodes/
 import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
 import type { NodeState } from '../../nodes/node-state.ts';
 import { joinedList, type PartOfList, partOfList } from '../connection-list.ts';
-import { WhyAnswer } from '../why.ts';
+import { TracedAnswer, WhyAnswer } from '../why.ts';
 import type { LiveContext } from './context.ts';
-import type { Explanation } from './inquiry/explain.ts';
+import { explainEvent, shownSession } from './inquiry/explain.ts';
 import { type RetentionFacts, rehearse } from './inquiry/rehearse.ts';
+import { tracedSession, tracedSessions } from './inquiry/traced-sessions.ts';
 import { type LiveSession, noConnection } from './registry.ts';
 import { sessionsOnAll } from './socket-limit.ts';
 
 const whyAnswer = Compile(WhyAnswer);
+const tracedAnswer = Compile(TracedAnswer);
 
 export interface LiveConnectionsOptions extends Pick<LiveContext, 'roster' | 'sessions' | 'consumers'> {
   readonly backups: { state(): BackupState };
@@ -40,6 +43,8 @@ export interface LiveConnectionsOptions extends Pick<LiveContext, 'roster' | 'se
   readonly nowMs: () => number;
   /** How this node is doing, with its samples after a time in seconds. */
   readonly state: (after: number) => Promise<NodeState>;
+  /** Bytes that may wait for one connection. */
+  readonly outboxBytesMax: number;
 }
 
 export class LiveConnections implements LiveControl {
@@ -87,25 +92,26 @@ export class LiveConnections implements LiveControl {
   }
 
   async #whyHere(connectionId: string, seq: number): Promise<Why> {
-    const session = this.#options.sessions.find(connectionId);
+    const { sessions, roster, outboxBytesMax } = this.#options;
+    const session = tracedSession(sessions, connectionId);
     if (session === undefined) throw unknownConnection();
-    const event = await this.#options.roster.past.eventAt(seq);
+    const event = await roster.past.eventAt(seq);
     if (event === undefined) {
       throw new RosterError(
         'not_found',
         `there is no event at position ${seq}: no event was sent for that change, or it is no longer kept`,
       );
     }
-    return {
-      event: { seq, type: event.type, user_id: event.after?.id ?? null, audience: event.audience },
-      connection: { connection_id: connectionId, user_id: session.userId ?? null },
-      subscriptions: this.#explain(session.explain(event)),
-    };
+    return explainEvent(session, event, { directory: roster.directory, outboxBytesMax });
   }
 
-  /** A connection without subscriptions is itself a reason. */
-  #explain(found: readonly Explanation[]): Why['subscriptions'] {
-    return found.length > 0 ? found : [{ sub: '(none)', want: 'nothing', result: 'not sent: the connection has no subscription' }];
+  async traced(userId: string | undefined): Promise<readonly TracedConnection[]> {
+    const { sessions, roster, mail } = this.#options;
+    const user = userId === undefined ? undefined : { user: userId };
+    const nodes = mail === undefined ? [] : roster.presence.otherNodes;
+    const elsewhere = nodes.map((node) => mail?.ask(node, { kind: 'traces', ...user }, tracedAnswer).catch(() => undefined));
+    const found = await Promise.all(elsewhere);
+    return [...tracedSessions(sessions, userId).map(shownSession), ...found.flatMap((answer) => answer?.connections ?? [])];
   }
 
   async #answer(question: NodeQuestion): Promise<object> {
@@ -120,6 +126,8 @@ export class LiveConnections implements LiveControl {
       case 'why':
         await roster.arrivals.until(question.after);
         return await this.#whyHere(question.connection, question.event);
+      case 'traces':
+        return { connections: tracedSessions(sessions, question.user).map(shownSession) };
       case 'sessions':
         return { sessions: sessions.of(question.user) };
       case 'close':

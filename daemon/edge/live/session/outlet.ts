@@ -2,6 +2,8 @@
 import type { Outlet } from '../../../pipeline/tell/subscriber.ts';
 
 export interface SessionOutlet extends Outlet {
+  /** The code of its goodbye; undefined while it has said none. */
+  readonly goodbye: number | undefined;
   /** Sends one message of the session itself: an answer (it has `re`), or something that concerns this connection alone. */
   send(message: object): void;
   /** Asks the peer for a sign of life. */

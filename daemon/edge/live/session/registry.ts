@@ -10,9 +10,10 @@ import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
-import type { AnyEvent, OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
+import type { OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { ListedConnection, UserConnection } from '../../http/services.ts';
-import type { Explanation } from './inquiry/explain.ts';
+import { EndedSessions, type EndedSessionsOptions } from './inquiry/ended-sessions.ts';
+import type { SessionTrace } from './inquiry/explain.ts';
 import { sightRules } from './sight.ts';
 import { Holdings } from './subscriptions/holdings.ts';
 
@@ -33,8 +34,8 @@ export interface LiveSession {
   view(): SessionView;
   /** Also delivers events about these users from now on. */
   watch(ids: readonly string[]): void;
-  /** Why the event was sent under each of its subscriptions, or was not. */
-  explain(event: AnyEvent): readonly Explanation[];
+  /** What decides about its events; undefined before it is open. */
+  readonly trace: SessionTrace | undefined;
   /** Called when the set of users that the caller may see may have changed. */
   sightChanged(): void;
   heartbeat(): void;
@@ -62,9 +63,8 @@ interface Held {
   warnedOfExp: number | undefined;
 }
 
-export interface RegistryOptions {
-  /** Wall clock in milliseconds. */
-  readonly nowMs: () => number;
+/** `nowMs`: wall clock. */
+export interface RegistryOptions extends EndedSessionsOptions {
   /** Settings at the start; later ones come through `onSettings`. */
   readonly app: AppSettings;
   /** Default: that of the protocol. */
@@ -94,6 +94,8 @@ export class SessionRegistry {
   readonly #slots: readonly Set<LiveSession>[];
   /** After this many unanswered heartbeats, a peer is dead. */
   readonly #unansweredMax: number;
+  /** Those that ended lately. */
+  readonly ended: EndedSessions;
   /** What they hold. */
   readonly holdings = new Holdings();
   readonly heartbeatMs: number;
@@ -111,6 +113,7 @@ export class SessionRegistry {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#sightRules = sightRules(options.app);
+    this.ended = new EndedSessions(options);
     const { everyMs, idleMs, connectMs } = options.heartbeat ?? HEARTBEAT;
     this.heartbeatMs = everyMs;
     this.connectMs = connectMs;
@@ -165,7 +168,8 @@ export class SessionRegistry {
     else own.add(session);
   }
 
-  remove(session: LiveSession): void {
+  /** `trace`: as it was before its end; undefined when it was never open. Call this before it leaves the hub. */
+  remove(session: LiveSession, trace?: SessionTrace): void {
     this.#expected.delete(session);
     const held = this.#sessions.get(session);
     if (held === undefined) return;
@@ -173,6 +177,7 @@ export class SessionRegistry {
     this.#byConnection.delete(session.connectionId);
     this.#slots[held.slot]?.delete(session);
     this.#mortal.delete(session);
+    if (trace !== undefined) this.ended.note({ connection: session.connectionId, userId: held.userId, openedMs: held.sinceMs }, trace);
     if (held.userId === undefined) return;
     const own = this.#byUser.get(held.userId);
     if (own?.delete(session) === true && own.size === 0) this.#byUser.delete(held.userId);
@@ -193,6 +198,11 @@ export class SessionRegistry {
   /** The session with this connection id. */
   find(connectionId: string): LiveSession | undefined {
     return this.#byConnection.get(connectionId);
+  }
+
+  /** When it was added, milliseconds; 0 for one that is not there. */
+  openedMs(session: LiveSession): number {
+    return this.#sessions.get(session)?.sinceMs ?? 0;
   }
 
   /** The id of a new connection. No other node has it, and each knows whose it is. */

@@ -6,9 +6,8 @@ import { RosterError } from '../../../../protocol/base/errors.ts';
 import { toNanos, toRfc3339 } from '../../../../protocol/base/time.ts';
 import type { ClientFrame, ConnectFrame } from '../../../../protocol/live/client-frames.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
-import type { AnyEvent } from '../../../pipeline/tell/user-event.ts';
 import { admit, type LiveContext, tokenEnd } from './context.ts';
-import { type Explanation, explainInterests } from './inquiry/explain.ts';
+import { type SessionTrace, traceOf } from './inquiry/explain.ts';
 import { type SessionEffect, type SessionInput, type SessionState, step } from './machine.ts';
 import { connectionError, frameError, healthCheck, type Stamp } from './messages.ts';
 import { identify, type Live, openLive, sessionView, welcome } from './opening.ts';
@@ -43,13 +42,14 @@ export class RosterSession implements LiveSession {
 
   /** Runs the machine. Returns the effects that take time, so that the next frame waits for them. */
   #input(input: SessionInput<Live>): Promise<void> | undefined {
+    const before = this.#live;
     const next = step(this.#state, input, REFUSALS);
     this.#state = next.state;
     if (next.state.kind !== 'opening') {
       clearTimeout(this.#openingTimer);
       this.#openingTimer = undefined;
     }
-    if (next.state.kind === 'closed') this.#context.sessions.remove(this);
+    if (next.state.kind === 'closed') this.#context.sessions.remove(this, traceOf(before, this.#outlet));
     let work: Promise<void> | undefined;
     for (const effect of next.effects) work = this.#act(effect) ?? work;
     return work;
@@ -241,8 +241,8 @@ export class RosterSession implements LiveSession {
     if (live !== undefined) watchUsers(this.#context.roster, live.subscriber, live.caller, ids, live.watching);
   }
 
-  explain(event: AnyEvent): readonly Explanation[] {
-    return explainInterests(this.#live?.subscriber, event);
+  get trace(): SessionTrace | undefined {
+    return traceOf(this.#live, this.#outlet);
   }
 
   sightChanged(): void {

@@ -36,12 +36,10 @@ class FakeSession implements LiveSession {
     this.told.push(`watch ${ids.join()}`);
   }
 
+  readonly trace = undefined;
+
   view() {
     return { transport: 'live', address: null, subscriptions: 0, sentSeq: null, consumer: null } as const;
-  }
-
-  explain(): [] {
-    return [];
   }
 
   sightChanged(): void {
@@ -66,7 +64,7 @@ class FakeSession implements LiveSession {
 /** A started registry and a clock that passes in steps of a second. */
 function start(t: TestContext): { registry: SessionRegistry; pass: (seconds: number, each?: () => void) => void } {
   t.mock.timers.enable({ apis: ['setInterval', 'setTimeout', 'Date'], now: 1_000_000 });
-  const registry = new SessionRegistry({ nowMs: Date.now, app: { enforce_unique_usernames: 'no' } });
+  const registry = new SessionRegistry({ handedSeq: () => 0, nowMs: Date.now, app: { enforce_unique_usernames: 'no' } });
   registry.start();
   t.after(() => registry.stop());
   const pass = (seconds: number, each: () => void = () => {}): void => {

@@ -1,27 +1,202 @@
-/** Why a live connection received an event, or did not: one answer for each of its subscriptions. */
+/** Why a live connection received an event, or did not: step by step, and for each of its subscriptions. */
+import { isObject } from '../../../../../protocol/base/json.ts';
+import { toRfc3339 } from '../../../../../protocol/base/time.ts';
+import { CLOSE } from '../../../../../protocol/live/close-codes.ts';
+import type { Directory } from '../../../../core/directory/directory.ts';
 import type { Interest } from '../../../../pipeline/tell/interest.ts';
-import type { Subscriber } from '../../../../pipeline/tell/subscriber.ts';
-import type { AnyEvent } from '../../../../pipeline/tell/user-event.ts';
+import type { Interests, Subscriber } from '../../../../pipeline/tell/subscriber.ts';
+import { type AnyEvent, isAboutUser } from '../../../../pipeline/tell/user-event.ts';
+import type { TracedConnection, Why } from '../../../http/services.ts';
+import type { SessionOutlet } from '../outlet.ts';
 
-/** Why an event was sent under one subscription of a connection, or was not. */
-export interface Explanation {
-  /** `(self)`: the interest in the own user. `(watched)`: users found by a query with presence. */
-  readonly sub: string;
-  readonly want: Interest['want']['kind'];
-  readonly result: string;
+/** What of an open session decides about its events. */
+export interface SessionTrace {
+  readonly subscriber: Subscriber;
+  readonly outlet: Pick<SessionOutlet, 'goodbye' | 'queuedBytes'>;
+  /** Position after which its events began, and whether it resumed from there. */
+  readonly since: number;
+  readonly isResumed: boolean;
+  readonly durable: string | undefined;
 }
 
-/** Empty for a connection that is not open. */
-export function explainInterests(subscriber: Subscriber | undefined, event: AnyEvent): readonly Explanation[] {
-  if (subscriber === undefined) return [];
-  const { interests, state } = subscriber;
-  const result = (interest: Interest): string =>
-    state.kind === 'behind' && event.seq > state.position
-      ? `not yet: the connection is behind, at position ${state.position}`
-      : interest.explain(event);
+/** `live`: the open session; undefined before and after. */
+export function traceOf(live: Omit<SessionTrace, 'outlet'> | undefined, outlet: SessionTrace['outlet']): SessionTrace | undefined {
+  return live === undefined ? undefined : { ...live, outlet };
+}
+
+/** A session, open or ended, as far as it is known. */
+export interface TracedSession {
+  readonly connection: string;
+  readonly userId: string | undefined;
+  readonly openedMs: number;
+  /** Undefined: it was not kept, as it was too large. */
+  readonly interests: Interests | undefined;
+  readonly since: number;
+  readonly isResumed: boolean;
+  readonly conflates: boolean;
+  readonly durable: string | undefined;
+  /** Everything up to here was handed to it. Undefined while it is live: then that is everything. */
+  readonly position: number | undefined;
+  readonly queuedBytes: number;
+  /** Undefined while it is open. `code`: of the goodbye; undefined where the peer, or the network, ended it. */
+  readonly ended: { readonly atMs: number; readonly code: number | undefined } | undefined;
+}
+
+export interface ExplainParts {
+  readonly directory: Pick<Directory, 'record' | 'docs'>;
+  /** Bytes that may wait for one connection. */
+  readonly outboxBytesMax: number;
+}
+
+type Steps = Why['steps'];
+
+const AUDIENCES: Readonly<Record<string, string>> = {
+  all: 'for everybody who follows the user',
+  self: 'for the user itself and servers',
+  server: 'for servers only',
+};
+
+export function explainEvent(session: TracedSession, event: AnyEvent, parts: ExplainParts): Why {
+  const { connection, userId, openedMs } = session;
+  const subscriptions = explainInterests(session, event);
+  const user_id = event.after?.id ?? null;
+  return {
+    event: { seq: event.seq, type: event.type, user_id, audience: event.audience },
+    connection: {
+      connection_id: connection,
+      user_id: userId ?? null,
+      opened_at: timeText(openedMs),
+      ...endOf(session),
+    },
+    delivered: deliveredOf(session, subscriptions),
+    steps: stepsOf(session, event, parts),
+    subscriptions,
+  };
+}
+
+function explainInterests({ interests, position, ended }: TracedSession, event: AnyEvent): Why['subscriptions'] {
+  if (interests === undefined)
+    return [{ sub: '(not kept)', want: 'unknown', result: 'unknown: its subscriptions were too large to be kept' }];
+  // A connection without subscriptions is itself a reason.
+  if (interests.size === 0) return [{ sub: '(none)', want: 'nothing', result: 'not sent: the connection has no subscription' }];
+  const isLate = position !== undefined && event.seq > position;
+  const late =
+    ended === undefined
+      ? `not yet: the connection is behind, at position ${position}`
+      : `not sent: the connection ended at position ${position}`;
+  const result = (interest: Interest): string => (isLate ? late : interest.explain(event));
   return [...interests].map(([key, interest]) => ({
-    sub: typeof key === 'symbol' ? `(${key.description})` : key,
+    sub: subName(key),
     want: interest.want.kind,
     result: result(interest),
   }));
+}
+
+function deliveredOf({ interests }: TracedSession, subscriptions: Why['subscriptions']): Why['delivered'] {
+  if (interests === undefined) return 'unknown';
+  if (subscriptions.some(({ result }) => result.startsWith('sent'))) return 'sent';
+  return subscriptions.some(({ result }) => result.startsWith('not yet')) ? 'not_yet' : 'not_sent';
+}
+
+function stepsOf(session: TracedSession, event: AnyEvent, parts: ExplainParts): Steps {
+  return [
+    {
+      about: 'event',
+      is_reached: true,
+      text: `#${event.seq} is ${event.type}${event.after === undefined ? '' : ` about ${event.after.id}`}, ${AUDIENCES[event.audience] ?? event.audience}.`,
+    },
+    ownerStep(session, event),
+    beginStep(session, event),
+    ...endStep(session, event),
+    ...queueStep(session, event, parts),
+    ...conflationStep(session, event, parts),
+    ...consumerStep(session, event, parts),
+  ];
+}
+
+function ownerStep({ userId, interests }: TracedSession, event: AnyEvent): Steps[number] {
+  const confined = [...(interests?.values() ?? [])].some(({ isConfined }) => isConfined);
+  const whose = userId === undefined ? 'of a server, or of an anonymous caller' : `of the user ${userId}`;
+  const walls = confined ? ' It may see only some users (walls between teams, hidden roles).' : '';
+  const isReached = [...(interests?.values() ?? [])].some(
+    ({ reach }) => event.audience === 'all' || reach === 'server' || (event.audience === 'self' && reach === 'self'),
+  );
+  return { about: 'audience', is_reached: interests === undefined ? null : isReached, text: `The connection is ${whose}.${walls}` };
+}
+
+function beginStep({ since, isResumed, openedMs }: TracedSession, { seq }: AnyEvent): Steps[number] {
+  const how = isResumed ? `It resumed after #${since}` : `It began at #${since}, without a position to resume from`;
+  const what =
+    seq > since ? 'later events are sent to it' : 'this event is earlier: it was part of the snapshot, or came over an earlier connection';
+  return { about: 'begin', is_reached: seq > since, text: `${how} (${timeText(openedMs)}): ${what}.` };
+}
+
+function endStep({ ended, position }: TracedSession, { seq }: AnyEvent): Steps {
+  if (ended === undefined) return [];
+  const goodbye = Object.values(CLOSE).find(({ code }) => code === ended.code);
+  const why = ended.code === undefined ? 'by its peer, or the network' : `with ${ended.code}, ${goodbye?.reason ?? 'another reason'}`;
+  const isReached = position === undefined || seq <= position;
+  const next = isReached ? '' : ' A client that resumes from there is sent it.';
+  return [{ about: 'end', is_reached: isReached, text: `It ended at ${timeText(ended.atMs)} ${why}, at position #${position}.${next}` }];
+}
+
+function queueStep({ ended, position, queuedBytes }: TracedSession, { seq }: AnyEvent, { outboxBytesMax }: ExplainParts): Steps {
+  if (ended !== undefined) return [];
+  const waiting = `${queuedBytes.toLocaleString('en')} of at most ${outboxBytesMax.toLocaleString('en')} bytes wait for it to read`;
+  if (position === undefined) return [{ about: 'queue', is_reached: true, text: `It is up to date: ${waiting}.` }];
+  return [
+    {
+      about: 'queue',
+      is_reached: seq <= position,
+      text: `It reads slowly, or is catching up: it was handed everything up to #${position}; ${waiting}.`,
+    },
+  ];
+}
+
+function conflationStep({ conflates }: TracedSession, event: AnyEvent, { directory }: ExplainParts): Steps {
+  if (!conflates || !isAboutUser(event) || !event.isState) return [];
+  const record = directory.record(event.id);
+  const rev = isObject(record) && typeof record.rev === 'number' ? record.rev : undefined;
+  const isNewest = rev === event.seq;
+  const text = isNewest
+    ? 'It asked for only the newest state of each user while it catches up, and this is the newest.'
+    : `It asked for only the newest state of each user while it catches up: a later event${rev === undefined ? '' : ` (up to #${rev})`} may have come in place of this one.`;
+  return [{ about: 'conflation', is_reached: isNewest ? true : null, text }];
+}
+
+function consumerStep({ durable }: TracedSession, { seq }: AnyEvent, { directory }: ExplainParts): Steps {
+  if (durable === undefined) return [];
+  const at = directory.docs.get('consumer', durable)?.seq;
+  if (at === undefined)
+    return [{ about: 'consumer', is_reached: null, text: `It speaks for the durable consumer ${durable}, which was removed.` }];
+  const text =
+    seq <= at
+      ? `It speaks for the durable consumer ${durable}, which acknowledged everything up to #${at}.`
+      : `It speaks for the durable consumer ${durable}, which acknowledged only up to #${at}: it gets this event again when it comes back.`;
+  return [{ about: 'consumer', is_reached: true, text }];
+}
+
+/** A session as it is listed. */
+export function shownSession(session: TracedSession): TracedConnection {
+  const { connection, userId, openedMs, isResumed, durable, position, interests } = session;
+  const subs = [...(interests?.keys() ?? [])].map(subName);
+  return {
+    ...{ connection_id: connection, user_id: userId ?? null, opened_at: timeText(openedMs), ...endOf(session), resumed: isResumed },
+    ...(durable === undefined ? undefined : { consumer: durable }),
+    ...(position === undefined ? undefined : { position }),
+    subs,
+  };
+}
+
+function endOf({ ended }: TracedSession): Pick<TracedConnection, 'closed_at' | 'close_code'> {
+  return ended === undefined ? {} : { closed_at: timeText(ended.atMs), close_code: ended.code ?? null };
+}
+
+/** `(self)`: the interest in the own user. `(watched)`: users found by a query with presence. */
+function subName(key: string | symbol): string {
+  return typeof key === 'symbol' ? `(${key.description})` : key;
+}
+
+function timeText(ms: number): string {
+  return toRfc3339(Math.round(ms * 1_000));
 }
