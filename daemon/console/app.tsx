@@ -11,6 +11,7 @@ import { Callout } from './parts/its.tsx';
 import { SignInsPage } from './sign-ins-page.tsx';
 import { signInState, signOut } from './talk/session.ts';
 import { TokenPage } from './tokens/token-page.tsx';
+import { ToolPage } from './tools/tool-page.tsx';
 import { UserPage } from './user/user-page.tsx';
 import { UsersPage } from './users/users-page.tsx';
 import { view } from './view.ts';
@@ -33,6 +34,7 @@ export function App() {
           <NavLink path="jobs" text="Jobs" />
           <NavLink path="backup" text="Backup" />
           <NavLink path="tokens" text="Tokens" />
+          <NavLink path="tools" text="Tools" />
           <NavLink path="sign-ins" text="Sign-ins" />
         </nav>
         <span class="who">
@@ -67,6 +69,7 @@ function CurrentView() {
   if (room === 'jobs' && id === undefined) return <JobsPage />;
   if (room === 'backup' && id === undefined) return <BackupPage />;
   if (room === 'tokens' && id === undefined) return <TokenPage />;
+  if (room === 'tools') return <ToolPage tool={id} />;
   if (room === 'sign-ins' && id === undefined) return <SignInsPage />;
   return <NoView />;
 }

@@ -93,7 +93,7 @@ export async function compareDigest(
 function differenceText({ id, how, rev, copy_rev, note, fields }: CopyDifference): string {
   const facts = [
     ...(rev === undefined ? [] : [`revision ${rev} in the directory`]),
-    ...(copy_rev === undefined ? [] : [`${copy_rev} in the copy`]),
+    ...(copy_rev === undefined ? [] : [`${rev === undefined ? 'revision ' : ''}${copy_rev} in the copy`]),
     ...(note === undefined ? [] : [note]),
   ];
   const shown = Object.entries(fields ?? {}).slice(0, FIELDS_SHOWN);

@@ -175,10 +175,17 @@ function readEnv(env: ConfigSources['env'], cwd: string, found: Map<Setting<unkn
 
 /**
  * Variables with the prefix of rosterd that are not settings: the path of the file, the address of the daemon, for clients, and of the
- * emulator, those of the test runner, and those that Kubernetes puts into every pod beside a service called "rosterd" (ROSTERD_PORT=tcp://…, ROSTERD_SERVICE_HOST, …).
+ * emulator, the token that the console's commands for curl take, those of the test runner, and those that Kubernetes puts into every pod beside a service called "rosterd" (ROSTERD_PORT=tcp://…, ROSTERD_SERVICE_HOST, …).
  */
 function isForeignVariable(name: string, text: string): boolean {
-  if (name === CONFIG_ENV || name === URL_ENV || name === 'ROSTERD_EMULATOR_URL' || name.startsWith('ROSTERD_TEST_')) return true;
+  if (
+    name === CONFIG_ENV ||
+    name === URL_ENV ||
+    name === 'ROSTERD_EMULATOR_URL' ||
+    name === 'ROSTERD_TOKEN' ||
+    name.startsWith('ROSTERD_TEST_')
+  )
+    return true;
   if (/^ROSTERD_SERVICE_(HOST|PORT(_\w+)?)$/.test(name) || /^ROSTERD_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name)) return true;
   return name === 'ROSTERD_PORT' && /^(tcp|udp|sctp):\/\//.test(text);
 }

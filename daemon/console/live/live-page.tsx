@@ -165,6 +165,12 @@ function TailRow({ event }: { readonly event: TailEvent }) {
           <>
             <p>
               <a href={linkTo(['users', userId])}>Go to the user</a>
+              {seq === undefined ? null : (
+                <>
+                  {' · '}
+                  <a href={linkTo(['tools', 'why'], { event: String(seq) })}>Why was it sent, or not?</a>
+                </>
+              )}
             </p>
             <ScrolledText text={visibleJson(body)} label={`The event of ${userId}`} />
           </>

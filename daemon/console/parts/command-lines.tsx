@@ -8,14 +8,15 @@ import { signInState } from '../talk/session.ts';
 
 const COPIED_MS = 2_000;
 
-export function CommandLines({ call }: { readonly call: ApiCall }) {
+/** `own`: the line of a command of its own, in place of `rosterd call`. */
+export function CommandLines({ call, own }: { readonly call: ApiCall; readonly own?: string }) {
   const session = signInState.value;
   const address = addressOf(location.href);
   return (
     <details class="lines">
       <summary>As a command</summary>
       <CommandLine name="curl" text={curlLine(address, session.kind === 'in' ? session.apiKey : '', call)} />
-      <CommandLine name="rosterd" text={rosterdLine(address, call)} />
+      <CommandLine name="rosterd" text={own ?? rosterdLine(address, call)} />
       <p class="hint">
         <code>ROSTERD_TOKEN=$(npx rosterd token --server)</code> makes the token for curl.
       </p>

@@ -8,8 +8,6 @@ export interface ApiCall {
   /** Path of the endpoint, with its query. */
   readonly path: string;
   readonly body?: unknown;
-  /** The write is refused when the user has another revision. */
-  readonly ifRev?: number;
 }
 
 export function isRecord(value: unknown): value is JsonRecord {

@@ -29,7 +29,7 @@ export async function api(call: ApiCall, signal?: AbortSignal): Promise<JsonReco
 }
 
 /** The answer of a path of the console itself. Rejects as `api`. */
-export async function ask(path: string, { method, body, ifRev }: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<JsonRecord> {
+export async function ask(path: string, { method, body }: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<JsonRecord> {
   const response = await fetch(path, {
     method,
     ...(signal === undefined ? undefined : { signal }),
@@ -37,7 +37,6 @@ export async function ask(path: string, { method, body, ifRev }: Omit<ApiCall, '
     headers: {
       'X-Rosterd-Console': '1',
       ...(body === undefined ? undefined : { 'Content-Type': 'application/json' }),
-      ...(ifRev === undefined ? undefined : { 'If-Match': `"${ifRev}"` }),
       ...(position === undefined ? undefined : { 'X-Rosterd-Position': position }),
     },
     ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
@@ -52,6 +51,24 @@ export async function ask(path: string, { method, body, ifRev }: Omit<ApiCall, '
   // A directory that was replaced has positions of its own.
   if (response.status === 400 && 'x-rosterd-position' in (answer.exception_fields ?? {})) position = undefined;
   throw new ApiError(response.status, reasonOf(answer) ?? `the daemon answers with status ${response.status}`);
+}
+
+/** The lines of an answer that is a file of lines, as they come. Rejects as `api`. */
+export async function* apiLines(path: string): AsyncGenerator<string> {
+  const headers = { 'X-Rosterd-Console': '1', ...(position === undefined ? undefined : { 'X-Rosterd-Position': position }) };
+  const response = await fetch(`api${path}`, { credentials: 'same-origin', headers });
+  if (!response.ok || response.body === null) throw new ApiError(response.status, `the daemon answers with status ${response.status}`);
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + decoder.decode(value, { stream: !done })).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines.filter((line) => line !== '');
+    if (done) break;
+  }
+  if (rest !== '') yield rest;
 }
 
 function advance(text: string | null): void {

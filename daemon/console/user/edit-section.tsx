@@ -146,7 +146,8 @@ async function proposed(id: string, body: JsonRecord): Promise<Proposal> {
   const [own, rev] = [partOf(changes, id), partOf(revs, id)];
   const rows = typeof own === 'object' && own !== null ? Object.entries(own) : [];
   return {
-    call: { method: 'PATCH', path: '/api/v2/users', body, ...(typeof rev === 'number' ? { ifRev: rev } : undefined) },
+    // In the body and not in a header, so that the commands hold the condition, too.
+    call: { method: 'PATCH', path: '/api/v2/users', body: typeof rev === 'number' ? { ...body, if_rev: { [id]: rev } } : body },
     changes: rows.map(([field, [was, is]]) => [field, was, is] as const),
   };
 }

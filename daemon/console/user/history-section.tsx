@@ -57,7 +57,10 @@ function Change({ change }: { readonly change: ListedChange }) {
   return (
     <li>
       <p>
-        <span class={`badge ${event.replace(':', ' ')}`}>{event}</span> <Instant at={at} /> <span class="hint">#{seq}</span>
+        <span class={`badge ${event.replace(':', ' ')}`}>{event}</span> <Instant at={at} /> <span class="hint">#{seq}</span>{' '}
+        <a class="hint" href={linkTo(['tools', 'why'], { event: String(seq) })}>
+          why?<span class="hidden"> Why was the event #{seq} sent, or not</span>
+        </a>
       </p>
       {fields.length === 0 ? null : (
         <ul class="diff" aria-label="Fields that changed">

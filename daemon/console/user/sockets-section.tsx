@@ -1,4 +1,5 @@
 /** The live connections of a user, and the devices for push messages. */
+import { linkTo } from '../address.ts';
 import { Callout, Instant, Its, ItsValue } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import type { UserRecord } from '../talk/user-record.ts';
@@ -26,7 +27,8 @@ export function SocketsSection({ id, user }: { readonly id: string; readonly use
               <li key={connection_id}>
                 <code>{connection_id}</code>
                 <p class="hint">
-                  since <Instant at={connected_at} />
+                  since <Instant at={connected_at} /> ·{' '}
+                  <a href={linkTo(['tools', 'why'], { user: id, connection: connection_id })}>Why was an event sent to it, or not?</a>
                 </p>
               </li>
             ))}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { curlLine, rosterdLine } from '../../../daemon/console/talk/lines.ts';
+import { compareLine, curlLine, rosterdLine } from '../../../daemon/console/talk/lines.ts';
 
 const ADDRESS = 'https://example.com/roster';
 const NASTY = `it's $(touch x) \`id\` "quoted" \\ !! ; & | \n newline <b>`;
@@ -16,13 +16,13 @@ function wordsOf(line: string): string[] {
 }
 
 test('CO13 the commands send exactly the request of the action, whatever is in it, and hold no token', () => {
-  const body = { users: [{ id: 'ann', set: { name: NASTY } }] };
-  const call = { method: 'PATCH', path: '/api/v2/users?dry_run=true', body, ifRev: 7 } as const;
+  const body = { users: [{ id: 'ann', set: { name: NASTY } }], if_rev: { ann: 7 } };
+  const call = { method: 'PATCH', path: '/api/v2/users?dry_run=true', body } as const;
   const line = curlLine(ADDRESS, 'key', call);
   assert.ok(line.includes('$ROSTERD_TOKEN'));
   const words = wordsOf(line);
   assert.deepEqual(words.slice(0, 3), ['-X', 'PATCH', `${ADDRESS}/api/v2/users?dry_run=true&api_key=key`]);
-  assert.ok(words.includes('Authorization: token') && words.includes('If-Match: "7"'));
+  assert.ok(words.includes('Authorization: token'));
   assert.deepEqual(JSON.parse(words.at(-1) ?? ''), body);
   const call2 = wordsOf(rosterdLine(ADDRESS, call));
   assert.deepEqual(call2.slice(0, 4), ['rosterd', 'call', 'PATCH', '/api/v2/users?dry_run=true']);
@@ -32,4 +32,9 @@ test('CO13 the commands send exactly the request of the action, whatever is in i
     'POST',
     '/api/v2/users/ann/deactivate',
   ]);
+});
+
+test('CO54 the command that compares names the position and the team, whatever is in them', () => {
+  assert.deepEqual(wordsOf(compareLine(ADDRESS, { position: '', team: '' })), ['rosterd', 'compare', 'copy.ndjson', '--url', ADDRESS]);
+  assert.deepEqual(wordsOf(compareLine(ADDRESS, { position: 'e:7', team: NASTY })).slice(3, 7), ['--position', 'e:7', '--team', NASTY]);
 });

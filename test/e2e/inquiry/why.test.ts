@@ -42,6 +42,11 @@ test('DW3 the answer says step by step what decided: audience, begin, conflation
   const chat = await world.chat('bob');
   const muted = await why(world.daemon.roster.position.seq - 1, await idOf(chat));
   assert.equal(muted.delivered, 'not_sent');
+  assert.deepEqual(aboutOf(sent, 'subscriptions'), {
+    about: 'subscriptions',
+    is_reached: true,
+    text: '1 of its 1 subscription asks for the event.',
+  });
 });
 
 test('DW4 of a connection that ended lately it says when, why and where, and what it was sent', async (t) => {

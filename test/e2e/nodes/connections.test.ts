@@ -65,6 +65,12 @@ test('ND12 any node says why a connection was sent an event', pgOptions, async (
   const id = await idOf(client);
   const there = await why(two, id);
   assert.deepEqual([there.status, there.body.subscriptions], [200, [{ sub: 'ids', want: 'ids', result: 'sent' }]]);
+  const listed = async ({ world }: PgWorld) => (await world.http('GET', '/debug/connections')).body.connections;
+  assert.deepEqual(await listed(two), await listed(one), 'DW4 on whichever node one asks');
+  const question = { resume: { ...two.world.daemon.roster.position, seq: 0 }, subs: [{ sub: 'all', all: true }] };
+  const resumes = await Promise.all([one, two].map(async ({ world }) => (await world.http('POST', '/debug/resume', question)).body));
+  assert.deepEqual(resumes[0].events, resumes[1].events, 'DW5 on whichever node one asks');
+  assert.equal(resumes[0].events.last.seq, seq);
   const here = await why(one, id);
   assert.deepEqual({ ...there.body, duration: '' }, { ...here.body, duration: '' });
   assert.equal((await why(two, id, seq + 9)).body.code, 16);

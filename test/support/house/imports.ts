@@ -212,7 +212,7 @@ export const ROOMS: Order = {
     [['address.ts', 'view.ts']],
     ['talk'],
     ['parts'],
-    ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens'],
+    ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens', 'tools'],
     ['user'],
     ['.'],
     [['main.tsx']],

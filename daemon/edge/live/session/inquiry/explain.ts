@@ -69,7 +69,7 @@ export function explainEvent(session: TracedSession, event: AnyEvent, parts: Exp
       ...endOf(session),
     },
     delivered: deliveredOf(session, subscriptions),
-    steps: stepsOf(session, event, parts),
+    steps: stepsOf(session, event, subscriptions, parts),
     subscriptions,
   };
 }
@@ -98,7 +98,7 @@ function deliveredOf({ interests }: TracedSession, subscriptions: Why['subscript
   return subscriptions.some(({ result }) => result.startsWith('not yet')) ? 'not_yet' : 'not_sent';
 }
 
-function stepsOf(session: TracedSession, event: AnyEvent, parts: ExplainParts): Steps {
+function stepsOf(session: TracedSession, event: AnyEvent, subscriptions: Why['subscriptions'], parts: ExplainParts): Steps {
   return [
     {
       about: 'event',
@@ -107,6 +107,7 @@ function stepsOf(session: TracedSession, event: AnyEvent, parts: ExplainParts): 
     },
     ownerStep(session, event),
     beginStep(session, event),
+    wantStep(session, subscriptions),
     ...endStep(session, event),
     ...queueStep(session, event, parts),
     ...conflationStep(session, event, parts),
@@ -129,6 +130,20 @@ function beginStep({ since, isResumed, openedMs }: TracedSession, { seq }: AnyEv
   const what =
     seq > since ? 'later events are sent to it' : 'this event is earlier: it was part of the snapshot, or came over an earlier connection';
   return { about: 'begin', is_reached: seq > since, text: `${how} (${timeText(openedMs)}): ${what}.` };
+}
+
+function wantStep({ interests }: TracedSession, subscriptions: Why['subscriptions']): Steps[number] {
+  if (interests === undefined) return { about: 'subscriptions', is_reached: null, text: 'Its subscriptions were too large to be kept.' };
+  const wanting = subscriptions.filter(({ result }) => result.startsWith('sent')).length;
+  const isLate = subscriptions.some(({ result }) => result.startsWith('not yet') || result.includes('ended at position'));
+  if (isLate)
+    return {
+      about: 'subscriptions',
+      is_reached: null,
+      text: 'Whether its subscriptions ask for the event was not decided: it had not come to it.',
+    };
+  const text = `${wanting === 0 ? 'None' : wanting} of its ${interests.size} ${interests.size === 1 ? 'subscription asks' : 'subscriptions ask'} for the event.`;
+  return { about: 'subscriptions', is_reached: wanting > 0, text };
 }
 
 function endStep({ ended, position }: TracedSession, { seq }: AnyEvent): Steps {
