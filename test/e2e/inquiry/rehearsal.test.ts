@@ -1,6 +1,10 @@
 /** DW5–DW7: what a connection that resumes would be sent, held against what one that does resume is sent. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { openDataDirectory } from '../../../store/data-dir.ts';
 import type { Frame, LiveClient } from '../../support/live/live-client.ts';
 import { World } from '../../support/world.ts';
 
@@ -112,4 +116,34 @@ test('DW7 it says how far back a resume reaches, and which setting would have ke
   assert.equal(byKey.retention_bytes.needed, body.retention.bytes, 'all that is kept is needed');
   assert.ok(byKey.retention_bytes.is_enough && byKey.retention_age_h.is_enough);
   assert.ok(body.retention.hours >= 0 && body.retention.hours < 1);
+});
+
+test('DW6 DW7 of a position that was cut off it says so, as a client that resumes there finds out, and what would have kept it', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'rosterd-cut-'));
+  t.after(() => rm(data, { recursive: true, force: true }));
+  const world = await World.start(t, {
+    data,
+    flags: { 'retention-changes': '50', 'snapshot-changes': '100', 'history-bytes': '64KiB' },
+    openStore: (_, onEvent, __, onStored) =>
+      openDataDirectory(data, { onEvent, journal: { onStored, segmentBytes: 4_096, recentBytes: 4_096, retention: { facts: 50 } } }),
+  });
+  const { roster } = world.daemon;
+  const ids = Array.from({ length: 20 }, (_, n) => `u${n}`);
+  for (let round = 0; roster.keptAfter === 0 || round < 20; round++) {
+    assert.ok(round < 200, 'the history is never cut');
+    await world.upsert(...ids.map((id) => ({ id, name: `Name ${round}`, filler: 'x'.repeat(100) })));
+  }
+  const { epoch } = roster.position;
+  const ask = async (seq: number) => (await world.http('POST', '/debug/resume', { resume: { epoch, seq }, subs: SUBS[0] })).body;
+  const cut = await ask(1);
+  assert.deepEqual([cut.result, cut.reason, cut.snapshot], ['snapshot', 'trimmed', [{ sub: 'all', users: 20 }]]);
+  assert.match(cut.text, new RegExp(`begins after ${cut.retention.after}\\.`));
+  const resumed = await world.subscriber({ resume: { epoch, seq: 1 }, subs: SUBS[0] });
+  assert.equal((await resumed.until(({ type }) => type === 'connection.ok')).resumed, false);
+  const changes = cut.settings.find(({ key }: { key: string }) => key === 'retention_changes');
+  assert.deepEqual([changes.value, changes.needed, changes.is_enough], [50, cut.position.seq - 1, false]);
+  const bytes = cut.settings.find(({ key }: { key: string }) => key === 'retention_bytes');
+  assert.ok(bytes.needed > cut.retention.bytes && bytes.is_enough, 'more than is kept now');
+  const kept = await ask(cut.retention.after);
+  assert.deepEqual([kept.reason, kept.events.count], ['kept', kept.position.seq - cut.retention.after]);
 });
