@@ -21,8 +21,8 @@ const STAMP = '.built';
 const SETTINGS = ['build.js', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const FOLDERS = ['daemon', 'protocol', 'store'];
 const SOURCE = /\.(tsx?|css|html)$/;
-/** The page of the console: a browser needs one file of each kind. */
-const PAGE = { folder: 'daemon/console', script: 'main.tsx', style: 'style.css', document: 'index.html' };
+/** The page of the console: a browser needs one file of each kind, and the code for plots when it shows one. */
+const PAGE = { folder: 'daemon/console', script: 'main.tsx', plots: 'overview/plot-file.ts', style: 'style.css', document: 'index.html' };
 
 /** Names of the files below a folder, relative to `base`, in an order of their own. */
 function filesBelow(folder, base) {
@@ -66,14 +66,25 @@ function compiler() {
   }
 }
 
+/** Leaves the code for plots out of that of the page, which loads it as a file of its own. */
+const PLOTS_APART = {
+  name: 'plots-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/plot-file\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './plot.js', external: true } : undefined,
+    );
+  },
+};
+
 /** Rejects when the page does not compile, which esbuild prints. */
 async function buildPage(folder) {
   const { build: bundle } = await import('esbuild');
   await bundle({
     absWorkingDir: ROOT,
-    entryPoints: { app: join(PAGE.folder, PAGE.script) },
+    entryPoints: { app: join(PAGE.folder, PAGE.script), plot: join(PAGE.folder, PAGE.plots) },
     outdir: folder,
     bundle: true,
+    plugins: [PLOTS_APART],
     minify: true,
     format: 'esm',
     platform: 'browser',
@@ -86,6 +97,7 @@ async function buildPage(folder) {
     absWorkingDir: ROOT,
     entryPoints: { app: join(PAGE.folder, PAGE.style) },
     outdir: folder,
+    bundle: true,
     minify: true,
     logLevel: 'warning',
   });

@@ -11,7 +11,7 @@ import { isObject } from '../../protocol/base/json.ts';
 export const FILES_READ: readonly string[] = [
   'package.json',
   'daemon/deploy/haproxy.cfg',
-  ...['index.html', 'app.js', 'app.css'].map((name) => `dist/console/${name}`),
+  ...['index.html', 'app.js', 'plot.js', 'app.css'].map((name) => `dist/console/${name}`),
 ];
 
 let version: string | undefined;

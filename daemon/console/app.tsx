@@ -1,13 +1,19 @@
 /** The shell: who is signed in, where one can go, and the view of the address. */
 
+import { OneGroupPage } from './access/group-page.tsx';
+import { GroupsPage } from './access/groups-page.tsx';
+import { RolesPage } from './access/roles-page.tsx';
 import { linkTo } from './address.ts';
 import { BackupPage } from './backup/backup-page.tsx';
+import { ConnectionsPage } from './connections/connections-page.tsx';
 import { HookPage } from './hooks/hook-page.tsx';
 import { HooksPage } from './hooks/hooks-page.tsx';
 import { JobsPage } from './jobs/jobs-page.tsx';
 import { LivePage } from './live/live-page.tsx';
+import { OverviewPage } from './overview/overview-page.tsx';
 import { Heading } from './parts/heading.tsx';
 import { Callout } from './parts/its.tsx';
+import { SettingsPage } from './settings/settings-page.tsx';
 import { SignInsPage } from './sign-ins-page.tsx';
 import { signInState, signOut } from './talk/session.ts';
 import { TokenPage } from './tokens/token-page.tsx';
@@ -28,8 +34,13 @@ export function App() {
       <header>
         <span class="brand">rosterd</span>
         <nav aria-label="Console">
+          <NavLink path="overview" text="Overview" />
           <NavLink path="users" text="Users" />
           <NavLink path="live" text="Live" />
+          <NavLink path="connections" text="Connections" />
+          <NavLink path="roles" text="Roles" />
+          <NavLink path="groups" text="Groups" />
+          <NavLink path="settings" text="Settings" />
           <NavLink path="hooks" text="Webhooks" />
           <NavLink path="jobs" text="Jobs" />
           <NavLink path="backup" text="Backup" />
@@ -52,7 +63,7 @@ export function App() {
 }
 
 function NavLink({ path, text }: { readonly path: string; readonly text: string }) {
-  const isHere = (view.value.path[0] ?? 'users') === path;
+  const isHere = (view.value.path[0] ?? 'overview') === path;
   return (
     <a href={linkTo([path])} aria-current={isHere ? 'page' : undefined}>
       {text}
@@ -61,9 +72,14 @@ function NavLink({ path, text }: { readonly path: string; readonly text: string 
 }
 
 function CurrentView() {
-  const [room = 'users', id, ...rest] = view.value.path;
+  const [room = 'overview', id, ...rest] = view.value.path;
   if (rest.length > 0) return <NoView />;
   if (room === 'users') return id === undefined ? <UsersPage /> : <UserPage key={id} id={id} />;
+  if (room === 'overview' && id === undefined) return <OverviewPage />;
+  if (room === 'connections' && id === undefined) return <ConnectionsPage />;
+  if (room === 'roles' && id === undefined) return <RolesPage />;
+  if (room === 'groups') return id === undefined ? <GroupsPage /> : <OneGroupPage key={id} id={id} />;
+  if (room === 'settings' && id === undefined) return <SettingsPage />;
   if (room === 'live' && id === undefined) return <LivePage />;
   if (room === 'hooks') return id === undefined ? <HooksPage /> : <HookPage key={id} id={id} />;
   if (room === 'jobs' && id === undefined) return <JobsPage />;
@@ -79,7 +95,7 @@ function NoView() {
     <>
       <Heading title="Not found">There is no such view</Heading>
       <p>
-        <a href={linkTo(['users'])}>Go to the users</a>
+        <a href={linkTo(['overview'])}>Go to the overview</a>
       </p>
     </>
   );

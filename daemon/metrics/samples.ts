@@ -48,8 +48,10 @@ export class Samples {
     this.#before = this.#look();
   }
 
+  /** Takes the first sample at once. */
   start(): void {
     this.#loop.enable();
+    this.take();
     this.#timer ??= setInterval(() => this.take(), SAMPLE_MS).unref();
   }
 

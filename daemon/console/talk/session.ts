@@ -20,7 +20,7 @@ export function mayOperate(): boolean {
 /** Takes the code out of the address bar, exchanges it, and begins to follow the address. Never rejects. */
 export async function begin(): Promise<void> {
   const code = /^#code=([\w.-]+)$/.exec(location.hash)?.[1];
-  if (code !== undefined) history.replaceState(null, '', `${location.pathname}#/users`);
+  if (code !== undefined) history.replaceState(null, '', `${location.pathname}#/overview`);
   followView();
   whenSignedOut(() => {
     if (signInState.value.kind === 'in') signInState.value = { kind: 'out', why: 'The sign-in has ended.' };

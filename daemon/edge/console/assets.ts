@@ -8,6 +8,7 @@ import { RosterError } from '../../../protocol/base/errors.ts';
 const TYPES = {
   'index.html': 'text/html; charset=utf-8',
   'app.js': 'text/javascript; charset=utf-8',
+  'plot.js': 'text/javascript; charset=utf-8',
   'app.css': 'text/css; charset=utf-8',
 } as const;
 export type AssetName = keyof typeof TYPES;

@@ -116,6 +116,7 @@ function addFiles(add: Add, edge: ConsoleEdge, assets: Assets): void {
     });
   file('', 'index.html');
   file('/app.js', 'app.js');
+  file('/plot.js', 'plot.js');
   file('/app.css', 'app.css');
 }
 

@@ -97,7 +97,7 @@ export interface ConnectionsQuestion {
   readonly limit: number;
 }
 
-export interface ConnectionsPage {
+export interface PageOfConnections {
   readonly rows: readonly (ListedConnection & { readonly node: string | undefined })[];
   /** Connections that the search finds, on the nodes that answered. */
   readonly total: number;
@@ -125,7 +125,7 @@ export interface LiveControl {
   /** Of every node that answers within 2 s. */
   backupStates(): Promise<readonly BackupState[]>;
   /** A page of all open live connections. */
-  list(question: ConnectionsQuestion): Promise<ConnectionsPage>;
+  list(question: ConnectionsQuestion): Promise<PageOfConnections>;
   /** Says goodbye to a connection, on whatever node it is; its client may come back. Rejects with RosterError: `not_found`, `unavailable` where its node does not answer. */
   close(connectionId: string): Promise<void>;
   /** Forgets a durable consumer by a command of `call`. Resolves with the position of the change. Rejects with RosterError `not_found`. */

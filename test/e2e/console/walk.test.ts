@@ -13,6 +13,7 @@ const LOST = "the operator's console was not tried";
 
 const rows = (page: Page): Locator => page.locator('ul.users > li');
 const heading = (page: Page, name: string): Promise<void> => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+const toUsers = (page: Page): Promise<void> => page.getByRole('link', { name: 'Users', exact: true }).click();
 const button = (page: Page, name: string): Locator => page.getByRole('button', { name });
 
 /** An action on the user that is shown, through its dialog. */
@@ -42,8 +43,9 @@ test('CO13 users are found, paged and filtered, and what others wrote stays harm
   await picture('sign-in');
   const link = linkFor(world, 'operate');
   await page.goto(link);
-  await heading(page, 'Users');
-  assert.equal(page.url(), `${world.daemon.url}/console/#/users`, 'CO1 the code is out of the address');
+  await heading(page, 'Overview');
+  assert.equal(page.url(), `${world.daemon.url}/console/#/overview`, 'CO1 the code is out of the address');
+  await toUsers(page);
   await eventually(async () => (await rows(page).count()) === 50, 'a page of users');
   await page.setViewportSize({ width: 1_100, height: 800 });
   await picture('users');
@@ -109,6 +111,7 @@ test('CO13 one user is looked at, edited and acted on, each with a preview and a
   await page.setViewportSize({ width: 1_100, height: 800 });
   const chat = await world.chat('user00007');
   await page.goto(linkFor(world, 'operate'));
+  await toUsers(page);
   await rows(page).getByRole('link', { name: 'Cyd Baker 7', exact: true }).click();
   await heading(page, 'Cyd Baker 7');
   assert.equal(await page.evaluate('document.activeElement.tagName'), 'H1', 'the focus is where one is');
@@ -181,6 +184,7 @@ test('CO13 the live tail shows events, filters and pauses; a sign-in ends where 
   t.diagnostic(`screenshots in ${pictures}`);
   const link = linkFor(world, 'read');
   await page.goto(link);
+  await toUsers(page);
   await rows(page).first().waitFor();
   await page.getByRole('link', { name: 'Live', exact: true }).click();
   await page.getByText('Connected.').waitFor();
@@ -223,6 +227,7 @@ test('CO13 everything can be reached and done with the keyboard alone', { timeou
   await world.upsert({ id: 'ann', name: 'Ann' });
   const { page } = await openConsole(context, world);
   await page.goto(linkFor(world, 'operate'));
+  await toUsers(page);
   await rows(page).first().waitFor();
   const focused = async (): Promise<string> =>
     String(await page.evaluate('(document.activeElement.textContent || document.activeElement.type).trim()'));

@@ -64,7 +64,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
     ],
   },
   // A page: no module of Node's, and nothing of the daemon.
-  { folder: 'daemon/console/', may: [/^protocol\//, 'preact', 'preact/hooks', '@preact/signals'] },
+  { folder: 'daemon/console/', may: [/^protocol\//, 'preact', 'preact/hooks', '@preact/signals', 'uplot'] },
   // Reads the numbers of all parts; none of them knows that metrics exist.
   {
     folder: 'daemon/metrics/',
@@ -213,6 +213,7 @@ export const ROOMS: Order = {
     ['talk'],
     ['parts'],
     ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens', 'tools'],
+    ['overview', 'connections', 'access', 'settings'],
     ['user'],
     ['.'],
     [['main.tsx']],

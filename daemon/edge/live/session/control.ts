@@ -11,10 +11,10 @@ import { inTrustedSlices } from '../../../base/slices.ts';
 import type { RequestWrites } from '../../http/backend.ts';
 import type {
   BackupState,
-  ConnectionsPage,
   ConnectionsQuestion,
   ListedConnection,
   LiveControl,
+  PageOfConnections,
   TracedConnection,
   UserConnection,
   Why,
@@ -167,7 +167,7 @@ export class LiveConnections implements LiveControl {
     return [backups.state(), ...(await Promise.all(asked)).filter((state) => state !== undefined)];
   }
 
-  async list(question: ConnectionsQuestion): Promise<ConnectionsPage> {
+  async list(question: ConnectionsQuestion): Promise<PageOfConnections> {
     const { roster, mail } = this.#options;
     const asked = mail === undefined ? [] : roster.presence.otherNodes.map((node) => partAt(mail, node, question));
     const parts = [{ node: mail?.node, part: await this.#listHere(question) }, ...(await Promise.all(asked))];

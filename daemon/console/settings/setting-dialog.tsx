@@ -1,0 +1,105 @@
+/** The change of one setting of the application: typed, shown beside what is there, and confirmed. */
+import { type Signal, useSignal } from '@preact/signals';
+import { Confirm } from '../parts/confirm.tsx';
+import { Callout, ItsValue } from '../parts/its.tsx';
+import {
+  EDITABLE,
+  isMasked,
+  isSameSetting,
+  type SettingField,
+  type ShownAppSetting,
+  settingCall,
+  settingShown,
+  typedText,
+  typedValue,
+} from './app-settings.ts';
+
+export interface SettingDialogProps {
+  readonly setting: ShownAppSetting;
+  readonly onClose: () => void;
+  readonly onDone: (name: string) => void;
+}
+
+export function SettingDialog({ setting: { name, value: before }, onClose, onDone }: SettingDialogProps) {
+  const { field = { kind: 'text' } as const, says } = EDITABLE.get(name) ?? {};
+  const isHidden = isMasked(before);
+  const text = useSignal(isHidden ? '' : typedText(field, before));
+  const read = readText(field, text.value);
+  const isSame = read.problem === undefined && isSameSetting(field, before, read.value);
+  return (
+    <Confirm
+      title={`Change ${name}`}
+      label="Save"
+      isReady={read.problem === undefined && !isSame}
+      says={isSame ? ['Nothing is different.'] : [...(says?.(read.value) ?? []), 'It counts on all nodes at once.']}
+      call={settingCall(name, read.value)}
+      onClose={onClose}
+      onDone={() => onDone(name)}
+    >
+      <p>{EDITABLE.get(name)?.about}</p>
+      <SettingInput name={name} field={field} text={text} />
+      {isHidden ? <p class="hint">The value holds a secret and is not shown: type the whole new one.</p> : null}
+      {read.problem === undefined ? null : <Callout kind="error">{read.problem}</Callout>}
+      {isSame || read.problem !== undefined ? null : (
+        <dl class="changes">
+          <div>
+            <dt>{name}</dt>
+            <dd class="was">
+              <span class="hint">before</span> <ItsValue value={isHidden ? before : settingShown(field, before)} label={`${name} before`} />
+            </dd>
+            <dd class="is">
+              <span class="hint">after</span> <ItsValue value={settingShown(field, read.value)} label={`${name} after`} />
+            </dd>
+          </div>
+        </dl>
+      )}
+    </Confirm>
+  );
+}
+
+function readText(field: SettingField, text: string): { readonly value?: unknown; readonly problem?: string } {
+  try {
+    return { value: typedValue(field, text) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+const HINTS = { text: '', list: 'With commas between; empty: none.', time: 'Such as 2026-03-04T05:06:07Z; empty: none.' } as const;
+
+function SettingInput({ name, field, text }: { readonly name: string; readonly field: SettingField; readonly text: Signal<string> }) {
+  if (field.kind === 'switch' || field.kind === 'choice') {
+    const choices = field.kind === 'choice' ? field.choices : ['true', 'false'];
+    return (
+      <label>
+        New value of {name}
+        <select
+          value={text.value}
+          onChange={(event) => {
+            text.value = event.currentTarget.value;
+          }}
+        >
+          {choices.map((choice) => (
+            <option key={choice} value={choice}>
+              {field.kind === 'choice' ? choice : choice === 'true' ? 'on (true)' : 'off (false)'}
+            </option>
+          ))}
+        </select>
+      </label>
+    );
+  }
+  return (
+    <label>
+      New value of {name}
+      <input
+        type="text"
+        value={text.value}
+        autoComplete="off"
+        onInput={(event) => {
+          text.value = event.currentTarget.value;
+        }}
+      />
+      <span class="hint">{HINTS[field.kind]}</span>
+    </label>
+  );
+}
