@@ -13,6 +13,8 @@ import { LivePage } from './live/live-page.tsx';
 import { OverviewPage } from './overview/overview-page.tsx';
 import { Heading } from './parts/heading.tsx';
 import { Callout } from './parts/its.tsx';
+import { PlanPage } from './plans/plan-page.tsx';
+import { PlansPage } from './plans/plans-page.tsx';
 import { SettingsPage } from './settings/settings-page.tsx';
 import { SignInsPage } from './sign-ins-page.tsx';
 import { signInState, signOut } from './talk/session.ts';
@@ -42,6 +44,7 @@ export function App() {
           <NavLink path="groups" text="Groups" />
           <NavLink path="settings" text="Settings" />
           <NavLink path="hooks" text="Webhooks" />
+          <NavLink path="plans" text="Plans" />
           <NavLink path="jobs" text="Jobs" />
           <NavLink path="backup" text="Backup" />
           <NavLink path="tokens" text="Tokens" />
@@ -81,6 +84,7 @@ function CurrentView() {
   if (room === 'groups') return id === undefined ? <GroupsPage /> : <OneGroupPage key={id} id={id} />;
   if (room === 'settings' && id === undefined) return <SettingsPage />;
   if (room === 'live' && id === undefined) return <LivePage />;
+  if (room === 'plans') return id === undefined ? <PlansPage /> : <PlanPage key={id} id={id} />;
   if (room === 'hooks') return id === undefined ? <HooksPage /> : <HookPage key={id} id={id} />;
   if (room === 'jobs' && id === undefined) return <JobsPage />;
   if (room === 'backup' && id === undefined) return <BackupPage />;

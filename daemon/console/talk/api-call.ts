@@ -8,6 +8,8 @@ export interface ApiCall {
   /** Path of the endpoint, with its query. */
   readonly path: string;
   readonly body?: unknown;
+  /** Sent as it is, in place of a body. */
+  readonly file?: Blob;
 }
 
 export function isRecord(value: unknown): value is JsonRecord {

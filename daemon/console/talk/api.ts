@@ -29,16 +29,18 @@ export async function api(call: ApiCall, signal?: AbortSignal): Promise<JsonReco
 }
 
 /** The answer of a path of the console itself. Rejects as `api`. */
-export async function ask(path: string, { method, body }: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<JsonRecord> {
+export async function ask(path: string, { method, body, file }: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<JsonRecord> {
   const response = await fetch(path, {
     method,
     ...(signal === undefined ? undefined : { signal }),
     credentials: 'same-origin',
     headers: {
       'X-Rosterd-Console': '1',
+      ...(file === undefined ? undefined : { 'Content-Type': 'application/octet-stream' }),
       ...(body === undefined ? undefined : { 'Content-Type': 'application/json' }),
       ...(position === undefined ? undefined : { 'X-Rosterd-Position': position }),
     },
+    ...(file === undefined ? undefined : { body: file }),
     ...(body === undefined ? undefined : { body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
     if (signal?.aborted === true) throw error;

@@ -212,7 +212,7 @@ export const ROOMS: Order = {
     [['address.ts', 'view.ts']],
     ['talk'],
     ['parts'],
-    ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens', 'tools'],
+    ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens', 'tools', 'plans'],
     ['overview', 'connections', 'access', 'settings'],
     ['user'],
     ['.'],
