@@ -65,7 +65,7 @@ export function SettingsPage() {
           }}
           onDone={(name) => {
             asked.value = undefined;
-            said.value = `${name} is saved.`;
+            said.value = `The setting ${name} is saved.`;
             again();
           }}
         />

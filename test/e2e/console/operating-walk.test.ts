@@ -115,6 +115,7 @@ async function overview({ world, page, picture }: Walk): Promise<void> {
   await go(page, 'Users');
   await heading(page, 'Users');
   await page.unroute('**/console/api/api/v2/nodes*');
+  await page.setViewportSize({ width: 1_100, height: 800 });
 }
 
 async function connections({ world, page, picture }: Walk): Promise<void> {
