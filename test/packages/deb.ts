@@ -1,15 +1,17 @@
-/** PK7: the Debian package: its files, its description, and what lintian says. */
+/** PK7, PK12: the Debian package: its files, its description, and what lintian says. */
+import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { packageVersion } from '../../daemon/cli/version.ts';
+import { layDocuments } from './documents.ts';
 import { type Executable, layOut } from './executable.ts';
 import { megabytes, output, PACKAGES, type Results, ROOT } from './kit.ts';
 import { licencesOf } from './licences.ts';
+import { maintainer } from './maintainer.ts';
 import { manPage } from './man-page.ts';
 
 const SOURCES = join(ROOT, 'daemon/deploy');
-const MAINTAINER = 'rosterd maintainers <maintainers@rosterd.org>';
 
 interface File {
   /** Below the root of the system. */
@@ -23,10 +25,10 @@ async function changedAt(): Promise<Date> {
   return new Date(Number(seconds) * 1_000);
 }
 
-const control = (architecture: string, kilobytes: number): string => `Package: rosterd
+const control = (architecture: string, kilobytes: number, maintainedBy: string): string => `Package: rosterd
 Version: ${packageVersion()}-1
 Architecture: ${architecture}
-Maintainer: ${MAINTAINER}
+Maintainer: ${maintainedBy}
 Installed-Size: ${kilobytes}
 Depends: libc6 (>= 2.28), libgcc-s1 (>= 3.4), libstdc++6 (>= 9), adduser
 Suggests: postgresql, haproxy | nginx
@@ -44,11 +46,11 @@ Description: self-hosted, real-time user directory
 /** `Mon, 30 Nov 2026 10:00:00 +0000`. */
 const debianDate = (at: Date): string => at.toUTCString().replace('GMT', '+0000');
 
-const changelog = (at: Date): string => `rosterd (${packageVersion()}-1) unstable; urgency=medium
+const changelog = (at: Date, maintainedBy: string): string => `rosterd (${packageVersion()}-1) unstable; urgency=medium
 
   * The changes are in CHANGELOG.md of the sources.
 
- -- ${MAINTAINER}  ${debianDate(at)}
+ -- ${maintainedBy}  ${debianDate(at)}
 `;
 
 const copyright = (licence: string): string => `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -67,7 +69,7 @@ ${licence
   .join('\n')}
 `;
 
-async function textFiles({ metafile }: Executable): Promise<readonly File[]> {
+async function textFiles({ metafile }: Executable, maintainedBy: string): Promise<readonly File[]> {
   const at = await changedAt();
   const [unit, config, overrides, licence] = await Promise.all(
     ['daemon/deploy/rosterd.service', 'daemon/deploy/debian/rosterd.json', 'daemon/deploy/debian/lintian-overrides', 'LICENSE'].map(
@@ -75,27 +77,24 @@ async function textFiles({ metafile }: Executable): Promise<readonly File[]> {
     ),
   );
   const zipped = (text: string): Buffer => gzipSync(text, { level: 9 });
-  const offered = ['haproxy.cfg', 'nginx.conf'].map(async (name) => ({
-    to: `usr/share/doc/rosterd/examples/${name}`,
-    content: await readFile(join(SOURCES, name)),
-  }));
   return [
     { to: 'usr/lib/systemd/system/rosterd.service', content: unit ?? '' },
     { to: 'etc/rosterd/rosterd.json', content: config ?? '' },
     { to: 'usr/share/lintian/overrides/rosterd', content: overrides ?? '' },
     { to: 'usr/share/doc/rosterd/copyright', content: copyright(licence ?? '') },
-    { to: 'usr/share/doc/rosterd/changelog.Debian.gz', content: zipped(changelog(at)) },
+    { to: 'usr/share/doc/rosterd/changelog.Debian.gz', content: zipped(changelog(at, maintainedBy)) },
     { to: 'usr/share/doc/rosterd/THIRD-PARTY-LICENSES.gz', content: zipped(await licencesOf(metafile)) },
     { to: 'usr/share/man/man1/rosterd.1.gz', content: zipped(manPage(at.toISOString().slice(0, 10))) },
-    ...(await Promise.all(offered)),
   ];
 }
 
 /** Resolves with the file of the package. */
 export async function buildDeb(executable: Executable, folder: string): Promise<string> {
+  const maintainedBy = await maintainer();
   const root = join(folder, 'deb');
   await layOut(executable, join(root, 'usr'));
-  for (const { to, content } of await textFiles(executable)) {
+  await layDocuments(join(root, 'usr/share/doc/rosterd'));
+  for (const { to, content } of await textFiles(executable, maintainedBy)) {
     await mkdir(join(root, to, '..'), { recursive: true });
     await writeFile(join(root, to), content);
   }
@@ -107,7 +106,7 @@ export async function buildDeb(executable: Executable, folder: string): Promise<
   await mkdir(meta);
   await writeFile(join(meta, 'md5sums'), sums);
   const architecture = (await output('dpkg', ['--print-architecture'])).trim();
-  await writeFile(join(meta, 'control'), control(architecture, Number.parseInt(size, 10)));
+  await writeFile(join(meta, 'control'), control(architecture, Number.parseInt(size, 10), maintainedBy));
   await writeFile(join(meta, 'conffiles'), '/etc/rosterd/rosterd.json\n');
   for (const script of ['postinst', 'prerm', 'postrm']) {
     await copyFile(join(SOURCES, 'debian', script), join(meta, script));
@@ -116,6 +115,14 @@ export async function buildDeb(executable: Executable, folder: string): Promise<
   const file = join(PACKAGES, `rosterd_${packageVersion()}-1_${architecture}.deb`);
   await output('dpkg-deb', ['--build', '--root-owner-group', '-Zgzip', root, file]);
   return file;
+}
+
+export async function tryMaintainer(file: string, results: Results): Promise<void> {
+  await results.check('PK12 deb maintainer', async () => {
+    const named = (await output('dpkg-deb', ['--field', file, 'Maintainer'])).trim();
+    assert.equal(named, await maintainer());
+    return `${named} answers for it`;
+  });
 }
 
 export async function tryLintian(file: string, results: Results): Promise<void> {

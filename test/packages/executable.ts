@@ -4,6 +4,7 @@ import { chmod, copyFile, mkdir, readFile, realpath, stat, writeFile } from 'nod
 import { basename, join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { FILES_READ, packageVersion } from '../../daemon/cli/version.ts';
+import { assertGuidesLead, layDocuments } from './documents.ts';
 import { inFolder, megabytes, output, PACKAGES, type Results, ROOT, whileServing } from './kit.ts';
 import { licencesOf } from './licences.ts';
 
@@ -11,7 +12,6 @@ import { licencesOf } from './licences.ts';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /** Faster variants, with native code, of what `ws` and `pg` do as well. */
 const NATIVE = /^(bufferutil|utf-8-validate|pg-native)$/;
-const OFFERED = ['rosterd.service', 'nginx.conf', 'haproxy.cfg'];
 /** An environment without Node, and without anything else. */
 const BARE = { PATH: '/usr/bin-without-node:/bin-without-node' };
 
@@ -74,9 +74,8 @@ export async function buildTarball(executable: Executable, folder: string): Prom
   const place = join(folder, name);
   await layOut(executable, place);
   await writeFile(join(place, 'THIRD-PARTY-LICENSES'), await licencesOf(executable.metafile));
-  for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md']) await copyFile(join(ROOT, file), join(place, file));
-  await mkdir(join(place, 'deploy'));
-  for (const file of OFFERED) await copyFile(join(ROOT, 'daemon/deploy', file), join(place, 'deploy', file));
+  await copyFile(join(ROOT, 'LICENSE'), join(place, 'LICENSE'));
+  await layDocuments(place);
   const tarball = join(PACKAGES, `${name}.tar.gz`);
   await output('tar', ['-czf', tarball, '--owner=0', '--group=0', '--sort=name', '-C', folder, name]);
   return tarball;
@@ -88,6 +87,8 @@ export async function tryTarball(tarball: string, results: Results): Promise<voi
       const names = await output('tar', ['-xzvf', tarball, '-C', folder]);
       for (const needed of ['/LICENSE', '/THIRD-PARTY-LICENSES', '/README.md', '/bin/rosterd', '/lib/rosterd/rosterd'])
         assert.ok(names.includes(needed), needed);
+      const own = names.split('\n').map((name) => name.slice(name.indexOf('/') + 1));
+      await assertGuidesLead(own.filter((name) => name !== '' && !name.endsWith('/')));
       return `${megabytes((await stat(tarball)).size)} packed, ${names.trim().split('\n').length} entries`;
     });
     const place = join(folder, basename(tarball, '.tar.gz'));

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { packageVersion } from '../../daemon/cli/version.ts';
 import { MODULES, PAGE, PLAIN, TYPED, tsconfig } from './consumer.ts';
+import { assertGuidesLead } from './documents.ts';
 import { inFolder, megabytes, output, PACKAGES, plainEnv, type Results, ROOT, say, whileServing } from './kit.ts';
 
 /** The client is loaded by every page: more than this is a mistake. */
@@ -54,7 +55,8 @@ async function checkFiles(file: string): Promise<string> {
     'daemon/deploy/rosterd.service',
   ])
     assert.ok(names.includes(needed), `${needed} is missing`);
-  return `${names.length} files, ${megabytes((await stat(file)).size)} packed`;
+  const guides = await assertGuidesLead(names);
+  return `${names.length} files, ${megabytes((await stat(file)).size)} packed; the links of ${guides} guides lead to what is in it`;
 }
 
 async function tryInstalled(folder: string, file: string, results: Results): Promise<void> {

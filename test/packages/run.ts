@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { findProgram } from '../../daemon/cli/cluster/programs.ts';
-import { buildDeb, tryLintian } from './deb.ts';
+import { buildDeb, tryLintian, tryMaintainer } from './deb.ts';
 import { makeSystem, tryDeb } from './deb-trial.ts';
 import { buildExecutable, buildTarball, type Executable, tryTarball } from './executable.ts';
 import { tryImage } from './image.ts';
@@ -41,6 +41,7 @@ async function makeDeb(making: Making): Promise<void> {
   if (lacking.length > 0) return results.skip('the Debian package', `${lacking} is not installed`);
   const file = await built('deb', making, async () => await buildDeb(await executable(), folder));
   if (file === undefined) return;
+  await tryMaintainer(file, results);
   if ((await missing('lintian')).length > 0) results.skip('lintian', 'it is not installed');
   else await tryLintian(file, results);
   const unable = process.getuid?.() === 0 ? await missing('debootstrap', 'unshare', 'chroot') : ['the right to make a Debian (root)'];
