@@ -100,7 +100,7 @@ test('LG9 the folders of a new directory are for their owner alone, and its name
   const data = await openDataDirectory(directory, { journal: { now: () => 7 } });
   for (const made of ['a', 'a/b', 'a/b/lock', 'a/b/journal', 'a/b/snapshot'])
     assert.equal((await stat(join(parent, made))).mode & 0o777, 0o700);
-  assert.deepEqual((await readdir(directory)).sort(), ['exports', 'journal', 'lock', 'snapshot', 'uploads']);
+  assert.deepEqual((await readdir(directory)).sort(), ['exports', 'journal', 'lock', 'plans', 'snapshot', 'uploads']);
   await appendOne(data.log, draft('a'));
   await data.close();
   assert.deepEqual(await readdir(join(directory, 'lock')), []);

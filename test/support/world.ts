@@ -12,7 +12,7 @@ import { pino } from 'pino';
 import { type Clock, systemClock } from '../../daemon/base/clock.ts';
 import { loadConfig } from '../../daemon/cli/config/config.ts';
 import { type OpenStore, type RunningDaemon, startDaemon } from '../../daemon/cli/serve/daemon.ts';
-import { HEARTBEAT, type Heartbeat } from '../../daemon/edge/live/session/registry.ts';
+import { HEARTBEAT, type Heartbeat } from '../../daemon/edge/live/session/heartbeat.ts';
 import { encodeToken } from '../../protocol/base/tokens.ts';
 import { openDataDirectory } from '../../store/data-dir.ts';
 import { checkAnswer, checkAnswerType } from './http/answer-check.ts';

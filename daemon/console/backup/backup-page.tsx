@@ -1,15 +1,15 @@
 /** A backup to download, and how one is checked and restored. */
 import { useSignal } from '@preact/signals';
 import { addressOf, fileAt } from '../address.ts';
+import { size } from '../parts/amounts.ts';
 import { CommandLine } from '../parts/command-lines.tsx';
-import { ConfirmCall } from '../parts/confirm-call.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { useTicks } from '../parts/ticks.ts';
 import { isRecord } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
-import { bytesText } from './bytes-text.ts';
 
 const LOOK_MS = 2_000;
 const FILE = 'rosterd-backup.ndjson.gz';
@@ -33,7 +33,7 @@ export function BackupPage() {
           'No backup was read to its end since the daemon started.'
         ) : (
           <>
-            The last one ended <Instant at={Number(last.ended_at)} />: {bytesText(Number(last.bytes))}.
+            The last one ended <Instant at={Number(last.ended_at)} />: {size(Number(last.bytes))}.
           </>
         )}
       </p>
@@ -51,7 +51,7 @@ export function BackupPage() {
         <p class="hint">You are signed in to look only: a sign-in with the role operate can take a backup.</p>
       )}
       {isAsked.value ? (
-        <ConfirmCall
+        <Confirm
           title="Take a backup now?"
           label="Download"
           call={{ method: 'POST', path: '/api/v2/backup_url', body: { gzip: true } }}
@@ -66,7 +66,7 @@ export function BackupPage() {
         >
           <p>The browser writes the file as it comes. It holds every user with all data: keep it where nobody else can read it.</p>
           <p class="hint">The commands give a URL that is good for a minute. From a terminal, the command below is simpler.</p>
-        </ConfirmCall>
+        </Confirm>
       ) : null}
       <Commands />
     </>

@@ -50,7 +50,7 @@ export function foundText(total: number, shown: number, page: number): string {
 }
 
 /** How far the client is, in words. */
-export function progressText({ sent_seq, consumer, acknowledged_seq }: ShownConnection): string {
+export function positionsText({ sent_seq, consumer, acknowledged_seq }: ShownConnection): string {
   const sent = sent_seq === null ? '' : `sent up to #${sent_seq}`;
   const acknowledged = consumer === null ? '' : `consumer ${consumer} acknowledged #${acknowledged_seq ?? 0}`;
   return [sent, acknowledged].filter((text) => text !== '').join(', ');

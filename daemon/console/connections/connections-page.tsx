@@ -16,7 +16,7 @@ import {
   connectionSearchOf,
   connectionsCall,
   foundText,
-  progressText,
+  positionsText,
   type ShownConnection,
 } from './connection-search.ts';
 
@@ -134,7 +134,7 @@ function ConnectionCard({ one, close }: { readonly one: ShownConnection; readonl
           {node === undefined ? '' : `, on ${node}`}
         </p>
         <p class="hint">
-          <Its text={progressText(one)} /> <code>{connection_id}</code>
+          <Its text={positionsText(one)} /> <code>{connection_id}</code>
         </p>
       </div>
       {mayOperate() ? (

@@ -1,6 +1,6 @@
 /** A webhook as a form: a new one, or the settings of one that exists. */
 import { useSignal } from '@preact/signals';
-import { ConfirmCall } from '../parts/confirm-call.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { TextField } from '../parts/text-field.tsx';
 import { fieldsOf, type HookSettings, hookOfFields, putCall, shownAddress, URL_SETTING } from './hook-list.ts';
 
@@ -21,7 +21,7 @@ export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
   const { url, eventTypes, dialect, timeoutMs } = fields.value;
   const known = hook?.webhook_url;
   return (
-    <ConfirmCall
+    <Confirm
       title={hook === undefined ? 'New webhook' : 'Change this webhook?'}
       label={hook === undefined ? 'Make the webhook' : 'Save'}
       call={putCall(hooks, hookOfFields(hook, fields.value))}
@@ -54,6 +54,6 @@ export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
           ) : null}
         </>
       )}
-    </ConfirmCall>
+    </Confirm>
   );
 }

@@ -1,7 +1,7 @@
 /** One webhook: how it fares, its settings, what can be done, and the events that were given up. */
 import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
-import { ConfirmCall } from '../parts/confirm-call.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Badges, Callout, Its, ItsValue } from '../parts/its.tsx';
 import { mayOperate } from '../talk/session.ts';
@@ -148,7 +148,7 @@ function HookActions({ hooks, hook, onDone }: HookActionsProps) {
       {asked.value === 'trial' ? <TrialDialog hook={hook} onClose={close} /> : null}
       {asked.value === 'edit' ? <HookForm hooks={hooks} hook={hook} onClose={close} onDone={done('The webhook was changed.')} /> : null}
       {asked.value === 'switch' ? (
-        <ConfirmCall
+        <Confirm
           title={hook.enabled ? 'Disable this webhook?' : 'Enable this webhook?'}
           label={hook.enabled ? 'Disable' : 'Enable'}
           call={putCall(hooks, { ...hook, enabled: !hook.enabled })}
@@ -160,10 +160,10 @@ function HookActions({ hooks, hook, onDone }: HookActionsProps) {
               ? 'Nothing more is sent to it. Events of the time in which it is disabled are never sent; what is parked or dead is kept.'
               : 'It gets every event from now on, and what is parked is tried at once.'}
           </p>
-        </ConfirmCall>
+        </Confirm>
       ) : null}
       {asked.value === 'remove' ? (
-        <ConfirmCall
+        <Confirm
           title="Remove this webhook?"
           label="Remove"
           isGrave
@@ -172,7 +172,7 @@ function HookActions({ hooks, hook, onDone }: HookActionsProps) {
           onDone={done('The webhook was removed.')}
         >
           <p>Nothing more is sent to it, and everything that is parked or dead is removed with it. That cannot be undone.</p>
-        </ConfirmCall>
+        </Confirm>
       ) : null}
     </section>
   );

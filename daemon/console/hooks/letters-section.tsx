@@ -1,6 +1,6 @@
 /** The events that were given up: found, read, and sent again. */
 import { type Signal, useSignal } from '@preact/signals';
-import { ConfirmCall } from '../parts/confirm-call.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Callout, Instant, Its, ScrolledText } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { TextField } from '../parts/text-field.tsx';
@@ -145,7 +145,7 @@ function ReplayBar({ hookId, filter, shown, chosen, onDone }: ReplayBarProps) {
         </button>
       </div>
       {asked.value === undefined ? null : (
-        <ConfirmCall
+        <Confirm
           title="Replay"
           label="Replay"
           call={replayCall(hookId, asked.value.ids, filter)}
@@ -162,7 +162,7 @@ function ReplayBar({ hookId, filter, shown, chosen, onDone }: ReplayBarProps) {
             Each is tried once, before later events of its user, with the same id as before. At most {REPLAY_A_REQUEST.toLocaleString('en')}{' '}
             are sent by one request; it says how many remain.
           </p>
-        </ConfirmCall>
+        </Confirm>
       )}
     </>
   );

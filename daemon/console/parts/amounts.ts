@@ -10,7 +10,7 @@ const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
 /** `12.3 MB`. */
 export function size(bytes: number): string {
   let [value, at] = [bytes, 0];
-  while (value >= 1_000 && at < SIZES.length - 1) {
+  while (value >= 999.5 && at < SIZES.length - 1) {
     value /= 1_000;
     at++;
   }

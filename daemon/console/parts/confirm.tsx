@@ -8,8 +8,8 @@ import { Dialog } from './dialog.tsx';
 
 export interface ConfirmProps {
   readonly title: string;
-  /** What will happen, in sentences. */
-  readonly says: readonly string[];
+  /** What will happen, in sentences; where they need more than text, they are children. */
+  readonly says?: readonly string[];
   /** Of the button that makes the call. */
   readonly label: string;
   readonly isGrave?: boolean;
@@ -20,7 +20,7 @@ export interface ConfirmProps {
   readonly children?: ComponentChildren;
 }
 
-export function Confirm({ title, says, label, isGrave = false, call, isReady = true, onClose, onDone, children }: ConfirmProps) {
+export function Confirm({ title, says = [], label, isGrave = false, call, isReady = true, onClose, onDone, children }: ConfirmProps) {
   const error = useSignal('');
   const isBusy = useSignal(false);
   const confirm = (): void => {
@@ -34,11 +34,13 @@ export function Confirm({ title, says, label, isGrave = false, call, isReady = t
   return (
     <Dialog title={title} onClose={onClose}>
       {children}
-      <ul aria-label="What will happen">
-        {says.map((sentence) => (
-          <li key={sentence}>{sentence}</li>
-        ))}
-      </ul>
+      {says.length === 0 ? null : (
+        <ul aria-label="What will happen">
+          {says.map((sentence) => (
+            <li key={sentence}>{sentence}</li>
+          ))}
+        </ul>
+      )}
       <CallButtons call={call} error={error.value} onCancel={onClose}>
         <button type="button" class={isGrave ? 'grave' : 'main'} disabled={isBusy.value || !isReady} onClick={confirm}>
           {label}

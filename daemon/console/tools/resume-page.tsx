@@ -2,12 +2,13 @@
 import { type Signal, useSignal } from '@preact/signals';
 import type { RehearseAnswer } from '../../../protocol/live/rehearsal.ts';
 import { linkTo } from '../address.ts';
+import { size } from '../parts/amounts.ts';
 import { useAsked } from '../parts/asked.ts';
 import { CommandLines } from '../parts/command-lines.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
-import { bytesText, hoursText, INTERESTS, type ResumeForm, resumeCall, settingText } from './resume-question.ts';
+import { hoursText, INTERESTS, type ResumeForm, resumeCall, settingText } from './resume-question.ts';
 
 const LABELS = { all: 'everything', ids: 'these ids', teams: 'these teams', filter: 'users that match a filter' } as const;
 const RESULTS = { nothing: 'Nothing', events: 'Events', snapshot: 'A fresh snapshot' } as const;
@@ -161,7 +162,7 @@ function EventFacts({ events }: { readonly events: NonNullable<RehearseAnswer['e
     <>
       <Fact
         name="Events"
-        text={`${is_whole ? '' : 'at least '}${count.toLocaleString('en')}, ${bytesText(bytes)}${is_whole ? '' : ` (looked at up to #${up_to})`}`}
+        text={`${is_whole ? '' : 'at least '}${count.toLocaleString('en')}, ${size(bytes)}${is_whole ? '' : ` (looked at up to #${up_to})`}`}
       />
       <Fact name="First" text={named(first)} />
       <Fact name={is_whole ? 'Last' : 'Last seen'} text={named(last)} />
@@ -177,7 +178,7 @@ function RetentionFacts({ found: { retention, settings, reason } }: { readonly f
   const back = [
     `${changes.toLocaleString('en')} changes`,
     ...(hours === null ? [] : [hoursText(hours)]),
-    ...(bytes === null ? [] : [bytesText(bytes)]),
+    ...(bytes === null ? [] : [size(bytes)]),
   ];
   return (
     <>

@@ -1,5 +1,6 @@
 /** The form of the resume tool as a call. Pure. */
 import { positionOf } from '../../../protocol/base/position-text.ts';
+import { size } from '../parts/amounts.ts';
 import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
 
 export const INTERESTS = ['all', 'ids', 'teams', 'filter'] as const;
@@ -49,13 +50,6 @@ function parsedFilter(text: string): unknown {
   }
 }
 
-/** `12.3 kB` for 12,345. */
-export function bytesText(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} bytes`;
-  const [unit, size] = bytes < 1e6 ? ['kB', 1e3] : bytes < 1e9 ? ['MB', 1e6] : (['GB', 1e9] as const);
-  return `${(bytes / Number(size)).toFixed(1)} ${unit}`;
-}
-
 /** A span of time in the unit that one would say. */
 export function hoursText(hours: number): string {
   if (hours < 1 / 60) return `${Math.round(hours * 3_600)} seconds`;
@@ -65,6 +59,6 @@ export function hoursText(hours: number): string {
 
 /** A value of a setting of retention, by its key. */
 export function settingText(key: string, value: number): string {
-  if (key === 'retention_bytes') return bytesText(value);
+  if (key === 'retention_bytes') return size(value);
   return key === 'retention_age_h' ? `${value.toLocaleString('en')} hours` : `${value.toLocaleString('en')} changes`;
 }

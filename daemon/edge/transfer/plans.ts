@@ -1,4 +1,5 @@
 /** Sync plans that the daemon makes: a file is uploaded, looked at and planned; the plan is shown, approved by a second person, and applied. */
+import { randomUUID } from 'node:crypto';
 import Type from 'typebox';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { clip } from '../../../protocol/base/field-path.ts';
@@ -38,8 +39,9 @@ export const PLAN_ROUTES: readonly Endpoint[] = [
     query: SourceUploadQuery,
     answer: Type.Object({ path: Type.String(), size: Type.Integer() }),
     uploads: ['application/octet-stream', 'text/csv', 'application/x-ndjson', 'application/json'],
-    handle: async ({ services, rawBody, query, newId }) => {
-      const path = uploadPath(newId(), decodeImportUrl({ filename: decodeSourceUpload(query) ?? 'users.csv' }));
+    handle: async ({ services, rawBody, query }) => {
+      // Also under an idempotency key: a file that is sent again is one more, and one that nobody plans goes by itself.
+      const path = uploadPath(randomUUID(), decodeImportUrl({ filename: decodeSourceUpload(query) ?? 'users.csv' }));
       const { bytes } = await services.files.saveUpload(path, rawBody, LIMITS.planSourceBytes);
       return { body: { path, size: bytes } };
     },

@@ -6,7 +6,7 @@ import {
   connectionSearchOf,
   connectionsCall,
   foundText,
-  progressText,
+  positionsText,
   type ShownConnection,
 } from '../../../daemon/console/connections/connection-search.ts';
 
@@ -32,7 +32,7 @@ test('CO31 what was found, and how far a client is, in words', () => {
     [...['No connection found.', '1 connection.', '1,200 connections; page 3 shows 50.']],
   );
   const one = { sent_seq: 7, consumer: null, acknowledged_seq: null } as ShownConnection;
-  assert.equal(progressText(one), 'sent up to #7');
-  assert.equal(progressText({ ...one, consumer: 'mirror', acknowledged_seq: 5 }), 'sent up to #7, consumer mirror acknowledged #5');
-  assert.equal(progressText({ ...one, sent_seq: null }), '');
+  assert.equal(positionsText(one), 'sent up to #7');
+  assert.equal(positionsText({ ...one, consumer: 'mirror', acknowledged_seq: 5 }), 'sent up to #7, consumer mirror acknowledged #5');
+  assert.equal(positionsText({ ...one, sent_seq: null }), '');
 });

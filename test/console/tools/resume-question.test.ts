@@ -1,7 +1,7 @@
 /** CO52: the form of the resume tool as a call, and its figures in words. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesText, hoursText, type ResumeForm, resumeCall, settingText } from '../../../daemon/console/tools/resume-question.ts';
+import { hoursText, type ResumeForm, resumeCall, settingText } from '../../../daemon/console/tools/resume-question.ts';
 
 const FORM: ResumeForm = { position: ' e:7 ', user: '', interest: 'all', text: '', presence: false, conflate: false };
 
@@ -34,7 +34,6 @@ test('CO52 what is wrong with the form is said before anybody is asked', () => {
 });
 
 test('CO52 sizes and spans are said in the unit that one would use', () => {
-  assert.deepEqual([999, 12_345, 5e6, 1_073_741_824].map(bytesText), ['999 bytes', '12.3 kB', '5.0 MB', '1.1 GB']);
   assert.deepEqual([0.001, 0.5, 24, 168].map(hoursText), ['4 seconds', '30 minutes', '24.0 hours', '7.0 days']);
   assert.deepEqual(
     [settingText('retention_bytes', 5e6), settingText('retention_age_h', 168), settingText('retention_changes', 4_000)],

@@ -10,7 +10,10 @@ import { World } from '../../support/world.ts';
 
 /** Writes that leave nothing in the directory: repeating one needs no receipt. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  'CompareUsers',
   'CreateImportURL',
+  'SimulateResume',
+  'UploadSyncSource',
   'GetFlagCount',
   'QueryTeamUsageStats',
   'CreateBackupURL',
@@ -28,7 +31,7 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 const ENDS_FOR_GOOD: ReadonlySet<string> = new Set(['CloseConnection']);
 
 /** What goes on after the request: their answers show how far it is. */
-const GOES_ON: ReadonlySet<string> = new Set(['CreateImport']);
+const GOES_ON: ReadonlySet<string> = new Set(['CreateImport', 'CreateSyncPlan', 'ApplySyncPlan']);
 
 /** A store whose appends become durable, and are never heard of again while it is deaf: as if the process was killed right then. */
 function deafStore() {

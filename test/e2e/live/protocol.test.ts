@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { HEARTBEAT } from '../../../daemon/edge/live/session/registry.ts';
+import { HEARTBEAT } from '../../../daemon/edge/live/session/heartbeat.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import { API_KEY, userToken, World } from '../../support/world.ts';
 

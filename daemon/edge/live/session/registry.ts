@@ -6,12 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AppSettings } from '../../../../protocol/app/settings.ts';
 import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
-import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
 import type { OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { ListedConnection, UserConnection } from '../../http/services.ts';
+import { HEARTBEAT, type Heartbeat } from './heartbeat.ts';
 import { EndedSessions, type EndedSessionsOptions } from './inquiry/ended-sessions.ts';
 import type { SessionTrace } from './inquiry/explain.ts';
 import { sightRules } from './sight.ts';
@@ -72,18 +72,6 @@ export interface RegistryOptions extends EndedSessionsOptions {
   /** The name of this node, which connection ids carry; undefined where there is no other. */
   readonly node?: string | undefined;
 }
-
-/** How often the peers of live connections are asked for a sign of life, and how long they may give none. */
-export interface Heartbeat {
-  /** Whole seconds, in milliseconds. */
-  readonly everyMs: number;
-  /** A peer is dead this long after the first heartbeat that it left unanswered: a multiple of `everyMs`. */
-  readonly idleMs: number;
-  /** A peer that has sent no connect for this long is closed. */
-  readonly connectMs: number;
-}
-
-export const HEARTBEAT: Heartbeat = { everyMs: LIMITS.heartbeatMs, idleMs: LIMITS.idleTimeoutMs, connectMs: LIMITS.connectTimeoutMs };
 
 export class SessionRegistry {
   readonly #options: RegistryOptions;

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser/chromium.ts';
-import { HOSTILE_NAME, linkFor, openConsole } from '../../support/browser/console-page.ts';
-import { World } from '../../support/world.ts';
+import { openBrowser } from '../support/browser/chromium.ts';
+import { HOSTILE_NAME, linkFor, openConsole } from '../support/browser/console-page.ts';
+import { World } from '../support/world.ts';
 
 const LOST = "the console's sync plans were not tried";
 
@@ -80,7 +80,7 @@ test('CO20 CO21 CO22 CO23 CO24 a file is planned, approved from a second browser
   t.after(() => second.close());
   const colleague = await openConsole(second, world);
   await colleague.page.goto(linkFor(world, 'operate'));
-  await colleague.page.getByRole('heading', { level: 1, name: 'Users' }).waitFor();
+  await colleague.page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   await colleague.page.goto(page.url());
   await button(colleague.page, 'Approve…').click();
   await colleague.page.getByText('There is no command for this').waitFor();

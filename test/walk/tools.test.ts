@@ -4,11 +4,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser/chromium.ts';
-import { linesRun } from '../../support/browser/console-lines.ts';
-import { fillWorld, HOSTILE_NAME, linkFor, openConsole } from '../../support/browser/console-page.ts';
-import { eventually } from '../../support/eventually.ts';
-import { World } from '../../support/world.ts';
+import { openBrowser } from '../support/browser/chromium.ts';
+import { linesRun } from '../support/browser/console-lines.ts';
+import { fillWorld, HOSTILE_NAME, linkFor, openConsole } from '../support/browser/console-page.ts';
+import { eventually } from '../support/eventually.ts';
+import { World } from '../support/world.ts';
 
 const heading = (page: Page, name: string): Promise<void> => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
 

@@ -1,12 +1,12 @@
 /** CO53: the two commands beside each action, run against a daemon: each does what the action does. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ApiCall } from '../../../daemon/console/talk/api-call.ts';
-import { curlLine, rosterdLine } from '../../../daemon/console/talk/lines.ts';
-import { USER_ACTIONS } from '../../../daemon/console/user/action-list.ts';
-import { linesRun } from '../../support/browser/console-lines.ts';
-import { eventually } from '../../support/eventually.ts';
-import { API_KEY, World } from '../../support/world.ts';
+import type { ApiCall } from '../../daemon/console/talk/api-call.ts';
+import { curlLine, rosterdLine } from '../../daemon/console/talk/lines.ts';
+import { USER_ACTIONS } from '../../daemon/console/user/action-list.ts';
+import { linesRun } from '../support/browser/console-lines.ts';
+import { eventually } from '../support/eventually.ts';
+import { API_KEY, World } from '../support/world.ts';
 
 /** In an order in which each can be done, with options that a shell could trip over, and what is different afterwards. */
 const STEPS: readonly (readonly [key: string, options: Record<string, string | boolean>, isDone: (user: Seen) => boolean])[] = [

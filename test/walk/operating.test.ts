@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser/chromium.ts';
-import { HOSTILE_NAME, HOSTILE_USERS, linkFor, openConsole } from '../../support/browser/console-page.ts';
-import { eventually } from '../../support/eventually.ts';
-import { API_SECRET, World } from '../../support/world.ts';
+import { openBrowser } from '../support/browser/chromium.ts';
+import { HOSTILE_NAME, HOSTILE_USERS, linkFor, openConsole } from '../support/browser/console-page.ts';
+import { eventually } from '../support/eventually.ts';
+import { API_SECRET, World } from '../support/world.ts';
 
 const LOST = 'what an operator looks at in the console was not tried';
 const SAMPLES = 180;

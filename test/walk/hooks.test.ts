@@ -4,11 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { Locator, Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser/chromium.ts';
-import { HOSTILE_NAME, linkFor, openConsole } from '../../support/browser/console-page.ts';
-import { eventually } from '../../support/eventually.ts';
-import { HookReceiver } from '../../support/hooks/hook-receiver.ts';
-import { API_SECRET, fastClock, World } from '../../support/world.ts';
+import { openBrowser } from '../support/browser/chromium.ts';
+import { HOSTILE_NAME, linkFor, openConsole } from '../support/browser/console-page.ts';
+import { eventually } from '../support/eventually.ts';
+import { HookReceiver } from '../support/hooks/hook-receiver.ts';
+import { API_SECRET, fastClock, World } from '../support/world.ts';
 
 const LOST = "the console's webhooks, jobs, backup and tokens were not tried";
 
@@ -194,7 +194,7 @@ test('CO40 CO44 CO45 CO46 webhooks, jobs, backup and tokens, each action with a 
   t.diagnostic(`screenshots in ${pictures}`);
   await page.setViewportSize({ width: 1_100, height: 800 });
   await page.goto(linkFor(world, 'operate'));
-  await heading(page, 'Users');
+  await heading(page, 'Overview');
   await walkHooks(world, page, picture, to);
   await walkJobs(world, page, picture);
   await walkBackup(page, picture);
@@ -204,7 +204,7 @@ test('CO40 CO44 CO45 CO46 webhooks, jobs, backup and tokens, each action with a 
 
   // To look only.
   await page.goto(linkFor(world, 'read'));
-  await heading(page, 'Users');
+  await heading(page, 'Overview');
   await page.goto(`${world.daemon.url}/console/#/hooks`);
   await heading(page, 'Webhooks');
   assert.equal(await button(page, 'New webhook…').count(), 0);
