@@ -21,6 +21,7 @@ const PARAMETERS: Readonly<Record<string, (random: Random, names: Names) => stri
   task: () => 'task',
   file: () => 'file',
   hook_id: () => 'hook',
+  letter_id: () => 'letter',
   type: () => 'messaging',
 };
 
