@@ -5,7 +5,7 @@
 import pg from 'pg';
 import type { PostgresTarget } from './target.ts';
 
-/** A connection that takes longer is given up. */
+/** A connection that takes longer is given up, and so is one whose first questions do. */
 const CONNECT_MS = 5_000;
 /** How long a goodbye may take; then the socket is closed without one. */
 const CLOSE_MS = 1_000;
@@ -57,16 +57,29 @@ export class PgConnection {
   #onLost: (error: Error) => void = () => {};
   #onNotification: (payload: string) => void = () => {};
 
-  /** Rejects with the error of the driver. `turnMs`: how long a transaction may be idle. */
-  static async open(target: PostgresTarget, purpose: string, turnMs = 0): Promise<PgConnection> {
+  /**
+   * Rejects with the error of the driver. `turnMs`: how long a transaction may be idle. `greet`: the first questions on it, which must be
+   * answered soon: nothing watches over the connection before its owner has it, and a server that falls silent would be waited for without an
+   * end.
+   */
+  static async open(
+    target: PostgresTarget,
+    purpose: string,
+    turnMs = 0,
+    greet: (connection: PgConnection) => Promise<void> = async () => {},
+  ): Promise<PgConnection> {
     const connection = new PgConnection(target, purpose);
+    const late = setTimeout(() => void connection.close(), CONNECT_MS);
     try {
       await connection.#client.connect();
       await connection.ask({ text: SETTINGS, values: [String(turnMs)] });
+      await greet(connection);
       return connection;
     } catch (error) {
       await connection.close();
       throw error;
+    } finally {
+      clearTimeout(late);
     }
   }
 

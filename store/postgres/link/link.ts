@@ -38,9 +38,10 @@ export class ServerLink {
     const servers: string[] = [];
     try {
       const connect = async (purpose: string): Promise<PgConnection> => {
-        const connection = await PgConnection.open(target, purpose, turnMs);
+        const connection = await PgConnection.open(target, purpose, turnMs, async (greeted) => {
+          servers.push(await checkedServer(greeted, target));
+        });
         opened.push(connection);
-        servers.push(await checkedServer(connection, target));
         return connection;
       };
       // The first one finds out whether the server is of use; the others then cost no further time.
@@ -85,15 +86,17 @@ export class ServerLink {
 
   /** A connection for other work, to the same server. The caller closes it; it is lost with the link. */
   async side(purpose: string): Promise<PgConnection> {
-    const connection = await PgConnection.open(this.target, purpose);
-    const isSame = (await checkedServer(connection, this.target).catch(() => '')) === this.#server;
-    if (isSame && !this.#isOver) {
-      this.#sides.add(connection);
-      connection.onLost = () => this.#sides.delete(connection);
-      return connection;
+    const connection = await PgConnection.open(this.target, purpose, 0, async (greeted) => {
+      const server = await checkedServer(greeted, this.target).catch(() => '');
+      if (server !== this.#server) throw new NotWritable(`${this.target.name} leads to several servers`);
+    });
+    if (this.#isOver) {
+      await connection.close();
+      throw new NotWritable(`the connection to ${this.target.name} was lost`);
     }
-    await connection.close();
-    throw new NotWritable(`${this.target.name} leads to several servers`);
+    this.#sides.add(connection);
+    connection.onLost = () => this.#sides.delete(connection);
+    return connection;
   }
 
   /** Closes all connections: what one of them lost, the others must not go on with. */

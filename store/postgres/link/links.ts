@@ -8,6 +8,8 @@ import { type PostgresTarget, PostgresUnusable } from './target.ts';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
+/** How long the check of the history may take on a new link. Not on the first one: it may have a schema to migrate. */
+const PREPARE_MS = 10_000;
 
 export interface LinksOptions {
   readonly targets: readonly PostgresTarget[];
@@ -93,7 +95,7 @@ export class ServerLinks {
 
   async #reconnect(): Promise<void> {
     for (let pauseMs = FIRST_PAUSE_MS; this.#end === undefined; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      const found = await this.#attempt();
+      const found = await this.#attempt(PREPARE_MS);
       if (found instanceof ServerLink) return this.#use(found);
       if (found instanceof LogEpochChanged) return this.#options.onFatal(found);
       this.#options.onDown(found.message);
@@ -102,12 +104,15 @@ export class ServerLinks {
   }
 
   /** The first server that can be used, or the last reason why none can. */
-  async #attempt(): Promise<ServerLink | Error> {
+  async #attempt(prepareMs?: number): Promise<ServerLink | Error> {
     let reason = new Error('no server is named');
     for (const target of this.#options.targets) {
       let link: ServerLink | undefined;
+      let late: NodeJS.Timeout | undefined;
       try {
         link = await ServerLink.open(target, this.#options.turnMs);
+        // Nothing watches over it before it is used.
+        late = prepareMs === undefined ? undefined : setTimeout(() => void link?.close(), prepareMs);
         await this.#options.prepare(link);
         return link;
       } catch (error) {
@@ -115,6 +120,8 @@ export class ServerLinks {
         if (error instanceof LogEpochChanged) return error;
         // What somebody has to put right is said rather than that another server does not answer.
         if (!(reason instanceof PostgresUnusable)) reason = error instanceof Error ? error : new Error(String(error));
+      } finally {
+        clearTimeout(late);
       }
     }
     return reason;

@@ -181,3 +181,15 @@ test('LG10 a link that is found after the end is closed', pgOptions, async (t) =
   await eventually(() => opened[0]?.isOver === true, 'it is closed');
   assert.deepEqual([told, tried, links.current], [[], ['one'], undefined]);
 });
+
+test('PL6 a new link whose history cannot be checked in time is given up, and the next one is tried', pgOptions, async (t) => {
+  let checks = 0;
+  const prepare = async (link: ServerLink): Promise<void> => {
+    if (++checks === 2) await link.writer.ask({ text: 'select pg_sleep(11)' });
+  };
+  const { links, told } = stage(t, [], { prepare });
+  await links.start(10_000);
+  links.current?.giveUp(new Error('cut'));
+  const link = await links.ready();
+  assert.deepEqual([checks, link.isOver, told[0], told.at(-1)], [3, false, 'up', 'up']);
+});

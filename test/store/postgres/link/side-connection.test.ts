@@ -51,6 +51,16 @@ test('PL6 an opening that fails is tried again by the next question', pgOptions,
   await side.close();
 });
 
+test('PL6 a server that falls silent while a connection is opened is not waited for without an end', pgOptions, async () => {
+  const { log, proxy } = await kit.node(randomUUID(), { pulseMs: 600_000 });
+  const sides = ['silent-1', 'silent-2'].map((purpose) => new SideConnection(log.links, purpose));
+  // The first questions of a connection: these arrive nowhere, and nobody is told.
+  for (const question of ['set_config(name', 'pg_control_system']) proxy.once(question, () => new Promise(() => {}));
+  await Promise.all(sides.map((side) => assert.rejects(side.ask(PID))));
+  for (const side of sides) assert.equal((await side.ask(PID)).rows.length, 1);
+  await Promise.all(sides.map((side) => side.close()));
+});
+
 test('LG10 a close refuses what is under way; while no server is there, it does not wait for one', pgOptions, async () => {
   const { log, proxy } = await kit.node(randomUUID(), { pulseMs: 600_000 });
   const side = new SideConnection(log.links, 'closed');
