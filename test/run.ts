@@ -37,8 +37,8 @@ const ALONE = ['live/rude', 'live/hostile', 'whole/every-endpoint', 'whole/readm
 );
 /** Those with long files first. */
 const SUITES = [...new Set(['crash', 'e2e', 'store', 'contract', 'property', ...MIRROR.toReversed(), 'house'])];
-/** Minutes of every view of the console, and of faults under real processes: only when they are named, and in the long run. */
-const LONG_ONLY = ['walk', 'cluster'];
+/** Minutes of every view of the console, of the commands of the guides, and of faults under real processes: only when they are named, and in the long run. */
+const LONG_ONLY = ['walk', 'guides', 'cluster'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
 /** Every core has a process to run already: a collector that works alone, and seldom, takes an eighth less time in all. */
 const LIGHT = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=32'];

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { Cluster } from '../support/cluster/cluster.ts';
-import { LEASES, withoutLeases } from '../support/cluster/golden-alike.ts';
+import { LEASES, laterStep, withoutLeases } from '../support/cluster/golden-alike.ts';
 import { ClusterPlace } from '../support/cluster/golden-place.ts';
 import { beginStory, type GoldenFile, goldenFiles, maskedAnswer, play } from '../support/http/golden.ts';
 import { isLong } from '../support/long.ts';
@@ -20,7 +20,7 @@ async function tell(t: TestContext, ground: Cluster, file: GoldenFile): Promise<
   const place = await ClusterPlace.open(t, ground, file);
   const memory = await beginStory(place, file);
   for (const step of file.steps) {
-    const received = await play(place, step, memory);
+    const received = await play(place, laterStep(step, LEASES), memory);
     const [got, right] = [withoutLeases(maskedAnswer(received, step, place, memory), LEASES), withoutLeases(step.answer, 0)];
     assert.deepEqual(got, right, `${step.title}\n${received.text}`);
   }

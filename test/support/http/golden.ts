@@ -100,17 +100,18 @@ const seconds = (): number => Math.floor(Date.now() / 1000);
 const cookies = new Map<string, Promise<string>>();
 
 /** The cookie of a browser that is signed in to the console as `name`. */
-function cookieOf({ daemon }: GoldenPlace, name: string): Promise<string> {
-  const key = `${daemon.url} ${name}`;
-  const known = cookies.get(key) ?? signedIn(daemon.url);
+function cookieOf(place: GoldenPlace, name: string): Promise<string> {
+  const key = `${place.daemon.url} ${name}`;
+  const known = cookies.get(key) ?? signedIn(place);
   cookies.set(key, known);
   return known;
 }
 
-async function signedIn(url: string): Promise<string> {
+async function signedIn(place: GoldenPlace): Promise<string> {
   const code = new Seals(API_SECRET).newCode('operate', Date.now());
   const headers = { 'X-Rosterd-Console': '1', 'Content-Type': 'application/json' };
-  const answer = await send(`${url}/console/sign-in`, { method: 'POST', headers, body: JSON.stringify({ code }) });
+  const answer = await send(`${place.daemon.url}/console/sign-in`, { method: 'POST', headers, body: JSON.stringify({ code }) });
+  place.onAnswer?.('POST', answer.headers);
   return String(answer.headers.get('set-cookie')).split(';')[0] ?? '';
 }
 
@@ -167,14 +168,16 @@ export async function sendGolden(
   const base = /^https?:/.test(path) ? path : `${place.daemon.url}${isConsole ? '/console/api' : ''}${path}`;
   const plain = base.replace(/^https?:\/\/[^/]+(\/console\/api)?/, '').split('?')[0] ?? '';
   const asked = parameters.size === 0 ? base : `${base}${base.includes('?') ? '&' : '?'}${parameters}`;
+  const cookie = isConsole ? await cookieOf(place, as) : '';
   const data = text ?? (body === undefined ? undefined : JSON.stringify(body));
   const response = await send(asked, {
     method,
     headers: {
       ...(token === undefined ? undefined : { Authorization: token, 'Stream-Auth-Type': 'jwt' }),
       ...(data === undefined ? undefined : { 'Content-Type': 'application/json' }),
-      ...(isConsole ? { 'X-Rosterd-Console': '1', cookie: await cookieOf(place, as) } : undefined),
-      ...place.headersFor?.(method, plain),
+      ...(isConsole ? { 'X-Rosterd-Console': '1', cookie } : undefined),
+      // The page names its position in every request: its sign-in is one of its writes.
+      ...place.headersFor?.(isConsole ? 'GET' : method, plain),
       ...headers,
     },
     body: data,

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { openBrowser } from '../../support/browser/chromium.ts';
-import { fillWorld, HOSTILE_NAME, HOSTILE_USERS, linkFor, openConsole } from '../../support/browser/console-page.ts';
-import { eventually } from '../../support/eventually.ts';
-import { sized } from '../../support/long.ts';
-import { API_SECRET, World } from '../../support/world.ts';
+import { openBrowser } from '../support/browser/chromium.ts';
+import { fillWorld, HOSTILE_NAME, HOSTILE_USERS, linkFor, openConsole } from '../support/browser/console-page.ts';
+import { eventually } from '../support/eventually.ts';
+import { sized } from '../support/long.ts';
+import { API_SECRET, World } from '../support/world.ts';
 
 const USERS = sized(2_000, 100_000);
 const LOST = "the operator's console was not tried";

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findPostgres } from '../../../daemon/cli/cluster/programs.ts';
-import { openBrowser } from '../../support/browser/chromium.ts';
-import { follow } from '../../support/guides/sandbox.ts';
-import { PG_PASSWORD, startPostgres } from '../../support/sync/postgres.ts';
+import { findPostgres } from '../../daemon/cli/cluster/programs.ts';
+import { openBrowser } from '../support/browser/chromium.ts';
+import { follow } from '../support/guides/sandbox.ts';
+import { PG_PASSWORD, startPostgres } from '../support/sync/postgres.ts';
 
-const GUIDES = join(import.meta.dirname, '../../../daemon/deploy/guides');
+const GUIDES = join(import.meta.dirname, '../../daemon/deploy/guides');
 const textOf = (name: string): Promise<string> => readFile(join(GUIDES, `${name}.md`), 'utf8');
 
 for (const name of ['production', 'server', 'moving'])

@@ -5,10 +5,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Block, blocksOf, difference } from '../../support/guides/blocks.ts';
-import { compilerErrors, JUDGES, judge, missingJudges, unknownCommands } from '../../support/guides/checks.ts';
+import { type Block, blocksOf, difference } from '../support/guides/blocks.ts';
+import { compilerErrors, JUDGES, judge, missingJudges, unknownCommands } from '../support/guides/checks.ts';
 
-const GUIDES = join(import.meta.dirname, '../../../daemon/deploy/guides');
+const GUIDES = join(import.meta.dirname, '../../daemon/deploy/guides');
 const missing = await missingJudges();
 const withJudges = missing.length > 0 ? { skip: `${missing.join(', ').toUpperCase()} IS NOT ON THIS MACHINE` } : { timeout: 120_000 };
 
