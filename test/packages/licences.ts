@@ -7,7 +7,9 @@ import { ROOT } from './kit.ts';
 
 const PACKAGE_FOLDER = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
 /** Licences that ask for no more than their text and their notice. */
-const GOOD = /^(MIT|ISC|BSD-[23]-Clause|Apache-2\.0|0BSD)$/;
+const GOOD = /^(MIT|ISC|BSD-[23]-Clause|Apache-2\.0|0BSD|Zlib)$/;
+/** The licences that hold together, from an expression such as `(MIT AND Zlib)`. */
+const allOf = (license: string): string[] => license.replace(/^\((.*)\)$/, '$1').split(' AND ');
 const NODE_PLACES = [join(dirname(process.execPath), '../LICENSE'), '/usr/share/doc/nodejs/LICENSE', '/usr/local/LICENSE'];
 
 /** Rejects when a package has another licence than rosterd can be handed on with. */
@@ -25,7 +27,8 @@ async function licenceOf(folder: string): Promise<string> {
   // The list is the older form of the field.
   const first: unknown = Array.isArray(licenses) ? licenses[0] : undefined;
   const license = manifest.license ?? (isObject(first) ? first.type : undefined);
-  if (typeof license !== 'string' || !GOOD.test(license)) throw new Error(`${name} has the licence ${JSON.stringify(license)}`);
+  if (typeof license !== 'string' || !allOf(license).every((one) => GOOD.test(one)))
+    throw new Error(`${name} has the licence ${JSON.stringify(license)}`);
   const files = (await readdir(place)).filter((file) => /^(licen[cs]e|notice)/i.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(place, file), 'utf8')));
   return [`${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join('\n\n');
