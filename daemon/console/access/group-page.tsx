@@ -3,8 +3,10 @@ import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
-import { Callout, Its } from '../parts/its.tsx';
+import { Callout, DoneText, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { Tick } from '../parts/tick.tsx';
+import { UserLink } from '../parts/user-link.tsx';
 import { mayOperate } from '../talk/session.ts';
 import { deleteGroupCall, groupCall, membersCall, type ShownGroup, typedIds } from './group-calls.ts';
 
@@ -37,9 +39,7 @@ export function OneGroupPage({ id }: { readonly id: string }) {
       </Heading>
       {isLoading && group === undefined ? <p role="status">Looking…</p> : null}
       {error === undefined ? null : <Callout kind="error">{error}</Callout>}
-      <p role="status" class={said.value === '' ? '' : 'notice good'}>
-        {said.value}
-      </p>
+      <DoneText text={said.value} />
       {group === undefined ? null : (
         <>
           <AboutGroup group={group} />
@@ -71,10 +71,7 @@ function MemberRow({ id, isAdmin, onRemove }: { readonly id: string; readonly is
   return (
     <li>
       <p>
-        <a href={linkTo(['users', id])}>
-          <Its text={id} />
-        </a>{' '}
-        {isAdmin ? <span class="badge">admin of the group</span> : null}
+        <UserLink id={id} /> {isAdmin ? <span class="badge">admin of the group</span> : null}
       </p>
       {mayOperate() ? (
         <button type="button" onClick={onRemove}>
@@ -170,16 +167,14 @@ function AddDialog({ group, onClose, onDone }: Omit<GroupDialogProps, 'asked'>) 
           }}
         />
       </label>
-      <label class="tick">
-        <input
-          type="checkbox"
-          checked={asAdmin.value}
-          onChange={(event) => {
-            asAdmin.value = event.currentTarget.checked;
-          }}
-        />
+      <Tick
+        isOn={asAdmin.value}
+        onChange={(isOn) => {
+          asAdmin.value = isOn;
+        }}
+      >
         As admins of the group
-      </label>
+      </Tick>
     </Confirm>
   );
 }

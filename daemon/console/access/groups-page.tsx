@@ -6,6 +6,7 @@ import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
+import { TextField } from '../parts/text-field.tsx';
 import { mayOperate } from '../talk/session.ts';
 import { replaceQuery, view } from '../view.ts';
 import { createGroupCall, GROUPS_PER_PAGE, groupsCall, type ShownGroup } from './group-calls.ts';
@@ -22,16 +23,7 @@ export function GroupsPage() {
     <>
       <Heading title="Groups">User groups</Heading>
       <search class="filters">
-        <label class="wide">
-          Name contains
-          <input
-            type="search"
-            value={text}
-            maxLength={255}
-            autoComplete="off"
-            onInput={(event) => replaceQuery({ q: event.currentTarget.value })}
-          />
-        </label>
+        <TextField label="Name contains" isSearch maxLength={255} value={text} onInput={(typed) => replaceQuery({ q: typed })} />
         {mayOperate() ? (
           <button
             type="button"
@@ -114,17 +106,14 @@ function CreateGroupDialog({ onClose }: { readonly onClose: () => void }) {
       }}
     >
       {fields.map(([label, signal]) => (
-        <label key={label}>
-          {label}
-          <input
-            type="text"
-            value={signal.value}
-            autoComplete="off"
-            onInput={(event) => {
-              signal.value = event.currentTarget.value;
-            }}
-          />
-        </label>
+        <TextField
+          key={label}
+          label={label}
+          value={signal.value}
+          onInput={(typed) => {
+            signal.value = typed;
+          }}
+        />
       ))}
     </Confirm>
   );

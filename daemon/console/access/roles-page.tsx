@@ -3,8 +3,10 @@ import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
-import { Callout, Its } from '../parts/its.tsx';
+import { Callout, DoneText, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { TextField } from '../parts/text-field.tsx';
+import { Tick } from '../parts/tick.tsx';
 import { mayOperate } from '../talk/session.ts';
 import { type GrantSettings, grantSettingsOf, grantsCall, grantsOf, grantsSay } from './role-grants.ts';
 
@@ -42,9 +44,7 @@ export function RolesPage() {
         <Callout kind="error">{'"disable_permissions_checks" is on: every client may do everything, whatever is set here.'}</Callout>
       ) : null}
       {failed === undefined ? null : <Callout kind="error">{failed}</Callout>}
-      <p role="status" class={said.value === '' ? '' : 'notice good'}>
-        {said.value}
-      </p>
+      <DoneText text={said.value} />
       {mayOperate() ? (
         <button
           type="button"
@@ -134,17 +134,13 @@ function CreateDialog({ onClose, onDone }: RoleDialogProps) {
       onClose={onClose}
       onDone={() => onDone(`The role ${name.value} is there.`)}
     >
-      <label>
-        Name
-        <input
-          type="text"
-          value={name.value}
-          autoComplete="off"
-          onInput={(event) => {
-            name.value = event.currentTarget.value;
-          }}
-        />
-      </label>
+      <TextField
+        label="Name"
+        value={name.value}
+        onInput={(typed) => {
+          name.value = typed;
+        }}
+      />
     </Confirm>
   );
 }
@@ -192,15 +188,14 @@ function GrantsDialog({ role: { name }, settings, onClose, onDone }: GrantsDialo
       <fieldset disabled={isReset.value}>
         <legend>Its clients may</legend>
         {known.map(({ id, description }) => (
-          <label key={id} class="tick">
-            <input
-              type="checkbox"
-              checked={after.includes(id)}
-              onChange={(event) => {
-                const others = chosen.value.filter((one) => one !== id);
-                chosen.value = event.currentTarget.checked ? [...others, id] : others;
-              }}
-            />
+          <Tick
+            key={id}
+            isOn={after.includes(id)}
+            onChange={(isOn) => {
+              const others = chosen.value.filter((one) => one !== id);
+              chosen.value = isOn ? [...others, id] : others;
+            }}
+          >
             <span>
               <code>
                 <Its text={id} />
@@ -209,20 +204,18 @@ function GrantsDialog({ role: { name }, settings, onClose, onDone }: GrantsDialo
                 <Its text={description || 'no description'} />
               </span>
             </span>
-          </label>
+          </Tick>
         ))}
       </fieldset>
       {isSet ? (
-        <label class="tick">
-          <input
-            type="checkbox"
-            checked={isReset.value}
-            onChange={(event) => {
-              isReset.value = event.currentTarget.checked;
-            }}
-          />
+        <Tick
+          isOn={isReset.value}
+          onChange={(isOn) => {
+            isReset.value = isOn;
+          }}
+        >
           Back to the built-in permissions
-        </label>
+        </Tick>
       ) : null}
     </Confirm>
   );

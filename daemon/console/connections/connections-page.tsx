@@ -1,12 +1,14 @@
 /** All live connections: searched, sorted, in pages, and the end of one. */
 import { useSignal } from '@preact/signals';
-import { linkTo } from '../address.ts';
 import { size } from '../parts/amounts.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
-import { Callout, Instant, Its } from '../parts/its.tsx';
+import { Callout, DoneText, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
+import { Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
+import { UserLink } from '../parts/user-link.tsx';
 import { mayOperate } from '../talk/session.ts';
 import { replaceQuery, view } from '../view.ts';
 import {
@@ -42,9 +44,7 @@ export function ConnectionsPage() {
       <p role="status" class="hint">
         {isLoading ? 'Looking…' : foundText(total, shown.length, pages.value.length + 1)}
       </p>
-      <p role="status" class={said.value === '' ? '' : 'notice good'}>
-        {said.value}
-      </p>
+      <DoneText text={said.value} />
       {silent.length === 0 ? null : <Callout kind="error">{`No answer from ${silent.join(', ')}: connections there are missing.`}</Callout>}
       {error === undefined ? null : <Callout kind="error">{error}</Callout>}
       <ul class="cards" aria-busy={isLoading} aria-label="Connections found">
@@ -80,29 +80,19 @@ function Filters({ search, again }: { readonly search: ConnectionSearch; readonl
   const change = (changed: Partial<ConnectionSearch>): void => replaceQuery(connectionQueryOf({ ...search, ...changed }));
   return (
     <search class="filters">
-      <label class="wide">
-        Id of the user or of the connection begins with
-        <input
-          type="search"
-          value={search.text}
-          maxLength={255}
-          autoComplete="off"
-          onInput={(event) => change({ text: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Order
-        <select
-          value={search.sort}
-          onChange={(event) => change({ sort: CONNECTION_SORTS.find((one) => one === event.currentTarget.value) ?? 'queue' })}
-        >
-          {CONNECTION_SORTS.map((one) => (
-            <option key={one} value={one}>
-              {SORT_LABELS[one]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <TextField
+        label="Id of the user or of the connection begins with"
+        isSearch
+        maxLength={255}
+        value={search.text}
+        onInput={(text) => change({ text })}
+      />
+      <Select
+        label="Order"
+        value={search.sort}
+        choices={CONNECTION_SORTS.map((one) => [one, SORT_LABELS[one]])}
+        onChange={(sort) => change({ sort })}
+      />
       <button type="button" onClick={again}>
         Look again
       </button>
@@ -116,13 +106,7 @@ function ConnectionCard({ one, close }: { readonly one: ShownConnection; readonl
     <li class="connection">
       <div>
         <p>
-          {user_id === null ? (
-            <strong>no user (a server, or anonymous)</strong>
-          ) : (
-            <a href={linkTo(['users', user_id])}>
-              <Its text={user_id} />
-            </a>
-          )}{' '}
+          {user_id === null ? <strong>no user (a server, or anonymous)</strong> : <UserLink id={user_id} />}{' '}
           <span class="badge">{TRANSPORTS[transport] ?? transport}</span>{' '}
           <span class={`badge ${queue_bytes > 100_000 ? 'deleted' : ''}`}>
             {queue_bytes === 0 ? 'nothing waits' : `${size(queue_bytes)} wait`}
@@ -172,9 +156,7 @@ function CloseDialog({ one: { connection_id, user_id }, onClose, onDone }: Close
         {user_id === null ? null : (
           <>
             {' of '}
-            <a href={linkTo(['users', user_id])}>
-              <Its text={user_id} />
-            </a>
+            <UserLink id={user_id} />
           </>
         )}
       </p>

@@ -1,8 +1,14 @@
 /** A webhook as a form: a new one, or the settings of one that exists. */
 import { useSignal } from '@preact/signals';
 import { Confirm } from '../parts/confirm.tsx';
+import { Select } from '../parts/select.tsx';
 import { TextField } from '../parts/text-field.tsx';
 import { fieldsOf, type HookSettings, hookOfFields, putCall, shownAddress, URL_SETTING } from './hook-list.ts';
+
+const DIALECTS = [
+  ['v2', 'v2: times in nanoseconds, custom data in “custom”'],
+  ['v1', 'v1: times in RFC 3339, custom data beside the other fields'],
+] as const;
 
 export interface HookFormProps {
   /** All of the settings: the daemon replaces the whole list. */
@@ -41,14 +47,8 @@ export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
       <TextField label="Event types, with commas between; empty for all" value={eventTypes} onInput={set('eventTypes')} />
       {hook?.id === URL_SETTING ? null : (
         <>
-          <label>
-            Form of the events
-            <select value={dialect} onChange={(event) => set('dialect')(event.currentTarget.value)}>
-              <option value="v2">v2: times in nanoseconds, custom data in “custom”</option>
-              <option value="v1">v1: times in RFC 3339, custom data beside the other fields</option>
-            </select>
-          </label>
-          <TextField label="Milliseconds for one request; empty for 6,000" value={timeoutMs} isNumber onInput={set('timeoutMs')} />
+          <Select label="Form of the events" value={dialect} choices={DIALECTS} onChange={set('dialect')} />
+          <TextField label="Milliseconds for one request; empty for 6,000" value={timeoutMs} keys="numeric" onInput={set('timeoutMs')} />
           {hooks.length > (hook === undefined ? 0 : 1) ? (
             <p class="hint">The daemon takes the list of all hooks, so the commands name the others too, with their addresses in full.</p>
           ) : null}

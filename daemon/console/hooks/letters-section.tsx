@@ -3,6 +3,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { Confirm } from '../parts/confirm.tsx';
 import { Callout, Instant, Its, ScrolledText } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { Pager } from '../parts/pager.tsx';
 import { TextField } from '../parts/text-field.tsx';
 import { visibleJson } from '../parts/visible-json.ts';
 import { isRecord } from '../talk/api-call.ts';
@@ -40,7 +41,6 @@ export function LettersSection({ hookId, dead, isEnabled }: LettersSectionProps)
   });
   const found = Array.isArray(answer?.dead_letters) ? (answer.dead_letters as readonly ListedLetter[]) : [];
   const shown = found.slice(0, LETTERS_A_PAGE);
-  const last = shown.at(-1);
   const hasMore = found.length > LETTERS_A_PAGE;
   return (
     <section aria-labelledby="letters">
@@ -63,26 +63,7 @@ export function LettersSection({ hookId, dead, isEnabled }: LettersSectionProps)
           <LetterRow key={letter.id} hookId={hookId} letter={letter} chosen={chosen} />
         ))}
       </ol>
-      <div class="buttons">
-        <button
-          type="button"
-          disabled={before.value.length === 0}
-          onClick={() => {
-            before.value = before.value.slice(0, -1);
-          }}
-        >
-          Previous page
-        </button>
-        <button
-          type="button"
-          disabled={!hasMore || last === undefined}
-          onClick={() => {
-            if (last !== undefined) before.value = [...before.value, last.id];
-          }}
-        >
-          Next page
-        </button>
-      </div>
+      <Pager label="Pages of dead letters" scrolls={false} pages={before} next={hasMore ? shown.at(-1)?.id : undefined} />
     </section>
   );
 }

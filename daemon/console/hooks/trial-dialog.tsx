@@ -3,8 +3,10 @@ import { useSignal } from '@preact/signals';
 import { CallButtons } from '../parts/call-buttons.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Callout, Its } from '../parts/its.tsx';
+import { asTexts, Select } from '../parts/select.tsx';
 import { TextField } from '../parts/text-field.tsx';
-import { api, errorReason } from '../talk/api.ts';
+import { useWork } from '../parts/work.ts';
+import { api } from '../talk/api.ts';
 import { type ApiCall, isRecord, type JsonRecord } from '../talk/api-call.ts';
 import { type HookSettings, shownAddress } from './hook-list.ts';
 
@@ -18,21 +20,14 @@ export function TrialDialog({ hook, onClose }: TrialDialogProps) {
   const url = useSignal('');
   const dialect = useSignal('v2');
   const result = useSignal<JsonRecord | undefined>(undefined);
-  const error = useSignal('');
-  const isBusy = useSignal(false);
+  const { error, isBusy, begin } = useWork();
   const body = hook === undefined ? { webhook_url: url.value.trim(), dialect: dialect.value } : { hook_id: hook.id };
   const call: ApiCall = { method: 'POST', path: '/api/v2/check_webhook', body };
-  const send = async (): Promise<void> => {
-    isBusy.value = true;
-    error.value = '';
-    result.value = undefined;
-    try {
+  const send = (): void =>
+    begin(async () => {
+      result.value = undefined;
       result.value = await api(call);
-    } catch (thrown) {
-      error.value = errorReason(thrown);
-    }
-    isBusy.value = false;
-  };
+    });
   return (
     <Dialog title="Send a test event" onClose={onClose}>
       <p>
@@ -48,28 +43,24 @@ export function TrialDialog({ hook, onClose }: TrialDialogProps) {
               url.value = value;
             }}
           />
-          <label>
-            Form of the event
-            <select
-              value={dialect.value}
-              onChange={(event) => {
-                dialect.value = event.currentTarget.value;
-              }}
-            >
-              <option value="v2">v2</option>
-              <option value="v1">v1</option>
-            </select>
-          </label>
+          <Select
+            label="Form of the event"
+            value={dialect.value}
+            choices={asTexts(['v2', 'v1'])}
+            onChange={(value) => {
+              dialect.value = value;
+            }}
+          />
         </>
       ) : (
         <p>
           To <Its text={shownAddress(hook.webhook_url ?? '')} />
         </p>
       )}
-      <div role="status">{isBusy.value ? 'Waiting for the answer…' : null}</div>
+      <div role="status">{isBusy ? 'Waiting for the answer…' : null}</div>
       {result.value === undefined ? null : <TrialResult result={result.value} />}
-      <CallButtons call={call} error={error.value} onCancel={onClose}>
-        <button type="button" class="main" disabled={isBusy.value} onClick={() => void send()}>
+      <CallButtons call={call} error={error} onCancel={onClose}>
+        <button type="button" class="main" disabled={isBusy} onClick={send}>
           Send
         </button>
       </CallButtons>

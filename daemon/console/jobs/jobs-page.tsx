@@ -4,6 +4,7 @@ import { addressOf } from '../address.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its, ItsValue } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { asTexts, Select } from '../parts/select.tsx';
 import { useTicks } from '../parts/ticks.ts';
 import { useJobEvents } from './job-events.ts';
 import {
@@ -48,21 +49,16 @@ function TasksSection({ events }: { readonly events: number }) {
   return (
     <section aria-labelledby="tasks">
       <h2 id="tasks">Tasks and exports</h2>
-      <label class="narrow">
-        Status
-        <select
-          value={status.value}
-          onChange={(event) => {
-            status.value = event.currentTarget.value;
-            page.value = 0;
-          }}
-        >
-          <option value="">any</option>
-          {['waiting', 'running', 'completed', 'failed'].map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label="Status"
+        isNarrow
+        value={status.value}
+        choices={[['', 'any'], ...asTexts(['waiting', 'running', 'completed', 'failed'])]}
+        onChange={(chosen) => {
+          status.value = chosen;
+          page.value = 0;
+        }}
+      />
       {error === undefined ? null : <Callout kind="error">{error}</Callout>}
       {answer !== undefined && found.length === 0 ? <p class="none">There is none.</p> : null}
       <ul class="cards">

@@ -4,6 +4,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { addressOf, linkTo } from '../address.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its, ScrolledText } from '../parts/its.tsx';
+import { asTexts, Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
 import { visibleJson } from '../parts/visible-json.ts';
 import type { JsonRecord } from '../talk/api-call.ts';
 import { checkSignIn, signInState } from '../talk/session.ts';
@@ -105,33 +107,22 @@ function TailControls({ buffer, text, type, onChange }: TailControlsProps) {
   };
   return (
     <search class="filters">
-      <label class="wide">
-        Events that contain
-        <input
-          type="search"
-          value={text.value}
-          autoComplete="off"
-          onInput={(event) => {
-            text.value = event.currentTarget.value;
-          }}
-        />
-      </label>
-      <label>
-        Type
-        <select
-          value={type.value}
-          onChange={(event) => {
-            type.value = event.currentTarget.value;
-          }}
-        >
-          <option value="">any</option>
-          {types.map((one) => (
-            <option key={one} value={one}>
-              {one}
-            </option>
-          ))}
-        </select>
-      </label>
+      <TextField
+        label="Events that contain"
+        isSearch
+        value={text.value}
+        onInput={(typed) => {
+          text.value = typed;
+        }}
+      />
+      <Select
+        label="Type"
+        value={type.value}
+        choices={[['', 'any'], ...asTexts(types)]}
+        onChange={(chosen) => {
+          type.value = chosen;
+        }}
+      />
       <div class="buttons">
         <button type="button" onClick={() => act(() => (buffer.isPaused ? buffer.goOn() : buffer.pause()))}>
           {buffer.isPaused ? 'Go on' : 'Pause'}

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Its } from '../parts/its.tsx';
+import { Select } from '../parts/select.tsx';
 import { api, errorReason } from '../talk/api.ts';
 import { type ShownNode, stateFacts, verdictOf } from './node-facts.ts';
 import { Plot } from './plot.tsx';
@@ -71,21 +72,15 @@ export function OverviewPage() {
         ))}
       </ul>
       {nodes.length < 2 ? null : (
-        <label class="narrow">
-          Plots of the node
-          <select
-            value={node?.name}
-            onChange={(event) => {
-              chosen.value = event.currentTarget.value;
-            }}
-          >
-            {nodes.map(({ name = '' }) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Plots of the node"
+          isNarrow
+          value={node?.name}
+          choices={nodes.map(({ name = '' }) => [name, name])}
+          onChange={(name) => {
+            chosen.value = name;
+          }}
+        />
       )}
       {samples === undefined ? null : <Plots key={node?.name} samples={samples} />}
     </>

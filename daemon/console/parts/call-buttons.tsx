@@ -5,7 +5,8 @@ import { CommandLines } from './command-lines.tsx';
 import { Callout } from './its.tsx';
 
 export interface CallButtonsProps {
-  readonly call: ApiCall;
+  /** Undefined: no command does the same. */
+  readonly call: ApiCall | undefined;
   /** Empty while nothing has failed. */
   readonly error: string;
   readonly onCancel: () => void;
@@ -17,7 +18,11 @@ export function CallButtons({ call, error, onCancel, children }: CallButtonsProp
   return (
     <>
       {error === '' ? null : <Callout kind="error">{error}</Callout>}
-      <CommandLines call={call} />
+      {call === undefined ? (
+        <p class="hint">There is no command for this: only somebody who is signed in can do it.</p>
+      ) : (
+        <CommandLines call={call} />
+      )}
       <div class="buttons">
         <button type="button" onClick={onCancel}>
           Cancel

@@ -1,10 +1,10 @@
 /** A dialog that says what will happen, shows the commands that do the same, and makes the call. */
-import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { api, errorReason } from '../talk/api.ts';
+import { api } from '../talk/api.ts';
 import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
 import { CallButtons } from './call-buttons.tsx';
 import { Dialog } from './dialog.tsx';
+import { useWork } from './work.ts';
 
 export interface ConfirmProps {
   readonly title: string;
@@ -15,22 +15,19 @@ export interface ConfirmProps {
   readonly isGrave?: boolean;
   readonly call: ApiCall;
   readonly isReady?: boolean;
+  /** No command does the same: only somebody who is signed in may. */
+  readonly isForPeople?: boolean;
+  /** What a failure is called. */
+  readonly explain?: (thrown: unknown) => string;
   readonly onClose: () => void;
   readonly onDone: (answer: JsonRecord) => void;
   readonly children?: ComponentChildren;
 }
 
-export function Confirm({ title, says = [], label, isGrave = false, call, isReady = true, onClose, onDone, children }: ConfirmProps) {
-  const error = useSignal('');
-  const isBusy = useSignal(false);
-  const confirm = (): void => {
-    isBusy.value = true;
-    error.value = '';
-    api(call).then(onDone, (thrown: unknown) => {
-      error.value = errorReason(thrown);
-      isBusy.value = false;
-    });
-  };
+export function Confirm(props: ConfirmProps) {
+  const { title, says = [], label, isGrave = false, call, isReady = true, isForPeople = false, onClose, onDone, children } = props;
+  const { error, isBusy, begin } = useWork(props.explain);
+  const confirm = (): void => begin(async () => onDone(await api(call)));
   return (
     <Dialog title={title} onClose={onClose}>
       {children}
@@ -41,8 +38,8 @@ export function Confirm({ title, says = [], label, isGrave = false, call, isRead
           ))}
         </ul>
       )}
-      <CallButtons call={call} error={error.value} onCancel={onClose}>
-        <button type="button" class={isGrave ? 'grave' : 'main'} disabled={isBusy.value || !isReady} onClick={confirm}>
+      <CallButtons call={isForPeople ? undefined : call} error={error} onCancel={onClose}>
+        <button type="button" class={isGrave ? 'grave' : 'main'} disabled={isBusy || !isReady} onClick={confirm}>
           {label}
         </button>
       </CallButtons>

@@ -59,3 +59,29 @@ export function Callout({ kind, children }: { readonly kind: 'error' | 'good' | 
     </p>
   );
 }
+
+/** What was done, once something was. It is there before, so that a screen reader notices. */
+export function DoneText({ text }: { readonly text: string }) {
+  return (
+    <p role="status" class={text === '' ? '' : 'notice good'}>
+      {text}
+    </p>
+  );
+}
+
+/** A field before and after a change. */
+export function FieldChange({ field, was, is }: { readonly field: string; readonly was: unknown; readonly is: unknown }) {
+  return (
+    <div>
+      <dt>
+        <Its text={field} />
+      </dt>
+      <dd class="was">
+        <span class="hint">before</span> <ItsValue value={was} label={`${field} before`} />
+      </dd>
+      <dd class="is">
+        <span class="hint">after</span> <ItsValue value={is} label={`${field} after`} />
+      </dd>
+    </div>
+  );
+}

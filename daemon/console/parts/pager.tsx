@@ -12,14 +12,17 @@ export function usePages<Place>(key: string): Signal<readonly Place[]> {
 }
 
 export interface PagerProps<Place> {
+  readonly label?: string;
+  /** It is the end of the view, whose beginning is shown with the next page. */
+  readonly scrolls?: boolean;
   readonly pages: Signal<readonly Place[]>;
   /** Where the next page begins; undefined when there is none, or it is not known yet. */
   readonly next: Place | undefined;
 }
 
-export function Pager<Place>({ pages, next }: PagerProps<Place>) {
+export function Pager<Place>({ label = 'Pages', scrolls = true, pages, next }: PagerProps<Place>) {
   return (
-    <nav class="buttons" aria-label="Pages">
+    <nav class="buttons" aria-label={label}>
       <button
         type="button"
         disabled={pages.value.length === 0}
@@ -34,7 +37,7 @@ export function Pager<Place>({ pages, next }: PagerProps<Place>) {
         disabled={next === undefined}
         onClick={() => {
           if (next !== undefined) pages.value = [...pages.value, next];
-          scrollTo(0, 0);
+          if (scrolls) scrollTo(0, 0);
         }}
       >
         Next page

@@ -3,7 +3,10 @@ import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { CallButtons } from '../parts/call-buttons.tsx';
 import { Its } from '../parts/its.tsx';
-import { api, errorReason } from '../talk/api.ts';
+import { asTexts, Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
+import { useWork } from '../parts/work.ts';
+import { api } from '../talk/api.ts';
 import type { JsonRecord } from '../talk/api-call.ts';
 import { createCall, type PlanForm, planOfAnswer } from './plan-record.ts';
 
@@ -14,6 +17,17 @@ export interface Uploaded {
   readonly seen: JsonRecord;
 }
 
+const MISSING = [
+  ['ignore', 'stay as they are'],
+  ['deactivate', 'are deactivated'],
+  ['soft-delete', 'are soft-deleted, and can be restored'],
+  ['hard-delete', 'are deleted for good'],
+] as const;
+const RETURNING = [
+  ['leave', 'stay out'],
+  ['reactivate', 'are reactivated'],
+  ['restore', 'are reactivated or restored'],
+] as const;
 const FIELDS = ['id', 'name', 'image', 'role', 'language', 'teams'];
 
 export function NewPlan({ uploaded: { path, name, seen }, onCancel }: { readonly uploaded: Uploaded; readonly onCancel: () => void }) {
@@ -23,24 +37,17 @@ export function NewPlan({ uploaded: { path, name, seen }, onCancel }: { readonly
     ...{ map: seen.map as Readonly<Record<string, string>>, missing: 'ignore', maxMissing: '10', maxMissingCount: '', maxErrors: '10' },
     ...{ returning: 'leave', team: '' },
   });
-  const error = useSignal('');
-  const isBusy = useSignal(false);
+  const { error, isBusy, begin } = useWork();
   const isTable = seen.format === 'csv';
   const call = createCall(path, form.value, isTable);
   const change = (changed: Partial<PlanForm>): void => {
     form.value = { ...form.value, ...changed };
   };
-  const plan = async (): Promise<void> => {
-    isBusy.value = true;
-    error.value = '';
-    try {
+  const plan = (): void =>
+    begin(async () => {
       const made = planOfAnswer(await api(call));
       if (made !== undefined) location.hash = linkTo(['plans', made.id]);
-    } catch (thrown) {
-      error.value = errorReason(thrown);
-      isBusy.value = false;
-    }
-  };
+    });
   return (
     <section aria-label="New plan">
       <h2>
@@ -49,8 +56,8 @@ export function NewPlan({ uploaded: { path, name, seen }, onCancel }: { readonly
       <FirstRows columns={columns} rows={rows} />
       {isTable ? <MapFields columns={columns} map={form.value.map} onChange={(map) => change({ map })} /> : null}
       <Choices form={form.value} change={change} />
-      <CallButtons call={call} error={error.value} onCancel={onCancel}>
-        <button type="button" class="main" disabled={isBusy.value} onClick={() => void plan()}>
+      <CallButtons call={call} error={error} onCancel={onCancel}>
+        <button type="button" class="main" disabled={isBusy} onClick={plan}>
           Make the plan
         </button>
       </CallButtons>
@@ -100,17 +107,13 @@ function MapFields({ columns, map, onChange }: MapFieldsProps) {
     <fieldset class="plan-map">
       <legend>Which column fills which field of a user</legend>
       {[...FIELDS, ...custom].map((field) => (
-        <label key={field}>
-          <Its text={field.startsWith('custom.') ? `${field.slice(7)} (custom data)` : field} />
-          <select value={map[field] ?? ''} onChange={(event) => onChange({ ...map, [field]: event.currentTarget.value })}>
-            <option value="">{withoutColumn(field)}</option>
-            {columns.map((column) => (
-              <option key={column} value={column}>
-                {column}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          key={field}
+          label={<Its text={field.startsWith('custom.') ? `${field.slice(7)} (custom data)` : field} />}
+          value={map[field] ?? ''}
+          choices={[['', withoutColumn(field)], ...asTexts(columns)]}
+          onChange={(column) => onChange({ ...map, [field]: column })}
+        />
       ))}
     </fieldset>
   );
@@ -125,29 +128,12 @@ function withoutColumn(field: string): string {
 }
 
 function Choices({ form, change }: { readonly form: PlanForm; readonly change: (changed: Partial<PlanForm>) => void }) {
-  const field = (key: 'maxMissing' | 'maxMissingCount' | 'maxErrors' | 'team', label: string, isNumber = true) => (
-    <label>
-      {label}
-      <input
-        type="text"
-        inputMode={isNumber ? 'decimal' : 'text'}
-        value={form[key]}
-        autoComplete="off"
-        onInput={(event) => change({ [key]: event.currentTarget.value })}
-      />
-    </label>
+  const field = (key: 'maxMissing' | 'maxMissingCount' | 'maxErrors' | 'team', label: string, keys: 'decimal' | 'text' = 'decimal') => (
+    <TextField label={label} value={form[key]} keys={keys} onInput={(typed) => change({ [key]: typed })} />
   );
   return (
     <div class="plan-map">
-      <label>
-        Users that are not in the file
-        <select value={form.missing} onChange={(event) => change({ missing: event.currentTarget.value })}>
-          <option value="ignore">stay as they are</option>
-          <option value="deactivate">are deactivated</option>
-          <option value="soft-delete">are soft-deleted, and can be restored</option>
-          <option value="hard-delete">are deleted for good</option>
-        </select>
-      </label>
+      <Select label="Users that are not in the file" value={form.missing} choices={MISSING} onChange={(missing) => change({ missing })} />
       {form.missing === 'ignore' ? null : field('maxMissing', 'Refuse when more than so many percent are missing')}
       {form.missing === 'ignore'
         ? null
@@ -156,15 +142,13 @@ function Choices({ form, change }: { readonly form: PlanForm; readonly change: (
             form.missing === 'hard-delete' ? 'Remove at most so many users (needed)' : 'Remove at most so many users (empty: 500)',
           )}
       {field('maxErrors', 'Refuse when more than so many percent of the rows are wrong')}
-      <label>
-        Users of the file that an earlier sync took out
-        <select value={form.returning} onChange={(event) => change({ returning: event.currentTarget.value })}>
-          <option value="leave">stay out</option>
-          <option value="reactivate">are reactivated</option>
-          <option value="restore">are reactivated or restored</option>
-        </select>
-      </label>
-      {field('team', 'Only users of this team (empty: everyone)', false)}
+      <Select
+        label="Users of the file that an earlier sync took out"
+        value={form.returning}
+        choices={RETURNING}
+        onChange={(returning) => change({ returning })}
+      />
+      {field('team', 'Only users of this team (empty: everyone)', 'text')}
     </div>
   );
 }

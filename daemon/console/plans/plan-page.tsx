@@ -2,12 +2,11 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { linkTo } from '../address.ts';
-import { CallButtons } from '../parts/call-buttons.tsx';
-import { Dialog } from '../parts/dialog.tsx';
+import { ActionButtons } from '../parts/action-buttons.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
-import { api, errorReason } from '../talk/api.ts';
 import { mayOperate, signInState } from '../talk/session.ts';
 import { ChangesSection } from './changes-section.tsx';
 import {
@@ -173,20 +172,12 @@ function PlanActions({ plan, again }: { readonly plan: PlanRecord; readonly agai
           This sign-in proposed the plan, so another one has to approve it: send the address of this page to a colleague who is signed in.
         </Callout>
       ) : null}
-      <div class="buttons">
-        {planActions(plan, own).map((action) => (
-          <button
-            key={action.key}
-            type="button"
-            class={action.isGrave ? 'grave' : ''}
-            onClick={() => {
-              asked.value = action;
-            }}
-          >
-            {action.label}…
-          </button>
-        ))}
-      </div>
+      <ActionButtons
+        actions={planActions(plan, own)}
+        ask={(action) => {
+          asked.value = action;
+        }}
+      />
       {asked.value === undefined ? null : (
         <StepDialog
           action={asked.value}
@@ -208,36 +199,17 @@ interface StepDialogProps {
 }
 
 function StepDialog({ action: { label, says, isGrave, isForPeople, call }, onClose, onDone }: StepDialogProps) {
-  const error = useSignal('');
-  const confirm = (): void => {
-    api(call).then(onDone, (thrown: unknown) => {
-      error.value = errorReason(thrown);
-    });
-  };
-  const confirmButton = (
-    <button type="button" class={isGrave ? 'grave' : 'main'} onClick={confirm}>
-      {label}
-    </button>
-  );
   return (
-    <Dialog title={`${label} this plan?`} onClose={onClose}>
+    <Confirm
+      title={`${label} this plan?`}
+      label={label}
+      isGrave={isGrave}
+      isForPeople={isForPeople === true}
+      call={call}
+      onClose={onClose}
+      onDone={onDone}
+    >
       <p>{says}</p>
-      {isForPeople === true ? (
-        <>
-          <p class="hint">There is no command for this: only somebody who is signed in can do it.</p>
-          {error.value === '' ? null : <Callout kind="error">{error.value}</Callout>}
-          <div class="buttons">
-            <button type="button" onClick={onClose}>
-              Cancel
-            </button>
-            {confirmButton}
-          </div>
-        </>
-      ) : (
-        <CallButtons call={call} error={error.value} onCancel={onClose}>
-          {confirmButton}
-        </CallButtons>
-      )}
-    </Dialog>
+    </Confirm>
   );
 }

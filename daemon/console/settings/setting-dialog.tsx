@@ -1,7 +1,9 @@
 /** The change of one setting of the application: typed, shown beside what is there, and confirmed. */
 import { type Signal, useSignal } from '@preact/signals';
 import { Confirm } from '../parts/confirm.tsx';
-import { Callout, ItsValue } from '../parts/its.tsx';
+import { Callout, FieldChange } from '../parts/its.tsx';
+import { asTexts, Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
 import {
   EDITABLE,
   isMasked,
@@ -42,15 +44,7 @@ export function SettingDialog({ setting: { name, value: before }, onClose, onDon
       {read.problem === undefined ? null : <Callout kind="error">{read.problem}</Callout>}
       {isSame || read.problem !== undefined ? null : (
         <dl class="changes">
-          <div>
-            <dt>{name}</dt>
-            <dd class="was">
-              <span class="hint">before</span> <ItsValue value={isHidden ? before : settingShown(field, before)} label={`${name} before`} />
-            </dd>
-            <dd class="is">
-              <span class="hint">after</span> <ItsValue value={settingShown(field, read.value)} label={`${name} after`} />
-            </dd>
-          </div>
+          <FieldChange field={name} was={isHidden ? before : settingShown(field, before)} is={settingShown(field, read.value)} />
         </dl>
       )}
     </Confirm>
@@ -65,41 +59,18 @@ function readText(field: SettingField, text: string): { readonly value?: unknown
   }
 }
 
+const SWITCH = [
+  ['true', 'on (true)'],
+  ['false', 'off (false)'],
+] as const;
 const HINTS = { text: '', list: 'With commas between; empty: none.', time: 'Such as 2026-03-04T05:06:07Z; empty: none.' } as const;
 
 function SettingInput({ name, field, text }: { readonly name: string; readonly field: SettingField; readonly text: Signal<string> }) {
-  if (field.kind === 'switch' || field.kind === 'choice') {
-    const choices = field.kind === 'choice' ? field.choices : ['true', 'false'];
-    return (
-      <label>
-        New value of {name}
-        <select
-          value={text.value}
-          onChange={(event) => {
-            text.value = event.currentTarget.value;
-          }}
-        >
-          {choices.map((choice) => (
-            <option key={choice} value={choice}>
-              {field.kind === 'choice' ? choice : choice === 'true' ? 'on (true)' : 'off (false)'}
-            </option>
-          ))}
-        </select>
-      </label>
-    );
-  }
-  return (
-    <label>
-      New value of {name}
-      <input
-        type="text"
-        value={text.value}
-        autoComplete="off"
-        onInput={(event) => {
-          text.value = event.currentTarget.value;
-        }}
-      />
-      <span class="hint">{HINTS[field.kind]}</span>
-    </label>
-  );
+  const label = `New value of ${name}`;
+  const type = (value: string): void => {
+    text.value = value;
+  };
+  if (field.kind === 'switch') return <Select label={label} value={text.value} choices={SWITCH} onChange={type} />;
+  if (field.kind === 'choice') return <Select label={label} value={text.value} choices={asTexts(field.choices)} onChange={type} />;
+  return <TextField label={label} value={text.value} hint={HINTS[field.kind]} onInput={type} />;
 }

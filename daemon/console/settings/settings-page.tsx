@@ -1,8 +1,10 @@
 /** The settings in force: those of the application, which can be changed here, and those of the daemon, which cannot. */
 import { type Signal, useSignal } from '@preact/signals';
 import { Heading } from '../parts/heading.tsx';
-import { Callout, Its, ItsValue } from '../parts/its.tsx';
+import { Callout, DoneText, Its, ItsValue } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { TextField } from '../parts/text-field.tsx';
+import { Tick } from '../parts/tick.tsx';
 import { mayOperate } from '../talk/session.ts';
 import { changeHint, EDITABLE, type ShownAppSetting, type ShownDaemonSetting } from './app-settings.ts';
 import { SettingDialog } from './setting-dialog.tsx';
@@ -30,9 +32,7 @@ export function SettingsPage() {
         {isLoading ? 'Looking…' : `${shownApp.length + shownDaemon.length} settings.`}
       </p>
       {error === undefined ? null : <Callout kind="error">{error}</Callout>}
-      <p role="status" class={said.value === '' ? '' : 'notice good'}>
-        {said.value}
-      </p>
+      <DoneText text={said.value} />
       <h2>Of the application</h2>
       <p>They are part of the directory, the same on all nodes, and count at once.</p>
       <ul class="cards" aria-label="Settings of the application">
@@ -77,27 +77,22 @@ export function SettingsPage() {
 function SettingFilters({ text, onlyChanged }: { readonly text: Signal<string>; readonly onlyChanged: Signal<boolean> }) {
   return (
     <search class="filters">
-      <label class="wide">
-        Name contains
-        <input
-          type="search"
-          value={text.value}
-          autoComplete="off"
-          onInput={(event) => {
-            text.value = event.currentTarget.value;
-          }}
-        />
-      </label>
-      <label class="tick">
-        <input
-          type="checkbox"
-          checked={onlyChanged.value}
-          onChange={(event) => {
-            onlyChanged.value = event.currentTarget.checked;
-          }}
-        />
+      <TextField
+        label="Name contains"
+        isSearch
+        value={text.value}
+        onInput={(typed) => {
+          text.value = typed;
+        }}
+      />
+      <Tick
+        isOn={onlyChanged.value}
+        onChange={(isOn) => {
+          onlyChanged.value = isOn;
+        }}
+      >
         Only those that differ from the default
-      </label>
+      </Tick>
     </search>
   );
 }

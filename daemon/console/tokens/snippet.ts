@@ -8,6 +8,7 @@ export const LIFETIMES = [
   ['2592000', '30 days'],
   ['never', 'no end'],
 ] as const;
+export type Lifetime = (typeof LIFETIMES)[number][0];
 
 export function tokenCall(userId: string, lifetime: string): ApiCall {
   const lifetime_s = lifetime === 'never' ? 'never' : Number(lifetime);

@@ -1,16 +1,15 @@
 /** A token for the client of one user: made by the daemon, shown once. */
 import { useSignal } from '@preact/signals';
 import { addressOf, linkTo } from '../address.ts';
-import { CallButtons } from '../parts/call-buttons.tsx';
 import { CommandLine } from '../parts/command-lines.tsx';
-import { Dialog } from '../parts/dialog.tsx';
+import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its } from '../parts/its.tsx';
+import { Select } from '../parts/select.tsx';
 import { TextField } from '../parts/text-field.tsx';
-import { api, errorReason } from '../talk/api.ts';
 import { mayOperate, signInState } from '../talk/session.ts';
 import { view } from '../view.ts';
-import { connectSnippet, LIFETIMES, tokenCall, tokenCommand } from './snippet.ts';
+import { connectSnippet, LIFETIMES, type Lifetime, tokenCall, tokenCommand } from './snippet.ts';
 
 interface MadeToken {
   readonly userId: string;
@@ -29,7 +28,7 @@ const STATES: Readonly<Record<string, string>> = {
 
 export function TokenPage() {
   const userId = useSignal(view.value.query.get('user') ?? '');
-  const lifetime = useSignal('86400');
+  const lifetime = useSignal<Lifetime>('86400');
   const isAsked = useSignal(false);
   const made = useSignal<MadeToken | undefined>(undefined);
   return (
@@ -53,21 +52,14 @@ export function TokenPage() {
               userId.value = value;
             }}
           />
-          <label>
-            Valid for
-            <select
-              value={lifetime.value}
-              onChange={(event) => {
-                lifetime.value = event.currentTarget.value;
-              }}
-            >
-              {LIFETIMES.map(([value, text]) => (
-                <option key={value} value={value}>
-                  {text}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label="Valid for"
+            value={lifetime.value}
+            choices={LIFETIMES}
+            onChange={(value) => {
+              lifetime.value = value;
+            }}
+          />
           <button type="submit" class="main" disabled={userId.value.trim() === ''}>
             Make a token…
           </button>
@@ -101,23 +93,17 @@ interface TokenDialogProps {
 }
 
 function TokenDialog({ userId, lifetime, onClose, onMade }: TokenDialogProps) {
-  const error = useSignal('');
-  const isBusy = useSignal(false);
-  const call = tokenCall(userId, lifetime);
-  const make = async (): Promise<void> => {
-    isBusy.value = true;
-    error.value = '';
-    try {
-      const { token, expires_at, user_state } = await api(call);
-      const expiresAt = typeof expires_at === 'number' ? expires_at : undefined;
-      onMade({ userId, token: String(token), expiresAt, userState: String(user_state), lifetime });
-    } catch (thrown) {
-      error.value = errorReason(thrown);
-      isBusy.value = false;
-    }
-  };
   return (
-    <Dialog title="Make a token?" onClose={onClose}>
+    <Confirm
+      title="Make a token?"
+      label="Make the token"
+      call={tokenCall(userId, lifetime)}
+      onClose={onClose}
+      onDone={({ token, expires_at, user_state }) => {
+        const expiresAt = typeof expires_at === 'number' ? expires_at : undefined;
+        onMade({ userId, token: String(token), expiresAt, userState: String(user_state), lifetime });
+      }}
+    >
       <p>
         Whoever has it can act as{' '}
         <strong>
@@ -130,12 +116,7 @@ function TokenDialog({ userId, lifetime, onClose, onMade }: TokenDialogProps) {
           ? 'It has no end. Revoking the tokens of the user ends it.'
           : 'Revoking the tokens of the user ends it earlier.'}
       </p>
-      <CallButtons call={call} error={error.value} onCancel={onClose}>
-        <button type="button" class="main" disabled={isBusy.value} onClick={() => void make()}>
-          Make the token
-        </button>
-      </CallButtons>
-    </Dialog>
+    </Confirm>
   );
 }
 

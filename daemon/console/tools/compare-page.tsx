@@ -7,7 +7,11 @@ import { addressOf, linkTo } from '../address.ts';
 import { CommandLines } from '../parts/command-lines.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Its, ItsValue } from '../parts/its.tsx';
-import { api, apiLines, errorReason } from '../talk/api.ts';
+import { TextField } from '../parts/text-field.tsx';
+import { Tick } from '../parts/tick.tsx';
+import { UserLink } from '../parts/user-link.tsx';
+import { useWork } from '../parts/work.ts';
+import { api, apiLines } from '../talk/api.ts';
 import { compareLine } from '../talk/lines.ts';
 
 /** Differences that are drawn; all are counted. */
@@ -36,20 +40,13 @@ interface Found {
 export function ComparePage() {
   const form = useSignal<CompareForm>({ text: '', file: undefined, position: '', team: '', withFields: true });
   const found = useSignal<Found | undefined>(undefined);
-  const error = useSignal('');
-  const isBusy = useSignal(false);
+  const { error, isBusy, begin } = useWork();
   const { position, team } = form.value;
-  const compare = async (): Promise<void> => {
-    isBusy.value = true;
-    error.value = '';
-    found.value = undefined;
-    try {
+  const compare = (): void =>
+    begin(async () => {
+      found.value = undefined;
       found.value = await compared(await copyOf(form.value));
-    } catch (thrown) {
-      error.value = errorReason(thrown);
-    }
-    isBusy.value = false;
-  };
+    });
   return (
     <>
       <p>
@@ -63,18 +60,18 @@ export function ComparePage() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void compare();
+          compare();
         }}
       >
         <CompareFields form={form} />
         <div class="buttons">
-          <button type="submit" class="main" disabled={isBusy.value}>
+          <button type="submit" class="main" disabled={isBusy}>
             Compare
           </button>
         </div>
       </form>
-      <div role="status">{isBusy.value ? <p class="hint">Comparing…</p> : null}</div>
-      {error.value === '' ? null : <Callout kind="error">{error.value}</Callout>}
+      <div role="status">{isBusy ? <p class="hint">Comparing…</p> : null}</div>
+      {error === '' ? null : <Callout kind="error">{error}</Callout>}
       {found.value === undefined ? null : <Verdict found={found.value} />}
       <CommandLines
         call={{ method: 'GET', path: `/api/v2/sync/digests${team === '' ? '' : `?team=${encodeURIComponent(team)}`}` }}
@@ -130,30 +127,11 @@ function CompareFields({ form }: { readonly form: Signal<CompareForm> }) {
           />
         </label>
       ) : null}
-      <label>
-        Position of the copy (empty: now)
-        <input
-          type="text"
-          value={position}
-          autoComplete="off"
-          spellcheck={false}
-          onInput={(event) => change({ position: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Only of the team (empty: all users)
-        <input
-          type="text"
-          value={team}
-          maxLength={100}
-          autoComplete="off"
-          onInput={(event) => change({ team: event.currentTarget.value })}
-        />
-      </label>
-      <label class="tick">
-        <input type="checkbox" checked={withFields} onChange={(event) => change({ withFields: event.currentTarget.checked })} />
+      <TextField label="Position of the copy (empty: now)" value={position} onInput={(typed) => change({ position: typed })} />
+      <TextField label="Only of the team (empty: all users)" maxLength={100} value={team} onInput={(typed) => change({ team: typed })} />
+      <Tick isOn={withFields} onChange={(isOn) => change({ withFields: isOn })}>
         Compare fields where there are whole users
-      </label>
+      </Tick>
     </div>
   );
 }
@@ -204,10 +182,7 @@ function Difference({ difference: { id, how, rev, copy_rev, note, fields } }: { 
   return (
     <li>
       <p>
-        <a href={linkTo(['users', id])}>
-          <Its text={id} />
-        </a>{' '}
-        <span class="badge">{HOW[how]}</span>
+        <UserLink id={id} /> <span class="badge">{HOW[how]}</span>
       </p>
       <p class="hint">
         <Its text={facts.join(', ')} />

@@ -8,9 +8,13 @@ import { CommandLines } from '../parts/command-lines.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
+import { Tick } from '../parts/tick.tsx';
 import { hoursText, INTERESTS, type ResumeForm, resumeCall, settingText } from './resume-question.ts';
 
 const LABELS = { all: 'everything', ids: 'these ids', teams: 'these teams', filter: 'users that match a filter' } as const;
+const INTEREST_FIELDS = { ids: 'Ids, with commas', teams: 'Teams, with commas', filter: 'Filter in JSON' } as const;
 const RESULTS = { nothing: 'Nothing', events: 'Events', snapshot: 'A fresh snapshot' } as const;
 
 export function ResumePage() {
@@ -68,59 +72,28 @@ function ResumeFields({ form }: { readonly form: Signal<ResumeForm> }) {
   };
   return (
     <div class="tool-fields">
-      <label>
-        Position (epoch:seq)
-        <input
-          type="text"
-          value={position}
-          autoComplete="off"
-          spellcheck={false}
-          onInput={(event) => change({ position: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        As the client of the user (empty: a server)
-        <input
-          type="text"
-          value={user}
-          maxLength={255}
-          autoComplete="off"
-          onInput={(event) => change({ user: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Subscribed to
-        <select
-          value={interest}
-          onChange={(event) => change({ interest: INTERESTS.find((one) => one === event.currentTarget.value) ?? 'all', text: '' })}
-        >
-          {INTERESTS.map((one) => (
-            <option key={one} value={one}>
-              {LABELS[one]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <TextField label="Position (epoch:seq)" value={position} onInput={(typed) => change({ position: typed })} />
+      <TextField
+        label="As the client of the user (empty: a server)"
+        maxLength={255}
+        value={user}
+        onInput={(typed) => change({ user: typed })}
+      />
+      <Select
+        label="Subscribed to"
+        value={interest}
+        choices={INTERESTS.map((one) => [one, LABELS[one]])}
+        onChange={(chosen) => change({ interest: chosen, text: '' })}
+      />
       {interest === 'all' ? null : (
-        <label>
-          {interest === 'filter' ? 'Filter in JSON' : interest === 'ids' ? 'Ids, with commas' : 'Teams, with commas'}
-          <input
-            type="text"
-            value={text}
-            autoComplete="off"
-            spellcheck={false}
-            onInput={(event) => change({ text: event.currentTarget.value })}
-          />
-        </label>
+        <TextField label={INTEREST_FIELDS[interest]} value={text} onInput={(typed) => change({ text: typed })} />
       )}
-      <label class="tick">
-        <input type="checkbox" checked={presence} onChange={(event) => change({ presence: event.currentTarget.checked })} />
+      <Tick isOn={presence} onChange={(isOn) => change({ presence: isOn })}>
         With presence
-      </label>
-      <label class="tick">
-        <input type="checkbox" checked={conflate} onChange={(event) => change({ conflate: event.currentTarget.checked })} />
+      </Tick>
+      <Tick isOn={conflate} onChange={(isOn) => change({ conflate: isOn })}>
         Only the newest state of each user (conflate)
-      </label>
+      </Tick>
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { CommandLines } from '../parts/command-lines.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { TextField } from '../parts/text-field.tsx';
 import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
 import { replaceQuery, view } from '../view.ts';
 
@@ -38,16 +39,12 @@ export function WhyPage() {
       <Heading title="Why">Why was an event sent, or not?</Heading>
       <h2>1. The event</h2>
       <div class="tool-fields">
-        <label>
-          Number of the event (seq)
-          <input
-            type="text"
-            inputMode="numeric"
-            value={event}
-            autoComplete="off"
-            onInput={(typed) => change({ event: typed.currentTarget.value.replace(/^#/, '').trim() })}
-          />
-        </label>
+        <TextField
+          label="Number of the event (seq)"
+          keys="numeric"
+          value={event ?? ''}
+          onInput={(typed) => change({ event: typed.replace(/^#/, '').trim() })}
+        />
       </div>
       <p class="hint">
         The history of a user and the <a href={linkTo(['live'])}>live events</a> have a link "why?" with each event. Changes of presence
@@ -82,26 +79,13 @@ function ConnectionChoice({ user, connection, change }: ConnectionChoiceProps) {
   return (
     <>
       <div class="tool-fields">
-        <label>
-          Connections of the user (empty: of servers)
-          <input
-            type="text"
-            value={user}
-            maxLength={255}
-            autoComplete="off"
-            onInput={(typed) => change({ user: typed.currentTarget.value, connection: '' })}
-          />
-        </label>
-        <label>
-          Or the id of a connection
-          <input
-            type="text"
-            value={connection}
-            autoComplete="off"
-            spellcheck={false}
-            onInput={(typed) => change({ connection: typed.currentTarget.value.trim() })}
-          />
-        </label>
+        <TextField
+          label="Connections of the user (empty: of servers)"
+          maxLength={255}
+          value={user}
+          onInput={(typed) => change({ user: typed, connection: '' })}
+        />
+        <TextField label="Or the id of a connection" value={connection} onInput={(typed) => change({ connection: typed.trim() })} />
       </div>
       {error === undefined ? null : <Callout kind="error">{error}</Callout>}
       <p role="status" class="hint">

@@ -1,9 +1,14 @@
 /** What can be done to a user. Each action is confirmed, and says before what will happen. */
 import { useSignal } from '@preact/signals';
+import { ActionButtons } from '../parts/action-buttons.tsx';
 import { CallButtons } from '../parts/call-buttons.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Its } from '../parts/its.tsx';
-import { api, errorReason } from '../talk/api.ts';
+import { Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
+import { Tick } from '../parts/tick.tsx';
+import { useWork } from '../parts/work.ts';
+import { api } from '../talk/api.ts';
 import type { UserRecord } from '../talk/user-record.ts';
 import { type ActionOption, type OptionValues, USER_ACTIONS, type UserAction } from './action-list.ts';
 
@@ -20,20 +25,12 @@ export function ActionBar({ user, onDone }: ActionBarProps) {
   };
   return (
     <section aria-label="Actions">
-      <div class="buttons">
-        {USER_ACTIONS.filter((action) => action.isFor(user)).map((action) => (
-          <button
-            key={action.key}
-            type="button"
-            class={action.isGrave ? 'grave' : ''}
-            onClick={() => {
-              asked.value = action;
-            }}
-          >
-            {action.label}…
-          </button>
-        ))}
-      </div>
+      <ActionButtons
+        actions={USER_ACTIONS.filter((action) => action.isFor(user))}
+        ask={(action) => {
+          asked.value = action;
+        }}
+      />
       {asked.value === undefined ? null : (
         <ActionDialog
           key={asked.value.key}
@@ -59,21 +56,14 @@ interface ActionDialogProps {
 
 function ActionDialog({ action, user, onClose, onDone }: ActionDialogProps) {
   const options = useSignal<OptionValues>({});
-  const error = useSignal('');
-  const isBusy = useSignal(false);
+  const { error, isBusy, begin } = useWork();
   const call = action.call(user.id, options.value);
-  const confirm = async (): Promise<void> => {
-    isBusy.value = true;
-    error.value = '';
-    try {
+  const confirm = (): void =>
+    begin(async () => {
       const { task_id } = await api(call);
       if (typeof task_id === 'string') await taskEnded(task_id);
       onDone(action.label);
-    } catch (thrown) {
-      error.value = errorReason(thrown);
-      isBusy.value = false;
-    }
-  };
+    });
   return (
     <Dialog title={`${action.label} this user?`} onClose={onClose}>
       <p>
@@ -101,8 +91,8 @@ function ActionDialog({ action, user, onClose, onDone }: ActionDialogProps) {
           }}
         />
       ))}
-      <CallButtons call={call} error={error.value} onCancel={onClose}>
-        <button type="button" class={action.isGrave ? 'grave' : 'main'} disabled={isBusy.value} onClick={() => void confirm()}>
+      <CallButtons call={call} error={error} onCancel={onClose}>
+        <button type="button" class={action.isGrave ? 'grave' : 'main'} disabled={isBusy} onClick={confirm}>
           {action.label}
         </button>
       </CallButtons>
@@ -127,35 +117,16 @@ interface OptionFieldProps {
 function OptionField({ option, value, onChange }: OptionFieldProps) {
   if (option.kind === 'tick') {
     return (
-      <label class="tick">
-        <input type="checkbox" checked={value === true} onChange={(event) => onChange(event.currentTarget.checked)} />
+      <Tick isOn={value === true} onChange={onChange}>
         {option.label}
-      </label>
+      </Tick>
     );
   }
   if (option.kind === 'choice') {
     return (
-      <label>
-        {option.label}
-        <select value={String(value ?? option.choices[0]?.[0] ?? '')} onChange={(event) => onChange(event.currentTarget.value)}>
-          {option.choices.map(([choice, label]) => (
-            <option key={choice} value={choice}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select label={option.label} value={String(value ?? option.choices[0]?.[0] ?? '')} choices={option.choices} onChange={onChange} />
     );
   }
-  return (
-    <label>
-      {option.label}
-      <input
-        type="text"
-        inputMode={option.isNumber === true ? 'numeric' : 'text'}
-        value={String(value ?? '')}
-        onInput={(event) => onChange(event.currentTarget.value)}
-      />
-    </label>
-  );
+  const keys = option.isNumber === true ? 'numeric' : 'text';
+  return <TextField label={option.label} value={String(value ?? '')} keys={keys} onInput={onChange} />;
 }

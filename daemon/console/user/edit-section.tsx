@@ -1,9 +1,8 @@
 /** Editing: by field or as JSON. What would change is shown by a dry run of the daemon before anything is saved. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { CallButtons } from '../parts/call-buttons.tsx';
-import { Dialog } from '../parts/dialog.tsx';
-import { Callout, Its, ItsValue } from '../parts/its.tsx';
+import { Confirm } from '../parts/confirm.tsx';
+import { Callout, FieldChange } from '../parts/its.tsx';
 import { ApiError, api, errorReason } from '../talk/api.ts';
 import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
 import type { UserRecord } from '../talk/user-record.ts';
@@ -163,37 +162,27 @@ interface ProposalDialogProps {
 }
 
 function ProposalDialog({ proposal: { call, changes }, onClose, onSaved }: ProposalDialogProps) {
-  const error = useSignal('');
-  const save = (): void => {
-    api(call).then(onSaved, (thrown: unknown) => {
-      const isOld = thrown instanceof ApiError && thrown.status === 412;
-      error.value = isOld ? 'The user has changed meanwhile: close this, and look at what is there now.' : errorReason(thrown);
-    });
-  };
   return (
-    <Dialog title="Save these changes?" onClose={onClose}>
+    <Confirm
+      title="Save these changes?"
+      label="Save"
+      isReady={changes.length > 0}
+      call={call}
+      explain={(thrown) =>
+        thrown instanceof ApiError && thrown.status === 412
+          ? 'The user has changed meanwhile: close this, and look at what is there now.'
+          : errorReason(thrown)
+      }
+      onClose={onClose}
+      onDone={onSaved}
+    >
       {changes.length === 0 ? <p>The daemon says that nothing would change.</p> : null}
       <dl class="changes">
         {changes.map(([field, was, is]) => (
-          <div key={field}>
-            <dt>
-              <Its text={field} />
-            </dt>
-            <dd class="was">
-              <span class="hint">before</span> <ItsValue value={was} label={`${field} before`} />
-            </dd>
-            <dd class="is">
-              <span class="hint">after</span> <ItsValue value={is} label={`${field} after`} />
-            </dd>
-          </div>
+          <FieldChange key={field} field={field} was={was} is={is} />
         ))}
       </dl>
       <p class="hint">It is saved only if the user is still as it was when this was shown.</p>
-      <CallButtons call={call} error={error.value} onCancel={onClose}>
-        <button type="button" class="main" disabled={changes.length === 0} onClick={save}>
-          Save
-        </button>
-      </CallButtons>
-    </Dialog>
+    </Confirm>
   );
 }

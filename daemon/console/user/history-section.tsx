@@ -5,6 +5,7 @@ import type { HistoryItem } from '../../../protocol/users/history.ts';
 import { linkTo } from '../address.ts';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { UserLink } from '../parts/user-link.tsx';
 
 /** `at`: nanoseconds, as `/api/v2` shows times. */
 type ListedChange = Omit<HistoryItem, 'at'> & { readonly at: number };
@@ -76,9 +77,7 @@ function Change({ change }: { readonly change: ListedChange }) {
         {by === undefined ? null : (
           <>
             {' of '}
-            <a href={linkTo(['users', by])}>
-              <Its text={by} />
-            </a>
+            <UserLink id={by} />
           </>
         )}
         {client === undefined ? null : (

@@ -3,6 +3,7 @@
 import { linkTo } from '../address.ts';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { UserLink } from '../parts/user-link.tsx';
 import type { UserRecord } from '../talk/user-record.ts';
 
 interface ListedBan {
@@ -73,9 +74,7 @@ function UserLinks({ ids }: { readonly ids: readonly string[] }) {
     <ul class="inline">
       {ids.map((id) => (
         <li key={id}>
-          <a href={linkTo(['users', id])}>
-            <Its text={id} />
-          </a>
+          <UserLink id={id} />
         </li>
       ))}
     </ul>

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { Heading } from '../parts/heading.tsx';
-import { Badges, Callout, Its } from '../parts/its.tsx';
+import { Badges, Callout, DoneText, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { mayOperate } from '../talk/session.ts';
 import { statesOf, usersOf } from '../talk/user-record.ts';
@@ -38,9 +38,7 @@ export function UserPage({ id }: { readonly id: string }) {
         )}
       </p>
       {/* It stays when the user is gone. */}
-      <p role="status" class={said.value === '' ? '' : 'notice good'}>
-        {said.value}
-      </p>
+      <DoneText text={said.value} />
       {error === undefined ? null : <Callout kind="error">{error}</Callout>}
       {user === undefined && !isLoading && error === undefined ? (
         <Callout kind="hint">There is no such user now. If there was one, its history is below.</Callout>

@@ -1,10 +1,11 @@
 /** The users: searched as one types, filtered, and paged by id. */
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-import { linkTo } from '../address.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Badges, Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { Pager, usePages } from '../parts/pager.tsx';
+import { asTexts, Select } from '../parts/select.tsx';
+import { TextField } from '../parts/text-field.tsx';
+import { UserLink } from '../parts/user-link.tsx';
 import { statesOf, type UserRecord, usersOf } from '../talk/user-record.ts';
 import { replaceQuery, view } from '../view.ts';
 import { queryOf, STATES, searchCall, searchOf, USERS_PER_PAGE, type UserSearch } from './search.ts';
@@ -22,12 +23,7 @@ const STATE_LABELS = {
 
 export function UsersPage() {
   const search = searchOf(view.value.query);
-  /** The last ids of the pages before the shown one; the first page has none. */
-  const pages = useSignal<readonly string[]>([]);
-  const key = JSON.stringify(search);
-  useEffect(() => {
-    pages.value = [];
-  }, [key]);
+  const pages = usePages<string>(JSON.stringify(search));
   const call = searchCall(search, pages.value.at(-1) ?? '');
   const { answer, error, isLoading } = useLoaded(call, { delayMs: TYPING_MS });
   const found = answer === undefined ? [] : usersOf(answer);
@@ -47,27 +43,7 @@ export function UsersPage() {
           <UserRow key={user.id} user={user} />
         ))}
       </ul>
-      <nav class="buttons" aria-label="Pages">
-        <button
-          type="button"
-          disabled={pages.value.length === 0}
-          onClick={() => {
-            pages.value = pages.value.slice(0, -1);
-          }}
-        >
-          Previous page
-        </button>
-        <button
-          type="button"
-          disabled={!hasMore || isLoading}
-          onClick={() => {
-            pages.value = [...pages.value, shown.at(-1)?.id ?? ''];
-            scrollTo(0, 0);
-          }}
-        >
-          Next page
-        </button>
-      </nav>
+      <Pager pages={pages} next={hasMore && !isLoading ? shown.at(-1)?.id : undefined} />
     </>
   );
 }
@@ -85,50 +61,15 @@ function Filters({ search, change }: { readonly search: UserSearch; readonly cha
   const listed = search.role === '' || names.includes(search.role) ? names : [search.role, ...names];
   return (
     <search class="filters">
-      <label class="wide">
-        Id or name begins with
-        <input
-          type="search"
-          value={search.text}
-          maxLength={255}
-          autoComplete="off"
-          onInput={(event) => change({ text: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        Role
-        <select value={search.role} onChange={(event) => change({ role: event.currentTarget.value })}>
-          <option value="">any</option>
-          {listed.map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Team
-        <input
-          type="text"
-          value={search.team}
-          maxLength={100}
-          autoComplete="off"
-          onInput={(event) => change({ team: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        State
-        <select
-          value={search.state}
-          onChange={(event) => change({ state: STATES.find((one) => one === event.currentTarget.value) ?? 'any' })}
-        >
-          {STATES.map((one) => (
-            <option key={one} value={one}>
-              {STATE_LABELS[one]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <TextField label="Id or name begins with" isSearch maxLength={255} value={search.text} onInput={(text) => change({ text })} />
+      <Select label="Role" value={search.role} choices={[['', 'any'], ...asTexts(listed)]} onChange={(role) => change({ role })} />
+      <TextField label="Team" maxLength={100} value={search.team} onInput={(team) => change({ team })} />
+      <Select
+        label="State"
+        value={search.state}
+        choices={STATES.map((one) => [one, STATE_LABELS[one]])}
+        onChange={(state) => change({ state })}
+      />
     </search>
   );
 }
@@ -137,9 +78,7 @@ function UserRow({ user }: { readonly user: UserRecord }) {
   const { id, name, role, teams, last_active } = user;
   return (
     <li>
-      <a href={linkTo(['users', id])}>
-        <Its text={name ?? id} />
-      </a>
+      <UserLink id={id} text={name ?? id} />
       <span class="id">
         <Its text={id} />
       </span>
