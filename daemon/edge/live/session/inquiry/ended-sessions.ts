@@ -47,8 +47,8 @@ export class EndedSessions {
     this.#kept.delete(owner.connection);
     keep();
     this.#forget();
-    // What ends a session says goodbye to it just afterwards.
-    setImmediate(keep);
+    // What ends a session says goodbye to it just afterwards. When very many end at once, it may be forgotten by then.
+    setImmediate(() => this.#kept.has(owner.connection) && keep());
   }
 
   #forget(): void {
