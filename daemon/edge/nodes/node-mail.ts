@@ -24,6 +24,11 @@ export interface NodeMailOptions {
   readonly onError: (error: unknown) => void;
 }
 
+export interface NodeAnswer<T> {
+  readonly node: string;
+  readonly answer: T | undefined;
+}
+
 interface Waiter {
   readonly resolve: (body: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -117,4 +122,18 @@ export class NodeMail {
 
 function isErrorKind(kind: string): kind is ErrorKind {
   return Object.hasOwn(ERRORS, kind);
+}
+
+/**
+ * Asks several nodes at once. Never rejects: one that does not answer, or refuses, has no answer. `mail`: undefined where there are no other
+ * nodes.
+ */
+export async function askAll<T>(
+  mail: Pick<NodeMail, 'ask'> | undefined,
+  nodes: readonly string[],
+  question: NodeQuestion,
+  answer: { Check(body: unknown): body is T },
+): Promise<readonly NodeAnswer<T>[]> {
+  if (mail === undefined) return [];
+  return await Promise.all(nodes.map(async (node) => ({ node, answer: await mail.ask(node, question, answer).catch(() => undefined) })));
 }

@@ -20,7 +20,7 @@ import type {
   Why,
 } from '../../http/services.ts';
 import { BackupsAnswer, Done, ListAnswer, type NodeQuestion } from '../../nodes/messages.ts';
-import { type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
+import { askAll, type NodeAnswer, type NodeMail, NodeSilent } from '../../nodes/node-mail.ts';
 import type { NodeState } from '../../nodes/node-state.ts';
 import { joinedList, type PartOfList, partOfList } from '../connection-list.ts';
 import { TracedAnswer, WhyAnswer } from '../why.ts';
@@ -106,12 +106,15 @@ export class LiveConnections implements LiveControl {
   }
 
   async traced(userId: string | undefined): Promise<readonly TracedConnection[]> {
-    const { sessions, roster, mail } = this.#options;
     const user = userId === undefined ? undefined : { user: userId };
-    const nodes = mail === undefined ? [] : roster.presence.otherNodes;
-    const elsewhere = nodes.map((node) => mail?.ask(node, { kind: 'traces', ...user }, tracedAnswer).catch(() => undefined));
-    const found = await Promise.all(elsewhere);
-    return [...tracedSessions(sessions, userId).map(shownSession), ...found.flatMap((answer) => answer?.connections ?? [])];
+    const elsewhere = await this.#askOthers({ kind: 'traces', ...user }, tracedAnswer);
+    const here = tracedSessions(this.#options.sessions, userId).map(shownSession);
+    return [...here, ...elsewhere.flatMap(({ answer }) => answer?.connections ?? [])];
+  }
+
+  async #askOthers<T>(question: NodeQuestion, answer: { Check(body: unknown): body is T }): Promise<readonly NodeAnswer<T>[]> {
+    const { mail, roster } = this.#options;
+    return mail === undefined ? [] : await askAll(mail, roster.presence.otherNodes, question, answer);
   }
 
   async #answer(question: NodeQuestion): Promise<object> {
@@ -161,27 +164,25 @@ export class LiveConnections implements LiveControl {
   }
 
   async backupStates(): Promise<readonly BackupState[]> {
-    const { backups, mail, roster } = this.#options;
-    const nodes = mail === undefined ? [] : roster.presence.otherNodes;
-    const asked = nodes.map((node) => mail?.ask(node, { kind: 'backups' }, BackupsAnswer).catch(() => undefined));
-    return [backups.state(), ...(await Promise.all(asked)).filter((state) => state !== undefined)];
+    const others = await this.#askOthers({ kind: 'backups' }, BackupsAnswer);
+    return [this.#options.backups.state(), ...others.flatMap(({ answer }) => answer ?? [])];
   }
 
   async list(question: ConnectionsQuestion): Promise<PageOfConnections> {
-    const { roster, mail } = this.#options;
-    const asked = mail === undefined ? [] : roster.presence.otherNodes.map((node) => partAt(mail, node, question));
-    const parts = [{ node: mail?.node, part: await this.#listHere(question) }, ...(await Promise.all(asked))];
-    const nodes = new Map<string, string | undefined>();
-    for (const { node, part } of parts) for (const { connection } of part?.rows ?? []) nodes.set(connection, node);
+    const { after, ...asked } = question;
+    const elsewhere = this.#askOthers({ kind: 'list', ...asked, ...(after === undefined ? undefined : { after }) }, ListAnswer);
+    const here = { node: this.#options.mail?.node, answer: await this.#listHere(question) };
+    const parts: readonly { readonly node: string | undefined; readonly answer: PartOfList | undefined }[] = [here, ...(await elsewhere)];
+    const nodes = new Map(parts.flatMap(({ node, answer }) => (answer?.rows ?? []).map(({ connection }) => [connection, node] as const)));
     const { rows, total, place } = joinedList(
-      parts.flatMap(({ part }) => part ?? []),
+      parts.flatMap(({ answer }) => answer ?? []),
       question,
     );
     return {
       rows: rows.map((row) => ({ ...row, node: nodes.get(row.connection) })),
       total,
       ...(place === undefined ? undefined : { place }),
-      silent: parts.flatMap(({ node, part }) => (part === undefined && node !== undefined ? [node] : [])),
+      silent: parts.flatMap(({ node, answer }) => (answer === undefined && node !== undefined ? [node] : [])),
     };
   }
 
@@ -222,12 +223,6 @@ export class LiveConnections implements LiveControl {
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number> {
     return this.#options.consumers.remove(name, call);
   }
-}
-
-async function partAt(mail: NodeMail, node: string, question: ConnectionsQuestion) {
-  const { after, ...asked } = question;
-  const whole = { kind: 'list', ...asked, ...(after === undefined ? undefined : { after }) } as const;
-  return { node, part: await mail.ask(node, whole, ListAnswer).catch(() => undefined) };
 }
 
 function notOpen(): RosterError {

@@ -7,7 +7,7 @@ import { LIMITS } from '../../../../protocol/base/limits.ts';
 import type { Presence } from '../../../pipeline/tell/presence.ts';
 import type { UserConnection } from '../../http/services.ts';
 import { Done, SessionsAnswer } from '../../nodes/messages.ts';
-import type { NodeMail } from '../../nodes/node-mail.ts';
+import { askAll, type NodeMail } from '../../nodes/node-mail.ts';
 import type { SessionRegistry } from './registry.ts';
 
 export interface SocketLimitOptions {
@@ -64,15 +64,12 @@ export class SocketLimit {
  * The open sessions of a user on all nodes, oldest first; whichever node asks, it finds the same order. A node that does not answer counts for none.
  */
 export async function sessionsOnAll(userId: string, { sessions, presence, mail }: SessionsPlaces): Promise<readonly FoundSession[]> {
-  const elsewhere = mail === undefined ? [] : presence.nodesOf(userId).map((node) => sessionsAt(mail, node, userId));
+  const nodes = mail === undefined ? [] : presence.nodesOf(userId);
+  const elsewhere = await askAll(mail, nodes, { kind: 'sessions', user: userId }, SessionsAnswer);
   const here = sessions.of(userId).map((session) => ({ ...session, node: undefined }));
-  const all: FoundSession[] = [...here, ...(await Promise.all(elsewhere)).flat()];
+  const there = elsewhere.flatMap(({ node, answer }) => (answer?.sessions ?? []).map((session) => ({ ...session, node })));
+  const all: FoundSession[] = [...here, ...there];
   return all.sort((a, b) => a.sinceMs - b.sinceMs || (a.connection < b.connection ? -1 : 1));
-}
-
-async function sessionsAt(mail: Pick<NodeMail, 'ask'>, node: string, user: string): Promise<FoundSession[]> {
-  const answer = await mail.ask(node, { kind: 'sessions', user }, SessionsAnswer).catch(() => undefined);
-  return answer?.sessions.map((session) => ({ ...session, node })) ?? [];
 }
 
 async function closeAt(mail: Pick<NodeMail, 'ask'>, node: string, surplus: readonly FoundSession[]): Promise<void> {
