@@ -1,4 +1,5 @@
 /** The open sign-ins, and the end of all of them. */
+
 import { useSignal } from '@preact/signals';
 import { CommandLines } from './parts/command-lines.tsx';
 import { Dialog } from './parts/dialog.tsx';
@@ -6,6 +7,7 @@ import { Heading } from './parts/heading.tsx';
 import { Callout, Instant } from './parts/its.tsx';
 import { useLoaded } from './parts/loaded.ts';
 import { api, errorReason } from './talk/api.ts';
+import { rowsOf } from './talk/api-call.ts';
 import { checkSignIn, mayOperate, signInState } from './talk/session.ts';
 
 const END_ALL = { method: 'DELETE', path: '/api/v2/sign_ins' } as const;
@@ -21,7 +23,7 @@ export function SignInsPage() {
   const { answer, error } = useLoaded({ method: 'GET', path: '/api/v2/sign_ins' });
   const isAsked = useSignal(false);
   const failed = useSignal('');
-  const list = Array.isArray(answer?.sign_ins) ? (answer.sign_ins as readonly ListedSignIn[]) : [];
+  const list = rowsOf<ListedSignIn>(answer, 'sign_ins');
   const own = signInState.value.kind === 'in' ? signInState.value.id : '';
   const endAll = (): void => {
     api(END_ALL).then(checkSignIn, (thrown: unknown) => {

@@ -1,4 +1,5 @@
 /** User groups: a list in pages, and the creation of one. */
+
 import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { Confirm } from '../parts/confirm.tsx';
@@ -7,6 +8,7 @@ import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { TextField } from '../parts/text-field.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { replaceQuery, view } from '../view.ts';
 import { createGroupCall, GROUPS_PER_PAGE, groupsCall, type ShownGroup } from './group-calls.ts';
@@ -16,7 +18,7 @@ export function GroupsPage() {
   const pages = usePages<ShownGroup>(text);
   const isAsked = useSignal(false);
   const { answer, error, isLoading } = useLoaded(groupsCall(text, pages.value.at(-1)), { delayMs: 200 });
-  const found = Array.isArray(answer?.user_groups) ? (answer.user_groups as readonly ShownGroup[]) : [];
+  const found = rowsOf<ShownGroup>(answer, 'user_groups');
   const shown = found.slice(0, GROUPS_PER_PAGE);
   const hasMore = found.length > GROUPS_PER_PAGE;
   return (

@@ -1,4 +1,5 @@
 /** Roles, and what the clients of each may do. */
+
 import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { Confirm } from '../parts/confirm.tsx';
@@ -7,6 +8,7 @@ import { Callout, DoneText, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { TextField } from '../parts/text-field.tsx';
 import { Tick } from '../parts/tick.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { type GrantSettings, grantSettingsOf, grantsCall, grantsOf, grantsSay } from './role-grants.ts';
 
@@ -24,7 +26,7 @@ export function RolesPage() {
   const { answer, error } = useLoaded({ method: 'GET', path: '/api/v2/roles' }, { version: version.value });
   const app = useLoaded({ method: 'GET', path: '/api/v2/app' }, { version: version.value });
   const listed = useLoaded({ method: 'GET', path: '/api/v2/permissions' });
-  const roles = Array.isArray(answer?.roles) ? (answer.roles as readonly ShownRole[]) : [];
+  const roles = rowsOf<ShownRole>(answer, 'roles');
   const settings = grantSettingsOf(app.answer?.app, listed.answer?.permissions);
   const close = (): void => {
     asked.value = undefined;

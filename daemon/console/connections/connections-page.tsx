@@ -1,4 +1,5 @@
 /** All live connections: searched, sorted, in pages, and the end of one. */
+
 import { useSignal } from '@preact/signals';
 import { size } from '../parts/amounts.ts';
 import { Confirm } from '../parts/confirm.tsx';
@@ -9,6 +10,7 @@ import { Pager, usePages } from '../parts/pager.tsx';
 import { Select } from '../parts/select.tsx';
 import { TextField } from '../parts/text-field.tsx';
 import { UserLink } from '../parts/user-link.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { replaceQuery, view } from '../view.ts';
 import {
@@ -32,7 +34,7 @@ export function ConnectionsPage() {
   const asked = useSignal<ShownConnection | undefined>(undefined);
   const said = useSignal('');
   const { answer, error, isLoading, again } = useLoaded(connectionsCall(search, pages.value.at(-1) ?? ''), { delayMs: TYPING_MS });
-  const shown = Array.isArray(answer?.connections) ? (answer.connections as readonly ShownConnection[]) : [];
+  const shown = rowsOf<ShownConnection>(answer, 'connections');
   const silent = Array.isArray(answer?.silent_nodes) ? answer.silent_nodes.map(String) : [];
   const next = typeof answer?.next === 'string' ? answer.next : undefined;
   const total = Number(answer?.total ?? 0);

@@ -5,7 +5,7 @@ import { Heading } from '../parts/heading.tsx';
 import { Badges, Callout, Instant, Its } from '../parts/its.tsx';
 import { type Loaded, useLoaded } from '../parts/loaded.ts';
 import { useTicks } from '../parts/ticks.ts';
-import { isRecord } from '../talk/api-call.ts';
+import { isRecord, rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { HookForm } from './hook-form.tsx';
 import { type HookFares, type HookSettings, hooksOfApp, shownAddress, stateOfHook } from './hook-list.ts';
@@ -25,7 +25,7 @@ export function useHooks(): LoadedHooks {
   const version = useTicks(LOOK_MS);
   const app = useLoaded({ method: 'GET', path: '/api/v2/app' }, { version });
   const states = useLoaded({ method: 'GET', path: '/api/v2/hooks' }, { version });
-  const list = Array.isArray(states.answer?.hooks) ? (states.answer.hooks as readonly HookFares[]) : [];
+  const list = rowsOf<HookFares>(states.answer, 'hooks');
   return {
     hooks: hooksOfApp(isRecord(app.answer?.app) ? app.answer.app : undefined),
     fares: new Map(list.map((one) => [one.id, one])),

@@ -6,7 +6,7 @@ import { useLoaded } from '../parts/loaded.ts';
 import { Pager } from '../parts/pager.tsx';
 import { TextField } from '../parts/text-field.tsx';
 import { visibleJson } from '../parts/visible-json.ts';
-import { isRecord } from '../talk/api-call.ts';
+import { isRecord, rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import {
   LETTERS_A_PAGE,
@@ -39,7 +39,7 @@ export function LettersSection({ hookId, dead, isEnabled }: LettersSectionProps)
     delayMs: TYPING_MS,
     version: dead,
   });
-  const found = Array.isArray(answer?.dead_letters) ? (answer.dead_letters as readonly ListedLetter[]) : [];
+  const found = rowsOf<ListedLetter>(answer, 'dead_letters');
   const shown = found.slice(0, LETTERS_A_PAGE);
   const hasMore = found.length > LETTERS_A_PAGE;
   return (

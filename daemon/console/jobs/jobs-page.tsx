@@ -1,4 +1,5 @@
 /** Long work: tasks, exports and imports, with how far each is. */
+
 import { type Signal, useSignal } from '@preact/signals';
 import { addressOf } from '../address.ts';
 import { Heading } from '../parts/heading.tsx';
@@ -6,6 +7,7 @@ import { Callout, Instant, Its, ItsValue } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { asTexts, Select } from '../parts/select.tsx';
 import { useTicks } from '../parts/ticks.ts';
+import { rowsOf } from '../talk/api-call.ts';
 import { useJobEvents } from './job-events.ts';
 import {
   importCounts,
@@ -44,7 +46,7 @@ function TasksSection({ events }: { readonly events: number }) {
   const isBusy = useSignal(false);
   const ticks = useTicks(isBusy.value ? LOOK_MS : 5 * LOOK_MS);
   const { answer, error } = useLoaded(tasksCall(page.value, status.value), { version: events + ticks });
-  const found = Array.isArray(answer?.tasks) ? (answer.tasks as readonly ListedTask[]) : [];
+  const found = rowsOf<ListedTask>(answer, 'tasks');
   isBusy.value = found.some((task) => isUnderWay(task.status));
   return (
     <section aria-labelledby="tasks">
@@ -109,7 +111,7 @@ function ImportsSection({ events }: { readonly events: number }) {
   const isBusy = useSignal(false);
   const ticks = useTicks(isBusy.value ? LOOK_MS : 5 * LOOK_MS);
   const { answer, error } = useLoaded(importsCall(page.value), { version: events + ticks });
-  const found = Array.isArray(answer?.import_tasks) ? (answer.import_tasks as readonly ListedImport[]) : [];
+  const found = rowsOf<ListedImport>(answer, 'import_tasks');
   isBusy.value = found.some((one) => isUnderWay(one.state));
   return (
     <section aria-labelledby="imports">

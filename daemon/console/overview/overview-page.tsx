@@ -5,6 +5,7 @@ import { Heading } from '../parts/heading.tsx';
 import { Callout, Its } from '../parts/its.tsx';
 import { Select } from '../parts/select.tsx';
 import { api, errorReason } from '../talk/api.ts';
+import { rowsOf } from '../talk/api-call.ts';
 import { type ShownNode, stateFacts, verdictOf } from './node-facts.ts';
 import { Plot } from './plot.tsx';
 import { currentOf, PLOTS, type PlotSpec } from './plot-list.ts';
@@ -46,7 +47,7 @@ function useNodes() {
 
 async function looked({ histories }: Known, signal: AbortSignal): Promise<Known> {
   const answer = await api({ method: 'GET', path: `/api/v2/nodes?after=${askFrom(histories.values())}` }, signal);
-  const nodes = Array.isArray(answer.nodes) ? (answer.nodes as readonly ShownNode[]) : [];
+  const nodes = rowsOf<ShownNode>(answer, 'nodes');
   const next = new Map<string, SampleColumns>();
   for (const { name = '', state } of nodes) {
     const before = histories.get(name);

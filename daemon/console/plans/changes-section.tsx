@@ -1,10 +1,12 @@
 /** The changes of a plan, a page at a time: each field before and after, by kind. */
+
 import { useSignal } from '@preact/signals';
 import { Callout, FieldChange, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { Pager } from '../parts/pager.tsx';
 import { Select } from '../parts/select.tsx';
 import { UserLink } from '../parts/user-link.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 import { COUNT_LABELS, type ShownChange } from './plan-record.ts';
 
 const PER_PAGE = 25;
@@ -17,7 +19,7 @@ export function ChangesSection({ id }: { readonly id: string }) {
   if (kind.value !== '') query.set('kind', kind.value);
   const path = `/api/v2/sync/plans/${encodeURIComponent(id)}/changes?${query}`;
   const { answer, error, isLoading } = useLoaded({ method: 'GET', path });
-  const changes = Array.isArray(answer?.changes) ? (answer.changes as readonly ShownChange[]) : [];
+  const changes = rowsOf<ShownChange>(answer, 'changes');
   const next = typeof answer?.next === 'number' ? answer.next : undefined;
   return (
     <>

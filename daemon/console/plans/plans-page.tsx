@@ -1,17 +1,19 @@
 /** The sync plans, and the way to a new one: upload a file, see its columns, choose, plan. */
+
 import { useSignal } from '@preact/signals';
 import { linkTo } from '../address.ts';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { api, errorReason } from '../talk/api.ts';
+import { rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { NewPlan, type Uploaded } from './new-plan.tsx';
 import type { PlanRecord } from './plan-record.ts';
 
 export function PlansPage() {
   const { answer, error } = useLoaded({ method: 'GET', path: '/api/v2/sync/plans' });
-  const plans = Array.isArray(answer?.sync_plans) ? (answer.sync_plans as readonly PlanRecord[]) : [];
+  const plans = rowsOf<PlanRecord>(answer, 'sync_plans');
   const uploaded = useSignal<Uploaded | undefined>(undefined);
   return (
     <>

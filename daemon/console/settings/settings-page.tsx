@@ -1,10 +1,12 @@
 /** The settings in force: those of the application, which can be changed here, and those of the daemon, which cannot. */
+
 import { type Signal, useSignal } from '@preact/signals';
 import { Heading } from '../parts/heading.tsx';
 import { Callout, DoneText, Its, ItsValue } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { TextField } from '../parts/text-field.tsx';
 import { Tick } from '../parts/tick.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { changeHint, EDITABLE, type ShownAppSetting, type ShownDaemonSetting } from './app-settings.ts';
 import { SettingDialog } from './setting-dialog.tsx';
@@ -17,8 +19,8 @@ export function SettingsPage() {
   const onlyChanged = useSignal(false);
   const asked = useSignal<ShownAppSetting | undefined>(undefined);
   const said = useSignal('');
-  const app = Array.isArray(answer?.app) ? (answer.app as readonly ShownAppSetting[]) : [];
-  const daemon = Array.isArray(answer?.daemon) ? (answer.daemon as readonly ShownDaemonSetting[]) : [];
+  const app = rowsOf<ShownAppSetting>(answer, 'app');
+  const daemon = rowsOf<ShownDaemonSetting>(answer, 'daemon');
   const isShown = (name: string, origin: string): boolean =>
     name.includes(text.value.trim().toLowerCase()) && (!onlyChanged.value || origin !== 'default');
   const shownApp = app.filter(({ name, origin }) => isShown(name, origin));

@@ -15,3 +15,9 @@ export interface ApiCall {
 export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** The rows of a list in an answer; none while there is no answer. */
+export function rowsOf<Row>(answer: JsonRecord | undefined, key: string): readonly Row[] {
+  const rows = answer?.[key];
+  return Array.isArray(rows) ? rows : [];
+}

@@ -5,7 +5,7 @@ import { Heading } from '../parts/heading.tsx';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { TextField } from '../parts/text-field.tsx';
-import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
+import { type ApiCall, type JsonRecord, rowsOf } from '../talk/api-call.ts';
 import { replaceQuery, view } from '../view.ts';
 
 const TYPING_MS = 300;
@@ -75,7 +75,7 @@ interface ConnectionChoiceProps {
 function ConnectionChoice({ user, connection, change }: ConnectionChoiceProps) {
   const path = `/api/v2/debug/connections${user.trim() === '' ? '' : `?user_id=${encodeURIComponent(user.trim())}`}`;
   const { answer, error, isLoading, again } = useLoaded({ method: 'GET', path }, { delayMs: TYPING_MS });
-  const list = Array.isArray(answer?.connections) ? (answer.connections as readonly ListedConnection[]) : [];
+  const list = rowsOf<ListedConnection>(answer, 'connections');
   return (
     <>
       <div class="tool-fields">
@@ -156,10 +156,10 @@ function Answer({ call }: { readonly call: ApiCall }) {
       {answer === undefined ? null : (
         <>
           <Callout kind={kind === 'error' ? 'hint' : kind}>{text}</Callout>
-          <Steps steps={listOf(answer.steps)} />
+          <Steps steps={rowsOf(answer, 'steps')} />
           <h3>Its subscriptions</h3>
           <ul class="cards">
-            {listOf(answer.subscriptions).map(({ sub, want, result }) => (
+            {rowsOf<JsonRecord>(answer, 'subscriptions').map(({ sub, want, result }) => (
               <li key={String(sub)}>
                 <p>
                   <Its text={String(sub)} /> <span class="badge">{String(want)}</span>
@@ -191,8 +191,4 @@ function Steps({ steps }: { readonly steps: readonly JsonRecord[] }) {
       ))}
     </ol>
   );
-}
-
-function listOf(value: unknown): readonly JsonRecord[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -1,4 +1,5 @@
 /** Who changed a user, from where, and which fields. The daemon keeps no values, so none are shown. */
+
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { HistoryItem } from '../../../protocol/users/history.ts';
@@ -6,6 +7,7 @@ import { linkTo } from '../address.ts';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { UserLink } from '../parts/user-link.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 
 /** `at`: nanoseconds, as `/api/v2` shows times. */
 type ListedChange = Omit<HistoryItem, 'at'> & { readonly at: number };
@@ -23,7 +25,7 @@ export function HistorySection({ id, version }: { readonly id: string; readonly 
     { method: 'GET', path: `/api/v2/users/${encodeURIComponent(id)}/history?limit=25${page}` },
     { version },
   );
-  const newest = Array.isArray(answer?.history) ? (answer.history as readonly ListedChange[]) : [];
+  const newest = rowsOf<ListedChange>(answer, 'history');
   const all = [...older.value, ...newest.filter(({ seq }) => seq < (older.value.at(-1)?.seq ?? Number.POSITIVE_INFINITY))];
   const next = typeof answer?.next === 'number' ? answer.next : undefined;
   return (

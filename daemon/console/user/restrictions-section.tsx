@@ -4,6 +4,7 @@ import { linkTo } from '../address.ts';
 import { Callout, Instant, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { UserLink } from '../parts/user-link.tsx';
+import { rowsOf } from '../talk/api-call.ts';
 import type { UserRecord } from '../talk/user-record.ts';
 
 interface ListedBan {
@@ -19,7 +20,7 @@ interface ListedBan {
 export function RestrictionsSection({ user, version }: { readonly user: UserRecord; readonly version: number }) {
   const payload = encodeURIComponent(JSON.stringify({ filter_conditions: { user_id: user.id } }));
   const { answer, error } = useLoaded({ method: 'GET', path: `/api/v2/chat/query_banned_users?payload=${payload}` }, { version });
-  const bans = Array.isArray(answer?.bans) ? (answer.bans as readonly ListedBan[]) : [];
+  const bans = rowsOf<ListedBan>(answer, 'bans');
   return (
     <section aria-labelledby="bans">
       <h2 id="bans">Bans, mutes, blocks</h2>

@@ -1,7 +1,9 @@
 /** The live connections of a user, and the devices for push messages. */
+
 import { linkTo } from '../address.ts';
 import { Callout, Instant, Its, ItsValue } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
+import { rowsOf } from '../talk/api-call.ts';
 import type { UserRecord } from '../talk/user-record.ts';
 
 interface ListedConnection {
@@ -11,7 +13,7 @@ interface ListedConnection {
 
 export function SocketsSection({ id, user }: { readonly id: string; readonly user: UserRecord }) {
   const { answer, error, isLoading, again } = useLoaded({ method: 'GET', path: `/api/v2/users/${encodeURIComponent(id)}/connections` });
-  const list = Array.isArray(answer?.connections) ? (answer.connections as readonly ListedConnection[]) : [];
+  const list = rowsOf<ListedConnection>(answer, 'connections');
   const devices = user.devices ?? [];
   return (
     <>
