@@ -34,6 +34,8 @@ export interface JobsOptions {
   readonly reuseHardDeleted: boolean;
   /** The endpoints of this daemon, for sync plans. */
   readonly serverFor: SyncPlansOptions['serverFor'];
+  /** Of sync plans alone; see there. */
+  readonly workFolder: string;
   /**
    * The history of users: how long a change is kept (0: no history), its size limit in bytes, and where it is: in the table that the nodes
    * share, if there is one, otherwise in the folder.
@@ -76,7 +78,7 @@ export function startJobs(options: JobsOptions): Jobs {
 }
 
 async function workOnTasks(options: JobsOptions, { submit, signal, token }: HeldJob): Promise<void> {
-  const { logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted, serverFor } = options;
+  const { logger, clock, exportsKeptMs, tasksKeptMs, reuseHardDeleted, serverFor, workFolder } = options;
   const { directory } = options.roster;
   const onApplied: Roster['onApplied'] = (...listener) => options.roster.onApplied(...listener);
   const roster = { directory, submit, onApplied, online: (id: string) => options.roster.online(id) };
@@ -86,7 +88,7 @@ async function workOnTasks(options: JobsOptions, { submit, signal, token }: Held
     works: [
       taskWork({ roster, files, nowMs }),
       importWork({ roster, files, clock, random: Math.random, logger, reuseHardDeleted }),
-      planWork({ roster, files, serverFor, clock, random: Math.random, logger }),
+      planWork({ roster, files, workFolder, serverFor, clock, random: Math.random, logger }),
     ],
     onApplied,
     clock,

@@ -27,6 +27,7 @@ function start(t: TestContext, roster: Roster, files: Files, data: string, lease
       exportsKeptMs: 2 * DAY_MS,
       tasksKeptMs: DAY_MS,
       reuseHardDeleted: false,
+      workFolder: join(data, 'work'),
       serverFor: () => {
         throw new Error('there is no plan');
       },
@@ -117,6 +118,7 @@ test('HY10 where nodes share a history, it is read there, and no folder is made'
       exportsKeptMs: 2 * DAY_MS,
       tasksKeptMs: DAY_MS,
       reuseHardDeleted: false,
+      workFolder: join(data, 'work'),
       serverFor: () => {
         throw new Error('there is no plan');
       },

@@ -108,9 +108,9 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
     const jobs = startJobs({
       ...{ roster, files, leases: store.leases, logger, clock },
       serverFor: (plan) => inside.forPlan(plan),
+      workFolder: join(config.data, 'work'),
       nowMs: () => now() / 1_000,
-      exportsKeptMs: config.exportsKeptMs,
-      tasksKeptMs: config.tasksKeptMs,
+      ...{ exportsKeptMs: config.exportsKeptMs, tasksKeptMs: config.tasksKeptMs },
       reuseHardDeleted: config.idsReuseHardDeleted,
       history: keptHistory(config, store),
     });

@@ -16,7 +16,6 @@ import { jsonItems } from '../../sync/json-rows.ts';
 import { BrokenSource, type RowError, type SourceChunk, type SourceRow } from '../../sync/rows.ts';
 import { type CheckRow, readBatches } from '../../sync/source.ts';
 import { type SyncSummary, syncUsers } from '../../sync/sync-users.ts';
-import type { Send } from '../../sync/transport.ts';
 import { Documents } from '../tasks/documents.ts';
 import type { JobError, Work } from '../tasks/runner.ts';
 import type { Files } from './files.ts';
@@ -24,6 +23,7 @@ import { addAllExtras } from './import-extras.ts';
 import { checkItem, hasExtras, type ImportItem, isUserRow } from './import-item.ts';
 import { added, asJson, ErrorList, type ImportReport, reportOf, withExtras } from './import-report.ts';
 import { createInsideSender } from './inside-sender.ts';
+import { givingWay, type ProgressTeller, progressTeller } from './pace.ts';
 
 export interface ImportOptions {
   readonly roster: Pick<Roster, 'directory' | 'submit'>;
@@ -37,11 +37,8 @@ export interface ImportOptions {
   readonly progressMs?: number;
 }
 
-const PROGRESS_MS = 1_000;
 /** Time that an import waits for a directory that cannot store anything. */
 const PATIENCE_MS = 24 * 3_600_000;
-/** Longest pause, however long a batch took and whatever the clock was set to meanwhile. */
-const PAUSE_MS_MAX = 1_000;
 
 export function importWork(options: ImportOptions): Work {
   const job = new ImportJob(options);
@@ -158,12 +155,13 @@ class ImportJob {
     const errors = new ErrorList(before);
     const progress = this.#progress(id);
     const change = mode === 'insert' ? { existing: 'keep' as const } : { existing: 'replace' as const, mergeCustom: merge_custom ?? false };
+    const send = createInsideSender(roster, change, id);
     const summary = await syncUsers(
       { concurrency: 1, retryForMs: PATIENCE_MS },
       {
         source: only(jsonItems(stream, before.done), isUserRow),
         check: this.#check(),
-        send: givingWay(createInsideSender(roster, change, id), clock),
+        send: (users, signal) => givingWay(clock, signal, () => send(users, signal)),
         clock,
         random,
         report: errors,
@@ -195,34 +193,22 @@ class ImportJob {
     const options = { roster, job: id, onError, ...(mode === 'insert' ? { keepsBefore: begun } : undefined) };
     for await (const batch of readBatches(only(jsonItems(stream, report.extras_done), hasExtras), this.#check())) {
       if (stopping.aborted) break;
-      const startMs = clock.now();
-      // A user that is wrong by now was counted as such before.
-      for (const error of batch.errors) if (error.code === 'invalid_device') errors.note(error);
-      const counts = await addAllExtras(batch.users, options);
-      report = withExtras(report, counts, errors, batch.lastAt);
-      progress.say(() => report);
-      await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), stopping);
+      await givingWay(clock, stopping, async () => {
+        // A user that is wrong by now was counted as such before.
+        for (const error of batch.errors) if (error.code === 'invalid_device') errors.note(error);
+        const counts = await addAllExtras(batch.users, options);
+        report = withExtras(report, counts, errors, batch.lastAt);
+        progress.say(() => report);
+      });
     }
     await progress.end();
     const status = stopping.aborted ? 'interrupted' : 'done';
     await this.#finish(id, { status }, report);
   }
 
-  /** Stores the progress of an import, at most once in `progressMs`. */
-  #progress(id: string): { say: (report: () => ImportReport) => void; end: () => Promise<void> } {
-    const { clock, progressMs = PROGRESS_MS } = this.#options;
-    let saidMs = clock.now();
-    let saying: Promise<void> = Promise.resolve();
-    return {
-      say: (report) => {
-        if (clock.now() - saidMs < progressMs) return;
-        saidMs = clock.now();
-        const change = { result: asJson(report()) };
-        // One write at a time, or an older state could replace a newer one. A failure shows at the end, when it matters.
-        saying = saying.then(() => this.#imports.change(id, change)).catch(() => {});
-      },
-      end: () => saying,
-    };
+  #progress(id: string): ProgressTeller<ImportReport> {
+    const { clock, progressMs } = this.#options;
+    return progressTeller(clock, (report) => this.#imports.change(id, { result: asJson(report) }), progressMs);
   }
 
   async #finish(id: string, { status, problem }: Pick<SyncSummary, 'status' | 'problem'>, report: ImportReport): Promise<void> {
@@ -246,16 +232,6 @@ class ImportJob {
     };
     return (row) => checkItem(row, rules);
   }
-}
-
-/** IM12. When other work slows down its batches, the pauses grow with them. */
-function givingWay<User>(send: Send<User>, clock: Clock): Send<User> {
-  return async (users, signal) => {
-    const startMs = clock.now();
-    const reply = await send(users, signal);
-    await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), signal);
-    return reply;
-  };
 }
 
 async function* only(chunks: AsyncIterable<SourceChunk>, isWanted: (row: SourceRow) => boolean): AsyncGenerator<SourceChunk> {

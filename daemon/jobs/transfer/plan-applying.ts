@@ -1,7 +1,5 @@
 /** Applies a sync plan, as `rosterd sync apply` does: the same checks, conditional writes and counts. It goes on where an earlier run ended. */
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LIMITS } from '../../../protocol/base/limits.ts';
@@ -16,6 +14,7 @@ import type { ReportEntry } from '../../sync/report.ts';
 import type { RunDeps } from '../../sync/run.ts';
 import type { SyncServer } from '../../sync/transport.ts';
 import type { Files } from './files.ts';
+import { inWorkFolder } from './work-folder.ts';
 
 const PATIENCE_MS = 24 * 3_600_000;
 const REASON_CHARS_MAX = 300;
@@ -25,6 +24,7 @@ export type PlanFields = Partial<Pick<SyncPlan, 'state' | 'problems' | 'report' 
 
 export interface PlanApplierDeps extends Pick<RunDeps, 'clock' | 'random' | 'onTalk'> {
   readonly files: Pick<Files, 'openPlan'>;
+  readonly workFolder: string;
   readonly server: SyncServer;
   /** Resolves when the fields are durable. */
   readonly note: (fields: PlanFields) => Promise<void>;
@@ -34,21 +34,20 @@ export interface PlanApplierDeps extends Pick<RunDeps, 'clock' | 'random' | 'onT
 
 /** Resolves with what becomes of the plan; undefined when it was stopped. Rejects as `Blobs.open`, and with errors of the system. */
 export async function applyUploadedPlan(doc: SyncPlan, deps: PlanApplierDeps): Promise<PlanFields | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'rosterd-apply-'));
   try {
-    const plan = await fetched(doc, join(folder, 'plan.ndjson'), deps.files);
-    if (plan === undefined) return { state: 'failed', problems: ['the file of the plan is no longer there: plan again'] };
-    try {
-      return await applied(doc, plan, deps);
-    } finally {
-      await plan.close();
-    }
+    return await inWorkFolder(deps.workFolder, async (folder) => {
+      const plan = await fetched(doc, join(folder, 'plan.ndjson'), deps.files);
+      if (plan === undefined) return { state: 'failed', problems: ['the file of the plan is no longer there: plan again'] };
+      try {
+        return await applied(doc, plan, deps);
+      } finally {
+        await plan.close();
+      }
+    });
   } catch (error) {
     if (error instanceof PlanFileError)
       return { state: 'failed', problems: ['the stored plan is not the one that was approved: plan again'] };
     throw error;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

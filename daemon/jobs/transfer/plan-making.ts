@@ -1,7 +1,6 @@
 /** Makes a sync plan of an uploaded file, as `rosterd sync plan` does: the same sources, map, brakes and plan file. */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { SyncPlan } from '../../../protocol/transfer/plans.ts';
@@ -14,6 +13,7 @@ import type { PlanDeps, PlanOptions, PlanProgress, PlanSummary } from '../../syn
 import { BrokenSource, type SourceChunk } from '../../sync/rows.ts';
 import { type ByteSource, openByteSource } from '../../sync/sources/byte-source.ts';
 import type { Files } from './files.ts';
+import { inWorkFolder } from './work-folder.ts';
 
 /** How long planning waits for a directory that cannot answer, milliseconds. */
 const PATIENCE_MS = 24 * 3_600_000;
@@ -24,6 +24,7 @@ const INSIDE = 'rosterd';
 
 export interface PlanMakerDeps extends Pick<PlanDeps, 'server' | 'clock' | 'random' | 'onTalk' | 'stop'> {
   readonly files: Pick<Files, 'openUpload' | 'writePlan'>;
+  readonly workFolder: string;
   readonly onProgress: (progress: PlanProgress) => void;
 }
 
@@ -34,15 +35,13 @@ export type PlanMade = Pick<SyncPlan, 'state' | 'problems' | 'summary' | 'digest
 export async function makeUploadedPlan(plan: SyncPlan, deps: PlanMakerDeps): Promise<PlanMade> {
   const upload = await deps.files.openUpload(plan.path);
   if (upload === undefined) return { state: 'failed', problems: ['the uploaded file is no longer there: upload it again'] };
-  const folder = await mkdtemp(join(tmpdir(), 'rosterd-plan-'));
   try {
-    return await makeFrom(plan, upload, folder, deps);
+    return await inWorkFolder(deps.workFolder, (folder) => makeFrom(plan, upload, folder, deps));
   } catch (error) {
     if (error instanceof MappingError) return { state: 'failed', problems: [...error.problems] };
     throw error;
   } finally {
     upload.stream.destroy();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * It keeps PA1, PA5, PA6 and PA7 (daemon/RULES.md).
  */
+import { rm } from 'node:fs/promises';
 import { isPlanWork, type PlanNoteCommand, type SyncPlan } from '../../../protocol/transfer/plans.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
@@ -11,12 +12,15 @@ import type { Roster } from '../../pipeline/roster.ts';
 import type { SyncServer } from '../../sync/transport.ts';
 import type { JobError, Work } from '../tasks/runner.ts';
 import type { Files } from './files.ts';
+import { givingWay, progressTeller } from './pace.ts';
 import { applyUploadedPlan, type PlanFields } from './plan-applying.ts';
 import { makeUploadedPlan } from './plan-making.ts';
 
 export interface SyncPlansOptions {
   readonly roster: Pick<Roster, 'directory' | 'submit' | 'onApplied'>;
   readonly files: Pick<Files, 'openUpload' | 'writePlan' | 'openPlan'>;
+  /** For files that are needed only meanwhile. Nothing else is in it, and what a process that died left there is removed. */
+  readonly workFolder: string;
   /** The endpoints of this daemon, for the writes of one plan. */
   readonly serverFor: (plan: SyncPlan) => SyncServer;
   readonly clock: Clock;
@@ -25,10 +29,6 @@ export interface SyncPlansOptions {
   /** Interval at which running work reports its progress, milliseconds. */
   readonly progressMs?: number;
 }
-
-const PROGRESS_MS = 1_000;
-/** Longest pause after a request, however long it took and whatever the clock was set to meanwhile, milliseconds. */
-const PAUSE_MS_MAX = 1_000;
 
 export function planWork(options: SyncPlansOptions): Work {
   const job = new PlanJob(options);
@@ -48,6 +48,8 @@ export function planWork(options: SyncPlansOptions): Work {
 
 class PlanJob {
   readonly #options: SyncPlansOptions;
+  /** Of what a process that died left behind. */
+  #cleared: Promise<void> | undefined;
 
   constructor(options: SyncPlansOptions) {
     this.#options = options;
@@ -98,9 +100,9 @@ class PlanJob {
     plan: SyncPlan,
     states: readonly SyncPlan['state'][],
     stopping: AbortSignal,
-    work: (stop: AbortSignal, progress: (fields: Record<string, string | number>) => void, deps: Deps) => Promise<boolean>,
+    work: (stop: AbortSignal, progress: (fields: ProgressFields) => void, deps: Deps) => Promise<boolean>,
   ): Promise<boolean> {
-    const { roster, files, clock, random, logger, progressMs = PROGRESS_MS } = this.#options;
+    const { roster, files, workFolder, clock, random, logger, progressMs } = this.#options;
     const moved = new AbortController();
     const ended = new AbortController();
     const look = () => {
@@ -111,22 +113,17 @@ class PlanJob {
       if (facts.some((fact) => fact.t === 'doc' && fact.kind === 'plan' && fact.id === plan.id)) look();
     }, ended.signal);
     look();
-    let saidMs = clock.now();
-    let saying: Promise<void> = Promise.resolve();
-    const progress = (fields: Record<string, string | number>): void => {
-      if (clock.now() - saidMs < progressMs) return;
-      saidMs = clock.now();
-      // One write at a time. A failure shows in the next write that matters.
-      saying = saying.then(() => this.#note(plan.id, states, { progress: fields })).catch(() => {});
-    };
+    const progress = progressTeller<ProgressFields>(clock, (fields) => this.#note(plan.id, states, { progress: fields }), progressMs);
     const onTalk = (text: string) => logger.info({ plan: plan.id }, text);
     const stop = AbortSignal.any([stopping, moved.signal]);
-    const server = givingWay(this.#options.serverFor(plan), clock);
+    const server = unhurried(this.#options.serverFor(plan), clock);
     try {
-      return await work(stop, progress, { files, server, clock, random, onTalk });
+      this.#cleared ??= rm(workFolder, { recursive: true, force: true });
+      await this.#cleared;
+      return await work(stop, (fields) => progress.say(() => fields), { files, workFolder, server, clock, random, onTalk });
     } finally {
       ended.abort();
-      await saying;
+      await progress.end();
     }
   }
 
@@ -139,20 +136,17 @@ class PlanJob {
   }
 }
 
-type Deps = Pick<SyncPlansOptions, 'files' | 'clock' | 'random'> & {
+type ProgressFields = Readonly<Record<string, string | number>>;
+
+type Deps = Pick<SyncPlansOptions, 'files' | 'workFolder' | 'clock' | 'random'> & {
   readonly server: SyncServer;
   readonly onTalk: (text: string) => void;
 };
 
-/** As for imports (IM12): it leaves as much time to others as it takes. */
-function givingWay(server: SyncServer, clock: Clock): SyncServer {
+/** It leaves as much time to others as it takes, like an import. */
+function unhurried(server: SyncServer, clock: Clock): SyncServer {
   return {
-    ask: async (request, signal) => {
-      const startMs = clock.now();
-      const reply = await server.ask(request, signal);
-      await clock.sleep(Math.min(clock.now() - startMs, PAUSE_MS_MAX), signal);
-      return reply;
-    },
+    ask: (request, signal) => givingWay(clock, signal, () => server.ask(request, signal)),
     stream: (request, signal) => server.stream(request, signal),
   };
 }

@@ -1,6 +1,9 @@
 /** PA: sync plans that a daemon makes of an uploaded file, and their approval by a second person. */
 import assert from 'node:assert/strict';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../../support/eventually.ts';
 import { directory } from '../../support/http/import-kit.ts';
 import { planIs, propose, signIn } from '../../support/http/sync-plans-kit.ts';
 import { World } from '../../support/world.ts';
@@ -190,9 +193,12 @@ test('PA5 planning and applying go on after a stop, from where they were; stoppi
   assert.ok(left < 6_000, `it was over before it was stopped: ${left}`);
   assert.equal(second.daemon.roster.directory.docs.get('plan', id)?.state, 'applying');
 
+  // As a process leaves it that is killed meanwhile.
+  await mkdir(join(data, 'work', 'plan-left'), { recursive: true });
   const third = await World.start(t, { data });
   const done = await planIs(third, id, 'applied');
   const { created, unchanged, changed_meanwhile, failed } = done.report.counts;
   assert.deepEqual([created + unchanged, changed_meanwhile, failed], [6_000, 0, 0]);
   assert.equal(third.daemon.roster.directory.size, 6_000);
+  await eventually(async () => (await readdir(join(data, 'work'))).length === 0, 'what was needed meanwhile is gone');
 });
