@@ -56,9 +56,21 @@ const AUDIENCES: Readonly<Record<string, string>> = {
   server: 'for servers only',
 };
 
+/**
+ * What became of the event under one subscription. `not_yet`, `ended`: it had not come to it, and the session is open, or not. `unknown`: the
+ * subscription was not kept.
+ */
+type Outcome = 'sent' | 'not_sent' | 'not_yet' | 'ended' | 'unknown';
+
+interface Judged {
+  readonly shown: Why['subscriptions'][number];
+  readonly outcome: Outcome;
+}
+
 export function explainEvent(session: TracedSession, event: AnyEvent, parts: ExplainParts): Why {
   const { connection, userId, openedMs } = session;
-  const subscriptions = explainInterests(session, event);
+  const judged = judgedInterests(session, event);
+  const outcomes = new Set(judged.map(({ outcome }) => outcome));
   const user_id = event.after?.id ?? null;
   return {
     event: { seq: event.seq, type: event.type, user_id, audience: event.audience },
@@ -68,37 +80,46 @@ export function explainEvent(session: TracedSession, event: AnyEvent, parts: Exp
       opened_at: timeText(openedMs),
       ...endOf(session),
     },
-    delivered: deliveredOf(session, subscriptions),
-    steps: stepsOf(session, event, subscriptions, parts),
-    subscriptions,
+    delivered: deliveredOf(outcomes),
+    steps: stepsOf(session, event, judged, parts),
+    subscriptions: judged.map(({ shown }) => shown),
   };
 }
 
-function explainInterests({ interests, position, ended }: TracedSession, event: AnyEvent): Why['subscriptions'] {
-  if (interests === undefined)
-    return [{ sub: '(not kept)', want: 'unknown', result: 'unknown: its subscriptions were too large to be kept' }];
+function judgedInterests({ interests, position, ended }: TracedSession, event: AnyEvent): readonly Judged[] {
+  if (interests === undefined) {
+    const result = 'unknown: its subscriptions were too large to be kept';
+    return [{ shown: { sub: '(not kept)', want: 'unknown', result }, outcome: 'unknown' }];
+  }
   // A connection without subscriptions is itself a reason.
-  if (interests.size === 0) return [{ sub: '(none)', want: 'nothing', result: 'not sent: the connection has no subscription' }];
+  if (interests.size === 0) {
+    const result = 'not sent: the connection has no subscription';
+    return [{ shown: { sub: '(none)', want: 'nothing', result }, outcome: 'not_sent' }];
+  }
   const isLate = position !== undefined && event.seq > position;
-  const late =
-    ended === undefined
-      ? `not yet: the connection is behind, at position ${position}`
-      : `not sent: the connection ended at position ${position}`;
-  const result = (interest: Interest): string => (isLate ? late : interest.explain(event));
-  return [...interests].map(([key, interest]) => ({
-    sub: subName(key),
-    want: interest.want.kind,
-    result: result(interest),
-  }));
+  return [...interests].map(([key, interest]) => {
+    const { outcome, result } = isLate ? lateFor(ended, position) : resultOf(interest, event);
+    return { shown: { sub: subName(key), want: interest.want.kind, result }, outcome };
+  });
 }
 
-function deliveredOf({ interests }: TracedSession, subscriptions: Why['subscriptions']): Why['delivered'] {
-  if (interests === undefined) return 'unknown';
-  if (subscriptions.some(({ result }) => result.startsWith('sent'))) return 'sent';
-  return subscriptions.some(({ result }) => result.startsWith('not yet')) ? 'not_yet' : 'not_sent';
+function lateFor(ended: TracedSession['ended'], position: number): { readonly outcome: Outcome; readonly result: string } {
+  return ended === undefined
+    ? { outcome: 'not_yet', result: `not yet: the connection is behind, at position ${position}` }
+    : { outcome: 'ended', result: `not sent: the connection ended at position ${position}` };
 }
 
-function stepsOf(session: TracedSession, event: AnyEvent, subscriptions: Why['subscriptions'], parts: ExplainParts): Steps {
+function resultOf(interest: Interest, event: AnyEvent): { readonly outcome: Outcome; readonly result: string } {
+  return { outcome: interest.concerns(event) === false ? 'not_sent' : 'sent', result: interest.explain(event) };
+}
+
+function deliveredOf(outcomes: ReadonlySet<Outcome>): Why['delivered'] {
+  if (outcomes.has('unknown')) return 'unknown';
+  if (outcomes.has('sent')) return 'sent';
+  return outcomes.has('not_yet') ? 'not_yet' : 'not_sent';
+}
+
+function stepsOf(session: TracedSession, event: AnyEvent, judged: readonly Judged[], parts: ExplainParts): Steps {
   return [
     {
       about: 'event',
@@ -107,7 +128,7 @@ function stepsOf(session: TracedSession, event: AnyEvent, subscriptions: Why['su
     },
     ownerStep(session, event),
     beginStep(session, event),
-    wantStep(session, subscriptions),
+    wantStep(session, judged),
     ...endStep(session, event),
     ...queueStep(session, event, parts),
     ...conflationStep(session, event, parts),
@@ -132,10 +153,10 @@ function beginStep({ since, isResumed, openedMs }: TracedSession, { seq }: AnyEv
   return { about: 'begin', is_reached: seq > since, text: `${how} (${timeText(openedMs)}): ${what}.` };
 }
 
-function wantStep({ interests }: TracedSession, subscriptions: Why['subscriptions']): Steps[number] {
+function wantStep({ interests }: TracedSession, judged: readonly Judged[]): Steps[number] {
   if (interests === undefined) return { about: 'subscriptions', is_reached: null, text: 'Its subscriptions were too large to be kept.' };
-  const wanting = subscriptions.filter(({ result }) => result.startsWith('sent')).length;
-  const isLate = subscriptions.some(({ result }) => result.startsWith('not yet') || result.includes('ended at position'));
+  const wanting = judged.filter(({ outcome }) => outcome === 'sent').length;
+  const isLate = judged.some(({ outcome }) => outcome === 'not_yet' || outcome === 'ended');
   if (isLate)
     return {
       about: 'subscriptions',
