@@ -53,10 +53,12 @@ type LeaveLive = (code: number) => void;
 export class LiveServer {
   readonly #options: LiveServerOptions;
   readonly #wss: WebSocketServer;
-  readonly #packed = new PackedFrames();
+  /** Undefined where nothing is compressed. */
+  readonly #packed: PackedFrames | undefined;
 
   constructor(options: LiveServerOptions) {
     this.#options = options;
+    this.#packed = options.compresses ? new PackedFrames() : undefined;
     this.#wss = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -94,7 +96,7 @@ export class LiveServer {
     }
     const peer = peerOf(socket, request.socket.remoteAddress);
     // `ws` refuses a connection for an offer that it cannot accept.
-    const offer = this.#options.compresses ? acceptableOffer(request.headers['sec-websocket-extensions']) : undefined;
+    const offer = this.#packed === undefined ? undefined : acceptableOffer(request.headers['sec-websocket-extensions']);
     request.headers['sec-websocket-extensions'] = offer;
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       const leave = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
