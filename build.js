@@ -1,7 +1,8 @@
 /**
- * Makes dist/ from the sources, with the console's page as a browser loads it in dist/console/, and leaves it alone when it already is what these very sources give: dist/.built holds a digest
- * of every source, and of the names and sizes of what was made from them, so neither an edit, nor a removed source, nor another
- * branch, nor a missing or cut-off file goes unseen. Times of files say nothing and are not looked at.
+ * Makes dist/ from the sources: the packages' entries with their types in dist/protocol/, the program in dist/daemon/, and the
+ * console's page as a browser loads it in dist/console/. It leaves dist/ alone when it already is what these very sources give:
+ * dist/.built holds a digest of every source, and of the names and sizes of what was made from them, so neither an edit, nor a
+ * removed source, nor another branch, nor a missing or cut-off file goes unseen. Times of files say nothing and are not looked at.
  *
  * Plain JavaScript, because it runs before anything is built. Types are checked by `npm run typecheck`, not here: `npm ci` and
  * `npm start` are to be quick.
@@ -22,6 +23,9 @@ const SETTINGS = ['build.js', 'package.json', 'tsconfig.json', 'tsconfig.build.j
 const FOLDERS = ['daemon', 'protocol', 'store'];
 const SOURCE = /\.(tsx?|css|html)$/;
 /** The page of the console: a browser needs one file of each kind, and the code for plots when it shows one. */
+const PROGRAM = 'daemon/main.ts';
+/** One package in seven hundred small files, half of all that a command reads. The others are loaded from where they are installed, and can be mended there. */
+const COMPILED_IN = 'typebox';
 const PAGE = { folder: 'daemon/console', script: 'main.tsx', plots: 'overview/plot-file.ts', style: 'style.css', document: 'index.html' };
 
 /** Names of the files below a folder, relative to `base`, in an order of their own. */
@@ -76,6 +80,28 @@ const PLOTS_APART = {
   },
 };
 
+/**
+ * The program in a few files, as loading a thousand takes half of the time in which a daemon starts. What only one command needs
+ * (`import()`) is in a file of its own. Rejects when it does not compile, which esbuild prints.
+ */
+async function buildProgram(folder) {
+  const { build: bundle } = await import('esbuild');
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  await bundle({
+    absWorkingDir: ROOT,
+    entryPoints: [PROGRAM],
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    external: Object.keys(dependencies).filter((name) => name !== COMPILED_IN),
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'warning',
+  });
+  copyFileSync(join(ROOT, 'node_modules', COMPILED_IN, 'license'), join(folder, `${COMPILED_IN}.LICENSE`));
+}
+
 /** Rejects when the page does not compile, which esbuild prints. */
 async function buildPage(folder) {
   const { build: bundle } = await import('esbuild');
@@ -110,6 +136,7 @@ async function build(tsc, sources) {
   try {
     const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', made], { cwd: ROOT, stdio: 'inherit' });
     if (status !== 0) return 1;
+    await buildProgram(join(made, 'daemon'));
     await buildPage(join(made, 'console'));
     writeFileSync(join(made, STAMP), `${sources}\n${digestOfBuilt(made)}\n`);
     rmSync(DIST, { recursive: true, force: true });
@@ -126,7 +153,7 @@ async function build(tsc, sources) {
 
 async function main() {
   // A copy without sources, such as the last stage of a container image, is what it is.
-  if (!existsSync(join(ROOT, 'daemon/main.ts'))) return 0;
+  if (!existsSync(join(ROOT, PROGRAM))) return 0;
   const sources = digestOfSources();
   if (isBuiltFrom(sources)) return 0;
   const tsc = compiler();

@@ -83,13 +83,13 @@ export class Clone {
     this.env = env;
   }
 
-  /** Copies every file that is tracked, or new and not ignored, and of the name that is wanted. Removed at the end of the test. */
-  static async make(t: { after(then: () => Promise<void>): void }, env: Readonly<Record<string, string>> = {}, name = /./): Promise<Clone> {
+  /** Copies every file that is tracked, or new and not ignored. Removed at the end of the test. */
+  static async make(t: { after(then: () => Promise<void>): void }): Promise<Clone> {
     const outside = await mkdtemp(join(tmpdir(), 'rosterd-clone-'));
     t.after(() => rm(outside, { recursive: true, force: true, maxRetries: 3 }));
     const folder = join(outside, 'rosterd');
     const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
-    const wanted = new Set(listed.split('\0').filter((file) => name.test(file)));
+    const wanted = new Set(listed.split('\0'));
     const folders = new Set([...wanted].flatMap((file) => file.split('/').map((_, at, parts) => parts.slice(0, at).join('/'))));
     await cp(ROOT, folder, {
       recursive: true,
@@ -99,7 +99,7 @@ export class Clone {
       },
     });
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ABOUT_THIS_TREE.test(name)));
-    return new Clone(folder, { ...inherited, npm_config_update_notifier: 'false', npm_config_prefer_offline: 'true', ...env });
+    return new Clone(folder, { ...inherited, npm_config_update_notifier: 'false', npm_config_prefer_offline: 'true' });
   }
 
   /** The same clone with other settings. */

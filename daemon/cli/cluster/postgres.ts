@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { appendFile, chown, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Client } from 'pg';
 import type { Part, PartOptions } from './part.ts';
 import type { Owner } from './programs.ts';
 import { ClusterFailed } from './trouble.ts';
@@ -84,6 +83,7 @@ async function startServer(plan: PostgresPlan, place: ServerPlace, isUp: string)
 }
 
 async function holds({ password }: PostgresPlan, { port }: ServerPlace, sql: string): Promise<boolean> {
+  const { Client } = await import('pg');
   const client = new Client({
     host: '127.0.0.1',
     port,

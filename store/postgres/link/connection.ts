@@ -2,7 +2,7 @@
  * One connection to PostgreSQL, with the settings on which the promises of the store rest:
  * nothing cancels a commit that waits for its standby (PL3), and a commit is never acknowledged before it is durable.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import type { PostgresTarget } from './target.ts';
 
 /** A connection that takes longer is given up, and so is one whose first questions do. */
@@ -33,6 +33,9 @@ const SETTINGS = `
   where name in ('synchronous_commit', 'default_transaction_isolation', 'client_min_messages', 'idle_in_transaction_session_timeout',
     'statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout')`;
 
+/** Loaded with the first connection: a daemon on a journal needs none. */
+let driver: typeof pg | undefined;
+
 export type PgRow = Readonly<Record<string, unknown>>;
 
 export interface PgAnswer {
@@ -46,6 +49,16 @@ export interface Question {
   readonly name?: string;
   readonly text: string;
   readonly values?: readonly unknown[];
+}
+
+function clientConfig(target: PostgresTarget, purpose: string): pg.ClientConfig {
+  return {
+    connectionString: target.url,
+    application_name: `rosterd-${purpose}`,
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
+    types: { getTypeParser: (type: number) => PARSERS.get(type) ?? ((text: string) => text) },
+  };
 }
 
 export class PgConnection {
@@ -68,7 +81,8 @@ export class PgConnection {
     turnMs = 0,
     greet: (connection: PgConnection) => Promise<void> = async () => {},
   ): Promise<PgConnection> {
-    const connection = new PgConnection(target, purpose);
+    driver ??= (await import('pg')).default;
+    const connection = new PgConnection(new driver.Client(clientConfig(target, purpose)));
     const late = setTimeout(() => void connection.close(), CONNECT_MS);
     try {
       await connection.#client.connect();
@@ -83,14 +97,8 @@ export class PgConnection {
     }
   }
 
-  private constructor(target: PostgresTarget, purpose: string) {
-    this.#client = new pg.Client({
-      connectionString: target.url,
-      application_name: `rosterd-${purpose}`,
-      connectionTimeoutMillis: CONNECT_MS,
-      keepAlive: true,
-      types: { getTypeParser: (type: number) => PARSERS.get(type) ?? ((text: string) => text) },
-    });
+  private constructor(client: pg.Client) {
+    this.#client = client;
     this.#client.on('notice', () => {
       this.#warnings++;
     });
@@ -159,5 +167,5 @@ export function rowOf({ rows }: PgAnswer): PgRow {
 
 /** The SQLSTATE of an error that the server sent; undefined for every other error. */
 export function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
+  return driver !== undefined && error instanceof driver.DatabaseError ? error.code : undefined;
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
@@ -126,6 +126,11 @@ test('FM6 the commands of the README work in its order', { timeout: 600_000 }, a
   assert.ok(tested === undefined || tested.code === 0, tested?.stdout);
 });
 
+async function textBelow(folder: string): Promise<string> {
+  const names = await readdir(folder);
+  return (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('');
+}
+
 /** Sends the signal; `group`: as a terminal does, or a service manager. */
 const SENDERS: Readonly<Record<string, (npm: number, signal: NodeJS.Signals) => void>> = {
   npm: (npm, signal) => process.kill(npm, signal),
@@ -152,13 +157,18 @@ test('FM3 a signal to npm start stops the daemon cleanly, and npm ends after it'
       }
 });
 
-/** Enough to be built, and quickly. */
-const FEW_SOURCES = /^(\w+\.js|[\w.]+\.json|daemon\/\w+\.\w+|daemon\/(base|console)\/.*|protocol\/.*|store\/\w+\.ts)$/;
-
-test('FM2 dist is built again exactly when it is not what the sources give', { timeout: 300_000 }, async (t) => {
-  const clone = await Clone.make(t, {}, FEW_SOURCES);
-  assert.equal((await clone.borrowPackages()).code, 0);
+// The last one: it leaves the clone without its packages.
+test('FM2 dist is built again exactly when it is not what the sources give', { timeout: 300_000 }, async () => {
+  const clone = await builtClone();
   const at = (name: string): string => join(clone.folder, name);
+  const [source, style] = await Promise.all(
+    ['daemon/cli/version.ts', 'daemon/console/style.css'].map((name) => readFile(at(name), 'utf8')),
+  );
+  const edit = () => writeFile(at('daemon/cli/version.ts'), `${source}globalThis.more = 1;\n`);
+  const restyle = () => writeFile(at('daemon/console/style.css'), `${style}.more { color: red }\n`);
+  const add = () => writeFile(at('protocol/another.ts'), 'export const another = 1;\n');
+  const cut = () => writeFile(at('dist/daemon/main.js'), '');
+  const remove = (name: string) => () => rm(at(name));
   /** Whether `npm run build` made a new dist/. */
   const builds = async (): Promise<boolean> => {
     const before = (await stat(at('dist'))).ino;
@@ -166,31 +176,29 @@ test('FM2 dist is built again exactly when it is not what the sources give', { t
     assert.equal(code, 0, stderr);
     return (await stat(at('dist'))).ino !== before;
   };
+  /** What dist/ holds of the changes. */
+  const built = async (): Promise<boolean[]> => {
+    const [main, app] = await Promise.all(['dist/daemon', 'dist/console'].map((folder) => textBelow(at(folder))));
+    return [/globalThis\.more = 1/.test(main ?? ''), /\.more\{/.test(app ?? ''), existsSync(at('dist/protocol/another.js'))];
+  };
   assert.equal(await builds(), false, 'nothing has changed');
 
-  const source = await readFile(at('daemon/base/grouped.ts'), 'utf8');
-  await writeFile(at('daemon/base/grouped.ts'), `${source}export const more = 1;\n`);
-  assert.equal(await builds(), true, 'a source has changed');
-  assert.match(await readFile(at('dist/daemon/base/grouped.js'), 'utf8'), /more = 1/);
-
-  await writeFile(at('daemon/base/grouped.ts'), source);
-  await writeFile(at('daemon/base/another.ts'), 'export const another = 1;\n');
-  assert.equal(await builds(), true, 'another branch');
-  await rm(at('daemon/base/another.ts'));
-  assert.equal(await builds(), true, 'a source is gone');
-  assert.ok(!existsSync(at('dist/daemon/base/another.js')), 'what was made from it is gone too');
-
-  const style = await readFile(at('daemon/console/style.css'), 'utf8');
-  await writeFile(at('daemon/console/style.css'), `${style}.more { color: red }\n`);
-  assert.equal(await builds(), true, 'the page of the console has changed');
-  assert.match(await readFile(at('dist/console/app.css'), 'utf8'), /\.more\{/);
-
-  await rm(at('dist/daemon/main.js'));
-  assert.equal(await builds(), true, 'dist is not whole');
-  await writeFile(at('dist/daemon/main.js'), '');
+  for (const changes of sized([[edit, restyle, add]], [[edit], [restyle], [add]])) {
+    for (const change of changes) await change();
+    assert.equal(await builds(), true, `${changes}`);
+  }
+  assert.deepEqual(await built(), [true, true, true]);
+  await writeFile(at('daemon/cli/version.ts'), source ?? '');
+  await writeFile(at('daemon/console/style.css'), style ?? '');
+  for (const change of sized([remove('protocol/another.ts')], [remove('protocol/another.ts'), remove('dist/daemon/main.js')])) {
+    await change();
+    assert.equal(await builds(), true, 'a file is gone');
+  }
+  assert.deepEqual(await built(), [false, false, false], 'what was made from it is gone too');
+  await cut();
   assert.equal(await builds(), true, 'a file of dist is damaged');
 
-  await writeFile(at('daemon/base/grouped.ts'), 'export const = ;\n');
+  await writeFile(at('daemon/cli/version.ts'), 'export const = ;\n');
   assert.notEqual((await clone.type('npm run build').finished).code, 0, 'what cannot be read fails');
   assert.ok(existsSync(at('dist/daemon/main.js')), 'and leaves dist as it was');
   await rm(at('node_modules'));

@@ -11,7 +11,6 @@ import type { Format, OpenedSource } from '../../../sync/sources/opened-source.t
 import { ConfigError } from '../../config/config.ts';
 import type { CommandIo } from '../../io.ts';
 import { type OwnFile, ownFileOf } from './own-file.ts';
-import { openPostgres } from './postgres-source.ts';
 
 const READ_BYTES = 256 * 1024;
 
@@ -32,7 +31,10 @@ export interface SourceChoice {
 export async function openSource(file = '-', choice: SourceChoice, io: CommandIo, stop: AbortSignal): Promise<OpenedSource> {
   const { from, query = '', format } = choice;
   try {
-    return from === undefined ? await openFileSource(file, format, io, stop) : await openPostgres({ url: from, query, stop });
+    if (from === undefined) return await openFileSource(file, format, io, stop);
+    // Loaded only where it is asked for, as its driver is.
+    const { openPostgres } = await import('./postgres-source.ts');
+    return await openPostgres({ url: from, query, stop });
   } catch (error) {
     if (!(error instanceof BrokenSource) && !stop.aborted) throw error;
     return { name: nameOf(file), chunks: brokenChunks(error), close: async () => {} };
