@@ -17,19 +17,20 @@ import { sharesOf } from './support/run/shares.ts';
 
 /** The rooms that mirror the sources; "unit" names them all. */
 const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'metrics', 'cli', 'emulator', 'console'];
-/** Folders of quick tests: those of a folder, and of each below it, share a process. */
-const QUICK = [...MIRROR, 'house', 'e2e/http', 'e2e/client', 'e2e/sync', 'e2e/live/socket-io', 'e2e/live/events'].map(
-  (folder) => `test/${folder}`,
-);
-/** Folders whose files take longer, or wait for a server: so many processes share them. */
-const SHARED: Readonly<Record<string, number>> = {
-  'test/e2e/live': 5,
-  'test/e2e/nodes': 4,
-  'test/e2e/jobs': 3,
-  'test/e2e/whole': 4,
-  'test/store/postgres': 4,
-  'test/store/postgres/link': 1,
-  'test/store/postgres/log': 3,
+/** How many processes share the files of a folder and of those below it that are not named. Starting one takes longer than many files do. */
+const PROCESSES: Readonly<Record<string, number>> = {
+  ...Object.fromEntries([...MIRROR, 'house'].map((room) => [`test/${room}`, 1])),
+  ...{ 'test/cli': 2, 'test/edge': 5, 'test/emulator': 2, 'test/jobs': 3, 'test/sync': 2 },
+  ...{ 'test/store/postgres': 4, 'test/store/postgres/log': 3, 'test/contract': 4, 'test/property': 4 },
+  ...{ 'test/e2e/client': 1, 'test/e2e/console': 1, 'test/e2e/emulator': 2, 'test/e2e/http': 1, 'test/e2e/inquiry': 2, 'test/e2e/jobs': 3 },
+  ...{
+    'test/e2e/live': 5,
+    'test/e2e/live/events': 1,
+    'test/e2e/live/socket-io': 1,
+    'test/e2e/nodes': 4,
+    'test/e2e/sync': 1,
+    'test/e2e/whole': 4,
+  },
 };
 /** They measure what their process does, or take nearly as long as the rest of their folder. */
 const ALONE = ['live/rude', 'live/hostile', 'whole/every-endpoint', 'whole/readme', 'nodes/start-checks'].map(
@@ -88,10 +89,9 @@ const compiled = await compile(root, files);
 
 // In the long run, the times are others: those with the longest tests come first in the list.
 const times = isLong ? {} : lastTimes();
-const longestFirst = sharesOf(root, files, compiled, (folder, path) => {
-  if (ALONE.includes(path)) return undefined;
-  return SHARED[folder] ?? (QUICK.some((quick) => `${folder}/`.startsWith(`${quick}/`)) ? 1 : undefined);
-}).sort((a, b) => (times[b.name] ?? Number.POSITIVE_INFINITY) - (times[a.name] ?? Number.POSITIVE_INFINITY) || 0);
+const longestFirst = sharesOf(root, files, compiled, PROCESSES, ALONE).sort(
+  (a, b) => (times[b.name] ?? Number.POSITIVE_INFINITY) - (times[a.name] ?? Number.POSITIVE_INFINITY) || 0,
+);
 const hangs = new Hangs(hangMs);
 const nameOf = new Map(longestFirst.map(({ name, entry }) => [entry, name]));
 const report = new Report(
