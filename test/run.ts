@@ -41,8 +41,11 @@ const SUITES = [...new Set(['crash', 'e2e', 'store', 'contract', 'property', ...
 /** Minutes of every view of the console, of the commands of the guides, and of faults under real processes: only when they are named, and in the long run. */
 const LONG_ONLY = ['walk', 'guides', 'cluster'];
 const LONG_IMPORT = /from '[./]*\/support\/long\.ts'/;
-/** Every core has a process to run already: a collector that works alone, and seldom, takes an eighth less time in all. */
-const LIGHT = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=32'];
+/**
+ * Every core has a process to run already: a collector that works alone, and seldom, takes an eighth less time in all. What a test
+ * process keeps at all is small against what it may grow to before all of it is searched.
+ */
+const LIGHT = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=32', '--initial-heap-size=256'];
 const root = resolve(import.meta.dirname, '..');
 /** How long each process took the last time: the longest are run first, so that no core is idle at the end. */
 const TIMES = join(root, 'node_modules/.cache/rosterd/test-times.json');
