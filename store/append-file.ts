@@ -5,7 +5,7 @@
  * One call at a time, except `read`.
  */
 import { basename, dirname, join } from 'node:path';
-import { createNamed, createWhole, type FileSystem, type OpenFile, readFully, writeFully } from './file-system.ts';
+import { createNamed, createWhole, type FileSystem, type OpenFile, readFully, type WriteKind, writeFully } from './file-system.ts';
 
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -154,8 +154,8 @@ export class AppendFile {
   }
 
   /** Creates a file that exists only with its first content, which is durable when this resolves. See `createWhole`. */
-  static async create(fs: FileSystem, directory: string, name: string, content: Uint8Array): Promise<AppendFile> {
-    const file = await createWhole(fs, 'segment', directory, name, content);
+  static async create(fs: FileSystem, directory: string, name: string, content: Uint8Array, kind?: WriteKind): Promise<AppendFile> {
+    const file = await createWhole(fs, 'segment', directory, name, content, kind);
     return new AppendFile(fs, join(directory, name), file, content.length);
   }
 
@@ -183,8 +183,8 @@ export class AppendFile {
    * page cache, and so may the name of the file: this makes both durable, because new records build on them (AF3, AF5). With `keepsTail`,
    * the bytes after `end` stay until `mend`, or the next write.
    */
-  static async resume(fs: FileSystem, path: string, end: number, keepsTail = false): Promise<AppendFile> {
-    const file = await fs.openWrite(path);
+  static async resume(fs: FileSystem, path: string, end: number, kind?: WriteKind, keepsTail = false): Promise<AppendFile> {
+    const file = await fs.openWrite(path, kind);
     try {
       if (!keepsTail && (await file.size()) > end) await file.truncate('recovery-truncate', end);
       await file.datasync('recovery-sync');

@@ -14,7 +14,8 @@ import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BLOB_FOLDERS, BlobConflict, type BlobFolder, type Blobs, type PutOptions, type StoredBlob } from './blobs.ts';
 import { hasCode, isNoSpace } from './disk-errors.ts';
-import { ChunkWriter, createWhole, type FileSystem, nodeFileSystem, removeIfThere, TEMPORARY_SUFFIX } from './file-system.ts';
+import { ChunkWriter, createWhole, type FileSystem, removeIfThere, TEMPORARY_SUFFIX } from './file-system.ts';
+import { nodeFileSystem } from './node-file-system.ts';
 
 /** Name that earlier versions gave to unfinished files: a name, a UUID, this. */
 const OLD_PART = /\.[0-9a-f-]{36}\.part$/;

@@ -5,9 +5,8 @@
  * Every operation that changes the disk names its crash point: the union below is the complete list of
  * places where a crash can interrupt the store, and a test proves that each of them was reached.
  */
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { hasCode, isMissing, naming } from './disk-errors.ts';
+import { join } from 'node:path';
+import { hasCode } from './disk-errors.ts';
 
 /** Files that get their name only when they are whole: temporary file, sync, rename, directory sync. */
 export type WholeFile = 'segment' | 'clean' | 'torn-copy' | 'snapshot';
@@ -65,6 +64,12 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/**
+ * `synced`: every write is followed by a `datasync` before the next one. Where the system can do both in one step, which takes half of the
+ * time, it does: then a write may fail as a `datasync` does.
+ */
+export type WriteKind = 'synced' | undefined;
+
 export interface FileSystem {
   /** Creates the directory and its missing parents, durably and with mode 0700. */
   makeDirectory(path: string): Promise<void>;
@@ -72,9 +77,9 @@ export interface FileSystem {
   /** Whether there is a file of this name. Never rejects: what cannot be found out counts as there. */
   isThere(path: string): Promise<boolean>;
   openRead(path: string): Promise<OpenFile>;
-  openWrite(path: string): Promise<OpenFile>;
+  openWrite(path: string, kind?: WriteKind): Promise<OpenFile>;
   /** Creates the file with mode 0600, or empties it. */
-  create(point: CrashPoint, path: string): Promise<OpenFile>;
+  create(point: CrashPoint, path: string, kind?: WriteKind): Promise<OpenFile>;
   rename(point: CrashPoint, from: string, to: string): Promise<void>;
   remove(point: CrashPoint, path: string): Promise<void>;
   /** `fsync` of a directory: names created, renamed and removed in it are durable when this resolves. */
@@ -87,69 +92,6 @@ export const TEMPORARY_SUFFIX = '~.tmp';
 /** Whether the file was left unfinished. Earlier versions named such files `<name>.tmp`. */
 export function isTemporary(name: string): boolean {
   return name.endsWith('.tmp');
-}
-
-/** Node names the file in the errors of most operations, but not in those of an open file. */
-class NodeFile implements OpenFile {
-  readonly #handle: FileHandle;
-  readonly #path: string;
-
-  constructor(handle: FileHandle, path: string) {
-    this.#handle = handle;
-    this.#path = path;
-  }
-
-  async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    return (await naming(this.#path, this.#handle.read(buffer, offset, length, position))).bytesRead;
-  }
-
-  async write(_point: CrashPoint, buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    return (await naming(this.#path, this.#handle.write(buffer, offset, length, position))).bytesWritten;
-  }
-
-  truncate(_point: CrashPoint, length: number): Promise<void> {
-    return naming(this.#path, this.#handle.truncate(length));
-  }
-
-  datasync(_point: CrashPoint): Promise<void> {
-    return naming(this.#path, this.#handle.datasync());
-  }
-
-  async size(): Promise<number> {
-    return (await naming(this.#path, this.#handle.stat())).size;
-  }
-
-  close(): Promise<void> {
-    return this.#handle.close();
-  }
-}
-
-/** The real disk. */
-export const nodeFileSystem: FileSystem = {
-  async makeDirectory(path) {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    // From the innermost outwards: each new name in its parent directory.
-    const outermost = resolve(first);
-    for (let made = resolve(path); made.length >= outermost.length; made = dirname(made)) await syncFolder(dirname(made));
-  },
-  list: (path) => readdir(path),
-  isThere: (path) =>
-    stat(path).then(
-      () => true,
-      (error: unknown) => !isMissing(error),
-    ),
-  openRead: async (path) => new NodeFile(await open(path, 'r'), path),
-  openWrite: async (path) => new NodeFile(await open(path, 'r+'), path),
-  create: async (_point, path) => new NodeFile(await open(path, 'w+', 0o600), path),
-  rename: (_point, from, to) => rename(from, to),
-  remove: (_point, path) => unlink(path),
-  syncDirectory: (_point, path) => syncFolder(path),
-};
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
 }
 
 /** Writes all of `length` bytes. A disk that accepts no more bytes counts as full. */
@@ -228,8 +170,15 @@ export type WholeKind = WholeFile | 'restoring' | 'side-file';
  * replaces an existing file of that name. After an error there is no new file under `name`, and an older one is unchanged, unless
  * only the last step failed: then a crash may leave either.
  */
-export async function createWhole(fs: FileSystem, what: WholeKind, directory: string, name: string, content: Content): Promise<OpenFile> {
-  const file = await createNamed(fs, what, directory, name, content);
+export async function createWhole(
+  fs: FileSystem,
+  what: WholeKind,
+  directory: string,
+  name: string,
+  content: Content,
+  kind?: WriteKind,
+): Promise<OpenFile> {
+  const file = await createNamed(fs, what, directory, name, content, kind);
   try {
     await fs.syncDirectory(`${what}-directory-sync`, directory);
     return file;
@@ -240,9 +189,16 @@ export async function createWhole(fs: FileSystem, what: WholeKind, directory: st
 }
 
 /** `createWhole` without its last step: until the directory is synced, a crash may undo the name. After an error nothing has changed. */
-export async function createNamed(fs: FileSystem, what: WholeKind, directory: string, name: string, content: Content): Promise<OpenFile> {
+export async function createNamed(
+  fs: FileSystem,
+  what: WholeKind,
+  directory: string,
+  name: string,
+  content: Content,
+  kind?: WriteKind,
+): Promise<OpenFile> {
   const temporary = join(directory, name + TEMPORARY_SUFFIX);
-  const file = await fs.create(`${what}-create`, temporary);
+  const file = await fs.create(`${what}-create`, temporary, kind);
   try {
     if (typeof content === 'function') await content(file);
     else await writeFully(file, `${what}-write`, content, content.length, 0);

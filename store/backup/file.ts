@@ -5,8 +5,9 @@
 import { basename, dirname, join } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { ChunkWriter, type FileSystem, nodeFileSystem, removeIfThere, toError } from '../file-system.ts';
+import { ChunkWriter, type FileSystem, removeIfThere, toError } from '../file-system.ts';
 import { isRunning } from '../lock.ts';
+import { nodeFileSystem } from '../node-file-system.ts';
 import { BackupDamaged, BackupReader, type BackupSummary } from './codec.ts';
 
 const READ_BYTES = 256 * 1024;

@@ -4,12 +4,13 @@
  * shows the result for a daemon as a whole.
  */
 import { join } from 'node:path';
-import { type FileSystem, listWithoutLeftovers, nodeFileSystem } from '../file-system.ts';
+import { type FileSystem, listWithoutLeftovers } from '../file-system.ts';
 import { JOURNAL_DEFAULTS } from '../journal/options.ts';
 import { StoreVersionMismatch } from '../journal/record.ts';
 import { segmentFirst } from '../journal/segment.ts';
 import { scanSegment } from '../journal/segment-scan.ts';
 import { LogDamaged } from '../log.ts';
+import { nodeFileSystem } from '../node-file-system.ts';
 import { SnapshotDamaged } from '../snapshot/codec.ts';
 import { checkSnapshot, isSnapshotName, snapshotLines } from '../snapshot/file.ts';
 import { readOnly } from './read-only-fs.ts';

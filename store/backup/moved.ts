@@ -1,5 +1,6 @@
 /** The mark in a data directory whose history goes on elsewhere: no daemon continues it there as well, under positions that mean something else. */
-import { createWhole, nodeFileSystem } from '../file-system.ts';
+import { createWhole } from '../file-system.ts';
+import { nodeFileSystem } from '../node-file-system.ts';
 
 export const MOVED = 'moved';
 

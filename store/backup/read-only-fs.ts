@@ -3,7 +3,8 @@
  * code can open and check a data directory on it, and every byte stays the same.
  */
 import { hasCode } from '../disk-errors.ts';
-import { type FileSystem, nodeFileSystem, type OpenFile } from '../file-system.ts';
+import type { FileSystem, OpenFile } from '../file-system.ts';
+import { nodeFileSystem } from '../node-file-system.ts';
 
 /** A newly created file: writes succeed without effect, and nothing can be read. */
 function sink(): OpenFile {

@@ -10,7 +10,8 @@
 import { join } from 'node:path';
 import type { Position } from '../../protocol/base/position.ts';
 import { hasCode } from '../disk-errors.ts';
-import { ChunkWriter, createWhole, type FileSystem, fileChunks, isTemporary, nodeFileSystem, type OpenFile } from '../file-system.ts';
+import { ChunkWriter, createWhole, type FileSystem, fileChunks, isTemporary, type OpenFile } from '../file-system.ts';
+import { nodeFileSystem } from '../node-file-system.ts';
 import { snapshotHeader, snapshotTrailer } from '../snapshot/codec.ts';
 import { snapshotName } from '../snapshot/file.ts';
 import { Sums } from '../snapshot/lines.ts';

@@ -148,17 +148,17 @@ async function openActive(options: RecoveryOptions, scan: Scan): Promise<Pick<Re
   const { fs, onEvent } = options;
   const { bad, size } = scan;
   const { path, end } = scan.segment;
-  if (bad === undefined) return { file: await AppendFile.resume(fs, path, end), dropTail: undefined };
+  if (bad === undefined) return { file: await AppendFile.resume(fs, path, end, 'synced'), dropTail: undefined };
   const told = (copy: string): void => onEvent({ type: 'torn-tail-dropped', file: path, offset: end, bytes: size - end, copy });
   try {
     const copy = await keepTornTail(options, scan, bad);
-    const file = await AppendFile.resume(fs, path, end);
+    const file = await AppendFile.resume(fs, path, end, 'synced');
     told(copy);
     return { file, dropTail: undefined };
   } catch (error) {
     if (!isNoSpace(error)) throw error;
   }
-  const file = await AppendFile.resume(fs, path, end, true);
+  const file = await AppendFile.resume(fs, path, end, 'synced', true);
   const dropTail = async (): Promise<void> => {
     const copy = await keepTornTail(options, scan, bad);
     await file.mend();

@@ -1,9 +1,9 @@
 /**
  * Writes groups of records to the active segment, one at a time, and returns the outcome of each.
  *
- * After a failed `fdatasync` the state of the disk is unknown, and another call could report success for pages that the
- * kernel has already dropped: the writer then fails permanently. A failed write is cut off, and the
- * writer continues, because the cut was made durable and so proves that the disk still works.
+ * After a failed sync the state of the disk is unknown, and another call could report success for pages that the kernel has already dropped:
+ * the writer then fails permanently. A failed write is cut off, and the writer continues, because the cut was made durable and so proves that
+ * the disk still works; but where one call writes and syncs (`WriteKind`), an error of the device may be that of the sync.
  *
  * A file that was removed, or a directory that was renamed, takes writes and syncs as before, and nobody will find them. So the writer looks
  * whether its segment still has its name: a first group after a pause is never acknowledged otherwise, and under load it looks often.
@@ -88,16 +88,16 @@ export class SegmentWriter {
     const active = this.#active;
     const nowMs = this.#now();
     group.seal(active.seed, active.end, nowMs);
+    // Beside the write, which takes longer.
+    const isThere = this.#isThere();
     try {
       await this.#file.append(group.buffer, group.length);
     } catch (error) {
-      return this.#file.isFrayed
+      return this.#file.isFrayed || hasCode(error, 'EIO')
         ? { status: 'failed', error: toError(error), wrote: true }
         : { status: 'rolled-back', error: toError(error) };
     }
     try {
-      // Beside the sync, which takes longer.
-      const isThere = this.#isThere();
       await this.#file.sync();
       if (!(await isThere)) throw new Error(`ENOENT: the segment was removed or renamed while it was written, '${active.path}'`);
     } catch (error) {

@@ -108,7 +108,7 @@ export async function createSegment(
 ): Promise<{ segment: Segment; file: AppendFile }> {
   const name = segmentName(first);
   const header = encodeRecord(KIND_SEGMENT, SEGMENT_VERSION, first, JSON.stringify(lineage), segmentSeed(first));
-  const file = await AppendFile.create(fs, directory, name, header);
+  const file = await AppendFile.create(fs, directory, name, header, 'synced');
   return { segment: new Segment(join(directory, name), first, lineage, header.length, blockBytes), file };
 }
 

@@ -14,10 +14,10 @@ import {
   type FileSystem,
   fileChunks,
   listWithoutLeftovers,
-  nodeFileSystem,
   type OpenFile,
   removeIfThere,
 } from '../file-system.ts';
+import { nodeFileSystem } from '../node-file-system.ts';
 import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import { type CheckedSnapshot, encodeSnapshot, SnapshotDamaged, SnapshotReader } from './codec.ts';
 import { parseLines } from './lines.ts';

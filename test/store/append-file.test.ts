@@ -165,7 +165,7 @@ test('AF3 AF4 a bad record without a proof is cut off; with one, file, place and
 test('AF3 a tail that is to stay is there until it is cut off, or until the next write', async () => {
   for (const isMended of [true, false]) {
     const disk = diskOf(Buffer.from(`${record(5)}torn`));
-    const file = await AppendFile.resume(disk, PATH, 9, true);
+    const file = await AppendFile.resume(disk, PATH, 9, undefined, true);
     assert.deepEqual([file.isFrayed, file.end, disk.files().get(PATH)?.length], [true, 9, 13]);
     if (isMended) await file.mend();
     else await file.append(Buffer.from(record(0)));

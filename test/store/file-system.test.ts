@@ -1,6 +1,7 @@
 /** LG11, AF1, AF2, DK3: reading and writing files as a whole, on a disk that does as it is told, and on the real one. */
 import assert from 'node:assert/strict';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode } from '../../store/disk-errors.ts';
@@ -12,7 +13,6 @@ import {
   fileChunks,
   isTemporary,
   listWithoutLeftovers,
-  nodeFileSystem,
   type OpenFile,
   readFully,
   removeDurably,
@@ -20,6 +20,7 @@ import {
   toError,
   writeFully,
 } from '../../store/file-system.ts';
+import { nodeFileSystem } from '../../store/node-file-system.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
 import { syncedFolders } from '../support/store/synced-folders.ts';
@@ -181,6 +182,33 @@ test('DK3 whatever fails in an open file names the file', async () => {
       (error) => error instanceof Error && 'path' in error && error.path === path && error.message.endsWith(` '${path}'`),
     );
   }
+});
+
+test('LG1 a file that is opened for synced writes asks the system for them, and a cut of it is synced apart', async (t) => {
+  if (process.platform !== 'linux') return t.skip('ONLY ON LINUX ONE CALL WRITES AND SYNCS');
+  const path = join(await temporaryDirectory(), 'file');
+  /** What the open files with this path were opened for. */
+  const areSynced = async (): Promise<boolean[]> => {
+    const numbers = await readdir('/proc/self/fd');
+    const links = await Promise.all(numbers.map(async (number) => [number, await readlink(`/proc/self/fd/${number}`).catch(() => '')]));
+    const flags = links.filter(([, link]) => link === path).map(([number]) => readFile(`/proc/self/fdinfo/${number}`, 'utf8'));
+    return (await Promise.all(flags)).map(
+      (text) => (Number.parseInt(/^flags:\s+(\d+)$/m.exec(text)?.[1] ?? '', 8) & constants.O_DSYNC) !== 0,
+    );
+  };
+  for (const kind of ['synced', undefined] as const)
+    for (const opened of [() => nodeFileSystem.create('segment-create', path, kind), () => nodeFileSystem.openWrite(path, kind)]) {
+      const file = await opened();
+      assert.deepEqual(await areSynced(), [kind === 'synced']);
+      for (let round = 0; round < 2; round++) {
+        await writeFully(file, 'group-write', Buffer.from('abcdef'), 6, 0);
+        await file.datasync('group-sync');
+        await file.truncate('rollback-truncate', 3);
+        await file.datasync('rollback-sync');
+      }
+      await file.close();
+      assert.equal(await readFile(path, 'utf8'), 'abc');
+    }
 });
 
 test('LG9 on the real disk, files and folders are for their owner alone, and a file is read, extended and emptied as asked', async () => {

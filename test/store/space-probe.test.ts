@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
-import { type FileSystem, nodeFileSystem } from '../../store/file-system.ts';
+import type { FileSystem } from '../../store/file-system.ts';
+import { nodeFileSystem } from '../../store/node-file-system.ts';
 import { SpaceProbe } from '../../store/space-probe.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 

@@ -6,8 +6,9 @@ import { type DirectoryFacts, FactCounter } from '../../../store/backup/facts.ts
 import { checkBackup } from '../../../store/backup/file.ts';
 import { type DamagedFile, type Inspected, inspectFiles } from '../../../store/backup/inspect.ts';
 import type { StoreEvent } from '../../../store/events.ts';
-import { fileChunks, nodeFileSystem } from '../../../store/file-system.ts';
+import { fileChunks } from '../../../store/file-system.ts';
 import { LogDamaged } from '../../../store/log.ts';
+import { nodeFileSystem } from '../../../store/node-file-system.ts';
 import { StoredHistory } from '../../../store/postgres/offline/history.ts';
 import type { Directory } from '../../core/directory/directory.ts';
 import type { ClientSettings } from '../client-options.ts';

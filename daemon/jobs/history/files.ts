@@ -9,8 +9,9 @@
 import { randomInt } from 'node:crypto';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
-import { type FileSystem, listWithoutLeftovers, nodeFileSystem } from '../../../store/file-system.ts';
+import { type FileSystem, listWithoutLeftovers } from '../../../store/file-system.ts';
 import type { Beginning } from '../../../store/history.ts';
+import { nodeFileSystem } from '../../../store/node-file-system.ts';
 import { ActiveSegment, openSegment } from './active-segment.ts';
 import { segmentNumber } from './format.ts';
 import { type HistoryPage, type HistoryQuestion, lookUp } from './lookup.ts';

@@ -10,14 +10,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HookEvent } from '../../../protocol/hooks/payload.ts';
 import { AppendFile, type ReadRecord } from '../../../store/append-file.ts';
-import {
-  ChunkWriter,
-  type FileSystem,
-  listWithoutLeftovers,
-  nodeFileSystem,
-  type OpenFile,
-  removeIfThere,
-} from '../../../store/file-system.ts';
+import { ChunkWriter, type FileSystem, listWithoutLeftovers, type OpenFile, removeIfThere } from '../../../store/file-system.ts';
+import { nodeFileSystem } from '../../../store/node-file-system.ts';
 import type { RosterLogger } from '../../base/logger.ts';
 import { encodeLetterLine, type Letter, type LetterLine, parseLetterLine } from './letter.ts';
 import { LetterIndex } from './letter-index.ts';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDataDirectory } from '../../../store/data-dir.ts';
-import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../store/file-system.ts';
+import type { FileSystem, OpenFile } from '../../../store/file-system.ts';
+import { nodeFileSystem } from '../../../store/node-file-system.ts';
 import { eventually } from '../../support/eventually.ts';
 import { World } from '../../support/world.ts';
 

@@ -55,6 +55,7 @@ const LAYERS: readonly { readonly folder: string; readonly may: readonly (string
       'store/blobs.ts',
       'store/disk-errors.ts',
       'store/file-system.ts',
+      'store/node-file-system.ts',
       'store/history.ts',
       'store/leases.ts',
       'store/letters.ts',
