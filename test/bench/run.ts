@@ -17,6 +17,7 @@ const RIGS = [
   'fan-out',
   'interests',
   'upserts',
+  'singles',
   'connects',
   'idle-memory',
   'restart',

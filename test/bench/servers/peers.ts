@@ -6,6 +6,7 @@ import { type Greeting, PLAIN, ROSTER_ALL, ROSTER_IO, ROSTER_IO_AUTH, SOCKET_IO 
 import { Rosterd, UPSERT } from './rosterd.ts';
 import { ServerProcess } from './server-process.ts';
 
+const BARE_FASTIFY = resolve(import.meta.dirname, 'bare-fastify.ts');
 const PEER_SERVER = resolve(import.meta.dirname, 'peer-server.ts');
 const LISTENING = /listens on (http:\S+)/;
 
@@ -24,6 +25,12 @@ export async function startPeer(mode: PeerMode): Promise<Contestant> {
   if (mode === 'socket.io') await greetedBySocketIo(server.url);
   const greeting = mode === 'socket.io' ? SOCKET_IO : PLAIN;
   return { name: mode, server, upsert: { path: '/users' }, greeting, end: () => server.stop('SIGKILL') };
+}
+
+/** `mode` `fdatasync`: each answer waits for a disk. */
+export async function startBareFastify(mode: 'memory' | 'fdatasync' = 'memory'): Promise<Contestant> {
+  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), BARE_FASTIFY, mode], listening: LISTENING });
+  return { name: `fastify ${mode}`, server, upsert: { path: '/api/v2/users' }, greeting: PLAIN, end: () => server.stop('SIGKILL') };
 }
 
 /** The load speaks the protocol by hand, to be cheap; that the server speaks Socket.IO is shown by the real client. */
