@@ -15,6 +15,7 @@ import { taskWork } from './transfer/exports.ts';
 import type { Files } from './transfer/files.ts';
 import { importWork } from './transfer/imports.ts';
 import { planWork, type SyncPlansOptions } from './transfer/plans.ts';
+import { clearWorkFolder } from './transfer/work-folder.ts';
 
 /** The job of the node that works on tasks and imports. Its name is stored. */
 const TASKS = 'tasks';
@@ -34,7 +35,7 @@ export interface JobsOptions {
   readonly reuseHardDeleted: boolean;
   /** The endpoints of this daemon, for sync plans. */
   readonly serverFor: SyncPlansOptions['serverFor'];
-  /** Of sync plans alone; see there. */
+  /** Of sync plans alone; see there. Nothing else is in it: what a process that was killed left there is removed. */
   readonly workFolder: string;
   /**
    * The history of users: how long a change is kept (0: no history), its size limit in bytes, and where it is: in the table that the nodes
@@ -64,7 +65,9 @@ export function startJobs(options: JobsOptions): Jobs {
       : new SharedHistory({ roster, logger, clock, table, leases, ...kept });
   const stopping = new AbortController();
   const submit: Roster['submit'] = (command, ...how) => roster.submit(command, ...how);
-  const tasks = whileHeld({ job: TASKS, leases, submit, clock, logger }, stopping.signal, (held) => workOnTasks(options, held));
+  const tasks = clearWorkFolder(options.workFolder)
+    .catch((error: unknown) => logger.error({ err: error }, 'files of a plan could not be removed'))
+    .then(() => whileHeld({ job: TASKS, leases, submit, clock, logger }, stopping.signal, (held) => workOnTasks(options, held)));
   history.start();
   return {
     history,

@@ -1,6 +1,6 @@
 /** JB1, JB2, JB5–JB7, HY5: everything that runs beside the directory, put together, over a directory in memory. */
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -97,6 +97,14 @@ test('JB6 JB7 a ban that is over ends, and an import that was kept long enough i
   await eventually(() => roster.directory.user('ann')?.bans === undefined);
   assert.ok(roster.directory.docs.get('import', 'young') !== undefined);
   await jobs.stop();
+});
+
+test('PA5 what a process that was killed left in the folder of its plans is removed at the start, whoever does the tasks', async (t) => {
+  const data = await temporaryDirectory();
+  await mkdir(join(data, 'work', 'plan-left'), { recursive: true });
+  const another: Leases = { holder: 'one', take: async () => false, stamp: async () => false, release: async () => {} };
+  start(t, await openRoster(), new Files(await BlobFiles.open(data)), data, another);
+  await eventually(async () => !(await readdir(data)).includes('work'), 'it is still there');
 });
 
 test('HY10 where nodes share a history, it is read there, and no folder is made', async (t) => {

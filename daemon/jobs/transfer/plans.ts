@@ -4,7 +4,6 @@
  *
  * It keeps PA1, PA5, PA6 and PA7 (daemon/RULES.md).
  */
-import { rm } from 'node:fs/promises';
 import { isPlanWork, type PlanNoteCommand, type SyncPlan } from '../../../protocol/transfer/plans.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RosterLogger } from '../../base/logger.ts';
@@ -19,7 +18,7 @@ import { makeUploadedPlan } from './plan-making.ts';
 export interface SyncPlansOptions {
   readonly roster: Pick<Roster, 'directory' | 'submit' | 'onApplied'>;
   readonly files: Pick<Files, 'openUpload' | 'writePlan' | 'openPlan'>;
-  /** For files that are needed only meanwhile. Nothing else is in it, and what a process that died left there is removed. */
+  /** For files that are needed only meanwhile. */
   readonly workFolder: string;
   /** The endpoints of this daemon, for the writes of one plan. */
   readonly serverFor: (plan: SyncPlan) => SyncServer;
@@ -48,8 +47,6 @@ export function planWork(options: SyncPlansOptions): Work {
 
 class PlanJob {
   readonly #options: SyncPlansOptions;
-  /** Of what a process that died left behind. */
-  #cleared: Promise<void> | undefined;
 
   constructor(options: SyncPlansOptions) {
     this.#options = options;
@@ -118,8 +115,6 @@ class PlanJob {
     const stop = AbortSignal.any([stopping, moved.signal]);
     const server = unhurried(this.#options.serverFor(plan), clock);
     try {
-      this.#cleared ??= rm(workFolder, { recursive: true, force: true });
-      await this.#cleared;
       return await work(stop, (fields) => progress.say(() => fields), { files, workFolder, server, clock, random, onTalk });
     } finally {
       ended.abort();

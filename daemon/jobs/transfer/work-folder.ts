@@ -12,3 +12,8 @@ export async function inWorkFolder<T>(parent: string, work: (folder: string) => 
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** Removes what a process that was killed left below `parent`: users in full, who may be deleted by now. Nothing else is there. */
+export async function clearWorkFolder(parent: string): Promise<void> {
+  await rm(parent, { recursive: true, force: true });
+}

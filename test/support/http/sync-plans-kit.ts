@@ -13,10 +13,12 @@ export interface SignedIn {
   call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Pick<HttpAnswer, 'status' | 'body'>>;
 }
 
-export async function signIn(world: World, role: SignInRole = 'operate'): Promise<SignedIn> {
+/** `at`: a daemon, or the URL of one. */
+export async function signIn(at: World | string, role: SignInRole = 'operate'): Promise<SignedIn> {
+  const url = typeof at === 'string' ? at : at.daemon.url;
   const code = new Seals(API_SECRET).newCode(role, Date.now());
   const ask = async (path: string, method: string, cookie: string, body: unknown) =>
-    await fetch(`${world.daemon.url}/console/${path}`, {
+    await fetch(`${url}/console/${path}`, {
       method,
       headers: {
         'X-Rosterd-Console': '1',

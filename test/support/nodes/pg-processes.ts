@@ -14,12 +14,13 @@ export interface PgProcess {
 
 export class PgProcesses {
   readonly #t: TestContext;
-  readonly #data: string;
+  /** The data of each node is in the folder of its name. */
+  readonly data: string;
   readonly env: { readonly ROSTERD_LOG: string; readonly ROSTERD_API_KEY: string; readonly ROSTERD_API_SECRET: string };
 
   private constructor(t: TestContext, data: string, log: string) {
     this.#t = t;
-    this.#data = data;
+    this.data = data;
     this.env = { ROSTERD_LOG: log, ROSTERD_API_KEY: randomUUID(), ROSTERD_API_SECRET: API_SECRET };
   }
 
@@ -36,7 +37,7 @@ export class PgProcesses {
 
   /** Resolves when it listens. */
   async start(name: string, { listen = '127.0.0.1:0' } = {}): Promise<PgProcess> {
-    const flags = ['--listen', listen, '--data', join(this.#data, name), '--node-name', name, '--public-url', 'http://127.0.0.1:1'];
+    const flags = ['--listen', listen, '--data', join(this.data, name), '--node-name', name, '--public-url', 'http://127.0.0.1:1'];
     const process = RosterdProcess.run(['serve', '--log-require-sync', 'false', ...flags], { env: this.env });
     this.#t.after(() => process.kill('SIGKILL'));
     return { process, url: await process.listening() };
