@@ -66,7 +66,7 @@ test('CO20 CO21 CO22 CO23 CO24 a file is planned, approved from a second browser
   assert.equal(await button(page, 'Approve…').count(), 0, 'CO23 the own plan cannot be approved');
   const changes = page.getByRole('list', { name: 'Changes of the plan' }).getByRole('listitem');
   await changes.filter({ hasText: 'ann@example.com' }).waitFor();
-  await page.getByText(/Users that would be removed, as a share: 4.65% \(at most 10%\)/).waitFor();
+  await page.getByText('Users that would be removed, as a share: 4.65%, of at most 10% within its limit').waitFor();
   await picture('plan');
   await page.emulateMedia({ colorScheme: 'dark' });
   await picture('plan-dark');

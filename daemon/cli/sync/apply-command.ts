@@ -45,7 +45,7 @@ export function addApplyCommand(sync: Command, io: CommandIo, exit: Exit, { addS
 const HELP = `
 A plan is checked as a whole before anything is written: that it is complete, that it was made for this directory, and that
 its users still are as they were. Each write names the revision that its user had then, so a user that changes meanwhile
-keeps the newer state. A source is planned first, with all brakes of \`sync plan\`, and nothing is written when one of them holds.
+keeps the newer state. A source is planned first, with all brakes of \`sync plan\`, and nothing is written when one is exceeded.
 
 Users are removed last, and only when every other user of the plan was written, or kept because it is newer.
 Without --report, <plan | source>.report.ndjson names those that were not applied; it is only made when there are any.

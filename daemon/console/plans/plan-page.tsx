@@ -122,7 +122,8 @@ function Summary({ summary: { counts, brakes, notes, errors }, isPlan }: Summary
       <ul>
         {brakes.map((brake) => (
           <li key={brake.name}>
-            {brakeText(brake)} <span class={`badge ${brake.held ? 'deleted' : 'online'}`}>{brake.held ? 'held' : 'not held'}</span>
+            {brakeText(brake)}{' '}
+            <span class={`badge ${brake.held ? 'deleted' : 'online'}`}>{brake.held ? 'exceeded' : 'within its limit'}</span>
           </li>
         ))}
       </ul>

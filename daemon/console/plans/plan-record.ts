@@ -10,6 +10,7 @@ export interface ShownBrake {
   readonly name: string;
   readonly limit: number;
   readonly found: number;
+  /** It is exceeded, and refused the plan. */
   readonly held: boolean;
 }
 
@@ -58,7 +59,7 @@ export const STATE_WORDS: Readonly<Record<string, string>> = {
   uploaded: 'It waits to be planned.',
   planning: 'It is being planned. Nothing is changed by that.',
   planned: 'It waits for the approval of a second person. Nothing was changed yet.',
-  refused: 'A brake held, so there is no plan, and nothing was changed.',
+  refused: 'A brake refused it: there is no plan, and nothing was changed.',
   failed: 'There is no plan.',
   approved: 'It was approved and can be applied. Nothing was changed yet.',
   applying: 'It is being applied.',
@@ -87,10 +88,10 @@ const BRAKE_LABELS: Readonly<Record<string, string>> = {
   max_missing_count: 'Users that would be removed',
 };
 
-/** `Wrong rows: 2.5% (at most 10%)`. */
+/** `Wrong rows: 2.5%, of at most 10%`. */
 export function brakeText({ name, limit, found }: ShownBrake): string {
   const value = (number: number): string => (name === 'max_missing_count' ? shownCount(number) : `${Number((number * 100).toFixed(2))}%`);
-  return `${BRAKE_LABELS[name] ?? name}: ${value(found)} (at most ${value(limit)})`;
+  return `${BRAKE_LABELS[name] ?? name}: ${value(found)}, of at most ${value(limit)}`;
 }
 
 /** Counts in the order in which people ask for them, without those that say nothing. */

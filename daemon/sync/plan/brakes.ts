@@ -92,7 +92,7 @@ export function notRosterd({ missing, url }: PlanOptions): string | undefined {
   return `the server at ${url} is not rosterd and does not list its users, so nobody can be found missing. ${NOTHING} Leave --missing out.`;
 }
 
-/** A brake with a number: how much it allows, how much there is, and whether it held. */
+/** A brake with a number: how much it allows, how much there is, and whether that is too much (`held`). */
 export interface MeasuredBrake {
   readonly name: 'max_errors' | 'max_missing' | 'max_missing_count';
   readonly limit: number;

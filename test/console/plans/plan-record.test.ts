@@ -46,11 +46,11 @@ test('CO20 the choices become the body of CreateSyncPlan; what was not chosen is
 test('CO21 brakes and progress are said with their numbers', () => {
   assert.equal(
     brakeText({ name: 'max_missing', limit: 0.1, found: 0.12345, held: true }),
-    'Users that would be removed, as a share: 12.35% (at most 10%)',
+    'Users that would be removed, as a share: 12.35%, of at most 10%',
   );
   assert.equal(
     brakeText({ name: 'max_missing_count', limit: 500, found: 1_200, held: true }),
-    'Users that would be removed: 1,200 (at most 500)',
+    'Users that would be removed: 1,200, of at most 500',
   );
   assert.equal(progressText({ state: 'applying', progress: { done: 1_000, total: 2_000 } }), '1,000 of 2,000 users done');
   assert.equal(progressText({ state: 'planning', progress: { phase: 'reading', rows: 5 } }), '5 rows read');
