@@ -1,5 +1,4 @@
-/** The shell: who is signed in, where one can go, and the view of the address. */
-
+/** The shell: who is signed in, and the view of the address. */
 import { OneGroupPage } from './access/group-page.tsx';
 import { GroupsPage } from './access/groups-page.tsx';
 import { RolesPage } from './access/roles-page.tsx';
@@ -16,6 +15,7 @@ import { Callout } from './parts/its.tsx';
 import { PlanPage } from './plans/plan-page.tsx';
 import { PlansPage } from './plans/plans-page.tsx';
 import { SettingsPage } from './settings/settings-page.tsx';
+import { Navigation } from './shell/navigation.tsx';
 import { SignInsPage } from './sign-ins-page.tsx';
 import { signInState, signOut } from './talk/session.ts';
 import { TokenPage } from './tokens/token-page.tsx';
@@ -35,22 +35,6 @@ export function App() {
       </button>
       <header>
         <span class="brand">rosterd</span>
-        <nav aria-label="Console">
-          <NavLink path="overview" text="Overview" />
-          <NavLink path="users" text="Users" />
-          <NavLink path="live" text="Live" />
-          <NavLink path="connections" text="Connections" />
-          <NavLink path="roles" text="Roles" />
-          <NavLink path="groups" text="Groups" />
-          <NavLink path="settings" text="Settings" />
-          <NavLink path="hooks" text="Webhooks" />
-          <NavLink path="plans" text="Plans" />
-          <NavLink path="jobs" text="Jobs" />
-          <NavLink path="backup" text="Backup" />
-          <NavLink path="tokens" text="Tokens" />
-          <NavLink path="tools" text="Tools" />
-          <NavLink path="sign-ins" text="Sign-ins" />
-        </nav>
         <span class="who">
           <span class="badge">{session.role}</span>
           <button type="button" onClick={() => void signOut()}>
@@ -58,19 +42,13 @@ export function App() {
           </button>
         </span>
       </header>
-      <main id="main" tabIndex={-1}>
-        <CurrentView />
-      </main>
+      <div class="shell">
+        <Navigation />
+        <main id="main" tabIndex={-1}>
+          <CurrentView />
+        </main>
+      </div>
     </>
-  );
-}
-
-function NavLink({ path, text }: { readonly path: string; readonly text: string }) {
-  const isHere = (view.value.path[0] ?? 'overview') === path;
-  return (
-    <a href={linkTo([path])} aria-current={isHere ? 'page' : undefined}>
-      {text}
-    </a>
   );
 }
 

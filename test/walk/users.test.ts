@@ -237,6 +237,9 @@ test('CO13 everything can be reached and done with the keyboard alone', { timeou
       await page.keyboard.press('Tab');
     }
   };
+  const directory = page.getByRole('navigation', { name: 'Console' }).getByRole('list', { name: 'Directory' });
+  assert.deepEqual(await directory.getByRole('link').allTextContents(), ['Users', 'Groups', 'Roles', 'Plans']);
+  await tabTo('Plans');
   await tabTo('Ann');
   await page.keyboard.press('Enter');
   await heading(page, 'Ann');

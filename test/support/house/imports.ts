@@ -214,7 +214,7 @@ export const ROOMS: Order = {
     ['talk'],
     ['parts'],
     ['users', 'live', 'hooks', 'jobs', 'backup', 'tokens', 'tools', 'plans'],
-    ['overview', 'connections', 'access', 'settings'],
+    ['overview', 'connections', 'access', 'settings', 'shell'],
     ['user'],
     ['.'],
     [['main.tsx']],
