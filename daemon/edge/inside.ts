@@ -17,6 +17,8 @@ export interface InsideRequest {
   readonly query?: Readonly<Record<string, string>>;
   /** JSON. */
   readonly body?: string;
+  /** The revision that it requires, as a header has it. */
+  readonly ifMatch?: string;
 }
 
 /** `stream`: in place of the text, where the answer is a file. */
@@ -56,7 +58,7 @@ function found(endpoints: readonly Endpoint[], { method, path }: InsideRequest) 
 
 function insideCall(
   { backend, services, rateLimits, endpoints, live }: SharedOfCalls,
-  { query = {}, body }: InsideRequest,
+  { query = {}, body, ifMatch }: InsideRequest,
   params: Readonly<Record<string, string>>,
   origin: Origin,
 ): Call {
@@ -70,7 +72,7 @@ function insideCall(
     address: '',
     // Nobody looks at the users themselves.
     isMinimal: true,
-    conditions: {},
+    conditions: { ifMatch },
     submit: (command, lane) => backend.submit(command, lane, origin),
     current: () => backend.current(),
     newId: () => randomUUID(),

@@ -21,6 +21,8 @@ export interface AskRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** `If-Match`: the revision that it requires. */
+  readonly ifMatch?: string;
 }
 
 /** An answer that is read as it arrives. */

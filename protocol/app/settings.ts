@@ -74,6 +74,8 @@ export interface SettingsCommand {
   };
   /** `enforce_unique_usernames` in its other spelling, where the request has both with different values: the one that differs from the setting counts. */
   readonly otherUniqueNames?: AppSettings['enforce_unique_usernames'];
+  /** The revision that the settings must have to be changed: the seq of their last change, 0 when there was none. */
+  readonly ifRev?: number;
   /** The dialect of the request, and of the body of hooks that do not name one. */
   readonly dialect?: EventHook['dialect'];
 }

@@ -72,6 +72,13 @@ export function withHeaders<Command extends Conditional>(command: Command, ids: 
   return { ...command, ifRev: new Map([[id, wanted]]) };
 }
 
+/** The revision that `If-Match` requires of what is one and always there, such as the settings; undefined for none. Throws RosterError `input`. */
+export function readIfMatch({ ifMatch, ifNoneMatch }: ConditionHeaders): number | undefined {
+  if (ifNoneMatch !== undefined) throw refused('if-none-match', 'is not supported here');
+  const wanted = ifMatch === undefined ? '*' : revision(ifMatch);
+  return wanted === '*' ? undefined : wanted;
+}
+
 /** Reads `"12"`, `12`, or `*`. Also a weak tag, which a compressing proxy makes: a revision does not depend on the encoding. */
 function revision(text: string): number | '*' {
   const tag = text.trim();

@@ -104,6 +104,13 @@ async function walkHooks(world: World, page: Page, picture: (name: string) => Pr
   await confirm(page, 'Save');
   await page.getByText('user.updated, user.deleted').waitFor();
   await button(page, 'Disable…').click();
+  await world.http('PATCH', '/app', { name: 'Changed by somebody else' });
+  await button(dialogOf(page), 'Disable').click();
+  await dialogOf(page).getByText('The settings have changed meanwhile').waitFor();
+  const looked = () => page.waitForResponse(/\/api\/v2\/app$/);
+  await Promise.all([looked(), page.keyboard.press('Escape')]);
+  await looked();
+  await button(page, 'Disable…').click();
   await confirm(page, 'Disable');
   await page.getByText('It is switched off, and collects nothing.').waitFor();
   const changed = world.daemon.roster.directory.app.event_hooks?.[0];

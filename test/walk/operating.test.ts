@@ -195,6 +195,16 @@ async function settings({ world, page, picture }: Walk): Promise<void> {
   await confirm(page, 'Save');
   await page.getByText('guest_user_creation_disabled is saved.').waitFor();
   assert.equal(world.daemon.roster.directory.app.guest_user_creation_disabled, true);
+  await page.getByRole('button', { name: /^Change organization/ }).click();
+  await page.getByLabel('New value of organization').fill('Mine');
+  // Somebody else is first.
+  await world.http('PATCH', '/app', { organization: 'Theirs' });
+  await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('The settings have changed meanwhile').waitFor();
+  await picture('setting-conflict');
+  await page.keyboard.press('Escape');
+  await page.getByRole('list', { name: 'Settings of the application' }).getByText('Theirs').waitFor();
+  assert.equal(world.daemon.roster.directory.app.organization, 'Theirs', 'CN11');
   await page.getByRole('button', { name: /^Change webhook_url/ }).click();
   await page.getByText('The value holds a secret and is not shown').waitFor();
   assert.equal(await page.getByLabel('New value of webhook_url').inputValue(), '', 'a mask is never stored');

@@ -14,6 +14,7 @@ export function addCallCommand(program: Command, io: CommandIo, exit: Exit, clie
     .argument('<method>', METHODS.join(', '), checkedMethod)
     .argument('<path>', 'path of an endpoint, with its query', checkedPath)
     .argument('[body]', 'JSON', checkedBody)
+    .option('--if-match <revision>', 'refuse the request unless what it changes has this revision: the ETag of an answer')
     .option(
       '--url <url>',
       'address of the daemon, or of its nodes, with commas. Default: where the settings say that it listens',
@@ -32,23 +33,30 @@ Examples:
 
 Exit codes: 0 done, 1 refused or not reached, 2 wrong usage or settings, 130 interrupted`,
   );
-  command.action(async (method: AskRequest['method'], target: Target, body: string | undefined, { url }: { url?: string }) => {
-    const settings = client.load(command);
-    const stop = new AbortController();
-    const undo = io.onInterrupt(() => stop.abort(new Error('interrupted')));
-    try {
-      const request = { method, ...target, ...(body === undefined ? undefined : { body }) };
-      const reply = await callDaemon(url ?? daemonUrl(settings.config, io.env), settings, request, stop.signal);
-      const isFine = reply.status < 400;
-      (isFine ? io.stdout : io.stderr).write(`${reply.text}\n`);
-      exit.code = isFine ? EXIT.ok : EXIT.failed;
-    } catch (error) {
-      if (!stop.signal.aborted) throw error;
-      exit.code = EXIT.interrupted;
-    } finally {
-      undo();
-    }
-  });
+  command.action(
+    async (method: AskRequest['method'], target: Target, body: string | undefined, options: { url?: string; ifMatch?: string }) => {
+      const { url, ifMatch } = options;
+      const settings = client.load(command);
+      const stop = new AbortController();
+      const undo = io.onInterrupt(() => stop.abort(new Error('interrupted')));
+      try {
+        const request = {
+          ...{ method, ...target },
+          ...(body === undefined ? undefined : { body }),
+          ...(ifMatch === undefined ? undefined : { ifMatch }),
+        };
+        const reply = await callDaemon(url ?? daemonUrl(settings.config, io.env), settings, request, stop.signal);
+        const isFine = reply.status < 400;
+        (isFine ? io.stdout : io.stderr).write(`${reply.text}\n`);
+        exit.code = isFine ? EXIT.ok : EXIT.failed;
+      } catch (error) {
+        if (!stop.signal.aborted) throw error;
+        exit.code = EXIT.interrupted;
+      } finally {
+        undo();
+      }
+    },
+  );
 }
 
 function checkedMethod(text: string): AskRequest['method'] {

@@ -51,9 +51,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     // Only the changes are needed; a daemon that does not know this header sends the users too.
     Prefer: 'return=minimal',
   };
-  const outgoing = (url: string, { method, path, query, body: text }: AskRequest, signal: AbortSignal): OutgoingRequest => {
+  const outgoing = (url: string, { method, path, query, body: text, ifMatch }: AskRequest, signal: AbortSignal): OutgoingRequest => {
     const body = text === undefined ? undefined : Buffer.from(text);
-    const more: OutgoingHttpHeaders = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': body.length };
+    const more: OutgoingHttpHeaders = {
+      ...(body === undefined ? undefined : { 'Content-Type': 'application/json', 'Content-Length': body.length }),
+      ...(ifMatch === undefined ? undefined : { 'If-Match': ifMatch }),
+    };
     const settings = { method, agent, headers: { ...headers, ...more } };
     return { url: targetOf(url, options.apiKey, path, query), options: settings, body, timeoutMs: options.timeoutMs, signal };
   };

@@ -1,6 +1,6 @@
 /** What the clients of a role may do, and the change of it. Pure. */
 import { isGranted, PERMISSIONS } from '../../../protocol/access/permissions.ts';
-import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
+import { type ApiCall, type JsonRecord, updateApp } from '../talk/api-call.ts';
 
 export interface ShownPermission {
   readonly id: string;
@@ -30,9 +30,9 @@ export function grantsOf(role: string, { grants }: GrantSettings): { readonly id
   return { ids: [...PERMISSIONS.keys()].filter((id) => isGranted({ enforce_unique_usernames: 'no' }, role, id)), isSet: false };
 }
 
-/** `ids`: null restores the built-in permissions. */
-export function grantsCall(role: string, ids: readonly string[] | null): ApiCall {
-  return { method: 'PATCH', path: '/api/v2/app', body: { grants: { [role]: ids } } };
+/** `ids`: null restores the built-in permissions. `tag`: the revision of the settings that were looked at. */
+export function grantsCall(role: string, ids: readonly string[] | null, tag: string | undefined): ApiCall {
+  return updateApp({ grants: { [role]: ids } }, tag);
 }
 
 /** What a change of permissions means, in sentences. */

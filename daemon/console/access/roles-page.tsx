@@ -8,6 +8,7 @@ import { Callout, DoneText, Its } from '../parts/its.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { TextField } from '../parts/text-field.tsx';
 import { Tick } from '../parts/tick.tsx';
+import { whyUnchanged } from '../talk/api.ts';
 import { rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { type GrantSettings, grantSettingsOf, grantsCall, grantsOf, grantsSay } from './role-grants.ts';
@@ -31,10 +32,13 @@ export function RolesPage() {
   const close = (): void => {
     asked.value = undefined;
   };
-  const done = (text: string): void => {
+  const seen = (): void => {
     close();
-    said.value = text;
     version.value++;
+  };
+  const done = (text: string): void => {
+    seen();
+    said.value = text;
   };
   const isKnown = app.answer !== undefined && listed.answer !== undefined;
   const failed = error ?? app.error ?? listed.error;
@@ -73,7 +77,9 @@ export function RolesPage() {
       </ul>
       {asked.value?.kind === 'create' ? <CreateDialog onClose={close} onDone={done} /> : null}
       {asked.value?.kind === 'delete' ? <DeleteDialog role={asked.value.role} onClose={close} onDone={done} /> : null}
-      {asked.value?.kind === 'grants' ? <GrantsDialog role={asked.value.role} settings={settings} onClose={close} onDone={done} /> : null}
+      {asked.value?.kind === 'grants' ? (
+        <GrantsDialog role={asked.value.role} settings={settings} tag={app.tag} onClose={seen} onDone={done} />
+      ) : null}
     </>
   );
 }
@@ -164,9 +170,11 @@ function DeleteDialog({ role: { name }, onClose, onDone }: RoleDialogProps & { r
 interface GrantsDialogProps extends RoleDialogProps {
   readonly role: ShownRole;
   readonly settings: GrantSettings;
+  /** The revision of the settings. */
+  readonly tag: string | undefined;
 }
 
-function GrantsDialog({ role: { name }, settings, onClose, onDone }: GrantsDialogProps) {
+function GrantsDialog({ role: { name }, settings, tag, onClose, onDone }: GrantsDialogProps) {
   const { ids: before, isSet } = grantsOf(name, settings);
   const chosen = useSignal<readonly string[]>(before);
   const isReset = useSignal(false);
@@ -183,7 +191,8 @@ function GrantsDialog({ role: { name }, settings, onClose, onDone }: GrantsDialo
       says={
         isReset.value ? [...grantsSay(name, before, after), 'The role has the built-in permissions again.'] : grantsSay(name, before, after)
       }
-      call={grantsCall(name, isReset.value ? null : chosen.value)}
+      call={grantsCall(name, isReset.value ? null : chosen.value, tag)}
+      explain={whyUnchanged('The settings have')}
       onClose={onClose}
       onDone={() => onDone(`The permissions of ${name} are saved.`)}
     >

@@ -3,7 +3,8 @@ import { useSignal } from '@preact/signals';
 import { Confirm } from '../parts/confirm.tsx';
 import { Select } from '../parts/select.tsx';
 import { TextField } from '../parts/text-field.tsx';
-import { fieldsOf, type HookSettings, hookOfFields, putCall, shownAddress, URL_SETTING } from './hook-list.ts';
+import { whyUnchanged } from '../talk/api.ts';
+import { fieldsOf, type HookSettings, hookOfFields, putCall, type SeenHooks, shownAddress, URL_SETTING } from './hook-list.ts';
 
 const DIALECTS = [
   ['v2', 'v2: times in nanoseconds, custom data in “custom”'],
@@ -11,15 +12,15 @@ const DIALECTS = [
 ] as const;
 
 export interface HookFormProps {
-  /** All of the settings: the daemon replaces the whole list. */
-  readonly hooks: readonly HookSettings[];
+  /** The daemon replaces the whole list. */
+  readonly seen: SeenHooks;
   /** Undefined: a new one. */
   readonly hook: HookSettings | undefined;
   readonly onClose: () => void;
   readonly onDone: () => void;
 }
 
-export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
+export function HookForm({ seen, hook, onClose, onDone }: HookFormProps) {
   const fields = useSignal(fieldsOf(hook));
   const set = (name: keyof ReturnType<typeof fieldsOf>) => (value: string) => {
     fields.value = { ...fields.value, [name]: value };
@@ -30,7 +31,8 @@ export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
     <Confirm
       title={hook === undefined ? 'New webhook' : 'Change this webhook?'}
       label={hook === undefined ? 'Make the webhook' : 'Save'}
-      call={putCall(hooks, hookOfFields(hook, fields.value))}
+      call={putCall(seen, hookOfFields(hook, fields.value))}
+      explain={whyUnchanged('The settings have')}
       onClose={onClose}
       onDone={onDone}
     >
@@ -49,7 +51,7 @@ export function HookForm({ hooks, hook, onClose, onDone }: HookFormProps) {
         <>
           <Select label="Form of the events" value={dialect} choices={DIALECTS} onChange={set('dialect')} />
           <TextField label="Milliseconds for one request; empty for 6,000" value={timeoutMs} keys="numeric" onInput={set('timeoutMs')} />
-          {hooks.length > (hook === undefined ? 0 : 1) ? (
+          {seen.hooks.length > (hook === undefined ? 0 : 1) ? (
             <p class="hint">The daemon takes the list of all hooks, so the commands name the others too, with their addresses in full.</p>
           ) : null}
         </>

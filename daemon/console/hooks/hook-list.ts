@@ -1,5 +1,5 @@
 /** Webhooks as the console shows and changes them: the settings, how each fares, and what of an address is shown. Pure. */
-import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
+import { type ApiCall, type JsonRecord, updateApp } from '../talk/api-call.ts';
 
 /** The id of the hook that the setting `webhook_url` makes. */
 export const URL_SETTING = 'webhook_url';
@@ -93,25 +93,31 @@ export function otherSettings(hook: HookSettings): JsonRecord {
   return Object.fromEntries(rest.map(([key, value]) => [key, /secret|key|token|password/i.test(key) ? '•••' : value]));
 }
 
-/** The call that puts a hook in the place of the one with its id, or at the end. `all`: the hooks of the settings as they are now. */
-export function putCall(all: readonly HookSettings[], hook: HookSettings | Omit<HookSettings, 'id'>): ApiCall {
+/** The hooks of the settings as they were looked at, and the revision of these settings. */
+export interface SeenHooks {
+  readonly hooks: readonly HookSettings[];
+  readonly tag: string | undefined;
+}
+
+/** The call that puts a hook in the place of the one with its id, or at the end. */
+export function putCall({ hooks, tag }: SeenHooks, hook: HookSettings | Omit<HookSettings, 'id'>): ApiCall {
   const { id } = hook;
-  if (id === URL_SETTING) return update({ webhook_url: hook.webhook_url, webhook_events: hook.event_types });
-  const isKnown = all.some((one) => one.id === id);
-  return updateHooks(isKnown ? all.map((one) => (one.id === id ? hook : one)) : [...all, hook]);
+  if (id === URL_SETTING) return updateApp({ webhook_url: hook.webhook_url, webhook_events: hook.event_types }, tag);
+  const isKnown = hooks.some((one) => one.id === id);
+  return updateHooks(isKnown ? hooks.map((one) => (one.id === id ? hook : one)) : [...hooks, hook], tag);
 }
 
-export function removeCall(all: readonly HookSettings[], id: string): ApiCall {
-  return id === URL_SETTING ? update({ webhook_url: '' }) : updateHooks(all.filter((one) => one.id !== id));
+export function removeCall({ hooks, tag }: SeenHooks, id: string): ApiCall {
+  if (id === URL_SETTING) return updateApp({ webhook_url: '' }, tag);
+  return updateHooks(
+    hooks.filter((one) => one.id !== id),
+    tag,
+  );
 }
 
-function updateHooks(hooks: readonly (HookSettings | Omit<HookSettings, 'id'>)[]): ApiCall {
+function updateHooks(hooks: readonly (HookSettings | Omit<HookSettings, 'id'>)[], tag: string | undefined): ApiCall {
   const sent = hooks.filter(({ id }) => id !== URL_SETTING).map(({ created_at: _, updated_at: __, ...hook }) => hook);
-  return update({ event_hooks: sent });
-}
-
-function update(body: JsonRecord): ApiCall {
-  return { method: 'PATCH', path: '/api/v2/app', body };
+  return updateApp({ event_hooks: sent }, tag);
 }
 
 export function fieldsOf(hook: HookSettings | undefined): HookFields {

@@ -4,6 +4,7 @@ import { linkTo } from '../address.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Badges, Callout, Its, ItsValue } from '../parts/its.tsx';
+import { whyUnchanged } from '../talk/api.ts';
 import { mayOperate } from '../talk/session.ts';
 import { HookForm } from './hook-form.tsx';
 import {
@@ -12,6 +13,7 @@ import {
   otherSettings,
   putCall,
   removeCall,
+  type SeenHooks,
   shownAddress,
   stateOfHook,
   URL_SETTING,
@@ -21,9 +23,9 @@ import { LettersSection } from './letters-section.tsx';
 import { TrialDialog } from './trial-dialog.tsx';
 
 export function HookPage({ id }: { readonly id: string }) {
-  const { hooks, fares, isThere, error, again } = useHooks();
+  const { seen, fares, isThere, error, again } = useHooks();
   const said = useSignal('');
-  const hook = hooks.find((one) => one.id === id);
+  const hook = seen.hooks.find((one) => one.id === id);
   const state = fares.get(id);
   return (
     <>
@@ -41,12 +43,12 @@ export function HookPage({ id }: { readonly id: string }) {
           {state === undefined ? null : <FaresSection fares={state} />}
           {mayOperate() ? (
             <HookActions
-              hooks={hooks}
+              seen={seen}
               hook={hook}
               onDone={(text) => {
                 said.value = text;
-                again();
               }}
+              again={again}
             />
           ) : null}
           <SettingsSection hook={hook} />
@@ -104,20 +106,28 @@ function SettingsSection({ hook }: { readonly hook: HookSettings }) {
 }
 
 interface HookActionsProps {
-  readonly hooks: readonly HookSettings[];
+  readonly seen: SeenHooks;
   readonly hook: HookSettings;
   /** Gets what was done, in words. */
   readonly onDone: (said: string) => void;
+  /** Looks at the settings again. */
+  readonly again: () => void;
 }
 
-type Asked = 'edit' | 'switch' | 'remove' | 'trial' | undefined;
+/** With the settings as they were when it was asked for: the page goes on looking at them. */
+interface Asked extends Pick<HookActionsProps, 'seen' | 'hook'> {
+  readonly what: 'edit' | 'switch' | 'remove' | 'trial';
+}
 
-function HookActions({ hooks, hook, onDone }: HookActionsProps) {
-  const asked = useSignal<Asked>(undefined);
-  const ask = (what: Asked) => () => {
-    asked.value = what;
+function HookActions({ seen, hook, onDone, again }: HookActionsProps) {
+  const asked = useSignal<Asked | undefined>(undefined);
+  const ask = (what: Asked['what']) => () => {
+    asked.value = { what, seen, hook };
   };
-  const close = ask(undefined);
+  const close = (): void => {
+    asked.value = undefined;
+    again();
+  };
   const done = (text: string) => () => {
     close();
     onDone(text);
@@ -145,13 +155,31 @@ function HookActions({ hooks, hook, onDone }: HookActionsProps) {
           Remove…
         </button>
       </div>
-      {asked.value === 'trial' ? <TrialDialog hook={hook} onClose={close} /> : null}
-      {asked.value === 'edit' ? <HookForm hooks={hooks} hook={hook} onClose={close} onDone={done('The webhook was changed.')} /> : null}
-      {asked.value === 'switch' ? (
+      {asked.value === undefined ? null : <AskedDialog asked={asked.value} close={close} done={done} />}
+    </section>
+  );
+}
+
+interface AskedDialogProps {
+  readonly asked: Asked;
+  readonly close: () => void;
+  readonly done: (said: string) => () => void;
+}
+
+function AskedDialog({ asked: { what, seen, hook }, close, done }: AskedDialogProps) {
+  const explain = whyUnchanged('The settings have');
+  switch (what) {
+    case 'trial':
+      return <TrialDialog hook={hook} onClose={close} />;
+    case 'edit':
+      return <HookForm seen={seen} hook={hook} onClose={close} onDone={done('The webhook was changed.')} />;
+    case 'switch':
+      return (
         <Confirm
           title={hook.enabled ? 'Disable this webhook?' : 'Enable this webhook?'}
           label={hook.enabled ? 'Disable' : 'Enable'}
-          call={putCall(hooks, { ...hook, enabled: !hook.enabled })}
+          call={putCall(seen, { ...hook, enabled: !hook.enabled })}
+          explain={explain}
           onClose={close}
           onDone={done(hook.enabled ? 'The webhook is disabled.' : 'The webhook is enabled.')}
         >
@@ -161,19 +189,20 @@ function HookActions({ hooks, hook, onDone }: HookActionsProps) {
               : 'It gets every event from now on, and what is parked is tried at once.'}
           </p>
         </Confirm>
-      ) : null}
-      {asked.value === 'remove' ? (
+      );
+    case 'remove':
+      return (
         <Confirm
           title="Remove this webhook?"
           label="Remove"
           isGrave
-          call={removeCall(hooks, hook.id)}
+          call={removeCall(seen, hook.id)}
+          explain={explain}
           onClose={close}
           onDone={done('The webhook was removed.')}
         >
           <p>Nothing more is sent to it, and everything that is parked or dead is removed with it. That cannot be undone.</p>
         </Confirm>
-      ) : null}
-    </section>
-  );
+      );
+  }
 }

@@ -8,13 +8,13 @@ import { useTicks } from '../parts/ticks.ts';
 import { isRecord, rowsOf } from '../talk/api-call.ts';
 import { mayOperate } from '../talk/session.ts';
 import { HookForm } from './hook-form.tsx';
-import { type HookFares, type HookSettings, hooksOfApp, shownAddress, stateOfHook } from './hook-list.ts';
+import { type HookFares, type HookSettings, hooksOfApp, type SeenHooks, shownAddress, stateOfHook } from './hook-list.ts';
 import { TrialDialog } from './trial-dialog.tsx';
 
 const LOOK_MS = 2_000;
 
 export interface LoadedHooks extends Pick<Loaded, 'error' | 'isLoading' | 'again'> {
-  readonly hooks: readonly HookSettings[];
+  readonly seen: SeenHooks;
   readonly fares: ReadonlyMap<string, HookFares>;
   /** Both answers have come. */
   readonly isThere: boolean;
@@ -27,7 +27,7 @@ export function useHooks(): LoadedHooks {
   const states = useLoaded({ method: 'GET', path: '/api/v2/hooks' }, { version });
   const list = rowsOf<HookFares>(states.answer, 'hooks');
   return {
-    hooks: hooksOfApp(isRecord(app.answer?.app) ? app.answer.app : undefined),
+    seen: { hooks: hooksOfApp(isRecord(app.answer?.app) ? app.answer.app : undefined), tag: app.tag },
     fares: new Map(list.map((one) => [one.id, one])),
     isThere: app.answer !== undefined && states.answer !== undefined,
     error: app.error ?? states.error,
@@ -40,7 +40,8 @@ export function useHooks(): LoadedHooks {
 }
 
 export function HooksPage() {
-  const { hooks, fares, isThere, error, again } = useHooks();
+  const { seen, fares, isThere, error, again } = useHooks();
+  const { hooks } = seen;
   const asked = useSignal<'new' | 'trial' | undefined>(undefined);
   const said = useSignal('');
   const close = (): void => {
@@ -70,7 +71,7 @@ export function HooksPage() {
       </ul>
       {asked.value === 'new' ? (
         <HookForm
-          hooks={hooks}
+          seen={seen}
           hook={undefined}
           onClose={close}
           onDone={() => {

@@ -1,12 +1,14 @@
 /** What a view loads: asked for anew when its question changes, and an answer that is too late is dropped. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { api, errorReason } from '../talk/api.ts';
+import { errorReason, type TaggedAnswer, taggedApi } from '../talk/api.ts';
 import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
 
 export interface Loaded {
   /** The last good answer; it stays while the next one is awaited. */
   readonly answer: JsonRecord | undefined;
+  /** The revision of what it shows. */
+  readonly tag: string | undefined;
   readonly error: string | undefined;
   /** The answer, if there is one, is not yet that to the question of now. */
   readonly isLoading: boolean;
@@ -26,23 +28,23 @@ export interface LoadOptions {
 interface Ended {
   /** The question that was answered. */
   readonly question: string;
-  readonly answer: JsonRecord | undefined;
+  readonly found: TaggedAnswer | undefined;
   readonly error: string | undefined;
   readonly count: number;
 }
 
 export function useLoaded({ path }: ApiCall, { delayMs = 0, version = 0 }: LoadOptions = {}): Loaded {
-  const ended = useSignal<Ended>({ question: '', answer: undefined, error: undefined, count: 0 });
+  const ended = useSignal<Ended>({ question: '', found: undefined, error: undefined, count: 0 });
   const round = useSignal(0);
   const question = `${version} ${round.value} ${path}`;
   useEffect(() => {
     const stop = new AbortController();
-    const end = (answer: JsonRecord | undefined, error: string | undefined): void => {
-      if (!stop.signal.aborted) ended.value = { question, answer, error, count: ended.peek().count + 1 };
+    const end = (found: TaggedAnswer | undefined, error: string | undefined): void => {
+      if (!stop.signal.aborted) ended.value = { question, found, error, count: ended.peek().count + 1 };
     };
     const timer = setTimeout(() => {
-      api({ method: 'GET', path }, stop.signal).then(
-        (answer) => end(answer, undefined),
+      taggedApi({ method: 'GET', path }, stop.signal).then(
+        (found) => end(found, undefined),
         (thrown: unknown) => end(undefined, errorReason(thrown)),
       );
     }, delayMs);
@@ -51,9 +53,9 @@ export function useLoaded({ path }: ApiCall, { delayMs = 0, version = 0 }: LoadO
       stop.abort();
     };
   }, [question]);
-  const { answer, error, count } = ended.value;
+  const { found, error, count } = ended.value;
   const again = (): void => {
     round.value++;
   };
-  return { answer, error, count, isLoading: ended.value.question !== question, again };
+  return { answer: found?.answer, tag: found?.tag, error, count, isLoading: ended.value.question !== question, again };
 }

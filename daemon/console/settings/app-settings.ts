@@ -1,5 +1,5 @@
 /** The settings of the application that can be changed here: how each is typed, what a change means, and the request for it. Pure. */
-import type { ApiCall } from '../talk/api-call.ts';
+import { type ApiCall, updateApp } from '../talk/api-call.ts';
 
 /** As `/settings` lists it. */
 export interface ShownAppSetting {
@@ -149,8 +149,9 @@ export function isSameSetting(field: SettingField, before: unknown, after: unkno
   return typedText(field, before) === shown;
 }
 
-export function settingCall(name: string, value: unknown): ApiCall {
-  return { method: 'PATCH', path: '/api/v2/app', body: { [name]: value } };
+/** `tag`: the revision of the settings that were looked at. */
+export function settingCall(name: string, value: unknown, tag: string | undefined): ApiCall {
+  return updateApp({ [name]: value }, tag);
 }
 
 /** A value in which something is masked cannot be edited: the mask would be stored. */

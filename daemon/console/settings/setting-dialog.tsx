@@ -4,6 +4,7 @@ import { Confirm } from '../parts/confirm.tsx';
 import { Callout, FieldChange } from '../parts/its.tsx';
 import { asTexts, Select } from '../parts/select.tsx';
 import { TextField } from '../parts/text-field.tsx';
+import { whyUnchanged } from '../talk/api.ts';
 import {
   EDITABLE,
   isMasked,
@@ -18,11 +19,13 @@ import {
 
 export interface SettingDialogProps {
   readonly setting: ShownAppSetting;
+  /** The revision of the settings that are shown. */
+  readonly tag: string | undefined;
   readonly onClose: () => void;
   readonly onDone: (name: string) => void;
 }
 
-export function SettingDialog({ setting: { name, value: before }, onClose, onDone }: SettingDialogProps) {
+export function SettingDialog({ setting: { name, value: before }, tag, onClose, onDone }: SettingDialogProps) {
   const { field = { kind: 'text' } as const, says } = EDITABLE.get(name) ?? {};
   const isHidden = isMasked(before);
   const text = useSignal(isHidden ? '' : typedText(field, before));
@@ -34,7 +37,8 @@ export function SettingDialog({ setting: { name, value: before }, onClose, onDon
       label="Save"
       isReady={read.problem === undefined && !isSame}
       says={isSame ? ['Nothing is different.'] : [...(says?.(read.value) ?? []), 'It counts on all nodes at once.']}
-      call={settingCall(name, read.value)}
+      call={settingCall(name, read.value, tag)}
+      explain={whyUnchanged('The settings have')}
       onClose={onClose}
       onDone={() => onDone(name)}
     >

@@ -14,7 +14,7 @@ import { SettingDialog } from './setting-dialog.tsx';
 const DAEMON_ORIGINS = { default: 'default', file: 'file', env: 'environment', flag: 'flag' } as const;
 
 export function SettingsPage() {
-  const { answer, error, isLoading, again } = useLoaded({ method: 'GET', path: '/api/v2/settings' });
+  const { answer, tag, error, isLoading, again } = useLoaded({ method: 'GET', path: '/api/v2/settings' });
   const text = useSignal('');
   const onlyChanged = useSignal(false);
   const asked = useSignal<ShownAppSetting | undefined>(undefined);
@@ -62,8 +62,10 @@ export function SettingsPage() {
       {asked.value === undefined ? null : (
         <SettingDialog
           setting={asked.value}
+          tag={tag}
           onClose={() => {
             asked.value = undefined;
+            again();
           }}
           onDone={(name) => {
             asked.value = undefined;

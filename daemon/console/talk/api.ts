@@ -23,13 +23,29 @@ export function whenSignedOut(call: () => void): void {
   onSignedOut = call;
 }
 
+export interface TaggedAnswer {
+  readonly answer: JsonRecord;
+  /** The revision of what it shows, for `ifMatch`. */
+  readonly tag: string | undefined;
+}
+
 /** The answer of an endpoint. Rejects with ApiError, or with the reason of `signal`. */
 export async function api(call: ApiCall, signal?: AbortSignal): Promise<JsonRecord> {
-  return await ask(`api${call.path}`, call, signal);
+  return (await taggedApi(call, signal)).answer;
+}
+
+/** The same with the revision. */
+export async function taggedApi(call: ApiCall, signal?: AbortSignal): Promise<TaggedAnswer> {
+  return await taggedAsk(`api${call.path}`, call, signal);
 }
 
 /** The answer of a path of the console itself. Rejects as `api`. */
-export async function ask(path: string, { method, body, file }: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<JsonRecord> {
+export async function ask(path: string, call: Omit<ApiCall, 'path'>): Promise<JsonRecord> {
+  return (await taggedAsk(path, call)).answer;
+}
+
+async function taggedAsk(path: string, call: Omit<ApiCall, 'path'>, signal?: AbortSignal): Promise<TaggedAnswer> {
+  const { method, body, file, ifMatch } = call;
   const response = await fetch(path, {
     method,
     ...(signal === undefined ? undefined : { signal }),
@@ -38,6 +54,7 @@ export async function ask(path: string, { method, body, file }: Omit<ApiCall, 'p
       'X-Rosterd-Console': '1',
       ...(file === undefined ? undefined : { 'Content-Type': 'application/octet-stream' }),
       ...(body === undefined ? undefined : { 'Content-Type': 'application/json' }),
+      ...(ifMatch === undefined ? undefined : { 'If-Match': ifMatch }),
       ...(position === undefined ? undefined : { 'X-Rosterd-Position': position }),
     },
     ...(file === undefined ? undefined : { body: file }),
@@ -48,7 +65,7 @@ export async function ask(path: string, { method, body, file }: Omit<ApiCall, 'p
   });
   advance(response.headers.get('X-Rosterd-Position'));
   const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
+  if (response.ok) return { answer, tag: response.headers.get('ETag') ?? undefined };
   if (response.status === 401) onSignedOut();
   // A directory that was replaced has positions of its own.
   if (response.status === 400 && 'x-rosterd-position' in (answer.exception_fields ?? {})) position = undefined;
@@ -84,6 +101,14 @@ function advance(text: string | null): void {
 function reasonOf({ message }: JsonRecord): string | undefined {
   if (typeof message !== 'string') return undefined;
   return /^\w+ failed with error: "([\s\S]*)"$/.exec(message)?.[1] ?? message;
+}
+
+/** What a failed change is called. `what` was shown, and may be another by now. */
+export function whyUnchanged(what: string): (thrown: unknown) => string {
+  return (thrown) =>
+    thrown instanceof ApiError && thrown.status === 412
+      ? `${what} changed meanwhile: close this, and look at what is there now.`
+      : errorReason(thrown);
 }
 
 export function errorReason(thrown: unknown): string {

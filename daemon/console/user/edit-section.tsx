@@ -3,7 +3,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { Confirm } from '../parts/confirm.tsx';
 import { Callout, FieldChange } from '../parts/its.tsx';
-import { ApiError, api, errorReason } from '../talk/api.ts';
+import { ApiError, api, errorReason, whyUnchanged } from '../talk/api.ts';
 import type { ApiCall, JsonRecord } from '../talk/api-call.ts';
 import type { UserRecord } from '../talk/user-record.ts';
 import { type EditedUser, editedOf, isEmptyPatch, parseEdited, patchBetween } from './changes.ts';
@@ -168,11 +168,7 @@ function ProposalDialog({ proposal: { call, changes }, onClose, onSaved }: Propo
       label="Save"
       isReady={changes.length > 0}
       call={call}
-      explain={(thrown) =>
-        thrown instanceof ApiError && thrown.status === 412
-          ? 'The user has changed meanwhile: close this, and look at what is there now.'
-          : errorReason(thrown)
-      }
+      explain={whyUnchanged('The user has')}
       onClose={onClose}
       onDone={onSaved}
     >

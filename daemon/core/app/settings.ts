@@ -16,7 +16,7 @@ import { type Problem, problem, refuseIfAny } from '../problems.ts';
 /** Bound on the settings that rosterd only stores and repeats, in bytes of JSON. */
 const OTHER_BYTES_MAX = 64 * 1024;
 
-/** Sets the named settings; null resets one to its default. Without a change there is no fact. */
+/** Sets the named settings; null resets one to its default. Without a change there is no fact, and no condition to keep. Throws RosterError. */
 export function decideSettings(draft: Draft, command: SettingsCommand, now: Micros): Outcome {
   const { event_hooks, grants, other, ...simple } = command.set;
   const { app } = draft;
@@ -35,10 +35,18 @@ export function decideSettings(draft: Draft, command: SettingsCommand, now: Micr
   // `next` holds only names and values of settings; the required one falls back to its default.
   const after = { enforce_unique_usernames: 'no', ...Object.fromEntries(next) } as AppSettings;
   if (!jsonEquals(after, app)) {
+    checkRevision(draft, command);
     draft.stage({ t: 'app', app: after });
     stageOutboxes(draft, app, after, now);
   }
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
+}
+
+/** CN11: whoever looked at settings that have changed since would overwrite what it never saw. */
+function checkRevision({ appSeq }: Draft, { ifRev }: SettingsCommand): void {
+  if (ifRev === undefined || ifRev === appSeq) return;
+  const changed = appSeq === 0 ? 'they never changed' : 'somebody changed them meanwhile';
+  refuseIfAny([], [problem('precondition', 'if-match', `the settings have revision ${appSeq}, not ${ifRev}: ${changed}`)]);
 }
 
 /** A client that sends back what it was shown changes one spelling of the setting and leaves the other as it was. */

@@ -37,11 +37,13 @@ export class Draft {
   /** Facts of the commands that were accepted, in order. */
   readonly facts: Fact[] = [];
   #app: AppSettings;
+  #appSeq: number;
   #origin: Origin | undefined;
 
   constructor(directory: Directory) {
     this.#directory = directory;
     this.#app = directory.app;
+    this.#appSeq = directory.appSeq;
     this.#committedDocs = new DraftDocs(directory.docs);
     this.#stagedDocs = new DraftDocs(this.#committedDocs);
   }
@@ -67,6 +69,11 @@ export class Draft {
 
   get app(): AppSettings {
     return this.#app;
+  }
+
+  /** The revision of the settings: the seq of their last change, counting the commands accepted so far. */
+  get appSeq(): number {
+    return this.#appSeq;
   }
 
   /** The epoch that the facts become part of. */
@@ -152,8 +159,10 @@ export class Draft {
     }
     for (const fact of this.#stagedFacts) {
       this.facts.push(fact);
-      if (fact.t === 'app') this.#app = fact.app;
-      else if (fact.t === 'doc') this.#committedDocs.put(fact);
+      if (fact.t === 'app') {
+        this.#app = fact.app;
+        this.#appSeq = this.#directory.seq + this.facts.length;
+      } else if (fact.t === 'doc') this.#committedDocs.put(fact);
     }
     this.discard();
   }

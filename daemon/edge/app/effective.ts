@@ -11,6 +11,7 @@ import { APP_DEFAULTS, renderApp } from '../../../protocol/app/settings-view.ts'
 import type { Dialect } from '../../../protocol/base/reading.ts';
 import { masked } from '../../base/masked.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { settingsTag } from '../http/outcome.ts';
 
 const DaemonSetting = Type.Object({
   key: Type.String(),
@@ -38,10 +39,11 @@ export const SETTINGS_ROUTES: readonly Endpoint[] = inBothDialects('/settings', 
   method: 'GET',
   access: 'server',
   summary: 'The settings of the daemon and of the application: values, origins, and no secrets',
+  isTagged: true,
   answer: Type.Object({ daemon: Type.Array(DaemonSetting), app: Type.Array(AppSetting) }),
   handle: ({ backend, services }) => {
     const daemon = services.settings.map(({ isSecret, ...setting }) => ({ ...setting, secret: isSecret }));
-    return { body: { daemon, app: appSettings(backend.directory.app, dialect) } };
+    return { body: { daemon, app: appSettings(backend.directory.app, dialect) }, headers: settingsTag(backend.directory) };
   },
 }));
 

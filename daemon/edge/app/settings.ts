@@ -11,8 +11,10 @@ import { AnyObject } from '../../../protocol/base/schemas.ts';
 import { checkHooks } from '../../../protocol/hooks/dead-letters.ts';
 import { type Task, TaskStatus } from '../../../protocol/log/documents.ts';
 import { timeIn } from '../../../protocol/users/answers.ts';
+import { readIfMatch } from '../../../protocol/users/conditions.ts';
 import { timeOf } from '../../../protocol/users/render.ts';
 import { type Endpoint, inBothDialects } from '../http/endpoint.ts';
+import { settingsTag } from '../http/outcome.ts';
 import { PLATFORMS, type Platform } from '../rate-limits.ts';
 import { taskResult } from '../transfer/exports.ts';
 
@@ -50,7 +52,9 @@ export const APP_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'The settings of the application',
     answer: Type.Object({ app: appIn(dialect), collisions: Type.Optional(Collisions) }),
+    isTagged: true,
     handle: ({ backend: { directory, names } }) => ({
+      headers: settingsTag(directory),
       body: { app: renderApp(directory.app, dialect), ...(names.collisions === undefined ? undefined : { collisions: names.collisions }) },
     }),
   })),
@@ -60,9 +64,11 @@ export const APP_ROUTES: readonly Endpoint[] = [
     access: 'server',
     summary: 'Changes settings of the application',
     body: SettingsBody,
+    isConditional: 'settings',
     answer: Type.Object({ collisions: Type.Optional(Collisions) }),
-    handle: async ({ backend, submit, current, services, body, newId }) => {
-      const command = decodeSettings(await body(), { dialect, newId });
+    handle: async ({ backend, submit, current, services, body, newId, conditions }) => {
+      const ifRev = readIfMatch(conditions);
+      const command = { ...decodeSettings(await body(), { dialect, newId }), ...(ifRev === undefined ? undefined : { ifRev }) };
       await current();
       const { enforce_unique_usernames: before } = backend.directory.app;
       checkHooks(command, backend.directory.app, services.hooks.mayReach);

@@ -13,7 +13,7 @@ export const DESCRIBED_HEADERS: Readonly<Record<string, JsonSchema>> = {
   'X-RateLimit-Reset': { description: 'When the minute is over, unix seconds.', schema: { type: 'integer' } },
   [RETRY]: { description: 'Seconds to wait.', schema: { type: 'integer' } },
   [REPLAYED]: { description: '`true` where the request was carried out before, and not now.', schema: { type: 'string' } },
-  [TAG]: { description: 'Revision of the user, where the answer is about one: `"12"`.', schema: { type: 'string' } },
+  [TAG]: { description: 'Revision of the user, where the answer is about one, or of the settings: `"12"`.', schema: { type: 'string' } },
   [POSITION]: { description: 'Where in the log the change is: `<epoch>:<seq>`.', schema: { type: 'string' } },
   [STALE]: {
     description: 'While the storage of the node is away: for how many milliseconds. Changes since then are missing in the answer.',

@@ -133,17 +133,26 @@ function headerParameters(endpoint: Endpoint): JsonSchema[] {
     ...(isKeyed(endpoint)
       ? [['Idempotency-Key', 'A request that is sent again with the same key is not carried out again, and answered as before.']]
       : []),
-    ...(endpoint.isConditional === true
-      ? [
-          ['If-Match', 'The revision that the one user of the request must have: `"12"`; `*`: there must be such a user.'],
-          ['If-None-Match', '`*`: there must be no such user.'],
-        ]
-      : []),
+    ...conditionHeaders(endpoint),
     ...(mayAskPosition(endpoint)
       ? [[POSITION, 'A position that an answer gave, by whatever node: the answer rests on everything up to it.']]
       : []),
   ];
   return given.map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
+}
+
+function conditionHeaders({ isConditional }: Endpoint): readonly (readonly [name: string, description: string])[] {
+  switch (isConditional) {
+    case 'user':
+      return [
+        ['If-Match', 'The revision that the one user of the request must have: `"12"`; `*`: there must be such a user.'],
+        ['If-None-Match', '`*`: there must be no such user.'],
+      ];
+    case 'settings':
+      return [['If-Match', 'The revision that the settings must have to be changed: the `ETag` of GetApp.']];
+    default:
+      return [];
+  }
 }
 
 /** Statuses that a success may have: requests that create answer 201 if they created something. */
@@ -169,7 +178,7 @@ function successes(endpoint: Endpoint, hoisted: (schema: JsonSchema) => JsonSche
     ...(endpoint.method === 'GET' ? [] : [POSITION]),
     STALE,
     ...(isKeyed(endpoint) ? [REPLAYED] : []),
-    ...(endpoint.isConditional === true ? [TAG] : []),
+    ...(endpoint.isConditional === 'user' || endpoint.isTagged === true ? [TAG] : []),
   ];
   const response = {
     description: endpoint.summary,
@@ -235,7 +244,7 @@ function kindsOf(endpoint: Endpoint): readonly ErrorKind[] {
     ...(access === 'open' ? [] : access === 'signed' ? (['not_allowed'] as const) : OF_TOKENS),
     ...(body !== undefined || uploads !== undefined ? (['too_big'] as const) : []),
     ...(method === 'POST' ? (['conflict', 'duplicate_username'] as const) : []),
-    ...(isConditional === true ? (['precondition'] as const) : []),
+    ...(isConditional !== undefined ? (['precondition'] as const) : []),
     ...(isKeyed(endpoint) ? (['key_reused'] as const) : []),
   ];
 }

@@ -20,7 +20,10 @@ import type { Arrivals } from '../../pipeline/write/arrivals.ts';
 import type { Lane } from '../../pipeline/write/sequencer.ts';
 
 /** The directory as the edge sees it: read-only. */
-export type DirectoryReader = Pick<Directory, 'user' | 'record' | 'docs' | 'app' | 'size' | 'usage' | 'roles' | 'users' | 'bans'>;
+export type DirectoryReader = Pick<
+  Directory,
+  'user' | 'record' | 'docs' | 'app' | 'appSeq' | 'size' | 'usage' | 'roles' | 'users' | 'bans'
+>;
 
 /** The directory service, for reading. */
 export interface Reading {

@@ -85,7 +85,7 @@ function conditionsOf({ method, isConditional }: Endpoint, headers: FastifyReque
   if (method === 'GET') return {};
   const [ifMatch, ifNoneMatch] = [header(headers['if-match']), header(headers['if-none-match'])];
   const path = ifMatch !== undefined ? 'if-match' : 'if-none-match';
-  if (isConditional !== true && (ifMatch !== undefined || ifNoneMatch !== undefined)) {
+  if (isConditional === undefined && (ifMatch !== undefined || ifNoneMatch !== undefined)) {
     throw fieldErrors('input', [{ path, message: 'is not supported here' }]);
   }
   return { ifMatch, ifNoneMatch };

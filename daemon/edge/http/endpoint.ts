@@ -90,8 +90,10 @@ export interface Endpoint {
   readonly downloads?: readonly string[];
   /** The answer has its own form, without `duration` (an OpenAPI document). */
   readonly isPlain?: true;
-  /** It checks `If-Match` and `If-None-Match`. Other endpoints refuse them, since a condition must not be ignored. */
-  readonly isConditional?: true;
+  /** It checks `If-Match`, for one user also `If-None-Match`, against the revision of this. Other endpoints refuse them, since a condition must not be ignored. */
+  readonly isConditional?: 'user' | 'settings';
+  /** Its answer has a revision, the `ETag`, though it checks none. */
+  readonly isTagged?: true;
   /** A stand-in for a feature that rosterd does not have: served only when the operator enables it. */
   readonly isStub?: true;
   handle(call: Call): EndpointAnswer | Promise<EndpointAnswer>;

@@ -12,6 +12,11 @@ export function etag({ rev }: Pick<StoredUser, 'rev'>): string {
   return `"${rev}"`;
 }
 
+/** The header with the revision of the settings of the application, to be sent back as `If-Match`. */
+export function settingsTag({ appSeq }: { readonly appSeq: number }): Readonly<Record<string, string>> {
+  return { ETag: `"${appSeq}"` };
+}
+
 /** The one user that a command was about. Throws RosterError as `lost` says. */
 export function onlyUser(outcome: Outcome): StoredUser {
   const user = outcome.users[0]?.user;

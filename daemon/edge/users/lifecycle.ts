@@ -42,7 +42,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     summary: 'Deletes one user, at once',
     query: DeleteUserQuery,
     answer: Type.Object({ user: userIn('v1') }),
-    isConditional: true,
+    isConditional: 'user',
     handle: (call) => forOne(call, decodeDeleteUser(call.id, call.query), 'v1'),
   },
   ...inBothDialects('/users/:id/deactivate', (dialect) => ({
@@ -52,7 +52,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     summary: 'Deactivates one user: its data stays, its connections end',
     body: DeactivateUserBody,
     answer: Type.Object({ user: userIn(dialect) }),
-    isConditional: true,
+    isConditional: 'user',
     handle: async (call) => forOne(call, decodeDeactivateUser(call.id, await call.body()), dialect),
   })),
   ...inBothDialects('/users/:id/reactivate', (dialect) => ({
@@ -62,7 +62,7 @@ export const LIFECYCLE_ROUTES: readonly Endpoint[] = [
     summary: 'Reactivates one user',
     body: ReactivateUserBody,
     answer: Type.Object({ user: userIn(dialect) }),
-    isConditional: true,
+    isConditional: 'user',
     handle: async (call) => forOne(call, decodeReactivateUser(call.id, await call.body()), dialect),
   })),
   ...forMany('/users/delete', 'DeleteUsers', 'Deletes up to 100 users as a task', DeleteUsersBody, deleteUsers),
@@ -120,7 +120,7 @@ function forMany(
     summary,
     body: schema,
     answer: TaskStartedAnswer,
-    isConditional: true,
+    isConditional: 'user',
     handle: async ({ submit, body, conditions, newId }) => {
       const sent = await body();
       const task = newId();

@@ -15,7 +15,7 @@ export const PATCH_ROUTES: readonly Endpoint[] = [
     query: DryRunQuery,
     body: PatchBody,
     answer: changedUsersIn(dialect),
-    isConditional: true,
+    isConditional: 'user',
     handle: async (call) => {
       const { backend, submit, caller, body, conditions } = call;
       const isDry = isDryRun(call.query, caller);

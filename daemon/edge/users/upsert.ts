@@ -16,7 +16,7 @@ export const UPSERT_ROUTES: readonly Endpoint[] = [
     query: DryRunQuery,
     body: UpsertBody,
     answer: changedUsersIn(dialect),
-    isConditional: true,
+    isConditional: 'user',
     handle: async (call) => {
       const { backend, submit, caller, body, conditions } = call;
       const isDry = isDryRun(call.query, caller);

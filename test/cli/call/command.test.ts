@@ -16,6 +16,9 @@ test('CO15 call sends one request as a server, and prints its answer; a refusal 
   assert.ok(JSON.parse(off.out).user.deactivated_at > 0);
   const patch = await call('PATCH', '/api/v2/users?dry_run=true', '{"users":[{"id":"ann","set":{"name":"Anne"}}]}');
   assert.deepEqual(JSON.parse(patch.out).changes, { ann: { name: ['Ann', 'Anne'] } });
+  await world.http('PATCH', '/api/v2/app', { name: 'Clinic' });
+  const late = await call('PATCH', '/api/v2/app', '{"name":"Ward"}', '--if-match', '"1"');
+  assert.deepEqual([late.code, JSON.parse(late.err).StatusCode], [1, 412]);
   const none = await call('GET', '/users/nobody/history');
   assert.deepEqual([none.code, none.out], [1, '']);
   assert.match(JSON.parse(none.err).message, /nobody/);

@@ -17,5 +17,5 @@ test('CO33 a change of permissions says who may do what from then on', () => {
   assert.deepEqual(grantsSay('r', ['a'], ['a']), ['Nothing is different.']);
   const says = grantsSay('r', ['a', 'b'], ['b', 'c']).join(' ');
   assert.match(says, /role r may then also: c\. They may no longer: a\./);
-  assert.deepEqual(grantsCall('r', null), { method: 'PATCH', path: '/api/v2/app', body: { grants: { r: null } } });
+  assert.deepEqual(grantsCall('r', null, '"7"'), { method: 'PATCH', path: '/api/v2/app', body: { grants: { r: null } }, ifMatch: '"7"' });
 });

@@ -48,14 +48,19 @@ test('CO40 a hook is put in its place and the others are kept with everything, b
   const { created_at: ___, updated_at: ____, ...queue } = QUEUE;
   const all = hooksOfApp({ webhook_url: 'https://b.example/', event_hooks: [HOOK, QUEUE] });
   const body = (call: { readonly body?: unknown }): unknown => call.body;
-  assert.deepEqual(body(putCall(all, { ...HOOK, enabled: false })), { event_hooks: [{ ...main, enabled: false }, queue] });
+  assert.deepEqual(body(putCall({ hooks: all, tag: undefined }, { ...HOOK, enabled: false })), {
+    event_hooks: [{ ...main, enabled: false }, queue],
+  });
   const made = hookOfFields(undefined, { ...fieldsOf(undefined), url: ' https://c.example/ ', eventTypes: 'a.b, c.d' });
   const expected = { hook_type: 'webhook', enabled: true, webhook_url: 'https://c.example/', event_types: ['a.b', 'c.d'], dialect: 'v2' };
-  assert.deepEqual(body(putCall(all, made)), { event_hooks: [main, queue, expected] });
-  assert.deepEqual(body(removeCall(all, 'main')), { event_hooks: [queue] });
-  assert.deepEqual(body(removeCall(all, URL_SETTING)), { webhook_url: '' });
+  assert.deepEqual(body(putCall({ hooks: all, tag: undefined }, made)), { event_hooks: [main, queue, expected] });
+  assert.deepEqual(body(removeCall({ hooks: all, tag: undefined }, 'main')), { event_hooks: [queue] });
+  assert.deepEqual(body(removeCall({ hooks: all, tag: undefined }, URL_SETTING)), { webhook_url: '' });
   const [first = HOOK] = all;
-  assert.deepEqual(body(putCall(all, { ...first, event_types: [] })), { webhook_url: 'https://b.example/', webhook_events: [] });
+  assert.deepEqual(body(putCall({ hooks: all, tag: undefined }, { ...first, event_types: [] })), {
+    webhook_url: 'https://b.example/',
+    webhook_events: [],
+  });
 });
 
 test('CO40 a form that is not touched changes nothing, and an empty time is the default', () => {

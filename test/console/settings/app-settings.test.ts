@@ -19,7 +19,7 @@ test('CO35 every setting that can be edited takes what its field gives', async (
   for (const [name, { field }] of EDITABLE) {
     const text =
       field.kind === 'choice' ? (field.choices.at(-1) ?? '') : name === 'webhook_events' ? 'user.updated, user.deleted' : texts[field.kind];
-    const { path, body, method } = settingCall(name, typedValue(field, text));
+    const { path, body, method } = settingCall(name, typedValue(field, text), undefined);
     const { status, text: answer } = await send(method, path, { body });
     assert.equal(status, 200, `${name}: ${answer}`);
     const { body: settings } = await send('GET', '/api/v2/settings');

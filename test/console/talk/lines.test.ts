@@ -34,6 +34,12 @@ test('CO13 the commands send exactly the request of the action, whatever is in i
   ]);
 });
 
+test('CO53 the commands hold the revision that a change requires', () => {
+  const call = { method: 'PATCH', path: '/api/v2/app', body: { name: 'X' }, ifMatch: '"12"' } as const;
+  assert.ok(wordsOf(curlLine(ADDRESS, 'key', call)).includes('If-Match: "12"'));
+  assert.deepEqual(wordsOf(rosterdLine(ADDRESS, call)).slice(5, 7), ['--if-match', '"12"']);
+});
+
 test('CO54 the command that compares names the position and the team, whatever is in them', () => {
   assert.deepEqual(wordsOf(compareLine(ADDRESS, { position: '', team: '' })), ['rosterd', 'compare', 'copy.ndjson', '--url', ADDRESS]);
   assert.deepEqual(wordsOf(compareLine(ADDRESS, { position: 'e:7', team: NASTY })).slice(3, 7), ['--position', 'e:7', '--team', NASTY]);

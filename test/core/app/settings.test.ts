@@ -1,7 +1,9 @@
-/** Settings of the application, from the body of PATCH /app to what GET /app shows: AS1–AS8. */
+/** Settings of the application, from the body of PATCH /app to what GET /app shows: AS1–AS8, CN11. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Check } from 'typebox/value';
+import { decide } from '../../../daemon/core/decide.ts';
+import { Draft } from '../../../daemon/core/directory/draft.ts';
 import { decodeSettings } from '../../../protocol/app/settings-request.ts';
 import { appIn, renderApp } from '../../../protocol/app/settings-view.ts';
 import type { Dialect } from '../../../protocol/base/reading.ts';
@@ -282,6 +284,16 @@ describe('settings', () => {
     );
     assert.deepEqual(facts, []);
     assert.deepEqual([bench.shown().id, bench.shown().suspended], [0, false]);
+  });
+
+  it('CN11 of two commands that require the same revision, the second one is refused, also when they are decided together', () => {
+    const bench = new SettingsBench();
+    const named = (name: string) => ({ kind: 'settings', set: { name }, ifRev: bench.directory.appSeq }) as const;
+    const draft = new Draft(bench.directory);
+    decide(draft, named('One'), bench.now, bench.policy);
+    assert.deepEqual([draft.appSeq, refusal(() => decide(draft, named('Two'), bench.now, bench.policy)).kind], [1, 'precondition']);
+    decide(draft, named('One'), bench.now, bench.policy);
+    assert.equal(draft.facts.length, 1, 'what would change nothing is not refused');
   });
 
   it('AS8 every published field is shown with its type, also when nothing was set; times as each dialect writes them', () => {

@@ -1,4 +1,4 @@
-/** CN5–CN7: requests that hold only for a revision. */
+/** CN5–CN7 and CN11: requests that hold only for a revision. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { worldOf } from '../../support/http/conditions-kit.ts';
@@ -151,6 +151,28 @@ describe('If-Match and If-None-Match', () => {
     assertRefused(await create('Other'), 412, 4, 'users[bob]', /the user bob exists already \(revision 2\)/);
     assert.equal((await create('Bob')).status, 200, 'the same again');
   });
+});
+
+describe('settings', () => {
+  for (const prefix of ['', '/api/v2']) {
+    it(`CN11 PATCH ${prefix}/app changes nothing at another revision than the one that was read, and is as published without one`, async () => {
+      const { send, backend } = await worldOf('ann');
+      const read = async (path = '/app'): Promise<string> => (await send('GET', `${prefix}${path}`)).headers.etag ?? '';
+      const patch = (name: string, headers: Readonly<Record<string, string>> = {}) =>
+        send('PATCH', `${prefix}/app`, { headers, body: { name } });
+      assert.equal(await read(), '"0"');
+      assert.equal((await patch('One', { 'if-match': await read() })).status, 200);
+      const seen = await read();
+      assert.deepEqual([seen, await read('/settings')], [`"${backend.directory.appSeq}"`, seen]);
+      assert.equal((await patch('Two')).status, 200, 'without a condition');
+      assertRefused(await patch('Three', { 'if-match': seen }), 412, 4, 'if-match', /somebody changed them meanwhile/);
+      assert.equal(backend.directory.app.name, 'Two');
+      assert.equal((await patch('Two', { 'if-match': seen })).status, 200, 'it is so already');
+      for (const tag of [await read(), '*']) assert.equal((await patch(`At ${tag.length}`, { 'if-match': tag })).status, 200);
+      assertRefused(await patch('Four', { 'if-match': 'soon' }), 400, 4, 'if-match', /must be one revision/);
+      assertRefused(await patch('Four', { 'if-none-match': '*' }), 400, 4, 'if-none-match', /not supported/);
+    });
+  }
 });
 
 describe('ETag', () => {

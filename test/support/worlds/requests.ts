@@ -60,7 +60,7 @@ function headersOf({ method, isConditional }: Endpoint, random: Random): Record<
   return {
     // Under a key, the ids that a request makes are the same in both worlds. Now and then a key comes again.
     ...(method === 'GET' ? undefined : { 'idempotency-key': `key-${chance(random, 0.05) ? 0 : random()}` }),
-    ...(isConditional === true && chance(random, 0.2) ? { 'if-match': pick(random, ['*', '"9"', '"30"']) } : undefined),
+    ...(isConditional !== undefined && chance(random, 0.2) ? { 'if-match': pick(random, ['*', '"9"', '"30"']) } : undefined),
     ...(chance(random, 0.1) ? { prefer: 'return=minimal' } : undefined),
   };
 }
