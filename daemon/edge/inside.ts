@@ -78,6 +78,7 @@ function insideCall(
     newId: () => randomUUID(),
     isRepeat: () => false,
     body: async () => (body === undefined ? undefined : JSON.parse(body)),
+    isGone: () => false,
     rawBody: Readable.from([]),
   };
 }

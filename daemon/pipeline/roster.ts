@@ -235,9 +235,9 @@ export class Roster {
     return decide(new Draft(this.directory), command, this.#options.now(), this.#options.policy);
   }
 
-  /** Rejects with RosterError when it takes more work than the budget allows. */
-  query(query: QuerySpec, visibility: Visibility, budget?: Budget): Promise<StoredUser[]> {
-    const walk = runQuery(this.directory, query, (id) => this.online(id), visibility);
+  /** Rejects with RosterError when it takes more work than the budget allows. `isGone`: whether nobody waits for the page any more. */
+  query(query: QuerySpec, visibility: Visibility, budget?: Budget, isGone?: () => boolean): Promise<StoredUser[]> {
+    const walk = runQuery(this.directory, query, (id) => this.online(id), visibility, isGone);
     return inSlices(walk, budget);
   }
 

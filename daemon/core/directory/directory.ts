@@ -16,6 +16,7 @@ import { type DocLibrary, Docs } from './documents.ts';
 import { Expiry } from './expiry.ts';
 import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources } from './frozen-view.ts';
 import { IdIndex } from './id-index.ts';
+import { IdOrder } from './id-order.ts';
 import { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { Usage } from './usage.ts';
@@ -34,6 +35,8 @@ export class Directory {
   #isLoading = false;
   readonly #names = new IdIndex();
   readonly #teams = new IdIndex();
+  /** Of all records, once `isIndexed`. */
+  readonly order = new IdOrder();
   readonly #docs = new Docs();
   /** Users by role; kept up to date while loading too. */
   readonly roles = new RoleCounts();
@@ -196,6 +199,7 @@ export class Directory {
     this.devices.changed(before, after);
     this.bans.changed(before, after);
     if (this.#isLoading) return;
+    if (held === undefined) this.order.add(record.id);
     this.usage.changed(held === undefined || isTombstone(held) ? undefined : held, after);
     if (before?.name !== after?.name) {
       if (before?.name !== undefined) this.#names.remove(nameKey(before.name), record.id);
@@ -221,11 +225,8 @@ export class Directory {
 
   #rememberEntry(id: string): void {
     this.#entryIds.add(id);
-    if (this.#entryIds.size <= LIMITS.requestIdsKept) return;
-    for (const oldest of this.#entryIds) {
-      this.#entryIds.delete(oldest);
-      return;
-    }
+    const [oldest] = this.#entryIds.size > LIMITS.requestIdsKept ? this.#entryIds : [];
+    if (oldest !== undefined) this.#entryIds.delete(oldest);
   }
 
   /**
@@ -257,7 +258,7 @@ export class Directory {
     this.#unindexed = this.#records.values();
   }
 
-  /** Whether the indexes by name and team are complete. Until then, a lookup in them completes them first. */
+  /** Whether the indexes by name and team, and the order of ids, are complete. Until then, a lookup in them completes them first. */
   get isIndexed(): boolean {
     return this.#unindexed === undefined;
   }
@@ -271,6 +272,7 @@ export class Directory {
         this.#unindexed = undefined;
         return false;
       }
+      this.order.add(next.value.id);
       if (!isTombstone(next.value) && isAlive(next.value)) this.#index(next.value);
     }
     return true;

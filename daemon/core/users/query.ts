@@ -2,7 +2,7 @@
  * Runs a query over the directory in slices. Pure: the caller decides how long
  * a slice may take and yields to the event loop in between.
  *
- * Filters on ids, names and small teams use indexes; any other filter walks the users
+ * Filters on ids, names and small teams use indexes, and pages in the order of ids begin at their place; any other query walks the users
  * and keeps only the page it needs, so a query over a million users holds one page.
  */
 
@@ -20,6 +20,8 @@ import { Page } from './page.ts';
 
 /** Maximum number of ids gathered from an index at once: a few milliseconds. */
 const GATHERED_IDS = 10_000;
+/** Users that a query looks at in the order of their ids before it walks over everyone. */
+const ORDERED_USERS = 20_000;
 
 /** Limits on what the caller may see, whatever the query asks for. */
 export interface Visibility {
@@ -30,35 +32,95 @@ export interface Visibility {
 
 /**
  * Yields the work that it did, every few users, what it did for users that the caller may not see apart; returns the page in order. `online` answers whether a user has a visible live
- * connection. The query may run over several turns of the event loop; each user is read in a state that it had meanwhile.
+ * connection. The query may run over several turns of the event loop; each user is read in a state that it had meanwhile. Once `isGone`, nobody waits for the page, and it ends with what it has.
  */
 export function* runQuery(
   directory: Directory,
   query: QuerySpec,
   online: (id: string) => boolean,
   visibility: Visibility = {},
+  isGone: () => boolean = () => false,
 ): Generator<WorkDone, StoredUser[]> {
   const work = new WorkMeter();
-  const matches = compileFilter(query.filter, work);
-  const userUnits = USER_UNITS + fixedUnits(query.filter);
   const hints = filterHints(query.filter);
-  const mayMatch = hintTest(hints);
+  const isFound = queryTest(query, hints, online, visibility, work);
+  const some = candidates(directory, hints, query.includeDeleted);
+  // Whether a page that an index could give is walked in order would depend on hidden users.
+  if (Object.keys(hints).length === 0 && isById(query.sort) && directory.isIndexed) {
+    const first = yield* firstById(directory, query, isFound, work, isGone);
+    if (first !== undefined) return first.slice(query.offset);
+  }
   const page = new Page(query.sort, query.offset + query.limit, work);
-  for (const user of candidates(directory, hints, query.includeDeleted)) {
-    if (work.isStep) yield work.take();
-    // Whether an index is used depends on hidden users too: what it would leave out counts as they do.
-    if (isTombstone(user) || !(isAlive(user) || query.includeDeleted) || !isVisible(visibility, user) || mayMatch?.(user) === false) {
-      work.unseen += USER_UNITS;
-      continue;
+  for (const user of some ?? directory.records()) {
+    if (work.isStep) {
+      if (isGone()) return [];
+      yield work.take();
     }
-    work.units += userUnits;
-    if (user.deactivated_at !== undefined && !query.includeDeactivated) continue;
-    if (!inRange(query, user.id)) continue;
-    if (matches(user, online(user.id)) && page.offer(user)) yield* page.cut();
+    if (isFound(user) && page.offer(user)) yield* page.cut();
   }
   const users = yield* page.cut();
   yield work.take();
   return users.slice(query.offset);
+}
+
+type QueryTest = (record: StoredUser | Tombstone) => record is StoredUser;
+
+/** Whether a record is a user that the query finds. Counts its work. */
+function queryTest(
+  query: QuerySpec,
+  hints: FilterHints,
+  online: (id: string) => boolean,
+  visibility: Visibility,
+  work: WorkMeter,
+): QueryTest {
+  const matches = compileFilter(query.filter, work);
+  const userUnits = USER_UNITS + fixedUnits(query.filter);
+  const mayMatch = hintTest(hints);
+  return (user): user is StoredUser => {
+    // Whether an index is used depends on hidden users too: what it would leave out counts as they do.
+    if (isTombstone(user) || !(isAlive(user) || query.includeDeleted) || !isVisible(visibility, user) || mayMatch?.(user) === false) {
+      work.unseen += USER_UNITS;
+      return false;
+    }
+    work.units += userUnits;
+    if (user.deactivated_at !== undefined && !query.includeDeactivated) return false;
+    return inRange(query, user.id) && matches(user, online(user.id));
+  };
+}
+
+/** Whether users come in the order of their ids, and not in the reverse one. */
+function isById([first]: QuerySpec['sort']): boolean {
+  return first?.field.kind === 'string' && first.field.name === 'id' && first.direction === 1;
+}
+
+/**
+ * The first users in the order of ids, as far as the page goes. Undefined where too few of them are found soon: a walk over everyone then
+ * costs less for each user. Only users that the caller may see count, so that its work does not depend on others.
+ */
+function* firstById(
+  directory: Directory,
+  { range, offset, limit }: QuerySpec,
+  isFound: QueryTest,
+  work: WorkMeter,
+  isGone: () => boolean,
+): Generator<WorkDone, StoredUser[] | undefined> {
+  const users: StoredUser[] = [];
+  const from = [range.gt ?? '', range.gte ?? ''].sort();
+  let looked = 0;
+  for (const id of directory.order.from(from[1] ?? '')) {
+    if (work.isStep) {
+      if (isGone()) return [];
+      yield work.take();
+    }
+    if ((range.lt !== undefined && id >= range.lt) || (range.lte !== undefined && id > range.lte)) break;
+    const record = directory.record(id);
+    if (record === undefined) continue;
+    const before = work.units;
+    if (isFound(record) && users.push(record) === offset + limit) break;
+    if (work.units > before && ++looked === ORDERED_USERS) return undefined;
+  }
+  yield work.take();
+  return users;
 }
 
 /** Whether a user is in everything that the filter names; all others do not match. Undefined when it names nothing. */
@@ -76,16 +138,20 @@ function among([only, ...others]: readonly string[]): (text: string) => boolean 
   return (text) => all.has(text);
 }
 
-/** May include deleted users. A walk over everyone uses no generator here, which would cost it a good part of its time. */
-function candidates(directory: Directory, { ids, names, teams }: FilterHints, includeDeleted: boolean): Iterable<StoredUser | Tombstone> {
+/** May include deleted users. Undefined: everyone. */
+function candidates(
+  directory: Directory,
+  { ids, names, teams }: FilterHints,
+  includeDeleted: boolean,
+): Iterable<StoredUser | Tombstone> | undefined {
   if (ids !== undefined) return known(directory, new Set(ids), includeDeleted);
   // Deleted users are in no index.
-  if (includeDeleted || !directory.isIndexed) return directory.records();
+  if (includeDeleted || !directory.isIndexed) return undefined;
   const found =
     names !== undefined
       ? gathered(names, (name) => directory.idsByName(nameKey(name)))
       : teams !== undefined && areFew(directory, teams) && gathered(teams, (team) => directory.idsByTeam(team));
-  return found ? known(directory, found, false) : directory.records();
+  return found ? known(directory, found, false) : undefined;
 }
 
 /** A deleted user costs a query that does not ask for it nothing, like one that does not exist. */

@@ -39,8 +39,8 @@ export interface Reading {
   preview(command: Command): Outcome;
   /** The records at the current position, while the directory moves on. Call `release` when done. */
   freeze(): RecordsView;
-  /** Rejects with RosterError when it takes more work than the budget allows. */
-  query(spec: QuerySpec, visibility: Visibility, budget?: Budget): Promise<StoredUser[]>;
+  /** Rejects with RosterError when it takes more work than the budget allows. `isGone`: whether nobody waits for the page any more. */
+  query(spec: QuerySpec, visibility: Visibility, budget?: Budget, isGone?: () => boolean): Promise<StoredUser[]>;
   /** Names that several users share now, although names must be unique in this scope. */
   nameCollisions(scope: 'app' | 'team'): Promise<NameCollisions>;
   readonly names: { readonly collisions: NameCollisions | undefined };

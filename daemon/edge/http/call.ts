@@ -74,6 +74,7 @@ export function callOf(
       if (tooMany.length > 0) throw fieldErrors('input', tooMany);
       return body;
     },
+    isGone: () => raw.socket.destroyed,
     rawBody: raw,
   };
 }

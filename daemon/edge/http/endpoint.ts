@@ -39,6 +39,8 @@ export interface Call extends RequestWrites {
   readonly conditions: ConditionHeaders;
   /** Reads and parses the body. Rejects with RosterError. */
   readonly body: () => Promise<unknown>;
+  /** Whether the connection is closed, so that nobody gets the answer. */
+  readonly isGone: () => boolean;
   /** The body as it arrives, for uploads. */
   readonly rawBody: Readable;
 }

@@ -25,12 +25,12 @@ export const QUERY_ROUTES: readonly Endpoint[] = [
     query: UsersQuery,
     answer: Type.Object({ users: Type.Array(fullUserIn(dialect)) }),
     handle: async (call) => {
-      const { backend, caller, stranger, query, live, rateLimits } = call;
+      const { backend, caller, stranger, query, live, rateLimits, isGone } = call;
       const visibility = visibilityOf(call);
       const { connection_id: connection } = readUsersQuery(query);
       const spec = parseQuery(query.payload ? bodyObject(parseJson(query.payload, 'payload'), 'payload') : {});
       if (caller.kind !== 'server') refuseHiddenFields(spec);
-      const users = await backend.query(spec, visibility, rateLimits.budgetOf(caller, stranger));
+      const users = await backend.query(spec, visibility, rateLimits.budgetOf(caller, stranger), isGone);
       if (spec.presence && connection !== undefined) {
         await live.watch(
           connection,

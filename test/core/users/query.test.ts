@@ -1,4 +1,4 @@
-/** Whole queries over a directory (protocol/README.md, FL and QY): QY1–QY10. */
+/** Whole queries over a directory (protocol/README.md, FL and QY): QY1–QY14. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../../../daemon/core/directory/directory.ts';
@@ -352,6 +352,51 @@ test('QY12 a sort by long texts that begin alike is counted, and gives way', () 
   for (const { most } of [short, long]) assert.ok(most < 2 * STEP_UNITS, `${most}`);
 });
 
+test('QY13 a page by id costs what it holds, wherever it begins; where few users match, it is still the same page', () => {
+  const users = numbered(25_000, (i) => ({
+    name: `n${i % 7}`,
+    custom: { rare: i % 9_999 === 5 },
+    ...(i % 3 === 0 ? { deactivated_at: 1 } : {}),
+  }));
+  const directory = directoryOf(users.map((_, i) => users[(i * 7_919) % users.length] ?? user('none')));
+  for (const range of [{}, { id_gt: 'u12345' }, { id_gte: 'u2', id_lt: 'u2001' }, { id_gt: 'u24990', id_gte: 'u1', id_lte: 'u24997' }]) {
+    const payload = { filter_conditions: { name: { $autocomplete: 'n3' } }, sort: byId, limit: 20, offset: 3, ...range };
+    const expected = users
+      .map((one) => one)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .filter(({ id, name, deactivated_at }) => name === 'n3' && deactivated_at === undefined && isWithin(id, range))
+      .slice(3, 23);
+    assert.equal(ask(directory, payload), idsOf(expected), JSON.stringify(range));
+    const { units } = work(directory, payload);
+    assert.ok(units < 1_000 * USER_UNITS, `${JSON.stringify(range)}: ${units}`);
+  }
+  const rare = { filter_conditions: { rare: true }, sort: byId, include_deactivated_users: true };
+  assert.equal(ask(directory, rare), 'u0005 u10004 u20003');
+  assert.equal(ask(directory, { ...rare, id_gt: 'u1' }), 'u10004 u20003');
+});
+
+function isWithin(id: string, { id_gt = '', id_gte = '', id_lt = 'v', id_lte = 'v' }: Readonly<Record<string, string>>): boolean {
+  return id > id_gt && id >= id_gte && id < id_lt && id <= id_lte;
+}
+
+test('QY14 once nobody waits for its page, a query ends at its next step', () => {
+  const directory = directoryOf(numbered(5_000));
+  for (const sort of [undefined, byId]) {
+    let isGone = false;
+    const payload = parseQuery({ filter_conditions: { role: 'nobody' }, sort });
+    const running = runQuery(
+      directory,
+      payload,
+      () => false,
+      {},
+      () => isGone,
+    );
+    assert.equal(running.next().done, false);
+    isGone = true;
+    assert.deepEqual(running.next(), { done: true, value: [] });
+  }
+});
+
 test('PV1 BU12 the work that a caller pays for does not depend on users that it may not see', () => {
   const visibility: Visibility = { teams: ['red'] };
   const seen = numbered(50, (i) => ({ teams: i % 3 === 0 ? ['red', 'big'] : ['red'], name: `n${i % 5}`, created_at: (i * 31) % 50 }));
@@ -372,7 +417,7 @@ test('PV1 BU12 the work that a caller pays for does not depend on users that it 
     { name: 'n1', teams: 'big' },
     { id: { $in: ['h1', 'u0001'] } },
   ])
-    for (const sort of [undefined, [{ field: 'name' }]]) {
+    for (const sort of [undefined, [{ field: 'name' }], byId]) {
       const [one, ...others] = worlds.map((directory) => paid(directory, { filter_conditions, sort }));
       for (const other of others) assert.equal(other, one, JSON.stringify(filter_conditions));
     }

@@ -59,6 +59,7 @@ function smallestCall(row: Endpoint): Call {
     services: { ...fakeServices(), compatStubs: true },
     rateLimits: new RateLimits({ mode: 'off' }),
     endpoints: [],
+    isGone: () => false,
     live: NO_LIVE,
     caller: { kind: 'server' },
     stranger: undefined,
