@@ -139,7 +139,7 @@ test('AA2 the document is served to everyone', async (t) => {
 
 test('AA4 everything that is sent and received is in the document as it is, and nothing else is in it', async (t) => {
   // Without time for goodbyes, whether one arrives is a matter of luck.
-  const world = await World.start(t, { flags: { 'presence-grace-ms': '0', 'drain-ms': '1000' } });
+  const world = await World.start(t, { flags: { 'presence-grace-ms': '0', 'drain-ms': '4000' } });
   const checker = new Checker();
   const server = await askEverything(world, checker);
   const online = server.client.until(({ type }) => type === 'user.presence.changed');
