@@ -22,10 +22,10 @@ const STAMP = '.built';
 const SETTINGS = ['build.js', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const FOLDERS = ['daemon', 'protocol', 'store'];
 const SOURCE = /\.(tsx?|css|html)$/;
-/** The page of the console: a browser needs one file of each kind, and the code for plots when it shows one. */
 const PROGRAM = 'daemon/main.ts';
-/** One package in seven hundred small files, half of all that a command reads. The others are loaded from where they are installed, and can be mended there. */
+/** One package of seven hundred small files, half of all that a command reads. The others are loaded from where they are installed, and can be mended there. */
 const COMPILED_IN = 'typebox';
+/** The page of the console: a browser needs one file of each kind, and the code for plots when it shows one. */
 const PAGE = { folder: 'daemon/console', script: 'main.tsx', plots: 'overview/plot-file.ts', style: 'style.css', document: 'index.html' };
 
 /** Names of the files below a folder, relative to `base`, in an order of their own. */
