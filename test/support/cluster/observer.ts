@@ -47,10 +47,13 @@ export class Observer {
     this.#client?.terminate();
   }
 
-  /** Resolves when it has seen an event of that user; rejects after `withinMs`. */
+  /** Resolves when it has seen an event of that user; rejects when nothing came for `withinMs`: how much there is to read has no bound. */
   async sees(user: string, withinMs: number): Promise<void> {
     const says = (): string => `an observer is at ${this.#position?.seq}, and has not seen ${user}`;
-    await eventually(() => this.revs.has(user), says, withinMs);
+    while (!this.revs.has(user)) {
+      const at = this.#position?.seq;
+      await eventually(() => this.revs.has(user) || this.#position?.seq !== at, says, withinMs);
+    }
   }
 
   async end(): Promise<void> {
