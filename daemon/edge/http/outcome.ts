@@ -14,7 +14,7 @@ export function etag({ rev }: Pick<StoredUser, 'rev'>): string {
 
 /** The header with the revision of the settings of the application, to be sent back as `If-Match`. */
 export function settingsTag({ appSeq }: { readonly appSeq: number }): Readonly<Record<string, string>> {
-  return { ETag: `"${appSeq}"` };
+  return { ETag: etag({ rev: appSeq }) };
 }
 
 /** The one user that a command was about. Throws RosterError as `lost` says. */
