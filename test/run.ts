@@ -18,20 +18,13 @@ import { sharesOf } from './support/run/shares.ts';
 /** The rooms that mirror the sources; "unit" names them all. */
 const MIRROR = ['base', 'core', 'protocol', 'store', 'pipeline', 'edge', 'jobs', 'sync', 'metrics', 'cli', 'emulator', 'console'];
 /** How many processes share the files of a folder and of those below it that are not named. Starting one takes longer than many files do. */
-const PROCESSES: Readonly<Record<string, number>> = {
-  ...Object.fromEntries([...MIRROR, 'house'].map((room) => [`test/${room}`, 1])),
-  ...{ 'test/cli': 2, 'test/edge': 5, 'test/emulator': 2, 'test/jobs': 3, 'test/sync': 2 },
-  ...{ 'test/store/postgres': 4, 'test/store/postgres/log': 3, 'test/contract': 4, 'test/property': 4 },
-  ...{ 'test/e2e/client': 1, 'test/e2e/console': 1, 'test/e2e/emulator': 2, 'test/e2e/http': 1, 'test/e2e/inquiry': 2, 'test/e2e/jobs': 3 },
-  ...{
-    'test/e2e/live': 5,
-    'test/e2e/live/events': 1,
-    'test/e2e/live/socket-io': 1,
-    'test/e2e/nodes': 4,
-    'test/e2e/sync': 1,
-    'test/e2e/whole': 4,
-  },
-};
+const PROCESSES: Readonly<Record<string, number>> = below('test', {
+  ...Object.fromEntries([...MIRROR, 'house'].map((room) => [room, 1])),
+  ...{ cli: 2, edge: 5, emulator: 2, jobs: 3, sync: 2, contract: 4, property: 4 },
+  ...below('store', { postgres: 4, 'postgres/log': 3 }),
+  ...below('e2e', { client: 1, console: 1, emulator: 2, http: 1, inquiry: 2, jobs: 3, nodes: 4, sync: 1, whole: 4 }),
+  ...below('e2e/live', { '.': 5, events: 1, 'socket-io': 1 }),
+});
 /** They measure what their process does, or take nearly as long as the rest of their folder. */
 const ALONE = ['live/rude', 'live/hostile', 'whole/every-endpoint', 'whole/readme', 'nodes/start-checks'].map(
   (name) => `test/e2e/${name}.test.ts`,
@@ -63,6 +56,10 @@ const hangAt = options.indexOf('--hang-s');
 const FILES_AT_ONCE = availableParallelism() + (isLong ? 3 : 7);
 /** How long a test may run. */
 const hangMs = hangAt === -1 ? (isLong ? 3_600_000 : 300_000) : Number(options[hangAt + 1]) * 1_000;
+
+function below(folder: string, counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [join(folder, name), count]));
+}
 
 function usageError(problem: string): never {
   console.error(problem);
