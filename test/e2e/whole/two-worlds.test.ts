@@ -35,6 +35,8 @@ const BY_CLOCK = /"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"|"online":(?:true|fals
 const isPresence = ({ type }: Frame): boolean => type === 'user.presence.changed' || type === 'presence.state';
 /** Frames about the connection itself, whose place depends on how long reading the past takes. */
 const isOwn = ({ type, re }: Frame): boolean => type === 'health.check' || re === BARRIER;
+/** A client that has read the past is behind until it knows who is online. Meanwhile, what it updates is answered at once and told later. */
+const isOfUpdate = ({ re, user }: Frame): boolean => re === 'asked' && user !== undefined;
 const BARRIER = 'barrier';
 const GATHERED_MS = 200;
 
@@ -230,7 +232,7 @@ class Pair {
       const fresh = seat.client.frames.slice(seat.compared).filter((frame) => !isPresence(frame) && !isOwn(frame));
       seat.compared = seat.client.frames.length;
       seat.more = fresh.findLast(({ more }) => more !== undefined)?.more ?? seat.more;
-      told.push(this.#shown(fresh));
+      told.push(this.#shown([...fresh.filter(isOfUpdate), ...fresh.filter((frame) => !isOfUpdate(frame))]));
     }
     const [one = '', other = ''] = told;
     if (one !== other) throw new Error(`${id} was told what it may not see:\n${difference(one, other)}`);
