@@ -87,3 +87,21 @@ export function utf8Bytes(text: string): number {
   }
   return bytes;
 }
+
+/**
+ * A copy of `object` with these fields, as `{ ...object, ...fields }` makes it. Before V8 12 (Node 22), an object that begins with a spread
+ * and gets a further key has a hidden class of its own, 360 bytes that stay as long as it does, and takes ten times as long: what is kept in
+ * numbers, or made for every request, is copied with this.
+ */
+export function withFields<T extends object, Fields extends object>(object: T, fields: Fields): T & Fields {
+  return { ...{}, ...object, ...fields };
+}
+
+type Defined<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] } & {
+  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
+};
+
+/** A copy without the fields that are undefined. */
+export function definedFields<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -1,5 +1,6 @@
 /** Events: the form of facts for subscribers. Pure. */
 
+import { definedFields, withFields } from '../base/json.ts';
 import { type Micros, toNanos, toRfc3339 } from '../base/time.ts';
 import type { CustomFact, DeletedFact, ModerationDetails, UserFact } from '../log/entry.ts';
 import { type DateStyle, type Rendered, renderLive, renderV1, type UserAside } from '../users/render.ts';
@@ -78,22 +79,17 @@ export function renderEvent(type: string, fact: Announced, seq: number, at: Micr
     created_at: time(at),
     user: dialect === 'v1' ? renderV1(fact.user, aside) : renderLive(fact.user, aside, dates),
   };
-  if (fact.t === 'deleted') return { ...event, ...deleteFields(fact) };
-  if (fact.t === 'custom') return { ...(dialect === 'v1' ? fact.custom : { custom: fact.custom }), ...event };
+  if (fact.t === 'deleted') return withFields(event, deleteFields(fact));
+  if (fact.t === 'custom') return withFields(dialect === 'v1' ? fact.custom : { custom: fact.custom }, event);
   if (fact.event === 'created') event.created = true;
   if (fact.event === 'restored') event.restored = true;
   if (fact.about === undefined && fact.options === undefined) return event;
-  return { ...event, ...(fact.about === undefined ? undefined : aboutFields(fact.about, time)), ...fact.options };
+  return withFields(fact.about === undefined ? event : withFields(event, aboutFields(fact.about, time)), fact.options ?? {});
 }
 
 function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetails, time: (at: Micros) => string | number): object {
-  return {
-    ...(by === undefined ? undefined : { created_by_id: by }),
-    ...(targets === undefined ? undefined : { target_ids: targets }),
-    ...(reason === undefined ? undefined : { reason }),
-    ...(expires === undefined ? undefined : { expiration: time(expires) }),
-    ...rest,
-  };
+  const expiration = expires === undefined ? undefined : time(expires);
+  return definedFields({ created_by_id: by, target_ids: targets, reason, expiration, ...rest });
 }
 
 /** The options for the services that own messages, conversations and calls; always complete, as in the published webhook model. */

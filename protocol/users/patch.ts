@@ -11,7 +11,7 @@ import { Compile } from 'typebox/compile';
 import type { FieldError } from '../base/errors.ts';
 import { explain, says } from '../base/explain.ts';
 import { isForbiddenName } from '../base/ids.ts';
-import { isObject, type Json, type JsonObject } from '../base/json.ts';
+import { isObject, type Json, type JsonObject, withFields } from '../base/json.ts';
 import { parseTime } from '../base/time.ts';
 import { CUSTOM, changed, follow, followDotted, overlap, pathProblem, type Touched } from './custom-path.ts';
 import { uniqueTeams } from './teams.ts';
@@ -272,7 +272,7 @@ function isJsonObject(value: Json): value is JsonObject {
 function withField(user: StoredUser, field: Field | 'privacy_settings', value: unknown): StoredUser {
   const { [field]: _, ...rest } = user;
   // `parsePatch` checked the type of the value for this field.
-  return (value === undefined ? rest : { ...rest, [field]: value }) as StoredUser;
+  return (value === undefined ? rest : withFields(rest, { [field]: value })) as StoredUser;
 }
 
 function mergedPrivacy(before: PrivacySettings | undefined, change: PrivacySettings): PrivacySettings {

@@ -13,6 +13,8 @@ export interface Finished {
 interface ProcessOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
+  /** For Node and V8. */
+  readonly nodeFlags?: readonly string[];
   /** A file that is open, in place of what the test reads. */
   readonly stdout?: number | 'pipe';
 }
@@ -37,8 +39,8 @@ export class RosterdProcess {
     });
   }
 
-  static run(args: readonly string[], { cwd, env, stdout = 'pipe' }: ProcessOptions = {}): RosterdProcess {
-    const child = spawn(process.execPath, [...nodeOptions(), programFile('daemon/main.ts'), ...args], {
+  static run(args: readonly string[], { cwd, env, nodeFlags = [], stdout = 'pipe' }: ProcessOptions = {}): RosterdProcess {
+    const child = spawn(process.execPath, [...nodeOptions(), ...nodeFlags, programFile('daemon/main.ts'), ...args], {
       stdio: ['ignore', stdout, 'pipe'],
       // Several run at the same time, and only one of them has the default address.
       env: { ...process.env, ...(args.includes('serve') ? { ROSTERD_METRICS_LISTEN: 'off' } : undefined), ...env },

@@ -7,7 +7,7 @@
 import type { DeviceCommand, DeviceRemoveCommand, PushCommand } from '../../../protocol/app/devices.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
 import { clip, itemPath } from '../../../protocol/base/field-path.ts';
-import { type Json, type JsonObject, jsonEquals } from '../../../protocol/base/json.ts';
+import { type Json, type JsonObject, jsonEquals, withFields } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
@@ -115,7 +115,7 @@ function isOver({ disabled_until, ...rest }: JsonObject, now: Micros): boolean {
 function stagePush(draft: Draft, before: StoredUser, push: PushPreferences): Outcome['users'][number] {
   if (jsonEquals(before.push ?? {}, push)) return { user: before, change: 'unchanged' };
   const { push: _, ...rest } = before;
-  const user = Object.keys(push).length === 0 ? rest : { ...rest, push };
+  const user = Object.keys(push).length === 0 ? rest : withFields(rest, { push });
   draft.stage({ t: 'user', event: 'silent', user });
   return { user, change: 'updated' };
 }
@@ -133,7 +133,7 @@ function without(user: StoredUser, deviceId: string): readonly Device[] {
 
 function withDevices(user: StoredUser, devices: readonly Device[]): StoredUser {
   const { devices: _, ...rest } = user;
-  return devices.length === 0 ? rest : { ...rest, devices: [...devices] };
+  return devices.length === 0 ? rest : withFields(rest, { devices: [...devices] });
 }
 
 function stageDevices(draft: Draft, before: StoredUser, devices: readonly Device[]): StoredUser {

@@ -4,6 +4,7 @@
  * `decideExpire` (../expire.ts). Pure.
  */
 
+import { definedFields } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
@@ -54,30 +55,22 @@ export function decideBan(draft: Draft, command: BanCommand, moment: Moment): Ou
 
 /** The ban, and on request a second one from future channels. */
 function bansOf({ by, reason, minutes, shadow, cid, future, ip }: BanCommand, { now, wall }: Moment): readonly Ban[] {
-  const expires = endOf(minutes, wall);
-  const common = {
-    ...(by === undefined ? undefined : { by }),
-    ...(reason === undefined ? undefined : { reason }),
-    created_at: now,
-    ...(expires === undefined ? undefined : { expires }),
-    ...(shadow === true ? { shadow } : undefined),
-  };
-  const ban = { ...(cid === undefined ? undefined : { cid }), ...common, ...(ip === true ? { ip } : undefined) };
-  return future === true ? [ban, { ...common, future }] : [ban];
+  const common = { by, reason, created_at: now, expires: endOf(minutes, wall), shadow: shadow === true ? shadow : undefined };
+  const ban = definedFields({ cid, ...common, ip: ip === true ? ip : undefined });
+  return future === true ? [ban, definedFields({ future, ...common })] : [ban];
 }
 
 function aboutBan({ by, reason, minutes, shadow, cid, future, ip, deleteMessages }: BanCommand, { wall }: Moment): ModerationDetails {
-  const expires = endOf(minutes, wall);
-  return {
-    ...(by === undefined ? undefined : { by }),
-    ...(reason === undefined ? undefined : { reason }),
-    ...(expires === undefined ? undefined : { expires }),
-    ...(shadow === true ? { shadow } : undefined),
-    ...(cid === undefined ? undefined : { cid }),
-    ...(future === true ? { future_channels: true } : undefined),
-    ...(ip === true ? { ip_ban: true } : undefined),
-    ...(deleteMessages === undefined ? undefined : { delete_messages: deleteMessages }),
-  };
+  return definedFields({
+    by,
+    reason,
+    expires: endOf(minutes, wall),
+    shadow: shadow === true ? shadow : undefined,
+    cid,
+    future_channels: future === true ? true : undefined,
+    ip_ban: ip === true ? true : undefined,
+    delete_messages: deleteMessages,
+  });
 }
 
 /** Lifting a ban that does not exist is no error and no fact. */
@@ -102,10 +95,10 @@ function isLifted(ban: Ban, { cid, shadow, future, futureOf }: UnbanCommand): bo
 /** The details of the event for bans that ended together. At most one of them is not from future channels. */
 export function aboutLifted(lifted: readonly Ban[], by: string | undefined): ModerationDetails {
   const cid = lifted.find((ban) => ban.cid !== undefined)?.cid;
-  return {
-    ...(by === undefined ? undefined : { by }),
-    ...(cid === undefined ? undefined : { cid }),
-    ...(lifted.every(({ shadow }) => shadow === true) ? { shadow: true } : undefined),
-    ...(lifted.some(({ future }) => future === true) ? { future_channels: true } : undefined),
-  };
+  return definedFields({
+    by,
+    cid,
+    shadow: lifted.every(({ shadow }) => shadow === true) ? true : undefined,
+    future_channels: lifted.some(({ future }) => future === true) ? true : undefined,
+  });
 }

@@ -1,5 +1,6 @@
 /** Blocks: users whom a user wants no contact with. They are stored with the user who blocks and cause no event. Pure. */
 
+import { withFields } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
@@ -31,5 +32,5 @@ export function decideBlock(draft: Draft, command: BlockCommand, now: Micros): O
 /** The revision stays: it moves only with changes that cause events. */
 function withBlocks(user: StoredUser, blocks: Block[]): StoredUser {
   const { blocks: _, ...rest } = user;
-  return blocks.length === 0 ? rest : { ...rest, blocks };
+  return blocks.length === 0 ? rest : withFields(rest, { blocks });
 }

@@ -1,6 +1,6 @@
 /** Reports about users: at most one from each reporter. The reported user gets no event. Pure. */
 
-import { jsonEquals } from '../../../protocol/base/json.ts';
+import { definedFields, jsonEquals, withFields } from '../../../protocol/base/json.ts';
 import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
@@ -30,12 +30,8 @@ export function decideFlag(draft: Draft, command: FlagCommand, now: Micros): Out
     created_at: held?.created_at ?? now,
   };
   const flags = [...(user.flags ?? []).filter((other) => other !== held), flag].slice(-LIMITS.flagsPerUser);
-  const after: StoredUser = { ...user, flags, rev: draft.nextSeq };
-  const about = {
-    ...(by === undefined ? undefined : { by }),
-    ...(reason === undefined ? undefined : { reason }),
-    total_flags: flags.length,
-  };
+  const after: StoredUser = withFields(user, { flags, rev: draft.nextSeq });
+  const about = definedFields({ by, reason, total_flags: flags.length });
   draft.stage({ t: 'user', event: 'flagged', user: after, about });
   return outcomeOf(draft, after, 'updated');
 }
@@ -47,8 +43,8 @@ export function decideUnflag(draft: Draft, { actor, target, by }: UnflagCommand)
   const kept = (user.flags ?? []).filter((flag) => flag.by !== by);
   if (kept.length === (user.flags ?? []).length) return outcomeOf(draft, user, 'unchanged');
   const { flags: _, ...rest } = user;
-  const after: StoredUser = { ...rest, ...(kept.length === 0 ? undefined : { flags: kept }), rev: draft.nextSeq };
-  const about = { ...(by === undefined ? undefined : { by }), total_flags: kept.length };
+  const after: StoredUser = withFields(rest, { rev: draft.nextSeq, ...(kept.length === 0 ? undefined : { flags: kept }) });
+  const about = definedFields({ by, total_flags: kept.length });
   draft.stage({ t: 'user', event: 'unflagged', user: after, about });
   return outcomeOf(draft, after, 'updated');
 }
@@ -58,7 +54,7 @@ export function decideBypass(draft: Draft, { target, enabled }: BypassCommand): 
   const user = livingUser(draft, SERVER, target, 'target_user_id');
   if ((user.bypass_moderation ?? false) === enabled) return outcomeOf(draft, user, 'unchanged');
   const { bypass_moderation: _, ...rest } = user;
-  const after: StoredUser = { ...rest, ...(enabled ? { bypass_moderation: true } : undefined), rev: draft.nextSeq };
+  const after: StoredUser = withFields(rest, { rev: draft.nextSeq, ...(enabled ? { bypass_moderation: true } : undefined) });
   draft.stage({ t: 'user', event: 'updated', user: after });
   return outcomeOf(draft, after, 'updated');
 }

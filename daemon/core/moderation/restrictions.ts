@@ -7,6 +7,7 @@ import { PERMISSIONS } from '../../../protocol/access/permissions.ts';
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import { type Actor, isForeign } from '../../../protocol/base/actor.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { withFields } from '../../../protocol/base/json.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { Ban, Mute, StoredUser } from '../../../protocol/users/user.ts';
 import type { Draft } from '../directory/draft.ts';
@@ -82,12 +83,12 @@ export function refuseField(path: string, message: string): void {
 /** The record with these bans; without bans it has no such field. */
 export function withBans(user: StoredUser, bans: readonly Ban[], rev: number): StoredUser {
   const { bans: _, ...rest } = user;
-  return bans.length === 0 ? { ...rest, rev } : { ...rest, bans: [...bans], rev };
+  return withFields(rest, bans.length === 0 ? { rev } : { bans: [...bans], rev });
 }
 
 export function withMutes(user: StoredUser, mutes: readonly Mute[], rev: number): StoredUser {
   const { mutes: _, ...rest } = user;
-  return mutes.length === 0 ? { ...rest, rev } : { ...rest, mutes: [...mutes], rev };
+  return withFields(rest, mutes.length === 0 ? { rev } : { mutes: [...mutes], rev });
 }
 
 export function outcomeOf(draft: Draft, user: StoredUser, change: Change): Outcome {

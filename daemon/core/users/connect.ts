@@ -8,7 +8,7 @@
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
 import { RosterError } from '../../../protocol/base/errors.ts';
-import { jsonEquals } from '../../../protocol/base/json.ts';
+import { jsonEquals, withFields } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Outcome } from '../../../protocol/log/command.ts';
 import type { ActiveCommand, ConnectCommand, ConnectDetails } from '../../../protocol/users/connect.ts';
@@ -48,7 +48,7 @@ export function decideConnect(draft: Draft, command: ConnectCommand, { now, wall
   if (before === undefined || settled.change !== 'unchanged' || isKnown) return { users: [settled], warnings, seq: draft.nextSeq - 1 };
   // The user is unchanged, but the memory of the guard moved on, or the user is active again after a while: stored
   // without a new revision and without an event.
-  const kept = { ...before, ...memo };
+  const kept = withFields(before, memo);
   draft.stage({ t: 'user', event: 'silent', user: kept });
   return { users: [{ user: kept, change: 'unchanged' }], warnings, seq: draft.nextSeq - 1 };
 }
@@ -59,7 +59,7 @@ export function decideActive(draft: Draft, { ids }: ActiveCommand, wall: Micros)
     const found = find(draft, id);
     if (found.kind !== 'alive' || found.user.deactivated_at !== undefined) continue;
     const last_active = activeAt(found.user, wall);
-    if (last_active !== found.user.last_active) draft.stage({ t: 'user', event: 'silent', user: { ...found.user, last_active } });
+    if (last_active !== found.user.last_active) draft.stage({ t: 'user', event: 'silent', user: withFields(found.user, { last_active }) });
   }
   return { users: [], warnings: [], seq: draft.nextSeq - 1 };
 }
@@ -97,14 +97,7 @@ interface Memo {
 
 function merged(before: StoredUser | undefined, id: string, fresh: SentDetails, memo: Memo, now: Micros, rev: number): StoredUser {
   const { custom, privacy_settings, ...scalars } = fresh;
-  const { privacy_settings: privacyBefore, ...rest } = before ?? {
-    id,
-    role: DEFAULT_ROLE,
-    teams: [],
-    custom: {},
-    created_at: now,
-  };
-  const privacy = privacy_settings === undefined ? privacyBefore : { ...privacyBefore, ...privacy_settings };
-  const user = { ...rest, ...scalars, rev, custom: { ...before?.custom, ...custom }, updated_at: now, ...memo };
-  return privacy === undefined ? user : { ...user, privacy_settings: privacy };
+  const base = before ?? { id, role: DEFAULT_ROLE, teams: [], created_at: now };
+  const privacy = privacy_settings === undefined ? undefined : { privacy_settings: { ...before?.privacy_settings, ...privacy_settings } };
+  return withFields(base, { rev, custom: withFields(before?.custom ?? {}, custom), updated_at: now, ...scalars, ...memo, ...privacy });
 }

@@ -9,7 +9,7 @@
  */
 
 import { textDigest } from '../../../protocol/base/digest.ts';
-import { isObject, type Json, type JsonObject } from '../../../protocol/base/json.ts';
+import { isObject, type Json, type JsonObject, withFields } from '../../../protocol/base/json.ts';
 import type { ConnectDetails } from '../../../protocol/users/connect.ts';
 import { canonicalJson } from '../../../protocol/users/content.ts';
 
@@ -41,7 +41,7 @@ export function newDetails(details: SentDetails, memory: string | undefined): { 
   }
   const custom: JsonObject = {};
   for (const [key, value] of Object.entries(details.custom)) if (known.isNew(`custom.${key}`, value)) custom[key] = value;
-  return { fresh: { ...fresh, custom }, memory: known.toString() };
+  return { fresh: withFields(fresh, { custom }), memory: known.toString() };
 }
 
 /** The digests of the keys that users send: nearly all of them send the same few. */

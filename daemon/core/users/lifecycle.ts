@@ -2,6 +2,7 @@
 
 import { isGranted } from '../../../protocol/access/permissions.ts';
 import { fieldErrors, RosterError } from '../../../protocol/base/errors.ts';
+import { definedFields, withFields } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import type { Conditions } from '../../../protocol/users/conditions.ts';
@@ -39,7 +40,7 @@ export function decideDelete(draft: Draft, command: DeleteCommand, moment: Momen
       throw new RosterError('not_allowed', notAllowed(id, record.role, 'DeleteUser'));
     }
     const deleted = deletedRecord(record, mode, now, draft.nextSeq, bySync);
-    const user = isOwn ? { ...deleted, ...evidenceOf(record) } : deleted;
+    const user = isOwn ? withFields(deleted, evidenceOf(record)) : deleted;
     draft.stage({ t: 'deleted', mode, user, options });
     return { user, change: 'updated' };
   });
@@ -58,7 +59,7 @@ function deletedRecord(user: StoredUser, mode: DeleteMode, now: Micros, rev: num
   const marks = { rev, updated_at: now, deleted_at: isAlive(user) ? now : (user.deleted_at ?? now) };
   if (mode === 'soft') {
     const { deleted_by_sync: _, ...rest } = user;
-    return { ...rest, ...marks, deleted: 'soft', ...(bySync ? { deleted_by_sync: true } : undefined) };
+    return withFields(rest, { deleted: 'soft' as const, ...marks, ...(bySync ? { deleted_by_sync: true as const } : undefined) });
   }
   const { id, role, created_at } = user;
   return { id, role, teams: [], custom: {}, created_at, ...marks, deleted: 'pruning' };
@@ -76,7 +77,7 @@ export function decideDeactivate(draft: Draft, command: DeactivateCommand, momen
     // A daemon from before the mark may have left one behind.
     const { deactivated_by_sync: _, ...rest } = before;
     const mark = command.bySync === true ? { deactivated_by_sync: true as const } : undefined;
-    const user: StoredUser = { ...rest, rev: draft.nextSeq, updated_at: now, deactivated_at: now, ...mark };
+    const user: StoredUser = withFields(rest, { rev: draft.nextSeq, updated_at: now, deactivated_at: now, ...mark });
     draft.stage({ t: 'user', event: 'deactivated', user, options: command.options });
     return { user, change: 'updated' };
   });
@@ -94,8 +95,8 @@ export function decideReactivate(draft: Draft, command: ReactivateCommand, momen
     const refused = refusal(command.ifRev, id, before);
     if (refused !== undefined) throw refused;
     const { deactivated_at: _at, deactivated_by_sync: _by, ...rest } = before;
-    const named = command.name === undefined ? rest : { ...rest, name: command.name };
-    const user = { ...named, rev: draft.nextSeq, updated_at: now };
+    const name = command.name ?? rest.name;
+    const user = withFields(rest, definedFields({ name, rev: draft.nextSeq, updated_at: now }));
     const [taken] = checkUser(draft, `users[${id}]`, before, user);
     if (taken !== undefined) throw new RosterError(taken.kind, taken.message, [{ path: taken.path, message: taken.message }]);
     draft.stage({ t: 'user', event: 'reactivated', user, options: command.options });
@@ -115,7 +116,7 @@ export function decideRestore(draft: Draft, command: RestoreCommand, now: Micros
       continue;
     }
     const { deleted_at: _at, deleted: _mode, deleted_by_sync: _by, ...rest } = record;
-    const user = withOwnDevices(draft, { ...rest, rev: draft.nextSeq, updated_at: now });
+    const user = withOwnDevices(draft, withFields(rest, { rev: draft.nextSeq, updated_at: now }));
     // While it was deleted, another user may have taken its name, and its role may have been removed.
     problems.push(...checkUser(draft, `users[${id}]`, undefined, user));
     draft.stage({ t: 'user', event: 'restored', user });

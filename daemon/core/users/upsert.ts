@@ -1,7 +1,7 @@
 /** The rules of upsert (replaces what it names) and of partial update. Pure. */
 
 import { type Actor, isForeign } from '../../../protocol/base/actor.ts';
-import { jsonEquals } from '../../../protocol/base/json.ts';
+import { jsonEquals, withFields } from '../../../protocol/base/json.ts';
 import type { Micros } from '../../../protocol/base/time.ts';
 import type { Change, Outcome } from '../../../protocol/log/command.ts';
 import { applyPatch, type Patch } from '../../../protocol/users/patch.ts';
@@ -100,7 +100,7 @@ function refusalOf(draft: Draft, command: UpsertCommand, path: string, id: strin
 
 function merged(before: StoredUser | undefined, input: UserInput, { mergeCustom }: UpsertCommand): UserInput {
   if (mergeCustom !== true || before === undefined) return input;
-  return { ...input, custom: { ...before.custom, ...input.custom } };
+  return { ...input, custom: withFields(before.custom, input.custom) };
 }
 
 /** Changes only the named fields. Users must exist. All or nothing; every problem is listed. */
@@ -140,7 +140,7 @@ function settledTeams(before: StoredUser, after: StoredUser, { steps }: Patch): 
   const roles = keptTeamsRole(before, after.teams);
   if (roles === before.teams_role || steps.some((step) => step.kind === 'field' && step.field === 'teams_role')) return after;
   const { teams_role: _, ...rest } = after;
-  return roles === undefined ? rest : { ...rest, teams_role: roles };
+  return roles === undefined ? rest : withFields(rest, { teams_role: roles });
 }
 
 /**
@@ -177,7 +177,7 @@ function checkWrite(draft: Draft, command: UpsertCommand | PatchCommand, claim: 
 export function settle(draft: Draft, before: StoredUser | undefined, after: StoredUser): Settled {
   if (before === undefined) {
     const held = draft.record(after.id);
-    const user = held !== undefined && isTombstone(held) ? { ...after, ...evidenceOf(held) } : after;
+    const user = held !== undefined && isTombstone(held) ? withFields(after, evidenceOf(held)) : after;
     draft.stage({ t: 'user', event: 'created', user });
     return { user, change: 'created' };
   }

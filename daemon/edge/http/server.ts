@@ -5,6 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RosterError } from '../../../protocol/base/errors.ts';
+import { withFields } from '../../../protocol/base/json.ts';
 import { positionText } from '../../../protocol/base/position-text.ts';
 import type { QueryFields } from '../../../protocol/base/reading.ts';
 import type { Caller } from '../../../protocol/base/tokens.ts';
@@ -150,7 +151,10 @@ class HttpEdge implements ConsoleEdge {
   ): AnswerText | Promise<AnswerText> {
     if (file !== undefined) return '';
     if (isPlain === true) return textOfDescription(body);
-    return textOf({ body: { ...body, duration: duration(trace) }, isSmall }, { caller, isRead: method === 'GET', place: trace.place });
+    return textOf(
+      { body: withFields(body ?? {}, { duration: duration(trace) }), isSmall },
+      { caller, isRead: method === 'GET', place: trace.place },
+    );
   }
 
   #admit(endpoint: Endpoint, request: Request, reply: FastifyReply, trace: Trace, gate: Gate): Promise<Caller> {

@@ -1,4 +1,5 @@
 /** The endpoint that creates and replaces users. */
+import { withFields } from '../../../protocol/base/json.ts';
 import { withHeaders } from '../../../protocol/users/conditions.ts';
 import { UpsertBody, upsertDecoding } from '../../../protocol/users/upsert.ts';
 import { stepped } from '../answers/answer-text.ts';
@@ -29,7 +30,7 @@ export const UPSERT_ROUTES: readonly Endpoint[] = [
       const outcome = await submit(command, laneOf(caller, command.users.length));
       const isCreated = outcome.users.some(({ change }) => change === 'created');
       const answer = await changedUsers(call, outcome, dialect, takenOutOf(call, command.users, outcome));
-      return isCreated ? { ...answer, status: 201 } : answer;
+      return isCreated ? withFields(answer, { status: 201 }) : answer;
     },
   })),
 ];

@@ -1,4 +1,5 @@
 /** Sessions that ended lately, for an operator who asks why one of them was not sent an event. Bounded in number, age and size. */
+import { withFields } from '../../../../../protocol/base/json.ts';
 import type { Interests } from '../../../../pipeline/tell/subscriber.ts';
 import { heldBy } from '../subscriptions/holdings.ts';
 import type { SessionTrace, TracedSession } from './explain.ts';
@@ -18,7 +19,16 @@ export interface TracedOwner {
 export function tracedOpen(owner: TracedOwner, { subscriber, outlet, since, isResumed, durable }: SessionTrace): TracedSession {
   const { state, interests, conflates } = subscriber;
   const position = state.kind === 'behind' ? state.position : undefined;
-  return { ...owner, interests, since, isResumed, conflates, durable, position, queuedBytes: outlet.queuedBytes, ended: undefined };
+  return withFields(owner, {
+    interests,
+    since,
+    isResumed,
+    conflates,
+    durable,
+    position,
+    queuedBytes: outlet.queuedBytes,
+    ended: undefined,
+  });
 }
 
 export interface EndedSessionsOptions {
@@ -41,9 +51,12 @@ export class EndedSessions {
   note(owner: TracedOwner, trace: SessionTrace): void {
     const atMs = this.#options.nowMs();
     const open = tracedOpen(owner, trace);
-    const kept = { ...open, interests: keptInterests(trace.subscriber.interests), position: open.position ?? this.#options.handedSeq() };
+    const kept = withFields(open, {
+      interests: keptInterests(trace.subscriber.interests),
+      position: open.position ?? this.#options.handedSeq(),
+    });
     const { outlet } = trace;
-    const keep = (): void => void this.#kept.set(owner.connection, { ...kept, ended: { atMs, code: outlet.goodbye } });
+    const keep = (): void => void this.#kept.set(owner.connection, withFields(kept, { ended: { atMs, code: outlet.goodbye } }));
     this.#kept.delete(owner.connection);
     keep();
     this.#forget();

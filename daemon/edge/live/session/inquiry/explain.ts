@@ -1,5 +1,6 @@
 /** Why a live connection received an event, or did not: step by step, and for each of its subscriptions. */
-import { isObject } from '../../../../../protocol/base/json.ts';
+
+import { isObject, withFields } from '../../../../../protocol/base/json.ts';
 import { toRfc3339 } from '../../../../../protocol/base/time.ts';
 import { CLOSE } from '../../../../../protocol/live/close-codes.ts';
 import type { Directory } from '../../../../core/directory/directory.ts';
@@ -21,7 +22,7 @@ export interface SessionTrace {
 
 /** `live`: the open session; undefined before and after. */
 export function traceOf(live: Omit<SessionTrace, 'outlet'> | undefined, outlet: SessionTrace['outlet']): SessionTrace | undefined {
-  return live === undefined ? undefined : { ...live, outlet };
+  return live === undefined ? undefined : withFields(live, { outlet });
 }
 
 /** A session, open or ended, as far as it is known. */
