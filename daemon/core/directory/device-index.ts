@@ -1,9 +1,9 @@
 /** The living users that have a device, so that a device given to another user is taken from the first. Pure. */
 import type { StoredUser } from '../../../protocol/users/user.ts';
-import { IdIndex } from './id-index.ts';
+import { Multimap } from './multimap.ts';
 
 export class DeviceIndex {
-  readonly #holders = new IdIndex();
+  readonly #holders = new Multimap<string>();
 
   holders(deviceId: string): Iterable<string> {
     return this.#holders.get(deviceId);

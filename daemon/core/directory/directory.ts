@@ -15,8 +15,8 @@ import { DeviceIndex } from './device-index.ts';
 import { type DocLibrary, Docs } from './documents.ts';
 import { Expiry } from './expiry.ts';
 import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources } from './frozen-view.ts';
-import { IdIndex } from './id-index.ts';
 import { IdOrder } from './id-order.ts';
+import { Multimap } from './multimap.ts';
 import { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { Usage } from './usage.ts';
@@ -33,8 +33,8 @@ export class Directory {
   /** The records that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
   #unindexed: Iterator<StoredUser | Tombstone> | undefined;
   #isLoading = false;
-  readonly #names = new IdIndex();
-  readonly #teams = new IdIndex();
+  readonly #names = new Multimap<string>();
+  readonly #teams = new Multimap<string>();
   /** Of all records, once `isIndexed`. */
   readonly order = new IdOrder();
   readonly #docs = new Docs();

@@ -78,19 +78,18 @@ export class Admission {
     return isAllowedOrigin(headers.origin, headers.host, this.#options.origins);
   }
 
-  /** Counts a connection; the returned function ends it, with its close code, and may be called more than once. */
-  enter({ socket }: IncomingMessage, protocol: LiveProtocol): (code: number) => void {
-    const { counts } = this.#options;
-    const ip = keyOf(socket);
-    this.#count(ip, 1);
-    counts.opened[protocol]++;
-    let isIn = true;
-    return (code) => {
-      if (!isIn) return;
-      isIn = false;
-      this.#count(ip, -1);
-      counts.ended(code);
-    };
+  /** Counts a connection. Returns what `leave` needs: the network that it is counted for. */
+  enter({ socket }: IncomingMessage, protocol: LiveProtocol): string {
+    const network = keyOf(socket);
+    this.#count(network, 1);
+    this.#options.counts.opened[protocol]++;
+    return network;
+  }
+
+  /** Call this once for each connection. `code`: its close code. */
+  leave(network: string, code: number): void {
+    this.#count(network, -1);
+    this.#options.counts.ended(code);
   }
 
   #count(ip: string, change: 1 | -1): void {

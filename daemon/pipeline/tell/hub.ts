@@ -13,7 +13,7 @@ import { decoration, presenceDecoration } from './interest.ts';
 import type { PresenceChange } from './presence-change.ts';
 import { Round, type RoundKind } from './round.ts';
 import { Router } from './router.ts';
-import type { Interests, Share, Subscriber } from './subscriber.ts';
+import { type Interests, LIVE, OUT, type Share, type Subscriber } from './subscriber.ts';
 import type { Concerned } from './told.ts';
 import type { AnyEvent, EventBatch } from './user-event.ts';
 
@@ -211,7 +211,7 @@ export class Hub {
 
   /** From now on, it gets what is published. */
   #goLive(subscriber: Subscriber): void {
-    subscriber.state = { kind: 'live' };
+    subscriber.state = LIVE;
     subscriber.nextRound = this.#nextRound;
   }
 
@@ -293,7 +293,7 @@ export class Hub {
     this.#handOut.settle(subscriber);
     this.#router.remove(subscriber);
     this.#behind.delete(subscriber);
-    subscriber.state = { kind: 'out' };
+    subscriber.state = OUT;
     this.stats.subscribers--;
     this.counts.left(subscriber);
   }

@@ -3,7 +3,6 @@
  *
  * Indexes in the router only propose receivers; this file alone decides, for live events and for those that are read back from the past.
  */
-import type { Predicate } from '../../../protocol/users/finding/filter-match.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { SharedFilter } from './shared-filter.ts';
 import { HIDDEN, type Told, type ToldOfUser } from './told.ts';
@@ -56,8 +55,6 @@ export class Interest {
   readonly decoration: string;
   readonly basis: string;
   readonly #sight: Sight | undefined;
-  /** Whether it asks for a user, as far as that is in sight. */
-  readonly #matches: Predicate;
 
   constructor({ name, want, since, reach, wantsPresence = false, sight, basis = '' }: InterestOptions) {
     this.name = name;
@@ -68,7 +65,6 @@ export class Interest {
     this.wantsPresence = wantsPresence;
     this.basis = basis;
     this.#sight = sight;
-    this.#matches = predicate(want);
   }
 
   /** Whether some users are out of sight. Then only events that know the previous state of their user can be used: see `concerns`. */
@@ -131,6 +127,21 @@ export class Interest {
     return this.#sight?.(user) !== false && this.#matches(user, isOnline);
   }
 
+  /** Whether it asks for a user, as far as that is in sight. */
+  #matches(user: StoredUser, isOnline: boolean): boolean {
+    const { want } = this;
+    switch (want.kind) {
+      case 'all':
+        return true;
+      case 'ids':
+        return want.ids.has(user.id);
+      case 'teams':
+        return user.teams.some((team) => want.teams.has(team));
+      case 'filter':
+        return want.filter.matches(user, isOnline);
+    }
+  }
+
   #mayHear({ audience }: Told): boolean {
     return audience === 'all' || this.reach === 'server' || (audience === 'self' && this.reach === 'self');
   }
@@ -164,19 +175,6 @@ export class Interest {
     const wasIn = before !== undefined && this.#matches(before, online);
     if (isIn) return wasIn ? 'stay' : 'enter';
     return wasIn ? 'leave' : false;
-  }
-}
-
-function predicate(want: Want): Predicate {
-  switch (want.kind) {
-    case 'all':
-      return () => true;
-    case 'ids':
-      return ({ id }) => want.ids.has(id);
-    case 'teams':
-      return ({ teams }) => teams.some((team) => want.teams.has(team));
-    case 'filter':
-      return (user, online) => want.filter.matches(user, online);
   }
 }
 

@@ -3,6 +3,7 @@
  * in interest.ts decides.
  */
 
+import { Multimap } from '../../core/directory/multimap.ts';
 import type { EventForm } from './event-form.ts';
 import type { Interest, Want } from './interest.ts';
 import type { Interests, Subscriber } from './subscriber.ts';
@@ -17,11 +18,9 @@ export interface Cohort {
   readonly members: Set<Subscriber>;
 }
 
-const NOBODY: ReadonlySet<Subscriber> = new Set();
-
 export class Router {
-  readonly #byId = new Map<string, Set<Subscriber>>();
-  readonly #byTeam = new Map<string, Set<Subscriber>>();
+  readonly #byId = new Multimap<Subscriber>();
+  readonly #byTeam = new Multimap<Subscriber>();
   /** Checked for every event: subscribers with a filter, and those that want everything and something else too. */
   readonly #always = new Set<Subscriber>();
   /** Those of them with a filter. */
@@ -52,13 +51,13 @@ export class Router {
    */
   add(subscriber: Subscriber): void {
     if (subscriber.onlyAll !== undefined) this.wake(subscriber);
-    else for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, enter);
+    else for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, 'add');
     if (subscriber.hasFilter) this.#judged.add(subscriber);
   }
 
   remove(subscriber: Subscriber): void {
     this.rest(subscriber);
-    if (subscriber.onlyAll === undefined) for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, leave);
+    if (subscriber.onlyAll === undefined) for (const interest of subscriber.interests.values()) this.#index(subscriber, interest, 'remove');
     this.#judged.delete(subscriber);
   }
 
@@ -86,7 +85,7 @@ export class Router {
     this.rest(subscriber);
     edit(subscriber.interests);
     const after = indexed(subscriber);
-    for (const interest of after) if (!before.has(interest)) this.#index(subscriber, interest, enter);
+    for (const interest of after) if (!before.has(interest)) this.#index(subscriber, interest, 'add');
     const left = [...after].map(({ want }) => want);
     for (const interest of before) if (!after.has(interest)) this.#unlist(subscriber, interest.want, left);
     if (subscriber.hasFilter) this.#judged.add(subscriber);
@@ -99,11 +98,11 @@ export class Router {
     const alike = left.filter(({ kind }) => kind === gone.kind);
     switch (gone.kind) {
       case 'ids':
-        for (const id of gone.ids) if (!alike.some((want) => want.kind === 'ids' && want.ids.has(id))) leave(this.#byId, id, subscriber);
+        for (const id of gone.ids) if (!alike.some((want) => want.kind === 'ids' && want.ids.has(id))) this.#byId.remove(id, subscriber);
         break;
       case 'teams':
         for (const team of gone.teams) {
-          if (!alike.some((want) => want.kind === 'teams' && want.teams.has(team))) leave(this.#byTeam, team, subscriber);
+          if (!alike.some((want) => want.kind === 'teams' && want.teams.has(team))) this.#byTeam.remove(team, subscriber);
         }
         break;
       case 'all':
@@ -114,11 +113,11 @@ export class Router {
   }
 
   /** Subscribers outside the cohorts that may be concerned by the event. */
-  candidates(event: Concerned): ReadonlySet<Subscriber> {
+  candidates(event: Concerned): Iterable<Subscriber> {
     const { after } = event;
     if (after === undefined) return this.#always;
     const byId = this.#byId.get(event.id);
-    if (this.#always.size === 0 && this.#byTeam.size === 0) return byId ?? NOBODY;
+    if (this.#always.size === 0 && this.#byTeam.size === 0) return byId;
     const found = new Set<Subscriber>(this.#always);
     collect(found, byId);
     for (const team of after.teams) collect(found, this.#byTeam.get(team));
@@ -136,17 +135,17 @@ export class Router {
     this.#cohortOf.set(subscriber, cohort);
   }
 
-  #index(subscriber: Subscriber, { want }: Interest, change: typeof enter): void {
+  #index(subscriber: Subscriber, { want }: Interest, change: 'add' | 'remove'): void {
     switch (want.kind) {
       case 'ids':
-        for (const id of want.ids) change(this.#byId, id, subscriber);
+        for (const id of want.ids) this.#byId[change](id, subscriber);
         break;
       case 'teams':
-        for (const team of want.teams) change(this.#byTeam, team, subscriber);
+        for (const team of want.teams) this.#byTeam[change](team, subscriber);
         break;
       case 'all':
       case 'filter':
-        if (change === enter) this.#always.add(subscriber);
+        if (change === 'add') this.#always.add(subscriber);
         else this.#always.delete(subscriber);
         break;
     }
@@ -158,17 +157,6 @@ function indexed(subscriber: Subscriber): ReadonlySet<Interest> {
   return new Set(subscriber.onlyAll === undefined ? subscriber.interests.values() : []);
 }
 
-function collect(into: Set<Subscriber>, from: Set<Subscriber> | undefined): void {
-  if (from !== undefined) for (const subscriber of from) into.add(subscriber);
-}
-
-function enter(index: Map<string, Set<Subscriber>>, key: string, subscriber: Subscriber): void {
-  const held = index.get(key);
-  if (held === undefined) index.set(key, new Set([subscriber]));
-  else held.add(subscriber);
-}
-
-function leave(index: Map<string, Set<Subscriber>>, key: string, subscriber: Subscriber): void {
-  const held = index.get(key);
-  if (held?.delete(subscriber) === true && held.size === 0) index.delete(key);
+function collect(into: Set<Subscriber>, from: Iterable<Subscriber>): void {
+  for (const subscriber of from) into.add(subscriber);
 }

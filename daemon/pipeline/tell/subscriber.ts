@@ -28,6 +28,10 @@ export type SubscriberState =
   /** Not in the hub: not added yet, or removed. */
   | { readonly kind: 'out' };
 
+/** Shared by all, as an object of its own takes 32 bytes for each. */
+export const LIVE: SubscriberState = { kind: 'live' };
+export const OUT: SubscriberState = { kind: 'out' };
+
 /** The interests of a receiver, by the name that it gave, or by a symbol, which cannot equal a name, where it gave none. */
 export type Interests = Map<string | symbol, Interest>;
 
@@ -45,7 +49,7 @@ export class Subscriber {
   /** The user of the connection, empty for an anonymous one; undefined for a server. */
   readonly owner: string | undefined;
   readonly interests: Interests = new Map();
-  state: SubscriberState = { kind: 'out' };
+  state: SubscriberState = OUT;
   /** The first round that it is still to get; it has all that came before. See round.ts. */
   nextRound = 0;
   /** While it is behind, it needs only the newest state of each user. */

@@ -28,11 +28,11 @@ export class ChatSession implements LiveSession {
   readonly connectionId: string;
   readonly #context: LiveContext;
   readonly #outlet: SessionOutlet;
-  readonly #peer: Pick<Peer, 'address' | 'readBytes'>;
+  readonly #peer: Pick<Peer, 'address' | 'bytesRead'>;
   #open: { readonly caller: Listener; readonly subscriber: Subscriber; readonly since: number; readonly watching: Holding } | undefined;
   #isClosed = false;
 
-  constructor(context: LiveContext, outlet: SessionOutlet, peer: Pick<Peer, 'address' | 'readBytes'>) {
+  constructor(context: LiveContext, outlet: SessionOutlet, peer: Pick<Peer, 'address' | 'bytesRead'>) {
     this.#context = context;
     this.#outlet = outlet;
     this.#peer = peer;
@@ -49,7 +49,7 @@ export class ChatSession implements LiveSession {
   }
 
   get bytesRead(): number {
-    return this.#peer.readBytes();
+    return this.#peer.bytesRead;
   }
 
   get queuedBytes(): number {

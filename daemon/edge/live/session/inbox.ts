@@ -62,6 +62,8 @@ export class Inbox {
       sliceEndsMs = performance.now() + SLICE_MS;
     }
     this.#isBusy = false;
+    // Without its memory, 150 bytes for each connection.
+    this.#waiting.length = 0;
     this.#source.resume();
   }
 }

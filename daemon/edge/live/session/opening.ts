@@ -20,8 +20,8 @@ import { LiveOps } from './verbs.ts';
 /** The parts of an open session. */
 export interface Live {
   caller: Caller;
-  readonly me: StoredUser | undefined;
-  readonly warnings: readonly string[];
+  /** Until the client is welcomed: the record may be replaced soon afterwards. */
+  arrival: Pick<Identity, 'me' | 'warnings'> | undefined;
   readonly subscriber: Subscriber;
   readonly ops: LiveOps;
   /** What it holds for the users that it watches. */
@@ -83,7 +83,8 @@ export interface Opening {
 }
 
 /** The session, not yet in the hub. Rejects with RosterError for a consumer or a subscription that is refused. */
-export async function openLive({ caller, stranger, before, me, warnings }: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
+export async function openLive(identity: Identity, frame: ConnectFrame, opening: Opening): Promise<Live> {
+  const { caller, stranger, before, me, warnings } = identity;
   const { context, outlet, form, dates } = opening;
   const { roster } = context;
   const subscriber = new Subscriber(outlet, form, caller.kind === 'server' ? undefined : (me?.id ?? ''));
@@ -94,10 +95,11 @@ export async function openLive({ caller, stranger, before, me, warnings }: Ident
   if (from !== undefined) context.counts.resumes[canResume ? 'resumed' : 'resync']++;
   const since = resume?.seq ?? roster.directory.seq;
   if (caller.kind === 'user') subscriber.interests.set(OWN, ownInterest(caller.id, since));
-  const watching = context.sessions.holdings.of(caller, stranger);
+  const holding = context.sessions.holdings.of(caller, stranger);
+  const watching = holding.another();
   const ops = new LiveOps({
     context,
-    holding: context.sessions.holdings.of(caller, stranger),
+    holding,
     watching,
     outlet,
     subscriber,
@@ -109,16 +111,17 @@ export async function openLive({ caller, stranger, before, me, warnings }: Ident
   });
   subscriber.teller = ops;
   ops.check(frame.subs ?? []);
-  return { caller, me, warnings, subscriber, ops, watching, since, isResumed: resume !== undefined, durable: frame.durable };
+  return { caller, arrival: { me, warnings }, subscriber, ops, watching, since, isResumed: resume !== undefined, durable: frame.durable };
 }
 
 /** The answer to the connect frame with this id. */
 export function welcome(
-  { caller, me, warnings, since, isResumed }: Live,
+  { caller, arrival, since, isResumed }: Live,
   re: ConnectFrame['id'],
   { context, connectionId, dates }: Pick<Opening, 'context' | 'dates'> & { readonly connectionId: string },
 ): object {
   const { roster, sessions } = context;
+  const { me, warnings = [] } = arrival ?? {};
   const exp = tokenEnd(caller);
   return {
     re,

@@ -14,7 +14,8 @@ export interface SessionOutlet extends Outlet {
 export interface Peer {
   /** Where it calls from. */
   readonly address: string | undefined;
-  readonly readBytes: () => number;
+  /** Bytes that came from it so far. */
+  readonly bytesRead: number;
   /** The wrapping of events for its transport. */
   readonly envelope: '' | 'io ';
 }

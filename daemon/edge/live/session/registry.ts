@@ -9,6 +9,7 @@ import { fieldErrors, RosterError } from '../../../../protocol/base/errors.ts';
 import type { Caller } from '../../../../protocol/base/tokens.ts';
 import type { CloseReason } from '../../../../protocol/live/close-codes.ts';
 import { sameTeams } from '../../../../protocol/users/teams.ts';
+import { Multimap } from '../../../core/directory/multimap.ts';
 import type { OutgoingUserEvent } from '../../../pipeline/tell/user-event.ts';
 import type { ListedConnection, UserConnection } from '../../http/services.ts';
 import { HEARTBEAT, type Heartbeat } from './heartbeat.ts';
@@ -76,7 +77,7 @@ export interface RegistryOptions extends EndedSessionsOptions {
 export class SessionRegistry {
   readonly #options: RegistryOptions;
   readonly #sessions = new Map<LiveSession, Held>();
-  readonly #byUser = new Map<string, Set<LiveSession>>();
+  readonly #byUser = new Multimap<LiveSession>();
   readonly #byConnection = new Map<string, LiveSession>();
   /** Sessions by the tick at which they get their heartbeat, so that ten thousand do not get it in the same instant. */
   readonly #slots: readonly Set<LiveSession>[];
@@ -150,10 +151,7 @@ export class SessionRegistry {
     this.#byConnection.set(session.connectionId, session);
     this.#slots[slot]?.add(session);
     this.tokenChanged(session);
-    if (session.userId === undefined) return;
-    const own = this.#byUser.get(session.userId);
-    if (own === undefined) this.#byUser.set(session.userId, new Set([session]));
-    else own.add(session);
+    if (session.userId !== undefined) this.#byUser.add(session.userId, session);
   }
 
   /** `trace`: as it was before its end; undefined when it was never open. Call this before it leaves the hub. */
@@ -166,9 +164,7 @@ export class SessionRegistry {
     this.#slots[held.slot]?.delete(session);
     this.#mortal.delete(session);
     if (trace !== undefined) this.ended.note({ connection: session.connectionId, userId: held.userId, openedMs: held.sinceMs }, trace);
-    if (held.userId === undefined) return;
-    const own = this.#byUser.get(held.userId);
-    if (own?.delete(session) === true && own.size === 0) this.#byUser.delete(held.userId);
+    if (held.userId !== undefined) this.#byUser.remove(held.userId, session);
   }
 
   /**
@@ -201,7 +197,7 @@ export class SessionRegistry {
 
   /** The sessions of a user, oldest first. */
   of(userId: string): readonly UserConnection[] {
-    return [...(this.#byUser.get(userId) ?? [])].map((session) => ({
+    return [...this.#byUser.get(userId)].map((session) => ({
       connection: session.connectionId,
       sinceMs: this.#sessions.get(session)?.sinceMs ?? 0,
     }));
@@ -209,7 +205,7 @@ export class SessionRegistry {
 
   /** Closes the oldest sessions of a user, until `max` are left. */
   closeOldest(userId: string, max: number): void {
-    const own = [...(this.#byUser.get(userId) ?? [])];
+    const own = [...this.#byUser.get(userId)];
     for (const session of own.slice(0, Math.max(0, own.length - max))) session.close('replaced');
   }
 
@@ -249,7 +245,7 @@ export class SessionRegistry {
   /** Ends the sessions that an event makes invalid. Called after the directory changed and before the event itself goes out. */
   onEvent({ type, id, before, after }: OutgoingUserEvent): void {
     const isRevoked = after.revoke_tokens_issued_before !== before?.revoke_tokens_issued_before;
-    const own = this.#byUser.get(id) ?? [];
+    const own = this.#byUser.get(id);
     if (type === 'user.deleted' || type === 'user.deactivated' || isRevoked) recheckAll(own);
     if (before === undefined) return;
     const isSame = before.role === after.role && before.teams_role === after.teams_role && sameTeams(before.teams, after.teams);

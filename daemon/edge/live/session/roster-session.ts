@@ -94,7 +94,7 @@ export class RosterSession implements LiveSession {
   }
 
   get bytesRead(): number {
-    return this.#peer.readBytes();
+    return this.#peer.bytesRead;
   }
 
   get queuedBytes(): number {
@@ -135,7 +135,7 @@ export class RosterSession implements LiveSession {
 
   /** Bytes of a connect frame that waits. Socket.IO counts packets, not bytes. */
   #weightOf(frame: ConnectFrame): number {
-    return this.#peer.envelope === '' ? this.#peer.readBytes() : JSON.stringify(frame).length;
+    return this.#peer.envelope === '' ? this.#peer.bytesRead : JSON.stringify(frame).length;
   }
 
   async #open(frame: ConnectFrame): Promise<Live> {
@@ -161,6 +161,7 @@ export class RosterSession implements LiveSession {
     // A resumed client counts from its old position until events have brought it further.
     roster.hub.flush();
     this.#outlet.send(welcome(live, frame.id, { context: this.#context, connectionId: this.connectionId, dates: this.#dates }));
+    live.arrival = undefined;
     if (!live.isResumed) return await this.#begin(live, frame);
     for (const sub of frame.subs ?? []) live.ops.resume(sub);
     roster.hub.joinFrom(live.subscriber, live.since, () => this.#outlet.send(this.#health(true)));

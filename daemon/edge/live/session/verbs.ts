@@ -38,14 +38,19 @@ export interface LiveOpsOptions {
 
 export class LiveOps implements PresenceTeller {
   readonly #options: LiveOpsOptions;
-  readonly #snapshots = new OpenSnapshots(() => this.#noteHeld());
+  /** Made when they are needed: most connections subscribe to nothing. */
+  #openSnapshots: OpenSnapshots | undefined;
+  #presence: PresenceStates | undefined;
   /** The position of the connection when it was last sent back. */
   #leftSeq = 0;
-  readonly #presence: PresenceStates;
 
   constructor(options: LiveOpsOptions) {
     this.#options = options;
-    this.#presence = new PresenceStates(options.context.roster, options.subscriber, options.outlet);
+  }
+
+  get #snapshots(): OpenSnapshots {
+    this.#openSnapshots ??= new OpenSnapshots(() => this.#noteHeld());
+    return this.#openSnapshots;
   }
 
   /** Everything up to this position was handed to this connection: it may resume from here. */
@@ -188,16 +193,16 @@ export class LiveOps implements PresenceTeller {
 
   async #replyPage(id: string | number | undefined, sub: string, pager: SnapshotPager): Promise<void> {
     const { dates, context, subscriber, caller } = this.#options;
-    const { presence } = context.roster;
     const interest = subscriber.interests.get(sub);
     // When presence changes are sent too, use the state that was sent last, so that the following changes are consistent with it.
     const isTold = interest?.wantsPresence === true;
-    const online = (one: string): boolean => (isTold ? presence.visible.has(one) : context.roster.online(one));
+    const online = (one: string): boolean => (isTold ? context.roster.presence.visible.has(one) : context.roster.online(one));
     const { users, isLast, gone } = await this.#pageOf(sub, pager);
     if (subscriber.interests.get(sub) !== interest) {
       pager.release();
-      this.#endedMeanwhile(id);
-      return;
+      // The set of users that its owner may see changed meanwhile: the owner was told. One that the connect named expects no answer.
+      if (id === undefined) return;
+      throw new RosterError('input', 'sub: the subscription was ended with sub.reset; subscribe anew');
     }
     const more = isLast ? undefined : this.#snapshots.nextPage(sub, pager);
     if (isLast) this.#snapshots.drop(sub);
@@ -209,12 +214,6 @@ export class LiveOps implements PresenceTeller {
       ...(more === undefined ? undefined : { more }),
       ...(gone === undefined ? undefined : { gone }),
     });
-  }
-
-  /** The set of users that its owner may see changed while the page was made: the owner was informed, and must not receive the old page. */
-  #endedMeanwhile(id: string | number | undefined): void {
-    // No answer is expected for a subscription named in the connect.
-    if (id !== undefined) throw new RosterError('input', 'sub: the subscription was ended with sub.reset; subscribe anew');
   }
 
   /** A page that fails ends its snapshot: part of the walk was done, and would be missing from the next page. */
@@ -271,12 +270,14 @@ export class LiveOps implements PresenceTeller {
 
   /** Who is online, for each subscription that needs presence; a filter may take time to judge all users that are. */
   async gatherPresence(): Promise<void> {
+    const { context, subscriber, outlet } = this.#options;
+    this.#presence ??= new PresenceStates(context.roster, subscriber, outlet);
     await this.#presence.gather();
   }
 
   /** Sends who is online now, for each subscription that needs presence: a client needs it after it missed presence changes. */
   tellPresence(changed: ReadonlySet<string>): void {
-    this.#presence.tell(changed);
+    this.#presence?.tell(changed);
     tellWatched(this.#options.context, this.#options.subscriber);
   }
 

@@ -119,8 +119,8 @@ export class SocketIoServer {
     conn.once('close', () => this.#connections.delete(conn));
     // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) {
-      const leave = admission.enter(conn.request, 'socket.io');
-      conn.once('close', (reason) => leave(this.#outlets.get(conn)?.goodbye ?? codeOf(reason)));
+      const network = admission.enter(conn.request, 'socket.io');
+      conn.once('close', (reason) => admission.leave(network, this.#outlets.get(conn)?.goodbye ?? codeOf(reason)));
     } else conn.close(true);
     const traffic = this.#options.context.counts.traffic['socket.io'];
     boundNamespaces(conn, (bytes) => {
@@ -183,7 +183,9 @@ export class SocketIoServer {
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
     const session = new RosterSession(context, outlet, {
       address: conn.request.socket.remoteAddress,
-      readBytes: () => received,
+      get bytesRead() {
+        return received;
+      },
       envelope: 'io ',
     });
     const turns = new Turns(outlet);

@@ -20,7 +20,7 @@ export class SocketOutlet implements SessionOutlet {
   readonly #socket: Duplex;
   readonly #stallMs: number;
   readonly #nearlyEmptyBytes: number;
-  readonly #traffic: Traffic;
+  readonly traffic: Traffic;
   readonly #packed: PackedFrames | undefined;
   #open = true;
   /** The code of its goodbye; undefined while it has said none. */
@@ -33,7 +33,7 @@ export class SocketOutlet implements SessionOutlet {
   constructor(ws: WebSocket, socket: Duplex, stallMs: number, traffic: Traffic, packed?: PackedFrames) {
     this.#ws = ws;
     this.#packed = packed;
-    this.#traffic = traffic;
+    this.traffic = traffic;
     this.#socket = socket;
     this.#stallMs = stallMs;
     this.#nearlyEmptyBytes = Math.max(NEARLY_EMPTY_BYTES, socket.writableHighWaterMark);
@@ -51,8 +51,8 @@ export class SocketOutlet implements SessionOutlet {
   write(frames: Buffer, count: number): void {
     if (!this.#open) return;
     const bytes = this.#packed === undefined ? frames : this.#packed.of(frames);
-    this.#traffic.framesSent += count;
-    this.#traffic.bytesSent += bytes.length;
+    this.traffic.framesSent += count;
+    this.traffic.bytesSent += bytes.length;
     this.#socket.write(bytes);
   }
 

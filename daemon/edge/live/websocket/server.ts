@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
 import type { Authenticator } from '../../auth.ts';
@@ -18,6 +18,7 @@ import { type Decoded, decodeFrame, decodeLookingOn } from '../session/frame-dec
 import { Inbox } from '../session/inbox.ts';
 import { ONE_FRAME_A_TURN, type Peer } from '../session/outlet.ts';
 import { RosterSession } from '../session/roster-session.ts';
+import { LiveSocket, type SocketEvents } from './live-socket.ts';
 import { SocketOutlet } from './outlet.ts';
 import { acceptableOffer, PackedFrames } from './packed-frames.ts';
 import { roundTripMs } from './ping.ts';
@@ -47,9 +48,6 @@ const INBOUND_DEFLATE = {
 
 const BINARY: Decoded = { kind: 'bad', reason: 'binary frames are not part of the protocol' };
 
-/** Ends the count of a connection, with its close code. */
-type LeaveLive = (code: number) => void;
-
 export class LiveServer {
   readonly #options: LiveServerOptions;
   readonly #wss: WebSocketServer;
@@ -61,6 +59,7 @@ export class LiveServer {
     this.#packed = options.compresses ? new PackedFrames() : undefined;
     this.#wss = new WebSocketServer({
       noServer: true,
+      WebSocket: LiveSocket,
       clientTracking: false,
       maxPayload: LIMITS.frameBytes,
       // Of the messages that clients send. Those of the daemon bypass `ws`.
@@ -94,70 +93,98 @@ export class LiveServer {
       refuse(socket, refusal);
       return;
     }
-    const peer = peerOf(socket, request.socket.remoteAddress);
+    const peer = new WebSocketPeer(socket, request.socket.remoteAddress);
     // `ws` refuses a connection for an offer that it cannot accept.
     const offer = this.#packed === undefined ? undefined : acceptableOffer(request.headers['sec-websocket-extensions']);
     request.headers['sec-websocket-extensions'] = offer;
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      const leave = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
-      ws.on('pong', this.#ponged);
-      if (welcome !== undefined && 'authenticator' in welcome) this.#openRoster(ws, socket, peer, leave, welcome.authenticator);
-      else if (path === '/live') this.#openRoster(ws, socket, peer, leave);
-      else this.#openChat(ws, socket, peer, leave, new URLSearchParams(query));
+      // `ws` has a listener of its own by now.
+      socket.off('error', destroyed);
+      const network = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
+      const open: Opened = { ws: ws as LiveSocket, socket, peer, network };
+      if (welcome !== undefined && 'authenticator' in welcome) this.#openRoster(open, decodeLookingOn, welcome.authenticator);
+      else if (path === '/live') this.#openRoster(open, decodeFrame);
+      else this.#openChat(open, new URLSearchParams(query));
     });
   }
 
-  /** One for all sockets: each pays for every listener. */
-  readonly #ponged = (content: Buffer): void => {
-    const { counts, sessions } = this.#options.context;
-    const ms = roundTripMs(content, 2 * sessions.heartbeatMs);
-    if (ms !== undefined) counts.roundTrips.observe(ms);
-  };
-
-  #outlet(ws: WebSocket, socket: Duplex, protocol: LiveProtocol): SocketOutlet {
+  #outlet({ ws, socket }: Opened, protocol: LiveProtocol): SocketOutlet {
     const { context, stallMs } = this.#options;
     return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol], ws.extensions === '' ? undefined : this.#packed);
   }
 
   /** `authenticator`: that of a page of the console, which only looks on, whatever its role. */
-  #openRoster(ws: WebSocket, socket: Duplex, peer: Peer, leave: LeaveLive, authenticator?: Authenticator): void {
+  #openRoster(opened: Opened, decode: Decode, authenticator?: Authenticator): void {
     const { context } = this.#options;
-    const traffic = context.counts.traffic.live;
-    const outlet = this.#outlet(ws, socket, 'live');
-    const session = new RosterSession(authenticator === undefined ? context : { ...context, authenticator }, outlet, peer);
-    const inbox = new Inbox(ws, session, outlet, context.turns);
-    const decode = authenticator === undefined ? decodeFrame : decodeLookingOn;
-    ws.on('message', (data: Buffer, isBinary) => {
-      traffic.bytesReceived += data.length;
-      inbox.take(() => (isBinary ? BINARY : decode(data.toString())));
-    });
-    whenOver(ws, outlet, session, leave);
+    const outlet = this.#outlet(opened, 'live');
+    const session = new RosterSession(authenticator === undefined ? context : { ...context, authenticator }, outlet, opened.peer);
+    const inbox = new Inbox(opened.ws, session, outlet, context.turns);
+    opened.ws.events = new Connection(this.#options, opened.network, outlet, session, { inbox, decode });
   }
 
-  /** Its client only listens; whatever it sends is counted and has no effect. */
-  readonly #chatMessage = (data: Buffer): void => {
-    this.#options.context.counts.traffic.connect.bytesReceived += data.length;
-  };
-
-  #openChat(ws: WebSocket, socket: Duplex, peer: Peer, leave: LeaveLive, query: URLSearchParams): void {
-    const { context } = this.#options;
-    const outlet = this.#outlet(ws, socket, 'connect');
-    ws.on('message', this.#chatMessage);
-    const session = new ChatSession(context, outlet, peer);
-    whenOver(ws, outlet, session, leave);
+  #openChat(opened: Opened, query: URLSearchParams): void {
+    const outlet = this.#outlet(opened, 'connect');
+    const session = new ChatSession(this.#options.context, outlet, opened.peer);
+    opened.ws.events = new Connection(this.#options, opened.network, outlet, session);
     void session.open(query);
   }
 }
 
-/** One listener for each, as a thousand connections pay for every more. `leave`: when nothing is left of the connection. */
-function whenOver(ws: WebSocket, outlet: SocketOutlet, session: { closed(): void }, leave: LeaveLive): void {
-  // A frame that breaks the protocol or a limit: `ws` answers with the right close code and then closes.
-  ws.on('error', () => session.closed());
-  ws.on('close', (code: number) => {
-    leave(outlet.goodbye ?? code);
-    outlet.gone();
-    session.closed();
-  });
+/** A connection that was admitted. `network`: where it is counted. */
+interface Opened {
+  readonly ws: LiveSocket;
+  readonly socket: Duplex;
+  readonly peer: Peer;
+  readonly network: string;
+}
+
+type Decode = (text: string) => Decoded;
+
+class Connection implements SocketEvents {
+  readonly #options: LiveServerOptions;
+  readonly #network: string;
+  readonly #outlet: SocketOutlet;
+  readonly #session: { closed(): void };
+  readonly #inbox: Inbox | undefined;
+  readonly #decode: Decode | undefined;
+
+  /** `reading`: undefined for a client that only listens. Whatever it sends is counted and has no effect. */
+  constructor(
+    options: LiveServerOptions,
+    network: string,
+    outlet: SocketOutlet,
+    session: { closed(): void },
+    reading?: { readonly inbox: Inbox; readonly decode: Decode },
+  ) {
+    this.#options = options;
+    this.#network = network;
+    this.#outlet = outlet;
+    this.#session = session;
+    this.#inbox = reading?.inbox;
+    this.#decode = reading?.decode;
+  }
+
+  message(data: Buffer, isBinary: boolean): void {
+    this.#outlet.traffic.bytesReceived += data.length;
+    const decode = this.#decode;
+    if (decode !== undefined) this.#inbox?.take(() => (isBinary ? BINARY : decode(data.toString())));
+  }
+
+  pong(content: Buffer): void {
+    const { counts, sessions } = this.#options.context;
+    const ms = roundTripMs(content, 2 * sessions.heartbeatMs);
+    if (ms !== undefined) counts.roundTrips.observe(ms);
+  }
+
+  failed(): void {
+    this.#session.closed();
+  }
+
+  over(code: number): void {
+    this.#options.admission.leave(this.#network, this.#outlet.goodbye ?? code);
+    this.#outlet.gone();
+    this.#session.closed();
+  }
 }
 
 /** Shared by all sockets: a closure would keep the request in memory for as long as the connection. */
@@ -165,9 +192,22 @@ function destroyed(this: Duplex): void {
   this.destroy();
 }
 
-/** Made here for the same reason: a session keeps it. */
-function peerOf(socket: Duplex, address: string | undefined): Peer {
-  return { address, readBytes: () => (socket instanceof Socket ? socket.bytesRead : 0), envelope: '' };
+class WebSocketPeer implements Peer {
+  readonly address: string | undefined;
+  readonly #socket: Duplex;
+
+  constructor(socket: Duplex, address: string | undefined) {
+    this.address = address;
+    this.#socket = socket;
+  }
+
+  get bytesRead(): number {
+    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0;
+  }
+
+  get envelope(): '' {
+    return '';
+  }
 }
 
 /** Parsed by hand, because a target can be any text, and an invalid URL must not throw here. */

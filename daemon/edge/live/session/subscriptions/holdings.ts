@@ -4,6 +4,7 @@
  *
  * It keeps BU5 and BU10 (daemon/RULES.md).
  */
+
 import { type ErrorKind, fieldErrors } from '../../../../../protocol/base/errors.ts';
 import { LIMITS } from '../../../../../protocol/base/limits.ts';
 import type { Caller } from '../../../../../protocol/base/tokens.ts';
@@ -43,9 +44,8 @@ export function heldBy(wants: Iterable<Want>, snapshots: number): Holds {
   return { subs, conditions, bytes, names, snapshots };
 }
 
-/** Some connections that have a bound together. */
-interface Group {
-  readonly key: string;
+/** What some connections may hold together. */
+interface Bound {
   readonly most: Holds;
   /** Whose connections they are, in words. */
   readonly of: string;
@@ -53,8 +53,7 @@ interface Group {
   readonly advice: string;
 }
 
-const OF_USER: Group = {
-  key: 'user',
+const OF_USER: Bound = {
   most: {
     subs: LIMITS.socketsPerUser * LIMITS.subsPerConnection,
     conditions: LIMITS.conditionsPerUser,
@@ -67,8 +66,7 @@ const OF_USER: Group = {
   advice: '',
 };
 
-const OF_NETWORK: Group = {
-  key: 'network',
+const OF_NETWORK: Bound = {
   most: {
     subs: LIMITS.subsPerNetwork,
     conditions: LIMITS.conditionsPerNetwork,
@@ -81,8 +79,7 @@ const OF_NETWORK: Group = {
   advice: '; end others first, or connect with the token of a user',
 };
 
-const OF_STRANGERS: Group = {
-  key: 'strangers',
+const OF_STRANGERS: Bound = {
   most: {
     subs: LIMITS.subsOfStrangers,
     conditions: LIMITS.conditionsOfStrangers,
@@ -95,6 +92,13 @@ const OF_STRANGERS: Group = {
   advice: '; try again later, or connect with the token of a user',
 };
 
+/** Connections that have a bound together. */
+interface Group {
+  readonly key: string;
+  readonly bound: Bound;
+}
+
+const STRANGERS: Group = { key: 'strangers', bound: OF_STRANGERS };
 const NO_GROUPS: readonly Group[] = [];
 
 export class Holdings {
@@ -103,10 +107,10 @@ export class Holdings {
 
   /** For a new connection, which holds nothing yet. A server has no bounds. */
   of(caller: Caller, stranger: Stranger | undefined): Holding {
-    const user = caller.kind === 'user' ? { ...OF_USER, key: `user ${caller.id}` } : [];
-    const network = stranger?.network === undefined ? [] : { ...OF_NETWORK, key: `network ${stranger.network}` };
+    const user = caller.kind === 'user' ? { key: `user ${caller.id}`, bound: OF_USER } : [];
+    const network = stranger?.network === undefined ? [] : { key: `network ${stranger.network}`, bound: OF_NETWORK };
     // No longer than it has to be: one that grows keeps room for sixteen more.
-    return new Holding(this.#sums, NO_GROUPS.concat(user, network, stranger === undefined ? [] : OF_STRANGERS));
+    return new Holding(this.#sums, NO_GROUPS.concat(user, network, stranger === undefined ? [] : STRANGERS));
   }
 
   /** Groups that hold something. */
@@ -115,7 +119,7 @@ export class Holdings {
   }
 }
 
-/** What one connection holds. */
+/** What one connection holds, of one kind. */
 export class Holding {
   readonly #sums: Map<string, Holds>;
   readonly #groups: readonly Group[];
@@ -127,12 +131,18 @@ export class Holding {
     this.#groups = groups;
   }
 
+  /** For something else that the same connection holds. */
+  another(): Holding {
+    return new Holding(this.#sums, this.#groups);
+  }
+
   /**
    * Throws RosterError, with the bound, when holding `next` is too much: `input` for a user, `rate_limit` for strangers, where others hold
    * the rest. To hold less than now is always allowed. `isAlone`: only what the user itself holds counts. `path`: what the error names.
    */
   mustFit(next: Holds, isAlone = false, path = 'sub'): void {
-    for (const { key, most, of, kind, advice } of this.#groups) {
+    for (const { key, bound } of this.#groups) {
+      const { most, of, kind, advice } = bound;
       if (isAlone && kind !== 'input') continue;
       const sum = this.#sums.get(key) ?? NOTHING;
       for (const measure of MEASURES) {
