@@ -109,8 +109,7 @@ function rowOf({ line, content }: RawLine, what: 'line' | 'item'): SourceRow | u
   if (text.trim() === '') return undefined;
   try {
     const { value, isExact } = parseExact(text);
-    const row = isExact ? { line, value } : { line, value, isInexact: true };
-    return what === 'line' ? { ...row, text } : { ...row, bytes: content.length };
+    return { line, value, ...(isExact ? undefined : { isInexact: true }), ...(what === 'line' ? { text } : { bytes: content.length }) };
   } catch (error) {
     return { line, code: 'invalid_json', reason: `the ${what} is not JSON: ${errorText(error)}` };
   }
