@@ -22,8 +22,9 @@ import { type AnyEvent, batchFromLog, type EventBatch } from './user-event.ts';
 const CHUNK_BYTES = 128 * 1024;
 /** Positions after which a shared chunk ends: about as many events as make a full chunk. */
 const SHARED_SEQS = 256;
-/** Events examined for one subscriber without a pause, even when none concerns it, and how long that may take where it has a filter. */
+/** Events in a chunk of one subscriber, even when none concerns it. */
 const OWN_EVENTS = 1_000;
+/** How long events are judged by filters without a pause. */
 const OWN_MS = 2;
 /** Shared chunks kept: those of sixteen thousand events, so that subscribers who come back one after the other still share them. */
 const CHUNKS_KEPT = 64;
@@ -47,7 +48,8 @@ interface Wanted {
 interface Stretch {
   take(event: AnyEvent): void;
   readonly bytes: number;
-  readonly frames: readonly Buffer[];
+  /** The frames, and undefined for an event that the receiver does not get. Making the next one may take the time of a filter. */
+  readonly frames: Iterable<Buffer | undefined>;
 }
 
 /** Renders an event for the receiver; undefined: the receiver does not get it. */
@@ -133,7 +135,8 @@ export class CatchUp {
 
   #ownChunk(subscriber: Subscriber, position: number, onTold?: OnTold): Promise<Chunk> {
     const { form, interests, conflates } = subscriber;
-    const endsMs = subscriber.hasFilter ? performance.now() + OWN_MS : Number.POSITIVE_INFINITY;
+    // What becomes one event must not depend on the clock: these are judged afterwards, with pauses.
+    const endsMs = subscriber.hasFilter && !conflates ? performance.now() + OWN_MS : Number.POSITIVE_INFINITY;
     const isEnd: Wanted['isEnd'] = (_, bytes, events) => bytes >= CHUNK_BYTES || events >= OWN_EVENTS || performance.now() >= endsMs;
     if (conflates) return this.#read(position, { stretch: newestOf(new Conflation(interests.values()), subscriber, onTold), isEnd });
     const tell: Tell = (event) => {
@@ -159,21 +162,30 @@ export class CatchUp {
   }
 
   async #read(position: number, wanted: Wanted): Promise<Chunk> {
-    if (position >= this.#sources.history.tail) return this.#fromHistory(position, wanted);
-    return await this.#readers(() => this.#fromLog(position, wanted));
+    const isRecent = position >= this.#sources.history.tail;
+    const filling = isRecent ? this.#fromHistory(position, wanted) : await this.#readers(() => this.#fromLog(position, wanted));
+    const frames: Buffer[] = [];
+    let endsMs = performance.now() + OWN_MS;
+    for (const frame of wanted.stretch.frames) {
+      if (frame !== undefined) frames.push(frame);
+      if (performance.now() < endsMs) continue;
+      await this.#turns.next();
+      endsMs = performance.now() + OWN_MS;
+    }
+    return { bytes: frames.length === 0 ? undefined : Buffer.concat(frames), count: frames.length, position: filling.position };
   }
 
   /** Batches that were published but not flushed yet are in the history too; the flush sends those. */
-  #fromHistory(position: number, wanted: Wanted): Chunk {
+  #fromHistory(position: number, wanted: Wanted): Filling {
     const limit = this.#sources.hub().flushedSeq;
     const filling = new Filling(position, wanted);
     for (const batch of this.#sources.history.since(position)) {
       if (batch.first > limit || !filling.take(batch)) break;
     }
-    return filling.chunk;
+    return filling;
   }
 
-  async #fromLog(position: number, wanted: Wanted): Promise<Chunk> {
+  async #fromLog(position: number, wanted: Wanted): Promise<Filling> {
     const limit = this.#sources.hub().flushedSeq;
     const filling = new Filling(position, wanted);
     // Leaving the loop ends the reading.
@@ -181,7 +193,7 @@ export class CatchUp {
       const batch = batchFromLog(entry, this.#sources.lookups);
       if (batch.first > limit || !filling.take(batch) || batch.last >= limit) break;
     }
-    return filling.chunk;
+    return filling;
   }
 }
 
@@ -209,9 +221,9 @@ class Filling {
     return true;
   }
 
-  get chunk(): Chunk {
-    const { frames } = this.#wanted.stretch;
-    return { bytes: frames.length === 0 ? undefined : Buffer.concat(frames), count: frames.length, position: this.#position };
+  /** Everything up to here was taken. */
+  get position(): number {
+    return this.#position;
   }
 }
 

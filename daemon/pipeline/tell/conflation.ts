@@ -70,16 +70,13 @@ export class Conflation {
     this.#bytes += roughCost(kept.last);
   }
 
-  /** The frames of the kept events. `onTold` gets the event of each. */
-  frames(receiver: Pick<Subscriber, 'form' | 'isPrivyTo'>, onTold?: (event: AnyEvent) => void): Buffer[] {
-    const frames: Buffer[] = [];
+  /** Judges the kept events: the frame of each, undefined where the receiver does not get it. `onTold` gets the events of the frames. */
+  *frames(receiver: Pick<Subscriber, 'form' | 'isPrivyTo'>, onTold?: (event: AnyEvent) => void): Generator<Buffer | undefined, void> {
     for (const kept of this.#kept) {
       const frame = kept instanceof OutgoingDocumentEvent ? this.#single(kept, receiver.form) : this.#newest(kept, receiver);
-      if (frame === undefined) continue;
-      frames.push(frame);
-      onTold?.(kept instanceof OutgoingDocumentEvent ? kept : kept.last);
+      if (frame !== undefined) onTold?.(kept instanceof OutgoingDocumentEvent ? kept : kept.last);
+      yield frame;
     }
-    return frames;
   }
 
   #single(event: OutgoingDocumentEvent, form: EventForm): Buffer | undefined {

@@ -301,6 +301,34 @@ test('BU4 a subscriber with a filter gives way after a few milliseconds, one wit
   assert.deepEqual((await caughtUp(roster, 0, judged({ kind: 'ids', ids: new Set(['u9']) }))).positions, [0]);
 });
 
+test('BU4 LV20 a filter that takes its time does not change what becomes one event, and gives way meanwhile', async (t) => {
+  const { roster } = await past(0, { inMemory: true });
+  const names = ['u1', 'u2', 'u3', 'u4', 'u5', 'u6'];
+  for (let round = 0; round < 5; round++) await upsert(roster, names, `round ${round}`);
+  roster.hub.flush();
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  const interest = wanting({ kind: 'filter', filter: new SharedFilter(parseFilter({ id: { $exists: true } }), 10) });
+  /** When each was judged, and -1 for a turn of others. */
+  const turns: number[] = [];
+  const { concerns } = interest;
+  interest.concerns = (event) => {
+    nowMs += 1;
+    turns.push(nowMs);
+    setImmediate(() => turns.push(-1));
+    return concerns.call(interest, event);
+  };
+  const { outlet, positions } = await caughtUp(roster, 0, interest, { conflates: true });
+  assert.deepEqual(positions, [0]);
+  assert.deepEqual(
+    outlet.events.map(({ seq }) => seq),
+    [25, 26, 27, 28, 29, 30],
+    'the newest state of each',
+  );
+  const between = turns.slice(0, turns.lastIndexOf(6)).filter((one) => one === -1).length;
+  assert.ok(between >= 2, `others had a turn: ${turns}`);
+});
+
 test('HB5 at most four subscribers read the log at the same time', async () => {
   const { roster, log } = await past(20);
   const before = log.open;
