@@ -79,12 +79,11 @@ export function renderEvent(type: string, fact: Announced, seq: number, at: Micr
     created_at: time(at),
     user: dialect === 'v1' ? renderV1(fact.user, aside) : renderLive(fact.user, aside, dates),
   };
-  if (fact.t === 'deleted') return withFields(event, deleteFields(fact));
+  if (fact.t === 'deleted') return Object.assign(event, deleteFields(fact));
   if (fact.t === 'custom') return withFields(dialect === 'v1' ? fact.custom : { custom: fact.custom }, event);
   if (fact.event === 'created') event.created = true;
   if (fact.event === 'restored') event.restored = true;
-  if (fact.about === undefined && fact.options === undefined) return event;
-  return withFields(fact.about === undefined ? event : withFields(event, aboutFields(fact.about, time)), fact.options ?? {});
+  return Object.assign(event, fact.about === undefined ? undefined : aboutFields(fact.about, time), fact.options);
 }
 
 function aboutFields({ by, targets, reason, expires, ...rest }: ModerationDetails, time: (at: Micros) => string | number): object {

@@ -55,8 +55,8 @@ export function decideBan(draft: Draft, command: BanCommand, moment: Moment): Ou
 
 /** The ban, and on request a second one from future channels. */
 function bansOf({ by, reason, minutes, shadow, cid, future, ip }: BanCommand, { now, wall }: Moment): readonly Ban[] {
-  const common = { by, reason, created_at: now, expires: endOf(minutes, wall), shadow: shadow === true ? shadow : undefined };
-  const ban = definedFields({ cid, ...common, ip: ip === true ? ip : undefined });
+  const common = { by, reason, created_at: now, expires: endOf(minutes, wall), shadow: shadow || undefined };
+  const ban = definedFields({ cid, ...common, ip: ip || undefined });
   return future === true ? [ban, definedFields({ future, ...common })] : [ban];
 }
 
@@ -65,10 +65,10 @@ function aboutBan({ by, reason, minutes, shadow, cid, future, ip, deleteMessages
     by,
     reason,
     expires: endOf(minutes, wall),
-    shadow: shadow === true ? shadow : undefined,
+    shadow: shadow || undefined,
     cid,
-    future_channels: future === true ? true : undefined,
-    ip_ban: ip === true ? true : undefined,
+    future_channels: future || undefined,
+    ip_ban: ip || undefined,
     delete_messages: deleteMessages,
   });
 }
@@ -98,7 +98,7 @@ export function aboutLifted(lifted: readonly Ban[], by: string | undefined): Mod
   return definedFields({
     by,
     cid,
-    shadow: lifted.every(({ shadow }) => shadow === true) ? true : undefined,
-    future_channels: lifted.some(({ future }) => future === true) ? true : undefined,
+    shadow: lifted.every(({ shadow }) => shadow === true) || undefined,
+    future_channels: lifted.some(({ future }) => future === true) || undefined,
   });
 }

@@ -26,6 +26,12 @@ const STATUS: Readonly<Record<RefusedReason, string>> = {
   connections_per_ip_max: '429 Too Many Requests',
 };
 
+/** A connection that is counted. */
+export interface CountedConnection {
+  readonly network: string;
+  isIn: boolean;
+}
+
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #perIp = new Map<string, number>();
@@ -78,17 +84,19 @@ export class Admission {
     return isAllowedOrigin(headers.origin, headers.host, this.#options.origins);
   }
 
-  /** Counts a connection. Returns what `leave` needs: the network that it is counted for. */
-  enter({ socket }: IncomingMessage, protocol: LiveProtocol): string {
+  /** Counts a connection, until `leave`. */
+  enter({ socket }: IncomingMessage, protocol: LiveProtocol): CountedConnection {
     const network = keyOf(socket);
     this.#count(network, 1);
     this.#options.counts.opened[protocol]++;
-    return network;
+    return { network, isIn: true };
   }
 
-  /** Call this once for each connection. `code`: its close code. */
-  leave(network: string, code: number): void {
-    this.#count(network, -1);
+  /** Ends the count of a connection; may be called more than once. `code`: its close code. */
+  leave(admitted: CountedConnection, code: number): void {
+    if (!admitted.isIn) return;
+    admitted.isIn = false;
+    this.#count(admitted.network, -1);
     this.#options.counts.ended(code);
   }
 

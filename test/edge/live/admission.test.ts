@@ -35,7 +35,7 @@ test('MX4 connections are counted by their protocol, what refused them, and how 
   const foreign = { headers: { origin: 'https://elsewhere.example', host: 'here' }, socket: { remoteAddress: '192.0.2.4' } };
   assert.equal(admission.refusal(foreign as unknown as IncomingMessage), '403 Forbidden');
   assert.deepEqual([admission.connections, counts.opened], [2, { live: 1, connect: 0, 'socket.io': 1 }]);
-  admission.leave(first, 4013);
+  for (const code of [4013, 1000]) admission.leave(first, code);
   admission.leave(second, 3999);
   admission.pause();
   assert.equal(admission.refusal(from('192.0.2.5')), '503 Service Unavailable');
@@ -50,5 +50,6 @@ test('MX4 connections are counted by their protocol, what refused them, and how 
         ['other', 1],
       ],
     ],
+    'an end counts once',
   );
 });

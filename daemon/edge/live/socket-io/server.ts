@@ -119,8 +119,8 @@ export class SocketIoServer {
     conn.once('close', () => this.#connections.delete(conn));
     // Several handshakes in one packet all pass the check before the first of them is counted.
     if (admission.refusal(conn.request) === undefined) {
-      const network = admission.enter(conn.request, 'socket.io');
-      conn.once('close', (reason) => admission.leave(network, this.#outlets.get(conn)?.goodbye ?? codeOf(reason)));
+      const admitted = admission.enter(conn.request, 'socket.io');
+      conn.once('close', (reason) => admission.leave(admitted, this.#outlets.get(conn)?.goodbye ?? codeOf(reason)));
     } else conn.close(true);
     const traffic = this.#options.context.counts.traffic['socket.io'];
     boundNamespaces(conn, (bytes) => {

@@ -18,18 +18,19 @@ export class LiveSocket extends WebSocket {
 
   override emit(event: string | symbol, ...details: unknown[]): boolean {
     const { events } = this;
-    switch (events === undefined ? undefined : event) {
+    if (events === undefined) return super.emit(event, ...details);
+    switch (event) {
       case 'message':
-        events?.message(details[0] as Buffer, details[1] === true);
+        events.message(details[0] as Buffer, details[1] === true);
         return true;
       case 'pong':
-        events?.pong(details[0] as Buffer);
+        events.pong(details[0] as Buffer);
         return true;
       case 'error':
-        events?.failed();
+        events.failed();
         return true;
       case 'close':
-        events?.over(Number(details[0]));
+        events.over(Number(details[0]));
         return true;
       default:
         return super.emit(event, ...details);

@@ -10,7 +10,7 @@ import { LIMITS } from '../../../../protocol/base/limits.ts';
 import { LIVE_SUBPROTOCOL } from '../../../../protocol/live/client-frames.ts';
 import type { Authenticator } from '../../auth.ts';
 import type { ConsoleDoor } from '../../console/door.ts';
-import { type Admission, SOCKET_IO_PATH } from '../admission.ts';
+import { type Admission, type CountedConnection, SOCKET_IO_PATH } from '../admission.ts';
 import type { LiveProtocol } from '../live-counts.ts';
 import { ChatSession } from '../session/chat-session.ts';
 import type { LiveContext } from '../session/context.ts';
@@ -100,8 +100,8 @@ export class LiveServer {
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       // `ws` has a listener of its own by now.
       socket.off('error', destroyed);
-      const network = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
-      const open: Opened = { ws: ws as LiveSocket, socket, peer, network };
+      const admitted = this.#options.admission.enter(request, path === '/connect' ? 'connect' : 'live');
+      const open: Opened = { ws: ws as LiveSocket, socket, peer, admitted };
       if (welcome !== undefined && 'authenticator' in welcome) this.#openRoster(open, decodeLookingOn, welcome.authenticator);
       else if (path === '/live') this.#openRoster(open, decodeFrame);
       else this.#openChat(open, new URLSearchParams(query));
@@ -119,30 +119,29 @@ export class LiveServer {
     const outlet = this.#outlet(opened, 'live');
     const session = new RosterSession(authenticator === undefined ? context : { ...context, authenticator }, outlet, opened.peer);
     const inbox = new Inbox(opened.ws, session, outlet, context.turns);
-    opened.ws.events = new Connection(this.#options, opened.network, outlet, session, { inbox, decode });
+    opened.ws.events = new Connection(this.#options, opened.admitted, outlet, session, { inbox, decode });
   }
 
   #openChat(opened: Opened, query: URLSearchParams): void {
     const outlet = this.#outlet(opened, 'connect');
     const session = new ChatSession(this.#options.context, outlet, opened.peer);
-    opened.ws.events = new Connection(this.#options, opened.network, outlet, session);
+    opened.ws.events = new Connection(this.#options, opened.admitted, outlet, session);
     void session.open(query);
   }
 }
 
-/** A connection that was admitted. `network`: where it is counted. */
 interface Opened {
   readonly ws: LiveSocket;
   readonly socket: Duplex;
   readonly peer: Peer;
-  readonly network: string;
+  readonly admitted: CountedConnection;
 }
 
 type Decode = (text: string) => Decoded;
 
 class Connection implements SocketEvents {
   readonly #options: LiveServerOptions;
-  readonly #network: string;
+  readonly #admitted: CountedConnection;
   readonly #outlet: SocketOutlet;
   readonly #session: { closed(): void };
   readonly #inbox: Inbox | undefined;
@@ -151,13 +150,13 @@ class Connection implements SocketEvents {
   /** `reading`: undefined for a client that only listens. Whatever it sends is counted and has no effect. */
   constructor(
     options: LiveServerOptions,
-    network: string,
+    admitted: CountedConnection,
     outlet: SocketOutlet,
     session: { closed(): void },
     reading?: { readonly inbox: Inbox; readonly decode: Decode },
   ) {
     this.#options = options;
-    this.#network = network;
+    this.#admitted = admitted;
     this.#outlet = outlet;
     this.#session = session;
     this.#inbox = reading?.inbox;
@@ -181,7 +180,7 @@ class Connection implements SocketEvents {
   }
 
   over(code: number): void {
-    this.#options.admission.leave(this.#network, this.#outlet.goodbye ?? code);
+    this.#options.admission.leave(this.#admitted, this.#outlet.goodbye ?? code);
     this.#outlet.gone();
     this.#session.closed();
   }
