@@ -16,11 +16,13 @@ async function becomes({ client }: Cuttable, kind: string): Promise<void> {
   );
 }
 
-/** Cuts the connection, and has something done before the client is back. */
+/** Cuts the connection, and has something done before the client is back, however long that takes. */
 async function whileAway(made: Cuttable, work: () => Promise<unknown>): Promise<void> {
+  made.isolate(true);
   made.cut();
   await becomes(made, 'waiting');
   await work();
+  made.isolate(false);
   await becomes(made, 'open');
 }
 
@@ -124,7 +126,7 @@ test('CL64 a query with presence while the client comes back is answered at once
   await made.client.connectUser({ id: 'ann' }, userToken('ann'));
   await whileAway(made, async () => {
     await made.client.queryUsers({ id: 'bob' }, {}, { presence: true });
-    assert.equal(made.client.state.kind, 'waiting');
+    assert.notEqual(made.client.state.kind, 'open');
   });
   await eventually(
     () => made.client.users.has('bob'),

@@ -46,22 +46,31 @@ export interface Cuttable {
   readonly client: RosterClient;
   /** Cuts the connection as a network failure would. */
   cut(): void;
+  /** Until it is called again with `false`, nobody is reached. */
+  isolate(isAlone: boolean): void;
   /** Sockets that were opened. */
   readonly sockets: readonly WebSocket[];
 }
 
+/** Where nothing listens. */
+const NOBODY = 'ws://127.0.0.1:1';
+
 /** A client whose connection can be cut. It comes back after a few milliseconds. */
 export function cuttable(t: TestContext, url: string, options: Partial<RosterClientOptions> = {}): Cuttable {
   const sockets: WebSocket[] = [];
+  let isIsolated = false;
   class Socket extends WebSocket {
     constructor(address: string, protocols: string[]) {
-      super(address, protocols);
-      sockets.push(this);
+      super(isIsolated ? NOBODY : address, protocols);
+      if (!isIsolated) sockets.push(this);
     }
   }
   const client = new RosterClient({ url, apiKey: API_KEY, webSocket: Socket, random: () => 0.01, ...options });
   t.after(() => client.disconnectUser());
-  return { client, cut: () => sockets.at(-1)?.terminate(), sockets };
+  const isolate = (isAlone: boolean): void => {
+    isIsolated = isAlone;
+  };
+  return { client, cut: () => sockets.at(-1)?.terminate(), isolate, sockets };
 }
 
 /** The client of a server, with the secret. */
