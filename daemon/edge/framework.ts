@@ -5,13 +5,12 @@ import { refuseWhatNodeWould } from './http/errors.ts';
 import { type HttpTimeouts, TIMEOUTS } from './http/long-uploads.ts';
 import { type MakeServer, nodeServer, type TlsFiles } from './http/open-connections.ts';
 import { flatQuery, originForm, rememberingLast } from './http/request-parts.ts';
+import { PATH_RULES } from './router.ts';
 
 /** How often Node looks for requests that took too long. */
 const TIMEOUT_CHECK_MS = 1_000;
 /** All headers together, including the request line with its query: a query payload of some kilobytes fits. */
 const HEADER_BYTES_MAX = 32 * 1024;
-/** Longer than any id, even when every byte of it is escaped. */
-const PARAM_CHARS_MAX = 4_096;
 
 export interface FrameworkOptions {
   /** Certificate chain and private key, PEM. Without them the server speaks plain HTTP. */
@@ -47,12 +46,7 @@ export function newFramework(
     exposeHeadRoutes: false,
     return503OnClosing: false,
     rewriteUrl: ({ url = '' }) => originForm(url),
-    routerOptions: {
-      ignoreDuplicateSlashes: true,
-      ignoreTrailingSlash: true,
-      maxParamLength: PARAM_CHARS_MAX,
-      querystringParser: rememberingLast(flatQuery),
-    },
+    routerOptions: { ...PATH_RULES, querystringParser: rememberingLast(flatQuery) },
     serverFactory: (handler) => createServer(serverOptions, handler),
     clientErrorHandler: clientError,
     frameworkErrors: (_error, request, reply) => badPath(request, reply),

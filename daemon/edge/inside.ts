@@ -10,6 +10,7 @@ import type { Origin } from '../../protocol/log/entry.ts';
 import type { SharedOfCalls } from './http/call.ts';
 import type { Call, Endpoint } from './http/endpoint.ts';
 import { errorAnswer } from './http/errors.ts';
+import { BAD_PATH, routed } from './router.ts';
 
 export interface InsideRequest {
   readonly method: Endpoint['method'];
@@ -31,7 +32,10 @@ export interface InsideAnswer {
 
 /** The answer to a server. `origin`: of the changes. Rejects for a mistake of the daemon only. */
 export async function callInside(shared: SharedOfCalls, request: InsideRequest, origin: Origin): Promise<InsideAnswer> {
-  const { endpoint, params } = found(shared.endpoints, request);
+  const found = routed(request.method, request.path);
+  // Whoever asks inside knows the endpoints.
+  if (found === undefined || found === BAD_PATH) throw new Error(`there is no endpoint ${request.method} ${request.path}`);
+  const { endpoint, params } = found;
   try {
     const { status = 200, body, seq, file } = await endpoint.handle(insideCall(shared, request, params, origin));
     const headers = seq === undefined ? {} : { 'x-rosterd-position': positionText({ epoch: shared.backend.position.epoch, seq }) };
@@ -41,19 +45,6 @@ export async function callInside(shared: SharedOfCalls, request: InsideRequest, 
     if (!(error instanceof RosterError) || error.kind === 'internal') throw error;
     return { ...errorAnswer(error, endpoint, '0.00ms'), headers: {} };
   }
-}
-
-/** Throws for a path that no endpoint has: whoever asks inside knows the endpoints. */
-function found(endpoints: readonly Endpoint[], { method, path }: InsideRequest) {
-  const parts = path.split('/');
-  for (const endpoint of endpoints) {
-    const pattern = endpoint.path.split('/');
-    if (endpoint.method !== method || pattern.length !== parts.length) continue;
-    if (!pattern.every((part, index) => part.startsWith(':') || part === parts[index])) continue;
-    const named = pattern.flatMap((part, index) => (part.startsWith(':') ? [[part.slice(1), decodeURIComponent(parts[index] ?? '')]] : []));
-    return { endpoint, params: Object.fromEntries(named) as Readonly<Record<string, string>> };
-  }
-  throw new Error(`there is no endpoint ${method} ${path}`);
 }
 
 function insideCall(

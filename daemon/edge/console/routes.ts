@@ -13,9 +13,10 @@ import { positionText } from '../../../protocol/base/position-text.ts';
 import { bodyObject, checked, type QueryFields } from '../../../protocol/base/reading.ts';
 import type { Gate } from '../http/admit.ts';
 import { readJsonBody } from '../http/body.ts';
-import type { Endpoint } from '../http/endpoint.ts';
+import { type Endpoint, METHODS, type Routed } from '../http/endpoint.ts';
 import { newTrace, type Refusable, type Trace } from '../http/errors.ts';
 import { header } from '../http/request-parts.ts';
+import { BAD_PATH, routed } from '../router.ts';
 import type { AssetName, Assets } from './assets.ts';
 import type { ConsoleDoor, Welcome } from './door.ts';
 import { isForConsole } from './effects.ts';
@@ -34,6 +35,9 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 const SIGN_IN_BYTES_MAX = 4_096;
 const SIGN_IN = 'ConsoleSignIn';
 const PAGE = 'ConsolePage';
+const API = '/console/api';
+/** Doubled slashes are one, as everywhere. */
+const API_START = /^\/+console\/+api/;
 
 const SignInBody = Compile(Type.Object({ code: Type.String({ minLength: 1, ...says('must be the code of a link') }) }));
 
@@ -48,7 +52,7 @@ type Request = FastifyRequest<{ Querystring: QueryFields }>;
 
 /** The parts of the HTTP edge that the console uses. */
 export interface ConsoleEdge {
-  serve(endpoint: Endpoint, request: Request, reply: FastifyReply, gate: Gate): Promise<FastifyReply>;
+  serve(routed: Routed, request: Request, reply: FastifyReply, gate: Gate): Promise<FastifyReply>;
   show(request: Refusable, reply: FastifyReply, operation: string, shown: Shown): Promise<FastifyReply>;
   refuse(trace: Trace, request: Refusable, reply: FastifyReply, thrown: unknown): Promise<FastifyReply>;
   notFound(request: Request, reply: FastifyReply): Promise<FastifyReply>;
@@ -59,7 +63,7 @@ export interface ConsoleParts {
   readonly assets: Assets;
 }
 
-export function addConsole(app: FastifyInstance, edge: ConsoleEdge, { door, assets }: ConsoleParts, endpoints: readonly Endpoint[]): void {
+export function addConsole(app: FastifyInstance, edge: ConsoleEdge, { door, assets }: ConsoleParts): void {
   /** Where the console is not served, nothing of it is there. */
   const add = (
     method: Endpoint['method'],
@@ -79,9 +83,16 @@ export function addConsole(app: FastifyInstance, edge: ConsoleEdge, { door, asse
   addFiles(add, edge, assets);
   addSignIn(add, edge, door);
   const gate = consoleGate(door);
-  for (const endpoint of endpoints.filter(isForConsole)) {
-    add(endpoint.method, `/api${endpoint.path}`, (request, reply) => edge.serve(endpoint, request, reply, gate));
-  }
+  app.route<{ Querystring: QueryFields }>({
+    method: [...METHODS],
+    url: `${API}/*`,
+    handler: async (request, reply) => {
+      const found = door.isServedTo(request.raw) ? routed(request.method, request.url.replace(API_START, '')) : undefined;
+      if (found === undefined || found === BAD_PATH || !isForConsole(found.endpoint)) return await edge.notFound(request, reply);
+      reply.headers(PAGE_HEADERS);
+      return await edge.serve(found, request, reply, gate);
+    },
+  });
   app.route<{ Querystring: QueryFields }>({
     method: 'GET',
     url: '/',
@@ -158,6 +169,7 @@ function signInAnswer({ id, role, ends_at }: SignIn, apiKey: string): Readonly<R
 /** Admits by the cookie. It never allows another origin. */
 function consoleGate(door: ConsoleDoor): Gate {
   return {
+    prefix: API,
     greet: ({ raw }, reply) => {
       reply.header('Cache-Control', 'no-store');
       const renewal = door.renewal(raw);

@@ -21,6 +21,8 @@ export interface Doors {
 
 /** A way into the endpoints. */
 export interface Gate {
+  /** Where its endpoints are, before their own paths. */
+  readonly prefix: '' | '/console/api';
   /** Sets the headers that every answer through this gate has. */
   greet(request: FastifyRequest<{ Querystring: QueryFields }>, reply: FastifyReply): void;
   /** Throws RosterError for a caller that is not admitted. */
@@ -34,6 +36,7 @@ export interface Gate {
 /** The gate for everyone with a token. `origins`: of web pages that may call (cors.ts). */
 export function tokenGate(doors: Doors, origins: readonly string[]): Gate {
   return {
+    prefix: '',
     greet: (request, reply) => void allowOrigin(request, reply, origins),
     admit: (endpoint, request) => admitRequest(endpoint, request, doors),
     signInOf: () => undefined,

@@ -70,10 +70,13 @@ export type RouteDialect = Dialect | 'feeds';
  */
 export type Access = 'server' | 'user' | 'guest' | 'signed' | 'open';
 
+/** The methods of endpoints, in the order in which `Allow` names them. */
+export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
 export interface Endpoint {
   /** Name in errors, in rate limits and in the log. */
   readonly operation: string;
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  readonly method: (typeof METHODS)[number];
   /** Pattern with parameters such as `:id`. */
   readonly path: string;
   readonly dialect: RouteDialect;
@@ -113,4 +116,10 @@ export function inBothDialects(
     ...(v1 === undefined ? [] : [{ ...make('v1'), path: v1, dialect: 'v1' as const }]),
     ...(v2 === undefined ? [] : [{ ...make('v2'), path: `/api/v2${v2}`, dialect: 'v2' as const }]),
   ];
+}
+
+/** An endpoint, and the parts of the path that its pattern names, decoded. */
+export interface Routed {
+  readonly endpoint: Endpoint;
+  readonly params: Readonly<Record<string, string>>;
 }

@@ -138,14 +138,22 @@ export function refuseWhatNodeWould(server: Server): void {
 /** The parts of a request that a refusal needs: no others exist when the path could not even be read. */
 export type Refusable = Pick<FastifyRequest, 'id' | 'method' | 'headers' | 'routeOptions'>;
 
-export function newTrace(request: Refusable, operation: string, dialect: RouteDialect = 'v1'): Trace {
+/** Of a request to no known endpoint. */
+export const NO_ROUTE = '(none)';
+
+/** `route`: the pattern, not the path, so that nothing a caller puts into a path is logged. */
+export function newTrace(
+  request: Refusable,
+  operation: string,
+  dialect: RouteDialect = 'v1',
+  route: string = request.routeOptions.url ?? NO_ROUTE,
+): Trace {
   return {
     operation,
     dialect,
     id: request.id,
     method: request.method,
-    // The pattern, not the path, so that nothing a caller puts into a path is logged.
-    route: request.routeOptions.url ?? '(none)',
+    route,
     startedMs: performance.now(),
     caller: 'none',
   };

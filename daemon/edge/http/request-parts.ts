@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { fieldErrors } from '../../../protocol/base/errors.ts';
-import type { Endpoint, RouteDialect } from './endpoint.ts';
+import type { RouteDialect } from './endpoint.ts';
 
 /** Parameters beyond these are ignored. */
 const QUERY_KEYS_MAX = 100;
@@ -49,13 +49,4 @@ export function checkHost({ httpVersion, headers }: IncomingMessage): void {
 export function dialectOfPath(url: string): RouteDialect {
   if (/^\/+api\/+v1\.0(\/|\?|$)/.test(url)) return 'feeds';
   return /^\/+api\/+v2(\/|\?|$)/.test(url) ? 'v2' : 'v1';
-}
-
-/** Methods of the endpoints whose pattern matches the path of `url`. */
-export function methodsOf(endpoints: readonly Endpoint[], url: string): string[] {
-  const path = (url.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-  const matching = endpoints.filter((route) =>
-    new RegExp(`^${route.path.replaceAll('.', '\\.').replaceAll(/:[a-z_]+/g, '[^/]+')}$`).test(path),
-  );
-  return [...new Set(matching.map((route) => route.method))];
 }

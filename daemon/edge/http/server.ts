@@ -20,19 +20,21 @@ import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
 import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { rateHeaders } from '../rate-headers.ts';
 import { platformOf, type RateLimitOptions, RateLimits, refuseOver } from '../rate-limits.ts';
+import { BAD_PATH, methodsAt, routed } from '../router.ts';
 import { ROUTES } from '../routes.ts';
 import type { Stranger } from '../strangers.ts';
 import { admitRequest, type Doors, type Gate, refuseOutsider, tokenGate } from './admit.ts';
 import type { Backend } from './backend.ts';
 import { callOf, type SharedOfCalls } from './call.ts';
 import { allowOrigin, preflightHeaders } from './cors.ts';
-import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import { type Endpoint, type EndpointAnswer, METHODS, type Routed } from './endpoint.ts';
 import {
   answerClientError,
   asRosterError,
   duration,
   errorAnswer,
   isUnrouted,
+  NO_ROUTE,
   newTrace,
   noteRequest,
   REQUEST,
@@ -41,7 +43,7 @@ import {
   type Trace,
 } from './errors.ts';
 import { LongUploads } from './long-uploads.ts';
-import { checkHost, dialectOfPath, header, methodsOf } from './request-parts.ts';
+import { checkHost, dialectOfPath, header } from './request-parts.ts';
 import type { LiveControl, Services } from './services.ts';
 import { TurnTaking } from './turn-taking.ts';
 
@@ -66,22 +68,23 @@ type Request = FastifyRequest<Query>;
 
 /** The server, not yet listening. It does not handle upgrades: attach to `server` for these. */
 export function createHttp(options: HttpServerOptions): FastifyInstance {
-  const endpoints = ROUTES.filter(({ isStub }) => isStub !== true || options.services.compatStubs);
-  const edge = new HttpEdge(options, endpoints);
+  const edge = new HttpEdge(options);
   const app = newFramework(options, {
     clientError: (error, socket) => {
       if (!edge.uploads.excuses(error, socket)) answerClientError(error, socket, options.logger);
     },
-    badPath: (request, reply) => edge.badPath(request, reply),
+    badPath: (request, reply) => void edge.badPath(request, reply),
   });
   const gate = tokenGate(options, options.origins);
-  for (const endpoint of endpoints) {
-    app.route<Query>({
-      method: endpoint.method,
-      url: endpoint.path,
-      handler: (request, reply) => edge.serve(endpoint, request, reply, gate),
-    });
-  }
+  app.route<Query>({
+    method: [...METHODS],
+    url: '/*',
+    handler: (request, reply) => {
+      const found = edge.served(request);
+      if (found === undefined) return edge.notFound(request, reply);
+      return found === BAD_PATH ? edge.badPath(request, reply) : edge.serve(found, request, reply, gate);
+    },
+  });
   const health = (url: string, of: (need?: string) => Readiness | Promise<Readiness>) =>
     app.route<Query>({
       method: ['GET', 'HEAD'],
@@ -90,7 +93,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     });
   health('/healthz', () => ({ isWell: true, details: {} }));
   health('/readyz', (need) => readiness(options.backend, options.condition, need));
-  addConsole(app, edge, options.console, endpoints);
+  addConsole(app, edge, options.console);
   app.route<Query>({ method: 'OPTIONS', url: '*', handler: (request, reply) => edge.preflight(request, reply) });
   const turns = new TurnTaking();
   app.addHook('onRequest', (_request, _reply, done) => turns.enter(done));
@@ -98,8 +101,7 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
   app.setNotFoundHandler<Query>((request, reply) => edge.notFound(request, reply));
   app.setErrorHandler<Error, Query>((error, request, reply) => {
     if (isUnrouted(error)) return edge.notFound(request, reply);
-    const endpoint = endpoints.find(({ method, path }) => method === request.method && path === request.routeOptions.url);
-    return edge.refuse(newTrace(request, endpoint?.operation ?? REQUEST, dialectOfPath(request.url)), request, reply, error);
+    return edge.refuse(edge.traceOf(request), request, reply, error);
   });
   return app;
 }
@@ -108,23 +110,38 @@ class HttpEdge implements ConsoleEdge {
   readonly uploads = new LongUploads();
   readonly #options: HttpServerOptions;
   readonly #limits: RateLimits;
-  readonly #endpoints: readonly Endpoint[];
   readonly #shared: SharedOfCalls;
   readonly #waiting: WaitingAnswers;
 
-  constructor(options: HttpServerOptions, endpoints: readonly Endpoint[]) {
+  constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#endpoints = endpoints;
     const { backend, services, live } = options;
     const rateLimits = options.rateLimits instanceof RateLimits ? options.rateLimits : new RateLimits(options.rateLimits);
     this.#limits = rateLimits;
     this.#waiting = new WaitingAnswers((bytes) => options.logger.info({ bytes }, 'connection cut: the peer took nothing of its answer'));
-    this.#shared = { backend, services, live, rateLimits, endpoints };
+    this.#shared = { backend, services, live, rateLimits, endpoints: ROUTES.filter(this.#isServed) };
   }
 
-  async serve(endpoint: Endpoint, request: Request, reply: FastifyReply, gate: Gate): Promise<FastifyReply> {
+  readonly #isServed = ({ isStub }: Endpoint): boolean => isStub !== true || this.#options.services.compatStubs;
+
+  /** What `routed` finds, without the endpoints that are switched off. */
+  served({ method, url }: Pick<FastifyRequest, 'method' | 'url'>): ReturnType<typeof routed> {
+    const found = routed(method, url);
+    return found === undefined || found === BAD_PATH || this.#isServed(found.endpoint) ? found : undefined;
+  }
+
+  /** Of a request that failed before its endpoint had it. */
+  traceOf(request: Request): Trace {
+    const found = this.served(request);
+    const dialect = dialectOfPath(request.url);
+    if (found === undefined || found === BAD_PATH) return newTrace(request, REQUEST, dialect);
+    return newTrace(request, found.endpoint.operation, dialect, found.endpoint.path);
+  }
+
+  async serve(routed: Routed, request: Request, reply: FastifyReply, gate: Gate): Promise<FastifyReply> {
+    const { endpoint } = routed;
     const { backend, condition } = this.#options;
-    const trace = newTrace(request, endpoint.operation, endpoint.dialect);
+    const trace = newTrace(request, endpoint.operation, endpoint.dialect, gate.prefix + endpoint.path);
     try {
       gate.greet(request, reply);
       const caller = await this.#admit(endpoint, request, reply, trace, gate);
@@ -135,7 +152,7 @@ class HttpEdge implements ConsoleEdge {
       const stranger = this.#strangerOf(endpoint, caller, request);
       const [signIn, client] = [gate.signInOf(request), gate.clientOf(request)];
       trace.place = this.#waiting.enter(caller, stranger, reply.raw, request.raw.socket);
-      const answer = await endpoint.handle(callOf(endpoint, { caller, stranger, signIn, client, trace }, request, reply, this.#shared));
+      const answer = await endpoint.handle(callOf(routed, { caller, stranger, signIn, client, trace }, request, reply, this.#shared));
       const text = this.#textOf(trace, caller, endpoint, answer);
       return this.#answer(trace, reply, answer, endpoint, text instanceof Promise ? await text : text);
     } catch (error) {
@@ -203,9 +220,9 @@ class HttpEdge implements ConsoleEdge {
     return this.#send(trace, reply, status, text, error);
   }
 
-  badPath(request: Refusable & Pick<FastifyRequest, 'url'>, reply: FastifyReply): void {
+  badPath(request: Refusable & Pick<FastifyRequest, 'url'>, reply: FastifyReply): Promise<FastifyReply> {
     const error = new RosterError('input', 'the path is not valid: a % is not followed by two hex digits, or a part is too long');
-    void this.refuse(newTrace(request, REQUEST, dialectOfPath(request.url)), request, reply, error);
+    return this.refuse(newTrace(request, REQUEST, dialectOfPath(request.url), NO_ROUTE), request, reply, error);
   }
 
   /**
@@ -214,14 +231,14 @@ class HttpEdge implements ConsoleEdge {
    */
   async notFound(request: Request, reply: FastifyReply): Promise<FastifyReply> {
     const dialect = dialectOfPath(request.url);
-    const trace = newTrace(request, REQUEST, dialect);
+    const trace = newTrace(request, REQUEST, dialect, NO_ROUTE);
     try {
       allowOrigin(request, reply, this.#options.origins);
       if (dialect === 'feeds') trace.caller = admitRequest({ access: 'user', dialect }, request, this.#options).kind;
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
-    const methods = methodsOf(this.#endpoints, request.url);
+    const methods = methodsAt(request.url, this.#isServed);
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
     const absent = dialect === 'feeds' ? 'this endpoint is not supported by rosterd' : `there is no such endpoint for ${request.method}`;
     const reason = methods.length > 0 ? `${request.method} is not supported here; there are ${methods.join(', ')}` : absent;
