@@ -44,8 +44,14 @@ test('ND12 a query on another node makes a connection watch the users that were 
   // The other node has just written it, and asks before this one may have it.
   await two.world.upsert({ id: 'bob' }, { id: 'eve' });
   assert.match(await idOf(ann), /^[\da-f-]{36}\.one$/);
-  assert.equal((await watch(two, await idOf(ann), 'bob', userToken('ann'))).body.users.length, 1);
-  assert.equal((await watch(two, await idOf(server), 'bob', serverToken())).status, 200);
+  // On a busy machine the other node may need more than a moment to answer.
+  const watched = async (connection: string, token: string) => {
+    const { status, body } = await watch(two, connection, 'bob', token);
+    if (status !== 503) assert.equal(body.users?.length, 1, JSON.stringify(body));
+    return status === 200;
+  };
+  await eventually(async () => await watched(await idOf(ann), userToken('ann')));
+  await eventually(async () => await watched(await idOf(server), serverToken()));
   const bob = await two.world.chat('bob');
   await Promise.all([ann.until(isPresence('bob', true)), server.until(isPresence('bob', true))]);
   bob.terminate();
@@ -78,25 +84,30 @@ test('ND12 any node says why a connection was sent an event', pgOptions, async (
   for (const { status, body } of refusals) assert.deepEqual([status, body.errors], [400, refusals[0]?.body.errors]);
 });
 
-test('ND12 a node that does not answer is a connection that is not open, within moments', pgOptions, async (t) => {
-  const [one, two] = await pair(t);
-  await two.world.upsert({ id: 'bob' });
-  const id = await idOf(await one.world.subscriber());
-  // It is still among the nodes, and does not hear.
-  one.proxy.isAway = true;
-  one.proxy.cutAll();
-  const startMs = performance.now();
-  const [watched, why] = await Promise.all([
-    watch(two, id, 'bob', serverToken()),
-    two.world.http('GET', `/debug/why?event=1&connection=${id}`),
-  ]);
-  // 2 s on an idle machine; the other node is given up after ten.
-  assert.ok(performance.now() - startMs < 9_000);
-  assert.deepEqual([watched.status, why.status], [400, 400]);
-  assert.match(watched.body.message, /you have no such live connection/);
-  assert.match(why.body.message, /there is no such live connection/);
-  one.proxy.isAway = false;
-});
+test(
+  'ND12 a node that does not answer may still have the connection: the request can be sent again, within moments',
+  pgOptions,
+  async (t) => {
+    const [one, two] = await pair(t);
+    await two.world.upsert({ id: 'bob' });
+    const id = await idOf(await one.world.subscriber());
+    // It is still among the nodes, and does not hear.
+    one.proxy.isAway = true;
+    one.proxy.cutAll();
+    const startMs = performance.now();
+    const [watched, why] = await Promise.all([
+      watch(two, id, 'bob', serverToken()),
+      two.world.http('GET', `/debug/why?event=1&connection=${id}`),
+    ]);
+    // 2 s on an idle machine; the other node is given up after ten.
+    assert.ok(performance.now() - startMs < 9_000);
+    for (const { status, body, headers } of [watched, why]) {
+      assert.deepEqual([status, headers.get('retry-after')], [503, '5']);
+      assert.match(body.message, /the node "one" did not answer within 2000 ms: the connection may still be open/);
+    }
+    one.proxy.isAway = false;
+  },
+);
 
 test('SR7 one socket more than a user may have closes its oldest, on whatever node that is', pgOptions, async (t) => {
   const [one, two] = await pair(t);

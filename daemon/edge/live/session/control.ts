@@ -77,18 +77,15 @@ export class LiveConnections implements LiveControl {
     const { position } = this.#options.roster;
     const user = caller.kind === 'user' ? { user: caller.id } : undefined;
     const question: NodeQuestion = { kind: 'watch', connection, ids: [...ids], after: position, ...user };
-    await mail.ask(node, question, Done).catch((error: unknown) => {
-      throw error instanceof NodeSilent ? noConnection() : error;
-    });
+    await askedNode(mail, node, noConnection, () => mail.ask(node, question, Done));
   }
 
   async why(connection: string, event: number): Promise<Why> {
     const { roster, mail } = this.#options;
     const node = mail?.nodeOf(connection);
     if (mail === undefined || node === undefined) return await this.#whyHere(connection, event);
-    return await mail.ask(node, { kind: 'why', connection, event, after: roster.position }, whyAnswer).catch((error: unknown) => {
-      throw error instanceof NodeSilent ? unknownConnection() : error;
-    });
+    const question: NodeQuestion = { kind: 'why', connection, event, after: roster.position };
+    return await askedNode(mail, node, unknownConnection, () => mail.ask(node, question, whyAnswer));
   }
 
   async #whyHere(connectionId: string, seq: number): Promise<Why> {
@@ -208,10 +205,7 @@ export class LiveConnections implements LiveControl {
     const { mail } = this.#options;
     const node = mail?.nodeOf(connection);
     if (mail === undefined || node === undefined) return this.#endHere(connection);
-    if (!mail.hasNode(node)) throw notOpen();
-    await mail.ask(node, { kind: 'end', connection }, Done).catch((error: unknown) => {
-      throw error instanceof NodeSilent ? new RosterError('unavailable', `${error.message}: the connection may still be open`) : error;
-    });
+    await askedNode(mail, node, notOpen, () => mail.ask(node, { kind: 'end', connection }, Done));
   }
 
   #endHere(connection: string): void {
@@ -222,6 +216,16 @@ export class LiveConnections implements LiveControl {
 
   removeConsumer(name: string, call: Pick<RequestWrites, 'submit'>): Promise<number> {
     return this.#options.consumers.remove(name, call);
+  }
+}
+
+/** `gone`: the error of a connection whose node is no longer there. One that is there and silent may still have it. */
+async function askedNode<T>(mail: NodeMail, node: string, gone: () => RosterError, ask: () => Promise<T>): Promise<T> {
+  if (!mail.hasNode(node)) throw gone();
+  try {
+    return await ask();
+  } catch (error) {
+    throw error instanceof NodeSilent ? new RosterError('unavailable', `${error.message}: the connection may still be open`) : error;
   }
 }
 
