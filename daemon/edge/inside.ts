@@ -10,7 +10,7 @@ import type { Origin } from '../../protocol/log/entry.ts';
 import type { SharedOfCalls } from './http/call.ts';
 import type { Call, Endpoint } from './http/endpoint.ts';
 import { errorAnswer } from './http/errors.ts';
-import { BAD_PATH, routed } from './router.ts';
+import { routed } from './router.ts';
 
 export interface InsideRequest {
   readonly method: Endpoint['method'];
@@ -34,7 +34,7 @@ export interface InsideAnswer {
 export async function callInside(shared: SharedOfCalls, request: InsideRequest, origin: Origin): Promise<InsideAnswer> {
   const found = routed(request.method, request.path);
   // Whoever asks inside knows the endpoints.
-  if (found === undefined || found === BAD_PATH) throw new Error(`there is no endpoint ${request.method} ${request.path}`);
+  if (found === undefined) throw new Error(`there is no endpoint ${request.method} ${request.path}`);
   const { endpoint, params } = found;
   try {
     const { status = 200, body, seq, file } = await endpoint.handle(insideCall(shared, request, params, origin));

@@ -3,7 +3,7 @@
  * them all: indexing it for each server would take longer than all the rest of its start.
  */
 import newRouter from 'find-my-way';
-import { type Endpoint, METHODS, type Routed } from './http/endpoint.ts';
+import type { Endpoint, Routed } from './http/endpoint.ts';
 import { ROUTES } from './routes.ts';
 
 /** Longer than any id, even when every byte of it is escaped. */
@@ -11,9 +11,6 @@ const PARAM_CHARS_MAX = 4_096;
 
 /** Of paths: `/users/` and `//users` are `/users`. */
 export const PATH_RULES = { ignoreDuplicateSlashes: true, ignoreTrailingSlash: true } as const;
-
-/** A part of the path is too long, or an escape in it is none. */
-export const BAD_PATH = Symbol('bad path');
 
 const never = (): never => {
   throw new Error('it is only asked which endpoint it is');
@@ -24,7 +21,7 @@ function indexed() {
     ...PATH_RULES,
     maxParamLength: PARAM_CHARS_MAX,
     querystringParser: () => undefined,
-    // `find` answers with these in place of an endpoint.
+    // `find` answers with one of these, and no endpoint, for a path that is not valid.
     onBadUrl: never,
     onMaxParamLength: never,
   });
@@ -34,19 +31,19 @@ function indexed() {
 
 let router: ReturnType<typeof indexed> | undefined;
 
-/** `target`: path and query. Undefined where no endpoint has that method and path. */
-export function routed(method: string, target: string): Routed | typeof BAD_PATH | undefined {
+function found(method: string, target: string) {
   router ??= indexed();
-  const found = router.find(method as Endpoint['method'], target);
-  if (found === null) return undefined;
-  // A pattern that fits has a text for each of its parts.
-  return found.store === null ? BAD_PATH : { endpoint: found.store, params: found.params as Routed['params'] };
+  return router.find(method as Endpoint['method'], target);
 }
 
-/** The methods with which there are endpoints at a path. */
-export function methodsAt(target: string, isServed: (endpoint: Endpoint) => boolean): string[] {
-  return METHODS.filter((method) => {
-    const found = routed(method, target);
-    return found !== undefined && found !== BAD_PATH && isServed(found.endpoint);
-  });
+/** `target`: path and query. Undefined where no endpoint has that method and path. */
+export function routed(method: string, target: string): Routed | undefined {
+  const { store, params } = found(method, target) ?? {};
+  // A pattern that fits has a text for each of its parts.
+  return store ? { endpoint: store, params: params as Routed['params'] } : undefined;
+}
+
+/** Whether an endpoint would fit, but for a part of the path that is too long, or an escape in it that is none. */
+export function isBadPath(method: string, target: string): boolean {
+  return found(method, target)?.store === null;
 }

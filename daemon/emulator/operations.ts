@@ -1,7 +1,7 @@
 /** Finds out which operation a request is, before the daemon sees it, so that a fault can be meant for one operation. */
 import type { RouteDialect } from '../edge/http/endpoint.ts';
 import { dialectOfPath, originForm } from '../edge/http/request-parts.ts';
-import { BAD_PATH, routed } from '../edge/router.ts';
+import { routed } from '../edge/router.ts';
 import { ROUTES } from '../edge/routes.ts';
 
 /** A live connection, over WebSocket or Socket.IO. */
@@ -28,9 +28,11 @@ export function operationOf({
   readonly url?: string | undefined;
 }): RequestedOperation {
   const target = originForm(url);
+  return { operation: routed(method, target)?.endpoint.operation ?? otherOperation(method, target), dialect: dialectOfPath(target) };
+}
+
+function otherOperation(method: string, target: string): string {
   const path = (target.split('?')[0] ?? '').replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');
-  const found = routed(method, target);
-  if (found !== undefined && found !== BAD_PATH) return { operation: found.endpoint.operation, dialect: dialectOfPath(target) };
-  const other = LIVE.test(path) ? CONNECT : method === 'POST' && RECEIVER.test(path) ? WEBHOOK : 'Request';
-  return { operation: other, dialect: dialectOfPath(target) };
+  if (LIVE.test(path)) return CONNECT;
+  return method === 'POST' && RECEIVER.test(path) ? WEBHOOK : 'Request';
 }

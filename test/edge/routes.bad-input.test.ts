@@ -194,6 +194,7 @@ describe('bad paths', () => {
     }
     for (const id of ['a%zz', '%', '%e0%a4']) assertRefused(await refused(world, 'POST', `/users/${id}/deactivate`, { body: {} }), 400, 4);
     assertRefused(await refused(world, 'DELETE', `/users/${'x'.repeat(5_000)}`), 400, 4);
+    assertRefused(await refused(world, 'DELETE', `/console/api/users/${'x'.repeat(5_000)}`), 400, 4);
     // `@` may come escaped.
     await world.send('POST', '/users', { body: { users: { '@ann': {} } } });
     assert.equal((await world.send('POST', '/users/%40ann/deactivate', { body: {} })).status, 200);

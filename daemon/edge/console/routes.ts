@@ -16,7 +16,7 @@ import { readJsonBody } from '../http/body.ts';
 import { type Endpoint, METHODS, type Routed } from '../http/endpoint.ts';
 import { newTrace, type Refusable, type Trace } from '../http/errors.ts';
 import { header } from '../http/request-parts.ts';
-import { BAD_PATH, routed } from '../router.ts';
+import { isBadPath, routed } from '../router.ts';
 import type { AssetName, Assets } from './assets.ts';
 import type { ConsoleDoor, Welcome } from './door.ts';
 import { isForConsole } from './effects.ts';
@@ -56,6 +56,7 @@ export interface ConsoleEdge {
   show(request: Refusable, reply: FastifyReply, operation: string, shown: Shown): Promise<FastifyReply>;
   refuse(trace: Trace, request: Refusable, reply: FastifyReply, thrown: unknown): Promise<FastifyReply>;
   notFound(request: Request, reply: FastifyReply): Promise<FastifyReply>;
+  badPath(request: Request, reply: FastifyReply): Promise<FastifyReply>;
 }
 
 export interface ConsoleParts {
@@ -87,8 +88,11 @@ export function addConsole(app: FastifyInstance, edge: ConsoleEdge, { door, asse
     method: [...METHODS],
     url: `${API}/*`,
     handler: async (request, reply) => {
-      const found = door.isServedTo(request.raw) ? routed(request.method, request.url.replace(API_START, '')) : undefined;
-      if (found === undefined || found === BAD_PATH || !isForConsole(found.endpoint)) return await edge.notFound(request, reply);
+      if (!door.isServedTo(request.raw)) return await edge.notFound(request, reply);
+      const target = request.url.replace(API_START, '');
+      const found = routed(request.method, target);
+      if (found === undefined && isBadPath(request.method, target)) return await edge.badPath(request, reply);
+      if (found === undefined || !isForConsole(found.endpoint)) return await edge.notFound(request, reply);
       reply.headers(PAGE_HEADERS);
       return await edge.serve(found, request, reply, gate);
     },

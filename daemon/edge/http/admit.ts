@@ -22,7 +22,7 @@ export interface Doors {
 /** A way into the endpoints. */
 export interface Gate {
   /** Where its endpoints are, before their own paths. */
-  readonly prefix: '' | '/console/api';
+  readonly prefix: string;
   /** Sets the headers that every answer through this gate has. */
   greet(request: FastifyRequest<{ Querystring: QueryFields }>, reply: FastifyReply): void;
   /** Throws RosterError for a caller that is not admitted. */

@@ -20,7 +20,7 @@ import { admittedRequest, askedPosition } from '../nodes/asked-position.ts';
 import { type Condition, type Readiness, readiness } from '../nodes/readiness.ts';
 import { rateHeaders } from '../rate-headers.ts';
 import { platformOf, type RateLimitOptions, RateLimits, refuseOver } from '../rate-limits.ts';
-import { BAD_PATH, methodsAt, routed } from '../router.ts';
+import { isBadPath, routed } from '../router.ts';
 import { ROUTES } from '../routes.ts';
 import type { Stranger } from '../strangers.ts';
 import { admitRequest, type Doors, type Gate, refuseOutsider, tokenGate } from './admit.ts';
@@ -81,8 +81,8 @@ export function createHttp(options: HttpServerOptions): FastifyInstance {
     url: '/*',
     handler: (request, reply) => {
       const found = edge.served(request);
-      if (found === undefined) return edge.notFound(request, reply);
-      return found === BAD_PATH ? edge.badPath(request, reply) : edge.serve(found, request, reply, gate);
+      if (found !== undefined) return edge.serve(found, request, reply, gate);
+      return isBadPath(request.method, request.url) ? edge.badPath(request, reply) : edge.notFound(request, reply);
     },
   });
   const health = (url: string, of: (need?: string) => Readiness | Promise<Readiness>) =>
@@ -125,16 +125,16 @@ class HttpEdge implements ConsoleEdge {
   readonly #isServed = ({ isStub }: Endpoint): boolean => isStub !== true || this.#options.services.compatStubs;
 
   /** What `routed` finds, without the endpoints that are switched off. */
-  served({ method, url }: Pick<FastifyRequest, 'method' | 'url'>): ReturnType<typeof routed> {
+  served({ method, url }: Pick<FastifyRequest, 'method' | 'url'>): Routed | undefined {
     const found = routed(method, url);
-    return found === undefined || found === BAD_PATH || this.#isServed(found.endpoint) ? found : undefined;
+    return found !== undefined && this.#isServed(found.endpoint) ? found : undefined;
   }
 
   /** Of a request that failed before its endpoint had it. */
   traceOf(request: Request): Trace {
     const found = this.served(request);
     const dialect = dialectOfPath(request.url);
-    if (found === undefined || found === BAD_PATH) return newTrace(request, REQUEST, dialect);
+    if (found === undefined) return newTrace(request, REQUEST, dialect);
     return newTrace(request, found.endpoint.operation, dialect, found.endpoint.path);
   }
 
@@ -238,7 +238,7 @@ class HttpEdge implements ConsoleEdge {
     } catch (error) {
       return await this.refuse(trace, request, reply, error);
     }
-    const methods = methodsAt(request.url, this.#isServed);
+    const methods = METHODS.filter((method) => this.served({ method, url: request.url }) !== undefined);
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
     const absent = dialect === 'feeds' ? 'this endpoint is not supported by rosterd' : `there is no such endpoint for ${request.method}`;
     const reason = methods.length > 0 ? `${request.method} is not supported here; there are ${methods.join(', ')}` : absent;
