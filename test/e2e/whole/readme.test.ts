@@ -193,7 +193,8 @@ test('FM2 dist is built again exactly when it is not what the sources give', { t
   await writeFile(at('daemon/cli/version.ts'), 'export const = ;\n');
   assert.notEqual((await clone.type('npm run build').finished).code, 0, 'what cannot be read fails');
   assert.ok(existsSync(at('dist/daemon/main.js')), 'and leaves dist as it was');
-  await rm(at('node_modules'));
+  // A folder in the long form, a link in the short one.
+  await rm(at('node_modules'), { recursive: true });
   const withoutCompiler = await clone.type('npm start').finished;
   assert.equal(withoutCompiler.code, 1);
   assert.match(withoutCompiler.stderr, /the compiler is not installed/);
