@@ -26,6 +26,7 @@ import type { Heartbeat } from '../../edge/live/session/heartbeat.ts';
 import { SessionRegistry } from '../../edge/live/session/registry.ts';
 import { SocketLimit } from '../../edge/live/session/socket-limit.ts';
 import { SocketIoServer } from '../../edge/live/socket-io/server.ts';
+import { PackedFrames } from '../../edge/live/websocket/packed-frames.ts';
 import { LiveServer } from '../../edge/live/websocket/server.ts';
 import type { LivingNodes } from '../../edge/node-share.ts';
 import { AllNodes } from '../../edge/nodes/all-nodes.ts';
@@ -134,8 +135,9 @@ export async function startEdge(parts: EdgeParts): Promise<RunningEdge> {
     ...{ roster, authenticator, apiKey, sessions, consumers, socketLimit, gate, turns },
     ...{ rateLimits, counts, logger, nowMs: wallMs, retryMs },
   };
-  new LiveServer({ context, admission, door, stallMs: STALL_MS, compresses: config.liveCompression }).attach(http.server);
-  const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat });
+  const packed = config.liveCompression ? new PackedFrames() : undefined;
+  new LiveServer({ context, admission, door, stallMs: STALL_MS, packed }).attach(http.server);
+  const socketIo = new SocketIoServer({ context, admission, stallMs: STALL_MS, heartbeat, packed });
   socketIo.attach(http.server);
   const connections = new OpenConnections(http.server);
   const staleDrain = new StaleDrain({ condition, admission, sessions, windowMs: goodbyesMs, logger });

@@ -1,5 +1,6 @@
 /** A live connection over Socket.IO as a test drives it. */
 import { io, type Socket } from 'socket.io-client';
+import type { WebSocket } from 'ws';
 import type { Frame } from './live-client.ts';
 
 const PATIENCE_MS = 60_000;
@@ -8,6 +9,8 @@ const ACK_MS = 10_000;
 
 export interface IoOptions {
   readonly transports?: readonly ('websocket' | 'polling')[];
+  /** Messages of its own from this many bytes on are compressed; false: it offers no compression. */
+  readonly perMessageDeflate?: { readonly threshold: number } | false;
 }
 
 export class IoClient {
@@ -16,8 +19,10 @@ export class IoClient {
   readonly frames: Frame[] = [];
   #waiters: { readonly wanted: (frame: Frame) => boolean; readonly resolve: (frame: Frame) => void }[] = [];
 
-  constructor(url: string, auth: object, { transports = ['websocket'] }: IoOptions = {}) {
-    this.socket = io(url, { auth, transports: [...transports], reconnection: false, forceNew: true });
+  constructor(url: string, auth: object, { transports = ['websocket'], ...options }: IoOptions = {}) {
+    // The types of the client leave out what only Node's transport has.
+    const more: object = { ...options, transports: [...transports], reconnection: false, forceNew: true };
+    this.socket = io(url, { auth, ...more });
     this.socket.on('event', (frame: Frame) => {
       this.frames.push(frame);
       const due = this.#waiters.filter(({ wanted }) => wanted(frame));
@@ -63,6 +68,12 @@ export class IoClient {
   get ended(): Promise<string> {
     if (this.socket.disconnected) return Promise.resolve('before');
     return new Promise((resolve) => this.socket.once('disconnect', (reason) => resolve(reason)));
+  }
+
+  /** The WebSocket below, while that is its transport. */
+  get ws(): WebSocket {
+    const { transport } = this.socket.io.engine as unknown as { transport: { ws: WebSocket } };
+    return transport.ws;
   }
 
   close(): void {

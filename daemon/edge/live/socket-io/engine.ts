@@ -1,15 +1,34 @@
 /** What Engine.IO, below Socket.IO, has no options for: bounds on what a peer can hold up. */
 import type { Socket } from 'socket.io';
-import { type ServerOptions, WebSocketServer } from 'ws';
+import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_GRACE_MS, ONE_FRAME_A_TURN } from '../session/outlet.ts';
+import { acceptableOffer, INBOUND_DEFLATE } from '../websocket/packed-frames.ts';
 
-/** Its WebSockets: one frame a turn, and a peer that does not answer the close frame is cut off as soon as on `/live`. */
-export class EngineWebSockets extends WebSocketServer {
-  constructor(options: ServerOptions) {
-    // The types of `ws` do not know `closeTimeout` yet.
-    const more: object = { closeTimeout: CLOSE_GRACE_MS, ...ONE_FRAME_A_TURN };
-    super({ ...options, ...more });
+/** Compresses nothing by itself: its packets share the connection, and so the client's window, with frames that were compressed for many. */
+class UncompressedSocket extends WebSocket {
+  override send(data: string | Buffer, ...rest: unknown[]): void {
+    super.send(data, { compress: false }, rest.at(-1) as (error?: Error) => void);
   }
+}
+
+/**
+ * Its WebSockets: one frame a turn, and a peer that does not answer the close frame is cut off as soon as on `/live`. `compresses`: an offer
+ * of compression is accepted as it is there. Engine.IO must not know, or it would leave the prepared frames unused.
+ */
+export function engineWebSockets(compresses: boolean): new (options: ServerOptions) => WebSocketServer {
+  return class extends WebSocketServer {
+    constructor(options: ServerOptions) {
+      // The types of `ws` do not know `closeTimeout` yet.
+      const more: object = { WebSocket: UncompressedSocket, perMessageDeflate: INBOUND_DEFLATE, closeTimeout: CLOSE_GRACE_MS };
+      super({ ...options, ...more, ...ONE_FRAME_A_TURN });
+    }
+
+    override handleUpgrade(...[request, ...rest]: Parameters<WebSocketServer['handleUpgrade']>): void {
+      const offer = request.headers['sec-websocket-extensions'];
+      request.headers['sec-websocket-extensions'] = compresses ? acceptableOffer(offer) : undefined;
+      super.handleUpgrade(request, ...rest);
+    }
+  };
 }
 
 /** Ids that name this node, so that a proxy finds it for each request of a long poll (DP1). Their first part is random and secret, and no connection id. */

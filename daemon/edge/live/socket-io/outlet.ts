@@ -16,6 +16,7 @@ import { eachText } from '../../../pipeline/tell/frame.ts';
 import type { Traffic } from '../live-counts.ts';
 import { ANSWERS_BYTES_MAX, CLOSE_GRACE_MS, type SessionOutlet } from '../session/outlet.ts';
 import { NEARLY_EMPTY_BYTES } from '../websocket/outlet.ts';
+import type { PackedFrames } from '../websocket/packed-frames.ts';
 
 /** Receives the result of the connect, once: refused with this error, or accepted when there is none. */
 export type Decided = (error?: unknown) => void;
@@ -32,6 +33,7 @@ export class SocketIoOutlet implements SessionOutlet {
   readonly #socket: Socket;
   readonly #stallMs: number;
   readonly #decided: Decided;
+  readonly #packed: PackedFrames | undefined;
   readonly #traffic: Traffic;
   readonly #replies = new Map<string, Reply>();
   /** Called whenever the transport has taken something, and at the end. */
@@ -51,11 +53,12 @@ export class SocketIoOutlet implements SessionOutlet {
   goodbye: number | undefined;
 
   /** `stallMs`: a peer that takes nothing for this long while bytes wait for it is closed as slow. */
-  constructor(socket: Socket, stallMs: number, traffic: Traffic, decided: Decided) {
+  constructor(socket: Socket, stallMs: number, traffic: Traffic, decided: Decided, packed?: PackedFrames) {
     this.#socket = socket;
     this.#traffic = traffic;
     this.#stallMs = stallMs;
     this.#decided = decided;
+    this.#packed = packed;
     socket.conn.on('packetCreate', this.#packetCreated);
     socket.conn.on('flush', this.#flushed);
   }
@@ -118,9 +121,11 @@ export class SocketIoOutlet implements SessionOutlet {
     this.#whenOpen(() => {
       this.#traffic.framesSent += count;
       const { conn } = this.#socket;
-      if (conn.transport.name === 'websocket') {
-        const options = { compress: false, wsPreEncodedFrame: [frames] };
-        // The text is used only where the frame cannot be, which the check of the transport's name has excluded.
+      const ws = webSocketOf(conn);
+      if (ws !== undefined) {
+        const bytes = ws.extensions === '' ? frames : (this.#packed?.of(frames) ?? frames);
+        // The text is used only where the frame cannot be, which no WebSocket is.
+        const options = { compress: false, wsPreEncodedFrame: [bytes] };
         conn.write('', options);
         return;
       }
@@ -219,7 +224,12 @@ export class SocketIoOutlet implements SessionOutlet {
     }
     const { conn } = this.#socket;
     // Without a close frame, after which Java's client would wait for ever; and without a `close` packet, since no poll waits for one.
-    if ('socket' in conn.transport && conn.transport.socket instanceof WebSocket) conn.transport.socket.terminate();
+    webSocketOf(conn)?.terminate();
     conn.close(true);
   }
+}
+
+/** That of its transport; undefined for long polling. */
+function webSocketOf({ transport }: Socket['conn']): WebSocket | undefined {
+  return 'socket' in transport && transport.socket instanceof WebSocket ? transport.socket : undefined;
 }

@@ -20,7 +20,8 @@ import { checkFrame, type Decoded, isOp } from '../session/frame-decoder.ts';
 import type { Heartbeat } from '../session/heartbeat.ts';
 import { Inbox } from '../session/inbox.ts';
 import { RosterSession } from '../session/roster-session.ts';
-import { boundNamespaces, boundPolling, EngineWebSockets, namePolls } from './engine.ts';
+import type { PackedFrames } from '../websocket/packed-frames.ts';
+import { boundNamespaces, boundPolling, engineWebSockets, namePolls } from './engine.ts';
 import { exactParser } from './exact-parser.ts';
 import { SocketIoOutlet } from './outlet.ts';
 
@@ -35,6 +36,8 @@ export interface SocketIoServerOptions {
   /** A peer that takes nothing for this long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
   readonly heartbeat: Heartbeat;
+  /** Compresses messages that many get for clients that offer it. Undefined where nothing is compressed. */
+  readonly packed: PackedFrames | undefined;
 }
 
 /** Answers a request; absent when the client asked for no acknowledgement. */
@@ -63,7 +66,7 @@ export class SocketIoServer {
 
   constructor(options: SocketIoServerOptions) {
     this.#options = options;
-    const { admission, heartbeat } = options;
+    const { admission, heartbeat, packed } = options;
     this.#io = new Server({
       path: SOCKET_IO_PATH,
       parser: exactParser,
@@ -72,7 +75,7 @@ export class SocketIoServer {
       pingInterval: heartbeat.everyMs,
       // Engine.IO sends no second ping before the first is answered; the `health.check` of the session is the other heartbeat.
       pingTimeout: heartbeat.idleMs,
-      wsEngine: EngineWebSockets,
+      wsEngine: engineWebSockets(packed !== undefined),
       maxHttpBufferSize: LIMITS.frameBytes,
       // Upgrades to other paths belong to other servers.
       destroyUpgrade: false,
@@ -152,7 +155,7 @@ export class SocketIoServer {
       return;
     }
     this.#taken.add(conn);
-    const { context, stallMs } = this.#options;
+    const { context, stallMs, packed } = this.#options;
     let received = 0;
     const count = (): number => received++;
     const release = (): void => {
@@ -178,7 +181,7 @@ export class SocketIoServer {
     };
     conn.on('packet', count);
     conn.on('close', gone);
-    const outlet = new SocketIoOutlet(socket, stallMs, context.counts.traffic['socket.io'], decided);
+    const outlet = new SocketIoOutlet(socket, stallMs, context.counts.traffic['socket.io'], decided, packed);
     this.#outlets.set(conn, outlet);
     // While the daemon stops, a session is refused during its construction, so nothing above may need it then.
     const session = new RosterSession(context, outlet, {

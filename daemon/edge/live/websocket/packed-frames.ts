@@ -86,6 +86,14 @@ export class PackedFrames {
   }
 }
 
+/** For `ws`, which unpacks what clients send, and packs nothing. Small windows, and few threads: they are those that write to the disk. */
+export const INBOUND_DEFLATE = {
+  clientNoContextTakeover: true,
+  clientMaxWindowBits: 9,
+  concurrencyLimit: 2,
+  zlibInflateOptions: { chunkSize: 1_024 },
+};
+
 /** Parameters of an offer that leave the compression to the daemon. */
 const CLIENT_ONLY = /^client_(no_context_takeover|max_window_bits(=(9|1[0-5]|"(9|1[0-5])"))?)$/;
 /**

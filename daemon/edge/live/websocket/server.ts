@@ -20,7 +20,7 @@ import { ONE_FRAME_A_TURN, type Peer } from '../session/outlet.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { LiveSocket, type SocketEvents } from './live-socket.ts';
 import { SocketOutlet } from './outlet.ts';
-import { acceptableOffer, PackedFrames } from './packed-frames.ts';
+import { acceptableOffer, INBOUND_DEFLATE, type PackedFrames } from './packed-frames.ts';
 import { roundTripMs } from './ping.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
 
@@ -31,38 +31,26 @@ export interface LiveServerOptions {
   readonly door: Pick<ConsoleDoor, 'admitLive'>;
   /** A peer that takes nothing for this long while bytes wait for it is closed as slow. */
   readonly stallMs: number;
-  /** Whether messages that many get are compressed for clients that offer it. */
-  readonly compresses: boolean;
+  /** Compresses messages that many get for clients that offer it. Undefined where nothing is compressed. */
+  readonly packed: PackedFrames | undefined;
 }
 
 /** The live connection of the console's page: the path of `/live` below that of the page. */
 const CONSOLE_PATH = '/console/live';
-
-/** Small windows, and few threads: they are those that write to the disk. */
-const INBOUND_DEFLATE = {
-  clientNoContextTakeover: true,
-  clientMaxWindowBits: 9,
-  concurrencyLimit: 2,
-  zlibInflateOptions: { chunkSize: 1_024 },
-};
 
 const BINARY: Decoded = { kind: 'bad', reason: 'binary frames are not part of the protocol' };
 
 export class LiveServer {
   readonly #options: LiveServerOptions;
   readonly #wss: WebSocketServer;
-  /** Undefined where nothing is compressed. */
-  readonly #packed: PackedFrames | undefined;
 
   constructor(options: LiveServerOptions) {
     this.#options = options;
-    this.#packed = options.compresses ? new PackedFrames() : undefined;
     this.#wss = new WebSocketServer({
       noServer: true,
       WebSocket: LiveSocket,
       clientTracking: false,
       maxPayload: LIMITS.frameBytes,
-      // Of the messages that clients send. Those of the daemon bypass `ws`.
       perMessageDeflate: INBOUND_DEFLATE,
       ...ONE_FRAME_A_TURN,
       handleProtocols: (offered) => (offered.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
@@ -95,8 +83,8 @@ export class LiveServer {
     }
     const peer = new WebSocketPeer(socket, request.socket.remoteAddress);
     // `ws` refuses a connection for an offer that it cannot accept.
-    const offer = this.#packed === undefined ? undefined : acceptableOffer(request.headers['sec-websocket-extensions']);
-    request.headers['sec-websocket-extensions'] = offer;
+    const offer = request.headers['sec-websocket-extensions'];
+    request.headers['sec-websocket-extensions'] = this.#options.packed === undefined ? undefined : acceptableOffer(offer);
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       // `ws` has a listener of its own by now.
       socket.off('error', destroyed);
@@ -109,8 +97,8 @@ export class LiveServer {
   }
 
   #outlet({ ws, socket }: Opened, protocol: LiveProtocol): SocketOutlet {
-    const { context, stallMs } = this.#options;
-    return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol], ws.extensions === '' ? undefined : this.#packed);
+    const { context, stallMs, packed } = this.#options;
+    return new SocketOutlet(ws, socket, stallMs, context.counts.traffic[protocol], ws.extensions === '' ? undefined : packed);
   }
 
   /** `authenticator`: that of a page of the console, which only looks on, whatever its role. */
