@@ -21,6 +21,7 @@ import type { Heartbeat } from '../session/heartbeat.ts';
 import { Inbox } from '../session/inbox.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import type { PackedFrames } from '../websocket/packed-frames.ts';
+import { AckAnswers } from './ack-answers.ts';
 import { boundNamespaces, boundPolling, engineWebSockets, namePolls } from './engine.ts';
 import { exactParser } from './exact-parser.ts';
 import { SocketIoOutlet } from './outlet.ts';
@@ -50,7 +51,7 @@ interface Opening {
   readonly session: RosterSession;
   readonly outlet: SocketIoOutlet;
   readonly inbox: Inbox;
-  readonly turns: Turns;
+  readonly acks: AckAnswers;
 }
 
 export class SocketIoServer {
@@ -191,9 +192,9 @@ export class SocketIoServer {
       },
       envelope: 'io ',
     });
-    const turns = new Turns(outlet);
-    const inbox = new Inbox({ pause: () => {}, resume: () => turns.idle() }, session, outlet, context.turns);
-    this.#open.set(socket, { session, outlet, inbox, turns });
+    const acks = new AckAnswers(outlet);
+    const inbox = new Inbox({ pause: () => {}, resume: () => acks.idle() }, session, outlet, context.turns);
+    this.#open.set(socket, { session, outlet, inbox, acks });
     socket.on('disconnect', (reason) => {
       // The outlet is about to end the connection.
       if (reason === 'server namespace disconnect') return;
@@ -209,7 +210,7 @@ export class SocketIoServer {
   #take(socket: Socket, op: unknown, args: readonly unknown[]): void {
     const opening = this.#open.get(socket);
     if (opening === undefined) return;
-    const { session, outlet, inbox, turns } = opening;
+    const { session, outlet, inbox, acks } = opening;
     const last = args.at(-1);
     const acknowledge: Acknowledge = typeof last === 'function' ? (answer) => last(answer) : undefined;
     const [argument] = args;
@@ -220,41 +221,7 @@ export class SocketIoServer {
     } else {
       const id = outlet.expectReply(acknowledge);
       inbox.take(() => decodedArgument(op, id, argument));
-      turns.taken(op, id, inbox.size);
-    }
-  }
-}
-
-/**
- * Answers `ack` requests, which have no other answer unless they are refused: with an empty answer, after their turn. Otherwise the client
- * would wait for ever, and its callback would stay in memory for as long.
- */
-class Turns {
-  readonly #outlet: SocketIoOutlet;
-  readonly #unanswered: { readonly id: string; readonly turn: number }[] = [];
-  #taken = 0;
-
-  constructor(outlet: SocketIoOutlet) {
-    this.#outlet = outlet;
-  }
-
-  /** Called when the inbox has taken this frame; `waiting` frames wait in it. */
-  taken(op: ClientFrame['op'], id: string | undefined, waiting: number): void {
-    this.#taken++;
-    if (op === 'ack' && id !== undefined) this.#unanswered.push({ id, turn: this.#taken });
-    // One more may be in the middle of its turn.
-    this.#settle(this.#taken - waiting - 1);
-  }
-
-  /** Called when every frame taken had its turn. */
-  idle(): void {
-    this.#settle(this.#taken);
-  }
-
-  #settle(turn: number): void {
-    for (let next = this.#unanswered[0]; next !== undefined && next.turn <= turn; next = this.#unanswered[0]) {
-      this.#outlet.settle(next.id);
-      this.#unanswered.shift();
+      acks.taken(op, id, inbox.size);
     }
   }
 }
