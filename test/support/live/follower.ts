@@ -138,13 +138,21 @@ export class Follower {
     const client = new IoClient(this.options.url(), frame, {
       transports: this.options.transport === 'io' ? ['websocket'] : ['polling'],
     });
+    // The client library notices a cut while it connects only after 20 s.
+    let cutShort = (): void => {};
+    const isCut = new Promise<never>((_, reject) => {
+      cutShort = () => reject(new Error('cut while it connected'));
+    });
     const wire: Wire = {
       request: async (op, argument) => {
         const answer = await client.request(op, argument);
         if (answer.error !== undefined) throw new Error(answer.error.message);
         return answer;
       },
-      cut: () => client.socket.io.engine.close(),
+      cut: () => {
+        client.socket.io.engine.close();
+        cutShort();
+      },
       pause: () => {},
       resume: () => {},
     };
@@ -157,7 +165,7 @@ export class Follower {
       this.#take(got);
     });
     client.socket.on('disconnect', () => this.#lost(wire));
-    return await client.opened().catch((error: { data?: { code?: number } }) => {
+    return await Promise.race([client.opened(), isCut]).catch((error: { data?: { code?: number } }) => {
       if (error.data?.code !== undefined) this.errors.push(error.data.code);
       client.close();
       this.#lost(wire);
@@ -290,9 +298,10 @@ export class Follower {
     this.#isPaused = false;
   }
 
-  /** Sends a verb; undefined when it failed, because the connection ended or because it was refused. */
+  /** Sends a verb; undefined when it failed, because the connection ended or because it was refused, and while nothing is read. */
   async request(op: string, argument: object = {}): Promise<Frame | undefined> {
-    return await this.#wire?.request(op, argument).catch(() => undefined);
+    const answer = this.#wire?.request(op, argument).catch(() => undefined);
+    return this.#isPaused ? undefined : await answer;
   }
 
   /** Resolves once the copy is complete and everything up to `seq` was handed over; false when the connection ended before. */
