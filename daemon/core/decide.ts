@@ -6,6 +6,7 @@
  * Reading order: start here; the rules are in the folders beside this file.
  */
 
+import { RosterError } from '../../protocol/base/errors.ts';
 import { itemPath } from '../../protocol/base/field-path.ts';
 import type { Micros } from '../../protocol/base/time.ts';
 import type { Command, DocsCommand, OnceCommand, Outcome, PlainCommand } from '../../protocol/log/command.ts';
@@ -38,6 +39,9 @@ import { decideDeactivate, decideDelete, decideReactivate, decideRestore } from 
 import { makeRoom, receiptOf, replayed } from './users/receipts.ts';
 import { decidePatch, decideUpsert } from './users/upsert.ts';
 
+/** HR1. */
+const FULL = 'the memory of the daemon is nearly full: changes are stored, but no more users or activities';
+
 /**
  * Stages the facts of `command` and returns the answer to give once they are durable. `now` is the time of the log, which never goes
  * back: it orders. `wall` is the wall clock: everything that ends by itself, or is counted by day, is counted from it (CK1).
@@ -46,6 +50,7 @@ import { decidePatch, decideUpsert } from './users/upsert.ts';
 export function decide(draft: Draft, command: Command, now: Micros, policy: Policy, wall: Micros = now): Outcome {
   try {
     const outcome = dispatch(draft, command, { now, wall }, policy);
+    if (draft.isTooMuch) throw new RosterError('unavailable', FULL);
     draft.commit();
     return outcome;
   } catch (error) {

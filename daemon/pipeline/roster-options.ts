@@ -31,6 +31,8 @@ export interface RosterOptions extends Pick<HubOptions, 'outboxBytesMax'> {
   readonly now?: typeof wallClock;
   /** The clock of the grace that users have to come back. Default: the monotonic one of this process. */
   readonly steady?: SteadyClock;
+  /** Whether there is memory for more than these users. Default: always. */
+  readonly hasRoom?: (users: number) => boolean;
   /** Called once when the directory can no longer follow the log; the process should then end. */
   readonly onFatal: (error: unknown) => void;
 }

@@ -126,7 +126,8 @@ export class Roster {
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
     this.arrivals = new Arrivals({ log, directory, applier: this.#applier, history: this.#history });
     this.clockGap = new ClockGap(directory, now, logger);
-    this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now, newId: randomUUID, onError });
+    const isFull = () => this.isFull;
+    this.#sequencer = new Sequencer({ log, directory, applier: this.#applier, policy, now, isFull, newId: randomUUID, onError });
     this.#activity = new ActivityRounds({
       connected: () => this.presence.connected,
       lastActive: (id) => directory.user(id)?.last_active,
@@ -227,12 +228,17 @@ export class Roster {
     await this.submit({ kind: 'docs', changes: [] }, 'live');
   }
 
+  /** Whether there is no memory for more users: commands that add some are refused, and all others are not. */
+  get isFull(): boolean {
+    return this.#options.hasRoom?.(this.directory.size) === false;
+  }
+
   /**
    * The outcome that the command would have now, decided by the same rules; nothing is stored. Throws RosterError as `submit`
    * rejects.
    */
   preview(command: Command): Outcome {
-    return decide(new Draft(this.directory), command, this.#options.now(), this.#options.policy);
+    return decide(new Draft(this.directory, this.isFull), command, this.#options.now(), this.#options.policy);
   }
 
   /** Rejects with RosterError when it takes more work than the budget allows. `isGone`: whether nobody waits for the page any more. */

@@ -10,6 +10,7 @@ import type { OnStoreEvent, StoreEvent } from '../../../store/events.ts';
 import type { OnStored } from '../../../store/journal/options.ts';
 import type { Store } from '../../../store/store.ts';
 import { Durations } from '../../base/durations.ts';
+import { HeapRoom } from '../../base/heap-room.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { MakeServer } from '../../edge/http/open-connections.ts';
 import { createUrlSigner } from '../../edge/http/signed-urls.ts';
@@ -73,15 +74,22 @@ const LEAVE_MS = 2_000;
 /** Starts the daemon; resolves when it serves. Rejects when the store or an address cannot be used. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
   const metrics = await listenForMetrics(options.config, options.logger);
-  try {
-    return await startParts(options, metrics);
-  } catch (error) {
+  const room = new HeapRoom(options.logger);
+  room.start();
+  const end = async (): Promise<void> => {
+    room.stop();
     await metrics.close();
+  };
+  try {
+    const { stop, ...running } = await startParts(options, metrics, room);
+    return { ...running, stop: () => stop().finally(end) };
+  } catch (error) {
+    await end();
     throw error;
   }
 }
 
-async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promise<RunningDaemon> {
+async function startParts(options: DaemonOptions, metrics: ServedMetrics, room: HeapRoom): Promise<RunningDaemon> {
   const { config, origins, credentials, logger, onFatal, heartbeat = HEARTBEAT } = options;
   const appends = new Durations();
   const store = await openedStore(options, appends);
@@ -93,8 +101,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
   try {
     const roster = await Roster.open({
       ...{ log: store.log, snapshots: store.snapshots, loaded: store.loaded, leases: store.leases, peers: store.peers },
-      policy: policyOf(config),
-      logger,
+      ...{ policy: policyOf(config), hasRoom: (users: number) => room.has(users), logger },
       snapshotEveryFacts: config.snapshotChanges,
       historyBytes: config.historyBytes,
       outboxBytesMax: config.outboxBytesMax,
@@ -143,7 +150,7 @@ async function startParts(options: DaemonOptions, metrics: ServedMetrics): Promi
       ...{ version: packageVersion(), dataDirectory: config.data, sharedHead: leases === undefined ? undefined : () => log.head.seq },
     });
     const stop = () => stopParts({ edge, hooks, jobs, roster, store, logger }, Math.max(config.drainMs, STOP_MS_MIN));
-    return { url: edge.url, roster, sessions: edge.sessions, metricsUrl: metrics.url, stop: () => stop().finally(() => metrics.close()) };
+    return { url: edge.url, roster, sessions: edge.sessions, metricsUrl: metrics.url, stop };
   } catch (error) {
     // No trace among the nodes: the next start, with other settings perhaps, need not wait until this one counts as gone.
     await Promise.race([store.peers?.close(), delay(LEAVE_MS, undefined, { ref: false })]);

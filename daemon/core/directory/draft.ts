@@ -39,13 +39,22 @@ export class Draft {
   #app: AppSettings;
   #appSeq: number;
   #origin: Origin | undefined;
+  readonly #isFull: boolean;
+  #addsMore = false;
 
-  constructor(directory: Directory) {
+  /** `isFull`: there is no memory for more users or activities. */
+  constructor(directory: Directory, isFull = false) {
     this.#directory = directory;
+    this.#isFull = isFull;
     this.#app = directory.app;
     this.#appSeq = directory.appSeq;
     this.#committedDocs = new DraftDocs(directory.docs);
     this.#stagedDocs = new DraftDocs(this.#committedDocs);
+  }
+
+  /** Whether what is staged needs memory that is not there. */
+  get isTooMuch(): boolean {
+    return this.#addsMore;
   }
 
   get docs(): DocReader {
@@ -131,6 +140,7 @@ export class Draft {
   /** Adds a fact. The draft owns the object from here on. */
   stage(fact: Fact): void {
     this.#stagedFacts.push(fact);
+    this.#addsMore ||= this.#isFull && this.#isMore(fact);
     if (fact.t === 'doc') this.#stagedDocs.put(fact);
     if (fact.t !== 'user' && fact.t !== 'deleted') return;
     // Changed in place: a copy would cost more than everything else here.
@@ -139,6 +149,12 @@ export class Draft {
     this.#staged.set(user.id, fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(user) : user);
     if (user.name !== undefined) remember(this.#takers, nameKey(user.name), user.id);
     for (const device of user.devices ?? []) remember(this.#deviceTakers, device.id, user.id);
+  }
+
+  /** Whether the fact makes the directory larger for good. Everything else is about what is there, or small, or goes by itself. */
+  #isMore(fact: Fact): boolean {
+    if (fact.t === 'doc') return fact.kind === 'activity' && fact.doc !== null && this.docs.get(fact.kind, fact.id) === undefined;
+    return fact.t === 'user' && living(this.record(fact.user.id)) === undefined;
   }
 
   /** Adds the origin of the fact and the fields it touched. Silent facts have neither. */
@@ -171,6 +187,7 @@ export class Draft {
     this.#staged.clear();
     this.#stagedDocs.clear();
     this.#stagedFacts.length = 0;
+    this.#addsMore = false;
   }
 }
 

@@ -29,6 +29,7 @@ export interface SequencerOptions {
   readonly policy: Policy;
   /** Wall clock in microseconds. */
   readonly now: () => Micros;
+  readonly isFull: () => boolean;
   /** A random, unique id for an entry. */
   readonly newId: () => string;
   /** Receives errors that an operator should look at. */
@@ -182,7 +183,7 @@ export class Sequencer {
 
   #decideAll(jobs: readonly Job[]): Decision {
     const { directory, policy } = this.#options;
-    const draft = new Draft(directory);
+    const draft = new Draft(directory, this.#options.isFull());
     const answers: (() => void)[] = [];
     const wall = this.#options.now();
     // Times increase with positions, even when the clock is set back or two commands share a microsecond.

@@ -14,10 +14,10 @@ const user = (id: string, more: Partial<StoredUser> = {}): StoredUser => ({
 const FROM: Origin = { source: 'client', by: 'ann' };
 
 /** A draft over a directory with ann (Ann, blue) and bob. */
-function draftOf(): Draft {
+function draftOf(isFull = false): Draft {
   const directory = new Directory({ epoch: 'e', seq: 2 });
   directory.load([{ user: user('ann', { name: 'Ann', custom: { color: 'blue' } }) }, { user: user('bob') }]);
-  return new Draft(directory);
+  return new Draft(directory, isFull);
 }
 
 /** What is noted beside the user of the fact, of a command with this origin. */
@@ -83,4 +83,26 @@ test('OG1 who may do what follows from the origin: its source and its user', () 
     if (origin !== undefined) draft.begin(origin);
     assert.deepEqual(draft.sender, sender, JSON.stringify(origin));
   }
+});
+
+test('HR1 where there is no room, users and activities that are new are too much, and everything else is not', () => {
+  const draft = draftOf(true);
+  const isTooMuch = (...facts: Fact[]): boolean => {
+    for (const fact of facts) draft.stage(fact);
+    const found = draft.isTooMuch;
+    draft.discard();
+    return found;
+  };
+  const activity = { t: 'doc', kind: 'activity', id: 'a1', doc: { id: 'a1' } } as unknown as Fact;
+  const created: Fact = { t: 'user', event: 'created', user: user('new') };
+  const changed: Fact = { t: 'user', event: 'updated', user: user('ann', { name: 'Anna' }) };
+  assert.equal(isTooMuch(created), true);
+  assert.equal(isTooMuch(changed, activity), true);
+  assert.equal(isTooMuch(changed), false, 'what was refused has left no trace');
+  assert.equal(isTooMuch({ t: 'deleted', mode: 'hard', options: {}, user: user('ann') } as never), false);
+  assert.equal(isTooMuch({ t: 'doc', kind: 'activity', id: 'a1', doc: null } as never), false, 'one that goes');
+  assert.equal(isTooMuch({ t: 'doc', kind: 'task', id: 't1', doc: { id: 't1' } } as never), false);
+  const roomy = draftOf();
+  for (const fact of [created, activity]) roomy.stage(fact);
+  assert.equal(roomy.isTooMuch, false);
 });
