@@ -12,7 +12,7 @@ import type { StoredUser } from '../../../protocol/users/user.ts';
 import { changedFields } from './changed-fields.ts';
 import type { Directory } from './directory.ts';
 import { type DocReader, DraftDocs } from './documents.ts';
-import { living, type Tombstone, tombstoneOf } from './record.ts';
+import { isTombstone, living, type Tombstone, tombstoneOf } from './record.ts';
 import { ReporterCounts, RoleCounts } from './user-counts.ts';
 
 /** The party that sent a command. */
@@ -154,7 +154,9 @@ export class Draft {
   /** Whether the fact makes the directory larger for good. Everything else is about what is there, or small, or goes by itself. */
   #isMore(fact: Fact): boolean {
     if (fact.t === 'doc') return fact.kind === 'activity' && fact.doc !== null && this.docs.get(fact.kind, fact.id) === undefined;
-    return fact.t === 'user' && living(this.record(fact.user.id)) === undefined;
+    if (fact.t !== 'user') return false;
+    const held = this.record(fact.user.id);
+    return held === undefined || isTombstone(held);
   }
 
   /** Adds the origin of the fact and the fields it touched. Silent facts have neither. */

@@ -99,6 +99,11 @@ test('HR1 where there is no room, users and activities that are new are too much
   assert.equal(isTooMuch(created), true);
   assert.equal(isTooMuch(changed, activity), true);
   assert.equal(isTooMuch(changed), false, 'what was refused has left no trace');
+  draft.stage({ t: 'deleted', mode: 'soft', options: {}, user: user('bob', { deleted_at: 2 }) } as never);
+  draft.stage({ t: 'deleted', mode: 'hard', options: {}, user: user('ann') } as never);
+  draft.commit();
+  assert.equal(isTooMuch({ t: 'user', event: 'updated', user: user('bob') }), false, 'restored: it was there all the time');
+  assert.equal(isTooMuch({ t: 'user', event: 'created', user: user('ann') }), true, 'anew under an id that was taken');
   assert.equal(isTooMuch({ t: 'deleted', mode: 'hard', options: {}, user: user('ann') } as never), false);
   assert.equal(isTooMuch({ t: 'doc', kind: 'activity', id: 'a1', doc: null } as never), false, 'one that goes');
   assert.equal(isTooMuch({ t: 'doc', kind: 'task', id: 't1', doc: { id: 't1' } } as never), false);
