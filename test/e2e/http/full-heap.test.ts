@@ -67,7 +67,12 @@ test('HR1 HR2 more users than fit are refused; those that are there are served, 
   assert.equal((await upsert({ id: 'ann', name: 'Ann again' } as never)).status, 200);
 
   for (let n = 0; n < taken; n += 2) {
-    const gone = await call('POST', '/users/delete', { user_ids: batch(n).map(({ id }) => id), user: 'hard', messages: 'hard', conversations: 'hard' });
+    const gone = await call('POST', '/users/delete', {
+      user_ids: batch(n).map(({ id }) => id),
+      user: 'hard',
+      messages: 'hard',
+      conversations: 'hard',
+    });
     assert.equal(gone.status, 201, JSON.stringify(gone.body));
   }
   await eventually(async () => (await upsert({ id: 'new' })).status === 201);
