@@ -6,16 +6,15 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { userGreeting } from './connects.ts';
 import { HttpLine, postAll } from './kit/http-line.ts';
 import type { Report, Row } from './kit/report.ts';
 import { runWhenMain } from './kit/rig.ts';
 import { isLarge, isQuick, ROUNDS } from './kit/scale.ts';
 import { overRounds, percentile, sleep } from './kit/stats.ts';
 import { upsertBodies } from './kit/users.ts';
+import { openMember } from './load/crowd-load.ts';
 import { Pace } from './load/crowd-tools.ts';
 import { Pinger } from './load/pinger.ts';
-import { RawSocket } from './load/raw-socket.ts';
 import { rosterGreeting } from './load/swarm.ts';
 import { Rosterd, UPSERT } from './servers/rosterd.ts';
 import { type Delay, onServerCore } from './servers/server-process.ts';
@@ -25,7 +24,6 @@ const NO_SNAPSHOTS = ['--snapshot-changes', '1000000000'];
 const NOTHING = rosterGreeting(() => ({ ids: [] }));
 /** 50 chat clients connect in a second. */
 const NEWCOMER_MS = 20;
-const NEWCOMERS = userGreeting('new', 1_000);
 
 interface Start {
   readonly readySeconds: number;
@@ -124,24 +122,29 @@ async function afterKill(users: number): Promise<Row> {
 /** Chat clients that connect at a steady pace, and leave at once: how long each takes. */
 class Newcomers {
   readonly #pace: Pace;
-  readonly #connects: Promise<number>[] = [];
+  readonly #connects: Promise<void>[] = [];
+  readonly #tookMs: number[] = [];
+  #failure: unknown;
 
   constructor(port: number) {
-    this.#pace = new Pace(NEWCOMER_MS, (call) => this.#connects.push(connectMs(port, call % 1_000)));
+    const failed = (error: unknown): void => {
+      this.#failure ??= error;
+    };
+    this.#pace = new Pace(NEWCOMER_MS, (call) => this.#connects.push(this.#connect(port, `new-${call}`).catch(failed)));
   }
 
-  async stop(): Promise<number[]> {
+  async #connect(port: number, id: string): Promise<void> {
+    const { socket, tookMs } = await openMember(port, id, undefined);
+    socket.cut();
+    this.#tookMs.push(tookMs);
+  }
+
+  async stop(): Promise<readonly number[]> {
     await this.#pace.stop();
-    return await Promise.all(this.#connects);
+    await Promise.all(this.#connects);
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#tookMs;
   }
-}
-
-async function connectMs(port: number, index: number): Promise<number> {
-  const startMs = performance.now();
-  const socket = await RawSocket.open({ port, path: NEWCOMERS.path, protocol: 'roster.v1' });
-  await NEWCOMERS.ready(socket, index);
-  socket.cut();
-  return performance.now() - startMs;
 }
 
 /** Fills a daemon until its first snapshot begins with the last user, and watches the event loop while it is written. */
