@@ -40,7 +40,7 @@ export class Draft {
   #appSeq: number;
   #origin: Origin | undefined;
   readonly #isFull: boolean;
-  #addsMore = false;
+  #isTooMuch = false;
 
   /** `isFull`: there is no memory for more users or activities. */
   constructor(directory: Directory, isFull = false) {
@@ -54,7 +54,7 @@ export class Draft {
 
   /** Whether what is staged needs memory that is not there. */
   get isTooMuch(): boolean {
-    return this.#addsMore;
+    return this.#isTooMuch;
   }
 
   get docs(): DocReader {
@@ -140,7 +140,7 @@ export class Draft {
   /** Adds a fact. The draft owns the object from here on. */
   stage(fact: Fact): void {
     this.#stagedFacts.push(fact);
-    this.#addsMore ||= this.#isFull && this.#isMore(fact);
+    this.#isTooMuch ||= this.#isFull && this.#isMore(fact);
     if (fact.t === 'doc') this.#stagedDocs.put(fact);
     if (fact.t !== 'user' && fact.t !== 'deleted') return;
     // Changed in place: a copy would cost more than everything else here.
@@ -189,7 +189,7 @@ export class Draft {
     this.#staged.clear();
     this.#stagedDocs.clear();
     this.#stagedFacts.length = 0;
-    this.#addsMore = false;
+    this.#isTooMuch = false;
   }
 }
 

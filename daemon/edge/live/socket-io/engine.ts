@@ -2,7 +2,7 @@
 import type { Socket } from 'socket.io';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_GRACE_MS, ONE_FRAME_A_TURN } from '../session/outlet.ts';
-import { acceptableOffer, INBOUND_DEFLATE } from '../websocket/packed-frames.ts';
+import { INBOUND_DEFLATE, keepAcceptableOffer } from '../websocket/packed-frames.ts';
 
 /** Compresses nothing by itself: its packets share the connection, and so the client's window, with frames that were compressed for many. */
 class UncompressedSocket extends WebSocket {
@@ -24,8 +24,7 @@ export function engineWebSockets(compresses: boolean): new (options: ServerOptio
     }
 
     override handleUpgrade(...[request, ...rest]: Parameters<WebSocketServer['handleUpgrade']>): void {
-      const offer = request.headers['sec-websocket-extensions'];
-      request.headers['sec-websocket-extensions'] = compresses ? acceptableOffer(offer) : undefined;
+      keepAcceptableOffer(request, compresses);
       super.handleUpgrade(request, ...rest);
     }
   };

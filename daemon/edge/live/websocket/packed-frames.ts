@@ -5,6 +5,7 @@
  * a receiver gets them all in this order, so the result is the same for everyone, whatever each was sent before. That is allowed where
  * the receiver keeps what it unpacked from one message to the next, which is what it does unless it asks for a reset.
  */
+import type { IncomingMessage } from 'node:http';
 import { Z_OK, Z_SYNC_FLUSH, ZStream, zlibDeflate, zlibDeflateInit2, zlibDeflateReset } from 'pako';
 import { eachPayload, FINAL_TEXT, frameHeader, HEADER_BYTES_MAX } from '../../../pipeline/tell/frame.ts';
 
@@ -93,6 +94,11 @@ export const INBOUND_DEFLATE = {
   concurrencyLimit: 2,
   zlibInflateOptions: { chunkSize: 1_024 },
 };
+
+/** Leaves in a request the one offer that may be accepted, where the daemon compresses. `ws` refuses a connection for one that it cannot accept. */
+export function keepAcceptableOffer({ headers }: IncomingMessage, compresses: boolean): void {
+  headers['sec-websocket-extensions'] = compresses ? acceptableOffer(headers['sec-websocket-extensions']) : undefined;
+}
 
 /** Parameters of an offer that leave the compression to the daemon. */
 const CLIENT_ONLY = /^client_(no_context_takeover|max_window_bits(=(9|1[0-5]|"(9|1[0-5])"))?)$/;

@@ -20,7 +20,7 @@ import { ONE_FRAME_A_TURN, type Peer } from '../session/outlet.ts';
 import { RosterSession } from '../session/roster-session.ts';
 import { LiveSocket, type SocketEvents } from './live-socket.ts';
 import { SocketOutlet } from './outlet.ts';
-import { acceptableOffer, INBOUND_DEFLATE, type PackedFrames } from './packed-frames.ts';
+import { INBOUND_DEFLATE, keepAcceptableOffer, type PackedFrames } from './packed-frames.ts';
 import { roundTripMs } from './ping.ts';
 import { serveWithoutUpgrade } from './plain-request.ts';
 
@@ -82,9 +82,7 @@ export class LiveServer {
       return;
     }
     const peer = new WebSocketPeer(socket, request.socket.remoteAddress);
-    // `ws` refuses a connection for an offer that it cannot accept.
-    const offer = request.headers['sec-websocket-extensions'];
-    request.headers['sec-websocket-extensions'] = this.#options.packed === undefined ? undefined : acceptableOffer(offer);
+    keepAcceptableOffer(request, this.#options.packed !== undefined);
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       // `ws` has a listener of its own by now.
       socket.off('error', destroyed);
