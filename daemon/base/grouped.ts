@@ -1,4 +1,7 @@
-/** A number with grouped digits: 1,035,522. */
+/** What stands before three digits, or a multiple of them, and is not a fraction. */
+const GROUP_END = /(?<!\.\d*)\B(?=(\d{3})+(?!\d))/g;
+
+/** A number with grouped digits: 1,035,522. Without Intl, which takes 50 ms of CPU time to load, at each start of a command. */
 export function grouped(value: number): string {
-  return value.toLocaleString('en-US');
+  return String(value).replace(GROUP_END, ',');
 }

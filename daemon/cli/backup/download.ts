@@ -1,6 +1,7 @@
 /** `GET /backup` of a running daemon, streamed. */
 import type { IncomingMessage } from 'node:http';
 import { isObject, parseObject } from '../../../protocol/base/json.ts';
+import { grouped } from '../../base/grouped.ts';
 import { reach } from '../../base/outgoing.ts';
 import { packageVersion } from '../version.ts';
 
@@ -34,7 +35,7 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw new Error(`the connection broke after ${bytes.toLocaleString('en-US')} bytes (${messageOf(error)})`, { cause: error });
+    throw new Error(`the connection broke after ${grouped(bytes)} bytes (${messageOf(error)})`, { cause: error });
   } finally {
     response.destroy();
   }

@@ -1,6 +1,7 @@
 /** The output of the commands about a directory or a backup: one line for each fact, or one JSON object. */
 import type { BackupSummary } from '../../../store/backup/codec.ts';
 import type { PlacedFacts } from '../../../store/backup/facts.ts';
+import { grouped } from '../../base/grouped.ts';
 import type { CommandIo } from '../io.ts';
 
 export type NamedFact = readonly [name: string, value: string | number];
@@ -24,7 +25,7 @@ export function backupFacts(summary: BackupSummary): readonly NamedFact[] {
 export function factsText(facts: readonly NamedFact[], json: boolean): string {
   if (json) return `${JSON.stringify(Object.fromEntries(facts))}\n`;
   const width = Math.max(...facts.map(([name]) => name.length));
-  return facts.map(([name, value]) => `${name.padEnd(width)}  ${value.toLocaleString('en-US')}\n`).join('');
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${typeof value === 'number' ? grouped(value) : value}\n`).join('');
 }
 
 export function printFacts(io: CommandIo, facts: readonly NamedFact[], json: boolean): void {

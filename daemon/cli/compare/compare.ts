@@ -8,6 +8,7 @@ import {
   type CopyVerdict,
   type HeldCopy,
 } from '../../../protocol/users/comparing/copy-check.ts';
+import { grouped } from '../../base/grouped.ts';
 import { readLines } from '../../sync/line-reader.ts';
 import type { AskRequest, SyncServer } from '../../sync/transport.ts';
 import { type CommandIo, EXIT } from '../io.ts';
@@ -59,7 +60,7 @@ export async function compareCopy(
     if (++found > show) return;
     io.stdout.write(isJson ? `${JSON.stringify(difference)}\n` : `${differenceText(difference)}\n`);
   }).run();
-  if (found > show) io.stderr.write(`rosterd: ${(found - show).toLocaleString('en')} more differences; --show ${found} prints all\n`);
+  if (found > show) io.stderr.write(`rosterd: ${grouped(found - show)} more differences; --show ${found} prints all\n`);
   io.stdout.write(isJson ? `${JSON.stringify({ equal: verdict.isEqual, ...verdictFields(verdict) })}\n` : verdictText(verdict));
   return verdict.isEqual ? EXIT.ok : EXIT.failed;
 }
@@ -84,7 +85,7 @@ export async function compareDigest(
     );
   if (!isEqual && typeof changed === 'number' && changed > 0) {
     io.stderr.write(
-      `rosterd: ${changed.toLocaleString('en')} users changed after ${position?.seq}, so the digest of then cannot be known: compare ids and revisions\n`,
+      `rosterd: ${grouped(changed)} users changed after ${position?.seq}, so the digest of then cannot be known: compare ids and revisions\n`,
     );
   }
   return isEqual ? EXIT.ok : EXIT.failed;
@@ -125,16 +126,15 @@ function verdictFields({
 
 function verdictText({ isEqual, position, hereCount, copyCount, hereDigest, copyDigest, counts, changed }: CopyVerdict): string {
   const row = (name: string, text: string): string => `${name.padEnd(14)} ${text}\n`;
-  const count = (value: number): string => value.toLocaleString('en');
   const found = Object.entries(counts).filter(([, value]) => value > 0);
   return [
     row(
       isEqual ? 'equal' : 'different',
-      isEqual ? '' : found.map(([how, value]) => `${count(value)} ${how.replace('_', ' ')}`).join(', '),
+      isEqual ? '' : found.map(([how, value]) => `${grouped(value)} ${how.replace('_', ' ')}`).join(', '),
     ).replace(/ +\n/, '\n'),
     row('position', positionText(position)),
-    row('directory', `${count(hereCount)} users, digest ${hereDigest}`),
-    row('copy', `${count(copyCount)} users${copyDigest === undefined ? ', revisions not known' : `, digest ${copyDigest}`}`),
-    ...(changed === 0 ? [] : [row('changed since', `${count(changed)} users: nothing is said about them`)]),
+    row('directory', `${grouped(hereCount)} users, digest ${hereDigest}`),
+    row('copy', `${grouped(copyCount)} users${copyDigest === undefined ? ', revisions not known' : `, digest ${copyDigest}`}`),
+    ...(changed === 0 ? [] : [row('changed since', `${grouped(changed)} users: nothing is said about them`)]),
   ].join('');
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatDuration } from '../../base/duration.ts';
+import { grouped } from '../../base/grouped.ts';
 import type { PlanSummary } from '../../sync/plan/plan-types.ts';
 import { type ClientCommands, checkedCount, checkedDuration, checkedUrls, daemonUrl } from '../client-options.ts';
 import type { CommandIo, Exit } from '../io.ts';
@@ -101,5 +102,5 @@ function printPlan(summary: PlanSummary, { json, quiet }: PlanFlags, out: string
   for (const problem of problems) io.stderr.write(`rosterd: ${problem}\n`);
   if (status === 'interrupted') io.stderr.write('rosterd: interrupted; nothing was planned\n');
   if (status !== 'planned' || quiet) return;
-  io.stderr.write(`${counts.rows.toLocaleString('en-US')} row${counts.rows === 1 ? '' : 's'} in ${formatDuration(elapsedMs)}\n`);
+  io.stderr.write(`${grouped(counts.rows)} row${counts.rows === 1 ? '' : 's'} in ${formatDuration(elapsedMs)}\n`);
 }

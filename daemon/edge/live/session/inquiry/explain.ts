@@ -3,6 +3,7 @@
 import { isObject, withFields } from '../../../../../protocol/base/json.ts';
 import { toRfc3339 } from '../../../../../protocol/base/time.ts';
 import { CLOSE } from '../../../../../protocol/live/close-codes.ts';
+import { grouped } from '../../../../base/grouped.ts';
 import type { Directory } from '../../../../core/directory/directory.ts';
 import type { Interest } from '../../../../pipeline/tell/interest.ts';
 import type { Interests, Subscriber } from '../../../../pipeline/tell/subscriber.ts';
@@ -179,7 +180,7 @@ function endStep({ ended, position }: TracedSession, { seq }: AnyEvent): Steps {
 
 function queueStep({ ended, position, queuedBytes }: TracedSession, { seq }: AnyEvent, { outboxBytesMax }: ExplainParts): Steps {
   if (ended !== undefined) return [];
-  const waiting = `${queuedBytes.toLocaleString('en')} of at most ${outboxBytesMax.toLocaleString('en')} bytes wait for it to read`;
+  const waiting = `${grouped(queuedBytes)} of at most ${grouped(outboxBytesMax)} bytes wait for it to read`;
   if (position === undefined) return [{ about: 'queue', is_reached: true, text: `It is up to date: ${waiting}.` }];
   return [
     {
