@@ -18,7 +18,9 @@ import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources }
 import { IdOrder } from './id-order.ts';
 import { Multimap } from './multimap.ts';
 import { OldForms } from './old-forms.ts';
+import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
+import { RecordStore } from './records/record-store.ts';
 import { Usage } from './usage.ts';
 import { ReporterCounts, RoleCounts, UserStates } from './user-counts.ts';
 
@@ -28,8 +30,8 @@ const INDEXED_PER_STEP = 256;
 export const DEFAULT_APP: AppSettings = { enforce_unique_usernames: 'no' };
 
 export class Directory {
-  /** Users and tombstones together. An id is never removed, so a view can walk the map while it changes. */
-  readonly #records = new Map<string, StoredUser | Tombstone>();
+  /** Users and tombstones together. An id is never removed, so a view can walk them while they change. */
+  readonly #records: RecordStore;
   /** The records that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
   #unindexed: Iterator<StoredUser | Tombstone> | undefined;
   #isLoading = false;
@@ -38,6 +40,7 @@ export class Directory {
   /** Of all records, once `isIndexed`. */
   readonly order = new IdOrder();
   readonly #docs = new Docs();
+  readonly docs: DocLibrary = this.#docs;
   /** Users by role; kept up to date while loading too. */
   readonly roles = new RoleCounts();
   readonly reporters = new ReporterCounts();
@@ -46,7 +49,7 @@ export class Directory {
   readonly bans = new BanIndex();
   readonly devices = new DeviceIndex();
   readonly usage = new Usage();
-  readonly #entryIds = new Set<string>();
+  readonly #entryIds = new RecentIds(LIMITS.requestIdsKept);
   readonly #oldRecords: ViewSources['oldRecords'] = new OldForms();
   readonly #oldDocs = new OldForms<DocChange>();
   #app: AppSettings = DEFAULT_APP;
@@ -57,7 +60,9 @@ export class Directory {
   /** Version of the keys by which the names of the snapshot were compared. It stays until no two users hold one name. */
   nameKeyVersion = NAME_KEY_VERSION;
 
-  constructor(position: Position) {
+  /** `seed`: see `RecordStore`. */
+  constructor(position: Position, seed?: number) {
+    this.#records = new RecordStore(seed);
     this.#epoch = position.epoch;
     this.#seq = position.seq;
   }
@@ -103,6 +108,11 @@ export class Directory {
     return this.#records.values();
   }
 
+  /** Like `records`, for walks that look at few fields: see `RecordStore.scan`. */
+  scan(): Iterable<StoredUser | Tombstone> {
+    return this.#records.scan();
+  }
+
   *users(): Iterable<StoredUser> {
     for (const record of this.#records.values()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
@@ -142,10 +152,6 @@ export class Directory {
     return this.#teams.keys();
   }
 
-  get docs(): DocLibrary {
-    return this.#docs;
-  }
-
   /** Whether an entry with this id was applied recently. It settles an append whose answer was lost (LG5). */
   hasEntry(id: string): boolean {
     return this.#entryIds.has(id);
@@ -163,7 +169,7 @@ export class Directory {
     }
     this.#seq = lastSeq(entry);
     this.#time = entry.time;
-    this.#rememberEntry(entry.id);
+    this.#entryIds.add(entry.id);
     return changes;
   }
 
@@ -191,7 +197,7 @@ export class Directory {
     const held = this.#records.get(record.id);
     this.#oldRecords.keep(record.id, held);
     const after = living(record);
-    this.#records.set(record.id, record);
+    this.#records.set(record, !this.#isLoading);
     this.states.changed(held === undefined, before, after);
     this.roles.changed(before, after);
     this.reporters.changed(before, after);
@@ -223,12 +229,6 @@ export class Directory {
     }
   }
 
-  #rememberEntry(id: string): void {
-    this.#entryIds.add(id);
-    const [oldest] = this.#entryIds.size > LIMITS.requestIdsKept ? this.#entryIds : [];
-    if (oldest !== undefined) this.#entryIds.delete(oldest);
-  }
-
   /**
    * The directory as it is now, readable while it goes on changing: the old form of each record that changes later is kept, once for all
    * views that show it, until their `release`. A view costs memory only for records that change while it is open.
@@ -255,7 +255,7 @@ export class Directory {
     this.#isLoading = true;
     for (const line of lines) this.#loadLine(line);
     this.#isLoading = false;
-    this.#unindexed = this.#records.values();
+    this.#unindexed = this.#records.scan();
   }
 
   /** Whether the indexes by name and team, and the order of ids, are complete. Until then, a lookup in them completes them first. */

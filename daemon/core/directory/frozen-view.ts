@@ -5,6 +5,7 @@ import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Docs } from './documents.ts';
 import type { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone } from './record.ts';
+import type { RecordStore } from './records/record-store.ts';
 
 /** A view for reading records; it has no lines to save. */
 export type RecordsView = Pick<FrozenRecords, keyof FrozenRecords>;
@@ -14,7 +15,7 @@ export interface ViewSources {
   readonly position: Position;
   /** Living users at that position. */
   readonly size: number;
-  readonly records: ReadonlyMap<string, StoredUser | Tombstone>;
+  readonly records: Pick<RecordStore, 'get' | 'values' | 'scan'>;
   /** Under an id that did not exist yet: undefined. */
   readonly oldRecords: OldForms<StoredUser | Tombstone | undefined>;
 }
@@ -44,9 +45,18 @@ export class FrozenRecords {
     return living(this.record(id));
   }
 
-  *records(): Iterable<StoredUser | Tombstone> {
-    for (const [id, current] of this.#records) {
-      const old = this.#old.size > 0 ? this.#old.find(this.#number, id) : undefined;
+  records(): Iterable<StoredUser | Tombstone> {
+    return this.#shown(this.#records.values());
+  }
+
+  /** Like `records`, for walks that look at few fields: see `RecordStore.scan`. */
+  scan(): Iterable<StoredUser | Tombstone> {
+    return this.#shown(this.#records.scan());
+  }
+
+  *#shown(records: Iterable<StoredUser | Tombstone>): Iterable<StoredUser | Tombstone> {
+    for (const current of records) {
+      const old = this.#old.size > 0 ? this.#old.find(this.#number, current.id) : undefined;
       const record = old === undefined ? current : old.form;
       if (record !== undefined) yield record;
     }

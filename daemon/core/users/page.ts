@@ -8,6 +8,7 @@
 import { STEP_UNITS, type WorkDone, type WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
 import { compareUsers, type SortSpec } from '../../../protocol/users/finding/query.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import { keptUser } from '../directory/records/user-view.ts';
 
 /** Users gathered beyond a page before the page is sorted anew. */
 const GATHERED_MAX = 512;
@@ -43,10 +44,10 @@ export class Page {
     return this.#compare(a, b);
   }
 
-  /** Whether so many are gathered now that they must be cut. */
+  /** Takes a user, which may be one of a scan. Whether so many are gathered now that they must be cut. */
   offer(user: StoredUser): boolean {
     if (this.#last !== undefined && this.#counted(user, this.#last) >= 0) return false;
-    return this.#gathered.push(user) >= this.#size + GATHERED_MAX;
+    return this.#gathered.push(keptUser(user)) >= this.#size + GATHERED_MAX;
   }
 
   /** Keeps the first `size` of them, and returns these in order. Yields its work. */

@@ -16,6 +16,7 @@ import { nameKey } from '../../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isTombstone, type Tombstone } from '../directory/record.ts';
+import { wholeUser } from '../directory/records/user-view.ts';
 import { Page } from './page.ts';
 
 /** Maximum number of ids gathered from an index at once: a few milliseconds. */
@@ -51,7 +52,7 @@ export function* runQuery(
     if (first !== undefined) return first.slice(query.offset);
   }
   const page = new Page(query.sort, query.offset + query.limit, work);
-  for (const user of some ?? directory.records()) {
+  for (const user of some ?? directory.scan()) {
     if (work.isStep) {
       if (isGone()) return [];
       yield work.take();
@@ -60,7 +61,7 @@ export function* runQuery(
   }
   const users = yield* page.cut();
   yield work.take();
-  return users.slice(query.offset);
+  return users.slice(query.offset).map(wholeUser);
 }
 
 type QueryTest = (record: StoredUser | Tombstone) => record is StoredUser;

@@ -97,7 +97,7 @@ function* digests(view: RecordsView, { team, parts: count = 1, since }: DigestsQ
   const all = new RevisionDigest();
   const parts = count === 1 ? [all] : Array.from({ length: count }, () => new RevisionDigest());
   let [users, looked, changed] = [0, 0, 0];
-  for (const record of view.records()) {
+  for (const record of view.scan()) {
     if (++looked % STEP_USERS === 0) yield;
     if (isTombstone(record) || !isAlive(record) || (team !== undefined && !record.teams.includes(team))) continue;
     users++;

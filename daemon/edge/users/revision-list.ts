@@ -60,7 +60,7 @@ async function* pieces(view: RecordsView, isListed: UserListOptions['isListed'])
   const { epoch, seq } = view.position;
   const count = isListed === undefined ? view.size : await inSlices(counted(view, isListed));
   yield piece({ epoch, seq, count });
-  const records = view.records()[Symbol.iterator]();
+  const records = view.scan()[Symbol.iterator]();
   for (;;) {
     const text = await inSlices(filled(records, isListed));
     if (text === '') break;
@@ -75,7 +75,7 @@ function piece(line: object): string {
   return `${JSON.stringify(line)}\n`;
 }
 
-type Entry = ReturnType<RecordsView['records']> extends Iterable<infer Found> ? Found : never;
+type Entry = ReturnType<RecordsView['scan']> extends Iterable<infer Found> ? Found : never;
 
 function isWanted(record: Entry, isListed: UserListOptions['isListed']): record is StoredUser {
   return !isTombstone(record) && isAlive(record) && isListed?.(record) !== false;
@@ -84,7 +84,7 @@ function isWanted(record: Entry, isListed: UserListOptions['isListed']): record 
 function* counted(view: RecordsView, isListed: (user: StoredUser) => boolean): Generator<undefined, number> {
   let count = 0;
   let looked = 0;
-  for (const record of view.records()) {
+  for (const record of view.scan()) {
     if (isWanted(record, isListed)) count++;
     if (++looked % STEP_USERS === 0) yield;
   }

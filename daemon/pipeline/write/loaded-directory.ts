@@ -1,4 +1,5 @@
 /** The directory as the snapshot holds it, before the log after it is replayed. */
+import { randomInt } from 'node:crypto';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { Log } from '../../../store/log.ts';
 import type { LoadedSnapshot, SnapshotLine } from '../../../store/snapshot.ts';
@@ -21,7 +22,7 @@ export async function loadedDirectory({
 
 /** A directory at this position with these lines of a snapshot. */
 export async function directoryWith(position: Position, chunks: AsyncIterable<readonly SnapshotLine[]> | undefined): Promise<Directory> {
-  const directory = new Directory(position);
+  const directory = new Directory(position, randomInt(2 ** 32));
   // A snapshot contains exactly what `FrozenView.lines` produced, because the store keeps each line whole or not at all.
   if (chunks !== undefined) for await (const lines of chunks) directory.load(lines as DirectoryLine[]);
   return directory;

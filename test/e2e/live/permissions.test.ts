@@ -235,8 +235,9 @@ function slowSnapshots({ daemon: { roster } }: World): Promise<void> {
       user: (id) => view.user(id),
       users: () => view.users(),
       release: () => view.release(),
-      *records() {
-        yield* view.records();
+      records: () => view.records(),
+      *scan() {
+        yield* view.scan();
         const [filler] = view.records();
         for (let n = 0; filler !== undefined && n < 50 * 256; n++) {
           const untilMs = performance.now() + (n % 256 === 0 ? 20 : 0);

@@ -9,6 +9,7 @@ import { isAlive, type StoredUser } from '../../../../../protocol/users/user.ts'
 import { type Budget, inSlices, type Walk } from '../../../../base/slices.ts';
 import type { RecordsView } from '../../../../core/directory/frozen-view.ts';
 import { isTombstone, type Tombstone } from '../../../../core/directory/record.ts';
+import { wholeUser } from '../../../../core/directory/records/user-view.ts';
 import type { Sight, Want } from '../../../../pipeline/tell/interest.ts';
 
 /** A client that does not ask for the next page for this long loses its snapshot. */
@@ -112,8 +113,9 @@ export class SnapshotPager {
       if (!this.#matches(record)) continue;
       // A full page goes on to the next match: whether it is the last must not depend on users out of sight.
       if (users.length >= this.#limit || chars >= PAGE_CHARS) break;
-      users.push(record);
-      const { length } = JSON.stringify(record);
+      const user = wholeUser(record);
+      users.push(user);
+      const { length } = JSON.stringify(user);
       chars += length;
       work.units += length / CHARS_PER_UNIT;
     }
@@ -158,7 +160,7 @@ function* named(view: RecordsView, ids: ReadonlySet<string>): Iterable<Place> {
 }
 
 function* everywhere(view: RecordsView): Iterable<Place> {
-  for (const record of view.records()) yield { id: record.id, record };
+  for (const record of view.scan()) yield { id: record.id, record };
 }
 
 function matcher(want: Want, online: (id: string) => boolean, work: WorkMeter): (user: StoredUser) => boolean {

@@ -1,0 +1,113 @@
+/**
+ * Numbers ("rows") of ids, in the order in which the ids were added, and where the record of each stands. A row never changes and is never
+ * removed. Its memory is a few typed arrays, so it costs the garbage collector nothing, and no growth copies more than a thousandth of
+ * it at once. Pure.
+ */
+
+/** Rows of one page. */
+const PAGE_BITS = 12;
+const PAGE_ROWS = 1 << PAGE_BITS;
+/** The table of hashes is in parts, each of which grows by itself. */
+const PART_BITS = 10;
+const PART_SLOTS = 16;
+/** A part grows when it is fuller than this. */
+const FULL = 0.75;
+
+class RowPage {
+  readonly places = new Uint32Array(PAGE_ROWS);
+  readonly hashes = new Uint32Array(PAGE_ROWS);
+}
+
+/** Open addressing. A slot holds a row + 1; 0 is empty. */
+interface Part {
+  slots: Uint32Array;
+  rows: number;
+}
+
+export class IdTable {
+  readonly #pages: RowPage[] = [];
+  readonly #parts: (Part | undefined)[] = new Array(1 << PART_BITS).fill(undefined);
+  readonly #isAt: (place: number, key: string) => boolean;
+  readonly #seed: number;
+  #size = 0;
+
+  /** `isAt` says whether the record at a place has this key. `seed`: nobody who does not know it can choose keys that are slow to find. */
+  constructor(isAt: (place: number, key: string) => boolean, seed: number) {
+    this.#isAt = isAt;
+    this.#seed = seed;
+  }
+
+  /** Number of rows. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The row of a key; -1 when it has none. */
+  row(key: string): number {
+    const hash = hashOf(key, this.#seed);
+    const part = this.#parts[hash >>> (32 - PART_BITS)];
+    if (part === undefined) return -1;
+    const { slots } = part;
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const row = (slots[slot] ?? 0) - 1;
+      if (row === -1) return -1;
+      if (this.#hash(row) === hash && this.#isAt(this.place(row), key)) return row;
+    }
+  }
+
+  /** Where the record of a row stands. */
+  place(row: number): number {
+    return this.#pages[row >>> PAGE_BITS]?.places[row & (PAGE_ROWS - 1)] ?? 0;
+  }
+
+  setPlace(row: number, place: number): void {
+    const page = this.#pages[row >>> PAGE_BITS];
+    if (page !== undefined) page.places[row & (PAGE_ROWS - 1)] = place;
+  }
+
+  /** Adds a key, which has no row yet, and whose row is `size`. */
+  add(key: string, place: number): void {
+    const row = this.#size++;
+    const hash = hashOf(key, this.#seed);
+    let page = this.#pages[row >>> PAGE_BITS];
+    if (page === undefined) {
+      page = new RowPage();
+      this.#pages.push(page);
+    }
+    page.places[row & (PAGE_ROWS - 1)] = place;
+    page.hashes[row & (PAGE_ROWS - 1)] = hash;
+    const at = hash >>> (32 - PART_BITS);
+    const part = this.#parts[at] ?? { slots: new Uint32Array(PART_SLOTS), rows: 0 };
+    this.#parts[at] = part;
+    if (++part.rows > FULL * part.slots.length) part.slots = this.#grown(part.slots);
+    insert(part.slots, hash, row);
+  }
+
+  #grown(slots: Uint32Array): Uint32Array {
+    const grown = new Uint32Array(2 * slots.length);
+    for (const slot of slots) if (slot > 0) insert(grown, this.#hash(slot - 1), slot - 1);
+    return grown;
+  }
+
+  #hash(row: number): number {
+    return this.#pages[row >>> PAGE_BITS]?.hashes[row & (PAGE_ROWS - 1)] ?? 0;
+  }
+}
+
+function insert(slots: Uint32Array, hash: number, row: number): void {
+  const mask = slots.length - 1;
+  let slot = hash & mask;
+  while (slots[slot] !== 0) slot = (slot + 1) & mask;
+  slots[slot] = row + 1;
+}
+
+function hashOf(key: string, seed: number): number {
+  let hash = seed;
+  for (let at = 0; at < key.length; at++) {
+    hash = Math.imul(hash ^ key.charCodeAt(at), 0x5bd1e995);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
