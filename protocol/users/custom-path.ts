@@ -126,12 +126,24 @@ function owned(object: JsonObject, own: Set<object>): JsonObject {
 
 type Read = (from: Readonly<Record<string, unknown>>) => unknown;
 
+/** A key with which a path may begin, and what reads the rest of the path in its value. */
+export interface FirstKey {
+  readonly key: string;
+  readonly behind: Read | undefined;
+}
+
+/** The keys with which a path, which may begin with `custom.`, may begin in custom data: the first one that is there is meant. */
+export function firstKeys(path: string): readonly FirstKey[] {
+  const isPrefixed = path.startsWith(PREFIX);
+  const segments = (isPrefixed ? path.slice(PREFIX.length) : path).split('.');
+  const readers = readersOf(segments);
+  const plain = keysAt(segments, 0, readers);
+  return isPrefixed ? [...plain.map(({ key, behind }) => ({ key: PREFIX + key, behind })), ...plain] : plain;
+}
+
 /** Reads the value at a path, which may begin with `custom.`; undefined when there is none. Built once, since it runs over a million records. */
 export function customReader(path: string): Read {
-  if (!path.startsWith(PREFIX)) return pathReader(path);
-  const segments = path.slice(PREFIX.length).split('.');
-  const readers = readersOf(segments);
-  return levelReader(segments, 0, readers, PREFIX, readers[0]);
+  return firstReader(firstKeys(path));
 }
 
 /** Reads the value at a path; undefined when there is none. */
@@ -142,17 +154,19 @@ export function pathReader(path: string): Read {
 /** A reader for each end of a path, by the number of segments before it. */
 function readersOf(segments: readonly string[]): readonly Read[] {
   const readers: Read[] = [];
-  for (let before = segments.length - 1; before >= 0; before--) readers[before] = levelReader(segments, before, readers);
+  for (let before = segments.length - 1; before >= 0; before--) readers[before] = firstReader(keysAt(segments, before, readers));
   return readers;
 }
 
-/** Reads with the longest key that is there and begins with `prefix`; with none, as `otherwise` does. */
-function levelReader(segments: readonly string[], before: number, readers: readonly Read[], prefix = '', otherwise: Read = nothing): Read {
-  let read = otherwise;
-  for (let end = before + 1; end <= segments.length; end++) {
-    read = keyReader(prefix + segments.slice(before, end).join('.'), readers[end], read);
-  }
-  return read;
+/** The keys that some of the segments make, longest first. */
+function keysAt(segments: readonly string[], before: number, readers: readonly Read[]): readonly FirstKey[] {
+  const keys: FirstKey[] = [];
+  for (let end = segments.length; end > before; end--) keys.push({ key: segments.slice(before, end).join('.'), behind: readers[end] });
+  return keys;
+}
+
+function firstReader(keys: readonly FirstKey[]): Read {
+  return keys.reduceRight<Read>((otherwise, { key, behind }) => keyReader(key, behind, otherwise), nothing);
 }
 
 /** JSON has no undefined, so a value that is read is there, unless every object inherits it. */

@@ -20,7 +20,7 @@ import { Multimap } from './multimap.ts';
 import { OldForms } from './old-forms.ts';
 import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
-import { RecordStore } from './records/record-store.ts';
+import { RecordStore, type RecordViews } from './records/record-store.ts';
 import { Usage } from './usage.ts';
 import { ReporterCounts, RoleCounts, UserStates } from './user-counts.ts';
 
@@ -108,9 +108,9 @@ export class Directory {
     return this.#records.values();
   }
 
-  /** Like `records`, for walks that look at few fields: see `RecordStore.scan`. */
-  scan(): Iterable<StoredUser | Tombstone> {
-    return this.#records.scan();
+  /** The records as queries walk and read them. */
+  get bytes(): RecordViews {
+    return this.#records;
   }
 
   *users(): Iterable<StoredUser> {

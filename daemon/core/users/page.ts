@@ -6,9 +6,7 @@
  * Comparisons are counted, and so are the characters of texts that they compare: a cut yields after some of that work. Pure.
  */
 import { STEP_UNITS, type WorkDone, type WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
-import { compareUsers, type SortSpec } from '../../../protocol/users/finding/query.ts';
-import type { StoredUser } from '../../../protocol/users/user.ts';
-import { keptUser } from '../directory/records/user-view.ts';
+import type { SortSpec } from '../../../protocol/users/finding/query.ts';
 
 /** Users gathered beyond a page before the page is sorted anew. */
 const GATHERED_MAX = 512;
@@ -22,37 +20,40 @@ function isShort({ field }: SortSpec): boolean {
   return field.kind === 'time' || field.kind === 'boolean' || (field.kind === 'string' && field.name === 'id');
 }
 
-export class Page {
-  readonly #compare: (a: StoredUser, b: StoredUser) => number;
+export class Page<User> {
+  readonly #compare: (a: User, b: User) => number;
+  readonly #copy: (user: User) => User;
   readonly #size: number;
   /** The page so far, in order, and what may come into it. */
-  #page: StoredUser[] = [];
-  #gathered: StoredUser[] = [];
-  #last: StoredUser | undefined;
+  #page: User[] = [];
+  #gathered: User[] = [];
+  #last: User | undefined;
   #runUsers: number;
   readonly #work: WorkMeter;
 
-  constructor(sort: readonly SortSpec[], size: number, work: WorkMeter) {
-    this.#compare = compareUsers(sort, work);
+  /** `compare` follows `sort`. `copy` makes a user that stays as it is of one that was offered. */
+  constructor(sort: readonly SortSpec[], compare: (a: User, b: User) => number, copy: (user: User) => User, size: number, work: WorkMeter) {
+    this.#compare = compare;
+    this.#copy = copy;
     this.#size = size;
     this.#work = work;
     this.#runUsers = sort.every(isShort) ? SHORT_RUN_USERS : RUN_USERS;
   }
 
-  #counted(a: StoredUser, b: StoredUser): number {
+  #counted(a: User, b: User): number {
     this.#work.units += COMPARE_UNITS;
     return this.#compare(a, b);
   }
 
-  /** Takes a user, which may be one of a scan. Whether so many are gathered now that they must be cut. */
-  offer(user: StoredUser): boolean {
+  /** Takes a user. Whether so many are gathered now that they must be cut. */
+  offer(user: User): boolean {
     if (this.#last !== undefined && this.#counted(user, this.#last) >= 0) return false;
-    return this.#gathered.push(keptUser(user)) >= this.#size + GATHERED_MAX;
+    return this.#gathered.push(this.#copy(user)) >= this.#size + GATHERED_MAX;
   }
 
   /** Keeps the first `size` of them, and returns these in order. Yields its work. */
-  *cut(): Generator<WorkDone, readonly StoredUser[]> {
-    let runs: StoredUser[][] = [];
+  *cut(): Generator<WorkDone, readonly User[]> {
+    let runs: User[][] = [];
     for (let at = 0; at < this.#gathered.length; ) {
       const run = this.#gathered.slice(at, at + this.#runUsers);
       at += run.length;
@@ -65,7 +66,7 @@ export class Page {
     }
     if (this.#page.length > 0) runs.push(this.#page);
     while (runs.length > 1) {
-      const merged: StoredUser[][] = [];
+      const merged: User[][] = [];
       for (let at = 0; at < runs.length; at += 2) merged.push(yield* this.#merged(runs[at] ?? [], runs[at + 1] ?? []));
       runs = merged;
     }
@@ -76,9 +77,9 @@ export class Page {
   }
 
   /** No more than the page needs of them. */
-  *#merged(left: StoredUser[], right: StoredUser[]): Generator<WorkDone, StoredUser[]> {
+  *#merged(left: User[], right: User[]): Generator<WorkDone, User[]> {
     if (right.length === 0) return left;
-    const merged: StoredUser[] = [];
+    const merged: User[] = [];
     let at = 0;
     let next = 0;
     while (merged.length < this.#size) {

@@ -10,13 +10,13 @@ import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
 import { type FilterHints, filterHints } from '../../../protocol/users/finding/filter.ts';
 import { fixedUnits, USER_UNITS, type WorkDone, WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
-import { compileFilter } from '../../../protocol/users/finding/filter-match.ts';
-import type { QuerySpec } from '../../../protocol/users/finding/query.ts';
+import { compileFilterOf, dependsOnPresence } from '../../../protocol/users/finding/filter-match.ts';
+import { compareUsersOf, type QuerySpec } from '../../../protocol/users/finding/query.ts';
 import { nameKey } from '../../../protocol/users/names.ts';
-import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
-import { isTombstone, type Tombstone } from '../directory/record.ts';
-import { wholeUser } from '../directory/records/user-view.ts';
+import { STATE } from '../directory/records/record-bytes.ts';
+import type { UserView } from '../directory/records/user-view.ts';
 import { Page } from './page.ts';
 
 /** Maximum number of ids gathered from an index at once: a few milliseconds. */
@@ -44,15 +44,16 @@ export function* runQuery(
 ): Generator<WorkDone, StoredUser[]> {
   const work = new WorkMeter();
   const hints = filterHints(query.filter);
-  const isFound = queryTest(query, hints, online, visibility, work);
+  const isFound = queryTest(directory, query, hints, online, visibility, work);
   const some = candidates(directory, hints, query.includeDeleted);
   // Whether a page that an index could give is walked in order would depend on hidden users.
   if (Object.keys(hints).length === 0 && isById(query.sort) && directory.isIndexed) {
     const first = yield* firstById(directory, query, isFound, work, isGone);
-    if (first !== undefined) return first.slice(query.offset);
+    if (first !== undefined) return first.slice(query.offset).map((user) => directory.bytes.shown(user));
   }
-  const page = new Page(query.sort, query.offset + query.limit, work);
-  for (const user of some ?? directory.scan()) {
+  const compare = compareUsersOf(directory.bytes.fields, query.sort, work);
+  const page = new Page<UserView>(query.sort, compare, (user) => user.copy(), query.offset + query.limit, work);
+  for (const user of some ?? directory.bytes.views()) {
     if (work.isStep) {
       if (isGone()) return [];
       yield work.take();
@@ -61,31 +62,38 @@ export function* runQuery(
   }
   const users = yield* page.cut();
   yield work.take();
-  return users.slice(query.offset).map(wholeUser);
+  return users.slice(query.offset).map((user) => directory.bytes.shown(user));
 }
 
-type QueryTest = (record: StoredUser | Tombstone) => record is StoredUser;
+type QueryTest = (record: UserView) => boolean;
 
 /** Whether a record is a user that the query finds. Counts its work. */
 function queryTest(
+  directory: Directory,
   query: QuerySpec,
   hints: FilterHints,
   online: (id: string) => boolean,
   visibility: Visibility,
   work: WorkMeter,
 ): QueryTest {
-  const matches = compileFilter(query.filter, work);
+  const matches = compileFilterOf(directory.bytes.fields, query.filter, work);
   const userUnits = USER_UNITS + fixedUnits(query.filter);
   const mayMatch = hintTest(hints);
-  return (user): user is StoredUser => {
+  const isLimited = visibility.teams !== undefined || visibility.hiddenRoles !== undefined;
+  const unseen = query.includeDeleted ? STATE.gone : STATE.gone | STATE.deleted;
+  const unwanted = query.includeDeactivated ? 0 : STATE.deactivated;
+  const hasRange = Object.keys(query.range).length > 0;
+  const asksOnline = dependsOnPresence(query.filter);
+  return (user) => {
+    const { state } = user;
     // Whether an index is used depends on hidden users too: what it would leave out counts as they do.
-    if (isTombstone(user) || !(isAlive(user) || query.includeDeleted) || !isVisible(visibility, user) || mayMatch?.(user) === false) {
+    if ((state & unseen) !== 0 || (isLimited && !isVisible(visibility, user)) || mayMatch?.(user) === false) {
       work.unseen += USER_UNITS;
       return false;
     }
     work.units += userUnits;
-    if (user.deactivated_at !== undefined && !query.includeDeactivated) return false;
-    return inRange(query, user.id) && matches(user, online(user.id));
+    if ((state & unwanted) !== 0 || (hasRange && !inRange(query, user.id))) return false;
+    return matches(user, asksOnline && online(user.id));
   };
 }
 
@@ -104,8 +112,8 @@ function* firstById(
   isFound: QueryTest,
   work: WorkMeter,
   isGone: () => boolean,
-): Generator<WorkDone, StoredUser[] | undefined> {
-  const users: StoredUser[] = [];
+): Generator<WorkDone, UserView[] | undefined> {
+  const users: UserView[] = [];
   const from = [range.gt ?? '', range.gte ?? ''].sort();
   let looked = 0;
   for (const id of directory.order.from(from[1] ?? '')) {
@@ -114,7 +122,7 @@ function* firstById(
       yield work.take();
     }
     if ((range.lt !== undefined && id >= range.lt) || (range.lte !== undefined && id > range.lte)) break;
-    const record = directory.record(id);
+    const record = directory.bytes.view(id);
     if (record === undefined) continue;
     const before = work.units;
     if (isFound(record) && users.push(record) === offset + limit) break;
@@ -125,7 +133,7 @@ function* firstById(
 }
 
 /** Whether a user is in everything that the filter names; all others do not match. Undefined when it names nothing. */
-function hintTest({ names, teams }: FilterHints): ((user: StoredUser) => boolean) | undefined {
+function hintTest({ names, teams }: FilterHints): ((user: UserView) => boolean) | undefined {
   if (names === undefined && teams === undefined) return undefined;
   const isNamed = names && among(names);
   const isOfTeam = teams && among(teams);
@@ -140,11 +148,7 @@ function among([only, ...others]: readonly string[]): (text: string) => boolean 
 }
 
 /** May include deleted users. Undefined: everyone. */
-function candidates(
-  directory: Directory,
-  { ids, names, teams }: FilterHints,
-  includeDeleted: boolean,
-): Iterable<StoredUser | Tombstone> | undefined {
+function candidates(directory: Directory, { ids, names, teams }: FilterHints, includeDeleted: boolean): Iterable<UserView> | undefined {
   if (ids !== undefined) return known(directory, new Set(ids), includeDeleted);
   // Deleted users are in no index.
   if (includeDeleted || !directory.isIndexed) return undefined;
@@ -156,10 +160,10 @@ function candidates(
 }
 
 /** A deleted user costs a query that does not ask for it nothing, like one that does not exist. */
-function* known(directory: Directory, ids: ReadonlySet<string>, includeDeleted: boolean): Iterable<StoredUser | Tombstone> {
+function* known(directory: Directory, ids: ReadonlySet<string>, includeDeleted: boolean): Iterable<UserView> {
   for (const id of ids) {
-    const user = includeDeleted ? directory.record(id) : directory.user(id);
-    if (user !== undefined) yield user;
+    const user = directory.bytes.view(id);
+    if (user !== undefined && (includeDeleted || (user.state & (STATE.gone | STATE.deleted)) === 0)) yield user;
   }
 }
 
@@ -203,7 +207,7 @@ export function visibilityFor(app: AppSettings, searcher: StoredUser): Visibilit
   };
 }
 
-export function isVisible({ teams, hiddenRoles }: Visibility, user: StoredUser): boolean {
+export function isVisible({ teams, hiddenRoles }: Visibility, user: Pick<StoredUser, 'role' | 'teams'>): boolean {
   if (hiddenRoles?.has(user.role) === true) return false;
   if (teams === undefined) return true;
   return teams.length === 0 ? user.teams.length === 0 : user.teams.some((team) => teams.includes(team));

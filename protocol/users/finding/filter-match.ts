@@ -4,15 +4,15 @@
  */
 
 import { type Json, jsonEquals } from '../../base/json.ts';
-import { customReader } from '../custom-path.ts';
 import { foldText, searchedUnits, wordPrefix, wordsOf } from '../names.ts';
 import { exactlyTeams } from '../teams.ts';
-import { appBan, type StoredUser } from '../user.ts';
-import type { Comparison, FieldRef, ParsedFilter, Test } from './filter.ts';
+import type { StoredUser } from '../user.ts';
+import { type FieldReader, type FieldReaders, USER_FIELDS, type ValueField } from './field-readers.ts';
+import type { Comparison, ParsedFilter, Test } from './filter.ts';
 import { listUnits, searchUnits, WorkMeter } from './filter-cost.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
-export type Predicate = (user: StoredUser, online: boolean) => boolean;
+export type Predicate<User = StoredUser> = (user: User, online: boolean) => boolean;
 
 /** Whether it asks who is online: then its matches change without any change of a record. */
 export function dependsOnPresence(filter: ParsedFilter): boolean {
@@ -29,54 +29,62 @@ export function dependsOnPresence(filter: ParsedFilter): boolean {
 
 /** What it looks at in the texts and lists of a user is added to `work`; all else that it costs is `fixedUnits`. */
 export function compileFilter(filter: ParsedFilter, work = new WorkMeter()): Predicate {
+  return compileFilterOf(USER_FIELDS, filter, work);
+}
+
+/** `compileFilter` for users of another form. */
+export function compileFilterOf<User>(fields: FieldReaders<User>, filter: ParsedFilter, work: WorkMeter): Predicate<User> {
   switch (filter.kind) {
     case 'and': {
-      const parts = filter.parts.map((part) => compileFilter(part, work));
+      const parts = filter.parts.map((part) => compileFilterOf(fields, part, work));
       return (user, online) => {
         for (const part of parts) if (!part(user, online)) return false;
         return true;
       };
     }
     case 'or': {
-      const parts = filter.parts.map((part) => compileFilter(part, work));
+      const parts = filter.parts.map((part) => compileFilterOf(fields, part, work));
       return (user, online) => {
         for (const part of parts) if (part(user, online)) return true;
         return false;
       };
     }
     case 'not': {
-      const part = compileFilter(filter.part, work);
+      const part = compileFilterOf(fields, filter.part, work);
       return (user, online) => !part(user, online);
     }
     case 'test':
-      return filter.field.kind === 'teams' ? compileTeams(filter.test) : compileValue(filter.field, filter.test, work);
+      return filter.field.kind === 'teams'
+        ? compileTeams(fields.teams, filter.test)
+        : compileValue(fields, filter.field, filter.test, work);
   }
 }
 
 /** `$eq: null` means "no team"; `$eq` and `$in` with a team mean "has this team". A list means exactly these teams. */
-function compileTeams(test: Test): Predicate {
+function compileTeams<User>(teamsOf: FieldReaders<User>['teams'], test: Test): Predicate<User> {
   switch (test.op) {
     case '$eq': {
       const { value } = test;
-      if (value === null) return ({ teams }) => teams.length === 0;
-      if (!Array.isArray(value)) return holdsTeam(value);
+      if (value === null) return (user) => teamsOf(user).length === 0;
+      if (!Array.isArray(value)) return holdsTeam(teamsOf, value);
       const isExactly = exactlyTeams(value);
-      return ({ teams }) => isExactly(teams);
+      return (user) => isExactly(teamsOf(user));
     }
     case '$in': {
       const wanted = new Set<unknown>(test.values);
       const orNone = wanted.has(null);
       const lists = test.values.filter((value) => Array.isArray(value)).map(exactlyTeams);
-      return ({ teams }) => {
+      return (user) => {
+        const teams = teamsOf(user);
         if (teams.length === 0 && orNone) return true;
         for (const team of teams) if (wanted.has(team)) return true;
         return lists.some((isExactly) => isExactly(teams));
       };
     }
     case '$contains':
-      return holdsTeam(test.value);
+      return holdsTeam(teamsOf, test.value);
     case '$exists':
-      return ({ teams }) => teams.length > 0 === test.value;
+      return (user) => teamsOf(user).length > 0 === test.value;
     case '$gt':
     case '$gte':
     case '$lt':
@@ -87,46 +95,20 @@ function compileTeams(test: Test): Predicate {
   }
 }
 
-function holdsTeam(wanted: Json): Predicate {
-  return ({ teams }) => {
-    for (const team of teams) if (team === wanted) return true;
+function holdsTeam<User>(teamsOf: FieldReaders<User>['teams'], wanted: Json): Predicate<User> {
+  return (user) => {
+    for (const team of teamsOf(user)) if (team === wanted) return true;
     return false;
   };
 }
 
-function hasBan(user: StoredUser, isShadow: boolean): boolean {
-  const ban = appBan(user);
-  return ban !== undefined && (ban.shadow === true) === isShadow;
-}
-
-/** Reads a field; undefined when it is absent. */
-export function reader(field: Exclude<FieldRef, { kind: 'teams' }>): (user: StoredUser, online: boolean) => Json | undefined {
-  switch (field.kind) {
-    case 'string':
-    case 'time': {
-      const { name } = field;
-      return (user) => user[name];
-    }
-    case 'boolean':
-      if (field.name === 'online') return (_, online) => online;
-      if (field.name === 'invisible') return (user) => user.invisible ?? false;
-      // A ban for the whole application: visible to everyone, or to servers only.
-      return field.name === 'banned' ? (user) => hasBan(user, false) : (user) => hasBan(user, true);
-    case 'custom': {
-      const read = customReader(field.path);
-      // Custom data is JSON, and so is every value in it.
-      return ({ custom }) => read(custom) as Json | undefined;
-    }
-  }
-}
-
-function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test, work: WorkMeter): Predicate {
-  const read = reader(field);
+function compileValue<User>(fields: FieldReaders<User>, field: ValueField, test: Test, work: WorkMeter): Predicate<User> {
+  const read = fields.value(field);
   switch (test.op) {
     case '$eq': {
       const { value } = test;
       if (value === null) return (user, online) => (read(user, online) ?? null) === null;
-      if (typeof value !== 'object') return (user, online) => read(user, online) === value;
+      if (typeof value !== 'object') return fields.equals?.(field, value) ?? ((user, online) => read(user, online) === value);
       return (user, online) => jsonEquals(read(user, online), value, work);
     }
     case '$in': {
@@ -161,8 +143,8 @@ function compileValue(field: Exclude<FieldRef, { kind: 'teams' }>, test: Test, w
   }
 }
 
-function compileComparison(read: ReturnType<typeof reader>, op: Comparison, wanted: string | number): Predicate {
-  const compare = (holds: (value: string | number) => boolean): Predicate => {
+function compileComparison<User>(read: FieldReader<User>, op: Comparison, wanted: string | number): Predicate<User> {
+  const compare = (holds: (value: string | number) => boolean): Predicate<User> => {
     return (user, online) => {
       const value = read(user, online);
       return (typeof value === 'string' || typeof value === 'number') && typeof value === typeof wanted && holds(value);
@@ -184,7 +166,7 @@ function compileComparison(read: ReturnType<typeof reader>, op: Comparison, want
  * Matches a prefix of any word, ignoring case and accents; the beginning of an id is also the beginning of a word. `$q` requires
  * all words of the text, in any order; a text without a letter or digit is searched for as it is.
  */
-function compileText(read: ReturnType<typeof reader>, op: '$autocomplete' | '$q', text: string, work: WorkMeter): Predicate {
+function compileText<User>(read: FieldReader<User>, op: '$autocomplete' | '$q', text: string, work: WorkMeter): Predicate<User> {
   const folded = foldText(text).trim();
   const apart = op === '$q' ? wordsOf(folded) : [];
   const words = (apart.length > 0 ? apart : [folded]).map(wordPrefix);

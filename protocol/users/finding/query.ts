@@ -8,9 +8,9 @@ import { LIMITS } from '../../base/limits.ts';
 import { isEmptyList } from '../../base/reading.ts';
 import { AnyObject } from '../../base/schemas.ts';
 import type { StoredUser } from '../user.ts';
+import { type FieldReaders, USER_FIELDS } from './field-readers.ts';
 import { type FieldRef, fieldRef, type ParsedFilter, parseFilter } from './filter.ts';
 import { EQUAL_CHARS_PER_UNIT, equalUnits, WorkMeter } from './filter-cost.ts';
-import { reader } from './filter-match.ts';
 
 export interface SortSpec {
   readonly field: FieldRef;
@@ -160,15 +160,24 @@ function withoutNull(item: unknown): unknown {
   return rest;
 }
 
-type Compare = (a: StoredUser, b: StoredUser) => number;
+type Compare<User> = (a: User, b: User) => number;
 
 /**
  * Compares users in the order of `sort`. Missing values come last in both directions. Values of different types have the order
  * boolean, number, string, list, object; strings compare by code unit; all lists are equal, and so are all objects. The id
  * decides last, so that the order is total. What comparing long texts costs is added to `work`.
  */
-export function compareUsers(sort: readonly SortSpec[], work = new WorkMeter()): Compare {
-  const [first = byId, second = byId, ...rest] = sort.map((spec) => compareBy(spec, work));
+export function compareUsers(sort: readonly SortSpec[], work = new WorkMeter()): Compare<StoredUser> {
+  return compareUsersOf(USER_FIELDS, sort, work);
+}
+
+/** `compareUsers` for users of another form, which have these two fields. */
+export function compareUsersOf<User extends Pick<StoredUser, 'id' | 'created_at'>>(
+  fields: FieldReaders<User>,
+  sort: readonly SortSpec[],
+  work: WorkMeter,
+): Compare<User> {
+  const [first = byId, second = byId, ...rest] = sort.map((spec) => compareBy(fields, spec, work));
   // A walk over a million users compares each several times, and nearly all sorts have one or two fields.
   if (rest.length === 0) return (a, b) => first(a, b) || second(a, b) || byId(a, b);
   return (a, b) => {
@@ -178,16 +187,20 @@ export function compareUsers(sort: readonly SortSpec[], work = new WorkMeter()):
   };
 }
 
-const byId: Compare = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+const byId: Compare<Pick<StoredUser, 'id'>> = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
-function compareBy({ field, direction }: SortSpec, work: WorkMeter): Compare {
+function compareBy<User extends Pick<StoredUser, 'id' | 'created_at'>>(
+  fields: FieldReaders<User>,
+  { field, direction }: SortSpec,
+  work: WorkMeter,
+): Compare<User> {
   // Every user has these fields, and nearly every query sorts by them, so they are read directly.
   if (field.kind === 'time' && field.name === 'created_at') {
     return (a, b) => (a.created_at === b.created_at ? 0 : a.created_at < b.created_at ? -direction : direction);
   }
   if (field.kind === 'string' && field.name === 'id') return direction === 1 ? byId : (a, b) => byId(b, a);
   // A list of teams sorts by its first team.
-  const read = field.kind === 'teams' ? ({ teams }: StoredUser): Json | undefined => teams[0] : reader(field);
+  const read = field.kind === 'teams' ? (user: User): Json | undefined => fields.teams(user)[0] : fields.value(field);
   return (a, b) => {
     const left = read(a, false);
     const right = read(b, false);

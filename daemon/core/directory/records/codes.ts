@@ -25,6 +25,11 @@ export class Codes<T> {
     return code;
   }
 
+  /** The code of a value that has one already. */
+  knownCode(key: string): number {
+    return this.#codes.get(key) ?? NO_CODE;
+  }
+
   value(code: number): T | undefined {
     return this.#values[code];
   }

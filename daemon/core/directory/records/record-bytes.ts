@@ -6,7 +6,8 @@
  *    0 u32 size, a multiple of 8    4 u32 row             8 u32 bytes of the list
  *   12 u16 shape of the record     14 u16 shape of `custom`
  *   16 u32 code of the teams       20 u16 code of the role
- *   22 u8  flags                   24 f64 rev
+ *   22 u8  its state               23 u8  the form of the list
+ *   24 f64 rev
  *   32 f64 created_at              40 f64 updated_at     48 f64 last_active; NaN when absent
  *   56 u16 bytes of the id         58 u16 entries of the table
  *   60 the table: where in the list each value begins; none for a long list. Then the list
@@ -24,7 +25,8 @@ export const HEADER = {
   customShape: 14,
   teams: 16,
   role: 20,
-  flags: 22,
+  state: 22,
+  form: 23,
   rev: 24,
   created: 32,
   updated: 40,
@@ -34,12 +36,18 @@ export const HEADER = {
   end: 60,
 } as const;
 
-/** A flag: the list is ASCII. */
-export const ASCII_LIST = 1;
+/** What walks ask of every record. */
+export const STATE = { gone: 1, deleted: 2, deactivated: 4, invisible: 8, banned: 16, shadowBanned: 32 } as const;
+
+/** The list is ASCII; a text in it may be escaped; the record has a shape and a table, so that single values can be read. */
+export const FORM = { ascii: 1, escaped: 2, tabled: 4 } as const;
 
 const QUOTE = 34;
 const COMMA = 44;
 const BACKSLASH = 92;
+const ZERO = 48;
+/** Digits of a number that is exact whatever they are. */
+const DIGITS_MAX = 15;
 
 /** Where the list begins. */
 export function listAt(view: DataView, at: number): number {
@@ -47,23 +55,48 @@ export function listAt(view: DataView, at: number): number {
 }
 
 /** Some bytes of the list of the record at `at`. */
-export function listText({ bytes, view }: Slab, at: number, start: number, length: number): string {
-  return bytes.toString((view.getUint8(at + HEADER.flags) & ASCII_LIST) !== 0 ? 'latin1' : 'utf8', start, start + length);
+export function listText({ bytes, view }: Slab, at: number, start: number, end: number): string {
+  return bytes.toString((view.getUint8(at + HEADER.form) & FORM.ascii) !== 0 ? 'latin1' : 'utf8', start, end);
 }
 
-/** One value of the list. */
+/** Where a value of the list begins. */
+function startOf(view: DataView, at: number, index: number): number {
+  return listAt(view, at) + view.getUint16(at + HEADER.end + 2 * index, true);
+}
+
+/** Where it ends. */
+function endOf(view: DataView, at: number, index: number): number {
+  const isLast = index + 1 === view.getUint16(at + HEADER.entries, true);
+  return (isLast ? listAt(view, at) + view.getUint32(at + HEADER.listBytes, true) : startOf(view, at, index + 1)) - 1;
+}
+
+/** One value of the list of a record that has a table. */
 export function valueAt(slab: Slab, at: number, index: number): unknown {
   const { bytes, view } = slab;
-  const entries = view.getUint16(at + HEADER.entries, true);
-  const entry = at + HEADER.end + 2 * index;
-  const from = view.getUint16(entry, true);
-  const to = (index + 1 < entries ? view.getUint16(entry + 2, true) : view.getUint32(at + HEADER.listBytes, true)) - 1;
-  const start = listAt(view, at) + from;
+  const start = startOf(view, at, index);
+  const end = endOf(view, at, index);
   if (bytes[start] === QUOTE) {
-    const text = listText(slab, at, start + 1, to - from - 2);
-    if (!text.includes('\\')) return text;
+    const text = listText(slab, at, start + 1, end - 1);
+    if ((view.getUint8(at + HEADER.form) & FORM.escaped) === 0 || !text.includes('\\')) return text;
+  } else if (end - start <= DIGITS_MAX) {
+    let number = 0;
+    let i = start;
+    for (; i < end; i++) {
+      const digit = (bytes[i] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      number = number * 10 + digit;
+    }
+    if (i === end) return number;
   }
-  return JSON.parse(listText(slab, at, start, to - from));
+  return JSON.parse(listText(slab, at, start, end));
+}
+
+/** Whether a value of the list has these bytes. */
+export function isValueAt({ bytes, view }: Slab, at: number, index: number, wanted: Uint8Array): boolean {
+  const start = startOf(view, at, index);
+  if (endOf(view, at, index) - start !== wanted.length) return false;
+  for (let i = 0; i < wanted.length; i++) if (bytes[start + i] !== wanted[i]) return false;
+  return true;
 }
 
 /** Writes where each value of the list begins: after the bracket, and after each comma that is in no text and no inner list or object. */

@@ -2,11 +2,12 @@
  * Makes bytes of records and reads them, in the layout of record-bytes.ts. What comes out equals what JSON would make of the record, down
  * to the order of its keys. Pure.
  */
-import type { Json, JsonObject } from '../../../../protocol/base/json.ts';
-import type { StoredUser } from '../../../../protocol/users/user.ts';
+import { isObject, type JsonObject } from '../../../../protocol/base/json.ts';
+import { appBan, type StoredUser } from '../../../../protocol/users/user.ts';
 import { isTombstone, type Tombstone } from '../record.ts';
 import { Codes, NO_CODE } from './codes.ts';
-import { ASCII_LIST, HEADER, listAt, listText, tabulate, valueAt } from './record-bytes.ts';
+import { type KeySource, type Maker, makerOf } from './object-makers.ts';
+import { FORM, HEADER, listAt, listText, STATE, tabulate, valueAt } from './record-bytes.ts';
 import { NO_SHAPE, Shapes } from './shapes.ts';
 import { type Slab, UNIT_BYTES } from './slabs.ts';
 
@@ -26,7 +27,7 @@ export function idKey(id: string): string {
 }
 
 /** The keys whose values are not in the list of a user, or not in the order of keys. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['id', 'rev', 'role', 'teams', 'custom', 'created_at', 'updated_at', 'last_active']);
+const ELSEWHERE = ['rev', 'created_at', 'updated_at', 'last_active', 'role', 'teams', 'custom'];
 
 /** A record that is ready to be written. */
 interface Packed {
@@ -51,6 +52,9 @@ export class RecordCodec {
   readonly #teams = new Codes<string[]>(TEAM_LISTS_MAX, TEAM_CHARS_MAX);
   /** By shape: the keys of values in the list, with their places among them. */
   readonly #listed: (ReadonlyMap<string, number> | undefined)[] = [];
+  /** By shape. */
+  readonly #makers: (Maker | undefined)[] = [];
+  readonly #customMakers: (Maker | undefined)[] = [];
 
   /** `key`: that of its id. */
   pack(record: StoredUser | Tombstone, key: string): Packed {
@@ -88,7 +92,7 @@ export class RecordCodec {
   #listedIn(shape: number): ReadonlyMap<string, number> {
     const known = this.#listed[shape];
     if (known !== undefined) return known;
-    const keys = this.#shapes.keys(shape).filter((key) => !ELSEWHERE.has(key));
+    const keys = this.#shapes.keys(shape).filter((key) => key !== 'id' && !ELSEWHERE.includes(key));
     const listed = new Map(keys.map((key, at) => [key, at]));
     this.#listed[shape] = listed;
     return listed;
@@ -99,6 +103,8 @@ export class RecordCodec {
     const { size, list, listBytes, entries, shape, customShape, role, teams, record, idBytes } = packed;
     const isAscii = listBytes === list.length;
     const isUser = !isTombstone(record);
+    const isTabled = shape !== NO_SHAPE && entries > 0;
+    const form = (isAscii ? FORM.ascii : 0) | (list.includes('\\') ? FORM.escaped : 0) | (isTabled ? FORM.tabled : 0);
     view.setUint32(at, size, true);
     view.setUint32(at + HEADER.row, row, true);
     view.setUint32(at + HEADER.listBytes, listBytes, true);
@@ -106,7 +112,8 @@ export class RecordCodec {
     view.setUint16(at + HEADER.customShape, customShape, true);
     view.setUint32(at + HEADER.teams, teams, true);
     view.setUint16(at + HEADER.role, role, true);
-    view.setUint8(at + HEADER.flags, isAscii ? ASCII_LIST : 0);
+    view.setUint8(at + HEADER.state, stateOf(record, shape));
+    view.setUint8(at + HEADER.form, form);
     view.setFloat64(at + HEADER.rev, isUser ? record.rev : 0, true);
     view.setFloat64(at + HEADER.created, isUser ? record.created_at : 0, true);
     view.setFloat64(at + HEADER.updated, isUser ? record.updated_at : 0, true);
@@ -137,94 +144,91 @@ export class RecordCodec {
   read(slab: Slab, at: number): StoredUser | Tombstone {
     const { view } = slab;
     const shape = view.getUint16(at + HEADER.shape, true);
-    const values = JSON.parse(listText(slab, at, listAt(view, at), view.getUint32(at + HEADER.listBytes, true))) as unknown[];
+    const start = listAt(view, at);
+    const values = JSON.parse(listText(slab, at, start, start + view.getUint32(at + HEADER.listBytes, true))) as unknown[];
     if (shape === NO_SHAPE) return values[1] as StoredUser | Tombstone;
+    const end = values.length;
+    let first = 1;
+    const role = this.#roles.value(view.getUint16(at + HEADER.role, true)) ?? values[first++];
+    const teams = this.#teams.value(view.getUint32(at + HEADER.teams, true)) ?? values[first++];
+    const custom = this.#customOf(view.getUint16(at + HEADER.customShape, true), values);
+    // In the order of `ELSEWHERE`.
+    values.push(view.getFloat64(at + HEADER.rev, true), view.getFloat64(at + HEADER.created, true));
+    values.push(view.getFloat64(at + HEADER.updated, true), view.getFloat64(at + HEADER.lastActive, true), role, teams, custom);
     // A shape holds the keys of a user; see `fitsHeader`.
-    const user: Record<string, unknown> = {};
-    let next = 1;
-    const role = this.#roles.value(view.getUint16(at + HEADER.role, true)) ?? values[next++];
-    const teams = this.#teams.value(view.getUint32(at + HEADER.teams, true)) ?? values[next++];
-    for (const key of this.#shapes.keys(shape)) {
-      switch (key) {
-        case 'id':
-          user.id = values[0];
-          break;
-        case 'rev':
-          user.rev = view.getFloat64(at + HEADER.rev, true);
-          break;
-        case 'created_at':
-          user.created_at = view.getFloat64(at + HEADER.created, true);
-          break;
-        case 'updated_at':
-          user.updated_at = view.getFloat64(at + HEADER.updated, true);
-          break;
-        case 'last_active':
-          user.last_active = view.getFloat64(at + HEADER.lastActive, true);
-          break;
-        case 'role':
-          user.role = role;
-          break;
-        case 'teams':
-          user.teams = teams;
-          break;
-        case 'custom':
-          user.custom = this.#customOf(view.getUint16(at + HEADER.customShape, true), values);
-          break;
-        default:
-          user[key] = values[next++];
-      }
-    }
-    return user as StoredUser;
+    return this.#makerOf(shape)(values, first, end) as StoredUser;
+  }
+
+  #makerOf(shape: number): Maker {
+    const known = this.#makers[shape];
+    if (known !== undefined) return known;
+    const listed = this.#listedIn(shape);
+    const made = makerOf(
+      this.#shapes.keys(shape).map((key): KeySource => {
+        const place = listed.get(key);
+        if (place !== undefined) return { key, base: 'first', offset: place };
+        return key === 'id' ? { key, base: 'start', offset: 0 } : { key, base: 'end', offset: ELSEWHERE.indexOf(key) };
+      }),
+    );
+    this.#makers[shape] = made;
+    return made;
   }
 
   /** Its values are the last ones. */
   #customOf(shape: number, values: readonly unknown[]): JsonObject {
     if (shape === NO_SHAPE) return values.at(-1) as JsonObject;
     const keys = this.#customShapes.keys(shape);
-    const custom: JsonObject = {};
-    let next = values.length - keys.length;
-    for (const key of keys) custom[key] = values[next++] as Json;
-    return custom;
+    this.#customMakers[shape] ??= makerOf(keys.map((key, offset) => ({ key, base: 'first', offset })));
+    return this.#customMakers[shape](values, values.length - keys.length, 0) as JsonObject;
   }
 
-  /** Whether single values of the record can be read: it has a shape and a table. */
-  isTabled({ view }: Slab, at: number): boolean {
-    return view.getUint16(at + HEADER.shape, true) !== NO_SHAPE && view.getUint16(at + HEADER.entries, true) > 0;
-  }
-
-  /** One field of a tabled record; undefined when it is absent. */
-  field(slab: Slab, at: number, key: string): unknown {
+  /** Also of a record that is not tabled. */
+  id(slab: Slab, at: number): string {
     const { view } = slab;
-    switch (key) {
-      case 'id':
-        return valueAt(slab, at, 0);
-      case 'rev':
-        return view.getFloat64(at + HEADER.rev, true);
-      case 'created_at':
-        return view.getFloat64(at + HEADER.created, true);
-      case 'updated_at':
-        return view.getFloat64(at + HEADER.updated, true);
-      case 'last_active': {
-        const time = view.getFloat64(at + HEADER.lastActive, true);
-        return Number.isNaN(time) ? undefined : time;
-      }
-      case 'role':
-        return this.#roles.value(view.getUint16(at + HEADER.role, true)) ?? valueAt(slab, at, 1);
-      case 'teams':
-        return this.#teams.value(view.getUint32(at + HEADER.teams, true)) ?? valueAt(slab, at, this.#firstListed(slab, at) - 1);
-      case 'custom': {
-        const shape = view.getUint16(at + HEADER.customShape, true);
-        const count = shape === NO_SHAPE ? 1 : this.#customShapes.keys(shape).length;
-        if (count === 0) return {};
-        const from = view.getUint16(at + HEADER.end + 2 * (view.getUint16(at + HEADER.entries, true) - count), true);
-        const text = listText(slab, at, listAt(view, at) + from, view.getUint32(at + HEADER.listBytes, true) - from);
-        return this.#customOf(shape, JSON.parse(`[${text}`) as unknown[]);
-      }
-      default: {
-        const place = this.#listedIn(view.getUint16(at + HEADER.shape, true)).get(key);
-        return place === undefined ? undefined : valueAt(slab, at, this.#firstListed(slab, at) + place);
-      }
-    }
+    const start = listAt(view, at) + 1;
+    const end = start + view.getUint16(at + HEADER.idBytes, true) + 2;
+    return (view.getUint8(at + HEADER.form) & FORM.escaped) === 0
+      ? listText(slab, at, start + 1, end - 1)
+      : (JSON.parse(listText(slab, at, start, end)) as string);
+  }
+
+  /** The role of a tabled record. */
+  role(slab: Slab, at: number): string {
+    return this.#roles.value(slab.view.getUint16(at + HEADER.role, true)) ?? (valueAt(slab, at, 1) as string);
+  }
+
+  /** The number in a header that says that a record has this role, once it has one. */
+  roleCode(role: string): number {
+    return this.#roles.knownCode(role);
+  }
+
+  /** The teams of a tabled record. */
+  teams(slab: Slab, at: number): string[] {
+    const known = this.#teams.value(slab.view.getUint32(at + HEADER.teams, true));
+    return known ?? (valueAt(slab, at, this.#firstListed(slab, at) - 1) as string[]);
+  }
+
+  /** The custom data of a tabled record. */
+  custom(slab: Slab, at: number): JsonObject {
+    const { view } = slab;
+    const shape = view.getUint16(at + HEADER.customShape, true);
+    const count = shape === NO_SHAPE ? 1 : this.#customShapes.keys(shape).length;
+    if (count === 0) return {};
+    const list = listAt(view, at);
+    const from = list + view.getUint16(at + HEADER.end + 2 * (view.getUint16(at + HEADER.entries, true) - count), true);
+    const text = listText(slab, at, from, list + view.getUint32(at + HEADER.listBytes, true));
+    return this.#customOf(shape, JSON.parse(`[${text}`) as unknown[]);
+  }
+
+  /** The keys of custom data with this shape, the values of which are the last ones of the list. */
+  customKeys(shape: number): readonly string[] {
+    return this.#customShapes.keys(shape);
+  }
+
+  /** The number of a value in the list of a tabled record; -1 when the field is absent. Not of one that has a method here. */
+  indexOf(slab: Slab, at: number, field: string): number {
+    const place = this.#listedIn(slab.view.getUint16(at + HEADER.shape, true)).get(field);
+    return place === undefined ? -1 : this.#firstListed(slab, at) + place;
   }
 
   /** The number of values before those in the order of keys. */
@@ -234,16 +238,28 @@ export class RecordCodec {
 }
 
 /** Whether the header can hold what the schema of users says that it holds. */
-function fitsHeader({ rev, role, teams, created_at, updated_at, last_active, custom }: StoredUser): boolean {
+function fitsHeader({ rev, role, teams, created_at, updated_at, last_active, invisible, bans, custom }: StoredUser): boolean {
   return (
     Number.isFinite(rev) &&
     Number.isFinite(created_at) &&
     Number.isFinite(updated_at) &&
     (last_active === undefined || Number.isFinite(last_active)) &&
+    (invisible === undefined || typeof invisible === 'boolean') &&
+    (bans === undefined || (Array.isArray(bans) && bans.every(isObject))) &&
     typeof role === 'string' &&
     Array.isArray(teams) &&
     typeof custom === 'object' &&
     custom !== null &&
     !Array.isArray(custom)
   );
+}
+
+/** The bits of `STATE`. Without a shape, what else than its death a record says is not known. */
+function stateOf(record: StoredUser | Tombstone, shape: number): number {
+  if (isTombstone(record)) return STATE.gone;
+  const { deleted_at, deactivated_at, invisible } = record;
+  const state = (deleted_at === undefined ? 0 : STATE.deleted) | (deactivated_at === undefined ? 0 : STATE.deactivated);
+  const ban = shape === NO_SHAPE ? undefined : appBan(record);
+  const banned = ban === undefined ? 0 : ban.shadow === true ? STATE.shadowBanned : STATE.banned;
+  return state | banned | (invisible === true ? STATE.invisible : 0);
 }

@@ -5,15 +5,22 @@
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { Tombstone } from '../record.ts';
 import { IdTable } from './id-table.ts';
+import { HEADER, STATE } from './record-bytes.ts';
 import { idKey, RecordCodec } from './record-codec.ts';
+import { RecordFields } from './record-fields.ts';
 import { Slabs } from './slabs.ts';
 import { UserView } from './user-view.ts';
 
 /** Records that are kept as objects, too: the same one is read to decide a command, to apply it and to answer. A power of two. */
 const RECENT_MAX = 4_096;
 
+/** What queries need of it. */
+export type RecordViews = Pick<RecordStore, 'views' | 'view' | 'shown' | 'fields'>;
+
 export class RecordStore {
   readonly #codec = new RecordCodec();
+  /** How filters and sorts read the users of walks. */
+  readonly fields = new RecordFields(this.#codec);
   readonly #slabs: Slabs;
   readonly #ids: IdTable;
   /** Those read or written last, by the end of the number of their row. */
@@ -39,7 +46,10 @@ export class RecordStore {
 
   get(id: string): StoredUser | Tombstone | undefined {
     const row = this.#ids.row(idKey(id));
-    if (row === -1) return undefined;
+    return row === -1 ? undefined : this.#get(row);
+  }
+
+  #get(row: number): StoredUser | Tombstone {
     const slot = row & (RECENT_MAX - 1);
     const recent = this.#recent[slot];
     if (recent?.row === row) return recent.record;
@@ -80,21 +90,60 @@ export class RecordStore {
 
   /** Like `values`, for walks: a user is to be read, with `wholeUser` to be kept, before the next one is asked for. */
   *scan(): Generator<StoredUser | Tombstone, void> {
-    let user: UserView | undefined;
-    for (let row = 0; row < this.#ids.size; row++) {
-      const place = this.#ids.place(row);
-      const slab = this.#slabs.at(place);
-      const at = this.#slabs.offset(place);
-      if (!this.#codec.isTabled(slab, at)) yield this.#codec.read(slab, at);
-      else {
-        user ??= new UserView(this.#codec, slab);
-        yield user.movedTo(slab, at);
-      }
+    for (const user of this.views()) {
+      // It has all that a user may have.
+      yield (user.state & STATE.gone) === 0 ? (user as unknown as StoredUser) : user.whole();
     }
+  }
+
+  /** Like `scan`, for the fastest walks: a copy of a view is to be kept; tombstones come as views too. */
+  views(): Iterable<UserView> {
+    return { [Symbol.iterator]: () => new Walk(this.#ids, this.#slabs, this.#codec) };
+  }
+
+  /** A view of the record under this id. */
+  view(id: string): UserView | undefined {
+    const row = this.#ids.row(idKey(id));
+    if (row === -1) return undefined;
+    const place = this.#ids.place(row);
+    const slab = this.#slabs.at(place);
+    return new UserView(this.#codec, slab).movedTo(slab, this.#slabs.offset(place));
+  }
+
+  /** The user that a view shows: one that is kept as an object, where it is still the current one. */
+  shown({ slab, at }: UserView): StoredUser {
+    const row = slab.view.getUint32(at + HEADER.row, true);
+    const place = this.#ids.place(row);
+    // A view may be of a slab that was let go, the number of which is another one's by now.
+    const isCurrent = place === slab.place(at) && this.#slabs.at(place) === slab;
+    return (isCurrent ? this.#get(row) : this.#codec.read(slab, at)) as StoredUser;
   }
 
   #read(row: number): StoredUser | Tombstone {
     const place = this.#ids.place(row);
     return this.#codec.read(this.#slabs.at(place), this.#slabs.offset(place));
+  }
+}
+
+/** Goes from record to record. Its steps are made by hand: those of a generator take longer than a look at a user. */
+class Walk implements Iterator<UserView, undefined> {
+  readonly #ids: IdTable;
+  readonly #slabs: Slabs;
+  readonly #step: IteratorYieldResult<UserView> | undefined;
+  #row = 0;
+
+  constructor(ids: IdTable, slabs: Slabs, codec: RecordCodec) {
+    this.#ids = ids;
+    this.#slabs = slabs;
+    if (ids.size === 0) return;
+    this.#step = { done: false, value: new UserView(codec, slabs.at(ids.place(0))) };
+  }
+
+  next(): IteratorResult<UserView, undefined> {
+    const step = this.#step;
+    if (step === undefined || this.#row >= this.#ids.size) return { done: true, value: undefined };
+    const place = this.#ids.place(this.#row++);
+    step.value.movedTo(this.#slabs.at(place), this.#slabs.offset(place));
+    return step;
   }
 }

@@ -1,54 +1,113 @@
 /** A user whose fields are read one by one from the bytes of its record: for walks, which look at few fields of many users. Pure. */
 import type { StoredUser } from '../../../../protocol/users/user.ts';
+import { FORM, HEADER, STATE, valueAt } from './record-bytes.ts';
 import type { RecordCodec } from './record-codec.ts';
 import type { Slab } from './slabs.ts';
 
 type Value<Field extends keyof StoredUser> = StoredUser[Field] | undefined;
 
-/** One view serves a whole walk: it is moved from user to user. */
+/**
+ * One view serves a whole walk: it is moved from user to user. It has every field that a user may have: an absent one is undefined. Of
+ * a tombstone, only the id and the state may be read.
+ */
 export class UserView {
   readonly #codec: RecordCodec;
-  #slab: Slab;
-  #at = 0;
+  slab: Slab;
+  at = 0;
+  /** Whether single values of the record can be read. */
+  isTabled = false;
+  #id: string | undefined;
   #custom: Value<'custom'>;
-
-  #id: Value<'id'>;
+  /** The record, when it is not tabled. */
+  #whole: StoredUser | undefined;
 
   constructor(codec: RecordCodec, slab: Slab) {
     this.#codec = codec;
-    this.#slab = slab;
+    this.slab = slab;
   }
 
-  /** This view, moved to a record that has a table. */
-  movedTo(slab: Slab, at: number): StoredUser {
-    this.#slab = slab;
-    this.#at = at;
+  /** This view, moved to another record. */
+  movedTo(slab: Slab, at: number): this {
+    this.slab = slab;
+    this.at = at;
+    this.isTabled = (slab.view.getUint8(at + HEADER.form) & FORM.tabled) !== 0;
     this.#id = undefined;
     this.#custom = undefined;
-    // It has every field that a user may have: an absent one is undefined.
-    return this as unknown as StoredUser;
+    this.#whole = undefined;
+    return this;
   }
 
   /** Another view of the same bytes, which never change. */
-  copy(): StoredUser {
-    return new UserView(this.#codec, this.#slab).movedTo(this.#slab, this.#at);
+  copy(): UserView {
+    return new UserView(this.#codec, this.slab).movedTo(this.slab, this.at);
   }
 
   whole(): StoredUser {
-    return this.#codec.read(this.#slab, this.#at) as StoredUser;
+    return this.#codec.read(this.slab, this.at) as StoredUser;
+  }
+
+  /** Bits of `STATE`: all of them where the record is tabled; `gone`, `deleted` and `deactivated` of any record. */
+  get state(): number {
+    return this.slab.view.getUint8(this.at + HEADER.state);
+  }
+
+  #untabled(): StoredUser {
+    this.#whole ??= this.whole();
+    return this.#whole;
   }
 
   #read<Field extends keyof StoredUser>(field: Field): Value<Field> {
-    return this.#codec.field(this.#slab, this.#at, field) as Value<Field>;
+    if (!this.isTabled) return this.#untabled()[field];
+    const index = this.#codec.indexOf(this.slab, this.at, field);
+    return index === -1 ? undefined : (valueAt(this.slab, this.at, index) as Value<Field>);
   }
 
-  get id(): Value<'id'> {
-    this.#id ??= this.#read('id');
+  #number(place: number): number {
+    return this.slab.view.getFloat64(this.at + place, true);
+  }
+
+  get id(): string {
+    this.#id ??= this.#codec.id(this.slab, this.at);
     return this.#id;
   }
 
-  get rev(): Value<'rev'> {
-    return this.#read('rev');
+  get role(): string {
+    return this.isTabled ? this.#codec.role(this.slab, this.at) : this.#untabled().role;
+  }
+
+  get teams(): string[] {
+    return this.isTabled ? this.#codec.teams(this.slab, this.at) : this.#untabled().teams;
+  }
+
+  get rev(): number {
+    return this.isTabled ? this.#number(HEADER.rev) : this.#untabled().rev;
+  }
+
+  get created_at(): number {
+    return this.isTabled ? this.#number(HEADER.created) : this.#untabled().created_at;
+  }
+
+  get updated_at(): number {
+    return this.isTabled ? this.#number(HEADER.updated) : this.#untabled().updated_at;
+  }
+
+  get last_active(): Value<'last_active'> {
+    if (!this.isTabled) return this.#untabled().last_active;
+    const time = this.#number(HEADER.lastActive);
+    return Number.isNaN(time) ? undefined : time;
+  }
+
+  get deactivated_at(): Value<'deactivated_at'> {
+    return (this.state & STATE.deactivated) === 0 ? undefined : this.#read('deactivated_at');
+  }
+
+  get deleted_at(): Value<'deleted_at'> {
+    return (this.state & STATE.deleted) === 0 ? undefined : this.#read('deleted_at');
+  }
+
+  get custom(): Value<'custom'> {
+    this.#custom ??= this.isTabled ? this.#codec.custom(this.slab, this.at) : this.#untabled().custom;
+    return this.#custom;
   }
 
   get name(): Value<'name'> {
@@ -57,14 +116,6 @@ export class UserView {
 
   get image(): Value<'image'> {
     return this.#read('image');
-  }
-
-  get role(): Value<'role'> {
-    return this.#read('role');
-  }
-
-  get teams(): Value<'teams'> {
-    return this.#read('teams');
   }
 
   get teams_role(): Value<'teams_role'> {
@@ -81,26 +132,6 @@ export class UserView {
 
   get privacy_settings(): Value<'privacy_settings'> {
     return this.#read('privacy_settings');
-  }
-
-  get created_at(): Value<'created_at'> {
-    return this.#read('created_at');
-  }
-
-  get updated_at(): Value<'updated_at'> {
-    return this.#read('updated_at');
-  }
-
-  get last_active(): Value<'last_active'> {
-    return this.#read('last_active');
-  }
-
-  get deactivated_at(): Value<'deactivated_at'> {
-    return this.#read('deactivated_at');
-  }
-
-  get deleted_at(): Value<'deleted_at'> {
-    return this.#read('deleted_at');
   }
 
   get deleted(): Value<'deleted'> {
@@ -150,19 +181,9 @@ export class UserView {
   get sent(): Value<'sent'> {
     return this.#read('sent');
   }
-
-  get custom(): Value<'custom'> {
-    this.#custom ??= this.#read('custom');
-    return this.#custom;
-  }
-}
-
-/** The user of a walk as it is now, when the walk has gone on; costs little. */
-export function keptUser(user: StoredUser): StoredUser {
-  return user instanceof UserView ? user.copy() : user;
 }
 
 /** The user of a walk as a record like any other. */
-export function wholeUser(user: StoredUser): StoredUser {
+export function wholeUser(user: StoredUser | UserView): StoredUser {
   return user instanceof UserView ? user.whole() : user;
 }
