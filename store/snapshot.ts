@@ -13,6 +13,8 @@ export interface SnapshotSource {
   readonly position: Position;
   /** Produces the lines lazily. The saver takes them in slices short enough not to block the event loop. */
   lines(): Iterable<SnapshotLine>;
+  /** Lines hold records in blocks, which no version of rosterd before format 3 knows. */
+  readonly isPacked?: boolean;
 }
 
 export interface LoadedSnapshot {

@@ -126,19 +126,19 @@ function owned(object: JsonObject, own: Set<object>): JsonObject {
 
 type Read = (from: Readonly<Record<string, unknown>>) => unknown;
 
-/** A key with which a path may begin, and what reads the rest of the path in its value. */
+/** A key with which a path may begin, what reads the rest of the path in its value, and with which keys that rest may begin. */
 export interface FirstKey {
   readonly key: string;
   readonly behind: Read | undefined;
+  readonly next: readonly FirstKey[];
 }
 
 /** The keys with which a path, which may begin with `custom.`, may begin in custom data: the first one that is there is meant. */
 export function firstKeys(path: string): readonly FirstKey[] {
   const isPrefixed = path.startsWith(PREFIX);
   const segments = (isPrefixed ? path.slice(PREFIX.length) : path).split('.');
-  const readers = readersOf(segments);
-  const plain = keysAt(segments, 0, readers);
-  return isPrefixed ? [...plain.map(({ key, behind }) => ({ key: PREFIX + key, behind })), ...plain] : plain;
+  const [plain = []] = keysOf(segments);
+  return isPrefixed ? [...plain.map((first) => ({ ...first, key: PREFIX + first.key })), ...plain] : plain;
 }
 
 /** Reads the value at a path, which may begin with `custom.`; undefined when there is none. Built once, since it runs over a million records. */
@@ -148,20 +148,21 @@ export function customReader(path: string): Read {
 
 /** Reads the value at a path; undefined when there is none. */
 export function pathReader(path: string): Read {
-  return readersOf(path.split('.'))[0] ?? nothing;
+  return firstReader(keysOf(path.split('.'))[0] ?? []);
 }
 
-/** A reader for each end of a path, by the number of segments before it. */
-function readersOf(segments: readonly string[]): readonly Read[] {
+/** The keys with which each end of a path may begin, longest first, by the number of segments before it. */
+function keysOf(segments: readonly string[]): readonly (readonly FirstKey[])[] {
+  const keys: FirstKey[][] = [];
   const readers: Read[] = [];
-  for (let before = segments.length - 1; before >= 0; before--) readers[before] = firstReader(keysAt(segments, before, readers));
-  return readers;
-}
-
-/** The keys that some of the segments make, longest first. */
-function keysAt(segments: readonly string[], before: number, readers: readonly Read[]): readonly FirstKey[] {
-  const keys: FirstKey[] = [];
-  for (let end = segments.length; end > before; end--) keys.push({ key: segments.slice(before, end).join('.'), behind: readers[end] });
+  for (let before = segments.length - 1; before >= 0; before--) {
+    const here: FirstKey[] = [];
+    for (let end = segments.length; end > before; end--) {
+      here.push({ key: segments.slice(before, end).join('.'), behind: readers[end], next: keys[end] ?? [] });
+    }
+    keys[before] = here;
+    readers[before] = firstReader(here);
+  }
   return keys;
 }
 

@@ -1,10 +1,11 @@
 /**
  * The format of a snapshot file (lines.ts):
  *
- *   {"format":"rosterd-snapshot","version":2,"epoch":"…","seq":500}    header
+ *   {"format":"rosterd-snapshot","version":3,"epoch":"…","seq":500}    header
  *   {…}                                                                one line per saved object
  *   {"lines":2,"bytes":210,"crc32":3735928559}                         trailer; number and CRC-32 of the bytes before it
  *
+ * Version 2 has a line for each record; version 3 may have lines of many records.
  * A file is whole if and only if the trailer is its last line and agrees with everything before it. The trailer stays the same in
  * all versions.
  */
@@ -17,6 +18,8 @@ import { encodeLines, LineReader, Sums } from './lines.ts';
 const FORMAT = 'rosterd-snapshot';
 /** The version of the header and of the lines. */
 export const SNAPSHOT_VERSION = 2;
+/** That of a snapshot some lines of which hold records in blocks. */
+export const PACKED_VERSION = 3;
 
 /** The file is not the result of a finished save. */
 export class SnapshotDamaged extends Error {
@@ -37,8 +40,8 @@ export interface CheckedSnapshot {
   readonly lines: number;
 }
 
-export function snapshotHeader({ epoch, seq }: Position): string {
-  return `${JSON.stringify({ format: FORMAT, version: SNAPSHOT_VERSION, epoch, seq })}\n`;
+export function snapshotHeader({ epoch, seq }: Position, isPacked = false): string {
+  return `${JSON.stringify({ format: FORMAT, version: isPacked ? PACKED_VERSION : SNAPSHOT_VERSION, epoch, seq })}\n`;
 }
 
 export function snapshotTrailer(lines: number, { bytes, crc }: Sums): string {
@@ -52,7 +55,13 @@ export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) 
     onLines(lines);
     return snapshotTrailer(lines, sums);
   };
-  return encodeLines({ header: snapshotHeader(source.position), lines: source.lines(), trailer, sums, reusesBuffer: true });
+  return encodeLines({
+    header: snapshotHeader(source.position, source.isPacked),
+    lines: source.lines(),
+    trailer,
+    sums,
+    reusesBuffer: true,
+  });
 }
 
 /**
@@ -89,7 +98,7 @@ export class SnapshotReader {
   #position(text: string): Position {
     const { format, version, epoch, seq } = parseObject(text) ?? {};
     if (format !== FORMAT || typeof version !== 'number') throw this.#damaged('it has no header');
-    if (version !== SNAPSHOT_VERSION) throw new StoreVersionMismatch(this.#file, version, SNAPSHOT_VERSION);
+    if (version !== SNAPSHOT_VERSION && version !== PACKED_VERSION) throw new StoreVersionMismatch(this.#file, version, PACKED_VERSION);
     if (typeof epoch !== 'string' || typeof seq !== 'number') throw this.#damaged('its header names no position');
     return { epoch, seq };
   }

@@ -12,8 +12,9 @@ const COMMA = 0x2c;
 const CHUNK_BYTES = 256 * 1024;
 /** Short, since two backups and a snapshot may share a turn of the event loop with all other work. */
 const SLICE_MS = 2;
-/** Lines between two checks of the clock. */
+/** Lines between two checks of the clock, and characters that count as one more. */
 const LINES_PER_LOOK = 16;
+const CHARS_PER_LINE = 4_096;
 /** Far longer than any line of a directory; a longer line is invalid, and must not fill the memory. */
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
 /** Longer than any header. */
@@ -59,6 +60,7 @@ export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buff
   let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let used = chunk.write(header);
   let count = 0;
+  let unlooked = 0;
   let sliceEnd = performance.now() + SLICE_MS;
   for (const line of lines) {
     onLine?.(line);
@@ -73,7 +75,11 @@ export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buff
       used = 0;
     }
     used += chunk.write(text, used);
-    if (++count % LINES_PER_LOOK === 0 && performance.now() >= sliceEnd) {
+    count++;
+    unlooked += 1 + text.length / CHARS_PER_LINE;
+    if (unlooked < LINES_PER_LOOK) continue;
+    unlooked = 0;
+    if (performance.now() >= sliceEnd) {
       await nextTurn();
       sliceEnd = performance.now() + SLICE_MS;
     }

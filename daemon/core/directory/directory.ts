@@ -8,7 +8,7 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Position } from '../../../protocol/base/position.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import { type Entry, type Fact, lastSeq } from '../../../protocol/log/entry.ts';
-import { NAME_KEY_VERSION, nameKey } from '../../../protocol/users/names.ts';
+import { NAME_KEY_VERSION } from '../../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import { BanIndex } from './ban-index.ts';
 import { DeviceIndex } from './device-index.ts';
@@ -16,11 +16,12 @@ import { type DocLibrary, Docs } from './documents.ts';
 import { Expiry } from './expiry.ts';
 import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources } from './frozen-view.ts';
 import { IdOrder } from './id-order.ts';
-import { Multimap } from './multimap.ts';
+import { LookupIndex } from './lookup-index.ts';
 import { OldForms } from './old-forms.ts';
 import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { RecordStore, type RecordViews } from './records/record-store.ts';
+import { livingView } from './records/user-view.ts';
 import { Usage } from './usage.ts';
 import { ReporterCounts, RoleCounts, UserStates } from './user-counts.ts';
 
@@ -35,8 +36,7 @@ export class Directory {
   /** The records that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
   #unindexed: Iterator<StoredUser | Tombstone> | undefined;
   #isLoading = false;
-  readonly #names = new Multimap<string>();
-  readonly #teams = new Multimap<string>();
+  readonly #lookup = new LookupIndex();
   /** Of all records, once `isIndexed`. */
   readonly order = new IdOrder();
   readonly #docs = new Docs();
@@ -120,36 +120,34 @@ export class Directory {
   /** Ids of living users whose name has this key (see `nameKey`). */
   idsByName(key: string): Iterable<string> {
     while (this.indexStep());
-    return this.#names.get(key);
+    return this.#lookup.names.get(key);
   }
 
   /** Keys of names, each with the id of its living user, or with a set of ids. Only names that are indexed already. */
   names(): Iterable<readonly [string, string | ReadonlySet<string>]> {
-    return this.#names.entries();
+    return this.#lookup.names.entries();
   }
 
   /** The ids of living users with this name, or of the members of these teams, whichever are fewer. */
   idsByNameOrTeams(key: string, teams: readonly string[]): Iterable<string> {
     while (this.indexStep());
-    const members = teams.reduce((sum, team) => sum + this.#teams.count(team), 0);
-    if (members >= this.#names.count(key)) return this.#names.get(key);
-    return teams.flatMap((team) => [...this.#teams.get(team)]);
+    return this.#lookup.ofNameOrTeams(key, teams);
   }
 
   idsByTeam(team: string): Iterable<string> {
     while (this.indexStep());
-    return this.#teams.get(team);
+    return this.#lookup.teams.get(team);
   }
 
   countInTeam(team: string): number {
     while (this.indexStep());
-    return this.#teams.count(team);
+    return this.#lookup.teams.count(team);
   }
 
   /** Every team that has a living user, in no order. */
   teams(): Iterable<string> {
     while (this.indexStep());
-    return this.#teams.keys();
+    return this.#lookup.teams.keys();
   }
 
   /** Whether an entry with this id was applied recently. It settles an append whose answer was lost (LG5). */
@@ -198,24 +196,21 @@ export class Directory {
     this.#oldRecords.keep(record.id, held);
     const after = living(record);
     this.#records.set(record, !this.#isLoading);
-    this.states.changed(held === undefined, before, after);
+    this.#count(held === undefined, before, after);
+    if (this.#isLoading) return;
+    if (held === undefined) this.order.add(record.id);
+    this.usage.changed(held === undefined || isTombstone(held) ? undefined : held, after);
+    this.#lookup.changed(before, after);
+  }
+
+  /** Keeps up to date what is complete while loading, too. */
+  #count(isNew: boolean, before: StoredUser | undefined, after: StoredUser | undefined): void {
+    this.states.changed(isNew, before, after);
     this.roles.changed(before, after);
     this.reporters.changed(before, after);
     this.expiry.changed(before, after);
     this.devices.changed(before, after);
     this.bans.changed(before, after);
-    if (this.#isLoading) return;
-    if (held === undefined) this.order.add(record.id);
-    this.usage.changed(held === undefined || isTombstone(held) ? undefined : held, after);
-    if (before?.name !== after?.name) {
-      if (before?.name !== undefined) this.#names.remove(nameKey(before.name), record.id);
-      if (after?.name !== undefined) this.#names.add(nameKey(after.name), record.id);
-    }
-    if (before?.teams !== after?.teams) {
-      // A team that stays keeps its entry, so that a walk over the team meanwhile does not meet the user twice.
-      for (const team of before?.teams ?? []) if (after?.teams.includes(team) !== true) this.#teams.remove(team, record.id);
-      for (const team of after?.teams ?? []) this.#teams.add(team, record.id);
-    }
   }
 
   #putDoc({ kind, id, doc }: DocChange): void {
@@ -273,20 +268,17 @@ export class Directory {
         return false;
       }
       this.order.add(next.value.id);
-      if (!isTombstone(next.value) && isAlive(next.value)) this.#index(next.value);
+      this.#lookup.changed(undefined, living(next.value));
     }
     return true;
-  }
-
-  #index({ id, name, teams }: StoredUser): void {
-    if (name !== undefined) this.#names.add(nameKey(name), id);
-    for (const team of teams) this.#teams.add(team, id);
   }
 
   #loadLine(line: DirectoryLine): void {
     if ('user' in line) this.#put(line.user, undefined);
     else if ('gone' in line) this.#put(line.gone, undefined);
-    else if ('doc' in line) this.#docs.put(line.doc);
+    else if ('packed' in line) {
+      for (const user of this.#records.load(line.packed)) this.#count(true, undefined, livingView(user));
+    } else if ('doc' in line) this.#docs.put(line.doc);
     else if ('usage' in line) this.usage.load(line.usage);
     else {
       this.#app = line.state.app;

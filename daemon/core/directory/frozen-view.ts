@@ -5,6 +5,7 @@ import { isAlive, type StoredUser } from '../../../protocol/users/user.ts';
 import type { Docs } from './documents.ts';
 import type { OldForms } from './old-forms.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone } from './record.ts';
+import type { PackedRecords } from './records/definitions.ts';
 import type { RecordStore } from './records/record-store.ts';
 
 /** A view for reading records; it has no lines to save. */
@@ -15,7 +16,7 @@ export interface ViewSources {
   readonly position: Position;
   /** Living users at that position. */
   readonly size: number;
-  readonly records: Pick<RecordStore, 'get' | 'values' | 'scan'>;
+  readonly records: Pick<RecordStore, 'get' | 'values' | 'scan' | 'packed'>;
   /** Under an id that did not exist yet: undefined. */
   readonly oldRecords: OldForms<StoredUser | Tombstone | undefined>;
 }
@@ -62,6 +63,10 @@ export class FrozenRecords {
     }
   }
 
+  protected packedRecords(): Iterable<PackedRecords> {
+    return this.#records.packed((user) => (this.#old.size > 0 ? this.#old.find(this.#number, user.id) : undefined));
+  }
+
   *users(): Iterable<StoredUser> {
     for (const record of this.records()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
@@ -97,6 +102,17 @@ export class FrozenView extends FrozenRecords {
       yield { doc };
     }
     for (const [key, doc] of this.#oldDocs.changed(this.#docsNumber)) if (doc.doc !== null && !told.has(key)) yield { doc };
+  }
+
+  /** For a snapshot: the records in blocks, which are saved and loaded without a look at their values. */
+  packed(): { readonly position: Position; readonly isPacked: true; lines(): Iterable<DirectoryLine> } {
+    return { position: this.position, isPacked: true, lines: () => this.#packedLines() };
+  }
+
+  *#packedLines(): Iterable<DirectoryLine> {
+    yield* this.#head;
+    yield* this.#docLines();
+    for (const packed of this.packedRecords()) yield { packed };
   }
 
   *lines(): Iterable<DirectoryLine> {

@@ -4,6 +4,7 @@ import type { AppSettings } from '../../../protocol/app/settings.ts';
 import type { DocChange } from '../../../protocol/log/documents.ts';
 import type { CustomFact, DeletedFact, UserFact } from '../../../protocol/log/entry.ts';
 import { type Ban, type Flag, isAlive, type StoredUser } from '../../../protocol/users/user.ts';
+import type { PackedRecords } from './records/definitions.ts';
 import type { UsagePeriod } from './usage.ts';
 
 /** The trace of a hard-deleted user: the id stays burned. */
@@ -58,5 +59,6 @@ export type DirectoryLine =
     }
   | { readonly doc: DocChange }
   | { readonly usage: UsagePeriod }
+  | { readonly packed: PackedRecords }
   | { readonly user: StoredUser }
   | { readonly gone: Tombstone };

@@ -8,6 +8,7 @@
 
 import { reachOf } from '../../../protocol/access/tenancy.ts';
 import type { AppSettings } from '../../../protocol/app/settings.ts';
+import type { FieldReaders } from '../../../protocol/users/finding/field-readers.ts';
 import { type FilterHints, filterHints } from '../../../protocol/users/finding/filter.ts';
 import { fixedUnits, USER_UNITS, type WorkDone, WorkMeter } from '../../../protocol/users/finding/filter-cost.ts';
 import { compileFilterOf, dependsOnPresence } from '../../../protocol/users/finding/filter-match.ts';
@@ -78,7 +79,7 @@ function queryTest(
 ): QueryTest {
   const matches = compileFilterOf(directory.bytes.fields, query.filter, work);
   const userUnits = USER_UNITS + fixedUnits(query.filter);
-  const mayMatch = hintTest(hints);
+  const mayMatch = hintTest(directory.bytes.fields, hints);
   const isLimited = visibility.teams !== undefined || visibility.hiddenRoles !== undefined;
   const unseen = query.includeDeleted ? STATE.gone : STATE.gone | STATE.deleted;
   const unwanted = query.includeDeactivated ? 0 : STATE.deactivated;
@@ -133,12 +134,13 @@ function* firstById(
 }
 
 /** Whether a user is in everything that the filter names; all others do not match. Undefined when it names nothing. */
-function hintTest({ names, teams }: FilterHints): ((user: UserView) => boolean) | undefined {
+function hintTest(fields: FieldReaders<UserView>, { names, teams }: FilterHints): ((user: UserView) => boolean) | undefined {
   if (names === undefined && teams === undefined) return undefined;
   const isNamed = names && among(names);
   const isOfTeam = teams && among(teams);
-  return ({ name, teams: own }) =>
-    (isNamed === undefined || (name !== undefined && isNamed(name))) && (isOfTeam === undefined || own.some(isOfTeam));
+  const isInTeams = isOfTeam && fields.byTeams((own) => own.some(isOfTeam));
+  return (user) =>
+    (isNamed === undefined || (user.name !== undefined && isNamed(user.name))) && (isInTeams === undefined || isInTeams(user));
 }
 
 function among([only, ...others]: readonly string[]): (text: string) => boolean {

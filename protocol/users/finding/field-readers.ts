@@ -10,9 +10,23 @@ export type ValueField = Exclude<FieldRef, { kind: 'teams' }>;
 /** Undefined when the field is absent. `online` says whether the user has a visible live connection. */
 export type FieldReader<User> = (user: User, online: boolean) => Json | undefined;
 
+/** What a search did: it ends at the first word that is not found. Valid until the next search. */
+export interface Searched {
+  readonly isFound: boolean;
+  readonly looked: number;
+  /** See `searchedUnits`. */
+  readonly units: number;
+}
+
 export interface FieldReaders<User> {
   value(field: ValueField): FieldReader<User>;
+  /** How a field compares with a text: below 0, 0, or above 0; undefined where it is no text. Undefined where reading it tells as soon. */
+  order?(field: ValueField, wanted: string): ((user: User) => number | undefined) | undefined;
+  /** Looks for words, each of which is folded, like `wordPrefix`; undefined where the text must be read. Undefined where it always must. */
+  search?(field: ValueField, words: readonly string[]): ((user: User) => Searched | undefined) | undefined;
   readonly teams: (user: User) => readonly string[];
+  /** A test of a user by its teams; the same teams always pass, or never. */
+  byTeams(holds: (teams: readonly string[]) => boolean): (user: User) => boolean;
   /** Whether a field equals a text, a number or a boolean. Undefined where reading it tells as soon. */
   equals?(field: ValueField, wanted: string | number | boolean): ((user: User) => boolean) | undefined;
 }
@@ -44,4 +58,5 @@ export const USER_FIELDS: FieldReaders<StoredUser> = {
     }
   },
   teams: ({ teams }) => teams,
+  byTeams: (holds) => (user) => holds(user.teams),
 };

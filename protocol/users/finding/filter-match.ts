@@ -4,12 +4,13 @@
  */
 
 import { type Json, jsonEquals } from '../../base/json.ts';
-import { foldText, searchedUnits, wordPrefix, wordsOf } from '../names.ts';
+import { foldText, wordsOf } from '../names.ts';
 import { exactlyTeams } from '../teams.ts';
 import type { StoredUser } from '../user.ts';
 import { type FieldReader, type FieldReaders, USER_FIELDS, type ValueField } from './field-readers.ts';
 import type { Comparison, ParsedFilter, Test } from './filter.ts';
 import { listUnits, searchUnits, WorkMeter } from './filter-cost.ts';
+import { searchedUnits, wordPrefix } from './word-search.ts';
 
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate<User = StoredUser> = (user: User, online: boolean) => boolean;
@@ -55,36 +56,35 @@ export function compileFilterOf<User>(fields: FieldReaders<User>, filter: Parsed
     }
     case 'test':
       return filter.field.kind === 'teams'
-        ? compileTeams(fields.teams, filter.test)
+        ? fields.byTeams(compileTeams(filter.test))
         : compileValue(fields, filter.field, filter.test, work);
   }
 }
 
 /** `$eq: null` means "no team"; `$eq` and `$in` with a team mean "has this team". A list means exactly these teams. */
-function compileTeams<User>(teamsOf: FieldReaders<User>['teams'], test: Test): Predicate<User> {
+function compileTeams(test: Test): (teams: readonly string[]) => boolean {
   switch (test.op) {
     case '$eq': {
       const { value } = test;
-      if (value === null) return (user) => teamsOf(user).length === 0;
-      if (!Array.isArray(value)) return holdsTeam(teamsOf, value);
+      if (value === null) return (teams) => teams.length === 0;
+      if (!Array.isArray(value)) return holdsTeam(value);
       const isExactly = exactlyTeams(value);
-      return (user) => isExactly(teamsOf(user));
+      return isExactly;
     }
     case '$in': {
       const wanted = new Set<unknown>(test.values);
       const orNone = wanted.has(null);
       const lists = test.values.filter((value) => Array.isArray(value)).map(exactlyTeams);
-      return (user) => {
-        const teams = teamsOf(user);
+      return (teams) => {
         if (teams.length === 0 && orNone) return true;
         for (const team of teams) if (wanted.has(team)) return true;
         return lists.some((isExactly) => isExactly(teams));
       };
     }
     case '$contains':
-      return holdsTeam(teamsOf, test.value);
+      return holdsTeam(test.value);
     case '$exists':
-      return (user) => teamsOf(user).length > 0 === test.value;
+      return (teams) => teams.length > 0 === test.value;
     case '$gt':
     case '$gte':
     case '$lt':
@@ -95,9 +95,9 @@ function compileTeams<User>(teamsOf: FieldReaders<User>['teams'], test: Test): P
   }
 }
 
-function holdsTeam<User>(teamsOf: FieldReaders<User>['teams'], wanted: Json): Predicate<User> {
-  return (user) => {
-    for (const team of teamsOf(user)) if (team === wanted) return true;
+function holdsTeam(wanted: Json): (teams: readonly string[]) => boolean {
+  return (teams) => {
+    for (const team of teams) if (team === wanted) return true;
     return false;
   };
 }
@@ -123,7 +123,7 @@ function compileValue<User>(fields: FieldReaders<User>, field: ValueField, test:
     case '$gte':
     case '$lt':
     case '$lte':
-      return compileComparison(read, test.op, test.value);
+      return compileComparison(fields, field, test.op, test.value);
     case '$exists':
       return (user, online) => (read(user, online) !== undefined) === test.value;
     case '$contains': {
@@ -139,38 +139,60 @@ function compileValue<User>(fields: FieldReaders<User>, field: ValueField, test:
     }
     case '$autocomplete':
     case '$q':
-      return compileText(read, test.op, test.text, work);
+      return compileText(fields, field, test, work);
   }
 }
 
-function compileComparison<User>(read: FieldReader<User>, op: Comparison, wanted: string | number): Predicate<User> {
-  const compare = (holds: (value: string | number) => boolean): Predicate<User> => {
+function compileComparison<User>(fields: FieldReaders<User>, field: ValueField, op: Comparison, wanted: string | number): Predicate<User> {
+  const order = (typeof wanted === 'string' && fields.order?.(field, wanted)) || orderOf(fields.value(field), wanted);
+  const compare = (holds: (order: number) => boolean): Predicate<User> => {
     return (user, online) => {
-      const value = read(user, online);
-      return (typeof value === 'string' || typeof value === 'number') && typeof value === typeof wanted && holds(value);
+      const found = order(user, online);
+      return found !== undefined && holds(found);
     };
   };
   switch (op) {
     case '$gt':
-      return compare((value) => value > wanted);
+      return compare((found) => found > 0);
     case '$gte':
-      return compare((value) => value >= wanted);
+      return compare((found) => found >= 0);
     case '$lt':
-      return compare((value) => value < wanted);
+      return compare((found) => found < 0);
     case '$lte':
-      return compare((value) => value <= wanted);
+      return compare((found) => found <= 0);
   }
+}
+
+function orderOf<User>(read: FieldReader<User>, wanted: string | number): (user: User, online: boolean) => number | undefined {
+  return (user, online) => {
+    const value = read(user, online);
+    if ((typeof value !== 'string' && typeof value !== 'number') || typeof value !== typeof wanted) return undefined;
+    return value === wanted ? 0 : value < wanted ? -1 : 1;
+  };
 }
 
 /**
  * Matches a prefix of any word, ignoring case and accents; the beginning of an id is also the beginning of a word. `$q` requires
  * all words of the text, in any order; a text without a letter or digit is searched for as it is.
  */
-function compileText<User>(read: FieldReader<User>, op: '$autocomplete' | '$q', text: string, work: WorkMeter): Predicate<User> {
+function compileText<User>(
+  fields: FieldReaders<User>,
+  field: ValueField,
+  { op, text }: Extract<Test, { readonly text: string }>,
+  work: WorkMeter,
+): Predicate<User> {
   const folded = foldText(text).trim();
   const apart = op === '$q' ? wordsOf(folded) : [];
-  const words = (apart.length > 0 ? apart : [folded]).map(wordPrefix);
+  const searched = apart.length > 0 ? apart : [folded];
+  const words = searched.map(wordPrefix);
+  const read = fields.value(field);
+  const search = fields.search?.(field, searched);
   return (user, online) => {
+    const done = search?.(user);
+    if (done !== undefined) {
+      work.units += searchUnits(done.units, done.looked);
+      return done.isFound;
+    }
     const value = read(user, online);
     if (typeof value !== 'string') return false;
     let looked = 0;

@@ -30,7 +30,10 @@ function bench(everyFacts: number, { size = 0, savedSeq = 0, leases }: BenchOpti
   const snapshotter = new Snapshotter(
     {
       directory: {
-        ...{ freeze: () => ({ position: { epoch: 'e', seq: directory.seq }, release: () => steps.push('released') }) },
+        freeze: () => {
+          const position = { epoch: 'e', seq: directory.seq };
+          return { position, packed: () => ({ position }), release: () => steps.push('released') };
+        },
         get seq() {
           return directory.seq;
         },

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { foldText, nameKey, searchedUnits, wordPrefix, wordsOf } from '../../../protocol/users/names.ts';
+import { searchedUnits, wordPrefix } from '../../../protocol/users/finding/word-search.ts';
+import { foldText, nameKey, wordsOf } from '../../../protocol/users/names.ts';
 import { isLong } from '../../support/long.ts';
 
 const hasWordPrefix = (text: string, prefix: string): boolean => wordPrefix(prefix)(text);

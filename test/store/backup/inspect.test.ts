@@ -97,5 +97,5 @@ test('BK13 a snapshot is judged as a whole before its lines are looked at', asyn
   const trailer = `${JSON.stringify({ lines: 1, bytes: body.length, crc32: crc32(body) })}\n`;
   const later = SimDisk.holding(new Map([...all, [path, Buffer.concat([body, Buffer.from(trailer)])]]), new Random(1));
   const { damaged } = await inspectFiles('/d', later);
-  assert.match(damaged[0]?.reason ?? '', /^.* has format version 9, this rosterd knows 2/);
+  assert.match(damaged[0]?.reason ?? '', /^.* has format version 9, this rosterd knows 3/);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { StoreVersionMismatch } from '../../../store/journal/record.ts';
-import { encodeSnapshot, SNAPSHOT_VERSION, SnapshotDamaged, SnapshotReader } from '../../../store/snapshot/codec.ts';
+import { encodeSnapshot, PACKED_VERSION, SNAPSHOT_VERSION, SnapshotDamaged, SnapshotReader } from '../../../store/snapshot/codec.ts';
 
 const HEADER = { format: 'rosterd-snapshot', version: SNAPSHOT_VERSION, epoch: 'e', seq: 500 };
 
@@ -62,9 +62,9 @@ test('LG11 a whole file with another header is no snapshot, one of another versi
     { ...HEADER, seq: undefined },
   ])
     assert.equal(read(fileOf(header)), 'its header names no position', JSON.stringify(header));
-  for (const version of [1, SNAPSHOT_VERSION + 1]) {
+  for (const version of [1, PACKED_VERSION + 1]) {
     const text = fileOf({ ...HEADER, version });
-    assert.equal(read(text), `f has format version ${version}, this rosterd knows ${SNAPSHOT_VERSION}: start the version that wrote it`);
+    assert.equal(read(text), `f has format version ${version}, this rosterd knows ${PACKED_VERSION}: start the version that wrote it`);
     assert.equal(read(text.replace('"a":1', '"a":2')), 'it does not match its checksum');
   }
 });

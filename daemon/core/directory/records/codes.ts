@@ -25,6 +25,16 @@ export class Codes<T> {
     return code;
   }
 
+  /** Number of codes. */
+  get size(): number {
+    return this.#values.length - 1;
+  }
+
+  /** The values with codes above `from`, up to `to`. */
+  defined(from: number, to: number): readonly T[] {
+    return this.#values.slice(from + 1, to + 1) as T[];
+  }
+
   /** The code of a value that has one already. */
   knownCode(key: string): number {
     return this.#codes.get(key) ?? NO_CODE;

@@ -68,8 +68,16 @@ export class IdTable {
 
   /** Adds a key, which has no row yet, and whose row is `size`. */
   add(key: string, place: number): void {
+    this.#add(hashOf(key, this.#seed), place);
+  }
+
+  /** `add` of the key with these bytes. */
+  addBytes(bytes: Uint8Array, start: number, length: number, place: number): void {
+    this.#add(hashOfBytes(bytes, start, length, this.#seed), place);
+  }
+
+  #add(hash: number, place: number): void {
     const row = this.#size++;
-    const hash = hashOf(key, this.#seed);
     let page = this.#pages[row >>> PAGE_BITS];
     if (page === undefined) {
       page = new RowPage();
@@ -104,10 +112,24 @@ function insert(slots: Uint32Array, hash: number, row: number): void {
 
 function hashOf(key: string, seed: number): number {
   let hash = seed;
-  for (let at = 0; at < key.length; at++) {
-    hash = Math.imul(hash ^ key.charCodeAt(at), 0x5bd1e995);
-    hash ^= hash >>> 15;
-  }
+  for (let at = 0; at < key.length; at++) hash = mixed(hash, key.charCodeAt(at));
+  return finished(hash);
+}
+
+/** That of the key with a character for each byte. */
+function hashOfBytes(bytes: Uint8Array, start: number, length: number, seed: number): number {
+  let hash = seed;
+  for (let at = start; at < start + length; at++) hash = mixed(hash, bytes[at] ?? 0);
+  return finished(hash);
+}
+
+function mixed(hash: number, unit: number): number {
+  const mix = Math.imul(hash ^ unit, 0x5bd1e995);
+  return mix ^ (mix >>> 15);
+}
+
+function finished(mix: number): number {
+  let hash = mix;
   hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
   return (hash ^ (hash >>> 16)) >>> 0;
 }

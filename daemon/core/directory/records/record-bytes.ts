@@ -15,7 +15,8 @@
  * The list: the id; role and teams, where they have no code; the other values in the order of their keys; then those of `custom`, which
  * without a shape is one value. A record without a shape is the second and last value.
  */
-import type { Slab } from './slabs.ts';
+import type { Marks } from './definitions.ts';
+import { type Slab, UNIT_BYTES } from './slabs.ts';
 
 /** Where in the header each value is. */
 export const HEADER = {
@@ -56,25 +57,28 @@ export function listAt(view: DataView, at: number): number {
 
 /** Some bytes of the list of the record at `at`. */
 export function listText({ bytes, view }: Slab, at: number, start: number, end: number): string {
-  return bytes.toString((view.getUint8(at + HEADER.form) & FORM.ascii) !== 0 ? 'latin1' : 'utf8', start, end);
+  return (view.getUint8(at + HEADER.form) & FORM.ascii) !== 0 ? bytes.latin1Slice(start, end) : bytes.utf8Slice(start, end);
 }
 
 /** Where a value of the list begins. */
-function startOf(view: DataView, at: number, index: number): number {
+export function valueStartAt(view: DataView, at: number, index: number): number {
   return listAt(view, at) + view.getUint16(at + HEADER.end + 2 * index, true);
 }
 
 /** Where it ends. */
-function endOf(view: DataView, at: number, index: number): number {
+export function valueEndAt(view: DataView, at: number, index: number): number {
   const isLast = index + 1 === view.getUint16(at + HEADER.entries, true);
-  return (isLast ? listAt(view, at) + view.getUint32(at + HEADER.listBytes, true) : startOf(view, at, index + 1)) - 1;
+  return (isLast ? listAt(view, at) + view.getUint32(at + HEADER.listBytes, true) : valueStartAt(view, at, index + 1)) - 1;
 }
 
 /** One value of the list of a record that has a table. */
 export function valueAt(slab: Slab, at: number, index: number): unknown {
+  return valueIn(slab, at, valueStartAt(slab.view, at, index), valueEndAt(slab.view, at, index));
+}
+
+/** A value in the list, or in a value of it. */
+export function valueIn(slab: Slab, at: number, start: number, end: number): unknown {
   const { bytes, view } = slab;
-  const start = startOf(view, at, index);
-  const end = endOf(view, at, index);
   if (bytes[start] === QUOTE) {
     const text = listText(slab, at, start + 1, end - 1);
     if ((view.getUint8(at + HEADER.form) & FORM.escaped) === 0 || !text.includes('\\')) return text;
@@ -91,12 +95,73 @@ export function valueAt(slab: Slab, at: number, index: number): unknown {
   return JSON.parse(listText(slab, at, start, end));
 }
 
-/** Whether a value of the list has these bytes. */
-export function isValueAt({ bytes, view }: Slab, at: number, index: number, wanted: Uint8Array): boolean {
-  const start = startOf(view, at, index);
-  if (endOf(view, at, index) - start !== wanted.length) return false;
+/** Whether these bytes stand there. */
+export function holdsBytes(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (end - start !== wanted.length) return false;
   for (let i = 0; i < wanted.length; i++) if (bytes[start + i] !== wanted[i]) return false;
   return true;
+}
+
+/** The end of the JSON value that begins at `start`. */
+function valueEnd(bytes: Uint8Array, start: number): number {
+  let depth = 0;
+  for (let at = start; ; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      for (at++; bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+      if (depth === 0) return at + 1;
+    } else if (byte === 91 || byte === 123) depth++;
+    else if (byte === 93 || byte === 125) {
+      // The end of what holds a number, a boolean or null.
+      if (depth === 0) return at;
+      if (--depth === 0) return at + 1;
+    } else if (byte === COMMA && depth === 0) return at;
+  }
+}
+
+/** Where something in a list of values stands. Undefined: nowhere. */
+export type Extent = { readonly start: number; readonly end: number; readonly key: number } | undefined;
+
+/** The value of the first of these keys, each as JSON writes it, that the object at `start` has. */
+export function memberOf(bytes: Uint8Array, start: number, keys: readonly { readonly bytes: Uint8Array }[]): Extent {
+  let found: Extent;
+  if (bytes[start] !== 123 || bytes[start + 1] === 125) return undefined;
+  for (let at = start + 1; ; at++) {
+    const colon = valueEnd(bytes, at);
+    const end = valueEnd(bytes, colon + 1);
+    for (let key = 0; key < (found?.key ?? keys.length); key++) {
+      const wanted = keys[key]?.bytes;
+      if (wanted !== undefined && holdsBytes(bytes, at, colon, wanted)) found = { start: colon + 1, end, key };
+    }
+    if (found?.key === 0 || bytes[end] !== COMMA) return found;
+    at = end;
+  }
+}
+
+/** Throws an error unless the bytes are records, one after another, that name nothing beyond the marks. */
+export function checkBlock(bytes: Buffer, marks: Marks): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length; ) {
+    const room = bytes.length - at;
+    const size = room < HEADER.end ? 0 : view.getUint32(at, true);
+    const isRecord = size >= HEADER.end && size <= room && size % UNIT_BYTES === 0 && isWithin(view, at, size, marks);
+    if (!isRecord) throw new Error(`the snapshot has a block of records that is not one, at byte ${at} of it`);
+    at += size;
+  }
+}
+
+function isWithin(view: DataView, at: number, size: number, marks: Marks): boolean {
+  const entries = view.getUint16(at + HEADER.entries, true);
+  const listBytes = view.getUint32(at + HEADER.listBytes, true);
+  return (
+    HEADER.end + 2 * entries + listBytes <= size &&
+    view.getUint16(at + HEADER.idBytes, true) + 4 <= listBytes &&
+    view.getUint16(at + HEADER.shape, true) <= marks.shapes &&
+    view.getUint16(at + HEADER.customShape, true) <= marks.customShapes &&
+    view.getUint16(at + HEADER.role, true) <= marks.roles &&
+    view.getUint32(at + HEADER.teams, true) <= marks.teams &&
+    (entries === 0 || valueStartAt(view, at, entries - 1) < listAt(view, at) + listBytes)
+  );
 }
 
 /** Writes where each value of the list begins: after the bracket, and after each comma that is in no text and no inner list or object. */

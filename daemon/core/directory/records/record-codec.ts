@@ -6,7 +6,9 @@ import { isObject, type JsonObject } from '../../../../protocol/base/json.ts';
 import { appBan, type StoredUser } from '../../../../protocol/users/user.ts';
 import { isTombstone, type Tombstone } from '../record.ts';
 import { Codes, NO_CODE } from './codes.ts';
+import type { Definitions, Marks } from './definitions.ts';
 import { type KeySource, type Maker, makerOf } from './object-makers.ts';
+import { RecentValues } from './recent-values.ts';
 import { FORM, HEADER, listAt, listText, STATE, tabulate, valueAt } from './record-bytes.ts';
 import { NO_SHAPE, Shapes } from './shapes.ts';
 import { type Slab, UNIT_BYTES } from './slabs.ts';
@@ -52,6 +54,7 @@ export class RecordCodec {
   readonly #teams = new Codes<string[]>(TEAM_LISTS_MAX, TEAM_CHARS_MAX);
   /** By shape: the keys of values in the list, with their places among them. */
   readonly #listed: (ReadonlyMap<string, number> | undefined)[] = [];
+  readonly recent = new RecentValues();
   /** By shape. */
   readonly #makers: (Maker | undefined)[] = [];
   readonly #customMakers: (Maker | undefined)[] = [];
@@ -80,6 +83,30 @@ export class RecordCodec {
     const entries = listBytes <= TABLED_MAX ? values.length : 0;
     const size = Math.ceil((HEADER.end + 2 * entries + listBytes) / UNIT_BYTES) * UNIT_BYTES;
     return { size, list, listBytes, entries, shape, customShape, role, teams, record, idBytes: key.length };
+  }
+
+  marks(): Marks {
+    return { shapes: this.#shapes.size, customShapes: this.#customShapes.size, roles: this.#roles.size, teams: this.#teams.size };
+  }
+
+  /** What got its number after `from`, and by `to`. */
+  defined(from: Marks, to: Marks): Definitions {
+    return {
+      shapes: this.#shapes.defined(from.shapes, to.shapes),
+      custom_shapes: this.#customShapes.defined(from.customShapes, to.customShapes),
+      roles: this.#roles.defined(from.roles, to.roles),
+      teams: this.#teams.defined(from.teams, to.teams),
+    };
+  }
+
+  /** Gives each the next number. Throws an error when one cannot have it. */
+  define({ shapes, custom_shapes, roles, teams }: Definitions): void {
+    const isDefined =
+      shapes.every((keys) => this.#shapes.define(keys)) &&
+      custom_shapes.every((keys) => this.#customShapes.define(keys)) &&
+      roles.every((role) => this.#roles.codeOf(role, role) === this.#roles.size) &&
+      teams.every((list) => this.#teamsCode([...list]) === this.#teams.size);
+    if (!isDefined) throw new Error('the snapshot defines a shape or a code twice, or more of them than this version keeps');
   }
 
   #teamsCode(teams: string[]): number {
@@ -133,10 +160,15 @@ export class RecordCodec {
     return view.getUint32(at + HEADER.row, true);
   }
 
+  /** Where the bytes of the key are. */
+  keyAt(view: DataView, at: number): number {
+    // After the bracket and the quotation mark.
+    return listAt(view, at) + 2;
+  }
+
   hasKey({ bytes, view }: Slab, at: number, key: string): boolean {
     if (view.getUint16(at + HEADER.idBytes, true) !== key.length) return false;
-    // After the bracket and the quotation mark.
-    const start = listAt(view, at) + 2;
+    const start = this.keyAt(view, at);
     for (let i = 0; i < key.length; i++) if (bytes[start + i] !== key.charCodeAt(i)) return false;
     return true;
   }

@@ -4,7 +4,9 @@
  */
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { Tombstone } from '../record.ts';
+import type { PackedRecords } from './definitions.ts';
 import { IdTable } from './id-table.ts';
+import { type OldForm, packedRecords, unpackedBlock } from './packed-records.ts';
 import { HEADER, STATE } from './record-bytes.ts';
 import { idKey, RecordCodec } from './record-codec.ts';
 import { RecordFields } from './record-fields.ts';
@@ -12,7 +14,7 @@ import { Slabs } from './slabs.ts';
 import { UserView } from './user-view.ts';
 
 /** Records that are kept as objects, too: the same one is read to decide a command, to apply it and to answer. A power of two. */
-const RECENT_MAX = 4_096;
+const RECENT_MAX = 1_024;
 
 /** What queries need of it. */
 export type RecordViews = Pick<RecordStore, 'views' | 'view' | 'shown' | 'fields'>;
@@ -117,6 +119,27 @@ export class RecordStore {
     // A view may be of a slab that was let go, the number of which is another one's by now.
     const isCurrent = place === slab.place(at) && this.#slabs.at(place) === slab;
     return (isCurrent ? this.#get(row) : this.#codec.read(slab, at)) as StoredUser;
+  }
+
+  /** All records for a snapshot: see `packedRecords`. */
+  packed(oldForm: OldForm): Iterable<PackedRecords> {
+    return packedRecords(this.#codec, this.views(), oldForm);
+  }
+
+  /** Adds the records of a block, which have no row yet, and gives a view of each in turn. */
+  *load(packed: PackedRecords): Generator<UserView, void> {
+    const bytes = unpackedBlock(this.#codec, packed);
+    if (bytes.length === 0) return;
+    const slab = this.#slabs.reserve(bytes.length);
+    const from = slab.used - bytes.length;
+    bytes.copy(slab.bytes, from);
+    const view = new UserView(this.#codec, slab);
+    for (let at = from; at < slab.used; at += this.#codec.sizeOf(slab, at)) {
+      slab.view.setUint32(at + HEADER.row, this.#ids.size, true);
+      const length = slab.view.getUint16(at + HEADER.idBytes, true);
+      this.#ids.addBytes(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
+      yield view.movedTo(slab, at);
+    }
   }
 
   #read(row: number): StoredUser | Tombstone {

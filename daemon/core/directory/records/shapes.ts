@@ -40,6 +40,28 @@ export class Shapes {
     return step.shape;
   }
 
+  /** Number of shapes. */
+  get size(): number {
+    return this.#keys.length - 1;
+  }
+
+  /** The shapes with numbers above `from`, up to `to`. */
+  defined(from: number, to: number): readonly (readonly string[])[] {
+    return this.#keys.slice(from + 1, to + 1);
+  }
+
+  /** Gives a list of keys the next number; false when it cannot have it. */
+  define(keys: readonly string[]): boolean {
+    let step: Step | undefined = this.#first;
+    for (const key of keys) {
+      step = step.next.get(key) ?? this.#grow(step, key);
+      if (step === undefined) return false;
+    }
+    if (step.shape !== NO_SHAPE) return false;
+    step.shape = this.#keys.push(step.keys) - 1;
+    return true;
+  }
+
   keys(shape: number): readonly string[] {
     return this.#keys[shape] ?? [];
   }

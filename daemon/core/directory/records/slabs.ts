@@ -15,8 +15,14 @@ const DEAD_MAX = 0.15;
 /** Records that move with one write. */
 const MOVED_PER_WRITE = 4;
 
+/** The methods by which `toString` of Node reads text: a look at the name of the encoding takes as long as a short text. */
+export interface Bytes extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+}
+
 export class Slab {
-  readonly bytes: Buffer;
+  readonly bytes: Bytes;
   readonly view: DataView;
   readonly index: number;
   used = 0;
@@ -24,7 +30,7 @@ export class Slab {
 
   constructor(index: number, size: number) {
     this.index = index;
-    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.bytes = Buffer.allocUnsafeSlow(size) as Bytes;
     this.view = new DataView(this.bytes.buffer);
   }
 

@@ -1,6 +1,6 @@
 /** A user whose fields are read one by one from the bytes of its record: for walks, which look at few fields of many users. Pure. */
 import type { StoredUser } from '../../../../protocol/users/user.ts';
-import { FORM, HEADER, STATE, valueAt } from './record-bytes.ts';
+import { FORM, HEADER, STATE, valueAt, valueEndAt, valueStartAt } from './record-bytes.ts';
 import type { RecordCodec } from './record-codec.ts';
 import type { Slab } from './slabs.ts';
 
@@ -20,6 +20,8 @@ export class UserView {
   #custom: Value<'custom'>;
   /** The record, when it is not tabled. */
   #whole: StoredUser | undefined;
+  /** Of a copy: the values that were read, each with the place where it begins. */
+  #kept: { readonly start: number; readonly value: unknown }[] | undefined;
 
   constructor(codec: RecordCodec, slab: Slab) {
     this.#codec = codec;
@@ -39,7 +41,30 @@ export class UserView {
 
   /** Another view of the same bytes, which never change. */
   copy(): UserView {
-    return new UserView(this.#codec, this.slab).movedTo(this.slab, this.at);
+    const copy = new UserView(this.#codec, this.slab).movedTo(this.slab, this.at);
+    copy.#kept = [];
+    return copy;
+  }
+
+  /** A value in the list. A copy, which others are compared with, keeps it. */
+  valueIn(start: number, end: number): unknown {
+    const kept = this.#kept;
+    if (kept === undefined) return this.#codec.recent.valueIn(this.slab, this.at, start, end);
+    // A sort has one or two fields.
+    for (const one of kept) if (one.start === start) return one.value;
+    const value = this.#codec.recent.valueIn(this.slab, this.at, start, end);
+    kept.push({ start, value });
+    return value;
+  }
+
+  /** The number of its role; 0 where it has none. */
+  get roleCode(): number {
+    return this.slab.view.getUint16(this.at + HEADER.role, true);
+  }
+
+  /** The number of its list of teams; 0 where it has none. */
+  get teamsCode(): number {
+    return this.isTabled ? this.slab.view.getUint32(this.at + HEADER.teams, true) : 0;
   }
 
   whole(): StoredUser {
@@ -59,7 +84,11 @@ export class UserView {
   #read<Field extends keyof StoredUser>(field: Field): Value<Field> {
     if (!this.isTabled) return this.#untabled()[field];
     const index = this.#codec.indexOf(this.slab, this.at, field);
-    return index === -1 ? undefined : (valueAt(this.slab, this.at, index) as Value<Field>);
+    if (index === -1) return undefined;
+    const { slab, at } = this;
+    // Those of most users are theirs alone.
+    if (this.#kept === undefined) return valueAt(slab, at, index) as Value<Field>;
+    return this.valueIn(valueStartAt(slab.view, at, index), valueEndAt(slab.view, at, index)) as Value<Field>;
   }
 
   #number(place: number): number {
@@ -181,6 +210,11 @@ export class UserView {
   get sent(): Value<'sent'> {
     return this.#read('sent');
   }
+}
+
+/** The living user of a view, to be read before the view is moved. It has all that a user may have. */
+export function livingView(view: UserView): StoredUser | undefined {
+  return (view.state & (STATE.gone | STATE.deleted)) === 0 ? (view as unknown as StoredUser) : undefined;
 }
 
 /** The user of a walk as a record like any other. */
