@@ -12,6 +12,9 @@ import type { Comparison, ParsedFilter, Test } from './filter.ts';
 import { listUnits, searchUnits, WorkMeter } from './filter-cost.ts';
 import { searchedUnits, wordPrefix } from './word-search.ts';
 
+/** Values with which a field is compared one by one; among more of them, it is looked up. */
+const COMPARED_MAX = 4;
+
 /** Whether a user matches; `online` says whether it has a visible live connection. */
 export type Predicate<User = StoredUser> = (user: User, online: boolean) => boolean;
 
@@ -112,6 +115,8 @@ function compileValue<User>(fields: FieldReaders<User>, field: ValueField, test:
       return (user, online) => jsonEquals(read(user, online), value, work);
     }
     case '$in': {
+      const equals = equalsAny(fields, field, test.values);
+      if (equals !== undefined) return equals;
       const scalars = new Set<unknown>(test.values.filter((value) => typeof value !== 'object' || value === null));
       const objects = test.values.filter((value) => typeof value === 'object' && value !== null);
       return (user, online) => {
@@ -141,6 +146,21 @@ function compileValue<User>(fields: FieldReaders<User>, field: ValueField, test:
     case '$q':
       return compileText(fields, field, test, work);
   }
+}
+
+/** Whether a field equals one of a few values, where that is told without reading it. */
+function equalsAny<User>(fields: FieldReaders<User>, field: ValueField, values: readonly Json[]): ((user: User) => boolean) | undefined {
+  if (values.length > COMPARED_MAX) return undefined;
+  const tests: ((user: User) => boolean)[] = [];
+  for (const value of values) {
+    const equals = typeof value === 'object' ? undefined : fields.equals?.(field, value);
+    if (equals === undefined) return undefined;
+    tests.push(equals);
+  }
+  return (user) => {
+    for (const equals of tests) if (equals(user)) return true;
+    return false;
+  };
 }
 
 function compileComparison<User>(fields: FieldReaders<User>, field: ValueField, op: Comparison, wanted: string | number): Predicate<User> {
