@@ -3,7 +3,8 @@
  * with each write: live ones move out of the emptiest slab, which is then let go. Pure.
  */
 
-const SLAB_BYTES = 1 << 20;
+/** Of a slab for many records, which begin within so many bytes of any slab. */
+export const SLAB_BYTES = 1 << 20;
 /** The first slab of a directory, most of which in tests hold a few users. Each is twice as big as the one before. */
 const FIRST_BYTES = 1 << 14;
 /** Records begin at multiples of this. */
@@ -92,6 +93,9 @@ export class Slabs {
     if (size > SLAB_BYTES) return this.#open(size);
     if (this.#active !== undefined && this.#active.used + size <= this.#active.bytes.length) return this.#active;
     while (this.#nextBytes < size) this.#nextBytes *= 2;
+    const last = this.#active;
+    // While it was the active one, it was kept.
+    if (last !== undefined && last.dead === last.used) this.#letGo(last);
     this.#active = this.#open(this.#nextBytes);
     this.#nextBytes = Math.min(2 * this.#nextBytes, SLAB_BYTES);
     return this.#active;

@@ -140,3 +140,17 @@ test('SN5 the room of dead records is used again, however often records change a
   for (const record of store.values()) users += Number((record as StoredUser).name?.length ?? 300) >= 200 ? 1 : 0;
   assert.equal(users, 20_001);
 });
+
+test('SN5 room is won back, too, after all records of the newest slab died', () => {
+  const random = seeded(5);
+  const name = 'x'.repeat(500);
+  const store = new RecordStore();
+  store.set(user('hot', 1), false);
+  store.set(user('hot', 2, { name: 'x'.repeat(2 << 20) }), false);
+  // It does not fit into what the first slab has left.
+  store.set(user('next', 1, { name: 'x'.repeat(100_000) }), false);
+  for (let at = 0; at < 4_000; at++) store.set(user(`u${at}`, 1, { name }), false);
+  const atFirst = store.bytes;
+  for (let step = 0; step < 40_000; step++) store.set(user(`u${Math.floor(random() * random() * 4_000)}`, step + 2, { name }), false);
+  assert.ok(store.bytes < atFirst + (2 << 20), `${store.bytes} after ${atFirst}`);
+});
