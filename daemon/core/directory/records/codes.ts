@@ -25,6 +25,11 @@ export class Codes<T> {
     return code;
   }
 
+  /** Gives a value the next code; false when it cannot have it. */
+  define(key: string, value: T): boolean {
+    return !this.#codes.has(key) && this.codeOf(key, value) !== NO_CODE;
+  }
+
   /** Number of codes. */
   get size(): number {
     return this.#values.length - 1;

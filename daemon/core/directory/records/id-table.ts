@@ -24,6 +24,8 @@ interface Part {
   rows: number;
 }
 
+const NO_PART: Part = { slots: new Uint32Array(1), rows: 0 };
+
 export class IdTable {
   readonly #pages: RowPage[] = [];
   readonly #parts: (Part | undefined)[] = new Array(1 << PART_BITS).fill(undefined);
@@ -71,9 +73,22 @@ export class IdTable {
     this.#add(hashOf(key, this.#seed), place);
   }
 
-  /** `add` of the key with these bytes. */
-  addBytes(bytes: Uint8Array, start: number, length: number, place: number): void {
-    this.#add(hashOfBytes(bytes, start, length, this.#seed), place);
+  /** `add` of the key with these bytes, unless it has a row; then false. */
+  addBytes(bytes: Uint8Array, start: number, length: number, place: number): boolean {
+    const hash = hashOfBytes(bytes, start, length, this.#seed);
+    if (this.#hasHash(hash) && this.row(String.fromCharCode(...bytes.subarray(start, start + length))) !== -1) return false;
+    this.#add(hash, place);
+    return true;
+  }
+
+  /** Whether a row has this hash: nearly always, it is then the row of the same key. */
+  #hasHash(hash: number): boolean {
+    const { slots } = this.#parts[hash >>> (32 - PART_BITS)] ?? NO_PART;
+    const mask = slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const row = (slots[slot] ?? 0) - 1;
+      if (row === -1 || this.#hash(row) === hash) return row !== -1;
+    }
   }
 
   #add(hash: number, place: number): void {

@@ -4,8 +4,8 @@
  */
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { Tombstone } from '../record.ts';
+import { checkBlock } from './block-check.ts';
 import { type Marks, NO_MARKS, type PackedRecords } from './definitions.ts';
-import { checkBlock } from './record-bytes.ts';
 import { idKey, type RecordCodec } from './record-codec.ts';
 import { Slab } from './slabs.ts';
 import type { UserView } from './user-view.ts';
@@ -51,7 +51,7 @@ export function* packedRecords(codec: RecordCodec, users: Iterable<UserView>, ol
 export function unpackedBlock(codec: RecordCodec, { records, ...defined }: PackedRecords): Buffer {
   codec.define(defined);
   const bytes = Buffer.from(records, 'base64');
-  checkBlock(bytes, codec.marks());
+  checkBlock(bytes, codec);
   return bytes;
 }
 

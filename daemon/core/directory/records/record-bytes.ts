@@ -15,8 +15,7 @@
  * The list: the id; role and teams, where they have no code; the other values in the order of their keys; then those of `custom`, which
  * without a shape is one value. A record without a shape is the second and last value.
  */
-import type { Marks } from './definitions.ts';
-import { type Slab, UNIT_BYTES } from './slabs.ts';
+import type { Slab } from './slabs.ts';
 
 /** Where in the header each value is. */
 export const HEADER = {
@@ -136,32 +135,6 @@ export function memberOf(bytes: Uint8Array, start: number, keys: readonly { read
     if (found?.key === 0 || bytes[end] !== COMMA) return found;
     at = end;
   }
-}
-
-/** Throws an error unless the bytes are records, one after another, that name nothing beyond the marks. */
-export function checkBlock(bytes: Buffer, marks: Marks): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0; at < bytes.length; ) {
-    const room = bytes.length - at;
-    const size = room < HEADER.end ? 0 : view.getUint32(at, true);
-    const isRecord = size >= HEADER.end && size <= room && size % UNIT_BYTES === 0 && isWithin(view, at, size, marks);
-    if (!isRecord) throw new Error(`the snapshot has a block of records that is not one, at byte ${at} of it`);
-    at += size;
-  }
-}
-
-function isWithin(view: DataView, at: number, size: number, marks: Marks): boolean {
-  const entries = view.getUint16(at + HEADER.entries, true);
-  const listBytes = view.getUint32(at + HEADER.listBytes, true);
-  return (
-    HEADER.end + 2 * entries + listBytes <= size &&
-    view.getUint16(at + HEADER.idBytes, true) + 4 <= listBytes &&
-    view.getUint16(at + HEADER.shape, true) <= marks.shapes &&
-    view.getUint16(at + HEADER.customShape, true) <= marks.customShapes &&
-    view.getUint16(at + HEADER.role, true) <= marks.roles &&
-    view.getUint32(at + HEADER.teams, true) <= marks.teams &&
-    (entries === 0 || valueStartAt(view, at, entries - 1) < listAt(view, at) + listBytes)
-  );
 }
 
 /** Writes where each value of the list begins: after the bracket, and after each comma that is in no text and no inner list or object. */

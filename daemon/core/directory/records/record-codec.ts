@@ -2,14 +2,15 @@
  * Makes bytes of records and reads them, in the layout of record-bytes.ts. What comes out equals what JSON would make of the record, down
  * to the order of its keys. Pure.
  */
-import { isObject, type JsonObject } from '../../../../protocol/base/json.ts';
-import { appBan, type StoredUser } from '../../../../protocol/users/user.ts';
+import type { JsonObject } from '../../../../protocol/base/json.ts';
+import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { isTombstone, type Tombstone } from '../record.ts';
 import { Codes, NO_CODE } from './codes.ts';
 import type { Definitions, Marks } from './definitions.ts';
 import { type KeySource, type Maker, makerOf } from './object-makers.ts';
 import { RecentValues } from './recent-values.ts';
-import { FORM, HEADER, listAt, listText, STATE, tabulate, valueAt } from './record-bytes.ts';
+import { FORM, HEADER, listAt, listText, tabulate, valueAt } from './record-bytes.ts';
+import { areTexts, fitsShape, REQUIRED, stateOf } from './record-kinds.ts';
 import { NO_SHAPE, Shapes } from './shapes.ts';
 import { type Slab, UNIT_BYTES } from './slabs.ts';
 
@@ -63,7 +64,7 @@ export class RecordCodec {
   pack(record: StoredUser | Tombstone, key: string): Packed {
     const values: unknown[] = [record.id];
     let [shape, customShape, role, teams] = [NO_SHAPE, NO_SHAPE, NO_CODE, NO_CODE];
-    if (!isTombstone(record) && fitsHeader(record)) {
+    if (!isTombstone(record) && fitsShape(record)) {
       shape = this.#shapes.shapeOf(record);
       if (shape !== NO_SHAPE) {
         role = this.#roles.codeOf(record.role, record.role);
@@ -71,7 +72,7 @@ export class RecordCodec {
         teams = this.#teamsCode(record.teams);
         if (teams === NO_CODE) values.push(record.teams);
         const fields = record as Readonly<Record<string, unknown>>;
-        for (const name of this.#listedIn(shape).keys()) values.push(fields[name]);
+        for (const name of this.listedIn(shape).keys()) values.push(fields[name]);
         customShape = this.#customShapes.shapeOf(record.custom);
         if (customShape === NO_SHAPE) values.push(record.custom);
         else for (const name of this.#customShapes.keys(customShape)) values.push(record.custom[name]);
@@ -102,11 +103,13 @@ export class RecordCodec {
   /** Gives each the next number. Throws an error when one cannot have it. */
   define({ shapes, custom_shapes, roles, teams }: Definitions): void {
     const isDefined =
-      shapes.every((keys) => this.#shapes.define(keys)) &&
-      custom_shapes.every((keys) => this.#customShapes.define(keys)) &&
-      roles.every((role) => this.#roles.codeOf(role, role) === this.#roles.size) &&
-      teams.every((list) => this.#teamsCode([...list]) === this.#teams.size);
-    if (!isDefined) throw new Error('the snapshot defines a shape or a code twice, or more of them than this version keeps');
+      shapes.every((keys) => areTexts(keys) && REQUIRED.every((key) => keys.includes(key)) && this.#shapes.define(keys)) &&
+      custom_shapes.every((keys) => areTexts(keys) && this.#customShapes.define(keys)) &&
+      areTexts(roles) &&
+      roles.every((role) => this.#roles.define(role, role)) &&
+      teams.every((list) => areTexts(list) && this.#teams.define(list.join('\n'), [...list]));
+    if (!isDefined)
+      throw new Error('the snapshot defines a shape or a code that is none, or twice, or more of them than this version keeps');
   }
 
   #teamsCode(teams: string[]): number {
@@ -116,7 +119,8 @@ export class RecordCodec {
     return known === teams || (known?.length === teams.length && known.every((team, at) => team === teams[at])) ? code : NO_CODE;
   }
 
-  #listedIn(shape: number): ReadonlyMap<string, number> {
+  /** The keys of values that are in the list of a record with this shape, in their order, each with its place. */
+  listedIn(shape: number): ReadonlyMap<string, number> {
     const known = this.#listed[shape];
     if (known !== undefined) return known;
     const keys = this.#shapes.keys(shape).filter((key) => key !== 'id' && !ELSEWHERE.includes(key));
@@ -149,6 +153,8 @@ export class RecordCodec {
     view.setUint16(at + HEADER.entries, entries, true);
     const start = at + HEADER.end + 2 * entries;
     bytes.write(list, start, isAscii ? 'latin1' : 'utf8');
+    // What the memory held before must not come into a snapshot.
+    bytes.fill(0, start + listBytes, at + size);
     if (entries > 0) tabulate(bytes, view, at + HEADER.end, start, start + listBytes);
   }
 
@@ -187,14 +193,14 @@ export class RecordCodec {
     // In the order of `ELSEWHERE`.
     values.push(view.getFloat64(at + HEADER.rev, true), view.getFloat64(at + HEADER.created, true));
     values.push(view.getFloat64(at + HEADER.updated, true), view.getFloat64(at + HEADER.lastActive, true), role, teams, custom);
-    // A shape holds the keys of a user; see `fitsHeader`.
+    // A shape holds the keys of a user; see `fitsShape`.
     return this.#makerOf(shape)(values, first, end) as StoredUser;
   }
 
   #makerOf(shape: number): Maker {
     const known = this.#makers[shape];
     if (known !== undefined) return known;
-    const listed = this.#listedIn(shape);
+    const listed = this.listedIn(shape);
     const made = makerOf(
       this.#shapes.keys(shape).map((key): KeySource => {
         const place = listed.get(key);
@@ -252,6 +258,11 @@ export class RecordCodec {
     return this.#customOf(shape, JSON.parse(`[${text}`) as unknown[]);
   }
 
+  /** The keys of records with this shape. */
+  keys(shape: number): readonly string[] {
+    return this.#shapes.keys(shape);
+  }
+
   /** The keys of custom data with this shape, the values of which are the last ones of the list. */
   customKeys(shape: number): readonly string[] {
     return this.#customShapes.keys(shape);
@@ -259,7 +270,7 @@ export class RecordCodec {
 
   /** The number of a value in the list of a tabled record; -1 when the field is absent. Not of one that has a method here. */
   indexOf(slab: Slab, at: number, field: string): number {
-    const place = this.#listedIn(slab.view.getUint16(at + HEADER.shape, true)).get(field);
+    const place = this.listedIn(slab.view.getUint16(at + HEADER.shape, true)).get(field);
     return place === undefined ? -1 : this.#firstListed(slab, at) + place;
   }
 
@@ -267,31 +278,4 @@ export class RecordCodec {
   #firstListed({ view }: Slab, at: number): number {
     return 1 + Number(view.getUint16(at + HEADER.role, true) === NO_CODE) + Number(view.getUint32(at + HEADER.teams, true) === NO_CODE);
   }
-}
-
-/** Whether the header can hold what the schema of users says that it holds. */
-function fitsHeader({ rev, role, teams, created_at, updated_at, last_active, invisible, bans, custom }: StoredUser): boolean {
-  return (
-    Number.isFinite(rev) &&
-    Number.isFinite(created_at) &&
-    Number.isFinite(updated_at) &&
-    (last_active === undefined || Number.isFinite(last_active)) &&
-    (invisible === undefined || typeof invisible === 'boolean') &&
-    (bans === undefined || (Array.isArray(bans) && bans.every(isObject))) &&
-    typeof role === 'string' &&
-    Array.isArray(teams) &&
-    typeof custom === 'object' &&
-    custom !== null &&
-    !Array.isArray(custom)
-  );
-}
-
-/** The bits of `STATE`. Without a shape, what else than its death a record says is not known. */
-function stateOf(record: StoredUser | Tombstone, shape: number): number {
-  if (isTombstone(record)) return STATE.gone;
-  const { deleted_at, deactivated_at, invisible } = record;
-  const state = (deleted_at === undefined ? 0 : STATE.deleted) | (deactivated_at === undefined ? 0 : STATE.deactivated);
-  const ban = shape === NO_SHAPE ? undefined : appBan(record);
-  const banned = ban === undefined ? 0 : ban.shadow === true ? STATE.shadowBanned : STATE.banned;
-  return state | banned | (invisible === true ? STATE.invisible : 0);
 }

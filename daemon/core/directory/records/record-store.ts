@@ -126,7 +126,7 @@ export class RecordStore {
     return packedRecords(this.#codec, this.views(), oldForm);
   }
 
-  /** Adds the records of a block, which have no row yet, and gives a view of each in turn. */
+  /** Adds the records of a block, and gives a view of each in turn. Throws an error when it is none, or when a record of this id is there. */
   *load(packed: PackedRecords): Generator<UserView, void> {
     const bytes = unpackedBlock(this.#codec, packed);
     if (bytes.length === 0) return;
@@ -134,10 +134,11 @@ export class RecordStore {
     const from = slab.used - bytes.length;
     bytes.copy(slab.bytes, from);
     const view = new UserView(this.#codec, slab);
-    for (let at = from; at < slab.used; at += this.#codec.sizeOf(slab, at)) {
+    for (let at = from; at < from + bytes.length; at += this.#codec.sizeOf(slab, at)) {
       slab.view.setUint32(at + HEADER.row, this.#ids.size, true);
       const length = slab.view.getUint16(at + HEADER.idBytes, true);
-      this.#ids.addBytes(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
+      const isNew = this.#ids.addBytes(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
+      if (!isNew) throw new Error(`the snapshot has two records of the user "${this.#codec.id(slab, at)}"`);
       yield view.movedTo(slab, at);
     }
   }

@@ -52,6 +52,7 @@ export class Shapes {
 
   /** Gives a list of keys the next number; false when it cannot have it. */
   define(keys: readonly string[]): boolean {
+    if (new Set(keys).size < keys.length) return false;
     let step: Step | undefined = this.#first;
     for (const key of keys) {
       step = step.next.get(key) ?? this.#grow(step, key);

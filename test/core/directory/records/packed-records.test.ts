@@ -110,8 +110,48 @@ test('SN6 a block that is none is refused', () => {
   ] as const) {
     refused(set(at, value));
   }
+});
+
+test('SN6 lists of keys, roles and teams that are none are refused, and so is a user that comes twice', () => {
+  const keys = ['id', 'rev', 'role', 'teams', 'custom', 'created_at', 'updated_at'];
+  const none = { shapes: [], custom_shapes: [], roles: [], teams: [], records: '' };
+  const defined = { ...none, shapes: [keys], custom_shapes: [['a']], roles: ['r'], teams: [['a\nb']] };
+  const store = new RecordStore();
+  assert.deepEqual([...store.load(defined)], []);
+  const wrong = [
+    ...[{ shapes: [keys] }, { custom_shapes: [['a']] }, { roles: ['r'] }, { teams: [['a', 'b']] }],
+    ...[{ shapes: [['id']] }, { shapes: [[...keys, 'name', 'name']] }, { custom_shapes: [['__proto__']] }, { custom_shapes: [[1]] }],
+    ...[{ roles: [1] }, { teams: ['ab'] }, { teams: [[1]] }, { shapes: ['id'] }],
+  ];
+  for (const one of wrong) {
+    assert.throws(
+      () => [...store.load({ ...none, ...one } as unknown as PackedRecords)],
+      /a code that is none, or twice/,
+      JSON.stringify(one),
+    );
+  }
+  const held = new RecordStore();
+  held.set(user('u', 1));
+  const [block] = [...held.packed(NONE)];
+  assert.ok(block !== undefined);
+  const again = { ...none, records: block.records };
   const twice = new RecordStore();
-  const defined = { shapes: [['id']], custom_shapes: [], roles: [], teams: [], records: '' };
-  assert.deepEqual([...twice.load(defined)], []);
-  assert.throws(() => [...twice.load(defined)], /defines a shape or a code twice/);
+  assert.ok([...twice.load(block)].length > 0);
+  assert.throws(() => [...twice.load(again)], /has two records of the user "/);
+});
+
+test('SN6 a block beyond the size of a slab is refused: its records would have the places of others', () => {
+  const store = new RecordStore();
+  store.set(user('u', 1, { name: 'x'.repeat(60_000) }));
+  const [block] = [...store.packed(NONE)].filter(({ records }) => records !== '');
+  assert.ok(block !== undefined);
+  const one = Buffer.from(block.records, 'base64');
+  const records = Buffer.concat(
+    Array.from({ length: 20 }, (_, at) => {
+      const copy = Buffer.from(one);
+      copy.write(String.fromCharCode(97 + at), copy.indexOf('["u"') + 2);
+      return copy;
+    }),
+  ).toString('base64');
+  assert.throws(() => [...new RecordStore().load({ ...block, records })], /has a block of records that is not one/);
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { listAt } from '../../../../daemon/core/directory/records/record-bytes.ts';
 import { idKey, RecordCodec } from '../../../../daemon/core/directory/records/record-codec.ts';
 import { Slab } from '../../../../daemon/core/directory/records/slabs.ts';
 import { UserView } from '../../../../daemon/core/directory/records/user-view.ts';
@@ -27,9 +28,15 @@ test('SN5 any record, and each field of it, is what JSON makes of it', () => {
   const holds = (user: StoredUser, at: number): void => {
     const key = idKey(user.id);
     const packed = codec.pack(user, key);
+    slab.bytes.fill(0xff, at, at + packed.size);
     codec.write(packed, slab, at, 5);
     assert.deepEqual([codec.sizeOf(slab, at), codec.row(slab, at), codec.hasKey(slab, at, key)], [packed.size, 5, true]);
     assert.equal(codec.hasKey(slab, at, `${key}x`), false);
+    const end = listAt(slab.view, at) + packed.listBytes;
+    assert.ok(
+      slab.bytes.subarray(end, at + packed.size).every((byte) => byte === 0),
+      'what the memory held before is in no record',
+    );
     const read = codec.read(slab, at);
     assert.deepEqual(read, user);
     assert.equal(JSON.stringify(read), JSON.stringify(user), 'the order of keys, too');
