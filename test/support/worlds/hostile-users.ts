@@ -75,7 +75,7 @@ export class HostileUsers {
 
   /** The record, as JSON keeps it: a user of any state, or a tombstone. */
   record(id: string, rev: number): StoredUser | Tombstone {
-    const time = (): number => this.pick([0, 1, 2, 3, rev, 1_700_000_000_000_000, 8.64e21, -1]);
+    const time = (): number => this.pick([0, 1, 2, 3, rev, 1_700_000_000_000_000, 8.64e18, -1]);
     const bans = [
       { created_at: 1, shadow: this.chance(0.5) },
       { created_at: 1, cid: 'c' },

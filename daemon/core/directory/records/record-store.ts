@@ -153,21 +153,22 @@ export class RecordStore {
 class Walk implements Iterator<UserView, undefined> {
   readonly #ids: IdTable;
   readonly #slabs: Slabs;
-  readonly #step: IteratorYieldResult<UserView> | undefined;
+  readonly #codec: RecordCodec;
+  #step: IteratorYieldResult<UserView> | undefined;
   #row = 0;
 
   constructor(ids: IdTable, slabs: Slabs, codec: RecordCodec) {
     this.#ids = ids;
     this.#slabs = slabs;
-    if (ids.size === 0) return;
-    this.#step = { done: false, value: new UserView(codec, slabs.at(ids.place(0))) };
+    this.#codec = codec;
   }
 
   next(): IteratorResult<UserView, undefined> {
-    const step = this.#step;
-    if (step === undefined || this.#row >= this.#ids.size) return { done: true, value: undefined };
+    if (this.#row >= this.#ids.size) return { done: true, value: undefined };
     const place = this.#ids.place(this.#row++);
-    step.value.movedTo(this.#slabs.at(place), this.#slabs.offset(place));
-    return step;
+    const slab = this.#slabs.at(place);
+    this.#step ??= { done: false, value: new UserView(this.#codec, slab) };
+    this.#step.value.movedTo(slab, this.#slabs.offset(place));
+    return this.#step;
   }
 }
