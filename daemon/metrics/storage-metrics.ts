@@ -40,8 +40,11 @@ export const STORAGE_METRICS: readonly MetricSpec<StorageSources>[] = [
   gauge('writable', '', '1 while changes can be stored, as /readyz?need=write says; otherwise 0.', async ({ roster, condition }) =>
     roster.ready && (await condition.writeTrouble()) === undefined ? 1 : 0,
   ),
-  gauge('heap_full', '', '1 while no users are added because the heap of Node is nearly full; otherwise 0.', ({ roster }) =>
-    roster.isFull ? 1 : 0,
+  gauge(
+    'heap_full',
+    '',
+    '1 while no users are added because the heap of Node, or the memory, is nearly full; otherwise 0.',
+    ({ roster }) => (roster.isFull ? 1 : 0),
   ),
   gauge('snapshot_last_success_timestamp_seconds', '', 'When this process last saved a snapshot; 0: not yet.', ({ roster }) =>
     secondsOf(roster.counts.snapshots.savedMs),

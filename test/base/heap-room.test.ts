@@ -8,11 +8,13 @@ import { eventually } from '../support/eventually.ts';
 /** A heap of a thousand bytes, and what was logged about it. */
 function heap() {
   const use = { usedBytes: 0, limitBytes: 1_000 };
+  const whole = { usedBytes: 0, limitBytes: 3_000 };
   const logged: string[] = [];
   const log = (_: object, text: string) => logged.push(text);
-  const room = new HeapRoom({ debug: log, info: log, warn: log, error: log }, () => use);
-  const collected = (usedBytes: number): void => {
+  const room = new HeapRoom({ debug: log, info: log, warn: log, error: log }, () => ({ heap: use, process: whole }));
+  const collected = (usedBytes: number, wholeBytes = 0): void => {
     use.usedBytes = usedBytes;
+    whole.usedBytes = wholeBytes;
     room.collected();
   };
   return { room, logged, collected };
@@ -35,6 +37,22 @@ test('HR1 HR2 it is full from 85 % on, and has room again below 80 %: each is lo
   assert.deepEqual([logged.length, /has room again/.test(logged[1] ?? '')], [2, true]);
   collected(840);
   assert.ok(room.has(5));
+});
+
+test('HR1 HR2 what is outside of the heap counts against the memory of the process', () => {
+  const { room, logged, collected } = heap();
+  collected(100, 2_550);
+  assert.ok(room.has(5));
+  collected(100, 2_551);
+  assert.ok(!room.has(5));
+  assert.match(logged[0] ?? '', /^the memory of the machine or container is nearly full/);
+  collected(801, 100);
+  assert.ok(!room.has(5));
+  collected(100, 2_401);
+  assert.ok(!room.has(5));
+  collected(800, 2_400);
+  assert.ok(room.has(5));
+  assert.deepEqual([logged.length, /has room again/.test(logged[1] ?? '')], [2, true]);
 });
 
 test('HR1 it has room before the next collection once a twentieth of the users is gone', () => {

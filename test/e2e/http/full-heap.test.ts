@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { LIMITS } from '../../../protocol/base/limits.ts';
 import { eventually } from '../../support/eventually.ts';
 import { LiveClient } from '../../support/live/live-client.ts';
 import { RosterdProcess } from '../../support/process.ts';
@@ -38,8 +39,9 @@ test('HR1 HR2 more users than fit are refused; those that are there are served, 
   };
   const upsert = (...users: readonly { id: string }[]) =>
     call('POST', '/users', { users: Object.fromEntries(users.map((one) => [one.id, one])) });
-  const batch = (n: number) =>
-    Array.from({ length: PER_BATCH }, (_, i) => ({ id: `u${n}-${i}`, about: 'words and words '.repeat(100 + i) }));
+  // Records are outside of the heap; the index of teams is in it.
+  const teams = (user: string): string[] => Array.from({ length: LIMITS.teamsPerUser }, (_, team) => `${user}-${team}`);
+  const batch = (n: number) => Array.from({ length: PER_BATCH }, (_, i) => ({ id: `u${n}-${i}`, teams: teams(`${n}-${i}`) }));
 
   let taken = 0;
   let refused = await upsert({ id: 'ann' });
