@@ -15,6 +15,8 @@ export interface SnapshotSource {
   lines(): Iterable<SnapshotLine>;
   /** Lines hold records in blocks, which no version of rosterd before format 3 knows. */
   readonly isPacked?: boolean;
+  /** The same with such lines, which take less time: a store saves this one where every process that may load it knows format 3. */
+  packed?(): SnapshotSource;
 }
 
 export interface LoadedSnapshot {

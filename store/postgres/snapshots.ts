@@ -10,6 +10,7 @@ import { encodeSnapshot, SnapshotDamaged, SnapshotReader } from '../snapshot/cod
 import type { LoadedSnapshot, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import type { PgConnection } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
+import { PACKED_FORMAT } from './log/formats.ts';
 import { nameOfSnapshot, plainOfSnapshot, type SnapshotRow, snapshotRowLines, snapshotRows, storeChunks } from './snapshot-rows.ts';
 
 const KEPT = 2;
@@ -31,6 +32,8 @@ const CLEAN = `
 export interface PostgresSnapshotsOptions {
   readonly app: string;
   readonly links: ServerLinks;
+  /** The format of the entries that are written: PL11. */
+  readonly format: () => number;
   readonly onEvent: OnStoreEvent;
 }
 
@@ -53,10 +56,11 @@ export class PostgresSnapshots implements SnapshotStore {
   }
 
   async #save(connection: PgConnection, source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
-    const { app } = this.#options;
+    const { app, format } = this.#options;
+    const isPackedRead = format() >= PACKED_FORMAT;
     let [lines, bytes] = [0, 0];
     // The encoder reuses its buffer, which the compressor would still be reading.
-    const encoded = encodeSnapshot(source, (count) => {
+    const encoded = encodeSnapshot((isPackedRead ? source.packed?.() : undefined) ?? source, (count) => {
       lines = count;
     });
     const plain = Readable.from(

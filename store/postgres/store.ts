@@ -28,7 +28,12 @@ export async function openPostgresStore(options: PostgresNodeOptions): Promise<S
   const log = await PostgresLog.open(options);
   try {
     await checkClock(log);
-    const snapshots = new PostgresSnapshots({ app: options.app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
+    const snapshots = new PostgresSnapshots({
+      app: options.app,
+      links: log.links,
+      format: () => log.format,
+      onEvent: options.onEvent ?? (() => {}),
+    });
     const leases = new PostgresLeases(options.app, log.links, options.node);
     const peers = new PostgresPeers({ ...options, links: log.links });
     const mailbox = new PostgresMailbox({ app: options.app, node: options.node, links: log.links });

@@ -77,7 +77,7 @@ export class SnapshotFiles implements SnapshotStore {
     if (this.#saving) throw new Error('a snapshot is being saved already');
     this.#saving = true;
     try {
-      this.#db.data = { state: 'to-save', source };
+      this.#db.data = { state: 'to-save', source: source.packed?.() ?? source };
       await this.#db.write();
       return this.#adapter.saved;
     } finally {

@@ -12,7 +12,7 @@ export class MemorySnapshots implements SnapshotStore {
 
   async save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
     const texts: string[] = [];
-    for (const line of source.lines()) texts.push(JSON.stringify(line));
+    for (const line of (source.packed?.() ?? source).lines()) texts.push(JSON.stringify(line));
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure;

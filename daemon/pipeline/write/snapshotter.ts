@@ -74,7 +74,7 @@ export class Snapshotter {
     try {
       // All nodes come to this at the same position. Should the one that saves fail, the next one is soon enough.
       if (leases !== undefined && !(await leases.take(JOB))) return;
-      const { bytes } = await store.save(view.packed());
+      const { bytes } = await store.save(view);
       this.savedMs = Date.now();
       await log.snapshotSaved(view.position.seq);
       onSaved({ seq: view.position.seq, bytes, ms: nowMs() - startedMs });

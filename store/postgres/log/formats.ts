@@ -12,7 +12,10 @@ export interface EntryFormats {
   readonly newest: number;
 }
 
-export const ENTRY_FORMATS: EntryFormats = { oldest: ENTRY_VERSION, newest: ENTRY_VERSION };
+/** Its entries are those of the format before it; nodes that read it load snapshots with records in blocks. The next one of entries is beyond it. */
+export const PACKED_FORMAT = 4;
+
+export const ENTRY_FORMATS: EntryFormats = { oldest: ENTRY_VERSION, newest: PACKED_FORMAT };
 
 /** Why a log whose entries have this format cannot be used; undefined when it can. */
 export function formatProblem(format: number, { oldest, newest }: EntryFormats): string | undefined {

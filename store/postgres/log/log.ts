@@ -123,6 +123,11 @@ export class PostgresLog implements Log {
     return { epoch, seq };
   }
 
+  /** Of the entries that are written (PL11), as the last pulse found it. */
+  get format(): number {
+    return this.#confirmed.format;
+  }
+
   get tail(): number {
     return this.#confirmed.tail;
   }

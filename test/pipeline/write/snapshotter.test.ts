@@ -32,7 +32,7 @@ function bench(everyFacts: number, { size = 0, savedSeq = 0, leases }: BenchOpti
       directory: {
         freeze: () => {
           const position = { epoch: 'e', seq: directory.seq };
-          return { position, packed: () => ({ position }), release: () => steps.push('released') };
+          return { position, release: () => steps.push('released') };
         },
         get seq() {
           return directory.seq;

@@ -54,7 +54,7 @@ export class PgKit {
     const proxy = await PgProxy.open(this.postgres.port);
     try {
       const log = await PostgresLog.open({ url: this.url(proxy.port), app, secret: 'secret', requiresSync: false, ...options });
-      const snapshots = new PostgresSnapshots({ app, links: log.links, onEvent: options.onEvent ?? (() => {}) });
+      const snapshots = new PostgresSnapshots({ app, links: log.links, format: () => log.format, onEvent: options.onEvent ?? (() => {}) });
       const node = { log, proxy, snapshots };
       this.#nodes.push(node);
       return node;

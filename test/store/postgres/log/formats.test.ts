@@ -1,4 +1,4 @@
-/** PL11: nodes of two versions on one log. What a version reads is given to it, since this one reads one format only. */
+/** PL11: nodes of two versions on one log. What a version reads is given to it. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
@@ -6,8 +6,9 @@ import { ENTRY_VERSION } from '../../../../protocol/log/entry.ts';
 import type { StoreEvent } from '../../../../store/events.ts';
 import { LogFormatRaised } from '../../../../store/log.ts';
 import { PostgresUnusable } from '../../../../store/postgres/link/target.ts';
-import type { EntryFormats } from '../../../../store/postgres/log/formats.ts';
+import { type EntryFormats, PACKED_FORMAT } from '../../../../store/postgres/log/formats.ts';
 import { PostgresPeers } from '../../../../store/postgres/peers.ts';
+import type { SnapshotSource } from '../../../../store/snapshot.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
@@ -105,4 +106,25 @@ test('PL11 a node that was not heard of while the format was raised ends, and sa
     ['epoch-started', 'format-raised'],
   );
   assert.deepEqual(await written(app), [ENTRY_VERSION]);
+});
+
+test('PL11 a snapshot is saved in blocks only once every living node can load it', pgOptions, async (t) => {
+  const app = randomUUID();
+  const old = await member(t, app, 'old', OLD);
+  const one = await member(t, app, 'one', NEW);
+  const { log, snapshots } = one;
+  await appendOne(log, draft('a'));
+  const saved = async (reader: PgNode): Promise<unknown> => {
+    const position = log.head;
+    const packed = (): SnapshotSource => ({ position, isPacked: true, lines: () => [{ packed: 1 }] });
+    await snapshots.save({ position, lines: () => [{ user: 1 }], packed });
+    const lines: object[] = [];
+    for await (const chunk of (await reader.snapshots.load())?.chunks() ?? []) lines.push(...chunk);
+    return lines;
+  };
+  assert.deepEqual(await saved(old), [{ user: 1 }]);
+  await old.peers.close();
+  await old.log.close();
+  await eventually(() => log.format === PACKED_FORMAT, 'the next pulse tells it');
+  assert.deepEqual(await saved(one), [{ packed: 1 }]);
 });

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { ENTRY_VERSION, type Entry } from '../../../../protocol/log/entry.ts';
+import type { Entry } from '../../../../protocol/log/entry.ts';
 import { LogDamaged } from '../../../../store/log.ts';
+import { ENTRY_FORMATS } from '../../../../store/postgres/log/formats.ts';
 import { withServer } from '../../../../store/postgres/offline/database.ts';
 import { StoredHistory } from '../../../../store/postgres/offline/history.ts';
 import { replaceHistory } from '../../../../store/postgres/offline/replace.ts';
@@ -75,7 +76,7 @@ test('OP9 each entry that is missing or damaged is named, at any place, and read
     [place, 6, '5 to 6 are missing'],
     [place, 9, '9 is missing'],
     [place, 12, 'the payload does not match its checksum'],
-    [place, 14, `entry 14 in ${place} has format version 99, this rosterd knows ${ENTRY_VERSION}: start the version that wrote it`],
+    [place, 14, `entry 14 in ${place} has format version 99, this rosterd knows ${ENTRY_FORMATS.newest}: start the version that wrote it`],
     [place, 30, '30 is missing'],
   ]);
   const got: string[] = [];
