@@ -9,14 +9,19 @@ export type KeySource = { readonly key: string; readonly base: 'start' | 'first'
 export type Maker = (values: readonly unknown[], first: number, end: number) => object;
 
 const COMPILED_MAX = 1_024;
-let compiled = 0;
+/** By their text: directories of one process, and shapes of both kinds, share them. */
+const compiled = new Map<string, Maker>();
 
 /** No key is `__proto__`. */
 export function makerOf(sources: readonly KeySource[]): Maker {
-  if (compiled >= COMPILED_MAX) return (values, first, end) => keyByKey(sources, values, { start: 0, first, end });
-  compiled++;
   const fields = sources.map(({ key, base, offset }) => `${JSON.stringify(key)}: values[${base === 'start' ? 0 : base} + ${offset}]`);
-  return new Function('values', 'first', 'end', `return { ${fields.join(', ')} };`) as Maker;
+  const text = `return { ${fields.join(', ')} };`;
+  const known = compiled.get(text);
+  if (known !== undefined) return known;
+  if (compiled.size >= COMPILED_MAX) return (values, first, end) => keyByKey(sources, values, { start: 0, first, end });
+  const maker = new Function('values', 'first', 'end', text) as Maker;
+  compiled.set(text, maker);
+  return maker;
 }
 
 function keyByKey(sources: readonly KeySource[], values: readonly unknown[], bases: Readonly<Record<KeySource['base'], number>>): object {
