@@ -7,6 +7,7 @@ import { LIMITS } from '../../protocol/base/limits.ts';
 import type { Entry, Fact } from '../../protocol/log/entry.ts';
 import { nameKey } from '../../protocol/users/names.ts';
 import { isAlive, type StoredUser } from '../../protocol/users/user.ts';
+import { idsOf } from '../support/decide-bench.ts';
 import { seeded, testOption } from '../support/random.ts';
 
 const NAMES = ['Ann', 'ann', 'BOB', 'Carl', '!!!'];
@@ -97,8 +98,8 @@ function indexed(directory: Directory): ReturnType<typeof walked> {
   const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
   return {
     size: directory.size,
-    names: NAMES.map((name) => sorted(directory.idsByName(nameKey(name)))),
-    teams: TEAMS.map((team) => sorted(directory.idsByTeam(team))),
+    names: NAMES.map((name) => sorted(idsOf(directory, directory.lookup.names.rows(nameKey(name))))),
+    teams: TEAMS.map((team) => sorted(idsOf(directory, directory.lookup.teams.rows(team)))),
     roles: ROLES.map((role) => directory.roles.get(role)),
     reporters: IDS.map((id) => directory.reporters.get(id)),
     devices: DEVICES.map((device) => sorted(directory.devices.holders(device))),
@@ -131,11 +132,11 @@ test('SN1 SN2 MD10 DV4 indexes and records agree, during changes, and in a direc
     copy?.apply(structuredClone(entry));
     const expected = walked(directory.records());
     assert.deepEqual(indexed(directory), expected, `seed ${seed}, step ${step}`);
-    for (const team of TEAMS) assert.equal(directory.countInTeam(team), expected.teams[TEAMS.indexOf(team)]?.length);
-    assert.deepEqual([...directory.teams()].sort(), TEAMS.filter((_, index) => expected.teams[index]?.length !== 0).sort());
+    for (const team of TEAMS) assert.equal(directory.lookup.teams.count(team), expected.teams[TEAMS.indexOf(team)]?.length);
+    assert.deepEqual([...directory.lookup.teams.keys()].sort(), TEAMS.filter((_, index) => expected.teams[index]?.length !== 0).sort());
     for (const key of ['ann', 'bob']) {
       const teams = changes.some(TEAMS);
-      const found = new Set([...directory.idsByNameOrTeams(key, teams)]);
+      const found = new Set(idsOf(directory, directory.lookup.ofNameOrTeams(key, teams)));
       for (const user of directory.users()) {
         const isWanted = user.name !== undefined && nameKey(user.name) === key && user.teams.some((team) => teams.includes(team));
         if (isWanted) assert.ok(found.has(user.id), `seed ${seed}: ${user.id} holds ${key}`);

@@ -54,3 +54,8 @@ export class Bench {
     return user;
   }
 }
+
+/** The ids of these rows of an index. */
+export function idsOf(directory: Directory, rows: Iterable<number>): string[] {
+  return Array.from(directory.bytes.viewsOf(rows), ({ id }) => id);
+}

@@ -32,7 +32,7 @@ export interface TeamUsagePage {
   readonly hasMore: boolean;
 }
 
-type TeamReader = Pick<Directory, 'usage' | 'teams' | 'idsByTeam' | 'user' | 'app'>;
+type TeamReader = Pick<Directory, 'usage' | 'lookup' | 'bytes' | 'app'>;
 
 /**
  * Teams in order of their names: those that had active users in the period, and when it includes today also those that have
@@ -50,7 +50,7 @@ export function* teamUsage(
   const names = new FirstNames(after, limit + 1);
   for (const period of month === undefined ? days : [month, ...days])
     yield* inSteps(directory.usage.teams(period), (team) => names.add(team));
-  if (isCurrent) yield* inSteps(directory.teams(), (team) => names.add(team));
+  if (isCurrent) yield* inSteps(directory.lookup.teams.keys(), (team) => names.add(team));
 
   const teams: TeamUsage[] = [];
   for (const team of names.list.slice(0, limit)) {
@@ -78,10 +78,9 @@ function* look(directory: TeamReader, team: string, now: Micros, online: (id: st
   const seen = { ...NOTHING };
   const month = monthOf(dayOf(now));
   const monthStart = Date.parse(`${month}-01T00:00:00Z`) * 1000;
-  yield* inSteps(directory.idsByTeam(team), (id) => {
+  yield* inSteps(directory.bytes.viewsOf(directory.lookup.teams.rows(team)), ({ id, last_active: at }) => {
     seen.total++;
     if (online(id)) seen.online++;
-    const at = directory.user(id)?.last_active;
     if (at === undefined) return;
     if (at > now - DAY) seen.last24Hours++;
     if (at > now - 30 * DAY) seen.last30Days++;

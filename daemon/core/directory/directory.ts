@@ -15,8 +15,8 @@ import { DeviceIndex } from './device-index.ts';
 import { type DocLibrary, Docs } from './documents.ts';
 import { Expiry } from './expiry.ts';
 import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources } from './frozen-view.ts';
-import { IdOrder } from './id-order.ts';
-import { LookupIndex } from './lookup-index.ts';
+import { IdOrder } from './indexes/id-order.ts';
+import { LookupIndex } from './indexes/lookup-index.ts';
 import { OldForms } from './old-forms.ts';
 import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
@@ -33,12 +33,12 @@ export const DEFAULT_APP: AppSettings = { enforce_unique_usernames: 'no' };
 export class Directory {
   /** Users and tombstones together. An id is never removed, so a view can walk them while they change. */
   readonly #records: RecordStore;
-  /** The records that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
-  #unindexed: Iterator<StoredUser | Tombstone> | undefined;
+  /** The rows that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
+  readonly #unindexed = { from: 0, to: 0 };
   #isLoading = false;
-  readonly #lookup = new LookupIndex();
+  readonly #lookup: LookupIndex;
   /** Of all records, once `isIndexed`. */
-  readonly order = new IdOrder();
+  readonly order: IdOrder;
   readonly #docs = new Docs();
   readonly docs: DocLibrary = this.#docs;
   /** Users by role; kept up to date while loading too. */
@@ -61,8 +61,10 @@ export class Directory {
   nameKeyVersion = NAME_KEY_VERSION;
 
   /** `seed`: see `RecordStore`. */
-  constructor(position: Position, seed?: number) {
+  constructor(position: Position, seed = 0) {
     this.#records = new RecordStore(seed);
+    this.#lookup = new LookupIndex(seed);
+    this.order = new IdOrder((row) => this.#records.id(row));
     this.#epoch = position.epoch;
     this.#seq = position.seq;
   }
@@ -117,37 +119,10 @@ export class Directory {
     for (const record of this.#records.values()) if (!isTombstone(record) && isAlive(record)) yield record;
   }
 
-  /** Ids of living users whose name has this key (see `nameKey`). */
-  idsByName(key: string): Iterable<string> {
+  /** The indexes by name and team, once all users are in them: that may take long after a snapshot was loaded (see `indexStep`). */
+  get lookup(): LookupIndex {
     while (this.indexStep());
-    return this.#lookup.names.get(key);
-  }
-
-  /** Keys of names, each with the id of its living user, or with a set of ids. Only names that are indexed already. */
-  names(): Iterable<readonly [string, string | ReadonlySet<string>]> {
-    return this.#lookup.names.entries();
-  }
-
-  /** The ids of living users with this name, or of the members of these teams, whichever are fewer. */
-  idsByNameOrTeams(key: string, teams: readonly string[]): Iterable<string> {
-    while (this.indexStep());
-    return this.#lookup.ofNameOrTeams(key, teams);
-  }
-
-  idsByTeam(team: string): Iterable<string> {
-    while (this.indexStep());
-    return this.#lookup.teams.get(team);
-  }
-
-  countInTeam(team: string): number {
-    while (this.indexStep());
-    return this.#lookup.teams.count(team);
-  }
-
-  /** Every team that has a living user, in no order. */
-  teams(): Iterable<string> {
-    while (this.indexStep());
-    return this.#lookup.teams.keys();
+    return this.#lookup;
   }
 
   /** Whether an entry with this id was applied recently. It settles an append whose answer was lost (LG5). */
@@ -195,12 +170,12 @@ export class Directory {
     const held = this.#records.get(record.id);
     this.#oldRecords.keep(record.id, held);
     const after = living(record);
-    this.#records.set(record, !this.#isLoading);
+    const row = this.#records.set(record, !this.#isLoading);
     this.#count(held === undefined, before, after);
     if (this.#isLoading) return;
-    if (held === undefined) this.order.add(record.id);
+    if (held === undefined) this.order.add(row, record.id);
     this.usage.changed(held === undefined || isTombstone(held) ? undefined : held, after);
-    this.#lookup.changed(before, after);
+    this.#lookup.changed(row, before, after);
   }
 
   /** Keeps up to date what is complete while loading, too. */
@@ -250,27 +225,24 @@ export class Directory {
     this.#isLoading = true;
     for (const line of lines) this.#loadLine(line);
     this.#isLoading = false;
-    this.#unindexed = this.#records.scan();
+    this.#unindexed.to = this.#records.size;
   }
 
   /** Whether the indexes by name and team, and the order of ids, are complete. Until then, a lookup in them completes them first. */
   get isIndexed(): boolean {
-    return this.#unindexed === undefined;
+    return this.#unindexed.from === this.#unindexed.to;
   }
 
   /** Indexes some of the loaded users; false when all are indexed. Changes meanwhile are indexed as they are applied. */
   indexStep(): boolean {
-    if (this.#unindexed === undefined) return false;
-    for (let count = 0; count < INDEXED_PER_STEP; count++) {
-      const next = this.#unindexed.next();
-      if (next.done === true) {
-        this.#unindexed = undefined;
-        return false;
-      }
-      this.order.add(next.value.id);
-      this.#lookup.changed(undefined, living(next.value));
+    const { from, to } = this.#unindexed;
+    this.#unindexed.from = Math.min(from + INDEXED_PER_STEP, to);
+    for (let row = from; row < this.#unindexed.from; row++) {
+      const view = this.#records.viewOf(row);
+      this.order.add(row, view.id);
+      this.#lookup.changed(row, undefined, livingView(view));
     }
-    return true;
+    return !this.isIndexed;
   }
 
   #loadLine(line: DirectoryLine): void {

@@ -103,8 +103,9 @@ export class Draft {
   *holders(key: string, teams?: readonly string[]): Iterable<StoredUser> {
     const takers = new Set(this.#takers.get(key));
     yield* this.#named(key, takers);
-    const ids = teams === undefined ? this.#directory.idsByName(key) : this.#directory.idsByNameOrTeams(key, teams);
-    for (const id of ids) if (!takers.has(id)) yield* this.#named(key, [id]);
+    const { bytes, lookup } = this.#directory;
+    const rows = teams === undefined ? lookup.names.rows(key) : lookup.ofNameOrTeams(key, teams);
+    for (const { id } of bytes.viewsOf(rows)) if (!takers.has(id)) yield* this.#named(key, [id]);
   }
 
   *#named(key: string, ids: Iterable<string>): Iterable<StoredUser> {

@@ -1,7 +1,8 @@
 /** Names that more than one user holds, which are reported when unique names are switched on. Pure. */
-import { NAME_KEY_VERSION } from '../../../protocol/users/names.ts';
+import { NAME_KEY_VERSION, nameKey } from '../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import type { Directory } from '../directory/directory.ts';
+import { livingView } from '../directory/records/user-view.ts';
 
 /** Maximum number of collisions shown, and of users shown for each. All are counted. */
 const EXAMPLES_MAX = 100;
@@ -22,12 +23,19 @@ export interface NameCollision {
 export interface NameCollisions {
   /** Number of names held by more than one user; within teams, of pairs of name and team. */
   readonly total: number;
+  /** In the order of their names. */
   readonly examples: readonly NameCollision[];
 }
 
 interface Held {
   readonly ids: string[];
   users: number;
+}
+
+/** The users that hold one name. */
+interface Holders {
+  readonly inApp: Held;
+  readonly inTeams: Map<string, Held>;
 }
 
 /**
@@ -45,26 +53,30 @@ export function* nameCollisions(directory: Directory, scope: 'app' | 'team'): Ge
     const name = directory.user(held.ids[0] ?? '')?.name ?? '';
     examples.push({ name, ...(team === undefined ? undefined : { team }), user_ids: held.ids, users: held.users });
   };
-  for (const [key, ids] of directory.names()) {
+  for (const rows of directory.lookup.names.all()) {
     if (++looked % STEP === 0) yield;
-    if (typeof ids === 'string' || key === '') continue;
-    const inApp = newHeld();
-    const inTeams = new Map<string, Held>();
-    for (const id of ids) {
+    if (rows === undefined) continue;
+    const holders = new Map<string, Holders>();
+    for (const row of rows) {
       if (++looked % STEP === 0) yield;
-      const user = directory.user(id);
-      if (user === undefined) continue;
+      const user = livingView(directory.bytes.viewOf(row));
+      const key = nameKey(user?.name ?? '');
+      if (user === undefined || key === '') continue;
+      const { id } = user;
+      const { inApp, inTeams } = valueIn(holders, key, newHolders);
       if (scope === 'app') hold(inApp, id);
-      else for (const team of teamsOf(user)) hold(heldIn(inTeams, team), id);
+      else for (const team of teamsOf(user)) hold(valueIn(inTeams, team, newHeld), id);
       if (user.teams.length > STEP / 8) yield;
     }
-    if (inApp.users > 1) found(inApp);
-    for (const [team, held] of inTeams) {
-      if (++looked % STEP === 0) yield;
-      if (held.users > 1) found(held, team);
+    for (const { inApp, inTeams } of holders.values()) {
+      if (inApp.users > 1) found(inApp);
+      for (const [team, held] of inTeams) {
+        if (++looked % STEP === 0) yield;
+        if (held.users > 1) found(held, team);
+      }
     }
   }
-  return { total, examples };
+  return { total, examples: examples.sort((one, other) => (one.name < other.name ? -1 : 1)) };
 }
 
 /**
@@ -90,10 +102,14 @@ function newHeld(): Held {
   return { ids: [], users: 0 };
 }
 
-function heldIn(teams: Map<string, Held>, team: string): Held {
-  const known = teams.get(team) ?? newHeld();
-  teams.set(team, known);
-  return known;
+function newHolders(): Holders {
+  return { inApp: newHeld(), inTeams: new Map() };
+}
+
+function valueIn<Value>(values: Map<string, Value>, key: string, make: () => Value): Value {
+  const value = values.get(key) ?? make();
+  values.set(key, value);
+  return value;
 }
 
 function hold(held: Held, id: string): void {

@@ -20,8 +20,8 @@ import { STATE } from '../directory/records/record-bytes.ts';
 import type { UserView } from '../directory/records/user-view.ts';
 import { Page } from './page.ts';
 
-/** Maximum number of ids gathered from an index at once: a few milliseconds. */
-const GATHERED_IDS = 10_000;
+/** Maximum number of users gathered from an index at once: a few milliseconds. */
+const GATHERED_MAX = 10_000;
 /** Users that a query looks at in the order of their ids before it walks over everyone. */
 const ORDERED_USERS = 20_000;
 
@@ -117,16 +117,14 @@ function* firstById(
   const users: UserView[] = [];
   const from = [range.gt ?? '', range.gte ?? ''].sort();
   let looked = 0;
-  for (const id of directory.order.from(from[1] ?? '')) {
+  for (const user of directory.bytes.viewsOf(directory.order.from(from[1] ?? ''))) {
     if (work.isStep) {
       if (isGone()) return [];
       yield work.take();
     }
-    if ((range.lt !== undefined && id >= range.lt) || (range.lte !== undefined && id > range.lte)) break;
-    const record = directory.bytes.view(id);
-    if (record === undefined) continue;
+    if ((range.lt !== undefined && user.id >= range.lt) || (range.lte !== undefined && user.id > range.lte)) break;
     const before = work.units;
-    if (isFound(record) && users.push(record) === offset + limit) break;
+    if (isFound(user) && users.push(user.copy()) === offset + limit) break;
     if (work.units > before && ++looked === ORDERED_USERS) return undefined;
   }
   yield work.take();
@@ -151,39 +149,43 @@ function among([only, ...others]: readonly string[]): (text: string) => boolean 
 
 /** May include deleted users. Undefined: everyone. */
 function candidates(directory: Directory, { ids, names, teams }: FilterHints, includeDeleted: boolean): Iterable<UserView> | undefined {
-  if (ids !== undefined) return known(directory, new Set(ids), includeDeleted);
+  if (ids !== undefined) return existing(viewsOf(directory, new Set(ids)), includeDeleted);
   // Deleted users are in no index.
   if (includeDeleted || !directory.isIndexed) return undefined;
   const found =
     names !== undefined
-      ? gathered(names, (name) => directory.idsByName(nameKey(name)))
-      : teams !== undefined && areFew(directory, teams) && gathered(teams, (team) => directory.idsByTeam(team));
-  return found ? known(directory, found, false) : undefined;
+      ? gathered(names, (name) => directory.lookup.names.rows(nameKey(name)))
+      : teams !== undefined && areFew(directory, teams) && gathered(teams, (team) => directory.lookup.teams.rows(team));
+  return found ? existing(directory.bytes.viewsOf(found), false) : undefined;
+}
+
+function* viewsOf(directory: Directory, ids: ReadonlySet<string>): Iterable<UserView> {
+  for (const id of ids) {
+    const user = directory.bytes.view(id);
+    if (user !== undefined) yield user;
+  }
 }
 
 /** A deleted user costs a query that does not ask for it nothing, like one that does not exist. */
-function* known(directory: Directory, ids: ReadonlySet<string>, includeDeleted: boolean): Iterable<UserView> {
-  for (const id of ids) {
-    const user = directory.bytes.view(id);
-    if (user !== undefined && (includeDeleted || (user.state & (STATE.gone | STATE.deleted)) === 0)) yield user;
-  }
+function* existing(users: Iterable<UserView>, includeDeleted: boolean): Iterable<UserView> {
+  for (const user of users) if (includeDeleted || (user.state & (STATE.gone | STATE.deleted)) === 0) yield user;
 }
 
 /** Most teams that a query walks past are big: that is known without gathering anybody. */
 function areFew(directory: Directory, teams: readonly string[]): boolean {
-  return teams.every((team) => directory.countInTeam(team) <= GATHERED_IDS);
+  return teams.every((team) => directory.lookup.teams.count(team) <= GATHERED_MAX);
 }
 
-/** The ids of all keys, unless they are so many that gathering them would block the event loop and cost more than a walk over everyone. */
-function gathered(keys: readonly string[], idsOf: (key: string) => Iterable<string>): Set<string> | undefined {
-  const ids = new Set<string>();
+/** The rows of all keys, unless they are so many that gathering them would block the event loop and cost more than a walk over everyone. */
+function gathered(keys: readonly string[], rowsOf: (key: string) => Iterable<number>): Set<number> | undefined {
+  const rows = new Set<number>();
   for (const key of keys) {
-    for (const id of idsOf(key)) {
-      ids.add(id);
-      if (ids.size > GATHERED_IDS) return undefined;
+    for (const row of rowsOf(key)) {
+      rows.add(row);
+      if (rows.size > GATHERED_MAX) return undefined;
     }
   }
-  return ids;
+  return rows;
 }
 
 function inRange({ range }: QuerySpec, id: string): boolean {

@@ -6,6 +6,7 @@ import { LIMITS } from '../../../protocol/base/limits.ts';
 import type { Task } from '../../../protocol/log/documents.ts';
 import type { Fact } from '../../../protocol/log/entry.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
+import { idsOf } from '../../support/decide-bench.ts';
 
 const user = (id: string, more: Partial<StoredUser> = {}): StoredUser => ({
   ...{ id, rev: 1, role: 'user', teams: [], custom: {}, created_at: 1, updated_at: 1 },
@@ -115,11 +116,11 @@ test('SN2 a lookup in an index completes it first; until then it is filled in st
   while (stepped.indexStep()) steps++;
   assert.deepEqual([steps, stepped.isIndexed, stepped.indexStep()], [2, true, false]);
   const lookups: readonly [string, (directory: Directory) => unknown, unknown][] = [
-    ['by name', (directory) => [...directory.idsByName('n599')], ['u599']],
-    ['by team', (directory) => [...directory.idsByTeam('last')], ['u599']],
-    ['in a team', (directory) => directory.countInTeam('all'), 600],
-    ['teams', (directory) => [...directory.teams()], ['all', 'last']],
-    ['by name or teams', (directory) => [...directory.idsByNameOrTeams('n1', ['last'])], ['u1']],
+    ['by name', (directory) => idsOf(directory, directory.lookup.names.rows('n599')), ['u599']],
+    ['by team', (directory) => idsOf(directory, directory.lookup.teams.rows('last')), ['u599']],
+    ['in a team', (directory) => directory.lookup.teams.count('all'), 600],
+    ['teams', (directory) => [...directory.lookup.teams.keys()].sort(), ['all', 'last']],
+    ['by name or teams', (directory) => idsOf(directory, directory.lookup.ofNameOrTeams('n1', ['last'])), ['u1']],
   ];
   for (const [name, look, expected] of lookups) {
     const directory = of();
@@ -137,7 +138,7 @@ test('UN3 a name within teams is looked for among those with the name or those i
     ),
     ...['d', 'e'].map((id): Fact => ({ t: 'user', event: 'created', user: user(id, { name: id, teams: ['red'] }) })),
   );
-  const asked = (key: string, teams: readonly string[]) => [...log.directory.idsByNameOrTeams(key, teams)];
+  const asked = (key: string, teams: readonly string[]) => idsOf(log.directory, log.directory.lookup.ofNameOrTeams(key, teams));
   assert.deepEqual(asked('same', ['blue']), ['b', 'c'], 'two in the team, three with the name');
   assert.deepEqual(asked('same', ['red']), ['a', 'b', 'c'], 'as many');
   assert.deepEqual(asked('d', ['red', 'blue']), ['d']);

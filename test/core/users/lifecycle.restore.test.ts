@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderEvent } from '../../../protocol/live/user-events.ts';
 import { decodeRestoreUsers } from '../../../protocol/users/lifecycle.ts';
+import { idsOf } from '../../support/decide-bench.ts';
 import { refusal, refusedFields } from '../../support/http/refusal.ts';
 import { RulesBench } from '../../support/rules-bench.ts';
 
@@ -21,8 +22,8 @@ test('RS1 a soft-deleted user comes back with all it had, as a new revision', ()
     users.map(({ change }) => change),
     ['updated'],
   );
-  assert.deepEqual([...bench.directory.idsByName('ann')], ['ann']);
-  assert.deepEqual([...bench.directory.idsByTeam('red')], ['ann']);
+  assert.deepEqual(idsOf(bench.directory, bench.directory.lookup.names.rows('ann')), ['ann']);
+  assert.deepEqual(idsOf(bench.directory, bench.directory.lookup.teams.rows('red')), ['ann']);
 });
 
 test('RS1 it is told as user.updated with restored: true', () => {

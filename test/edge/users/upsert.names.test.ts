@@ -147,8 +147,8 @@ describe('unique names', () => {
     const app = (await send('PATCH', '/api/v2/app', { body: { enforce_unique_usernames: 'app', name: 'x' } })).body.collisions;
     assert.equal(app.total, 2);
     assert.deepEqual(app.examples, [
-      { name: 'John Doe', user_ids: ['john1', 'john2'], users: 2 },
       { name: 'John', user_ids: ['john3', 'jon'], users: 2 },
+      { name: 'John Doe', user_ids: ['john1', 'john2'], users: 2 },
     ]);
     assert.equal('collisions' in (await send('PATCH', '/app', { body: { enforce_unique_usernames: 'app' } })).body, false);
     assert.equal('collisions' in (await send('PATCH', '/app', { body: { name: 'y' } })).body, false);
@@ -156,8 +156,8 @@ describe('unique names', () => {
     assert.deepEqual(team, {
       total: 2,
       examples: [
-        { name: 'John Doe', team: 'all', user_ids: ['john1', 'john2'], users: 2 },
         { name: 'John', team: 't1', user_ids: ['john3', 'jon'], users: 2 },
+        { name: 'John Doe', team: 'all', user_ids: ['john1', 'john2'], users: 2 },
       ],
     });
     assert.equal('collisions' in (await send('PATCH', '/app', { body: { enforce_unique_usernames: 'no' } })).body, false);

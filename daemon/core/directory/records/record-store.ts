@@ -17,7 +17,7 @@ import { UserView } from './user-view.ts';
 const RECENT_MAX = 1_024;
 
 /** What queries need of it. */
-export type RecordViews = Pick<RecordStore, 'views' | 'view' | 'shown' | 'fields'>;
+export type RecordViews = Pick<RecordStore, 'views' | 'viewsOf' | 'view' | 'viewOf' | 'shown' | 'fields'>;
 
 export class RecordStore {
   readonly #codec = new RecordCodec();
@@ -46,6 +46,17 @@ export class RecordStore {
     return this.#slabs.bytes;
   }
 
+  /** Number of records. Their rows are the numbers below it. */
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  /** The id of a row. */
+  id(row: number): string {
+    const place = this.#ids.place(row);
+    return this.#codec.id(this.#slabs.at(place), this.#slabs.offset(place));
+  }
+
   get(id: string): StoredUser | Tombstone | undefined {
     const row = this.#ids.row(idKey(id));
     return row === -1 ? undefined : this.#get(row);
@@ -60,8 +71,8 @@ export class RecordStore {
     return record;
   }
 
-  /** Keeps the record under its id, in place of the one that is there. `isRecent`: it is about to be read. */
-  set(record: StoredUser | Tombstone, isRecent = true): void {
+  /** Keeps the record under its id, in place of the one that is there, and returns its row. `isRecent`: it is about to be read. */
+  set(record: StoredUser | Tombstone, isRecent = true): number {
     const key = idKey(record.id);
     const known = this.#ids.row(key);
     const row = known === -1 ? this.#ids.size : known;
@@ -74,12 +85,13 @@ export class RecordStore {
     else if (this.#recent[slot]?.row === row) this.#recent[slot] = undefined;
     if (known === -1) {
       this.#ids.add(key, slab.place(at));
-      return;
+      return row;
     }
     const before = this.#ids.place(row);
     this.#ids.setPlace(row, slab.place(at));
     this.#slabs.kill(before);
     this.#slabs.compact();
+    return row;
   }
 
   /**
@@ -103,10 +115,25 @@ export class RecordStore {
     return { [Symbol.iterator]: () => new Walk(this.#ids, this.#slabs, this.#codec) };
   }
 
+  /** Like `views`, of these rows, each as it is when its turn comes. */
+  *viewsOf(rows: Iterable<number>): Generator<UserView, void> {
+    let view: UserView | undefined;
+    for (const row of rows) {
+      const place = this.#ids.place(row);
+      const slab = this.#slabs.at(place);
+      view ??= new UserView(this.#codec, slab);
+      yield view.movedTo(slab, this.#slabs.offset(place));
+    }
+  }
+
   /** A view of the record under this id. */
   view(id: string): UserView | undefined {
     const row = this.#ids.row(idKey(id));
-    if (row === -1) return undefined;
+    return row === -1 ? undefined : this.viewOf(row);
+  }
+
+  /** A view of the record of this row. */
+  viewOf(row: number): UserView {
     const place = this.#ids.place(row);
     const slab = this.#slabs.at(place);
     return new UserView(this.#codec, slab).movedTo(slab, this.#slabs.offset(place));
