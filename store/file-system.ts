@@ -142,17 +142,20 @@ export class ChunkWriter {
   }
 }
 
-/** The bytes of a file, from beginning to end. With `reusesBuffer`, a chunk is valid until the next one is requested. */
-export async function* fileChunks(path: string, fs: FileSystem, { reusesBuffer = false } = {}): AsyncGenerator<Buffer, void, undefined> {
-  let buffer = Buffer.allocUnsafe(READ_BYTES);
+/** The bytes of a file, from beginning to end, each chunk in the room that is made for it. Default: in a buffer of its own. */
+export async function* fileChunks(
+  path: string,
+  fs: FileSystem,
+  room: () => Buffer = () => Buffer.allocUnsafe(READ_BYTES),
+): AsyncGenerator<Buffer, void, undefined> {
   const file = await fs.openRead(path);
   try {
     for (let at = 0; ; ) {
+      const buffer = room();
       const count = await file.read(buffer, 0, buffer.length, at);
       if (count === 0) return;
       at += count;
       yield buffer.subarray(0, count);
-      if (!reusesBuffer) buffer = Buffer.allocUnsafe(READ_BYTES);
     }
   } finally {
     await file.close();

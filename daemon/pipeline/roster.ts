@@ -121,7 +121,7 @@ export class Roster {
         onError: (error) => logger.error({ err: error }, 'the snapshot could not be saved; the journal is kept until one is'),
         nowMs: () => performance.now(),
       },
-      options.loaded?.position.seq ?? 0,
+      directory.seq,
     );
     this.#applier = new Applier(log, directory, (entry, changes) => this.#applied(entry, changes));
     this.arrivals = new Arrivals({ log, directory, applier: this.#applier, history: this.#history });

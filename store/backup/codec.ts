@@ -21,6 +21,7 @@ import { type DirectoryFacts, FactCounter, type PlacedFacts } from './facts.ts';
 export const BACKUP_FORMAT = 'rosterd-backup';
 const BACKUP_VERSION = 1;
 const NEWLINE = 0x0a;
+const NO_LINES = { lines: Buffer.alloc(0) };
 const NO_HEADER = 'it does not begin with the header of a backup';
 
 /** The content of a backup. */
@@ -92,12 +93,13 @@ export class BackupReader {
   /** @param file its name in errors */
   constructor(file: string) {
     this.#file = file;
-    this.#reader = new LineReader(new Sums({ hasSha: true }), NO_HEADER, (reason, offset) => this.#damaged(reason, offset));
+    const damaged = (reason: string, offset: number) => this.#damaged(reason, offset);
+    this.#reader = new LineReader({ sums: new Sums({ hasSha: true }), noHeader: NO_HEADER, damaged });
   }
 
   /** Returns the lines, between header and trailer, that are now complete. Throws BackupDamaged. */
   push(chunk: Buffer): Buffer {
-    const lines = this.#reader.push(chunk);
+    const [{ lines } = NO_LINES] = this.#reader.push(chunk);
     const { header, sums } = this.#reader;
     if (header !== undefined && this.#header === undefined && this.#foreign === undefined) this.#readHeader(header);
     if (this.#foreign === undefined && lines.length > 0) this.#readLines(lines, sums.bytes - lines.length);

@@ -11,8 +11,8 @@ import { segmentFirst } from '../journal/segment.ts';
 import { scanSegment } from '../journal/segment-scan.ts';
 import { LogDamaged } from '../log.ts';
 import { nodeFileSystem } from '../node-file-system.ts';
-import { SnapshotDamaged } from '../snapshot/codec.ts';
 import { checkSnapshot, isSnapshotName, snapshotLines } from '../snapshot/file.ts';
+import { SnapshotDamaged } from '../snapshot.ts';
 import { readOnly } from './read-only-fs.ts';
 
 /** A damaged file. `offset` is in bytes, where it is known: a checksum over a whole file gives no place. */

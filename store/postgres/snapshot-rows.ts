@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { SnapshotDamaged, SnapshotReader } from '../snapshot/codec.ts';
-import { parseLines } from '../snapshot/lines.ts';
-import type { SnapshotLine } from '../snapshot.ts';
+import { SnapshotReader } from '../snapshot/codec.ts';
+import { SnapshotDamaged, type SnapshotLine } from '../snapshot.ts';
 import { type PgConnection, rowOf } from './link/connection.ts';
 import { inPieces } from './pieces.ts';
 
@@ -64,11 +63,8 @@ export function nameOfSnapshot({ number }: SnapshotRow): string {
 export async function* snapshotRowLines(row: SnapshotRow, plain: AsyncIterable<Buffer>): AsyncGenerator<readonly SnapshotLine[]> {
   const reader = new SnapshotReader(nameOfSnapshot(row));
   for await (const chunk of plain) {
-    const list = reader.push(chunk);
-    if (list.length === 0) continue;
-    const lines = parseLines(list);
-    if (lines === undefined) throw new SnapshotDamaged(nameOfSnapshot(row), 'a line is not JSON');
-    yield lines;
+    const lines = reader.parsed(reader.push(chunk));
+    if (lines.length > 0) yield lines;
   }
   reader.end();
 }

@@ -6,8 +6,9 @@
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { OnStoreEvent } from '../events.ts';
-import { encodeSnapshot, SnapshotDamaged, SnapshotReader } from '../snapshot/codec.ts';
-import type { LoadedSnapshot, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import { encodeSnapshot, SnapshotReader } from '../snapshot/codec.ts';
+import { newestWhole } from '../snapshot/newest.ts';
+import type { LoadedSnapshot, SnapshotDamaged, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import type { PgConnection } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { PACKED_FORMAT } from './log/formats.ts';
@@ -86,19 +87,13 @@ export class PostgresSnapshots implements SnapshotStore {
   async load(): Promise<LoadedSnapshot | undefined> {
     const { app, onEvent } = this.#options;
     const rows = await this.#withConnection('load', (connection) => snapshotRows(connection, app, KEPT));
-    let damage: SnapshotDamaged | undefined;
-    for (const row of rows) {
-      try {
-        const { position } = await this.#check(row);
-        return { position, chunks: () => snapshotRowLines(row, this.#plain(row)) };
-      } catch (error) {
-        if (!(error instanceof SnapshotDamaged)) throw error;
-        onEvent({ type: 'snapshot-damaged', file: error.file, reason: error.reason });
-        damage ??= error;
-      }
-    }
-    if (damage !== undefined) throw damage;
-    return undefined;
+    const stored = rows.map((row) => ({
+      file: nameOfSnapshot(row),
+      check: async () => (await this.#check(row)).position,
+      chunks: () => snapshotRowLines(row, this.#plain(row)),
+    }));
+    const onDamage = ({ file, reason }: SnapshotDamaged) => onEvent({ type: 'snapshot-damaged', file, reason });
+    return await newestWhole({ stored, place: `the table rosterd.snapshot of ${app}`, onDamage });
   }
 
   /** Reads all of it once, before anything is built on it. */

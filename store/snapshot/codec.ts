@@ -2,37 +2,25 @@
  * The format of a snapshot file (lines.ts):
  *
  *   {"format":"rosterd-snapshot","version":3,"epoch":"…","seq":500}    header
- *   {…}                                                                one line per saved object
+ *   {…}                                                                one line per saved object,
+ *   [32760,{…}]                                                        or one with so many bytes of a block, which follow with 0a
  *   {"lines":2,"bytes":210,"crc32":3735928559}                         trailer; number and CRC-32 of the bytes before it
  *
- * Version 2 has a line for each record; version 3 may have lines of many records.
+ * Version 2 has a line for each record, and no blocks; version 3 may have blocks of many records.
  * A file is whole if and only if the trailer is its last line and agrees with everything before it. The trailer stays the same in
  * all versions.
  */
 import { parseObject } from '../../protocol/base/json.ts';
 import type { Position } from '../../protocol/base/position.ts';
 import { StoreVersionMismatch } from '../journal/record.ts';
-import type { SnapshotSource } from '../snapshot.ts';
-import { encodeLines, LineReader, Sums } from './lines.ts';
+import { SnapshotDamaged, type SnapshotLine, type SnapshotSource } from '../snapshot.ts';
+import { encodeLines, LineReader, type Piece, parsePiece, Sums } from './lines.ts';
 
 const FORMAT = 'rosterd-snapshot';
 /** The version of the header and of the lines. */
 export const SNAPSHOT_VERSION = 2;
-/** That of a snapshot some lines of which hold records in blocks. */
+/** That of a snapshot that may hold blocks. */
 export const PACKED_VERSION = 3;
-
-/** The file is not the result of a finished save. */
-export class SnapshotDamaged extends Error {
-  readonly file: string;
-  readonly reason: string;
-
-  constructor(file: string, reason: string) {
-    super(`${file} is damaged: ${reason}`);
-    this.name = 'SnapshotDamaged';
-    this.file = file;
-    this.reason = reason;
-  }
-}
 
 /** The result of reading a whole file. */
 export interface CheckedSnapshot {
@@ -61,26 +49,51 @@ export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) 
     trailer,
     sums,
     reusesBuffer: true,
+    hasBlocks: source.isPacked,
   });
 }
 
 /**
- * Checks a snapshot as a stream: `push` takes its bytes, in any pieces, and returns complete lines; `end` returns the
- * result, or throws the error.
+ * Checks a snapshot as a stream: `push`, or `room` and `took`, take its bytes, in any pieces, and return what is complete, which `parsed`
+ * makes lines of; `end` returns the result, or throws the error.
  */
 export class SnapshotReader {
   readonly #file: string;
   readonly #reader: LineReader;
+  #parsed: number | undefined;
 
   /** @param file its name in errors */
   constructor(file: string) {
     this.#file = file;
-    this.#reader = new LineReader(new Sums({ hasSha: false }), 'it has no header', (reason) => new SnapshotDamaged(file, reason));
+    this.#reader = new LineReader({
+      sums: new Sums({ hasSha: false }),
+      noHeader: 'it has no header',
+      damaged: (reason) => this.#damaged(reason),
+      // Also in later versions: what else a file of theirs holds, its trailer tells that it is whole.
+      hasBlocks: (header) => Number(parseObject(header)?.version) >= PACKED_VERSION,
+    });
   }
 
-  /** The result is valid until the next call. Throws SnapshotDamaged. */
-  push(chunk: Buffer): Buffer {
+  /** See `LineReader.room`. */
+  room(): Buffer {
+    return this.#reader.room();
+  }
+
+  /** See `LineReader.took`. The result is valid until the next call. Throws SnapshotDamaged. */
+  took(count: number): readonly Piece[] {
+    return this.#reader.took(count);
+  }
+
+  /** `took` of a copy of these bytes. */
+  push(chunk: Buffer): readonly Piece[] {
     return this.#reader.push(chunk);
+  }
+
+  /** The lines of these pieces, whose bytes are valid as long as they are. Throws SnapshotDamaged. */
+  parsed(pieces: readonly Piece[]): readonly SnapshotLine[] {
+    const lines = pieces.flatMap((piece) => parsePiece(piece) ?? this.#noJson());
+    this.#parsed = (this.#parsed ?? 0) + lines.length;
+    return lines;
   }
 
   /** Throws SnapshotDamaged; StoreVersionMismatch for a whole snapshot of another version. */
@@ -91,6 +104,8 @@ export class SnapshotReader {
     if (typeof lines !== 'number' || typeof crc !== 'number' || bytes !== sums.bytes)
       throw this.#damaged('it does not end with its trailer');
     if (crc !== sums.crc) throw this.#damaged('it does not match its checksum');
+    if (this.#parsed !== undefined && this.#parsed !== lines)
+      throw this.#damaged(`it has ${this.#parsed} lines, its trailer says ${lines}`);
     // Checked last: a version that a flipped bit made must not look like a later version.
     return { position: this.#position(header ?? ''), lines };
   }
@@ -101,6 +116,10 @@ export class SnapshotReader {
     if (version !== SNAPSHOT_VERSION && version !== PACKED_VERSION) throw new StoreVersionMismatch(this.#file, version, PACKED_VERSION);
     if (typeof epoch !== 'string' || typeof seq !== 'number') throw this.#damaged('its header names no position');
     return { epoch, seq };
+  }
+
+  #noJson(): never {
+    throw this.#damaged('a line is not JSON');
   }
 
   #damaged(reason: string): SnapshotDamaged {

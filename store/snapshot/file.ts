@@ -5,7 +5,7 @@
  * document never exists in one piece, the event loop is blocked for at most a few milliseconds, and a file has its name
  * only when it is whole and durable. The newest two snapshots are kept, so that damage to one is not fatal.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Adapter, Low } from 'lowdb';
 import type { OnStoreEvent } from '../events.ts';
 import {
@@ -18,9 +18,9 @@ import {
   removeIfThere,
 } from '../file-system.ts';
 import { nodeFileSystem } from '../node-file-system.ts';
-import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
-import { type CheckedSnapshot, encodeSnapshot, SnapshotDamaged, SnapshotReader } from './codec.ts';
-import { parseLines } from './lines.ts';
+import type { LoadedSnapshot, SnapshotDamaged, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import { type CheckedSnapshot, encodeSnapshot, SnapshotReader } from './codec.ts';
+import { newestWhole } from './newest.ts';
 
 const KEPT = 2;
 const NAME = /^\d{12}-\d{16}\.ndjson$/;
@@ -110,20 +110,17 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
   }
 
   async read(): Promise<SnapshotDocument | null> {
-    const names = await this.#names();
-    let newest: SnapshotDamaged | undefined;
-    for (const name of names) {
-      try {
-        return { state: 'loaded', snapshot: await this.#load(join(this.#directory, name)) };
-      } catch (error) {
-        if (!(error instanceof SnapshotDamaged)) throw error;
-        this.#damaged.add(name);
-        this.#onEvent({ type: 'snapshot-damaged', file: error.file, reason: error.reason });
-        newest ??= error;
-      }
-    }
-    if (newest === undefined) return null;
-    throw new SnapshotDamaged(newest.file, `${newest.reason}; no other snapshot in ${this.#directory} is whole`);
+    const fs = this.#fs;
+    const stored = (await this.#names()).map((name) => {
+      const file = join(this.#directory, name);
+      return { file, check: async () => (await checkSnapshot(fs, file)).position, chunks: () => snapshotLines(fs, file) };
+    });
+    const onDamage = ({ file, reason }: SnapshotDamaged): void => {
+      this.#damaged.add(basename(file));
+      this.#onEvent({ type: 'snapshot-damaged', file, reason });
+    };
+    const snapshot = await newestWhole({ stored, place: this.#directory, onDamage });
+    return snapshot === undefined ? null : { state: 'loaded', snapshot };
   }
 
   async write(document: SnapshotDocument): Promise<void> {
@@ -158,33 +155,21 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
   async #names(): Promise<string[]> {
     return (await this.#fs.list(this.#directory)).filter(isSnapshotName).sort().reverse();
   }
-
-  async #load(path: string): Promise<LoadedSnapshot> {
-    const fs = this.#fs;
-    const { position } = await checkSnapshot(fs, path);
-    return { position, chunks: () => snapshotLines(fs, path) };
-  }
 }
 
 /** Reads the whole file once. Rejects with SnapshotDamaged, or StoreVersionMismatch. */
 export async function checkSnapshot(fs: FileSystem, path: string): Promise<CheckedSnapshot> {
   const reader = new SnapshotReader(path);
-  for await (const chunk of fileChunks(path, fs, { reusesBuffer: true })) reader.push(chunk);
+  for await (const { length } of fileChunks(path, fs, () => reader.room())) reader.took(length);
   return reader.end();
 }
 
 /** The lines of a snapshot, parsed in chunks of about a millisecond. A damaged one rejects with SnapshotDamaged by the end. */
 export async function* snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
   const reader = new SnapshotReader(path);
-  let count = 0;
-  for await (const chunk of fileChunks(path, fs, { reusesBuffer: true })) {
-    const complete = reader.push(chunk);
-    if (complete.length === 0) continue;
-    const lines = parseLines(complete);
-    if (lines === undefined) throw new SnapshotDamaged(path, 'a line is not JSON');
-    count += lines.length;
-    yield lines;
+  for await (const { length } of fileChunks(path, fs, () => reader.room())) {
+    const lines = reader.parsed(reader.took(length));
+    if (lines.length > 0) yield lines;
   }
-  const { lines } = reader.end();
-  if (count !== lines) throw new SnapshotDamaged(path, `it has ${count} lines, its trailer says ${lines}`);
+  reader.end();
 }

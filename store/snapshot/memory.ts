@@ -1,5 +1,6 @@
-/** The reference `SnapshotStore`, in memory, for the emulator and for tests. Lines pass through JSON, as they would on a disk. */
+/** The reference `SnapshotStore`, in memory, for the emulator and for tests. Snapshots pass through their format, as they would on a disk. */
 import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import { encodeSnapshot, SnapshotReader } from './codec.ts';
 
 export class MemorySnapshots implements SnapshotStore {
   #newest: LoadedSnapshot | undefined;
@@ -11,13 +12,17 @@ export class MemorySnapshots implements SnapshotStore {
   }
 
   async save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
-    const texts: string[] = [];
-    for (const line of (source.packed?.() ?? source).lines()) texts.push(JSON.stringify(line));
+    const file: Buffer[] = [];
+    let lines = 0;
+    const encoded = encodeSnapshot(source.packed?.() ?? source, (count) => {
+      lines = count;
+    });
+    for await (const chunk of encoded) file.push(Buffer.from(chunk));
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure;
-    this.#newest = { position: source.position, chunks: () => parsed(texts) };
-    return { bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0), lines: texts.length };
+    this.#newest = { position: source.position, chunks: () => parsed(file) };
+    return { bytes: file.reduce((sum, { length }) => sum + length, 0), lines };
   }
 
   async load(): Promise<LoadedSnapshot | undefined> {
@@ -25,6 +30,11 @@ export class MemorySnapshots implements SnapshotStore {
   }
 }
 
-async function* parsed(texts: readonly string[]): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
-  if (texts.length > 0) yield texts.map((text): SnapshotLine => JSON.parse(text));
+async function* parsed(file: readonly Buffer[]): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
+  const reader = new SnapshotReader('the snapshot in memory');
+  for (const chunk of file) {
+    const lines = reader.parsed(reader.push(chunk));
+    if (lines.length > 0) yield lines;
+  }
+  reader.end();
 }

@@ -4,8 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { StoreEvent } from '../../store/events.ts';
 import { openPostgresStore } from '../../store/postgres/store.ts';
-import { SnapshotDamaged } from '../../store/snapshot/codec.ts';
-import type { SnapshotLine } from '../../store/snapshot.ts';
+import { SnapshotDamaged, type SnapshotLine } from '../../store/snapshot.ts';
 import { appendOne, draft, readToHead } from '../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../support/store/pg-kit.ts';
 import { allLines, snapshotAt, snapshotContract, someLines } from '../support/store/snapshot-contract.ts';
@@ -106,7 +105,14 @@ test(
       );
       await change(2, flip);
     }
-    assert.deepEqual((await snapshots.load())?.position, snapshotAt(2));
+    const newest = await snapshots.load();
+    assert.deepEqual(newest?.position, snapshotAt(2));
+    events.splice(0);
+    assert.deepEqual((await newest?.instead?.('it is odd'))?.position, snapshotAt(1));
+    assert.match(
+      JSON.stringify(events),
+      /^\[{"type":"snapshot-damaged","file":"snapshot \d+ in the table rosterd\.snapshot","reason":"it is odd"}\]$/,
+    );
     await change(2, 'data = substr(data, 1, length(data) - 1)');
     await change(1, 'part = part + 1');
     await assert.rejects(

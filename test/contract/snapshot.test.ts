@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { StoreEvent } from '../../store/events.ts';
-import { SnapshotDamaged } from '../../store/snapshot/codec.ts';
 import { SnapshotFiles } from '../../store/snapshot/file.ts';
 import { MemorySnapshots } from '../../store/snapshot/memory.ts';
-import type { SnapshotStore } from '../../store/snapshot.ts';
+import { SnapshotDamaged, type SnapshotStore } from '../../store/snapshot.ts';
 import { Random } from '../support/store/random.ts';
 import { SimDisk } from '../support/store/sim-disk.ts';
-import { allLines, snapshotAt, snapshotContract, someLines } from '../support/store/snapshot-contract.ts';
+import { allLines, snapshotAt, snapshotContract, someBlocks, someLines } from '../support/store/snapshot-contract.ts';
 import { temporaryDirectory } from '../support/store/temp.ts';
 import { TurnCount } from '../support/turn-count.ts';
 
@@ -79,6 +78,47 @@ describe('files', () => {
       const cut = SimDisk.holding(new Map([[path, content.subarray(0, length)]]), new Random(1));
       await assert.rejects((await openFiles(cut)).load(), SnapshotDamaged);
     }
+  });
+
+  test('LG11 any flipped bit in a snapshot of blocks is found, and it is not loaded when it is cut off anywhere', async () => {
+    const disk = new SimDisk(new Random(1));
+    await (await openFiles(disk)).save({ position: snapshotAt(1), lines: someLines(3, 'old') });
+    await (await openFiles(disk)).save(someBlocks(2, 5, 9));
+    const newest = `${place}/000000000002-0000000000000002.ndjson`;
+    const content = disk.files().get(newest) ?? assert.fail();
+    const isOlder = async (bytes: Buffer, what: string): Promise<void> => {
+      const events: StoreEvent[] = [];
+      const damaged = SimDisk.holding(new Map([...disk.files(), [newest, bytes]]), new Random(1));
+      assert.deepEqual((await (await openFiles(damaged, events)).load())?.position, snapshotAt(1), what);
+      assert.deepEqual(
+        events.map((event) => event.type === 'snapshot-damaged' && event.file),
+        [newest],
+      );
+    };
+    for (let at = 0; at < content.length; at++) {
+      const flipped = Buffer.from(content);
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8));
+      await isOlder(flipped, `flip at ${at}`);
+      await isOlder(content.subarray(0, at), `cut at ${at}`);
+    }
+  });
+
+  test('LG11 a snapshot that cannot be loaded is damaged: the older one is used, and the damage reported', async () => {
+    const disk = new SimDisk(new Random(1));
+    const events: StoreEvent[] = [];
+    const store = await openFiles(disk, events);
+    for (const seq of [1, 2]) await store.save({ position: snapshotAt(seq), lines: someLines(seq) });
+    const newest = await store.load();
+    const older = await newest?.instead?.('it is odd');
+    assert.deepEqual([older?.position, await allLines(older)], [snapshotAt(1), [...someLines(1)()]]);
+    const file = `${place}/000000000002-0000000000000002.ndjson`;
+    assert.deepEqual(events, [{ type: 'snapshot-damaged', file, reason: 'it is odd' }]);
+    await assert.rejects(
+      async () => await older?.instead?.('so is it'),
+      (error) => error instanceof SnapshotDamaged && error.message === `${file} is damaged: it is odd; no other snapshot in /s is whole`,
+    );
+    await store.save({ position: snapshotAt(3), lines: someLines(3) });
+    assert.deepEqual([...disk.files().keys()], [`${place}/000000000003-0000000000000003.ndjson`], 'neither counts among the newest two');
   });
 
   test('LG11 when no snapshot is whole, loading refuses and does not start empty', async () => {

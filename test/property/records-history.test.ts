@@ -15,6 +15,7 @@ import { compileFilter } from '../../protocol/users/finding/filter-match.ts';
 import { compareUsers, parseQuery, type QuerySpec } from '../../protocol/users/finding/query.ts';
 import { isAlive, type StoredUser } from '../../protocol/users/user.ts';
 import { seeded, testOption } from '../support/random.ts';
+import { keptLines } from '../support/store/snapshot-contract.ts';
 import { HostileUsers, PATHS, TEXTS } from '../support/worlds/hostile-users.ts';
 
 type Held = StoredUser | Tombstone;
@@ -109,7 +110,7 @@ function sameLoaded(view: FrozenView, model: Model): void {
 
 function loaded(lines: Iterable<object>): Directory {
   const directory = new Directory({ epoch: 'e', seq: 1 }, 9);
-  for (const line of lines) directory.load([JSON.parse(JSON.stringify(line)) as never]);
+  for (const line of keptLines(lines)) directory.load([line as never]);
   return directory;
 }
 

@@ -67,7 +67,7 @@ export async function withReplayed<T>(data: string, work: (replayed: Replayed & 
     // Without a journal there is no epoch yet: a start would only begin one.
     const [segments] = await filesOf(data);
     const epoch = segments === 0 && loaded !== undefined ? loaded.position.epoch : log.head.epoch;
-    const directory = await directoryWith({ epoch, seq: loaded?.position.seq ?? 0 }, loaded?.chunks());
+    const directory = await directoryWith(epoch, loaded);
     if (directory.seq < log.head.seq) await applyAll(directory, entriesUpTo(log, directory.seq));
     return await work({ directory, events, log });
   } finally {
@@ -77,8 +77,7 @@ export async function withReplayed<T>(data: string, work: (replayed: Replayed & 
 
 /** The directory of a database at its last position. Rejects with LogDamaged, SnapshotDamaged, StoreVersionMismatch. */
 export async function replayDatabase(history: StoredHistory): Promise<Directory> {
-  const snapshot = await history.snapshot();
-  const directory = await directoryWith({ epoch: history.head.epoch, seq: snapshot?.seq ?? 0 }, snapshot?.lines());
+  const directory = await directoryWith(history.head.epoch, await history.snapshot());
   await applyAll(directory, history.entries(directory.seq));
   return directory;
 }

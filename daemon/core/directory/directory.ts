@@ -20,6 +20,7 @@ import { LookupIndex } from './indexes/lookup-index.ts';
 import { OldForms } from './old-forms.ts';
 import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
+import { isPacked } from './records/definitions.ts';
 import { RecordStore, type RecordViews } from './records/record-store.ts';
 import { livingView } from './records/user-view.ts';
 import { Usage } from './usage.ts';
@@ -248,8 +249,8 @@ export class Directory {
   #loadLine(line: DirectoryLine): void {
     if ('user' in line) this.#put(line.user, undefined);
     else if ('gone' in line) this.#put(line.gone, undefined);
-    else if ('packed' in line) {
-      for (const user of this.#records.load(line.packed)) this.#count(true, undefined, livingView(user));
+    else if (isPacked(line)) {
+      for (const user of this.#records.load(line)) this.#count(true, undefined, livingView(user));
     } else if ('doc' in line) this.#docs.put(line.doc);
     else if ('usage' in line) this.usage.load(line.usage);
     else {

@@ -112,7 +112,7 @@ export class FrozenView extends FrozenRecords {
   *#packedLines(): Iterable<DirectoryLine> {
     yield* this.#head;
     yield* this.#docLines();
-    for (const packed of this.packedRecords()) yield { packed };
+    yield* this.packedRecords();
   }
 
   *lines(): Iterable<DirectoryLine> {

@@ -59,6 +59,6 @@ export type DirectoryLine =
     }
   | { readonly doc: DocChange }
   | { readonly usage: UsagePeriod }
-  | { readonly packed: PackedRecords }
+  | PackedRecords
   | { readonly user: StoredUser }
   | { readonly gone: Tombstone };

@@ -4,8 +4,8 @@ import type { Position } from '../../../protocol/base/position.ts';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { StoreVersionMismatch } from '../../journal/record.ts';
 import { LogDamaged } from '../../log.ts';
-import { SnapshotDamaged } from '../../snapshot/codec.ts';
-import type { SnapshotLine } from '../../snapshot.ts';
+import { newestWhole } from '../../snapshot/newest.ts';
+import { type LoadedSnapshot, SnapshotDamaged, type SnapshotLine } from '../../snapshot.ts';
 import type { PgConnection, PgRow } from '../link/connection.ts';
 import { ENTRY_FORMATS } from '../log/formats.ts';
 import { entryOfRow } from '../log/wire.ts';
@@ -64,16 +64,18 @@ export class StoredHistory {
     return this.#snapshots.length;
   }
 
-  /** The position of the newest whole snapshot and its lines; undefined without one. Rejects with SnapshotDamaged when none of them is whole. */
-  async snapshot(): Promise<{ readonly seq: number; lines(): AsyncIterable<readonly SnapshotLine[]> } | undefined> {
-    let first: SnapshotDamaged | undefined;
-    for (const row of this.#snapshots) {
-      const damage = await this.#damageOf(row);
-      if (damage === undefined) return { seq: row.seq, lines: () => this.#lines(row) };
-      first ??= damage;
-    }
-    if (first !== undefined) throw first;
-    return undefined;
+  /** The newest whole snapshot; undefined without one. Rejects with SnapshotDamaged when none of them is whole. */
+  async snapshot(): Promise<LoadedSnapshot | undefined> {
+    const stored = this.#snapshots.map((row) => ({
+      file: nameOfSnapshot(row),
+      chunks: () => this.#lines(row),
+      check: async () => {
+        const damage = await this.#damageOf(row);
+        if (damage !== undefined) throw damage;
+        return { epoch: this.head.epoch, seq: row.seq };
+      },
+    }));
+    return await newestWhole({ stored, place: `the table rosterd.snapshot of ${this.app}`, onDamage: () => {} });
   }
 
   #lines(row: SnapshotRow): AsyncIterable<readonly SnapshotLine[]> {

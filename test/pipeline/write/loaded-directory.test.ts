@@ -6,7 +6,7 @@ import { loadedDirectory } from '../../../daemon/pipeline/write/loaded-directory
 import { NameKeys } from '../../../daemon/pipeline/write/name-keys.ts';
 import { NAME_KEY_VERSION } from '../../../protocol/users/names.ts';
 import { MemoryLog } from '../../../store/memory-log.ts';
-import type { LoadedSnapshot } from '../../../store/snapshot.ts';
+import { type LoadedSnapshot, SnapshotDamaged } from '../../../store/snapshot.ts';
 import { appendOne, draft } from '../../support/store/entries.ts';
 
 const user = (id: string, name: string): object => ({
@@ -62,4 +62,46 @@ test('UN8 names that an upgrade made equal are logged with their number and kept
   ]) {
     assert.deepEqual(await started(...lines), [undefined, []]);
   }
+});
+
+test('SN6 LG11 a snapshot whose records are none, or that changed since it was checked, is taken for damaged, and the one before it is loaded', async () => {
+  const packed = { shapes: [], custom_shapes: [], roles: [], teams: [] };
+  const reasons: string[] = [];
+  const odd = (seq: number, chunks: LoadedSnapshot['chunks'], older?: LoadedSnapshot): LoadedSnapshot => ({
+    position: { epoch: 'before', seq },
+    chunks,
+    instead: async (reason) => {
+      reasons.push(reason);
+      return older ?? assert.fail(reason);
+    },
+  });
+  const saved: number[] = [];
+  const log = new MemoryLog({ epoch: 'now', start: 90 });
+  log.snapshotSaved = async (seq) => void saved.push(seq);
+  const changed = odd(
+    80,
+    async function* () {
+      yield [user('eve', 'Eve')];
+      throw new SnapshotDamaged('f', 'it does not match its checksum');
+    },
+    snapshotOf(user('ann', 'Ann')),
+  );
+  const none = odd(
+    90,
+    async function* () {
+      yield [user('bob', 'Bob'), { packed, bytes: Buffer.from('no record') }];
+    },
+    changed,
+  );
+  const directory = await loadedDirectory({ log, loaded: none });
+  assert.deepEqual([directory.position, Array.from(directory.users(), ({ id }) => id)], [{ epoch: 'now', seq: 70 }, ['ann']]);
+  assert.deepEqual(reasons, ['it has a block of records that is not one, at byte 0 of it', 'it does not match its checksum']);
+  assert.deepEqual(saved, [70], 'the log keeps what comes after it');
+  const only = snapshotOf({ packed, bytes: 7 });
+  await assert.rejects(loadedDirectory({ log, loaded: only }), /^BlockDamaged: it has a block without records$/);
+  const broken = odd(80, () => {
+    throw new Error('EIO');
+  });
+  await assert.rejects(loadedDirectory({ log, loaded: broken }), /^Error: EIO$/);
+  assert.equal(reasons.length, 2);
 });

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { StoreVersionMismatch } from '../../../store/journal/record.ts';
-import { encodeSnapshot, PACKED_VERSION, SNAPSHOT_VERSION, SnapshotDamaged, SnapshotReader } from '../../../store/snapshot/codec.ts';
+import { encodeSnapshot, PACKED_VERSION, SNAPSHOT_VERSION, SnapshotReader } from '../../../store/snapshot/codec.ts';
+import { SnapshotDamaged } from '../../../store/snapshot.ts';
 
 const HEADER = { format: 'rosterd-snapshot', version: SNAPSHOT_VERSION, epoch: 'e', seq: 500 };
 

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoreEvent } from '../../../store/events.ts';
-import { SnapshotDamaged } from '../../../store/snapshot/codec.ts';
 import { checkSnapshot, isSnapshotName, SnapshotFiles, snapshotLines, snapshotName } from '../../../store/snapshot/file.ts';
-import type { SnapshotLine, SnapshotSource } from '../../../store/snapshot.ts';
+import { SnapshotDamaged, type SnapshotLine, type SnapshotSource } from '../../../store/snapshot.ts';
 import { Random } from '../../support/store/random.ts';
 import { SimDisk } from '../../support/store/sim-disk.ts';
 

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { encodeLines, LineReader, parseLines, Sums } from '../../../store/snapshot/lines.ts';
+import {
+  encodeLines,
+  LineReader,
+  type LineReaderOptions,
+  type Piece,
+  parseLines,
+  parsePiece,
+  Sums,
+} from '../../../store/snapshot/lines.ts';
 
 const parsed = (...lines: string[]): unknown => parseLines(Buffer.from(lines.map((line) => `${line}\n`).join('')));
 
@@ -108,17 +116,23 @@ test('LG11 encoding gives way every two milliseconds, at each sixteenth line', a
   clearImmediate(next);
 });
 
+function readerOf(damaged: LineReaderOptions['damaged'], hasBlocks = false): LineReader {
+  return new LineReader({ sums: new Sums({ hasSha: false }), noHeader: 'no header', damaged, hasBlocks: () => hasBlocks });
+}
+
+const textOf = (pieces: readonly Piece[]): string => pieces.map(({ lines }) => lines.toString()).join('');
+
 /** What a reader made of the text, in pieces of this size. */
 function taken(text: string, size = text.length) {
   const damaged: [string, number][] = [];
-  const reader = new LineReader(new Sums({ hasSha: false }), 'no header', (reason, offset) => {
+  const reader = readerOf((reason, offset) => {
     damaged.push([reason, offset]);
     return new Error(reason);
   });
   const bytes = Buffer.from(text);
   let lines = '';
   try {
-    for (let at = 0; at < bytes.length; at += size) lines += reader.push(bytes.subarray(at, at + size)).toString();
+    for (let at = 0; at < bytes.length; at += size) lines += textOf(reader.push(bytes.subarray(at, at + size)));
   } catch {
     // It is in `damaged`.
   }
@@ -156,7 +170,7 @@ test('LG11 a file whose first line is longer than any header is none, however lo
 });
 
 test('LG11 a line without an end does not fill the memory, and its place is named', () => {
-  const reader = new LineReader(new Sums({ hasSha: false }), 'no header', (reason, offset) => new Error(`${reason} at ${offset}`));
+  const reader = readerOf((reason, offset) => new Error(`${reason} at ${offset}`));
   reader.push(Buffer.from('head\n{}\n{}\n'));
   const piece = Buffer.alloc(16 * 1024 * 1024, 'x');
   for (let n = 0; n < 4; n++) {
@@ -164,4 +178,118 @@ test('LG11 a line without an end does not fill the memory, and its place is name
     reader.push(n === 3 ? piece.subarray(3) : piece);
   }
   assert.throws(() => reader.push(Buffer.from('x')), /^Error: a line is too long at 8$/);
+});
+
+/** A file with blocks, two of them empty, and all bytes in one that would end a line. */
+const BLOCKS = [
+  { n: 1 },
+  { n: 2, bytes: Buffer.from(Array.from({ length: 256 }, (_, at) => at)) },
+  { n: 3, bytes: Buffer.from('\n\n\n[5,{}]\n{}\n') },
+  { n: 4, bytes: Buffer.alloc(0) },
+  { n: 5, text: '\n' },
+  { n: 6 },
+  { bytes: Buffer.alloc(0) },
+];
+
+async function encodedBlocks(lines: readonly object[] = BLOCKS): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const sums = new Sums({ hasSha: false });
+  for await (const chunk of encodeLines({ header: 'head\n', lines, trailer: () => 'trail\n', sums, reusesBuffer: true, hasBlocks: true }))
+    chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+/** What a reader of blocks gives for a file, in pieces of this size. */
+function read(file: Buffer, size: number) {
+  const lines: object[] = [];
+  const reader = readerOf((reason, offset) => new Error(`${reason} at ${offset}`), true);
+  for (let at = 0; at < file.length; at += size) {
+    for (const piece of reader.push(file.subarray(at, at + size))) {
+      for (const line of parsePiece(piece) ?? [{ wrong: piece }])
+        lines.push('bytes' in line ? { ...line, bytes: Buffer.from(line.bytes as Buffer) } : line);
+    }
+  }
+  return { lines, trailer: reader.trailer, sums: reader.sums };
+}
+
+test('LG11 the bytes of a line are a block after it, and come back as they were, whatever they are and whatever the pieces', async () => {
+  const file = await encodedBlocks();
+  assert.equal(
+    file.toString('latin1').replace(/[^ -z{}\n]/g, ''),
+    `head\n{"n":1}\n[256,{"n":2}]\n${BLOCKS[1]?.bytes?.toString('latin1').replace(/[^ -z{}\n]/g, '')}\n[13,{"n":3}]\n${BLOCKS[2]?.bytes}\n[0,{"n":4}]\n\n{"n":5,"text":"\\n"}\n{"n":6}\n[0,{}]\n\ntrail\n`,
+  );
+  for (const size of [1, 2, 3, 7, 100, 1_000]) {
+    const { lines, trailer, sums } = read(file, size);
+    assert.deepEqual([lines, trailer, sums.bytes, sums.crc], [BLOCKS, 'trail\n', file.length - 6, crc32(file.subarray(0, -6))], `${size}`);
+  }
+});
+
+test('LG11 blocks of any size survive, also those longer than a chunk', async () => {
+  const lines = [1, 32_768, 262_143, 262_144, 3_000_000, 5, 100_000, 100_000, 100_000].map((length, n) => ({
+    n,
+    bytes: Buffer.alloc(length, n),
+  }));
+  const file = await encodedBlocks(lines);
+  for (const size of [70_000, file.length]) assert.deepEqual(read(file, size).lines, lines);
+});
+
+test('LG11 only a source of blocks has them: the bytes of any other line are JSON, and a list is a line like any other', async () => {
+  const { chunks } = await encoded([{ bytes: new Uint8Array([7]) }]);
+  assert.equal(Buffer.concat(chunks).toString(), 'head\n{"bytes":{"0":7}}\n1 lines of 23 bytes\n');
+  assert.equal(taken('head\n[5,{}]\n{}\n').lines, '[5,{}]\n');
+});
+
+test('LG11 a file of blocks that is cut off anywhere has no trailer', async () => {
+  const file = await encodedBlocks();
+  for (let length = 0; length < file.length; length++) {
+    const cut = file.subarray(0, length);
+    for (const size of [17, 1_000]) assert.notEqual(read(cut, size).trailer, 'trail\n', `${length}`);
+  }
+});
+
+test('LG11 a length that is none, that leads to another place, or that would fill the memory is refused, and its place is named', () => {
+  const after =
+    (text: string): (() => unknown) =>
+    () =>
+      read(Buffer.from(`head\n{}\n${text}`), 1_000);
+  const noLength = /^Error: a line is no object, and says no length of a block at 8$/;
+  for (const line of [
+    '[]',
+    '[,{}]',
+    '[-1,{}]',
+    '[1.5,{}]',
+    '[1e3,{}]',
+    '["1",{}]',
+    '[ 1,{}]',
+    '[1 ,{}]',
+    '[1]',
+    `[${'1'.repeat(10)},{}]`,
+    '[[',
+  ])
+    assert.throws(after(`${line}\nx\n{}\n`), noLength, line);
+  for (const length of [64 * 1024 * 1024 + 1, 999_999_999]) assert.throws(after(`[${length},{}]\n`), /^Error: a block is too long at 8$/);
+  for (const length of [0, 2, 5])
+    assert.throws(after(`[${length},{}]\nabc\ndef\n`), /^Error: a block does not end where its line says at 8$/);
+  // Leading zeros, another value than an object, and more than one: they are no JSON, or no line of a block.
+  for (const line of ['[01,{}]', '[1,{}', '[1,7]', '[1,{},{}]', '[1,[]]', '[1,null]']) {
+    const { lines } = read(Buffer.from(`head\n${line}\nx\n{}\n`), 1_000);
+    assert.ok(
+      lines.some((one) => 'wrong' in one),
+      line,
+    );
+  }
+});
+
+test('LG11 what is read into the room of a reader is taken from there, and the room grows with what is held', () => {
+  const reader = readerOf((reason, offset) => new Error(`${reason} at ${offset}`), true);
+  const file = Buffer.from(`head\n[1000000,{}]\n${'\n'.repeat(1_000_000)}\n{}\ntrail\n`);
+  const found: string[] = [];
+  for (let at = 0; at < file.length; ) {
+    const room = reader.room();
+    assert.ok(room.length >= 64 * 1024 && room.length <= 256 * 1024, `${room.length}`);
+    const count = file.copy(room, 0, at, at + 200_000);
+    at += count;
+    for (const { lines, bytes } of reader.took(count)) found.push(`${lines} ${bytes?.length}`);
+  }
+  assert.deepEqual([found, reader.trailer, reader.bytes], [['[1000000,{}]\n 1000000', '{}\n undefined'], 'trail\n', file.length]);
 });

@@ -1,19 +1,26 @@
 /** LG11: the reference store of snapshots gives what was last saved, as it was saved, and counts it as a file would. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeSnapshot } from '../../../store/snapshot/codec.ts';
 import { MemorySnapshots } from '../../../store/snapshot/memory.ts';
 
-test('LG11 what was saved comes back through JSON, in one chunk or none, and is measured in lines and bytes', async () => {
+test('LG11 what was saved comes back through the format of files, in one chunk or none, and is measured in lines and bytes', async () => {
   const store = new MemorySnapshots();
   const position = { epoch: 'e', seq: 7 };
   const line = { text: 'ü', gone: undefined };
-  assert.deepEqual(await store.save({ position, lines: () => [line, {}] }), { bytes: '{"text":"_"}\n{}\n'.length + 1, lines: 2 });
+  const file = async (lines: readonly object[]): Promise<number> => {
+    let bytes = 0;
+    for await (const { length } of encodeSnapshot({ position, lines: () => lines }, () => {})) bytes += length;
+    return bytes;
+  };
+  const bytes = await file([line, {}]);
+  assert.deepEqual(await store.save({ position, lines: () => [line, {}] }), { bytes, lines: 2 });
   const loaded = await store.load();
   line.text = 'changed';
   const chunks: unknown[] = [];
   for await (const chunk of loaded?.chunks() ?? []) chunks.push(chunk);
   assert.deepEqual([loaded?.position, chunks], [position, [[{ text: 'ü' }, {}]]]);
-  assert.deepEqual(await store.save({ position, lines: () => [] }), { bytes: 0, lines: 0 });
+  assert.deepEqual(await store.save({ position, lines: () => [] }), { bytes: await file([]), lines: 0 });
   for await (const _ of (await store.load())?.chunks() ?? []) assert.fail('there is no line');
 });
 

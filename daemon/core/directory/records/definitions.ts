@@ -18,7 +18,22 @@ export interface Definitions {
   readonly teams: readonly (readonly string[])[];
 }
 
-export interface PackedRecords extends Definitions {
-  /** The records, one after another, in base64. */
-  readonly records: string;
+/** Records, with what they name by number and no records before them have named. */
+export interface PackedRecords {
+  readonly packed: Definitions;
+  /** The records, one after another. They are only lent: whoever is given them copies what is to stay. */
+  readonly bytes: Uint8Array;
+}
+
+/** Whether a line of a snapshot is to be taken for records: `RecordStore.load` finds out whether it holds them. */
+export function isPacked(line: object): line is PackedRecords {
+  return 'packed' in line || 'bytes' in line;
+}
+
+/** What should be records of a snapshot is not. */
+export class BlockDamaged extends Error {
+  constructor(reason: string) {
+    super(`it ${reason}`);
+    this.name = 'BlockDamaged';
+  }
 }

@@ -2,10 +2,11 @@
  * Records as a snapshot keeps them: as the bytes that they are in memory, in blocks that name the shapes and codes that they and no block
  * before them have. Loading looks at the header of each record, and parses none. Pure.
  */
+import { isObject } from '../../../../protocol/base/json.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { Tombstone } from '../record.ts';
 import { checkBlock } from './block-check.ts';
-import { type Marks, NO_MARKS, type PackedRecords } from './definitions.ts';
+import { BlockDamaged, type Marks, NO_MARKS, type PackedRecords } from './definitions.ts';
 import { idKey, type RecordCodec } from './record-codec.ts';
 import { Slab } from './slabs.ts';
 import type { UserView } from './user-view.ts';
@@ -25,13 +26,12 @@ export function* packedRecords(codec: RecordCodec, users: Iterable<UserView>, ol
   function* taken(): Generator<PackedRecords, void> {
     const marks = codec.marks();
     for (let next = upTo(known, marks); !isSame(next, marks); next = upTo(known, marks)) {
-      yield { ...codec.defined(known, next), records: '' };
+      yield { packed: codec.defined(known, next), bytes: block.bytes.subarray(0, 0) };
       known = next;
     }
-    const packed = { ...codec.defined(known, marks), records: block.bytes.toString('base64', 0, block.used) };
+    yield { packed: codec.defined(known, marks), bytes: block.bytes.subarray(0, block.used) };
     known = marks;
     block.used = 0;
-    yield packed;
   }
   for (const user of users) {
     const old = oldForm(user);
@@ -47,12 +47,11 @@ export function* packedRecords(codec: RecordCodec, users: Iterable<UserView>, ol
   if (block.used > 0) yield* taken();
 }
 
-/** The bytes of a block, whose definitions are known from then on. Throws an error when it cannot be one. */
-export function unpackedBlock(codec: RecordCodec, { records, ...defined }: PackedRecords): Buffer {
-  codec.define(defined);
-  const bytes = Buffer.from(records, 'base64');
+/** Takes the definitions of a block. Throws BlockDamaged unless its bytes are records that name nothing else. */
+export function takeBlock(codec: RecordCodec, { packed, bytes }: PackedRecords): void {
+  if (!isObject(packed) || !(bytes instanceof Uint8Array)) throw new BlockDamaged('has a block without records');
+  codec.define(packed);
   checkBlock(bytes, codec);
-  return bytes;
 }
 
 function upTo(from: Marks, to: Marks): Marks {

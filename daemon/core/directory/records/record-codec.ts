@@ -6,7 +6,7 @@ import type { JsonObject } from '../../../../protocol/base/json.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { isTombstone, type Tombstone } from '../record.ts';
 import { Codes, NO_CODE } from './codes.ts';
-import type { Definitions, Marks } from './definitions.ts';
+import { BlockDamaged, type Definitions, type Marks } from './definitions.ts';
 import { type KeySource, type Maker, makerOf } from './object-makers.ts';
 import { RecentValues } from './recent-values.ts';
 import { FORM, HEADER, listAt, listText, tabulate, valueAt } from './record-bytes.ts';
@@ -100,16 +100,16 @@ export class RecordCodec {
     };
   }
 
-  /** Gives each the next number. Throws an error when one cannot have it. */
+  /** Gives each the next number. Throws BlockDamaged when one cannot have it. */
   define({ shapes, custom_shapes, roles, teams }: Definitions): void {
     const isDefined =
+      [shapes, custom_shapes, teams].every(Array.isArray) &&
       shapes.every((keys) => areTexts(keys) && REQUIRED.every((key) => keys.includes(key)) && this.#shapes.define(keys)) &&
       custom_shapes.every((keys) => areTexts(keys) && this.#customShapes.define(keys)) &&
       areTexts(roles) &&
       roles.every((role) => this.#roles.define(role, role)) &&
       teams.every((list) => areTexts(list) && this.#teams.define(list.join('\n'), [...list]));
-    if (!isDefined)
-      throw new Error('the snapshot defines a shape or a code that is none, or twice, or more of them than this version keeps');
+    if (!isDefined) throw new BlockDamaged('defines a shape or a code that is none, or twice, or more of them than this version keeps');
   }
 
   #teamsCode(teams: string[]): number {

@@ -4,9 +4,9 @@
  */
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import type { Tombstone } from '../record.ts';
-import type { PackedRecords } from './definitions.ts';
+import { BlockDamaged, type PackedRecords } from './definitions.ts';
 import { IdTable } from './id-table.ts';
-import { type OldForm, packedRecords, unpackedBlock } from './packed-records.ts';
+import { type OldForm, packedRecords, takeBlock } from './packed-records.ts';
 import { HEADER, STATE } from './record-bytes.ts';
 import { idKey, RecordCodec } from './record-codec.ts';
 import { RecordFields } from './record-fields.ts';
@@ -153,19 +153,20 @@ export class RecordStore {
     return packedRecords(this.#codec, this.views(), oldForm);
   }
 
-  /** Adds the records of a block, and gives a view of each in turn. Throws an error when it is none, or when a record of this id is there. */
+  /** Adds the records of a block, and gives a view of each in turn. Throws BlockDamaged when it is none, or when a record of this id is there. */
   *load(packed: PackedRecords): Generator<UserView, void> {
-    const bytes = unpackedBlock(this.#codec, packed);
+    takeBlock(this.#codec, packed);
+    const { bytes } = packed;
     if (bytes.length === 0) return;
     const slab = this.#slabs.reserve(bytes.length);
     const from = slab.used - bytes.length;
-    bytes.copy(slab.bytes, from);
+    slab.bytes.set(bytes, from);
     const view = new UserView(this.#codec, slab);
     for (let at = from; at < from + bytes.length; at += this.#codec.sizeOf(slab, at)) {
       slab.view.setUint32(at + HEADER.row, this.#ids.size, true);
       const length = slab.view.getUint16(at + HEADER.idBytes, true);
       const isNew = this.#ids.addBytes(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
-      if (!isNew) throw new Error(`the snapshot has two records of the user "${this.#codec.id(slab, at)}"`);
+      if (!isNew) throw new BlockDamaged(`has two records of the user "${this.#codec.id(slab, at)}"`);
       yield view.movedTo(slab, at);
     }
   }

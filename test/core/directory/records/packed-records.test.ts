@@ -1,5 +1,6 @@
 /** SN6: records in blocks of a snapshot come back as they were, and what is no block is refused. */
 import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import type { Tombstone } from '../../../../daemon/core/directory/record.ts';
 import type { PackedRecords } from '../../../../daemon/core/directory/records/definitions.ts';
@@ -7,6 +8,7 @@ import type { OldForm } from '../../../../daemon/core/directory/records/packed-r
 import { RecordStore } from '../../../../daemon/core/directory/records/record-store.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
 import { seeded } from '../../../support/random.ts';
+import { keptLines } from '../../../support/store/snapshot-contract.ts';
 
 type Held = StoredUser | Tombstone;
 
@@ -40,7 +42,7 @@ function filled(): RecordStore {
 
 function loaded(blocks: Iterable<PackedRecords>): RecordStore {
   const store = new RecordStore(9);
-  for (const block of JSON.parse(JSON.stringify([...blocks])) as PackedRecords[]) {
+  for (const block of keptLines(blocks)) {
     for (const view of store.load(block)) assert.equal(view.id, view.copy().id);
   }
   return store;
@@ -73,20 +75,20 @@ test('SN6 a record that has an old form is saved in that form, or not at all', (
 test('SN6 no block is large, however many definitions come before the first record', () => {
   const store = new RecordStore();
   for (let at = 0; at < 5_000; at++) store.set(user(`u${at}`, 1, { role: `r${at}`, teams: [`t${at}`], custom: { [`k${at}`]: at } }));
-  const blocks = [...store.packed(NONE)];
-  for (const { shapes, custom_shapes, roles, teams, records } of blocks) {
-    assert.ok(Math.max(shapes.length, custom_shapes.length, roles.length, teams.length) <= 64 && records.length < 50_000);
+  const blocks = keptLines(store.packed(NONE));
+  for (const { packed, bytes } of blocks) {
+    const counts = [packed.shapes, packed.custom_shapes, packed.roles, packed.teams].map(({ length }) => length);
+    assert.ok(Math.max(...counts) <= 64 && bytes.length <= 32_768);
   }
   assert.deepEqual(texts(loaded(blocks)), texts(store));
 });
 
 test('SN6 a block that is none is refused', () => {
-  const [block] = [...filled().packed(NONE)].filter(({ records }) => records !== '');
+  const [block] = keptLines(filled().packed(NONE)).filter(({ bytes }) => bytes.length > 0);
   assert.ok(block !== undefined);
-  const bytes = Buffer.from(block.records, 'base64');
   const refused = (change: (copy: Buffer) => Buffer): void => {
-    const records = change(Buffer.from(bytes)).toString('base64');
-    assert.throws(() => [...new RecordStore().load({ ...block, records })], /has a block of records that is not one/);
+    const bytes = change(Buffer.from(block.bytes));
+    assert.throws(() => [...new RecordStore().load({ ...block, bytes })], /has a block of records that is not one/);
   };
   const set =
     (at: number, value: number) =>
@@ -114,27 +116,31 @@ test('SN6 a block that is none is refused', () => {
 
 test('SN6 lists of keys, roles and teams that are none are refused, and so is a user that comes twice', () => {
   const keys = ['id', 'rev', 'role', 'teams', 'custom', 'created_at', 'updated_at'];
-  const none = { shapes: [], custom_shapes: [], roles: [], teams: [], records: '' };
+  const none = { shapes: [], custom_shapes: [], roles: [], teams: [] };
+  const bytes = Buffer.alloc(0);
   const defined = { ...none, shapes: [keys], custom_shapes: [['a']], roles: ['r'], teams: [['a\nb']] };
   const store = new RecordStore();
-  assert.deepEqual([...store.load(defined)], []);
+  assert.deepEqual([...store.load({ packed: defined, bytes })], []);
   const wrong = [
     ...[{ shapes: [keys] }, { custom_shapes: [['a']] }, { roles: ['r'] }, { teams: [['a', 'b']] }],
     ...[{ shapes: [['id']] }, { shapes: [[...keys, 'name', 'name']] }, { custom_shapes: [['__proto__']] }, { custom_shapes: [[1]] }],
     ...[{ roles: [1] }, { teams: ['ab'] }, { teams: [[1]] }, { shapes: ['id'] }],
+    ...[{ shapes: 'id' }, { custom_shapes: null }, { roles: {} }, { teams: undefined }],
   ];
   for (const one of wrong) {
     assert.throws(
-      () => [...store.load({ ...none, ...one } as unknown as PackedRecords)],
+      () => [...store.load({ packed: { ...none, ...one }, bytes } as unknown as PackedRecords)],
       /a code that is none, or twice/,
       JSON.stringify(one),
     );
   }
+  for (const odd of [{ packed: none }, { packed: none, bytes: 'x' }, { packed: null, bytes }, { packed: 7, bytes }])
+    assert.throws(() => [...store.load(odd as unknown as PackedRecords)], /^BlockDamaged: it has a block without records$/);
   const held = new RecordStore();
   held.set(user('u', 1));
-  const [block] = [...held.packed(NONE)];
+  const [block] = keptLines(held.packed(NONE));
   assert.ok(block !== undefined);
-  const again = { ...none, records: block.records };
+  const again = { packed: none, bytes: block.bytes };
   const twice = new RecordStore();
   assert.ok([...twice.load(block)].length > 0);
   assert.throws(() => [...twice.load(again)], /has two records of the user "/);
@@ -143,15 +149,54 @@ test('SN6 lists of keys, roles and teams that are none are refused, and so is a 
 test('SN6 a block beyond the size of a slab is refused: its records would have the places of others', () => {
   const store = new RecordStore();
   store.set(user('u', 1, { name: 'x'.repeat(60_000) }));
-  const [block] = [...store.packed(NONE)].filter(({ records }) => records !== '');
+  const [block] = keptLines(store.packed(NONE)).filter(({ bytes }) => bytes.length > 0);
   assert.ok(block !== undefined);
-  const one = Buffer.from(block.records, 'base64');
-  const records = Buffer.concat(
+  const bytes = Buffer.concat(
     Array.from({ length: 20 }, (_, at) => {
-      const copy = Buffer.from(one);
+      const copy = Buffer.from(block.bytes);
       copy.write(String.fromCharCode(97 + at), copy.indexOf('["u"') + 2);
       return copy;
     }),
-  ).toString('base64');
-  assert.throws(() => [...new RecordStore().load({ ...block, records })], /has a block of records that is not one/);
+  );
+  assert.throws(() => [...new RecordStore().load({ ...block, bytes })], /has a block of records that is not one/);
+});
+
+test('SN6 a text is refused unless it is UTF-8, as are characters that JSON escapes, wherever in it they are', () => {
+  const store = new RecordStore();
+  store.set(user('u', 1, { name: 'é'.repeat(8) }));
+  const [block] = keptLines(store.packed(NONE));
+  assert.ok(block !== undefined);
+  const at = Buffer.from(block.bytes).indexOf('é');
+  const takes = (text: Uint8Array): boolean => {
+    const bytes = Buffer.from(block.bytes);
+    bytes.set(text, at);
+    try {
+      return [...new RecordStore().load({ ...block, bytes })].length > 0;
+    } catch (error) {
+      assert.match(String(error), /has a block of records that is not one/);
+      return false;
+    }
+  };
+  const filled = (place: number, parts: readonly number[]): Buffer => {
+    const text = Buffer.alloc(16, 'x');
+    text.set(parts, place);
+    // One other character, so that the list stays one that is not ASCII.
+    text.set(Buffer.from('é'), place < 8 ? 14 : 0);
+    return text;
+  };
+  for (let byte = 0; byte < 256; byte++) {
+    const isPlain = byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c;
+    for (let place = 0; place < 9; place++) assert.equal(takes(filled(place, [byte])), isPlain, `${byte} at ${place}`);
+  }
+  const edges = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
+  for (let first = 0x80; first < 256; first++) {
+    for (const second of edges) {
+      for (const third of [0x78, 0x80, 0xbf, 0xc0]) {
+        const parts = [first, second, third, third];
+        const text = filled(3, parts);
+        if (parts.some((byte) => byte < 0x20)) continue;
+        assert.equal(takes(text), isUtf8(text), parts.map((byte) => byte.toString(16)).join(' '));
+      }
+    }
+  }
 });

@@ -8,9 +8,9 @@ import { ENTRY_FORMATS } from '../../../../store/postgres/log/formats.ts';
 import { withServer } from '../../../../store/postgres/offline/database.ts';
 import { StoredHistory } from '../../../../store/postgres/offline/history.ts';
 import { replaceHistory } from '../../../../store/postgres/offline/replace.ts';
-import { SnapshotDamaged, snapshotHeader, snapshotTrailer } from '../../../../store/snapshot/codec.ts';
+import { snapshotHeader, snapshotTrailer } from '../../../../store/snapshot/codec.ts';
 import { Sums } from '../../../../store/snapshot/lines.ts';
-import type { SnapshotLine } from '../../../../store/snapshot.ts';
+import { SnapshotDamaged, type SnapshotLine } from '../../../../store/snapshot.ts';
 import { appendAll, appendOne, draft } from '../../../support/store/entries.ts';
 import { PgKit, type PgNode, pgOptions } from '../../../support/store/pg-kit.ts';
 import { snapshotAt, someLines } from '../../../support/store/snapshot-contract.ts';
@@ -43,7 +43,7 @@ async function idsOf(entries: AsyncIterable<Entry>, into: string[] = []): Promis
 
 async function linesOf(history: StoredHistory): Promise<SnapshotLine[]> {
   const lines: SnapshotLine[] = [];
-  for await (const some of (await history.snapshot())?.lines() ?? []) lines.push(...some);
+  for await (const some of (await history.snapshot())?.chunks() ?? []) lines.push(...some);
   return lines;
 }
 
@@ -101,7 +101,7 @@ test('OP9 the newest whole snapshot is taken, and each that is damaged is named'
   const numbers = (await kit.postgres.sql(`select number from rosterd.snapshot where app = '${app}' order by number`)).trim().split('\n');
   const nameOf = (at: number): string => `snapshot ${numbers[at]} in the table rosterd.snapshot`;
   await read(app, async (history) => {
-    assert.deepEqual([history.snapshotCount, (await history.snapshot())?.seq], [2, 5]);
+    assert.deepEqual([history.snapshotCount, (await history.snapshot())?.position.seq], [2, 5]);
     assert.deepEqual(await linesOf(history), [...someLines(40, 'at 5')()]);
     assert.deepEqual(await history.damage(), []);
   });
@@ -109,7 +109,7 @@ test('OP9 the newest whole snapshot is taken, and each that is damaged is named'
     kit.postgres.sql(`update rosterd.snapshot_chunk set ${change} where app = '${app}' and number = ${numbers[at]}`);
   await chunk(1, 'part = part + 1');
   await read(app, async (history) => {
-    assert.equal((await history.snapshot())?.seq, 3);
+    assert.equal((await history.snapshot())?.position.seq, 3);
     assert.deepEqual(await linesOf(history), [...someLines(40, 'at 3')()]);
     assert.deepEqual(await history.damage(), [{ place: nameOf(1), seq: undefined, reason: 'chunk 0 of 1 is missing' }]);
   });
