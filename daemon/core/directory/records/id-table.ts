@@ -18,7 +18,12 @@ class RowPage {
   readonly hashes = new Uint32Array(PAGE_ROWS);
 }
 
-/** Open addressing. A slot holds a row + 1; 0 is empty. */
+/** Of a slot: its row + 1; 0 is empty. */
+const ROW = 2 ** 28 - 1;
+/** The bits above are some of its hash, so that most other rows are not looked at. */
+const TAG_SHIFT = 10;
+
+/** Open addressing. */
 interface Part {
   slots: Uint32Array;
   rows: number;
@@ -52,9 +57,9 @@ export class IdTable {
     const { slots } = part;
     const mask = slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const row = (slots[slot] ?? 0) - 1;
-      if (row === -1) return -1;
-      if (this.#hash(row) === hash && this.#isAt(this.place(row), key)) return row;
+      const held = slots[slot] ?? 0;
+      if (held === 0) return -1;
+      if (this.#isOf(held, hash) && this.#isAt(this.place((held & ROW) - 1), key)) return (held & ROW) - 1;
     }
   }
 
@@ -86,9 +91,14 @@ export class IdTable {
     const { slots } = this.#parts[hash >>> (32 - PART_BITS)] ?? NO_PART;
     const mask = slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const row = (slots[slot] ?? 0) - 1;
-      if (row === -1 || this.#hash(row) === hash) return row !== -1;
+      const held = slots[slot] ?? 0;
+      if (held === 0 || this.#isOf(held, hash)) return held !== 0;
     }
+  }
+
+  /** Whether the row in a slot has this hash. */
+  #isOf(held: number, hash: number): boolean {
+    return ((held ^ (hash << TAG_SHIFT)) & ~ROW) === 0 && this.#hash((held & ROW) - 1) === hash;
   }
 
   #add(hash: number, place: number): void {
@@ -109,7 +119,10 @@ export class IdTable {
 
   #grown(slots: Uint32Array): Uint32Array {
     const grown = new Uint32Array(2 * slots.length);
-    for (const slot of slots) if (slot > 0) insert(grown, this.#hash(slot - 1), slot - 1);
+    for (const held of slots) {
+      const row = (held & ROW) - 1;
+      if (held !== 0) insert(grown, this.#hash(row), row);
+    }
     return grown;
   }
 
@@ -122,7 +135,7 @@ function insert(slots: Uint32Array, hash: number, row: number): void {
   const mask = slots.length - 1;
   let slot = hash & mask;
   while (slots[slot] !== 0) slot = (slot + 1) & mask;
-  slots[slot] = row + 1;
+  slots[slot] = (row + 1) | ((hash << TAG_SHIFT) & ~ROW);
 }
 
 function hashOf(key: string, seed: number): number {
