@@ -34,7 +34,7 @@ function isBlock(line: object): line is PackedRecords {
 }
 
 function filled(users: HostileUsers, count: number): Directory {
-  const directory = new Directory({ epoch: 'e', seq: 0 }, 3);
+  const directory = new Directory({ epoch: 'e', seq: 0 }, [3, 3]);
   for (let seq = 1; seq <= count; seq++) {
     const record = users.record(users.pick([`u${seq}`, `é${seq}`, `"${seq}`]), seq);
     directory.load([('gone_at' in record ? { gone: record } : { user: record }) as never]);
@@ -67,7 +67,7 @@ function damaged(whole: Uint8Array, users: HostileUsers): Buffer {
 
 /** Everything that may be done with what a snapshot holds. Throws where a block is refused, and fails where that comes too late. */
 function use(block: PackedRecords): 'refused' | 'used' {
-  const directory = new Directory(POSITION, 5);
+  const directory = new Directory(POSITION, [5, 5]);
   try {
     directory.load([block]);
   } catch (error) {
@@ -96,7 +96,7 @@ function useAll(directory: Directory): void {
   }
   for (const query of QUERIES) for (const _ of runQuery(directory, query, () => false));
   const before = [...directory.freeze().lines()].map((line) => JSON.stringify(line));
-  const copy = new Directory(POSITION, 6);
+  const copy = new Directory(POSITION, [6, 6]);
   copy.load(keptLines(directory.freeze().packed().lines()));
   assert.deepEqual(
     [...copy.freeze().lines()].map((line) => JSON.stringify(line)),

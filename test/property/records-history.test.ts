@@ -25,7 +25,7 @@ const IDS = ['', 'é', 'a"b', '\n', '\ud800', '__proto__', ...Array.from({ lengt
 const FIELDS = ['id', 'name', 'image', 'language', 'role', 'teams', 'created_at', 'last_active', 'deactivated_at', 'banned', 'invisible'];
 
 class History {
-  readonly directory = new Directory({ epoch: 'e', seq: 0 }, 3);
+  readonly directory = new Directory({ epoch: 'e', seq: 0 }, [3, 3]);
   readonly model: Model = new Map();
   readonly #users: HostileUsers;
   readonly #views: { readonly view: FrozenView; readonly model: Model }[] = [];
@@ -109,7 +109,7 @@ function sameLoaded(view: FrozenView, model: Model): void {
 }
 
 function loaded(lines: Iterable<object>): Directory {
-  const directory = new Directory({ epoch: 'e', seq: 1 }, 9);
+  const directory = new Directory({ epoch: 'e', seq: 1 }, [9, 9]);
   for (const line of keptLines(lines)) directory.load([line as never]);
   return directory;
 }

@@ -17,6 +17,7 @@ import { Expiry } from './expiry.ts';
 import { docKey, FrozenRecords, FrozenView, type RecordsView, type ViewSources } from './frozen-view.ts';
 import { IdOrder } from './indexes/id-order.ts';
 import { LookupIndex } from './indexes/lookup-index.ts';
+import { NO_KEY } from './keyed-hash.ts';
 import { OldForms } from './old-forms.ts';
 import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
@@ -61,10 +62,10 @@ export class Directory {
   /** Version of the keys by which the names of the snapshot were compared. It stays until no two users hold one name. */
   nameKeyVersion = NAME_KEY_VERSION;
 
-  /** `seed`: see `RecordStore`. */
-  constructor(position: Position, seed = 0) {
-    this.#records = new RecordStore(seed);
-    this.#lookup = new LookupIndex(seed);
+  /** `hashKey`: for ids, names and teams, which clients choose. */
+  constructor(position: Position, hashKey = NO_KEY) {
+    this.#records = new RecordStore(hashKey);
+    this.#lookup = new LookupIndex(hashKey);
     this.order = new IdOrder((row) => this.#records.id(row));
     this.#epoch = position.epoch;
     this.#seq = position.seq;

@@ -33,7 +33,7 @@ export async function directoryWith(epoch: string, loaded: LoadedSnapshot | unde
 }
 
 async function madeOf(epoch: string, snapshot: LoadedSnapshot | undefined): Promise<Directory | BlockDamaged | SnapshotDamaged> {
-  const directory = new Directory({ epoch, seq: snapshot?.position.seq ?? 0 }, randomInt(2 ** 32));
+  const directory = new Directory({ epoch, seq: snapshot?.position.seq ?? 0 }, [randomInt(2 ** 32), randomInt(2 ** 32)]);
   try {
     // A snapshot contains exactly what `FrozenView.packed` produced, because the store keeps each line whole or not at all.
     for await (const lines of snapshot?.chunks() ?? []) directory.load(lines as DirectoryLine[]);

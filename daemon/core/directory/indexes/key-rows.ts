@@ -2,8 +2,9 @@
  * Rows by key, for keys that most often have one row: one list of numbers, each the hash of a key and a row, in pieces. So a key that
  * a million users share costs what as many different ones cost. Pure.
  */
+
+import { type HashKey, textHash } from '../keyed-hash.ts';
 import { NumberList } from './number-list.ts';
-import { seededHash } from './seeded-hash.ts';
 
 /** Numbers up to 2^53 are exact: 28 bits of a row, 25 of a hash. */
 const ROWS_MAX = 2 ** 28;
@@ -11,15 +12,15 @@ const HASH_SHIFT = 32 - 25;
 const LIST_MAX = 512;
 
 export class KeyRows {
-  readonly #seed: number;
+  readonly #hashKey: HashKey;
   /** Each in order, and before the next one. */
   readonly #lists = [new NumberList(Float64Array)];
   /** From which number on a list holds what there is. */
   readonly #starts = [0];
 
-  /** `seed`: nobody who does not know it can choose keys that share a hash. */
-  constructor(seed: number) {
-    this.#seed = seed;
+  /** `hashKey`: nobody who does not know it can choose keys that share a hash. */
+  constructor(hashKey: HashKey) {
+    this.#hashKey = hashKey;
   }
 
   /** `row` is less than 2^28. */
@@ -77,7 +78,7 @@ export class KeyRows {
   }
 
   #startOf(key: string): number {
-    return (seededHash(key, this.#seed) >>> HASH_SHIFT) * ROWS_MAX;
+    return (textHash(key, this.#hashKey) >>> HASH_SHIFT) * ROWS_MAX;
   }
 
   #next(from: number): number {

@@ -1,6 +1,7 @@
 /** The rows of living users by name and by team. Pure. */
 import { nameKey } from '../../../../protocol/users/names.ts';
 import type { StoredUser } from '../../../../protocol/users/user.ts';
+import type { HashKey } from '../keyed-hash.ts';
 import { KeyRows } from './key-rows.ts';
 import { TeamRows } from './team-rows.ts';
 
@@ -8,10 +9,10 @@ export class LookupIndex {
   readonly names: KeyRows;
   readonly teams: TeamRows;
 
-  /** `seed`: nobody who does not know it can choose names or teams that share a hash. */
-  constructor(seed: number) {
-    this.names = new KeyRows(seed);
-    this.teams = new TeamRows(seed);
+  /** `hashKey`: nobody who does not know it can choose names or teams that share a hash. */
+  constructor(hashKey: HashKey) {
+    this.names = new KeyRows(hashKey);
+    this.teams = new TeamRows(hashKey);
   }
 
   /** `before` and `after` are the living user of this row, or undefined. */

@@ -1,17 +1,18 @@
 /** The rows of the members of each team. Pure. */
+
+import { type HashKey, textHash } from '../keyed-hash.ts';
 import { RowSet } from './row-set.ts';
-import { seededHash } from './seeded-hash.ts';
 
 /** The teams are in so many maps, as a map that grows copies everything in it at once. */
 const PARTS = 256;
 
 export class TeamRows {
-  readonly #seed: number;
+  readonly #hashKey: HashKey;
   readonly #parts: (Map<string, number | RowSet> | undefined)[] = new Array(PARTS).fill(undefined);
 
-  /** `seed`: nobody who does not know it can choose teams that share a map. */
-  constructor(seed: number) {
-    this.#seed = seed;
+  /** `hashKey`: nobody who does not know it can choose teams that share a map. */
+  constructor(hashKey: HashKey) {
+    this.#hashKey = hashKey;
   }
 
   #held(team: string): number | RowSet | undefined {
@@ -58,6 +59,6 @@ export class TeamRows {
   }
 
   #partOf(team: string): number {
-    return seededHash(team, this.#seed) % PARTS;
+    return textHash(team, this.#hashKey) % PARTS;
   }
 }

@@ -3,6 +3,7 @@
  * removed. Its memory is a few typed arrays, so it costs the garbage collector nothing, and no growth copies more than a thousandth of
  * it at once. Pure.
  */
+import { bytesHash, byteTextHash, type HashKey } from '../keyed-hash.ts';
 
 /** Rows of one page. */
 const PAGE_BITS = 12;
@@ -35,13 +36,13 @@ export class IdTable {
   readonly #pages: RowPage[] = [];
   readonly #parts: (Part | undefined)[] = new Array(1 << PART_BITS).fill(undefined);
   readonly #isAt: (place: number, key: string) => boolean;
-  readonly #seed: number;
+  readonly #key: HashKey;
   #size = 0;
 
-  /** `isAt` says whether the record at a place has this key. `seed`: nobody who does not know it can choose keys that are slow to find. */
-  constructor(isAt: (place: number, key: string) => boolean, seed: number) {
+  /** `isAt` says whether the record at a place has this key. `hashKey`: nobody who does not know it can choose keys that are slow to find. */
+  constructor(isAt: (place: number, key: string) => boolean, hashKey: HashKey) {
     this.#isAt = isAt;
-    this.#seed = seed;
+    this.#key = hashKey;
   }
 
   /** Number of rows. */
@@ -51,7 +52,7 @@ export class IdTable {
 
   /** The row of a key; -1 when it has none. */
   row(key: string): number {
-    const hash = hashOf(key, this.#seed);
+    const hash = byteTextHash(key, this.#key);
     const part = this.#parts[hash >>> (32 - PART_BITS)];
     if (part === undefined) return -1;
     const { slots } = part;
@@ -75,12 +76,12 @@ export class IdTable {
 
   /** Adds a key, which has no row yet, and whose row is `size`. */
   add(key: string, place: number): void {
-    this.#add(hashOf(key, this.#seed), place);
+    this.#add(byteTextHash(key, this.#key), place);
   }
 
   /** `add` of the key with these bytes, unless it has a row; then false. */
   addBytes(bytes: Uint8Array, start: number, length: number, place: number): boolean {
-    const hash = hashOfBytes(bytes, start, length, this.#seed);
+    const hash = bytesHash(bytes, start, length, this.#key);
     if (this.#hasHash(hash) && this.row(String.fromCharCode(...bytes.subarray(start, start + length))) !== -1) return false;
     this.#add(hash, place);
     return true;
@@ -136,28 +137,4 @@ function insert(slots: Uint32Array, hash: number, row: number): void {
   let slot = hash & mask;
   while (slots[slot] !== 0) slot = (slot + 1) & mask;
   slots[slot] = (row + 1) | ((hash << TAG_SHIFT) & ~ROW);
-}
-
-function hashOf(key: string, seed: number): number {
-  let hash = seed;
-  for (let at = 0; at < key.length; at++) hash = mixed(hash, key.charCodeAt(at));
-  return finished(hash);
-}
-
-/** That of the key with a character for each byte. */
-function hashOfBytes(bytes: Uint8Array, start: number, length: number, seed: number): number {
-  let hash = seed;
-  for (let at = start; at < start + length; at++) hash = mixed(hash, bytes[at] ?? 0);
-  return finished(hash);
-}
-
-function mixed(hash: number, unit: number): number {
-  const mix = Math.imul(hash ^ unit, 0x5bd1e995);
-  return mix ^ (mix >>> 15);
-}
-
-function finished(mix: number): number {
-  let hash = mix;
-  hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

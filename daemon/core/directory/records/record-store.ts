@@ -3,6 +3,7 @@
  * collector has to walk through, and a record is an object only while it is in use. Pure.
  */
 import type { StoredUser } from '../../../../protocol/users/user.ts';
+import { NO_KEY } from '../keyed-hash.ts';
 import type { Tombstone } from '../record.ts';
 import { BlockDamaged, type PackedRecords } from './definitions.ts';
 import { IdTable } from './id-table.ts';
@@ -30,15 +31,15 @@ export class RecordStore {
     undefined,
   );
 
-  /** `seed`: for the places of ids in tables. */
-  constructor(seed = 0) {
+  /** `hashKey`: for the places of ids in tables. */
+  constructor(hashKey = NO_KEY) {
     const codec = this.#codec;
     this.#slabs = new Slabs({
       sizeOf: (slab, at) => codec.sizeOf(slab, at),
       isLive: (slab, at) => this.#ids.place(codec.row(slab, at)) === slab.place(at),
       moved: (slab, at) => this.#ids.setPlace(codec.row(slab, at), slab.place(at)),
     });
-    this.#ids = new IdTable((place, key) => codec.hasKey(this.#slabs.at(place), this.#slabs.offset(place), key), seed);
+    this.#ids = new IdTable((place, key) => codec.hasKey(this.#slabs.at(place), this.#slabs.offset(place), key), hashKey);
   }
 
   /** Bytes of the records and of the room for more. */

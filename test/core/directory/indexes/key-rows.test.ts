@@ -2,21 +2,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KeyRows } from '../../../../daemon/core/directory/indexes/key-rows.ts';
-import { seededHash } from '../../../../daemon/core/directory/indexes/seeded-hash.ts';
 import { TeamRows } from '../../../../daemon/core/directory/indexes/team-rows.ts';
+import { textHash } from '../../../../daemon/core/directory/keyed-hash.ts';
 import { Multimap } from '../../../../daemon/core/directory/multimap.ts';
 import { seeded } from '../../../support/random.ts';
 
 const SEED = 7;
+const HASH_KEY = [SEED, SEED] as const;
 
 const sorted = (rows: Iterable<number | string>): number[] => Array.from(rows, Number).sort((one, other) => one - other);
 
 test('SN7 rows by key and by team are what a multimap holds, also where a key has thousands', () => {
   const random = seeded(SEED);
   const pick = (below: number): number => Math.floor(random() * below);
-  const [names, teams, model] = [new KeyRows(SEED), new TeamRows(SEED), new Multimap<string>()];
+  const [names, teams, model] = [new KeyRows(HASH_KEY), new TeamRows(HASH_KEY), new Multimap<string>()];
   // Of keys that share the part of the hash that is kept, one.
-  const keys = [...new Map(Array.from({ length: 2_000 }, (_, n) => [seededHash(`key ${n}`, SEED) >>> 7, `key ${n}`])).values()];
+  const keys = [...new Map(Array.from({ length: 2_000 }, (_, n) => [textHash(`key ${n}`, HASH_KEY) >>> 7, `key ${n}`])).values()];
   for (let step = 0; step < 60_000; step++) {
     const key = random() < 0.5 ? 'guest' : (keys[pick(keys.length)] ?? '');
     const row = pick(key === 'guest' ? 20_000 : 5);
@@ -43,7 +44,7 @@ test('SN7 rows by key and by team are what a multimap holds, also where a key ha
 
 test('SN7 a walk over a key or a team meets each row that stays, and none twice, whatever changes meanwhile', () => {
   const random = seeded(SEED);
-  for (const rowsOf of [new KeyRows(1), new TeamRows(1)]) {
+  for (const rowsOf of [new KeyRows(HASH_KEY), new TeamRows(HASH_KEY)]) {
     for (let row = 0; row < 6_000; row++) rowsOf.add('guest', row);
     const [met, changed] = [new Set<number>(), new Set<number>()];
     for (const row of rowsOf.rows('guest')) {

@@ -23,7 +23,7 @@ function user(id: string, rev: number, more: object = {}): StoredUser {
 function filled(): RecordStore {
   const random = seeded(11);
   const pick = (below: number): number => Math.floor(random() * below);
-  const store = new RecordStore(5);
+  const store = new RecordStore([5, 5]);
   for (let step = 1; step <= 3_000; step++) {
     const id = ['', 'é', 'a"b', '\n', '\ud800'][pick(400)] ?? `user-${pick(1_000)}`;
     const more = {
@@ -41,7 +41,7 @@ function filled(): RecordStore {
 }
 
 function loaded(blocks: Iterable<PackedRecords>): RecordStore {
-  const store = new RecordStore(9);
+  const store = new RecordStore([9, 9]);
   for (const block of keptLines(blocks)) {
     for (const view of store.load(block)) assert.equal(view.id, view.copy().id);
   }

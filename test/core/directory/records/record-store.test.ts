@@ -17,7 +17,7 @@ function user(id: string, rev: number, more: object = {}): StoredUser {
 
 /** A store beside a map of the same records. */
 class Both {
-  readonly store = new RecordStore(7);
+  readonly store = new RecordStore([7, 7]);
   readonly map = new Map<string, Held>();
 
   set(record: Held): void {
