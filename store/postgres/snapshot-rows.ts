@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { SnapshotReader } from '../snapshot/codec.ts';
-import { SnapshotDamaged, type SnapshotLine } from '../snapshot.ts';
+import { SnapshotDamaged } from '../snapshot.ts';
 import { type PgConnection, rowOf } from './link/connection.ts';
 import { inPieces } from './pieces.ts';
 
@@ -57,16 +56,6 @@ export async function snapshotRows(connection: PgConnection, app: string, count:
 
 export function nameOfSnapshot({ number }: SnapshotRow): string {
   return `snapshot ${number} in the table rosterd.snapshot`;
-}
-
-/** The lines of a snapshot, in chunks. Rejects with SnapshotDamaged or StoreVersionMismatch, perhaps only at the end. */
-export async function* snapshotRowLines(row: SnapshotRow, plain: AsyncIterable<Buffer>): AsyncGenerator<readonly SnapshotLine[]> {
-  const reader = new SnapshotReader(nameOfSnapshot(row));
-  for await (const chunk of plain) {
-    const lines = reader.parsed(reader.push(chunk));
-    if (lines.length > 0) yield lines;
-  }
-  reader.end();
 }
 
 /** The bytes of the snapshot file. Rejects with SnapshotDamaged. */

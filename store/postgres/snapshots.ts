@@ -6,13 +6,13 @@
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { OnStoreEvent } from '../events.ts';
-import { encodeSnapshot, SnapshotReader } from '../snapshot/codec.ts';
+import { encodeSnapshot, readSnapshot, SnapshotReader } from '../snapshot/codec.ts';
 import { newestWhole } from '../snapshot/newest.ts';
 import type { LoadedSnapshot, SnapshotDamaged, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import type { PgConnection } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { PACKED_FORMAT } from './log/formats.ts';
-import { nameOfSnapshot, plainOfSnapshot, type SnapshotRow, snapshotRowLines, snapshotRows, storeChunks } from './snapshot-rows.ts';
+import { nameOfSnapshot, plainOfSnapshot, type SnapshotRow, snapshotRows, storeChunks } from './snapshot-rows.ts';
 
 const KEPT = 2;
 
@@ -90,7 +90,7 @@ export class PostgresSnapshots implements SnapshotStore {
     const stored = rows.map((row) => ({
       file: nameOfSnapshot(row),
       check: async () => (await this.#check(row)).position,
-      chunks: () => snapshotRowLines(row, this.#plain(row)),
+      chunks: () => readSnapshot(nameOfSnapshot(row), this.#plain(row)),
     }));
     const onDamage = ({ file, reason }: SnapshotDamaged) => onEvent({ type: 'snapshot-damaged', file, reason });
     return await newestWhole({ stored, place: `the table rosterd.snapshot of ${app}`, onDamage });

@@ -53,6 +53,19 @@ export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) 
   });
 }
 
+/** The lines of a snapshot whose bytes come in chunks. Rejects with SnapshotDamaged or StoreVersionMismatch, perhaps only at the end. */
+export async function* readSnapshot(
+  file: string,
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
+  const reader = new SnapshotReader(file);
+  for await (const chunk of chunks) {
+    const lines = reader.parsed(reader.push(chunk));
+    if (lines.length > 0) yield lines;
+  }
+  reader.end();
+}
+
 /**
  * Checks a snapshot as a stream: `push`, or `room` and `took`, take its bytes, in any pieces, and return what is complete, which `parsed`
  * makes lines of; `end` returns the result, or throws the error.

@@ -1,6 +1,6 @@
 /** The reference `SnapshotStore`, in memory, for the emulator and for tests. Snapshots pass through their format, as they would on a disk. */
-import type { LoadedSnapshot, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
-import { encodeSnapshot, SnapshotReader } from './codec.ts';
+import type { LoadedSnapshot, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import { encodeSnapshot, readSnapshot } from './codec.ts';
 
 export class MemorySnapshots implements SnapshotStore {
   #newest: LoadedSnapshot | undefined;
@@ -21,20 +21,11 @@ export class MemorySnapshots implements SnapshotStore {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure;
-    this.#newest = { position: source.position, chunks: () => parsed(file) };
+    this.#newest = { position: source.position, chunks: () => readSnapshot('the snapshot in memory', file) };
     return { bytes: file.reduce((sum, { length }) => sum + length, 0), lines };
   }
 
   async load(): Promise<LoadedSnapshot | undefined> {
     return this.#newest;
   }
-}
-
-async function* parsed(file: readonly Buffer[]): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
-  const reader = new SnapshotReader('the snapshot in memory');
-  for (const chunk of file) {
-    const lines = reader.parsed(reader.push(chunk));
-    if (lines.length > 0) yield lines;
-  }
-  reader.end();
 }

@@ -17,26 +17,25 @@ export interface StoredSnapshots {
   readonly onDamage: (damage: SnapshotDamaged) => void;
 }
 
-/** Undefined when there is none. Rejects with SnapshotDamaged, which names the newest one, when none of them is whole. */
-export async function newestWhole(of: StoredSnapshots, from = 0, first?: SnapshotDamaged): Promise<LoadedSnapshot | undefined> {
-  const { stored, place, onDamage } = of;
-  let newest = first;
-  for (const [at, one] of stored.entries()) {
-    if (at < from) continue;
-    const damaged = (damage: SnapshotDamaged): SnapshotDamaged => {
-      onDamage(damage);
-      newest ??= damage;
-      return newest;
-    };
-    try {
-      const position = await one.check();
-      const instead = (reason: string) => newestWhole(of, at + 1, damaged(new SnapshotDamaged(one.file, reason)));
-      return { position, chunks: () => one.chunks(), instead };
-    } catch (error) {
-      if (!(error instanceof SnapshotDamaged)) throw error;
-      damaged(error);
-    }
+/**
+ * Undefined when there is none. Rejects with SnapshotDamaged, which names the newest one, when none of them is whole. `newest`: the damage to
+ * one that is newer than all of these.
+ */
+export async function newestWhole(of: StoredSnapshots, newest?: SnapshotDamaged): Promise<LoadedSnapshot | undefined> {
+  const [one, ...older] = of.stored;
+  if (one === undefined) {
+    if (newest === undefined) return undefined;
+    throw new SnapshotDamaged(newest.file, `${newest.reason}; no other snapshot in ${of.place} is whole`);
   }
-  if (newest !== undefined) throw new SnapshotDamaged(newest.file, `${newest.reason}; no other snapshot in ${place} is whole`);
-  return undefined;
+  const without = (damage: SnapshotDamaged) => {
+    of.onDamage(damage);
+    return newestWhole({ ...of, stored: older }, newest ?? damage);
+  };
+  try {
+    const position = await one.check();
+    return { position, chunks: () => one.chunks(), instead: (reason) => without(new SnapshotDamaged(one.file, reason)) };
+  } catch (error) {
+    if (!(error instanceof SnapshotDamaged)) throw error;
+    return await without(error);
+  }
 }

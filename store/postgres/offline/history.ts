@@ -4,12 +4,13 @@ import type { Position } from '../../../protocol/base/position.ts';
 import { type Entry, lastSeq } from '../../../protocol/log/entry.ts';
 import { StoreVersionMismatch } from '../../journal/record.ts';
 import { LogDamaged } from '../../log.ts';
+import { readSnapshot } from '../../snapshot/codec.ts';
 import { newestWhole } from '../../snapshot/newest.ts';
 import { type LoadedSnapshot, SnapshotDamaged, type SnapshotLine } from '../../snapshot.ts';
 import type { PgConnection, PgRow } from '../link/connection.ts';
 import { ENTRY_FORMATS } from '../log/formats.ts';
 import { entryOfRow } from '../log/wire.ts';
-import { nameOfSnapshot, plainOfSnapshot, type SnapshotRow, snapshotRowLines, snapshotRows } from '../snapshot-rows.ts';
+import { nameOfSnapshot, plainOfSnapshot, type SnapshotRow, snapshotRows } from '../snapshot-rows.ts';
 import { applicationOf, checkTables, type OpenDatabase, withServer } from './database.ts';
 
 /** Something that is not as it was written. */
@@ -79,7 +80,7 @@ export class StoredHistory {
   }
 
   #lines(row: SnapshotRow): AsyncIterable<readonly SnapshotLine[]> {
-    return snapshotRowLines(row, plainOfSnapshot(this.#connection, this.app, row));
+    return readSnapshot(nameOfSnapshot(row), plainOfSnapshot(this.#connection, this.app, row));
   }
 
   async #damageOf(row: SnapshotRow): Promise<SnapshotDamaged | undefined> {
