@@ -23,7 +23,7 @@ import { RecentIds } from './recent-ids.ts';
 import { type DirectoryLine, isTombstone, living, type Tombstone, tombstoneOf, type UserChange } from './record.ts';
 import { isPacked } from './records/definitions.ts';
 import { RecordStore, type RecordViews } from './records/record-store.ts';
-import { livingView } from './records/user-view.ts';
+import { livingView, type UserView } from './records/user-view.ts';
 import { Usage } from './usage.ts';
 import { ReporterCounts, RoleCounts, UserStates } from './user-counts.ts';
 
@@ -239,8 +239,9 @@ export class Directory {
   indexStep(): boolean {
     const { from, to } = this.#unindexed;
     this.#unindexed.from = Math.min(from + INDEXED_PER_STEP, to);
+    let view: UserView | undefined;
     for (let row = from; row < this.#unindexed.from; row++) {
-      const view = this.#records.viewOf(row);
+      view = this.#records.viewOf(row, view);
       this.order.add(row, view.id);
       this.#lookup.changed(row, undefined, livingView(view));
     }

@@ -120,10 +120,8 @@ export class RecordStore {
   *viewsOf(rows: Iterable<number>): Generator<UserView, void> {
     let view: UserView | undefined;
     for (const row of rows) {
-      const place = this.#ids.place(row);
-      const slab = this.#slabs.at(place);
-      view ??= new UserView(this.#codec, slab);
-      yield view.movedTo(slab, this.#slabs.offset(place));
+      view = this.viewOf(row, view);
+      yield view;
     }
   }
 
@@ -133,11 +131,11 @@ export class RecordStore {
     return row === -1 ? undefined : this.viewOf(row);
   }
 
-  /** A view of the record of this row. */
-  viewOf(row: number): UserView {
+  /** A view of the record of this row: the given one, moved to it, or a new one. */
+  viewOf(row: number, view?: UserView): UserView {
     const place = this.#ids.place(row);
     const slab = this.#slabs.at(place);
-    return new UserView(this.#codec, slab).movedTo(slab, this.#slabs.offset(place));
+    return (view ?? new UserView(this.#codec, slab)).movedTo(slab, this.#slabs.offset(place));
   }
 
   /** The user that a view shows: one that is kept as an object, where it is still the current one. */
