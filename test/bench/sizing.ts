@@ -11,9 +11,9 @@ import { seeded } from '../support/random.ts';
 /** Measured by the rigs in brackets, for users of 400 bytes. */
 const MEASURED = {
   /** [restart] Memory of a daemon for each user. */
-  bytesPerUser: 2_400,
+  bytesPerUser: 510,
   /** [restart] Seconds until a daemon with a million users is ready. */
-  readySecondsPerMillion: 17,
+  readySecondsPerMillion: 5,
   /** [upserts] CPU seconds of one core for 100,000 changed users in batches, nobody listening: an upper bound for applying them. */
   batchSeconds: 2.9,
   /** [upserts] The same, one user per request. */
