@@ -45,6 +45,7 @@ interface Coverage {
   resets: number;
   restarts: number;
   fellBehind: number;
+  /** Connections that ended with their token. */
   expired: number;
   ended: number;
   events: number;
@@ -61,6 +62,7 @@ class Run {
   readonly #announced: number[] = [];
   readonly #shortTokens = new Set<string>();
   #isRestartDue = false;
+  #isExpiryDue = false;
 
   constructor(t: TestContext, seed: number, data: string, coverage: Coverage) {
     this.#t = t;
@@ -100,6 +102,8 @@ class Run {
       if (step === STEPS / 2 && plan === 'expiry') await this.#expire();
       const burst = this.#random() < 0.3 ? 3 : 1;
       await Promise.all(Array.from({ length: burst }, () => this.#step()));
+      if (this.#isExpiryDue) await this.#expire();
+      this.#isExpiryDue = false;
       if (this.#isRestartDue) await this.#restart();
       this.#isRestartDue = false;
     }
@@ -178,7 +182,7 @@ class Run {
   #clientConnect(id: string): Record<string, unknown> {
     const nowS = Math.floor(Date.now() / 1000);
     const isShort = this.#shortTokens.delete(id);
-    const token = userToken(id, { iat: nowS + 3, ...(isShort ? { exp: nowS } : {}) });
+    const token = userToken(id, { iat: nowS + 3, ...(isShort ? { exp: nowS + 2 } : {}) });
     return { api_key: API_KEY, token };
   }
 
@@ -251,7 +255,7 @@ class Run {
     const dice = this.#random();
     if (dice < 0.4) follower.pause();
     else if (userId === undefined) await follower.request('refresh', { token: serverToken({ iat: 1 }) });
-    else if (dice < 0.5) await this.#expire();
+    else if (dice < 0.5) this.#isExpiryDue = true;
     else await follower.request('refresh', { token: String(this.#clientConnect(userId).token) });
   }
 
@@ -268,7 +272,10 @@ class Run {
     if (this.#random() < 0.5) all?.follower.resume();
   }
 
-  /** A client whose token ends stays until that is noticed. The first one that may connect at all. */
+  /**
+   * A client whose token ends stays until that is noticed. The first one that may connect at all. Between two steps: one
+   * beside it may connect the client with a longer token, refresh its token, or stop reading what ends it.
+   */
   async #expire(): Promise<void> {
     for (const { follower, userId } of this.#subjects) {
       if (userId === undefined) continue;
@@ -276,6 +283,7 @@ class Run {
       follower.cut();
       if (!(await follower.connect())) continue;
       await eventually(() => !follower.isConnected, `${follower.options.name}: outlived its token`);
+      this.#coverage.expired++;
       return;
     }
   }
@@ -326,7 +334,6 @@ class Run {
     this.#coverage.resyncs += resyncs;
     this.#coverage.resets += resets;
     this.#coverage.events += seqs.length;
-    this.#coverage.expired += errors.filter((code) => code === 40).length;
     this.#coverage.ended += errors.filter((code) => code === 16 || code === 17).length;
     assert.deepEqual(breaches, []);
     if (!follower.isConnected) return;
