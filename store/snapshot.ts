@@ -38,6 +38,9 @@ export interface SnapshotSource {
   packed?(): SnapshotSource;
 }
 
+/** What a saver waits for between slices of a few milliseconds. Default: a turn of the event loop. */
+export type Rest = () => Promise<void>;
+
 export interface LoadedSnapshot {
   readonly position: Position;
   /** Lines in the order in which they were saved, in chunks, whose bytes are valid until the next one is requested; can be read once. */
@@ -54,7 +57,7 @@ export interface SnapshotStore {
    * Writes a new snapshot; resolves when it is durable under its final name. After any failure, or a crash at any point,
    * `load` still returns the earlier snapshot.
    */
-  save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }>;
+  save(source: SnapshotSource, rest?: Rest): Promise<{ readonly bytes: number; readonly lines: number }>;
   /** The newest whole snapshot (its trailer and checksum are verified before this resolves), or undefined. */
   load(): Promise<LoadedSnapshot | undefined>;
 }

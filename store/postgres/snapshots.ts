@@ -8,7 +8,7 @@ import { createGzip } from 'node:zlib';
 import type { OnStoreEvent } from '../events.ts';
 import { encodeSnapshot, readSnapshot, SnapshotReader } from '../snapshot/codec.ts';
 import { newestWhole } from '../snapshot/newest.ts';
-import type { LoadedSnapshot, SnapshotDamaged, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import type { LoadedSnapshot, Rest, SnapshotDamaged, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import type { PgConnection } from './link/connection.ts';
 import type { ServerLinks } from './link/links.ts';
 import { PACKED_FORMAT } from './log/formats.ts';
@@ -46,24 +46,29 @@ export class PostgresSnapshots implements SnapshotStore {
     this.#options = options;
   }
 
-  async save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
+  async save(source: SnapshotSource, rest?: Rest): Promise<{ readonly bytes: number; readonly lines: number }> {
     if (this.#isSaving) throw new Error('a snapshot is already being saved');
     this.#isSaving = true;
     try {
-      return await this.#withConnection('snapshot', (connection) => this.#save(connection, source));
+      return await this.#withConnection('snapshot', (connection) => this.#save(connection, source, rest));
     } finally {
       this.#isSaving = false;
     }
   }
 
-  async #save(connection: PgConnection, source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
+  async #save(
+    connection: PgConnection,
+    source: SnapshotSource,
+    rest: Rest | undefined,
+  ): Promise<{ readonly bytes: number; readonly lines: number }> {
     const { app, format } = this.#options;
     const isPackedRead = format() >= PACKED_FORMAT;
     let [lines, bytes] = [0, 0];
     // The encoder reuses its buffer, which the compressor would still be reading.
-    const encoded = encodeSnapshot((isPackedRead ? source.packed?.() : undefined) ?? source, (count) => {
+    const onLines = (count: number): void => {
       lines = count;
-    });
+    };
+    const encoded = encodeSnapshot((isPackedRead ? source.packed?.() : undefined) ?? source, onLines, rest);
     const plain = Readable.from(
       copied(encoded, (length) => (bytes += length)),
       { objectMode: false },

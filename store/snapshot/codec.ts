@@ -13,7 +13,7 @@
 import { parseObject } from '../../protocol/base/json.ts';
 import type { Position } from '../../protocol/base/position.ts';
 import { StoreVersionMismatch } from '../journal/record.ts';
-import { SnapshotDamaged, type SnapshotLine, type SnapshotSource } from '../snapshot.ts';
+import { type Rest, SnapshotDamaged, type SnapshotLine, type SnapshotSource } from '../snapshot.ts';
 import { encodeLines, LineReader, type Piece, parsePiece, Sums } from './lines.ts';
 
 const FORMAT = 'rosterd-snapshot';
@@ -37,7 +37,11 @@ export function snapshotTrailer(lines: number, { bytes, crc }: Sums): string {
 }
 
 /** The bytes of a snapshot, in chunks of about 256 KiB, each valid until the next one is requested. `onLines` gets the number of lines. */
-export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) => void): AsyncGenerator<Buffer, void, undefined> {
+export function encodeSnapshot(
+  source: SnapshotSource,
+  onLines: (lines: number) => void,
+  rest?: Rest,
+): AsyncGenerator<Buffer, void, undefined> {
   const sums = new Sums({ hasSha: false });
   const trailer = (lines: number): string => {
     onLines(lines);
@@ -50,6 +54,7 @@ export function encodeSnapshot(source: SnapshotSource, onLines: (lines: number) 
     sums,
     reusesBuffer: true,
     hasBlocks: source.isPacked,
+    rest,
   });
 }
 

@@ -18,7 +18,7 @@ import {
   removeIfThere,
 } from '../file-system.ts';
 import { nodeFileSystem } from '../node-file-system.ts';
-import type { LoadedSnapshot, SnapshotDamaged, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import type { LoadedSnapshot, Rest, SnapshotDamaged, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import { type CheckedSnapshot, encodeSnapshot, SnapshotReader } from './codec.ts';
 import { newestWhole } from './newest.ts';
 
@@ -46,11 +46,14 @@ export interface SavedSnapshot {
   readonly lines: number;
 }
 
+interface ToSave {
+  readonly state: 'to-save';
+  readonly source: SnapshotSource;
+  readonly rest: Rest | undefined;
+}
+
 /** The state of the database: a document to write, written or read, or nothing. */
-type SnapshotDocument =
-  | { readonly state: 'empty' }
-  | { readonly state: 'to-save'; readonly source: SnapshotSource }
-  | { readonly state: 'loaded'; readonly snapshot: LoadedSnapshot };
+type SnapshotDocument = { readonly state: 'empty' } | ToSave | { readonly state: 'loaded'; readonly snapshot: LoadedSnapshot };
 
 const EMPTY: SnapshotDocument = { state: 'empty' };
 
@@ -73,11 +76,11 @@ export class SnapshotFiles implements SnapshotStore {
   }
 
   /** One call at a time: a concurrent second call is a programming error. */
-  async save(source: SnapshotSource): Promise<SavedSnapshot> {
+  async save(source: SnapshotSource, rest?: Rest): Promise<SavedSnapshot> {
     if (this.#saving) throw new Error('a snapshot is being saved already');
     this.#saving = true;
     try {
-      this.#db.data = { state: 'to-save', source: source.packed?.() ?? source };
+      this.#db.data = { state: 'to-save', source: source.packed?.() ?? source, rest };
       await this.#db.write();
       return this.#adapter.saved;
     } finally {
@@ -129,7 +132,7 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
     const generation = Number.parseInt(before[0] ?? '0', 10) + 1;
     const name = snapshotName(generation, document.source.position.seq);
     try {
-      await (await createWhole(this.#fs, 'snapshot', this.#directory, name, (file) => this.#fill(file, document.source))).close();
+      await (await createWhole(this.#fs, 'snapshot', this.#directory, name, (file) => this.#fill(file, document))).close();
     } catch (error) {
       await removeIfThere(this.#fs, 'leftover-remove', join(this.#directory, name));
       throw error;
@@ -141,13 +144,13 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
     }
   }
 
-  async #fill(file: OpenFile, source: SnapshotSource): Promise<void> {
+  async #fill(file: OpenFile, { source, rest }: ToSave): Promise<void> {
     const writer = new ChunkWriter(file, 'snapshot');
     let lines = 0;
-    const encoded = encodeSnapshot(source, (count) => {
+    const onLines = (count: number): void => {
       lines = count;
-    });
-    for await (const chunk of encoded) await writer.add(chunk);
+    };
+    for await (const chunk of encodeSnapshot(source, onLines, rest)) await writer.add(chunk);
     this.saved = { bytes: writer.bytes, lines };
   }
 

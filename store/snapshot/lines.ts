@@ -8,7 +8,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { isObject } from '../../protocol/base/json.ts';
-import type { SnapshotLine } from '../snapshot.ts';
+import type { Rest, SnapshotLine } from '../snapshot.ts';
 
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
@@ -60,11 +60,12 @@ export interface LinesToEncode {
   readonly onLine?: (line: SnapshotLine) => void;
   /** Whether the bytes of lines are blocks. Default: lines are JSON, and nothing else. */
   readonly hasBlocks?: boolean | undefined;
+  readonly rest?: Rest | undefined;
 }
 
 /** In chunks of about 256 KiB; each chunk is made on request, in slices of a few milliseconds. */
 export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buffer, void, undefined> {
-  const { header, lines, trailer, sums, reusesBuffer, onLine, hasBlocks = false } = toEncode;
+  const { header, lines, trailer, sums, reusesBuffer, onLine, hasBlocks = false, rest = nextTurn } = toEncode;
   let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let used = chunk.write(header);
   let count = 0;
@@ -95,13 +96,13 @@ export async function* encodeLines(toEncode: LinesToEncode): AsyncGenerator<Buff
     if (unlooked < LINES_PER_LOOK) continue;
     unlooked = 0;
     if (performance.now() >= sliceEnd) {
-      await nextTurn();
+      await rest();
       sliceEnd = performance.now() + SLICE_MS;
     }
   }
-  const rest = chunk.subarray(0, used);
-  sums.add(rest);
-  yield Buffer.concat([rest, Buffer.from(trailer(count))]);
+  const last = chunk.subarray(0, used);
+  sums.add(last);
+  yield Buffer.concat([last, Buffer.from(trailer(count))]);
 }
 
 /** The bytes that a line has beside its JSON. */

@@ -1,5 +1,5 @@
 /** The reference `SnapshotStore`, in memory, for the emulator and for tests. Snapshots pass through their format, as they would on a disk. */
-import type { LoadedSnapshot, SnapshotSource, SnapshotStore } from '../snapshot.ts';
+import type { LoadedSnapshot, Rest, SnapshotSource, SnapshotStore } from '../snapshot.ts';
 import { encodeSnapshot, readSnapshot } from './codec.ts';
 
 export class MemorySnapshots implements SnapshotStore {
@@ -11,13 +11,13 @@ export class MemorySnapshots implements SnapshotStore {
     this.#failure = error;
   }
 
-  async save(source: SnapshotSource): Promise<{ readonly bytes: number; readonly lines: number }> {
+  async save(source: SnapshotSource, rest?: Rest): Promise<{ readonly bytes: number; readonly lines: number }> {
     const file: Buffer[] = [];
     let lines = 0;
-    const encoded = encodeSnapshot(source.packed?.() ?? source, (count) => {
+    const onLines = (count: number): void => {
       lines = count;
-    });
-    for await (const chunk of encoded) file.push(Buffer.from(chunk));
+    };
+    for await (const chunk of encodeSnapshot(source.packed?.() ?? source, onLines, rest)) file.push(Buffer.from(chunk));
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure;

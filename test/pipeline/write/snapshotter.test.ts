@@ -3,11 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Snapshotter } from '../../../daemon/pipeline/write/snapshotter.ts';
 import type { Leases } from '../../../store/leases.ts';
+import type { Rest } from '../../../store/snapshot.ts';
+import { quickest } from '../../support/eventually.ts';
 
 interface Bench {
   readonly snapshotter: Snapshotter;
   readonly steps: string[];
   readonly directory: { seq: number; size: number };
+  /** Waits as the saver of the last snapshot does between its slices. */
+  rest(): Promise<void>;
   /** Ends the snapshot that is being saved. */
   end(error?: Error): Promise<void>;
   /** Applies this many facts, one at a time. */
@@ -26,6 +30,7 @@ function bench(everyFacts: number, { size = 0, savedSeq = 0, leases }: BenchOpti
   const steps: string[] = [];
   const directory = { seq: savedSeq, size };
   let settleSave: (error?: Error) => void = () => assert.fail('nothing is being saved');
+  let rest: Rest = () => assert.fail('nothing was saved');
   let nowMs = 100;
   const snapshotter = new Snapshotter(
     {
@@ -43,7 +48,8 @@ function bench(everyFacts: number, { size = 0, savedSeq = 0, leases }: BenchOpti
       } as never,
       leases,
       store: {
-        save: ({ position }: { position: { seq: number } }) => {
+        save: ({ position }: { position: { seq: number } }, given: Rest) => {
+          rest = given;
           steps.push(`save ${position.seq}`);
           return new Promise((resolve, reject) => {
             settleSave = (error) => (error === undefined ? resolve({ bytes: 7 }) : reject(error));
@@ -71,7 +77,7 @@ function bench(everyFacts: number, { size = 0, savedSeq = 0, leases }: BenchOpti
       snapshotter.applied();
     }
   };
-  return { snapshotter, steps, directory, end, apply };
+  return { snapshotter, steps, directory, rest: () => rest(), end, apply };
 }
 
 test('SN3 a snapshot is saved after so many facts, the log may then trim, and one is saved at a time', async () => {
@@ -138,6 +144,21 @@ test('SN3 at a stop, a snapshot is saved unless the newest one is current', asyn
   assert.equal(steps.filter((step) => step === 'released').length, 2);
   await snapshotter.finish();
   assert.equal(steps.filter((step) => step.startsWith('save ')).length, 2);
+});
+
+test('SN3 the saver leaves time to others, unless the daemon stops, which hurries the one that is being saved, too', async () => {
+  const { snapshotter, apply, rest, end } = bench(10);
+  apply(10);
+  const startedMs = performance.now();
+  for (let turn = 0; turn < 5; turn++) await rest();
+  assert.ok(performance.now() - startedMs >= 5 * 3, 'about twice as long as a slice');
+  apply(1);
+  const finished = snapshotter.finish();
+  assert.ok((await quickest(rest, 20)) < 2);
+  await end();
+  assert.ok((await quickest(rest, 20)) < 2);
+  await end();
+  await finished;
 });
 
 test('SN3 a failure is retried from the last snapshot on, never from before it, and the stop does not repeat it', async () => {

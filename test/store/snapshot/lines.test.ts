@@ -12,6 +12,7 @@ import {
   parsePiece,
   Sums,
 } from '../../../store/snapshot/lines.ts';
+import type { Rest } from '../../../store/snapshot.ts';
 
 const parsed = (...lines: string[]): unknown => parseLines(Buffer.from(lines.map((line) => `${line}\n`).join('')));
 
@@ -91,7 +92,7 @@ test('LG11 encoding gives way every two milliseconds, at each sixteenth line', a
     next = setImmediate(turn);
   };
   let next = setImmediate(turn);
-  const turnsOf = async (lineMs: number): Promise<number[]> => {
+  const turnsOf = async (lineMs: number, rest?: Rest): Promise<number[]> => {
     const at: number[] = [];
     let count = 0;
     let before = turns;
@@ -106,7 +107,7 @@ test('LG11 encoding gives way every two milliseconds, at each sixteenth line', a
       },
     };
     const sums = new Sums({ hasSha: false });
-    const made = encodeLines({ header: '', lines, trailer: () => '', sums, reusesBuffer: true });
+    const made = encodeLines({ header: '', lines, trailer: () => '', sums, reusesBuffer: true, rest });
     for await (const _ of made);
     return at;
   };
@@ -114,6 +115,10 @@ test('LG11 encoding gives way every two milliseconds, at each sixteenth line', a
   assert.deepEqual(await turnsOf(0.0625), [32]);
   assert.deepEqual(await turnsOf(0), []);
   clearImmediate(next);
+  let rests = 0;
+  const rest = async (): Promise<void> => void rests++;
+  await turnsOf(0.125, rest);
+  assert.equal(rests, 4, 'or as it is told to; the last one is after the last line');
 });
 
 function readerOf(damaged: LineReaderOptions['damaged'], hasBlocks = false): LineReader {

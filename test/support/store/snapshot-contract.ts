@@ -51,6 +51,20 @@ export function snapshotContract(open: () => Promise<SnapshotStore>): void {
     assert.equal(await (await open()).load(), undefined);
   });
 
+  test('LG11 between slices of the lines, the saver rests as it is told to', async () => {
+    const store = await open();
+    let rests = 0;
+    const rest = async (): Promise<void> => void rests++;
+    function* lines(): Generator<SnapshotLine> {
+      for (let n = 0; n < 100; n++) {
+        for (const endMs = performance.now() + 0.5; performance.now() < endMs; );
+        yield { n };
+      }
+    }
+    await store.save({ position: snapshotAt(5), lines }, rest);
+    assert.ok(rests >= 5, `${rests} rests in 50 ms`);
+  });
+
   test('LG11 what was saved is loaded, line by line and in order', async () => {
     const store = await open();
     const saved = await store.save({ position: snapshotAt(5), lines: someLines(5_000) });
