@@ -193,13 +193,6 @@ test('BL8 on a full disk nothing is stored, nothing remains, and the reason is s
 
 const own = (sql: string): Promise<string> => kit.postgres.sql(`set synchronous_commit = local; ${sql}`);
 
-/** From now on commits wait for the standby of that name; '' for none. */
-async function standby(name: string): Promise<void> {
-  await kit.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
-  await own('select pg_reload_conf()');
-  await eventually(async () => (await own("select current_setting('synchronous_standby_names')")).trim() === name);
-}
-
 /** The waits of the writers of files. */
 const WAITING = "from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'rosterd-files-writer'";
 const isWaiting = async (): Promise<boolean> => (await own(`select count(*) ${WAITING}`)) === '1\n';
@@ -208,7 +201,7 @@ test('BL2 a commit whose wait for the standby was cancelled does not count', pgO
   const { node, blobs } = await oneNode(t);
   let stores = 0;
   node.proxy.on('rosterd-file-store', async (exchange) => {
-    if (++stores === 1) await standby('missing');
+    if (++stores === 1) await kit.standby('missing');
     exchange.answer(await exchange.forward());
   });
   let isStored = false;
@@ -222,7 +215,7 @@ test('BL2 a commit whose wait for the standby was cancelled does not count', pgO
     await eventually(isWaiting);
     assert.equal(isStored, false);
   } finally {
-    await standby('');
+    await kit.standby('');
   }
   assert.equal(await putting, 1);
 });
@@ -230,7 +223,7 @@ test('BL2 a commit whose wait for the standby was cancelled does not count', pgO
 test('BL3 a file that is visible and may still be lost is neither there nor in the way', pgOptions, async (t) => {
   const { app, blobs } = await oneNode(t);
   await blobs.put('uploads', 'other', inParts(Buffer.from('x'), 1));
-  await standby('missing');
+  await kit.standby('missing');
   const answers: unknown[] = [];
   let asking: Promise<unknown> = Promise.resolve();
   try {
@@ -247,7 +240,7 @@ test('BL3 a file that is visible and may still be lost is neither there nor in t
     await own(`select pg_cancel_backend(pid) ${WAITING}`);
     await asking;
   } finally {
-    await standby('');
+    await kit.standby('');
   }
   assert.deepEqual(answers, [false]);
   assert.equal(await blobs.put('uploads', 'a', inParts(Buffer.from('y'), 1)), 1);

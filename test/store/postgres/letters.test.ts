@@ -172,26 +172,18 @@ test('LT3 when the term ends while the storage is away, a write rejects', pgOpti
   one.proxy.isAway = false;
 });
 
-/** Commits wait for this standby from now on. */
-async function standby(name: string): Promise<void> {
-  await pg.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
-  await pg.postgres.sql('select pg_reload_conf()');
-  await eventually(async () => (await pg.postgres.sql('show synchronous_standby_names')).trim() === name);
-  await delay(100);
-}
-
 test('LT4 what a load has seen, and the standby does not have, is not loaded yet', pgOptions, async (t) => {
   const { one, term, write } = await stage(t);
   await write(1, { puts: [letter(1)] });
   one.proxy.once('is_replay from rosterd.letter', async (exchange) => {
-    await standby('nobody');
+    await pg.standby('nobody');
     exchange.answer(await exchange.forward());
   });
   const loading = one.table.load(term, 'h');
   try {
     assert.ok(await isWaiting(loading, 500));
   } finally {
-    await standby('');
+    await pg.standby('');
   }
   assert.equal((await loading).letters.length, 1);
 });
@@ -201,7 +193,7 @@ test(
   pgOptions,
   async (t) => {
     const { kit, one, two, term, write } = await stage(t);
-    await standby('nobody');
+    await pg.standby('nobody');
     try {
       await write(1, { puts: [letter(1)], isUrgent: false });
       await one.table.report(term, new Map([['h', 'well']]));
@@ -214,11 +206,11 @@ test(
       assert.ok(await isWaiting(writing, 300), 'the warning is no acknowledgement');
       const loading = one.table.load(term, 'h');
       assert.ok(await isWaiting(loading, 200), 'what is seen need not be durable');
-      await standby('');
+      await pg.standby('');
       await writing;
       assert.equal((await loading).letters.length, 2);
     } finally {
-      await standby('');
+      await pg.standby('');
     }
   },
 );

@@ -6,6 +6,7 @@ import { findPostgres } from '../../../daemon/cli/cluster/programs.ts';
 import type { PostgresStoreOptions } from '../../../store/postgres/defaults.ts';
 import { PostgresLog } from '../../../store/postgres/log/log.ts';
 import { PostgresSnapshots } from '../../../store/postgres/snapshots.ts';
+import { eventually } from '../eventually.ts';
 import { PG_PASSWORD, type Postgres, startPostgres } from '../sync/postgres.ts';
 import { PgProxy } from './pg-proxy.ts';
 
@@ -19,6 +20,11 @@ if (server !== undefined) {
 /** For every test that needs the server. */
 export const pgOptions =
   bin === undefined ? { skip: 'THERE IS NO POSTGRESQL ON THIS MACHINE (initdb was not found)' } : { timeout: 120_000 };
+
+/** A commit that changes nothing, and the number of those that wait for the standby, whose wait it ends. */
+const COMMIT = "set application_name = 'commit-of-test'; select pg_logical_emit_message(true, 'test', '')";
+const CANCELLED = `set synchronous_commit = local;
+  select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'commit-of-test'`;
 
 export interface PgNode {
   readonly log: PostgresLog;
@@ -62,6 +68,28 @@ export class PgKit {
       await proxy.close();
       throw error;
     }
+  }
+
+  /**
+   * Commits wait for the standby of that name, which need not exist, once this resolves; '' for none. The setting shows some time before they
+   * do, since another process of the server tells them.
+   */
+  async standby(name: string): Promise<void> {
+    await this.postgres.sql(`alter system set synchronous_standby_names = '${name}'`);
+    await this.postgres.sql('set synchronous_commit = local; select pg_reload_conf()');
+    if (name === '') await this.postgres.sql(COMMIT);
+    else await eventually(() => this.#isWaitedFor(), `commits wait for ${name}`);
+  }
+
+  async #isWaitedFor(): Promise<boolean> {
+    let isOver = false;
+    let hasWaited = false;
+    const commit = this.postgres.sql(COMMIT).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) hasWaited = (await this.postgres.sql(CANCELLED)) !== '0\n' || hasWaited;
+    await commit;
+    return hasWaited;
   }
 
   url(port = this.postgres.port, database = 'postgres'): string {

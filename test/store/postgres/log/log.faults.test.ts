@@ -239,17 +239,11 @@ test('PL6 without a server, appends and questions are refused at their deadline,
 
 /** Commits wait for a standby that does not exist. */
 async function withoutStandby(work: () => Promise<void>): Promise<void> {
-  const set = async (standby: string): Promise<void> => {
-    await kit.postgres.sql(`alter system set synchronous_standby_names = '${standby}'`);
-    await kit.postgres.sql('select pg_reload_conf()');
-    const own = "set synchronous_commit = local; select current_setting('synchronous_standby_names')";
-    await eventually(async () => (await kit.postgres.sql(own)).trim() === standby, 'the setting is there');
-  };
-  await set('missing');
+  await kit.standby('missing');
   try {
     await work();
   } finally {
-    await set('');
+    await kit.standby('');
   }
 }
 

@@ -203,11 +203,7 @@ test('OP8 whichever statement fails, the database is as it was', pgOptions, asyn
 test('OP8 a wait for the standby that is cancelled is no success', pgOptions, async () => {
   const app = randomUUID();
   await (await kit.node(app)).log.close();
-  const set = async (standby: string): Promise<void> => {
-    await kit.postgres.sql(`alter system set synchronous_standby_names = '${standby}'`);
-    await kit.postgres.sql('select pg_reload_conf()');
-  };
-  await set('missing');
+  await kit.standby('missing');
   try {
     const putting = assert.rejects(put(app, history(2)), /it was stored, but not on the synchronous standby/);
     const cancel = `set synchronous_commit = local;
@@ -215,7 +211,7 @@ test('OP8 a wait for the standby that is cancelled is no success', pgOptions, as
     await eventually(async () => (await kit.postgres.sql(cancel)) !== '0\n', 'it waits');
     await putting;
   } finally {
-    await set('');
+    await kit.standby('');
   }
 });
 
