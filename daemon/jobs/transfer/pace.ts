@@ -15,7 +15,7 @@ export async function givingWay<T>(clock: Clock, signal: AbortSignal | undefined
 }
 
 export interface ProgressTeller<Progress> {
-  /** Stores the progress, unless that was done a moment ago. */
+  /** Stores the progress, unless that is being done or was a moment ago. */
   say(progress: () => Progress): void;
   /** Resolves when nothing is being stored any more. */
   end(): Promise<void>;
@@ -27,16 +27,18 @@ export function progressTeller<Progress>(
   store: (progress: Progress) => Promise<void>,
   everyMs = PROGRESS_MS,
 ): ProgressTeller<Progress> {
-  let saidMs = clock.now();
-  let saying: Promise<void> = Promise.resolve();
+  let storedMs = clock.now();
+  let storing: Promise<void> | undefined;
+  const ended = (): void => {
+    storedMs = clock.now();
+    storing = undefined;
+  };
   return {
     say: (progress) => {
-      if (clock.now() - saidMs < everyMs) return;
-      saidMs = clock.now();
-      const now = progress();
-      // One write at a time, or an older state could replace a newer one.
-      saying = saying.then(() => store(now)).catch(() => {});
+      // One write at a time, or an older state could replace a newer one; and however long each took, the next one is not too soon.
+      if (storing !== undefined || clock.now() - storedMs < everyMs) return;
+      storing = store(progress()).then(ended, ended);
     },
-    end: () => saying,
+    end: async () => await storing,
   };
 }
