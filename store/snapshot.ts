@@ -55,7 +55,7 @@ export interface LoadedSnapshot {
 export interface SnapshotStore {
   /**
    * Writes a new snapshot; resolves when it is durable under its final name. After any failure, or a crash at any point,
-   * `load` still returns the earlier snapshot.
+   * `load` still returns the earlier snapshot. `rest` may change its pace while it writes.
    */
   save(source: SnapshotSource, rest?: Rest): Promise<{ readonly bytes: number; readonly lines: number }>;
   /** The newest whole snapshot (its trailer and checksum are verified before this resolves), or undefined. */

@@ -36,7 +36,10 @@ export function snapshotTrailer(lines: number, { bytes, crc }: Sums): string {
   return `${JSON.stringify({ lines, bytes, crc32: crc })}\n`;
 }
 
-/** The bytes of a snapshot, in chunks of about 256 KiB, each valid until the next one is requested. `onLines` gets the number of lines. */
+/**
+ * The bytes of a snapshot, in chunks of about 256 KiB, each valid until the next one is requested. `onLines` gets the number of lines;
+ * `rest`: see `SnapshotStore.save`.
+ */
 export function encodeSnapshot(
   source: SnapshotSource,
   onLines: (lines: number) => void,

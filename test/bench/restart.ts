@@ -24,7 +24,7 @@ const NO_SNAPSHOTS = ['--snapshot-changes', '1000000000'];
 const NOTHING = rosterGreeting(() => ({ ids: [] }));
 /** 50 chat clients connect in a second. */
 const NEWCOMER_MS = 20;
-/** What happens for the first time is slower in both processes, so writes and connects have begun before they are measured: so many writes, of so many users. */
+/** Writes, and users of each, before anything is measured: what happens for the first time is slower in both processes. */
 const WARM_UP = { writes: 300, users: 10 };
 const WALKING_PACE_MS = 10;
 

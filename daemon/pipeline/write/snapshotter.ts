@@ -1,6 +1,6 @@
 /**
  * Saves a snapshot after a number of facts and at a clean stop, so that a restart replays little and old entries can be removed. Saving
- * reads a frozen view, and leaves others two thirds of the time; only a stop is not kept waiting.
+ * reads a frozen view, and leaves others about two thirds of the time; only a stop is not kept waiting.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Leases } from '../../../store/leases.ts';
