@@ -207,7 +207,14 @@ export class Directory {
    */
   freeze(): FrozenView {
     const entries = [...this.#entryIds];
-    const state = { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries, names: this.nameKeyVersion };
+    const state = {
+      time: this.#time,
+      app: this.#app,
+      app_seq: this.#appSeq,
+      entries,
+      names: this.nameKeyVersion,
+      records: this.#records.size,
+    };
     const head: DirectoryLine[] = [{ state }];
     for (const usage of this.usage.lines()) head.push({ usage });
     return new FrozenView(this.#sources, head, this.#docs, this.#oldDocs);
@@ -251,9 +258,8 @@ export class Directory {
   #loadLine(line: DirectoryLine): void {
     if ('user' in line) this.#put(line.user, undefined);
     else if ('gone' in line) this.#put(line.gone, undefined);
-    else if (isPacked(line)) {
-      for (const user of this.#records.load(line)) this.#count(true, undefined, livingView(user));
-    } else if ('doc' in line) this.#docs.put(line.doc);
+    else if (isPacked(line)) this.#records.load(line, (user) => this.#count(true, undefined, livingView(user)));
+    else if ('doc' in line) this.#docs.put(line.doc);
     else if ('usage' in line) this.usage.load(line.usage);
     else {
       this.#app = line.state.app;
@@ -261,6 +267,7 @@ export class Directory {
       this.#appSeq = line.state.app_seq ?? this.#seq;
       this.#time = line.state.time;
       this.nameKeyVersion = line.state.names ?? 1;
+      this.#records.expect(line.state.records ?? 0);
       for (const id of line.state.entries) this.#entryIds.add(id);
     }
   }

@@ -10,9 +10,14 @@ const PAGE_BITS = 12;
 const PAGE_ROWS = 1 << PAGE_BITS;
 /** The table of hashes is in parts, each of which grows by itself. */
 const PART_BITS = 10;
+const PARTS = 1 << PART_BITS;
 const PART_SLOTS = 16;
 /** A part grows when it is fuller than this. */
 const FULL = 0.75;
+/** Rows for which room is made before they come, whoever says that they will: a table of 64 MiB. */
+const EXPECTED_MAX = 11_000_000;
+/** How much more than the mean a part may get. */
+const EXPECTED_EXCESS = 1.05;
 
 class RowPage {
   readonly places = new Uint32Array(PAGE_ROWS);
@@ -34,10 +39,12 @@ const NO_PART: Part = { slots: new Uint32Array(1), rows: 0 };
 
 export class IdTable {
   readonly #pages: RowPage[] = [];
-  readonly #parts: (Part | undefined)[] = new Array(1 << PART_BITS).fill(undefined);
+  readonly #parts: (Part | undefined)[] = new Array(PARTS).fill(undefined);
   readonly #isAt: (place: number, key: string) => boolean;
   readonly #key: HashKey;
   #size = 0;
+  /** Slots of a new part. */
+  #partSlots = PART_SLOTS;
 
   /** `isAt` says whether the record at a place has this key. `hashKey`: nobody who does not know it can choose keys that are slow to find. */
   constructor(isAt: (place: number, key: string) => boolean, hashKey: HashKey) {
@@ -48,6 +55,12 @@ export class IdTable {
   /** Number of rows. */
   get size(): number {
     return this.#size;
+  }
+
+  /** So many rows are about to be added to an empty table: most of its parts then never grow. */
+  expect(rows: number): void {
+    const slots = (Math.min(rows, EXPECTED_MAX) / PARTS / FULL) * EXPECTED_EXCESS;
+    while (this.#partSlots < slots) this.#partSlots *= 2;
   }
 
   /** The row of a key; -1 when it has none. */
@@ -112,7 +125,7 @@ export class IdTable {
     page.places[row & (PAGE_ROWS - 1)] = place;
     page.hashes[row & (PAGE_ROWS - 1)] = hash;
     const at = hash >>> (32 - PART_BITS);
-    const part = this.#parts[at] ?? { slots: new Uint32Array(PART_SLOTS), rows: 0 };
+    const part = this.#parts[at] ?? { slots: new Uint32Array(this.#partSlots), rows: 0 };
     this.#parts[at] = part;
     if (++part.rows > FULL * part.slots.length) part.slots = this.#grown(part.slots);
     insert(part.slots, hash, row);

@@ -152,12 +152,20 @@ export class RecordStore {
     return packedRecords(this.#codec, this.views(), oldForm);
   }
 
-  /** Adds the records of a block, and gives a view of each in turn. Throws BlockDamaged when it is none, or when a record of this id is there. */
-  *load(packed: PackedRecords): Generator<UserView, void> {
+  /** So many records are about to be loaded. */
+  expect(records: number): void {
+    this.#ids.expect(records);
+  }
+
+  /**
+   * Adds the records of a block, and calls back with a view of each in turn. Throws BlockDamaged when it is none, or when a record of this
+   * id is there.
+   */
+  load(packed: PackedRecords, added: (user: UserView) => void): void {
     takeBlock(this.#codec, packed);
     const { bytes } = packed;
     if (bytes.length === 0) return;
-    const slab = this.#slabs.reserve(bytes.length);
+    const slab = this.#slabs.reserve(bytes.length, true);
     const from = slab.used - bytes.length;
     slab.bytes.set(bytes, from);
     const view = new UserView(this.#codec, slab);
@@ -166,7 +174,7 @@ export class RecordStore {
       const length = slab.view.getUint16(at + HEADER.idBytes, true);
       const isNew = this.#ids.addBytes(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
       if (!isNew) throw new BlockDamaged(`has two records of the user "${this.#codec.id(slab, at)}"`);
-      yield view.movedTo(slab, at);
+      added(view.movedTo(slab, at));
     }
   }
 

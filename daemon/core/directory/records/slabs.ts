@@ -29,9 +29,11 @@ export class Slab {
   used = 0;
   dead = 0;
 
-  constructor(index: number, size: number) {
+  /** `isLasting`: see `Slabs.reserve`. */
+  constructor(index: number, size: number, isLasting = false) {
     this.index = index;
-    this.bytes = Buffer.allocUnsafeSlow(size) as Bytes;
+    // Shared memory, which is shared with nobody: the garbage collector does not count it.
+    this.bytes = (isLasting ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size)) as Bytes;
     this.view = new DataView(this.bytes.buffer);
   }
 
@@ -81,28 +83,32 @@ export class Slabs {
     return (place & (UNITS - 1)) * UNIT_BYTES;
   }
 
-  /** A slab with room for so many bytes, a multiple of `UNIT_BYTES`, which count as used from then on: they end at its `used`. */
-  reserve(size: number): Slab {
-    const slab = this.#withRoom(size);
+  /**
+   * A slab with room for so many bytes, a multiple of `UNIT_BYTES`, which count as used from then on: they end at its `used`. `isLasting`: many
+   * such come in a row, and none of it is garbage. A new slab is then no reason to collect garbage, as another one is for each 32 MiB or so;
+   * once it is let go, the ones that take its place are.
+   */
+  reserve(size: number, isLasting = false): Slab {
+    const slab = this.#withRoom(size, isLasting);
     slab.used += size;
     this.#usedBytes += size;
     return slab;
   }
 
-  #withRoom(size: number): Slab {
-    if (size > SLAB_BYTES) return this.#open(size);
+  #withRoom(size: number, isLasting: boolean): Slab {
+    if (size > SLAB_BYTES) return this.#open(size, isLasting);
     if (this.#active !== undefined && this.#active.used + size <= this.#active.bytes.length) return this.#active;
     while (this.#nextBytes < size) this.#nextBytes *= 2;
     const last = this.#active;
     // While it was the active one, it was kept.
     if (last !== undefined && last.dead === last.used) this.#letGo(last);
-    this.#active = this.#open(this.#nextBytes);
+    this.#active = this.#open(this.#nextBytes, isLasting);
     this.#nextBytes = Math.min(2 * this.#nextBytes, SLAB_BYTES);
     return this.#active;
   }
 
-  #open(size: number): Slab {
-    const slab = new Slab(this.#free.pop() ?? this.#slabs.length, size);
+  #open(size: number, isLasting: boolean): Slab {
+    const slab = new Slab(this.#free.pop() ?? this.#slabs.length, size, isLasting);
     this.#slabs[slab.index] = slab;
     return slab;
   }
