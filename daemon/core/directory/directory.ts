@@ -207,14 +207,7 @@ export class Directory {
    */
   freeze(): FrozenView {
     const entries = [...this.#entryIds];
-    const state = {
-      time: this.#time,
-      app: this.#app,
-      app_seq: this.#appSeq,
-      entries,
-      names: this.nameKeyVersion,
-      records: this.#records.size,
-    };
+    const state = { time: this.#time, app: this.#app, app_seq: this.#appSeq, entries, names: this.nameKeyVersion };
     const head: DirectoryLine[] = [{ state }];
     for (const usage of this.usage.lines()) head.push({ usage });
     return new FrozenView(this.#sources, head, this.#docs, this.#oldDocs);
@@ -267,7 +260,6 @@ export class Directory {
       this.#appSeq = line.state.app_seq ?? this.#seq;
       this.#time = line.state.time;
       this.nameKeyVersion = line.state.names ?? 1;
-      this.#records.expect(line.state.records ?? 0);
       for (const id of line.state.entries) this.#entryIds.add(id);
     }
   }

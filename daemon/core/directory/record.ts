@@ -55,8 +55,6 @@ export type DirectoryLine =
         readonly entries: readonly string[];
         /** Version of the keys by which names were compared; absent: 1. */
         readonly names?: number;
-        /** How many records follow, or about so many. */
-        readonly records?: number;
       };
     }
   | { readonly doc: DocChange }

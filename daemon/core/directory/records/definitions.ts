@@ -23,6 +23,8 @@ export interface PackedRecords {
   readonly packed: Definitions;
   /** The records, one after another. They are only lent: whoever is given them copies what is to stay. */
   readonly bytes: Uint8Array;
+  /** In the first block: how many records there are in all of them, or about so many. */
+  readonly records?: number;
 }
 
 /** Whether a line of a snapshot is to be taken for records: `RecordStore.load` finds out whether it holds them. */

@@ -19,18 +19,25 @@ const DEFINED_MAX = 64;
 /** The old form of a record that is not to be saved as it is now; it may be that there was none. */
 export type OldForm = (user: UserView) => { readonly form: StoredUser | Tombstone | undefined } | undefined;
 
-/** The records in blocks, as they are when their turn comes, but for those that have an old form. */
-export function* packedRecords(codec: RecordCodec, users: Iterable<UserView>, oldForm: OldForm): Generator<PackedRecords, void> {
+/** The records in blocks, as they are when their turn comes, but for those that have an old form. `count`: about so many of them. */
+export function* packedRecords(
+  codec: RecordCodec,
+  users: Iterable<UserView>,
+  count: number,
+  oldForm: OldForm,
+): Generator<PackedRecords, void> {
   let block = new Slab(0, 2 * BLOCK_BYTES);
   let known: Marks = NO_MARKS;
+  const blockWith = (marks: Marks, end: number): PackedRecords => {
+    const records = known === NO_MARKS ? { records: count } : undefined;
+    const packed = { packed: codec.defined(known, marks), bytes: block.bytes.subarray(0, end), ...records };
+    known = marks;
+    return packed;
+  };
   function* taken(): Generator<PackedRecords, void> {
     const marks = codec.marks();
-    for (let next = upTo(known, marks); !isSame(next, marks); next = upTo(known, marks)) {
-      yield { packed: codec.defined(known, next), bytes: block.bytes.subarray(0, 0) };
-      known = next;
-    }
-    yield { packed: codec.defined(known, marks), bytes: block.bytes.subarray(0, block.used) };
-    known = marks;
+    for (let next = upTo(known, marks); !isSame(next, marks); next = upTo(known, marks)) yield blockWith(next, 0);
+    yield blockWith(marks, block.used);
     block.used = 0;
   }
   for (const user of users) {

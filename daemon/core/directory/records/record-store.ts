@@ -149,12 +149,7 @@ export class RecordStore {
 
   /** All records for a snapshot: see `packedRecords`. */
   packed(oldForm: OldForm): Iterable<PackedRecords> {
-    return packedRecords(this.#codec, this.views(), oldForm);
-  }
-
-  /** So many records are about to be loaded. */
-  expect(records: number): void {
-    this.#ids.expect(records);
+    return packedRecords(this.#codec, this.views(), this.size, oldForm);
   }
 
   /**
@@ -163,7 +158,8 @@ export class RecordStore {
    */
   load(packed: PackedRecords, added: (user: UserView) => void): void {
     takeBlock(this.#codec, packed);
-    const { bytes } = packed;
+    const { bytes, records = 0 } = packed;
+    this.#ids.expect(records);
     if (bytes.length === 0) return;
     const slab = this.#slabs.reserve(bytes.length, true);
     const from = slab.used - bytes.length;

@@ -13,6 +13,7 @@ import { keptLines } from '../../../support/store/snapshot-contract.ts';
 type Held = StoredUser | Tombstone;
 
 const NONE: OldForm = () => undefined;
+const NO_DEFINITIONS = { shapes: [], custom_shapes: [], roles: [], teams: [] };
 const texts = (store: RecordStore): string[] => Array.from(store.values(), (record) => JSON.stringify(record));
 
 function user(id: string, rev: number, more: object = {}): StoredUser {
@@ -47,9 +48,8 @@ function load(store: RecordStore, block: object): string[] {
   return ids;
 }
 
-function loaded(blocks: Iterable<PackedRecords>, expected = 0): RecordStore {
+function loaded(blocks: Iterable<PackedRecords>): RecordStore {
   const store = new RecordStore([9, 9]);
-  store.expect(expected);
   const ids = keptLines(blocks).flatMap((block) => load(store, block));
   assert.equal(ids.length, store.size);
   for (const id of ids) assert.equal(store.get(id)?.id, id);
@@ -61,7 +61,17 @@ test('SN6 what blocks hold is what was in them, is found, and may be changed', (
   const copy = loaded(store.packed(NONE));
   assert.deepEqual(texts(copy), texts(store));
   for (const record of store.values()) assert.deepEqual(copy.get(record.id), record);
-  for (const expected of [1, 1_000, 100_000]) assert.deepEqual(texts(loaded(store.packed(NONE), expected)), texts(store));
+  const blocks = keptLines(store.packed(NONE));
+  assert.deepEqual(
+    blocks.map(({ records }) => records),
+    blocks.map((_, at) => (at === 0 ? store.size : undefined)),
+  );
+  for (const records of [undefined, -1, 1, 100_000, 1e300, 'many'] as number[]) {
+    assert.deepEqual(
+      texts(loaded([{ packed: NO_DEFINITIONS, bytes: Buffer.alloc(0), records }, ...blocks.map((block) => ({ ...block, records: 1 }))])),
+      texts(store),
+    );
+  }
   assert.equal(copy.get('nobody'), undefined);
   for (const both of [store, copy]) {
     for (let at = 0; at < 900; at++) both.set(user(`user-${at}`, 9_000 + at, { role: `later-${at % 7}`, custom: { [`z${at % 5}`]: 1 } }));
@@ -125,7 +135,7 @@ test('SN6 a block that is none is refused', () => {
 
 test('SN6 lists of keys, roles and teams that are none are refused, and so is a user that comes twice', () => {
   const keys = ['id', 'rev', 'role', 'teams', 'custom', 'created_at', 'updated_at'];
-  const none = { shapes: [], custom_shapes: [], roles: [], teams: [] };
+  const none = NO_DEFINITIONS;
   const bytes = Buffer.alloc(0);
   const defined = { ...none, shapes: [keys], custom_shapes: [['a']], roles: ['r'], teams: [['a\nb']] };
   const store = new RecordStore();
