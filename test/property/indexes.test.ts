@@ -19,9 +19,11 @@ const IDS = Array.from({ length: 25 }, (_, n) => `u${n}`);
 
 class Changes {
   readonly #random: () => number;
+  readonly #ids: readonly string[];
 
-  constructor(random: () => number) {
+  constructor(random: () => number, ids = IDS) {
     this.#random = random;
+    this.#ids = ids;
   }
 
   pick<T>(from: readonly T[]): T {
@@ -39,7 +41,15 @@ class Changes {
   user(seq: number): StoredUser {
     const ends = (): { expires?: number } => (this.chance(0.6) ? { expires: 100 + Math.floor(this.#random() * 20) } : {});
     return {
-      ...{ id: this.pick(IDS), rev: seq, role: this.pick(ROLES), teams: this.some(TEAMS), custom: {}, created_at: 1, updated_at: seq },
+      ...{
+        id: this.pick(this.#ids),
+        rev: seq,
+        role: this.pick(ROLES),
+        teams: this.some(TEAMS),
+        custom: {},
+        created_at: 1,
+        updated_at: seq,
+      },
       ...(this.chance(0.8) ? { name: this.pick(NAMES) } : {}),
       ...(this.chance(0.3) ? { teams_role: { red: this.pick(ROLES) } } : {}),
       ...(this.chance(0.3) ? { devices: this.some(DEVICES).map((id) => ({ id, push_provider: 'firebase', created_at: 1 })) } : {}),
@@ -160,6 +170,34 @@ test('SN1 SN2 MD10 DV4 indexes and records agree, during changes, and in a direc
     new Set(linesOf(copy).map((line) => JSON.stringify(line))),
     new Set(linesOf(directory).map((line) => JSON.stringify(line))),
   );
+});
+
+test('SN2 users that a log adds after a start are in the indexes, however far they are filled when one is added or changed', (t) => {
+  const seed = testOption('seed', Date.now() % 1_000_000);
+  t.diagnostic(`seed ${seed}`);
+  for (const loaded of [0, 400]) {
+    const changes = new Changes(
+      seeded(seed),
+      Array.from({ length: 1_500 }, (_, n) => `u${n}`),
+    );
+    const first = new Directory({ epoch: 'e', seq: 0 });
+    const apply = (directory: Directory): void => {
+      const seq = directory.seq + 1;
+      directory.apply({ id: `e${seq}`, time: seq, first: seq, facts: [changes.fact(seq)] });
+    };
+    for (let n = 0; n < loaded; n++) apply(first);
+    const directory = new Directory(first.position);
+    directory.load(packedLinesOf(first) as never);
+    directory.indexLater();
+    for (let n = 0; n < 1_200; n++) apply(directory);
+    assert.equal(directory.isIndexed, false);
+    const inOrder = (): string[] => Array.from(directory.order.from(''), (row) => directory.bytes.viewOf(row).id);
+    assert.deepEqual(inOrder(), [], 'none is indexed before the first step');
+    while (directory.indexStep()) for (let n = 0; n < 300; n++) apply(directory);
+    for (let n = 0; n < 300; n++) apply(directory);
+    assert.deepEqual(indexed(directory), walked(directory.records()), `seed ${seed}, ${loaded} loaded`);
+    assert.deepEqual(inOrder(), Array.from(directory.records(), ({ id }) => id).sort());
+  }
 });
 
 test('SN1 an entry is applied only behind the one before it, and the ids of the last ones are remembered', () => {

@@ -160,7 +160,7 @@ export const SETTINGS = {
   }),
   snapshotChanges: setting({
     key: 'snapshot_changes',
-    doc: 'A snapshot is written after so many changes, never fewer than there are users, and at every clean stop. Fewer make restarts faster.',
+    doc: 'A snapshot is written after so many changes, never fewer than half of the users, and at every clean stop. Fewer make restarts faster.',
     kind: count(100, 1_000_000_000),
     fallback: 250_000,
   }),

@@ -35,8 +35,9 @@ export const DEFAULT_APP: AppSettings = { enforce_unique_usernames: 'no' };
 export class Directory {
   /** Users and tombstones together. An id is never removed, so a view can walk them while they change. */
   readonly #records: RecordStore;
-  /** The rows that `indexStep` still has to index after a snapshot was loaded; the daemon serves before a million names are indexed. */
+  /** The rows that `indexStep` still has to index; the daemon serves before a million names are indexed. */
   readonly #unindexed = { from: 0, to: 0 };
+  #isIndexedLater = false;
   #isLoading = false;
   readonly #lookup: LookupIndex;
   /** Of all records, once `isIndexed`. */
@@ -175,8 +176,11 @@ export class Directory {
     const row = this.#records.set(record, !this.#isLoading);
     this.#count(held === undefined, before, after);
     if (this.#isLoading) return;
-    if (held === undefined) this.order.add(row, record.id);
     this.usage.changed(held === undefined || isTombstone(held) ? undefined : held, after);
+    if (this.#isIndexedLater) this.#unindexed.to = this.#records.size;
+    // Its turn comes.
+    if (row >= this.#unindexed.from && row < this.#unindexed.to) return;
+    if (held === undefined) this.order.add(row, record.id);
     this.#lookup.changed(row, before, after);
   }
 
@@ -230,13 +234,19 @@ export class Directory {
     this.#unindexed.to = this.#records.size;
   }
 
+  /** Many users are about to be added, in a directory none of which is indexed yet: until the first `indexStep`, none is. */
+  indexLater(): void {
+    this.#isIndexedLater = true;
+  }
+
   /** Whether the indexes by name and team, and the order of ids, are complete. Until then, a lookup in them completes them first. */
   get isIndexed(): boolean {
     return this.#unindexed.from === this.#unindexed.to;
   }
 
-  /** Indexes some of the loaded users; false when all are indexed. Changes meanwhile are indexed as they are applied. */
+  /** Indexes some of the users that are not; false when all are indexed. Users that are added meanwhile are indexed as they are. */
   indexStep(): boolean {
+    this.#isIndexedLater = false;
     const { from, to } = this.#unindexed;
     this.#unindexed.from = Math.min(from + INDEXED_PER_STEP, to);
     let view: UserView | undefined;

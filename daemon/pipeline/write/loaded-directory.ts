@@ -15,6 +15,8 @@ export async function loadedDirectory({
 }): Promise<Directory> {
   // The epoch is the log's: a snapshot whose log was lost continues under a new epoch.
   const directory = await directoryWith(log.head.epoch, loaded);
+  // The log after it may hold as many users again.
+  directory.indexLater();
   // Without a snapshot, nothing says how the names in the log were compared.
   if (loaded === undefined && log.head.seq > 0) directory.nameKeyVersion = 0;
   // An older one was loaded: what comes after it is still needed when the next one is saved.

@@ -15,8 +15,8 @@ export interface SnapshotterOptions {
   /** Where several nodes share the log, the one that takes the job saves; undefined where no other process can be. */
   readonly leases: Leases | undefined;
   /**
-   * Facts applied since the last snapshot that start the next one; never fewer than the number of users, so that saving stays cheap
-   * compared with writing.
+   * Facts applied since the last snapshot that start the next one; never fewer than half of the number of users, so that saving stays
+   * cheap compared with writing.
    */
   readonly everyFacts: number;
   readonly onSaved: (info: { readonly seq: number; readonly bytes: number; readonly ms: number }) => void;
@@ -47,7 +47,7 @@ export class Snapshotter {
   applied(): void {
     const { directory, everyFacts } = this.#options;
     const behind = directory.seq - this.#savedSeq;
-    if (behind >= Math.max(everyFacts, directory.size) && this.#saving === undefined) this.#save().catch(this.#options.onError);
+    if (behind >= Math.max(everyFacts, directory.size / 2) && this.#saving === undefined) this.#save().catch(this.#options.onError);
   }
 
   /** Saves a last snapshot, unless the newest one is current, and gives the job back. */
