@@ -18,13 +18,16 @@ import { dirname, join } from 'node:path';
 const ROOT = import.meta.dirname;
 const DIST = join(ROOT, 'dist');
 const STAMP = '.built';
-/** What decides how the sources are compiled; package.json names the version of the compiler. */
-const SETTINGS = ['build.js', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+/** What decides how the sources are compiled; package-lock.json names the versions of the compiler and of the packages that are compiled in. */
+const SETTINGS = ['build.js', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 const FOLDERS = ['daemon', 'protocol', 'store'];
 const SOURCE = /\.(tsx?|css|html)$/;
 const PROGRAM = 'daemon/main.ts';
-/** One package of seven hundred small files, half of all that a command reads. The others are loaded from where they are installed, and can be mended there. */
-const COMPILED_IN = 'typebox';
+/** Packages with machine code, which others try to load. */
+const LEFT_OUT = ['bufferutil', 'pg-native', 'utf-8-validate'];
+/** Packages of the older kind of modules ask for those of Node with it. */
+const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);`;
+const PACKAGE_FOLDER = /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/;
 /** The page of the console: a browser needs one file of each kind, and the code for plots when it shows one. */
 const PAGE = { folder: 'daemon/console', script: 'main.tsx', plots: 'overview/plot-file.ts', style: 'style.css', document: 'index.html' };
 
@@ -81,25 +84,42 @@ const PLOTS_APART = {
 };
 
 /**
- * The program in a few files, as loading a thousand takes half of the time in which a daemon starts. What only one command needs
- * (`import()`) is in a file of its own. Rejects when it does not compile, which esbuild prints.
+ * The program in a few files, with the packages that it uses: loading a thousand files takes most of the time in which a daemon starts. What
+ * only one command needs (`import()`) is in a file of its own. Rejects when it does not compile, which esbuild prints.
  */
 async function buildProgram(folder) {
   const { build: bundle } = await import('esbuild');
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  await bundle({
+  const { metafile } = await bundle({
     absWorkingDir: ROOT,
     entryPoints: [PROGRAM],
     outdir: folder,
     bundle: true,
     splitting: true,
-    external: Object.keys(dependencies).filter((name) => name !== COMPILED_IN),
+    external: LEFT_OUT,
     format: 'esm',
     platform: 'node',
     target: 'node20',
+    // Files as Node would choose them, not as other compilers do.
+    conditions: [],
+    banner: { js: REQUIRE },
+    metafile: true,
     logLevel: 'warning',
   });
-  copyFileSync(join(ROOT, 'node_modules', COMPILED_IN, 'license'), join(folder, `${COMPILED_IN}.LICENSE`));
+  writeFileSync(join(folder, 'THIRD-PARTY-LICENSES'), licencesOf(Object.keys(metafile.inputs)));
+}
+
+/** The licences of the packages that these files are from. */
+function licencesOf(files) {
+  const folders = new Set(files.flatMap((file) => PACKAGE_FOLDER.exec(file)?.[0] ?? []));
+  const texts = [...folders].sort().map((folder) => {
+    // The list is the older form of the field.
+    const { name, version, licenses, license = licenses?.[0]?.type } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+    const notices = readdirSync(join(ROOT, folder)).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+    return [`${name} ${version} (${license})`, ...notices.map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim())].join(
+      '\n\n',
+    );
+  });
+  return `${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
 }
 
 /** Rejects when the page does not compile, which esbuild prints. */

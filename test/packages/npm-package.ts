@@ -52,7 +52,7 @@ async function checkFiles(file: string): Promise<string> {
     'CHANGELOG.md',
     'daemon/rosterd.js',
     'dist/daemon/main.js',
-    'dist/daemon/typebox.LICENSE',
+    'dist/daemon/THIRD-PARTY-LICENSES',
     'daemon/deploy/rosterd.service',
   ])
     assert.ok(names.includes(needed), `${needed} is missing`);

@@ -1,7 +1,6 @@
 /**
  * Compiles the test files and what they start into a folder of this run, with the packages that they use. Loading all of that file
  * by file takes a process about three seconds of a core, and the packages alone a quarter of one; compiled, it is 0.4 seconds.
- * That the packages load as users load them is seen by the tests that run `dist/` (test/e2e/whole/readme.test.ts).
  *
  * The compiler puts modules that the same entries need into one file, which makes hundreds of small files out of hundreds of
  * entries, and loading each of them takes time. Entries that need nearly everything are therefore given everything, which is one
