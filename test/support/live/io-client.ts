@@ -17,7 +17,11 @@ export class IoClient {
   readonly socket: Socket;
   /** Every `event`, in order. */
   readonly frames: Frame[] = [];
-  #waiters: { readonly wanted: (frame: Frame) => boolean; readonly resolve: (frame: Frame) => void }[] = [];
+  #waiters: {
+    readonly wanted: (frame: Frame) => boolean;
+    readonly resolve: (frame: Frame) => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
 
   constructor(url: string, auth: object, { transports = ['websocket'], ...options }: IoOptions = {}) {
     // The types of the client leave out what only Node's transport has.
@@ -29,14 +33,17 @@ export class IoClient {
       this.#waiters = this.#waiters.filter((waiter) => !due.includes(waiter));
       for (const { resolve } of due) resolve(frame);
     });
+    this.socket.on('connect_error', (error) => this.#reject(error));
+  }
+
+  /** Nobody waits any more. */
+  #reject(error: Error): void {
+    for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
 
   /** Resolves with `connection.ok`; rejects with what `connect_error` carries. */
   opened(): Promise<Frame> {
-    return new Promise((resolve, reject) => {
-      this.socket.once('connect_error', reject);
-      this.until(({ type }) => type === 'connection.ok').then(resolve, reject);
-    });
+    return this.until(({ type }) => type === 'connection.ok');
   }
 
   /** The first frame, past or future, that is `wanted`. */
@@ -47,11 +54,13 @@ export class IoClient {
       // Made here, so that it says who waits.
       const late = new Error(`${what} did not come within ${PATIENCE_MS} ms`);
       const timer = setTimeout(() => reject(late), PATIENCE_MS);
-      const settle = (frame: Frame): void => {
-        clearTimeout(timer);
-        resolve(frame);
-      };
-      this.#waiters.push({ wanted, resolve: settle });
+      const settle =
+        <T>(how: (value: T) => void) =>
+        (value: T) => {
+          clearTimeout(timer);
+          how(value);
+        };
+      this.#waiters.push({ wanted, resolve: settle(resolve), reject: settle(reject) });
     });
   }
 
