@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDataDirectory } from '../../../store/data-dir.ts';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { World } from '../../support/world.ts';
 
 const isUserEvent = ({ type, seq }: Frame): boolean => typeof type === 'string' && type.startsWith('user.') && seq !== undefined;

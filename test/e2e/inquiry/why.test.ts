@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { World } from '../../support/world.ts';
 
 const idOf = async (client: LiveClient): Promise<string> =>

@@ -5,7 +5,8 @@ import { messageName } from '../../../daemon/edge/describe/asyncapi.ts';
 import { EXPORT_TASK } from '../../../protocol/transfer/exports.ts';
 import { Checker, documentOf } from '../../support/live/asyncapi-checker.ts';
 import { IoClient } from '../../support/live/io-client.ts';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
 /** A WebSocket client all of whose frames are held against the document. */

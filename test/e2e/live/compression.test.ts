@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { IoClient, type IoOptions } from '../../support/live/io-client.ts';
-import { type Frame, LiveClient } from '../../support/live/live-client.ts';
+import { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, serverToken, World } from '../../support/world.ts';
 
 const CLIENTS = 60;

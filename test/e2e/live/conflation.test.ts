@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { OpenStore } from '../../../daemon/cli/serve/daemon.ts';
 import { openDataDirectory } from '../../../store/data-dir.ts';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, userToken, World } from '../../support/world.ts';
 
 const SUBS = [{ sub: 'all', all: true, snapshot: false }];

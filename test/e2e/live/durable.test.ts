@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
 const subs = [{ sub: 'all', all: true, snapshot: false }];

@@ -13,7 +13,7 @@ import { type Reader, renderLive } from '../../../protocol/users/render.ts';
 import type { StoredUser } from '../../../protocol/users/user.ts';
 import { eventually } from '../../support/eventually.ts';
 import { Follower, type FollowerOptions } from '../../support/live/follower.ts';
-import type { Frame } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { sized } from '../../support/long.ts';
 import { seeded, testOption } from '../../support/random.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';

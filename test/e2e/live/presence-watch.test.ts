@@ -1,7 +1,8 @@
 /** PR7, PR9: presence of subscriptions that are named late, and of what a connection watches. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
 const isPresence = (id: string, online: boolean) => (frame: Frame) =>

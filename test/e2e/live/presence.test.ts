@@ -1,7 +1,8 @@
 /** PR: coming and going, as live connections are told. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Frame, LiveClient } from '../../support/live/live-client.ts';
+import type { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { userToken, World } from '../../support/world.ts';
 
 const isPresence = (id: string, online: boolean) => (frame: Frame) =>

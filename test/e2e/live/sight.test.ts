@@ -1,7 +1,7 @@
 /** LV5: whom a chat client may hear of, with and without walls between teams. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Frame } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { World } from '../../support/world.ts';
 
 async function walled(world: World): Promise<void> {

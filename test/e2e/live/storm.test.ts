@@ -10,7 +10,8 @@ import { Turns } from '../../../daemon/base/turns.ts';
 import { ConnectGate, RetryLater } from '../../../daemon/edge/live/session/connect-gate.ts';
 import { eventually } from '../../support/eventually.ts';
 import { IoClient } from '../../support/live/io-client.ts';
-import { type Frame, LiveClient } from '../../support/live/live-client.ts';
+import { LiveClient } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
 /** Opens sockets first, so that their connect frames come in the same moment. */

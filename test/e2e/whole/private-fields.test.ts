@@ -1,7 +1,7 @@
 /** PV4 over live connections: the private fields of a user in snapshots, events and presence. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Frame } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, serverToken, userToken, World } from '../../support/world.ts';
 
 const PRIVATE = ['bypass_moderation', 'privacy_settings', 'revoke_tokens_issued_before', 'teams_role'];

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { encodeToken } from '../../../protocol/base/tokens.ts';
 import { leakIn } from '../../support/http/secrecy.ts';
 import { IoClient } from '../../support/live/io-client.ts';
-import type { Frame } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 import { API_KEY, API_SECRET, serverToken, userToken, World } from '../../support/world.ts';
 
 /** Part of every token here, in the clear and as it stands in a token. */

@@ -6,7 +6,7 @@ import { isObject } from '../../../protocol/base/json.ts';
 import { CLIENT_FRAMES } from '../../../protocol/live/client-frames.ts';
 import { ANSWERS, SERVER_EVENTS } from '../../../protocol/live/server-frames.ts';
 import { Checker, documentOf, follow } from '../../support/live/asyncapi-checker.ts';
-import type { Frame } from '../../support/live/live-client.ts';
+import type { Frame } from '../../support/live/received.ts';
 
 /** Every reference anywhere in the document. */
 function* refsIn(value: unknown): Iterable<string> {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HookReceiver } from '../hooks/hook-receiver.ts';
 import { comparable, DirectoryCopy } from '../live/copy.ts';
-import type { Frame } from '../live/live-client.ts';
+import type { Frame } from '../live/received.ts';
 import { serverToken } from '../world.ts';
 import type { Cluster } from './cluster.ts';
 import type { ClusterNode } from './node.ts';

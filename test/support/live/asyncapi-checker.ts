@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Compile, type Validator } from 'typebox/compile';
 import { describeLive, messageName } from '../../../daemon/edge/describe/asyncapi.ts';
 import { isObject } from '../../../protocol/base/json.ts';
-import type { Frame } from './live-client.ts';
+import type { Frame } from './received.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a document of every shape; asserting on a wrong one fails the test all the same
 export const documentOf = (): any => JSON.parse(JSON.stringify(describeLive()));

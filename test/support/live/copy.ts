@@ -1,6 +1,7 @@
 /** A subscriber that keeps a copy of the whole directory over cuts and restarts, and checks the order of what it gets. */
 import assert from 'node:assert/strict';
-import { type Frame, LiveClient } from './live-client.ts';
+import { LiveClient } from './live-client.ts';
+import type { Frame } from './received.ts';
 
 export class DirectoryCopy {
   readonly users = new Map<string, Frame>();

@@ -4,7 +4,8 @@
  * subscriber may ever get: an event twice, one out of order, one behind a goodbye.
  */
 import { IoClient } from './io-client.ts';
-import { type Frame, LiveClient } from './live-client.ts';
+import { LiveClient } from './live-client.ts';
+import type { Frame } from './received.ts';
 
 interface Known {
   readonly rev: number;

@@ -1,9 +1,8 @@
 /** A live connection over Socket.IO as a test drives it. */
 import { io, type Socket } from 'socket.io-client';
 import type { WebSocket } from 'ws';
-import type { Frame } from './live-client.ts';
+import { type Frame, Received } from './received.ts';
 
-const PATIENCE_MS = 60_000;
 /** An acknowledgement that a cut has taken never comes, and nobody says so. */
 const ACK_MS = 10_000;
 
@@ -15,30 +14,19 @@ export interface IoOptions {
 
 export class IoClient {
   readonly socket: Socket;
-  /** Every `event`, in order. */
-  readonly frames: Frame[] = [];
-  #waiters: {
-    readonly wanted: (frame: Frame) => boolean;
-    readonly resolve: (frame: Frame) => void;
-    readonly reject: (error: Error) => void;
-  }[] = [];
+  readonly #received = new Received();
 
   constructor(url: string, auth: object, { transports = ['websocket'], ...options }: IoOptions = {}) {
     // The types of the client leave out what only Node's transport has.
     const more: object = { ...options, transports: [...transports], reconnection: false, forceNew: true };
     this.socket = io(url, { auth, ...more });
-    this.socket.on('event', (frame: Frame) => {
-      this.frames.push(frame);
-      const due = this.#waiters.filter(({ wanted }) => wanted(frame));
-      this.#waiters = this.#waiters.filter((waiter) => !due.includes(waiter));
-      for (const { resolve } of due) resolve(frame);
-    });
-    this.socket.on('connect_error', (error) => this.#reject(error));
+    this.socket.on('event', (frame: Frame) => this.#received.take(frame));
+    this.socket.on('connect_error', (error) => this.#received.end(error));
   }
 
-  /** Nobody waits any more. */
-  #reject(error: Error): void {
-    for (const { reject } of this.#waiters.splice(0)) reject(error);
+  /** Every `event`, in order. */
+  get frames(): Frame[] {
+    return this.#received.frames;
   }
 
   /** Resolves with `connection.ok`; rejects with what `connect_error` carries. */
@@ -46,22 +34,9 @@ export class IoClient {
     return this.until(({ type }) => type === 'connection.ok');
   }
 
-  /** The first frame, past or future, that is `wanted`. */
-  until(wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
-    const past = this.frames.find(wanted);
-    if (past !== undefined) return Promise.resolve(past);
-    return new Promise((resolve, reject) => {
-      // Made here, so that it says who waits.
-      const late = new Error(`${what} did not come within ${PATIENCE_MS} ms`);
-      const timer = setTimeout(() => reject(late), PATIENCE_MS);
-      const settle =
-        <T>(how: (value: T) => void) =>
-        (value: T) => {
-          clearTimeout(timer);
-          how(value);
-        };
-      this.#waiters.push({ wanted, resolve: settle(resolve), reject: settle(reject) });
-    });
+  /** See `Received.until`. */
+  until(...[wanted, what]: Parameters<Received['until']>): Promise<Frame> {
+    return this.#received.until(wanted, what);
   }
 
   /** Sends a verb and gives the answer, also when it is an error. */

@@ -1,25 +1,13 @@
 /** A live connection as a test drives it: every frame is kept, and a test waits for frames instead of for time. */
 import { WebSocket } from 'ws';
 import { assertNoSecret } from '../http/secrecy.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: frames of every shape; asserting on a wrong one fails the test all the same
-export type Frame = any;
-
-interface Waiter {
-  readonly wanted: (frame: Frame) => boolean;
-  readonly resolve: (frame: Frame) => void;
-  readonly reject: (error: Error) => void;
-}
-
-const PATIENCE_MS = 60_000;
+import { type Frame, Received } from './received.ts';
 
 export class LiveClient {
   readonly ws: WebSocket;
-  /** Everything received, in order. */
-  readonly frames: Frame[] = [];
+  readonly #received = new Received();
   /** Settles with the close code and reason. */
   readonly closed: Promise<{ code: number; reason: string }>;
-  #waiters: Waiter[] = [];
   #nextId = 1;
 
   private constructor(ws: WebSocket) {
@@ -28,8 +16,7 @@ export class LiveClient {
     ws.on('error', () => {});
     this.closed = new Promise((resolve) => {
       ws.on('close', (code, reason) => {
-        for (const waiter of this.#waiters) waiter.reject(new Error(`closed with ${code} ${reason.toString()}`));
-        this.#waiters = [];
+        this.#received.end(new Error(`closed with ${code} ${reason.toString()}`));
         resolve({ code, reason: reason.toString() });
       });
     });
@@ -46,36 +33,22 @@ export class LiveClient {
   #read(text: string): void {
     const frame = JSON.parse(text);
     if (frame.error !== undefined || frame.type === 'connection.error') assertNoSecret(text, 'an error');
-    this.#take(frame);
+    this.#received.take(frame);
   }
 
-  #take(frame: Frame): void {
-    this.frames.push(frame);
-    const due = this.#waiters.filter(({ wanted }) => wanted(frame));
-    this.#waiters = this.#waiters.filter((waiter) => !due.includes(waiter));
-    for (const { resolve } of due) resolve(frame);
+  /** Everything received, in order. */
+  get frames(): Frame[] {
+    return this.#received.frames;
   }
 
-  /** The first frame, past or future, that is `wanted`. */
-  until(wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
-    const past = this.frames.find(wanted);
-    return past === undefined ? this.next(wanted, what) : Promise.resolve(past);
+  /** See `Received.until`. */
+  until(...[wanted, what]: Parameters<Received['until']>): Promise<Frame> {
+    return this.#received.until(wanted, what);
   }
 
-  /** The next frame from now on that is `wanted`. */
-  next(wanted: (frame: Frame) => boolean, what = 'a frame'): Promise<Frame> {
-    return new Promise((resolve, reject) => {
-      // Made here, so that it says who waits.
-      const late = new Error(`${what} did not come within ${PATIENCE_MS} ms`);
-      const timer = setTimeout(() => reject(late), PATIENCE_MS);
-      const settle =
-        <T>(how: (value: T) => void) =>
-        (value: T) => {
-          clearTimeout(timer);
-          how(value);
-        };
-      this.#waiters.push({ wanted, resolve: settle(resolve), reject: settle(reject) });
-    });
+  /** See `Received.next`. */
+  next(...[wanted, what]: Parameters<Received['next']>): Promise<Frame> {
+    return this.#received.next(wanted, what);
   }
 
   /** Sends a frame with a request id and gives the answer; rejects with the error body when it is one. */

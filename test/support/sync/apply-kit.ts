@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { runCli } from '../../../daemon/cli/commands.ts';
 import { DirectoryCopy } from '../live/copy.ts';
-import type { Frame } from '../live/live-client.ts';
+import type { Frame } from '../live/received.ts';
 import { API_KEY, API_SECRET, serverToken, World, type WorldOptions } from '../world.ts';
 import { fakeIo } from './fake-server.ts';
 

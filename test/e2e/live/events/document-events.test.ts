@@ -10,7 +10,8 @@ import { lastSeq } from '../../../../protocol/log/entry.ts';
 import { EXPORT_TASK } from '../../../../protocol/transfer/exports.ts';
 import { openDataDirectory } from '../../../../store/data-dir.ts';
 import { serverClient } from '../../../support/live/client-kit.ts';
-import type { Frame, LiveClient } from '../../../support/live/live-client.ts';
+import type { LiveClient } from '../../../support/live/live-client.ts';
+import type { Frame } from '../../../support/live/received.ts';
 import { fastClock, World } from '../../../support/world.ts';
 
 const SUBS = [{ sub: 'all', all: true, snapshot: false }];

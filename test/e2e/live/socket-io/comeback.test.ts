@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { io, type Socket } from 'socket.io-client';
 import { eventually } from '../../../support/eventually.ts';
-import type { Frame } from '../../../support/live/live-client.ts';
+import type { Frame } from '../../../support/live/received.ts';
 import { RestartingDaemon } from '../../../support/restarting.ts';
 import { API_KEY, serverToken, userToken, World } from '../../../support/world.ts';
 
