@@ -27,6 +27,6 @@ if (problem !== undefined) fail(problem);
 else {
   await import(main.href).catch((error) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    fail(`a package is not installed: npm ci installs them all (${error.message})`);
+    fail(`a file of it is missing: install it again, or in a clone, npm run build (${error.message})`);
   });
 }
