@@ -103,8 +103,11 @@ export class World {
       ...(options.clock === undefined ? {} : { clocks: { clock: options.clock } }),
     });
     const world = new World(daemon, data);
+    // The hooks of a test stay as long as its parent, and all that they name.
+    const held: { world?: World } = { world };
     t.after(async () => {
-      await world.stop();
+      await held.world?.stop();
+      delete held.world;
       if (options.data === undefined) await rm(data, { recursive: true, force: true });
       assert.deepEqual(leaks, [], 'SC2 no token and no secret in the log');
     });
