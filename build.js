@@ -27,7 +27,7 @@ const PROGRAM = 'daemon/main.ts';
 const LEFT_OUT = ['bufferutil', 'pg-native', 'utf-8-validate'];
 /** Packages of the older kind of modules ask for those of Node with it. */
 const REQUIRE = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);`;
-const PACKAGE_FOLDER = /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/;
+const PACKAGE_FOLDER = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
 /** The page of the console: a browser needs one file of each kind, and the code for plots when it shows one. */
 const PAGE = { folder: 'daemon/console', script: 'main.tsx', plots: 'overview/plot-file.ts', style: 'style.css', document: 'index.html' };
 
