@@ -153,9 +153,9 @@ export class Directory {
     switch (fact.t) {
       case 'user':
       case 'deleted': {
-        const before = this.user(fact.user.id);
-        this.#put(fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(fact.user) : fact.user, before);
-        return { seq, fact, before, after: fact.user };
+        const held = this.record(fact.user.id);
+        this.#put(fact.t === 'deleted' && fact.mode === 'hard' ? tombstoneOf(fact.user) : fact.user, held);
+        return { seq, fact, before: living(held), after: fact.user };
       }
       case 'custom':
         return { seq, fact, before: fact.user, after: fact.user };
@@ -169,10 +169,10 @@ export class Directory {
     }
   }
 
-  #put(record: StoredUser | Tombstone, before: StoredUser | undefined): void {
-    const held = this.#records.get(record.id);
+  /** Keeps a record in place of the one that its id has. */
+  #put(record: StoredUser | Tombstone, held: StoredUser | Tombstone | undefined): void {
     this.#oldRecords.keep(record.id, held);
-    const after = living(record);
+    const [before, after] = [living(held), living(record)];
     const row = this.#records.set(record, !this.#isLoading);
     this.#count(held === undefined, before, after);
     if (this.#isLoading) return;
@@ -259,8 +259,8 @@ export class Directory {
   }
 
   #loadLine(line: DirectoryLine): void {
-    if ('user' in line) this.#put(line.user, undefined);
-    else if ('gone' in line) this.#put(line.gone, undefined);
+    if ('user' in line) this.#put(line.user, this.record(line.user.id));
+    else if ('gone' in line) this.#put(line.gone, this.record(line.gone.id));
     else if (isPacked(line)) this.#records.load(line, (user) => this.#count(true, undefined, livingView(user)));
     else if ('doc' in line) this.#docs.put(line.doc);
     else if ('usage' in line) this.usage.load(line.usage);

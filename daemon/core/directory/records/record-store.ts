@@ -16,6 +16,8 @@ import { UserView } from './user-view.ts';
 
 /** Records that are kept as objects, too: the same one is read to decide a command, to apply it and to answer. A power of two. */
 const RECENT_MAX = 1_024;
+/** Ids whose rows are kept in a map, too, for the same reason. */
+const RECENT_IDS_MAX = 4_096;
 
 /** What queries need of it. */
 export type RecordViews = Pick<RecordStore, 'views' | 'viewsOf' | 'view' | 'viewOf' | 'shown' | 'fields'>;
@@ -30,6 +32,8 @@ export class RecordStore {
   readonly #recent: ({ readonly row: number; readonly record: StoredUser | Tombstone } | undefined)[] = new Array(RECENT_MAX).fill(
     undefined,
   );
+  /** The rows of the ids that were asked for last. A row never changes. */
+  readonly #recentRows = new Map<string, number>();
 
   /** `hashKey`: for the places of ids in tables. */
   constructor(hashKey = NO_KEY) {
@@ -59,8 +63,19 @@ export class RecordStore {
   }
 
   get(id: string): StoredUser | Tombstone | undefined {
-    const row = this.#ids.row(idKey(id));
+    const row = this.#row(id);
     return row === -1 ? undefined : this.#get(row);
+  }
+
+  /** The row of an id; -1 when it has none. */
+  #row(id: string): number {
+    const recent = this.#recentRows.get(id);
+    if (recent !== undefined) return recent;
+    const row = this.#ids.row(idKey(id));
+    if (row === -1) return row;
+    if (this.#recentRows.size >= RECENT_IDS_MAX) this.#recentRows.clear();
+    this.#recentRows.set(id, row);
+    return row;
   }
 
   #get(row: number): StoredUser | Tombstone {
@@ -75,7 +90,7 @@ export class RecordStore {
   /** Keeps the record under its id, in place of the one that is there, and returns its row. `isRecent`: it is about to be read. */
   set(record: StoredUser | Tombstone, isRecent = true): number {
     const key = idKey(record.id);
-    const known = this.#ids.row(key);
+    const known = this.#row(record.id);
     const row = known === -1 ? this.#ids.size : known;
     const packed = this.#codec.pack(record, key);
     const slab = this.#slabs.reserve(packed.size);
@@ -127,7 +142,7 @@ export class RecordStore {
 
   /** A view of the record under this id. */
   view(id: string): UserView | undefined {
-    const row = this.#ids.row(idKey(id));
+    const row = this.#row(id);
     return row === -1 ? undefined : this.viewOf(row);
   }
 
