@@ -9,8 +9,8 @@ import { runWhenMain } from './kit/rig.ts';
 import { isLarge, ROUNDS, scale } from './kit/scale.ts';
 import { overRounds, sleep } from './kit/stats.ts';
 import { smallUser, upsertBody } from './kit/users.ts';
-import { ROSTER_ALL_COMPRESSED, Swarm } from './load/swarm.ts';
-import { type Contestant, startPeer, startRosterd, startRosterdIo } from './servers/peers.ts';
+import { CENTRIFUGO_CHANNEL, ROSTER_ALL_COMPRESSED, Swarm } from './load/swarm.ts';
+import { type Contestant, startCentrifugo, startPeer, startRosterd, startRosterdIo, startUwebsockets } from './servers/peers.ts';
 
 const BATCH_USERS = 100;
 const USERS = 10_000;
@@ -46,6 +46,17 @@ const SENT_BYTES = 375;
 
 const upserts: MakeBody = (first, users, version) => upsertBody(first, users, version, smallUser);
 
+/** Centrifugo is given the events ready-made, with the fields that rosterd adds. */
+const publications: MakeBody = (first, users, version) => {
+  const at = new Date().toISOString();
+  const commands = Array.from({ length: users }, (_, index) => {
+    const shown = { rev: version, created_at: at, updated_at: at, online: false, banned: false, invisible: false };
+    const user = { ...smallUser(first + index, version), ...shown };
+    return { publish: { channel: CENTRIFUGO_CHANNEL, data: { type: 'user.updated', seq: version, created_at: at, user, sub: ['s'] } } };
+  });
+  return Buffer.from(JSON.stringify({ commands }));
+};
+
 const OURS = 'rosterd';
 const OURS_IO = 'rosterd over Socket.IO';
 const OURS_COMPRESSED = 'rosterd, compressed';
@@ -78,7 +89,28 @@ const ENTRANTS: readonly Entrant[] = [
   { name: 'ws-gathered', start: () => startPeer('ws-gathered'), sizes: { batches: scale(100, 60), singles: scale(6_000, 3_000) } },
   { name: 'ws-loop', start: () => startPeer('ws-loop'), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
   { name: IO, start: () => startPeer(IO), sizes: { batches: scale(3, 2), singles: scale(300, 150) } },
+  ...foreign('uWebSockets', 'ROSTERD_BENCH_SOCKETIFY', {
+    start: startUwebsockets,
+    sizes: { batches: scale(30, 15), singles: scale(400, 200) },
+  }),
+  ...foreign('Centrifugo', 'ROSTERD_BENCH_CENTRIFUGO', {
+    start: startCentrifugo,
+    sizes: { batches: scale(10, 5), singles: scale(400, 200) },
+    body: () => publications,
+  }),
 ];
+
+/** A server that is no part of this tree is measured where an environment variable names the program. */
+function foreign(
+  name: string,
+  variable: string,
+  { start, ...more }: Omit<Entrant, 'name' | 'start'> & { readonly start: (program: string) => Promise<Contestant> },
+): Entrant[] {
+  const program = process.env[variable];
+  if (program !== undefined) return [{ name, start: () => start(program), ...more }];
+  console.error(`${name} is NOT measured: ${variable} names no program`);
+  return [];
+}
 
 class Measurement {
   readonly #contestant: Contestant;
@@ -260,6 +292,7 @@ export async function fanOut(): Promise<Report> {
     `an event is ${Math.round(bytes)} bytes on the wire for all; the load is one process that reads every byte on the other core.`,
     'over Socket.IO: the same daemon; its own Socket.IO transport, WebSocket, one event per user as for socket.io.',
     'writes alone: the same bytes, prepared; one write per socket and nothing else. What the kernel takes here: no server needs less.',
+    'uWebSockets: its C++ publishes each event that Python makes, to its own subscribers. Centrifugo: events ready-made through its HTTP API, in its own frames.',
     'ws-framed: one buffer per batch, one write per socket, through the raw socket. ws-gathered: the same every 2 ms. ws-loop: send() per event and client.',
     `before: ${WARM_UP_REQUESTS.toLocaleString('en-US')} requests with one user each, and a fifth of the batches.`,
     `full speed: ${IN_FLIGHT} requests in flight, one user each.`,

@@ -31,11 +31,7 @@ export class RawSocket {
 
   private constructor({ port, path, protocol, extensions }: RawOptions) {
     this.#frames = new FrameCounter({
-      events: (count) => {
-        const first = this.events;
-        this.events += count;
-        this.onEvents?.(first, count);
-      },
+      events: (count) => this.took(count),
       text: (text) => this.onText(text),
       ping: () => this.#socket.write(PONG),
       close: (code) => {
@@ -77,6 +73,13 @@ export class RawSocket {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** So many events have arrived. */
+  took(count: number): void {
+    const first = this.events;
+    this.events += count;
+    this.onEvents?.(first, count);
   }
 
   #read(bytes: number, buffer: Buffer): void {

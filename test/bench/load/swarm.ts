@@ -48,6 +48,23 @@ function answerPings(socket: RawSocket): void {
   };
 }
 
+/** The channel of Centrifugo that everyone listens to. */
+export const CENTRIFUGO_CHANNEL = 'all';
+
+/** Centrifugo's own protocol: one frame holds as many publications, a line each, as were waiting for the connection. */
+export const CENTRIFUGO: Greeting = {
+  path: '/connection/websocket',
+  ready: async (socket) => {
+    const answer = socket.text((text) => text.includes('"id":2'));
+    socket.send(`{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"${CENTRIFUGO_CHANNEL}"}}`);
+    await answer;
+    socket.onText = (text) => {
+      if (text === '{}') socket.send('{}');
+      else socket.took(text.split('"pub":').length - 1);
+    };
+  },
+};
+
 /** A roster.v1 connection with a server token and one subscription; `sub` is its want. */
 export function rosterGreeting(sub: (index: number) => object): Greeting {
   return {

@@ -1,13 +1,15 @@
 /** Starts servers to measure, rosterd and its peers, behind one face: where to post users, how to subscribe, how to end. */
 import { resolve } from 'node:path';
 import { io } from 'socket.io-client';
+import { freePort } from '../../../daemon/cli/cluster/free-port.ts';
 import type { HttpTarget } from '../kit/http-line.ts';
-import { type Greeting, PLAIN, ROSTER_ALL, ROSTER_IO, ROSTER_IO_AUTH, SOCKET_IO } from '../load/swarm.ts';
+import { CENTRIFUGO, type Greeting, PLAIN, ROSTER_ALL, ROSTER_IO, ROSTER_IO_AUTH, SOCKET_IO } from '../load/swarm.ts';
 import { Rosterd, UPSERT } from './rosterd.ts';
 import { ServerProcess } from './server-process.ts';
 
 const BARE_FASTIFY = resolve(import.meta.dirname, 'bare-fastify.ts');
 const PEER_SERVER = resolve(import.meta.dirname, 'peer-server.ts');
+const UWEBSOCKETS_PEER = resolve(import.meta.dirname, 'uwebsockets-peer.py');
 const LISTENING = /listens on (http:\S+)/;
 
 export interface Contestant {
@@ -31,6 +33,32 @@ export async function startPeer(mode: PeerMode): Promise<Contestant> {
 export async function startBareFastify(mode: 'memory' | 'fdatasync' = 'memory'): Promise<Contestant> {
   const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), BARE_FASTIFY, mode], listening: LISTENING });
   return { name: `fastify ${mode}`, server, upsert: { path: '/api/v2/users' }, greeting: PLAIN, end: () => server.stop('SIGKILL') };
+}
+
+/** `python`: one that has socketify. */
+export async function startUwebsockets(python: string): Promise<Contestant> {
+  const server = await ServerProcess.spawn({ program: python, args: [UWEBSOCKETS_PEER], listening: LISTENING });
+  return { name: 'uWebSockets', server, upsert: { path: '/users' }, greeting: PLAIN, end: () => server.stop('SIGKILL') };
+}
+
+const CENTRIFUGO_KEY = 'bench';
+const CENTRIFUGO_SETTINGS = {
+  CENTRIFUGO_HTTP_API_KEY: CENTRIFUGO_KEY,
+  CENTRIFUGO_CLIENT_ALLOW_ANONYMOUS_CONNECT_WITHOUT_TOKEN: 'true',
+  CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_CLIENT: 'true',
+  CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_ANONYMOUS: 'true',
+  CENTRIFUGO_HTTP_SERVER_ADDRESS: '127.0.0.1',
+  // It has one core.
+  GOMAXPROCS: '1',
+};
+
+/** `program`: Centrifugo 6. It takes publications, not users: see fan-out.ts. */
+export async function startCentrifugo(program: string): Promise<Contestant> {
+  const port = await freePort();
+  const env = { ...CENTRIFUGO_SETTINGS, CENTRIFUGO_HTTP_SERVER_PORT: String(port) };
+  const server = await ServerProcess.spawn({ program, args: [], env, listening: /"serving .* on (.+?)"/ });
+  const upsert = { path: '/api/batch', headers: { 'X-API-Key': CENTRIFUGO_KEY } };
+  return { name: 'Centrifugo', server, upsert, greeting: CENTRIFUGO, end: () => server.stop('SIGKILL') };
 }
 
 /** The load speaks the protocol by hand, to be cheap; that the server speaks Socket.IO is shown by the real client. */

@@ -26,10 +26,13 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROSTERD_')));
 }
 
-/** The program and arguments that run Node on the servers' core. */
-export function onServerCore(args: readonly string[]): { readonly program: string; readonly args: readonly string[] } {
-  if (!canPin) return { program: process.execPath, args };
-  return { program: TASKSET, args: ['-c', SERVER_CORE, process.execPath, ...args] };
+/** The program and arguments that run a program, Node by default, on the servers' core. */
+export function onServerCore(
+  args: readonly string[],
+  program = process.execPath,
+): { readonly program: string; readonly args: readonly string[] } {
+  if (!canPin) return { program, args };
+  return { program: TASKSET, args: ['-c', SERVER_CORE, program, ...args] };
 }
 
 export interface Delay {
@@ -43,6 +46,8 @@ export interface Memory {
 }
 
 export interface SpawnOptions {
+  /** Default: Node, with the probe in it. Another one is watched from outside only, and may say on either output that it listens. */
+  readonly program?: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Where its error output goes; thrown away by default. */
@@ -65,18 +70,24 @@ export class ServerProcess {
     this.#exited = exited;
   }
 
-  static async spawn({ args, env, errorLog, listening }: SpawnOptions): Promise<ServerProcess> {
-    const command = onServerCore(['--expose-gc', '--import', PROBE, ...args]);
-    const errors = errorLog === undefined ? 'ignore' : openSync(errorLog, 'a');
-    const child = spawn(command.program, command.args, { stdio: ['ignore', 'pipe', errors, 'ipc'], env: { ...ownEnvironment(), ...env } });
+  static async spawn({ program, args, env, errorLog, listening }: SpawnOptions): Promise<ServerProcess> {
+    const isNode = program === undefined;
+    const command = isNode ? onServerCore(['--expose-gc', '--import', PROBE, ...args]) : onServerCore(args, program);
+    const errors = !isNode ? 'pipe' : errorLog === undefined ? 'ignore' : openSync(errorLog, 'a');
+    const child = spawn(command.program, command.args, {
+      stdio: isNode ? ['ignore', 'pipe', errors, 'ipc'] : ['ignore', 'pipe', errors],
+      env: { ...ownEnvironment(), ...env },
+    });
     const exited = once(child, 'exit');
     const url = await new Promise<string>((found, failed) => {
       let text = '';
-      child.stdout?.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-        const address = listening.exec(text)?.[1];
-        if (address !== undefined) found(address);
-      });
+      for (const output of [child.stdout, child.stderr]) {
+        output?.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+          const address = listening.exec(text)?.[1];
+          if (address !== undefined) found(address);
+        });
+      }
       const reason = () => (errorLog === undefined ? '' : readFileSync(errorLog, 'utf8').slice(-2_000));
       exited.then(([code]) => failed(new Error(`${args.join(' ')} ended with ${code}: ${text}${reason()}`)), failed);
     });
@@ -84,7 +95,7 @@ export class ServerProcess {
   }
 
   get port(): number {
-    return Number(new URL(this.url).port);
+    return Number(/:(\d+)/.exec(this.url)?.[1]);
   }
 
   /** CPU time of all threads so far, user and system, seconds. */
