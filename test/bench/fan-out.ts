@@ -8,7 +8,7 @@ import type { Peer, Report, Row } from './kit/report.ts';
 import { runWhenMain } from './kit/rig.ts';
 import { isLarge, ROUNDS, scale } from './kit/scale.ts';
 import { overRounds, sleep } from './kit/stats.ts';
-import { smallUser, upsertBody } from './kit/users.ts';
+import { eventOf, smallUser, upsertBody } from './kit/users.ts';
 import { CENTRIFUGO_CHANNEL, ROSTER_ALL_COMPRESSED, Swarm } from './load/swarm.ts';
 import { type Contestant, startCentrifugo, startPeer, startRosterd, startRosterdIo, startUwebsockets } from './servers/peers.ts';
 
@@ -46,13 +46,11 @@ const SENT_BYTES = 375;
 
 const upserts: MakeBody = (first, users, version) => upsertBody(first, users, version, smallUser);
 
-/** Centrifugo is given the events ready-made, with the fields that rosterd adds. */
+/** Centrifugo is given the events ready-made. */
 const publications: MakeBody = (first, users, version) => {
   const at = new Date().toISOString();
   const commands = Array.from({ length: users }, (_, index) => {
-    const shown = { rev: version, created_at: at, updated_at: at, online: false, banned: false, invisible: false };
-    const user = { ...smallUser(first + index, version), ...shown };
-    return { publish: { channel: CENTRIFUGO_CHANNEL, data: { type: 'user.updated', seq: version, created_at: at, user, sub: ['s'] } } };
+    return { publish: { channel: CENTRIFUGO_CHANNEL, data: eventOf(smallUser(first + index, version), version, at) } };
   });
   return Buffer.from(JSON.stringify({ commands }));
 };

@@ -26,6 +26,20 @@ export const smallUser: MakeUser = (index, version) => ({
   custom: { score: index % 1000, version, note: 'x'.repeat(30) },
 });
 
+export interface BenchEvent {
+  readonly type: string;
+  readonly seq: number;
+  readonly created_at: string;
+  readonly user: BenchUser;
+  readonly sub: readonly string[];
+}
+
+/** The event about a user that changed at a time, with the fields that rosterd adds, so that others send events of the same size. */
+export function eventOf(user: BenchUser, seq: number, at: string): BenchEvent {
+  const shown = { ...user, rev: seq, created_at: at, updated_at: at, online: false, banned: false, invisible: false };
+  return { type: 'user.updated', seq, created_at: at, user: shown, sub: ['s'] };
+}
+
 /** Body of an upsert of `count` users from `first` on. */
 export function upsertBody(first: number, count: number, version: number, make: MakeUser = benchUser): Buffer {
   const users: Record<string, BenchUser> = {};

@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream';
 import { Server as SocketIo } from 'socket.io';
 import { WebSocketServer } from 'ws';
 import { textFrame } from '../../../daemon/pipeline/tell/frame.ts';
+import { type BenchEvent, type BenchUser, eventOf } from '../kit/users.ts';
 
 const [mode] = process.argv.slice(2);
 const server = createServer();
@@ -24,16 +25,8 @@ let seq = 0;
 /** Before an event of `ws-gathered` is written. */
 const GATHER_MS = 2;
 
-type Event = {
-  readonly type: string;
-  readonly seq: number;
-  readonly created_at: string;
-  readonly user: { readonly id: string };
-  readonly sub: readonly string[];
-};
-
 /** Sends the events of one batch to everyone. */
-let broadcast: (events: readonly Event[]) => void = () => {};
+let broadcast: (events: readonly BenchEvent[]) => void = () => {};
 /** Who asked for `/some` gets only the users whose id begins with `told-`. */
 const sockets: { readonly socket: Duplex; readonly isSome: boolean }[] = [];
 
@@ -52,7 +45,7 @@ if (mode === 'socket.io') {
       ws.on('close', () => sockets.splice(sockets.indexOf(entry), 1));
     });
   });
-  const loop = (events: readonly Event[]): void => {
+  const loop = (events: readonly BenchEvent[]): void => {
     for (const event of events) {
       const text = JSON.stringify(event);
       for (const client of wss.clients) client.send(text);
@@ -61,15 +54,15 @@ if (mode === 'socket.io') {
   broadcast = mode === 'ws-framed' ? writeFramed : mode === 'ws-gathered' ? gathered(writeFramed) : loop;
 }
 
-function writeFramed(events: readonly Event[]): void {
-  const framed = (told: readonly Event[]) => Buffer.concat(told.map((event) => textFrame(JSON.stringify(event))));
+function writeFramed(events: readonly BenchEvent[]): void {
+  const framed = (told: readonly BenchEvent[]) => Buffer.concat(told.map((event) => textFrame(JSON.stringify(event))));
   const all = framed(events);
   const some = sockets.some(({ isSome }) => isSome) ? framed(events.filter(({ user }) => user.id.startsWith('told-'))) : all;
   for (const { socket, isSome } of sockets) if (!isSome || some.length > 0) socket.write(isSome ? some : all);
 }
 
 function gathered(write: typeof broadcast): typeof broadcast {
-  const waiting: Event[] = [];
+  const waiting: BenchEvent[] = [];
   return (events) => {
     if (waiting.length === 0) setTimeout(() => write(waiting.splice(0)), GATHER_MS);
     waiting.push(...events);
@@ -77,13 +70,11 @@ function gathered(write: typeof broadcast): typeof broadcast {
 }
 
 function takeUsers(body: string): void {
-  const given: { readonly users: Record<string, { readonly id: string }> } = JSON.parse(body);
+  const given: { readonly users: Record<string, BenchUser> } = JSON.parse(body);
   const at = new Date().toISOString();
-  const events = Object.values(given.users).map((user): Event => {
+  const events = Object.values(given.users).map((user) => {
     users.set(user.id, user);
-    // The fields that rosterd adds, so that both send events of the same size.
-    const shown = { ...user, rev: ++seq, created_at: at, updated_at: at, online: false, banned: false, invisible: false };
-    return { type: 'user.updated', seq, created_at: at, user: shown, sub: ['s'] };
+    return eventOf(user, ++seq, at);
   });
   broadcast(events);
 }

@@ -10,7 +10,6 @@ import { ServerProcess } from './server-process.ts';
 const BARE_FASTIFY = resolve(import.meta.dirname, 'bare-fastify.ts');
 const PEER_SERVER = resolve(import.meta.dirname, 'peer-server.ts');
 const UWEBSOCKETS_PEER = resolve(import.meta.dirname, 'uwebsockets-peer.py');
-const LISTENING = /listens on (http:\S+)/;
 
 export interface Contestant {
   readonly name: string;
@@ -23,7 +22,7 @@ export interface Contestant {
 export type PeerMode = 'ws-loop' | 'ws-framed' | 'ws-gathered' | 'socket.io' | 'sends';
 
 export async function startPeer(mode: PeerMode): Promise<Contestant> {
-  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), PEER_SERVER, mode], listening: LISTENING });
+  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), PEER_SERVER, mode] });
   if (mode === 'socket.io') await greetedBySocketIo(server.url);
   const greeting = mode === 'socket.io' ? SOCKET_IO : PLAIN;
   return { name: mode, server, upsert: { path: '/users' }, greeting, end: () => server.stop('SIGKILL') };
@@ -31,13 +30,13 @@ export async function startPeer(mode: PeerMode): Promise<Contestant> {
 
 /** `mode` `fdatasync`: each answer waits for a disk. */
 export async function startBareFastify(mode: 'memory' | 'fdatasync' = 'memory'): Promise<Contestant> {
-  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), BARE_FASTIFY, mode], listening: LISTENING });
+  const server = await ServerProcess.spawn({ args: ['--import', import.meta.resolve('tsx'), BARE_FASTIFY, mode] });
   return { name: `fastify ${mode}`, server, upsert: { path: '/api/v2/users' }, greeting: PLAIN, end: () => server.stop('SIGKILL') };
 }
 
 /** `python`: one that has socketify. */
 export async function startUwebsockets(python: string): Promise<Contestant> {
-  const server = await ServerProcess.spawn({ program: python, args: [UWEBSOCKETS_PEER], listening: LISTENING });
+  const server = await ServerProcess.spawn({ program: python, args: [UWEBSOCKETS_PEER] });
   return { name: 'uWebSockets', server, upsert: { path: '/users' }, greeting: PLAIN, end: () => server.stop('SIGKILL') };
 }
 
@@ -56,7 +55,7 @@ const CENTRIFUGO_SETTINGS = {
 export async function startCentrifugo(program: string): Promise<Contestant> {
   const port = await freePort();
   const env = { ...CENTRIFUGO_SETTINGS, CENTRIFUGO_HTTP_SERVER_PORT: String(port) };
-  const server = await ServerProcess.spawn({ program, args: [], env, listening: /"serving .* on (.+?)"/ });
+  const server = await ServerProcess.spawn({ program, args: [], env });
   const upsert = { path: '/api/batch', headers: { 'X-API-Key': CENTRIFUGO_KEY } };
   return { name: 'Centrifugo', server, upsert, greeting: CENTRIFUGO, end: () => server.stop('SIGKILL') };
 }

@@ -44,7 +44,6 @@ export class Rosterd {
       env: { ROSTERD_API_KEY: API_KEY, ROSTERD_API_SECRET: API_SECRET },
       // To a file, as an operator would: what is logged by default is part of the cost.
       errorLog: join(directory, 'log.ndjson'),
-      listening: /listens on (http:\S+)/,
     }).catch(async (error: unknown) => {
       if (data === undefined) await rm(directory, { recursive: true, force: true });
       throw error;

@@ -14,6 +14,8 @@ const LOAD_CORE = '1';
 /** `getconf CLK_TCK`: the unit of times in /proc/PID/stat. */
 const TICKS_PER_SECOND = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout?.trim() || 100);
 const TASKSET = 'taskset';
+/** What servers say once they listen, rosterd, the peers and Centrifugo. */
+const LISTENING = /(?:listens|serving .*) on (?:http:\/\/)?([\w.:]+)/;
 const canPin = cpus().length > 1 && spawnSync(TASKSET, ['-V']).error === undefined;
 
 /** Moves this process, the load, away from the servers' core. */
@@ -52,8 +54,6 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where its error output goes; thrown away by default. */
   readonly errorLog?: string;
-  /** The line that says the server listens, with its address as the first group. */
-  readonly listening: RegExp;
 }
 
 export class ServerProcess {
@@ -70,7 +70,7 @@ export class ServerProcess {
     this.#exited = exited;
   }
 
-  static async spawn({ program, args, env, errorLog, listening }: SpawnOptions): Promise<ServerProcess> {
+  static async spawn({ program, args, env, errorLog }: SpawnOptions): Promise<ServerProcess> {
     const isNode = program === undefined;
     const command = isNode ? onServerCore(['--expose-gc', '--import', PROBE, ...args]) : onServerCore(args, program);
     const errors = !isNode ? 'pipe' : errorLog === undefined ? 'ignore' : openSync(errorLog, 'a');
@@ -84,8 +84,8 @@ export class ServerProcess {
       for (const output of [child.stdout, child.stderr]) {
         output?.setEncoding('utf8').on('data', (part: string) => {
           text += part;
-          const address = listening.exec(text)?.[1];
-          if (address !== undefined) found(address);
+          const address = LISTENING.exec(text)?.[1];
+          if (address !== undefined) found(`http://${address}`);
         });
       }
       const reason = () => (errorLog === undefined ? '' : readFileSync(errorLog, 'utf8').slice(-2_000));
@@ -95,7 +95,7 @@ export class ServerProcess {
   }
 
   get port(): number {
-    return Number(/:(\d+)/.exec(this.url)?.[1]);
+    return Number(new URL(this.url).port);
   }
 
   /** CPU time of all threads so far, user and system, seconds. */

@@ -32,7 +32,7 @@ export class RecordStore {
   readonly #recent: ({ readonly row: number; readonly record: StoredUser | Tombstone } | undefined)[] = new Array(RECENT_MAX).fill(
     undefined,
   );
-  /** The rows of the ids that were asked for last. A row never changes. */
+  /** The rows of records that were read last, by their ids. A row never changes. */
   readonly #recentRows = new Map<string, number>();
 
   /** `hashKey`: for the places of ids in tables. */
@@ -63,19 +63,20 @@ export class RecordStore {
   }
 
   get(id: string): StoredUser | Tombstone | undefined {
-    const row = this.#row(id);
-    return row === -1 ? undefined : this.#get(row);
+    const recent = this.#recentRows.get(id);
+    if (recent !== undefined) return this.#get(recent);
+    const row = this.#ids.row(idKey(id));
+    if (row === -1) return undefined;
+    const record = this.#get(row);
+    if (this.#recentRows.size >= RECENT_IDS_MAX) this.#recentRows.clear();
+    // Its own id: the given one may be a part of a longer text, which would be kept with it.
+    this.#recentRows.set(record.id, row);
+    return record;
   }
 
   /** The row of an id; -1 when it has none. */
   #row(id: string): number {
-    const recent = this.#recentRows.get(id);
-    if (recent !== undefined) return recent;
-    const row = this.#ids.row(idKey(id));
-    if (row === -1) return row;
-    if (this.#recentRows.size >= RECENT_IDS_MAX) this.#recentRows.clear();
-    this.#recentRows.set(id, row);
-    return row;
+    return this.#recentRows.get(id) ?? this.#ids.row(idKey(id));
   }
 
   #get(row: number): StoredUser | Tombstone {
