@@ -1,4 +1,5 @@
 /** Users as the rigs send them. */
+import { toRfc3339 } from '../../../protocol/base/time.ts';
 
 export interface BenchUser {
   readonly id: string;
@@ -35,7 +36,8 @@ export interface BenchEvent {
 }
 
 /** The event about a user that changed at a time, with the fields that rosterd adds, so that others send events of the same size. */
-export function eventOf(user: BenchUser, seq: number, at: string): BenchEvent {
+export function eventOf(user: BenchUser, seq: number, atMs: number): BenchEvent {
+  const at = toRfc3339(atMs * 1_000);
   const shown = { ...user, rev: seq, created_at: at, updated_at: at, online: false, banned: false, invisible: false };
   return { type: 'user.updated', seq, created_at: at, user: shown, sub: ['s'] };
 }

@@ -71,10 +71,10 @@ function gathered(write: typeof broadcast): typeof broadcast {
 
 function takeUsers(body: string): void {
   const given: { readonly users: Record<string, BenchUser> } = JSON.parse(body);
-  const at = new Date().toISOString();
+  const atMs = Date.now();
   const events = Object.values(given.users).map((user) => {
     users.set(user.id, user);
-    return eventOf(user, ++seq, at);
+    return eventOf(user, ++seq, atMs);
   });
   broadcast(events);
 }
