@@ -26,6 +26,8 @@ const BATCHES_IN_FLIGHT = 8;
 const SINGLES_IN_FLIGHT = 64;
 const SOCKETS = 3_000;
 const TOLD_BATCHES = scale(60, 20);
+/** Before those that are measured: until then, the code is still being compiled, on each node. */
+const WARM_UP_BATCHES = scale(180, 60);
 const BATCH_USERS = 100;
 
 /** Flags of the daemon of that number; without any, it has its journal. */
@@ -114,7 +116,7 @@ async function fanOutOf(flags: Flags, nodes: number): Promise<FanOut> {
         for (const swarm of swarms) await swarm.all(told);
       }
     };
-    await tell(Math.ceil(TOLD_BATCHES / 5));
+    await tell(WARM_UP_BATCHES);
     const before = daemons.map(({ server }) => server.cpuSeconds());
     await tell(TOLD_BATCHES);
     const used = daemons.map(({ server }, number) => server.cpuSeconds() - (before[number] ?? 0));
