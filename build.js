@@ -102,6 +102,10 @@ async function buildProgram(folder) {
     // Files as Node would choose them, not as other compilers do.
     conditions: [],
     banner: { js: REQUIRE },
+    // A tenth less to read at the start. One character of a comment that is not Latin would make V8 keep twice the size of its file.
+    minifyWhitespace: true,
+    // So that a place in an error's stack is one.
+    lineLimit: 120,
     metafile: true,
     logLevel: 'warning',
   });
