@@ -142,22 +142,32 @@ export class ChunkWriter {
   }
 }
 
-/** The bytes of a file, from beginning to end, each chunk in the room that is made for it. Default: in a buffer of its own. */
+/**
+ * The bytes of a file, from beginning to end. While the caller has a chunk, the next one is read. `reusesBuffers`: each chunk is valid until the
+ * next one is requested.
+ */
 export async function* fileChunks(
   path: string,
   fs: FileSystem,
-  room: () => Buffer = () => Buffer.allocUnsafe(READ_BYTES),
+  { reusesBuffers = false }: { readonly reusesBuffers?: boolean } = {},
 ): AsyncGenerator<Buffer, void, undefined> {
   const file = await fs.openRead(path);
+  const read = async (buffer: Buffer, at: number) => ({ buffer, count: await file.read(buffer, 0, buffer.length, at) });
+  let reading = read(Buffer.allocUnsafe(READ_BYTES), 0);
   try {
+    let spare: Buffer | undefined;
     for (let at = 0; ; ) {
-      const buffer = room();
-      const count = await file.read(buffer, 0, buffer.length, at);
+      const { buffer, count } = await reading;
       if (count === 0) return;
       at += count;
+      reading = read(spare ?? Buffer.allocUnsafe(READ_BYTES), at);
+      // It may fail before the caller asks for it.
+      reading.catch(() => {});
       yield buffer.subarray(0, count);
+      if (reusesBuffers) spare = buffer;
     }
   } finally {
+    await reading.catch(() => {});
     await file.close();
   }
 }

@@ -75,8 +75,8 @@ export async function* readSnapshot(
 }
 
 /**
- * Checks a snapshot as a stream: `push`, or `room` and `took`, take its bytes, in any pieces, and return what is complete, which `parsed`
- * makes lines of; `end` returns the result, or throws the error.
+ * Checks a snapshot as a stream: `push` takes its bytes, in any pieces, and returns what is complete, which `parsed` makes lines of; `end`
+ * returns the result, or throws the error.
  */
 export class SnapshotReader {
   readonly #file: string;
@@ -95,17 +95,7 @@ export class SnapshotReader {
     });
   }
 
-  /** See `LineReader.room`. */
-  room(): Buffer {
-    return this.#reader.room();
-  }
-
-  /** See `LineReader.took`. The result is valid until the next call. Throws SnapshotDamaged. */
-  took(count: number): readonly Piece[] {
-    return this.#reader.took(count);
-  }
-
-  /** `took` of a copy of these bytes. */
+  /** See `LineReader.push`. The result is valid until the next call. Throws SnapshotDamaged. */
   push(chunk: Buffer): readonly Piece[] {
     return this.#reader.push(chunk);
   }

@@ -19,7 +19,7 @@ import {
 } from '../file-system.ts';
 import { nodeFileSystem } from '../node-file-system.ts';
 import type { LoadedSnapshot, Rest, SnapshotDamaged, SnapshotLine, SnapshotSource, SnapshotStore } from '../snapshot.ts';
-import { type CheckedSnapshot, encodeSnapshot, SnapshotReader } from './codec.ts';
+import { type CheckedSnapshot, encodeSnapshot, readSnapshot, SnapshotReader } from './codec.ts';
 import { newestWhole } from './newest.ts';
 
 const KEPT = 2;
@@ -163,16 +163,11 @@ class SnapshotAdapter implements Adapter<SnapshotDocument> {
 /** Reads the whole file once. Rejects with SnapshotDamaged, or StoreVersionMismatch. */
 export async function checkSnapshot(fs: FileSystem, path: string): Promise<CheckedSnapshot> {
   const reader = new SnapshotReader(path);
-  for await (const { length } of fileChunks(path, fs, () => reader.room())) reader.took(length);
+  for await (const chunk of fileChunks(path, fs, { reusesBuffers: true })) reader.push(chunk);
   return reader.end();
 }
 
 /** The lines of a snapshot, parsed in chunks of about a millisecond. A damaged one rejects with SnapshotDamaged by the end. */
-export async function* snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
-  const reader = new SnapshotReader(path);
-  for await (const { length } of fileChunks(path, fs, () => reader.room())) {
-    const lines = reader.parsed(reader.took(length));
-    if (lines.length > 0) yield lines;
-  }
-  reader.end();
+export function snapshotLines(fs: FileSystem, path: string): AsyncGenerator<readonly SnapshotLine[], void, undefined> {
+  return readSnapshot(path, fileChunks(path, fs, { reusesBuffers: true }));
 }

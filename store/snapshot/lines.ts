@@ -14,8 +14,6 @@ const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 const LIST = 0x5b;
 const CHUNK_BYTES = 256 * 1024;
-/** Room to read into, at least. */
-const ROOM_BYTES_MIN = 64 * 1024;
 /** Short, since two backups and a snapshot may share a turn of the event loop with all other work. */
 const SLICE_MS = 2;
 /** Lines between two checks of the clock, and characters that count as one more. */
@@ -133,7 +131,7 @@ export class LineReader {
   #hasBlocks = false;
   #bytes = 0;
   /** The bytes of the last complete line, which may be the trailer, and of the rest after it. They are from `#from` to `#to`. */
-  #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES + ROOM_BYTES_MIN);
+  #buffer = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES);
   #from = 0;
   #to = 0;
 
@@ -157,33 +155,27 @@ export class LineReader {
     return this.#buffer.toString('utf8', this.#from, this.#to);
   }
 
-  /** Room for the next bytes of the file, about a chunk: what is written at its beginning is then taken with `took`, and copied nowhere. */
-  room(min = ROOM_BYTES_MIN): Buffer {
-    const held = this.#to - this.#from;
-    const to = held + min <= this.#buffer.length ? this.#buffer : Buffer.allocUnsafeSlow(Math.max(held + min, this.#buffer.length * 2));
-    this.#buffer.copy(to, 0, this.#from, this.#to);
-    this.#buffer = to;
-    this.#from = 0;
-    this.#to = held;
-    return to.subarray(held, held + Math.max(min, CHUNK_BYTES));
-  }
-
-  /** `took` of a copy of these bytes. */
-  push(chunk: Buffer): readonly Piece[] {
-    chunk.copy(this.room(chunk.length));
-    return this.took(chunk.length);
-  }
-
   /**
-   * Takes so many bytes in the room. Returns the lines and blocks, between header and trailer, that are now complete; valid until the
-   * next call, and the caller may write in them. Throws the error of `damaged` for bytes that cannot be lines.
+   * Takes the next bytes of the file. Returns the lines and blocks, between header and trailer, that are now complete; valid until the next
+   * call, and the caller may write in them. Throws the error of `damaged` for bytes that cannot be lines.
    */
-  took(count: number): readonly Piece[] {
-    this.#bytes += count;
-    this.#to += count;
+  push(chunk: Buffer): readonly Piece[] {
+    this.#hold(chunk);
+    this.#bytes += chunk.length;
     const pieces = this.#header !== undefined || this.#tookHeader() ? this.#complete() : [];
     if (this.#to - this.#from > LINE_BYTES_MAX) throw this.#options.damaged('a line is too long', this.sums.bytes);
     return pieces;
+  }
+
+  #hold(chunk: Buffer): void {
+    const held = this.#to - this.#from;
+    const room = held + chunk.length;
+    const to = room <= this.#buffer.length ? this.#buffer : Buffer.allocUnsafeSlow(Math.max(room, this.#buffer.length * 2));
+    this.#buffer.copy(to, 0, this.#from, this.#to);
+    chunk.copy(to, held);
+    this.#buffer = to;
+    this.#from = 0;
+    this.#to = room;
   }
 
   #tookHeader(): boolean {

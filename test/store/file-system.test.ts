@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../../store/disk-errors.ts';
 import {
   ChunkWriter,
@@ -35,11 +36,15 @@ test('LG11 the chunks of a file are its bytes, and those that are kept stay as t
   assert.ok(kept.length > 1);
   assert.ok(Buffer.concat(kept).equals(bytes));
   const copied: Buffer[] = [];
-  const rooms = [Buffer.alloc(70_000), Buffer.alloc(1)];
-  let reads = 0;
-  for await (const chunk of fileChunks(path, nodeFileSystem, () => rooms[reads++ % 50 === 0 ? 1 : 0] ?? assert.fail()))
+  const buffers = new Set<ArrayBufferLike>();
+  for await (const chunk of fileChunks(path, nodeFileSystem, { reusesBuffers: true })) {
+    // The next one is read meanwhile, into another one.
+    await sleep(2);
     copied.push(Buffer.from(chunk));
+    buffers.add(chunk.buffer);
+  }
   assert.ok(Buffer.concat(copied).equals(bytes));
+  assert.ok(kept.length > 2 && buffers.size === 2);
 });
 
 /** A file that takes and gives at most `most` bytes at a time, and what was asked of it. */
@@ -102,16 +107,33 @@ test('LG11 chunks are written one after the other, and synced when sixteen mebib
   assert.deepEqual(points, [`backup-sync after ${bytes}`, `backup-sync after ${2 * bytes + 1}`]);
 });
 
-test('LG11 a file that is not read to its end is closed all the same', async () => {
+test('LG11 a file that is not read to its end is closed all the same, also where what was read ahead fails', async () => {
   const disk = SimDisk.holding(new Map([['/d/a', Buffer.alloc(600_000)]]), new Random(1));
-  let closed = 0;
+  let [reads, closed] = [0, 0];
   const { openRead } = disk;
-  disk.openRead = async (path) => ({ ...(await openRead.call(disk, path)), close: async () => void closed++ });
-  for await (const chunk of fileChunks('/d/a', disk)) {
-    assert.equal(chunk.length, 256 * 1024);
-    break;
-  }
-  assert.equal(closed, 1);
+  disk.openRead = async (path) => {
+    const file = await openRead.call(disk, path);
+    const read: OpenFile['read'] = async (...place) => {
+      if (++reads === 2) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+      return await file.read(...place);
+    };
+    return { ...file, read, close: async () => void closed++ };
+  };
+  const taken: number[] = [];
+  const take = async (chunks: number): Promise<void> => {
+    [reads, closed] = [0, 0];
+    taken.length = 0;
+    for await (const { length } of fileChunks('/d/a', disk)) {
+      taken.push(length);
+      // Long enough for an error that nobody takes to end the process.
+      await sleep(1);
+      if (taken.length === chunks) break;
+    }
+  };
+  await take(1);
+  assert.deepEqual([taken, reads, closed], [[256 * 1024], 2, 1]);
+  await assert.rejects(take(2), { code: 'EIO' });
+  assert.deepEqual([taken, reads, closed], [[256 * 1024], 2, 1]);
 });
 
 test('LG11 a file gets its name when it is whole; what fails before leaves the older one, and nothing else', async () => {
