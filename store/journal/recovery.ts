@@ -47,7 +47,7 @@ export interface Recovered {
 
 /** Opens the journal in `directory`, or begins one. Throws LogDamaged, StoreVersionMismatch, or an error of the file system. */
 export async function recover(options: RecoveryOptions): Promise<Recovered> {
-  const { fs, directory, snapshot, blockBytes } = options;
+  const { fs, directory, snapshot } = options;
   const names = await listWithoutLeftovers(fs, directory);
   const marker = await readCleanMarker(fs, directory, names);
   const firsts = names.map(segmentFirst).filter((first) => first !== undefined);
@@ -60,11 +60,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
 
   const segments: Segment[] = [];
   let lastScan: Scan | undefined;
-  for (const first of firsts) {
-    const path = join(directory, segmentName(first));
+  for (const scanned of await scansOf(firsts, options)) {
     if (lastScan?.bad !== undefined) throw new LogDamaged(lastScan.segment.path, lastScan.bad.offset, lastScan.bad.reason);
-    const file = await fs.openRead(path);
-    lastScan = await scanSegment(file, path, blockBytes).finally(() => file.close());
+    if (scanned.status === 'rejected') throw scanned.reason;
+    lastScan = scanned.value;
     checkSuccession(segments.at(-1), lastScan.segment);
     segments.push(lastScan.segment);
   }
@@ -74,6 +73,22 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (marker !== undefined) checkMarker(lastScan, marker);
   const active = await openActive(options, lastScan);
   return { lineage: lastScan.segment.lineage, segments, ...active, clean: marker !== undefined };
+}
+
+/** Scans the segments that begin with these seqs, two at a time: while one is checked, the other one is read. */
+async function scansOf(firsts: readonly number[], { fs, directory, blockBytes }: RecoveryOptions): Promise<PromiseSettledResult<Scan>[]> {
+  const scans: PromiseSettledResult<Scan>[] = [];
+  const scan = async (first: number): Promise<Scan> => {
+    const path = join(directory, segmentName(first));
+    const file = await fs.openRead(path);
+    return await scanSegment(file, path, blockBytes).finally(() => file.close());
+  };
+  const rest = firsts.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, first] of rest) [scans[index]] = await Promise.allSettled([scan(first)]);
+  };
+  await Promise.all([lane(), lane()]);
+  return scans;
 }
 
 /** LG8: without a journal, a history begins, at the end of the snapshot if there is one, or one is continued. */

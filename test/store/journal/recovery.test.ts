@@ -150,6 +150,28 @@ test('LG9 segments follow one another in one epoch, and what a snapshot holds is
   assert.ok(third !== '');
 });
 
+test('LG9 of all damage the first is told, in whatever order segments are read, and no file stays open', async () => {
+  const files = await written(false);
+  const segments = segmentsOf(files);
+  assert.ok(segments.length > 3);
+  for (const first of segments.keys()) {
+    const disk = holding(files);
+    const { openRead } = disk;
+    let open = 0;
+    disk.openRead = async (path) => {
+      const at = segments.indexOf(path);
+      if (at > first) throw new LogDamaged(path, 0, 'read after it');
+      const file = await openRead.call(disk, path);
+      open++;
+      return { ...file, close: async () => void open-- };
+    };
+    const path = segments[first] ?? '';
+    disk.flip(path, 0, 1);
+    assert.deepEqual(await damage(disk), { file: path, offset: 0, reason: 'the segment header is not whole' });
+    assert.equal(open, 0);
+  }
+});
+
 test('LG8 the snapshot from which a journal began fits it, and no other of its epoch does', async () => {
   const snapshot = { epoch: 'before', seq: 70 };
   const files = await written(false, 3, snapshot);
