@@ -19,6 +19,17 @@ const EXPECTED_MAX = 11_000_000;
 /** How much more than the mean a part may get. */
 const EXPECTED_EXCESS = 1.05;
 
+/** Keys for which `gather` has room at first. */
+const GATHERED = 512;
+
+/** What the table asks about records. */
+export interface KeysAt {
+  /** The key of the record at a place. */
+  keyAt(place: number): string;
+  /** Whether the record at a place has this key. */
+  isAt(place: number, key: string): boolean;
+}
+
 class RowPage {
   readonly places = new Uint32Array(PAGE_ROWS);
   readonly hashes = new Uint32Array(PAGE_ROWS);
@@ -35,20 +46,22 @@ interface Part {
   rows: number;
 }
 
-const NO_PART: Part = { slots: new Uint32Array(1), rows: 0 };
-
 export class IdTable {
   readonly #pages: RowPage[] = [];
   readonly #parts: (Part | undefined)[] = new Array(PARTS).fill(undefined);
-  readonly #isAt: (place: number, key: string) => boolean;
+  readonly #keys: KeysAt;
   readonly #key: HashKey;
   #size = 0;
   /** Slots of a new part. */
   #partSlots = PART_SLOTS;
+  /** Of the keys that `gather` took. */
+  #gathered = { hashes: new Uint32Array(GATHERED), places: new Uint32Array(GATHERED), count: 0 };
+  /** The memory of the table that was looked at to have it near; it says nothing. */
+  #seen = 0;
 
-  /** `isAt` says whether the record at a place has this key. `hashKey`: nobody who does not know it can choose keys that are slow to find. */
-  constructor(isAt: (place: number, key: string) => boolean, hashKey: HashKey) {
-    this.#isAt = isAt;
+  /** `hashKey`: nobody who does not know it can choose keys that are slow to find. */
+  constructor(keys: KeysAt, hashKey: HashKey) {
+    this.#keys = keys;
     this.#key = hashKey;
   }
 
@@ -73,7 +86,7 @@ export class IdTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const held = slots[slot] ?? 0;
       if (held === 0) return -1;
-      if (this.#isOf(held, hash) && this.#isAt(this.place((held & ROW) - 1), key)) return (held & ROW) - 1;
+      if (this.#isOf(held, hash) && this.#keys.isAt(this.place((held & ROW) - 1), key)) return (held & ROW) - 1;
     }
   }
 
@@ -92,27 +105,60 @@ export class IdTable {
     this.#add(byteTextHash(key, this.#key), place);
   }
 
-  /** `add` of the key with these bytes, unless it has a row; then false. */
-  addBytes(bytes: Uint8Array, start: number, length: number, place: number): boolean {
-    const hash = bytesHash(bytes, start, length, this.#key);
-    if (this.#hasHash(hash) && this.row(String.fromCharCode(...bytes.subarray(start, start + length))) !== -1) return false;
-    this.#add(hash, place);
-    return true;
+  /** Takes the key with these bytes, to be added with others. Returns the row that it will have. */
+  gather(bytes: Uint8Array, start: number, length: number, place: number): number {
+    const { hashes, places, count } = this.#gathered;
+    if (count === hashes.length) this.#gathered = { hashes: doubled(hashes), places: doubled(places), count };
+    this.#gathered.hashes[count] = bytesHash(bytes, start, length, this.#key);
+    this.#gathered.places[count] = place;
+    return this.#size + this.#gathered.count++;
   }
 
-  /** Whether a row has this hash: nearly always, it is then the row of the same key. */
-  #hasHash(hash: number): boolean {
-    const { slots } = this.#parts[hash >>> (32 - PART_BITS)] ?? NO_PART;
+  /** Adds the keys that were gathered, up to the first one that has a row already. Returns its place; undefined when none has. */
+  addGathered(): number | undefined {
+    const { hashes, places, count } = this.#gathered;
+    this.#gathered.count = 0;
+    // Most of the time is spent waiting for memory: here for that of all keys at once, and then for none.
+    for (let index = 0; index < count; index++) {
+      const hash = hashes[index] ?? 0;
+      const { slots } = this.#partWithRoom(hash);
+      this.#seen ^= slots[hash & (slots.length - 1)] ?? 0;
+    }
+    for (let index = 0; index < count; index++) {
+      const [hash, place] = [hashes[index] ?? 0, places[index] ?? 0];
+      if (this.#isThere(hash, place)) return place;
+      this.#add(hash, place);
+    }
+    return undefined;
+  }
+
+  /** Whether the key of the record at this place has a row. */
+  #isThere(hash: number, place: number): boolean {
+    const { slots } = this.#partWithRoom(hash);
     const mask = slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const held = slots[slot] ?? 0;
-      if (held === 0 || this.#isOf(held, hash)) return held !== 0;
+      if (held === 0) return false;
+      // Nearly always, a row with this hash is that of the same key.
+      if (this.#isOf(held, hash) && this.#keys.isAt(this.place((held & ROW) - 1), this.#keys.keyAt(place))) return true;
     }
   }
 
   /** Whether the row in a slot has this hash. */
   #isOf(held: number, hash: number): boolean {
     return ((held ^ (hash << TAG_SHIFT)) & ~ROW) === 0 && this.#hash((held & ROW) - 1) === hash;
+  }
+
+  /** The part for this hash, which has room for one more. */
+  #partWithRoom(hash: number): Part {
+    const at = hash >>> (32 - PART_BITS);
+    let part = this.#parts[at];
+    if (part === undefined) {
+      part = { slots: new Uint32Array(this.#partSlots), rows: 0 };
+      this.#parts[at] = part;
+    }
+    if (part.rows + 1 > FULL * part.slots.length) part.slots = this.#grown(part.slots);
+    return part;
   }
 
   #add(hash: number, place: number): void {
@@ -124,10 +170,8 @@ export class IdTable {
     }
     page.places[row & (PAGE_ROWS - 1)] = place;
     page.hashes[row & (PAGE_ROWS - 1)] = hash;
-    const at = hash >>> (32 - PART_BITS);
-    const part = this.#parts[at] ?? { slots: new Uint32Array(this.#partSlots), rows: 0 };
-    this.#parts[at] = part;
-    if (++part.rows > FULL * part.slots.length) part.slots = this.#grown(part.slots);
+    const part = this.#partWithRoom(hash);
+    part.rows++;
     insert(part.slots, hash, row);
   }
 
@@ -150,4 +194,10 @@ function insert(slots: Uint32Array, hash: number, row: number): void {
   let slot = hash & mask;
   while (slots[slot] !== 0) slot = (slot + 1) & mask;
   slots[slot] = (row + 1) | ((hash << TAG_SHIFT) & ~ROW);
+}
+
+function doubled(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const all = new Uint32Array(2 * numbers.length);
+  all.set(numbers);
+  return all;
 }

@@ -172,6 +172,12 @@ export class RecordCodec {
     return listAt(view, at) + 2;
   }
 
+  /** See `idKey`. */
+  key({ bytes, view }: Slab, at: number): string {
+    const start = this.keyAt(view, at);
+    return bytes.latin1Slice(start, start + view.getUint16(at + HEADER.idBytes, true));
+  }
+
   hasKey({ bytes, view }: Slab, at: number, key: string): boolean {
     if (view.getUint16(at + HEADER.idBytes, true) !== key.length) return false;
     const start = this.keyAt(view, at);

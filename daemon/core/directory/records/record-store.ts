@@ -43,7 +43,13 @@ export class RecordStore {
       isLive: (slab, at) => this.#ids.place(codec.row(slab, at)) === slab.place(at),
       moved: (slab, at) => this.#ids.setPlace(codec.row(slab, at), slab.place(at)),
     });
-    this.#ids = new IdTable((place, key) => codec.hasKey(this.#slabs.at(place), this.#slabs.offset(place), key), hashKey);
+    this.#ids = new IdTable(
+      {
+        keyAt: (place) => codec.key(this.#slabs.at(place), this.#slabs.offset(place)),
+        isAt: (place, key) => codec.hasKey(this.#slabs.at(place), this.#slabs.offset(place), key),
+      },
+      hashKey,
+    );
   }
 
   /** Bytes of the records and of the room for more. */
@@ -180,14 +186,15 @@ export class RecordStore {
     const slab = this.#slabs.reserve(bytes.length, true);
     const from = slab.used - bytes.length;
     slab.bytes.set(bytes, from);
-    const view = new UserView(this.#codec, slab);
-    for (let at = from; at < from + bytes.length; at += this.#codec.sizeOf(slab, at)) {
-      slab.view.setUint32(at + HEADER.row, this.#ids.size, true);
+    for (let at = from; at < slab.used; at += this.#codec.sizeOf(slab, at)) {
       const length = slab.view.getUint16(at + HEADER.idBytes, true);
-      const isNew = this.#ids.addBytes(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
-      if (!isNew) throw new BlockDamaged(`has two records of the user "${this.#codec.id(slab, at)}"`);
-      added(view.movedTo(slab, at));
+      const row = this.#ids.gather(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));
+      slab.view.setUint32(at + HEADER.row, row, true);
     }
+    const twice = this.#ids.addGathered();
+    if (twice !== undefined) throw new BlockDamaged(`has two records of the user "${this.#codec.id(slab, this.#slabs.offset(twice))}"`);
+    const view = new UserView(this.#codec, slab);
+    for (let at = from; at < slab.used; at += this.#codec.sizeOf(slab, at)) added(view.movedTo(slab, at));
   }
 
   #read(row: number): StoredUser | Tombstone {
