@@ -185,7 +185,7 @@ export class RecordStore {
     if (bytes.length === 0) return;
     const slab = this.#slabs.reserve(bytes.length, true);
     const from = slab.used - bytes.length;
-    slab.bytes.set(bytes, from);
+    slab.fill(bytes, from);
     for (let at = from; at < slab.used; at += this.#codec.sizeOf(slab, at)) {
       const length = slab.view.getUint16(at + HEADER.idBytes, true);
       const row = this.#ids.gather(slab.bytes, this.#codec.keyAt(slab.view, at), length, slab.place(at));

@@ -22,6 +22,9 @@ export interface Bytes extends Buffer {
   utf8Slice(start: number, end: number): string;
 }
 
+/** Through which bytes go on their way into a slab. */
+const passage = Buffer.allocUnsafeSlow(1 << 16);
+
 export class Slab {
   readonly bytes: Bytes;
   readonly view: DataView;
@@ -40,6 +43,15 @@ export class Slab {
   /** The place of what begins at this offset: a number below 2^32 for each record of up to 32 GiB. */
   place(at: number): number {
     return this.index * UNITS + at / UNIT_BYTES;
+  }
+
+  /** Copies these bytes to the place of a record. Into shared memory, V8 copies byte by byte what does not begin at a multiple of eight. */
+  fill(bytes: Uint8Array, at: number): void {
+    for (let done = 0; done < bytes.length; done += passage.length) {
+      const part = bytes.subarray(done, done + passage.length);
+      passage.set(part);
+      this.bytes.set(passage.subarray(0, part.length), at + done);
+    }
   }
 }
 
